@@ -1,0 +1,1 @@
+"""The Streamlit dashboard: edges to AWS, pure view models, and pages."""

@@ -1,0 +1,1 @@
+"""ClassifyImage: an image becomes the endpoint's class probabilities."""

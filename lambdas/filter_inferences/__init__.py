@@ -1,0 +1,1 @@
+"""FilterInferences: class probabilities become a decision about the confidence threshold."""

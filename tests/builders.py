@@ -1,0 +1,1 @@
+"""Small cases that tests build instead of shipping real artefacts."""

@@ -1,0 +1,204 @@
+"""Settings: which workflow, in which account and region, and every resource name derived from it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from workflow.errors import WorkflowError
+
+DEFAULT_THRESHOLD = 0.93
+DEFAULT_REGION = "us-east-1"
+
+_SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}")
+_ENDPOINT = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a deployment is called, where it lives and how it behaves.
+
+    Every resource name is a function of ``project``, ``stage``, ``account`` and ``region``, so no
+    state file is needed to find a resource again.
+
+    Attributes:
+        project: Lower-case slug, 1 to 24 characters; first part of every name.
+        stage: Lower-case slug, such as ``dev`` or ``prod``; second part of every name.
+        account: The twelve-digit AWS account id, as ``sts:GetCallerIdentity`` gives it.
+        region: The AWS region, such as ``us-east-1``.
+        threshold: The confidence at or above which an inference is accepted, 0.5 to 1.
+        existing_endpoint: Name of a SageMaker endpoint to use instead of creating one, or None.
+        sampling_percentage: Share of invocations that data capture keeps, 0 to 100.
+        alarm_email: Address subscribed to the alerts topic, or None.
+    """
+
+    account: str
+    project: str = "scones-unlimited"
+    stage: str = "dev"
+    region: str = DEFAULT_REGION
+    threshold: float = DEFAULT_THRESHOLD
+    existing_endpoint: str | None = None
+    sampling_percentage: int = 100
+    alarm_email: str | None = None
+    tags: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check(self)
+        tags = {"project": self.project, "stage": self.stage, "managed-by": "scones-unlimited"}
+        object.__setattr__(self, "tags", tags)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, account: str) -> Self:
+        """Read the ``SCONES_*`` variables and the region that boto3 would use.
+
+        Raises:
+            WorkflowError: ``SettingInvalid`` where a variable has a value that cannot be used.
+        """
+        return cls(
+            account=account,
+            project=environ.get("SCONES_PROJECT", "scones-unlimited"),
+            stage=environ.get("SCONES_STAGE", "dev"),
+            region=region_from(environ),
+            threshold=_number(environ, "SCONES_THRESHOLD", DEFAULT_THRESHOLD),
+            existing_endpoint=environ.get("SCONES_ENDPOINT") or None,
+            sampling_percentage=int(_number(environ, "SCONES_SAMPLING_PERCENTAGE", 100)),
+            alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
+        )
+
+    @property
+    def prefix(self) -> str:
+        """First part of every resource name: ``{project}-{stage}``."""
+        return f"{self.project}-{self.stage}"
+
+    @property
+    def bucket(self) -> str:
+        """The S3 bucket of images, models and captures; globally unique by account and region."""
+        return f"{self.prefix}-{self.account}-{self.region}"
+
+    @property
+    def serialize_function(self) -> str:
+        """Name of the Lambda function that serializes an image."""
+        return f"{self.prefix}-serialize-image"
+
+    @property
+    def classify_function(self) -> str:
+        """Name of the Lambda function that classifies an image."""
+        return f"{self.prefix}-classify-image"
+
+    @property
+    def filter_function(self) -> str:
+        """Name of the Lambda function that filters inferences."""
+        return f"{self.prefix}-filter-inferences"
+
+    @property
+    def state_machine(self) -> str:
+        """Name of the state machine."""
+        return self.prefix
+
+    @property
+    def state_machine_arn(self) -> str:
+        """ARN of the state machine, without version or alias."""
+        return f"arn:aws:states:{self.region}:{self.account}:stateMachine:{self.state_machine}"
+
+    @property
+    def alias(self) -> str:
+        """Name of the state machine alias through which executions are started."""
+        return "live"
+
+    @property
+    def alias_arn(self) -> str:
+        """ARN of the state machine alias through which executions are started."""
+        return f"{self.state_machine_arn}:{self.alias}"
+
+    @property
+    def endpoint(self) -> str:
+        """Name of the SageMaker endpoint: the existing one, or the one that deploy creates."""
+        return self.existing_endpoint or self.prefix
+
+    @property
+    def topic(self) -> str:
+        """Name of the SNS topic of alerts."""
+        return f"{self.prefix}-alerts"
+
+    @property
+    def upload_prefix(self) -> str:
+        """Key prefix of submitted images, with its final slash."""
+        return "images/"
+
+    @property
+    def capture_prefix(self) -> str:
+        """Key prefix of data capture (SageMaker adds endpoint, variant and hour), no final slash.
+
+        It is the prefix of the original project's notebook.
+        """
+        return "data_capture"
+
+    @property
+    def console_url(self) -> str:
+        """The AWS console page of the state machine, for those who want to compare."""
+        return (
+            f"https://{self.region}.console.aws.amazon.com/states/home"
+            f"?region={self.region}#/statemachines/view/{self.state_machine_arn}"
+        )
+
+
+def region_from(environ: Mapping[str, str]) -> str:
+    """The region boto3 would use by the environment, else ``us-east-1``."""
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        return float(text)
+    except ValueError:
+        raise WorkflowError(
+            "SettingInvalid", f"{name} is {text!r}, which is not a number.", f"Set {name} anew."
+        ) from None
+
+
+def _check(settings: Settings) -> None:
+    rules = (
+        (
+            _SLUG.fullmatch(settings.project) is not None,
+            f"The project name {settings.project!r} is not a slug.",
+            "Use 1 to 24 lower-case letters, digits and single hyphens, a letter first.",
+        ),
+        (
+            _SLUG.fullmatch(settings.stage) is not None and len(settings.stage) <= 8,  # noqa: PLR2004 - bucket names end at 63
+            f"The stage {settings.stage!r} is not a short slug.",
+            "Use 1 to 8 lower-case letters, digits and single hyphens, a letter first.",
+        ),
+        (
+            len(settings.prefix) <= 63 - len(f"-{settings.account}-{settings.region}"),
+            f"The bucket name {settings.bucket!r} is longer than the 63 characters S3 allows.",
+            "Shorten the project name or the stage.",
+        ),
+        (
+            0.5 <= settings.threshold <= 1,  # noqa: PLR2004 - two classes: the best is at least half
+            f"The threshold {settings.threshold} is outside 0.5 to 1.",
+            "Choose a confidence between 0.5 and 1; 0.93 is the default.",
+        ),
+        (
+            0 <= settings.sampling_percentage <= 100,  # noqa: PLR2004 - a percentage
+            f"The sampling percentage {settings.sampling_percentage} is outside 0 to 100.",
+            "Choose a whole number from 0 to 100; 100 captures every inference.",
+        ),
+        (
+            settings.existing_endpoint is None
+            or _ENDPOINT.fullmatch(settings.existing_endpoint) is not None,
+            f"{settings.existing_endpoint!r} cannot be the name of a SageMaker endpoint.",
+            "Give the name, not the ARN: up to 63 letters, digits and hyphens.",
+        ),
+        (
+            settings.alarm_email is None or _EMAIL.fullmatch(settings.alarm_email) is not None,
+            f"{settings.alarm_email!r} is not an e-mail address.",
+            "Set SCONES_ALARM_EMAIL to an address, or leave it out.",
+        ),
+    )
+    for holds, message, remedy in rules:
+        if not holds:
+            raise WorkflowError("SettingInvalid", message, remedy)
