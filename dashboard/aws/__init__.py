@@ -1,0 +1,1 @@
+"""The edges: AWS answers become typed records here, paced and cached."""

@@ -1,0 +1,211 @@
+"""Pace AWS calls at the rates AWS publishes, and back off when it throttles all the same."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from botocore.exceptions import ClientError
+
+from workflow.errors import WorkflowError
+
+T = TypeVar("T")
+
+THROTTLING_CODES = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A token bucket as AWS documents it.
+
+    Attributes:
+        capacity: Calls that a rested account may make at once.
+        refill: Calls a second that it may go on making.
+    """
+
+    capacity: int
+    refill: float
+
+
+# Step Functions developer guide, "Quotas related to API action throttling" (Standard workflows);
+# CloudWatch Logs user guide for FilterLogEvents. Both are per account and region.
+_LARGE_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
+_LARGE = {
+    "ListExecutions": Quota(200, 5),
+    "DescribeExecution": Quota(300, 15),
+    "GetExecutionHistory": Quota(400, 20),
+    "StartExecution": Quota(1300, 300),
+    "RedriveExecution": Quota(1300, 300),
+    "DescribeStateMachine": Quota(200, 20),
+    "DescribeStateMachineForExecution": Quota(200, 1),
+    "FilterLogEvents": Quota(10, 10),
+}
+_ELSEWHERE = _LARGE | {
+    "ListExecutions": Quota(100, 2),
+    "DescribeExecution": Quota(250, 10),
+    "StartExecution": Quota(800, 150),
+    "RedriveExecution": Quota(800, 150),
+    "FilterLogEvents": Quota(5, 5),
+}
+
+
+def quota(operation: str, region: str) -> Quota:
+    """AWS's default quota of one API operation in one region.
+
+    Raises:
+        KeyError: For an operation without a published bucket, which is a mistake in the caller.
+    """
+    return (_LARGE if region in _LARGE_REGIONS else _ELSEWHERE)[operation]
+
+
+class TokenBucket:
+    """One operation's bucket; safe to share between threads.
+
+    Args:
+        limit: How many tokens it holds and how fast it refills.
+        clock: Seconds that never go backwards.
+        sleep: Waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        limit: Quota,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._tokens = float(limit.capacity)
+        self._at = clock()
+        self._lock = threading.Lock()
+
+    def take(self) -> float:
+        """Take one token, sleeping until it is there.
+
+        The token is booked before sleeping, so waiting threads queue instead of racing.
+
+        Returns:
+            The seconds slept.
+        """
+        with self._lock:
+            self._refill()
+            self._tokens -= 1
+            wait = max(0.0, -self._tokens / self._limit.refill)
+        if wait:
+            self._sleep(wait)
+        return wait
+
+    def wait(self) -> float:
+        """Seconds until ``take`` would return at once."""
+        with self._lock:
+            self._refill()
+            return max(0.0, (1 - self._tokens) / self._limit.refill)
+
+    def drain(self) -> None:
+        """Believe AWS that nothing is left, whoever in the account has used it up."""
+        with self._lock:
+            self._refill()
+            self._tokens = min(self._tokens, 0.0)
+
+    def _refill(self) -> None:
+        now = self._clock()
+        grown = self._tokens + (now - self._at) * self._limit.refill
+        self._tokens = min(float(self._limit.capacity), grown)
+        self._at = now
+
+
+class Pacer:
+    """Every paced call of one account and region goes through one of these.
+
+    Args:
+        region: Chooses the quotas.
+        patience_s: How long one call may be throttled before it is given up.
+        clock: Seconds that never go backwards.
+        sleep: Waits for a number of seconds.
+        jitter: A number in 0 to 1, drawn for each backoff.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        *,
+        patience_s: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._region = region
+        self._patience_s = patience_s
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._buckets: dict[str, TokenBucket] = {}
+        self._lock = threading.Lock()
+        self.calls: dict[str, int] = {}
+        self.throttled = 0
+
+    def bucket(self, operation: str) -> TokenBucket:
+        """The bucket of an operation, made on first use."""
+        with self._lock:
+            if operation not in self._buckets:
+                limit = quota(operation, self._region)
+                self._buckets[operation] = TokenBucket(limit, clock=self._clock, sleep=self._sleep)
+            return self._buckets[operation]
+
+    def call(self, operation: str, request: Callable[[], T]) -> T:
+        """Make one paced call; throttled calls are repeated with full jitter.
+
+        Args:
+            operation: The API operation, such as ``GetExecutionHistory``.
+            request: Makes the call.
+
+        Raises:
+            WorkflowError: ``Throttled`` when AWS refuses for longer than the patience.
+            ClientError: Any other refusal, unchanged.
+        """
+        bucket = self.bucket(operation)
+        started, attempt = self._clock(), 0
+        while True:
+            bucket.take()
+            with self._lock:
+                self.calls[operation] = self.calls.get(operation, 0) + 1
+            try:
+                return request()
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in THROTTLING_CODES:
+                    raise
+            with self._lock:
+                self.throttled += 1
+            bucket.drain()
+            if self._clock() - started > self._patience_s:
+                raise _throttled(operation, self._region, self._patience_s)
+            self._sleep(self._backoff(attempt))
+            attempt += 1
+
+    def _backoff(self, attempt: int) -> float:
+        # Full jitter: AWS Architecture Blog, "Exponential Backoff And Jitter".
+        return self._jitter() * min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0**attempt)
+
+
+def _throttled(operation: str, region: str, patience_s: float) -> WorkflowError:
+    return WorkflowError(
+        "Throttled",
+        f"AWS has throttled {operation} in {region} for more than {patience_s:.0f} s.",
+        "Something else in the account uses the quota; what is missing is fetched on the next "
+        "pass, or ask AWS for a higher quota.",
+    )
