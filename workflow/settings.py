@@ -1,4 +1,4 @@
-"""Settings: which workflow, in which account and region, and every resource name derived from it."""
+"""Settings: which workflow, in which account and region, and the resource names that follow."""
 
 import re
 from collections.abc import Mapping

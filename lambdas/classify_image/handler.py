@@ -1,0 +1,88 @@
+"""ClassifyImage: sends the image of an execution to the SageMaker endpoint and adds its inferences.
+
+Takes and gives the flat object of ``workflow.contract``; ``SCONES_ENDPOINT`` names the endpoint.
+Needs ``sagemaker:InvokeEndpoint`` on it, and ``s3:GetObject`` for images that came by reference.
+"""
+
+import os
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workflow import contract
+
+_ENDPOINT = os.environ["SCONES_ENDPOINT"]
+_S3 = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=20))
+# The state machine retries with backoff; a second, hidden retry here would only delay it.
+_RUNTIME = boto3.client(
+    "sagemaker-runtime",
+    config=Config(connect_timeout=3, read_timeout=30, retries={"total_max_attempts": 1}),
+)
+
+
+def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - Lambda's own object
+    """Add ``inferences``, ``label`` and ``confidence``; drop ``image_data``.
+
+    Raises:
+        ContractError: One of its subclasses, with what to do about it.
+    """
+    state = contract.unwrap(event)
+    image = contract.inline_image(state) or _read(state)
+    # A function that is called without a state machine still leaves a key to join on.
+    inference_id = contract.inference_id(state.get("execution_arn") or context.aws_request_id)
+    answer = _invoke(image, inference_id)
+    classified = contract.with_inferences(state, contract.read_inferences(answer))
+    print(  # noqa: T201 - what a function prints is its log
+        contract.log_line(
+            "image_classified",
+            endpoint=_ENDPOINT,
+            label=classified["label"],
+            confidence=classified["confidence"],
+            inference_id=inference_id,
+            execution_arn=state.get("execution_arn"),
+            request_id=context.aws_request_id,
+        )
+    )
+    return {**classified, "inference_id": inference_id}
+
+
+def _read(state: contract.State) -> bytes:
+    location = contract.image_location(state)
+    try:
+        answer = _S3.get_object(Bucket=location.bucket, Key=location.key)
+        contract.check_size(answer["ContentLength"], str(location))
+        image = answer["Body"].read()
+    except ClientError as error:
+        details = error.response["Error"]
+        raise contract.storage_error(details["Code"], details["Message"], location) from error
+    except BotoCoreError as error:
+        raise contract.StorageUnavailable(f"S3 could not be reached: {error}.") from error
+    contract.check_reference(state, image)
+    return image
+
+
+def _invoke(image: bytes, inference_id: str) -> str:
+    contract.check_size(len(image), "The image")
+    try:
+        answer = _RUNTIME.invoke_endpoint(
+            EndpointName=_ENDPOINT,
+            ContentType=contract.content_type(image, "The image"),
+            Accept="application/json",
+            Body=image,
+            InferenceId=inference_id,
+        )
+        return answer["Body"].read().decode("utf-8", "replace")
+    except ClientError as error:
+        response: dict[str, Any] = {**error.response}
+        raise contract.endpoint_error(
+            response["Error"]["Code"],
+            response.get("OriginalMessage") or response["Error"]["Message"],
+            _ENDPOINT,
+            response.get("OriginalStatusCode", 0),
+        ) from error
+    except BotoCoreError as error:
+        raise contract.EndpointUnavailable(
+            f"The endpoint {_ENDPOINT} could not be reached: {error}."
+        ) from error

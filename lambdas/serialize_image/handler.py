@@ -1,0 +1,49 @@
+"""SerializeImage: reads the image of an execution from S3 into its state, as data or reference.
+
+Takes and gives the flat object of ``workflow.contract``. Needs ``s3:GetObject`` on the image.
+"""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workflow import contract
+
+_S3 = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=20))
+
+
+def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - Lambda's own object
+    """Add ``image_data`` (base64), or ``image_ref`` where the image is too large for the state.
+
+    Raises:
+        ContractError: One of its subclasses, with what to do about it.
+    """
+    state = contract.unwrap(event)
+    location = contract.image_location(state)
+    image = _read(location)
+    serialized = contract.with_image(state, image)
+    print(  # noqa: T201 - what a function prints is its log
+        contract.log_line(
+            "image_serialized",
+            image=location,
+            size=len(image),
+            inline="image_ref" not in serialized,
+            execution_arn=state.get("execution_arn"),
+            request_id=context.aws_request_id,
+        )
+    )
+    return serialized
+
+
+def _read(location: contract.ImageLocation) -> bytes:
+    try:
+        answer = _S3.get_object(Bucket=location.bucket, Key=location.key)
+        contract.check_size(answer["ContentLength"], str(location))
+        return answer["Body"].read()
+    except ClientError as error:
+        details = error.response["Error"]
+        raise contract.storage_error(details["Code"], details["Message"], location) from error
+    except BotoCoreError as error:
+        raise contract.StorageUnavailable(f"S3 could not be reached: {error}.") from error

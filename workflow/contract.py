@@ -1,0 +1,452 @@
+"""The contract of an execution: its input, its output and its errors. Standard library only.
+
+This file is shipped in the zip of every Lambda function, so the dashboard, the deployment and the
+functions read one definition. An execution starts with the input of the original project,
+``{"s3_bucket", "s3_key", "image_data": "", "inferences": []}``, and every function takes and gives
+that flat object. Keys that the contract does not know pass through untouched.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+State = dict[str, Any]
+"""The flat JSON object that travels from function to function."""
+
+LABELS = ("bicycle", "motorcycle")
+"""The class of each probability, in the order in which the endpoint answers."""
+
+MAX_IMAGE_BYTES = 6_291_456
+"""The largest body InvokeEndpoint takes (SageMaker Runtime API reference, InvokeEndpoint)."""
+
+MAX_INLINE_BYTES = 144 * 1024
+"""The largest image kept in the state: 192 KiB as base64, well under the 256 KiB of a payload."""
+
+REJECTED = "THRESHOLD_CONFIDENCE_NOT_MET"
+"""The error of an execution whose confidence is below the threshold: a rejection, no fault."""
+
+_MAX_WRAPPINGS = 4
+_STORAGE_NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+_STORAGE_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"})
+_STORAGE_TRANSIENT = frozenset(
+    {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "500", "503"}
+)
+_ENDPOINT_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
+_FIRST_SERVER_ERROR = 500
+_SUM_TOLERANCE = 0.01
+_REJECTION = re.compile(
+    r"Confidence (?P<confidence>\S+) for (?P<label>\S+) is below the threshold (?P<threshold>\S+): "
+)
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+)
+_REFUSED_SIGNATURES = (
+    (b"GIF8", "a GIF"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"BM", "a BMP"),
+    (b"II*\x00", "a TIFF"),
+    (b"MM\x00*", "a TIFF"),
+    (b"<svg", "an SVG"),
+)
+
+
+class ContractError(Exception):
+    """An error that a function raises; the name of its class is the error in the history."""
+
+
+class InvalidInput(ContractError):  # noqa: N818 - class names are error names on AWS
+    """The execution input is not the object of this contract."""
+
+
+class ImageNotFound(ContractError):  # noqa: N818 - see InvalidInput
+    """The bucket or the key does not exist."""
+
+
+class ImageAccessDenied(ContractError):  # noqa: N818 - see InvalidInput
+    """S3 refuses to give the object to the function's role."""
+
+
+class ImageTooLarge(ContractError):  # noqa: N818 - see InvalidInput
+    """The image is larger than the endpoint takes."""
+
+
+class NotAnImage(ContractError):  # noqa: N818 - see InvalidInput
+    """The bytes are neither PNG nor JPEG."""
+
+
+class ImageChanged(ContractError):  # noqa: N818 - see InvalidInput
+    """The object was overwritten between two states of one execution."""
+
+
+class StorageUnavailable(ContractError):  # noqa: N818 - see InvalidInput
+    """S3 is throttling or not answering; trying again may help."""
+
+
+class EndpointNotFound(ContractError):  # noqa: N818 - see InvalidInput
+    """The SageMaker endpoint does not exist."""
+
+
+class EndpointAccessDenied(ContractError):  # noqa: N818 - see InvalidInput
+    """The function's role may not invoke the endpoint."""
+
+
+class EndpointUnavailable(ContractError):  # noqa: N818 - see InvalidInput
+    """The endpoint is throttling, starting or failing; trying again may help."""
+
+
+class ModelRejected(ContractError):  # noqa: N818 - see InvalidInput
+    """The model's container refused the image."""
+
+
+class BadInference(ContractError):  # noqa: N818 - see InvalidInput
+    """The inferences are not one probability for each class."""
+
+
+TRANSIENT = (StorageUnavailable, EndpointUnavailable)
+"""The errors that ``step_function.json`` retries; every other one would only fail again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLocation:
+    """Where an image lies in S3."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The numbers in the cause of a rejected execution."""
+
+    label: str
+    confidence: float
+    threshold: float
+
+
+def execution_input(location: ImageLocation) -> State:
+    """The input that starts an execution, as in the original project."""
+    return {
+        "s3_bucket": location.bucket,
+        "s3_key": location.key,
+        "image_data": "",
+        "inferences": [],
+    }
+
+
+def unwrap(event: object) -> State:
+    """Read the flat object, also out of ``{"statusCode", "body"}`` with a dict or JSON as body.
+
+    Keys beside ``body`` are kept unless the body has them too.
+
+    Raises:
+        InvalidInput: The event is no such object, or says that an earlier function failed.
+    """
+    state = event
+    for _ in range(_MAX_WRAPPINGS):
+        if isinstance(state, str):
+            state = _parse_object(state)
+        if not isinstance(state, Mapping):
+            raise InvalidInput(
+                f"The input is {_json_kind(state)}, not an object. Start the execution with "
+                '{"s3_bucket": "...", "s3_key": "...", "image_data": "", "inferences": []}.'
+            )
+        if "body" not in state:
+            return dict(state)
+        _check_status(state)
+        beside = {key: value for key, value in state.items() if key not in ("statusCode", "body")}
+        body = _parse_object(state["body"]) if isinstance(state["body"], str) else state["body"]
+        state = {**beside, **body} if isinstance(body, Mapping) else body
+    raise InvalidInput(f"The input is wrapped in more than {_MAX_WRAPPINGS} bodies.")
+
+
+def image_location(state: Mapping[str, Any]) -> ImageLocation:
+    """Where the image of an execution lies.
+
+    Raises:
+        InvalidInput: Bucket or key is missing or no text.
+    """
+    for name in ("s3_bucket", "s3_key"):
+        value = state.get(name)
+        if not isinstance(value, str) or not value:
+            raise InvalidInput(
+                f"The input has no {name}. Give the bucket and the key of an image, such as "
+                '{"s3_bucket": "my-bucket", "s3_key": "images/bicycle.png"}.'
+            )
+    return ImageLocation(bucket=state["s3_bucket"], key=state["s3_key"])
+
+
+def content_type(image: bytes, name: str) -> str:
+    """The content type that the first bytes of an image prove.
+
+    Args:
+        image: The whole image, or at least its first 16 bytes.
+        name: What to call the image in the error.
+
+    Raises:
+        NotAnImage: The bytes are neither PNG nor JPEG; says what they are where that is known.
+    """
+    for signature, kind in _SIGNATURES:
+        if image.startswith(signature):
+            return kind
+    raise NotAnImage(f"{name} is {_what_it_is(image)}. Submit a PNG or a JPEG.")
+
+
+def check_size(size: int, name: str) -> None:
+    """Refuse an image that the endpoint would refuse.
+
+    Args:
+        size: Bytes of the image.
+        name: What to call the image in the error.
+
+    Raises:
+        ImageTooLarge: The size is over ``MAX_IMAGE_BYTES``.
+    """
+    if size > MAX_IMAGE_BYTES:
+        raise ImageTooLarge(
+            f"{name} has {size:,} bytes; the endpoint takes {MAX_IMAGE_BYTES:,} at most. "
+            "Submit a smaller image."
+        )
+
+
+def with_image(state: State, image: bytes) -> State:
+    """Put an image into the state: as base64 while it is small, else as a checked reference."""
+    name = str(image_location(state))
+    kind = content_type(image, name)
+    check_size(len(image), name)
+    rest = {key: value for key, value in state.items() if key != "image_ref"}
+    if len(image) <= MAX_INLINE_BYTES:
+        return {**rest, "image_data": base64.b64encode(image).decode(), "inferences": []}
+    reference = {
+        "size": len(image),
+        "sha256": hashlib.sha256(image).hexdigest(),
+        "content_type": kind,
+    }
+    return {**rest, "image_data": "", "image_ref": reference, "inferences": []}
+
+
+def inline_image(state: Mapping[str, Any]) -> bytes | None:
+    """The image that the state carries itself, or None where it lies in S3.
+
+    Raises:
+        NotAnImage: ``image_data`` is no base64.
+    """
+    data = state.get("image_data")
+    if not data:
+        return None
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise NotAnImage(
+            "image_data is not base64. Leave it empty to have the image read from S3."
+        ) from None
+
+
+def check_reference(state: Mapping[str, Any], image: bytes) -> None:
+    """Make sure that an image read again is the one that was referred to, if any was.
+
+    Raises:
+        ImageChanged: It is not.
+    """
+    reference = state.get("image_ref")
+    if not isinstance(reference, Mapping):
+        return
+    if hashlib.sha256(image).hexdigest() != reference.get("sha256"):
+        raise ImageChanged(
+            f"{image_location(state)} was overwritten while the execution ran. "
+            "Start a new execution for the new image."
+        )
+
+
+def inference_id(execution_arn: str) -> str:
+    """The one key on which an execution, its capture, its image and its label join: a UUID.
+
+    It is within the 64 characters of InvokeEndpoint's ``InferenceId``.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, execution_arn))
+
+
+def read_inferences(value: object) -> list[float]:
+    """Read one probability for each of ``LABELS``, from a list, its JSON, or ``[[...]]``.
+
+    Raises:
+        BadInference: It is something else, or the numbers are no probabilities that sum to 1.
+    """
+    found = _parse_list(value)
+    if len(found) == 1 and isinstance(found[0], list):
+        found = found[0]
+    probabilities = [_probability(item) for item in found]
+    if len(probabilities) != len(LABELS):
+        raise BadInference(
+            f"The endpoint gave {len(probabilities)} probabilities for {len(LABELS)} classes "
+            f"({', '.join(LABELS)}). Use an endpoint that was trained on these classes."
+        )
+    total = sum(probabilities)
+    if abs(total - 1) > _SUM_TOLERANCE:
+        raise BadInference(
+            f"The probabilities {probabilities} sum to {total:.3f}, not to 1. "
+            "Look at the last layer of the model."
+        )
+    return probabilities
+
+
+def with_inferences(state: State, inferences: Sequence[float]) -> State:
+    """Add the inferences with their label and confidence, and drop the image."""
+    best = max(range(len(inferences)), key=lambda index: inferences[index])
+    rest = {key: value for key, value in state.items() if key != "image_data"}
+    return {
+        **rest,
+        "inferences": list(inferences),
+        "label": LABELS[best],
+        "confidence": inferences[best],
+    }
+
+
+def with_decision(state: State, threshold: float) -> State:
+    """Add whether the confidence meets the threshold (at or above it does)."""
+    classified = with_inferences(state, read_inferences(state.get("inferences")))
+    return {
+        **classified,
+        "threshold": threshold,
+        "meets_threshold": classified["confidence"] >= threshold,
+    }
+
+
+def storage_error(code: str, message: str, location: ImageLocation) -> ContractError:
+    """What an S3 error of GetObject means for an execution.
+
+    Args:
+        code: ``Error.Code`` of the response.
+        message: ``Error.Message`` of the response.
+        location: The object that was asked for.
+    """
+    if code in _STORAGE_NOT_FOUND:
+        missing = "bucket" if code == "NoSuchBucket" else "object"
+        return ImageNotFound(
+            f"There is no {missing} for {location}. Upload the image first, or correct the key."
+        )
+    if code in _STORAGE_DENIED:
+        return ImageAccessDenied(
+            f"S3 refuses {location} ({code}). Either the object does not exist (S3 says so only to "
+            "roles that may list the bucket), or the function's role may not read this prefix: "
+            "submit images under the upload prefix of the workflow's own bucket."
+        )
+    if code in _STORAGE_TRANSIENT:
+        return StorageUnavailable(f"S3 could not give {location} now ({code}: {message}).")
+    return ImageNotFound(
+        f"S3 cannot give {location} ({code}: {message}). Correct the bucket and the key."
+    )
+
+
+def endpoint_error(code: str, message: str, endpoint: str, model_status: int) -> ContractError:
+    """What an error of InvokeEndpoint means for an execution.
+
+    Args:
+        code: ``Error.Code`` of the response.
+        message: ``Error.Message`` of the response, or the container's own for a ``ModelError``.
+        endpoint: The endpoint's name.
+        model_status: ``OriginalStatusCode`` of a ``ModelError``, else 0.
+    """
+    if code in _ENDPOINT_DENIED:
+        return EndpointAccessDenied(
+            f"The function's role may not invoke the endpoint {endpoint}: allow "
+            f"sagemaker:InvokeEndpoint on it, or deploy again. ({message})"
+        )
+    if code == "ModelError" and model_status < _FIRST_SERVER_ERROR:
+        return ModelRejected(f"The model refuses the image: {message}")
+    if code == "ValidationError" and "not found" in message.lower():
+        return EndpointNotFound(
+            f"There is no endpoint {endpoint}. Deploy again, or correct its name. ({message})"
+        )
+    if code == "ValidationError":
+        return ModelRejected(f"The endpoint {endpoint} refuses the request: {message}")
+    return EndpointUnavailable(f"The endpoint {endpoint} cannot answer now ({code}: {message}).")
+
+
+def read_rejection(cause: str | None) -> Rejection | None:
+    """The numbers in the cause that ``step_function.json`` gives a rejection, or None."""
+    match = _REJECTION.match(cause or "")
+    if match is None:
+        return None
+    try:
+        confidence, threshold = float(match["confidence"]), float(match["threshold"])
+    except ValueError:
+        return None
+    return Rejection(label=match["label"], confidence=confidence, threshold=threshold)
+
+
+def log_line(event: str, **fields: object) -> str:
+    """One structured log line: a JSON object with ``event`` first."""
+    return json.dumps({"event": event, **fields}, default=str)
+
+
+def _parse_object(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise InvalidInput(f"The input is text that is not JSON: {text[:80]!r}.") from None
+
+
+def _check_status(state: Mapping[str, Any]) -> None:
+    status = state.get("statusCode", 200)
+    if isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP's first error
+        raise InvalidInput(
+            f"The input says that an earlier function failed with status {status}: "
+            f"{str(state['body'])[:200]}. Fix that function first."
+        )
+
+
+def _parse_list(value: object) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            return _parse_list(json.loads(value) or [])
+        except ValueError:
+            raise BadInference(f"The inferences are text: {value[:80]!r}.") from None
+    if not isinstance(value, list):
+        raise BadInference(f"The inferences are {_json_kind(value)}, not a list of probabilities.")
+    if not value:
+        raise BadInference("There are no inferences. Run ClassifyImage before FilterInferences.")
+    return value
+
+
+def _probability(item: object) -> float:
+    try:
+        number = float(item) if isinstance(item, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if isinstance(item, bool) or not 0 <= number <= 1:
+        raise BadInference(f"{str(item)[:80]!r} is not a probability between 0 and 1.")
+    return number
+
+
+def _what_it_is(data: bytes) -> str:
+    if not data:
+        return "empty"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
+        return "a HEIC photo"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "a WebP"
+    for signature, kind in _REFUSED_SIGNATURES:
+        if data.startswith(signature):
+            return kind
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in data[:64]):  # noqa: PLR2004 - ASCII
+        return "text"
+    return "no image format that is known here"
+
+
+def _json_kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "a truth value"}
+    if value is None:
+        return "null"
+    return kinds.get(type(value), "a number")
