@@ -1,0 +1,200 @@
+"""The connection: to AWS where ``SCONES_CLOUD=aws``, else to a local cloud started for the app.
+
+This is the one place that knows the difference. Everything else is given a boto3 session.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from dashboard.aws.errors import explained
+from workflow.errors import WorkflowError
+from workflow.settings import Settings, region_from
+
+STATE_DIRECTORY = Path(__file__).resolve().parents[2] / ".localcloud"
+START_SECONDS = 60
+_ALIVE_SECONDS = 1
+_CLIENTS = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=65,  # an endpoint may take 60 s to answer
+    max_pool_connections=32,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """Which cloud one is looking at.
+
+    Attributes:
+        name: ``AWS`` or ``Local cloud``.
+        account: Twelve-digit account id.
+        region: Such as ``us-east-1``.
+        endpoint_url: Where the local cloud listens; None on AWS.
+        pid: Process id of the local cloud; None on AWS.
+    """
+
+    name: str
+    account: str
+    region: str
+    endpoint_url: str | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A cloud, the names of the deployment in it, and boto3 clients to reach it.
+
+    Attributes:
+        cloud: Which cloud it is.
+        settings: The deployment's settings, in that cloud's account and region.
+        session: What the functions of ``deploy`` take; every client of it reaches ``cloud``.
+    """
+
+    cloud: Cloud
+    settings: Settings
+    session: boto3.Session
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
+        """The client of an AWS service, such as ``s3``; made once, safe to share by threads."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self.session.client(service)  # type: ignore[call-overload]
+            return self._clients[service]
+
+    def alive(self) -> bool:
+        """Whether the local cloud still listens; always true of AWS."""
+        if self.cloud.endpoint_url is None:
+            return True
+        address = urlsplit(self.cloud.endpoint_url)
+        try:
+            socket.create_connection(
+                (address.hostname or "", address.port or 80), _ALIVE_SECONDS
+            ).close()
+        except OSError:
+            return False
+        return True
+
+
+def connect(environ: Mapping[str, str]) -> Connection:
+    """Connect to the cloud that ``SCONES_CLOUD`` names; start a local one where it names none.
+
+    Args:
+        environ: ``SCONES_CLOUD`` (``aws``, or unset), ``SCONES_LOCALCLOUD_DIR`` and
+            ``SCONES_LOCALCLOUD_PORT`` for the local cloud, and what ``Settings.from_env`` reads.
+
+    Raises:
+        WorkflowError: with the local cloud's own code where it cannot start; with AWS's where the
+            credentials are missing or refused; ``SettingInvalid`` for another ``SCONES_CLOUD``.
+    """
+    chosen = environ.get("SCONES_CLOUD", "")
+    if chosen == "aws":
+        return _connect_aws(environ)
+    if chosen:
+        raise WorkflowError(
+            "SettingInvalid",
+            f"SCONES_CLOUD is {chosen!r}.",
+            "Set it to aws, or leave it out to use the local cloud.",
+        )
+    return _connect_local(environ)
+
+
+def _connect_aws(environ: Mapping[str, str]) -> Connection:
+    session = _session(botocore.session.Session())
+    region = session.region_name or region_from(environ)
+    with explained("asking AWS who you are (sts:GetCallerIdentity)"):
+        account = session.client("sts", region_name=region).get_caller_identity()["Account"]
+    session = _session(botocore.session.Session(), region)
+    settings = Settings.from_env({**environ, "AWS_REGION": region}, account=account)
+    return Connection(Cloud(name="AWS", account=account, region=region), settings, session)
+
+
+def _connect_local(environ: Mapping[str, str]) -> Connection:
+    ready = _start(environ)
+    cloud = Cloud(
+        name="Local cloud",
+        account=ready["account"],
+        region=ready["region"],
+        endpoint_url=ready["endpoint_url"],
+        pid=ready["pid"],
+    )
+    core = _LocalSession(ready["endpoint_url"])
+    core.set_credentials("local", "local")
+    settings = Settings.from_env({**environ, "AWS_REGION": cloud.region}, account=cloud.account)
+    return Connection(cloud, settings, _session(core, cloud.region))
+
+
+def _session(core: botocore.session.Session, region: str | None = None) -> boto3.Session:
+    core.set_default_client_config(_CLIENTS)
+    return boto3.Session(botocore_session=core, region_name=region)
+
+
+class _LocalSession(botocore.session.Session):
+    """A session whose every client talks to one endpoint, so that no environment is changed."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        super().__init__()
+        self._endpoint_url = endpoint_url
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as botocore's own
+        return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
+
+
+def _start(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Start ``python -m localcloud``, or find the one that serves the directory; its first line."""
+    command = [sys.executable, "-m", "localcloud"]
+    command += ["--dir", environ.get("SCONES_LOCALCLOUD_DIR") or str(STATE_DIRECTORY)]
+    if port := environ.get("SCONES_LOCALCLOUD_PORT"):
+        command += ["--port", port]
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+        line = _first_line(process)
+        threading.Thread(target=process.wait, daemon=True).start()  # leave no zombie behind
+        if line:
+            return dict(json.loads(line))
+        stderr.seek(0)
+        raise _start_failure(stderr)
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    """What the process says first; nothing where it ends, or is silent for a minute."""
+    watchdog = threading.Timer(START_SECONDS, process.kill)
+    watchdog.start()
+    try:
+        with process.stdout or tempfile.TemporaryFile() as stdout:
+            return stdout.readline()
+    finally:
+        watchdog.cancel()
+
+
+def _start_failure(stderr: IO[bytes]) -> WorkflowError:
+    lines = stderr.read().decode(errors="replace").strip().splitlines() or ["It said nothing."]
+    try:
+        said = json.loads(lines[-1])
+        return WorkflowError(said["code"], said["message"], said["remedy"])
+    except (ValueError, TypeError, KeyError):
+        return WorkflowError(
+            "LocalCloudFailed",
+            f"The local cloud could not start. {lines[-1]}",
+            "Run `python -m localcloud` in a terminal to see all it says.",
+        )
