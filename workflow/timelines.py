@@ -1,0 +1,436 @@
+"""Timelines: the visits of states that a history proves, nested, retried and redriven.
+
+A history is a tree by ``previousEventId``; states inside Map and Parallel interleave, so an event
+belongs to the visit of the event before it, not to the state entered last. Events may be missing at
+either end (histories are read from the tail, and end at 25,000 events), repeated, or of a type
+newer than this code: each is placed as well as it can be and nothing raises.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from workflow.executions import Execution, Failure, HistoryEvent, Status, in_order
+
+
+class VisitStatus(StrEnum):
+    """How one visit of a state went; CAUGHT is a failure that a Catch took over."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    CAUGHT = "CAUGHT"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a Task state's work: the first, a retry or a redrive.
+
+    ``ended_at`` is None while it runs; ``error`` is None unless it failed.
+    """
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: str | None = None
+    cause: str | None = None
+    redriven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateVisit:
+    """One visit of one state, from its Entered event to its end.
+
+    Attributes:
+        event_id: Id of the event that began the visit; unique within a history.
+        type: Task, Choice, Pass, Wait, Parallel, Map, Fail, Succeed, or empty when a truncated
+            history does not tell.
+        exited_at: When the visit ended, by its Exited event or by the failure or abort that ended
+            it; None while it runs. May lie before ``entered_at`` where clocks disagree.
+        input: JSON text as the state got it, None when not recorded.
+        output: JSON text as the state gave it, None when it gave none.
+        error: Error of the last attempt if that failed, caught or not.
+        parent: ``event_id`` of the enclosing Map or Parallel visit, None at the top.
+        iteration: Index of the Map iteration or Parallel branch within ``parent``.
+        resource: What a Task calls: Lambda function name or ARN, else the ``service:action``.
+        child: ARN of the nested execution or Map Run that a state started.
+    """
+
+    event_id: int
+    name: str
+    type: str
+    entered_at: datetime
+    exited_at: datetime | None = None
+    input: str | None = None
+    output: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    error: str | None = None
+    cause: str | None = None
+    status: VisitStatus = VisitStatus.RUNNING
+    parent: int | None = None
+    iteration: int | None = None
+    resource: str | None = None
+    child: str | None = None
+
+
+_ENDS = {
+    "ExecutionSucceeded": Status.SUCCEEDED,
+    "ExecutionFailed": Status.FAILED,
+    "ExecutionTimedOut": Status.TIMED_OUT,
+    "ExecutionAborted": Status.ABORTED,
+}
+_BEGINS_ATTEMPT = ("TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled")
+_SCOPES = ("MapIteration", "MapState", "MapRun", "ParallelState")
+_UNDONE = (VisitStatus.FAILED, VisitStatus.TIMED_OUT, VisitStatus.ABORTED)
+
+
+def timeline(events: Iterable[HistoryEvent]) -> tuple[StateVisit, ...]:
+    """The visits of states, in the order they began.
+
+    Args:
+        events: A history or part of one, in any order, with repetitions.
+    """
+    reader = _Reader()
+    for event in in_order(events):
+        reader.read(event)
+    return tuple(visit.frozen() for visit in reader.visits)
+
+
+def settle(execution: Execution, events: Iterable[HistoryEvent]) -> Execution:
+    """The execution with the status, times, error and output that its history proves.
+
+    The console's export often says RUNNING for a run whose history has an end. The history wins
+    unless the record knows of a later redrive: then the history is the older of the two.
+    """
+    history = in_order(events)
+    redrives = [event for event in history if event.type == "ExecutionRedriven"]
+    if not history or execution.redrive_count > len(redrives):
+        return execution
+    started = next((event for event in history if event.type == "ExecutionStarted"), None)
+    decisive = (*_ENDS, "ExecutionRedriven")
+    last = next((event for event in reversed(history) if event.type in decisive), None)
+    known = replace(execution, redrive_count=len(redrives))
+    if started:
+        text = execution.input or started.details.get("input")
+        known = replace(known, input=text, started_at=started.timestamp)
+    if last is None:
+        return known
+    if last.type == "ExecutionRedriven":
+        return replace(known, status=Status.RUNNING, stopped_at=None, error=None, cause=None)
+    return replace(
+        known,
+        status=_ENDS[last.type],
+        stopped_at=last.timestamp,
+        output=last.details.get("output") or execution.output,
+        error=last.details.get("error") or execution.error,
+        cause=last.details.get("cause") or execution.cause,
+    )
+
+
+def failure_of(
+    execution: Execution, visits: Iterable[StateVisit], *, image: str | None = None
+) -> Failure | None:
+    """Why the execution failed or timed out, with the innermost state that did; else None.
+
+    ABORTED is somebody's decision, not a failure.
+    """
+    if execution.status not in (Status.FAILED, Status.TIMED_OUT):
+        return None
+    culprit = _culprit(tuple(visits))
+    error = execution.error or (culprit.error if culprit else None)
+    cause = execution.cause or (culprit.cause if culprit else None)
+    if error is None and execution.status is Status.TIMED_OUT:
+        error = "States.Timeout"
+    return Failure(
+        execution_arn=execution.arn,
+        state=culprit.name if culprit else "",
+        error=error or "",
+        cause=cause or "",
+        failed_at=execution.stopped_at or execution.started_at,
+        version=execution.version,
+        image=image,
+        attempt=execution.redrive_count,
+    )
+
+
+def _culprit(visits: tuple[StateVisit, ...]) -> StateVisit | None:
+    failed = [v for v in visits if v.status in (VisitStatus.FAILED, VisitStatus.TIMED_OUT)]
+    parents = {visit.parent for visit in failed}
+    leaves = [visit for visit in failed if visit.event_id not in parents]
+    return max(leaves, key=lambda visit: (visit.error is not None, visit.event_id), default=None)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Visit:
+    """A visit while it is being read."""
+
+    event_id: int
+    name: str
+    type: str
+    entered_at: datetime
+    parent: "_Visit | None" = None
+    iteration: int | None = None
+    exited_at: datetime | None = None
+    input: str | None = None
+    output: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    error: str | None = None
+    cause: str | None = None
+    status: VisitStatus = VisitStatus.RUNNING
+    resource: str | None = None
+    child: str | None = None
+
+    def frozen(self) -> StateVisit:
+        return StateVisit(
+            event_id=self.event_id,
+            name=self.name,
+            type=self.type,
+            entered_at=self.entered_at,
+            exited_at=self.exited_at,
+            input=self.input,
+            output=self.output,
+            attempts=tuple(self.attempts),
+            error=self.error,
+            cause=self.cause,
+            status=self.status,
+            parent=self.parent.event_id if self.parent else None,
+            iteration=self.iteration,
+            resource=self.resource,
+            child=self.child,
+        )
+
+    def fail(self, at: datetime, details: Mapping[str, Any]) -> None:
+        self.error, self.cause = details.get("error"), details.get("cause")
+        if self.attempts and self.attempts[-1].ended_at is None:
+            self.attempts[-1] = replace(
+                self.attempts[-1], ended_at=at, error=self.error or "", cause=self.cause
+            )
+
+    def end(self, at: datetime, status: VisitStatus) -> None:
+        self.exited_at, self.status = at, status
+
+    def reopen(self) -> None:
+        self.exited_at, self.status, self.error, self.cause = None, VisitStatus.RUNNING, None, None
+
+    def scopes(self) -> Iterable["_Visit"]:
+        visit: _Visit | None = self
+        while visit:
+            yield visit
+            visit = visit.parent
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an event belongs: a visit, and the iteration that states entered next belong to."""
+
+    visit: _Visit | None
+    inside: tuple[_Visit | None, int | None] = (None, None)
+
+
+class _Reader:
+    """Places events one after another; ``visits`` grows in the order visits began."""
+
+    def __init__(self) -> None:
+        self.visits: list[_Visit] = []
+        self._places: dict[int, _Place] = {0: _Place(None)}
+        self._branches: dict[int, int] = {}
+        self._redriven = False
+
+    def read(self, event: HistoryEvent) -> None:
+        before = self._places.get(event.previous_id) or self._lost(event)
+        if event.type in _ENDS:
+            place = self._execution_ended(event, before)
+        elif event.type == "ExecutionRedriven":
+            self._redriven, place = True, before
+        elif event.type.endswith("StateEntered"):
+            place = self._entered(event, before)
+        elif event.type.endswith("StateExited"):
+            place = self._exited(event, before)
+        elif event.type.startswith(_SCOPES):
+            place = self._scope(event, before)
+        else:
+            place = self._worked(event, before)
+        self._places[event.id] = place
+
+    def _lost(self, event: HistoryEvent) -> _Place:
+        """The likeliest place of an event whose predecessor is not in the history."""
+        running = [visit for visit in self.visits if visit.status is VisitStatus.RUNNING]
+        named = [visit for visit in running if visit.name == event.step]
+        visit = next(iter(reversed(named or running)), None)
+        return _Place(visit, (visit.parent, visit.iteration)) if visit else _Place(None)
+
+    def _begin(
+        self, event: HistoryEvent, name: str, scope: tuple[_Visit | None, int | None] = (None, None)
+    ) -> _Visit:
+        visit = _Visit(
+            event_id=event.id,
+            name=name,
+            type=event.type.removesuffix("StateEntered") if event.type.endswith("Entered") else "",
+            entered_at=event.timestamp,
+            parent=scope[0],
+            iteration=scope[1],
+        )
+        self.visits.append(visit)
+        return visit
+
+    def _entered(self, event: HistoryEvent, before: _Place) -> _Place:
+        scope = before.inside
+        if scope[0] and scope[0].type == "Parallel" and scope[1] is None:
+            branch = self._branches.get(scope[0].event_id, 0)
+            self._branches[scope[0].event_id] = branch + 1
+            scope = (scope[0], branch)
+        visit = self._begin(event, event.details.get("name") or event.step or "", scope)
+        visit.input = event.details.get("input")
+        return _Place(visit, scope)
+
+    def _exited(self, event: HistoryEvent, before: _Place) -> _Place:
+        name = event.details.get("name") or event.step or ""
+        nearby = tuple(before.visit.scopes()) if before.visit else ()
+        visit = next(
+            (v for v in (*nearby, *reversed(self.visits)) if v.name == name and not v.exited_at),
+            None,
+        ) or self._begin(event, name, before.inside)
+        visit.type = visit.type or event.type.removesuffix("StateExited")
+        visit.output = event.details.get("output")
+        status = VisitStatus.SUCCEEDED if visit.error is None else VisitStatus.CAUGHT
+        visit.end(event.timestamp, status)
+        self._end_within(visit, event.timestamp)
+        return _Place(visit, (visit.parent, visit.iteration))
+
+    def _scope(self, event: HistoryEvent, before: _Place) -> _Place:
+        """Events of a Map or Parallel as a whole, of its iterations, or of its Map Run."""
+        kind = "Parallel" if event.type.startswith("Parallel") else "Map"
+        name = event.details.get("name")
+        nearby = tuple(before.visit.scopes()) if before.visit else ()
+        visit = next(
+            (
+                v
+                for v in (*nearby, *reversed(self.visits))
+                if v.type == kind and name in (None, v.name) and (not v.exited_at or self._redriven)
+            ),
+            None,
+        )
+        if visit is None:
+            return _Place(None)
+        if event.type.endswith(("Started", "Redriven")):
+            return self._scope_started(event, visit)
+        if event.type.endswith(("Failed", "Aborted")):
+            self._scope_failed(event, visit)
+        return _Place(visit, (visit.parent, visit.iteration))
+
+    def _scope_started(self, event: HistoryEvent, visit: _Visit) -> _Place:
+        self._resume(visit)
+        visit.child = event.details.get("mapRunArn") or visit.child
+        if event.type == "ParallelStateStarted":
+            self._branches[visit.event_id] = 0
+        return _Place(visit, (visit, event.details.get("index")))
+
+    def _scope_failed(self, event: HistoryEvent, visit: _Visit) -> None:
+        iteration = event.details.get("index")
+        self._end_within(visit, event.timestamp, iteration)
+        failed = event.type.endswith("Failed")
+        if failed and iteration is None:
+            inner = next((v for v in self.visits if v.parent is visit and v.error), None)
+            known = {"error": inner.error, "cause": inner.cause} if inner else {}
+            visit.fail(event.timestamp, {"error": "States.TaskFailed", **known, **event.details})
+        elif event.type.endswith("StateAborted"):
+            visit.end(event.timestamp, VisitStatus.ABORTED)
+
+    def _worked(self, event: HistoryEvent, before: _Place) -> _Place:
+        """Events of a Task's work, and types newer than this code."""
+        begins = event.type in _BEGINS_ATTEMPT
+        failed = event.type.endswith(("Failed", "TimedOut"))
+        visit = before.visit
+        if begins and self._redriven:
+            visit = self._redriven_visit(event, visit)
+        if visit is None and (begins or failed):
+            visit = self._begin(event, event.details.get("state") or event.step or "")
+        if visit is None:
+            return before
+        if begins:
+            self._attempt(event, visit)
+        elif failed:
+            visit.fail(event.timestamp, event.details)
+        elif event.type.endswith("Succeeded") and visit.attempts:
+            visit.error = visit.cause = None
+            visit.attempts[-1] = replace(visit.attempts[-1], ended_at=event.timestamp)
+        elif event.type.endswith("StateAborted"):
+            visit.end(event.timestamp, VisitStatus.ABORTED)
+        visit.child = _execution_started_by(event) or visit.child
+        return _Place(visit, (visit.parent, visit.iteration))
+
+    def _attempt(self, event: HistoryEvent, visit: _Visit) -> None:
+        redriven = visit.status in _UNDONE
+        self._resume(visit)
+        visit.error = visit.cause = None
+        visit.resource = _resource(event.details) or visit.resource
+        visit.attempts.append(Attempt(started_at=event.timestamp, redriven=redriven))
+
+    def _redriven_visit(self, event: HistoryEvent, before: _Visit | None) -> _Visit | None:
+        """The visit that a redrive takes up again: of several, the one that calls the same."""
+        if before and before.status is VisitStatus.RUNNING:
+            return before
+        undone = [visit for visit in self.visits if visit.status in _UNDONE and visit.attempts]
+        same = [v for v in undone if v.name == event.step or v.resource == _resource(event.details)]
+        return before if before in same else next(iter(same or undone), before)
+
+    def _resume(self, visit: _Visit) -> None:
+        for scope in visit.scopes():
+            if scope.status in _UNDONE:
+                scope.reopen()
+
+    def _end_within(self, outer: _Visit, at: datetime, iteration: int | None = None) -> None:
+        """End what still ran inside a Map or Parallel that has ended."""
+        if outer.type not in ("Map", "Parallel"):
+            return
+        for visit in self.visits:
+            if visit.exited_at or visit is outer or outer not in visit.scopes():
+                continue
+            if iteration is None or self._iteration_within(visit, outer) == iteration:
+                visit.end(at, VisitStatus.FAILED if visit.error else VisitStatus.ABORTED)
+
+    @staticmethod
+    def _iteration_within(visit: _Visit, outer: _Visit) -> int | None:
+        return next((v.iteration for v in visit.scopes() if v.parent is outer), None)
+
+    def _execution_ended(self, event: HistoryEvent, before: _Place) -> _Place:
+        status = VisitStatus(_ENDS[event.type])
+        running = [visit for visit in self.visits if not visit.exited_at]
+        last = before.visit
+        if status is VisitStatus.FAILED and last in running and last and last.error is None:
+            last.fail(event.timestamp, event.details)
+        for visit in running:
+            failed = visit.error is not None
+            ended = status if failed or status is not VisitStatus.FAILED else VisitStatus.ABORTED
+            visit.end(event.timestamp, ended)
+        return before
+
+
+def _resource(details: Mapping[str, Any]) -> str | None:
+    """What a Scheduled event calls, from either shape of its parameters."""
+    parameters = _decoded(details.get("parameters"))
+    name = parameters.get("FunctionName")
+    if isinstance(name, str):
+        return name
+    service, action = details.get("resourceType"), details.get("resource")
+    return f"{service}:{action}" if service and action else action
+
+
+def _execution_started_by(event: HistoryEvent) -> str | None:
+    if event.details.get("resourceType") != "states":
+        return None
+    arn = _decoded(event.details.get("output")).get("ExecutionArn")
+    return arn if isinstance(arn, str) else None
+
+
+def _decoded(value: object) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, Mapping) else {}
