@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.aws.cloud import Cloud, Connection, connect
-from dashboard.palette import Outcome, pill
+from dashboard.palette import pill
 from workflow.errors import WorkflowError
+from workflow.executions import Outcome
 
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60

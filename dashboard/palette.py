@@ -1,4 +1,4 @@
-"""The one vocabulary of outcomes: a word, an icon and a colour each, the same on every page.
+"""How each outcome looks: a word, an icon and a colour, the same on every page.
 
 Colours come from Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which people with any
 common colour vision deficiency can tell apart; none is ever used without its word and icon.
@@ -7,11 +7,13 @@ common colour vision deficiency can tell apart; none is ever used without its wo
 from dataclasses import dataclass
 from typing import Literal
 
+from workflow.executions import Outcome
+
 BadgeColor = Literal["green", "orange", "red", "blue", "gray", "violet"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Style:
     """How one outcome is shown.
 
     Attributes:
@@ -27,31 +29,24 @@ class Outcome:
     color: str
 
 
-ACCEPTED = Outcome("Accepted", ":material/check_circle:", "green", "#009E73")
-REJECTED = Outcome("Rejected", ":material/do_not_disturb_on:", "orange", "#E69F00")
-FAULT = Outcome("Fault", ":material/error:", "red", "#D55E00")
-RUNNING = Outcome("Running", ":material/progress_activity:", "blue", "#0072B2")
-ABORTED = Outcome("Aborted", ":material/block:", "gray", "#8A8F98")
-WAITING = Outcome("Waiting", ":material/schedule:", "gray", "#8A8F98")
-SILENT = Outcome("Succeeded but wrong", ":material/warning:", "violet", "#CC79A7")
-
-OUTCOMES = {
-    "accepted": ACCEPTED,
-    "rejected": REJECTED,
-    "fault": FAULT,
-    "running": RUNNING,
-    "aborted": ABORTED,
-    "waiting": WAITING,
-    "silent": SILENT,
+STYLES = {
+    Outcome.ACCEPTED: Style("Accepted", ":material/check_circle:", "green", "#009E73"),
+    Outcome.REJECTED: Style("Rejected", ":material/do_not_disturb_on:", "orange", "#E69F00"),
+    Outcome.FAULTED: Style("Fault", ":material/error:", "red", "#D55E00"),
+    Outcome.SILENT: Style("Succeeded but wrong", ":material/warning:", "violet", "#CC79A7"),
+    Outcome.UNEXAMINED: Style("Not examined", ":material/help:", "gray", "#8A8F98"),
+    Outcome.RUNNING: Style("Running", ":material/progress_activity:", "blue", "#0072B2"),
+    Outcome.ABORTED: Style("Aborted", ":material/block:", "gray", "#8A8F98"),
 }
-"""By the key that models and URLs use."""
+"""The look of every outcome."""
 
 
 def pill(outcome: Outcome, text: str = "") -> str:
     """The outcome as a Markdown badge, for any Streamlit text: icon, word, colour.
 
     Args:
-        outcome: One of this module's outcomes.
+        outcome: What to show.
         text: What to say instead of the outcome's word, such as ``3 rejected``.
     """
-    return f":{outcome.badge}-badge[{outcome.icon} {text or outcome.word}]"
+    style = STYLES[outcome]
+    return f":{style.badge}-badge[{style.icon} {text or style.word}]"

@@ -20,6 +20,7 @@ import botocore.session
 from botocore.config import Config
 
 from dashboard.aws.errors import explained
+from dashboard.aws.quotas import Pacer
 from workflow.errors import WorkflowError
 from workflow.settings import Settings, region_from
 
@@ -61,11 +62,13 @@ class Connection:
         cloud: Which cloud it is.
         settings: The deployment's settings, in that cloud's account and region.
         session: What the functions of ``deploy`` take; every client of it reaches ``cloud``.
+        pacer: Keeps the process within the Step Functions quotas of the account and region.
     """
 
     cloud: Cloud
     settings: Settings
     session: boto3.Session
+    pacer: Pacer
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -116,11 +119,12 @@ def connect(environ: Mapping[str, str]) -> Connection:
 def _connect_aws(environ: Mapping[str, str]) -> Connection:
     session = _session(botocore.session.Session())
     region = session.region_name or region_from(environ)
-    with explained("asking AWS who you are (sts:GetCallerIdentity)"):
+    with explained("sts:GetCallerIdentity"):
         account = session.client("sts", region_name=region).get_caller_identity()["Account"]
     session = _session(botocore.session.Session(), region)
     settings = Settings.from_env({**environ, "AWS_REGION": region}, account=account)
-    return Connection(Cloud(name="AWS", account=account, region=region), settings, session)
+    cloud = Cloud(name="AWS", account=account, region=region)
+    return Connection(cloud, settings, session, Pacer(region))
 
 
 def _connect_local(environ: Mapping[str, str]) -> Connection:
@@ -135,7 +139,7 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
     core = _LocalSession(ready["endpoint_url"])
     core.set_credentials("local", "local")
     settings = Settings.from_env({**environ, "AWS_REGION": cloud.region}, account=cloud.account)
-    return Connection(cloud, settings, _session(core, cloud.region))
+    return Connection(cloud, settings, _session(core, cloud.region), Pacer(cloud.region))
 
 
 def _session(core: botocore.session.Session, region: str | None = None) -> boto3.Session:
