@@ -394,7 +394,7 @@ def log_line(event: str, **fields: object) -> str:
 def _parse_object(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidInput(f"The input is text that is not JSON: {text[:80]!r}.") from None
 
 
@@ -411,7 +411,7 @@ def _parse_list(value: object) -> list[Any]:
     if isinstance(value, str):
         try:
             return _parse_list(json.loads(value) or [])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadInference(f"The inferences are text: {value[:80]!r}.") from None
     if not isinstance(value, list):
         raise BadInference(f"The inferences are {_json_kind(value)}, not a list of probabilities.")

@@ -11,6 +11,8 @@ DEFAULT_THRESHOLD = 0.93
 DEFAULT_REGION = "us-east-1"
 
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]{3,9}){1,2}-\d")
+_ACCOUNT = re.compile(r"\d{12}")
 _ENDPOINT = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -173,9 +175,14 @@ def _check(settings: Settings) -> None:
             "Use 1 to 8 lower-case letters, digits and single hyphens, a letter first.",
         ),
         (
-            len(settings.prefix) <= 63 - len(f"-{settings.account}-{settings.region}"),
-            f"The bucket name {settings.bucket!r} is longer than the 63 characters S3 allows.",
-            "Shorten the project name or the stage.",
+            _REGION.fullmatch(settings.region) is not None,
+            f"{settings.region!r} is not an AWS region.",
+            "Set AWS_REGION to a region such as us-east-1.",
+        ),
+        (
+            _ACCOUNT.fullmatch(settings.account) is not None,
+            f"{settings.account!r} is not an AWS account id.",
+            "Give the twelve digits that `aws sts get-caller-identity` prints.",
         ),
         (
             0.5 <= settings.threshold <= 1,  # noqa: PLR2004 - two classes: the best is at least half

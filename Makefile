@@ -1,0 +1,81 @@
+# Scones Unlimited. `make` lists what can be made; `make run` and `make test` are all one needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NODE_READY := tests/node/node_modules/.ready
+CHROMIUM := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -n 1)
+
+export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
+export SAGEMAKER_TELEMETRY_OPT_OUT := true
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench bench-captures model lock browser node clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) ## Run the dashboard, on the embedded local cloud unless SCONES_CLOUD=aws
+	$(BIN)/streamlit run dashboard/app.py
+
+test: $(READY) browser node lint ## Run every check and test, browser tests included
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+lint: $(READY) ## Check style, types and the two lists of requirements
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## Measure everything: executions, captures, inferences, plan, classifier
+	@for benchmark in executions captures inferences executions_sync plan classifier; do \
+		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+
+bench-captures: $(READY) ## Measure the capture reader and its sync beside their peers and limits
+	$(BIN)/uv pip install -q -p $(VENV) -e '.[bench]'
+	$(BIN)/python -m benchmarks.captures
+
+model: $(READY) ## Train the classifier anew: make model DATA=path/to/images
+	$(BIN)/pip install -q -e '.[model]'
+	$(BIN)/python -m deploy.model.train $(if $(DATA),--data-dir $(DATA))
+
+lock: ## Resolve requirements.lock anew, for Python 3.11 to 3.13
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
+		--no-header --quiet --output-file requirements.lock
+
+# What a fresh machine lacks. Each step says what it does, and what it could not do.
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) (a minute with a warm package cache, a few without)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11 to 3.13 is needed; name one with: make PYTHON=python3.13"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+browser:
+ifeq ($(CHROMIUM),)
+	@echo "No Chromium found; installing one for the browser tests"
+	@{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+		|| $(BIN)/playwright install chromium \
+		|| echo "Could not install Chromium: the browser tests will be skipped"
+endif
+
+node:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_READY) \
+		|| echo "Could not install the Node.js packages: the tests that need them will be skipped"; \
+	else echo "No Node.js found: the second interpreter and asl-validator will be skipped"; fi
+
+$(NODE_READY): tests/node/package.json tests/node/package-lock.json
+	@cd tests/node && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+clean: ## Remove what was built; keep .localcloud and .scones, which hold your data
+	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage*
