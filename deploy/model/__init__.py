@@ -1,0 +1,1 @@
+"""The classifier: trained, measured, exported and packed for a SageMaker endpoint."""

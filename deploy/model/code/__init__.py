@@ -1,0 +1,1 @@
+"""What runs inside the inference container; packed into model.tar.gz file by file."""

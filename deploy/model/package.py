@@ -1,0 +1,79 @@
+"""Package: the model.tar.gz that a SageMaker endpoint unpacks; standard library only."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
+from workflow.errors import WorkflowError
+
+CODE = Path(__file__).parent / "code"
+_CODE_FILES = ("inference.py", "requirements.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArchive:
+    """A packed model.
+
+    Attributes:
+        body: The bytes of model.tar.gz; the same files give the same bytes.
+        digest: SHA-256 of the tar inside, so that another zlib gives another body but no other
+            digest.
+    """
+
+    body: bytes
+    digest: str
+
+
+def model_archive(artifacts: Path = ARTIFACTS, code: Path = CODE) -> ModelArchive:
+    """Pack ``model.onnx``, ``manifest.json`` and ``code/`` as the PyTorch container wants them.
+
+    Source: docs.aws.amazon.com/sagemaker, "Model directory structure" of the SageMaker Python SDK's
+    PyTorch page.
+
+    Raises:
+        WorkflowError: ``ModelNotFound`` where a file is missing, ``ModelCorrupt`` where the model
+            is not the one that its manifest describes.
+    """
+    files = {name: _read(artifacts / name) for name in (MANIFEST_FILE, MODEL_FILE)}
+    _check(files)
+    files |= {f"code/{name}": _read(code / name) for name in _CODE_FILES}
+    packed = _tar(files)
+    return ModelArchive(gzip.compress(packed, mtime=0), hashlib.sha256(packed).hexdigest())
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in sorted(files.items()):
+            # TarInfo's own defaults: no owner, no time, mode 644.
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WorkflowError(
+            "ModelNotFound",
+            f"{path.name} of the classifier cannot be read: {error.strerror}.",
+            "Restore deploy/model from git, or train the model anew: python -m deploy.model.train.",
+        ) from error
+
+
+def _check(files: dict[str, bytes]) -> None:
+    digest = hashlib.sha256(files[MODEL_FILE]).hexdigest()
+    stated = json.loads(files[MANIFEST_FILE])["sha256"]
+    if digest != stated:
+        raise WorkflowError(
+            "ModelCorrupt",
+            f"{MODEL_FILE} has SHA-256 {digest[:12]}..., its manifest says {stated[:12]}....",
+            "Restore deploy/model/artifacts from git, or train the model anew.",
+        )
