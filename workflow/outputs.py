@@ -1,0 +1,169 @@
+"""Outputs: what an endpoint answered, as probability rows or as the reason why it is none.
+
+SageMaker data capture stores an endpoint's answer as text in one of three encodings (JSON, CSV,
+BASE64). One answer holds one row of probabilities, or one row an input of a batch request.
+"""
+
+import binascii
+import json
+import re
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+SUM_TOLERANCE: Final = 0.01
+"""How far the sum of a row may be from one: outputs are rounded, quantized softmax drifts."""
+
+_MAX_NESTING: Final = 8
+_DETAIL_CHARACTERS: Final = 80
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE
+)
+_VECTORS: Final = msgspec.json.Decoder(list[list[float]])
+
+
+class OutputError(Exception):
+    """An endpoint's answer is no row of probabilities.
+
+    Attributes:
+        reason: A short stable phrase that names the kind, such as ``empty output``.
+        detail: The numbers or the text involved.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def bulk_rows(datas: Sequence[str], encodings: Sequence[str]) -> list[list[float]] | None:
+    """Read many answers of one row each in one step.
+
+    Args:
+        datas: The ``data`` of each answer.
+        encodings: The ``encoding`` of each answer; same length.
+
+    Returns:
+        One row an answer, or None where any of them needs ``probability_rows``.
+    """
+    try:
+        texts = [
+            data if encoding == "JSON" else _as_json_list(data, encoding)
+            for data, encoding in zip(datas, encodings, strict=True)
+        ]
+        # A list that starts and ends here and holds no list cannot borrow from its neighbours.
+        if {text[:1] for text in texts} != {"["} or {text[-1:] for text in texts} != {"]"}:
+            return None
+        rows = _VECTORS.decode(f"[{','.join(texts)}]")
+    except (OutputError, msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return rows if len(rows) == len(texts) else None
+
+
+def probability_rows(data: str, encoding: str) -> list[list[float]]:
+    """Read one answer: one row of numbers, or one a line (CSV) or inner list (JSON).
+
+    Args:
+        data: The captured text: JSON, CSV, or either in base64. A JSON list may hold numbers,
+            numbers as strings, or further lists; the innermost lists are the rows.
+        encoding: ``JSON``, ``CSV`` or ``BASE64``. Only BASE64 changes how the text is read, for
+            content types and encodings do not always agree with it.
+
+    Raises:
+        OutputError: The text holds no numbers. Whether they are probabilities is told by ``sound``.
+    """
+    text = _decoded(data, encoding).strip()
+    if not text:
+        raise OutputError("empty output", "the captured answer holds no text")
+    if text.startswith(("[", "{", '"[')):
+        return _rows_of(_parsed(text), _MAX_NESTING)
+    return [
+        [_number(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()
+    ]
+
+
+def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which rows are probabilities: two or more, each within 0 and 1, summing to 1.
+
+    Args:
+        values: All rows, one after the other.
+        widths: Length of each row; sums to the length of ``values``.
+    """
+    rows = np.repeat(np.arange(len(widths)), widths)
+    outside = ~((values >= 0) & (values <= 1 + SUM_TOLERANCE))
+    outside_count = np.bincount(rows, weights=outside, minlength=len(widths))
+    sums = np.bincount(rows, weights=np.where(outside, 0, values), minlength=len(widths))
+    fits = np.abs(sums - 1) <= SUM_TOLERANCE
+    good: NDArray[np.bool_] = (widths > 1) & (outside_count == 0) & fits
+    return good
+
+
+def fault(row: Sequence[float]) -> OutputError:
+    """Name what is wrong with a row that is not ``sound``."""
+    if not row:
+        return OutputError("empty output", "the captured answer is an empty list")
+    if len(row) == 1:
+        return OutputError("single value, no probability per class", f"the value is {row[0]!r}")
+    if not np.isfinite(row).all():
+        return OutputError("not finite", f"the {len(row)} values hold NaN or infinity")
+    if min(row) < 0:
+        return OutputError("negative value", f"the smallest of {len(row)} values is {min(row)!r}")
+    total = f"the {len(row)} values sum to {float(np.sum(row)):.6g}"
+    return OutputError("values do not sum to 1", total)
+
+
+def _as_json_list(data: str, encoding: str) -> str:
+    text = _decoded(data, encoding).strip()
+    if "\n" in text or "\r" in text:
+        raise OutputError("several rows", "a line of CSV is a row")
+    return text if text[:1] == "[" else f"[{text}]"
+
+
+def _decoded(data: str, encoding: str) -> str:
+    if encoding in ("JSON", "CSV"):
+        return data
+    if encoding != "BASE64":
+        raise OutputError("unknown encoding", f"the encoding is {_shortened(encoding)}")
+    try:
+        return binascii.a2b_base64(data, strict_mode=True).decode("utf-8-sig")
+    except ValueError as error:
+        raise OutputError("output is not base64 of text", str(error)) from None
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise OutputError("output is not JSON", str(error)) from None
+
+
+def _rows_of(value: object, depth: int) -> list[list[float]]:
+    if depth and isinstance(value, str) and value.lstrip()[:1] == "[":
+        return _rows_of(_parsed(value), depth - 1)
+    if not isinstance(value, list):
+        raise OutputError("no list of numbers", f"the answer is {_shortened(value)}")
+    if depth and value and all(isinstance(item, list) for item in value):
+        return list(chain.from_iterable(_rows_of(item, depth - 1) for item in value))
+    return [[_number(item) for item in value]]
+
+
+def _number(cell: object) -> float:
+    try:
+        if isinstance(cell, int | float) and not isinstance(cell, bool):
+            return float(cell)
+        if isinstance(cell, str):
+            text = cell.strip().strip('"').strip()
+            if _NUMBER.fullmatch(text):
+                return float(text)
+    except OverflowError:
+        pass
+    raise OutputError("no list of numbers", f"{_shortened(cell)} is not a number")
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _DETAIL_CHARACTERS else f"{text[:_DETAIL_CHARACTERS]}..."
