@@ -314,13 +314,21 @@ def with_inferences(state: State, inferences: Sequence[float]) -> State:
 
 
 def with_decision(state: State, threshold: float) -> State:
-    """Add whether the confidence meets the threshold (at or above it does)."""
-    classified = with_inferences(state, read_inferences(state.get("inferences")))
-    return {
-        **classified,
-        "threshold": threshold,
-        "meets_threshold": classified["confidence"] >= threshold,
-    }
+    """Add whether the confidence meets the threshold (at or above it does).
+
+    A state that does not gets its ``rejection`` too: the cause the execution will fail with.
+    """
+    decided = with_inferences(state, read_inferences(state.get("inferences")))
+    decided["threshold"] = threshold
+    decided["meets_threshold"] = decided["confidence"] >= threshold
+    decided.pop("rejection", None)
+    if not decided["meets_threshold"]:
+        image = f"s3://{state.get('s3_bucket')}/{state.get('s3_key')}"
+        decided["rejection"] = (
+            f"Confidence {decided['confidence']} for {decided['label']} "
+            f"is below the threshold {threshold}: {image}"
+        )
+    return decided
 
 
 def storage_error(code: str, message: str, location: ImageLocation) -> ContractError:
@@ -375,7 +383,7 @@ def endpoint_error(code: str, message: str, endpoint: str, model_status: int) ->
 
 
 def read_rejection(cause: str | None) -> Rejection | None:
-    """The numbers in the cause that ``step_function.json`` gives a rejection, or None."""
+    """The numbers in the cause that ``with_decision`` gives a rejection, or None."""
     match = _REJECTION.match(cause or "")
     if match is None:
         return None

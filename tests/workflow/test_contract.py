@@ -236,10 +236,29 @@ class TestInferenceId:
 
 
 class TestRejection:
-    def test_reads_the_numbers_out_of_the_cause(self) -> None:
-        cause = "Confidence 0.71 for bicycle is below the threshold 0.93: s3://b/k.png"
+    @given(st.floats(0, 1), st.floats(0.5, 1))
+    def test_reads_the_numbers_back_out_of_the_cause(self, first: float, threshold: float) -> None:
+        state = contract.with_decision({**ORIGINAL, "inferences": [first, 1 - first]}, threshold)
 
-        assert contract.read_rejection(cause) == contract.Rejection("bicycle", 0.71, 0.93)
+        rejection = contract.read_rejection(state.get("rejection"))
+
+        if state["meets_threshold"]:
+            assert rejection is None
+        else:
+            assert rejection == contract.Rejection(state["label"], state["confidence"], threshold)
+
+    def test_names_the_image_in_the_cause(self) -> None:
+        state = contract.with_decision({**ORIGINAL, "inferences": [0.6, 0.4]}, 0.93)
+
+        assert state["rejection"] == (
+            "Confidence 0.6 for bicycle is below the threshold 0.93: "
+            "s3://a-bucket/test/bicycle_s_000513.png"
+        )
+
+    def test_forgets_an_earlier_rejection(self) -> None:
+        state = {"inferences": [0.99, 0.01], "rejection": "from a lower threshold"}
+
+        assert "rejection" not in contract.with_decision(state, 0.93)
 
     @pytest.mark.parametrize(
         "cause",
