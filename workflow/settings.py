@@ -9,11 +9,14 @@ from workflow.errors import WorkflowError
 
 DEFAULT_THRESHOLD = 0.93
 DEFAULT_REGION = "us-east-1"
+DEFAULT_INSTANCE_TYPE = "ml.m5.large"
 
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]{3,9}){1,2}-\d")
 _ACCOUNT = re.compile(r"\d{12}")
 _ENDPOINT = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
+_INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
+_S3_PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -31,6 +34,9 @@ class Settings:
         region: The AWS region, such as ``us-east-1``.
         threshold: The confidence at or above which an inference is accepted, 0.5 to 1.
         existing_endpoint: Name of a SageMaker endpoint to use instead of creating one, or None.
+        training_data: ``s3://bucket/prefix`` of images and ``.lst`` files to train SageMaker's
+            built-in image classification on, instead of serving the model shipped here, or None.
+        instance_type: SageMaker instance type of the endpoint.
         sampling_percentage: Share of invocations that data capture keeps, 0 to 100.
         alarm_email: Address subscribed to the alerts topic, or None.
     """
@@ -41,6 +47,8 @@ class Settings:
     region: str = DEFAULT_REGION
     threshold: float = DEFAULT_THRESHOLD
     existing_endpoint: str | None = None
+    training_data: str | None = None
+    instance_type: str = DEFAULT_INSTANCE_TYPE
     sampling_percentage: int = 100
     alarm_email: str | None = None
     tags: Mapping[str, str] = field(init=False)
@@ -64,6 +72,8 @@ class Settings:
             region=region_from(environ),
             threshold=_number(environ, "SCONES_THRESHOLD", DEFAULT_THRESHOLD),
             existing_endpoint=environ.get("SCONES_ENDPOINT") or None,
+            training_data=environ.get("SCONES_TRAINING_DATA") or None,
+            instance_type=environ.get("SCONES_INSTANCE_TYPE") or DEFAULT_INSTANCE_TYPE,
             sampling_percentage=int(_number(environ, "SCONES_SAMPLING_PERCENTAGE", 100)),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
         )
@@ -122,6 +132,21 @@ class Settings:
     def topic(self) -> str:
         """Name of the SNS topic of alerts."""
         return f"{self.prefix}-alerts"
+
+    @property
+    def executions_queue(self) -> str:
+        """Name of the SQS queue that receives the status changes of executions."""
+        return f"{self.prefix}-executions"
+
+    @property
+    def executions_rule(self) -> str:
+        """Name of the EventBridge rule that sends the status changes of executions there."""
+        return f"{self.prefix}-executions"
+
+    @property
+    def model_prefix(self) -> str:
+        """Key prefix of model archives, with its final slash."""
+        return "models/"
 
     @property
     def upload_prefix(self) -> str:
@@ -199,6 +224,27 @@ def _check(settings: Settings) -> None:
             or _ENDPOINT.fullmatch(settings.existing_endpoint) is not None,
             f"{settings.existing_endpoint!r} cannot be the name of a SageMaker endpoint.",
             "Give the name, not the ARN: up to 63 letters, digits and hyphens.",
+        ),
+        (
+            settings.existing_endpoint is None or settings.training_data is None,
+            "An existing endpoint and training data are both given, but only one can be used.",
+            "Leave out SCONES_ENDPOINT (--endpoint) or SCONES_TRAINING_DATA (--train).",
+        ),
+        (
+            settings.existing_endpoint is None or settings.existing_endpoint != settings.prefix,
+            f"The endpoint {settings.prefix!r} is the one that this deployment creates itself.",
+            "Leave SCONES_ENDPOINT (--endpoint) out, or name another endpoint.",
+        ),
+        (
+            settings.training_data is None
+            or _S3_PREFIX.fullmatch(settings.training_data) is not None,
+            f"{settings.training_data!r} is no S3 prefix.",
+            "Give s3://bucket/prefix, the folder that holds train/, test/, train.lst and test.lst.",
+        ),
+        (
+            _INSTANCE.fullmatch(settings.instance_type) is not None,
+            f"{settings.instance_type!r} is no SageMaker instance type.",
+            "Use one such as ml.m5.large.",
         ),
         (
             settings.alarm_email is None or _EMAIL.fullmatch(settings.alarm_email) is not None,

@@ -56,6 +56,10 @@ def test_reads_every_variable() -> None:
         ("SCONES_SAMPLING_PERCENTAGE", "101"),
         ("SCONES_SAMPLING_PERCENTAGE", "-1"),
         ("SCONES_ENDPOINT", "arn:aws:sagemaker:::endpoint/x"),
+        ("SCONES_ENDPOINT", "scones-unlimited-dev"),
+        ("SCONES_TRAINING_DATA", "/home/me/images"),
+        ("SCONES_TRAINING_DATA", "s3://Not_A_Bucket/x"),
+        ("SCONES_INSTANCE_TYPE", "t3.large"),
         ("SCONES_ALARM_EMAIL", "nobody"),
     ],
 )
@@ -105,3 +109,18 @@ def test_tags_say_who_owns_a_resource() -> None:
     settings = Settings(account=ACCOUNT, project="vans", stage="prod")
 
     assert settings.tags == {"project": "vans", "stage": "prod", "managed-by": "scones-unlimited"}
+
+
+def test_an_endpoint_is_either_existing_or_trained() -> None:
+    with pytest.raises(WorkflowError, match="only one can be used"):
+        Settings(account=ACCOUNT, existing_endpoint="theirs", training_data="s3://data/images")
+
+
+def test_reads_how_the_endpoint_is_made() -> None:
+    settings = Settings.from_env(
+        {"SCONES_TRAINING_DATA": "s3://data/images", "SCONES_INSTANCE_TYPE": "ml.c5.xlarge"},
+        account=ACCOUNT,
+    )
+
+    assert settings.training_data == "s3://data/images"
+    assert settings.instance_type == "ml.c5.xlarge"
