@@ -1,0 +1,180 @@
+"""Causes: what a failed state says about itself, read out of JSON, stack traces and plain text.
+
+A Lambda function's cause is JSON, ``{"errorMessage", "errorType", "requestId", "stackTrace"}``
+(Lambda developer guide, python-exceptions); a nested execution's is its DescribeExecution answer,
+whose own ``Cause`` may again be a Lambda function's. Step Functions cuts a cause at 32,768
+characters, so JSON may end in the middle.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workflow.contract import REJECTED
+
+_MAX_NESTING: Final = 8
+_FRAME: Final = re.compile(r'File "(?P<file>[^"\n]+)", line \d+, in (?P<function>[^\s\\]+)')
+_NODE_FRAME: Final = re.compile(r"at (?:async )?(?P<function>\S+) \((?P<file>[^():\n]+):\d+:\d+\)")
+_TRACEBACK: Final = "Traceback (most recent call last)"
+_TRACEBACK_END: Final = re.compile(
+    r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", re.MULTILINE
+)
+_CUT_FIELD: Final = r'"{name}"\s*:\s*"((?:[^"\\]|\\.)*)'
+_NOT_OWN: Final = (
+    "site-packages",
+    "dist-packages",
+    "/var/lang/",
+    "/var/runtime/",
+    "/opt/",
+    "<frozen",
+)
+_TASK_ROOT: Final = "/var/task/"
+_MARKER: Final = re.compile(REJECTED.replace("_", "[ _-]"), re.IGNORECASE)
+_RAISED_TEXT: Final = "exceptions must derive from BaseException"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What a cause tells.
+
+    Attributes:
+        error: Type of the innermost exception, else the state's own error name.
+        message: Its message, else the whole text.
+        frames: ``(file, function)`` of the stack, outermost first; files under the function's own
+            root are relative to it.
+        source: Source line of the innermost frame, empty when not given.
+    """
+
+    error: str
+    message: str
+    frames: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+
+    @property
+    def own_frame(self) -> tuple[str, str] | None:
+        """The innermost frame of the function's own code: not a library's, not the runtime's."""
+        own = [frame for frame in self.frames if not frame[0].startswith("/")]
+        if not own:
+            return None
+        top = _top(own[0][0])
+        return [frame for frame in own if _top(frame[0]) == top][-1]
+
+
+def read_cause(error: str | None, cause: str | None) -> Cause:
+    """Read a failure's error name and cause; nothing is refused, the least is text as it stands."""
+    return _read(error or "", cause or "", _MAX_NESTING)
+
+
+def is_rejection(error: str | None, cause: str | None) -> bool:
+    """Whether a failure only says that the confidence is below the threshold.
+
+    The workflow says so by a Fail state; the original project's functions by
+    ``raise Exception("THRESHOLD_CONFIDENCE_NOT_MET")`` or by raising that text itself, which
+    Python turns into a TypeError whose stack trace alone shows what was meant.
+    """
+    if not _MARKER.search(f"{error} {cause}"):
+        return False
+    read = read_cause(error, cause)
+    if _MARKER.search(f"{error} {read.error} {read.message}"):
+        return True
+    return _RAISED_TEXT in read.message and _MARKER.search(read.source) is not None
+
+
+def _read(error: str, cause: str, depth: int) -> Cause:
+    value = _decoded(cause)
+    if not isinstance(value, Mapping):
+        return _from_text(error, cause)
+    inner = value.get("cause")
+    if depth and isinstance(inner, Mapping) and "errorMessage" in inner:
+        return _read(error, json.dumps(inner), depth - 1)
+    if depth and isinstance(value.get("Cause"), str):
+        return _read(str(value.get("Error") or error), value["Cause"], depth - 1)
+    if "errorMessage" in value or "errorType" in value:
+        return _from_lambda(error, value)
+    return Cause(error=error, message=json.dumps(value, sort_keys=True, ensure_ascii=False))
+
+
+def _decoded(cause: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    if not cause.lstrip().startswith("{"):
+        return None
+    try:
+        return json.loads(cause)
+    except (ValueError, RecursionError):
+        return _cut(cause)
+
+
+def _cut(cause: str) -> dict[str, str] | None:
+    """The fields of a Lambda cause whose JSON ends in the middle."""
+    found = {}
+    for name in ("errorMessage", "errorType"):
+        match = re.search(_CUT_FIELD.format(name=name), cause)
+        if match:
+            found[name] = _unescaped(match[1])
+    if "errorMessage" not in found:
+        return None
+    found["stackTrace"] = cause.replace('\\"', '"')
+    return found
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
+
+
+def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
+    message = value.get("errorMessage")
+    trace = value.get("stackTrace") or value.get("trace") or ""
+    lines = [str(line) for line in trace] if isinstance(trace, Sequence | list) else []
+    text = trace if isinstance(trace, str) else "\n".join(lines)
+    kind = str(value.get("errorType") or error)
+    if isinstance(message, str) and _TRACEBACK in message:
+        return _from_text(kind, message)
+    return Cause(
+        error=kind,
+        message=message if isinstance(message, str) else json.dumps(message, sort_keys=True),
+        frames=_frames(text),
+        source=_source(text),
+    )
+
+
+def _from_text(error: str, text: str) -> Cause:
+    if _TRACEBACK not in text:
+        return Cause(error=error, message=text)
+    # The innermost exception of a chain is the first one raised: its traceback comes first.
+    first = text.split(_TRACEBACK)[1]
+    end = _TRACEBACK_END.search(first)
+    return Cause(
+        error=end["type"] if end else error,
+        message=(end["message"] or "") if end else text,
+        frames=_frames(first),
+        source=_source(first),
+    )
+
+
+def _frames(text: str) -> tuple[tuple[str, str], ...]:
+    frames = [(match["file"], match["function"]) for match in _FRAME.finditer(text)]
+    frames = frames or [
+        (match["file"], match["function"]) for match in reversed([*_NODE_FRAME.finditer(text)])
+    ]
+    return tuple((_relative(file), function) for file, function in frames)
+
+
+def _relative(file: str) -> str:
+    """The file relative to the function's root; libraries keep their absolute path."""
+    if any(part in file for part in _NOT_OWN):
+        return f"/{file.lstrip('/')}"
+    return file.removeprefix(_TASK_ROOT).lstrip("/")
+
+
+def _source(text: str) -> str:
+    last = text.rpartition('File "')[2]
+    return last.partition("\n")[2].strip()
+
+
+def _top(file: str) -> str:
+    """First folder of a file, empty for files at the root: libraries lie in folders beside it."""
+    return file.partition("/")[0] if "/" in file else ""
