@@ -44,6 +44,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
         ),
     ),
     ("dashboard/store.py", frozenset({"workflow", "polars", "pyarrow"})),
+    ("dashboard/query.py", frozenset({"workflow", "msgspec"})),
     ("dashboard/app_pages/", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/components.py", frozenset({"workflow", "dashboard", "streamlit"})),

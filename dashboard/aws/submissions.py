@@ -1,0 +1,276 @@
+"""Submitting images: store in S3, start an execution each, and follow them to their end."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dashboard.aws.archives import Refused
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explain, explained
+from dashboard.aws.executions import States, states
+from dashboard.aws.images import Photo, Upload, verify
+from dashboard.aws.intake import take_in
+from workflow.contract import MAX_IMAGE_BYTES, ImageLocation, execution_input
+from workflow.errors import WorkflowError
+from workflow.executions import Execution, Outcome, Status, parse_event
+from workflow.submissions import (
+    Batch,
+    Faulted,
+    Refusal,
+    Running,
+    StoredImage,
+    Submission,
+    batch_key,
+    decode_batch,
+    encode_batch,
+    execution_name,
+    upload_key,
+    verdict,
+)
+from workflow.timelines import settle, timeline
+
+AT_ONCE = 8
+"""Executions of a batch in flight: a full queue for the endpoint, and within every quota."""
+
+FIRST_LOOK_SECONDS = 0.15
+LAST_LOOK_SECONDS = 2.0
+
+Step: TypeAlias = Batch | tuple[int, Submission]
+"""What a batch reports: itself once, then how far the image of an index has come."""
+
+Report = Callable[[Step], None]
+"""Told of every step, from several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What following a batch needs at hand."""
+
+    connection: Connection
+    states: States
+    batch: Batch
+    report: Report
+
+
+def is_deployed(connection: Connection) -> bool:
+    """Whether there is a state machine to start executions of; one call.
+
+    Raises:
+        WorkflowError: AWS's own code for any answer but yes and no.
+    """
+    arn = connection.settings.alias_arn
+    try:
+        connection.client("stepfunctions").describe_state_machine_alias(stateMachineAliasArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"ResourceNotFound", "StateMachineDoesNotExist"}:
+            return False
+        raise explain(error, "states:DescribeStateMachineAlias", arn) from error
+    except BotoCoreError as error:
+        raise explain(error, "states:DescribeStateMachineAlias", arn) from error
+    return True
+
+
+def _planned(connection: Connection, photo: Photo) -> StoredImage:
+    """Where a photo will lie: under the upload prefix, by its content."""
+    settings = connection.settings
+    key = upload_key(settings.upload_prefix, photo.name, photo.sha256)
+    return StoredImage(photo.name, ImageLocation(settings.bucket, key), photo.sha256)
+
+
+def _existing(connection: Connection, key: str) -> StoredImage:
+    """An image that lies in the workflow's bucket already, by its key or its ``s3://`` address.
+
+    Raises:
+        WorkflowError: ``KeyMissing`` for no key; AWS's own code where it is not there or is not
+            to be read; ``ImageTooLarge`` before anything is started.
+    """
+    bucket, name = _location(connection, key)
+    if not name:
+        raise WorkflowError(
+            "KeyMissing", "There is no key in that.", "Give a key such as images/bicycle.png."
+        )
+    address = f"s3://{bucket}/{name}"
+    with explained("s3:HeadObject", address):
+        head = connection.client("s3").head_object(Bucket=bucket, Key=name)
+    if head["ContentLength"] > MAX_IMAGE_BYTES:
+        raise WorkflowError(
+            "ImageTooLarge",
+            f"{address} has {head['ContentLength']:,} bytes; the endpoint takes "
+            f"{MAX_IMAGE_BYTES:,} at most.",
+            "Submit a smaller image.",
+        )
+    return StoredImage(name, ImageLocation(bucket, name))
+
+
+def _location(connection: Connection, key: str) -> tuple[str, str]:
+    if key.startswith("s3://"):
+        bucket, _, name = key.removeprefix("s3://").partition("/")
+        return bucket, name
+    return connection.settings.bucket, key.removeprefix("/")
+
+
+def _save(connection: Connection, batch: Batch) -> None:
+    bucket, key = connection.settings.bucket, batch_key(batch.id)
+    with explained("s3:PutObject", f"s3://{bucket}/{key}"):
+        connection.client("s3").put_object(
+            Bucket=bucket, Key=key, Body=encode_batch(batch), ContentType="application/json"
+        )
+
+
+def classify(
+    connection: Connection,
+    batch_id: str,
+    uploads: Iterable[Upload],
+    keys: Iterable[str],
+    report: Report,
+) -> None:
+    """Submit files and S3 keys as one batch and follow each to its verdict.
+
+    Args:
+        connection: The cloud.
+        batch_id: A new one; under it ``resume`` finds the batch again.
+        uploads: Files, archives among them.
+        keys: Keys or ``s3://`` addresses of images that are in S3 already.
+        report: Told the batch as soon as it is known, then every step of every image.
+
+    Raises:
+        WorkflowError: Where the batch as a whole cannot go on; what is wrong with one image
+            becomes its refusal or its verdict, and the others go on.
+    """
+    intake = take_in(uploads)
+    found, missing = _find(connection, keys)
+    planned = [_planned(connection, photo) for photo in intake.photos]
+    batch = Batch(
+        id=batch_id,
+        created_at=datetime.now(UTC),
+        images=(*planned, *found),
+        refused=tuple(_refusal(item) for item in (*intake.refused, *missing)),
+    )
+    _save(connection, batch)
+    report(batch)
+    photos = dict(zip((image.location.key for image in planned), intake.photos, strict=True))
+    _run(connection, batch, photos, report)
+
+
+def resume(connection: Connection, batch_id: str, report: Report) -> None:
+    """Find a batch again and follow what is left of it; what never started, starts now.
+
+    Raises:
+        WorkflowError: ``BatchInvalid``, ``BatchDamaged``, or AWS's own code.
+    """
+    key, bucket = batch_key(batch_id), connection.settings.bucket
+    with explained("s3:GetObject", f"s3://{bucket}/{key}"):
+        answer = connection.client("s3").get_object(Bucket=bucket, Key=key)
+        batch = decode_batch(answer["Body"].read())
+    report(batch)
+    _run(connection, batch, {}, report)
+
+
+def thumbnail(connection: Connection, image: StoredImage) -> bytes:
+    """A small JPEG of a stored image.
+
+    Raises:
+        WorkflowError: The image is not there, or is no image.
+    """
+    location = image.location
+    with explained("s3:GetObject", str(location)):
+        answer = connection.client("s3").get_object(Bucket=location.bucket, Key=location.key)
+        data = answer["Body"].read(MAX_IMAGE_BYTES + 1)
+    return verify(Upload(image.name, data)).thumbnail
+
+
+def _find(connection: Connection, keys: Iterable[str]) -> tuple[list[StoredImage], list[Refused]]:
+    found, missing = [], []
+    for key in keys:
+        try:
+            found.append(_existing(connection, key))
+        except WorkflowError as error:
+            missing.append(Refused(key, error))
+    return found, missing
+
+
+def _refusal(item: Refused) -> Refusal:
+    return Refusal(item.name, item.error.code, item.error.message, item.error.remedy)
+
+
+def _run(connection: Connection, batch: Batch, photos: Mapping[str, Photo], report: Report) -> None:
+    settings = connection.settings
+    reader = states(connection.session, connection.pacer, settings.state_machine_arn)
+    desk = _Desk(connection, reader, batch, report)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = [
+            pool.submit(_submit, desk, index, image, photos.get(image.location.key))
+            for index, image in enumerate(batch.images)
+        ]
+    for job in jobs:
+        job.result()
+
+
+def _submit(desk: _Desk, index: int, image: StoredImage, photo: Photo | None) -> None:
+    submission = Submission(image=image)
+    try:
+        if photo is not None:
+            _store(desk.connection, image, photo)
+        arn = _start(desk.connection, execution_name(desk.batch, index), image)
+        submission = replace(submission, execution_arn=arn)
+        for progress in _follow(desk, submission):
+            desk.report((index, progress))
+    except WorkflowError as error:
+        failed = Faulted(Outcome.FAULTED, "", error.code, f"{error.message} {error.remedy}")
+        desk.report((index, replace(submission, verdict=failed)))
+
+
+def _store(connection: Connection, image: StoredImage, photo: Photo) -> None:
+    bucket, key = image.location.bucket, image.location.key
+    with explained("s3:PutObject", str(image.location)):
+        connection.client("s3").put_object(
+            Bucket=bucket, Key=key, Body=photo.data, ContentType=photo.content_type
+        )
+
+
+def _start(connection: Connection, name: str, image: StoredImage) -> str:
+    """Start the execution of that name through the alias, or find the one that has it."""
+    settings = connection.settings
+    request = {
+        "stateMachineArn": settings.alias_arn,
+        "name": name,
+        "input": json.dumps(execution_input(image.location), ensure_ascii=False),
+    }
+    client = connection.client("stepfunctions")
+    try:
+        answer = connection.pacer.call("StartExecution", lambda: client.start_execution(**request))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
+            machine = settings.state_machine_arn.replace(":stateMachine:", ":execution:")
+            return f"{machine}:{name}"
+        raise explain(error, "states:StartExecution", settings.alias_arn) from error
+    except BotoCoreError as error:
+        raise explain(error, "states:StartExecution", settings.alias_arn) from error
+    return str(answer["executionArn"])
+
+
+def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
+    """How far the execution has come, again and again until it has ended."""
+    settings, pause = desk.connection.settings, FIRST_LOOK_SECONDS
+    begun = Execution(
+        arn=submission.execution_arn,
+        name=submission.execution_arn.rpartition(":")[2],
+        state_machine_arn=settings.state_machine_arn,
+        status=Status.RUNNING,
+        started_at=datetime.now(UTC),
+    )
+    while True:
+        history = [parse_event(raw) for raw in desk.states.history(submission.execution_arn)]
+        visits = timeline(history)
+        found = verdict(settle(begun, history), visits, threshold=settings.threshold)
+        yield replace(submission, verdict=found, visits=visits)
+        if not isinstance(found, Running):
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, LAST_LOOK_SECONDS)
