@@ -1,0 +1,100 @@
+"""Capture tables: what the store keeps of data capture files, and how a batch becomes rows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from workflow.captures import CaptureBatch, CaptureError
+
+_TIME: Final = pl.Datetime("us", "UTC")
+
+CAPTURES: Mapping[str, Any] = {
+    "event_id": pl.String,
+    "inference_id": pl.String,
+    "inference_time": _TIME,
+    "hour": _TIME,
+    "endpoint": pl.String,
+    "variant": pl.String,
+    "probabilities": pl.List(pl.Float64),
+    "label": pl.Int32,
+    "confidence": pl.Float64,
+    "key": pl.String,
+    "line": pl.Int32,
+    "offset": pl.Int64,
+    "length": pl.Int64,
+    "row": pl.Int32,
+    "custom_attributes": pl.List(pl.String),
+    "gzipped": pl.Boolean,
+}
+"""One row a ``workflow.captures.Capture``; ``hour`` is the hour of invocation by the key.
+
+``inference_time`` is null where the line has none that can be read.
+"""
+
+ERRORS: Mapping[str, Any] = {
+    "key": pl.String,
+    "line": pl.Int32,
+    "reason": pl.String,
+    "detail": pl.String,
+    "offset": pl.Int64,
+    "length": pl.Int64,
+    "event_id": pl.String,
+    "lines": pl.Int64,
+    "found_at": _TIME,
+}
+"""One row a ``workflow.captures.CaptureError`` and when it was found."""
+
+OBJECTS: Mapping[str, Any] = {
+    "key": pl.String,
+    "etag": pl.String,
+    "size": pl.Int64,
+    "last_modified": _TIME,
+    "read_at": _TIME,
+}
+"""One row an object that was read; ``last_modified`` less ``hour`` tells how late it came."""
+
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    "captures": CAPTURES,
+    "errors": ERRORS,
+    "objects": OBJECTS,
+}
+"""Every table by its name in the store."""
+
+
+def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
+    """Rows of ``CAPTURES``, one a capture of the batch."""
+    source = pl.Series(batch.source, dtype=pl.UInt32)
+    ends = np.cumsum(batch.widths)
+    offsets = np.concatenate([[0], ends]).astype(np.int64)
+    probabilities = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(batch.values))
+    columns = {
+        "event_id": pl.Series(batch.event_ids, dtype=pl.String),
+        "inference_id": pl.Series(batch.inference_ids, dtype=pl.String),
+        "inference_time": pl.Series(batch.times).dt.replace_time_zone("UTC"),
+        "hour": pl.Series([s.hour for s in batch.sources], dtype=_TIME).gather(source),
+        "endpoint": pl.Series([s.endpoint for s in batch.sources], dtype=pl.String).gather(source),
+        "variant": pl.Series([s.variant for s in batch.sources], dtype=pl.String).gather(source),
+        "probabilities": pl.Series(probabilities),
+        "label": pl.Series(batch.labels),
+        "confidence": pl.Series(batch.confidences),
+        "key": pl.Series([s.key for s in batch.sources], dtype=pl.String).gather(source),
+        "line": pl.Series(batch.lines),
+        "offset": pl.Series(batch.offsets),
+        "length": pl.Series(batch.lengths),
+        "row": pl.Series(batch.rows),
+        "custom_attributes": pl.Series(batch.custom_attributes, dtype=pl.List(pl.String)),
+        "gzipped": pl.Series([s.gzipped for s in batch.sources], dtype=pl.Boolean).gather(source),
+    }
+    return pl.DataFrame(columns, schema=pl.Schema(CAPTURES))
+
+
+def error_rows(errors: Sequence[CaptureError], found_at: datetime) -> pl.DataFrame:
+    """Rows of ``ERRORS``, one an error."""
+    kept = [{name: getattr(e, name) for name in ERRORS if name != "found_at"} for e in errors]
+    return pl.DataFrame(kept, schema=pl.Schema(ERRORS)).with_columns(
+        found_at=pl.lit(found_at, _TIME)
+    )

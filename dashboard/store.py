@@ -1,0 +1,331 @@
+"""Store: tables as Parquet segments that processes can read while one of them appends.
+
+A commit writes one segment (a directory with one file a table) and then replaces the manifest by
+an atomic rename: readers see all of a commit or nothing, and ``kill -9`` leaves no half commit.
+Nothing in the store is the only copy: it can be deleted at any time, and is read again from AWS.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from workflow.errors import WorkflowError
+
+MERGE_AT: Final = 8
+"""So many neighbours of one size class are merged into one segment of the next."""
+
+SIZE_CLASSES: Final = (1_000, 8_000, 64_000, 512_000)
+"""Upper limits of the size classes, in rows; larger segments are never rewritten."""
+
+GRACE_SECONDS: Final = 600
+"""How long merged segments stay on disk, for queries that were made before the merge."""
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """One commit, or several merged ones.
+
+    Attributes:
+        name: Directory below ``segments``.
+        rows: Rows of each table that has any.
+        sizes: Bytes of each table's file.
+    """
+
+    name: str
+    rows: dict[str, int]
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """Which segments there are, in the order they were appended.
+
+    Attributes:
+        segments: The live ones.
+        retired: Merged ones and when (epoch seconds); still on disk for a while.
+        damaged: Names of segments that could not be read and were set aside.
+    """
+
+    segments: tuple[_Segment, ...] = ()
+    retired: dict[str, float] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
+
+
+class SegmentStore:
+    """Append-only tables in one directory, safe for many processes and threads.
+
+    Args:
+        root: The directory; made when first written to.
+        tables: Columns of each table. A column added later is null in older segments.
+    """
+
+    def __init__(self, root: Path, tables: Mapping[str, Schema]) -> None:
+        self.root = root
+        self.tables = tables
+        self._known: tuple[tuple[int, int], _Manifest] | None = None
+
+    def append(self, table: str, rows: pl.DataFrame) -> None:
+        """Add rows to one table, all or none."""
+        self.commit({table: rows})
+
+    def commit(
+        self,
+        frames: Mapping[str, pl.DataFrame],
+        *,
+        replacing: Mapping[str, tuple[str, Sequence[str]]] | None = None,
+    ) -> None:
+        """Add rows to several tables, all or none.
+
+        Args:
+            frames: New rows of each table; columns in any order, cast to the table's types.
+            replacing: For each table, a column and values of it whose earlier rows go away in
+                the same step. Rewrites the segments that hold such rows: for the rare case.
+
+        Raises:
+            WorkflowError: ``StoreUnwritable`` where the directory cannot be written to.
+        """
+        with self._writing():
+            manifest = self._manifest()
+            segments = list(manifest.segments)
+            if replacing:
+                segments = [kept for s in segments if (kept := self._without(s, replacing))]
+            if added := self._write({name: rows.lazy() for name, rows in frames.items()}):
+                segments.append(added)
+            self._publish(manifest, self._merged(segments))
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """All rows of a table in the order they were appended; nothing is read before ``collect``.
+
+        A segment whose files are gone or cut is set aside and named in ``damaged``.
+        """
+        schema = pl.Schema(self.tables[table])
+        manifest = self._manifest()
+        if not all(map(self._intact, manifest.segments)):
+            manifest = self._set_aside(self._intact)
+        files = [self._file(s.name, table) for s in manifest.segments if table in s.rows]
+        if not files:
+            return pl.LazyFrame(schema=schema)
+        return pl.scan_parquet(
+            files, schema=schema, missing_columns="insert", extra_columns="ignore", glob=False
+        )
+
+    def count(self, table: str) -> int:
+        """Number of rows of a table, without reading them."""
+        return sum(segment.rows.get(table, 0) for segment in self._manifest().segments)
+
+    def compact(self) -> None:
+        """Merge all segments into one; commits already merge neighbours as they add up."""
+        with self._writing():
+            manifest = self._manifest()
+            if len(manifest.segments) > 1:
+                self._publish(manifest, [self._merge(manifest.segments)])
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Segments set aside because they could not be read; their rows are missing."""
+        return self._manifest().damaged
+
+    def check(self) -> tuple[str, ...]:
+        """Read every byte and set aside what cannot be read.
+
+        Returns:
+            All damaged segments, earlier ones included.
+        """
+        return self._set_aside(self._readable).damaged
+
+    def mended(self) -> None:
+        """Forget the damage, once what was lost has been read again from its origin."""
+        with self._writing():
+            manifest = self._manifest()
+            self._publish(_Manifest(manifest.segments, manifest.retired), manifest.segments)
+
+    @contextmanager
+    def claimed(self, purpose: str) -> Iterator[bool]:
+        """Claim a purpose for this thread alone, among all processes; ends with the process.
+
+        Yields:
+            Whether it was free.
+        """
+        self._make_root()
+        with (self.root / f"{purpose}.lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    # --- writing, under the lock
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._make_root()
+        try:
+            with (self.root / "write.lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _make_root(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> WorkflowError:
+        return WorkflowError(
+            "StoreUnwritable",
+            f"The store in {self.root} cannot be written to: {error.strerror or error}.",
+            "Free space there, or set SCONES_STORE to a directory that you may write to.",
+        )
+
+    def _write(self, frames: Mapping[str, pl.LazyFrame]) -> _Segment | None:
+        """Write one segment; None where no table has a row."""
+        name = uuid.uuid4().hex
+        rows, sizes = {}, {}
+        directory = self.root / "segments" / name
+        directory.mkdir(parents=True)
+        for table, frame in frames.items():
+            schema = self.tables[table]
+            path = self._file(name, table)
+            columns = [pl.col(column).cast(kind) for column, kind in schema.items()]
+            frame.select(columns).sink_parquet(path, compression="zstd", compression_level=1)
+            if count := pl.scan_parquet(path).select(pl.len()).collect().item():
+                rows[table], sizes[table] = count, path.stat().st_size
+        return _Segment(name, rows, sizes) if rows else None
+
+    def _merged(self, segments: list[_Segment]) -> list[_Segment]:
+        """Merge the first run of small neighbours that is long enough."""
+        for limit in SIZE_CLASSES:
+            begin = 0
+            for end in range(len(segments) + 1):
+                if end < len(segments) and sum(segments[end].rows.values()) < limit:
+                    continue
+                if end - begin >= MERGE_AT:
+                    return [*segments[:begin], self._merge(segments[begin:end]), *segments[end:]]
+                begin = end + 1
+        return segments
+
+    def _merge(self, segments: Sequence[_Segment]) -> _Segment:
+        frames = {
+            table: pl.scan_parquet(
+                [self._file(s.name, table) for s in segments if table in s.rows],
+                schema=pl.Schema(schema),
+                missing_columns="insert",
+                extra_columns="ignore",
+            )
+            for table, schema in self.tables.items()
+            if any(table in s.rows for s in segments)
+        }
+        merged = self._write(frames)
+        return merged or segments[0]
+
+    def _without(
+        self, segment: _Segment, replaced: Mapping[str, tuple[str, Sequence[str]]]
+    ) -> _Segment | None:
+        """The segment without the rows that are replaced, None where no row is left."""
+        frames = {table: pl.scan_parquet(self._file(segment.name, table)) for table in segment.rows}
+        kept = dict(frames)
+        for table, (column, values) in replaced.items():
+            if table in frames:
+                kept[table] = frames[table].filter(~pl.col(column).is_in(list(values)))
+        counts = {table: frame.select(pl.len()).collect().item() for table, frame in kept.items()}
+        return segment if counts == segment.rows else self._write(kept)
+
+    def _publish(self, before: _Manifest, segments: Sequence[_Segment]) -> None:
+        """Replace the manifest, then delete what nobody can be reading any more."""
+        now = time.time()
+        live = {segment.name for segment in segments}
+        gone = {s.name: now for s in before.segments if s.name not in live}
+        fresh = {n: at for n, at in before.retired.items() if now - at < GRACE_SECONDS}
+        manifest = _Manifest(tuple(segments), fresh | gone, before.damaged)
+        text = json.dumps(
+            {
+                "segments": [[s.name, s.rows, s.sizes] for s in manifest.segments],
+                "retired": manifest.retired,
+                "damaged": manifest.damaged,
+            }
+        )
+        temporary = self.root / "manifest.new"
+        with temporary.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.root / "manifest.json")
+        for directory in (self.root / "segments").iterdir():
+            if directory.name not in live and directory.name not in manifest.retired:
+                shutil.rmtree(directory)
+
+    def _set_aside(self, sound: Callable[[_Segment], bool]) -> _Manifest:
+        with self._writing():
+            before = self._manifest()
+            kept = [segment for segment in before.segments if sound(segment)]
+            lost = tuple(s.name for s in before.segments if s not in kept)
+            if lost:
+                damaged = (*before.damaged, *lost)
+                self._publish(_Manifest(before.segments, before.retired, damaged), kept)
+        return self._manifest()
+
+    # --- reading
+
+    def _file(self, segment: str, table: str) -> Path:
+        return self.root / "segments" / segment / f"{table}.parquet"
+
+    def _intact(self, segment: _Segment) -> bool:
+        """Whether the files are there in full; told by their sizes."""
+        try:
+            return all(
+                self._file(segment.name, table).stat().st_size == size
+                for table, size in segment.sizes.items()
+            )
+        except FileNotFoundError:
+            return False
+
+    def _readable(self, segment: _Segment) -> bool:
+        """Whether the files can be read to their end."""
+        try:
+            return all(
+                pl.read_parquet(self._file(segment.name, table)).height == rows
+                for table, rows in segment.rows.items()
+            )
+        except (pl.exceptions.PolarsError, OSError):
+            return False
+
+    def _manifest(self) -> _Manifest:
+        path = self.root / "manifest.json"
+        try:
+            status = path.stat()
+            version = (status.st_ino, status.st_mtime_ns)
+            if self._known is None or self._known[0] != version:
+                self._known = (version, _parsed(path.read_text()))
+        except FileNotFoundError:
+            return _Manifest()
+        except (ValueError, TypeError, KeyError) as error:
+            raise WorkflowError(
+                "StoreDamaged",
+                f"The manifest of the store in {self.root} cannot be read ({error}).",
+                "Delete that directory: the next sync reads everything again from AWS.",
+            ) from error
+        return self._known[1]
+
+
+def _parsed(text: str) -> _Manifest:
+    value = json.loads(text)
+    return _Manifest(
+        tuple(_Segment(*entry) for entry in value["segments"]),
+        value["retired"],
+        tuple(value["damaged"]),
+    )
