@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from workflow.contract import REJECTED
@@ -30,6 +31,7 @@ _NOT_OWN: Final = (
     "/opt/",
     "<frozen",
 )
+_KNOWN_TRACES: Final = 4_096
 _TASK_ROOT: Final = "/var/task/"
 _MARKER: Final = re.compile(REJECTED.replace("_", "[ _-]"), re.IGNORECASE)
 _RAISED_TEXT: Final = "exceptions must derive from BaseException"
@@ -74,7 +76,7 @@ def is_rejection(error: str | None, cause: str | None) -> bool:
     ``raise Exception("THRESHOLD_CONFIDENCE_NOT_MET")`` or by raising that text itself, which
     Python turns into a TypeError whose stack trace alone shows what was meant.
     """
-    if not _MARKER.search(f"{error} {cause}"):
+    if "threshold" not in f"{error} {cause}".lower():
         return False
     read = read_cause(error, cause)
     if _MARKER.search(f"{error} {read.error} {read.message}"):
@@ -114,7 +116,7 @@ def _cut(cause: str) -> dict[str, str] | None:
             found[name] = _unescaped(match[1])
     if "errorMessage" not in found:
         return None
-    found["stackTrace"] = cause.replace('\\"', '"')
+    found["stackTrace"] = cause.replace('\\"', '"').replace("\\n", "\n")
     return found
 
 
@@ -137,7 +139,7 @@ def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
         error=kind,
         message=message if isinstance(message, str) else json.dumps(message, sort_keys=True),
         frames=_frames(text),
-        source=_source(text),
+        source=text.rpartition('File "')[2].partition("\n")[2].strip(),
     )
 
 
@@ -151,10 +153,10 @@ def _from_text(error: str, text: str) -> Cause:
         error=end["type"] if end else error,
         message=(end["message"] or "") if end else text,
         frames=_frames(first),
-        source=_source(first),
     )
 
 
+@lru_cache(maxsize=_KNOWN_TRACES)
 def _frames(text: str) -> tuple[tuple[str, str], ...]:
     frames = [(match["file"], match["function"]) for match in _FRAME.finditer(text)]
     frames = frames or [
@@ -168,11 +170,6 @@ def _relative(file: str) -> str:
     if any(part in file for part in _NOT_OWN):
         return f"/{file.lstrip('/')}"
     return file.removeprefix(_TASK_ROOT).lstrip("/")
-
-
-def _source(text: str) -> str:
-    last = text.rpartition('File "')[2]
-    return last.partition("\n")[2].strip()
 
 
 def _top(file: str) -> str:

@@ -1,0 +1,143 @@
+"""Fingerprints: which failures are the same problem, and why.
+
+The idea is Sentry's parameterization (https://docs.sentry.io/concepts/data-management/
+event-grouping): what changes from run to run is masked by a table of patterns, and a hash is made
+of what stays. Here that is the state, the error, the message and the function's own innermost
+stack frame. Rejections are one problem wherever they were raised.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from workflow.causes import is_rejection, read_cause
+from workflow.contract import REJECTED
+from workflow.executions import Failure
+
+VERSION: Final = 1
+"""Part of every digest; raised whenever a change of the table moves failures between groups."""
+
+MASK: Final = "*"
+
+_EXTENSIONS: Final = (
+    r"(?:png|jpe?g|gif|bmp|webp|tiff?|hei[cf]|jsonl?|csv|txt|parquet|gz|zip|pdf|svg)"
+)
+_SPACED: Final = (
+    (
+        "S3 location",
+        rf"\bs3://(?:[^\s\"']*(?: [^\n\"':]{{1,200}}?)?\.{_EXTENSIONS}\b|[^\s\"',;]*[^\s\"',;.:])",
+    ),
+    ("quoted file", rf"(?<=['\"])[^'\"\n]{{1,1024}}\.{_EXTENSIONS}(?=['\"])"),
+)
+"""Masks of what may hold spaces; they see the whole message."""
+
+_MASKS: Final = (
+    ("word", r"^(?:s3|ec2|base64|utf-?8|sha256|md5|(?:int|uint|float)(?:8|16|32|64))\b"),
+    ("ARN", r"\barn:aws[\w-]*:\S*[^\s.:]"),
+    ("URL", r"\b[a-z][a-z0-9]+://\S*[^\s.:]"),
+    ("file", rf"(?<![\w.~+/-])[\w.~+/-]+\.{_EXTENSIONS}\b"),
+    ("media type", r"^(?:application|image|text|audio|video)/[a-z][\w.+-]*(?<!\.)(?![\w/-])"),
+    ("path", r"(?<!\w)(?:[A-Za-z]:\\|[\w.~+-]*/)[\w./\\+@%=~:-]*[\w/]"),
+    ("e-mail address", r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b"),
+    ("timestamp", r"\b\d{4}-\d\d-\d\dT[\d:.,]*\d(?:Z|[+-]\d\d:?\d\d)?"),
+    ("long id", r"\b(?=[\w+/=-]*\d)[A-Za-z0-9+/=_-]{24,}"),
+    ("hexadecimal", r"\b0[xX][0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}\b"),
+    ("id", r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{7,}(?![A-Za-z0-9])"),
+    ("number", r"(?:(?<!\w)[-+])?(?:\d+(?:[.,:]\d+)*|\.\d+)(?:[eE][-+]?\d+)?%?"),
+)
+"""Masks of words, in the order in which they are tried; ``_KEPT`` are left as they stand."""
+
+_KEPT: Final = ("word", "media type")
+_WORD: Final = re.compile(r"[^\s\"'<>(){}\[\],;]+")
+_ANY_SPACED: Final = re.compile("|".join(pattern for _, pattern in _SPACED))
+_ANY_MASK: Final = re.compile("|".join(f"(?P<m{n}>{p})" for n, (_, p) in enumerate(_MASKS)))
+_KEPT_GROUPS: Final = tuple(f"m{n}" for n, (name, _) in enumerate(_MASKS) if name in _KEPT)
+_RUN: Final = re.compile(r"\*(?:[\s,.:;_/\\-]*\*)+")
+_SPACE: Final = re.compile(r"\s+")
+_KNOWN_WORDS: Final = 1 << 16
+_KNOWN_MESSAGES: Final = 1 << 12
+_MAX_CHARACTERS: Final = 2_000
+_DIGEST_CHARACTERS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What makes failures the same.
+
+    Attributes:
+        digest: 16 hexadecimal characters, a hash of ``version`` and ``parts``.
+        parts: ``(name, value)`` pairs in the order in which they were hashed.
+        version: Of the table that made it.
+    """
+
+    digest: str
+    parts: tuple[tuple[str, str], ...]
+    version: int = VERSION
+
+
+def fingerprint(failure: Failure) -> Fingerprint:
+    """The fingerprint of a failure; equal for failures of one group."""
+    if failure.kind is None and is_rejection(failure.error, failure.cause):
+        return of_parts((("rejection", REJECTED),))
+    cause = read_cause(failure.error, failure.cause)
+    parts = [("state", failure.state), ("error", failure.error)]
+    if cause.error != failure.error:
+        parts.append(("exception", cause.error))
+    parts.append(("message", normalised(cause.message)))
+    frame = cause.own_frame
+    if frame:
+        file, function = frame
+        parts.append(("raised in", f"{function} ({file})"))
+    return of_parts(tuple(parts))
+
+
+@lru_cache(maxsize=_KNOWN_WORDS)
+def of_parts(parts: tuple[tuple[str, str], ...]) -> Fingerprint:
+    """The fingerprint of parts chosen by somebody, as when a group is split."""
+    text = repr((VERSION, parts))
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Fingerprint(digest=digest[:_DIGEST_CHARACTERS], parts=parts)
+
+
+@lru_cache(maxsize=_KNOWN_MESSAGES)
+def normalised(message: str) -> str:
+    """The message with everything that changes from run to run as ``*``.
+
+    One mask stands for all kinds, and for a run of masked things: an id may happen to be all
+    digits, and a list of numbers may be longer the next time.
+    """
+    text = message[:_MAX_CHARACTERS]
+    if "." in text or "s3:" in text:
+        text = _ANY_SPACED.sub(MASK, text)
+    masked = _WORD.sub(_masked_word, text)
+    return _SPACE.sub(" ", _RUN.sub(MASK, masked)).strip()
+
+
+def explain(fingerprint: Fingerprint) -> str:
+    """Why failures are in this group, in a sentence or two."""
+    parts = dict(fingerprint.parts)
+    if "rejection" in parts:
+        return (
+            "The confidence was below the threshold, said as a Fail state, an exception or a "
+            f"raised text ({parts['rejection']}); state and numbers do not matter."
+        )
+    named = "; ".join(f"{name}: {value or 'unknown'}" for name, value in fingerprint.parts)
+    return (
+        f"Alike in {named}. {MASK} stands for ids, ARNs, keys, paths, times and numbers, which do "
+        f"not matter. Fingerprint {fingerprint.digest}, version {fingerprint.version}."
+    )
+
+
+def _masked_word(match: re.Match[str]) -> str:
+    return _masked(match[0])
+
+
+@lru_cache(maxsize=_KNOWN_WORDS)
+def _masked(word: str) -> str:
+    return _ANY_MASK.sub(_mask, word)
+
+
+def _mask(match: re.Match[str]) -> str:
+    return match[0] if match.lastgroup in _KEPT_GROUPS else MASK
