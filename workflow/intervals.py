@@ -1,0 +1,45 @@
+"""Intervals: a share of a sample with the interval that the true share lies in, 95 times of 100."""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Self
+
+LEVEL = 0.95
+"""Confidence level of every interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of a sample.
+
+    Attributes:
+        hits: How many of the sample have the property.
+        count: Size of the sample; the share is of nothing, NaN, where it is 0.
+    """
+
+    hits: int
+    count: int
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1; NaN of nothing."""
+        return self.hits / self.count if self.count else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's score interval; all of 0 to 1 where nothing was seen.
+
+        Source: Wilson, "Probable inference, the law of succession, and statistical inference"
+        (1927). Unlike the usual interval it holds for small samples and for shares near 0 and 1.
+        """
+        if not self.count:
+            return 0.0, 1.0
+        z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+        n, p = self.count, self.value
+        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+        reach = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, centre - reach), min(1.0, centre + reach)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.hits + other.hits, self.count + other.count)
