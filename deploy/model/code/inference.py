@@ -170,6 +170,7 @@ def decode(body: bytes) -> Image.Image:
         raise ImageRefused(HTTPStatus.BAD_REQUEST, "The image is empty: it has 0 bytes.")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of oddities that Pillow reads past
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _reduced(Image.open(io.BytesIO(body), formats=("PNG", "JPEG")))
     except UnidentifiedImageError:
