@@ -1,16 +1,26 @@
 """What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection, connect
-from dashboard.palette import pill
+from dashboard.jobs import Job, Jobs
+from dashboard.models import classify
+from dashboard.palette import STYLES, pill
+from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
+from workflow.submissions import StoredImage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
@@ -20,6 +30,22 @@ _MINUTE_SECONDS = 60
 def connection() -> Connection:
     """The process's one connection; made anew when the local cloud no longer answers."""
     return connect(os.environ)
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The background jobs of this process, shared by every session."""
+    return Jobs()
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def thumbnail(name: str, bucket: str, key: str, sha256: str = "") -> bytes | None:
+    """A small JPEG of an image in S3; None where it is not there yet, or is no image."""
+    try:
+        image = StoredImage(name, ImageLocation(bucket, key), sha256)
+        return submissions.thumbnail(connection(), image)
+    except WorkflowError:
+        return None
 
 
 @contextmanager
@@ -103,3 +129,89 @@ def age(moment: datetime, now: datetime) -> str:
     if seconds < 48 * _HOUR_SECONDS:
         return f"{seconds // _HOUR_SECONDS} h"
     return f"{seconds // (24 * _HOUR_SECONDS)} d"
+
+
+def outcome_counts(counts: Mapping[Outcome, int]) -> None:
+    """How many of each outcome, as pills in one line; none is left out that is not zero."""
+    st.markdown(
+        " ".join(
+            pill(outcome, f"{counts[outcome]} {style.word.lower()}")
+            for outcome, style in STYLES.items()
+            if counts.get(outcome)
+        )
+    )
+
+
+def not_deployed() -> None:
+    """What to say on pages that need the workflow while it is not there."""
+    empty_state(
+        "The workflow is not deployed yet",
+        "One click on the Deployment page sets it up; then drop a photo here.",
+        page="app_pages/deployment.py",
+        label="Go to Deployment",
+    )
+
+
+def batch_progress(view: classify.BatchView, *, running: bool) -> None:
+    """How many images of a batch have their verdict, and which."""
+    total = len(view.submissions)
+    if running or view.done < total:
+        said = f"{view.done} of {total} images" if total else "Verifying and uploading …"
+        st.progress(view.done / total if total else 0.0, text=said)
+    outcome_counts(view.counts)
+    for refusal in view.refused[: classify.MAX_CARDS]:
+        error_state(WorkflowError(refusal.code, refusal.message, refusal.remedy))
+    if len(view.refused) > classify.MAX_CARDS:
+        st.caption(f"{len(view.refused) - classify.MAX_CARDS} more were refused: see the table.")
+
+
+def batch_table(frame: "pd.DataFrame", csv: bytes) -> None:
+    """Every image of a batch in a row, to read and to download."""
+    if frame.empty:
+        return
+    with st.expander(f"Result table ({len(frame)})", expanded=len(frame) > classify.MAX_CARDS):
+        st.dataframe(frame, hide_index=True, alt="The verdict on every image of the batch")
+        st.download_button("Download as CSV", csv, "classified.csv", "text/csv", on_click="ignore")
+
+
+def job_failure(job: Job, key: str) -> None:
+    """Why a job ended early, with a way to try again; nothing where it did not."""
+    try:
+        job.check()
+    except WorkflowError as error:
+        error_state(error)
+        if st.button("Try again", icon=":material/replay:"):
+            jobs().forget(key)
+            st.rerun()
+
+
+def classification_card(card: classify.Card, key: str) -> None:
+    """One image, its verdict against the threshold, its way through the states, its execution."""
+    image = card.submission.image
+    with st.container(border=True):
+        picture, says = st.columns([1, 3], vertical_alignment="center")
+        small = thumbnail(image.name, image.location.bucket, image.location.key, image.sha256)
+        if small:
+            picture.image(small, width="stretch", alt=image.name)
+        with says:
+            st.markdown(f"{pill(card.outcome)} **{_plain(card.headline)}**")
+            st.caption(_plain(image.name))
+            if card.confidence is not None and card.threshold is not None:
+                figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
+                st.plotly_chart(
+                    figure,
+                    key=f"{key}-confidence",
+                    config={"displayModeBar": False},
+                    alt=classify.alt_text(card),
+                )
+            if card.note:
+                st.markdown(_plain(card.note))
+            if card.steps:
+                st.caption("  →  ".join(card.steps))
+            if card.href:
+                st.markdown(f"[Open the execution]({card.href})")
+
+
+def _plain(text: str) -> str:
+    """Text of others as itself: no Markdown, no directive, no link in it takes effect."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-!|~<>$:])", r"\\\1", text)

@@ -3,14 +3,15 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Generic, TypeVar, cast
+from typing import Any
 
 from workflow.errors import WorkflowError
 
-E = TypeVar("E")
+Work = Callable[[Callable[[Any], None]], None]
+"""What a job does, given the function it reports its events with."""
 
 
-class Job(Generic[E]):
+class Job:
     """Work under way or done, and everything it has reported so far.
 
     Attributes:
@@ -21,12 +22,12 @@ class Job(Generic[E]):
     def __init__(self, title: str) -> None:
         self.title = title
         self.started_at = datetime.now(UTC)
-        self._events: list[E] = []
+        self._events: list[Any] = []
         self._error: BaseException | None = None
         self._done = threading.Event()
 
     @property
-    def events(self) -> tuple[E, ...]:
+    def events(self) -> tuple[Any, ...]:
         """What was reported, oldest first."""
         return tuple(self._events)
 
@@ -35,22 +36,20 @@ class Job(Generic[E]):
         """Whether it is still under way."""
         return not self._done.is_set()
 
-    @property
-    def error(self) -> WorkflowError | None:
-        """What ended it early, or None.
+    def check(self) -> None:
+        """Raise what ended it early, if anything did.
 
         Raises:
-            BaseException: What ended it, where that was a defect rather than a ``WorkflowError``.
+            WorkflowError: What a person can act on; any other exception is a defect.
         """
-        if self._error is None or isinstance(self._error, WorkflowError):
-            return self._error
-        raise self._error
+        if self._error is not None:
+            raise self._error
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end; whether it has come."""
         return self._done.wait(seconds)
 
-    def run(self, work: Callable[[Callable[[E], None]], None]) -> None:
+    def run(self, work: Work) -> None:
         """Do the work in this thread; ``work`` is given the function it reports with."""
         try:
             work(self._events.append)
@@ -64,10 +63,10 @@ class Jobs:
     """The jobs of this process by key; one at a time under each."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job[object]] = {}
+        self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def start(self, key: str, title: str, work: Callable[[Callable[[E], None]], None]) -> Job[E]:
+    def start(self, key: str, title: str, work: Work) -> Job:
         """Start work in the background.
 
         Raises:
@@ -81,11 +80,24 @@ class Jobs:
                     f"{before.title} is under way since {before.started_at:%H:%M:%S} UTC.",
                     "Wait until it has ended; its progress is shown on this page.",
                 )
-            job: Job[E] = Job(title)
-            self._jobs[key] = cast("Job[object]", job)
+            job = Job(title)
+            self._jobs[key] = job
         threading.Thread(target=job.run, args=(work,), name=f"job-{key}", daemon=True).start()
         return job
 
-    def get(self, key: str) -> Job[object] | None:
+    def find_or_start(self, key: str, title: str, work: Work) -> Job:
+        """The latest job of a key, running or ended; started where there is none."""
+        with self._lock:
+            found = self._jobs.get(key)
+        return found or self.start(key, title, work)
+
+    def forget(self, key: str) -> None:
+        """Drop a job that has ended, so that it can be found or started anew."""
+        with self._lock:
+            found = self._jobs.get(key)
+            if found is not None and not found.running:
+                del self._jobs[key]
+
+    def get(self, key: str) -> Job | None:
         """The latest job of a key, running or ended."""
         return self._jobs.get(key)

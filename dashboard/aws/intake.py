@@ -1,4 +1,4 @@
-"""Intake: files as handed in, sorted into photos that can be submitted and refusals with reasons."""
+"""Intake: files as handed in, sorted into photos to submit and refusals with their reasons."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,0 +1,53 @@
+"""Classify: hand in photos and watch the workflow label them."""
+
+import streamlit as st
+
+from dashboard import batches, components
+from dashboard.aws.images import Upload
+from dashboard.aws.submissions import is_deployed
+from dashboard.models import classify
+
+TICK_SECONDS = 0.5
+
+
+def hand_in() -> None:
+    """Choose files, take a photo or name keys; the button starts the batch."""
+    upload, camera, stored = st.tabs(["Upload", "Camera", "From S3"])
+    files = upload.file_uploader(
+        "Photos (PNG or JPEG), or a zip of them", accept_multiple_files=True
+    )
+    shot = camera.camera_input("Take a photo") if camera.toggle("Use the camera") else None
+    lines = stored.text_area("S3 keys or s3:// addresses, one a line") or ""
+    uploads = [Upload(file.name, file.getvalue()) for file in [*files, *([shot] if shot else [])]]
+    keys = [line.strip() for line in lines.splitlines() if line.strip()]
+    count = len(uploads) + len(keys)
+    label = f"Classify ({count})" if count else "Classify"
+    if st.button(label, key="classify", type="primary", disabled=not count):
+        st.query_params["batch"] = batches.start(components.jobs(), cloud, uploads, keys)
+        st.rerun()
+
+
+def results(batch_id: str, *, ticking: bool) -> None:
+    """How far the batch has come, and every verdict so far."""
+    job = batches.find(components.jobs(), cloud, batch_id)
+    running, view = job.running, classify.batch_view(job.events)
+    components.batch_progress(view, running=running)
+    components.job_failure(job, batches.job_key(batch_id))
+    for index, card in enumerate(classify.cards(view)):
+        components.classification_card(card, f"card-{index}")
+    frame = classify.table(view)
+    components.batch_table(frame, classify.csv(frame))
+    if ticking and not running:
+        st.rerun()
+
+
+components.page_header("Classify", "Every photo starts a real execution of the workflow.")
+cloud = components.connection()
+if batch := st.query_params.get("batch"):
+    st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
+    ticking = batches.find(components.jobs(), cloud, batch).running
+    st.fragment(results, run_every=TICK_SECONDS if ticking else None)(batch, ticking=ticking)
+elif is_deployed(cloud):
+    hand_in()
+else:
+    components.not_deployed()

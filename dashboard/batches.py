@@ -1,0 +1,38 @@
+"""Batches under way in this process: started by one session, found again by any."""
+
+import uuid
+from collections.abc import Sequence
+
+from dashboard.aws import submissions
+from dashboard.aws.cloud import Connection
+from dashboard.aws.images import Upload
+from dashboard.jobs import Job, Jobs
+
+_TITLE = "Classifying"
+
+
+def start(
+    jobs: Jobs, connection: Connection, uploads: Sequence[Upload], keys: Sequence[str]
+) -> str:
+    """Submit files and S3 keys in the background; the id under which ``find`` finds them."""
+    batch_id = uuid.uuid4().hex[:12]
+    jobs.start(
+        job_key(batch_id),
+        _TITLE,
+        lambda report: submissions.classify(connection, batch_id, uploads, keys, report),
+    )
+    return batch_id
+
+
+def find(jobs: Jobs, connection: Connection, batch_id: str) -> Job:
+    """The job of a batch; where this process has none, it is taken up again from S3."""
+    return jobs.find_or_start(
+        job_key(batch_id),
+        _TITLE,
+        lambda report: submissions.resume(connection, batch_id, report),
+    )
+
+
+def job_key(batch_id: str) -> str:
+    """The key of a batch's job."""
+    return f"batch-{batch_id}"
