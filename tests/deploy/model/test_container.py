@@ -8,6 +8,9 @@ from deploy.model import container
 from deploy.model.container import container_image, published_image
 from workflow.errors import WorkflowError
 
+# The SDK warns of its own code when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 
 def test_every_region_of_our_table_is_what_the_sdk_says() -> None:
     for region in sorted(container._GENERAL_REGIONS):

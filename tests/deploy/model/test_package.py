@@ -22,8 +22,8 @@ def artifacts(tmp_path: Path) -> Path:
 
 def members(body: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-        contents = {member.name: tar.extractfile(member) for member in tar.getmembers()}
-    return {name: file.read() for name, file in contents.items() if file is not None}
+        files = {member.name: tar.extractfile(member) for member in tar.getmembers()}
+        return {name: file.read() for name, file in files.items() if file is not None}
 
 
 def test_the_archive_holds_what_the_container_wants_byte_for_byte() -> None:
