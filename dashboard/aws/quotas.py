@@ -116,6 +116,12 @@ class TokenBucket:
             self._refill()
             return max(0.0, (1 - self._tokens) / self._limit.refill)
 
+    def ready(self) -> int:
+        """How many tokens could be taken without waiting."""
+        with self._lock:
+            self._refill()
+            return max(0, int(self._tokens))
+
     def drain(self) -> None:
         """Believe AWS that nothing is left, whoever in the account has used it up."""
         with self._lock:

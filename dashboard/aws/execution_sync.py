@@ -1,0 +1,376 @@
+"""Sync: bring executions, outputs and the histories that matter into the store, under quota.
+
+A pass reads the event queue, lists what is new, and then works off what is missing, whenever the
+token bucket of its API allows it: histories of failures newest first, older pages of the listing,
+outputs of successes newest first. Each API has a bucket of its own, so outputs never starve
+failures. What was read is stored within two seconds and never read again.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import polars as pl
+
+from dashboard import execution_tables as tables
+from dashboard.aws.events import EventQueue
+from dashboard.aws.executions import Page, States, encode_events
+from dashboard.aws.listing import Span, fold, meet
+from dashboard.aws.needs import Attempt, Needs
+from dashboard.execution_reading import Events, read_history
+from dashboard.store import SegmentStore
+from workflow.errors import WorkflowError
+from workflow.executions import Execution, Failure, Kind, Status
+from workflow.silent import image_of, silent_failure
+from workflow.timelines import failure_of
+
+FLUSH_S = 2.0
+LIST_EVERY_S = 60.0
+"""How often to list where events arrive: they are best effort, so listing still completes them."""
+
+REDRIVEN_PAGES = 5
+GONE = "ExecutionDoesNotExist"
+DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How complete the store is, as of a moment.
+
+    Attributes:
+        executions: Executions known.
+        listed: Whether the listing reaches back to the oldest execution that AWS has.
+        histories: Histories read, of ``wanted`` that failed, were rejected or are silently wrong.
+        examined: Successes whose output was seen, of ``succeeded``.
+        problems: What AWS refused in this pass, by API operation.
+        as_of: When the newest executions were listed last.
+    """
+
+    executions: int
+    listed: bool
+    histories: int
+    wanted: int
+    examined: int
+    succeeded: int
+    problems: Mapping[str, WorkflowError]
+    as_of: datetime
+
+
+class ExecutionSync:
+    """Keeps one store in step with one state machine; one instance at a time writes to a store.
+
+    Args:
+        states: Reads executions.
+        store: Keeps ``execution_tables.TABLES``.
+        queue: Status-change events, where deployed.
+        threshold: Confidence that a success needs where its output does not name it.
+        now: The time, aware UTC.
+        clock: Seconds that never go backwards.
+        at_once: Calls in flight: enough to use the histories' burst of 400 within seconds.
+    """
+
+    def __init__(
+        self,
+        states: States,
+        store: SegmentStore,
+        queue: EventQueue | None,
+        *,
+        threshold: float,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+        at_once: int = 8,
+    ) -> None:
+        self._states = states
+        self._store = store
+        self._queue = queue
+        self._threshold = threshold
+        self._now = now
+        self._clock = clock
+        self._needs = Needs()
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="execution-sync")
+        self._at_once = at_once
+        self._listed_at = float("-inf")
+        self._spans: tuple[Span, ...] = ()
+        self._span: Span | None = None
+        self._buffers: dict[str, list[dict[str, Any]]] = {name: [] for name in tables.TABLES}
+        self._flushed_at = clock()
+        self._problems: dict[str, WorkflowError] = {}
+        self._as_of = now()
+        self._load()
+
+    def run(
+        self, *, budget_s: float, stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[Progress]:
+        """Make one pass, yielding after every step.
+
+        Args:
+            budget_s: When to stop working off what is missing, so that the next pass can list what
+                is new first.
+            stopped: Asked between steps.
+
+        Raises:
+            WorkflowError: Never for what AWS refuses: that is in ``Progress.problems``.
+        """
+        self._problems = {}
+        deadline = self._clock() + budget_s
+        self._attempt("ReceiveMessage", self._drain_queue)
+        self._attempt("ListExecutions", self._list_newest)
+        yield self.progress()
+        while not stopped() and self._clock() < deadline and self._step():
+            yield self.progress()
+        self._flush()
+        yield self.progress()
+
+    def progress(self) -> Progress:
+        """How complete the store is now, what is buffered included."""
+        histories, wanted = self._needs.histories
+        examined, succeeded = self._needs.examined
+        return Progress(
+            executions=len(self._needs),
+            listed=self._span is not None and self._span.complete,
+            histories=histories,
+            wanted=wanted,
+            examined=examined,
+            succeeded=succeeded,
+            problems=dict(self._problems),
+            as_of=self._as_of,
+        )
+
+    def _load(self) -> None:
+        """Take up what earlier runs, perhaps killed, have stored."""
+        scan = self._store.scan
+        for attempt in scan("histories").select("arn", "redrive_count").collect().iter_rows():
+            self._needs.history_read(attempt)
+        for attempt in (
+            scan("execution_details").select("arn", "redrive_count").collect().iter_rows()
+        ):
+            self._needs.details_seen(attempt)
+        silent = scan("failures").filter(pl.col("kind") == Kind.SILENT.value)
+        wrong = set(silent.select("execution_arn", "attempt").collect().iter_rows())
+        known = tables.current(scan("executions")).drop("observed_at").collect()
+        for row in known.iter_rows(named=True):
+            execution = self._execution(row)
+            self._needs.observe(execution)
+            if (execution.arn, execution.redrive_count) in wrong:
+                self._needs.silently_wrong(execution)
+        if not self._store.damaged:  # else what was lost with a segment must be listed again
+            rows = scan("spans").collect().iter_rows(named=True)
+            self._spans = fold(Span(**row) for row in rows)
+
+    def _execution(self, row: Mapping[str, Any]) -> Execution:
+        machine = self._states.state_machine_arn
+        return Execution(**{**row, "status": Status(row["status"]), "state_machine_arn": machine})
+
+    def _attempt(self, operation: str, work: Callable[[], None]) -> None:
+        """Do one piece of work; what AWS refuses is noted, and not asked again in this pass."""
+        try:
+            work()
+        except WorkflowError as error:
+            self._problems[operation] = error
+
+    def _step(self) -> bool:
+        """Do what can be done soonest, the most urgent first; whether there was anything."""
+        work = (
+            ("GetExecutionHistory", self._needs.lacks_histories, self._read_histories),
+            ("ListExecutions", bool(self._span and self._span.token), self._list_older),
+            ("DescribeExecution", self._needs.lacks_details, self._describe),
+        )
+        open_work = [one for one in work if one[1] and one[0] not in self._problems]
+        if not open_work:
+            return False
+        operation, _, do = min(open_work, key=lambda one: self._states.pacer.bucket(one[0]).wait())
+        self._attempt(operation, do)
+        if self._clock() - self._flushed_at >= FLUSH_S:
+            self._flush()
+        return True
+
+    def _drain_queue(self) -> None:
+        if self._queue is None:
+            return
+        for messages in self._queue.receive():
+            for message in messages:
+                execution = message.execution
+                if execution and execution.state_machine_arn == self._states.state_machine_arn:
+                    self._observe(execution)
+                    self._see(execution, "event")
+            self._flush()
+            self._queue.delete(messages)
+
+    def _list_newest(self) -> None:
+        """List the newest executions, what became of those still open, and what was redriven."""
+        if self._fed() and self._clock() - self._listed_at < LIST_EVERY_S:
+            self._as_of = self._now()
+            return
+        page = self._states.page()
+        self._as_of, self._listed_at = self._now(), self._clock()
+        self._take_page(page, newest=None)
+        self._list_open(since=min((one.started_at for one in page.executions), default=None))
+        self._list_redriven()
+
+    def _fed(self) -> bool:
+        return self._queue is not None and self._queue.deployed()
+
+    def _list_open(self, since: datetime | None) -> None:
+        """Find which of the executions that had not ended, and were not listed just now, have."""
+        unlisted = self._needs.open(before=since) if since else frozenset()
+        if not unlisted:
+            return
+        running: set[str] = set()
+        page = self._states.page(status=Status.RUNNING)
+        while True:
+            running |= {execution.arn for execution in page.executions}
+            if page.token is None:
+                break
+            page = self._states.page(page.token, status=Status.RUNNING)
+        self._needs.ended_unseen(unlisted - running)
+
+    def _list_redriven(self) -> None:
+        """Find attempts beyond the first of executions that had ended, whoever redrove them."""
+        page = self._states.page(redriven=True)
+        for _ in range(REDRIVEN_PAGES):
+            news = [self._observe(execution) for execution in page.executions]
+            if page.token is None or not any(news):
+                return
+            page = self._states.page(page.token, redriven=True)
+
+    def _list_older(self) -> None:
+        span = self._span
+        if span is None:
+            return
+        try:
+            page = self._states.page(span.token)
+        except WorkflowError as error:
+            if error.code != "InvalidToken":
+                raise
+            self._spans = ()  # their tokens lead nowhere: list from the top
+            page, span = self._states.page(), None
+        self._take_page(page, newest=span.newest if span else None)
+
+    def _take_page(self, page: Page, *, newest: datetime | None) -> None:
+        for execution in page.executions:
+            self._observe(execution)
+        now = self._now()
+        starts = [execution.started_at for execution in page.executions]
+        top = newest or max(starts, default=now)
+        span = Span(top, min(starts, default=top), page.token, now)
+        met = meet(span, self._spans, now=now)
+        if replace(met, token_at=now) != (self._span and replace(self._span, token_at=now)):
+            self._buffers["spans"].append(asdict(met))
+        self._span = met
+        self._spans = fold([*self._spans, met])
+
+    def _read_histories(self) -> None:
+        executions = self._needs.next_histories(self._affordable("GetExecutionHistory"))
+        refusal = None
+        for execution, answer in self._in_parallel(self._read_history, executions):
+            if isinstance(answer, WorkflowError) and answer.code != GONE:
+                self._needs.history_refused(execution)
+                refusal = answer
+            else:
+                self._take_history(execution, answer)
+        if refusal:
+            if refusal.code in DENIED:
+                self._needs.describe_failures()
+            raise refusal
+
+    def _read_history(self, execution: Execution) -> Events:
+        return self._states.history(execution.arn)
+
+    def _take_history(self, execution: Execution, answer: Events | WorkflowError) -> None:
+        attempt = (execution.arn, execution.redrive_count)
+        row = {"arn": attempt[0], "redrive_count": attempt[1], "observed_at": self._now()}
+        self._needs.history_read(attempt)
+        if isinstance(answer, WorkflowError):
+            self._buffers["histories"].append(row | {"events": None, "problem": answer.code})
+            return
+        reading = read_history(execution, answer, threshold=self._threshold)
+        if reading.execution.redrive_count > execution.redrive_count:
+            return  # redriven since it was listed: the listing will tell, and the end is to come
+        data = encode_events(answer)
+        self._buffers["histories"].append(row | {"events": data, "problem": reading.problem})
+        self._see(reading.execution, "history")
+        if reading.failure:
+            self._fail(reading.failure)
+
+    def _describe(self) -> None:
+        attempts = self._needs.next_details(self._affordable("DescribeExecution"))
+        refusal = None
+        for attempt, answer in self._in_parallel(lambda it: self._states.describe(it[0]), attempts):
+            if isinstance(answer, Execution):
+                self._observe(answer)
+                self._see(answer, "describe")
+            elif answer.code == GONE:
+                self._gone(attempt)
+            else:
+                self._needs.details_refused(attempt)
+                refusal = answer
+        if refusal:
+            raise refusal
+
+    def _observe(self, execution: Execution) -> bool:
+        news = self._needs.observe(execution)
+        if news:
+            self._buffers["executions"].append(tables.execution_row(execution, self._now()))
+        return news
+
+    def _see(self, execution: Execution, source: str) -> None:
+        """Take note of what an ended attempt was given and gave, where it is all there."""
+        complete = execution.status is not Status.SUCCEEDED or execution.output is not None
+        if not execution.status.ended or not complete:
+            return
+        attempt = (execution.arn, execution.redrive_count)
+        if not self._needs.details_seen(attempt):
+            return
+        self._buffers["execution_details"].append(tables.detail_row(execution, source, self._now()))
+        image = image_of(execution.input)
+        silent = silent_failure(execution, threshold=self._threshold, image=image)
+        if silent:
+            self._needs.silently_wrong(execution)
+        without_history = "GetExecutionHistory" in self._problems
+        failure = silent or (failure_of(execution, (), image=image) if without_history else None)
+        if failure:
+            self._fail(failure)
+
+    def _gone(self, attempt: Attempt) -> None:
+        """AWS no longer knows the execution: nothing more can ever be read of it."""
+        self._needs.details_seen(attempt)
+        empty = dict.fromkeys(tables.DETAILS)
+        known = {"arn": attempt[0], "redrive_count": attempt[1], "source": "gone"}
+        self._buffers["execution_details"].append(empty | known | {"observed_at": self._now()})
+
+    def _fail(self, failure: Failure) -> None:
+        self._buffers["failures"].append(tables.failure_row(failure, self._now()))
+
+    def _affordable(self, operation: str) -> int:
+        """How many calls to make at once: as many as there are tokens, and at least one."""
+        return max(1, min(self._at_once, self._states.pacer.bucket(operation).ready()))
+
+    def _in_parallel(
+        self, ask: Callable[[K], T], items: list[K]
+    ) -> Iterator[tuple[K, T | WorkflowError]]:
+        def answer(item: K) -> T | WorkflowError:
+            try:
+                return ask(item)
+            except WorkflowError as error:
+                return error
+
+        answers = self._pool.map(answer, items) if len(items) > 1 else map(answer, items)
+        return zip(items, answers, strict=True)
+
+    def _flush(self) -> None:
+        frames = {
+            name: tables.frame(rows, tables.TABLES[name])
+            for name, rows in self._buffers.items()
+            if rows
+        }
+        if frames:
+            self._store.commit(frames)
+            self._buffers = {name: [] for name in tables.TABLES}
+        if self._store.damaged and self._span and self._span.complete:
+            self._store.mended()
+        self._flushed_at = self._clock()

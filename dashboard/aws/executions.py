@@ -1,0 +1,141 @@
+"""Step Functions' read side: paced calls that answer in the workflow's own records."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from dashboard.aws.errors import explained
+from dashboard.aws.quotas import Pacer
+from workflow.executions import Execution, HistoryEvent, Status, parse_event, parse_execution
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+PAGE = 1000
+"""The most that ListExecutions and GetExecutionHistory give at once."""
+
+# The pacer repeats what is throttled. Were botocore to repeat it too, calls would go uncounted.
+UNREPEATED = Config(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=32)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of ListExecutions, newest start first; ``token`` is None on the last one."""
+
+    executions: tuple[Execution, ...]
+    token: str | None
+
+
+class States:
+    """Reads the executions of one state machine.
+
+    Every method raises ``WorkflowError``: AWS's own code, or ``Throttled``.
+
+    Args:
+        client: A boto3 ``stepfunctions`` client that does not retry.
+        pacer: Shared by everything that reads in this account and region.
+        state_machine_arn: Without version or alias, so that executions of all of them are listed.
+    """
+
+    def __init__(self, client: "SFNClient", pacer: Pacer, state_machine_arn: str) -> None:
+        self._client = client
+        self.pacer = pacer
+        self.state_machine_arn = state_machine_arn
+
+    def page(
+        self, token: str | None = None, *, status: Status | None = None, redriven: bool = False
+    ) -> Page:
+        """List up to 1,000 executions; one call.
+
+        Args:
+            token: From the page before, given with the same filters.
+            status: Only executions of this status.
+            redriven: Only executions that were redriven at least once.
+        """
+        request: dict[str, Any] = {"stateMachineArn": self.state_machine_arn, "maxResults": PAGE}
+        request |= {"nextToken": token} if token else {}
+        request |= {"statusFilter": status.value} if status else {}
+        request |= {"redriveFilter": "REDRIVEN"} if redriven else {}
+        answer = self._call(
+            "ListExecutions", lambda: self._client.list_executions(**request), "listing executions"
+        )
+        executions = tuple(parse_execution(item) for item in answer["executions"])
+        return Page(executions, answer.get("nextToken"))
+
+    def describe(self, arn: str) -> Execution:
+        """One execution with input, output, error and cause; one call."""
+        return parse_execution(
+            self._call(
+                "DescribeExecution",
+                lambda: self._client.describe_execution(executionArn=arn),
+                f"describing {_name(arn)}",
+            )
+        )
+
+    def history(self, arn: str) -> tuple[Mapping[str, Any], ...]:
+        """Every event of an execution, oldest first, as AWS gives them; 1,000 a call."""
+        return tuple(self._events(arn))
+
+    def definition(self, arn: str) -> str:
+        """The definition that an execution runs, as JSON text; one call."""
+        answer = self._call(
+            "DescribeStateMachineForExecution",
+            lambda: self._client.describe_state_machine_for_execution(executionArn=arn),
+            f"reading the definition of {_name(arn)}",
+        )
+        return str(answer["definition"])
+
+    def current_definition(self) -> str:
+        """The definition that a new execution would run, as JSON text; one call."""
+        answer = self._call(
+            "DescribeStateMachine",
+            lambda: self._client.describe_state_machine(stateMachineArn=self.state_machine_arn),
+            "reading the state machine",
+        )
+        return str(answer["definition"])
+
+    def _events(self, arn: str) -> Iterator[Mapping[str, Any]]:
+        request: dict[str, Any] = {"executionArn": arn, "maxResults": PAGE}
+        while True:
+            answer = self._call(
+                "GetExecutionHistory",
+                lambda: self._client.get_execution_history(**request),
+                f"reading the history of {_name(arn)}",
+            )
+            yield from answer["events"]
+            if "nextToken" not in answer:
+                return
+            request["nextToken"] = answer["nextToken"]
+
+    def _call(self, operation: str, request: Callable[[], Any], doing: str) -> Mapping[str, Any]:
+        with explained(doing):
+            answer: Mapping[str, Any] = self.pacer.call(operation, request)
+            return answer
+
+
+def states(session: boto3.Session, pacer: Pacer, state_machine_arn: str) -> States:
+    """Read executions through a session, with a client of its own that leaves retrying to us."""
+    return States(session.client("stepfunctions", config=UNREPEATED), pacer, state_machine_arn)
+
+
+def encode_events(events: tuple[Mapping[str, Any], ...]) -> bytes:
+    """Events as JSON, to be stored; times become ISO 8601 text."""
+    return json.dumps(events, default=_iso, separators=(",", ":")).encode()
+
+
+def decode_events(data: bytes) -> tuple[HistoryEvent, ...]:
+    """Events as they were stored."""
+    return tuple(parse_event(raw) for raw in json.loads(data))
+
+
+def _iso(value: datetime) -> str:
+    return value.isoformat()
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition(":")[2]

@@ -1,0 +1,43 @@
+"""Reading: what the history of one execution proves about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workflow.errors import WorkflowError
+from workflow.executions import Execution, Failure, parse_event
+from workflow.silent import image_of, silent_failure
+from workflow.timelines import StateVisit, failure_of, settle, timeline
+
+Events = tuple[Mapping[str, Any], ...]
+"""Events as GetExecutionHistory or a console export gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a history proves.
+
+    Attributes:
+        execution: With the status, output, error and cause that the history proves.
+        failure: Why it failed or is silently wrong, or None.
+        visits: Its timeline.
+        problem: Code of what made the history unreadable, or None.
+    """
+
+    execution: Execution
+    failure: Failure | None
+    visits: tuple[StateVisit, ...]
+    problem: str | None
+
+
+def read_history(execution: Execution, events: Events, *, threshold: float) -> Reading:
+    """Read the events of an ended execution as far as they can be read."""
+    try:
+        history = tuple(parse_event(event) for event in events)
+    except WorkflowError as error:
+        return Reading(execution, failure_of(execution, ()), (), error.code)
+    settled, visits = settle(execution, history), timeline(history)
+    image = image_of(settled.input)
+    failure = failure_of(settled, visits, image=image)
+    silent = silent_failure(settled, visits, threshold=threshold, image=image)
+    return Reading(settled, failure or silent, visits, None)
