@@ -1,9 +1,8 @@
 """Captures: SageMaker data capture files (JSON Lines) as columns of captured inferences.
 
 The format is AWS's: "Capture data from real-time endpoint", SageMaker developer guide. Every line
-of a file ends up as one capture (or one a row of a batch request) or as one named error. The
-captured input, nearly all of a file's bytes, is jumped over and never examined: a record whose
-image is damaged is still a record. ``image_of`` reads it for one line.
+of a file ends up as one capture (or one a row of a batch request) or as one named error.
+``image_of`` reads the captured input of one line.
 """
 
 import binascii
@@ -13,13 +12,14 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain, compress
-from typing import Final, cast
+from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow.capture_lines import Event, Places, Record, Unread, Window
 from workflow.errors import WorkflowError
 from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
 
@@ -32,47 +32,12 @@ MAX_ERRORS: Final = 1000
 MAX_UNZIPPED_BYTES: Final = 1 << 30
 """A gzip object is read up to here: SageMaker rotates its files long before."""
 
+_WINDOW_BYTES: Final = 1 << 20  # what a processor keeps at hand
 _GZIP: Final = b"\x1f\x8b"
-_BOM: Final = b"\xef\xbb\xbf"
-_PAYLOAD: Final = b'"data":"'
-_WORTH_SKIPPING: Final = 64
-_BACKSLASH: Final = ord("\\")
-_RETURN: Final = ord("\r")
 _TIME_SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00Z", np.uint8)
-_BINARY: Final = "binary data"
-_DOCUMENTS: Final = {
-    "groundTruthData": "ground truth, not a capture",
-    "violations": "constraint violations, not captures",
-    "dataset": "baseline statistics, not captures",
-    "features": "baseline constraints, not captures",
-}
-_KEY: Final = re.compile(
-    r"(?:^|/)(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/(?P<hour>\d{4}/\d\d/\d\d/\d\d)/[^/]+$"
+_DIRECTORY: Final = re.compile(
+    r"(?:^|/)(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/(\d{4})/(\d\d)/(\d\d)/(\d\d)$"
 )
-
-
-class _Output(msgspec.Struct, gc=False):
-    data: str = ""
-    encoding: str = "JSON"
-
-
-class _Data(msgspec.Struct, gc=False):
-    endpointOutput: _Output  # noqa: N815 - AWS's name
-
-
-class _Event(msgspec.Struct, gc=False):
-    eventId: str  # noqa: N815 - AWS's name
-    inferenceTime: str = ""  # noqa: N815 - AWS's name
-    inferenceId: str | None = None  # noqa: N815 - AWS's name
-    customAttributes: list[str] | None = None  # noqa: N815 - AWS's name
-
-
-class _Record(msgspec.Struct, gc=False):
-    captureData: _Data  # noqa: N815 - AWS's name
-    eventMetadata: _Event  # noqa: N815 - AWS's name
-
-
-_RECORDS: Final = msgspec.json.Decoder(_Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +64,22 @@ class CaptureSource:
     @classmethod
     def of(cls, key: str, *, gzipped: bool = False) -> "CaptureSource":
         """Read a key."""
-        found = _KEY.search(key)
-        if not found:
-            return cls(key, "", "", None, gzipped)
+        return cls(key, *_layout(key.rpartition("/")[0]), gzipped)
+
+
+@lru_cache(maxsize=1024)
+def _layout(directory: str) -> tuple[str, str, datetime | None]:
+    """Endpoint, variant and hour."""
+    found = _DIRECTORY.search(directory)
+    if found:
         try:
-            hour = datetime.strptime(found["hour"], "%Y/%m/%d/%H").replace(tzinfo=UTC)
+            year, month, day, hour = map(int, found.groups()[2:])
+            start = datetime(year, month, day, hour, tzinfo=UTC)
         except ValueError:
-            return cls(key, "", "", None, gzipped)
-        return cls(key, found["endpoint"], found["variant"], hour, gzipped)
+            pass
+        else:
+            return found["endpoint"], found["variant"], start
+    return "", "", None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +228,13 @@ def read_objects(objects: Iterable[tuple[str, bytes]]) -> CaptureBatch:
     error with reason ``duplicate event``.
 
     Args:
-        objects: Key and bytes of each object.
+        objects: Key and bytes of each object. They are let go of as they are read: of a
+            generator's objects, about a megabyte is in memory at a time.
     """
-    lines = _Lines()
+    reading = _Reading()
     for key, data in objects:
-        lines.add(key, data)
-    records = _decoded(lines)
-    if all(record and record.captureData.endpointOutput.data for record in records):
-        return _batch(lines, cast("list[_Record]", records), np.arange(len(records)))
-    return _batch(lines, *_repaired(lines, records))
+        reading.add(key, data)
+    return reading.batch()
 
 
 def image_of(line: bytes) -> tuple[bytes, str]:
@@ -290,16 +261,13 @@ def image_of(line: bytes) -> tuple[bytes, str]:
 
 
 @dataclass(slots=True)
-class _Lines:
-    """The lines of many objects: where they lie, and their text without the payload."""
+class _Reading:
+    """What has been read of the objects so far."""
 
     sources: list[CaptureSource] = field(default_factory=list)
-    datas: list[bytes] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-    texts: list[bytes] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
+    window: Window = field(default_factory=Window)
+    records: list[Record] = field(default_factory=list)
+    places: list[Places] = field(default_factory=list)
     errors: list[CaptureError] = field(default_factory=list)
 
     def add(self, key: str, data: bytes) -> None:
@@ -308,61 +276,149 @@ class _Lines:
             data, damage = _unzipped(data)
             if damage:
                 self.errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
+        self.window.add(len(self.sources), data)
         self.sources.append(CaptureSource.of(key, gzipped=gzipped))
-        self.datas.append(data)
-        before = len(self.starts)
-        self._cut(data, len(_BOM) if data.startswith(_BOM) else 0)
-        self.counts.append(len(self.starts) - before)
+        if self.window.size >= _WINDOW_BYTES:
+            self._read_window()
 
-    def _cut(self, data: bytes, position: int) -> None:
-        """Find the lines and leave out of each the first long string that is called data.
+    def _read_window(self) -> None:
+        records, places, unread = self.window.read()
+        self.records += records
+        self.places.append(places)
+        self.errors += [self._unread(line) for line in unread]
+        self.window = Window()
 
-        Memory is scanned by ``bytes.find`` alone. Where that string turns out not to have been
-        the input (keys may come in any order), the record is decoded again in full.
-        """
-        find, size, number = data.find, len(data), 0
-        while position < size:
-            number += 1
-            stop = find(b"\n", position)
-            if stop < 0:
-                stop = size
-            end = stop - 1 if data[stop - 1] == _RETURN and stop > position else stop
-            begin = find(_PAYLOAD, position, end) + len(_PAYLOAD)
-            close = find(b'"', begin, end)
-            if (
-                begin < len(_PAYLOAD)
-                or close - begin < _WORTH_SKIPPING
-                or data[close - 1] == _BACKSLASH
-            ):
-                text = data[position:end]
-            else:
-                text = data[position:begin] + data[close:end]
-            if text and not text.isspace():
-                self.texts.append(text)
-                self.starts.append(position)
-                self.ends.append(end)
-                self.numbers.append(number)
-            position = stop + 1
+    def _unread(self, line: Unread) -> CaptureError:
+        return CaptureError(
+            key=self.sources[line.source].key,
+            line=line.number,
+            reason=line.error.reason,
+            detail=line.error.detail,
+            offset=line.offset,
+            length=line.length,
+            lines=line.lines,
+        )
 
-    def line(self, place: int) -> bytes:
-        """The whole line, payload included."""
-        return self.datas[self.source(place)][self.starts[place] : self.ends[place]]
-
-    def source(self, place: int) -> int:
-        return int(np.searchsorted(np.cumsum(self.counts), place, side="right"))
-
-    def error(self, place: int, reason: str, detail: str, event_id: str | None = None) -> None:
+    def _refuse(self, places: Places, i: int, event: Event, error: OutputError) -> None:
+        """Make an error of a record."""
         self.errors.append(
             CaptureError(
-                key=self.sources[self.source(place)].key,
-                line=self.numbers[place],
-                reason=reason,
-                detail=detail,
-                offset=self.starts[place],
-                length=self.ends[place] - self.starts[place],
-                event_id=event_id,
+                key=self.sources[places.source[i]].key,
+                line=int(places.number[i]),
+                reason=error.reason,
+                detail=error.detail,
+                offset=int(places.offset[i]),
+                length=int(places.length[i]),
+                event_id=event.eventId,
             )
         )
+
+    def batch(self) -> CaptureBatch:
+        """Turn the records into columns."""
+        self._read_window()
+        places = Places.concatenated(self.places)
+        records, places = self._first_of_each_event(self.records, places)
+        rows = self._rows(records, places)
+        good = sound(rows.values, rows.widths)
+        if not good.all():
+            for i in np.flatnonzero(~good).tolist():
+                record, number = int(rows.record[i]), int(rows.number[i])
+                error = fault(rows.row(i))
+                detail = f"row {number}: {error.detail}" if number else error.detail
+                self._refuse(
+                    places,
+                    record,
+                    records[record].eventMetadata,
+                    OutputError(error.reason, detail),
+                )
+            rows = rows.where(good)
+        if len(rows.record) != len(records) or not good.all():
+            records = [records[i] for i in rows.record.tolist()]
+            places = places.take(rows.record)
+        return self._columns([record.eventMetadata for record in records], places, rows)
+
+    def _first_of_each_event(
+        self, records: Sequence[Record], places: Places
+    ) -> tuple[Sequence[Record], Places]:
+        """Keep the first record of each event; the others become errors."""
+        event_ids = [record.eventMetadata.eventId for record in records]
+        if len(set(event_ids)) == len(event_ids):
+            return records, places
+        seen: set[str] = set()
+        first = np.ones(len(event_ids), np.bool_)
+        for i, event_id in enumerate(event_ids):
+            if event_id in seen:
+                first[i] = False
+                again = OutputError(DUPLICATE, "this event was captured before")
+                self._refuse(places, i, records[i].eventMetadata, again)
+            seen.add(event_id)
+        return list(compress(records, first)), places.take(first)
+
+    def _rows(self, records: Sequence[Record], places: Places) -> "_Rows":
+        outputs = [record.captureData.endpointOutput for record in records]
+        datas, encodings = [o.data for o in outputs], [o.encoding for o in outputs]
+        bulk = bulk_rows(datas, encodings)
+        if bulk is not None:
+            return _Rows.of(bulk, np.arange(len(bulk)), np.zeros(len(bulk), np.int32))
+        rows: list[list[float]] = []
+        record: list[int] = []
+        number: list[int] = []
+        for i, (data, encoding) in enumerate(zip(datas, encodings, strict=True)):
+            try:
+                found = bulk_rows([data], [encoding]) or probability_rows(data, encoding)
+            except OutputError as error:
+                self._refuse(places, i, records[i].eventMetadata, error)
+                continue
+            rows += found
+            record += [i] * len(found)
+            number += range(len(found))
+        return _Rows.of(rows, np.array(record, np.int64), np.array(number, np.int32))
+
+    def _columns(self, events: Sequence[Event], places: Places, rows: "_Rows") -> CaptureBatch:
+        labels, confidences = _largest(rows.values, rows.widths)
+        return CaptureBatch(
+            sources=tuple(self.sources),
+            source=places.source,
+            event_ids=[event.eventId for event in events],
+            inference_ids=[event.inferenceId for event in events],
+            custom_attributes=[event.customAttributes for event in events],
+            times=_times([event.inferenceTime for event in events]),
+            values=rows.values,
+            widths=rows.widths,
+            labels=labels,
+            confidences=confidences,
+            rows=rows.number,
+            lines=places.number,
+            offsets=places.offset,
+            lengths=places.length,
+            errors=_bounded(self.sources, self.errors),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of numbers: all values, each row's width, its record, and its number in the record."""
+
+    values: NDArray[np.float64]
+    widths: NDArray[np.int64]
+    record: NDArray[np.int64]
+    number: NDArray[np.int32]
+
+    @classmethod
+    def of(
+        cls, rows: list[list[float]], record: NDArray[np.int64], number: NDArray[np.int32]
+    ) -> "_Rows":
+        widths = np.fromiter(map(len, rows), np.int64, len(rows))
+        values = np.fromiter(chain.from_iterable(rows), np.float64, int(widths.sum()))
+        return cls(values, widths, record, number)
+
+    def row(self, i: int) -> list[float]:
+        end = int(self.widths[: i + 1].sum())
+        return list(self.values[end - int(self.widths[i]) : end].tolist())
+
+    def where(self, good: NDArray[np.bool_]) -> "_Rows":
+        values = self.values[np.repeat(good, self.widths)]
+        return _Rows(values, self.widths[good], self.record[good], self.number[good])
 
 
 def _unzipped(data: bytes) -> tuple[bytes, str]:
@@ -380,231 +436,6 @@ def _unzipped(data: bytes) -> tuple[bytes, str]:
             return b"".join(parts), "more than 1 GiB" if member.unconsumed_tail else "it is cut off"
         data = member.unused_data
     return b"".join(parts), "" if not data.strip(b"\0") else "bytes after the last member"
-
-
-def _decoded(lines: _Lines) -> list[_Record | None]:
-    """Decode every line's text, all in one step where they are plainly one record a line."""
-    text = b"\n".join(lines.texts)
-    # No JSON value holds a brace, a line end and a brace: so no value can span lines here.
-    if text.count(b"}\n{") == len(lines.texts) - 1:
-        try:
-            records = _RECORDS.decode_lines(text)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            pass
-        else:
-            if len(records) == len(lines.texts):
-                return list(records)
-    return [_decoded_line(line) for line in lines.texts]
-
-
-def _decoded_line(line: bytes) -> _Record | None:
-    try:
-        return _RECORDS.decode(line)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-
-
-def _repaired(
-    lines: _Lines, records: Sequence[_Record | None]
-) -> tuple[list[_Record], NDArray[np.int64]]:
-    """Decode doubtful lines in full; what stays unreadable becomes an error."""
-    kept: list[_Record] = []
-    places: list[int] = []
-    unread: dict[int, list[tuple[int, OutputError]]] = {}
-    for place, record in enumerate(records):
-        try:
-            whole = record or _record_of(lines.line(place))
-            if not whole.captureData.endpointOutput.data or not whole.eventMetadata.eventId:
-                whole = _record_of(lines.line(place))
-        except OutputError as error:
-            unread.setdefault(lines.source(place), []).append((place, error))
-        else:
-            kept.append(whole)
-            places.append(place)
-    for source, failures in unread.items():
-        _tell(lines, source, failures)
-    return kept, np.array(places, np.int64)
-
-
-def _tell(lines: _Lines, source: int, failures: list[tuple[int, OutputError]]) -> None:
-    """Record an object's unreadable lines, as one error where the object is no JSON Lines."""
-    data = lines.datas[source]
-    count = lines.counts[source]
-    whole = _document(data) if len(failures) == count else None
-    if whole and (count > 1 or whole == _BINARY):
-        key = lines.sources[source].key
-        lines.errors.append(CaptureError(key, 0, whole, "", 0, len(data), None, count))
-        return
-    for place, error in failures:
-        lines.error(place, error.reason, error.detail)
-
-
-def _document(data: bytes) -> str | None:
-    """Name an object that is something else than JSON Lines, as far as it can be told."""
-    if b"\0" in data[:1024]:
-        return _BINARY
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    keys = value.keys() if isinstance(value, dict) else ()
-    for key, reason in _DOCUMENTS.items():
-        if key in keys:
-            return reason
-    return "one JSON document, not JSON Lines"
-
-
-def _record_of(line: bytes) -> _Record:
-    """Decode a line in full, with the types it has.
-
-    Raises:
-        OutputError: The line is no captured inference.
-    """
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise OutputError("not JSON", str(error)) from None
-    if not isinstance(value, dict):
-        raise OutputError("not a capture", f"the line is a JSON {type(value).__name__}")
-    for key, reason in _DOCUMENTS.items():
-        if key in value:
-            raise OutputError(reason, "")
-    captured, event = value.get("captureData"), value.get("eventMetadata")
-    if not isinstance(captured, dict):
-        raise OutputError("not a capture", "the line has no captureData")
-    output = captured.get("endpointOutput")
-    if not isinstance(output, dict):
-        raise OutputError("no output captured", "the line has no endpointOutput")
-    return _Record(_Data(_output_of(output)), _event_of(event if isinstance(event, dict) else {}))
-
-
-def _output_of(output: dict[str, object]) -> _Output:
-    data = output.get("data", "")
-    if not data or not isinstance(data, str | list):
-        raise OutputError("empty output", f"the captured answer is {data!r:.80}")
-    text = data if isinstance(data, str) else json.dumps(data)
-    return _Output(text, str(output.get("encoding", "JSON")))
-
-
-def _event_of(event: dict[str, object]) -> _Event:
-    event_id, time = event.get("eventId"), event.get("inferenceTime")
-    inference_id, attributes = event.get("inferenceId"), event.get("customAttributes")
-    if not event_id or not isinstance(event_id, str):
-        raise OutputError("no event id", "the line cannot be told from others")
-    listed = attributes if isinstance(attributes, list) else [attributes]
-    return _Event(
-        event_id,
-        time if isinstance(time, str) else "",
-        inference_id if isinstance(inference_id, str) else None,
-        [str(item) for item in listed] if attributes else None,
-    )
-
-
-def _batch(lines: _Lines, records: Sequence[_Record], places: NDArray[np.int64]) -> CaptureBatch:
-    """Turn records into columns; ``places`` are their lines."""
-    events = [record.eventMetadata for record in records]
-    first = _first_of_each(lines, [event.eventId for event in events], places)
-    if first is not None:
-        records = list(compress(records, first))
-        events = list(compress(events, first))
-        places = places[first]
-    rows, row_of, numbers = _rows(lines, records, places)
-    widths = np.fromiter(map(len, rows), np.int64, len(rows))
-    values = np.fromiter(chain.from_iterable(rows), np.float64, int(widths.sum()))
-    good = sound(values, widths)
-    if not good.all():
-        for i in np.flatnonzero(~good).tolist():
-            place = int(places[row_of[i]])
-            wrong = fault(rows[i])
-            where = f"row {numbers[i]}: " if numbers[i] else ""
-            lines.error(place, wrong.reason, where + wrong.detail, events[row_of[i]].eventId)
-        values, widths = values[np.repeat(good, widths)], widths[good]
-        row_of, numbers = row_of[good], numbers[good]
-    return _columns(
-        lines,
-        events,
-        places=places,
-        row_of=row_of,
-        numbers=numbers,
-        values=values,
-        widths=widths,
-    )
-
-
-def _first_of_each(
-    lines: _Lines, event_ids: list[str], places: NDArray[np.int64]
-) -> NDArray[np.bool_] | None:
-    """Which records bring a new event id, None where all do; the others become errors."""
-    if len(set(event_ids)) == len(event_ids):
-        return None
-    seen: set[str] = set()
-    first = np.ones(len(event_ids), np.bool_)
-    for i, event_id in enumerate(event_ids):
-        if event_id in seen:
-            first[i] = False
-            lines.error(int(places[i]), DUPLICATE, "this event was captured before", event_id)
-        seen.add(event_id)
-    return first
-
-
-def _rows(
-    lines: _Lines, records: Sequence[_Record], places: NDArray[np.int64]
-) -> tuple[list[list[float]], NDArray[np.int64], NDArray[np.int32]]:
-    """Rows of numbers, the record each belongs to, and its number within the record."""
-    outputs = [record.captureData.endpointOutput for record in records]
-    datas = [output.data for output in outputs]
-    bulk = bulk_rows(datas, [output.encoding for output in outputs])
-    if bulk is not None:
-        return bulk, np.arange(len(bulk)), np.zeros(len(bulk), np.int32)
-    rows: list[list[float]] = []
-    row_of: list[int] = []
-    numbers: list[int] = []
-    for i, output in enumerate(outputs):
-        try:
-            found = probability_rows(output.data, output.encoding)
-        except OutputError as error:
-            event_id = records[i].eventMetadata.eventId
-            lines.error(int(places[i]), error.reason, error.detail, event_id)
-            continue
-        rows += found
-        row_of += [i] * len(found)
-        numbers += range(len(found))
-    return rows, np.array(row_of, np.int64), np.array(numbers, np.int32)
-
-
-def _columns(
-    lines: _Lines,
-    events: Sequence[_Event],
-    *,
-    places: NDArray[np.int64],
-    row_of: NDArray[np.int64],
-    numbers: NDArray[np.int32],
-    values: NDArray[np.float64],
-    widths: NDArray[np.int64],
-) -> CaptureBatch:
-    if len(row_of) != len(events):
-        events = [events[i] for i in row_of.tolist()]
-    places = places[row_of]
-    starts = np.array(lines.starts, np.int64)[places]
-    labels, confidences = _largest(values, widths)
-    source = np.repeat(np.arange(len(lines.counts), dtype=np.int32), lines.counts)
-    return CaptureBatch(
-        sources=tuple(lines.sources),
-        source=source[places],
-        event_ids=[event.eventId for event in events],
-        inference_ids=[event.inferenceId for event in events],
-        custom_attributes=[event.customAttributes for event in events],
-        times=_times([event.inferenceTime for event in events]),
-        values=values,
-        widths=widths,
-        labels=labels,
-        confidences=confidences,
-        rows=numbers,
-        lines=np.array(lines.numbers, np.int32)[places],
-        offsets=starts,
-        lengths=np.array(lines.ends, np.int64)[places] - starts,
-        errors=_bounded(lines),
-    )
 
 
 def _largest(
@@ -645,17 +476,19 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _bounded(lines: _Lines) -> tuple[CaptureError, ...]:
-    """Errors by object and line, at most ``MAX_ERRORS`` and one for the rest of an object."""
-    by_key: dict[str, list[CaptureError]] = {source.key: [] for source in lines.sources}
-    for error in lines.errors:
+def _bounded(
+    sources: Sequence[CaptureSource], found: Sequence[CaptureError]
+) -> tuple[CaptureError, ...]:
+    """Errors by object and line, at most ``MAX_ERRORS`` of an object and one for the rest."""
+    by_key: dict[str, list[CaptureError]] = {source.key: [] for source in sources if found}
+    for error in found:
         by_key[error.key].append(error)
     kept: list[CaptureError] = []
     for key, errors in by_key.items():
         errors.sort(key=lambda error: error.line)
         kept += errors[:MAX_ERRORS]
-        rest = len(errors) - MAX_ERRORS
-        if rest > 0:
-            last = errors[MAX_ERRORS]
-            kept.append(CaptureError(key, last.line, "more unreadable lines", lines=rest))
+        rest = errors[MAX_ERRORS:]
+        if rest:
+            lines = sum(error.lines for error in rest)
+            kept.append(CaptureError(key, rest[0].line, "more unreadable lines", lines=lines))
     return tuple(kept)
