@@ -21,8 +21,8 @@ def hand_in() -> None:
     uploads = [Upload(file.name, file.getvalue()) for file in [*files, *([shot] if shot else [])]]
     keys = [line.strip() for line in lines.splitlines() if line.strip()]
     count = len(uploads) + len(keys)
-    label = f"Classify ({count})" if count else "Classify"
-    if st.button(label, key="classify", type="primary", disabled=not count):
+    action = f"Classify ({count})" if count else "Classify"
+    if st.button(action, key="classify", type="primary", disabled=not count):
         st.query_params["batch"] = batches.start(components.jobs(), cloud, uploads, keys)
         st.rerun()
 

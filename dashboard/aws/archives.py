@@ -1,6 +1,7 @@
 """Zip archives of photos, opened in memory under limits; nothing is ever written to a disk."""
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,16 @@ from workflow.errors import WorkflowError
 
 MAX_FILES = 500
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,  # offsets outside the file, names in no encoding
+    NotImplementedError,  # compression methods
+    RuntimeError,  # strong encryption
+)
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
 
@@ -42,7 +53,7 @@ def unpack(upload: Upload) -> Iterator[Upload | Refused]:
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(upload.data))
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError):
+    except _UNREADABLE:
         raise _damaged(upload.name) from None
     with archive:
         members = [member for member in archive.infolist() if _is_file(member)]
@@ -88,7 +99,7 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Upload | Refused
     try:
         with archive.open(member) as stream:
             return Upload(name, stream.read(MAX_IMAGE_BYTES + 1))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+    except _UNREADABLE:
         return Refused(name, _damaged(name))
 
 
