@@ -1,0 +1,425 @@
+"""Triage: groups of failures in the order of what hurts now, and what a team decided about them.
+
+Decisions are an append-only log of notes. Nothing is stored that could be derived: status, splits,
+merges and silences are read from the set of notes, whatever order they arrived in, so that several
+people can write at once and every reader sees the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from workflow.errors import WorkflowError
+from workflow.executions import Failure, Kind, Outcome
+from workflow.fingerprints import Fingerprint, fingerprint, of_parts
+from workflow.remedies import Diagnosis, diagnose
+
+TREND_BUCKETS: Final = 24
+EXAMPLES: Final = 5
+_HALF_LIFE: Final = timedelta(hours=6)
+_NEW_FOR: Final = timedelta(hours=24)
+_FIXED: Final = (Outcome.ACCEPTED, Outcome.UNEXAMINED)
+
+
+class Action(StrEnum):
+    """What a note does to the group of its fingerprint."""
+
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    SILENCE = "silence"
+    SPLIT = "split"
+    MERGE = "merge"
+    COMMENT = "comment"
+    UNDO = "undo"
+
+
+class GroupStatus(StrEnum):
+    """Where a group stands; derived at read time, never stored."""
+
+    NEW = "new"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    REGRESSED = "regressed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriageEvent:
+    """One note; immutable once written.
+
+    Attributes:
+        id: Unique; the same id read twice counts once.
+        at: When it was written, aware; notes are applied by ``at``, then by ``id``.
+        fingerprint: Digest of the group it is about; any member's of a merged group.
+        text: A comment, on any action.
+        version: RESOLVE: the state machine version that holds the repair, None for "as of now".
+        until: SILENCE: end of the silence, aware.
+        into: MERGE: digest of the group to join.
+        contains: SPLIT: failures whose error or cause contains this text form their own group.
+        undoes: UNDO: id of the note to take back.
+
+    Raises:
+        WorkflowError: ``TriageEventInvalid`` where what the action needs is missing.
+    """
+
+    id: str
+    at: datetime
+    author: str
+    fingerprint: str
+    action: Action
+    text: str = ""
+    version: str | None = None
+    until: datetime | None = None
+    into: str | None = None
+    contains: str | None = None
+    undoes: str | None = None
+
+    def __post_init__(self) -> None:
+        needed = {
+            Action.SILENCE: self.until,
+            Action.SPLIT: self.contains,
+            Action.MERGE: self.into,
+            Action.UNDO: self.undoes,
+            Action.COMMENT: self.text,
+        }
+        if not needed.get(self.action, "nothing"):
+            raise _invalid(f"The note {self.id} says {self.action} without saying what.")
+        if self.at.tzinfo is None or (self.until and self.until.tzinfo is None):
+            raise _invalid(f"The note {self.id} has a time without time zone.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """What the notes of one group say about it now."""
+
+    status: GroupStatus
+    resolved_in: str | None = None
+    silenced_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """Failures that are one problem.
+
+    Attributes:
+        fingerprint: Of the group; of a merged group the smallest member.
+        members: Every fingerprint in the group, several after a merge.
+        count: Executions that still hurt, one each however often it was tried.
+        repairing: Of those, how many are running again, by redrive or restart.
+        fixed: Executions of this problem that a redrive or restart has repaired.
+        first_seen: Of all its failures, repaired or not.
+        trend: Failures in 24 equal buckets of the window that ends now, oldest first.
+        versions: State machine versions touched, ascending.
+        images: Images touched, sorted.
+        executions: ARNs of the ``count`` executions, newest first.
+        sample: The newest failure.
+        notes: Its notes, oldest first.
+        urgency: Recent failures, each counting half as much every six hours; doubled while the
+            problem is new or regressed, halved once somebody has acknowledged it.
+    """
+
+    fingerprint: Fingerprint
+    members: tuple[Fingerprint, ...]
+    diagnosis: Diagnosis
+    status: GroupStatus
+    count: int
+    repairing: int
+    fixed: int
+    first_seen: datetime
+    last_seen: datetime
+    trend: tuple[int, ...]
+    versions: tuple[str, ...]
+    images: tuple[str, ...]
+    executions: tuple[str, ...]
+    sample: Failure
+    notes: tuple[TriageEvent, ...]
+    resolved_in: str | None
+    silenced_until: datetime | None
+    urgency: float
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of failure it is."""
+        return self.diagnosis.kind
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """ARNs of the newest executions."""
+        return self.executions[:EXAMPLES]
+
+
+def group(
+    failures: Iterable[Failure],
+    log: Iterable[TriageEvent],
+    *,
+    now: datetime,
+    window: timedelta = timedelta(hours=24),
+    outcomes: Mapping[str, Outcome] | None = None,
+    restarts: Mapping[str, str] | None = None,
+) -> tuple[FailureGroup, ...]:
+    """The inbox: groups that still hurt, the most urgent first.
+
+    What needs nobody comes last: rejections, then what is resolved or silenced.
+
+    Args:
+        failures: In any order; several of one execution are its attempts.
+        log: Every note, in any order.
+        now: Aware.
+        window: Length of the trend.
+        outcomes: How executions turned out by now, by ARN; an execution without entry stands as
+            its failure says.
+        restarts: ARN of the execution that restarts another, by the ARN of that other.
+    """
+    notes = in_force(log)
+    places = _Places(notes)
+    attempts = _latest(failures)
+    repairs = _Repairs(outcomes or {}, restarts or {})
+    drafts: dict[str, _Draft] = defaultdict(_Draft)
+    for failure in attempts:
+        found = places.of(failure)
+        drafts[places.root(found.digest)].add(found, failure, repairs.of(failure.execution_arn))
+    by_root: dict[str, list[TriageEvent]] = defaultdict(list)
+    for note in notes:
+        by_root[places.root(note.fingerprint)].append(note)
+    groups = [
+        _finished(draft, by_root[root], now, window) for root, draft in drafts.items() if draft.open
+    ]
+    return tuple(sorted(groups, key=_order))
+
+
+def derive(notes: Iterable[TriageEvent], failures: Iterable[Failure], *, now: datetime) -> Derived:
+    """Status, version of the repair and silence of one group.
+
+    A resolved group has regressed when something failed after the note, in the version of the
+    repair or a later one: executions of older versions still run out, and redrives keep theirs.
+
+    Args:
+        notes: Of this group, in any order, repeated or not.
+        failures: Of this group, that still hurt.
+        now: Aware.
+    """
+    status, decided = GroupStatus.NEW, None
+    silenced: datetime | None = None
+    for note in in_force(notes):
+        if note.action is Action.SILENCE:
+            silenced = note.until
+        if note.action in _STATUS_AFTER:
+            status, decided = _STATUS_AFTER[note.action], note
+    if silenced and silenced <= now:
+        silenced = None
+    if decided is None or status is not GroupStatus.RESOLVED:
+        return Derived(status=status, silenced_until=silenced)
+    if any(_regresses(failure, decided) for failure in failures):
+        status = GroupStatus.REGRESSED
+    return Derived(status=status, resolved_in=decided.version, silenced_until=silenced)
+
+
+_STATUS_AFTER: Final = {
+    Action.ACKNOWLEDGE: GroupStatus.ACKNOWLEDGED,
+    Action.REOPEN: GroupStatus.ACKNOWLEDGED,
+    Action.RESOLVE: GroupStatus.RESOLVED,
+}
+
+
+def in_force(log: Iterable[TriageEvent]) -> tuple[TriageEvent, ...]:
+    """The notes that hold, by time: each id once, without those taken back."""
+    by_id: dict[str, TriageEvent] = {}
+    for note in log:
+        known = by_id.get(note.id)
+        by_id[note.id] = note if known is None else min(known, note, key=to_line)
+    undone = {note.undoes for note in by_id.values() if note.action is Action.UNDO}
+    kept = [
+        note for note in by_id.values() if note.id not in undone and note.action is not Action.UNDO
+    ]
+    return tuple(sorted(kept, key=lambda note: (note.at, note.id)))
+
+
+def to_line(event: TriageEvent) -> bytes:
+    """A note as one line of JSON, without its line feed."""
+    return msgspec.json.encode(event)
+
+
+def from_line(line: bytes | str) -> TriageEvent:
+    """Read a note back; fields of younger programs are ignored.
+
+    Raises:
+        WorkflowError: ``TriageEventInvalid``.
+    """
+    try:
+        return msgspec.json.decode(line, type=TriageEvent)
+    except msgspec.MsgspecError as error:
+        raise _invalid(f"A line is no note: {error}.") from None
+
+
+class _Places:
+    """Which group a failure belongs to, after splits and merges."""
+
+    def __init__(self, notes: Sequence[TriageEvent]) -> None:
+        self._parents: dict[str, str] = {}
+        for note in notes:
+            if note.into is not None:
+                self._join(note.fingerprint, note.into)
+        self._splits: dict[str, list[TriageEvent]] = defaultdict(list)
+        for note in notes:
+            if note.contains is not None:
+                self._splits[self.root(note.fingerprint)].append(note)
+
+    def of(self, failure: Failure) -> Fingerprint:
+        found = fingerprint(failure)
+        for note in self._splits.get(self.root(found.digest), ()):
+            text = note.contains or ""
+            if text in failure.error or text in failure.cause:
+                return of_parts((("split from", note.fingerprint), ("contains", text)))
+        return found
+
+    def root(self, digest: str) -> str:
+        while digest in self._parents:
+            digest = self._parents[digest]
+        return digest
+
+    def _join(self, one: str, other: str) -> None:
+        low, high = sorted((self.root(one), self.root(other)))
+        if low != high:
+            self._parents[high] = low
+
+
+class _Repair(StrEnum):
+    NONE = "none"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class _Repairs:
+    """What became of failed executions that were redriven or restarted."""
+
+    def __init__(self, outcomes: Mapping[str, Outcome], restarts: Mapping[str, str]) -> None:
+        self._outcomes = outcomes
+        self._restarts = restarts
+
+    def of(self, arn: str) -> _Repair:
+        latest, seen = arn, {arn}
+        while (following := self._restarts.get(latest)) and following not in seen:
+            seen.add(following)
+            latest = following
+        outcome = self._outcomes.get(latest)
+        if outcome is None:
+            return _Repair.NONE if latest == arn else _Repair.RUNNING
+        if outcome is Outcome.RUNNING:
+            return _Repair.RUNNING
+        # A restart that failed again has a failure of its own: counting both would count twice.
+        superseded = latest != arn and outcome is not Outcome.ABORTED
+        return _Repair.DONE if outcome in _FIXED or superseded else _Repair.NONE
+
+
+class _Draft:
+    """A group while failures are added."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, Fingerprint] = {}
+        self.open: list[Failure] = []
+        self.repairing = 0
+        self.fixed = 0
+        self.first_seen: datetime | None = None
+
+    def add(self, found: Fingerprint, failure: Failure, repair: _Repair) -> None:
+        self.members[found.digest] = found
+        if self.first_seen is None or failure.failed_at < self.first_seen:
+            self.first_seen = failure.failed_at
+        if repair is _Repair.DONE:
+            self.fixed += 1
+            return
+        self.open.append(failure)
+        self.repairing += repair is _Repair.RUNNING
+
+
+def _latest(failures: Iterable[Failure]) -> Iterable[Failure]:
+    """One failure an execution: that of its latest attempt."""
+    latest: dict[str, Failure] = {}
+    for failure in failures:
+        known = latest.get(failure.execution_arn)
+        if known is None or _attempt(failure) > _attempt(known):
+            latest[failure.execution_arn] = failure
+    return latest.values()
+
+
+def _attempt(failure: Failure) -> tuple[int, datetime, str, str]:
+    return failure.attempt, failure.failed_at, failure.state, failure.cause
+
+
+def _finished(
+    draft: _Draft, notes: Sequence[TriageEvent], now: datetime, window: timedelta
+) -> FailureGroup:
+    failures = sorted(
+        draft.open, key=lambda failure: (failure.failed_at, failure.execution_arn), reverse=True
+    )
+    derived = derive(notes, failures, now=now)
+    members = tuple(draft.members[digest] for digest in sorted(draft.members))
+    ages = np.array([(now - failure.failed_at).total_seconds() for failure in failures])
+    first_seen = draft.first_seen or failures[-1].failed_at
+    return FailureGroup(
+        fingerprint=members[0],
+        members=members,
+        diagnosis=diagnose(failures[0]),
+        status=derived.status,
+        count=len(failures),
+        repairing=draft.repairing,
+        fixed=draft.fixed,
+        first_seen=first_seen,
+        last_seen=failures[0].failed_at,
+        trend=_trend(ages, window),
+        versions=tuple(sorted({f.version for f in failures if f.version}, key=_version_order)),
+        images=tuple(sorted({failure.image for failure in failures if failure.image})),
+        executions=tuple(failure.execution_arn for failure in failures),
+        sample=failures[0],
+        notes=tuple(notes),
+        resolved_in=derived.resolved_in,
+        silenced_until=derived.silenced_until,
+        urgency=_urgency(ages, now - first_seen, derived.status),
+    )
+
+
+def _trend(
+    ages: np.ndarray[tuple[int], np.dtype[np.float64]], window: timedelta
+) -> tuple[int, ...]:
+    seconds = window.total_seconds()
+    counts, _ = np.histogram(-ages, bins=TREND_BUCKETS, range=(-seconds, 0))
+    return tuple(int(count) for count in counts)
+
+
+def _urgency(
+    ages: np.ndarray[tuple[int], np.dtype[np.float64]], known_for: timedelta, status: GroupStatus
+) -> float:
+    recent = float(np.exp2(-np.maximum(ages, 0) / _HALF_LIFE.total_seconds()).sum())
+    if known_for < _NEW_FOR or status is GroupStatus.REGRESSED:
+        recent *= 2
+    return recent / 2 if status is GroupStatus.ACKNOWLEDGED else recent
+
+
+def _order(found: FailureGroup) -> tuple[int, float, str]:
+    at_rest = found.status is GroupStatus.RESOLVED or found.silenced_until is not None
+    tier = 2 if at_rest else int(found.kind is Kind.REJECTION)
+    return tier, -found.urgency, found.fingerprint.digest
+
+
+def _regresses(failure: Failure, resolved: TriageEvent) -> bool:
+    if failure.failed_at <= resolved.at:
+        return False
+    if resolved.version is None or failure.version is None:
+        return True
+    return _version_order(failure.version) >= _version_order(resolved.version)
+
+
+def _version_order(version: str) -> tuple[int, str]:
+    return (int(version), "") if version.isdecimal() else (0, version)
+
+
+def _invalid(message: str) -> WorkflowError:
+    return WorkflowError(
+        "TriageEventInvalid", message, "Write notes with this program, one JSON object a line."
+    )
