@@ -153,7 +153,10 @@ class ExecutionSync:
         silent = scan("failures").filter(pl.col("kind") == Kind.SILENT.value)
         wrong = set(silent.select("execution_arn", "attempt").collect().iter_rows())
         known = tables.current(scan("executions")).drop("observed_at").collect()
-        for row in known.iter_rows(named=True):
+        # Sampled successes first, so that they are counted before new ones are sampled.
+        read = scan("histories").select("arn", "redrive_count", read=True).collect()
+        known = known.join(read.unique(), on=["arn", "redrive_count"], how="left")
+        for row in known.sort("read", nulls_last=True).drop("read").iter_rows(named=True):
             execution = self._execution(row)
             self._needs.observe(execution)
             if (execution.arn, execution.redrive_count) in wrong:

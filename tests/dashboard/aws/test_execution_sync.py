@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, failed_history
 from dashboard import execution_tables as tables
 from dashboard.aws.events import EventQueue
 from dashboard.aws.execution_sync import ExecutionSync, Progress
 from dashboard.aws.executions import States, decode_events
 from dashboard.aws.quotas import Pacer
 from dashboard.store import SegmentStore
-from tests.simulated_states import MACHINE, Clock, SimulatedStates, failed_history
 
 OUTPUT = '{"inferences": [0.98, 0.02], "label": "bicycle", "confidence": 0.98}'
 UNSURE = '{"inferences": [0.6, 0.4], "label": "bicycle", "confidence": 0.6}'
@@ -32,7 +32,7 @@ class World:
     def sync(self, queue: EventQueue | None = None) -> ExecutionSync:
         pacer = Pacer("us-east-1", clock=self.clock.monotonic, sleep=self.clock.sleep)
         return ExecutionSync(
-            States(self.aws, pacer, MACHINE),  # type: ignore[arg-type] - speaks boto3's language
+            States(self.aws, pacer, MACHINE),  # type: ignore[arg-type]  # speaks boto3
             self.store(),
             queue,
             threshold=0.93,

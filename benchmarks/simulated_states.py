@@ -30,20 +30,25 @@ class Clock:
         self.seconds = 0.0
 
     def monotonic(self) -> float:
+        """Seconds passed."""
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
+        """Let time pass."""
         self.seconds += seconds
 
     def now(self) -> datetime:
+        """The time of day."""
         return EPOCH + timedelta(days=20, seconds=self.seconds)
 
 
 def refusal(operation: str, code: str, message: str = "refused") -> ClientError:
+    """What boto3 raises when AWS refuses."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 def arn_of(name: str) -> str:
+    """The ARN of an execution by its name."""
     return MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
 
 
@@ -109,8 +114,10 @@ class SimulatedStates:
         statusFilter: str | None = None,  # noqa: N803
         redriveFilter: str | None = None,  # noqa: N803
     ) -> dict[str, Any]:
+        """ListExecutions."""
         self._admit("ListExecutions")
-        assert stateMachineArn == MACHINE
+        if stateMachineArn != MACHINE:
+            raise refusal("ListExecutions", "StateMachineDoesNotExist")
         rows = self._sorted()
         if statusFilter:
             rows = [row for row in rows if row["status"] == statusFilter]
@@ -129,6 +136,7 @@ class SimulatedStates:
         return answer
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        """DescribeExecution."""
         self._admit("DescribeExecution")
         return dict(self._find("DescribeExecution", executionArn))
 
@@ -140,6 +148,7 @@ class SimulatedStates:
         nextToken: str | None = None,  # noqa: N803
         reverseOrder: bool = False,  # noqa: N803
     ) -> dict[str, Any]:
+        """GetExecutionHistory."""
         self._admit("GetExecutionHistory")
         self._find("GetExecutionHistory", executionArn)
         events = self.histories[executionArn]
@@ -157,6 +166,7 @@ class SimulatedStates:
         executionArn: str,  # noqa: N803
         clientToken: str,  # noqa: N803
     ) -> dict[str, Any]:
+        """RedriveExecution."""
         self._admit("RedriveExecution")
         execution = self._find("RedriveExecution", executionArn)
         asked, at = self._client_tokens.get(clientToken, ("", -1e9))
@@ -183,8 +193,10 @@ class SimulatedStates:
         name: str,
         input: str,  # noqa: A002 - boto3's spelling
     ) -> dict[str, Any]:
+        """StartExecution."""
         self._admit("StartExecution")
-        assert stateMachineArn.startswith(MACHINE)
+        if not stateMachineArn.startswith(MACHINE):
+            raise refusal("StartExecution", "StateMachineDoesNotExist")
         if (arn := arn_of(name)) in self.executions:
             existing = self.executions[arn]
             if existing["status"] != "RUNNING" or existing["input"] != input:
