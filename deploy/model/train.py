@@ -14,8 +14,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from deploy.model import evaluate
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
@@ -24,36 +22,20 @@ from deploy.model.data import LABELS, Dataset, download_cifar, read_folder, read
 from deploy.model.export import export
 from deploy.model.fit import Recipe, fit, fit_temperature, predict_logits
 from deploy.model.latency import measure_latency
-from deploy.model.manifest import (
-    Manifest,
-    Neither,
-    Preprocessing,
-    Test,
-    Training,
-    Validation,
-    write_manifest,
+from deploy.model.manifest import Manifest, Preprocessing, Training, write_manifest
+from deploy.model.measure import (
+    Images,
+    measure_neither,
+    measure_test,
+    measure_validation,
+    neither_images,
 )
 from deploy.model.network import MEAN, SCALE, probabilities
-from deploy.model.shapes import KINDS, draw_kind
 from workflow.errors import WorkflowError
-from workflow.settings import DEFAULT_THRESHOLD
 
-PHOTOS = "photos"
-# Training and measuring draw different images of the same kinds, from different seeds.
-DRAWN_TRAIN_SEED, DRAWN_TEST_SEED = 1, 2
-DRAWN_TEST_COUNT = 200
-_DRAWN_TRAIN_COUNTS = {
-    "drawn shapes": 60,
-    "noise": 30,
-    "blank": 15,
-    "texture": 40,
-    "scribble": 40,
-}
 _VALIDATION_SHARE = 0.15
 _CALIBRATION_IMAGES = 300
 _PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "pillow")
-
-Images = NDArray[np.uint8]
 
 
 def main(arguments: list[str]) -> int:
@@ -100,18 +82,18 @@ def train_model(
         seed: Of all chance in it.
         target: Folder to write to.
     """
-    fitted, validation = hold_back(train, _VALIDATION_SHARE, seed)
+    fitted, validation = _hold_back(train, _VALIDATION_SHARE, seed)
     seen, unseen = neither_images(photos)
     outside = np.concatenate(list(seen.values()))
     network = fit(fitted, outside, recipe, seed, print)
     logits = predict_logits(network, validation.images, recipe.input_size)
     temperature = fit_temperature(logits, validation.labels)
-    float_right = evaluate.correct(
-        probabilities(logits, temperature).numpy(), validation.labels
-    ).mean()
-    sample = np.random.default_rng(seed).permutation(np.concatenate([fitted.images, outside]))
-    with tempfile.TemporaryDirectory() as folder:
+    answers = probabilities(logits, temperature).numpy()
+    preprocessing = _preprocessing(recipe)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target) as folder:
         staged = Path(folder)
+        sample = np.random.default_rng(seed).permutation(np.concatenate([fitted.images, outside]))
         export(
             network,
             temperature,
@@ -120,76 +102,38 @@ def train_model(
             staged / MODEL_FILE,
         )
         model_file = (staged / MODEL_FILE).read_bytes()
-        preprocessing = _preprocessing(recipe)
-        stub = msgspec.json.encode({"preprocessing": preprocessing})
-        (staged / MANIFEST_FILE).write_bytes(stub)
+        # All that the endpoint's code reads of a manifest; the rest is measured with it.
+        (staged / MANIFEST_FILE).write_bytes(msgspec.json.encode({"preprocessing": preprocessing}))
         manifest = Manifest(
             sha256=hashlib.sha256(model_file).hexdigest(),
             size_bytes=len(model_file),
             labels=LABELS,
             preprocessing=preprocessing,
-            training=_training(
-                train=train,
-                fitted=fitted,
-                seen=seen,
+            training=Training(
+                data=train.source,
+                fitted_on=len(fitted.labels),
+                neither={kind: len(images) for kind, images in seen.items()},
                 seed=seed,
-                recipe=recipe,
+                recipe=dataclasses.asdict(recipe),
                 temperature=temperature,
+                packages={name: importlib.metadata.version(name) for name in _PACKAGES},
             ),
-            validation=_validation(staged, validation, float(float_right)),
-            test=_test(staged, test),
-            neither=_neither(staged, unseen),
+            validation=measure_validation(
+                staged, validation, float(evaluate.correct(answers, validation.labels).mean())
+            ),
+            test=measure_test(staged, test),
+            neither=measure_neither(staged, unseen),
             latency=measure_latency(staged),
         )
-    target.mkdir(parents=True, exist_ok=True)
-    (target / MODEL_FILE).write_bytes(model_file)
+        (staged / MODEL_FILE).replace(target / MODEL_FILE)
     write_manifest(manifest, target)
     return manifest
 
 
-def hold_back(data: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Split a dataset at random into the rest and a part."""
+def _hold_back(data: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
     order = np.random.default_rng(seed).permutation(len(data.labels))
     count = round(len(order) * part)
     return data.take(order[count:]), data.take(order[:count])
-
-
-def neither_images(photos: Images | None) -> tuple[dict[str, Images], dict[str, Images]]:
-    """Images that show neither class, by kind: those to train on, and others to measure on."""
-    seen = {
-        kind: draw_kind(kind, count, DRAWN_TRAIN_SEED)
-        for kind, count in _DRAWN_TRAIN_COUNTS.items()
-    }
-    unseen = {kind: draw_kind(kind, DRAWN_TEST_COUNT, DRAWN_TEST_SEED) for kind in KINDS}
-    if photos is None:
-        return seen, unseen
-    return {PHOTOS: photos[::2], **seen}, {PHOTOS: photos[1::2], **unseen}
-
-
-def classify(folder: Path, images: Images) -> evaluate.Probabilities:
-    """Probabilities (n, 2) of images (n, 32, 32, 3) by the model in a folder, as shipped."""
-    model = inference.model_fn(str(folder))
-    return np.array([inference.predict_fn(Image.fromarray(image), model) for image in images])
-
-
-def _training(
-    *,
-    train: Dataset,
-    fitted: Dataset,
-    seen: dict[str, Images],
-    seed: int,
-    recipe: Recipe,
-    temperature: float,
-) -> Training:
-    return Training(
-        data=train.source,
-        fitted_on=len(fitted.labels),
-        neither={kind: len(images) for kind, images in seen.items()},
-        seed=seed,
-        recipe=dataclasses.asdict(recipe),
-        temperature=temperature,
-        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
-    )
 
 
 def _preprocessing(recipe: Recipe) -> Preprocessing:
@@ -200,35 +144,6 @@ def _preprocessing(recipe: Recipe) -> Preprocessing:
         mean=MEAN,
         scale=SCALE,
         background="white",
-    )
-
-
-def _validation(folder: Path, data: Dataset, float_accuracy: float) -> Validation:
-    answers = classify(folder, data.images)
-    return Validation(
-        accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
-        float_accuracy=float_accuracy,
-        calibration_error=evaluate.calibration_error(answers, data.labels),
-        confidence=evaluate.histogram(answers),
-    )
-
-
-def _test(folder: Path, data: Dataset) -> Test:
-    answers = classify(folder, data.images)
-    return Test(
-        accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
-        calibration_error=evaluate.calibration_error(answers, data.labels),
-        cuts=evaluate.cuts(answers, data.labels),
-    )
-
-
-def _neither(folder: Path, unseen: dict[str, Images]) -> Neither:
-    return Neither(
-        threshold=DEFAULT_THRESHOLD,
-        passing={
-            kind: evaluate.passing(classify(folder, images), DEFAULT_THRESHOLD)
-            for kind, images in unseen.items()
-        },
     )
 
 
