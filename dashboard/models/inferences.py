@@ -1,0 +1,305 @@
+"""What the *Inferences* page shows of captured inferences: filters, summary, what-if, images."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import polars as pl
+
+from dashboard import tables
+from dashboard.tables import BINS, EDGES, Period
+from workflow.baselines import Histogram, NumericalStatistics, Statistics, StringStatistics
+from workflow.contract import LABELS
+from workflow.intervals import Share
+
+CONFIDENCE = "confidence"
+"""Name of the numerical feature that baselines hold: the largest probability."""
+
+LABEL = "label"
+"""Name of the categorical feature that baselines hold: the class of that probability."""
+
+COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
+"""The columns of the captures table that are counted; all others are read for single records."""
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceFilters:
+    """Which records; every field is a query parameter of the page.
+
+    Attributes:
+        endpoint: Only this endpoint; empty for all.
+        variant: Only this production variant; empty for all.
+        label: Only this class, by name; empty for all.
+        since: From the start of this day (UTC).
+        until: To the end of this day (UTC).
+    """
+
+    endpoint: str = ""
+    variant: str = ""
+    label: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    def window(self) -> tuple[datetime | None, datetime | None]:
+        """From when (inclusive) to when (exclusive), in UTC; None where open."""
+        start = None if self.since is None else datetime.combine(self.since, time(), UTC)
+        end = None if self.until is None else datetime.combine(self.until, time(), UTC) + _DAY
+        return start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A bar that was selected in a confidence histogram.
+
+    Attributes:
+        low: Lower end of the confidence, inclusive.
+        high: Upper end, exclusive, or inclusive where it is 1.
+        label: Class of the bar; None for all.
+    """
+
+    low: float
+    high: float
+    label: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The selection in a few numbers.
+
+    Attributes:
+        total: Records.
+        rejected: Those below the threshold.
+        expected_accuracy: Mean confidence of the accepted: their accuracy, were confidence
+            calibrated; NaN where none is accepted.
+        by_label: Records by class.
+        first: Start of the first period with a record; None where no record has a usable time.
+        last: Start of the last such period.
+        untimed: Records whose time is absent, before 2017 or in the future.
+    """
+
+    total: int
+    rejected: Share
+    expected_accuracy: float
+    by_label: dict[int, int]
+    first: datetime | None
+    last: datetime | None
+    untimed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """What a threshold would do to the records selected.
+
+    Attributes:
+        threshold: The threshold tried.
+        coverage: Share of the records that it accepts.
+        rejected_per_day: Records it rejects a day, at the pace of the selection; NaN where the
+            selection has no usable times.
+        expected_accuracy: As in ``Summary``.
+        measured: Share of the accepted and labelled records that are right.
+    """
+
+    threshold: float
+    coverage: Share
+    rejected_per_day: float
+    expected_accuracy: float
+    measured: Share
+
+
+def label_name(label: int) -> str:
+    """The name of a class of this workflow; its number where the endpoint has others."""
+    return LABELS[label] if 0 <= label < len(LABELS) else f"class {label}"
+
+
+def label_index(name: str) -> int | None:
+    """The number of a class by its name; None where no class has it."""
+    if name in LABELS:
+        return LABELS.index(name)
+    number = name.removeprefix("class ")
+    return int(number) if number.isdecimal() else None
+
+
+def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) -> Period:
+    """By what length of time to count: minutes for hours, hours for weeks, else days."""
+    start, end = filters.window()
+    times = captures.lazy().select("inference_time").filter(_usable(start, end, now))
+    first, last = (
+        times.select(low=pl.col("inference_time").min(), high=pl.col("inference_time").max())
+        .collect()
+        .row(0)
+    )
+    return Period.HOUR if first is None else Period.of(last - first)
+
+
+def _usable(start: datetime | None, end: datetime | None, now: datetime) -> pl.Expr:
+    low = max(start or tables.EARLIEST, tables.EARLIEST)
+    high = min(end or now + _DAY, now + _DAY)
+    return pl.col("inference_time").is_between(low, high)
+
+
+def select(counts: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
+    """The counts that the filters let through; a time filter leaves out records without a time.
+
+    Args:
+        counts: A frame of ``COUNTS`` whose periods do not cross midnight (UTC).
+        filters: What to keep.
+    """
+    start, end = filters.window()
+    conditions = [
+        pl.col(column) == value
+        for column, value in (("endpoint", filters.endpoint), ("variant", filters.variant))
+        if value
+    ]
+    if filters.label:
+        conditions.append(pl.col("label") == label_index(filters.label))
+    return counts.filter(*conditions, *_between(start, end))
+
+
+def _between(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
+    conditions = []
+    if start is not None:
+        conditions.append(pl.col("time") >= start)
+    if end is not None:
+        conditions.append(pl.col("time") < end)
+    return conditions
+
+
+def between(
+    counts: pl.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pl.DataFrame:
+    """The counts from one time (inclusive) to another (exclusive)."""
+    return counts.filter(*_between(start, end))
+
+
+def summarise(counts: pl.DataFrame, threshold: float) -> Summary:
+    """The selection in a few numbers."""
+    total = int(counts["count"].sum())
+    taken = counts.filter(pl.col("bin") >= tables.bin_of(threshold))
+    by_label = counts.group_by("label").agg(pl.col("count").sum()).sort("label")
+    return Summary(
+        total=total,
+        rejected=Share(total - int(taken["count"].sum()), total),
+        expected_accuracy=_mean_confidence(taken),
+        by_label=dict(by_label.iter_rows()),
+        first=counts["time"].min(),  # type: ignore[arg-type]
+        last=counts["time"].max(),  # type: ignore[arg-type]
+        untimed=int(counts.filter(pl.col("time").is_null())["count"].sum()),
+    )
+
+
+def _mean_confidence(counts: pl.DataFrame) -> float:
+    if counts.is_empty():
+        return math.nan
+    middle = ((pl.col("bin") + 0.5) / BINS).clip(0, 1)
+    return float(counts.select((middle * pl.col("count")).sum() / pl.col("count").sum()).item())
+
+
+def what_if(counts: pl.DataFrame, judged: pl.DataFrame, threshold: float, period: Period) -> WhatIf:
+    """What a threshold would do.
+
+    Args:
+        counts: The selection.
+        judged: Those of its records that have a ground truth: ``bin``, ``correct``, ``count``.
+        threshold: Confidence at or above which an inference is accepted.
+        period: By which ``counts`` was counted; the last one is taken to be a whole one.
+    """
+    summary = summarise(counts, threshold)
+    timed = counts.drop_nulls("time")
+    pace = math.nan
+    if summary.first is not None and summary.last is not None:
+        days = (summary.last + period.length - summary.first) / _DAY
+        pace = summarise(timed, threshold).rejected.hits / days
+    return WhatIf(
+        threshold=threshold,
+        coverage=Share(summary.total - summary.rejected.hits, summary.total),
+        rejected_per_day=pace,
+        expected_accuracy=summary.expected_accuracy,
+        measured=measured(judged, threshold),
+    )
+
+
+def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
+    """Records with a ground truth, by bin of confidence and whether the model was right.
+
+    A truth belongs to the record of its inference id, else to that of its event id, as in Model
+    Monitor's merge.
+
+    Args:
+        captures: ``event_id``, ``inference_id``, ``label``, ``confidence``.
+        truths: ``event_id`` (the id the truth was given under) and ``truth`` (class).
+
+    Returns:
+        ``bin``, ``correct``, ``count``.
+    """
+    known = truths.unique("event_id", keep="last").rename({"event_id": "id"})
+    bin_ = (pl.col("confidence") * BINS + tables.ROUNDING).floor().cast(pl.Int16)
+    return (
+        captures.lazy()
+        .join(known.lazy(), left_on="inference_id", right_on="id", how="left")
+        .join(known.lazy(), left_on="event_id", right_on="id", how="left", suffix="_by_event")
+        .with_columns(truth=pl.coalesce("truth", "truth_by_event"))
+        .drop_nulls("truth")
+        .group_by(bin_.alias("bin"), (pl.col("label") == pl.col("truth")).alias("correct"))
+        .agg(pl.len().cast(pl.Int64).alias("count"))
+        .sort("bin", "correct")
+        .collect()
+    )
+
+
+def measured(judged: pl.DataFrame, threshold: float) -> Share:
+    """Share of the accepted and labelled records that are right."""
+    taken = judged.filter(pl.col("bin") >= tables.bin_of(threshold))
+    return Share(int(taken.filter("correct")["count"].sum()), int(taken["count"].sum()))
+
+
+def statistics_of(counts: pl.DataFrame) -> Statistics:
+    """The two features that are watched for drift: confidence and class."""
+    bins = [0] * BINS
+    for bin_, count in counts.group_by("bin").agg(pl.col("count").sum()).iter_rows():
+        bins[min(bin_, BINS - 1)] += count  # a confidence of exactly 1 closes the last bin
+    by_label = counts.group_by("label").agg(pl.col("count").sum()).sort("label")
+    return Statistics(
+        sum(bins),
+        (
+            NumericalStatistics.of_histogram(CONFIDENCE, Histogram(EDGES, tuple(bins))),
+            StringStatistics(
+                name=LABEL,
+                missing=0,
+                counts={label_name(label): count for label, count in by_label.iter_rows()},
+            ),
+        ),
+    )
+
+
+def matching(
+    captures: pl.LazyFrame, filters: InferenceFilters, selection: Selection | None = None
+) -> pl.LazyFrame:
+    """The records behind a bar, newest first; those without a time last."""
+    start, end = filters.window()
+    wanted = label_index(filters.label) if filters.label else None
+    conditions = [
+        pl.col(column) == value
+        for column, value in (
+            ("endpoint", filters.endpoint or None),
+            ("variant", filters.variant or None),
+            ("label", wanted),
+            ("label", selection.label if selection else None),
+        )
+        if value is not None
+    ]
+    conditions += [condition for condition in _timed(start, end) if condition is not None]
+    if selection is not None:
+        conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
+        if selection.high < 1:
+            conditions.append(pl.col("confidence") < selection.high - tables.ROUNDING / BINS)
+    return captures.filter(*conditions).sort("inference_time", descending=True, nulls_last=True)
+
+
+def _timed(start: datetime | None, end: datetime | None) -> Sequence[pl.Expr | None]:
+    return (
+        None if start is None else pl.col("inference_time") >= start,
+        None if end is None else pl.col("inference_time") < end,
+    )
