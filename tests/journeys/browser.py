@@ -1,0 +1,129 @@
+"""A running dashboard and the browser's view of it: what every journey needs at hand."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "docs" / "screenshots"
+START_SECONDS = 60
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
+NOTHING_STALE = (
+    "() => document.querySelectorAll('[data-testid=stSkeleton],[data-stale=true]').length === 0"
+)
+CONTENT_HEIGHT = (
+    "Math.max(...[...document.querySelectorAll('[data-testid=stMainBlockContainer]')]"
+    ".map(e => e.scrollHeight + 80))"
+)
+
+
+@dataclass(frozen=True)
+class App:
+    """A running dashboard; ``environ`` is what it was started with."""
+
+    url: str
+    environ: dict[str, str]
+
+    @property
+    def cloud_arguments(self) -> list[str]:
+        """How ``python -m localcloud`` is told the directory and the port of this app's cloud."""
+        directory = self.environ["SCONES_LOCALCLOUD_DIR"]
+        return ["--dir", directory, "--port", self.environ["SCONES_LOCALCLOUD_PORT"]]
+
+    @property
+    def aws_environ(self) -> dict[str, str]:
+        """The environment in which any AWS client reaches this app's cloud."""
+        return {
+            **self.environ,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.environ['SCONES_LOCALCLOUD_PORT']}",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": "us-east-1",
+        }
+
+
+def running_app(directory: Path, **environ: str) -> Iterator[App]:
+    """Start the app on a free port, with its local cloud in a directory; stop both at the end."""
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env |= {
+        "SCONES_LOCALCLOUD_DIR": str(directory / "cloud"),
+        "SCONES_LOCALCLOUD_PORT": str(free_port()),
+        "SCONES_HOME": str(directory / "home"),
+        **environ,
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    command += ["--server.port", str(port), "--server.headless", "true"]
+    with (directory / "app.log").open("wb") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=directory)
+    try:
+        _wait_until_healthy(port, process, directory / "app.log")
+        yield App(f"http://127.0.0.1:{port}", env)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def start_cloud(app: App) -> None:
+    """Start the app's local cloud before the app has to, or find it running."""
+    command = [sys.executable, "-m", "localcloud", *app.cloud_arguments]
+    with subprocess.Popen(command, env=app.environ, stdout=subprocess.PIPE).stdout as ready:
+        assert ready.readline(), "The local cloud did not start."
+
+
+def deploy_workflow(app: App) -> None:
+    """Deploy by the command line, which is faster than clicking and tested elsewhere."""
+    start_cloud(app)
+    command = [sys.executable, "-m", "deploy", "apply", "--yes"]
+    subprocess.run(command, env=app.aws_environ, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def settle(page: Page, seconds: float = 60) -> None:
+    """Wait until the script has run and nothing on the page is stale."""
+    page.wait_for_selector(SETTLED, timeout=seconds * 1000)
+    page.wait_for_function(NOTHING_STALE, timeout=seconds * 1000)
+
+
+def fits(page: Page) -> bool:
+    """Whether the page needs no sideways scrolling."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def picture(page: Page, name: str) -> None:
+    """Write docs/screenshots/{name}.png, the whole page high, where screenshots are wanted."""
+    if os.environ.get("SCONES_SCREENSHOTS") != "1":
+        return
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    width = page.viewport_size["width"] if page.viewport_size else WIDE["width"]
+    height = max(700, min(int(page.evaluate(CONTENT_HEIGHT)), 2600))
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(600)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def _wait_until_healthy(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("The app did not start:\n" + log.read_text()[-2000:])
