@@ -8,10 +8,12 @@ characters, so JSON may end in the middle.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from workflow.contract import REJECTED
 
@@ -44,24 +46,15 @@ class Cause:
     Attributes:
         error: Type of the innermost exception, else the state's own error name.
         message: Its message, else the whole text.
-        frames: ``(file, function)`` of the stack, outermost first; files under the function's own
-            root are relative to it.
+        own_frame: ``(file, function)`` of the innermost frame of the function's own code, not of a
+            library or the runtime; the file is relative to the function's root.
         source: Source line of the innermost frame, empty when not given.
     """
 
     error: str
     message: str
-    frames: tuple[tuple[str, str], ...] = ()
+    own_frame: tuple[str, str] | None = None
     source: str = ""
-
-    @property
-    def own_frame(self) -> tuple[str, str] | None:
-        """The innermost frame of the function's own code: not a library's, not the runtime's."""
-        own = [frame for frame in self.frames if not frame[0].startswith("/")]
-        if not own:
-            return None
-        top = _top(own[0][0])
-        return [frame for frame in own if _top(frame[0]) == top][-1]
 
 
 def read_cause(error: str | None, cause: str | None) -> Cause:
@@ -102,8 +95,8 @@ def _decoded(cause: str) -> Any:  # noqa: ANN401 - JSON of any shape
     if not cause.lstrip().startswith("{"):
         return None
     try:
-        return json.loads(cause)
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(cause)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return _cut(cause)
 
 
@@ -130,16 +123,16 @@ def _unescaped(text: str) -> str:
 def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
     message = value.get("errorMessage")
     trace = value.get("stackTrace") or value.get("trace") or ""
-    lines = [str(line) for line in trace] if isinstance(trace, Sequence | list) else []
-    text = trace if isinstance(trace, str) else "\n".join(lines)
+    text = "\n".join(map(str, trace)) if isinstance(trace, list) else str(trace)
     kind = str(value.get("errorType") or error)
     if isinstance(message, str) and _TRACEBACK in message:
         return _from_text(kind, message)
+    own_frame, source = _stack(text)
     return Cause(
         error=kind,
         message=message if isinstance(message, str) else json.dumps(message, sort_keys=True),
-        frames=_frames(text),
-        source=text.rpartition('File "')[2].partition("\n")[2].strip(),
+        own_frame=own_frame,
+        source=source,
     )
 
 
@@ -149,29 +142,33 @@ def _from_text(error: str, text: str) -> Cause:
     # The innermost exception of a chain is the first one raised: its traceback comes first.
     first = text.split(_TRACEBACK)[1]
     end = _TRACEBACK_END.search(first)
+    own_frame, source = _stack(first)
     return Cause(
         error=end["type"] if end else error,
         message=(end["message"] or "") if end else text,
-        frames=_frames(first),
+        own_frame=own_frame,
+        source=source,
     )
 
 
 @lru_cache(maxsize=_KNOWN_TRACES)
-def _frames(text: str) -> tuple[tuple[str, str], ...]:
+def _stack(text: str) -> tuple[tuple[str, str] | None, str]:
+    """Own frame and innermost source line of a stack trace; traces repeat, so it is remembered."""
+    source = text.rpartition('File "')[2].partition("\n")[2].strip()
     frames = [(match["file"], match["function"]) for match in _FRAME.finditer(text)]
-    frames = frames or [
-        (match["file"], match["function"]) for match in reversed([*_NODE_FRAME.finditer(text)])
+    if not frames:
+        frames = [(match["file"], match["function"]) for match in _NODE_FRAME.finditer(text)]
+        frames.reverse()
+    own = [
+        (file.removeprefix(_TASK_ROOT).lstrip("/"), function)
+        for file, function in frames
+        if not any(part in file for part in _NOT_OWN)
     ]
-    return tuple((_relative(file), function) for file, function in frames)
-
-
-def _relative(file: str) -> str:
-    """The file relative to the function's root; libraries keep their absolute path."""
-    if any(part in file for part in _NOT_OWN):
-        return f"/{file.lstrip('/')}"
-    return file.removeprefix(_TASK_ROOT).lstrip("/")
+    if not own:
+        return None, source
+    # Libraries lie in folders beside the handler: own code shares the handler's folder.
+    return [frame for frame in own if _top(frame[0]) == _top(own[0][0])][-1], source
 
 
 def _top(file: str) -> str:
-    """First folder of a file, empty for files at the root: libraries lie in folders beside it."""
     return file.partition("/")[0] if "/" in file else ""
