@@ -211,8 +211,14 @@ def verdict(execution: Execution, visits: Iterable[StateVisit], *, threshold: fl
             wrong = silent_failure(execution, visits, threshold=threshold)
             state, error, cause = (wrong.state, wrong.error, wrong.cause) if wrong else ("", "", "")
             return Faulted(Outcome.SILENT, state, error, cause)
-        case other:
-            return _faulted(other, execution, visits)
+        case Outcome.UNEXAMINED:
+            said = "It succeeded, but AWS left its output out of the history."
+            return Faulted(Outcome.UNEXAMINED, "", "OutputNotRecorded", said)
+        case Outcome.ABORTED:
+            said = execution.cause or "It was stopped before it ended. Submit the image again."
+            return Faulted(Outcome.ABORTED, "", execution.error or "Aborted", said)
+        case _:
+            return _faulted(execution, visits)
 
 
 def _classified(execution: Execution, threshold: float) -> Verdict:
@@ -233,10 +239,7 @@ def _rejected(execution: Execution, visits: tuple[StateVisit, ...], threshold: f
     return Rejected(None, None, threshold)
 
 
-def _faulted(kind: Outcome, execution: Execution, visits: tuple[StateVisit, ...]) -> Faulted:
-    if kind is Outcome.ABORTED:
-        said = execution.cause or "It was stopped before it ended. Submit the image again."
-        return Faulted(kind, "", execution.error or "Aborted", said)
+def _faulted(execution: Execution, visits: tuple[StateVisit, ...]) -> Faulted:
     failure = failure_of(execution, visits)
     state = failure.state if failure else ""
     error = (failure and failure.error) or execution.error or execution.status.value
