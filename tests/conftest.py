@@ -1,1 +1,74 @@
 """Fixtures that several test folders share."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """A running local cloud; ``client`` makes boto3 clients that talk to nothing else."""
+
+    endpoint_url: str
+    account: str
+    region: str
+    directory: Path
+    process: subprocess.Popen[str]
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name=self.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(
+                retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=32
+            ),
+        )
+
+
+def start_local_cloud(directory: Path, *options: str) -> LocalCloud:
+    """Start ``python -m localcloud`` on a free port and wait until it is ready."""
+    hidden = ("AWS_", "SCONES_")
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "localcloud", "--dir", str(directory), "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        env=environ,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    process.stdout.close()
+    return LocalCloud(line["endpoint_url"], line["account"], line["region"], directory, process)
+
+
+def stop_local_cloud(cloud: LocalCloud) -> None:
+    """Stop it as a user would, and wait until it has ended."""
+    cloud.process.terminate()
+    assert cloud.process.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """One local cloud for the whole session, on a free port, in a folder of its own.
+
+    Tests share it, so each names its resources after itself. Mark them ``cloud``.
+    """
+    cloud = start_local_cloud(tmp_path_factory.mktemp("localcloud"))
+    yield cloud
+    stop_local_cloud(cloud)

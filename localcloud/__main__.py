@@ -1,0 +1,118 @@
+"""Command line: ``python -m localcloud [--dir .localcloud] [--port 4577] [--region ...] [--quotas]``.
+
+When ready, prints one JSON line: ``{"endpoint_url", "pid", "account", "region"}``; the same is in
+``endpoint.json``. Where a local cloud already serves the directory, prints that one's line.
+Exits 2 with one JSON line on stderr (``code``, ``message``, ``remedy``) where it cannot start.
+"""
+
+import argparse
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from workflow.errors import WorkflowError
+from workflow.settings import DEFAULT_REGION
+
+DEFAULT_PORT = 4577
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until told to stop; gives the exit status."""
+    options = _options(argv)
+    directory = Path(options.dir).absolute()
+    try:
+        running = _running(directory)
+        if running is not None:
+            print(json.dumps(running), flush=True)
+            return 0
+        _serve(directory, options)
+    except WorkflowError as error:
+        fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
+        print(json.dumps(fields), file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    parser.add_argument("--dir", default=".localcloud", help="where its state is kept")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 for any free port")
+    parser.add_argument("--region", default=DEFAULT_REGION)
+    parser.add_argument("--quotas", action="store_true", help="throttle at AWS's request rates")
+    return parser.parse_args(argv)
+
+
+def _running(directory: Path) -> dict[str, Any] | None:
+    """The line of the local cloud that serves a directory; None where none does."""
+    try:
+        line: dict[str, Any] = json.loads((directory / "endpoint.json").read_text())
+        with urllib.request.urlopen(f"{line['endpoint_url']}/_localcloud/health", timeout=5) as r:  # noqa: S310 - loopback
+            health = json.loads(r.read())
+    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        return None
+    return line if health.get("directory") == os.fspath(directory) else None
+
+
+def _serve(directory: Path, options: argparse.Namespace) -> None:
+    os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
+    # moto and the engine take a second to import: not before it is known that they are needed.
+    from localcloud.cloud import Cloud  # noqa: PLC0415
+    from localcloud.http import Server  # noqa: PLC0415
+    from localcloud.server import Router  # noqa: PLC0415
+    from localcloud.services import furnish  # noqa: PLC0415
+
+    try:
+        server = Server(options.port)
+    except OSError as error:
+        raise _port_error(options.port, error) from error
+    cloud = Cloud(
+        directory, region=options.region, endpoint_url=server.url, quotas=options.quotas
+    )
+    server.app = Router(cloud)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    furnish(cloud)
+    line = {
+        "endpoint_url": server.url,
+        "pid": os.getpid(),
+        "account": cloud.account,
+        "region": cloud.region,
+    }
+    (directory / "endpoint.json").write_text(json.dumps(line))
+    _wait_for_signal(json.dumps(line))
+    server.shutdown()
+    cloud.close()
+    (directory / "endpoint.json").unlink(missing_ok=True)
+
+
+def _wait_for_signal(ready: str) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    print(ready, flush=True)
+    stop.wait()
+
+
+def _port_error(port: int, error: OSError) -> WorkflowError:
+    if error.errno == errno.EADDRINUSE:
+        return WorkflowError(
+            "PortTaken",
+            f"Port {port} on 127.0.0.1 is taken by another program.",
+            "Give another port with --port, or --port 0 for any that is free.",
+        )
+    return WorkflowError(
+        "PortRefused",
+        f"The local cloud cannot listen on port {port}: {error}.",
+        "Give a port from 1024 to 65535 with --port.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Cloud: the services of one account in one region, and how they reach each other."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from localcloud.faults import Faults
+from localcloud.moto_services import ACCOUNT, Moto
+from localcloud.quotas import Quotas
+from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localcloud.endpoints import Endpoints
+    from localcloud.events import Events
+    from localcloud.logs import Logs
+    from localcloud.metrics import Metrics
+    from localcloud.s3 import S3
+    from localcloud.service import Service
+    from localcloud.wire import Call, Params
+
+
+class Cloud:
+    """One account in one region, with everything in it; ``services.furnish`` adds the services.
+
+    Args:
+        directory: Where its state is kept.
+        region: The region that its ARNs name.
+        endpoint_url: Where it is served.
+        quotas: Whether AWS's request rates are enforced.
+
+    Attributes:
+        services: The services it has of its own, by botocore's names.
+    """
+
+    s3: S3
+    logs: Logs
+    metrics: Metrics
+    events: Events
+    endpoints: Endpoints
+
+    def __init__(self, directory: Path, *, region: str, endpoint_url: str, quotas: bool) -> None:
+        self.account = ACCOUNT
+        self.region = region
+        self.endpoint_url = endpoint_url
+        self.store = Store(directory)
+        self.faults = Faults()
+        self.quotas = Quotas(enabled=quotas, region=region)
+        self.moto = Moto()
+        self.services: dict[str, Service] = {}
+
+    def call(self, call: Call) -> Params:
+        """Call an operation of another service, faults and quotas included.
+
+        Raises:
+            AwsError: As the service answers.
+        """
+        handler = self.services[call.service].operation(call.operation)
+        assert handler is not None  # noqa: S101 - called with operations that exist
+        self.admit(call)
+        return handler(call)
+
+    def admit(self, call: Call) -> None:
+        """Let the faults and the quotas that are switched on have their say about a call."""
+        self.faults.check(call.service, call.operation)
+        self.quotas.check(call.service, call.operation)
+
+    def close(self) -> None:
+        """End the children, deliver what is waiting, close the store."""
+        for service in self.services.values():
+            service.close()
+        self.store.close()
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this cloud."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def warn(self, message: str) -> None:
+        """Say something to whoever runs the local cloud."""
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - a server's log

@@ -1,0 +1,491 @@
+"""SageMaker: models, endpoint configurations and endpoints, and what invokes them."""
+
+import random
+import re
+import threading
+import time
+import uuid
+from typing import Any
+
+from localcloud import capture
+from localcloud.cloud import Cloud
+from localcloud.container import Answer, Container, ContainerFailed, unpack
+from localcloud.errors import AwsError
+from localcloud.service import Service, Unowned, now, page, tag_list, tag_map
+from localcloud.wire import Call, Params
+
+_CREATING_SECONDS = 1.0
+_BODY_LIMIT = 6_291_456
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
+
+
+class Endpoints(Service):
+    """The ``sagemaker`` service as far as endpoints go; the rest is moto's."""
+
+    name = "sagemaker"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._models = cloud.store.table("sagemaker.model")
+        self._configs = cloud.store.table("sagemaker.endpoint-config")
+        self._endpoints = cloud.store.table("sagemaker.endpoint")
+        self._tags = cloud.store.table("sagemaker.tags")
+        self._containers: dict[str, Container] = {}
+        self._lock = threading.RLock()
+        self._loading = threading.Lock()
+        self._unpacked = cloud.store.directory / "models"
+        self._unpacked.mkdir(exist_ok=True)
+
+    def start(self) -> None:
+        """Go on with what was being created or updated when the process died."""
+        for name, endpoint in self._endpoints.items():
+            if endpoint["EndpointStatus"] in ("Creating", "Updating"):
+                self._begin(name, endpoint["wanted"])
+
+    # -- models --------------------------------------------------------------------------------
+
+    def create_model(self, call: Call) -> Params:
+        p = call.params
+        arn = self._new("model", p["ModelName"], self._models, p)
+        container = p.get("PrimaryContainer") or (p.get("Containers") or [{}])[0]
+        if url := container.get("ModelDataUrl"):
+            self._check_artifact(url)
+        return {"ModelArn": arn}
+
+    def describe_model(self, call: Call) -> Params:
+        return self._get("model", call.params["ModelName"], self._models)
+
+    def delete_model(self, call: Call) -> Params:
+        return self._remove("model", call.params["ModelName"], self._models)
+
+    def list_models(self, call: Call) -> Params:
+        return _listed("Models", "Model", self._models, call.params)
+
+    # -- endpoint configurations ---------------------------------------------------------------
+
+    def create_endpoint_config(self, call: Call) -> Params:
+        p = call.params
+        for variant in p["ProductionVariants"]:
+            if variant.get("ModelName") not in self._models:
+                arn = self.cloud.arn("sagemaker", f"model/{str(variant.get('ModelName')).lower()}")
+                raise _invalid(f'Could not find model "{arn}".')
+        arn = self._new("endpoint-config", p["EndpointConfigName"], self._configs, p)
+        return {"EndpointConfigArn": arn}
+
+    def describe_endpoint_config(self, call: Call) -> Params:
+        return self._get("endpoint-config", call.params["EndpointConfigName"], self._configs)
+
+    def delete_endpoint_config(self, call: Call) -> Params:
+        name = call.params["EndpointConfigName"]
+        return self._remove("endpoint-config", name, self._configs)
+
+    def list_endpoint_configs(self, call: Call) -> Params:
+        return _listed("EndpointConfigs", "EndpointConfig", self._configs, call.params)
+
+    # -- endpoints -----------------------------------------------------------------------------
+
+    def create_endpoint(self, call: Call) -> Params:
+        p = call.params
+        wanted = self._deployment(p["EndpointConfigName"])
+        record = {**p, "EndpointStatus": "Creating", "wanted": wanted, "deployed": None}
+        arn = self._new("endpoint", p["EndpointName"], self._endpoints, record)
+        self._begin(p["EndpointName"], wanted)
+        return {"EndpointArn": arn}
+
+    def update_endpoint(self, call: Call) -> Params:
+        p = call.params
+        name = p["EndpointName"]
+        with self._lock:
+            endpoint = self._settled(name, "update")
+            wanted = self._deployment(p["EndpointConfigName"])
+            if p.get("RetainAllVariantProperties") and endpoint["deployed"]:
+                _retain(endpoint["deployed"], wanted)
+            self._endpoints[name] = {
+                **endpoint,
+                "EndpointStatus": "Updating",
+                "LastModifiedTime": now(),
+                "wanted": wanted,
+            }
+        self._begin(name, wanted)
+        return {"EndpointArn": endpoint["EndpointArn"]}
+
+    def update_endpoint_weights_and_capacities(self, call: Call) -> Params:
+        name = call.params["EndpointName"]
+        with self._lock:
+            endpoint = self._settled(name, "update")
+            deployed = {**endpoint["deployed"]}
+            wanted = {d["VariantName"]: d for d in call.params["DesiredWeightsAndCapacities"]}
+            for variant in deployed["variants"]:
+                desired = wanted.get(variant["VariantName"], {})
+                variant["InitialVariantWeight"] = desired.get(
+                    "DesiredWeight", variant["InitialVariantWeight"]
+                )
+            self._endpoints[name] = {
+                **endpoint,
+                "deployed": deployed,
+                "LastModifiedTime": now(),
+            }
+        return {"EndpointArn": endpoint["EndpointArn"]}
+
+    def describe_endpoint(self, call: Call) -> Params:
+        endpoint = self._get("endpoint", call.params["EndpointName"], self._endpoints)
+        deployed = endpoint.pop("deployed")
+        endpoint.pop("wanted")
+        if deployed:
+            endpoint["EndpointConfigName"] = deployed["config"]
+            endpoint["ProductionVariants"] = [_variant(v) for v in deployed["variants"]]
+            if deployed["capture"]:
+                endpoint["DataCaptureConfig"] = _capture_summary(deployed["capture"])
+        return endpoint
+
+    def delete_endpoint(self, call: Call) -> Params:
+        name = call.params["EndpointName"]
+        self._remove("endpoint", name, self._endpoints)
+        self._close(name)
+        return {}
+
+    def list_endpoints(self, call: Call) -> Params:
+        wanted = call.params.get("StatusEquals")
+        listed = _listed("Endpoints", "Endpoint", self._endpoints, call.params)
+        items = [
+            {**item, "EndpointStatus": self._endpoints[item["EndpointName"]]["EndpointStatus"]}
+            for item in listed["Endpoints"]
+        ]
+        return {**listed, "Endpoints": [i for i in items if wanted in (None, i["EndpointStatus"])]}
+
+    # -- monitoring, as far as the dashboard reads it; new customers cannot have any --------------
+
+    def list_monitoring_schedules(self, call: Call) -> Params:  # noqa: ARG002 - none exist
+        return {"MonitoringScheduleSummaries": []}
+
+    def list_monitoring_executions(self, call: Call) -> Params:  # noqa: ARG002 - none exist
+        return {"MonitoringExecutionSummaries": []}
+
+    def describe_monitoring_schedule(self, call: Call) -> Params:
+        name = call.params["MonitoringScheduleName"]
+        raise AwsError("ResourceNotFound", f"Monitoring schedule {name} was not found.")
+
+    # -- tags ----------------------------------------------------------------------------------
+
+    def add_tags(self, call: Call) -> Params:
+        arn = self._owned(call.params["ResourceArn"])
+        self._tags[arn] = {**self._tags.get(arn, {}), **tag_map(call.params["Tags"])}
+        return {"Tags": tag_list(self._tags[arn])}
+
+    def list_tags(self, call: Call) -> Params:
+        return {"Tags": tag_list(self._tags.get(self._owned(call.params["ResourceArn"]), {}))}
+
+    def delete_tags(self, call: Call) -> Params:
+        arn = self._owned(call.params["ResourceArn"])
+        gone = call.params["TagKeys"]
+        self._tags[arn] = {k: v for k, v in self._tags.get(arn, {}).items() if k not in gone}
+        return {}
+
+    # -- invocations ---------------------------------------------------------------------------
+
+    def invoke(self, name: str, variant: str | None, body: bytes, kind: str, accept: str) -> tuple[
+        Answer, Params, Params
+    ]:
+        """Ask an endpoint: the container's answer, the variant that gave it, what is deployed."""
+        endpoint = self._endpoints.get(name)
+        if endpoint is None or endpoint["deployed"] is None:
+            raise _invalid(f"Endpoint {name} of account {self.cloud.account} not found.")
+        deployed = endpoint["deployed"]
+        chosen = _route(deployed["variants"], variant)
+        container = self._container(name, chosen)
+        answer, log = container.ask(body, kind, accept)
+        if log:
+            stream = f"{chosen['VariantName']}/i-{chosen['artifact'][:17]}"
+            self.cloud.logs.append(f"/aws/sagemaker/Endpoints/{name}", stream, log.splitlines())
+        return answer, chosen, deployed
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _new(self, kind: str, name: str, table: Any, record: Params) -> str:  # noqa: ANN401 - a Table
+        if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name):
+            raise _invalid(f"'{name}' is no name that SageMaker takes.")
+        arn = self.cloud.arn("sagemaker", f"{kind}/{name.lower()}")
+        title = "".join(part.capitalize() for part in kind.split("-"))
+        with self._lock:
+            if name in table:
+                raise _invalid(f'Cannot create already existing {kind} "{arn}".')
+            made = now()
+            fields = {k: v for k, v in record.items() if k != "Tags"}
+            table[name] = {**fields, f"{title}Arn": arn, "CreationTime": made} | (
+                {"LastModifiedTime": made} if kind == "endpoint" else {}
+            )
+            self._tags[arn] = tag_map(record.get("Tags", []))
+        return arn
+
+    def _get(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
+        if name not in table:
+            arn = self.cloud.arn("sagemaker", f"{kind}/{name.lower()}")
+            words = kind.replace("-config", " configuration")
+            raise _invalid(f'Could not find {words} "{arn}".')
+        return dict(table[name])
+
+    def _remove(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
+        self._get(kind, name, table)
+        self._tags.pop(self.cloud.arn("sagemaker", f"{kind}/{name.lower()}"), None)
+        del table[name]
+        return {}
+
+    def _owned(self, arn: str) -> str:
+        if arn.split(":")[-1].split("/")[0] not in ("model", "endpoint-config", "endpoint"):
+            raise Unowned
+        return arn
+
+    def _settled(self, name: str, verb: str) -> Params:
+        endpoint = self._get("endpoint", name, self._endpoints)
+        if endpoint["EndpointStatus"] not in ("InService", "Failed"):
+            arn = endpoint["EndpointArn"]
+            status = endpoint["EndpointStatus"]
+            raise _invalid(f'Cannot {verb} in-progress endpoint "{arn}" ({status}).')
+        return endpoint
+
+    def _deployment(self, config_name: str) -> Params:
+        """What an endpoint configuration says, frozen: variants with their models, and capture."""
+        config = self._get("endpoint-config", config_name, self._configs)
+        variants = []
+        for variant in config["ProductionVariants"]:
+            model = self._get("model", variant["ModelName"], self._models)
+            container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
+            variants.append(
+                {
+                    "VariantName": variant["VariantName"],
+                    "InitialVariantWeight": variant.get("InitialVariantWeight", 1.0),
+                    "InstanceCount": variant.get("InitialInstanceCount", 1),
+                    "Image": container.get("Image", ""),
+                    "Environment": container.get("Environment", {}),
+                    "ModelDataUrl": container.get("ModelDataUrl", ""),
+                    "artifact": None,
+                }
+            )
+        return {
+            "config": config_name,
+            "variants": variants,
+            "capture": config.get("DataCaptureConfig"),
+        }
+
+    def _check_artifact(self, url: str) -> None:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        if not self.cloud.s3.exists(bucket, key):
+            raise _invalid(f"Could not find model data at {url}.")
+
+    def _begin(self, name: str, wanted: Params) -> None:
+        threading.Thread(target=self._deploy, args=(name, wanted), daemon=True).start()
+
+    def _deploy(self, name: str, wanted: Params) -> None:
+        """Fetch and load the models; then the endpoint is in service, or it has failed."""
+        ready_at = time.monotonic() + _CREATING_SECONDS
+        reason = None
+        try:
+            for variant in wanted["variants"]:
+                self._fetch(variant)
+                self._load(name, variant).close()
+        except (AwsError, ContainerFailed) as error:
+            reason = self._failure(name, variant["VariantName"], str(error))
+        time.sleep(max(0.0, ready_at - time.monotonic()))
+        with self._lock:
+            endpoint = self._endpoints.get(name)
+            if endpoint is None or endpoint["wanted"]["config"] != wanted["config"]:
+                return
+            changes: Params = {"LastModifiedTime": now()}
+            if reason is None:
+                changes |= {"EndpointStatus": "InService", "deployed": wanted}
+            else:
+                survived = endpoint["deployed"] is not None
+                changes |= {
+                    "EndpointStatus": "InService" if survived else "Failed",
+                    "FailureReason": reason,
+                }
+            self._endpoints[name] = {**endpoint, **changes}
+        if reason is None:
+            self._close(name)
+
+    def _failure(self, name: str, variant: str, log: str) -> str:
+        self.cloud.logs.append(
+            f"/aws/sagemaker/Endpoints/{name}", f"{variant}/i-0", log.splitlines()
+        )
+        return (
+            f"The primary container for production variant {variant} did not pass the ping "
+            f"health check. Please check CloudWatch logs for this endpoint. Last line: "
+            f"{(log.strip().splitlines() or ['nothing was logged'])[-1]}"
+        )
+
+    def _fetch(self, variant: Params) -> None:
+        """Keep the model's archive, so that the endpoint lives on when the object is deleted."""
+        bucket, _, key = variant["ModelDataUrl"].removeprefix("s3://").partition("/")
+        variant["artifact"] = self.cloud.store.put_blob(self.cloud.s3.read(bucket, key))
+
+    def _load(self, name: str, variant: Params) -> Container:
+        archive = self.cloud.store.blob_path(variant["artifact"])
+        folder = unpack(archive, self._unpacked / archive.name)
+        environment = {"SAGEMAKER_ENDPOINT_NAME": name, **variant["Environment"]}
+        return Container(folder, environment)
+
+    def _container(self, name: str, variant: Params) -> Container:
+        key = f"{name}/{variant['VariantName']}/{variant['artifact']}"
+        with self._loading:
+            container = self._containers.get(key)
+            if container is None or not container.alive:
+                try:
+                    container = self._containers[key] = self._load(name, variant)
+                except ContainerFailed as error:
+                    raise AwsError("ServiceUnavailable", str(error), 503) from error
+            return container
+
+    def _close(self, name: str) -> None:
+        with self._loading:
+            keys = [key for key in self._containers if key.startswith(f"{name}/")]
+            doomed = [self._containers.pop(key) for key in keys]
+        for container in doomed:
+            container.close()
+
+    def close(self) -> None:
+        """End every model server."""
+        for name in list(self._endpoints):
+            self._close(name)
+
+
+class EndpointRuntime(Service):
+    """The ``sagemaker-runtime`` service: InvokeEndpoint, its metrics and its data capture."""
+
+    name = "sagemaker-runtime"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.capture = capture.Capture(self._put)
+
+    def invoke_endpoint(self, call: Call) -> Params:
+        p = call.params
+        name = p["EndpointName"]
+        body = p.get("Body") or b""
+        if len(body) > _BODY_LIMIT:
+            raise _invalid(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
+        kind = p.get("ContentType") or "application/octet-stream"
+        accept = p.get("Accept") or "application/json"
+        moment, started = time.time(), time.perf_counter()
+        answer, variant, deployed = self.cloud.endpoints.invoke(
+            name, p.get("TargetVariant"), body, kind, accept
+        )
+        dimensions = {"EndpointName": name, "VariantName": variant["VariantName"]}
+        self._measure(dimensions, answer.status, (time.perf_counter() - started) * 1e6)
+        if answer.status >= _CLIENT_ERROR:
+            raise self._model_error(name, variant["VariantName"], answer)
+        config = deployed["capture"]
+        if capture.sampled(config):
+            record = capture.record(
+                config,
+                request=(body, kind),
+                answer=(answer.body, answer.content_type),
+                moment=moment,
+                event_id=str(uuid.uuid4()),
+                inference_id=p.get("InferenceId"),
+                custom_attributes=p.get("CustomAttributes"),
+            )
+            self.capture.add(config, name, variant["VariantName"], record, moment)
+        return {
+            "Body": answer.body,
+            "ContentType": answer.content_type,
+            "InvokedProductionVariant": variant["VariantName"],
+        }
+
+    def close(self) -> None:
+        """Deliver what was captured."""
+        self.capture.flush()
+
+    def _put(self, bucket: str, key: str, body: bytes) -> None:
+        if not self.cloud.s3.write(bucket, key, body, "application/octet-stream"):
+            self.cloud.warn(f"Data capture is lost: there is no bucket {bucket}.")
+
+    def _measure(self, dimensions: dict[str, str], status: int, microseconds: float) -> None:
+        metrics = self.cloud.metrics
+        metrics.count("AWS/SageMaker", "Invocations", dimensions)
+        client = _CLIENT_ERROR <= status < _SERVER_ERROR
+        values = {
+            "Invocation4XXErrors": (float(client), "Count"),
+            "Invocation5XXErrors": (float(status >= _SERVER_ERROR), "Count"),
+            "InvocationModelErrors": (float(status >= _CLIENT_ERROR), "Count"),
+            "ModelLatency": (microseconds, "Microseconds"),
+        }
+        for name, (value, unit) in values.items():
+            metrics.record("AWS/SageMaker", name, dimensions, value, unit)
+
+    def _model_error(self, name: str, variant: str, answer: Answer) -> AwsError:
+        whose = "client" if answer.status < _SERVER_ERROR else "server"
+        text = answer.body.decode("utf-8", "replace")
+        group = f"/aws/sagemaker/Endpoints/{name}"
+        region, account = self.cloud.region, self.cloud.account
+        return AwsError(
+            "ModelError",
+            f'Received {whose} error ({answer.status}) from {variant} with message "{text}". See '
+            f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={group} in account {account} for more information.",
+            424,
+            {
+                "OriginalStatusCode": answer.status,
+                "OriginalMessage": text,
+                "LogStreamArn": self.cloud.arn("logs", f"log-group:{group}"),
+            },
+        )
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
+
+
+def _listed(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
+    """A list of summaries, newest first, by the filters that all lists of SageMaker have."""
+    wanted = params.get("NameContains", "")
+    found = [(n, r) for n, r in table.items() if wanted in n]
+    by_name = params.get("SortBy") == "Name"
+    found.sort(
+        key=lambda pair: pair[0] if by_name else pair[1]["CreationTime"],
+        reverse=params.get("SortOrder", "Descending") == "Descending",
+    )
+    shown, token = page(found, params, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
+    fields = (f"{item}Arn", "CreationTime", "LastModifiedTime")
+    items = [{f"{item}Name": n, **{f: r[f] for f in fields if f in r}} for n, r in shown]
+    return {field: items} | ({"NextToken": token} if token else {})
+
+
+def _retain(old: Params, new: Params) -> None:
+    weights = {v["VariantName"]: v["InitialVariantWeight"] for v in old["variants"]}
+    for variant in new["variants"]:
+        name = variant["VariantName"]
+        variant["InitialVariantWeight"] = weights.get(name, variant["InitialVariantWeight"])
+
+
+def _route(variants: list[Params], target: str | None) -> Params:
+    if target is not None:
+        for variant in variants:
+            if variant["VariantName"] == target:
+                return variant
+        raise _invalid(f"Variant {target} not found for the endpoint.")
+    weights = [variant["InitialVariantWeight"] for variant in variants]
+    return random.choices(variants, weights)[0]  # noqa: S311 - traffic, not secrets
+
+
+def _variant(variant: Params) -> Params:
+    weight, count = variant["InitialVariantWeight"], variant["InstanceCount"]
+    image = variant["Image"]
+    return {
+        "VariantName": variant["VariantName"],
+        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}],
+        "CurrentWeight": weight,
+        "DesiredWeight": weight,
+        "CurrentInstanceCount": count,
+        "DesiredInstanceCount": count,
+    }
+
+
+def _capture_summary(config: Params) -> Params:
+    return {
+        "EnableCapture": config.get("EnableCapture", True),
+        "CaptureStatus": "Started" if config.get("EnableCapture", True) else "Stopped",
+        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+        "DestinationS3Uri": config["DestinationS3Uri"],
+        "KmsKeyId": config.get("KmsKeyId", ""),
+    }

@@ -1,0 +1,454 @@
+"""Lambda: functions, their versions, and invocations of the code that was uploaded."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import threading
+import time
+import uuid
+import zipfile
+from typing import Any
+
+from localcloud.errors import AwsError
+from localcloud.pool import Deployed, Outcome, Pool, unpack
+from localcloud.service import Service, page
+from localcloud.wire import Call, Params
+
+_REQUEST_LIMIT = 6_291_456
+_ASYNC_LIMIT = 1_048_576
+_ZIP_LIMIT = 52_428_800
+_UNZIPPED_LIMIT = 262_144_000
+_TAIL = 4096
+_PENDING_SECONDS = 0.2
+_REFERENCE = re.compile(
+    r"(?:arn:aws:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>[$a-zA-Z0-9_-]+))?"
+)
+_CONFIGURABLE = (
+    "Role Handler Description Timeout MemorySize Environment Runtime Layers TracingConfig "
+    "EphemeralStorage LoggingConfig VpcConfig DeadLetterConfig"
+).split()
+_VOLATILE = (
+    "Version FunctionArn LastModified RevisionId State StateReason StateReasonCode Description "
+    "LastUpdateStatus"
+).split()
+
+
+class Functions(Service):
+    """The ``lambda`` service; a function's record keeps ``latest``, ``versions`` and the rest."""
+
+    name = "lambda"
+
+    def start(self) -> None:
+        """Load the functions; needs the cloud's endpoint URL."""
+        self._functions = self.cloud.store.table("lambda.function")
+        self.pool = Pool(self.cloud.endpoint_url)
+        self._code = self.cloud.store.directory / "functions"
+        self._code.mkdir(exist_ok=True)
+        self._lock = threading.RLock()
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def create_function(self, call: Call) -> Params:
+        p = call.params
+        name = _reference(p["FunctionName"])[0]
+        with self._lock:
+            if name in self._functions:
+                raise AwsError(
+                    "ResourceConflictException", f"Function already exist: {name}", 409
+                )
+            if not self.cloud.moto.role_exists(p["Role"]):
+                raise AwsError(
+                    "InvalidParameterValueException",
+                    "The role defined for the function cannot be assumed by Lambda.",
+                )
+            latest: Params = {
+                "FunctionName": name,
+                "FunctionArn": self._arn(name),
+                "Description": "",
+                "Timeout": 3,
+                "MemorySize": 128,
+                "TracingConfig": {"Mode": "PassThrough"},
+                "EphemeralStorage": {"Size": 512},
+                "PackageType": "Zip",
+                "Architectures": p.get("Architectures", ["x86_64"]),
+                "Version": "$LATEST",
+                "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+                **{k: p[k] for k in _CONFIGURABLE if k in p},
+                **self._upload(p["Code"]),
+            }
+            _touch(latest)
+            self._functions[name] = {
+                "latest": latest,
+                "versions": {},
+                "next_version": 1,
+                "tags": p.get("Tags", {}),
+                "created": time.time(),
+                "updated": 0.0,
+                "reserved": None,
+                "policy": {},
+            }
+            if p.get("Publish"):
+                self._publish(name, p.get("Description"))
+            return self._shown(name, latest)
+
+    def get_function(self, call: Call) -> Params:
+        name, configuration = self._find(call.params)
+        record = self._functions[name]
+        out: Params = {
+            "Configuration": self._shown(name, configuration),
+            "Code": {"RepositoryType": "S3", "Location": self._location(configuration)},
+        }
+        if record["tags"]:
+            out["Tags"] = record["tags"]
+        if record["reserved"] is not None:
+            out["Concurrency"] = {"ReservedConcurrentExecutions": record["reserved"]}
+        return out
+
+    def get_function_configuration(self, call: Call) -> Params:
+        return self._shown(*self._find(call.params))
+
+    def update_function_code(self, call: Call) -> Params:
+        p = call.params
+        with self._lock:
+            name, configuration = self._writable(p)
+            if "Architectures" in p:
+                configuration["Architectures"] = p["Architectures"]
+            configuration.update(self._upload(p))
+            return self._changed(name, configuration, publish=bool(p.get("Publish")))
+
+    def update_function_configuration(self, call: Call) -> Params:
+        with self._lock:
+            name, configuration = self._writable(call.params)
+            configuration.update({k: call.params[k] for k in _CONFIGURABLE if k in call.params})
+            return self._changed(name, configuration, publish=False)
+
+    def delete_function(self, call: Call) -> Params:
+        with self._lock:
+            name, configuration = self._find(call.params)
+            qualifier = _reference(call.params["FunctionName"])[1] or call.params.get("Qualifier")
+            if qualifier:
+                record = self._functions[name]
+                del record["versions"][qualifier]
+                self._functions[name] = record
+            else:
+                del self._functions[name]
+            self.pool.retire(configuration["RevisionId"])
+        return {}
+
+    def list_functions(self, call: Call) -> Params:
+        names = sorted(self._functions)
+        shown, marker = page(names, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
+        functions = [self._shown(n, self._functions[n]["latest"]) for n in shown]
+        return {"Functions": functions, "NextMarker": marker}
+
+    # -- versions ------------------------------------------------------------------------------
+
+    def publish_version(self, call: Call) -> Params:
+        with self._lock:
+            name, configuration = self._writable(call.params)
+            wanted = call.params.get("CodeSha256")
+            if wanted and wanted != configuration["CodeSha256"]:
+                raise AwsError(
+                    "InvalidParameterValueException",
+                    f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST "
+                    f"({configuration['CodeSha256']}). Please try again with the CodeSHA256 in "
+                    "$LATEST.",
+                )
+            return self._shown(name, self._publish(name, call.params.get("Description")))
+
+    def list_versions_by_function(self, call: Call) -> Params:
+        name, _ = self._find(call.params)
+        record = self._functions[name]
+        latest = {**record["latest"], "FunctionArn": f"{self._arn(name)}:$LATEST"}
+        versions = [latest, *record["versions"].values()]
+        shown, marker = page(versions, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
+        return {"Versions": [self._shown(name, v) for v in shown], "NextMarker": marker}
+
+    # -- tags, concurrency, policy -------------------------------------------------------------
+
+    def list_tags(self, call: Call) -> Params:
+        return {"Tags": self._record(call.params["Resource"])[1]["tags"]}
+
+    def tag_resource(self, call: Call) -> Params:
+        name, record = self._record(call.params["Resource"])
+        record["tags"].update(call.params["Tags"])
+        self._functions[name] = record
+        return {}
+
+    def untag_resource(self, call: Call) -> Params:
+        name, record = self._record(call.params["Resource"])
+        for key in call.params["TagKeys"]:
+            record["tags"].pop(key, None)
+        self._functions[name] = record
+        return {}
+
+    def put_function_concurrency(self, call: Call) -> Params:
+        name, record = self._record(call.params["FunctionName"])
+        record["reserved"] = call.params["ReservedConcurrentExecutions"]
+        self._functions[name] = record
+        return {"ReservedConcurrentExecutions": record["reserved"]}
+
+    def get_function_concurrency(self, call: Call) -> Params:
+        record = self._record(call.params["FunctionName"])[1]
+        return {"ReservedConcurrentExecutions": record["reserved"]}
+
+    def delete_function_concurrency(self, call: Call) -> Params:
+        name, record = self._record(call.params["FunctionName"])
+        record["reserved"] = None
+        self._functions[name] = record
+        return {}
+
+    def add_permission(self, call: Call) -> Params:
+        p = call.params
+        name, record = self._record(p["FunctionName"])
+        if p["StatementId"] in record["policy"]:
+            raise AwsError(
+                "ResourceConflictException",
+                f"The statement id ({p['StatementId']}) provided already exists.",
+                409,
+            )
+        statement: Params = {
+            "Sid": p["StatementId"],
+            "Effect": "Allow",
+            "Principal": {"Service": p["Principal"]},
+            "Action": p["Action"],
+            "Resource": self._arn(name),
+        }
+        if "SourceArn" in p:
+            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": p["SourceArn"]}}
+        record["policy"][p["StatementId"]] = statement
+        self._functions[name] = record
+        return {"Statement": json.dumps(statement)}
+
+    def remove_permission(self, call: Call) -> Params:
+        name, record = self._record(call.params["FunctionName"])
+        if record["policy"].pop(call.params["StatementId"], None) is None:
+            raise _policy_missing()
+        self._functions[name] = record
+        return {}
+
+    def get_policy(self, call: Call) -> Params:
+        record = self._record(call.params["FunctionName"])[1]
+        if not record["policy"]:
+            raise _policy_missing()
+        statements = list(record["policy"].values())
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+        return {"Policy": json.dumps(document), "RevisionId": record["latest"]["RevisionId"]}
+
+    # -- invocations ---------------------------------------------------------------------------
+
+    def invoke(self, call: Call) -> Params:
+        p = call.params
+        payload = p.get("Payload") or b""
+        event = payload if isinstance(payload, bytes) else str(payload).encode()
+        kind = p.get("InvocationType", "RequestResponse")
+        limit = _ASYNC_LIMIT if kind == "Event" else _REQUEST_LIMIT
+        if len(event) > limit:
+            raise AwsError(
+                "RequestEntityTooLargeException",
+                f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
+                413,
+            )
+        name, configuration = self._find(p)
+        _check_json(event)
+        if kind == "DryRun":
+            return {"StatusCode": 204}
+        if kind == "Event":
+            threading.Thread(
+                target=self._run, args=(name, configuration, event), daemon=True
+            ).start()
+            return {"StatusCode": 202}
+        outcome = self._run(name, configuration, event)
+        out: Params = {
+            "StatusCode": 200,
+            "Payload": outcome.payload,
+            "ExecutedVersion": configuration["Version"],
+        }
+        if outcome.failed:
+            out["FunctionError"] = "Unhandled"
+        if p.get("LogType") == "Tail":
+            out["LogResult"] = base64.b64encode(outcome.log.encode()[-_TAIL:]).decode()
+        return out
+
+    def _run(self, name: str, configuration: Params, event: bytes) -> Outcome:
+        record = self._functions[name]
+        if record["reserved"] == 0:
+            self.cloud.metrics.count("AWS/Lambda", "Throttles", {"FunctionName": name})
+            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
+        if time.time() - record["created"] < _PENDING_SECONDS:
+            raise AwsError(
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. The function is currently in "
+                f"the following state: Pending (function {name}).",
+                409,
+            )
+        archive = self.cloud.store.blob_path(_digest(configuration))
+        deployed = Deployed(
+            arn=configuration["FunctionArn"],
+            revision=configuration["RevisionId"],
+            code=unpack(archive, self._code / archive.name),
+            configuration=configuration,
+        )
+        outcome = self.pool.invoke(deployed, event or b"{}", str(uuid.uuid4()))
+        self.cloud.logs.append(f"/aws/lambda/{name}", outcome.stream, outcome.log.splitlines())
+        self._measure(name, outcome)
+        return outcome
+
+    def _measure(self, name: str, outcome: Outcome) -> None:
+        dimensions = {"FunctionName": name}
+        metrics = self.cloud.metrics
+        metrics.count("AWS/Lambda", "Invocations", dimensions)
+        metrics.record("AWS/Lambda", "Errors", dimensions, float(outcome.failed), "Count")
+        metrics.record("AWS/Lambda", "Duration", dimensions, outcome.duration_ms, "Milliseconds")
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _arn(self, name: str) -> str:
+        return self.cloud.arn("lambda", f"function:{name}")
+
+    def _record(self, reference: str) -> tuple[str, Params]:
+        name = _reference(reference)[0]
+        if name not in self._functions:
+            raise self._missing(self._arn(name))
+        return name, self._functions[name]
+
+    def _find(self, params: Params) -> tuple[str, Params]:
+        """Name and configuration of the version that a call means."""
+        name, qualifier = _reference(params["FunctionName"])
+        qualifier = qualifier or params.get("Qualifier")
+        record = self._functions.get(name)
+        if record is not None and qualifier in (None, "$LATEST"):
+            return name, record["latest"]
+        if record is not None and qualifier in record["versions"]:
+            return name, record["versions"][qualifier]
+        raise self._missing(self._arn(name) + (f":{qualifier}" if qualifier else ""))
+
+    def _writable(self, params: Params) -> tuple[str, Params]:
+        """Name and a copy of ``$LATEST``, which a caller may change and save."""
+        name, record = self._record(params["FunctionName"])
+        wanted = params.get("RevisionId")
+        if wanted and wanted != record["latest"]["RevisionId"]:
+            raise AwsError(
+                "PreconditionFailedException",
+                "The Revision Id provided does not match the latest Revision Id. Call the "
+                "GetFunction/GetAlias API to retrieve the latest Revision Id",
+                412,
+            )
+        return name, dict(record["latest"])
+
+    def _changed(self, name: str, configuration: Params, *, publish: bool) -> Params:
+        record = self._functions[name]
+        self.pool.retire(record["latest"]["RevisionId"])
+        _touch(configuration)
+        self._functions[name] = {**record, "latest": configuration, "updated": time.time()}
+        return self._shown(name, self._publish(name, None) if publish else configuration)
+
+    def _publish(self, name: str, description: str | None) -> Params:
+        record = self._functions[name]
+        latest = record["latest"]
+        newest = record["versions"].get(str(record["next_version"] - 1))
+        if newest is not None and _frozen(newest) == _frozen(latest):
+            return dict(newest)
+        number = str(record["next_version"])
+        version = {**latest, "Version": number, "FunctionArn": f"{self._arn(name)}:{number}"}
+        if description is not None:
+            version["Description"] = description
+        _touch(version)
+        versions = {**record["versions"], number: version}
+        self._functions[name] = {
+            **record,
+            "versions": versions,
+            "next_version": record["next_version"] + 1,
+        }
+        return version
+
+    def _shown(self, name: str, configuration: Params) -> Params:
+        """A configuration with the states that pass with time."""
+        record = self._functions[name]
+        pending = time.time() - record["created"] < _PENDING_SECONDS
+        updating = time.time() - record["updated"] < _PENDING_SECONDS
+        return {
+            **configuration,
+            "State": "Pending" if pending else "Active",
+            "LastUpdateStatus": "InProgress" if updating else "Successful",
+        }
+
+    def _upload(self, code: Params) -> Params:
+        if "ZipFile" in code:
+            data = code["ZipFile"]
+        elif "S3Bucket" in code:
+            data = self.cloud.s3.read(code["S3Bucket"], code["S3Key"])
+        else:
+            raise AwsError("InvalidParameterValueException", "Please provide a source for code.")
+        _check_zip(data, direct="ZipFile" in code)
+        self.cloud.store.put_blob(data)
+        digest = hashlib.sha256(data).digest()
+        return {"CodeSha256": base64.b64encode(digest).decode(), "CodeSize": len(data)}
+
+    def _location(self, configuration: Params) -> str:
+        return f"{self.cloud.endpoint_url}/_localcloud/blobs/{_digest(configuration)}"
+
+    @staticmethod
+    def _missing(arn: str) -> AwsError:
+        return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404)
+
+
+def _reference(text: str) -> tuple[str, str | None]:
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise AwsError("ValidationException", f"'{text}' is no function name or ARN.")
+    return match["name"], match["qualifier"]
+
+
+def _touch(configuration: Params) -> None:
+    seconds = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    configuration["LastModified"] = f"{stamp}.{int(seconds * 1000) % 1000:03d}+0000"
+    configuration["RevisionId"] = str(uuid.uuid4())
+
+
+def _frozen(configuration: Params) -> dict[str, Any]:
+    return {k: v for k, v in configuration.items() if k not in _VOLATILE}
+
+
+def _digest(configuration: Params) -> str:
+    return base64.b64decode(configuration["CodeSha256"]).hex()
+
+
+def _check_json(event: bytes) -> None:
+    try:
+        json.loads(event or b"{}")
+    except ValueError as error:
+        raise AwsError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+        ) from error
+
+
+def _check_zip(data: bytes, *, direct: bool) -> None:
+    if direct and len(data) > _ZIP_LIMIT:
+        raise AwsError(
+            "RequestEntityTooLargeException",
+            f"Request must be smaller than {_ZIP_LIMIT} bytes for the CreateFunction operation",
+            413,
+        )
+    try:
+        size = sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(data)).infolist())
+    except zipfile.BadZipFile as error:
+        raise AwsError(
+            "InvalidParameterValueException",
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        ) from error
+    if size > _UNZIPPED_LIMIT:
+        raise AwsError(
+            "InvalidParameterValueException",
+            f"Unzipped size must be smaller than {_UNZIPPED_LIMIT} bytes",
+        )
+
+
+def _policy_missing() -> AwsError:
+    return AwsError(
+        "ResourceNotFoundException", "The resource you requested does not exist.", 404
+    )

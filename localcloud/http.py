@@ -1,0 +1,173 @@
+"""HTTP/1.1 on a loopback port: a thread a connection, kept alive, one write an answer.
+
+werkzeug's server closes every connection and waits 10 ms for stragglers after each answer, which
+at eight requests an execution is most of an execution's time; so the few lines of the protocol
+that AWS clients use are here.
+"""
+
+import io
+import socketserver
+import sys
+import traceback
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from localcloud.wire import Environ, Response
+
+App = Callable[[Environ], Response]
+
+_LINE = 65_536
+_HEADERS = 200
+
+
+class _BadRequest(Exception):  # noqa: N818 - answered with 400
+    """The bytes on the wire are no HTTP request."""
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Serves an application on 127.0.0.1.
+
+    Args:
+        port: The port; 0 for any that is free.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
+        self.app: App | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL, without a final slash."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
+        """A client that hangs up is no error; anything else is reported."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+    rbufsize = 1 << 16
+    server: Server
+
+    def handle(self) -> None:
+        while True:
+            line = self.rfile.readline(_LINE)
+            if not line.strip():
+                return
+            try:
+                environ = self._request(line)
+            except _BadRequest as error:
+                self._send(Response(400, {"connection": "close"}, str(error).encode()), head=False)
+                return
+            self._send(self._answer(environ), head=environ["REQUEST_METHOD"] == "HEAD")
+            if environ.get("HTTP_CONNECTION", "").lower() == "close":
+                return
+
+    def _request(self, line: bytes) -> Environ:
+        try:
+            method, target, version = line.decode("latin-1").split()
+        except ValueError:
+            raise _BadRequest("That is no HTTP request line.") from None
+        path, _, query = target.partition("?")
+        host, port = self.server.server_address[:2]
+        environ: Environ = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "QUERY_STRING": query,
+            "RAW_URI": target,
+            "REQUEST_URI": target,
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+            "SERVER_PROTOCOL": version,
+            "REMOTE_ADDR": self.client_address[0],
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        self._headers(environ)
+        body = self._body(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return environ
+
+    def _headers(self, environ: Environ) -> None:
+        for _ in range(_HEADERS):
+            line = self.rfile.readline(_LINE)
+            if line in (b"\r\n", b"\n", b""):
+                return
+            name, colon, value = line.decode("latin-1").partition(":")
+            if not colon:
+                raise _BadRequest("A header has no colon.")
+            key = name.upper().replace("-", "_")
+            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                key = f"HTTP_{key}"
+            text = value.strip()
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+        raise _BadRequest(f"More than {_HEADERS} headers.")
+
+    def _body(self, environ: Environ) -> bytes:
+        if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if environ.pop("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            return self._chunks()
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdigit():
+            raise _BadRequest("Content-Length is no number.")
+        return self._exactly(int(length))
+
+    def _chunks(self) -> bytes:
+        body = bytearray()
+        while True:
+            line = self.rfile.readline(_LINE)
+            try:
+                size = int(line.partition(b";")[0], 16)
+            except ValueError:
+                raise _BadRequest("A chunk has no size.") from None
+            body += self._exactly(size)
+            while (end := self.rfile.readline(_LINE)).strip():
+                if size:
+                    raise _BadRequest("A chunk is longer than its size.")
+            if not size or not end:
+                return bytes(body)
+
+    def _exactly(self, size: int) -> bytes:
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise ConnectionError("The client hung up in the middle of a body.")
+        return data
+
+    def _answer(self, environ: Environ) -> Response:
+        assert self.server.app is not None  # noqa: S101 - set before serving
+        try:
+            return self.server.app(environ)
+        except Exception:  # noqa: BLE001 - a fault of this cloud must not take the server down
+            traceback.print_exc()
+            text = b'{"__type": "InternalFailure", "message": "The local cloud failed; see its log"}'
+            return Response(500, {"content-type": "application/json"}, text)
+
+    def _send(self, response: Response, *, head: bool) -> None:
+        status = HTTPStatus(response.status)
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers.setdefault("content-length", str(len(response.body)))
+        headers.setdefault("date", formatdate(usegmt=True))
+        headers.setdefault("server", "localcloud")
+        if status.value in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            headers.pop("content-length")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        self.wfile.write(data if head else data + response.body)

@@ -1,0 +1,277 @@
+"""CloudWatch Logs: groups, streams and events, kept in SQLite."""
+
+import re
+import time
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import Service, page
+from localcloud.wire import Call, Params
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS log_events (
+    id INTEGER PRIMARY KEY, log_group TEXT, stream TEXT, time INTEGER, message TEXT
+);
+CREATE INDEX IF NOT EXISTS log_events_by_time ON log_events (log_group, time);
+CREATE INDEX IF NOT EXISTS log_events_by_stream ON log_events (log_group, stream, time);
+"""
+_RETENTION = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+)  # fmt: skip
+_PAGE = 10_000
+
+
+class Logs(Service):
+    """The ``logs`` service; retention is shown but nothing is ever expired."""
+
+    name = "logs"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        cloud.store.script(_TABLE)
+        self._groups = cloud.store.table("logs.group")
+        self._streams = cloud.store.table("logs.stream")
+
+    def append(self, group: str, stream: str, messages: list[str]) -> None:
+        """Write lines as a service of AWS does, making group and stream as needed."""
+        if group not in self._groups:
+            self._make_group(group, {})
+        if f"{group}\n{stream}" not in self._streams:
+            self._make_stream(group, stream)
+        stamp = _millis()
+        rows = [(group, stream, stamp, message) for message in messages if message]
+        self._insert(rows)
+
+    # -- groups --------------------------------------------------------------------------------
+
+    def create_log_group(self, call: Call) -> Params:
+        name = call.params["logGroupName"]
+        if name in self._groups:
+            raise AwsError(
+                "ResourceAlreadyExistsException", "The specified log group already exists"
+            )
+        self._make_group(name, call.params.get("tags", {}))
+        return {}
+
+    def delete_log_group(self, call: Call) -> Params:
+        name = self._group(call.params)
+        del self._groups[name]
+        for key in [key for key in self._streams if key.startswith(f"{name}\n")]:
+            del self._streams[key]
+        self.cloud.store.execute("DELETE FROM log_events WHERE log_group = ?", (name,))
+        return {}
+
+    def describe_log_groups(self, call: Call) -> Params:
+        prefix = call.params.get("logGroupNamePrefix", "")
+        pattern = call.params.get("logGroupNamePattern", "")
+        names = [n for n in sorted(self._groups) if n.startswith(prefix) and pattern in n]
+        shown, token = page(names, call.params, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
+        out: Params = {"logGroups": [self._shown(name) for name in shown]}
+        return out | ({"nextToken": token} if token else {})
+
+    def put_retention_policy(self, call: Call) -> Params:
+        name, days = self._group(call.params), call.params["retentionInDays"]
+        if days not in _RETENTION:
+            raise AwsError("InvalidParameterException", f"{days} is no retention that AWS offers.")
+        self._groups[name] = {**self._groups[name], "retentionInDays": days}
+        return {}
+
+    def delete_retention_policy(self, call: Call) -> Params:
+        name = self._group(call.params)
+        group = dict(self._groups[name])
+        group.pop("retentionInDays", None)
+        self._groups[name] = group
+        return {}
+
+    def tag_resource(self, call: Call) -> Params:
+        name = self._by_arn(call.params["resourceArn"])
+        tags = {**self._groups[name]["tags"], **call.params["tags"]}
+        self._groups[name] = {**self._groups[name], "tags": tags}
+        return {}
+
+    def untag_resource(self, call: Call) -> Params:
+        name = self._by_arn(call.params["resourceArn"])
+        gone = call.params["tagKeys"]
+        tags = {k: v for k, v in self._groups[name]["tags"].items() if k not in gone}
+        self._groups[name] = {**self._groups[name], "tags": tags}
+        return {}
+
+    def list_tags_for_resource(self, call: Call) -> Params:
+        return {"tags": self._groups[self._by_arn(call.params["resourceArn"])]["tags"]}
+
+    def list_tags_log_group(self, call: Call) -> Params:
+        return {"tags": self._groups[self._group(call.params)]["tags"]}
+
+    # -- streams and events --------------------------------------------------------------------
+
+    def create_log_stream(self, call: Call) -> Params:
+        group, stream = self._group(call.params), call.params["logStreamName"]
+        if f"{group}\n{stream}" in self._streams:
+            raise AwsError(
+                "ResourceAlreadyExistsException", "The specified log stream already exists"
+            )
+        self._make_stream(group, stream)
+        return {}
+
+    def describe_log_streams(self, call: Call) -> Params:
+        p = call.params
+        group = self._group(p)
+        prefix = f"{group}\n{p.get('logStreamNamePrefix', '')}"
+        rows = self.cloud.store.execute(
+            "SELECT stream, MIN(time), MAX(time) FROM log_events WHERE log_group = ? "
+            "GROUP BY stream",
+            (group,),
+        )
+        seen = {stream: (first, last) for stream, first, last in rows}
+        streams = [
+            _stream(self._groups[group]["arn"], self._streams[key], seen)
+            for key in self._streams
+            if key.startswith(prefix)
+        ]
+        by_time = p.get("orderBy") == "LastEventTime"
+        streams.sort(
+            key=lambda s: (s.get("lastEventTimestamp", 0) if by_time else 0, s["logStreamName"]),
+            reverse=bool(p.get("descending")),
+        )
+        shown, token = page(streams, p, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
+        return {"logStreams": shown} | ({"nextToken": token} if token else {})
+
+    def put_log_events(self, call: Call) -> Params:
+        group, stream = self._group(call.params), call.params["logStreamName"]
+        if f"{group}\n{stream}" not in self._streams:
+            raise _stream_missing()
+        events = call.params["logEvents"]
+        self._insert([(group, stream, e["timestamp"], e["message"]) for e in events])
+        return {"nextSequenceToken": str(_millis())}
+
+    def get_log_events(self, call: Call) -> Params:
+        p = call.params
+        group, stream = self._group(p), p["logStreamName"]
+        if f"{group}\n{stream}" not in self._streams:
+            raise _stream_missing()
+        rows = self.cloud.store.execute(
+            "SELECT id, stream, time, message FROM log_events WHERE log_group = ? AND stream = ? "
+            "AND time >= ? AND time < ? ORDER BY time, id",
+            (group, stream, p.get("startTime", 0), p.get("endTime", 1 << 62)),
+        )
+        start = int(str(p.get("nextToken", "f/0"))[2:] or 0)
+        end = start + p.get("limit", _PAGE)
+        shown = rows[start:end]
+        events = [{"timestamp": t, "message": m, "ingestionTime": t} for _, _, t, m in shown]
+        return {
+            "events": events,
+            "nextForwardToken": f"f/{start + len(shown)}",
+            "nextBackwardToken": f"b/{start}",
+        }
+
+    def filter_log_events(self, call: Call) -> Params:
+        p = call.params
+        group = self._group(p)
+        streams = p.get("logStreamNames")
+        prefix = p.get("logStreamNamePrefix", "")
+        wanted = Terms(p.get("filterPattern", ""))
+        rows = self.cloud.store.execute(
+            "SELECT id, stream, time, message FROM log_events WHERE log_group = ? "
+            "AND time >= ? AND time <= ? ORDER BY time, id",
+            (group, p.get("startTime", 0), p.get("endTime", 1 << 62)),
+        )
+        found = [
+            _event(row)
+            for row in rows
+            if (not streams or row[1] in streams) and row[1].startswith(prefix) and wanted(row[3])
+        ]
+        shown, token = page(found, p, size="limit", token="nextToken", default=_PAGE)  # noqa: S106 - a paging token
+        out: Params = {"events": shown, "searchedLogStreams": []}
+        return out | ({"nextToken": token} if token else {})
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _group(self, params: Params) -> str:
+        name = str(params.get("logGroupName") or self._by_arn(params["logGroupIdentifier"]))
+        if name not in self._groups:
+            raise _group_missing()
+        return name
+
+    def _by_arn(self, arn: str) -> str:
+        name = arn.partition(":log-group:")[2].removesuffix(":*") or arn
+        if name not in self._groups:
+            raise _group_missing()
+        return name
+
+    def _make_group(self, name: str, tags: dict[str, str]) -> None:
+        arn = self.cloud.arn("logs", f"log-group:{name}")
+        self._groups[name] = {"arn": arn, "creationTime": _millis(), "tags": tags}
+
+    def _make_stream(self, group: str, stream: str) -> None:
+        self._streams[f"{group}\n{stream}"] = {"name": stream, "creationTime": _millis()}
+
+    def _insert(self, rows: list[tuple[str, str, int, str]]) -> None:
+        self.cloud.store.execute_many(
+            "INSERT INTO log_events (log_group, stream, time, message) VALUES (?, ?, ?, ?)", rows
+        )
+
+    def _shown(self, name: str) -> Params:
+        group = self._groups[name]
+        shown = {
+            "logGroupName": name,
+            "arn": f"{group['arn']}:*",
+            "logGroupArn": group["arn"],
+            "creationTime": group["creationTime"],
+            "metricFilterCount": 0,
+            "storedBytes": 0,
+        }
+        if "retentionInDays" in group:
+            shown["retentionInDays"] = group["retentionInDays"]
+        return shown
+
+
+class Terms:
+    """A filter pattern of plain, quoted and negated (``-``) terms; calling it tests a message."""
+
+    def __init__(self, pattern: str) -> None:
+        parts = re.findall(r'(-?)(?:"([^"]*)"|(\S+))', pattern)
+        self._wanted = [quoted or plain for sign, quoted, plain in parts if not sign]
+        self._unwanted = [quoted or plain for sign, quoted, plain in parts if sign]
+
+    def __call__(self, message: str) -> bool:
+        return all(term in message for term in self._wanted) and not any(
+            term in message for term in self._unwanted
+        )
+
+
+def _event(row: tuple[int, str, int, str]) -> Params:
+    number, stream, stamp, message = row
+    return {
+        "logStreamName": stream,
+        "timestamp": stamp,
+        "message": message,
+        "ingestionTime": stamp,
+        "eventId": f"{number:056d}",
+    }
+
+
+def _stream(group_arn: str, stream: Params, seen: dict[str, tuple[int, int]]) -> Params:
+    name = stream["name"]
+    shown = {
+        "logStreamName": name,
+        "creationTime": stream["creationTime"],
+        "arn": f"{group_arn}:log-stream:{name}",
+        "storedBytes": 0,
+    }
+    if name in seen:
+        first, last = seen[name]
+        shown |= {"firstEventTimestamp": first, "lastEventTimestamp": last}
+    return shown
+
+
+def _millis() -> int:
+    return int(time.time() * 1000)
+
+
+def _group_missing() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+
+
+def _stream_missing() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified log stream does not exist.")

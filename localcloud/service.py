@@ -1,0 +1,82 @@
+"""Service: what the services of the local cloud have in common."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore import xform_name
+
+from localcloud import wire
+
+from localcloud.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from localcloud.cloud import Cloud
+    from localcloud.wire import Call, Params
+
+T = TypeVar("T")
+
+
+class Service:
+    """One AWS service: a method for each operation it has, named as boto3 names it.
+
+    Attributes:
+        cloud: The cloud it belongs to, for its store, names and other services.
+        name: botocore's name of the service.
+    """
+
+    name = ""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def start(self) -> None:
+        """Begin work that needs the other services; called once all of them are made."""
+
+    def close(self) -> None:
+        """Deliver what is waiting and end what is running."""
+
+    def operation(self, name: str) -> Callable[[Call], Params] | None:
+        """The method that answers an operation of AWS; None where the service has none."""
+        if name not in wire.operations(self.name):
+            return None
+        method: Callable[[Call], Params] | None = getattr(self, xform_name(name), None)
+        return method
+
+
+def page(
+    items: Sequence[T], params: Params, *, size: str, token: str, default: int
+) -> tuple[list[T], str | None]:
+    """One page of a list and the token of the next; a token is the number of items before it.
+
+    Raises:
+        AwsError: ``InvalidToken`` for a token that this cloud did not give.
+    """
+    given = params.get(token) or "0"
+    if not str(given).isdigit():
+        raise AwsError("InvalidToken", f"Invalid token: {given!r}.")
+    start = int(given)
+    end = start + int(params.get(size) or default)
+    return list(items[start:end]), str(end) if end < len(items) else None
+
+
+def tag_map(tags: Sequence[dict[str, str]], key: str = "Key", value: str = "Value") -> Params:
+    """AWS's list of tags as a dictionary."""
+    return {tag[key]: tag[value] for tag in tags}
+
+
+def tag_list(tags: dict[str, Any], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+    """A dictionary as AWS's list of tags."""
+    return [{key: k, value: v} for k, v in tags.items()]
+
+
+def now() -> float:
+    """The time as seconds since 1970, to the millisecond as AWS gives it."""
+    return round(time.time(), 3)
+
+
+class Unowned(Exception):  # noqa: N818 - an outcome with a name of its own
+    """A call that the service leaves to moto after all."""

@@ -1,0 +1,31 @@
+"""Services: makes the services of a cloud and starts them."""
+
+from localcloud.cloud import Cloud
+from localcloud.endpoints import EndpointRuntime, Endpoints
+from localcloud.events import Events
+from localcloud.functions import Functions
+from localcloud.logs import Logs
+from localcloud.metrics import Metrics
+from localcloud.s3 import S3
+from localcloud.states.api import States
+
+
+def furnish(cloud: Cloud) -> None:
+    """Give a cloud its services, and let them go on where they were when the process ended."""
+    cloud.s3 = S3(cloud)
+    cloud.logs = Logs(cloud)
+    cloud.metrics = Metrics(cloud)
+    cloud.events = Events(cloud)
+    cloud.endpoints = Endpoints(cloud)
+    made = (
+        cloud.logs,
+        cloud.metrics,
+        cloud.events,
+        cloud.endpoints,
+        EndpointRuntime(cloud),
+        Functions(cloud),
+        States(cloud),
+    )
+    cloud.services = {service.name: service for service in made}
+    for service in made:
+        service.start()

@@ -1,0 +1,406 @@
+"""Step Functions: the operations on executions, over ``engine`` and ``executions``."""
+
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import now
+from localcloud.states import fixes
+from localcloud.states.definitions import diagnose
+from localcloud.states.engine import Ending, Event, Job, Run
+from localcloud.states.executions import Execution, Executions, redrive_refusal
+from localcloud.states.machines import Machines, Target, check_name
+from localcloud.wire import Call, Params
+
+_INPUT_LIMIT = 262_144
+_TOKEN_SECONDS = 900
+_METRICS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
+
+
+class States(Machines):
+    """The ``stepfunctions`` service."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.executions = Executions(cloud.store)
+        self._runs: dict[str, Run] = {}
+        self._start_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Connect the engine to this cloud and abort what was running when the process died."""
+        fixes.set_endpoint_url(self.cloud.endpoint_url)
+        fixes.set_lambda_invoker(self._invoke_lambda)
+        for execution in self.executions.running():
+            arn = execution["arn"]
+            last = self.executions.last_event_id(arn)
+            cause = "The local cloud was stopped while this execution was running."
+            event = {
+                "timestamp": now(),
+                "type": "ExecutionAborted",
+                "id": last + 1,
+                "previousEventId": 0,
+                "executionAbortedEventDetails": {"error": "LocalCloud.Stopped", "cause": cause},
+            }
+            self.executions.write_event(arn, event)
+            body = {**execution["body"], "error": "LocalCloud.Stopped", "cause": cause}
+            self.executions.save(
+                {**execution, "status": "ABORTED", "stop": event["timestamp"], "body": body}
+            )
+
+    # -- machines ------------------------------------------------------------------------------
+
+    def delete_state_machine(self, call: Call) -> Params:
+        arn = call.params["stateMachineArn"]
+        with self._lock:
+            for execution_arn in self.executions.of_machine(arn):
+                if run := self._runs.get(execution_arn):
+                    run.stop(None, None)
+            self._forget(arn)
+            self.executions.delete(self.executions.of_machine(arn))
+        return {}
+
+    def validate_state_machine_definition(self, call: Call) -> Params:
+        size = call.params.get("maxResults") or 100
+        found = diagnose(call.params["definition"])
+        return {
+            "result": "FAIL" if found else "OK",
+            "diagnostics": list(found[:size]),
+            "truncated": len(found) > size,
+        }
+
+    # -- executions ----------------------------------------------------------------------------
+
+    def start_execution(self, call: Call) -> Params:
+        p = call.params
+        target = self.resolve(p["stateMachineArn"])
+        name = p.get("name") or str(uuid.uuid4())
+        check_name(name)
+        text = p.get("input") or "{}"
+        _check_input(text)
+        arn = self.cloud.arn("states", f"execution:{target.machine['name']}:{name}")
+        with self._start_lock:
+            existing = self.executions.find(arn)
+            if existing is not None:
+                if existing["status"] == "RUNNING" and existing["body"]["input"] == text:
+                    return {"executionArn": arn, "startDate": existing["start"]}
+                raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+            execution = self._new_execution(arn, name, target, text)
+            self.executions.add(execution)
+        self._run(execution, _started(execution), target.definition, 0, {})
+        return {"executionArn": arn, "startDate": execution["start"]}
+
+    def describe_execution(self, call: Call) -> Params:
+        return self._described(self.executions.get(call.params["executionArn"]))
+
+    def list_executions(self, call: Call) -> Params:
+        p = call.params
+        arn = p["stateMachineArn"]
+        target = self.resolve(arn)
+        column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
+        size = p.get("maxResults") or 100
+        found, token = self.executions.page(column, arn, p, size, p.get("nextToken"))
+        return {"executions": [_listed(e) for e in found]} | (
+            {"nextToken": token} if token else {}
+        )
+
+    def get_execution_history(self, call: Call) -> Params:
+        p = call.params
+        arn = p["executionArn"]
+        self.executions.get(arn)
+        given = str(p.get("nextToken") or "0")
+        if not given.isdigit():
+            raise AwsError("InvalidToken", f"Invalid Token: '{given}'")
+        size = p.get("maxResults") or 100
+        start = int(given)
+        events = self.executions.events(
+            arn, start, size + 1, reverse=bool(p.get("reverseOrder"))
+        )
+        shown = events[:size]
+        if p.get("includeExecutionData") is False:
+            shown = [_without_data(event) for event in shown]
+        token = {"nextToken": str(start + size)} if len(events) > size else {}
+        return {"events": shown} | token
+
+    def stop_execution(self, call: Call) -> Params:
+        p = call.params
+        arn = p["executionArn"]
+        execution = self.executions.get(arn)
+        run = self._runs.get(arn)
+        if run is None:
+            return {"stopDate": execution["stop"]}
+        run.stop(p.get("error"), p.get("cause"))
+        return {"stopDate": self.executions.get(arn)["stop"]}
+
+    def redrive_execution(self, call: Call) -> Params:
+        arn, token = call.params["executionArn"], call.params.get("clientToken")
+        with self._start_lock:
+            execution = self.executions.get(arn)
+            body = execution["body"]
+            used = body["tokens"].get(token) if token else None
+            if used is not None and now() - used < _TOKEN_SECONDS:
+                return {"redriveDate": used}
+            last = self.executions.last_event_id(arn)
+            refusal = redrive_refusal(execution, last)
+            if refusal is not None:
+                raise AwsError("ExecutionNotRedrivable", refusal)
+            redriven = now()
+            tokens = {**body["tokens"], token: redriven} if token else body["tokens"]
+            gone = ("error", "cause", "output")
+            kept = {k: v for k, v in body.items() if k not in gone}
+            execution |= {
+                "status": "RUNNING",
+                "stop": None,
+                "redrives": execution["redrives"] + 1,
+                "body": {**kept, "redrive_date": redriven, "tokens": tokens},
+            }
+            self.executions.save(execution)
+        self._resume(execution, last)
+        return {"redriveDate": redriven}
+
+    def describe_state_machine_for_execution(self, call: Call) -> Params:
+        execution = self.executions.get(call.params["executionArn"])
+        body = execution["body"]
+        machine = self._machines.get(execution["machine"], {})
+        out: Params = {
+            "stateMachineArn": execution["machine"],
+            "name": body["machine_name"],
+            "definition": self.cloud.store.blob(body["definition"]).decode(),
+            "roleArn": body["role"],
+            "updateDate": machine.get("updated", execution["start"]),
+            "loggingConfiguration": machine.get("logging", {"level": "OFF"}),
+            "tracingConfiguration": machine.get("tracing", {"enabled": False}),
+        }
+        return out | ({"revisionId": body["revision"]} if body["revision"] else {})
+
+    # -- running -------------------------------------------------------------------------------
+
+    def _new_execution(self, arn: str, name: str, target: Target, text: str) -> Execution:
+        machine = target.machine
+        return {
+            "arn": arn,
+            "machine": machine["arn"],
+            "version": target.version_arn,
+            "alias": target.alias_arn,
+            "name": name,
+            "status": "RUNNING",
+            "start": now(),
+            "stop": None,
+            "redrives": 0,
+            "body": {
+                "input": text,
+                "definition": self.cloud.store.put_blob(target.definition.encode()),
+                "role": target.role_arn,
+                "machine_name": machine["name"],
+                "machine_type": machine["type"],
+                "revision": machine["revision"],
+                "variables": {},
+                "tokens": {},
+            },
+        }
+
+    def _resume(self, execution: Execution, last: int) -> None:
+        """Run again from the top-level state that failed, with the input it had then."""
+        definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
+        state, text = definition["StartAt"], execution["body"]["input"]
+        for event in self.executions.events(execution["arn"], 0, last, reverse=True):
+            details = event.get("stateEnteredEventDetails")
+            if details and details["name"] in definition["States"]:
+                state, text = details["name"], details["input"]
+                break
+        event = {
+            "type": "ExecutionRedriven",
+            "details": {"executionRedrivenEventDetails": {"redriveCount": execution["redrives"]}},
+        }
+        resumed = json.dumps({**definition, "StartAt": state})
+        self._run(
+            {**execution, "body": {**execution["body"], "input": text}},
+            event,
+            resumed,
+            last,
+            execution["body"]["variables"],
+        )
+
+    def _run(
+        self,
+        execution: Execution,
+        first_event: Event,
+        definition: str,
+        last: int,
+        variables: Mapping[str, Any],
+    ) -> None:
+        arn, body = execution["arn"], execution["body"]
+        job = Job(
+            execution_arn=arn,
+            name=execution["name"],
+            machine_arn=execution["machine"],
+            machine_name=body["machine_name"],
+            machine_type=body["machine_type"],
+            role_arn=body["role"],
+            definition=definition,
+            input=body["input"],
+            started=execution["start"],
+            first_event=first_event,
+            last_event_id=last,
+            variables=variables,
+        )
+        run = Run(
+            job,
+            lambda event: self.executions.write_event(arn, event),
+            lambda ending: self._ended(arn, ending),
+        )
+        self._runs[arn] = run
+        self._announce(self.executions.get(arn))
+        run.start()
+
+    def _ended(self, arn: str, ending: Ending) -> None:
+        run = self._runs.pop(arn)
+        execution = self.executions.find(arn)
+        if execution is None:  # its state machine was deleted meanwhile
+            return
+        result = {"output": ending.output, "error": ending.error, "cause": ending.cause}
+        body = {
+            **execution["body"],
+            "variables": run.variables,
+            **{k: v for k, v in result.items() if v is not None},
+        }
+        execution |= {"status": ending.status, "stop": ending.stopped, "body": body}
+        self.executions.save(execution)
+        self._announce(execution)
+
+    def _announce(self, execution: Execution) -> None:
+        """Tell CloudWatch and EventBridge about a new status."""
+        dimensions = {"StateMachineArn": execution["machine"]}
+        metrics = self.cloud.metrics
+        metrics.count("AWS/States", _METRICS[execution["status"]], dimensions)
+        if execution["stop"] is not None:
+            took = (execution["stop"] - execution["start"]) * 1000
+            metrics.record("AWS/States", "ExecutionTime", dimensions, took, "Milliseconds")
+        self.cloud.events.put(
+            "aws.states",
+            "Step Functions Execution Status Change",
+            [execution["arn"]],
+            _status_change(self._described(execution)),
+        )
+
+    def _invoke_lambda(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        call = Call("lambda", "Invoke", self.cloud.region, dict(parameters))
+        try:
+            result = self.cloud.call(call)
+        except AwsError as error:
+            raise ClientError(
+                {
+                    "Error": {"Code": error.code, "Message": error.message},
+                    "ResponseMetadata": {
+                        "HTTPStatusCode": error.status,
+                        "RequestId": str(uuid.uuid4()),
+                    },
+                },
+                "Invoke",
+            ) from error
+        payload = result["Payload"]
+        metadata = {
+            "HTTPHeaders": {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(payload)),
+                "X-Amz-Executed-Version": result["ExecutedVersion"],
+            },
+            "HTTPStatusCode": 200,
+        }
+        return {**result, "Payload": json.loads(payload), "ResponseMetadata": metadata}
+
+    def _described(self, execution: Execution) -> Params:
+        body = execution["body"]
+        out: Params = {
+            **_listed(execution),
+            "input": body["input"],
+            "inputDetails": {"included": True},
+        }
+        if "output" in body:
+            out |= {"output": body["output"], "outputDetails": {"included": True}}
+        out |= {k: body[k] for k in ("error", "cause") if k in body}
+        refusal = redrive_refusal(execution, self.executions.last_event_id(execution["arn"]))
+        out["redriveStatus"] = "NOT_REDRIVABLE" if refusal else "REDRIVABLE"
+        return out | ({"redriveStatusReason": refusal} if refusal else {})
+
+
+def _started(execution: Execution) -> Event:
+    details = {
+        "input": execution["body"]["input"],
+        "inputDetails": {"truncated": False},
+        "roleArn": execution["body"]["role"],
+    }
+    for key, field in (("version", "stateMachineVersionArn"), ("alias", "stateMachineAliasArn")):
+        if execution[key]:
+            details[field] = execution[key]
+    return {"type": "ExecutionStarted", "details": {"executionStartedEventDetails": details}}
+
+
+def _check_input(text: str) -> None:
+    if len(text.encode()) > _INPUT_LIMIT:
+        raise AwsError(
+            "ValidationException",
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member "
+            f"must have length less than or equal to {_INPUT_LIMIT}",
+        )
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise AwsError(
+            "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
+        ) from error
+
+
+def _listed(execution: Execution) -> Params:
+    out: Params = {
+        "executionArn": execution["arn"],
+        "stateMachineArn": execution["machine"],
+        "name": execution["name"],
+        "status": execution["status"],
+        "startDate": execution["start"],
+        "redriveCount": execution["redrives"],
+    }
+    optional = {
+        "stopDate": execution["stop"],
+        "stateMachineVersionArn": execution["version"],
+        "stateMachineAliasArn": execution["alias"],
+        "redriveDate": execution["body"].get("redrive_date"),
+    }
+    return out | {k: v for k, v in optional.items() if v is not None}
+
+
+def _status_change(described: Params) -> Params:
+    """The detail of a status-change event: times in milliseconds, absent values null."""
+    fields = (
+        "executionArn stateMachineArn stateMachineVersionArn stateMachineAliasArn name status "
+        "input inputDetails output outputDetails error cause redriveCount redriveDate "
+        "redriveStatus redriveStatusReason"
+    ).split()
+    detail: Params = {field: described.get(field) for field in fields}
+    for field in ("startDate", "stopDate", "redriveDate"):
+        moment = described.get(field)
+        detail[field] = None if moment is None else int(moment * 1000)
+    return detail
+
+
+_DATA = ("input", "output", "inputDetails", "outputDetails", "parameters")
+
+
+def _without_data(event: Event) -> Event:
+    return {
+        key: {k: v for k, v in value.items() if k not in _DATA}
+        if isinstance(value, dict)
+        else value
+        for key, value in event.items()
+    }

@@ -1,0 +1,127 @@
+"""Fixes of the vendored engine, applied on import, before the engine's own modules are imported.
+
+Each replaces a function that the engine looks up by module attribute. ``set_lambda_invoker`` is
+how a Task reaches our Lambda without a loopback HTTP call and a new boto3 client.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+import jsonata
+from botocore.config import Config
+from moto.stepfunctions.parser.asl.jsonata import jsonata as engine_jsonata
+from moto.stepfunctions.parser.asl.utils import boto_client
+
+Invoker = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def _eval_jsonata(expression: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Evaluate by jsonata-python; the engine expects a Java library that is not there."""
+    try:
+        return jsonata.Jsonata(expression).evaluate(None)
+    except (jsonata.JException, ValueError, TypeError, RecursionError) as error:
+        raise engine_jsonata.JSONataException("UNKNOWN", str(error)) from error
+
+
+def _declare(bindings: Mapping[str, Any]) -> str:
+    """Variables as JSONata; the engine's own forgets to escape strings."""
+    return "".join(f"{name}:={json.dumps(value, default=str)};" for name, value in bindings.items())
+
+
+_endpoint_url = ""
+
+
+@cache
+def _client(service: str, region: str) -> Any:  # noqa: ANN401 - botocore makes clients at run time
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=region,
+        endpoint_url=_endpoint_url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - this cloud takes any credentials
+        config=Config(
+            parameter_validation=False,
+            retries={"total_max_attempts": 1},
+            read_timeout=900,
+            inject_host_prefix=False,
+        ),
+    )
+
+
+def _client_for(region: str, service: str, state_credentials: object = None) -> Any:  # noqa: ANN401, ARG001 - the engine's signature
+    """One client a service; the engine makes a new one for every Task."""
+    return _client(service, region)
+
+
+engine_jsonata._eval_jsonata = _eval_jsonata  # noqa: SLF001 - the engine's own hook
+engine_jsonata.encode_jsonata_variable_declarations = _declare
+boto_client.boto_client_for = _client_for
+
+from moto.stepfunctions.parser.api import (  # noqa: E402 - after the fixes above
+    ExecutionFailedEventDetails,
+    HistoryEventType,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (  # noqa: E402
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (  # noqa: E402
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (  # noqa: E402
+    StatesErrorNameType,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.state_choice import (  # noqa: E402
+    StateChoice,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import (  # noqa: E402
+    lambda_eval_utils,
+)
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails  # noqa: E402
+
+_choose = StateChoice._eval_state  # noqa: SLF001 - wrapped below
+
+
+def _choose_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine has no types
+    """A Choice without a match fails by its own name instead of ``States.Runtime``."""
+    try:
+        _choose(self, env)
+    except RuntimeError as error:
+        if "No branching option" not in str(error):
+            raise
+        kind = StatesErrorNameType.StatesNoChoiceMatched
+        cause = f"Failed to transition out of the state '{self.name}'. No choice rule matched."
+        details = ExecutionFailedEventDetails(error=kind.to_name(), cause=cause)
+        raise FailureEventException(
+            FailureEvent(
+                env=env,
+                error_name=StatesErrorName(kind),
+                event_type=HistoryEventType.ExecutionFailed,
+                event_details=EventDetails(executionFailedEventDetails=details),
+            )
+        ) from error
+
+
+StateChoice._eval_state = _choose_or_fail  # noqa: SLF001
+
+
+def set_endpoint_url(url: str) -> None:
+    """Where Tasks that call other services find this cloud."""
+    global _endpoint_url  # noqa: PLW0603 - the engine's clients are global too
+    _endpoint_url = url
+    _client.cache_clear()
+
+
+def set_lambda_invoker(invoke: Invoker) -> None:
+    """Let Tasks invoke Lambda functions in this process.
+
+    Args:
+        invoke: Takes the parameters of ``lambda:Invoke``, gives its response with ``Payload``
+            parsed; raises botocore's ``ClientError`` as a client would.
+    """
+    lambda_eval_utils._invoke_lambda_function = (  # noqa: SLF001
+        lambda parameters, region, state_credentials: invoke(parameters)  # noqa: ARG005
+    )

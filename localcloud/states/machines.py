@@ -1,0 +1,439 @@
+"""State machines: their definitions, versions and aliases, and which version an ARN means."""
+
+import random
+import re
+import threading
+import uuid
+from dataclasses import dataclass
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import Service, now, page, tag_list, tag_map
+from localcloud.states.definitions import check
+from localcloud.wire import Call, Params
+
+_BAD_NAME = re.compile(r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
+_NAME_LIMIT = 80
+_VERSION_LIMIT = 1000
+_WEIGHTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an ARN given to StartExecution means.
+
+    Attributes:
+        machine: The state machine's record.
+        definition: The definition to run.
+        role_arn: The role to run under.
+        version_arn: The version, where one was named or routed to.
+        alias_arn: The alias, where one was named.
+    """
+
+    machine: Params
+    definition: str
+    role_arn: str
+    version_arn: str | None = None
+    alias_arn: str | None = None
+
+
+class Machines(Service):
+    """The operations of the ``stepfunctions`` service on machines, versions and aliases.
+
+    A machine's record keeps its ``versions`` by number and its ``aliases`` by name.
+    """
+
+    name = "stepfunctions"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._machines = cloud.store.table("states.machine")
+        self._lock = threading.RLock()
+
+    # -- machines ------------------------------------------------------------------------------
+
+    def create_state_machine(self, call: Call) -> Params:
+        p = call.params
+        check_name(p["name"])
+        check(p["definition"])
+        arn = self.cloud.arn("states", f"stateMachine:{p['name']}")
+        with self._lock:
+            machine = self._machines.get(arn)
+            if machine is None:
+                machine = self._new(arn, p)
+                self._machines[arn] = machine
+            elif not _same(machine, p):
+                raise AwsError(
+                    "StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'"
+                )
+            out: Params = {"stateMachineArn": arn, "creationDate": machine["created"]}
+            if p.get("publish"):
+                out["stateMachineVersionArn"] = self._publish(machine, p.get("versionDescription"))
+            return out
+
+    def update_state_machine(self, call: Call) -> Params:
+        p = call.params
+        fields = {
+            "definition": "definition",
+            "roleArn": "role",
+            "loggingConfiguration": "logging",
+            "tracingConfiguration": "tracing",
+        }
+        if not any(field in p for field in (*fields, "publish")):
+            raise AwsError(
+                "MissingRequiredParameter",
+                "Either the definition, the role ARN, the LoggingConfiguration, or the "
+                "TracingConfiguration must be specified",
+            )
+        if "definition" in p:
+            check(p["definition"])
+        with self._lock:
+            machine = dict(self.machine(p["stateMachineArn"]))
+            changes = {ours: p[theirs] for theirs, ours in fields.items() if theirs in p}
+            if any(machine[k] != v for k, v in changes.items()):
+                changes |= {"revision": str(uuid.uuid4()), "updated": now()}
+            machine |= changes
+            self._machines[machine["arn"]] = machine
+            out: Params = {"updateDate": machine["updated"], "revisionId": machine["revision"]}
+            if p.get("publish"):
+                out["stateMachineVersionArn"] = self._publish(machine, p.get("versionDescription"))
+            return out
+
+    def describe_state_machine(self, call: Call) -> Params:
+        target = self.resolve(call.params["stateMachineArn"])
+        machine = target.machine
+        out: Params = {
+            "stateMachineArn": call.params["stateMachineArn"],
+            "name": machine["name"],
+            "status": "ACTIVE",
+            "definition": target.definition,
+            "roleArn": target.role_arn,
+            "type": machine["type"],
+            "creationDate": machine["created"],
+            "loggingConfiguration": machine["logging"],
+            "tracingConfiguration": machine["tracing"],
+        }
+        version = machine["versions"].get((target.version_arn or "").rpartition(":")[2])
+        revision = version["revision"] if version else machine["revision"]
+        if revision:
+            out["revisionId"] = revision
+        if version:
+            out |= {"creationDate": version["created"], "description": version["description"]}
+        return out
+
+    def list_state_machines(self, call: Call) -> Params:
+        machines = sorted(self._machines.values(), key=lambda m: str(m["name"]))
+        shown, token = page(
+            machines,
+            call.params,
+            size="maxResults",
+            token="nextToken",  # noqa: S106 - a paging token
+            default=100,
+        )
+        items = [
+            {
+                "stateMachineArn": m["arn"],
+                "name": m["name"],
+                "type": m["type"],
+                "creationDate": m["created"],
+            }
+            for m in shown
+        ]
+        return {"stateMachines": items} | _next(token)
+
+    def tag_resource(self, call: Call) -> Params:
+        machine = self.machine(call.params["resourceArn"])
+        tags = machine["tags"] | tag_map(call.params["tags"], "key", "value")
+        self._machines[machine["arn"]] = {**machine, "tags": tags}
+        return {}
+
+    def untag_resource(self, call: Call) -> Params:
+        machine = self.machine(call.params["resourceArn"])
+        gone = call.params["tagKeys"]
+        tags = {k: v for k, v in machine["tags"].items() if k not in gone}
+        self._machines[machine["arn"]] = {**machine, "tags": tags}
+        return {}
+
+    def list_tags_for_resource(self, call: Call) -> Params:
+        return {"tags": tag_list(self.machine(call.params["resourceArn"])["tags"], "key", "value")}
+
+    # -- versions ------------------------------------------------------------------------------
+
+    def publish_state_machine_version(self, call: Call) -> Params:
+        p = call.params
+        with self._lock:
+            machine = self.machine(p["stateMachineArn"])
+            wanted = p.get("revisionId")
+            if wanted and wanted != (machine["revision"] or "INITIAL"):
+                raise AwsError(
+                    "ConflictException",
+                    f"Failed to publish the State Machine version for revision {wanted}. The "
+                    f"current State Machine revision is {machine['revision'] or 'INITIAL'}.",
+                )
+            arn = self._publish(machine, p.get("description"))
+            version = self._machines[machine["arn"]]["versions"][arn.rpartition(":")[2]]
+            return {"stateMachineVersionArn": arn, "creationDate": version["created"]}
+
+    def list_state_machine_versions(self, call: Call) -> Params:
+        machine = self.machine(call.params["stateMachineArn"])
+        numbers = sorted(machine["versions"], key=int, reverse=True)
+        shown, token = page(
+            numbers,
+            call.params,
+            size="maxResults",
+            token="nextToken",  # noqa: S106 - a paging token
+            default=100,
+        )
+        items = [
+            {
+                "stateMachineVersionArn": f"{machine['arn']}:{n}",
+                "creationDate": machine["versions"][n]["created"],
+            }
+            for n in shown
+        ]
+        return {"stateMachineVersions": items} | _next(token)
+
+    def delete_state_machine_version(self, call: Call) -> Params:
+        arn = call.params["stateMachineVersionArn"]
+        base, _, number = arn.rpartition(":")
+        with self._lock:
+            machine = self._machines.get(base)
+            if machine is None or number not in machine["versions"]:
+                return {}
+            users = [n for n, alias in machine["aliases"].items() if arn in _routes(alias)]
+            if users:
+                raise AwsError(
+                    "ConflictException",
+                    "Version to be deleted must not be referenced by an alias. Current list of "
+                    f"aliases referencing this version: [{', '.join(users)}]",
+                )
+            versions = {n: v for n, v in machine["versions"].items() if n != number}
+            self._machines[base] = {**machine, "versions": versions}
+        return {}
+
+    # -- aliases -------------------------------------------------------------------------------
+
+    def create_state_machine_alias(self, call: Call) -> Params:
+        p = call.params
+        check_name(p["name"])
+        if p["name"].isdigit():
+            raise AwsError("ValidationException", "An alias name cannot be a number.")
+        with self._lock:
+            machine = self._routed_machine(p["routingConfiguration"])
+            arn = f"{machine['arn']}:{p['name']}"
+            existing = machine["aliases"].get(p["name"])
+            if existing is not None:
+                if existing["routing"] == p["routingConfiguration"]:
+                    return {"stateMachineAliasArn": arn, "creationDate": existing["created"]}
+                raise AwsError(
+                    "ConflictException",
+                    "Failed to create alias because an alias with the same name and a different "
+                    "routing configuration already exists.",
+                )
+            created = now()
+            alias = {
+                "routing": p["routingConfiguration"],
+                "description": p.get("description", ""),
+                "created": created,
+                "updated": created,
+            }
+            self._save_alias(machine, p["name"], alias)
+            return {"stateMachineAliasArn": arn, "creationDate": created}
+
+    def update_state_machine_alias(self, call: Call) -> Params:
+        p = call.params
+        with self._lock:
+            machine, name = self._alias(p["stateMachineAliasArn"])
+            alias = dict(machine["aliases"][name])
+            if "routingConfiguration" in p:
+                if self._routed_machine(p["routingConfiguration"])["arn"] != machine["arn"]:
+                    raise AwsError("ValidationException", "Versions of another state machine.")
+                alias["routing"] = p["routingConfiguration"]
+            alias |= {"description": p.get("description", alias["description"]), "updated": now()}
+            self._save_alias(machine, name, alias)
+            return {"updateDate": alias["updated"]}
+
+    def describe_state_machine_alias(self, call: Call) -> Params:
+        arn = call.params["stateMachineAliasArn"]
+        machine, name = self._alias(arn)
+        alias = machine["aliases"][name]
+        return {
+            "stateMachineAliasArn": arn,
+            "name": name,
+            "description": alias["description"],
+            "routingConfiguration": alias["routing"],
+            "creationDate": alias["created"],
+            "updateDate": alias["updated"],
+        }
+
+    def list_state_machine_aliases(self, call: Call) -> Params:
+        arn = call.params["stateMachineArn"]
+        base, _, last = arn.rpartition(":")
+        version = arn if last.isdigit() else None
+        machine = self.machine(base if version else arn)
+        names = [
+            n for n, a in sorted(machine["aliases"].items()) if not version or version in _routes(a)
+        ]
+        shown, token = page(
+            names,
+            call.params,
+            size="maxResults",
+            token="nextToken",  # noqa: S106 - a paging token
+            default=100,
+        )
+        items = [
+            {
+                "stateMachineAliasArn": f"{machine['arn']}:{n}",
+                "creationDate": machine["aliases"][n]["created"],
+            }
+            for n in shown
+        ]
+        return {"stateMachineAliases": items} | _next(token)
+
+    def delete_state_machine_alias(self, call: Call) -> Params:
+        with self._lock:
+            machine, name = self._alias(call.params["stateMachineAliasArn"])
+            aliases = {n: a for n, a in machine["aliases"].items() if n != name}
+            self._machines[machine["arn"]] = {**machine, "aliases": aliases}
+        return {}
+
+    # -- what others ask -----------------------------------------------------------------------
+
+    def machine(self, arn: str) -> Params:
+        """The record of a state machine.
+
+        Raises:
+            AwsError: ``StateMachineDoesNotExist``.
+        """
+        machine = self._machines.get(arn)
+        if machine is None:
+            raise AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        return machine
+
+    def resolve(self, arn: str) -> Target:
+        """What the ARN of a machine, a version or an alias means; an alias routes by weight."""
+        if arn in self._machines:
+            machine = self._machines[arn]
+            return Target(machine, machine["definition"], machine["role"])
+        base, _, last = arn.rpartition(":")
+        machine = self._machines.get(base, {"versions": {}, "aliases": {}})
+        alias_arn = None
+        version_arn = arn
+        if last in machine["aliases"]:
+            alias_arn = arn
+            version_arn = _choose(machine["aliases"][last]["routing"])
+        version = machine["versions"].get(version_arn.rpartition(":")[2])
+        if version is None:
+            raise AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        return Target(machine, version["definition"], version["role"], version_arn, alias_arn)
+
+    def _forget(self, arn: str) -> None:
+        self._machines.pop(arn, None)
+
+    def _new(self, arn: str, p: Params) -> Params:
+        created = now()
+        return {
+            "arn": arn,
+            "name": p["name"],
+            "definition": p["definition"],
+            "role": p["roleArn"],
+            "type": p.get("type", "STANDARD"),
+            "logging": p.get("loggingConfiguration", _LOGGING),
+            "tracing": p.get("tracingConfiguration", {"enabled": False}),
+            "tags": tag_map(p.get("tags", []), "key", "value"),
+            "created": created,
+            "updated": created,
+            "revision": None,
+            "versions": {},
+            "next_version": 1,
+            "aliases": {},
+        }
+
+    def _publish(self, machine: Params, description: str | None) -> str:
+        number = machine["next_version"]
+        newest = machine["versions"].get(str(number - 1))
+        if newest is not None and newest["revision"] == machine["revision"]:
+            return f"{machine['arn']}:{number - 1}"
+        if len(machine["versions"]) >= _VERSION_LIMIT:
+            raise AwsError(
+                "ServiceQuotaExceededException",
+                f"A state machine can have {_VERSION_LIMIT} versions.",
+            )
+        version = {
+            "definition": machine["definition"],
+            "role": machine["role"],
+            "revision": machine["revision"],
+            "created": now(),
+            "description": description or "",
+        }
+        versions = {**machine["versions"], str(number): version}
+        self._machines[machine["arn"]] = {
+            **machine,
+            "versions": versions,
+            "next_version": number + 1,
+        }
+        return f"{machine['arn']}:{number}"
+
+    def _routed_machine(self, routing: list[Params]) -> Params:
+        """The machine whose versions a routing configuration names."""
+        arns = [route["stateMachineVersionArn"] for route in routing]
+        if not 1 <= len(arns) <= 2 or len({*arns}) != len(arns):  # noqa: PLR2004 - AWS routes to two
+            raise AwsError("ValidationException", "An alias routes to one or two versions.")
+        if sum(route["weight"] for route in routing) != _WEIGHTS:
+            raise AwsError("ValidationException", "Sum of routing weights must be equal to 100.")
+        bases = {arn.rpartition(":")[0] for arn in arns}
+        if len(bases) != 1:
+            raise AwsError("ValidationException", "Versions of more than one state machine.")
+        machine = self._machines.get(bases.pop())
+        for arn in arns:
+            if machine is None or arn.rpartition(":")[2] not in machine["versions"]:
+                raise AwsError("ResourceNotFound", f"Request references a resource that does not "
+                               f"exist: '{arn}'")  # fmt: skip
+        return machine or {}
+
+    def _alias(self, arn: str) -> tuple[Params, str]:
+        base, _, name = arn.rpartition(":")
+        machine = self._machines.get(base)
+        if machine is None or name not in machine["aliases"]:
+            raise AwsError("ResourceNotFound", f"Request references a resource that does not "
+                           f"exist: '{arn}'")  # fmt: skip
+        return machine, name
+
+    def _save_alias(self, machine: Params, name: str, alias: Params) -> None:
+        aliases = {**machine["aliases"], name: alias}
+        self._machines[machine["arn"]] = {**machine, "aliases": aliases}
+
+
+_LOGGING = {"level": "OFF", "includeExecutionData": False}
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that AWS would refuse.
+
+    Raises:
+        AwsError: ``InvalidName``.
+    """
+    if not 1 <= len(name) <= _NAME_LIMIT or _BAD_NAME.search(name):
+        raise AwsError("InvalidName", f"Invalid Name: '{name}'")
+
+
+def _same(machine: Params, p: Params) -> bool:
+    return (
+        machine["definition"] == p["definition"]
+        and machine["type"] == p.get("type", "STANDARD")
+        and machine["logging"] == p.get("loggingConfiguration", _LOGGING)
+    )
+
+
+def _routes(alias: Params) -> list[str]:
+    return [route["stateMachineVersionArn"] for route in alias["routing"]]
+
+
+def _choose(routing: list[Params]) -> str:
+    weights = [route["weight"] for route in routing]
+    chosen = random.choices(routing, weights)[0]  # noqa: S311 - traffic, not secrets
+    return str(chosen["stateMachineVersionArn"])
+
+
+def _next(token: str | None) -> Params:
+    return {"nextToken": token} if token else {}

@@ -1,0 +1,183 @@
+"""Store: everything the local cloud keeps, in one directory that survives ``kill -9``.
+
+One SQLite file (``cloud.db``, write-ahead log) holds records; ``blobs/`` holds bytes by their
+sha256. A write that SQLite acknowledged has been handed to the operating system, so it survives
+the death of the process (not that of the machine: there is no fsync). A record is written after
+the blobs it names.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from workflow.errors import WorkflowError
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+"""
+
+Record = dict[str, Any]
+
+
+class Store:
+    """The database and the blobs of one local cloud; safe to use from any thread.
+
+    Args:
+        directory: Where to keep things; made when missing.
+
+    Raises:
+        WorkflowError: ``CloudNotWritable`` or ``CloudCorrupt``; nothing is ever deleted or mended.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._blobs = directory / "blobs"
+        self._lock = threading.RLock()
+        try:
+            self._blobs.mkdir(parents=True, exist_ok=True)
+            self._db = self._open(directory / "cloud.db")
+        except OSError as error:
+            raise _not_writable(directory, error) from error
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=OFF")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _SCHEMA_VERSION):
+                raise _wrong_version(path, version)
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        except sqlite3.OperationalError as error:
+            raise _not_writable(path, error) from error
+        except sqlite3.DatabaseError as error:
+            raise corrupt(path, error) from error
+        return db
+
+    def script(self, statements: str) -> None:
+        """Run the ``CREATE`` statements of a service that has tables of its own."""
+        with self._lock:
+            self._db.executescript(statements)
+
+    def execute(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and give all its rows."""
+        with self._lock:
+            return self._db.execute(statement, tuple(values)).fetchall()
+
+    def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
+        """Run one statement for many rows, all or none of them."""
+        with self._lock:
+            self._db.execute("BEGIN")
+            try:
+                self._db.executemany(statement, rows)
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def table(self, kind: str) -> "Table":
+        """The records of one kind, loaded into memory."""
+        return Table(self, kind)
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes; gives their sha256, under which they are found again."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.blob_path(digest)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            temporary = path.with_name(f"{digest}.{threading.get_ident()}.part")
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        return digest
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes of a blob.
+
+        Raises:
+            WorkflowError: ``CloudCorrupt`` where the file is gone.
+        """
+        path = self.blob_path(digest)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise corrupt(path, error) from error
+
+    def blob_path(self, digest: str) -> Path:
+        """Where a blob lies."""
+        return self._blobs / digest[:2] / digest
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the database and let go of it."""
+        with self._lock:
+            self._db.close()
+
+
+class Table(MutableMapping[str, Record]):
+    """Records of one kind by key: read from memory, written through to the database.
+
+    A record that was changed in place is saved by assigning it again.
+    """
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self._store = store
+        self._kind = kind
+        rows = store.execute("SELECT key, body FROM records WHERE kind = ? ORDER BY key", (kind,))
+        try:
+            self._records: dict[str, Record] = {key: json.loads(body) for key, body in rows}
+        except ValueError as error:
+            raise corrupt(store.directory / "cloud.db", error) from error
+
+    def __getitem__(self, key: str) -> Record:
+        return self._records[key]
+
+    def __setitem__(self, key: str, record: Record) -> None:
+        self._store.execute(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (self._kind, key, json.dumps(record))
+        )
+        self._records[key] = record
+
+    def __delitem__(self, key: str) -> None:
+        del self._records[key]
+        self._store.execute("DELETE FROM records WHERE kind = ? AND key = ?", (self._kind, key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._records))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+def corrupt(path: Path, error: Exception) -> WorkflowError:
+    """The error for a file of the local cloud that cannot be read."""
+    return WorkflowError(
+        "CloudCorrupt",
+        f"The local cloud cannot read {path}: {error}.",
+        f"Move {path.name} (or the whole of {os.fspath(path.parent)}) aside and start again; "
+        "nothing was deleted.",
+    )
+
+
+def _wrong_version(path: Path, version: int) -> WorkflowError:
+    return WorkflowError(
+        "CloudCorrupt",
+        f"{path} was written by another version of the local cloud (schema {version}, "
+        f"this one reads {_SCHEMA_VERSION}).",
+        f"Move {path.parent} aside and start again, or use the version that wrote it.",
+    )
+
+
+def _not_writable(path: Path, error: Exception) -> WorkflowError:
+    return WorkflowError(
+        "CloudNotWritable",
+        f"The local cloud cannot write to {path}: {error}.",
+        "Give another directory with --dir, or make this one writable.",
+    )

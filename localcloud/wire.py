@@ -1,0 +1,249 @@
+"""Wire: an HTTP request to an AWS call and a result or error back, by botocore's service models.
+
+Services answer with plain dictionaries; this module knows the protocols (JSON, query, REST-JSON
+and RPC v2 CBOR). S3, whose REST dialect has bodies of any size, speaks for itself in ``s3``.
+"""
+
+import io
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import botocore.session
+from botocore.parsers import BaseCBORParser, ResponseParserError
+from botocore.serialize import CBORSerializer
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request as MotoRequest
+from moto.core.routing import get_service_router
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound
+
+from localcloud.errors import AwsError
+
+Environ = dict[str, Any]
+Params = dict[str, Any]
+
+# What the signature calls a service -> what botocore calls it.
+_SERVICES = {
+    "monitoring": "cloudwatch",
+    "states": "stepfunctions",
+    "sagemaker": "sagemaker",
+}
+_CREDENTIAL = re.compile(r"Credential=[^/]*/\d{8}/([^/]*)/([^/]*)/aws4_request")
+_CBOR_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of an AWS operation.
+
+    Attributes:
+        service: botocore's name, such as ``stepfunctions``.
+        operation: The operation, such as ``StartExecution``.
+        region: The region that the request was signed for.
+        params: The input, by the names of the service model.
+        headers: The headers of the request, where a call has meaning in them.
+        body: The raw body.
+    """
+
+    service: str
+    operation: str
+    region: str
+    params: Params
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+def scope(environ: Environ) -> tuple[str, str] | None:
+    """(service, region) of a signed request, as botocore names them; None for an unsigned one."""
+    match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if match is None:
+        query = environ.get("QUERY_STRING", "")
+        if "X-Amz-Credential" not in query:
+            return None
+        parts = dict(parse_qsl(query)).get("X-Amz-Credential", "").split("/")
+        if len(parts) != 5:  # noqa: PLR2004 - key/date/region/service/aws4_request
+            return None
+        region, service = parts[2], parts[3]
+    else:
+        region, service = match.groups()
+    if service == "sagemaker" and environ["PATH_INFO"].startswith("/endpoints/"):
+        return "sagemaker-runtime", region
+    return _SERVICES.get(service, service), region
+
+
+def read_body(environ: Environ) -> bytes:
+    """The whole body of a request; the stream is rewound, so that it can be read again."""
+    stream = environ["wsgi.input"]
+    body: bytes = stream.read()
+    stream.seek(0)
+    return body
+
+
+def parse(environ: Environ, service: str, region: str) -> Call:
+    """The AWS call in a request.
+
+    Raises:
+        AwsError: ``UnknownOperationException`` or ``SerializationException``.
+    """
+    body = read_body(environ)
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if match := _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
+        params = _from_cbor(body)
+        return Call(service, match[1], region, params)
+    if target:
+        return Call(service, target.rpartition(".")[2], region, _from_json(body), body=body)
+    operation, params = _by_model(environ, service, body)
+    headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"}
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    return Call(service, operation, region, params, headers, body)
+
+
+def answer(environ: Environ, call: Call, result: Params) -> Response:
+    """The response that carries a result, in the protocol of the request."""
+    if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
+        shape = _model(call.service).operation_model(call.operation).output_shape
+        body = bytearray()
+        if shape is not None:
+            _Cbor()._serialize_data_item(body, result, shape)  # noqa: SLF001 - no public encoder
+        return Response(200, _headers(cbor=True), bytes(body))
+    if environ.get("HTTP_X_AMZ_TARGET"):
+        headers = _headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
+        return Response(200, headers, json.dumps(result).encode())
+    model = get_service_model(call.service)
+    serializer = get_serializer_class(call.service, str(model.protocol))
+    made = serializer(operation_model=model.operation_model(call.operation)).serialize(result)
+    body_text = made["body"]
+    return Response(
+        made["status_code"],
+        {**_headers(), **{k: str(v) for k, v in made["headers"].items()}},
+        body_text if isinstance(body_text, bytes) else str(body_text or "").encode(),
+    )
+
+
+def refuse(environ: Environ, service: str, error: AwsError) -> Response:
+    """The response that carries an error, in the protocol of the request."""
+    content = {"__type": error.code, "message": error.message, **error.members}
+    if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
+        return Response(error.status, _headers(cbor=True), _cbor_map(content))
+    if str(_model(service).metadata["protocol"]) == "query":
+        request_id = str(uuid.uuid4())
+        kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP
+        text = (
+            f"<ErrorResponse><Error><Type>{kind}</Type><Code>{_xml(error.code)}</Code>"
+            f"<Message>{_xml(error.message)}</Message></Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return Response(error.status, _headers("text/xml"), text.encode())
+    headers = _headers(environ.get("CONTENT_TYPE") or "application/json")
+    headers["x-amzn-errortype"] = error.code
+    if service in ("lambda", "sagemaker-runtime"):
+        headers["content-type"] = "application/json"
+        content = {"Type": "User", "Message": error.message, **content}
+    return Response(error.status, headers, json.dumps(content).encode())
+
+
+@cache
+def operations(service: str) -> frozenset[str]:
+    """The names of all operations that AWS has in a service."""
+    return frozenset(_model(service).operation_names)
+
+
+@cache
+def _model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
+    return botocore.session.get_session().get_service_model(service)
+
+
+def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]:
+    request = MotoRequest(environ)
+    if "Action" in request.values:
+        operation, uri = request.values["Action"], {}
+    else:
+        try:
+            matched, uri = get_service_router(service).match(request)
+        except NotFound:
+            raise AwsError(
+                "UnknownOperationException", f"No operation at {environ['PATH_INFO']}.", 404
+            ) from None
+        operation = str(matched.name)
+    model = get_service_model(service)
+    parser = PROTOCOL_PARSERS[str(model.protocol)](model.operation_model(operation))
+    params = parser.parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": body,
+            "url_path": request.path,
+            "url_params": uri,
+        }
+    )
+    return operation, params
+
+
+def _from_json(body: bytes) -> Params:
+    try:
+        params = json.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The body is not JSON: {error}") from error
+    if not isinstance(params, dict):
+        raise AwsError("SerializationException", "The body is not a JSON object.")
+    return params
+
+
+class _Cbor(CBORSerializer):
+    """botocore's encoder of values by shape, used in the other direction."""
+
+    def serialize_to_request(self, parameters: Any, operation_model: Any) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+class _CborReader(BaseCBORParser):
+    """botocore's decoder of any CBOR item."""
+
+
+def _from_cbor(body: bytes) -> Params:
+    if not body:
+        return {}
+    stream = io.BufferedReader(io.BytesIO(body))  # type: ignore[arg-type]
+    try:
+        params = _CborReader().parse_data_item(stream)
+    except ResponseParserError as error:
+        raise AwsError("SerializationException", f"The body is not CBOR: {error}") from error
+    return dict(params)
+
+
+def _cbor_map(content: Mapping[str, Any]) -> bytes:
+    """A CBOR map of text to text: all that an error needs."""
+    body = bytearray([0xA0 | len(content)])
+    for item in (str(part) for pair in content.items() for part in pair):
+        data = item.encode()
+        body += b"\x79" + len(data).to_bytes(2, "big") + data
+    return bytes(body)
+
+
+def _headers(content_type: str = "application/json", *, cbor: bool = False) -> dict[str, str]:
+    headers = {"x-amzn-requestid": str(uuid.uuid4()), "content-type": content_type}
+    if cbor:
+        headers |= {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+    return headers
+
+
+def _xml(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
