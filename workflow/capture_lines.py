@@ -7,7 +7,7 @@ examined: a record whose image is damaged is still a record.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import numpy as np
@@ -84,20 +84,49 @@ class Places:
             self.source[index], self.number[index], self.offset[index], self.length[index]
         )
 
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records as columns with one entry a record; see ``workflow.captures.Capture``."""
+
+    event_ids: list[str]
+    inference_ids: list[str | None]
+    custom_attributes: list[list[str] | None]
+    times: list[str]
+    datas: list[str]
+    encodings: list[str]
+    places: Places
+
     @classmethod
-    def concatenated(cls, parts: Sequence["Places"]) -> "Places":
-        """The lines of several windows, one after the other."""
+    def of(cls, records: Sequence[Record], places: Places) -> "Records":
+        """Turn records into columns."""
+        events = [record.eventMetadata for record in records]
+        outputs = [record.captureData.endpointOutput for record in records]
         return cls(
-            np.concatenate([NO_PLACES.source, *(part.source for part in parts)]),
-            np.concatenate([NO_PLACES.number, *(part.number for part in parts)]),
-            np.concatenate([NO_PLACES.offset, *(part.offset for part in parts)]),
-            np.concatenate([NO_PLACES.length, *(part.length for part in parts)]),
+            event_ids=[event.eventId for event in events],
+            inference_ids=[event.inferenceId for event in events],
+            custom_attributes=[event.customAttributes for event in events],
+            times=[event.inferenceTime for event in events],
+            datas=[output.data for output in outputs],
+            encodings=[output.encoding for output in outputs],
+            places=places,
         )
 
+    def __len__(self) -> int:
+        return len(self.event_ids)
 
-NO_PLACES: Final = Places(
-    np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64)
-)
+    def take(self, index: NDArray[np.int64]) -> "Records":
+        """Some of the records, in the order of the index."""
+        order = index.tolist()
+        return Records(
+            event_ids=[self.event_ids[i] for i in order],
+            inference_ids=[self.inference_ids[i] for i in order],
+            custom_attributes=[self.custom_attributes[i] for i in order],
+            times=[self.times[i] for i in order],
+            datas=[self.datas[i] for i in order],
+            encodings=[self.encodings[i] for i in order],
+            places=self.places.take(index),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,28 +207,31 @@ class Window:
             keep_end(end)
             position = end + 1
 
-    def read(self) -> tuple[Sequence[Record], Places, list[Unread]]:
+    def read(self) -> tuple[Records, list[Unread]]:
         """Decode all lines.
 
         Returns:
-            The records, where each lies, and the lines that are none.
+            The records, and the lines that are none.
         """
-        records = self._decoded()
-        places = self._places()
-        if all(
-            record and record.captureData.endpointOutput.data and record.eventMetadata.eventId
-            for record in records
-        ):
-            return [record for record in records if record], places, []
-        return self._repaired(records, places)
+        last_bytes = {text[-1:] for text in self.texts}
+        places = self._places(crlf=b"\r" in last_bytes)
+        decoded = self._decoded(together=last_bytes == {b"}"})
+        if None not in decoded:
+            records = Records.of(cast("Sequence[Record]", decoded), places)
+            if all(records.datas) and all(records.event_ids):
+                return records, []
+        return self._repaired(decoded, places)
 
-    def _decoded(self) -> Sequence[Record | None]:
+    def _decoded(self, *, together: bool) -> Sequence[Record | None]:
         """Decode every line's text, all in one step where each is plainly one record.
 
         No JSON value holds a brace, a line end and a brace: where all lines begin and end with
         one, none can share a value with its neighbour.
+
+        Args:
+            together: Whether all lines end with a brace.
         """
-        if {text[:1] for text in self.texts} == {b"{"} and self._last_bytes() == {b"}"}:
+        if together and {text[:1] for text in self.texts} == {b"{"}:
             try:
                 records = _RECORDS.decode_lines(b"\n".join(self.texts))
             except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -209,15 +241,12 @@ class Window:
                     return records
         return [_decoded_line(text) for text in self.texts]
 
-    def _last_bytes(self) -> set[bytes]:
-        return {text[-1:] for text in self.texts}
-
-    def _places(self) -> Places:
+    def _places(self, *, crlf: bool) -> Places:
         counts = np.array(self.counts, np.int64)
         first = np.cumsum(counts) - counts
         starts = np.array(self.starts, np.int64)
         ends = np.array(self.ends, np.int64)
-        if b"\r" in self._last_bytes():
+        if crlf:
             ends -= np.array([text.endswith(b"\r") for text in self.texts], np.int64)
         numbers = np.arange(1, len(starts) + 1) - np.repeat(first, counts)
         source = np.repeat(np.array(self.sources, np.int32), counts)
@@ -225,7 +254,7 @@ class Window:
 
     def _repaired(
         self, records: Sequence[Record | None], places: Places
-    ) -> tuple[Sequence[Record], Places, list[Unread]]:
+    ) -> tuple[Records, list[Unread]]:
         """Decode doubtful lines in full; of what stays unreadable, say why."""
         kept: list[Record] = []
         indices: list[int] = []
@@ -246,7 +275,7 @@ class Window:
                         indices.append(i)
             index += count
             unread += _summed_up(failures, count, source, data)
-        return kept, places.take(np.array(indices, np.int64)), unread
+        return Records.of(kept, places.take(np.array(indices, np.int64))), unread
 
 
 def _decoded_line(text: bytes) -> Record | None:

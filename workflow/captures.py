@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, compress
@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.capture_lines import Event, Places, Record, Unread, Window
+from workflow.capture_lines import Records, Unread, Window
 from workflow.errors import WorkflowError
 from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
 
@@ -32,7 +32,8 @@ MAX_ERRORS: Final = 1000
 MAX_UNZIPPED_BYTES: Final = 1 << 30
 """A gzip object is read up to here: SageMaker rotates its files long before."""
 
-_WINDOW_BYTES: Final = 1 << 20  # what a processor keeps at hand
+_WINDOW_BYTES: Final = 4 << 20
+_LARGE_OBJECT: Final = 1 << 20  # read at once: its memory should serve the next one
 _GZIP: Final = b"\x1f\x8b"
 _TIME_SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00Z", np.uint8)
 _DIRECTORY: Final = re.compile(
@@ -186,6 +187,26 @@ class CaptureBatch:
         """The columns as records."""
         return tuple(self._capture(*place) for place in enumerate(np.cumsum(self.widths).tolist()))
 
+    def where(self, mask: NDArray[np.bool_]) -> "CaptureBatch":
+        """The captures that the mask keeps; sources and errors stay."""
+        return CaptureBatch(
+            sources=self.sources,
+            source=self.source[mask],
+            event_ids=list(compress(self.event_ids, mask)),
+            inference_ids=list(compress(self.inference_ids, mask)),
+            custom_attributes=list(compress(self.custom_attributes, mask)),
+            times=self.times[mask],
+            values=self.values[np.repeat(mask, self.widths)],
+            widths=self.widths[mask],
+            labels=self.labels[mask],
+            confidences=self.confidences[mask],
+            rows=self.rows[mask],
+            lines=self.lines[mask],
+            offsets=self.offsets[mask],
+            lengths=self.lengths[mask],
+            errors=self.errors,
+        )
+
     def _capture(self, i: int, end: int) -> Capture:
         source = self.sources[self.source[i]]
         time = self.times[i].item()
@@ -229,11 +250,12 @@ def read_objects(objects: Iterable[tuple[str, bytes]]) -> CaptureBatch:
 
     Args:
         objects: Key and bytes of each object. They are let go of as they are read: of a
-            generator's objects, about a megabyte is in memory at a time.
+            generator's objects, a few megabytes are in memory at a time.
     """
     reading = _Reading()
     for key, data in objects:
         reading.add(key, data)
+        del data  # its memory serves the next object: twice as fast for large ones
     return reading.batch()
 
 
@@ -266,8 +288,7 @@ class _Reading:
 
     sources: list[CaptureSource] = field(default_factory=list)
     window: Window = field(default_factory=Window)
-    records: list[Record] = field(default_factory=list)
-    places: list[Places] = field(default_factory=list)
+    chunks: list[CaptureBatch] = field(default_factory=list)
     errors: list[CaptureError] = field(default_factory=list)
 
     def add(self, key: str, data: bytes) -> None:
@@ -278,15 +299,64 @@ class _Reading:
                 self.errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
         self.window.add(len(self.sources), data)
         self.sources.append(CaptureSource.of(key, gzipped=gzipped))
-        if self.window.size >= _WINDOW_BYTES:
-            self._read_window()
+        if len(data) >= _LARGE_OBJECT or self.window.size >= _WINDOW_BYTES:
+            self.read_window()
 
-    def _read_window(self) -> None:
-        records, places, unread = self.window.read()
-        self.records += records
-        self.places.append(places)
-        self.errors += [self._unread(line) for line in unread]
+    def read_window(self) -> None:
+        """Turn the window's lines into columns, and let go of its objects."""
+        records, unread = self.window.read()
         self.window = Window()
+        self.errors += [self._unread(line) for line in unread]
+        rows = self._rows(records)
+        good = sound(rows.values, rows.widths)
+        if not good.all():
+            for i in np.flatnonzero(~good).tolist():
+                self._refuse(records, int(rows.record[i]), fault(rows.row(i)), int(rows.number[i]))
+            rows = rows.where(good)
+        if not np.array_equal(rows.record, np.arange(len(records))):
+            records = records.take(rows.record)
+        self.chunks.append(_chunk(records, rows))
+
+    def batch(self) -> CaptureBatch:
+        """All columns, each event once."""
+        self.read_window()
+        batch = _joined(self.chunks)
+        first = self._first_of_each_event(batch)
+        if not first.all():
+            batch = batch.where(first)
+        errors = _bounded(self.sources, self.errors)
+        return replace(batch, sources=tuple(self.sources), errors=errors)
+
+    def _first_of_each_event(self, batch: CaptureBatch) -> NDArray[np.bool_]:
+        """Which captures bring a new event; an error for every line that brings none."""
+        first = np.ones(len(batch), np.bool_)
+        if len(set(batch.event_ids)) == len(batch):
+            return first
+        seen: dict[str, tuple[int, int]] = {}
+        for i, event_id in enumerate(batch.event_ids):
+            line = (int(batch.source[i]), int(batch.lines[i]))
+            first[i] = seen.setdefault(event_id, line) == line
+            if not first[i] and batch.rows[i] == 0:
+                self.errors.append(_duplicate(self.sources[line[0]], batch, i))
+        return first
+
+    def _rows(self, records: Records) -> "_Rows":
+        bulk = bulk_rows(records.datas, records.encodings)
+        if bulk is not None:
+            return _Rows.of(bulk, np.arange(len(bulk)), np.zeros(len(bulk), np.int32))
+        rows: list[list[float]] = []
+        record: list[int] = []
+        number: list[int] = []
+        for i, (data, encoding) in enumerate(zip(records.datas, records.encodings, strict=True)):
+            try:
+                found = bulk_rows([data], [encoding]) or probability_rows(data, encoding)
+            except OutputError as error:
+                self._refuse(records, i, error)
+                continue
+            rows += found
+            record += [i] * len(found)
+            number += range(len(found))
+        return _Rows.of(rows, np.array(record, np.int64), np.array(number, np.int32))
 
     def _unread(self, line: Unread) -> CaptureError:
         return CaptureError(
@@ -299,100 +369,32 @@ class _Reading:
             lines=line.lines,
         )
 
-    def _refuse(self, places: Places, i: int, event: Event, error: OutputError) -> None:
-        """Make an error of a record."""
+    def _refuse(self, records: Records, i: int, error: OutputError, row: int = 0) -> None:
+        """Make an error of a record, or of a row after its first."""
+        places = records.places
         self.errors.append(
             CaptureError(
                 key=self.sources[places.source[i]].key,
                 line=int(places.number[i]),
                 reason=error.reason,
-                detail=error.detail,
+                detail=f"row {row}: {error.detail}" if row else error.detail,
                 offset=int(places.offset[i]),
                 length=int(places.length[i]),
-                event_id=event.eventId,
+                event_id=records.event_ids[i],
             )
         )
 
-    def batch(self) -> CaptureBatch:
-        """Turn the records into columns."""
-        self._read_window()
-        places = Places.concatenated(self.places)
-        records, places = self._first_of_each_event(self.records, places)
-        rows = self._rows(records, places)
-        good = sound(rows.values, rows.widths)
-        if not good.all():
-            for i in np.flatnonzero(~good).tolist():
-                record, number = int(rows.record[i]), int(rows.number[i])
-                error = fault(rows.row(i))
-                detail = f"row {number}: {error.detail}" if number else error.detail
-                self._refuse(
-                    places,
-                    record,
-                    records[record].eventMetadata,
-                    OutputError(error.reason, detail),
-                )
-            rows = rows.where(good)
-        if len(rows.record) != len(records) or not good.all():
-            records = [records[i] for i in rows.record.tolist()]
-            places = places.take(rows.record)
-        return self._columns([record.eventMetadata for record in records], places, rows)
 
-    def _first_of_each_event(
-        self, records: Sequence[Record], places: Places
-    ) -> tuple[Sequence[Record], Places]:
-        """Keep the first record of each event; the others become errors."""
-        event_ids = [record.eventMetadata.eventId for record in records]
-        if len(set(event_ids)) == len(event_ids):
-            return records, places
-        seen: set[str] = set()
-        first = np.ones(len(event_ids), np.bool_)
-        for i, event_id in enumerate(event_ids):
-            if event_id in seen:
-                first[i] = False
-                again = OutputError(DUPLICATE, "this event was captured before")
-                self._refuse(places, i, records[i].eventMetadata, again)
-            seen.add(event_id)
-        return list(compress(records, first)), places.take(first)
-
-    def _rows(self, records: Sequence[Record], places: Places) -> "_Rows":
-        outputs = [record.captureData.endpointOutput for record in records]
-        datas, encodings = [o.data for o in outputs], [o.encoding for o in outputs]
-        bulk = bulk_rows(datas, encodings)
-        if bulk is not None:
-            return _Rows.of(bulk, np.arange(len(bulk)), np.zeros(len(bulk), np.int32))
-        rows: list[list[float]] = []
-        record: list[int] = []
-        number: list[int] = []
-        for i, (data, encoding) in enumerate(zip(datas, encodings, strict=True)):
-            try:
-                found = bulk_rows([data], [encoding]) or probability_rows(data, encoding)
-            except OutputError as error:
-                self._refuse(places, i, records[i].eventMetadata, error)
-                continue
-            rows += found
-            record += [i] * len(found)
-            number += range(len(found))
-        return _Rows.of(rows, np.array(record, np.int64), np.array(number, np.int32))
-
-    def _columns(self, events: Sequence[Event], places: Places, rows: "_Rows") -> CaptureBatch:
-        labels, confidences = _largest(rows.values, rows.widths)
-        return CaptureBatch(
-            sources=tuple(self.sources),
-            source=places.source,
-            event_ids=[event.eventId for event in events],
-            inference_ids=[event.inferenceId for event in events],
-            custom_attributes=[event.customAttributes for event in events],
-            times=_times([event.inferenceTime for event in events]),
-            values=rows.values,
-            widths=rows.widths,
-            labels=labels,
-            confidences=confidences,
-            rows=rows.number,
-            lines=places.number,
-            offsets=places.offset,
-            lengths=places.length,
-            errors=_bounded(self.sources, self.errors),
-        )
+def _duplicate(source: CaptureSource, batch: CaptureBatch, i: int) -> CaptureError:
+    return CaptureError(
+        key=source.key,
+        line=int(batch.lines[i]),
+        reason=DUPLICATE,
+        detail="this event was captured before",
+        offset=int(batch.offsets[i]),
+        length=int(batch.lengths[i]),
+        event_id=batch.event_ids[i],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +421,49 @@ class _Rows:
     def where(self, good: NDArray[np.bool_]) -> "_Rows":
         values = self.values[np.repeat(good, self.widths)]
         return _Rows(values, self.widths[good], self.record[good], self.number[good])
+
+
+def _chunk(records: Records, rows: _Rows) -> CaptureBatch:
+    """The columns of one window; sources and errors come with the whole."""
+    labels, confidences = _largest(rows.values, rows.widths)
+    return CaptureBatch(
+        sources=(),
+        source=records.places.source,
+        event_ids=records.event_ids,
+        inference_ids=records.inference_ids,
+        custom_attributes=records.custom_attributes,
+        times=_times(records.times),
+        values=rows.values,
+        widths=rows.widths,
+        labels=labels,
+        confidences=confidences,
+        rows=rows.number,
+        lines=records.places.number,
+        offsets=records.places.offset,
+        lengths=records.places.length,
+        errors=(),
+    )
+
+
+def _joined(chunks: Sequence[CaptureBatch]) -> CaptureBatch:
+    """The columns of all windows, one after the other."""
+    return CaptureBatch(
+        sources=(),
+        source=np.concatenate([chunk.source for chunk in chunks]),
+        event_ids=list(chain.from_iterable(chunk.event_ids for chunk in chunks)),
+        inference_ids=list(chain.from_iterable(chunk.inference_ids for chunk in chunks)),
+        custom_attributes=list(chain.from_iterable(chunk.custom_attributes for chunk in chunks)),
+        times=np.concatenate([chunk.times for chunk in chunks]),
+        values=np.concatenate([chunk.values for chunk in chunks]),
+        widths=np.concatenate([chunk.widths for chunk in chunks]),
+        labels=np.concatenate([chunk.labels for chunk in chunks]),
+        confidences=np.concatenate([chunk.confidences for chunk in chunks]),
+        rows=np.concatenate([chunk.rows for chunk in chunks]),
+        lines=np.concatenate([chunk.lines for chunk in chunks]),
+        offsets=np.concatenate([chunk.offsets for chunk in chunks]),
+        lengths=np.concatenate([chunk.lengths for chunk in chunks]),
+        errors=(),
+    )
 
 
 def _unzipped(data: bytes) -> tuple[bytes, str]:
