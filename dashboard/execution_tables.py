@@ -14,7 +14,8 @@ import polars as pl
 
 from workflow.contract import read_rejection
 from workflow.executions import Execution, Failure, Kind, Status
-from workflow.silent import image_of, read_inference
+from workflow.silent import image_of, outcome, read_inference
+from workflow.timelines import StateVisit
 
 _TIME = pl.Datetime("us", "UTC")
 
@@ -36,6 +37,7 @@ DETAILS: Mapping[str, Any] = {
     "redrive_count": pl.Int64,
     "status": pl.String,
     "source": pl.String,
+    "outcome": pl.String,
     "input": pl.String,
     "output": pl.String,
     "error": pl.String,
@@ -60,6 +62,18 @@ HISTORIES: Mapping[str, Any] = {
     "observed_at": _TIME,
 }
 """One row a history read to its end: its events as JSON, or why AWS will never give them."""
+
+VISITS: Mapping[str, Any] = {
+    "arn": pl.String,
+    "redrive_count": pl.Int64,
+    "state": pl.String,
+    "type": pl.String,
+    "status": pl.String,
+    "entered_at": _TIME,
+    "seconds": pl.Float64,
+    "retries": pl.Int64,
+}
+"""One row a visit of a state, of every history read; ``seconds`` is null where it has no end."""
 
 FAILURES: Mapping[str, Any] = {
     "execution_arn": pl.String,
@@ -88,6 +102,7 @@ TABLES = {
     "executions": EXECUTIONS,
     "execution_details": DETAILS,
     "histories": HISTORIES,
+    "visits": VISITS,
     "failures": FAILURES,
     "spans": SPANS,
 }
@@ -100,8 +115,10 @@ def execution_row(execution: Execution, observed_at: datetime) -> dict[str, Any]
     return known | {"status": execution.status.value, "observed_at": observed_at}
 
 
-def detail_row(execution: Execution, source: str, observed_at: datetime) -> dict[str, Any]:
-    """One row of ``DETAILS``."""
+def detail_row(
+    execution: Execution, source: str, observed_at: datetime, *, threshold: float
+) -> dict[str, Any]:
+    """One row of ``DETAILS``; the threshold holds where the output does not name its own."""
     rejection = read_rejection(execution.cause)
     inference = rejection or read_inference(execution.output)
     return {
@@ -109,6 +126,7 @@ def detail_row(execution: Execution, source: str, observed_at: datetime) -> dict
         "redrive_count": execution.redrive_count,
         "status": execution.status.value,
         "source": source,
+        "outcome": outcome(execution, threshold=threshold).value,
         "input": execution.input,
         "output": execution.output,
         "error": execution.error,
@@ -119,6 +137,21 @@ def detail_row(execution: Execution, source: str, observed_at: datetime) -> dict
         "label": inference.label if inference else None,
         "confidence": inference.confidence if inference else None,
         "observed_at": observed_at,
+    }
+
+
+def visit_row(attempt: tuple[str, int], visit: StateVisit) -> dict[str, Any]:
+    """One row of ``VISITS``; where clocks disagree a visit took no time, never less."""
+    ended = visit.exited_at
+    return {
+        "arn": attempt[0],
+        "redrive_count": attempt[1],
+        "state": visit.name,
+        "type": visit.type,
+        "status": visit.status.value,
+        "entered_at": visit.entered_at,
+        "seconds": max(0.0, (ended - visit.entered_at).total_seconds()) if ended else None,
+        "retries": max(0, len(visit.attempts) - 1),
     }
 
 

@@ -296,6 +296,7 @@ class ExecutionSync:
             return  # redriven since it was listed: the listing will tell, and the end is to come
         data = encode_events(answer)
         self._buffers["histories"].append(row | {"events": data, "problem": reading.problem})
+        self._buffers["visits"] += [tables.visit_row(attempt, visit) for visit in reading.visits]
         self._see(reading.execution, "history")
         if reading.failure:
             self._fail(reading.failure)
@@ -329,7 +330,8 @@ class ExecutionSync:
         attempt = (execution.arn, execution.redrive_count)
         if not self._needs.details_seen(attempt):
             return
-        self._buffers["execution_details"].append(tables.detail_row(execution, source, self._now()))
+        detail = tables.detail_row(execution, source, self._now(), threshold=self._threshold)
+        self._buffers["execution_details"].append(detail)
         image = image_of(execution.input)
         silent = silent_failure(execution, threshold=self._threshold, image=image)
         if silent:
