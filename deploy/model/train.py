@@ -89,43 +89,37 @@ def train_model(
     logits = predict_logits(network, validation.images, recipe.input_size)
     temperature = fit_temperature(logits, validation.labels)
     answers = probabilities(logits, temperature).numpy()
+    float_accuracy = float(evaluate.correct(answers, validation.labels).mean())
     preprocessing = _preprocessing(recipe)
+    training = Training(
+        data=train.source,
+        fitted_on=len(fitted.labels),
+        neither={kind: len(images) for kind, images in seen.items()},
+        seed=seed,
+        recipe=dataclasses.asdict(recipe),
+        temperature=temperature,
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+    )
+    sample = np.random.default_rng(seed).permutation(np.concatenate([fitted.images, outside]))
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as folder:
         staged = Path(folder)
-        sample = np.random.default_rng(seed).permutation(np.concatenate([fitted.images, outside]))
-        export(
-            network,
-            temperature,
-            recipe.input_size,
-            sample[:_CALIBRATION_IMAGES],
-            staged / MODEL_FILE,
-        )
-        model_file = (staged / MODEL_FILE).read_bytes()
+        model_file = staged / MODEL_FILE
+        export(network, temperature, recipe.input_size, sample[:_CALIBRATION_IMAGES], model_file)
         # All that the endpoint's code reads of a manifest; the rest is measured with it.
         (staged / MANIFEST_FILE).write_bytes(msgspec.json.encode({"preprocessing": preprocessing}))
         manifest = Manifest(
-            sha256=hashlib.sha256(model_file).hexdigest(),
-            size_bytes=len(model_file),
+            sha256=hashlib.sha256(model_file.read_bytes()).hexdigest(),
+            size_bytes=model_file.stat().st_size,
             labels=LABELS,
             preprocessing=preprocessing,
-            training=Training(
-                data=train.source,
-                fitted_on=len(fitted.labels),
-                neither={kind: len(images) for kind, images in seen.items()},
-                seed=seed,
-                recipe=dataclasses.asdict(recipe),
-                temperature=temperature,
-                packages={name: importlib.metadata.version(name) for name in _PACKAGES},
-            ),
-            validation=measure_validation(
-                staged, validation, float(evaluate.correct(answers, validation.labels).mean())
-            ),
+            training=training,
+            validation=measure_validation(staged, validation, float_accuracy),
             test=measure_test(staged, test),
             neither=measure_neither(staged, unseen),
             latency=measure_latency(staged),
         )
-        (staged / MODEL_FILE).replace(target / MODEL_FILE)
+        model_file.replace(target / MODEL_FILE)
     write_manifest(manifest, target)
     return manifest
 

@@ -29,7 +29,7 @@ def picture(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image:
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)  # type: ignore[arg-type]
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -110,6 +110,14 @@ def test_a_photo_is_turned_upright() -> None:
 def test_a_phone_photo_with_a_second_picture_inside_is_one_photo() -> None:
     body = encoded(picture(), "MPO", save_all=True, append_images=[Image.new("RGB", (40, 30))])
     assert colour(inference.decode(body), 28, 16)[0] > 200
+
+
+def test_a_large_photo_is_seen_as_its_small_self() -> None:
+    pixels = np.random.default_rng(2).integers(60, 200, (8, 8, 3), np.uint8)
+    small = Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC)
+    photo = encoded(small.resize((1024, 768), Image.Resampling.BICUBIC), "JPEG", quality=90)
+    seen = np.asarray(inference.decode(photo), float)
+    assert np.abs(seen - np.asarray(small, float)).mean() < 3
 
 
 def test_the_bytes_decide_not_the_declared_type() -> None:

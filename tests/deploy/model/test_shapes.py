@@ -9,7 +9,8 @@ from deploy.model.shapes import KINDS, draw_kind
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_drawn_as_small_rgb_images(kind: str) -> None:
     images = draw_kind(kind, 5, seed=0)
-    assert (images.shape, images.dtype) == ((5, 32, 32, 3), np.uint8)
+    assert images.shape == (5, 32, 32, 3)
+    assert images.dtype == np.uint8
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ from deploy.model import train  # noqa: E402 - after it is known that torch is t
 from deploy.model.artifacts import MODEL_FILE  # noqa: E402
 from deploy.model.augment import augment, enlarge  # noqa: E402
 from deploy.model.code import inference  # noqa: E402
+from deploy.model.data import read_split  # noqa: E402
 from deploy.model.fit import Recipe, fit_temperature  # noqa: E402
 from deploy.model.manifest import read_manifest  # noqa: E402
 from deploy.model.network import MEAN, SCALE, probabilities  # noqa: E402
@@ -57,10 +58,10 @@ def test_training_from_the_command_line_writes_a_model_that_runs(
 
 
 def test_photos_of_neither_class_are_trained_on_by_halves(folder: Path) -> None:
-    labelled = train.read_split(folder, "train")
+    labelled = read_split(folder, "train")
     manifest = train.train_model(
         train=labelled,
-        test=train.read_split(folder, "test"),
+        test=read_split(folder, "test"),
         photos=labelled.images[:10],
         recipe=TINY,
         seed=0,
@@ -78,11 +79,11 @@ def test_a_missing_folder_is_said_in_one_line(
 
 
 def test_enlarging_is_what_the_endpoint_does() -> None:
-    # Mid tones: Pillow also clips between its two passes.
+    # Mid tones: between its two passes Pillow clips, and rounds, by a half each time.
     pixels = np.random.default_rng(1).integers(70, 186, (32, 32, 3), np.uint8)
     theirs = inference.prepare(Image.fromarray(pixels), 80, MEAN, SCALE) * SCALE + MEAN
     ours = enlarge(torch.tensor(pixels).permute(2, 0, 1)[None].float(), 80).numpy()
-    assert np.abs(ours - theirs).max() <= 1
+    assert np.abs(ours - theirs).max() <= 1.5
 
 
 def test_augmented_images_stay_images_and_follow_the_seed() -> None:
