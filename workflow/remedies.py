@@ -7,10 +7,34 @@ services' API references. Named groups of a pattern fill the sentences.
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from workflow.causes import is_rejection, read_cause
 from workflow.executions import Failure, Kind
+
+
+class Repair(StrEnum):
+    """What has to change before the same work can succeed."""
+
+    NOTHING = "nothing is broken"
+    WAIT = "time"
+    SURROUNDINGS = "permission, object or endpoint"
+    CODE = "code or definition"
+    INPUT = "input"
+
+
+_REPAIRS: Final = {
+    Kind.REJECTION: Repair.NOTHING,
+    Kind.THROTTLING: Repair.WAIT,
+    Kind.TIMEOUT: Repair.WAIT,
+    Kind.PERMISSION: Repair.SURROUNDINGS,
+    Kind.FAULT: Repair.SURROUNDINGS,
+    Kind.CODE: Repair.CODE,
+    Kind.SILENT: Repair.CODE,
+    Kind.BAD_INPUT: Repair.INPUT,
+}
+"""What usually repairs a kind of failure; a signature may know better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +45,13 @@ class Diagnosis:
         kind: What sort of failure it is.
         cause: Probable cause, a sentence.
         remedy: What to do, a sentence or two.
-        transient: Whether the same input may succeed when tried again unchanged.
+        repair: What has to change before a redrive or restart can help.
     """
 
     kind: Kind
     cause: str
     remedy: str
-    transient: bool = False
+    repair: Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +63,7 @@ class _Signature:
     message: re.Pattern[str]
     cause: str
     remedy: str
-    transient: bool = False
+    repair: Repair
 
 
 def _signature(
@@ -49,10 +73,10 @@ def _signature(
     message: str = "",
     cause: str,
     remedy: str,
-    transient: bool = False,
+    repair: Repair | None = None,
 ) -> _Signature:
-    flags = re.IGNORECASE | re.DOTALL
-    return _Signature(kind, re.compile(error), re.compile(message, flags), cause, remedy, transient)
+    found_in = re.compile(message, re.IGNORECASE | re.DOTALL)
+    return _Signature(kind, re.compile(error), found_in, cause, remedy, repair or _REPAIRS[kind])
 
 
 _SILENT: Final = (
@@ -94,7 +118,6 @@ _THROTTLING: Final = (
         cause="AWS refused the call because too many were made at once.",
         remedy="Redrive when the burst is over. If it recurs, raise the quota or the function's "
         "concurrency, and keep the retry with jitter in the state machine.",
-        transient=True,
     ),
     _signature(
         Kind.THROTTLING,
@@ -102,7 +125,6 @@ _THROTTLING: Final = (
         cause="AWS refused the call because too many were made at once ({message}).",
         remedy="Redrive when the burst is over. If it recurs, raise the quota, and keep the retry "
         "with jitter in the state machine.",
-        transient=True,
     ),
 )
 
@@ -113,7 +135,6 @@ _TIMEOUT: Final = (
         cause="{state} did not answer within the state machine's TimeoutSeconds.",
         remedy="Look at the function's duration and at the endpoint's latency; redrive if it was a "
         "cold start, else raise TimeoutSeconds.",
-        transient=True,
     ),
     _signature(
         Kind.TIMEOUT,
@@ -121,14 +142,12 @@ _TIMEOUT: Final = (
         cause="The Lambda function of {state} ran into its own timeout of {seconds} s.",
         remedy="Look in its log for what it waited for (a starting endpoint, S3 through a VPC "
         "without a gateway); redrive, or raise the function's timeout.",
-        transient=True,
     ),
     _signature(
         Kind.TIMEOUT,
         error=r"(Read|Connect)Timeout|.*TimeoutException|Lambda\.ClientExecutionTimeout",
         cause="A call that {state} makes did not answer in time.",
         remedy="See whether the endpoint is InService and not overloaded, then redrive.",
-        transient=True,
     ),
 )
 
@@ -175,6 +194,7 @@ _BAD_INPUT: Final = (
     _signature(
         Kind.BAD_INPUT,
         error=r"ImageNotFound|NoSuchKey|NoSuchBucket",
+        repair=Repair.SURROUNDINGS,
         cause="The image is not in S3: {message}",
         remedy="Upload the image and redrive, or correct bucket and key and restart: a redrive "
         "keeps the input.",
@@ -182,6 +202,7 @@ _BAD_INPUT: Final = (
     _signature(
         Kind.BAD_INPUT,
         message=r"\((404|NoSuchKey|NoSuchBucket)\) when calling the (Head|Get)Object",
+        repair=Repair.SURROUNDINGS,
         cause="The image {image} is not in S3.",
         remedy="Upload the image under this key and redrive, or correct the key and restart.",
     ),
@@ -280,7 +301,7 @@ _FAULT: Final = (
         r"|InternalServer|InternalFailure)",
         cause="A service of AWS did not answer: {message}",
         remedy="Redrive; AWS's health page says whether it is over.",
-        transient=True,
+        repair=Repair.WAIT,
     ),
     _signature(
         Kind.FAULT,
@@ -288,7 +309,7 @@ _FAULT: Final = (
         cause="The endpoint does not answer now: {message}",
         remedy="See that the endpoint is InService and its instances are not overloaded, then "
         "redrive.",
-        transient=True,
+        repair=Repair.WAIT,
     ),
     _signature(
         Kind.FAULT,
@@ -303,7 +324,7 @@ _FAULT: Final = (
         cause="{state} cannot reach a service of AWS: {message}",
         remedy="See the region and the function's VPC (it needs a NAT or a VPC endpoint), then "
         "redrive.",
-        transient=True,
+        repair=Repair.WAIT,
     ),
 )
 
@@ -320,6 +341,7 @@ def diagnose(failure: Failure) -> Diagnosis:
             cause="The confidence is below the threshold: the image shows neither class clearly.",
             remedy="Nothing is broken. Review the image; if rejections grow, look at the drift of "
             "the inputs.",
+            repair=Repair.NOTHING,
         )
     cause = read_cause(failure.error, failure.cause)
     for signature in SIGNATURES:
@@ -331,6 +353,7 @@ def diagnose(failure: Failure) -> Diagnosis:
         kind=failure.kind or Kind.FAULT,
         cause=f"No known signature: {failure.error or 'an error without name'}, {text}.",
         remedy="Open an example execution and the log of its function.",
+        repair=_REPAIRS[failure.kind or Kind.FAULT],
     )
 
 
@@ -359,7 +382,7 @@ def _filled(
         kind=signature.kind,
         cause=signature.cause.format_map(words),
         remedy=signature.remedy.format_map(words),
-        transient=signature.transient,
+        repair=signature.repair,
     )
 
 
