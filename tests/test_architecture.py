@@ -23,6 +23,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
             {
                 "workflow",
                 "deploy.model",
+                "msgspec",
                 "numpy",
                 "PIL",
                 "onnx",
@@ -48,6 +49,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/app_pages/", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
+    ("dashboard/panels/", frozenset({"workflow", "dashboard", "streamlit", "pandas"})),
     ("dashboard/", frozenset({"workflow", "dashboard", "numpy", "pandas", "polars", "plotly"})),
     ("localcloud/", frozenset({"workflow", "localcloud"})),
 )
