@@ -133,19 +133,34 @@ def _barrier(
     execution: Execution, now: datetime, state_type: str | None, events: int | None
 ) -> str | None:
     """Why AWS would refuse a redrive, or why it could not help; None where nothing is known."""
-    if execution.status not in _REDRIVABLE:
-        return f"An execution that {execution.status} cannot be redriven."
-    if state_type == "Fail":
-        return "It ended in a Fail state, which a redrive would only run again."
-    if events is not None and events >= MAX_EVENTS:
-        return f"Its history has {events:,} events: AWS redrives under {MAX_EVENTS:,} only."
-    if now - (execution.stopped_at or execution.started_at) >= REDRIVABLE_FOR:
-        return "It ended more than 14 days ago: AWS redrives no longer than that."
-    if execution.redrive_status == "REDRIVABLE_BY_MAP_RUN":
-        return "It belongs to a Map Run: redrive that, or restart this one alone."
-    if execution.redrive_status == "NOT_REDRIVABLE":
-        return f"AWS says that it cannot be redriven: {execution.redrive_reason or 'no reason'}."
-    return None
+    age = now - (execution.stopped_at or execution.started_at)
+    barriers = (
+        (
+            execution.status not in _REDRIVABLE,
+            f"An execution that {execution.status} cannot be redriven.",
+        ),
+        (
+            state_type == "Fail",
+            "It ended in a Fail state, which a redrive would only run again.",
+        ),
+        (
+            events is not None and events >= MAX_EVENTS,
+            f"Its history has {events or 0:,} events: AWS redrives under {MAX_EVENTS:,} only.",
+        ),
+        (
+            age >= REDRIVABLE_FOR,
+            f"It ended {age.days} days ago: AWS redrives for {REDRIVABLE_FOR.days} days only.",
+        ),
+        (
+            execution.redrive_status == "REDRIVABLE_BY_MAP_RUN",
+            "It belongs to a Map Run: redrive that, or restart this one alone.",
+        ),
+        (
+            execution.redrive_status == "NOT_REDRIVABLE",
+            f"AWS says that it cannot be redriven: {execution.redrive_reason or 'no reason'}.",
+        ),
+    )
+    return next((reason for holds, reason in barriers if holds), None)
 
 
 def _redrive(reason: str) -> Advice:
