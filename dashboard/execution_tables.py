@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from workflow.contract import read_rejection
-from workflow.executions import Execution, Failure, Kind, Status
+from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.silent import image_of, outcome, read_inference
 from workflow.timelines import StateVisit
 
@@ -188,6 +188,55 @@ def latest(observations: pl.LazyFrame, *key: str) -> pl.LazyFrame:
     """The last observation of each key."""
     ordered = observations.sort("observed_at", maintain_order=True)
     return ordered.unique(list(key), keep="last", maintain_order=True)
+
+
+def listing(
+    executions: pl.LazyFrame, details: pl.LazyFrame, failures: pl.LazyFrame
+) -> pl.DataFrame:
+    """One row an execution with all that is known of it, newest start first.
+
+    Args:
+        executions: ``EXECUTIONS``.
+        details: ``DETAILS``.
+        failures: ``FAILURES``.
+
+    Returns:
+        The columns of ``EXECUTIONS``, and ``seconds`` (null while it runs), ``outcome`` (a value
+        of ``workflow.executions.Outcome``), ``image``, ``label``, ``confidence``, ``error``, and
+        ``state``, where it failed. A failure whose history is not read yet counts as a fault.
+    """
+    key = ["arn", "redrive_count"]
+    seen = latest(details, *key).select(
+        *key, "outcome", "image", "label", "confidence", "error", gone=pl.col("source") == "gone"
+    )
+    failed = latest(failures, "execution_arn", "attempt").select(
+        pl.col("execution_arn").alias("arn"),
+        pl.col("attempt").alias("redrive_count"),
+        "state",
+        pl.col("error").alias("failure"),
+    )
+    unseen = pl.col("status").replace_strict(_UNSEEN, default=Outcome.RUNNING.value)
+    ended = pl.col("stopped_at") - pl.col("started_at")
+    rows = current(executions).join(seen, on=key, how="left", maintain_order="left")
+    return (
+        rows.join(failed, on=key, how="left", maintain_order="left")
+        .with_columns(
+            seconds=ended.dt.total_microseconds() / 1e6,
+            outcome=pl.coalesce("outcome", unseen),
+            error=pl.coalesce("failure", "error"),
+            gone=pl.col("gone").fill_null(value=False),
+        )
+        .drop("failure")
+        .collect()
+    )
+
+
+_UNSEEN = {
+    Status.SUCCEEDED.value: Outcome.UNEXAMINED.value,
+    Status.FAILED.value: Outcome.FAULTED.value,
+    Status.TIMED_OUT.value: Outcome.FAULTED.value,
+    Status.ABORTED.value: Outcome.ABORTED.value,
+}
 
 
 def failures(observations: pl.LazyFrame) -> tuple[Failure, ...]:

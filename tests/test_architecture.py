@@ -41,6 +41,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
         "dashboard/aws/",
         frozenset(
             {"workflow", "dashboard.aws", "dashboard.store"}
+            | {"dashboard.execution_tables", "dashboard.execution_reading"}
             | {"boto3", "botocore", "obstore", "msgspec", "polars", "pyarrow", "PIL"}
         ),
     ),
