@@ -10,6 +10,7 @@ import polars as pl
 
 from dashboard.tables import Period
 from workflow.captures import DUPLICATE
+from workflow.monitoring import CaptureState
 
 SETTLED_AFTER = timedelta(minutes=30)
 """SageMaker delivers captures minutes late; younger periods are not yet judged."""
@@ -49,21 +50,6 @@ class HealthFinding:
 
     kind: Finding
     sentence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureState:
-    """What an endpoint says of its own data capture.
-
-    Attributes:
-        enabled: Whether it is switched on and started.
-        sampling_percentage: Share of the invocations that it keeps, 0 to 100.
-        disk_percent: Highest disk utilization lately, 0 to 100; None where unknown.
-    """
-
-    enabled: bool
-    sampling_percentage: float
-    disk_percent: float | None = None
 
 
 def expected_and_captured(

@@ -1,0 +1,210 @@
+"""Athena: the same questions as ``dashboard.tables`` asks, in SQL over the capture objects in S3.
+
+For more captures than one machine should hold. Nothing is copied: a table by partition projection
+lays over the prefix that SageMaker writes to, a query decodes each answer, drops what is no
+classification, counts an event once, and groups. The SQL is Athena's (Trino); ``for_duckdb``
+transpiles it, which is how the tests run these very queries on real lines.
+
+Source: Amazon Athena user guide, "Partition projection"; Trino documentation, functions.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+
+from dashboard.models.inferences import InferenceFilters, Selection, label_index
+from dashboard.tables import BINS, ROUNDING, Period
+from workflow.errors import WorkflowError
+
+_HOUR: Final = "%Y/%m/%d/%H"
+_FIRST_HOUR: Final = "2017/11/29/00"
+_NUMBER: Final = r"[-+0-9.eE]+"
+_ROW: Final = r"\s*(?:\r?\n|\]\s*,\s*\[)\s*"
+_SUM_TOLERANCE: Final = "1e-2"
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureTable:
+    """Where the captures lie, and what the table over them is called.
+
+    Attributes:
+        database: Glue database, lower-case letters, digits and underscores.
+        name: Table, of the same letters.
+        bucket: Of the captures.
+        prefix: Before ``/endpoint/variant/yyyy/mm/dd/hh``; no slash at its ends.
+        endpoints: Names of the endpoints that wrote there.
+        variants: Names of their production variants.
+    """
+
+    database: str
+    name: str
+    bucket: str
+    prefix: str
+    endpoints: Sequence[str]
+    variants: Sequence[str]
+
+    def __post_init__(self) -> None:
+        for part in (self.database, self.name):
+            if not _NAME.fullmatch(part):
+                raise WorkflowError(
+                    "AthenaNameInvalid",
+                    f"{part!r} cannot be the name of a database or table in Athena.",
+                    "Use lower-case letters, digits and underscores.",
+                )
+
+    @property
+    def full_name(self) -> str:
+        """``database.table``."""
+        return f"{self.database}.{self.name}"
+
+
+def ddl(table: CaptureTable) -> tuple[str, str]:
+    """The statements that make the database and the table; both do nothing where they exist.
+
+    The captured input, nearly all of a line, is not declared, so it is never decoded. Partitions
+    are projected from their names: there is no crawler to run and no partition to add.
+    """
+    root = f"s3://{table.bucket}/{table.prefix}"
+    properties = {
+        "projection.enabled": "true",
+        "projection.endpoint.type": "enum",
+        "projection.endpoint.values": ",".join(table.endpoints),
+        "projection.variant.type": "enum",
+        "projection.variant.values": ",".join(table.variants),
+        "projection.hour.type": "date",
+        "projection.hour.format": "yyyy/MM/dd/HH",
+        "projection.hour.range": f"{_FIRST_HOUR},NOW",
+        "projection.hour.interval": "1",
+        "projection.hour.interval.unit": "HOURS",
+        "storage.location.template": f"{root}/${{endpoint}}/${{variant}}/${{hour}}/",
+    }
+    listed = ",\n  ".join(f"{_text(name)} = {_text(value)}" for name, value in properties.items())
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {table.database}",
+        f"""CREATE EXTERNAL TABLE IF NOT EXISTS {table.full_name} (
+  capturedata struct<endpointoutput:struct<data:string,encoding:string>>,
+  eventmetadata struct<eventid:string,inferenceid:string,inferencetime:string>
+)
+PARTITIONED BY (endpoint string, variant string, hour string)
+ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'
+WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true')
+LOCATION {_text(root + "/")}
+TBLPROPERTIES (
+  {listed}
+)""",
+    )
+
+
+def counts_sql(table: CaptureTable, filters: InferenceFilters, period: Period) -> str:
+    """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL."""
+    return f"""{_captures(table, filters)}
+SELECT date_trunc('{period}', inference_time) AS time, endpoint, variant, label,
+  CAST(floor(confidence * {BINS} + {ROUNDING!r}) AS INTEGER) AS bin, count(*) AS count
+FROM captures
+GROUP BY 1, 2, 3, 4, 5
+ORDER BY 1, 2, 3, 4, 5"""  # noqa: S608 - names are checked, texts are made literals by _text
+
+
+def records_sql(
+    table: CaptureTable,
+    filters: InferenceFilters,
+    selection: Selection | None,
+    *,
+    limit: int,
+    offset: int = 0,
+) -> str:
+    """Single records, newest first: ``models.inferences.matching`` in SQL."""
+    return f"""{_captures(table, filters, selection)}
+SELECT event_id, inference_id, inference_time, endpoint, variant, probabilities, label,
+  confidence, key
+FROM captures
+ORDER BY inference_time DESC NULLS LAST, event_id
+OFFSET {int(offset)}
+LIMIT {int(limit)}"""  # noqa: S608 - as above
+
+
+def for_duckdb(sql: str) -> str:
+    """A query for Athena as DuckDB would have it."""
+    # DuckDB's reduce takes no final function; ours is the identity, so nothing is lost.
+    ignore = sqlglot.ErrorLevel.IGNORE
+    return sqlglot.transpile(sql, read="trino", write="duckdb", unsupported_level=ignore)[0]
+
+
+def _captures(
+    table: CaptureTable, filters: InferenceFilters, selection: Selection | None = None
+) -> str:
+    """Common table expressions that end in ``captures``, the columns of the captures table."""
+    kept = " AND ".join(["copy = 1", *_conditions(filters, selection)])
+    return rf"""WITH lines AS (
+  SELECT eventmetadata.eventid AS event_id, eventmetadata.inferenceid AS inference_id,
+    TRY(from_iso8601_timestamp(eventmetadata.inferencetime)) AS inference_time,
+    endpoint, variant, "$path" AS key,
+    CASE WHEN capturedata.endpointoutput.encoding = 'BASE64'
+      THEN TRY(from_utf8(from_base64(capturedata.endpointoutput.data)))
+      ELSE capturedata.endpointoutput.data END AS answer
+  FROM {table.full_name}
+  WHERE {" AND ".join(_partitions(table, filters))}
+), answers AS (
+  SELECT event_id, inference_id, inference_time, endpoint, variant, key, place,
+    transform(regexp_extract_all(one, {_text(_NUMBER)}), v -> TRY_CAST(v AS DOUBLE))
+      AS probabilities
+  FROM lines CROSS JOIN UNNEST(regexp_split(trim(answer), {_text(_ROW)}))
+    WITH ORDINALITY AS rows_of (one, place)
+), classified AS (
+  SELECT event_id, inference_id, inference_time, endpoint, variant, key, probabilities,
+    array_max(probabilities) AS confidence,
+    array_position(probabilities, array_max(probabilities)) - 1 AS label,
+    row_number() OVER (PARTITION BY event_id, place ORDER BY key) AS copy
+  FROM answers
+  WHERE cardinality(probabilities) >= 2 AND array_min(probabilities) >= 0
+    AND abs(reduce(probabilities, 0e0, (s, x) -> s + x, s -> s) - 1) <= {_SUM_TOLERANCE}
+), captures AS (
+  SELECT * FROM classified WHERE {kept}
+)"""  # noqa: S608 - as above
+
+
+def _partitions(table: CaptureTable, filters: InferenceFilters) -> Iterable[str]:
+    """Which objects are read at all; the bill is by their bytes."""
+    start, end = filters.window()
+    for column, wanted, known in (
+        ("endpoint", filters.endpoint, table.endpoints),
+        ("variant", filters.variant, table.variants),
+    ):
+        names = [wanted] if wanted else known
+        yield f"{column} IN ({', '.join(map(_text, names))})"
+    yield f"hour >= {_text(start.strftime(_HOUR) if start else _FIRST_HOUR)}"
+    if end is not None:
+        yield f"hour < {_text(end.strftime(_HOUR))}"
+
+
+def _conditions(filters: InferenceFilters, selection: Selection | None) -> Iterable[str]:
+    start, end = filters.window()
+    if start is not None:
+        yield f"inference_time >= {_moment(start)}"
+    if end is not None:
+        yield f"inference_time < {_moment(end)}"
+    if filters.label:
+        label = label_index(filters.label)
+        yield f"label = {-1 if label is None else label}"
+    if selection is None:
+        return
+    if selection.label is not None:
+        yield f"label = {int(selection.label)}"
+    slack = ROUNDING / BINS
+    yield f"confidence >= {float(selection.low) - slack!r}"
+    if selection.high < 1:
+        yield f"confidence < {float(selection.high) - slack!r}"
+
+
+def _moment(moment: datetime) -> str:
+    return f"from_iso8601_timestamp('{moment.astimezone(UTC).isoformat()}')"
+
+
+def _text(value: str) -> str:
+    return exp.Literal.string(value).sql("trino")

@@ -1,0 +1,55 @@
+"""Monitoring: what is known of an endpoint's data capture, versions and Model Monitor schedules."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workflow.baselines import ConstraintViolation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureState:
+    """What an endpoint says of its own data capture.
+
+    Attributes:
+        enabled: Whether it is switched on and started.
+        sampling_percentage: Share of the invocations that it keeps, 0 to 100.
+        disk_percent: Highest disk utilization lately, 0 to 100; None where unknown.
+    """
+
+    enabled: bool
+    sampling_percentage: float
+    disk_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A monitoring schedule of Model Monitor.
+
+    Attributes:
+        name: Its name.
+        kind: Such as ``DataQuality``.
+        status: Such as ``Scheduled``.
+        last_run: When its last execution was scheduled; None before the first.
+        last_status: How it ended, such as ``CompletedWithViolations``; empty before the first.
+        violations: What it found; empty where it found nothing or wrote no report.
+    """
+
+    name: str
+    kind: str
+    status: str
+    last_run: datetime | None
+    last_status: str
+    violations: tuple[ConstraintViolation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedVersion:
+    """Something that was deployed at a moment: before and after it, inferences may differ.
+
+    Attributes:
+        name: What, in words.
+        at: When.
+    """
+
+    name: str
+    at: datetime
