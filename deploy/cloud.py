@@ -1,0 +1,59 @@
+"""The port between the pure planner and a cloud: what it can be asked, and what it tells."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from deploy.resources import Key, Properties, Resource
+from deploy.versions import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What a cloud has under a key.
+
+    Attributes:
+        properties: The same names and forms as ``Resource.properties``.
+        outputs: Attributes that other resources refer to.
+        tags: Its tags, or None for a kind that has none and belongs to its parent.
+        failure: Why it is beyond repair and has to be replaced, else empty.
+    """
+
+    properties: Properties
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] | None = None
+    failure: str = ""
+
+
+class Cloud(Protocol):
+    """A place to deploy to. Every method raises ``WorkflowError`` where a call fails.
+
+    The writing methods are generators: they say what they wait for, and are done when exhausted.
+    """
+
+    def read(self, key: Key) -> Observed | None:
+        """What is there under the key, or None."""
+
+    def find(self) -> Iterable[Key]:
+        """Keys of the immutable resources whose names say that this deployment made them."""
+
+    def create(self, resource: Resource) -> Iterator[str]:
+        """Create a resource whose references are resolved, and wait until it can be used."""
+
+    def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
+        """Change what is there into what is wanted, and wait until it can be used."""
+
+    def delete(self, key: Key) -> Iterator[str]:
+        """Delete what is there and wait until it is gone."""
+
+    def hold(self) -> None:
+        """Take the deployment's lock, or renew it: only one deploy at a time may write."""
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+
+    def versions(self, machine: str, alias: str) -> tuple[Version, ...]:
+        """Versions of a state machine with the weights of an alias, the newest first."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait for the cloud to settle."""

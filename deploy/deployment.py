@@ -1,0 +1,196 @@
+"""The public face of ``deploy``: what the command line and the Deployment page call.
+
+Everything that changes something is a plan first: ``observe_and_plan``, ``plan_destroy`` and
+``plan_rollback`` only read, and what they return is shown to people and then given to ``apply``.
+Which cloud is meant, AWS or a local one, is decided by the environment alone (AWS_ENDPOINT_URL).
+"""
+
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from deploy import apply as applying
+from deploy import stack
+from deploy.cloud import Cloud, Observed
+from deploy.package import artifacts
+from deploy.plan import Plan, plan, plan_deletion
+from deploy.providers.aws import AwsCloud
+from deploy.providers.session import Session, account_of, open_session
+from deploy.resources import Alias, Bucket, Endpoint, ExistingEndpoint, Json, Key, Queue
+from deploy.versions import Version, rollback_target
+from workflow.settings import Settings
+
+Event = applying.Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What a deployment offers, as far as it exists.
+
+    Attributes:
+        bucket: Name of the bucket, None where there is none.
+        alias_arn: ARN through which executions are started, None where there is none.
+        endpoint: Name of the endpoint.
+        endpoint_status: Its status as SageMaker gives it, None where there is none.
+        queue_url: URL of the queue of status changes, None where there is none.
+        versions: Versions of the state machine, the newest first.
+        links: Title to address of the pages of the AWS console.
+    """
+
+    bucket: str | None
+    alias_arn: str | None
+    endpoint: str
+    endpoint_status: str | None
+    queue_url: str | None
+    versions: tuple[Version, ...]
+    links: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Json]:
+        """The outputs as JSON, times in ISO 8601."""
+        return {
+            "bucket": self.bucket,
+            "alias_arn": self.alias_arn,
+            "endpoint": self.endpoint,
+            "endpoint_status": self.endpoint_status,
+            "queue_url": self.queue_url,
+            "versions": [
+                {
+                    "number": version.number,
+                    "arn": version.arn,
+                    "created": version.created.isoformat(),
+                    "weight": version.weight,
+                }
+                for version in self.versions
+            ],
+            "links": dict(self.links),
+        }
+
+
+def connect(environ: Mapping[str, str]) -> tuple[Settings, Session]:
+    """Settings and session that the environment names.
+
+    Raises:
+        WorkflowError: A variable cannot be used, or the account cannot be asked for.
+    """
+    session = open_session(environ)
+    return Settings.from_env(environ, account=account_of(session)), session
+
+
+def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100) -> Plan:
+    """What has to be done so that the account has what the settings say. Only reads.
+
+    Args:
+        settings: What is wanted.
+        session: Where.
+        weight: Percentage of new executions that reach a new version of the state machine; the
+            rest stays where it is until the next apply.
+
+    Raises:
+        WorkflowError: A call failed, or the sources are not complete.
+    """
+    desired = stack.stack(settings, artifacts(settings), weight=weight)
+    cloud = _cloud(settings, session)
+    observed = _observe((*(one.key for one in desired), *stack.keys(settings)), cloud)
+    return plan(desired, observed, owner=settings.tags)
+
+
+def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | None = None) -> Plan:
+    """What has to be done so that nothing of the deployment is left. Only reads.
+
+    Args:
+        settings: Which deployment.
+        session: Where.
+        empty_bucket: Name of the bucket, to have its objects deleted too; without it a bucket
+            that holds images or captures is kept.
+
+    Raises:
+        WorkflowError: A call failed, or ``empty_bucket`` is not the deployment's bucket.
+    """
+    observed = _observe(stack.keys(settings), _cloud(settings, session))
+    return plan_deletion(
+        observed, owner=settings.tags, bucket=settings.bucket, empty_bucket=empty_bucket
+    )
+
+
+def plan_rollback(settings: Settings, session: Session) -> Plan:
+    """What has to be done so that executions run on the version before. Only reads.
+
+    Raises:
+        WorkflowError: ``NothingToRollBackTo``, or a call failed.
+    """
+    cloud = _cloud(settings, session)
+    target = rollback_target(cloud.versions(settings.state_machine, settings.alias))
+    alias = Alias(name=_alias_name(settings), version=target.arn)
+    return plan((alias,), _observe((alias.key,), cloud), owner=settings.tags)
+
+
+def apply(plan: Plan, settings: Settings, session: Session) -> Iterator[Event]:
+    """Do what a plan says, after looking again at each resource.
+
+    Yields:
+        ``Started``, ``Progress`` and ``Applied`` for each resource; ``Failed`` ends the run, and
+        the next one goes on from there.
+    """
+    yield from applying.apply(plan, _cloud(settings, session))
+
+
+def destroy(
+    settings: Settings, session: Session, *, empty_bucket: str | None = None
+) -> Iterator[Event]:
+    """Plan the destruction and do it; asking first is the caller's duty."""
+    yield from apply(plan_destroy(settings, session, empty_bucket=empty_bucket), settings, session)
+
+
+def rollback(settings: Settings, session: Session) -> Iterator[Event]:
+    """Plan the rollback and do it."""
+    yield from apply(plan_rollback(settings, session), settings, session)
+
+
+def status(settings: Settings, session: Session) -> Outputs:
+    """What the deployment offers now. Only reads.
+
+    Raises:
+        WorkflowError: A call failed.
+    """
+    cloud = _cloud(settings, session)
+    kind = ExistingEndpoint if settings.existing_endpoint else Endpoint
+    bucket = Key(Bucket.KIND, settings.bucket)
+    alias = Key(Alias.KIND, _alias_name(settings))
+    endpoint = Key(kind.KIND, settings.endpoint)
+    queue = Key(Queue.KIND, settings.executions_queue)
+    seen = _observe((bucket, alias, endpoint, queue), cloud)
+    return Outputs(
+        bucket=settings.bucket if bucket in seen else None,
+        alias_arn=seen[alias].outputs["arn"] if alias in seen else None,
+        endpoint=settings.endpoint,
+        endpoint_status=seen[endpoint].outputs["status"] if endpoint in seen else None,
+        queue_url=seen[queue].outputs["url"] if queue in seen else None,
+        versions=cloud.versions(settings.state_machine, settings.alias),
+        links=_links(settings),
+    )
+
+
+def _cloud(settings: Settings, session: Session) -> AwsCloud:
+    return AwsCloud(settings, session, holder=f"process {os.getpid()} on {platform.node()}")
+
+
+def _observe(keys: Iterable[Key], cloud: Cloud) -> dict[Key, Observed]:
+    wanted = dict.fromkeys((*keys, *cloud.find()))
+    seen = {key: cloud.read(key) for key in wanted}
+    return {key: one for key, one in seen.items() if one is not None}
+
+
+def _alias_name(settings: Settings) -> str:
+    return f"{settings.state_machine}/{settings.alias}"
+
+
+def _links(settings: Settings) -> dict[str, str]:
+    region = settings.region
+    console = f"https://{region}.console.aws.amazon.com"
+    return {
+        "State machine": settings.console_url,
+        "Bucket": f"https://s3.console.aws.amazon.com/s3/buckets/{settings.bucket}?region={region}",
+        "Endpoint": f"{console}/sagemaker/home?region={region}#/endpoints/{settings.endpoint}",
+        "Alarms": f"{console}/cloudwatch/home?region={region}#alarmsV2:?search={settings.prefix}",
+    }

@@ -1,0 +1,288 @@
+"""The planner: what is wanted beside what is there, as actions with reasons. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from deploy.cloud import Observed
+from deploy.resources import (
+    CREATION_ORDER,
+    Bucket,
+    BucketContents,
+    Json,
+    Key,
+    Resource,
+    redact_refs,
+)
+from workflow.errors import WorkflowError
+
+KNOWN_AFTER_APPLY = "(known after apply)"
+
+Outputs = Mapping[Key, Mapping[str, str]]
+"""Attributes of resources as far as they are known."""
+
+
+class Op(StrEnum):
+    """What happens to a resource; BLOCKED: something is in the way that only a person may move."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    REPLACE = "REPLACE"
+    DELETE = "DELETE"
+    KEEP = "KEEP"
+    BLOCKED = "BLOCKED"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """One property that differs: its dotted path, and its value before and after (None: absent)."""
+
+    path: str
+    before: Json
+    after: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What is to be done with one resource, and why.
+
+    Attributes:
+        op: What is to be done.
+        key: Which resource.
+        title: What people call its kind.
+        diffs: What changes; of a creation, all it will have.
+        reason: One sentence.
+        remedy: What to do about a BLOCKED one, else empty.
+        resource: What is wanted; None where it is to be deleted.
+    """
+
+    op: Op
+    key: Key
+    title: str
+    diffs: tuple[Diff, ...]
+    reason: str
+    remedy: str = ""
+    resource: Resource | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The action without the record behind it, for ``--json`` and for pages."""
+        return {
+            "op": self.op.value,
+            "resource": str(self.key),
+            "kind": self.title,
+            "name": self.key.name,
+            "reason": self.reason,
+            "remedy": self.remedy,
+            "diffs": [
+                {"path": diff.path, "before": diff.before, "after": diff.after}
+                for diff in self.diffs
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All actions, in the order in which they are to be done.
+
+    Attributes:
+        actions: One for each resource.
+        owner: The tags that mark a resource as owned by this deployment.
+    """
+
+    actions: tuple[Action, ...]
+    owner: Mapping[str, str]
+
+    @property
+    def changes(self) -> tuple[Action, ...]:
+        """The actions that would change something."""
+        return tuple(a for a in self.actions if a.op not in {Op.KEEP, Op.BLOCKED})
+
+    @property
+    def blocked(self) -> tuple[Action, ...]:
+        """The actions that stand in the way of applying the plan."""
+        return tuple(a for a in self.actions if a.op is Op.BLOCKED)
+
+    def to_json(self) -> dict[str, Json]:
+        """The plan as JSON: counts by operation, and the actions."""
+        counts = {op.value: sum(a.op is op for a in self.actions) for op in Op}
+        return {"counts": counts, "actions": [action.to_json() for action in self.actions]}
+
+
+def plan(
+    desired: Sequence[Resource], observed: Mapping[Key, Observed], *, owner: Mapping[str, str]
+) -> Plan:
+    """Compare what is wanted with what is there.
+
+    Args:
+        desired: Resources, each after those it refers to.
+        observed: What is there, at least under every desired key; owned resources that are no
+            longer desired are deleted, those of others are left out.
+        owner: The tags that mark a resource as owned by this deployment.
+
+    Returns:
+        Creations and updates in the order of ``desired``, then deletions in reverse of creation.
+    """
+    outputs: dict[Key, Mapping[str, str]] = {}
+    actions = []
+    for resource in desired:
+        seen = observed.get(resource.key)
+        action = plan_resource(resource, seen, outputs, owner=owner)
+        outputs[resource.key] = _known_outputs(resource, seen, action.op)
+        actions.append(action)
+    wanted = {resource.key for resource in desired}
+    obsolete = {key: seen for key, seen in observed.items() if key not in wanted}
+    return Plan(actions=(*actions, *deletions(obsolete, owner=owner)), owner=owner)
+
+
+def plan_resource(
+    resource: Resource, seen: Observed | None, outputs: Outputs, *, owner: Mapping[str, str]
+) -> Action:
+    """The action for one resource, given what is known of those it refers to."""
+    resolved = resource.resolved(outputs)
+    before = None if seen is None else seen.properties
+    diffs = tuple(_differences(before or {}, resolved.wanted(before)))
+    op, reason, remedy = _decide(resource, seen, diffs, owner)
+    return Action(
+        op=op,
+        key=resource.key,
+        title=resource.TITLE,
+        diffs=diffs if op in {Op.CREATE, Op.UPDATE, Op.REPLACE} else (),
+        reason=reason,
+        remedy=remedy,
+        resource=resource,
+    )
+
+
+def deletions(observed: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Action, ...]:
+    """Deletions of what is owned, in the reverse order of creation."""
+    rank = {kind.KIND: place for place, kind in enumerate(CREATION_ORDER)}
+    titles = {kind.KIND: kind.TITLE for kind in CREATION_ORDER}
+    keys = [key for key, seen in observed.items() if _owned(seen, owner)]
+    return tuple(
+        Action(
+            op=Op.DELETE,
+            key=key,
+            title=titles[key.kind],
+            diffs=(),
+            reason="It is no longer wanted.",
+        )
+        for key in sorted(keys, key=lambda key: (-rank[key.kind], key.name))
+    )
+
+
+def plan_deletion(
+    observed: Mapping[Key, Observed],
+    *,
+    owner: Mapping[str, str],
+    bucket: str,
+    empty_bucket: str | None,
+) -> Plan:
+    """The plan that leaves nothing but, unless it is named, a bucket with data.
+
+    Args:
+        observed: What is there.
+        owner: The tags that mark a resource as owned by this deployment.
+        bucket: Name of the deployment's bucket.
+        empty_bucket: The bucket whose objects may be deleted too, or None.
+
+    Raises:
+        WorkflowError: ``BucketNameWrong`` where ``empty_bucket`` is another bucket.
+    """
+    if empty_bucket not in {None, bucket}:
+        raise WorkflowError(
+            "BucketNameWrong",
+            f"The bucket of this deployment is {bucket}, not {empty_bucket}.",
+            f"Name {bucket} to have everything in it deleted, or leave the option out.",
+        )
+    return Plan(
+        actions=tuple(
+            step
+            for action in deletions(observed, owner=owner)
+            for step in _bucket_steps(action, observed[action.key], empty_bucket)
+        ),
+        owner=owner,
+    )
+
+
+def _bucket_steps(action: Action, seen: Observed, empty_bucket: str | None) -> tuple[Action, ...]:
+    contents = seen.outputs.get("contents", "")
+    if action.key.kind != Bucket.KIND or not contents:
+        return (action,)
+    if empty_bucket is None:
+        reason = f"It holds {contents}: a bucket with data is deleted only when asked by name."
+        return (replace(action, op=Op.KEEP, reason=reason),)
+    emptied = replace(
+        action,
+        key=Key(BucketContents.KIND, action.key.name),
+        title=BucketContents.TITLE,
+        reason=f"Everything in it is deleted: {contents}.",
+    )
+    return (emptied, action)
+
+
+def _decide(
+    resource: Resource,
+    seen: Observed | None,
+    diffs: tuple[Diff, ...],
+    owner: Mapping[str, str],
+) -> tuple[Op, str, str]:
+    if seen is None and resource.EXTERNAL:
+        return (
+            Op.BLOCKED,
+            f"There is no {resource.TITLE} called {resource.name} in this account and region.",
+            "Correct the name, or leave it out so that one is created.",
+        )
+    if seen is None:
+        return Op.CREATE, "There is none yet.", ""
+    if not resource.EXTERNAL and not _owned(seen, owner):
+        tags = ", ".join(f"{name}={value}" for name, value in owner.items())
+        return (
+            Op.BLOCKED,
+            f"The {resource.TITLE} {resource.name} exists but was made by others (no tags {tags}).",
+            "Choose another project or stage name, or delete it, or tag it to hand it over.",
+        )
+    if seen.failure:
+        return Op.REPLACE, seen.failure, ""
+    if diffs:
+        return Op.UPDATE, f"Differs in {_paths(diffs)}.", ""
+    return Op.KEEP, "It is as wanted.", ""
+
+
+def _owned(seen: Observed, owner: Mapping[str, str]) -> bool:
+    tags = seen.tags
+    return tags is None or all(tags.get(name) == value for name, value in owner.items())
+
+
+def _known_outputs(resource: Resource, seen: Observed | None, op: Op) -> Mapping[str, str]:
+    if seen is None or op is Op.REPLACE:
+        return {}
+    if op is Op.UPDATE:
+        return {k: v for k, v in seen.outputs.items() if k not in resource.VOLATILE}
+    return seen.outputs
+
+
+def _paths(diffs: tuple[Diff, ...]) -> str:
+    shown = [diff.path for diff in diffs[:3]]
+    more = f" and {len(diffs) - 3} more" if len(diffs) > 3 else ""  # noqa: PLR2004 - a sentence
+    return ", ".join(shown) + more
+
+
+def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Diff]:
+    flat_before, flat_after = dict(_flat(before, "")), dict(_flat(after, ""))
+    for path in dict.fromkeys((*flat_before, *flat_after)):
+        old, new = flat_before.get(path), flat_after.get(path)
+        if old != new or (path in flat_before) != (path in flat_after):
+            yield Diff(
+                path, old, redact_refs(new, KNOWN_AFTER_APPLY) if isinstance(new, str) else new
+            )
+
+
+def _flat(value: Json, path: str) -> Iterator[tuple[str, Json]]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list | tuple) and value:
+        for index, item in enumerate(value):
+            yield from _flat(item, f"{path}[{index}]")
+    else:
+        yield path, list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,290 @@
+"""IAM documents as pure functions: who may assume a role, and what it may do there.
+
+Each function is one grant, no wider than the calls in ``docs/aws.md``. Every trust of an AWS
+service carries ``aws:SourceAccount`` and ``aws:SourceArn``, so that nobody else's resource can make
+the service act in our name (the confused deputy, IAM User Guide).
+"""
+
+from typing import Any
+
+from deploy.resources import Document
+from workflow.settings import Settings
+
+VERSION = "2012-10-17"
+
+
+def canonical(document: Document) -> dict[str, Any]:
+    """The document with one form for each meaning, for comparing what AWS gives back.
+
+    AWS may turn a list of one into its item and may reorder actions and resources.
+    """
+    statements = document.get("Statement", ())
+    if isinstance(statements, dict):
+        statements = (statements,)
+    return {**document, "Statement": [_canonical_statement(one) for one in statements]}
+
+
+def _canonical_statement(statement: Document) -> dict[str, Any]:
+    lists = {"Action", "Resource", "NotAction", "NotResource"}
+    return {
+        name: sorted([value] if isinstance(value, str) else value) if name in lists else value
+        for name, value in statement.items()
+    }
+
+
+def _document(*statements: Document) -> dict[str, Any]:
+    return canonical({"Version": VERSION, "Statement": statements})
+
+
+def trust(service: str, settings: Settings, source_arn: str | None) -> dict[str, Any]:
+    """A trust policy for one AWS service, acting for resources of this account only.
+
+    Args:
+        service: The service principal, such as ``lambda.amazonaws.com``.
+        settings: Whose account.
+        source_arn: ARN pattern of the resource it acts for; None where the service sends none.
+    """
+    condition: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": settings.account}}
+    if source_arn is not None:
+        condition["ArnLike"] = {"aws:SourceArn": source_arn}
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": condition,
+        }
+    )
+
+
+def bucket_policy(settings: Settings) -> dict[str, Any]:
+    """Refuse every request to the bucket that does not come by TLS."""
+    arn = f"arn:aws:s3:::{settings.bucket}"
+    return _document(
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": (arn, f"{arn}/*"),
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def serialize_policy(settings: Settings, log_group: str) -> dict[str, Any]:
+    """SerializeImage reads submitted images and writes its log.
+
+    ``s3:ListBucket`` is no call of its own: without it S3 answers a missing key with 403 instead
+    of 404, and a typing error would look like a missing permission.
+    """
+    return _document(
+        _read_images(settings),
+        {
+            "Sid": "TellMissingFromForbidden",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": f"arn:aws:s3:::{settings.bucket}",
+        },
+        _write_log(settings, log_group),
+    )
+
+
+def classify_policy(settings: Settings, log_group: str) -> dict[str, Any]:
+    """ClassifyImage reads images that came by reference, invokes one endpoint, writes its log."""
+    return _document(
+        _read_images(settings),
+        {
+            "Sid": "InvokeEndpoint",
+            "Effect": "Allow",
+            "Action": "sagemaker:InvokeEndpoint",
+            "Resource": endpoint_arn(settings),
+        },
+        _write_log(settings, log_group),
+    )
+
+
+def filter_policy(settings: Settings, log_group: str) -> dict[str, Any]:
+    """FilterInferences only writes its log."""
+    return _document(_write_log(settings, log_group))
+
+
+def states_policy(settings: Settings) -> dict[str, Any]:
+    """The state machine invokes versions of the three functions and delivers its own log.
+
+    CloudWatch Logs has no resource-level permissions for log delivery (Step Functions Developer
+    Guide, "Logging to CloudWatch Logs"), hence ``*`` there.
+    """
+    functions = (
+        settings.serialize_function,
+        settings.classify_function,
+        settings.filter_function,
+    )
+    return _document(
+        {
+            "Sid": "InvokeFunctionVersions",
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunction",
+            "Resource": tuple(
+                f"arn:aws:lambda:{settings.region}:{settings.account}:function:{name}:*"
+                for name in functions
+            ),
+        },
+        {
+            "Sid": "DeliverLogs",
+            "Effect": "Allow",
+            "Action": (
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ),
+            "Resource": "*",
+        },
+    )
+
+
+def endpoint_policy(
+    settings: Settings, image: str, *, training_data: str | None = None
+) -> dict[str, Any]:
+    """SageMaker reads models, writes captures, pulls one image, writes logs and metrics.
+
+    Args:
+        settings: Whose bucket.
+        image: URI of the container image.
+        training_data: ``s3://bucket/prefix`` that a training job reads, or None.
+    """
+    bucket = f"arn:aws:s3:::{settings.bucket}"
+    statements: list[Document] = [
+        _allow("ReadModels", "s3:GetObject", f"{bucket}/{settings.model_prefix}*"),
+        _allow("WriteCaptures", "s3:PutObject", f"{bucket}/{settings.capture_prefix}/*"),
+        _allow("ImageLogin", "ecr:GetAuthorizationToken", "*"),
+        _allow(
+            "PullImage",
+            (
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ),
+            repository_arn(image),
+        ),
+        _allow(
+            "WriteLogs",
+            (
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+            ),
+            f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/*",
+        ),
+        {
+            **_allow("WriteMetrics", "cloudwatch:PutMetricData", "*"),
+            "Condition": {
+                "StringLike": {"cloudwatch:namespace": ("/aws/sagemaker/*", "aws/sagemaker/*")}
+            },
+        },
+    ]
+    if training_data is not None:
+        source, _, prefix = training_data.removeprefix("s3://").partition("/")
+        statements += [
+            _allow("ReadTrainingData", "s3:GetObject", f"arn:aws:s3:::{source}/{prefix}*"),
+            _allow("ListTrainingData", "s3:ListBucket", f"arn:aws:s3:::{source}"),
+            _allow("WriteModels", "s3:PutObject", f"{bucket}/{settings.model_prefix}*"),
+        ]
+    return _document(*statements)
+
+
+def topic_policy(settings: Settings, topic_arn: str) -> dict[str, Any]:
+    """CloudWatch alarms of this deployment may publish to the topic, by TLS only."""
+    alarms = f"arn:aws:cloudwatch:{settings.region}:{settings.account}:alarm:{settings.prefix}-*"
+    return _document(
+        {
+            "Sid": "AlarmsPublish",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic_arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": settings.account},
+                "ArnLike": {"aws:SourceArn": alarms},
+            },
+        },
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": topic_arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+
+
+def queue_policy(settings: Settings, queue_arn: str) -> dict[str, Any]:
+    """EventBridge may send what one rule matches to the queue; nobody may without TLS."""
+    return _document(
+        {
+            "Sid": "RuleSends",
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": settings.account},
+                "ArnEquals": {"aws:SourceArn": rule_arn(settings)},
+            },
+        },
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": queue_arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+
+
+def endpoint_arn(settings: Settings) -> str:
+    """ARN of the endpoint; SageMaker writes names in lower case there, and IAM minds the case."""
+    return (
+        f"arn:aws:sagemaker:{settings.region}:{settings.account}"
+        f":endpoint/{settings.endpoint.lower()}"
+    )
+
+
+def rule_arn(settings: Settings) -> str:
+    """ARN of the EventBridge rule that forwards status changes of executions."""
+    return f"arn:aws:events:{settings.region}:{settings.account}:rule/{settings.executions_rule}"
+
+
+def repository_arn(image: str) -> str:
+    """ARN of the ECR repository that an image URI names.
+
+    Args:
+        image: ``account.dkr.ecr.region.amazonaws.com/repository:tag``.
+    """
+    host, _, path = image.partition("/")
+    account, _, _, region, *_ = host.split(".")
+    repository = path.partition("@")[0].rpartition(":")[0] or path
+    return f"arn:aws:ecr:{region}:{account}:repository/{repository}"
+
+
+def _allow(sid: str, actions: str | tuple[str, ...], resource: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _read_images(settings: Settings) -> dict[str, Any]:
+    return _allow(
+        "ReadImages", "s3:GetObject", f"arn:aws:s3:::{settings.bucket}/{settings.upload_prefix}*"
+    )
+
+
+def _write_log(settings: Settings, log_group: str) -> dict[str, Any]:
+    arn = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:{log_group}:*"
+    return _allow("WriteLog", ("logs:CreateLogStream", "logs:PutLogEvents"), arn)

@@ -1,0 +1,146 @@
+"""AwsCloud: the port of ``deploy.cloud`` on boto3, one provider a kind."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from deploy.cloud import Observed
+from deploy.providers import (
+    cloudwatch,
+    events,
+    iam,
+    lambda_,
+    logs,
+    s3,
+    sagemaker,
+    sns,
+    sqs,
+    states,
+)
+from deploy.providers.clients import Aws
+from deploy.providers.errors import explained
+from deploy.providers.lock import Lock
+from deploy.resources import (
+    Alarm,
+    Alias,
+    Bucket,
+    BucketContents,
+    Endpoint,
+    EndpointConfig,
+    ExistingEndpoint,
+    Function,
+    Key,
+    LogGroup,
+    Model,
+    ModelArchive,
+    Queue,
+    Resource,
+    Role,
+    Rule,
+    StateMachine,
+    Subscription,
+    Topic,
+    TrainingJob,
+)
+from deploy.versions import Version
+from workflow.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+
+PROVIDERS: dict[type[Resource], Callable[[Aws], Any]] = {
+    Bucket: s3.Buckets,
+    BucketContents: s3.Contents,
+    ModelArchive: s3.ModelArchives,
+    Role: iam.Roles,
+    LogGroup: logs.LogGroups,
+    Topic: sns.Topics,
+    Subscription: sns.Subscriptions,
+    Queue: sqs.Queues,
+    Rule: events.Rules,
+    TrainingJob: sagemaker.TrainingJobs,
+    Model: sagemaker.Models,
+    EndpointConfig: sagemaker.EndpointConfigs,
+    Endpoint: sagemaker.Endpoints,
+    ExistingEndpoint: sagemaker.ExistingEndpoints,
+    Function: lambda_.Functions,
+    StateMachine: states.StateMachines,
+    Alias: states.Aliases,
+    Alarm: cloudwatch.Alarms,
+}
+"""Which provider reads and writes which kind."""
+
+
+class AwsCloud:
+    """The AWS account and region of a session, or whatever AWS_ENDPOINT_URL points to.
+
+    Args:
+        settings: Whose resources.
+        session: A boto3 session with credentials.
+        holder: Who to name to others while this deploy holds the lock.
+        pause: Sleeps a number of seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: "boto3.Session",
+        *,
+        holder: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.aws = Aws(session, account=settings.account, region=settings.region, pause=pause)
+        self._prefix = settings.prefix
+        self._lock = Lock(self.aws, settings.bucket, holder)
+        self._providers = {kind.KIND: make(self.aws) for kind, make in PROVIDERS.items()}
+
+    def read(self, key: Key) -> Observed | None:
+        """What is there under the key, or None."""
+        with explained(_service(key), str(key)):
+            observed: Observed | None = self._providers[key.kind].read(key.name)
+            return observed
+
+    def find(self) -> Iterable[Key]:
+        """Keys of the SageMaker resources whose names say that this deployment made them."""
+        with explained("sagemaker", self._prefix):
+            return sagemaker.own_names(self.aws, self._prefix)
+
+    def create(self, resource: Resource) -> Iterator[str]:
+        """Create a resource and wait until it can be used."""
+        with explained(_service(resource.key), str(resource.key)):
+            yield from self._providers[resource.KIND].create(resource)
+
+    def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
+        """Change what is there into what is wanted and wait until it can be used."""
+        with explained(_service(resource.key), str(resource.key)):
+            yield from self._providers[resource.KIND].update(resource, observed)
+
+    def delete(self, key: Key) -> Iterator[str]:
+        """Delete what is there and wait until it is gone."""
+        with explained(_service(key), str(key)):
+            yield from self._providers[key.kind].delete(key.name)
+
+    def hold(self) -> None:
+        """Take the deployment's lock, or renew it."""
+        with explained("s3", "deploy.lock"):
+            self._lock.hold()
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        with explained("s3", "deploy.lock"):
+            self._lock.release()
+
+    def versions(self, machine: str, alias: str) -> tuple[Version, ...]:
+        """Versions of a state machine with the weights of an alias, the newest first."""
+        with explained("stepfunctions", machine):
+            return states.versions(self.aws, machine, alias)
+
+    def pause(self, seconds: float) -> None:
+        """Wait for AWS to settle."""
+        self.aws.pause(seconds)
+
+
+def _service(key: Key) -> str:
+    """The service of a kind, as botocore calls it."""
+    service = key.kind.partition(".")[0]
+    return {"states": "stepfunctions"}.get(service, service)

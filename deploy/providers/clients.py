@@ -1,0 +1,113 @@
+"""The clients that the providers share, and how they wait."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, TypedDict, TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from deploy.providers.errors import code_of, message_of
+
+if TYPE_CHECKING:
+    import boto3
+
+CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    user_agent_extra="scones-unlimited-deploy",
+)
+"""Standard mode retries throttling and AWS's own faults with backoff and jitter."""
+
+PATIENCE = (1, 2, 3, 5, 8, 13, 20, 30)
+"""Seconds between tries of a call that AWS's eventual consistency makes fail at first."""
+
+Result = TypeVar("Result")
+
+
+class Aws:
+    """One account and region: its clients, and time that passes.
+
+    Attributes:
+        account: The twelve-digit account id.
+        region: The region of every client.
+        pause: Sleeps a number of seconds; tests make it instant.
+    """
+
+    def __init__(
+        self,
+        session: "boto3.Session",
+        *,
+        account: str,
+        region: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.account = account
+        self.region = region
+        self.pause = pause
+        self.s3 = session.client("s3", region_name=region, config=CONFIG)
+        self.iam = session.client("iam", region_name=region, config=CONFIG)
+        self.logs = session.client("logs", region_name=region, config=CONFIG)
+        self.sns = session.client("sns", region_name=region, config=CONFIG)
+        self.sqs = session.client("sqs", region_name=region, config=CONFIG)
+        self.events = session.client("events", region_name=region, config=CONFIG)
+        self.functions = session.client("lambda", region_name=region, config=CONFIG)
+        self.states = session.client("stepfunctions", region_name=region, config=CONFIG)
+        self.sagemaker = session.client("sagemaker", region_name=region, config=CONFIG)
+        self.cloudwatch = session.client("cloudwatch", region_name=region, config=CONFIG)
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def retried(
+        self, call: Callable[[], Result], *, codes: Iterable[str], saying: str = "", waiting: str
+    ) -> Generator[str, None, Result]:
+        """Repeat a call while it fails in a way that passes by itself.
+
+        Args:
+            call: The call.
+            codes: Error codes that pass by themselves.
+            saying: What the message must hold for that, where the code alone is too wide.
+            waiting: What to tell people meanwhile.
+
+        Yields:
+            ``waiting`` before each further try.
+        """
+        for seconds in PATIENCE:
+            try:
+                return call()
+            except ClientError as error:
+                if code_of(error) not in codes or saying not in message_of(error):
+                    raise
+            yield waiting
+            self.pause(seconds)
+        return call()
+
+
+def found(call: Callable[[], Result], *missing: str) -> Result | None:
+    """The answer of a read, or None where it fails with one of the ``missing`` codes."""
+    try:
+        return call()
+    except ClientError as error:
+        if code_of(error) in missing:
+            return None
+        raise
+
+
+class Tag(TypedDict):
+    """A tag in the form that most services take and give."""
+
+    Key: str
+    Value: str
+
+
+def tag_list(tags: Mapping[str, str]) -> list[Tag]:
+    """Tags in the form that most services take."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tag_map(tags: Iterable[Tag]) -> dict[str, str]:
+    """Tags out of the form that most services give."""
+    return {tag["Key"]: tag["Value"] for tag in tags}

@@ -1,0 +1,77 @@
+"""CloudWatch: alarms."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, tag_list, tag_map
+from deploy.resources import Alarm
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
+
+
+class Alarms:
+    """Reads and writes :class:`Alarm`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._cloudwatch = aws.cloudwatch
+
+    def read(self, name: str) -> Observed | None:
+        """What the alarm watches and whom it tells."""
+        alarms = self._cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])
+        if not alarms["MetricAlarms"]:
+            return None
+        alarm = alarms["MetricAlarms"][0]
+        arn = alarm["AlarmArn"]
+        tags = self._cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
+        return Observed(properties=_properties(alarm), outputs={"arn": arn}, tags=tag_map(tags))
+
+    def create(self, resource: Alarm) -> Iterator[str]:
+        """Create the alarm with its tags."""
+        yield "Creating the alarm"
+        self._cloudwatch.put_metric_alarm(**_request(resource), Tags=tag_list(resource.tags))
+
+    def update(self, resource: Alarm, _observed: Observed) -> Iterator[str]:
+        """Replace all but the tags."""
+        yield "Updating the alarm"
+        self._cloudwatch.put_metric_alarm(**_request(resource))
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the alarm."""
+        yield "Deleting the alarm"
+        self._cloudwatch.delete_alarms(AlarmNames=[name])
+
+
+def _properties(alarm: "MetricAlarmTypeDef") -> dict[str, Any]:
+    return {
+        "description": alarm.get("AlarmDescription", ""),
+        "namespace": alarm.get("Namespace"),
+        "metric": alarm.get("MetricName"),
+        "dimensions": {one["Name"]: one["Value"] for one in alarm.get("Dimensions", ())},
+        "topic": ", ".join(alarm.get("AlarmActions", ())) or None,
+        "period_seconds": alarm.get("Period"),
+        "statistic": alarm.get("Statistic"),
+        "threshold": alarm.get("Threshold"),
+        "comparison": alarm.get("ComparisonOperator"),
+        "missing_data": alarm.get("TreatMissingData"),
+    }
+
+
+def _request(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "ActionsEnabled": True,
+        "AlarmActions": [alarm.topic],
+        "Namespace": alarm.namespace,
+        "MetricName": alarm.metric,
+        "Dimensions": [{"Name": k, "Value": v} for k, v in alarm.dimensions.items()],
+        "Period": alarm.period_seconds,
+        "EvaluationPeriods": 1,
+        "Statistic": alarm.statistic,
+        "Threshold": alarm.threshold,
+        "ComparisonOperator": alarm.comparison,
+        "TreatMissingData": alarm.missing_data,
+    }

@@ -1,0 +1,77 @@
+"""IAM: roles, each with one inline policy."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from deploy import policies
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, found, tag_list, tag_map
+from deploy.resources import Document, Role
+
+POLICY = "permissions"
+"""Name of the inline policy of every role."""
+
+
+class Roles:
+    """Reads and writes :class:`Role`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._iam = aws.iam
+
+    def read(self, name: str) -> Observed | None:
+        """Who may assume the role and what it may do."""
+        answer = found(lambda: self._iam.get_role(RoleName=name), "NoSuchEntity")
+        if answer is None:
+            return None
+        role = answer["Role"]
+        policy = found(
+            lambda: self._iam.get_role_policy(RoleName=name, PolicyName=POLICY), "NoSuchEntity"
+        )
+        return Observed(
+            properties={
+                "trust": policies.canonical(_document(role["AssumeRolePolicyDocument"])),
+                "policy": policies.canonical(_document(policy["PolicyDocument"]))
+                if policy
+                else None,
+            },
+            outputs={"arn": role["Arn"]},
+            tags=tag_map(role.get("Tags", ())),
+        )
+
+    def create(self, resource: Role) -> Iterator[str]:
+        """Create the role with its tags, then its policy."""
+        yield "Creating the role"
+        self._iam.create_role(
+            RoleName=resource.name,
+            AssumeRolePolicyDocument=json.dumps(resource.trust),
+            Description="Made by the deployment of Scones Unlimited",
+            Tags=tag_list(resource.tags),
+        )
+        self._put_policy(resource)
+
+    def update(self, resource: Role, _observed: Observed) -> Iterator[str]:
+        """Replace both documents."""
+        yield "Updating trust and permissions"
+        self._iam.update_assume_role_policy(
+            RoleName=resource.name, PolicyDocument=json.dumps(resource.trust)
+        )
+        self._put_policy(resource)
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the policy, then the role."""
+        yield "Deleting the role"
+        found(
+            lambda: self._iam.delete_role_policy(RoleName=name, PolicyName=POLICY), "NoSuchEntity"
+        )
+        found(lambda: self._iam.delete_role(RoleName=name), "NoSuchEntity")
+
+    def _put_policy(self, role: Role) -> None:
+        self._iam.put_role_policy(
+            RoleName=role.name, PolicyName=POLICY, PolicyDocument=json.dumps(role.policy)
+        )
+
+
+def _document(value: Any) -> Document:  # noqa: ANN401 - the stubs say text, botocore gives a dict
+    document: Document = json.loads(value) if isinstance(value, str) else value
+    return document

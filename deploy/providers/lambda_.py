@@ -1,0 +1,169 @@
+"""Lambda: functions, their code and configuration, and the versions they are published as."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, found
+from deploy.resources import Function, Json
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+
+POLL_SECONDS = 2
+CODE_FIELDS = frozenset({"code_sha256", "architecture"})
+"""Properties that belong to the code; the others belong to the configuration."""
+
+
+class Functions:
+    """Reads and writes :class:`Function`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._lambda = aws.functions
+
+    def read(self, name: str) -> Observed | None:
+        """The function as it is now, and the newest version if it equals it."""
+        answer = found(
+            lambda: self._lambda.get_function(FunctionName=name), "ResourceNotFoundException"
+        )
+        if answer is None:
+            return None
+        now = answer["Configuration"]
+        properties = _properties(now)
+        version = self._newest_version(name)
+        published = version is not None and _properties(version) == properties
+        outputs = {"arn": now["FunctionArn"]}
+        if version is not None and published:
+            outputs["version"] = version["Version"]
+            outputs["version_arn"] = f"{now['FunctionArn']}:{version['Version']}"
+        return Observed(
+            properties={**properties, "state": _state(now), "published": published},
+            outputs=outputs,
+            tags=answer.get("Tags", {}),
+            failure=_failure(now),
+        )
+
+    def create(self, resource: Function) -> Iterator[str]:
+        """Create and publish; a role that is seconds old cannot be assumed at once."""
+        yield "Creating the function"
+        yield from self._aws.retried(
+            lambda: self._lambda.create_function(
+                **_configuration(resource),
+                Code={"ZipFile": resource.archive},
+                Architectures=[resource.architecture],  # type: ignore[list-item]  # a Literal
+                PackageType="Zip",
+                Publish=True,
+                Tags=dict(resource.tags),
+            ),
+            codes={"InvalidParameterValueException"},
+            saying="cannot be assumed by Lambda",
+            waiting="Waiting until Lambda can assume the new role",
+        )
+        yield from self._ready(resource.name)
+
+    def update(self, resource: Function, observed: Observed) -> Iterator[str]:
+        """Change code, then configuration, then publish; each only once the last has settled."""
+        yield from self._ready(resource.name)
+        wanted = resource.properties()
+        changed = {key for key, value in observed.properties.items() if wanted[key] != value}
+        if changed & CODE_FIELDS:
+            yield "Uploading the code"
+            self._lambda.update_function_code(
+                FunctionName=resource.name,
+                ZipFile=resource.archive,
+                Architectures=[resource.architecture],  # type: ignore[list-item]  # a Literal
+                RevisionId=self._revision(resource.name),
+            )
+            yield from self._ready(resource.name)
+        if changed - CODE_FIELDS - {"state", "published"}:
+            yield "Updating the configuration"
+            self._lambda.update_function_configuration(
+                **_configuration(resource), RevisionId=self._revision(resource.name)
+            )
+            yield from self._ready(resource.name)
+        yield "Publishing a version"
+        self._lambda.publish_version(
+            FunctionName=resource.name,
+            CodeSha256=resource.code_sha256,
+            RevisionId=self._revision(resource.name),
+        )
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the function with all its versions."""
+        yield "Deleting the function"
+        found(lambda: self._lambda.delete_function(FunctionName=name), "ResourceNotFoundException")
+
+    def _newest_version(self, name: str) -> "FunctionConfigurationTypeDef | None":
+        pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+        versions = [
+            version
+            for page in pages
+            for version in page["Versions"]
+            if version["Version"] != "$LATEST"
+        ]
+        return max(versions, key=lambda version: int(version["Version"]), default=None)
+
+    def _ready(self, name: str) -> Iterator[str]:
+        while True:
+            now = self._lambda.get_function_configuration(FunctionName=name)
+            if failure := _failure(now):
+                raise WorkflowError(
+                    "FunctionFailed",
+                    f"The function {name} failed: {failure}",
+                    "Correct what the message names, then apply again.",
+                )
+            if _state(now) == "Active":
+                return
+            yield f"Waiting until the function is ready: {_state(now)}"
+            self._aws.pause(POLL_SECONDS)
+
+    def _revision(self, name: str) -> str:
+        """The revision to change, so that a change by somebody else meanwhile is noticed."""
+        return self._lambda.get_function_configuration(FunctionName=name)["RevisionId"]
+
+
+def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
+    logging = now.get("LoggingConfig", {})
+    return {
+        "handler": now.get("Handler"),
+        "role": now.get("Role"),
+        "log_group": logging.get("LogGroup"),
+        "description": now.get("Description", ""),
+        "environment": dict(now.get("Environment", {}).get("Variables", {})),
+        "memory_mb": now.get("MemorySize"),
+        "timeout_seconds": now.get("Timeout"),
+        "code_sha256": now.get("CodeSha256"),
+        "runtime": now.get("Runtime"),
+        "architecture": now.get("Architectures", ["x86_64"])[0],
+        "log_format": logging.get("LogFormat"),
+    }
+
+
+def _configuration(function: Function) -> dict[str, Any]:
+    return {
+        "FunctionName": function.name,
+        "Runtime": function.runtime,
+        "Role": function.role,
+        "Handler": function.handler,
+        "Description": function.description,
+        "Timeout": function.timeout_seconds,
+        "MemorySize": function.memory_mb,
+        "Environment": {"Variables": dict(function.environment)},
+        "LoggingConfig": {"LogFormat": function.log_format, "LogGroup": function.log_group},
+    }
+
+
+def _state(now: "Mapping[str, Any]") -> str:
+    """Active, or what the function is waiting for; one that sleeps is ready to be woken."""
+    if now.get("LastUpdateStatus") == "InProgress":
+        return "Updating"
+    state = now.get("State", "Active")
+    return "Active" if state in {"Active", "Inactive"} else str(state)
+
+
+def _failure(now: "Mapping[str, Any]") -> str:
+    if now.get("State") == "Failed":
+        return str(now.get("StateReason") or "Lambda gives no reason.")
+    return ""

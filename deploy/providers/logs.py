@@ -1,0 +1,49 @@
+"""CloudWatch Logs: log groups with a retention."""
+
+from collections.abc import Iterator
+
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, found
+from deploy.resources import LogGroup
+
+
+class LogGroups:
+    """Reads and writes :class:`LogGroup`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._logs = aws.logs
+
+    def read(self, name: str) -> Observed | None:
+        """The retention of the group, None where logs are kept for ever."""
+        page = self._logs.describe_log_groups(logGroupNamePrefix=name)
+        group = next((one for one in page["logGroups"] if one["logGroupName"] == name), None)
+        if group is None:
+            return None
+        arn = self._aws.arn("logs", f"log-group:{name}")
+        return Observed(
+            properties={"retention_days": group.get("retentionInDays")},
+            outputs={"arn": arn, "name": name},
+            tags=self._logs.list_tags_for_resource(resourceArn=arn)["tags"],
+        )
+
+    def create(self, resource: LogGroup) -> Iterator[str]:
+        """Create the group with its tags, then set its retention."""
+        yield "Creating the log group"
+        self._logs.create_log_group(logGroupName=resource.name, tags=dict(resource.tags))
+        self._put_retention(resource)
+
+    def update(self, resource: LogGroup, _observed: Observed) -> Iterator[str]:
+        """Set the retention."""
+        yield "Setting the retention"
+        self._put_retention(resource)
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the group with its logs."""
+        yield "Deleting the log group"
+        found(lambda: self._logs.delete_log_group(logGroupName=name), "ResourceNotFoundException")
+
+    def _put_retention(self, group: LogGroup) -> None:
+        self._logs.put_retention_policy(
+            logGroupName=group.name, retentionInDays=group.retention_days
+        )

@@ -1,0 +1,301 @@
+"""S3: the bucket and the model archive in it."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from deploy import policies
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, found, tag_list, tag_map
+from deploy.providers.errors import code_of
+from deploy.resources import Bucket, Json, ModelArchive
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import LifecycleRuleTypeDef, ObjectIdentifierTypeDef
+
+OWN_PREFIX = "models/"
+LOCK_KEY = "deploy.lock"
+_BLOCKED = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+
+
+class Buckets:
+    """Reads and writes :class:`Bucket`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._s3 = aws.s3
+
+    def read(self, name: str) -> Observed | None:
+        """The bucket's configuration, and the top folders in it that deploy did not make.
+
+        Raises:
+            WorkflowError: The bucket belongs to another account, or lies in another region.
+        """
+        try:
+            head = self._s3.head_bucket(Bucket=name)
+        except ClientError as error:
+            if code_of(error) in {"404", "NoSuchBucket"}:
+                return None
+            if code_of(error) in {"403", "AccessDenied"}:
+                raise _foreign_bucket(name) from error
+            raise
+        region = head.get("BucketRegion", self._aws.region)
+        if region != self._aws.region:
+            raise WorkflowError(
+                "BucketInAnotherRegion",
+                f"The bucket {name} lies in {region}, not in {self._aws.region}.",
+                f"Set AWS_REGION={region}, or choose another project or stage name.",
+            )
+        return Observed(
+            properties={
+                "policy": self._policy(name),
+                "public_access": self._public_access(name),
+                "encryption": self._encryption(name),
+                "ownership": self._ownership(name),
+                **self._lifecycle(name),
+            },
+            outputs={"name": name, "contents": ", ".join(self._contents(name))},
+            tags=self._tags(name),
+        )
+
+    def create(self, resource: Bucket) -> Iterator[str]:
+        """Create the bucket, tag it, then configure it."""
+        configuration: Any = {"Tags": tag_list(resource.tags)}
+        if self._aws.region != "us-east-1":
+            configuration["LocationConstraint"] = self._aws.region
+        yield from self._aws.retried(
+            lambda: found(
+                lambda: self._s3.create_bucket(
+                    Bucket=resource.name,
+                    ObjectOwnership="BucketOwnerEnforced",
+                    CreateBucketConfiguration=configuration,
+                ),
+                "BucketAlreadyOwnedByYou",
+            ),
+            codes={"OperationAborted"},
+            waiting="Waiting for S3 to free the name",
+        )
+        yield from self._configure(resource)
+
+    def update(self, resource: Bucket, _observed: Observed) -> Iterator[str]:
+        """Write the whole configuration; every part of it is idempotent."""
+        yield from self._configure(resource)
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete what deploy itself put there, then the bucket; S3 refuses while there is more."""
+        for count in _deleted(self._s3, name, OWN_PREFIX):
+            yield f"Deleted {count:,} model archives"
+        self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
+        yield "Deleting the bucket"
+        found(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
+
+    def _configure(self, bucket: Bucket) -> Iterator[str]:
+        name = bucket.name
+        yield "Blocking public access"
+        tags = tag_list({**self._tags(name), **bucket.tags})
+        self._s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+        self._s3.put_public_access_block(
+            Bucket=name,
+            PublicAccessBlockConfiguration=_BLOCKED,  # type: ignore[arg-type]  # a TypedDict of four bools
+        )
+        yield "Setting encryption, policy and lifecycle"
+        self._s3.put_bucket_ownership_controls(
+            Bucket=name,
+            OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        )
+        self._s3.put_bucket_encryption(
+            Bucket=name,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+        )
+        self._s3.put_bucket_policy(Bucket=name, Policy=json.dumps(bucket.policy))
+        self._s3.put_bucket_lifecycle_configuration(
+            Bucket=name, LifecycleConfiguration={"Rules": _rules(bucket)}
+        )
+
+    def _tags(self, name: str) -> dict[str, str]:
+        answer = found(lambda: self._s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet")
+        return tag_map(answer["TagSet"]) if answer else {}
+
+    def _policy(self, name: str) -> Json:
+        answer = found(lambda: self._s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
+        return policies.canonical(json.loads(answer["Policy"])) if answer else None
+
+    def _public_access(self, name: str) -> Json:
+        answer = found(
+            lambda: self._s3.get_public_access_block(Bucket=name),
+            "NoSuchPublicAccessBlockConfiguration",
+        )
+        blocked = answer is not None and answer["PublicAccessBlockConfiguration"] == _BLOCKED
+        return "blocked" if blocked else "open"
+
+    def _encryption(self, name: str) -> Json:
+        answer = found(
+            lambda: self._s3.get_bucket_encryption(Bucket=name),
+            "ServerSideEncryptionConfigurationNotFoundError",
+        )
+        rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
+        return next(
+            (
+                rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+                for rule in rules
+                if "ApplyServerSideEncryptionByDefault" in rule
+            ),
+            None,
+        )
+
+    def _ownership(self, name: str) -> Json:
+        answer = found(
+            lambda: self._s3.get_bucket_ownership_controls(Bucket=name),
+            "OwnershipControlsNotFoundError",
+        )
+        rules = answer["OwnershipControls"]["Rules"] if answer else []
+        return rules[0]["ObjectOwnership"] if rules else None
+
+    def _lifecycle(self, name: str) -> dict[str, Json]:
+        answer = found(
+            lambda: self._s3.get_bucket_lifecycle_configuration(Bucket=name),
+            "NoSuchLifecycleConfiguration",
+        )
+        days: dict[str, Json] = {}
+        abort: Json = None
+        for rule in answer["Rules"] if answer else ():
+            if "AbortIncompleteMultipartUpload" in rule:
+                abort = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
+            if "Expiration" in rule:
+                days[rule.get("Filter", {}).get("Prefix", "")] = rule["Expiration"].get("Days")
+        return {"expire_days": days, "abort_upload_days": abort}
+
+    def _contents(self, name: str) -> list[str]:
+        page = self._s3.list_objects_v2(Bucket=name, Delimiter="/", MaxKeys=100)
+        names = [one["Prefix"] for one in page.get("CommonPrefixes", ())]
+        names += [one["Key"] for one in page.get("Contents", ())]
+        return [one for one in names if one not in {OWN_PREFIX, LOCK_KEY}]
+
+
+class Contents:
+    """Deletes every object of a bucket, for ``destroy --empty-bucket``."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._s3 = aws.s3
+
+    def read(self, name: str) -> Observed | None:
+        """Whether there is anything in the bucket."""
+        page = found(lambda: self._s3.list_objects_v2(Bucket=name, MaxKeys=1), "NoSuchBucket")
+        return Observed(properties={}) if page and page.get("KeyCount") else None
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete all objects, a thousand at a time."""
+        for count in _deleted(self._s3, name, ""):
+            yield f"Deleted {count:,} objects"
+
+
+class ModelArchives:
+    """Reads and writes :class:`ModelArchive`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._s3 = aws.s3
+
+    def read(self, name: str) -> Observed | None:
+        """The digest that was stored with the archive."""
+        bucket, _, key = name.partition("/")
+        head = found(
+            lambda: self._s3.head_object(Bucket=bucket, Key=key), "404", "NoSuchKey", "NoSuchBucket"
+        )
+        if head is None:
+            return None
+        return Observed(
+            properties={"bucket": bucket, "digest": head["Metadata"].get("digest")},
+            outputs={"url": f"s3://{bucket}/{key}"},
+        )
+
+    def create(self, resource: ModelArchive) -> Iterator[str]:
+        """Upload the archive."""
+        key = resource.name.partition("/")[2]
+        yield f"Uploading {len(resource.archive) / 1e6:.1f} MB"
+        self._s3.put_object(
+            Bucket=resource.bucket,
+            Key=key,
+            Body=resource.archive,
+            ContentType="application/gzip",
+            Metadata={"digest": resource.digest},
+            ChecksumAlgorithm="SHA256",
+        )
+
+    def update(self, resource: ModelArchive, _observed: Observed) -> Iterator[str]:
+        """Upload it again: what lies under the key is not what its name says."""
+        yield from self.create(resource)
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the archive."""
+        bucket, _, key = name.partition("/")
+        yield "Deleting the archive"
+        self._s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _deleted(s3: "S3Client", bucket: str, prefix: str) -> Iterator[int]:
+    """Delete what lies under the prefix, page by page.
+
+    Yields:
+        How many objects are deleted so far.
+
+    Raises:
+        WorkflowError: ``ObjectNotDeleted`` where S3 refuses one of them.
+    """
+    count = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        keys: list[ObjectIdentifierTypeDef] = [
+            {"Key": one["Key"]} for one in page.get("Contents", ())
+        ]
+        if not keys:
+            continue
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        for error in answer.get("Errors", ()):
+            raise WorkflowError(
+                "ObjectNotDeleted",
+                f"s3://{bucket}/{error.get('Key')} cannot be deleted: {error.get('Message')}.",
+                "Correct what the message names, then repeat the step.",
+            )
+        count += len(keys)
+        yield count
+
+
+def _rules(bucket: Bucket) -> "list[LifecycleRuleTypeDef]":
+    expire: list[LifecycleRuleTypeDef] = [
+        {
+            "ID": f"expire-{prefix.strip('/')}",
+            "Status": "Enabled",
+            "Filter": {"Prefix": prefix},
+            "Expiration": {"Days": days},
+        }
+        for prefix, days in bucket.expire_days.items()
+    ]
+    return [
+        *expire,
+        {
+            "ID": "abort-incomplete-uploads",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": bucket.abort_upload_days},
+        },
+    ]
+
+
+def _foreign_bucket(name: str) -> WorkflowError:
+    return WorkflowError(
+        "BucketNotOurs",
+        f"The bucket {name} exists, but these credentials may not look at it: it belongs to"
+        " another account, or s3:ListBucket is missing.",
+        "Check the account (`aws sts get-caller-identity`) and the permission s3:ListBucket, or"
+        " choose another project or stage name.",
+    )

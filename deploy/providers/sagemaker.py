@@ -1,0 +1,416 @@
+"""SageMaker: training jobs, models, endpoint configurations and endpoints."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, tag_list, tag_map
+from deploy.providers.errors import code_of, message_of
+from deploy.resources import (
+    Endpoint,
+    EndpointConfig,
+    Key,
+    Model,
+    Properties,
+    TrainingJob,
+)
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import (
+        DescribeEndpointOutputTypeDef,
+        DescribeTrainingJobResponseTypeDef,
+    )
+
+POLL_SECONDS = 15
+STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
+"""States of an endpoint that last."""
+
+Result = TypeVar("Result")
+
+
+class Models:
+    """Reads and writes :class:`Model`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._sagemaker = aws.sagemaker
+
+    def read(self, name: str) -> Observed | None:
+        """The container of the model."""
+        model = _found(lambda: self._sagemaker.describe_model(ModelName=name))
+        if model is None:
+            return None
+        container = model.get("PrimaryContainer", {})
+        return Observed(
+            properties={
+                "image": container.get("Image"),
+                "model_data": container.get("ModelDataUrl"),
+                "role": model.get("ExecutionRoleArn"),
+                "environment": dict(container.get("Environment", {})),
+            },
+            outputs={"name": name},
+            tags=_tags(self._aws, model["ModelArn"]),
+        )
+
+    def create(self, resource: Model) -> Iterator[str]:
+        """Create the model; SageMaker checks role and archive at once."""
+        yield "Creating the model"
+        yield from self._aws.retried(
+            lambda: self._sagemaker.create_model(
+                ModelName=resource.name,
+                ExecutionRoleArn=resource.role,
+                PrimaryContainer={
+                    "Image": resource.image,
+                    "ModelDataUrl": resource.model_data,
+                    "Environment": dict(resource.environment),
+                },
+                Tags=tag_list(resource.tags),
+            ),
+            codes={"ValidationException"},
+            saying="Could not a",  # "assume role" while IAM settles, "access model data" likewise
+            waiting="Waiting until SageMaker can assume the new role",
+        )
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the model; its archive stays."""
+        yield "Deleting the model"
+        _found(lambda: self._sagemaker.delete_model(ModelName=name))
+
+    def names(self, containing: str) -> list[str]:
+        """Names of the models that hold a text."""
+        pages = self._sagemaker.get_paginator("list_models").paginate(NameContains=containing)
+        return [one["ModelName"] for page in pages for one in page["Models"]]
+
+
+class EndpointConfigs:
+    """Reads and writes :class:`EndpointConfig`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._sagemaker = aws.sagemaker
+
+    def read(self, name: str) -> Observed | None:
+        """The one variant and the data capture of the configuration."""
+        config = _found(lambda: self._sagemaker.describe_endpoint_config(EndpointConfigName=name))
+        if config is None:
+            return None
+        variant = config["ProductionVariants"][0]
+        capture: Mapping[str, Any] = config.get("DataCaptureConfig", {})
+        headers = capture.get("CaptureContentTypeHeader", {})
+        return Observed(
+            properties={
+                "model": variant.get("ModelName"),
+                "variant": variant["VariantName"],
+                "instance_type": variant.get("InstanceType"),
+                "instance_count": variant.get("InitialInstanceCount"),
+                "sampling_percentage": capture.get("InitialSamplingPercentage"),
+                "capture_url": capture.get("DestinationS3Uri"),
+                "capture_enabled": capture.get("EnableCapture", False),
+                "capture_modes": [one["CaptureMode"] for one in capture.get("CaptureOptions", ())],
+                "csv_content_types": list(headers.get("CsvContentTypes", ())),
+                "json_content_types": list(headers.get("JsonContentTypes", ())),
+            },
+            outputs={"name": name},
+            tags=_tags(self._aws, config["EndpointConfigArn"]),
+        )
+
+    def create(self, resource: EndpointConfig) -> Iterator[str]:
+        """Create the configuration.
+
+        The content types are named because without them SageMaker captures all data as base64.
+        """
+        yield "Creating the endpoint configuration"
+        self._sagemaker.create_endpoint_config(**_config_request(resource))
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the configuration."""
+        yield "Deleting the endpoint configuration"
+        _found(lambda: self._sagemaker.delete_endpoint_config(EndpointConfigName=name))
+
+    def names(self, containing: str) -> list[str]:
+        """Names of the endpoint configurations that hold a text."""
+        pages = self._sagemaker.get_paginator("list_endpoint_configs").paginate(
+            NameContains=containing
+        )
+        return [one["EndpointConfigName"] for page in pages for one in page["EndpointConfigs"]]
+
+
+class Endpoints:
+    """Reads and writes :class:`Endpoint`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._sagemaker = aws.sagemaker
+
+    def read(self, name: str) -> Observed | None:
+        """Configuration and status of the endpoint."""
+        endpoint = self._describe(name)
+        if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
+            return None
+        status = endpoint["EndpointStatus"]
+        return Observed(
+            properties={"config": endpoint.get("EndpointConfigName"), "status": status},
+            outputs=_endpoint_outputs(endpoint),
+            tags=_tags(self._aws, endpoint["EndpointArn"]),
+            failure=f"It is {status}: {_reason(endpoint)}"
+            if status in STEADY - {"InService"}
+            else "",
+        )
+
+    def create(self, resource: Endpoint) -> Iterator[str]:
+        """Create the endpoint and wait, some minutes, until it is in service."""
+        yield from self._steady(resource.name)
+        self._sagemaker.create_endpoint(
+            EndpointName=resource.name,
+            EndpointConfigName=resource.config,
+            Tags=tag_list(resource.tags),
+        )
+        yield from self._in_service(resource)
+
+    def update(self, resource: Endpoint, _observed: Observed) -> Iterator[str]:
+        """Move to another configuration: SageMaker keeps the old fleet until the new one serves."""
+        yield from self._steady(resource.name)
+        endpoint = self._describe(resource.name)
+        if endpoint is None or endpoint.get("EndpointConfigName") != resource.config:
+            self._sagemaker.update_endpoint(
+                EndpointName=resource.name, EndpointConfigName=resource.config
+            )
+        yield from self._in_service(resource)
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the endpoint and wait until it is gone; until then it costs money."""
+        yield from self._steady(name)
+        _found(lambda: self._sagemaker.delete_endpoint(EndpointName=name))
+        yield from self._steady(name)
+
+    def _describe(self, name: str) -> "DescribeEndpointOutputTypeDef | None":
+        return _found(lambda: self._sagemaker.describe_endpoint(EndpointName=name))
+
+    def _steady(self, name: str) -> Iterator[str]:
+        """Wait while the endpoint is changing; SageMaker refuses to touch it meanwhile."""
+        while (endpoint := self._describe(name)) and endpoint["EndpointStatus"] not in STEADY:
+            yield f"Waiting for the endpoint: {endpoint['EndpointStatus']}"
+            self._aws.pause(POLL_SECONDS)
+
+    def _in_service(self, resource: Endpoint) -> Iterator[str]:
+        yield from self._steady(resource.name)
+        endpoint = self._describe(resource.name)
+        status = endpoint["EndpointStatus"] if endpoint else "gone"
+        config = endpoint.get("EndpointConfigName") if endpoint else None
+        if status != "InService" or config != resource.config:
+            raise WorkflowError(
+                "EndpointFailed",
+                f"The endpoint {resource.name} is {status} with the configuration {config},"
+                f" not in service with {resource.config}: {_reason(endpoint)}",
+                "Read the log group /aws/sagemaker/Endpoints/"
+                f"{resource.name}, correct the cause, then apply again.",
+            )
+
+
+class ExistingEndpoints:
+    """Reads an endpoint that somebody else made."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._sagemaker = aws.sagemaker
+
+    def read(self, name: str) -> Observed | None:
+        """The variant that answers."""
+        endpoint = _found(lambda: self._sagemaker.describe_endpoint(EndpointName=name))
+        if endpoint is None:
+            return None
+        return Observed(properties={}, outputs=_endpoint_outputs(endpoint))
+
+
+class TrainingJobs:
+    """Reads and writes :class:`TrainingJob`; a finished one is history and is never deleted."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._sagemaker = aws.sagemaker
+
+    def read(self, name: str) -> Observed | None:
+        """The last attempt that did not fail, else the last one that did."""
+        attempts = self._attempts(name)
+        if not attempts:
+            return None
+        alive = [one for one, status in attempts if status not in {"Failed", "Stopped"}]
+        job = self._sagemaker.describe_training_job(
+            TrainingJobName=alive[-1] if alive else attempts[-1][0]
+        )
+        status = job["TrainingJobStatus"]
+        failure = "" if alive else f"It has {status}: {job.get('FailureReason', status)}"
+        return Observed(
+            properties=_training_properties(job),
+            outputs={"model_data": job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")},
+            tags=_tags(self._aws, job["TrainingJobArn"]),
+            failure=failure,
+        )
+
+    def create(self, resource: TrainingJob) -> Iterator[str]:
+        """Start the next attempt and wait until it has trained."""
+        attempts = self._attempts(resource.name)
+        name = f"{resource.name}-{len(attempts) + 1}" if attempts else resource.name
+        yield f"Starting the training job {name}"
+        yield from self._aws.retried(
+            lambda: self._sagemaker.create_training_job(**_training_request(resource, name)),
+            codes={"ValidationException"},
+            saying="Could not assume role",
+            waiting="Waiting until SageMaker can assume the new role",
+        )
+        yield from self._trained(name)
+
+    def update(self, resource: TrainingJob, _observed: Observed) -> Iterator[str]:
+        """Wait for the attempt under way: nothing else of a training job can change."""
+        yield from self._trained(self._attempts(resource.name)[-1][0])
+
+    def delete(self, _name: str) -> Iterator[str]:
+        """Leave it: a failed attempt is history, and the next one gets the next name."""
+        yield "Leaving the failed attempt as it is"
+
+    def _attempts(self, name: str) -> list[tuple[str, str]]:
+        """Names and statuses of the attempts, the oldest first."""
+        pages = self._sagemaker.get_paginator("list_training_jobs").paginate(
+            NameContains=name, SortBy="CreationTime", SortOrder="Ascending"
+        )
+        return [
+            (one["TrainingJobName"], one["TrainingJobStatus"])
+            for page in pages
+            for one in page["TrainingJobSummaries"]
+            if re.fullmatch(rf"{re.escape(name)}(-\d+)?", one["TrainingJobName"])
+        ]
+
+    def _trained(self, name: str) -> Iterator[str]:
+        while True:
+            job = self._sagemaker.describe_training_job(TrainingJobName=name)
+            status = job["TrainingJobStatus"]
+            if status == "Completed":
+                return
+            if status in {"Failed", "Stopped"}:
+                raise WorkflowError(
+                    "TrainingFailed",
+                    f"The training job {name} has {status}: {job.get('FailureReason', status)}",
+                    "Read the log group /aws/sagemaker/TrainingJobs, correct the data, then apply"
+                    " again: it starts a new attempt.",
+                )
+            yield f"Training: {job.get('SecondaryStatus', status)}"
+            self._aws.pause(POLL_SECONDS)
+
+
+def own_names(aws: Aws, prefix: str) -> list[Key]:
+    """Keys of the models and endpoint configurations named by this deployment and a digest."""
+    pattern = re.compile(rf"{re.escape(prefix)}-[0-9a-f]{{12}}")
+    listed = (
+        (Model.KIND, Models(aws).names(prefix)),
+        (EndpointConfig.KIND, EndpointConfigs(aws).names(prefix)),
+    )
+    return [Key(kind, name) for kind, names in listed for name in names if pattern.fullmatch(name)]
+
+
+def _found(call: Callable[[], Result]) -> Result | None:
+    """As ``clients.found``; SageMaker says "could not find" with the code ValidationException."""
+    try:
+        return call()
+    except ClientError as error:
+        absent = "could not find" in message_of(error).lower()
+        if code_of(error) in {"ValidationException", "ResourceNotFound"} and absent:
+            return None
+        raise
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    pages = aws.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+    return tag_map(tag for page in pages for tag in page["Tags"])
+
+
+def _reason(endpoint: "DescribeEndpointOutputTypeDef | None") -> str:
+    reason = endpoint.get("FailureReason") if endpoint else None
+    return reason or "SageMaker gives no reason."
+
+
+def _endpoint_outputs(endpoint: "DescribeEndpointOutputTypeDef") -> dict[str, str]:
+    variants = endpoint.get("ProductionVariants", ())
+    outputs = {
+        "arn": endpoint["EndpointArn"],
+        "name": endpoint["EndpointName"],
+        "status": endpoint["EndpointStatus"],
+    }
+    return {**outputs, "variant": variants[0]["VariantName"]} if variants else outputs
+
+
+def _config_request(config: EndpointConfig) -> dict[str, Any]:
+    return {
+        "EndpointConfigName": config.name,
+        "ProductionVariants": [
+            {
+                "VariantName": config.variant,
+                "ModelName": config.model,
+                "InitialInstanceCount": config.instance_count,
+                "InstanceType": config.instance_type,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+        "DataCaptureConfig": {
+            "EnableCapture": config.capture_enabled,
+            "InitialSamplingPercentage": config.sampling_percentage,
+            "DestinationS3Uri": config.capture_url,
+            "CaptureOptions": [{"CaptureMode": mode} for mode in config.capture_modes],
+            "CaptureContentTypeHeader": {
+                "CsvContentTypes": list(config.csv_content_types),
+                "JsonContentTypes": list(config.json_content_types),
+            },
+        },
+        "Tags": tag_list(config.tags),
+    }
+
+
+def _training_properties(job: "DescribeTrainingJobResponseTypeDef") -> Properties:
+    resources = job["ResourceConfig"]
+    return {
+        "image": job["AlgorithmSpecification"].get("TrainingImage"),
+        "role": job["RoleArn"],
+        "hyperparameters": dict(job.get("HyperParameters", {})),
+        "channels": {
+            one["ChannelName"]: one["DataSource"]["S3DataSource"]["S3Uri"]
+            for one in job.get("InputDataConfig", ())
+        },
+        "output": job["OutputDataConfig"]["S3OutputPath"],
+        "instance_type": resources.get("InstanceType"),
+        "volume_gb": resources["VolumeSizeInGB"],
+        "max_seconds": job["StoppingCondition"].get("MaxRuntimeInSeconds"),
+        "status": job["TrainingJobStatus"],
+    }
+
+
+def _training_request(job: TrainingJob, name: str) -> dict[str, Any]:
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": job.image, "TrainingInputMode": "File"},
+        "RoleArn": job.role,
+        "HyperParameters": dict(job.hyperparameters),
+        "InputDataConfig": [
+            {
+                "ChannelName": channel,
+                "ContentType": "application/x-image",
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": url,
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
+            for channel, url in job.channels.items()
+        ],
+        "OutputDataConfig": {"S3OutputPath": job.output},
+        "ResourceConfig": {
+            "InstanceType": job.instance_type,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": job.volume_gb,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": job.max_seconds},
+        "Tags": tag_list(job.tags),
+    }

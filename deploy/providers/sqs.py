@@ -1,0 +1,78 @@
+"""SQS: the queue that receives the status changes of executions."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from deploy import policies
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, found
+from deploy.resources import Queue
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.literals import QueueAttributeNameType
+
+MISSING = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+DELETED_RECENTLY = ("AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
+
+
+class Queues:
+    """Reads and writes :class:`Queue`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._sqs = aws.sqs
+
+    def read(self, name: str) -> Observed | None:
+        """Policy, retention and encryption of the queue."""
+        answer = found(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
+        if answer is None:
+            return None
+        url = answer["QueueUrl"]
+        queue = found(
+            lambda: self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), *MISSING
+        )
+        if queue is None:
+            return None
+        attributes = queue["Attributes"]
+        return Observed(
+            properties={
+                "policy": policies.canonical(json.loads(attributes.get("Policy") or "{}")),
+                "retention_seconds": int(attributes["MessageRetentionPeriod"]),
+                "encrypted": attributes.get("SqsManagedSseEnabled") == "true",
+            },
+            outputs={"arn": attributes["QueueArn"], "url": url},
+            tags=self._sqs.list_queue_tags(QueueUrl=url).get("Tags", {}),
+        )
+
+    def create(self, resource: Queue) -> Iterator[str]:
+        """Create the queue with its tags; SQS refuses a name for a minute after its deletion."""
+        yield from self._aws.retried(
+            lambda: self._sqs.create_queue(
+                QueueName=resource.name, Attributes=_attributes(resource), tags=dict(resource.tags)
+            ),
+            codes=DELETED_RECENTLY,
+            waiting="Waiting the minute for which SQS keeps the name of a deleted queue",
+        )
+
+    def update(self, resource: Queue, observed: Observed) -> Iterator[str]:
+        """Set all attributes."""
+        yield "Updating the queue"
+        self._sqs.set_queue_attributes(
+            QueueUrl=observed.outputs["url"], Attributes=_attributes(resource)
+        )
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the queue and the messages in it."""
+        yield "Deleting the queue"
+        answer = found(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
+        if answer is not None:
+            found(lambda: self._sqs.delete_queue(QueueUrl=answer["QueueUrl"]), *MISSING)
+
+
+def _attributes(queue: Queue) -> "dict[QueueAttributeNameType, str]":
+    return {
+        "Policy": json.dumps(queue.policy),
+        "MessageRetentionPeriod": str(queue.retention_seconds),
+        "SqsManagedSseEnabled": "true" if queue.encrypted else "false",
+    }

@@ -1,0 +1,247 @@
+"""Step Functions: the state machine, its versions and the alias that routes to them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from deploy.cloud import Observed
+from deploy.providers.clients import Aws, found
+from deploy.resources import Alias, Properties, StateMachine
+from deploy.versions import Version
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions.type_defs import (
+        DescribeStateMachineOutputTypeDef,
+        ListStateMachineVersionsOutputTypeDef,
+    )
+
+MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
+POLL_SECONDS = 3
+# Step Functions checks the role when it is given one, and a role seconds old does not work yet.
+NEW_ROLE = ("AccessDeniedException", "InvalidLoggingConfiguration")
+
+
+class StateMachines:
+    """Reads and writes :class:`StateMachine`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._states = aws.states
+
+    def read(self, name: str) -> Observed | None:
+        """The definition as it is now, and the newest version if it equals it."""
+        arn = self._arn(name)
+        now = self._describe(arn)
+        if now is None or now["status"] == "DELETING":
+            return None
+        newest = self._states.list_state_machine_versions(stateMachineArn=arn, maxResults=1)
+        versions = newest["stateMachineVersions"]
+        outputs = {"arn": arn}
+        published = False
+        if versions:
+            version_arn = versions[0]["stateMachineVersionArn"]
+            version = self._describe(version_arn)
+            published = version is not None and _same(version, now)
+            if published:
+                outputs["version_arn"] = version_arn
+        tags = self._states.list_tags_for_resource(resourceArn=arn)["tags"]
+        return Observed(
+            properties={**_properties(now), "published": published},
+            outputs=outputs,
+            tags={tag["key"]: tag["value"] for tag in tags},
+        )
+
+    def create(self, resource: StateMachine) -> Iterator[str]:
+        """Create and publish."""
+        yield "Creating the state machine"
+        yield from self._aws.retried(
+            lambda: self._states.create_state_machine(
+                name=resource.name,
+                type="STANDARD",
+                definition=json.dumps(resource.definition, indent=2),
+                roleArn=resource.role,
+                loggingConfiguration=_logging(resource),
+                publish=True,
+                tags=[{"key": key, "value": value} for key, value in resource.tags.items()],
+            ),
+            codes={*NEW_ROLE, "StateMachineDeleting"},
+            waiting="Waiting until Step Functions can assume the new role",
+        )
+
+    def update(self, resource: StateMachine, observed: Observed) -> Iterator[str]:
+        """Change the definition and publish it as a version; running executions keep theirs."""
+        arn = observed.outputs["arn"]
+        wanted = {**resource.properties(), "published": observed.properties["published"]}
+        if wanted == observed.properties:
+            yield "Publishing a version"
+            self._states.publish_state_machine_version(stateMachineArn=arn)
+            return
+        yield "Updating and publishing a version"
+        yield from self._aws.retried(
+            lambda: self._states.update_state_machine(
+                stateMachineArn=arn,
+                definition=json.dumps(resource.definition, indent=2),
+                roleArn=resource.role,
+                loggingConfiguration=_logging(resource),
+                publish=True,
+            ),
+            codes=NEW_ROLE,
+            waiting="Waiting until Step Functions can assume the new role",
+        )
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the state machine; AWS lets running executions end first."""
+        arn = self._arn(name)
+        self._states.delete_state_machine(stateMachineArn=arn)
+        while self._describe(arn) is not None:
+            yield "Waiting until running executions have ended"
+            self._aws.pause(POLL_SECONDS)
+
+    def _arn(self, name: str) -> str:
+        return self._aws.arn("states", f"stateMachine:{name}")
+
+    def _describe(self, arn: str) -> "DescribeStateMachineOutputTypeDef | None":
+        return found(lambda: self._states.describe_state_machine(stateMachineArn=arn), *MISSING)
+
+
+class Aliases:
+    """Reads and writes :class:`Alias`."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._states = aws.states
+
+    def read(self, name: str) -> Observed | None:
+        """The newest version that the alias routes to, and its weight."""
+        arn = self._arn(name)
+        answer = found(
+            lambda: self._states.describe_state_machine_alias(stateMachineAliasArn=arn),
+            *MISSING,
+        )
+        if answer is None:
+            return None
+        routes = routing(answer["routingConfiguration"])
+        version, weight = routes[0]
+        heaviest_first = sorted(routes, key=lambda route: -route[1])
+        return Observed(
+            properties={"version": version, "weight": weight},
+            outputs={"arn": arn, "routes": " ".join(route[0] for route in heaviest_first)},
+        )
+
+    def create(self, resource: Alias) -> Iterator[str]:
+        """Create the alias; its first version gets all executions."""
+        yield "Creating the alias"
+        self._states.create_state_machine_alias(
+            name=resource.name.partition("/")[2],
+            routingConfiguration=[{"stateMachineVersionArn": resource.version, "weight": 100}],
+        )
+
+    def update(self, resource: Alias, observed: Observed) -> Iterator[str]:
+        """Shift executions to the wanted version; the rest stays on the one that had them."""
+        wanted = resource.wanted(observed.properties)
+        yield f"Shifting {wanted['weight']} % of new executions"
+        self.route(observed.outputs["arn"], shifted(wanted, observed))
+
+    def delete(self, name: str) -> Iterator[str]:
+        """Delete the alias."""
+        yield "Deleting the alias"
+        arn = self._arn(name)
+        found(
+            lambda: self._states.delete_state_machine_alias(stateMachineAliasArn=arn),
+            *MISSING,
+        )
+
+    def route(self, arn: str, routes: Sequence[tuple[str, int]]) -> None:
+        """Route new executions to versions by weight, in percent."""
+        self._states.update_state_machine_alias(
+            stateMachineAliasArn=arn,
+            routingConfiguration=[
+                {"stateMachineVersionArn": version, "weight": weight} for version, weight in routes
+            ],
+        )
+
+    def _arn(self, name: str) -> str:
+        machine, _, alias = name.partition("/")
+        return self._aws.arn("states", f"stateMachine:{machine}:{alias}")
+
+
+def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
+    """All versions of a state machine with the weights of an alias, the newest first."""
+    arn = aws.arn("states", f"stateMachine:{machine}")
+    routed = found(
+        lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=f"{arn}:{alias}"),
+        *MISSING,
+    )
+    weights = dict(routing(routed["routingConfiguration"])) if routed else {}
+    listed = [
+        Version(
+            arn=one["stateMachineVersionArn"],
+            number=version_number(one["stateMachineVersionArn"]),
+            created=one["creationDate"],
+            weight=weights.get(one["stateMachineVersionArn"], 0),
+        )
+        for page in _version_pages(aws, arn)
+        for one in page["stateMachineVersions"]
+    ]
+    return tuple(sorted(listed, key=lambda version: -version.number))
+
+
+def _version_pages(aws: Aws, arn: str) -> "Iterator[ListStateMachineVersionsOutputTypeDef]":
+    request: dict[str, Any] = {"stateMachineArn": arn, "maxResults": 1000}
+    while page := found(partial(aws.states.list_state_machine_versions, **request), *MISSING):
+        yield page
+        if "nextToken" not in page:
+            return
+        request["nextToken"] = page["nextToken"]
+
+
+def version_number(version_arn: str) -> int:
+    """The number at the end of a version's ARN."""
+    return int(version_arn.rpartition(":")[2])
+
+
+def routing(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto3's own shape
+    """Versions and weights of an alias, the newest version first."""
+    routes = [(one["stateMachineVersionArn"], one["weight"]) for one in configuration]
+    return sorted(routes, key=lambda route: -version_number(route[0]))
+
+
+def shifted(wanted: Properties, observed: Observed) -> list[tuple[str, int]]:
+    """The routes that give a version its weight, and the rest to the one that had most."""
+    version, weight = str(wanted["version"]), int(str(wanted["weight"]))
+    rest = next((other for other in observed.outputs["routes"].split() if other != version), None)
+    if weight == 100 or rest is None:  # noqa: PLR2004 - all of it
+        return [(version, 100)]
+    return [(version, weight), (rest, 100 - weight)]
+
+
+def _properties(now: "DescribeStateMachineOutputTypeDef") -> dict[str, Any]:
+    logging = now.get("loggingConfiguration", {})
+    groups = [
+        one["cloudWatchLogsLogGroup"]["logGroupArn"].removesuffix(":*")
+        for one in logging.get("destinations", ())
+    ]
+    return {
+        "definition": json.loads(now["definition"]),
+        "role": now["roleArn"],
+        "log_group": ", ".join(groups) or None,
+        "log_level": logging.get("level"),
+    }
+
+
+def _same(
+    version: "DescribeStateMachineOutputTypeDef", now: "DescribeStateMachineOutputTypeDef"
+) -> bool:
+    """Whether a version is what the state machine is now."""
+    same_revision = version.get("revisionId") == now.get("revisionId")
+    return same_revision and _properties(version) == _properties(now)
+
+
+def _logging(machine: StateMachine) -> Any:  # noqa: ANN401 - boto3's own shape
+    return {
+        "level": machine.log_level,
+        # Inputs and outputs hold images: they stay out of the log.
+        "includeExecutionData": False,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": f"{machine.log_group}:*"}}],
+    }

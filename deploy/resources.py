@@ -1,0 +1,438 @@
+"""The kinds of AWS resource a deployment is made of, as frozen records.
+
+A record holds what is wanted, never what is there. A dependency is a :class:`Ref` in one of its
+fields: a string that stands for an attribute of another resource until that one exists.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self, TypeAlias
+
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+Properties: TypeAlias = Mapping[str, Json]
+Document: TypeAlias = Mapping[str, Any]
+"""A JSON document in AWS's own form: an IAM policy, a state machine definition, a pattern."""
+
+_REF = re.compile(r"\$\{ref:(?P<kind>[a-z0-9.-]+)/(?P<name>[^#}]+)#(?P<attribute>[a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """What a resource is called in plans: kind and name, such as ``iam.role/x-classify``."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+class Ref(str):
+    """An attribute of another resource, such as its ARN, as text that is filled in once known.
+
+    It may stand alone in a field or inside a longer text (a function's version within a
+    definition), and it may be digested like any other text before its value is known.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, key: Key, attribute: str) -> Self:
+        """Refer to ``attribute`` of the resource called ``key``."""
+        return super().__new__(cls, f"${{ref:{key}#{attribute}}}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """What is wanted of one AWS resource.
+
+    Attributes:
+        name: Its name in AWS, unique within its kind.
+        tags: Tags that mark it as owned by this deployment.
+    """
+
+    KIND: ClassVar[str]
+    TITLE: ClassVar[str]
+    """What people call this kind, such as ``IAM role``."""
+    VOLATILE: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that get a new value when the resource is updated."""
+    EXTERNAL: ClassVar[bool] = False
+    """True for what must exist already and is only looked at."""
+
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict, metadata={"compared": False})
+
+    @property
+    def key(self) -> Key:
+        """The key of the resource in plans and references."""
+        return Key(self.KIND, self.name)
+
+    def properties(self) -> dict[str, Json]:
+        """The fields that are compared with what AWS has, as JSON."""
+        return {
+            item.name: _json(getattr(self, item.name))
+            for item in fields(self)
+            if item.name != "name" and item.metadata.get("compared", True)
+        }
+
+    def wanted(self, _observed: Properties | None) -> dict[str, Json]:
+        """The properties wanted, given those observed (None: there is nothing yet)."""
+        return self.properties()
+
+    def refs(self) -> tuple[tuple[Key, str], ...]:
+        """Keys and attributes this resource depends on, in order of their appearance."""
+        found: dict[tuple[Key, str], None] = {}
+
+        def note(text: str) -> str:
+            for match in _REF.finditer(text):
+                found[(Key(match["kind"], match["name"]), match["attribute"])] = None
+            return text
+
+        for item in fields(self):
+            _map_text(getattr(self, item.name), note)
+        return tuple(found)
+
+    def resolved(self, outputs: Mapping[Key, Mapping[str, str]]) -> Self:
+        """The same resource with every reference filled in whose value is in ``outputs``."""
+
+        def fill(text: str) -> str:
+            return _REF.sub(
+                lambda m: outputs.get(Key(m["kind"], m["name"]), {}).get(m["attribute"], m[0]), text
+            )
+
+        values = {item.name: _map_text(getattr(self, item.name), fill) for item in fields(self)}
+        return replace(self, **values)
+
+
+def redact_refs(text: str, placeholder: str) -> str:
+    """Replace the references left in ``text``, for showing it to people."""
+    return _REF.sub(placeholder, text)
+
+
+def _map_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any field of a record
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _map_text(item, change) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(_map_text(item, change) for item in value)
+    return value
+
+
+def _json(value: Any) -> Json:  # noqa: ANN401 - any field of a record
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_json(item) for item in value]
+    return value  # type: ignore[no-any-return]  # str, int, float, bool or None by the records below
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket(Resource):
+    """An S3 bucket. Outputs: ``name``, ``contents`` (top folders that deploy did not make).
+
+    Attributes:
+        policy: The bucket policy.
+        expire_days: Key prefix to the number of days after which its objects are deleted.
+    """
+
+    KIND = "s3.bucket"
+    TITLE = "S3 bucket"
+
+    policy: Document
+    expire_days: Mapping[str, int]
+    public_access: str = "blocked"
+    encryption: str = "AES256"
+    ownership: str = "BucketOwnerEnforced"
+    abort_upload_days: int = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketContents(Resource):
+    """Every object of a bucket: only ever deleted, and only by ``destroy --empty-bucket``."""
+
+    KIND = "s3.contents"
+    TITLE = "contents of the bucket"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelArchive(Resource):
+    """A ``model.tar.gz`` in the bucket, under a key that holds its digest. Outputs: ``url``.
+
+    Attributes:
+        name: ``bucket/key``.
+        bucket: Name of the bucket.
+        digest: Hex SHA-256 of what is packed in the archive.
+    """
+
+    KIND = "s3.object"
+    TITLE = "model archive"
+
+    bucket: str
+    digest: str
+    archive: bytes = field(repr=False, metadata={"compared": False})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role(Resource):
+    """An IAM role with one inline policy. Outputs: ``arn``."""
+
+    KIND = "iam.role"
+    TITLE = "IAM role"
+
+    trust: Document
+    policy: Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogGroup(Resource):
+    """A CloudWatch log group. Outputs: ``arn`` (without ``:*``), ``name``."""
+
+    KIND = "logs.group"
+    TITLE = "log group"
+
+    retention_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic(Resource):
+    """An SNS topic. Outputs: ``arn``."""
+
+    KIND = "sns.topic"
+    TITLE = "SNS topic"
+
+    policy: Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription(Resource):
+    """An e-mail subscription of a topic; its owner confirms it by mail. Outputs: ``arn``.
+
+    Attributes:
+        name: ``topic/address``.
+    """
+
+    KIND = "sns.subscription"
+    TITLE = "e-mail subscription"
+
+    topic: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue(Resource):
+    """An SQS queue, encrypted by SQS's own keys. Outputs: ``arn``, ``url``."""
+
+    KIND = "sqs.queue"
+    TITLE = "SQS queue"
+
+    policy: Document
+    retention_seconds: int
+    encrypted: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Resource):
+    """An EventBridge rule on the default bus with one target. Outputs: ``arn``."""
+
+    KIND = "events.rule"
+    TITLE = "EventBridge rule"
+
+    pattern: Document
+    target: str
+    description: str
+    state: str = "ENABLED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function(Resource):
+    """A Lambda function whose code and configuration are published as a version.
+
+    Outputs: ``arn``, ``version``, ``version_arn`` (the version that equals what is wanted).
+
+    Attributes:
+        code_sha256: Base64 SHA-256 of the zip, as Lambda reports it.
+        published: Whether the newest version equals the code and configuration.
+    """
+
+    KIND = "lambda.function"
+    TITLE = "Lambda function"
+    VOLATILE = frozenset({"version", "version_arn"})
+
+    handler: str
+    role: str
+    log_group: str
+    description: str
+    environment: Mapping[str, str]
+    memory_mb: int
+    timeout_seconds: int
+    code_sha256: str
+    archive: bytes = field(repr=False, metadata={"compared": False})
+    runtime: str = "python3.13"
+    architecture: str = "arm64"
+    log_format: str = "JSON"
+    state: str = "Active"
+    published: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateMachine(Resource):
+    """A Standard state machine, published as a version.
+
+    Outputs: ``arn``, ``version_arn`` (the version that equals what is wanted).
+
+    Attributes:
+        log_group: ARN of the log group, without ``:*``.
+        log_level: Step Functions' log level: ALL, ERROR, FATAL or OFF.
+    """
+
+    KIND = "states.machine"
+    TITLE = "state machine"
+    VOLATILE = frozenset({"version_arn"})
+
+    definition: Document
+    role: str
+    log_group: str
+    log_level: str
+    published: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alias(Resource):
+    """An alias of a state machine that routes executions to versions by weight. Outputs: ``arn``.
+
+    Attributes:
+        name: ``state machine/alias``.
+        version: ARN of the version that new executions should reach.
+        weight: Percentage of new executions that reach it now; the rest stays where it is.
+    """
+
+    KIND = "states.alias"
+    TITLE = "state machine alias"
+
+    version: str
+    weight: int = 100
+
+    def wanted(self, observed: Properties | None) -> dict[str, Json]:
+        """As :meth:`Resource.wanted`; a shift that went further, or has no other side, stays."""
+        properties = self.properties()
+        if observed is None:
+            return {**properties, "weight": 100}
+        reached = observed["weight"] if observed["version"] == self.version else 0
+        return {**properties, "weight": max(self.weight, int(str(reached)))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob(Resource):
+    """A SageMaker training job; a failed one is tried again under the next name.
+
+    Outputs: ``model_data``, the S3 URL of the trained model.
+    """
+
+    KIND = "sagemaker.training-job"
+    TITLE = "training job"
+    VOLATILE = frozenset({"model_data"})
+
+    image: str
+    role: str
+    hyperparameters: Mapping[str, str]
+    channels: Mapping[str, str]
+    output: str
+    instance_type: str
+    volume_gb: int
+    max_seconds: int
+    status: str = "Completed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Resource):
+    """A SageMaker model; immutable, so its name ends in a digest. Outputs: ``name``."""
+
+    KIND = "sagemaker.model"
+    TITLE = "SageMaker model"
+
+    image: str
+    model_data: str
+    role: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointConfig(Resource):
+    """A SageMaker endpoint configuration; immutable, named by a digest. Outputs: ``name``."""
+
+    KIND = "sagemaker.endpoint-config"
+    TITLE = "endpoint configuration"
+
+    model: str
+    variant: str
+    instance_type: str
+    sampling_percentage: int
+    capture_url: str
+    instance_count: int = 1
+    capture_enabled: bool = True
+    capture_modes: tuple[str, ...] = ("Input", "Output")
+    csv_content_types: tuple[str, ...] = ("text/csv",)
+    json_content_types: tuple[str, ...] = ("application/json",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint(Resource):
+    """A SageMaker endpoint. Outputs: ``arn``, ``name``, ``variant``."""
+
+    KIND = "sagemaker.endpoint"
+    TITLE = "SageMaker endpoint"
+
+    config: str
+    status: str = "InService"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingEndpoint(Resource):
+    """A SageMaker endpoint that somebody else made. Outputs: ``arn``, ``variant``."""
+
+    KIND = "sagemaker.existing-endpoint"
+    TITLE = "existing endpoint"
+    EXTERNAL = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm(Resource):
+    """A CloudWatch alarm that fires when a metric sums to more than 0. Outputs: ``arn``."""
+
+    KIND = "cloudwatch.alarm"
+    TITLE = "alarm"
+
+    description: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    topic: str
+    period_seconds: int = 60
+    statistic: str = "Sum"
+    threshold: float = 0.0
+    comparison: str = "GreaterThanThreshold"
+    missing_data: str = "notBreaching"
+
+
+CREATION_ORDER: tuple[type[Resource], ...] = (
+    Bucket,
+    BucketContents,
+    ModelArchive,
+    Role,
+    LogGroup,
+    Topic,
+    Subscription,
+    Queue,
+    Rule,
+    TrainingJob,
+    Model,
+    EndpointConfig,
+    Endpoint,
+    ExistingEndpoint,
+    Function,
+    StateMachine,
+    Alias,
+    Alarm,
+)
+"""Kinds in an order in which none needs a later one; they are deleted in the reverse."""

@@ -1,0 +1,439 @@
+"""The stack: every resource of a deployment, in an order in which none needs a later one. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from deploy import policies
+from deploy.package import Artifacts, lambda_digest
+from deploy.resources import (
+    Alarm,
+    Alias,
+    Bucket,
+    Document,
+    Endpoint,
+    EndpointConfig,
+    ExistingEndpoint,
+    Function,
+    Key,
+    LogGroup,
+    Model,
+    ModelArchive,
+    Queue,
+    Ref,
+    Resource,
+    Role,
+    Rule,
+    StateMachine,
+    Subscription,
+    Topic,
+    TrainingJob,
+)
+from workflow.settings import Settings
+
+LOG_RETENTION_DAYS = 30
+CAPTURE_RETENTION_DAYS = 365
+QUEUE_RETENTION_SECONDS = 14 * 24 * 60 * 60
+"""The longest SQS allows: a dashboard that is off for a week loses nothing."""
+VARIANT = "AllTraffic"
+MEMORY_MB = 512
+"""A 6 MB photo is held as bytes, as base64 and as JSON; CPU share grows with memory."""
+TIMEOUT_SECONDS = 60
+"""As long as the state machine waits for a task."""
+
+# The hyperparameters of the starter notebook (facts.md section 1).
+HYPERPARAMETERS = {
+    "image_shape": "3,32,32",
+    "num_classes": "2",
+    "num_training_samples": "1000",
+}
+TRAINING_INSTANCE = "ml.p3.2xlarge"
+TRAINING_VOLUME_GB = 50
+TRAINING_SECONDS = 3600
+
+_DIGEST_LENGTH = 12
+
+
+def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tuple[Resource, ...]:
+    """Everything a deployment is made of.
+
+    Args:
+        settings: What it is called and how it behaves.
+        artifacts: The bytes and documents it is made from.
+        weight: Percentage of new executions that reach a new version of the state machine.
+
+    Returns:
+        The resources; each refers only to earlier ones.
+    """
+    serving = _serving(settings, artifacts)
+    functions = _functions(settings, artifacts)
+    return (
+        _bucket(settings),
+        *_alerts(settings),
+        *_executions_events(settings),
+        *serving,
+        *functions,
+        *_state_machine(settings, artifacts.definition, weight),
+        *_alarms(settings, serving[-1]),
+    )
+
+
+def keys(settings: Settings) -> tuple[Key, ...]:
+    """Keys of all resources with fixed names that a deployment may have made at any time.
+
+    What is there but no longer wanted, such as the endpoint after ``--endpoint NAME``, is found
+    through these; resources named by digest are found by ``Cloud.find``.
+    """
+    names = _names(settings)
+    return tuple(Key(kind.KIND, name) for kind, found in names.items() for name in found)
+
+
+def _names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
+    functions = _function_names(settings).values()
+    return {
+        Bucket: (settings.bucket,),
+        Role: tuple(
+            _role_name(settings, part)
+            for part in ("serialize", "classify", "filter", "states", "sagemaker")
+        ),
+        LogGroup: (*map(_function_log_group, functions), _states_log_group(settings)),
+        Topic: (settings.topic,),
+        Queue: (settings.executions_queue,),
+        Rule: (settings.executions_rule,),
+        Endpoint: (settings.prefix,),
+        Function: tuple(functions),
+        StateMachine: (settings.state_machine,),
+        Alias: (f"{settings.state_machine}/{settings.alias}",),
+        Alarm: (
+            *(f"{name}-errors" for name in functions),
+            f"{settings.prefix}-timed-out",
+            f"{settings.prefix}-throttled",
+            f"{settings.prefix}-endpoint-errors",
+        ),
+    }
+
+
+def digested(prefix: str, kind: type[Resource], **values: Any) -> str:  # noqa: ANN401 - any field
+    """A name that ends in a digest of the specification, for kinds that cannot be changed."""
+    known = {item.name for item in fields(kind)}
+    if unknown := values.keys() - known:
+        raise TypeError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
+    text = json.dumps(values, sort_keys=True)
+    return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]}"
+
+
+def _bucket(settings: Settings) -> Bucket:
+    return Bucket(
+        name=settings.bucket,
+        tags=settings.tags,
+        policy=policies.bucket_policy(settings),
+        expire_days={f"{settings.capture_prefix}/": CAPTURE_RETENTION_DAYS},
+    )
+
+
+def _alerts(settings: Settings) -> tuple[Resource, ...]:
+    arn = f"arn:aws:sns:{settings.region}:{settings.account}:{settings.topic}"
+    topic = Topic(
+        name=settings.topic, tags=settings.tags, policy=policies.topic_policy(settings, arn)
+    )
+    if settings.alarm_email is None:
+        return (topic,)
+    subscription = Subscription(
+        name=f"{settings.topic}/{settings.alarm_email}",
+        topic=Ref(topic.key, "arn"),
+        address=settings.alarm_email,
+    )
+    return (topic, subscription)
+
+
+def _executions_events(settings: Settings) -> tuple[Resource, ...]:
+    arn = f"arn:aws:sqs:{settings.region}:{settings.account}:{settings.executions_queue}"
+    queue = Queue(
+        name=settings.executions_queue,
+        tags=settings.tags,
+        policy=policies.queue_policy(settings, arn),
+        retention_seconds=QUEUE_RETENTION_SECONDS,
+    )
+    rule = Rule(
+        name=settings.executions_rule,
+        tags=settings.tags,
+        description="Status changes of executions, for the dashboard",
+        pattern={
+            "source": ["aws.states"],
+            "detail-type": ["Step Functions Execution Status Change"],
+            "detail": {"stateMachineArn": [settings.state_machine_arn]},
+        },
+        target=Ref(queue.key, "arn"),
+    )
+    return (queue, rule)
+
+
+def _serving(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
+    """What answers InvokeEndpoint; the last one is the endpoint."""
+    if settings.existing_endpoint is not None:
+        return (ExistingEndpoint(name=settings.existing_endpoint),)
+    role = Role(
+        name=_role_name(settings, "sagemaker"),
+        tags=settings.tags,
+        trust=policies.trust(
+            "sagemaker.amazonaws.com",
+            settings,
+            f"arn:aws:sagemaker:{settings.region}:{settings.account}:*",
+        ),
+        policy=policies.endpoint_policy(
+            settings, artifacts.image, training_data=settings.training_data
+        ),
+    )
+    source, model = _model(settings, artifacts, role)
+    config = _endpoint_config(settings, model)
+    endpoint = Endpoint(name=settings.endpoint, tags=settings.tags, config=Ref(config.key, "name"))
+    return (role, source, model, config, endpoint)
+
+
+def _model(settings: Settings, artifacts: Artifacts, role: Role) -> tuple[Resource, Model]:
+    environment: dict[str, str] = {}
+    if settings.training_data is None:
+        source: Resource = _archive(settings, artifacts)
+        model_data = Ref(source.key, "url")
+        # Where the PyTorch inference container finds our code (SageMaker inference toolkit).
+        environment = {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            "SAGEMAKER_REGION": settings.region,
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+        }
+    else:
+        source = _training_job(settings, settings.training_data, artifacts.image, role)
+        model_data = Ref(source.key, "model_data")
+    spec: dict[str, Any] = {
+        "image": artifacts.image,
+        "model_data": model_data,
+        "role": Ref(role.key, "arn"),
+        "environment": environment,
+    }
+    name = digested(settings.prefix, Model, **spec)
+    return source, Model(name=name, tags=settings.tags, **spec)
+
+
+def _archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
+    key = f"{settings.model_prefix}{artifacts.model_digest}/model.tar.gz"
+    return ModelArchive(
+        name=f"{settings.bucket}/{key}",
+        bucket=Ref(Key(Bucket.KIND, settings.bucket), "name"),
+        digest=artifacts.model_digest,
+        archive=artifacts.model,
+    )
+
+
+def _training_job(settings: Settings, data: str, image: str, role: Role) -> TrainingJob:
+    data = data.rstrip("/")
+    spec: dict[str, Any] = {
+        "image": image,
+        "role": Ref(role.key, "arn"),
+        "hyperparameters": HYPERPARAMETERS,
+        # The channels of the starter notebook.
+        "channels": {
+            "train": f"{data}/train/",
+            "validation": f"{data}/test/",
+            "train_lst": f"{data}/train.lst",
+            "validation_lst": f"{data}/test.lst",
+        },
+        "output": f"s3://{settings.bucket}/{settings.model_prefix}",
+        "instance_type": TRAINING_INSTANCE,
+        "volume_gb": TRAINING_VOLUME_GB,
+        "max_seconds": TRAINING_SECONDS,
+    }
+    name = digested(settings.prefix, TrainingJob, **spec)
+    return TrainingJob(name=name, tags=settings.tags, **spec)
+
+
+def _endpoint_config(settings: Settings, model: Model) -> EndpointConfig:
+    spec: dict[str, Any] = {
+        "model": Ref(model.key, "name"),
+        "variant": VARIANT,
+        "instance_type": settings.instance_type,
+        "sampling_percentage": settings.sampling_percentage,
+        "capture_url": f"s3://{settings.bucket}/{settings.capture_prefix}",
+    }
+    name = digested(settings.prefix, EndpointConfig, **spec)
+    return EndpointConfig(name=name, tags=settings.tags, **spec)
+
+
+def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
+    names = _function_names(settings)
+    serialize = _function(settings, artifacts, "serialize_image", {})
+    classify = _function(
+        settings, artifacts, "classify_image", {"SCONES_ENDPOINT": settings.endpoint}
+    )
+    decide = _function(
+        settings, artifacts, "filter_inferences", {"SCONES_THRESHOLD": str(settings.threshold)}
+    )
+    documents = {
+        "serialize_image": policies.serialize_policy,
+        "classify_image": policies.classify_policy,
+        "filter_inferences": policies.filter_policy,
+    }
+    roles = [
+        Role(
+            name=_role_name(settings, part.partition("_")[0]),
+            tags=settings.tags,
+            trust=policies.trust(
+                "lambda.amazonaws.com",
+                settings,
+                f"arn:aws:lambda:{settings.region}:{settings.account}:function:{names[part]}",
+            ),
+            policy=document(settings, _function_log_group(names[part])),
+        )
+        for part, document in documents.items()
+    ]
+    groups = [_log_group(settings, _function_log_group(name)) for name in names.values()]
+    return (*roles, *groups, serialize, classify, decide)
+
+
+def _function(
+    settings: Settings, artifacts: Artifacts, part: str, environment: Mapping[str, str]
+) -> Function:
+    name = _function_names(settings)[part]
+    archive = artifacts.functions[part]
+    role = Key(Role.KIND, _role_name(settings, part.partition("_")[0]))
+    return Function(
+        name=name,
+        tags=settings.tags,
+        handler=f"lambdas.{part}.handler.handler",
+        role=Ref(role, "arn"),
+        log_group=Ref(Key(LogGroup.KIND, _function_log_group(name)), "name"),
+        description=f"Scones Unlimited: {part.replace('_', ' ')}",
+        environment=environment,
+        memory_mb=MEMORY_MB,
+        timeout_seconds=TIMEOUT_SECONDS,
+        code_sha256=lambda_digest(archive),
+        archive=archive,
+    )
+
+
+def _state_machine(settings: Settings, definition: Document, weight: int) -> tuple[Resource, ...]:
+    role = Role(
+        name=_role_name(settings, "states"),
+        tags=settings.tags,
+        trust=policies.trust(
+            "states.amazonaws.com",
+            settings,
+            f"arn:aws:states:{settings.region}:{settings.account}"
+            f":stateMachine:{settings.state_machine}",
+        ),
+        policy=policies.states_policy(settings),
+    )
+    log_group = _log_group(settings, _states_log_group(settings))
+    machine = StateMachine(
+        name=settings.state_machine,
+        tags=settings.tags,
+        definition=_filled_in(definition, _function_names(settings)),
+        role=Ref(role.key, "arn"),
+        log_group=Ref(log_group.key, "arn"),
+        log_level="ERROR",
+    )
+    alias = Alias(
+        name=f"{settings.state_machine}/{settings.alias}",
+        version=Ref(machine.key, "version_arn"),
+        weight=weight,
+    )
+    return (role, log_group, machine, alias)
+
+
+def _filled_in(definition: Document, names: Mapping[str, str]) -> Document:
+    """The definition with ``${SerializeImageArn}`` and its like replaced by function versions."""
+    text = json.dumps(definition)
+    for part, name in names.items():
+        placeholder = "${" + part.title().replace("_", "") + "Arn}"
+        text = text.replace(placeholder, Ref(Key(Function.KIND, name), "version_arn"))
+    filled: Document = json.loads(text)
+    return filled
+
+
+def _alarms(settings: Settings, endpoint: Resource) -> tuple[Resource, ...]:
+    """Alarms on faults. None on ExecutionsFailed: it counts rejections, which are business."""
+    machine = {"StateMachineArn": settings.state_machine_arn}
+    variant = {
+        "EndpointName": settings.endpoint,
+        "VariantName": Ref(endpoint.key, "variant"),
+    }
+    functions = [
+        _alarm(
+            settings,
+            f"{name}-errors",
+            f"The function {name} raised an error.",
+            ("AWS/Lambda", "Errors"),
+            {"FunctionName": name},
+        )
+        for name in _function_names(settings).values()
+    ]
+    return (
+        *functions,
+        _alarm(
+            settings,
+            f"{settings.prefix}-timed-out",
+            "An execution ran out of time.",
+            ("AWS/States", "ExecutionsTimedOut"),
+            machine,
+        ),
+        _alarm(
+            settings,
+            f"{settings.prefix}-throttled",
+            "Step Functions throttled executions: the quota of state transitions is used up.",
+            ("AWS/States", "ExecutionThrottled"),
+            machine,
+        ),
+        _alarm(
+            settings,
+            f"{settings.prefix}-endpoint-errors",
+            f"The endpoint {settings.endpoint} answered with a server error.",
+            ("AWS/SageMaker", "Invocation5XXErrors"),
+            variant,
+        ),
+    )
+
+
+def _alarm(
+    settings: Settings,
+    name: str,
+    description: str,
+    metric: tuple[str, str],
+    dimensions: Mapping[str, str],
+) -> Alarm:
+    return Alarm(
+        name=name,
+        tags=settings.tags,
+        description=description,
+        namespace=metric[0],
+        metric=metric[1],
+        dimensions=dimensions,
+        topic=Ref(Key(Topic.KIND, settings.topic), "arn"),
+    )
+
+
+def _function_names(settings: Settings) -> dict[str, str]:
+    return {
+        "serialize_image": settings.serialize_function,
+        "classify_image": settings.classify_function,
+        "filter_inferences": settings.filter_function,
+    }
+
+
+def _role_name(settings: Settings, part: str) -> str:
+    """IAM is global: the region in the name keeps deployments in two regions apart."""
+    return f"{settings.prefix}-{part}-{settings.region}"
+
+
+def _function_log_group(function: str) -> str:
+    return f"/aws/lambda/{function}"
+
+
+def _states_log_group(settings: Settings) -> str:
+    """Under ``/aws/vendedlogs``, whose resource policy AWS keeps short by itself."""
+    return f"/aws/vendedlogs/states/{settings.state_machine}"
+
+
+def _log_group(settings: Settings, name: str) -> LogGroup:
+    return LogGroup(name=name, tags=settings.tags, retention_days=LOG_RETENTION_DAYS)
