@@ -2,25 +2,23 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection, connect
 from dashboard.jobs import Job, Jobs
-from dashboard.models import classify
 from dashboard.palette import STYLES, pill
 from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.submissions import StoredImage
 
-if TYPE_CHECKING:
-    import pandas as pd
+TICK_SECONDS = 0.5
+"""How often a running job is drawn anew."""
 
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
@@ -38,14 +36,18 @@ def jobs() -> Jobs:
     return Jobs()
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def thumbnail(name: str, bucket: str, key: str, sha256: str = "") -> bytes | None:
+def thumbnail(image: StoredImage) -> bytes | None:
     """A small JPEG of an image in S3; None where it is not there yet, or is no image."""
     try:
-        image = StoredImage(name, ImageLocation(bucket, key), sha256)
-        return submissions.thumbnail(connection(), image)
+        return _thumbnail(image.location.bucket, image.location.key, image.sha256)
     except WorkflowError:
         return None
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _thumbnail(bucket: str, key: str, sha256: str) -> bytes:
+    """Cached by content; a failure is not cached, for the image may still be on its way."""
+    return submissions.thumbnail(connection(), StoredImage(key, ImageLocation(bucket, key), sha256))
 
 
 @contextmanager
@@ -152,28 +154,6 @@ def not_deployed() -> None:
     )
 
 
-def batch_progress(view: classify.BatchView, *, running: bool) -> None:
-    """How many images of a batch have their verdict, and which."""
-    total = len(view.submissions)
-    if running or view.done < total:
-        said = f"{view.done} of {total} images" if total else "Verifying and uploading …"
-        st.progress(view.done / total if total else 0.0, text=said)
-    outcome_counts(view.counts)
-    for refusal in view.refused[: classify.MAX_CARDS]:
-        error_state(WorkflowError(refusal.code, refusal.message, refusal.remedy))
-    if len(view.refused) > classify.MAX_CARDS:
-        st.caption(f"{len(view.refused) - classify.MAX_CARDS} more were refused: see the table.")
-
-
-def batch_table(frame: "pd.DataFrame", csv: bytes) -> None:
-    """Every image of a batch in a row, to read and to download."""
-    if frame.empty:
-        return
-    with st.expander(f"Result table ({len(frame)})", expanded=len(frame) > classify.MAX_CARDS):
-        st.dataframe(frame, hide_index=True, alt="The verdict on every image of the batch")
-        st.download_button("Download as CSV", csv, "classified.csv", "text/csv", on_click="ignore")
-
-
 def job_failure(job: Job, key: str) -> None:
     """Why a job ended early, with a way to try again; nothing where it did not."""
     try:
@@ -185,33 +165,39 @@ def job_failure(job: Job, key: str) -> None:
             st.rerun()
 
 
-def classification_card(card: classify.Card, key: str) -> None:
-    """One image, its verdict against the threshold, its way through the states, its execution."""
-    image = card.submission.image
-    with st.container(border=True):
-        picture, says = st.columns([1, 3], vertical_alignment="center")
-        small = thumbnail(image.name, image.location.bucket, image.location.key, image.sha256)
-        if small:
-            picture.image(small, width="stretch", alt=image.name)
-        with says:
-            st.markdown(f"{pill(card.outcome)} **{_plain(card.headline)}**")
-            st.caption(_plain(image.name))
-            if card.confidence is not None and card.threshold is not None:
-                figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
-                st.plotly_chart(
-                    figure,
-                    key=f"{key}-confidence",
-                    config={"displayModeBar": False},
-                    alt=classify.alt_text(card),
-                )
-            if card.note:
-                st.markdown(_plain(card.note))
-            if card.steps:
-                st.caption("  →  ".join(card.steps))
-            if card.href:
-                st.markdown(f"[Open the execution]({card.href})")
+def watch(
+    key: str,
+    show: Callable[[Job], None],
+    *,
+    on_end: Callable[[], None] = lambda: None,
+) -> bool:
+    """Show a job, again and again while it runs; then run the whole page once more.
+
+    Args:
+        key: The job's key.
+        show: Draws the job; on its own, so that the rest of the page rests meanwhile.
+        on_end: Called once the end was seen.
+
+    Returns:
+        Whether the job is under way.
+    """
+    job = jobs().get(key)
+    if job is None:
+        return False
+    ticking = job.running
+
+    def tick(found: Job) -> None:
+        ended = not found.running
+        show(found)
+        job_failure(found, key)
+        if ticking and ended:
+            on_end()
+            st.rerun()
+
+    st.fragment(tick, run_every=TICK_SECONDS if ticking else None)(job)
+    return ticking
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text of others as itself: no Markdown, no directive, no link in it takes effect."""
     return re.sub(r"([\\`*_{}\[\]()#+\-!|~<>$:])", r"\\\1", text)

@@ -5,9 +5,9 @@ import streamlit as st
 from dashboard import batches, components
 from dashboard.aws.images import Upload
 from dashboard.aws.submissions import is_deployed
+from dashboard.jobs import Job
 from dashboard.models import classify
-
-TICK_SECONDS = 0.5
+from dashboard.panels import classify as panel
 
 
 def hand_in() -> None:
@@ -27,26 +27,22 @@ def hand_in() -> None:
         st.rerun()
 
 
-def results(batch_id: str, *, ticking: bool) -> None:
+def results(job: Job) -> None:
     """How far the batch has come, and every verdict so far."""
-    job = batches.find(components.jobs(), cloud, batch_id)
-    running, view = job.running, classify.batch_view(job.events)
-    components.batch_progress(view, running=running)
-    components.job_failure(job, batches.job_key(batch_id))
+    view = classify.batch_view(job.events)
+    panel.progress(view, running=job.running)
     for index, card in enumerate(classify.cards(view)):
-        components.classification_card(card, f"card-{index}")
+        panel.card(card, f"card-{index}")
     frame = classify.table(view)
-    components.batch_table(frame, classify.csv(frame))
-    if ticking and not running:
-        st.rerun()
+    panel.table(frame, classify.csv(frame))
 
 
 components.page_header("Classify", "Every photo starts a real execution of the workflow.")
 cloud = components.connection()
 if batch := st.query_params.get("batch"):
     st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
-    ticking = batches.find(components.jobs(), cloud, batch).running
-    st.fragment(results, run_every=TICK_SECONDS if ticking else None)(batch, ticking=ticking)
+    batches.find(components.jobs(), cloud, batch)
+    components.watch(batches.job_key(batch), results)
 elif is_deployed(cloud):
     hand_in()
 else:

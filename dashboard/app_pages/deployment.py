@@ -1,0 +1,60 @@
+"""Deployment: see what would change, apply it, go back, or take it all down."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.models import deployment as model
+from dashboard.panels import deployment as panel
+from deploy import deployment
+from deploy.apply import Applied, Event, Failed, Progress, Started
+from deploy.plan import Plan
+
+
+def step(event: Event) -> model.Step:
+    """An event of ``deploy``, for the page's model."""
+    match event:
+        case Started(action, _, total):
+            return model.Step(str(action.key), kind=action.title, total=total)
+        case Progress(key, message):
+            return model.Step(str(key), message=message)
+        case Applied(key, op, message):
+            return model.Step(str(key), done=op.value, message=message)
+        case Failed(key, error):
+            return model.Step(str(key), error=error)
+
+
+def start(title: str, planned: Callable[[], Plan]) -> None:
+    """Plan anew and apply in the background; the page finds the job again."""
+
+    def work(report: Callable[[Any], None]) -> None:
+        for event in deployment.apply(planned(), settings, session):
+            report(step(event))
+
+    components.jobs().start(panel.JOB, title, work)
+    st.rerun()
+
+
+@st.cache_data(ttl=60, show_spinner="Comparing what is wanted with what is there …")
+def read(cloud: str, wanted: str) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG001 - keys
+    """The plan and the outputs, as JSON."""
+    plan = deployment.observe_and_plan(settings, session)
+    return plan.to_json(), deployment.status(settings, session).to_json()
+
+
+components.page_header("Deployment", "The plan is shown before anything is touched.")
+connection = components.connection()
+session, settings = connection.session, panel.wanted(connection.settings)
+if components.watch(panel.JOB, panel.run, on_end=read.clear):
+    st.stop()
+plan, outputs = read(str(connection.cloud), str(settings))
+if panel.plan(model.plan_view(plan)):
+    start("Deploy", lambda: deployment.observe_and_plan(settings, session))
+panel.outputs(outputs, links=connection.cloud.endpoint_url is None)
+if panel.versions(outputs):
+    start("Roll back", lambda: deployment.plan_rollback(settings, session))
+destroy, bucket = panel.destruction(settings.prefix, outputs["bucket"])
+if destroy:
+    start("Destroy", lambda: deployment.plan_destroy(settings, session, empty_bucket=bucket))

@@ -1,0 +1,224 @@
+"""What the Deployment page shows: the plan as rows and diffs, and a run step by step.
+
+Plans and outputs come as the JSON that ``python -m deploy plan --json`` prints, so that the page
+and the command line say the same.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from workflow.errors import WorkflowError
+
+_PLAIN = frozenset({"CREATE", "KEEP"})
+_VERBS = {
+    "CREATE": "to create",
+    "UPDATE": "to change",
+    "REPLACE": "to replace",
+    "DELETE": "to delete",
+    "BLOCKED": "blocked",
+    "KEEP": "to keep",
+}
+_DONE = {
+    "CREATE": "✓ created",
+    "UPDATE": "✓ changed",
+    "REPLACE": "✓ replaced",
+    "DELETE": "✓ deleted",
+    "KEEP": "✓ as wanted",
+}
+_ICONS = {
+    "CREATE": "+ create",
+    "UPDATE": "~ change",
+    "REPLACE": "± replace",
+    "DELETE": "- delete",
+    "KEEP": "= keep",
+    "BLOCKED": "! blocked",
+}
+_LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One resource whose change has details worth reading.
+
+    Attributes:
+        title: What happens to what, such as ``~ change Lambda function scones-filter``.
+        reason: One sentence, with its remedy where something is in the way.
+        diffs: Property, before and after.
+    """
+
+    title: str
+    reason: str
+    diffs: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """A plan for people.
+
+    Attributes:
+        summary: What applying it would do, in one sentence.
+        rows: Each resource with what happens to it.
+        changes: Those with details: all but creations and what is kept.
+        settled: Nothing is to be done.
+        fresh: Nothing is there yet.
+        blocked: Something is in the way that only a person may move.
+    """
+
+    summary: str
+    rows: pd.DataFrame
+    changes: tuple[Change, ...]
+    settled: bool
+    fresh: bool
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a run has said.
+
+    Attributes:
+        resource: Key of the resource it is about.
+        kind: What people call its kind, where a step begins; else empty.
+        total: How many resources the run has, where a step begins; else 0.
+        message: What it does or waits for.
+        done: What was done to the resource in the end, such as ``CREATE``; else empty.
+        error: What ended the run.
+    """
+
+    resource: str
+    kind: str = ""
+    total: int = 0
+    message: str = ""
+    done: str = ""
+    error: WorkflowError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run so far.
+
+    Attributes:
+        share: 0 to 1 of its resources are done.
+        done: How many that is.
+        says: What it is doing, or has done, in one line.
+        rows: Each resource it has come to, the latest first.
+        error: What ended it early, or None.
+    """
+
+    share: float
+    done: int
+    says: str
+    rows: pd.DataFrame
+    error: WorkflowError | None
+
+
+def plan_view(plan: Mapping[str, Any]) -> PlanView:
+    """A plan for people.
+
+    Args:
+        plan: ``Plan.to_json()``: ``counts`` by operation, and ``actions``.
+    """
+    actions, counts = plan["actions"], plan["counts"]
+    said = [f"{counts[op]} {verb}" for op, verb in _VERBS.items() if counts[op]]
+    changes = len(actions) - counts["KEEP"]
+    return PlanView(
+        summary=f"{len(actions)} resources: {', '.join(said)}."
+        if changes
+        else f"Everything is deployed as wanted: {len(actions)} resources, nothing to do.",
+        rows=_rows(actions),
+        changes=tuple(_change(action) for action in actions if action["op"] not in _PLAIN),
+        settled=not changes,
+        fresh=counts["CREATE"] == len(actions),
+        blocked=bool(counts["BLOCKED"]),
+    )
+
+
+def run_view(steps: Iterable[Step], *, running: bool, title: str) -> RunView:
+    """Fold what a run has said so far."""
+    kinds: dict[str, str] = {}
+    states: dict[str, str] = {}
+    total, error, done, says = 0, None, 0, f"{title}: looking at what is there"
+    for step in steps:
+        total, done, error = step.total or total, done + bool(step.done), step.error
+        kinds[step.resource] = step.kind or kinds.get(step.resource, "")
+        states[step.resource] = _state(step)
+        says = f"{kinds[step.resource]} {_name(step.resource)}: {states[step.resource]}"
+    if not running:
+        says = f"{title}: {done} of {total} resources are as wanted."
+    return RunView(
+        share=done / total if total else 0.0,
+        done=done,
+        says=says,
+        rows=pd.DataFrame(
+            [(kinds[key], _name(key), state) for key, state in reversed(states.items())],
+            columns=["Kind", "Name", "Progress"],
+        ),
+        error=error,
+    )
+
+
+def versions(outputs: Mapping[str, Any]) -> pd.DataFrame:
+    """Versions of the state machine, the newest first, with their share of new executions."""
+    return pd.DataFrame(
+        [
+            (version["number"], version["created"][:19].replace("T", " "), f"{version['weight']} %")
+            for version in outputs["versions"]
+        ],
+        columns=["Version", "Published (UTC)", "New executions"],
+    )
+
+
+def facts(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """What the deployment offers, by name; what is not there is left out."""
+    status = outputs["endpoint_status"]
+    found = {
+        "Bucket": outputs["bucket"],
+        "State machine alias": outputs["alias_arn"],
+        "Endpoint": status and f"{outputs['endpoint']} ({status})",
+        "Queue of status changes": outputs["queue_url"],
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _rows(actions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    order = {op: place for place, op in enumerate(_ICONS)}
+    return pd.DataFrame(
+        [
+            (_ICONS[action["op"]], action["kind"], action["name"], action["reason"])
+            for action in sorted(actions, key=lambda action: order[action["op"]] == order["KEEP"])
+        ],
+        columns=["Action", "Kind", "Name", "Why"],
+    )
+
+
+def _change(action: Mapping[str, Any]) -> Change:
+    diffs = pd.DataFrame(
+        [(diff["path"], _text(diff["before"]), _text(diff["after"])) for diff in action["diffs"]],
+        columns=["Property", "Before", "After"],
+    )
+    return Change(
+        title=f"{_ICONS[action['op']]} {action['kind']} {action['name']}",
+        reason=f"{action['reason']} {action['remedy']}".strip(),
+        diffs=diffs,
+    )
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "—" if value is None else text[:_LONGEST] + "…" * (len(text) > _LONGEST)
+
+
+def _state(step: Step) -> str:
+    if step.error is not None:
+        return "✗ failed"
+    if step.done:
+        return step.message or _DONE[step.done]
+    return step.message or "looking"
+
+
+def _name(resource: str) -> str:
+    return resource.partition("/")[2]

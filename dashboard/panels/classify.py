@@ -1,0 +1,58 @@
+"""Panels of the Classify page."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import components
+from dashboard.models import classify
+from dashboard.palette import pill
+from workflow.errors import WorkflowError
+
+
+def progress(view: classify.BatchView, *, running: bool) -> None:
+    """How many images of a batch have their verdict, and which."""
+    total = len(view.submissions)
+    if running or view.done < total:
+        said = f"{view.done} of {total} images" if total else "Verifying and uploading …"
+        st.progress(view.done / total if total else 0.0, text=said)
+    components.outcome_counts(view.counts)
+    for refusal in view.refused[: classify.MAX_CARDS]:
+        components.error_state(WorkflowError(refusal.code, refusal.message, refusal.remedy))
+    if len(view.refused) > classify.MAX_CARDS:
+        st.caption(f"{len(view.refused) - classify.MAX_CARDS} more were refused: see the table.")
+
+
+def table(frame: pd.DataFrame, csv: bytes) -> None:
+    """Every image of a batch in a row, to read and to download."""
+    if frame.empty:
+        return
+    with st.expander(f"Result table ({len(frame)})", expanded=len(frame) > classify.MAX_CARDS):
+        st.dataframe(frame, hide_index=True, alt="The verdict on every image of the batch")
+        st.download_button("Download as CSV", csv, "classified.csv", "text/csv", on_click="ignore")
+
+
+def card(card: classify.Card, key: str) -> None:
+    """One image, its verdict against the threshold, its way through the states, its execution."""
+    image = card.submission.image
+    with st.container(border=True):
+        picture, says = st.columns([1, 3], vertical_alignment="center")
+        small = components.thumbnail(image)
+        if small:
+            picture.image(small, width="stretch", alt=image.name)
+        with says:
+            st.markdown(f"{pill(card.outcome)} **{components.plain(card.headline)}**")
+            st.caption(components.plain(image.name))
+            if card.confidence is not None and card.threshold is not None:
+                figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
+                st.plotly_chart(
+                    figure,
+                    key=f"{key}-confidence",
+                    config={"displayModeBar": False},
+                    alt=classify.alt_text(card),
+                )
+            if card.note:
+                st.markdown(components.plain(card.note))
+            if card.steps:
+                st.caption("  →  ".join(card.steps))
+            if card.href:
+                st.markdown(f"[Open the execution]({card.href})")
