@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from localcloud.events import Events
     from localcloud.logs import Logs
     from localcloud.metrics import Metrics
-    from localcloud.s3 import S3
+    from localcloud.s3.api import S3
     from localcloud.service import Service
     from localcloud.wire import Call, Params
 

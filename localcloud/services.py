@@ -6,7 +6,7 @@ from localcloud.events import Events
 from localcloud.functions import Functions
 from localcloud.logs import Logs
 from localcloud.metrics import Metrics
-from localcloud.s3 import S3
+from localcloud.s3.api import S3
 from localcloud.states.api import States
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """A running local cloud; ``client`` makes boto3 clients that talk to nothing else."""
+    """A running local cloud; ``client`` gives boto3 clients that talk to nothing else."""
 
     endpoint_url: str
     account: str
     region: str
     directory: Path
     process: subprocess.Popen[str]
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
+        if service not in self.clients:
+            self.clients[service] = self._make(service)
+        return self.clients[service]
+
+    def _make(self, service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.endpoint_url,
@@ -59,6 +65,8 @@ def start_local_cloud(directory: Path, *options: str) -> LocalCloud:
 
 def stop_local_cloud(cloud: LocalCloud) -> None:
     """Stop it as a user would, and wait until it has ended."""
+    for client in cloud.clients.values():
+        client.close()
     cloud.process.terminate()
     assert cloud.process.wait(30) == 0
 

@@ -1,0 +1,276 @@
+"""Objects: their rows in SQLite, each version's bytes in a file of its own."""
+
+import json
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from localcloud.service import now
+from localcloud.store import Store
+
+UNVERSIONED = "null"
+_LAST = "\U0010ffff"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT, key TEXT, version TEXT, latest INTEGER, deleted INTEGER, size INTEGER,
+    etag TEXT, modified REAL, file TEXT, about TEXT, PRIMARY KEY (bucket, key, version)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS objects_listed ON objects (bucket, key) WHERE latest AND NOT deleted;
+CREATE TABLE IF NOT EXISTS parts (
+    upload TEXT, number INTEGER, size INTEGER, etag TEXT, modified REAL, file TEXT,
+    PRIMARY KEY (upload, number)
+) WITHOUT ROWID;
+"""
+_COLUMNS = "bucket, key, version, latest, deleted, size, etag, modified, file, about"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """One version of an object.
+
+    Attributes:
+        bucket: Its bucket.
+        key: Its key.
+        version: Its version id; ``null`` where the bucket is not versioned.
+        latest: Whether it is the newest version of its key.
+        deleted: Whether it is a delete marker.
+        size: Length in bytes.
+        etag: The ETag, without quotes.
+        modified: When it was written, seconds since 1970.
+        file: Name of the file with its bytes; empty for a delete marker.
+        about: ``headers`` (content type and the like), ``metadata``, ``tags``, ``checksums``.
+    """
+
+    bucket: str
+    key: str
+    version: str = UNVERSIONED
+    latest: bool = True
+    deleted: bool = False
+    size: int = 0
+    etag: str = ""
+    modified: float = 0.0
+    file: str = ""
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a multipart upload."""
+
+    number: int
+    size: int
+    etag: str
+    modified: float
+    file: str
+
+
+class Objects:
+    """The objects of all buckets."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folder = store.directory / "objects"
+        self._folder.mkdir(exist_ok=True)
+        self._lock = threading.RLock()
+        store.script(_TABLES)
+
+    # -- bytes ---------------------------------------------------------------------------------
+
+    def path(self, file: str) -> Path:
+        """Where the bytes of an object or part lie."""
+        return self._folder / file[:2] / file
+
+    def write_file(self, data: bytes) -> str:
+        """Write bytes into a new file; gives its name."""
+        name, path = self._new_file()
+        path.write_bytes(data)
+        return name
+
+    def join_files(self, files: list[str]) -> str:
+        """Join files into a new one; gives its name."""
+        name, path = self._new_file()
+        with path.open("wb") as out:
+            for part in files:
+                with self.path(part).open("rb") as data:
+                    shutil.copyfileobj(data, out)
+        return name
+
+    def copy_file(self, file: str) -> str:
+        """Give bytes a second name; gives it."""
+        name, path = self._new_file()
+        os.link(self.path(file), path)
+        return name
+
+    def read(self, found: Object, start: int = 0, length: int | None = None) -> bytes:
+        """The bytes of an object, or a part of them."""
+        with self.path(found.file).open("rb") as data:
+            data.seek(start)
+            return data.read(-1 if length is None else length)
+
+    def _new_file(self) -> tuple[str, Path]:
+        name = uuid.uuid4().hex
+        path = self.path(name)
+        path.parent.mkdir(exist_ok=True)
+        return name, path
+
+    # -- versions ------------------------------------------------------------------------------
+
+    def put(self, new: Object) -> None:
+        """Make a version the newest of its key; one of the same id is replaced."""
+        with self._lock:
+            replaced = self.find(new.bucket, new.key, new.version)
+            self._store.execute(
+                "UPDATE objects SET latest = 0 WHERE bucket = ? AND key = ? AND latest",
+                (new.bucket, new.key),
+            )
+            self._write(new)
+        if replaced is not None:
+            self._discard(replaced.file)
+
+    def save(self, changed: Object) -> None:
+        """Keep what changed about a version, such as its tags."""
+        self._write(changed)
+
+    def remove(self, gone: Object) -> None:
+        """Remove one version for good; the one before it becomes the newest."""
+        with self._lock:
+            key = (gone.bucket, gone.key)
+            self._store.execute(
+                "DELETE FROM objects WHERE bucket = ? AND key = ? AND version = ?",
+                (*key, gone.version),
+            )
+            if gone.latest:
+                older = list(self.versions(*key, exact=True))
+                if older:
+                    self._write(replace(older[0], latest=True))
+        self._discard(gone.file)
+
+    def find(self, bucket: str, key: str, version: str | None = None) -> Object | None:
+        """A version of an object, the newest unless one is named; it may be a delete marker."""
+        which, values = ("latest", [bucket, key])
+        if version is not None:
+            which, values = ("version = ?", [bucket, key, version])
+        rows = self._store.execute(
+            f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key = ? AND {which}",  # noqa: S608 - one of two texts
+            values,
+        )
+        return _object(rows[0]) if rows else None
+
+    def keys(self, bucket: str, prefix: str, after: str, delimiter: str) -> Iterator[Object | str]:
+        """Objects in order of key, or the prefix that several of them share up to a delimiter.
+
+        Args:
+            bucket: Where to look.
+            prefix: What keys must start with.
+            after: Only keys (and shared prefixes) behind this one.
+            delimiter: Keys that have it behind the prefix are given as their shared prefix.
+        """
+        while True:
+            rows = self._store.execute(
+                f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND latest AND NOT deleted "  # noqa: S608 - own columns
+                "AND key > ? AND key >= ? AND key < ? ORDER BY key LIMIT 1000",
+                (bucket, after, prefix, prefix + _LAST),
+            )
+            for row in rows:
+                found = _object(row)
+                head, cut, _ = found.key[len(prefix) :].partition(delimiter or "\0\0")
+                if delimiter and cut:
+                    shared = prefix + head + cut
+                    if shared != after:
+                        yield shared
+                    after = shared + _LAST
+                    break
+                after = found.key
+                yield found
+            else:
+                if len(rows) < 1000:  # noqa: PLR2004 - the LIMIT above
+                    return
+
+    def versions(self, bucket: str, key: str, *, exact: bool = False) -> Iterator[Object]:
+        """All versions of the keys that start with ``key`` (or are it), newest of a key first."""
+        rows = self._store.execute(
+            f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key >= ? AND key < ? "  # noqa: S608 - own columns
+            "ORDER BY key, modified DESC, latest DESC",
+            (bucket, key, key + (_LAST if not exact else "\0")),
+        )
+        return (_object(row) for row in rows)
+
+    def empty(self, bucket: str) -> bool:
+        """Whether a bucket holds nothing, not even old versions."""
+        return not self._store.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,))
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def put_part(self, upload: str, number: int, data: bytes, etag: str) -> Part:
+        """Keep a part; one of the same number is replaced."""
+        part = Part(
+            number=number, size=len(data), etag=etag, modified=now(), file=self.write_file(data)
+        )
+        old = [p for p in self.parts(upload) if p.number == number]
+        self._store.execute(
+            "REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)",
+            (upload, number, part.size, etag, part.modified, part.file),
+        )
+        for replaced in old:
+            self._discard(replaced.file)
+        return part
+
+    def parts(self, upload: str) -> list[Part]:
+        """The parts of an upload in order."""
+        rows = self._store.execute(
+            "SELECT number, size, etag, modified, file FROM parts WHERE upload = ? ORDER BY number",
+            (upload,),
+        )
+        names = ("number", "size", "etag", "modified", "file")
+        return [Part(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def drop_parts(self, upload: str) -> None:
+        """Forget the parts of an upload."""
+        doomed = self.parts(upload)
+        self._store.execute("DELETE FROM parts WHERE upload = ?", (upload,))
+        for part in doomed:
+            self._discard(part.file)
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _write(self, given: Object) -> None:
+        self._store.execute(
+            "REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                given.bucket,
+                given.key,
+                given.version,
+                int(given.latest),
+                int(given.deleted),
+                given.size,
+                given.etag,
+                given.modified,
+                given.file,
+                json.dumps(given.about),
+            ),
+        )
+
+    def _discard(self, file: str) -> None:
+        if file:
+            self.path(file).unlink(missing_ok=True)
+
+
+def _object(row: tuple[Any, ...]) -> Object:
+    bucket, key, version, latest, deleted, size, etag, modified, file, about = row
+    return Object(
+        bucket=bucket,
+        key=key,
+        version=version,
+        latest=bool(latest),
+        deleted=bool(deleted),
+        size=size,
+        etag=etag,
+        modified=modified,
+        file=file,
+        about=json.loads(about),
+    )
