@@ -17,6 +17,9 @@ import msgspec
 
 from workflow.contract import REJECTED
 
+Frame = tuple[str, str]
+"""``(file, function)`` of a stack trace."""
+
 _MAX_NESTING: Final = 8
 _FRAME: Final = re.compile(r'File "(?P<file>[^"\n]+)", line \d+, in (?P<function>[^\s\\]+)')
 _NODE_FRAME: Final = re.compile(r"at (?:async )?(?P<function>\S+) \((?P<file>[^():\n]+):\d+:\d+\)")
@@ -48,12 +51,14 @@ class Cause:
         message: Its message, else the whole text.
         own_frame: ``(file, function)`` of the innermost frame of the function's own code, not of a
             library or the runtime; the file is relative to the function's root.
+        entry_frame: Likewise the outermost: the function's handler.
         source: Source line of the innermost frame, empty when not given.
     """
 
     error: str
     message: str
-    own_frame: tuple[str, str] | None = None
+    own_frame: Frame | None = None
+    entry_frame: Frame | None = None
     source: str = ""
 
 
@@ -127,11 +132,12 @@ def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
     kind = str(value.get("errorType") or error)
     if isinstance(message, str) and _TRACEBACK in message:
         return _from_text(kind, message)
-    own_frame, source = _stack(text)
+    own_frame, entry_frame, source = _stack(text)
     return Cause(
         error=kind,
         message=message if isinstance(message, str) else json.dumps(message, sort_keys=True),
         own_frame=own_frame,
+        entry_frame=entry_frame,
         source=source,
     )
 
@@ -142,18 +148,19 @@ def _from_text(error: str, text: str) -> Cause:
     # The innermost exception of a chain is the first one raised: its traceback comes first.
     first = text.split(_TRACEBACK)[1]
     end = _TRACEBACK_END.search(first)
-    own_frame, source = _stack(first)
+    own_frame, entry_frame, source = _stack(first)
     return Cause(
         error=end["type"] if end else error,
         message=(end["message"] or "") if end else text,
         own_frame=own_frame,
+        entry_frame=entry_frame,
         source=source,
     )
 
 
 @lru_cache(maxsize=_KNOWN_TRACES)
-def _stack(text: str) -> tuple[tuple[str, str] | None, str]:
-    """Own frame and innermost source line of a stack trace; traces repeat, so it is remembered."""
+def _stack(text: str) -> tuple[Frame | None, Frame | None, str]:
+    """Innermost and outermost own frame and innermost source line; traces repeat: remembered."""
     source = text.rpartition('File "')[2].partition("\n")[2].strip()
     frames = [(match["file"], match["function"]) for match in _FRAME.finditer(text)]
     if not frames:
@@ -165,9 +172,10 @@ def _stack(text: str) -> tuple[tuple[str, str] | None, str]:
         if not any(part in file for part in _NOT_OWN)
     ]
     if not own:
-        return None, source
+        return None, None, source
     # Libraries lie in folders beside the handler: own code shares the handler's folder.
-    return [frame for frame in own if _top(frame[0]) == _top(own[0][0])][-1], source
+    innermost = [frame for frame in own if _top(frame[0]) == _top(own[0][0])][-1]
+    return innermost, own[0], source
 
 
 def _top(file: str) -> str:

@@ -53,6 +53,7 @@ class StateVisit:
             it; None while it runs. May lie before ``entered_at`` where clocks disagree.
         input: JSON text as the state got it, None when not recorded.
         output: JSON text as the state gave it, None when it gave none.
+        payload: JSON text of the event that a Lambda function got, where that is not the input.
         error: Error of the last attempt if that failed, caught or not.
         parent: ``event_id`` of the enclosing Map or Parallel visit, None at the top.
         iteration: Index of the Map iteration or Parallel branch within ``parent``.
@@ -75,6 +76,7 @@ class StateVisit:
     iteration: int | None = None
     resource: str | None = None
     child: str | None = None
+    payload: str | None = None
 
 
 _ENDS = {
@@ -183,6 +185,7 @@ class _Visit:
     status: VisitStatus = VisitStatus.RUNNING
     resource: str | None = None
     child: str | None = None
+    payload: str | None = None
 
     def frozen(self) -> StateVisit:
         return StateVisit(
@@ -201,6 +204,7 @@ class _Visit:
             iteration=self.iteration,
             resource=self.resource,
             child=self.child,
+            payload=self.payload,
         )
 
     def fail(self, at: datetime, details: Mapping[str, Any]) -> None:
@@ -368,6 +372,9 @@ class _Reader:
         self._resume(visit)
         visit.error = visit.cause = None
         visit.resource = _resource(event.details) or visit.resource
+        payload = _decoded(event.details.get("parameters")).get("Payload")
+        if payload is not None and payload != _decoded(visit.input):
+            visit.payload = json.dumps(payload)
         visit.attempts.append(Attempt(started_at=event.timestamp, redriven=redriven))
 
     def _redriven_visit(self, event: HistoryEvent, before: _Visit | None) -> _Visit | None:
