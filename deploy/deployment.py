@@ -16,7 +16,7 @@ from deploy.cloud import Cloud, Observed
 from deploy.package import artifacts
 from deploy.plan import Plan, plan, plan_deletion
 from deploy.providers.aws import AwsCloud
-from deploy.providers.session import Session, account_of, open_session
+from deploy.providers.session import Session, account_of, is_aws, open_session
 from deploy.resources import Alias, Bucket, Endpoint, ExistingEndpoint, Json, Key, Queue
 from deploy.versions import Version, rollback_target
 from workflow.settings import Settings
@@ -35,7 +35,7 @@ class Outputs:
         endpoint_status: Its status as SageMaker gives it, None where there is none.
         queue_url: URL of the queue of status changes, None where there is none.
         versions: Versions of the state machine, the newest first.
-        links: Title to address of the pages of the AWS console.
+        links: Title to address of the pages of the AWS console; none for another cloud.
     """
 
     bucket: str | None
@@ -91,7 +91,8 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     """
     desired = stack.stack(settings, artifacts(settings), weight=weight)
     cloud = _cloud(settings, session)
-    observed = _observe((*(one.key for one in desired), *stack.keys(settings)), cloud)
+    wanted = (one.key for one in desired)
+    observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
     return plan(desired, observed, owner=settings.tags)
 
 
@@ -107,7 +108,8 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
     Raises:
         WorkflowError: A call failed, or ``empty_bucket`` is not the deployment's bucket.
     """
-    observed = _observe(stack.keys(settings), _cloud(settings, session))
+    cloud = _cloud(settings, session)
+    observed = _observe((*stack.keys(settings), *cloud.find()), cloud)
     return plan_deletion(
         observed, owner=settings.tags, bucket=settings.bucket, empty_bucket=empty_bucket
     )
@@ -167,7 +169,7 @@ def status(settings: Settings, session: Session) -> Outputs:
         endpoint_status=seen[endpoint].outputs["status"] if endpoint in seen else None,
         queue_url=seen[queue].outputs["url"] if queue in seen else None,
         versions=cloud.versions(settings.state_machine, settings.alias),
-        links=_links(settings),
+        links=_links(settings) if is_aws(session) else {},
     )
 
 
@@ -176,8 +178,7 @@ def _cloud(settings: Settings, session: Session) -> AwsCloud:
 
 
 def _observe(keys: Iterable[Key], cloud: Cloud) -> dict[Key, Observed]:
-    wanted = dict.fromkeys((*keys, *cloud.find()))
-    seen = {key: cloud.read(key) for key in wanted}
+    seen = {key: cloud.read(key) for key in dict.fromkeys(keys)}
     return {key: one for key, one in seen.items() if one is not None}
 
 

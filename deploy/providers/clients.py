@@ -1,7 +1,9 @@
 """The clients that the providers share, and how they wait."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from botocore.config import Config
@@ -22,6 +24,10 @@ CONFIG = Config(
 
 PATIENCE = (1, 2, 3, 5, 8, 13, 20, 30)
 """Seconds between tries of a call that AWS's eventual consistency makes fail at first."""
+
+POLLING = (0.25, 0.5, 1, 2, 3, 5, 8)
+LONGEST_POLL = 15
+"""Seconds between looks at something that changes by itself: often at first, then patiently."""
 
 Result = TypeVar("Result")
 
@@ -60,6 +66,11 @@ class Aws:
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def waits(self) -> Iterator[Callable[[], None]]:
+        """One wait after the other, without end, each longer than the one before."""
+        for seconds in chain(POLLING, repeat(LONGEST_POLL)):
+            yield partial(self.pause, seconds)
 
     def retried(
         self, call: Callable[[], Result], *, codes: Iterable[str], saying: str = "", waiting: str

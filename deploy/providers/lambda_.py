@@ -11,7 +11,6 @@ from workflow.errors import WorkflowError
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
-POLL_SECONDS = 2
 CODE_FIELDS = frozenset({"code_sha256", "architecture"})
 """Properties that belong to the code; the others belong to the configuration."""
 
@@ -106,7 +105,7 @@ class Functions:
         return max(versions, key=lambda version: int(version["Version"]), default=None)
 
     def _ready(self, name: str) -> Iterator[str]:
-        while True:
+        for wait in self._aws.waits():
             now = self._lambda.get_function_configuration(FunctionName=name)
             if failure := _failure(now):
                 raise WorkflowError(
@@ -117,7 +116,7 @@ class Functions:
             if _state(now) == "Active":
                 return
             yield f"Waiting until the function is ready: {_state(now)}"
-            self._aws.pause(POLL_SECONDS)
+            wait()
 
     def _revision(self, name: str) -> str:
         """The revision to change, so that a change by somebody else meanwhile is noticed."""

@@ -94,8 +94,8 @@ class Buckets:
         """Delete what deploy itself put there, then the bucket; S3 refuses while there is more."""
         for count in _deleted(self._s3, name, OWN_PREFIX):
             yield f"Deleted {count:,} model archives"
-        self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
         yield "Deleting the bucket"
+        self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
         found(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
 
     def _configure(self, bucket: Bucket) -> Iterator[str]:

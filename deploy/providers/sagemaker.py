@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         DescribeTrainingJobResponseTypeDef,
     )
 
-POLL_SECONDS = 15
 STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 """States of an endpoint that last."""
 
@@ -192,9 +191,12 @@ class Endpoints:
 
     def _steady(self, name: str) -> Iterator[str]:
         """Wait while the endpoint is changing; SageMaker refuses to touch it meanwhile."""
-        while (endpoint := self._describe(name)) and endpoint["EndpointStatus"] not in STEADY:
+        for wait in self._aws.waits():
+            endpoint = self._describe(name)
+            if endpoint is None or endpoint["EndpointStatus"] in STEADY:
+                return
             yield f"Waiting for the endpoint: {endpoint['EndpointStatus']}"
-            self._aws.pause(POLL_SECONDS)
+            wait()
 
     def _in_service(self, resource: Endpoint) -> Iterator[str]:
         yield from self._steady(resource.name)
@@ -284,7 +286,7 @@ class TrainingJobs:
         ]
 
     def _trained(self, name: str) -> Iterator[str]:
-        while True:
+        for wait in self._aws.waits():
             job = self._sagemaker.describe_training_job(TrainingJobName=name)
             status = job["TrainingJobStatus"]
             if status == "Completed":
@@ -297,7 +299,7 @@ class TrainingJobs:
                     " again: it starts a new attempt.",
                 )
             yield f"Training: {job.get('SecondaryStatus', status)}"
-            self._aws.pause(POLL_SECONDS)
+            wait()
 
 
 def own_names(aws: Aws, prefix: str) -> list[Key]:

@@ -1,6 +1,7 @@
 """The session: whose credentials, which account, which cloud."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from boto3 import Session
 from botocore.exceptions import BotoCoreError
@@ -10,7 +11,7 @@ from deploy.providers.errors import explained
 from workflow import aws_errors
 from workflow.settings import region_from
 
-__all__ = ["Session", "account_of", "open_session"]
+__all__ = ["Session", "account_of", "cloud_url", "is_aws", "open_session"]
 
 
 def open_session(environ: Mapping[str, str]) -> Session:
@@ -35,3 +36,13 @@ def account_of(session: Session) -> str:
     """
     with explained("sts", "the caller's identity"):
         return session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+
+
+def cloud_url(session: Session) -> str:
+    """Where the session's calls go: AWS, or what AWS_ENDPOINT_URL names."""
+    return session.client("sts", config=CONFIG).meta.endpoint_url
+
+
+def is_aws(session: Session) -> bool:
+    """Whether the session's calls go to AWS."""
+    return (urlsplit(cloud_url(session)).hostname or "").endswith(".amazonaws.com")

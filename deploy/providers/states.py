@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     )
 
 MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
-POLL_SECONDS = 3
 # Step Functions checks the role when it is given one, and a role seconds old does not work yet.
 NEW_ROLE = ("AccessDeniedException", "InvalidLoggingConfiguration")
 
@@ -94,9 +93,11 @@ class StateMachines:
         """Delete the state machine; AWS lets running executions end first."""
         arn = self._arn(name)
         self._states.delete_state_machine(stateMachineArn=arn)
-        while self._describe(arn) is not None:
+        for wait in self._aws.waits():
+            if self._describe(arn) is None:
+                return
             yield "Waiting until running executions have ended"
-            self._aws.pause(POLL_SECONDS)
+            wait()
 
     def _arn(self, name: str) -> str:
         return self._aws.arn("states", f"stateMachine:{name}")

@@ -32,9 +32,9 @@ def remember_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     create, update = LambdaFunction.__init__, LambdaFunction.update_configuration
     get = LambdaFunction.get_configuration
 
-    def created(self: Any, spec: Any, *args: Any, **options: Any) -> None:
+    def created(self: Any, account_id: str, spec: Any, *args: Any, **options: Any) -> None:
         self.logging = spec.get("LoggingConfig", {})
-        create(self, spec, *args, **options)
+        create(self, account_id, spec, *args, **options)
 
     def updated(self: Any, changes: Any) -> Any:
         self.logging = changes.get("LoggingConfig", self.logging)

@@ -1,0 +1,298 @@
+"""The command line: ``python -m deploy plan | apply | destroy | status | rollback``.
+
+Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``), 130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from deploy import deployment
+from deploy.apply import Applied, Failed, Progress, Started
+from deploy.plan import Action, Diff, Op, Plan
+from deploy.providers.session import Session, cloud_url
+from workflow.errors import WorkflowError
+from workflow.settings import Settings
+
+SYMBOLS = {
+    Op.CREATE: "+",
+    Op.UPDATE: "~",
+    Op.REPLACE: "±",
+    Op.DELETE: "-",
+    Op.KEEP: "=",
+    Op.BLOCKED: "!",
+}
+OUTCOMES = {
+    Op.CREATE: "created",
+    Op.UPDATE: "updated",
+    Op.REPLACE: "replaced",
+    Op.DELETE: "deleted",
+    Op.KEEP: "as wanted",
+}
+WIDTH = 120
+"""Longest value of a property that is shown whole."""
+
+DONE, FAILED, PENDING, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every command works with."""
+
+    options: argparse.Namespace
+    settings: Settings
+    session: Session
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Command-line arguments, those of the process by default.
+
+    Returns:
+        The exit code.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        settings, session = deployment.connect(_environment(options))
+        command: Callable[[Context], int] = options.command
+        return command(Context(options, settings, session))
+    except WorkflowError as error:
+        _complain(error)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is done stays done; the same command goes on from there.")
+        return INTERRUPTED
+
+
+def _plan(context: Context) -> int:
+    plan = deployment.observe_and_plan(context.settings, context.session)
+    if context.options.json:
+        print(json.dumps(plan.to_json(), indent=2))
+    else:
+        _show(plan, context)
+    if plan.blocked:
+        return FAILED
+    return PENDING if plan.changes else DONE
+
+
+def _apply(context: Context) -> int:
+    weight = context.options.canary
+    plan = deployment.observe_and_plan(context.settings, context.session, weight=weight)
+    return _carry_out(plan, context)
+
+
+def _rollback(context: Context) -> int:
+    return _carry_out(deployment.plan_rollback(context.settings, context.session), context)
+
+
+def _destroy(context: Context) -> int:
+    empty_bucket = context.options.empty_bucket
+    plan = deployment.plan_destroy(context.settings, context.session, empty_bucket=empty_bucket)
+    _show(plan, context)
+    if not plan.changes:
+        return DONE
+    name = context.settings.prefix
+    given = context.options.confirm or _ask(f"Type {name} to delete all of the above: ")
+    if given != name:
+        raise WorkflowError(
+            "NotConfirmed",
+            f"Nothing was deleted: {given!r} is not {name}.",
+            f"Type the name of the deployment, or give --confirm {name}.",
+        )
+    return _report(deployment.apply(plan, context.settings, context.session))
+
+
+def _status(context: Context) -> int:
+    outputs = deployment.status(context.settings, context.session)
+    if context.options.json:
+        print(json.dumps(outputs.to_json(), indent=2))
+        return DONE
+    print(_where(context))
+    print(f"  bucket      {outputs.bucket or 'none'}")
+    print(f"  alias       {outputs.alias_arn or 'none'}")
+    print(f"  endpoint    {outputs.endpoint} ({outputs.endpoint_status or 'none'})")
+    print(f"  queue       {outputs.queue_url or 'none'}")
+    for version in outputs.versions:
+        print(
+            f"  version {version.number:<3} {version.created:%Y-%m-%d %H:%M} {version.weight:>4} %"
+        )
+    for title, link in outputs.links.items():
+        print(f"  {title}: {link}")
+    return DONE
+
+
+def _carry_out(plan: Plan, context: Context) -> int:
+    _show(plan, context)
+    if plan.changes and not plan.blocked and not context.options.yes:
+        answer = _ask("Apply this plan? [y/N] ")
+        if answer.strip().lower() not in {"y", "yes"}:
+            raise WorkflowError("NotConfirmed", "Nothing was changed.", "Answer y, or give --yes.")
+    if not plan.changes and not plan.blocked:
+        return DONE
+    return _report(deployment.apply(plan, context.settings, context.session))
+
+
+def _report(events: Iterator[deployment.Event]) -> int:
+    heading = ""
+    for event in events:
+        match event:
+            case Started(action, index, total):
+                heading = f"[{index}/{total}] {_title(action)}"
+            case Progress(_, message):
+                print(f"{heading}: {message}", flush=True)
+            case Applied(_, op, message):
+                print(f"{heading}: {message or OUTCOMES[op]}", flush=True)
+            case Failed(_, error):
+                _complain(error)
+                return FAILED
+    return DONE
+
+
+def _show(plan: Plan, context: Context) -> None:
+    print(_where(context))
+    kept = 0
+    for action in plan.actions:
+        if action.op is Op.KEEP and not _is_left_behind(action):
+            kept += 1
+            continue
+        print(f"  {SYMBOLS[action.op]} {action.op.value:<8}{_title(action)}")
+        print(f"      {action.reason} {action.remedy}".rstrip())
+        if action.op in {Op.UPDATE, Op.REPLACE}:
+            for diff in action.diffs:
+                print(f"        {_difference(diff)}")
+    print(f"{len(plan.changes)} to change, {kept} as wanted, {len(plan.blocked)} in the way.")
+
+
+def _is_left_behind(action: Action) -> bool:
+    """A bucket with data that ``destroy`` keeps is worth a line; what is as wanted is not."""
+    return action.resource is None
+
+
+def _where(context: Context) -> str:
+    settings = context.settings
+    where = cloud_url(context.session)
+    return f"{settings.prefix} in account {settings.account}, {settings.region}, at {where}"
+
+
+def _title(action: Action) -> str:
+    return f"{action.title} {action.key.name}"
+
+
+def _difference(diff: Diff) -> str:
+    return f"{diff.path}: {_short(diff.before)} -> {_short(diff.after)}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= WIDTH else f"{text[:WIDTH]}..."
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        print()
+        return ""
+
+
+def _complain(error: WorkflowError) -> None:
+    print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
+
+
+def _environment(options: argparse.Namespace) -> dict[str, str]:
+    """The environment with what the command line overrides."""
+    given = {
+        "SCONES_PROJECT": options.project,
+        "SCONES_STAGE": options.stage,
+        "AWS_REGION": options.region,
+        "SCONES_ENDPOINT": options.endpoint,
+        "SCONES_TRAINING_DATA": options.train,
+        "SCONES_THRESHOLD": options.threshold,
+        "SCONES_INSTANCE_TYPE": options.instance_type,
+        "SCONES_SAMPLING_PERCENTAGE": options.sampling_percentage,
+        "SCONES_ALARM_EMAIL": options.alarm_email,
+    }
+    return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy",
+        description="Deploy the image-classification workflow to AWS, or to the cloud that"
+        " AWS_ENDPOINT_URL names. Every option can also be set by an environment variable.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = _shared_options()
+    plan = commands.add_parser(
+        "plan", parents=[shared], help="show what apply would do; exit code 2: changes pending"
+    )
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON")
+    plan.set_defaults(command=_plan)
+    apply = commands.add_parser("apply", parents=[shared], help="create or update everything")
+    apply.add_argument("--yes", action="store_true", help="do not ask")
+    apply.add_argument(
+        "--canary",
+        type=_percentage,
+        default=100,
+        metavar="PERCENT",
+        help="send only this share of new executions to the new version; apply again to finish",
+    )
+    apply.set_defaults(command=_apply)
+    rollback = commands.add_parser(
+        "rollback", parents=[shared], help="send all new executions to the version before"
+    )
+    rollback.add_argument("--yes", action="store_true", help="do not ask")
+    rollback.set_defaults(command=_rollback)
+    status = commands.add_parser("status", parents=[shared], help="show what is deployed")
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+    status.set_defaults(command=_status)
+    destroy = commands.add_parser("destroy", parents=[shared], help="delete what apply created")
+    destroy.add_argument("--confirm", metavar="NAME", help="the deployment's name; do not ask")
+    destroy.add_argument(
+        "--empty-bucket", metavar="BUCKET", help="also delete every image and capture in it"
+    )
+    destroy.set_defaults(command=_destroy)
+    return parser
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--project", help="first part of every name (SCONES_PROJECT)")
+    shared.add_argument("--stage", help="second part of every name (SCONES_STAGE)")
+    shared.add_argument("--region", help="AWS region (AWS_REGION)")
+    endpoint = shared.add_mutually_exclusive_group()
+    endpoint.add_argument(
+        "--endpoint", metavar="NAME", help="use this SageMaker endpoint (SCONES_ENDPOINT)"
+    )
+    endpoint.add_argument(
+        "--train",
+        metavar="S3_PREFIX",
+        help="train SageMaker's image classification on this prefix (SCONES_TRAINING_DATA)",
+    )
+    shared.add_argument("--threshold", help="confidence that is accepted (SCONES_THRESHOLD)")
+    shared.add_argument("--instance-type", help="of the endpoint (SCONES_INSTANCE_TYPE)")
+    shared.add_argument(
+        "--sampling-percentage",
+        metavar="PERCENT",
+        help="share of inferences captured (SCONES_SAMPLING_PERCENTAGE)",
+    )
+    shared.add_argument(
+        "--alarm-email", metavar="ADDRESS", help="who is told of faults (SCONES_ALARM_EMAIL)"
+    )
+    return shared
+
+
+def _percentage(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:  # noqa: PLR2004 - a percentage
+        raise argparse.ArgumentTypeError("a whole number from 1 to 100")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
