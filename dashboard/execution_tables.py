@@ -231,6 +231,28 @@ def listing(
     )
 
 
+def stored_execution(executions: pl.LazyFrame, details: pl.LazyFrame, arn: str) -> Execution | None:
+    """What the store knows of one execution, or None."""
+    mine = current(executions.filter(pl.col("arn") == arn)).drop("observed_at")
+    seen = latest(details.filter(pl.col("arn") == arn), "arn", "redrive_count").select(
+        "arn", "redrive_count", "input", "output", "error", "cause", "redrive_status"
+    )
+    rows = mine.join(seen, on=["arn", "redrive_count"], how="left").collect().to_dicts()
+    if not rows:
+        return None
+    machine = arn.rpartition(":")[0].replace(":execution:", ":stateMachine:")
+    return Execution(
+        **{**rows[0], "status": Status(rows[0]["status"]), "state_machine_arn": machine}
+    )
+
+
+def stored_history(histories: pl.LazyFrame, arn: str, redrive_count: int) -> bytes | None:
+    """The events of an attempt as JSON; None where they were not read."""
+    mine = (pl.col("arn") == arn) & (pl.col("redrive_count") == redrive_count)
+    found = histories.filter(mine & pl.col("events").is_not_null()).select("events").collect()
+    return bytes(found["events"][0]) if found.height else None
+
+
 _UNSEEN = {
     Status.SUCCEEDED.value: Outcome.UNEXAMINED.value,
     Status.FAILED.value: Outcome.FAULTED.value,

@@ -67,7 +67,7 @@ class EventQueue:
             WorkflowError: AWS's own code, where asking is refused.
         """
         if self._url is None:
-            with explained(f"looking for the queue {self._name}"):
+            with explained("sqs:GetQueueUrl", self._name):
                 self._url = self._find()
         return self._url is not None
 
@@ -81,7 +81,7 @@ class EventQueue:
             WorkflowError: AWS's own code.
         """
         for _ in range(most // BATCH if self.deployed() else 0):
-            with explained(f"receiving from the queue {self._name}"):
+            with explained("sqs:ReceiveMessage", self._name):
                 answer = self._client.receive_message(
                     QueueUrl=str(self._url), MaxNumberOfMessages=BATCH, WaitTimeSeconds=0
                 )
@@ -104,7 +104,7 @@ class EventQueue:
                 {"Id": str(at), "ReceiptHandle": receipt}
                 for at, receipt in enumerate(receipts[begin : begin + BATCH])
             ]
-            with explained(f"deleting from the queue {self._name}"):
+            with explained("sqs:DeleteMessageBatch", self._name):
                 self._client.delete_message_batch(QueueUrl=str(self._url), Entries=entries)
 
     def _find(self) -> str | None:

@@ -62,7 +62,9 @@ class States:
         request |= {"statusFilter": status.value} if status else {}
         request |= {"redriveFilter": "REDRIVEN"} if redriven else {}
         answer = self._call(
-            "ListExecutions", lambda: self._client.list_executions(**request), "listing executions"
+            "ListExecutions",
+            lambda: self._client.list_executions(**request),
+            self.state_machine_arn,
         )
         executions = tuple(parse_execution(item) for item in answer["executions"])
         return Page(executions, answer.get("nextToken"))
@@ -73,7 +75,7 @@ class States:
             self._call(
                 "DescribeExecution",
                 lambda: self._client.describe_execution(executionArn=arn),
-                f"describing {_name(arn)}",
+                arn,
             )
         )
 
@@ -86,7 +88,7 @@ class States:
         answer = self._call(
             "DescribeStateMachineForExecution",
             lambda: self._client.describe_state_machine_for_execution(executionArn=arn),
-            f"reading the definition of {_name(arn)}",
+            arn,
         )
         return str(answer["definition"])
 
@@ -95,7 +97,7 @@ class States:
         answer = self._call(
             "DescribeStateMachine",
             lambda: self._client.describe_state_machine(stateMachineArn=self.state_machine_arn),
-            "reading the state machine",
+            self.state_machine_arn,
         )
         return str(answer["definition"])
 
@@ -105,15 +107,15 @@ class States:
             answer = self._call(
                 "GetExecutionHistory",
                 lambda: self._client.get_execution_history(**request),
-                f"reading the history of {_name(arn)}",
+                arn,
             )
             yield from answer["events"]
             if "nextToken" not in answer:
                 return
             request["nextToken"] = answer["nextToken"]
 
-    def _call(self, operation: str, request: Callable[[], Any], doing: str) -> Mapping[str, Any]:
-        with explained(doing):
+    def _call(self, operation: str, request: Callable[[], Any], arn: str) -> Mapping[str, Any]:
+        with explained(f"states:{operation}", arn):
             answer: Mapping[str, Any] = self.pacer.call(operation, request)
             return answer
 
@@ -135,7 +137,3 @@ def decode_events(data: bytes) -> tuple[HistoryEvent, ...]:
 
 def _iso(value: datetime) -> str:
     return value.isoformat()
-
-
-def _name(arn: str) -> str:
-    return arn.rpartition(":")[2]

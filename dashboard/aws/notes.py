@@ -62,7 +62,7 @@ class NoteLog:
         Raises:
             WorkflowError: AWS's own code, where listing or reading is refused.
         """
-        with explained(f"reading the notes in s3://{self._bucket}/{NOTES_PREFIX}"):
+        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{NOTES_PREFIX}"):
             unread = [key for key in self._keys() if key not in self._read]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 self._read |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
@@ -93,7 +93,7 @@ def create(client: "S3Client", bucket: str, key: str, body: bytes) -> bool:
     Raises:
         WorkflowError: AWS's own code.
     """
-    with explained(f"writing s3://{bucket}/{key}"):
+    with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         try:
             client.put_object(
                 Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"

@@ -1,0 +1,308 @@
+"""Repairs in bulk: redrive or restart many executions once each, whatever happens in between.
+
+The plan of a run is written to S3 before anything is done, the results as they come. A run that is
+stopped or killed is resumed from what has no result yet, by any dashboard. Nothing is done twice:
+
+- before each item AWS is asked where the execution stands, and one redriven since the plan was
+  made is left alone;
+- a redrive carries a ``clientToken`` made of run and execution, idempotent for 15 minutes;
+- a restart has a name made of run and execution, and AWS takes a name once.
+"""
+
+import uuid
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dashboard.aws.errors import explained
+from dashboard.aws.executions import States
+from dashboard.aws.notes import TRIAGE_PREFIX, create
+from workflow.errors import WorkflowError
+from workflow.redrive import RedriveAction
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_stepfunctions import SFNClient
+
+REPAIRS_PREFIX = f"{TRIAGE_PREFIX}repairs/"
+BATCH = 16
+"""Items whose results are written together: so many are looked at again after a kill."""
+
+_AT_ONCE = 8
+_NAMESPACE = uuid.UUID("5c0e5d52-9d27-4c1f-8c4e-3a0d2a5b7f10")
+_REFUSES_ONE = frozenset(
+    {
+        "ExecutionDoesNotExist",
+        "ExecutionNotRedrivable",
+        "InvalidExecutionInput",
+        "ValidationException",
+    }
+)
+"""Codes that are about one item; any other would refuse the next one likewise."""
+
+
+class ItemStatus(StrEnum):
+    """What became of one item."""
+
+    REDRIVEN = "redriven"
+    RESTARTED = "restarted"
+    ALREADY = "already redriven"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairItem:
+    """One execution to repair; ``redrive_count`` is that of the attempt that failed."""
+
+    arn: str
+    action: RedriveAction
+    redrive_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairPlan:
+    """What a run is to do; immutable once written.
+
+    Attributes:
+        id: Unique, and sorts by time.
+        fingerprint: Digest of the group that is repaired.
+        target: ARN through which restarts are started: the alias, so today's version.
+    """
+
+    id: str
+    at: datetime
+    author: str
+    fingerprint: str
+    target: str
+    items: tuple[RepairItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What became of one item; ``started`` is the ARN of the new execution of a restart."""
+
+    arn: str
+    status: ItemStatus
+    at: datetime
+    message: str = ""
+    started: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairRun:
+    """A plan and the results there are so far."""
+
+    plan: RepairPlan
+    results: Mapping[str, ItemResult]
+
+    @property
+    def pending(self) -> tuple[RepairItem, ...]:
+        """Items without a result."""
+        return tuple(item for item in self.plan.items if item.arn not in self.results)
+
+
+def plan_repair(
+    items: Iterable[RepairItem], *, now: datetime, author: str, fingerprint: str, target: str
+) -> RepairPlan:
+    """A plan for the items that can be repaired; the others are left out."""
+    chosen = tuple(item for item in items if item.action is not RedriveAction.NEITHER)
+    seed = f"{now.isoformat()} {author} {fingerprint} {[item.arn for item in chosen]}"
+    identity = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid5(_NAMESPACE, seed).hex[:8]}"
+    return RepairPlan(
+        id=identity, at=now, author=author, fingerprint=fingerprint, target=target, items=chosen
+    )
+
+
+def client_token(run: str, arn: str) -> str:
+    """The idempotency token of one item: 32 characters, the same on every attempt."""
+    return uuid.uuid5(_NAMESPACE, f"{run} {arn}").hex
+
+
+class RepairLog:
+    """Plans and results in S3; objects once read are never read again.
+
+    Args:
+        client: A boto3 ``s3`` client.
+        bucket: The workflow's bucket.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._bodies: dict[str, bytes] = {}
+
+    def add_plan(self, plan: RepairPlan) -> None:
+        """Write a plan, before anything of it is done.
+
+        Raises:
+            WorkflowError: AWS's own code; nothing was written then.
+        """
+        key = f"{REPAIRS_PREFIX}{plan.id}/plan.json"
+        create(self._client, self._bucket, key, msgspec.json.encode(plan))
+
+    def add_results(self, plan: RepairPlan, results: tuple[ItemResult, ...]) -> None:
+        """Write results, beside those there are.
+
+        Raises:
+            WorkflowError: AWS's own code; nothing was written then.
+        """
+        key = f"{REPAIRS_PREFIX}{plan.id}/results/{client_token(plan.id, results[0].arn)}.json"
+        create(self._client, self._bucket, key, msgspec.json.encode(results))
+
+    def runs(self) -> tuple[RepairRun, ...]:
+        """Every run, the newest first.
+
+        Raises:
+            WorkflowError: AWS's own code, where listing or reading is refused.
+        """
+        keys = self._read_new()
+        plans = [key for key in keys if key.endswith("/plan.json")]
+        return tuple(self._run(key, keys) for key in sorted(plans, reverse=True))
+
+    def restarts(self) -> dict[str, str]:
+        """ARN of the execution that restarts another, by the ARN of that other."""
+        return {
+            result.arn: result.started
+            for run in reversed(self.runs())
+            for result in run.results.values()
+            if result.started
+        }
+
+    def _run(self, plan_key: str, keys: list[str]) -> RepairRun:
+        folder = plan_key.removesuffix("plan.json") + "results/"
+        batches = [
+            msgspec.json.decode(self._bodies[key], type=tuple[ItemResult, ...])
+            for key in keys
+            if key.startswith(folder)
+        ]
+        return RepairRun(
+            plan=msgspec.json.decode(self._bodies[plan_key], type=RepairPlan),
+            results={result.arn: result for batch in batches for result in batch},
+        )
+
+    def _read_new(self) -> list[str]:
+        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{REPAIRS_PREFIX}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=REPAIRS_PREFIX
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+            unread = [key for key in keys if key not in self._bodies]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                self._bodies |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
+        return keys
+
+    def _fetch(self, key: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+
+class Repairer:
+    """Does what a plan says.
+
+    Args:
+        client: A boto3 ``stepfunctions`` client that does not retry.
+        states: Reads where an execution stands.
+        log: Where plan and results are kept.
+        now: The time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        client: "SFNClient",
+        states: States,
+        log: RepairLog,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._states = states
+        self._log = log
+        self._now = now
+
+    def run(
+        self, run: RepairRun, *, stopped: Callable[[], bool] = lambda: False
+    ) -> Generator[ItemResult, None, None]:
+        """Work off what is pending, yielding each result once it is in S3.
+
+        Args:
+            run: The plan with the results there are; for a new plan, none.
+            stopped: Asked between batches.
+
+        Raises:
+            WorkflowError: What would refuse every item alike, such as a missing permission. Items
+                without a result are pending still.
+        """
+        pending = run.pending
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="repair") as pool:
+            for begin in range(0, len(pending), BATCH):
+                if stopped():
+                    return
+                batch = pending[begin : begin + BATCH]
+                answers = list(pool.map(lambda item: self._answer(run.plan, item), batch))
+                results = tuple(one for one in answers if isinstance(one, ItemResult))
+                if results:
+                    self._log.add_results(run.plan, results)
+                yield from results
+                for one in answers:
+                    if isinstance(one, WorkflowError):
+                        raise one
+
+    def _answer(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
+        try:
+            return self._repair(plan, item)
+        except WorkflowError as error:
+            if error.code not in _REFUSES_ONE:
+                return error
+            message = f"{error.message} {error.remedy}"
+            return self._result(item, ItemStatus.REFUSED, message=message)
+
+    def _repair(self, plan: RepairPlan, item: RepairItem) -> ItemResult:
+        execution = self._states.describe(item.arn)
+        if execution.redrive_count > item.redrive_count:
+            return self._result(item, ItemStatus.ALREADY)
+        if item.action is RedriveAction.REDRIVE:
+            token = client_token(plan.id, item.arn)
+            request = {"executionArn": item.arn, "clientToken": token}
+            self._call(
+                "RedriveExecution", lambda: self._client.redrive_execution(**request), item.arn
+            )
+            return self._result(item, ItemStatus.REDRIVEN)
+        if execution.input is None:
+            message = "AWS does not give its input, so it cannot be started again."
+            return self._result(item, ItemStatus.REFUSED, message=message)
+        started = self._restart(plan, item.arn, execution.input)
+        return self._result(item, ItemStatus.RESTARTED, started=started)
+
+    def _restart(self, plan: RepairPlan, arn: str, text: str) -> str:
+        name = f"restart-{client_token(plan.id, arn)}"
+        request = {"stateMachineArn": plan.target, "name": name, "input": text}
+        try:
+            answer = self._call(
+                "StartExecution", lambda: self._client.start_execution(**request), arn
+            )
+        except WorkflowError as error:
+            if error.code != "ExecutionAlreadyExists":
+                raise
+            return f"{arn.rpartition(':')[0]}:{name}"
+        return str(answer["executionArn"])
+
+    def _call(self, operation: str, request: Callable[[], Any], arn: str) -> Mapping[str, Any]:
+        with explained(f"states:{operation}", arn):
+            answer: Mapping[str, Any] = self._states.pacer.call(operation, request)
+            return answer
+
+    def _result(
+        self,
+        item: RepairItem,
+        status: ItemStatus,
+        *,
+        message: str = "",
+        started: str | None = None,
+    ) -> ItemResult:
+        return ItemResult(
+            arn=item.arn, status=status, at=self._now(), message=message, started=started
+        )
