@@ -6,6 +6,8 @@ import streamlit as st
 
 from dashboard import components
 
+HERE = Path(__file__).parent
+ICON = HERE / "icon.svg"  # a file of our own: named icons would be fetched from a font server
 PAGES = {
     "Workflow": (
         ("overview", "Overview", ":material/dashboard:"),
@@ -25,11 +27,10 @@ def _page(name: str, title: str, icon: str) -> st.Page:
     return st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
 
 
-st.set_page_config(page_title="Scones Unlimited", page_icon=":material/pedal_bike:", layout="wide")
-here = Path(__file__).parent / "app_pages"
+st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
 page = st.navigation(
     {
-        section: [_page(*page) for page in pages if (here / f"{page[0]}.py").exists()]
+        section: [_page(*page) for page in pages if (HERE / "app_pages" / f"{page[0]}.py").exists()]
         for section, pages in PAGES.items()
     }
 )

@@ -16,6 +16,9 @@ import msgspec
 
 F = TypeVar("F")
 
+HOME = "overview"
+"""The page one starts at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[F]):
@@ -66,9 +69,13 @@ def write(filters: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any dataclass
 
 
 def href(page: str, filters: Any) -> str:  # noqa: ANN401 - any dataclass instance
-    """The address of a page with its filters, such as ``/executions?status=FAILED``."""
+    """The address of a page with its filters, such as ``/executions?status=FAILED``.
+
+    The first page of the navigation answers at ``/`` only.
+    """
     query = urlencode(write(filters), doseq=True)
-    return f"/{page}?{query}" if query else f"/{page}"
+    path = "/" if page == HOME else f"/{page}"
+    return f"{path}?{query}" if query else path
 
 
 def _texts(value: object) -> list[str]:

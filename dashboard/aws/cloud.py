@@ -3,6 +3,7 @@
 This is the one place that knows the difference. Everything else is given a boto3 session.
 """
 
+import atexit
 import json
 import socket
 import subprocess
@@ -159,11 +160,24 @@ class _LocalSession(botocore.session.Session):
 
 
 def _start(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Start ``python -m localcloud``, or find the one that serves the directory; its first line."""
-    command = [sys.executable, "-m", "localcloud"]
-    command += ["--dir", environ.get("SCONES_LOCALCLOUD_DIR") or str(STATE_DIRECTORY)]
+    """Start the local cloud on the port that is asked for, else on its own, else on any."""
     if port := environ.get("SCONES_LOCALCLOUD_PORT"):
-        command += ["--port", port]
+        return _ready_line(environ, ["--port", port])
+    try:
+        return _ready_line(environ, [])
+    except WorkflowError as error:
+        if error.code != "PortTaken":
+            raise
+        return _ready_line(environ, ["--port", "0"])
+
+
+def _ready_line(environ: Mapping[str, str], port: list[str]) -> dict[str, Any]:
+    """Run ``python -m localcloud``, or find the one that serves the directory; what it says first.
+
+    It ends with this process; killed without a chance to end it, the next one finds it again.
+    """
+    directory = environ.get("SCONES_LOCALCLOUD_DIR") or str(STATE_DIRECTORY)
+    command = [sys.executable, "-m", "localcloud", "--dir", directory, *port]
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
             command,
@@ -174,6 +188,7 @@ def _start(environ: Mapping[str, str]) -> dict[str, Any]:
         )
         line = _first_line(process)
         threading.Thread(target=process.wait, daemon=True).start()  # leave no zombie behind
+        atexit.register(process.terminate)
         if line:
             return dict(json.loads(line))
         stderr.seek(0)

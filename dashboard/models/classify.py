@@ -34,7 +34,11 @@ _ICONS = {
     VisitStatus.RUNNING: ":material/progress_activity:",
     VisitStatus.CAUGHT: ":material/redo:",
 }
+_INSTANT = frozenset({"Choice", "Pass", "Succeed", "Fail"})
+"""Types of states that do no work: the verdict says what they decided."""
+
 _FAILED_ICON = ":material/close:"
+_MUTED = "#8A8F98"
 _LOWEST = 0.5
 """Two classes: the better one has at least half."""
 
@@ -133,7 +137,7 @@ def card(submission: Submission) -> Card:
         note=note,
         confidence=confidence,
         threshold=threshold,
-        steps=tuple(_step(visit) for visit in submission.visits if visit.type != "Choice"),
+        steps=tuple(_step(visit) for visit in submission.visits if visit.type not in _INSTANT),
         href=_href(submission.execution_arn),
     )
 
@@ -173,19 +177,22 @@ def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> 
             width=0.55,
         )
     )
-    figure.add_vline(x=threshold, line_width=2, line_dash="dot")
+    figure.add_vline(x=threshold, line_width=2, line_dash="dot", line_color=_MUTED)
     figure.add_annotation(
         x=threshold,
         y=1,
         yref="paper",
         yanchor="bottom",
-        text=f"threshold {threshold:g}",
+        text=f"threshold {threshold:.1%}",
         showarrow=False,
-        font_size=11,
+        font={"size": 11, "color": _MUTED},
         xanchor="right" if threshold > 0.75 else "left",  # noqa: PLR2004 - the label stays inside
     )
-    figure.update_layout(height=84, margin={"l": 0, "r": 12, "t": 20, "b": 20}, showlegend=False)
-    figure.update_xaxes(range=[_LOWEST, 1], tickformat=".0%", fixedrange=True, showgrid=False)
+    figure.update_layout(height=80, margin={"l": 16, "r": 16, "t": 22, "b": 24}, showlegend=False)
+    figure.update_xaxes(
+        range=[_LOWEST, 1], tickvals=[0.5, 0.75, 1], tickformat=".0%", fixedrange=True
+    )
+    figure.update_xaxes(showgrid=False, showline=True, linecolor=_MUTED)
     figure.update_yaxes(visible=False, fixedrange=True)
     return figure
 

@@ -34,14 +34,14 @@ def table(frame: pd.DataFrame, csv: bytes) -> None:
 def card(card: classify.Card, key: str) -> None:
     """One image, its verdict against the threshold, its way through the states, its execution."""
     image = card.submission.image
-    with st.container(border=True):
-        picture, says = st.columns([1, 3], vertical_alignment="center")
+    with st.container(border=True, gap="xsmall"):
+        picture, says = st.columns([1, 4], vertical_alignment="center", wrap=False)
         small = components.thumbnail(image)
         if small:
             picture.image(small, width="stretch", alt=image.name)
-        with says:
-            st.markdown(f"{pill(card.outcome)} **{components.plain(card.headline)}**")
-            st.caption(components.plain(image.name))
+        with says.container(gap="xsmall"):
+            name = components.plain(image.name)
+            st.markdown(f"{pill(card.outcome)} **{components.plain(card.headline)}** :gray[{name}]")
             if card.confidence is not None and card.threshold is not None:
                 figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
                 st.plotly_chart(
@@ -52,7 +52,5 @@ def card(card: classify.Card, key: str) -> None:
                 )
             if card.note:
                 st.markdown(components.plain(card.note))
-            if card.steps:
-                st.caption("  →  ".join(card.steps))
-            if card.href:
-                st.markdown(f"[Open the execution]({card.href})")
+            way = [*card.steps, *([f"[Open the execution]({card.href})"] if card.href else [])]
+            st.markdown(f":small[{'  →  '.join(way)}]")

@@ -81,7 +81,7 @@ def outputs(found: Mapping[str, Any], *, links: bool) -> None:
     if not facts:
         return
     st.subheader("Outputs", anchor=False)
-    st.table([{"": name, "Value": value} for name, value in facts.items()], hide_header=True)
+    st.markdown("\n".join(f"- {name}: `{value}`" for name, value in facts.items()))
     if links:
         st.markdown(" · ".join(f"[{name}]({url})" for name, url in found["links"].items()))
 
@@ -92,7 +92,9 @@ def versions(found: Mapping[str, Any]) -> bool:
     if frame.empty:
         return False
     st.subheader("Versions", anchor=False)
-    st.dataframe(frame, hide_index=True, alt="Versions of the state machine, newest first")
+    st.dataframe(
+        frame, width="content", hide_index=True, alt="Versions of the state machine, newest first"
+    )
     return len(frame) > 1 and st.button(
         "Roll back to the version before", icon=":material/undo:", help="Shifts all new executions."
     )
