@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OWN = ("workflow", "lambdas", "deploy", "dashboard", "localcloud")
 
+TABLES = frozenset({"msgspec", "numpy", "polars", "pyarrow"})
+
 # The first folder that matches a file rules it; each may import itself, the standard library and
 # what is listed.
 ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -51,7 +53,10 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/panels/", frozenset({"workflow", "dashboard", "streamlit", "pandas"})),
-    ("dashboard/", frozenset({"workflow", "dashboard", "numpy", "pandas", "polars", "plotly"})),
+    (
+        "dashboard/",
+        frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas", "sqlglot"}),
+    ),
     ("localcloud/", frozenset({"workflow", "localcloud"})),
 )
 ONLY_THE_DEPLOYMENT_PAGE = "dashboard/app_pages/deployment.py"
