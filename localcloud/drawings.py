@@ -55,7 +55,7 @@ def draw(kind: str, random: Random) -> Image.Image:
     subject = Image.new("RGBA", scene.size, (0, 0, 0, 0))
     _SUBJECTS[kind](ImageDraw.Draw(subject), random)
     subject = subject.rotate(random.uniform(-6, 6), Image.Resampling.BICUBIC)
-    if random.random() < 0.5:
+    if random.choice((True, False)):
         subject = subject.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     scene.paste(subject, (0, 0), subject)
     return _photographed(scene, random)
@@ -77,8 +77,10 @@ def as_png(picture: Image.Image) -> bytes:
 
 def _photographed(scene: Image.Image, random: Random) -> Image.Image:
     small = scene.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
-    grain = Image.effect_noise(small.size, random.uniform(6, 22)).convert("RGB")
-    small = ImageChops.add(small, grain, scale=1.0, offset=-128)
+    amount = random.uniform(0.1, 0.3)
+    noise = Image.frombytes("L", small.size, random.randbytes(SIZE * SIZE))
+    grain = noise.point([round(128 + (value - 128) * amount) for value in range(256)])
+    small = ImageChops.add(small, grain.convert("RGB"), scale=1.0, offset=-128)
     small = small.filter(ImageFilter.GaussianBlur(random.uniform(0.2, 0.9)))
     return ImageEnhance.Brightness(small).enhance(random.uniform(0.85, 1.1))
 
@@ -130,7 +132,12 @@ class _Pen:
         self.draw.polygon([(x * _CANVAS, y * _CANVAS) for x, y in points], fill=color)
 
     def shadow(self, left: float, right: float, ground: float) -> None:
-        box = [left * _CANVAS, (ground - 0.012) * _CANVAS, right * _CANVAS, (ground + 0.02) * _CANVAS]
+        box = [
+            left * _CANVAS,
+            (ground - 0.012) * _CANVAS,
+            right * _CANVAS,
+            (ground + 0.02) * _CANVAS,
+        ]
         self.draw.ellipse(box, fill=(60, 60, 60, 110))
 
     def _box(self, center: Point, radius: float) -> tuple[float, float, float, float]:
@@ -176,7 +183,9 @@ def _bicycle(canvas: ImageDraw.ImageDraw, random: Random) -> None:
     pen.line([seat, top], _STEEL, tube * 0.8)
     pen.line([(top[0] - 0.045, top[1]), (top[0] + 0.04, top[1] + 0.004)], _RUBBER, 0.026)
     pen.ring(pedal, 0.032, _STEEL, 0.010)
-    pen.line([(pedal[0] - 0.03, pedal[1] + 0.05), (pedal[0] + 0.03, pedal[1] - 0.05)], _RUBBER, 0.01)
+    pen.line(
+        [(pedal[0] - 0.03, pedal[1] + 0.05), (pedal[0] + 0.03, pedal[1] - 0.05)], _RUBBER, 0.01
+    )
 
 
 def _motorcycle(canvas: ImageDraw.ImageDraw, random: Random) -> None:
@@ -195,18 +204,18 @@ def _motorcycle(canvas: ImageDraw.ImageDraw, random: Random) -> None:
             rim = (hub[0] + radius * 0.6 * math.cos(angle), hub[1] + radius * 0.6 * math.sin(angle))
             pen.line([hub, rim], _STEEL, 0.012)
         pen.disc(hub, 0.04, (90, 92, 95))
-    _motorcycle_body(pen, random, paint, middle, ground - radius, (rear, front))
+    _motorcycle_body(pen, random, paint, rear, front)
 
 
-def _motorcycle_body(
-    pen: _Pen, random: Random, paint: Color, x: float, y: float, hubs: tuple[Point, Point]
-) -> None:
-    rear, front = hubs
+def _motorcycle_body(pen: _Pen, random: Random, paint: Color, rear: Point, front: Point) -> None:
+    x, y = (rear[0] + front[0]) / 2, rear[1]
     dark, chrome = (45, 46, 50), (185, 188, 192)
     head = (x + 0.17, y - random.uniform(0.24, 0.28))
     pen.line([head, front], chrome, 0.028)
     pen.line([(x - 0.08, y + 0.02), rear], dark, 0.03)
-    pen.shape([(x - 0.12, y - 0.1), (x + 0.12, y - 0.1), (x + 0.14, y + 0.06), (x - 0.1, y + 0.08)], dark)
+    pen.shape(
+        [(x - 0.12, y - 0.1), (x + 0.12, y - 0.1), (x + 0.14, y + 0.06), (x - 0.1, y + 0.08)], dark
+    )
     for fin in range(4):
         level = y - 0.08 + fin * 0.028
         pen.line([(x - 0.04, level), (x + 0.09, level - 0.008)], chrome, 0.009)
@@ -216,11 +225,18 @@ def _motorcycle_body(
     tail = [(x - 0.08, y - 0.17), (x - 0.3, y - 0.21), (x - 0.34, y - 0.17), (x - 0.2, y - 0.09)]
     pen.shape([*tail, (x - 0.06, y - 0.1)], paint)
     pen.line([(x - 0.06, y - 0.19), (x - 0.17, y - 0.2), (x - 0.27, y - 0.235)], _RUBBER, 0.035)
-    if random.random() < 0.5:
-        fairing = [(x + 0.12, y - 0.3), (x + 0.24, y - 0.22), (x + 0.2, y - 0.08), (x + 0.1, y - 0.02)]
+    if random.choice((True, False)):
+        fairing = [
+            (x + 0.12, y - 0.3),
+            (x + 0.24, y - 0.22),
+            (x + 0.2, y - 0.08),
+            (x + 0.1, y - 0.02),
+        ]
         pen.shape(fairing, paint)
     pen.disc((head[0] + 0.035, head[1] + 0.03), 0.035, (230, 230, 215))
-    pen.line([(head[0] - 0.05, head[1] - 0.05), (head[0] + 0.01, head[1] - 0.035), head], dark, 0.02)
+    pen.line(
+        [(head[0] - 0.05, head[1] - 0.05), (head[0] + 0.01, head[1] - 0.035), head], dark, 0.02
+    )
     guard = [(front[0] - 0.1, front[1] - 0.13), (front[0], front[1] - 0.17)]
     pen.line([*guard, (front[0] + 0.1, front[1] - 0.12)], paint, 0.022)
 

@@ -1,0 +1,343 @@
+"""Traffic: ``python -m localcloud.traffic`` sends images through the deployed workflow, at a rate.
+
+Every image is uploaded to the bucket and classified by a real execution, as the *Classify* page
+does it, so captures, executions and rejections appear as they would in production. After a while a
+drift sets in: it gets dark, the lens blurs, and the share of motorcycles grows. Prints a line a
+second; Control-C stops it. Exits 2 with one JSON line on stderr where it cannot start.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from PIL import Image
+
+from localcloud.drawings import KINDS, Change, as_png, changed, draw
+from workflow.contract import ImageLocation, content_type, execution_input
+from workflow.errors import WorkflowError
+from workflow.settings import Settings, region_from
+from workflow.submissions import upload_key
+
+PREFIX: Final = "traffic-"
+"""First part of the name of every execution that is started here."""
+
+STEADY_SHARES: Final = (0.55, 0.40, 0.05)
+"""Share of bicycles, motorcycles and other things before the drift."""
+
+DRIFTED_SHARES: Final = (0.25, 0.60, 0.15)
+"""The same at the end of the drift."""
+
+DUSK: Final = Change(brightness=0.32, blur=4.5)
+"""The camera at the end of the drift."""
+
+AT_ONCE: Final = 8
+"""Requests in flight: enough for any rate that a local cloud can follow."""
+
+_IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg"})
+_REPORT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to send.
+
+    Attributes:
+        count: Number of images.
+        per_second: Images a second.
+        drift_at: Share of the images after which the drift sets in; 1 for none. It is complete
+            after half of the rest.
+        images: Files to send instead of drawings, in turn; the drift changes them too.
+        seed: Makes the same images in the same order.
+    """
+
+    count: int
+    per_second: float
+    drift_at: float = 0.5
+    images: tuple[Path, ...] = ()
+    seed: int = 0
+
+    def drift(self, index: int) -> float:
+        """How far the drift has come at an image, 0 to 1."""
+        start = self.drift_at * self.count
+        rest = (self.count - start) / 2
+        return 0.0 if index < start or rest == 0 else min(1.0, (index - start) / rest)
+
+
+def pictures(plan: Plan) -> Iterator[bytes]:
+    """The images of a plan, in order."""
+    for index in range(plan.count):
+        drift = plan.drift(index)
+        random = Random(f"{plan.seed}-{index}")  # noqa: S311 - drawings keep no secret
+        if plan.images:
+            yield _filed(plan.images[index % len(plan.images)], drift)
+        else:
+            (kind,) = random.choices(KINDS, _between(STEADY_SHARES, DRIFTED_SHARES, drift))
+            yield as_png(changed(draw(kind, random), _dusk(drift)))
+
+
+def _filed(path: Path, drift: float) -> bytes:
+    if drift == 0:
+        return path.read_bytes()
+    with Image.open(path, formats=("PNG", "JPEG")) as picture:
+        return as_png(changed(picture.convert("RGB"), _dusk(drift)))
+
+
+def _dusk(drift: float) -> Change:
+    brightness, blur = _between((1.0, 0.0), (DUSK.brightness, DUSK.blur), drift)
+    return Change(brightness, blur)
+
+
+def _between(start: Sequence[float], end: Sequence[float], share: float) -> list[float]:
+    return [a + (b - a) * share for a, b in zip(start, end, strict=True)]
+
+
+def image_files(folder: Path) -> tuple[Path, ...]:
+    """The PNG and JPEG files below a folder, in the order of their names.
+
+    Raises:
+        WorkflowError: ``NoImages``.
+    """
+    found = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGE_SUFFIXES))
+    if not found:
+        raise WorkflowError(
+            "NoImages",
+            f"There is no PNG or JPEG file in {folder}.",
+            "Give a folder that has some, or leave --images out to send drawings.",
+        )
+    return found
+
+
+@dataclass(slots=True)
+class Sender:
+    """Uploads an image and starts its execution.
+
+    Args:
+        settings: Of the deployment.
+        client: Makes a boto3 client by the name of its service.
+    """
+
+    settings: Settings
+    client: Callable[[str], Any]
+    _s3: Any = field(init=False)
+    _states: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._s3 = self.client("s3")
+        self._states = self.client("stepfunctions")
+
+    def check(self) -> None:
+        """Make sure that the workflow is there.
+
+        Raises:
+            WorkflowError: ``NotDeployed`` or ``CloudUnreachable``.
+        """
+        arn = self.settings.alias_arn
+        try:
+            self._states.describe_state_machine_alias(stateMachineAliasArn=arn)
+        except ClientError as error:
+            raise WorkflowError(
+                "NotDeployed",
+                f"There is no state machine alias {arn}.",
+                "Deploy the workflow first: on the Deployment page, or `python -m deploy apply`.",
+            ) from error
+        except BotoCoreError as error:
+            raise WorkflowError(
+                "CloudUnreachable",
+                f"The local cloud does not answer: {error}.",
+                "Start it with `make run` or `python -m localcloud`.",
+            ) from error
+
+    def send(self, picture: bytes) -> str:
+        """Send one image.
+
+        Returns:
+            The ARN of its execution.
+        """
+        digest = hashlib.sha256(picture).hexdigest()
+        kind = content_type(picture, "the picture")
+        key = upload_key(self.settings.upload_prefix, f"traffic.{kind.rpartition('/')[2]}", digest)
+        bucket = self.settings.bucket
+        self._s3.put_object(Bucket=bucket, Key=key, Body=picture, ContentType=kind)
+        started = self._states.start_execution(
+            stateMachineArn=self.settings.alias_arn,
+            name=f"{PREFIX}{uuid.uuid4()}",
+            input=json.dumps(execution_input(ImageLocation(bucket, key))),
+        )
+        return str(started["executionArn"])
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far the traffic has come.
+
+    Attributes:
+        sent: Executions started.
+        failed: Images that could not be sent.
+        last_error: Why the last of them could not.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    last_error: str = ""
+
+    def add(self, outcome: Future[str]) -> None:
+        """Count one image that was dealt with."""
+        error = outcome.exception()
+        if error is None:
+            self.sent += 1
+        elif isinstance(error, BotoCoreError | ClientError):
+            self.failed += 1
+            self.last_error = str(error)
+        else:
+            raise error
+
+
+def run(
+    plan: Plan,
+    send: Callable[[bytes], str],
+    report: Callable[[str], None],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Tally:
+    """Send the images of a plan at its rate.
+
+    Args:
+        plan: What to send.
+        send: Sends one image, from several threads.
+        report: Told a line about once a second.
+        clock: Seconds that never go back.
+        sleep: Waits for so many seconds.
+
+    Returns:
+        What became of them. An image that cannot be sent is counted and the rest goes on.
+    """
+    tally, start = Tally(), clock()
+    told, waiting = start, set[Future[str]]()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for index, picture in enumerate(pictures(plan)):
+            sleep(max(0.0, start + index / plan.per_second - clock()))
+            waiting.add(pool.submit(send, picture))
+            waiting = _settle(waiting, tally, len(waiting) >= AT_ONCE)
+            if clock() - told >= _REPORT_SECONDS:
+                told = clock()
+                report(_line(plan, tally, index, told - start))
+        for outcome in waiting:
+            tally.add(outcome)
+    report(_line(plan, tally, plan.count, clock() - start))
+    return tally
+
+
+def _settle(waiting: set[Future[str]], tally: Tally, full: bool) -> set[Future[str]]:  # noqa: FBT001
+    """Count what is done; where all hands are full, wait for one."""
+    done, rest = wait(waiting, timeout=None if full else 0, return_when=FIRST_COMPLETED)
+    for outcome in done:
+        tally.add(outcome)
+    return rest
+
+
+def _line(plan: Plan, tally: Tally, index: int, seconds: float) -> str:
+    drift = plan.drift(index)
+    line = f"{tally.sent:,} of {plan.count:,} sent, {tally.sent / max(seconds, 1e-9):.1f} a second"
+    if drift:
+        line += f", drift {drift:.0%}"
+    if tally.failed:
+        line += f", {tally.failed:,} failed: {tally.last_error}"
+    return line
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Send traffic until the plan is done; gives the exit status."""
+    options = _options(argv)
+    try:
+        endpoint = _endpoint(options)
+        settings, client = _connect(endpoint)
+        sender = Sender(settings, client)
+        sender.check()
+        tally = run(_plan(options), sender.send, lambda line: print(line, flush=True))
+    except WorkflowError as error:
+        fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
+        print(json.dumps(fields), file=sys.stderr, flush=True)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", flush=True)
+        return 0
+    return 1 if tally.failed else 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m localcloud.traffic", description=__doc__)
+    parser.add_argument("--dir", default=".localcloud", help="state directory of the local cloud")
+    parser.add_argument("--endpoint-url", help="its address, instead of --dir")
+    parser.add_argument("--count", type=int, default=600, help="number of images")
+    parser.add_argument("--rate", type=float, default=6.0, help="images a second")
+    parser.add_argument("--images", type=Path, help="send the images of this folder, no drawings")
+    parser.add_argument("--no-drift", action="store_true", help="stay as it begins")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(argv)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    if options.count < 1 or not 0 < options.rate <= 1000:  # noqa: PLR2004 - a bound on nonsense
+        raise WorkflowError(
+            "RateInvalid",
+            f"{options.count} images at {options.rate:g} a second cannot be sent.",
+            "Give at least one image, and a rate above 0 and up to 1,000.",
+        )
+    return Plan(
+        count=options.count,
+        per_second=options.rate,
+        drift_at=1.0 if options.no_drift else 0.5,
+        images=image_files(options.images) if options.images else (),
+        seed=options.seed,
+    )
+
+
+def _endpoint(options: argparse.Namespace) -> str:
+    if options.endpoint_url:
+        return str(options.endpoint_url)
+    try:
+        line = json.loads((Path(options.dir) / "endpoint.json").read_text())
+        return str(line["endpoint_url"])
+    except (OSError, ValueError, KeyError):
+        raise WorkflowError(
+            "CloudUnreachable",
+            f"No local cloud serves the directory {options.dir}.",
+            "Start it with `make run` or `python -m localcloud`, or give its --dir.",
+        ) from None
+
+
+def _connect(endpoint_url: str) -> tuple[Settings, Callable[[str], Any]]:
+    region = region_from(os.environ)
+    session = boto3.Session("local", "local", region_name=region)
+
+    def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
+        config = Config(max_pool_connections=AT_ONCE)
+        return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+
+    try:
+        account = client("sts").get_caller_identity()["Account"]
+    except BotoCoreError as error:
+        raise WorkflowError(
+            "CloudUnreachable",
+            f"Nothing answers at {endpoint_url}.",
+            "Start it with `make run` or `python -m localcloud`.",
+        ) from error
+    return Settings.from_env(os.environ, account=account), client
+
+
+if __name__ == "__main__":
+    sys.exit(main())
