@@ -118,11 +118,10 @@ def connect(environ: Mapping[str, str]) -> Connection:
 
 
 def _connect_aws(environ: Mapping[str, str]) -> Connection:
-    session = _session(botocore.session.Session())
-    region = session.region_name or region_from(environ)
     with explained("sts:GetCallerIdentity"):
-        account = session.client("sts", region_name=region).get_caller_identity()["Account"]
-    session = _session(botocore.session.Session(), region)
+        region = boto3.Session().region_name or region_from(environ)
+        session = _session(botocore.session.Session(), region)
+        account = session.client("sts").get_caller_identity()["Account"]
     settings = Settings.from_env({**environ, "AWS_REGION": region}, account=account)
     cloud = Cloud(name="AWS", account=account, region=region)
     return Connection(cloud, settings, session, Pacer(region))
@@ -143,17 +142,20 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
     return Connection(cloud, settings, _session(core, cloud.region), Pacer(cloud.region))
 
 
-def _session(core: botocore.session.Session, region: str | None = None) -> boto3.Session:
+def _session(core: botocore.session.Session, region: str) -> boto3.Session:
     core.set_default_client_config(_CLIENTS)
     return boto3.Session(botocore_session=core, region_name=region)
 
 
 class _LocalSession(botocore.session.Session):
-    """A session whose every client talks to one endpoint, so that no environment is changed."""
+    """A session whose every client talks to one endpoint, whatever profile the user has."""
 
     def __init__(self, endpoint_url: str) -> None:
         super().__init__()
         self._endpoint_url = endpoint_url
+
+    def get_scoped_config(self) -> dict[str, Any]:
+        return {}
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as botocore's own
         return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
