@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from workflow.executions import Execution, Failure, HistoryEvent, Status, in_order
@@ -295,7 +296,7 @@ class _Reader:
         name = event.details.get("name") or event.step or ""
         nearby = tuple(before.visit.scopes()) if before.visit else ()
         visit = next(
-            (v for v in (*nearby, *reversed(self.visits)) if v.name == name and not v.exited_at),
+            (v for v in chain(nearby, reversed(self.visits)) if v.name == name and not v.exited_at),
             None,
         ) or self._begin(event, name, before.inside)
         visit.type = visit.type or event.type.removesuffix("StateExited")
@@ -313,7 +314,7 @@ class _Reader:
         visit = next(
             (
                 v
-                for v in (*nearby, *reversed(self.visits))
+                for v in chain(nearby, reversed(self.visits))
                 if v.type == kind and name in (None, v.name) and (not v.exited_at or self._redriven)
             ),
             None,
