@@ -19,7 +19,7 @@ from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.outputs import OutputError, fault, probability_rows, sound
 from workflow.timelines import StateVisit
 
-_MAX_NESTING: Final = 8
+_MAX_NESTING: Final = 16
 _WRAPPERS: Final = ("Payload", "body", "Output")
 _ERROR_KEYS: Final = ("errorMessage", "error", "Error", "errorType", "Cause")
 _FIRST_CLIENT_ERROR: Final = 400

@@ -1,0 +1,223 @@
+"""Successes that are wrong are found in outputs of every shape."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.workflow.histories import History, execution
+from workflow.executions import Execution, Kind, Outcome, Status
+from workflow.silent import (
+    find_silent,
+    image_of,
+    layers,
+    outcome,
+    read_inference,
+    silent_failure,
+)
+from workflow.timelines import timeline
+
+GOOD = {"s3_bucket": "b", "s3_key": "bike.png", "inferences": [0.97, 0.03]}
+
+
+def wrapped(value: object, depth: int, *, text: bool) -> object:
+    """The value in ``depth`` bodies, each as object or as JSON text."""
+    for _ in range(depth):
+        value = {"statusCode": 200, "body": json.dumps(value) if text else value}
+    return value
+
+
+def found(value: object) -> str | None:
+    finding = find_silent(json.dumps(value), threshold=0.93)
+    return finding.error if finding else None
+
+
+@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("inferences", [[0.97, 0.03], "[0.97, 0.03]", [[0.97, 0.03]]])
+def test_a_good_inference_is_found_however_it_is_wrapped(
+    depth: int, inferences: object, *, text: bool
+) -> None:
+    output = json.dumps(wrapped(GOOD | {"inferences": inferences}, depth, text=text))
+
+    inference = read_inference(output)
+
+    assert inference is not None
+    assert (inference.label, inference.confidence) == ("bicycle", 0.97)
+    assert find_silent(output, threshold=0.93) is None
+
+
+def test_a_whole_lambda_answer_and_text_within_text_are_read() -> None:
+    answer = {"ExecutedVersion": "$LATEST", "Payload": wrapped(GOOD, 1, text=True)}
+
+    assert found(answer) is None
+    assert found(json.dumps(json.dumps(GOOD))) is None
+
+
+def test_an_empty_inference_beside_a_good_one_does_not_hide_it() -> None:
+    assert found({"body": GOOD | {"inferences": []}, "inferences": [0.99, 0.01]}) is None
+
+
+@pytest.mark.parametrize(
+    ("output", "error"),
+    [
+        ({"statusCode": 200, "body": '{"inferences": []}'}, "Silent.EmptyInference"),
+        (GOOD | {"inferences": ""}, "Silent.EmptyInference"),
+        (GOOD | {"inferences": "[0.9"}, "Silent.MalformedInference"),
+        (GOOD | {"inferences": None}, "Silent.MalformedInference"),
+        (GOOD | {"inferences": [0.9, 0.9]}, "Silent.MalformedInference"),
+        (GOOD | {"inferences": [0.97]}, "Silent.MalformedInference"),
+        ({"statusCode": 200, "body": "done"}, "Silent.NoInference"),
+        (None, "Silent.NoInference"),
+        (7, "Silent.NoInference"),
+        (GOOD | {"inferences": [0.92, 0.08]}, "Silent.BelowThreshold"),
+        ({"statusCode": 500, "body": "no"}, "Silent.ServerError"),
+        ({"statusCode": "404", "body": GOOD}, "Silent.ClientError"),
+        (wrapped({"statusCode": 400}, 2, text=True), "Silent.ClientError"),
+        ({"errorMessage": "no", "errorType": "KeyError"}, "Silent.ErrorInOutput"),
+        ({"Error": "KeyError", "Cause": "no"}, "Silent.ErrorInOutput"),
+        ({"statusCode": 200, "body": '{"error": "no"}'}, "Silent.ErrorInOutput"),
+        ({"body": "THRESHOLD_CONFIDENCE_NOT_MET"}, "Silent.Rejection"),
+        ([GOOD, GOOD | {"inferences": [0.5, 0.5]}], "Silent.BelowThreshold"),
+    ],
+)
+def test_what_is_wrong_is_named(output: object, error: str) -> None:
+    assert found(output) == error
+
+
+def test_an_error_of_null_is_none() -> None:
+    assert found(GOOD | {"error": None}) is None
+
+
+def test_the_threshold_that_the_run_used_counts() -> None:
+    low = GOOD | {"inferences": [0.8, 0.2]}
+
+    assert found(low | {"threshold": 0.7}) is None
+    assert found(low | {"threshold": True}) == "Silent.BelowThreshold"
+    assert find_silent(json.dumps(low), threshold=0.8) is None
+
+
+def test_an_inference_tells_what_the_run_said() -> None:
+    output = GOOD | {"label": "unicycle", "threshold": 0.7, "meets_threshold": True}
+
+    inference = read_inference(json.dumps(output))
+
+    assert inference is not None
+    assert (inference.label, inference.threshold, inference.meets_threshold) == (
+        "unicycle",
+        0.7,
+        True,
+    )
+
+
+def test_classes_beyond_the_two_have_no_name() -> None:
+    inference = read_inference('{"inferences": [0.1, 0.1, 0.8]}')
+
+    assert inference is not None
+    assert (inference.label, inference.confidence) == (None, 0.8)
+
+
+@pytest.mark.parametrize("output", [None, "", "no json", '{"inferences": 3}', "[" * 100_000])
+def test_without_a_usable_inference_there_is_none(output: str | None) -> None:
+    assert read_inference(output) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "expected"),
+    [
+        (Status.RUNNING, {}, Outcome.RUNNING),
+        (Status.PENDING_REDRIVE, {}, Outcome.RUNNING),
+        (Status.ABORTED, {}, Outcome.ABORTED),
+        (Status.FAILED, {"error": "KeyError"}, Outcome.FAULTED),
+        (Status.TIMED_OUT, {}, Outcome.FAULTED),
+        (Status.FAILED, {"error": "THRESHOLD_CONFIDENCE_NOT_MET"}, Outcome.REJECTED),
+        (Status.SUCCEEDED, {}, Outcome.UNEXAMINED),
+        (Status.SUCCEEDED, {"output": json.dumps(GOOD)}, Outcome.ACCEPTED),
+        (Status.SUCCEEDED, {"output": "{}"}, Outcome.SILENT),
+    ],
+)
+def test_every_status_has_its_outcome(
+    status: Status, changes: dict[str, Any], expected: Outcome
+) -> None:
+    assert outcome(execution(status=status, **changes), threshold=0.93) is expected
+
+
+def test_the_first_state_that_said_an_error_is_the_one_that_failed() -> None:
+    history = History()
+    history.run("Serialize")
+    history.enter("Classify")
+    history.exit("Classify", output='{"statusCode": 500, "body": "{\\"error\\": \\"no image\\"}"}')
+    history.enter("Filter")
+    history.exit("Filter", output='{"inferences": [], "meets_threshold": false}')
+    run = execution(status=Status.SUCCEEDED, output='{"inferences": []}')
+
+    failure = silent_failure(run, timeline(history.events), threshold=0.93, image="s3://b/k")
+
+    assert failure is not None
+    assert (failure.state, failure.error) == ("Classify", "Silent.ErrorInOutput")
+    assert (failure.cause, failure.kind) == ("no image", Kind.SILENT)
+
+
+def test_without_such_a_state_it_is_the_last_one() -> None:
+    history = History()
+    history.run("Classify")
+    history.run("Filter")
+    run = execution(status=Status.SUCCEEDED, output='{"inferences": []}')
+
+    failure = silent_failure(run, timeline(history.events), threshold=0.93)
+
+    assert failure is not None
+    assert (failure.state, failure.error) == ("Filter", "Silent.EmptyInference")
+    without = silent_failure(run, threshold=0.93)
+    assert without is not None
+    assert without.state == ""
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        execution(status=Status.FAILED),
+        execution(status=Status.SUCCEEDED),
+        execution(status=Status.SUCCEEDED, output=json.dumps(GOOD)),
+    ],
+)
+def test_what_failed_or_is_fine_is_not_silent(run: Execution) -> None:
+    assert silent_failure(run, threshold=0.93) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        ('{"s3_bucket": "b", "s3_key": "k"}', "s3://b/k"),
+        ('{"body": {"s3_bucket": "b", "s3_key": ["k", "l"]}}', "s3://b/k"),
+        ('{"s3_bucket": null, "s3_key": "k"}', None),
+        ('{"s3_bucket": "b", "s3_key": []}', None),
+        (None, None),
+    ],
+)
+def test_the_image_is_found_in_an_input(text: str | None, image: str | None) -> None:
+    assert image_of(text) == image
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["body", "inferences", "statusCode", "error", "Payload", "label"]),
+            inner | inner.map(json.dumps),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_no_output_raises(value: object) -> None:
+    text = json.dumps(value)
+
+    assert (find_silent(text, threshold=0.93) is None) or found(value)
+    assert all(isinstance(layer, dict) for layer in layers(text))
