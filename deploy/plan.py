@@ -278,7 +278,7 @@ def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Itera
 
 
 def _flat(value: Json, path: str) -> Iterator[tuple[str, Json]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
             yield from _flat(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list | tuple) and value:

@@ -1,4 +1,4 @@
-"""What moto does not answer (facts.md, section 4) of what ``deploy`` calls, from moto's own state."""
+"""What moto does not answer (facts.md, section 4) of what ``deploy`` calls."""
 
 from typing import Any
 

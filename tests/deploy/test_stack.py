@@ -1,0 +1,201 @@
+"""The stack holds every resource of a deployment, each after those it needs."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from deploy import stack
+from deploy.resources import (
+    Alarm,
+    Alias,
+    Bucket,
+    Endpoint,
+    EndpointConfig,
+    ExistingEndpoint,
+    Function,
+    LogGroup,
+    Model,
+    ModelArchive,
+    Queue,
+    Resource,
+    Role,
+    Rule,
+    StateMachine,
+    Subscription,
+    TrainingJob,
+)
+from tests.deploy.cases import artifacts, desired, settings
+
+WAYS = [{}, {"existing_endpoint": "Theirs"}, {"training_data": "s3://data/images/"}]
+
+
+def one(kind: type[Resource], **changes: object) -> Resource:
+    return next(item for item in desired(**changes) if isinstance(item, kind))
+
+
+@pytest.mark.parametrize("how", WAYS, ids=str)
+def test_each_resource_refers_only_to_earlier_ones_and_to_outputs_they_have(
+    how: dict[str, str],
+) -> None:
+    seen: set[object] = set()
+    for resource in desired(**how):
+        assert {key for key, _ in resource.refs()} <= seen, resource.key
+        assert resource.key not in seen
+        seen.add(resource.key)
+
+
+@pytest.mark.parametrize("how", WAYS, ids=str)
+def test_every_fixed_name_can_be_found_again_without_the_stack(how: dict[str, str]) -> None:
+    by_digest = {Model, EndpointConfig, TrainingJob, ModelArchive}
+    with_parent = {Subscription, ExistingEndpoint}
+    fixed = {
+        item.key
+        for item in desired(**how, alarm_email="a@example.com")
+        if type(item) not in by_digest | with_parent
+    }
+
+    assert fixed <= set(stack.keys(settings(**how)))
+
+
+def test_every_resource_that_can_carry_tags_carries_ours() -> None:
+    without = {type(item) for item in desired(alarm_email="a@example.com") if not item.tags}
+
+    assert without == {ModelArchive, Subscription, Alias}
+
+
+def test_four_roles_and_one_for_the_endpoint() -> None:
+    names = [item.name for item in desired() if isinstance(item, Role)]
+
+    assert sorted(name.removeprefix("scones-unlimited-dev-") for name in names) == [
+        f"{part}-us-east-1" for part in ("classify", "filter", "sagemaker", "serialize", "states")
+    ]
+
+
+def test_an_existing_endpoint_needs_neither_model_nor_role_nor_archive() -> None:
+    kinds = {type(item) for item in desired(existing_endpoint="Theirs")}
+
+    assert ExistingEndpoint in kinds
+    assert not kinds & {Endpoint, EndpointConfig, Model, ModelArchive, TrainingJob}
+    assert len([item for item in desired(existing_endpoint="Theirs") if type(item) is Role]) == 4
+
+
+def test_training_follows_the_starter_notebook() -> None:
+    job = one(TrainingJob, training_data="s3://data/images/")
+
+    assert isinstance(job, TrainingJob)
+    assert job.hyperparameters == {
+        "image_shape": "3,32,32",
+        "num_classes": "2",
+        "num_training_samples": "1000",
+    }
+    assert job.channels == {
+        "train": "s3://data/images/train/",
+        "validation": "s3://data/images/test/",
+        "train_lst": "s3://data/images/train.lst",
+        "validation_lst": "s3://data/images/test.lst",
+    }
+    assert ModelArchive not in {type(item) for item in desired(training_data="s3://data/images")}
+
+
+@examples(deadline=None)
+@given(st.sampled_from(["ml.m5.large", "ml.c5.large"]), st.integers(0, 100), st.sampled_from("ab"))
+def test_what_cannot_change_is_named_by_what_it_is(
+    instance_type: str, percentage: int, model: str
+) -> None:
+    def names(instance_type: str, percentage: int, model: str) -> tuple[str, str]:
+        items = stack.stack(
+            settings(instance_type=instance_type, sampling_percentage=percentage),
+            artifacts(model=model),
+        )
+        by_kind = {type(item): item.name for item in items}
+        return by_kind[Model], by_kind[EndpointConfig]
+
+    plain = names("ml.m5.large", 100, "a")
+    changed = names(instance_type, percentage, model)
+
+    assert (plain[0] == changed[0]) == (model == "a")
+    assert (plain[1] == changed[1]) == (
+        (instance_type, percentage, model) == ("ml.m5.large", 100, "a")
+    )
+    assert all(re.fullmatch(r"scones-unlimited-dev-[0-9a-f]{12}", name) for name in changed)
+
+
+def test_a_name_is_not_digested_over_what_the_kind_does_not_have() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        stack.digested("p", Model, colour="red")
+
+
+def test_captures_name_the_content_types_and_keep_every_inference_by_default() -> None:
+    config = one(EndpointConfig)
+
+    assert isinstance(config, EndpointConfig)
+    assert config.sampling_percentage == 100
+    assert config.json_content_types == ("application/json",)
+    assert config.csv_content_types == ("text/csv",)
+    assert config.capture_modes == ("Input", "Output")
+    assert config.capture_url.endswith("/data_capture")
+
+
+def test_captures_expire_but_images_do_not() -> None:
+    bucket = one(Bucket)
+
+    assert isinstance(bucket, Bucket)
+    assert list(bucket.expire_days) == ["data_capture/"]
+
+
+def test_functions_are_told_their_endpoint_and_threshold() -> None:
+    by_name = {item.name: item for item in desired(threshold=0.8) if isinstance(item, Function)}
+
+    assert by_name["scones-unlimited-dev-classify-image"].environment == {
+        "SCONES_ENDPOINT": "scones-unlimited-dev"
+    }
+    assert by_name["scones-unlimited-dev-filter-inferences"].environment == {
+        "SCONES_THRESHOLD": "0.8"
+    }
+    assert {item.runtime for item in by_name.values()} == {"python3.13"}
+    assert {item.architecture for item in by_name.values()} == {"arm64"}
+
+
+def test_the_definition_calls_versions_not_functions() -> None:
+    machine = one(StateMachine)
+
+    assert isinstance(machine, StateMachine)
+    text = str(machine.definition)
+    assert "Arn}" not in text
+    assert {key.name for key, name in machine.refs() if name == "version_arn"} == {
+        "scones-unlimited-dev-serialize-image",
+        "scones-unlimited-dev-classify-image",
+        "scones-unlimited-dev-filter-inferences",
+    }
+
+
+def test_alarms_watch_faults_and_never_rejections() -> None:
+    metrics = {item.metric for item in desired() if isinstance(item, Alarm)}
+
+    assert metrics == {"Errors", "Invocation5XXErrors", "ExecutionsTimedOut", "ExecutionThrottled"}
+    assert "ExecutionsFailed" not in metrics
+
+
+def test_status_changes_of_this_state_machine_go_to_the_queue() -> None:
+    rule = one(Rule)
+    queue = one(Queue)
+
+    assert isinstance(rule, Rule)
+    assert rule.pattern["detail"] == {"stateMachineArn": [settings().state_machine_arn]}
+    assert rule.refs() == ((queue.key, "arn"),)
+    assert queue.properties()["retention_seconds"] == 1_209_600
+
+
+def test_every_log_group_forgets() -> None:
+    assert {item.retention_days for item in desired() if isinstance(item, LogGroup)} == {30}
+
+
+def test_names_fit_where_aws_limits_them() -> None:
+    longest = {"project": "a" * 24, "stage": "b" * 8, "region": "ap-southeast-1"}
+
+    for item in desired(**longest):
+        if isinstance(item, Role | Function | Model | EndpointConfig | Endpoint):
+            assert len(item.name) <= 63, item.key
