@@ -9,6 +9,8 @@ import polars as pl
 
 from workflow.executions import Outcome
 
+Hours = Literal[1, 6, 24, 168, 0]
+
 LISTED = 500
 """Rows of the list that are sent to the browser; the filters find the others."""
 
@@ -35,7 +37,7 @@ class ExecutionFilters:
         compare: ARN of the execution beside it.
     """
 
-    hours: Literal[1, 6, 24, 168, 0] = 24
+    hours: Hours = 24
     outcome: tuple[str, ...] = ()
     version: str = ""
     image: str = ""
@@ -157,10 +159,14 @@ def states(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``state``, ``visits``, ``succeeded``, ``failed``, ``retries``, ``p50``, ``p95`` (seconds).
     """
+    return states_of(_visits_of(rows, visits))
+
+
+def states_of(visits: pl.DataFrame) -> pl.DataFrame:
+    """The same of all the visits given."""
     failed = pl.col("status").is_in(["FAILED", "TIMED_OUT"])
     return (
-        _visits_of(rows, visits)
-        .sort("entered_at")
+        visits.sort("entered_at")
         .group_by("state", maintain_order=True)
         .agg(
             visits=pl.len(),

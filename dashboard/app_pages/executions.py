@@ -1,0 +1,58 @@
+"""Executions: what ran, how it went, and one execution from start to end."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.aws.opening import open_execution
+from dashboard.models import execution, executions
+from dashboard.panels import executions as panel
+from dashboard.panels import feed as feeds
+from dashboard.query import read
+
+feed = feeds.feed()
+settings = components.connection().settings
+params = {name: st.query_params.get_all(name) for name in st.query_params}
+query = read(executions.ExecutionFilters, params)
+chosen = query.filters
+
+
+def many() -> None:
+    """The list with its filters and charts."""
+    feeds.fresh(feed)
+    now, listing = datetime.now(UTC), feed.listing()
+    if listing.is_empty():
+        panel.nothing_yet(feed.progress)
+        return
+    rows = executions.select(listing, chosen, now=now)
+    span = executions.window(rows, chosen, now=now)
+    panel.numbers(executions.rates(rows, span))
+    if rows.is_empty():
+        panel.nothing_found()
+        return
+    panel.charts(rows, feed.visits(), span)
+    panel.machine(feed, rows)
+    picked = panel.listing(rows)
+    if picked:
+        panel.go(replace(chosen, execution=picked))
+
+
+components.page_header("Executions", "Every run of the workflow, and why it went as it did.")
+for sentence in query.ignored:
+    st.warning(sentence)
+if chosen.execution:
+    record = open_execution(feed.states, feed.store, chosen.execution)
+    panel.back(chosen)
+    panel.one_execution(execution.view(record, threshold=settings.threshold), record, feed, chosen)
+else:
+    imported = panel.open_by_hand()
+    if imported:
+        view = execution.view(imported, threshold=settings.threshold)
+        panel.one_execution(view, imported, feed, chosen)
+    else:
+        asked = panel.filters(chosen, executions.versions(feed.listing()))
+        if asked != chosen:
+            panel.go(asked)
+        st.fragment(many, run_every=feeds.REFRESH_SECONDS)()

@@ -1,0 +1,171 @@
+"""Alerts through SNS: new groups, regressions, and rejections out of their usual band.
+
+They are found where groups are known: by the dashboard that syncs, so some dashboard must run.
+Faults alone are told by CloudWatch alarms that ``deploy`` makes, which need no dashboard. Each
+alert is claimed in S3 before it is published, so of several dashboards one publishes it; a claim is
+given back when publishing fails, and lost only if the process dies in between.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import pstdev
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dashboard.aws.errors import explained
+from dashboard.aws.notes import TRIAGE_PREFIX, create
+from workflow.errors import WorkflowError
+from workflow.executions import Kind, Outcome
+from workflow.triage import Action, FailureGroup, GroupStatus
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+
+ALERTS_PREFIX = f"{TRIAGE_PREFIX}alerts/"
+NEW_FOR = timedelta(hours=24)
+"""A group first seen longer ago is no news, as when a dashboard meets an old account."""
+
+USUAL_HOURS = 7 * 24
+LEAST_HOURS = 24
+LEAST_EXECUTIONS = 20
+"""Hours with fewer executions say nothing about a rate."""
+
+BAND_DEVIATIONS = 4.0
+"""Half width of the band, in standard deviations of an hour: about one false alarm in 3 years."""
+
+_SUBJECT_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is published.
+
+    Attributes:
+        key: Names what happened: the same key is never published twice.
+        subject: Up to 100 characters, as SNS's e-mails take.
+        body: Plain text.
+    """
+
+    key: str
+    subject: str
+    body: str
+
+
+def group_alerts(groups: Iterable[FailureGroup], *, now: datetime) -> tuple[Alert, ...]:
+    """Alerts for groups that are new or have come back, and that nobody has silenced."""
+    alerts = []
+    for group in groups:
+        if group.kind is Kind.REJECTION or group.silenced_until is not None:
+            continue
+        digest = group.fingerprint.digest
+        if group.status is GroupStatus.NEW and now - group.first_seen < NEW_FOR:
+            alerts.append(_alert(f"new-{digest}", "New failure", group))
+        if group.status is GroupStatus.REGRESSED:
+            resolved = [note.id for note in group.notes if note.action is Action.RESOLVE]
+            alerts.append(_alert(f"regressed-{digest}-{resolved[-1]}", "It is back", group))
+    return tuple(alerts)
+
+
+def rejection_alert(listing: pl.DataFrame, *, now: datetime) -> Alert | None:
+    """An alert when the last full hour's share of rejections leaves its usual band.
+
+    The band is the share of the past seven days plus and minus four standard deviations, of the
+    binomial at that hour's count or of the hours among themselves, whichever is wider.
+
+    Args:
+        listing: ``started_at`` and ``outcome`` of executions.
+        now: Aware.
+    """
+    hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    ended = listing.filter(
+        pl.col("started_at").is_between(hour - timedelta(hours=USUAL_HOURS), now),
+        pl.col("outcome") != Outcome.RUNNING.value,
+    )
+    hours = (
+        ended.group_by(pl.col("started_at").dt.truncate("1h").alias("hour"))
+        .agg(count=pl.len(), rejected=(pl.col("outcome") == Outcome.REJECTED.value).sum())
+        .filter(pl.col("count") >= LEAST_EXECUTIONS)
+    )
+    usual, last = hours.filter(pl.col("hour") < hour), hours.filter(pl.col("hour") == hour)
+    if usual.height < LEAST_HOURS or not last.height:
+        return None
+    share = int(usual["rejected"].sum()) / int(usual["count"].sum())
+    count, rejected = int(last["count"][0]), int(last["rejected"][0])
+    binomial = (max(share * (1 - share), 1 / count) / count) ** 0.5
+    spread = pstdev((usual["rejected"] / usual["count"]).to_list())
+    width = BAND_DEVIATIONS * max(binomial, spread)
+    if abs(rejected / count - share) <= width:
+        return None
+    low, high = max(0.0, share - width), min(1.0, share + width)
+    return Alert(
+        f"rejections-{hour:%Y%m%dT%H}",
+        f"Rejections at {rejected / count:.0%}, usually {low:.0%} to {high:.0%}",
+        f"From {hour:%H:%M} UTC, {rejected:,} of {count:,} executions were rejected. Look at the "
+        "drift of the inputs on the Inferences page.",
+    )
+
+
+def _alert(key: str, what: str, group: FailureGroup) -> Alert:
+    where = group.sample.state or "an execution"
+    subject = f"{what}: {group.sample.error or 'error'} in {where}"
+    return Alert(
+        key,
+        subject[:_SUBJECT_CHARACTERS],
+        f"{group.diagnosis.cause}\n\n{group.diagnosis.remedy}\n\n{group.count:,} executions, first "
+        f"{group.first_seen:%Y-%m-%d %H:%M} UTC, last {group.last_seen:%H:%M} UTC.\n"
+        f"Example: {group.examples[0]}\nGroup {group.fingerprint.digest} on the Failures page.",
+    )
+
+
+class AlertTopic:
+    """Publishes each alert once.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        sns: A boto3 ``sns`` client.
+        bucket: Where alerts are claimed.
+        topic_arn: The topic of alerts.
+    """
+
+    def __init__(self, s3: "S3Client", sns: "SNSClient", bucket: str, topic_arn: str) -> None:
+        self._s3 = s3
+        self._sns = sns
+        self._bucket = bucket
+        self._topic_arn = topic_arn
+        self._published: set[str] = set()
+
+    def publish(self, alert: Alert) -> bool:
+        """Publish an alert unless that was done; whether this call did.
+
+        Raises:
+            WorkflowError: AWS's own code; the alert is due still.
+        """
+        if alert.key in self._published:
+            return False
+        key = f"{ALERTS_PREFIX}{alert.key}.json"
+        mine = create(self._s3, self._bucket, key, alert.subject.encode())
+        if mine:
+            try:
+                self._send(alert)
+            except WorkflowError:
+                with explained("s3:DeleteObject", f"s3://{self._bucket}/{key}"):
+                    self._s3.delete_object(Bucket=self._bucket, Key=key)
+                raise
+        self._published.add(alert.key)
+        return mine
+
+    def _send(self, alert: Alert) -> None:
+        with explained("sns:Publish", self._topic_arn):
+            self._sns.publish(
+                TopicArn=self._topic_arn,
+                Subject=_ascii(alert.subject),
+                Message=alert.body,
+            )
+
+
+def _ascii(text: str) -> str:
+    """A subject as SNS takes it: ASCII, in one line."""
+    return " ".join(text.encode("ascii", "replace").decode().split())

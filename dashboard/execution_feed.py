@@ -1,0 +1,208 @@
+"""The feed: one thread of this process that keeps the store of executions in step with AWS."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar, cast
+
+import polars as pl
+
+from dashboard import execution_tables, failure_inbox
+from dashboard.aws.alerts import AlertTopic, group_alerts, rejection_alert
+from dashboard.aws.cloud import STATE_DIRECTORY, Connection
+from dashboard.aws.events import EventQueue
+from dashboard.aws.execution_sync import ExecutionSync, Progress
+from dashboard.aws.executions import States, states
+from dashboard.aws.notes import NoteLog
+from dashboard.aws.redrives import RepairLog
+from dashboard.jobs import Job
+from dashboard.store import SegmentStore
+from workflow.errors import WorkflowError
+from workflow.executions import Failure
+from workflow.triage import FailureGroup
+
+T = TypeVar("T")
+
+STORE_DIRECTORY = Path(__file__).resolve().parents[1] / ".scones"
+PASS_S = 10.0
+"""A pass works so long on what is missing before it lists what is new."""
+
+WATCHED_PAUSE_S = 3.0
+IDLE_PAUSE_S = 30.0
+ALERT_EVERY_S = 60.0
+IDLE_AFTER_S = 300.0
+"""After so long without a page looking, passes are rarer; alerts still need them."""
+
+
+class ExecutionFeed:
+    """What pages read executions from.
+
+    Of all processes that share a store, one syncs; the others read what it writes.
+
+    Attributes:
+        store: Keeps ``execution_tables.TABLES``.
+        states: Reads executions, for a page that opens one.
+        notes: What the team decided.
+        repairs: Bulk repairs, under way and done.
+        alert_problem: What kept alerts from being published, or None.
+        progress: Of the last step of the sync; None before the first, and in a process that only
+            reads.
+    """
+
+    def __init__(self, connection: Connection, root: Path) -> None:
+        settings = connection.settings
+        self.store = SegmentStore(root, execution_tables.TABLES)
+        self.states: States = states(
+            connection.session, connection.pacer, settings.state_machine_arn
+        )
+        self.notes = NoteLog(connection.client("s3"), settings.bucket)
+        self.progress: Progress | None = None
+        self.repairs = RepairLog(connection.client("s3"), settings.bucket)
+        self.alert_problem: WorkflowError | None = None
+        topic = f"arn:aws:sns:{settings.region}:{settings.account}:{settings.topic}"
+        self._topic = AlertTopic(
+            connection.client("s3"), connection.client("sns"), settings.bucket, topic
+        )
+        self._alerted: tuple[int, float] = (0, float("-inf"))
+        self._connection = connection
+        self._threshold = settings.threshold
+        self._queue = EventQueue(connection.client("sqs"), settings.executions_queue)
+        self._watched_at = time.monotonic()
+        self._wake = threading.Event()
+        self._memory: dict[str, tuple[object, object]] = {}
+        self._lock = threading.Lock()
+        self._job: Job | None = None
+
+    def listing(self) -> pl.DataFrame:
+        """``execution_tables.listing``, read again only when the store has changed."""
+        return self._remembered("listing", self.version, lambda: failure_inbox.listing(self.store))
+
+    def visits(self) -> pl.DataFrame:
+        """``execution_tables.VISITS``, likewise."""
+        return self._remembered("visits", self.version, self.store.scan("visits").collect)
+
+    def failures(self) -> dict[str, Failure]:
+        """The failure of the latest attempt of each execution that has one, likewise."""
+
+        def read() -> dict[str, Failure]:
+            found = execution_tables.failures(self.store.scan("failures"))
+            return {one.execution_arn: one for one in sorted(found, key=lambda one: one.attempt)}
+
+        return self._remembered("failures", self.version, read)
+
+    def inbox(self, now: datetime) -> tuple[FailureGroup, ...]:
+        """The inbox, grouped again when the store, the notes or the minute have changed.
+
+        Raises:
+            WorkflowError: AWS's own code, where notes or repairs cannot be read.
+        """
+        notes, restarts = self.notes.read().events, self.repairs.restarts()
+        key = (self.version, len(notes), len(restarts), f"{now:%H%M}")
+
+        def group() -> tuple[FailureGroup, ...]:
+            return failure_inbox.inbox(
+                self.failures().values(), self.listing(), notes, restarts, now=now
+            )
+
+        return self._remembered("inbox", key, group)
+
+    @property
+    def version(self) -> int:
+        """Changes whenever the store has: the key of everything that is computed from it."""
+        try:
+            return (self.store.root / "manifest.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def watch(self) -> None:
+        """A page is looking: keep the thread running and its passes frequent.
+
+        Raises:
+            WorkflowError: What ended the thread; it is started again by the next call.
+        """
+        self._watched_at = time.monotonic()
+        with self._lock:
+            ended = self._job if self._job and not self._job.running else None
+            if self._job is None or ended:
+                self._job = self._started()
+        if ended:
+            ended.check()
+
+    def refresh(self) -> None:
+        """Make the next pass now."""
+        self._wake.set()
+
+    def _remembered(self, name: str, version: object, make: Callable[[], T]) -> T:
+        with self._lock:
+            known = self._memory.get(name)
+        if known is None or known[0] != version:
+            known = (version, make())
+            with self._lock:
+                self._memory[name] = known
+        return cast("T", known[1])
+
+    def _started(self) -> Job:
+        job = Job("Sync of executions")
+        work = threading.Thread(
+            target=job.run, args=(lambda _: self._run(),), name="execution-feed", daemon=True
+        )
+        work.start()
+        return job
+
+    def _run(self) -> None:
+        while self._connection.alive():
+            with self.store.claimed("execution-sync") as mine:
+                if mine:
+                    self._sync()
+            self._pause()
+
+    def _sync(self) -> None:
+        sync = ExecutionSync(
+            self.states,
+            self.store,
+            self._queue,
+            threshold=self._threshold,
+            now=lambda: datetime.now(UTC),
+        )
+        while self._connection.alive():
+            for progress in sync.run(budget_s=PASS_S):
+                self.progress = progress
+            self._alert(datetime.now(UTC))
+            self._pause()
+
+    def _alert(self, now: datetime) -> None:
+        """Publish what is due, where anything has changed since a minute ago."""
+        version, at = self._alerted
+        if self.version == version or time.monotonic() - at < ALERT_EVERY_S:
+            return
+        self._alerted = self.version, time.monotonic()
+        try:
+            rejections = rejection_alert(self.listing(), now=now)
+            due = group_alerts(self.inbox(now), now=now)
+            for alert in (*due, *([rejections] if rejections else [])):
+                self._topic.publish(alert)
+            self.alert_problem = None
+        except WorkflowError as error:
+            self.alert_problem = error
+
+    def _pause(self) -> None:
+        idle = time.monotonic() - self._watched_at > IDLE_AFTER_S
+        self._wake.wait(IDLE_PAUSE_S if idle else WATCHED_PAUSE_S)
+        self._wake.clear()
+
+
+def store_root(connection: Connection, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the executions of a deployment are kept.
+
+    A local cloud's lie in its own directory, so that they go when it is deleted.
+    """
+    settings, cloud = connection.settings, connection.cloud
+    name = f"{cloud.account}-{cloud.region}-{settings.prefix}"
+    if cloud.endpoint_url:
+        state = Path(environ.get("SCONES_LOCALCLOUD_DIR") or STATE_DIRECTORY)
+        return state / "dashboard" / f"executions-{name}"
+    home = Path(environ.get("SCONES_STORE") or STORE_DIRECTORY)
+    return home / f"executions-{name}"

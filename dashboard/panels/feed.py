@@ -1,0 +1,43 @@
+"""The feed of executions as pages use it: one for each process, with how fresh it is."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.aws.cloud import Cloud
+from dashboard.execution_feed import ExecutionFeed, store_root
+from dashboard.models.freshness import freshness
+from workflow.errors import WorkflowError
+
+REFRESH_SECONDS = 4.0
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _feed(cloud: Cloud) -> ExecutionFeed:
+    """The feed of a cloud; another one when the local cloud was started again."""
+    connection = components.connection()
+    if connection.cloud != cloud:
+        raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
+    return ExecutionFeed(connection, store_root(connection))
+
+
+def feed() -> ExecutionFeed:
+    """The feed of the connection, running.
+
+    Raises:
+        WorkflowError: What ended its thread.
+    """
+    found = _feed(components.connection().cloud)
+    found.watch()
+    return found
+
+
+def fresh(source: ExecutionFeed) -> None:
+    """How complete and how old what is shown is, and what AWS refused."""
+    said = freshness(source.progress, now=datetime.now(UTC))
+    st.caption(said.text)
+    if said.share is not None and said.share < 1:
+        st.progress(said.share, text="Reading histories at the rate that AWS allows …")
+    for warning in said.warnings:
+        st.warning(components.plain(warning), icon=":material/warning:")
