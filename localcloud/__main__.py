@@ -7,6 +7,7 @@ Exits 2 with one JSON line on stderr (``code``, ``message``, ``remedy``) where i
 
 import argparse
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from workflow.errors import WorkflowError
 from workflow.settings import DEFAULT_REGION
@@ -68,6 +69,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     from localcloud.server import Router  # noqa: PLC0415
     from localcloud.services import furnish  # noqa: PLC0415
 
+    lock = _lock(directory)
     try:
         server = Server(options.port)
     except OSError as error:
@@ -90,6 +92,30 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     server.shutdown()
     cloud.close()
     (directory / "endpoint.json").unlink(missing_ok=True)
+    lock.close()
+
+
+def _lock(directory: Path) -> TextIO:
+    """Take a directory for this process; it lets go when it ends, however it ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "lock").open("w")
+    except OSError as error:
+        raise WorkflowError(
+            "CloudNotWritable",
+            f"The local cloud cannot write to {directory}: {error}.",
+            "Give another directory with --dir, or make this one writable.",
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise WorkflowError(
+            "CloudBusy",
+            f"Another local cloud is starting or stopping in {directory}.",
+            "Wait a few seconds and try again.",
+        ) from None
+    return lock
 
 
 def _wait_for_signal(ready: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.faults import Faults
 from localcloud.moto_services import ACCOUNT, Moto
+from localcloud.permissions import Permissions
 from localcloud.quotas import Quotas
 from localcloud.store import Store
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from localcloud.events import Events
     from localcloud.logs import Logs
     from localcloud.metrics import Metrics
+    from localcloud.queues import Queues
     from localcloud.s3.api import S3
     from localcloud.service import Service
+    from localcloud.topics import Topics
     from localcloud.wire import Call, Params
 
 
@@ -39,6 +42,8 @@ class Cloud:
     logs: Logs
     metrics: Metrics
     events: Events
+    queues: Queues
+    topics: Topics
     endpoints: Endpoints
 
     def __init__(self, directory: Path, *, region: str, endpoint_url: str, quotas: bool) -> None:
@@ -48,7 +53,8 @@ class Cloud:
         self.store = Store(directory)
         self.faults = Faults()
         self.quotas = Quotas(enabled=quotas, region=region)
-        self.moto = Moto()
+        self.moto = Moto(self.store)
+        self.permissions = Permissions(ACCOUNT)
         self.services: dict[str, Service] = {}
 
     def call(self, call: Call) -> Params:

@@ -364,6 +364,13 @@ class EndpointRuntime(Service):
         body = p.get("Body") or b""
         if len(body) > _BODY_LIMIT:
             raise _invalid(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
+        self.cloud.permissions.check(
+            call.access_key,
+            "sagemaker:InvokeEndpoint",
+            self.cloud.arn("sagemaker", f"endpoint/{name.lower()}"),
+            code="AccessDeniedException",
+            status=400,
+        )
         kind = p.get("ContentType") or "application/octet-stream"
         accept = p.get("Accept") or "application/json"
         moment, started = time.time(), time.perf_counter()

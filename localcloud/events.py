@@ -1,13 +1,184 @@
-"""EventBridge: rules, targets and events."""
+"""EventBridge: rules on the default bus; matching events reach SQS, SNS and Lambda targets."""
 
-from localcloud.service import Service
-from localcloud.wire import Params
+import datetime as dt
+import json
+import uuid
+
+from moto.events.models import EventPattern
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import Service, page, tag_list, tag_map
+from localcloud.wire import Call, Params
+
+_TARGETS = 5
 
 
 class Events(Service):
-    """The ``events`` service."""
+    """The ``events`` service; patterns are matched by moto's code."""
 
     name = "events"
 
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._rules = cloud.store.table("events.rule")
+
     def put(self, source: str, detail_type: str, resources: list[str], detail: Params) -> None:
-        """Publish an event of an AWS service on the default bus."""
+        """Publish an event on the default bus."""
+        if not self._rules:
+            return
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": detail_type,
+            "source": source,
+            "account": self.cloud.account,
+            "time": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "region": self.cloud.region,
+            "resources": resources,
+            "detail": detail,
+        }
+        for rule in list(self._rules.values()):
+            if rule["State"] == "ENABLED" and _matches(rule, event):
+                for target in rule["targets"].values():
+                    self._deliver(target, event)
+
+    # -- rules ---------------------------------------------------------------------------------
+
+    def put_rule(self, call: Call) -> Params:
+        p = call.params
+        if "EventPattern" not in p and "ScheduleExpression" not in p:
+            raise AwsError(
+                "ValidationException",
+                "Parameter(s) EventPattern or ScheduleExpression must be specified.",
+            )
+        name = p["Name"]
+        _check_pattern(p.get("EventPattern"))
+        old = self._rules.get(name, {"targets": {}, "tags": tag_map(p.get("Tags", []))})
+        fields = ("Name", "EventPattern", "ScheduleExpression", "Description", "RoleArn")
+        arn = self.cloud.arn("events", f"rule/{name}")
+        self._rules[name] = {
+            **{field: p[field] for field in fields if field in p},
+            "Arn": arn,
+            "State": p.get("State", "ENABLED"),
+            "EventBusName": "default",
+            "targets": old["targets"],
+            "tags": old["tags"],
+        }
+        return {"RuleArn": arn}
+
+    def describe_rule(self, call: Call) -> Params:
+        return _shown(self._rule(call.params["Name"]))
+
+    def delete_rule(self, call: Call) -> Params:
+        rule = self._rules.get(call.params["Name"])
+        if rule is not None and rule["targets"]:
+            raise AwsError("ValidationException", "Rule can't be deleted since it has targets.")
+        self._rules.pop(call.params["Name"], None)
+        return {}
+
+    def list_rules(self, call: Call) -> Params:
+        prefix = call.params.get("NamePrefix", "")
+        rules = [_shown(r) for n, r in sorted(self._rules.items()) if n.startswith(prefix)]
+        shown, token = page(rules, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
+        return {"Rules": shown} | ({"NextToken": token} if token else {})
+
+    def enable_rule(self, call: Call) -> Params:
+        return self._set_state(call.params["Name"], "ENABLED")
+
+    def disable_rule(self, call: Call) -> Params:
+        return self._set_state(call.params["Name"], "DISABLED")
+
+    # -- targets and events --------------------------------------------------------------------
+
+    def put_targets(self, call: Call) -> Params:
+        rule = self._rule(call.params["Rule"])
+        targets = {**rule["targets"], **{t["Id"]: t for t in call.params["Targets"]}}
+        if len(targets) > _TARGETS:
+            raise AwsError("LimitExceededException", "The requested resource exceeds the limit.")
+        self._rules[rule["Name"]] = {**rule, "targets": targets}
+        return {"FailedEntryCount": 0, "FailedEntries": []}
+
+    def remove_targets(self, call: Call) -> Params:
+        rule = self._rule(call.params["Rule"])
+        gone = call.params["Ids"]
+        targets = {i: t for i, t in rule["targets"].items() if i not in gone}
+        self._rules[rule["Name"]] = {**rule, "targets": targets}
+        return {"FailedEntryCount": 0, "FailedEntries": []}
+
+    def list_targets_by_rule(self, call: Call) -> Params:
+        return {"Targets": list(self._rule(call.params["Rule"])["targets"].values())}
+
+    def put_events(self, call: Call) -> Params:
+        for entry in call.params["Entries"]:
+            detail = json.loads(entry.get("Detail", "{}"))
+            self.put(entry["Source"], entry["DetailType"], entry.get("Resources", []), detail)
+        entries = [{"EventId": str(uuid.uuid4())} for _ in call.params["Entries"]]
+        return {"FailedEntryCount": 0, "Entries": entries}
+
+    # -- tags ----------------------------------------------------------------------------------
+
+    def tag_resource(self, call: Call) -> Params:
+        rule = self._by_arn(call.params["ResourceARN"])
+        tags = {**rule["tags"], **tag_map(call.params["Tags"])}
+        self._rules[rule["Name"]] = {**rule, "tags": tags}
+        return {}
+
+    def untag_resource(self, call: Call) -> Params:
+        rule = self._by_arn(call.params["ResourceARN"])
+        tags = {k: v for k, v in rule["tags"].items() if k not in call.params["TagKeys"]}
+        self._rules[rule["Name"]] = {**rule, "tags": tags}
+        return {}
+
+    def list_tags_for_resource(self, call: Call) -> Params:
+        return {"Tags": tag_list(self._by_arn(call.params["ResourceARN"])["tags"])}
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _rule(self, name: str) -> Params:
+        rule = self._rules.get(name)
+        if rule is None:
+            raise AwsError("ResourceNotFoundException", f"Rule {name} does not exist.")
+        return rule
+
+    def _by_arn(self, arn: str) -> Params:
+        return self._rule(arn.rpartition("/")[2])
+
+    def _set_state(self, name: str, state: str) -> Params:
+        self._rules[name] = {**self._rule(name), "State": state}
+        return {}
+
+    def _deliver(self, target: Params, event: Params) -> None:
+        arn, body = target["Arn"], target.get("Input") or json.dumps(event)
+        if ":sqs:" in arn:
+            if not self.cloud.queues.offer(arn, body):
+                self.cloud.warn(f"An event is lost: there is no queue {arn}.")
+        elif ":sns:" in arn:
+            self.cloud.topics.send(arn, body, None)
+        elif ":lambda:" in arn:
+            parameters = {"FunctionName": arn, "InvocationType": "Event", "Payload": body.encode()}
+            self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
+        else:
+            self.cloud.warn(f"An event is lost: targets like {arn} are not supported here.")
+
+
+def _matches(rule: Params, event: Params) -> bool:
+    pattern = rule.get("EventPattern")
+    return pattern is not None and bool(EventPattern.load(pattern).matches_event(event))
+
+
+def _check_pattern(pattern: str | None) -> None:
+    if pattern is None:
+        return
+    try:
+        given = json.loads(pattern)
+    except ValueError as error:
+        raise AwsError(
+            "InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}"
+        ) from error
+    if not isinstance(given, dict):
+        raise AwsError("InvalidEventPatternException", "Event pattern is not valid: no object.")
+
+
+def _shown(rule: Params) -> Params:
+    return {k: v for k, v in rule.items() if k not in ("targets", "tags")}

@@ -59,7 +59,7 @@ class Functions(Service):
                 raise AwsError(
                     "ResourceConflictException", f"Function already exist: {name}", 409
                 )
-            if not self.cloud.moto.role_exists(p["Role"]):
+            if not self.cloud.permissions.known(p["Role"].rpartition("/")[2]):
                 raise AwsError(
                     "InvalidParameterValueException",
                     "The role defined for the function cannot be assumed by Lambda.",

@@ -1,11 +1,18 @@
-"""CloudWatch metrics: data points in SQLite, as the services publish them."""
+"""CloudWatch: metric data in SQLite, statistics over it, and the alarms (``alarms``)."""
 
+import datetime as dt
 import json
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from localcloud.alarms import Alarms
 from localcloud.cloud import Cloud
-from localcloud.service import Service
+from localcloud.errors import AwsError
+from localcloud.service import Service, page
+from localcloud.statistics import statistic
+from localcloud.wire import Call, Params
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS metric_data (
@@ -13,6 +20,7 @@ CREATE TABLE IF NOT EXISTS metric_data (
 );
 CREATE INDEX IF NOT EXISTS metric_data_by_time ON metric_data (namespace, name, dimensions, time);
 """
+_PAGE = 100_800
 
 
 class Metrics(Service):
@@ -23,6 +31,17 @@ class Metrics(Service):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         cloud.store.script(_TABLE)
+        self._alarms = Alarms(cloud, self.values)
+
+    def start(self) -> None:
+        """Begin to evaluate alarms."""
+        self._alarms.start()
+
+    def close(self) -> None:
+        """Stop evaluating alarms."""
+        self._alarms.close()
+
+    # -- for the other services ----------------------------------------------------------------
 
     def count(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
         """Record one of something."""
@@ -32,8 +51,169 @@ class Metrics(Service):
         self, namespace: str, name: str, dimensions: Mapping[str, str], value: float, unit: str
     ) -> None:
         """Record a value now."""
-        self.cloud.store.execute(
-            "INSERT INTO metric_data VALUES (?, ?, ?, ?, ?, ?)",
-            (namespace, name, json.dumps(dict(dimensions), sort_keys=True), time.time(), value,
-             unit),
-        )  # fmt: skip
+        self._insert([(namespace, name, _key(dimensions), time.time(), value, unit)])
+
+    def values(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Sequence[Mapping[str, str]],
+        window: tuple[float, float],
+        period: float,
+    ) -> dict[float, list[float]]:
+        """Values by the start of their period, for a window of seconds since 1970."""
+        rows = self.cloud.store.execute(
+            "SELECT time, value FROM metric_data WHERE namespace = ? AND name = ? "
+            "AND dimensions = ? AND time >= ? AND time < ?",
+            (namespace, name, _key({d["Name"]: d["Value"] for d in dimensions}), *window),
+        )
+        found: dict[float, list[float]] = defaultdict(list)
+        for moment, value in rows:
+            found[moment // period * period].append(value)
+        return dict(found)
+
+    # -- operations ----------------------------------------------------------------------------
+
+    def put_metric_data(self, call: Call) -> Params:
+        rows = []
+        for datum in call.params.get("MetricData", []):
+            key = _key({d["Name"]: d["Value"] for d in datum.get("Dimensions", [])})
+            moment = _seconds(datum.get("Timestamp", time.time()))
+            unit = datum.get("Unit", "None")
+            for value in _datum_values(datum):
+                row = (call.params["Namespace"], datum["MetricName"], key, moment, value, unit)
+                rows.append(row)
+        self._insert(rows)
+        return {}
+
+    def get_metric_statistics(self, call: Call) -> Params:
+        p = call.params
+        window = _seconds(p["StartTime"]), _seconds(p["EndTime"])
+        period = float(p["Period"])
+        found = self.values(
+            p["Namespace"], p["MetricName"], p.get("Dimensions", []), window, period
+        )
+        points = []
+        for moment, values in sorted(found.items()):
+            point: Params = {"Timestamp": _moment(moment), "Unit": "None"}
+            point |= {s: statistic(s, values) for s in p.get("Statistics", [])}
+            extended = p.get("ExtendedStatistics", [])
+            if extended:
+                point["ExtendedStatistics"] = {s: statistic(s, values) for s in extended}
+            points.append(point)
+        return {"Label": p["MetricName"], "Datapoints": points}
+
+    def get_metric_data(self, call: Call) -> Params:
+        p = call.params
+        window = _seconds(p["StartTime"]), _seconds(p["EndTime"])
+        results = [self._series(query, window) for query in p["MetricDataQueries"]]
+        if p.get("ScanBy", "TimestampDescending") == "TimestampDescending":
+            for result in results:
+                result["Timestamps"].reverse()
+                result["Values"].reverse()
+        return {"MetricDataResults": results, "Messages": []}
+
+    def list_metrics(self, call: Call) -> Params:
+        p = call.params
+        rows = self.cloud.store.execute(
+            "SELECT DISTINCT namespace, name, dimensions FROM metric_data ORDER BY 1, 2, 3"
+        )
+        wanted = {(d["Name"], d.get("Value")) for d in p.get("Dimensions", [])}
+        metrics = []
+        for namespace, name, key in rows:
+            dimensions = json.loads(key)
+            fits = all(n in dimensions and v in (None, dimensions[n]) for n, v in wanted)
+            if (
+                p.get("Namespace") in (None, namespace)
+                and p.get("MetricName") in (None, name)
+                and fits
+            ):
+                listed = [{"Name": n, "Value": v} for n, v in dimensions.items()]
+                metrics.append({"Namespace": namespace, "MetricName": name, "Dimensions": listed})
+        shown, token = page(metrics, p, size="-", token="NextToken", default=500)  # noqa: S106 - a paging token
+        return {"Metrics": shown} | ({"NextToken": token} if token else {})
+
+    def put_metric_alarm(self, call: Call) -> Params:
+        return self._alarms.put(call.params)
+
+    def describe_alarms(self, call: Call) -> Params:
+        return self._alarms.describe(call.params)
+
+    def describe_alarm_history(self, call: Call) -> Params:
+        return self._alarms.history(call.params)
+
+    def set_alarm_state(self, call: Call) -> Params:
+        p = call.params
+        self._alarms.move(p["AlarmName"], p["StateValue"], p["StateReason"])
+        return {}
+
+    def delete_alarms(self, call: Call) -> Params:
+        return self._alarms.delete(call.params["AlarmNames"])
+
+    def enable_alarm_actions(self, call: Call) -> Params:
+        return self._alarms.set_enabled(call.params["AlarmNames"], enabled=True)
+
+    def disable_alarm_actions(self, call: Call) -> Params:
+        return self._alarms.set_enabled(call.params["AlarmNames"], enabled=False)
+
+    def tag_resource(self, call: Call) -> Params:
+        return self._alarms.tag(call.params["ResourceARN"], call.params["Tags"])
+
+    def untag_resource(self, call: Call) -> Params:
+        return self._alarms.untag(call.params["ResourceARN"], call.params["TagKeys"])
+
+    def list_tags_for_resource(self, call: Call) -> Params:
+        return self._alarms.tags(call.params["ResourceARN"])
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _series(self, query: Params, window: tuple[float, float]) -> Params:
+        if "MetricStat" not in query:
+            raise AwsError(
+                "ValidationError",
+                "The local cloud computes statistics of metrics, not metric math expressions.",
+            )
+        stat = query["MetricStat"]
+        metric = stat["Metric"]
+        period = float(stat["Period"])
+        found = self.values(
+            metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []), window, period
+        )
+        times = sorted(found)
+        return {
+            "Id": query["Id"],
+            "Label": query.get("Label", metric["MetricName"]),
+            "Timestamps": [_moment(moment) for moment in times],
+            "Values": [statistic(stat["Stat"], found[moment]) for moment in times],
+            "StatusCode": "Complete",
+        }
+
+    def _insert(self, rows: Iterable[tuple[str, str, str, float, float, str]]) -> None:
+        self.cloud.store.execute_many("INSERT INTO metric_data VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _datum_values(datum: Params) -> list[float]:
+    if "Values" in datum:
+        counts = datum.get("Counts") or [1.0] * len(datum["Values"])
+        pairs = zip(datum["Values"], counts, strict=True)
+        return [float(value) for value, count in pairs for _ in range(int(count))]
+    if "StatisticValues" in datum:
+        given = datum["StatisticValues"]
+        return [given["Sum"] / given["SampleCount"]] * int(given["SampleCount"])
+    return [float(datum["Value"])]
+
+
+def _key(dimensions: Mapping[str, str]) -> str:
+    return json.dumps(dict(dimensions), sort_keys=True)
+
+
+def _seconds(moment: Any) -> float:  # noqa: ANN401 - each protocol has times of its own
+    if isinstance(moment, str):
+        moment = dt.datetime.fromisoformat(moment)
+    if isinstance(moment, dt.datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    return float(moment)
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)

@@ -3,27 +3,37 @@
 from collections.abc import Iterable
 from typing import Any
 
-from moto.backends import get_backend
+from localcloud.journal import Journal
+
+# isort: split
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from localcloud.store import Store
 from localcloud.wire import Environ, Response
 
 ACCOUNT = "123456789012"
 
 
 class Moto:
-    """moto's WSGI application."""
+    """moto's WSGI application, with a journal so that it survives a restart.
 
-    def __init__(self) -> None:
+    Args:
+        store: Where the journal is kept.
+    """
+
+    def __init__(self, store: Store) -> None:
         self._app = DomainDispatcherApplication(create_backend_app)
+        self._journal = Journal(store, self._ask)
 
-    def role_exists(self, arn: str) -> bool:
-        """Whether IAM has the role."""
-        roles = get_backend("iam")[ACCOUNT]["aws"].roles
-        return arn in {role.arn for role in roles.values()}
+    def start(self) -> None:
+        """Bring moto back to where it was."""
+        self._journal.replay()
 
-    def answer(self, environ: Environ, service: str) -> Response:
+    def answer(self, environ: Environ) -> Response:
         """Let moto answer a request."""
+        return self._journal.answer(environ)
+
+    def _ask(self, environ: Environ) -> Response:
         given: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], _: object = None) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localcloud.permissions import access_key
 from localcloud.process import ChildExited, ChildTimedOut, Process
 
 _WORKER = Path(__file__).with_name("worker.py")
@@ -252,7 +253,7 @@ def _environ(deployed: Deployed, endpoint_url: str, stream: str) -> dict[str, st
         "LOCALCLOUD_LIBRARY": sysconfig.get_paths()["purelib"],
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_ACCESS_KEY_ID": access_key(configuration["Role"]),
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": endpoint_url,

@@ -30,7 +30,7 @@ class Router:
             return self._cloud.s3.answer(environ)
         if service in self._cloud.services:
             return self._own(environ, service, region)
-        return self._cloud.moto.answer(environ, service)
+        return self._cloud.moto.answer(environ)
 
     def _own(self, environ: Environ, service: str, region: str) -> Response:
         try:
@@ -43,4 +43,4 @@ class Router:
         except AwsError as error:
             return wire.refuse(environ, service, error)
         except Unowned:
-            return self._cloud.moto.answer(environ, service)
+            return self._cloud.moto.answer(environ)

@@ -6,21 +6,28 @@ from localcloud.events import Events
 from localcloud.functions import Functions
 from localcloud.logs import Logs
 from localcloud.metrics import Metrics
+from localcloud.queues import Queues
 from localcloud.s3.api import S3
 from localcloud.states.api import States
+from localcloud.topics import Topics
 
 
 def furnish(cloud: Cloud) -> None:
     """Give a cloud its services, and let them go on where they were when the process ended."""
+    cloud.moto.start()
     cloud.s3 = S3(cloud)
     cloud.logs = Logs(cloud)
     cloud.metrics = Metrics(cloud)
     cloud.events = Events(cloud)
+    cloud.queues = Queues(cloud)
+    cloud.topics = Topics(cloud)
     cloud.endpoints = Endpoints(cloud)
     made = (
         cloud.logs,
         cloud.metrics,
         cloud.events,
+        cloud.queues,
+        cloud.topics,
         cloud.endpoints,
         EndpointRuntime(cloud),
         Functions(cloud),

@@ -71,7 +71,12 @@ class Store:
     def execute(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give all its rows."""
         with self._lock:
-            return self._db.execute(statement, tuple(values)).fetchall()
+            try:
+                return self._db.execute(statement, tuple(values)).fetchall()
+            except sqlite3.DatabaseError as error:
+                if type(error) is sqlite3.DatabaseError:  # "malformed", not a fault of the caller
+                    raise corrupt(self.directory / "cloud.db", error) from error
+                raise
 
     def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
         """Run one statement for many rows, all or none of them."""

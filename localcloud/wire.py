@@ -4,6 +4,7 @@ Services answer with plain dictionaries; this module knows the protocols (JSON, 
 and RPC v2 CBOR). S3, whose REST dialect has bodies of any size, speaks for itself in ``s3``.
 """
 
+import datetime as dt
 import io
 import json
 import re
@@ -35,7 +36,10 @@ _SERVICES = {
     "states": "stepfunctions",
     "sagemaker": "sagemaker",
 }
+# Codes that clients still know by the name they had in an older protocol.
+_QUERY_CODES = {"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue"}
 _CREDENTIAL = re.compile(r"Credential=[^/]*/\d{8}/([^/]*)/([^/]*)/aws4_request")
+_ACCESS_KEY = re.compile(r"Credential=([^/]*)/")
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 
 
@@ -50,6 +54,7 @@ class Call:
         params: The input, by the names of the service model.
         headers: The headers of the request, where a call has meaning in them.
         body: The raw body.
+        access_key: The access key id that the request was signed with.
     """
 
     service: str
@@ -58,6 +63,7 @@ class Call:
     params: Params
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    access_key: str = ""
 
 
 @dataclass(slots=True)
@@ -87,6 +93,12 @@ def scope(environ: Environ) -> tuple[str, str] | None:
     return _SERVICES.get(service, service), region
 
 
+def access_key(environ: Environ) -> str:
+    """The access key id that a request was signed with; nothing for an unsigned one."""
+    match = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return match[1] if match else ""
+
+
 def read_body(environ: Environ) -> bytes:
     """The whole body of a request; the stream is rewound, so that it can be read again."""
     stream = environ["wsgi.input"]
@@ -111,7 +123,7 @@ def parse(environ: Environ, service: str, region: str) -> Call:
     operation, params = _by_model(environ, service, body)
     headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"}
     headers["content-type"] = environ.get("CONTENT_TYPE", "")
-    return Call(service, operation, region, params, headers, body)
+    return Call(service, operation, region, params, headers, body, access_key(environ))
 
 
 def answer(environ: Environ, call: Call, result: Params) -> Response:
@@ -124,7 +136,7 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
         return Response(200, _headers(cbor=True), bytes(body))
     if environ.get("HTTP_X_AMZ_TARGET"):
         headers = _headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
-        return Response(200, headers, json.dumps(result).encode())
+        return Response(200, headers, json.dumps(result, default=_epoch).encode())
     model = get_service_model(call.service)
     serializer = get_serializer_class(call.service, str(model.protocol))
     made = serializer(operation_model=model.operation_model(call.operation)).serialize(result)
@@ -141,7 +153,7 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
     content = {"__type": error.code, "message": error.message, **error.members}
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         return Response(error.status, _headers(cbor=True), _cbor_map(content))
-    if str(_model(service).metadata["protocol"]) == "query":
+    if _model(service).metadata["protocol"] == "query":
         request_id = str(uuid.uuid4())
         kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP
         text = (
@@ -152,6 +164,8 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
         return Response(error.status, _headers("text/xml"), text.encode())
     headers = _headers(environ.get("CONTENT_TYPE") or "application/json")
     headers["x-amzn-errortype"] = error.code
+    if error.code in _QUERY_CODES:
+        headers["x-amzn-query-error"] = f"{_QUERY_CODES[error.code]};Sender"
     if service in ("lambda", "sagemaker-runtime"):
         headers["content-type"] = "application/json"
         content = {"Type": "User", "Message": error.message, **content}
@@ -194,6 +208,10 @@ def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]
         }
     )
     return operation, params
+
+
+def _epoch(moment: dt.datetime) -> float:
+    return moment.timestamp()
 
 
 def _from_json(body: bytes) -> Params:

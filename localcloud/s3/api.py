@@ -21,7 +21,7 @@ from localcloud.s3.objects import UNVERSIONED, Object, Objects, Part
 from localcloud.s3.request import SUBRESOURCES, Request
 from localcloud.s3.upload import CHECKSUMS, unwrap
 from localcloud.service import now
-from localcloud.wire import Call, Environ, Response
+from localcloud.wire import Call, Environ, Response, access_key
 
 _KEY_LIMIT = 1024
 _PAGE = 1000
@@ -30,6 +30,15 @@ _KEPT_HEADERS = (
     "cache-control", "expires",
 )  # fmt: skip
 _OVERRIDES = {f"response-{name}": name for name in _KEPT_HEADERS}
+_ACTIONS = {
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "CopyObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+    "ListObjects": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _MIN_PART = 5 * 1024 * 1024
 
@@ -86,6 +95,7 @@ class S3:
         try:
             request = requests.read(environ)
             self._cloud.admit(Call("s3", request.operation, self._cloud.region, {}))
+            self._authorize(request, access_key(environ))
             response = self._handlers[request.operation](request)
         except AwsError as error:
             members = {"Resource": environ["PATH_INFO"], "RequestId": request_id, "HostId": "local"}
@@ -444,6 +454,18 @@ class S3:
         ]
         content = {"Bucket": request.bucket, "IsTruncated": False, "Upload": uploads}
         return document("ListMultipartUploadsResult", content)
+
+    def _authorize(self, request: Request, key: str) -> None:
+        """Check a function's role; it learns that a key is missing only where it may list."""
+        action = _ACTIONS.get(request.operation)
+        if action is None:
+            return
+        bucket = f"arn:aws:s3:::{request.bucket}"
+        target = f"{bucket}/{request.key}" if request.key else bucket
+        check = self._cloud.permissions.check
+        check(key, action, target, code="AccessDenied", status=403)
+        if action == "s3:GetObject" and not self.exists(request.bucket, request.key):
+            check(key, "s3:ListBucket", bucket, code="AccessDenied", status=403)
 
     # -- helpers -------------------------------------------------------------------------------
 

@@ -294,9 +294,11 @@ class States(Machines):
             _status_change(self._described(execution)),
         )
 
-    def _invoke_lambda(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _invoke_lambda(self, parameters: Mapping[str, Any], role_arn: str) -> dict[str, Any]:
+        """Invoke a function for a Task, if the state machine's role may."""
         call = Call("lambda", "Invoke", self.cloud.region, dict(parameters))
         try:
+            self._check_role(call.params, role_arn)
             result = self.cloud.call(call)
         except AwsError as error:
             raise ClientError(
@@ -319,6 +321,17 @@ class States(Machines):
             "HTTPStatusCode": 200,
         }
         return {**result, "Payload": json.loads(payload), "ResponseMetadata": metadata}
+
+    def _check_role(self, params: Params, role_arn: str) -> None:
+        permissions = self.cloud.permissions
+        role, action = role_arn.rpartition("/")[2], "lambda:InvokeFunction"
+        name = params["FunctionName"].partition(":function:")[2] or params["FunctionName"]
+        if "Qualifier" in params:
+            name += f":{params['Qualifier']}"
+        resource = self.cloud.arn("lambda", f"function:{name}")
+        if permissions.known(role) and not permissions.allows(role, action, resource):
+            text = permissions.denial(role, "local", action, resource)
+            raise AwsError("AWSLambdaException", text, 403)
 
     def _described(self, execution: Execution) -> Params:
         body = execution["body"]

@@ -15,7 +15,7 @@ from botocore.config import Config
 from moto.stepfunctions.parser.asl.jsonata import jsonata as engine_jsonata
 from moto.stepfunctions.parser.asl.utils import boto_client
 
-Invoker = Callable[[Mapping[str, Any]], dict[str, Any]]
+Invoker = Callable[[Mapping[str, Any], str], dict[str, Any]]
 
 
 def _eval_jsonata(expression: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -119,9 +119,12 @@ def set_lambda_invoker(invoke: Invoker) -> None:
     """Let Tasks invoke Lambda functions in this process.
 
     Args:
-        invoke: Takes the parameters of ``lambda:Invoke``, gives its response with ``Payload``
-            parsed; raises botocore's ``ClientError`` as a client would.
+        invoke: Takes the parameters of ``lambda:Invoke`` and the ARN of the role that asks, gives
+            its response with ``Payload`` parsed; raises botocore's ``ClientError`` as a client
+            would.
     """
     lambda_eval_utils._invoke_lambda_function = (  # noqa: SLF001
-        lambda parameters, region, state_credentials: invoke(parameters)  # noqa: ARG005
+        lambda parameters, region, state_credentials: invoke(  # noqa: ARG005
+            parameters, state_credentials.role_arn
+        )
     )

@@ -18,7 +18,7 @@ def s3(local_cloud):
 
 @pytest.fixture
 def bucket(s3, request):
-    name = "s3-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[-50:].strip("-")
+    name = "s3-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in request.node.name.lower())[-50:].strip("-")
     s3.create_bucket(Bucket=name)
     return name
 

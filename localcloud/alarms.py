@@ -1,0 +1,283 @@
+"""Alarms: evaluated every few seconds over the metric data; a change of state tells SNS."""
+
+import datetime as dt
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from localcloud.errors import AwsError
+from localcloud.service import now, page, tag_list, tag_map
+from localcloud.statistics import statistic
+from localcloud.wire import Params
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+
+Values = Callable[
+    [str, str, Sequence[Mapping[str, str]], tuple[float, float], float], dict[float, list[float]]
+]
+
+_SECONDS = 2.0
+_HISTORY_LIMIT = 500
+_KEPT = (
+    "AlarmName AlarmDescription ActionsEnabled OKActions AlarmActions InsufficientDataActions "
+    "MetricName Namespace Statistic ExtendedStatistic Dimensions Period Unit EvaluationPeriods "
+    "DatapointsToAlarm Threshold ComparisonOperator TreatMissingData Metrics"
+).split()
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+}
+_ACTIONS = {
+    "OK": "OKActions",
+    "ALARM": "AlarmActions",
+    "INSUFFICIENT_DATA": "InsufficientDataActions",
+}
+
+
+class Alarms:
+    """The metric alarms of the account.
+
+    Args:
+        cloud: Where they are kept and what their actions reach.
+        values: Gives the values of a metric by period.
+    """
+
+    def __init__(self, cloud: "Cloud", values: Values) -> None:
+        self._cloud = cloud
+        self._values = values
+        self._alarms = cloud.store.table("cloudwatch.alarm")
+        self._history = cloud.store.table("cloudwatch.alarm-history")
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Evaluate from now on."""
+        threading.Thread(target=self._watch, daemon=True, name="alarms").start()
+
+    def close(self) -> None:
+        """Evaluate no more."""
+        self._stop.set()
+
+    def put(self, p: Params) -> Params:
+        """PutMetricAlarm."""
+        name = p["AlarmName"]
+        if p.get("ComparisonOperator") not in _COMPARISONS:
+            raise AwsError(
+                "ValidationError", f"{p.get('ComparisonOperator')} is no comparison supported here."
+            )
+        with self._lock:
+            old = self._alarms.get(name)
+            made = now()
+            state = old or {
+                "AlarmArn": self._cloud.arn("cloudwatch", f"alarm:{name}"),
+                "StateValue": "INSUFFICIENT_DATA",
+                "StateReason": "Unchecked: Initial alarm creation",
+                "StateUpdatedTimestamp": made,
+                "StateTransitionedTimestamp": made,
+                "tags": tag_map(p.get("Tags", [])),
+            }
+            kept = ("AlarmArn", "StateValue", "StateReason", "StateUpdatedTimestamp")
+            fields = {key: state[key] for key in (*kept, "StateTransitionedTimestamp", "tags")}
+            self._alarms[name] = {
+                "ActionsEnabled": True,
+                "OKActions": [],
+                "AlarmActions": [],
+                "InsufficientDataActions": [],
+                "Dimensions": [],
+                **{key: p[key] for key in _KEPT if key in p},
+                **fields,
+                "AlarmConfigurationUpdatedTimestamp": made,
+            }
+            what = "updated" if old else "created"
+            self._note(name, "ConfigurationUpdate", f'Alarm "{name}" {what}', {})
+        return {}
+
+    def describe(self, p: Params) -> Params:
+        """DescribeAlarms."""
+        names = p.get("AlarmNames") or sorted(self._alarms)
+        prefix, state = p.get("AlarmNamePrefix", ""), p.get("StateValue")
+        found = [
+            _shown(self._alarms[name])
+            for name in names
+            if name in self._alarms
+            and name.startswith(prefix)
+            and state in (None, self._alarms[name]["StateValue"])
+        ]
+        shown, token = page(found, p, size="MaxRecords", token="NextToken", default=50)  # noqa: S106 - a paging token
+        out: Params = {"MetricAlarms": shown, "CompositeAlarms": []}
+        return out | ({"NextToken": token} if token else {})
+
+    def history(self, p: Params) -> Params:
+        """DescribeAlarmHistory, newest first."""
+        names = [p["AlarmName"]] if p.get("AlarmName") else list(self._history)
+        kind = p.get("HistoryItemType")
+        items = [
+            {**item, "Timestamp": _moment(item["Timestamp"])}
+            for name in names
+            for item in self._history.get(name, {"items": []})["items"]
+            if kind in (None, item["HistoryItemType"])
+        ]
+        items.sort(
+            key=lambda item: item["Timestamp"], reverse=p.get("ScanBy") != "TimestampAscending"
+        )
+        shown, token = page(items, p, size="MaxRecords", token="NextToken", default=100)  # noqa: S106 - a paging token
+        return {"AlarmHistoryItems": shown} | ({"NextToken": token} if token else {})
+
+    def delete(self, names: Sequence[str]) -> Params:
+        """DeleteAlarms; unknown names are ignored."""
+        with self._lock:
+            for name in names:
+                self._alarms.pop(name, None)
+                self._history.pop(name, None)
+        return {}
+
+    def set_enabled(self, names: Sequence[str], *, enabled: bool) -> Params:
+        """EnableAlarmActions and DisableAlarmActions."""
+        with self._lock:
+            for name in names:
+                if name in self._alarms:
+                    self._alarms[name] = {**self._alarms[name], "ActionsEnabled": enabled}
+        return {}
+
+    def tag(self, arn: str, tags: Sequence[dict[str, str]]) -> Params:
+        """TagResource."""
+        alarm = self._by_arn(arn)
+        changed = {**alarm, "tags": {**alarm["tags"], **tag_map(tags)}}
+        self._alarms[alarm["AlarmName"]] = changed
+        return {}
+
+    def untag(self, arn: str, keys: Sequence[str]) -> Params:
+        """UntagResource."""
+        alarm = self._by_arn(arn)
+        tags = {k: v for k, v in alarm["tags"].items() if k not in keys}
+        self._alarms[alarm["AlarmName"]] = {**alarm, "tags": tags}
+        return {}
+
+    def tags(self, arn: str) -> Params:
+        """ListTagsForResource."""
+        return {"Tags": tag_list(self._by_arn(arn)["tags"])}
+
+    def move(self, name: str, state: str, reason: str) -> None:
+        """Put an alarm into a state, note it, and do what its actions say."""
+        with self._lock:
+            alarm = self._alarms.get(name)
+            if alarm is None:
+                raise AwsError("ResourceNotFound", f"Alarm {name} was not found.", 404)
+            old = alarm["StateValue"]
+            moved = now()
+            alarm = {
+                **alarm,
+                "StateValue": state,
+                "StateReason": reason,
+                "StateUpdatedTimestamp": moved,
+            }
+            if old != state:
+                alarm["StateTransitionedTimestamp"] = moved
+            self._alarms[name] = alarm
+        if old == state:
+            return
+        summary = f"Alarm updated from {old} to {state}"
+        data = {"oldState": {"stateValue": old}, "newState": {"stateValue": state,
+                "stateReason": reason}}  # fmt: skip
+        self._note(name, "StateUpdate", summary, data)
+        if alarm["ActionsEnabled"]:
+            self._act(alarm, old)
+
+    def _act(self, alarm: Params, old: str) -> None:
+        state = alarm["StateValue"]
+        message = json.dumps(
+            {
+                "AlarmName": alarm["AlarmName"],
+                "AlarmDescription": alarm.get("AlarmDescription"),
+                "AWSAccountId": self._cloud.account,
+                "NewStateValue": state,
+                "NewStateReason": alarm["StateReason"],
+                "StateChangeTime": _moment(alarm["StateUpdatedTimestamp"]).isoformat(),
+                "Region": self._cloud.region,
+                "AlarmArn": alarm["AlarmArn"],
+                "OldStateValue": old,
+                "Trigger": {k: alarm[k] for k in ("MetricName", "Namespace") if k in alarm},
+            }
+        )
+        subject = f'{state}: "{alarm["AlarmName"]}" in {self._cloud.region}'[:100]
+        for arn in alarm[_ACTIONS[state]]:
+            if ":sns:" in arn:
+                self._cloud.topics.send(arn, message, subject)
+                text = f"Successfully executed action {arn}"
+                self._note(alarm["AlarmName"], "Action", text, {"actionState": "Succeeded"})
+
+    def _note(self, name: str, kind: str, summary: str, data: Params) -> None:
+        item = {
+            "AlarmName": name,
+            "AlarmType": "MetricAlarm",
+            "Timestamp": now(),
+            "HistoryItemType": kind,
+            "HistorySummary": summary,
+            "HistoryData": json.dumps(data),
+        }
+        items = [*self._history.get(name, {"items": []})["items"], item]
+        self._history[name] = {"items": items[-_HISTORY_LIMIT:]}
+
+    def _by_arn(self, arn: str) -> Params:
+        alarm = self._alarms.get(arn.partition(":alarm:")[2])
+        if alarm is None:
+            raise AwsError("ResourceNotFoundException", f"{arn} was not found.", 404)
+        return alarm
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SECONDS):
+            for name in self._alarms:
+                alarm = self._alarms.get(name)
+                if alarm is not None and "MetricName" in alarm:
+                    state, reason = evaluate(alarm, self._values, time.time())
+                    if state != alarm["StateValue"] and name in self._alarms:
+                        self.move(name, state, reason)
+
+
+def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
+    """The state that an alarm should be in, and why.
+
+    The period under way counts as one, so that an alarm goes off sooner than AWS's, which waits
+    for whole periods.
+    """
+    period = float(alarm["Period"])
+    periods = int(alarm["EvaluationPeriods"])
+    needed = int(alarm.get("DatapointsToAlarm") or periods)
+    end = (moment // period + 1) * period
+    window = (end - periods * period, end)
+    found = values(alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], window, period)
+    name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+    points = [statistic(name, found[start]) for start in sorted(found)]
+    over = _COMPARISONS[alarm["ComparisonOperator"]]
+    threshold = float(alarm["Threshold"])
+    breaching = [point for point in points if over(point, threshold)]
+    missing = periods - len(points)
+    treatment = alarm.get("TreatMissingData", "missing")
+    if len(breaching) + (missing if treatment == "breaching" else 0) >= needed:
+        text = ", ".join(f"{point:g}" for point in breaching)
+        return "ALARM", (
+            f"Threshold Crossed: {len(breaching)} out of the last {periods} datapoints [{text}] "
+            f"crossed the threshold ({threshold:g})."
+        )
+    if points or treatment == "notBreaching":
+        return "OK", f"Threshold not crossed: {len(points)} datapoints, threshold {threshold:g}."
+    if treatment == "ignore":
+        return alarm["StateValue"], alarm["StateReason"]
+    return "INSUFFICIENT_DATA", f"Insufficient Data: {missing} datapoints were unknown."
+
+
+def _shown(alarm: Params) -> dict[str, Any]:
+    shown = {k: v for k, v in alarm.items() if k != "tags"}
+    for field in shown:
+        if field.endswith("Timestamp"):
+            shown[field] = _moment(shown[field])
+    return shown
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)

@@ -1,0 +1,123 @@
+"""Journal: the requests that changed something in moto, replayed when the local cloud starts.
+
+moto keeps everything in memory. A request is written down after moto has done it, with its time
+and the seed of moto's random numbers, so that a replay gives the same ids and dates.
+"""
+
+import datetime as dt
+import io
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from moto.core import utils
+from moto.moto_api._internal import mock_random
+
+from localcloud.store import Store
+from localcloud.wire import Environ, Response
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS journal (
+    id INTEGER PRIMARY KEY, time REAL, seed INTEGER, environ TEXT, body BLOB
+);
+"""
+_READING = re.compile(r"(Action=|\.)(Get|List|Describe|Simulate|BatchGet|Search|Query)")
+_SIGNATURE = re.compile(r"Signature=[0-9a-f]+")
+_SUCCESS = 300
+
+
+class _Clock:
+    """moto's clock: the real one, or the time of the request that is being replayed."""
+
+    def __init__(self) -> None:
+        self.moment: float | None = None
+
+    def __call__(self) -> dt.datetime:
+        moment = time.time() if self.moment is None else self.moment
+        return dt.datetime.fromtimestamp(moment, dt.UTC).replace(tzinfo=None)
+
+
+# Before moto's services are imported: they take the name over when they are.
+_clock = _Clock()
+utils.utcnow = _clock
+
+
+class Journal:
+    """What moto was asked, one request at a time.
+
+    Args:
+        store: Where it is kept.
+        ask: Lets moto answer a request.
+    """
+
+    def __init__(self, store: Store, ask: Callable[[Environ], Response]) -> None:
+        self._store = store
+        self._ask = ask
+        self._lock = threading.Lock()
+        store.script(_TABLE)
+
+    def replay(self) -> None:
+        """Let moto do again all that it did."""
+        rows = self._store.execute("SELECT time, seed, environ, body FROM journal ORDER BY id")
+        try:
+            for moment, seed, environ, body in rows:
+                _clock.moment = moment
+                mock_random.seed(seed)
+                self._ask(_revived(json.loads(environ), body))
+        finally:
+            _clock.moment = None
+            mock_random.seed()
+
+    def answer(self, environ: Environ) -> Response:
+        """Let moto answer a request, and write it down where it changed something."""
+        body = environ["wsgi.input"].getvalue()
+        with self._lock:
+            if not _changes(environ, body):
+                return self._ask(environ)
+            moment, seed = time.time(), mock_random.getrandbits(62)
+            _clock.moment = moment
+            mock_random.seed(seed)
+            try:
+                response = self._ask(environ)
+            finally:
+                _clock.moment = None
+                mock_random.seed()
+            if response.status < _SUCCESS:
+                self._store.execute(
+                    "INSERT INTO journal (time, seed, environ, body) VALUES (?, ?, ?, ?)",
+                    (moment, seed, json.dumps(_kept(environ)), body),
+                )
+            return response
+
+
+def _changes(environ: Environ, body: bytes) -> bool:
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target or environ["REQUEST_METHOD"] == "POST":
+        text = target or body[:4096].decode("latin-1")
+        return _READING.search(text) is None
+    return environ["REQUEST_METHOD"] not in ("GET", "HEAD")
+
+
+def _kept(environ: Environ) -> dict[str, Any]:
+    """The parts of a request that moto needs again; not its signature."""
+    kept = {key: value for key, value in environ.items() if isinstance(value, str)}
+    if "HTTP_AUTHORIZATION" in kept:
+        kept["HTTP_AUTHORIZATION"] = _SIGNATURE.sub("Signature=0", kept["HTTP_AUTHORIZATION"])
+    kept.pop("HTTP_X_AMZ_SECURITY_TOKEN", None)
+    return kept
+
+
+def _revived(kept: dict[str, Any], body: bytes) -> Environ:
+    return {
+        **kept,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }

@@ -1,0 +1,75 @@
+"""Permissions: what a role's policies allow, for the roles of functions and state machines.
+
+Callers from outside may do everything. A function's calls are signed with an access key that
+names its role (``access_key``); they are checked for reading and writing objects and for invoking
+endpoints. A state machine's role is checked for invoking functions. Policies are read by moto.
+"""
+
+from moto.backends import get_backend
+from moto.iam.access_control import IAMPolicy, PermissionResult
+
+from localcloud.errors import AwsError
+
+_PREFIX = "role."
+_SESSION = "local"
+
+
+def access_key(role_arn: str) -> str:
+    """The access key id that stands for a role."""
+    return _PREFIX + role_arn.rpartition("/")[2]
+
+
+def role_of(access_key_id: str) -> str | None:
+    """The name of the role that an access key id stands for; None for a caller from outside."""
+    return access_key_id.removeprefix(_PREFIX) if access_key_id.startswith(_PREFIX) else None
+
+
+class Permissions:
+    """The policies of the account's roles.
+
+    Args:
+        account: The account.
+    """
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+
+    def known(self, role: str) -> bool:
+        """Whether IAM has a role of that name."""
+        return role in self._roles()
+
+    def allows(self, role: str, action: str, resource: str) -> bool:
+        """Whether a role's policies allow an action on a resource."""
+        given = self._roles().get(role)
+        if given is None:
+            return False
+        documents = [*given.policies.values(), *given.managed_policies.values()]
+        results = [
+            IAMPolicy(document).is_action_permitted(action, resource) for document in documents
+        ]
+        return PermissionResult.DENIED not in results and PermissionResult.PERMITTED in results
+
+    def denial(self, role: str, session: str, action: str, resource: str) -> str:
+        """The sentence with which AWS refuses."""
+        user = f"arn:aws:sts::{self._account}:assumed-role/{role}/{session}"
+        return (
+            f"User: {user} is not authorized to perform: {action} on resource: {resource} "
+            f"because no identity-based policy allows the {action} action"
+        )
+
+    def check(
+        self, access_key_id: str, action: str, resource: str, *, code: str, status: int
+    ) -> None:
+        """Refuse what the role behind an access key may not do.
+
+        Raises:
+            AwsError: Of the code and status that the service refuses with.
+        """
+        role = role_of(access_key_id)
+        if role is None or self.allows(role, action, resource):
+            return
+        raise AwsError(code, self.denial(role, _SESSION, action, resource), status)
+
+    def _roles(self) -> dict[str, object]:
+        roles = get_backend("iam")[self._account]["aws"].roles
+        return {role.name: role for role in roles.values()}

@@ -1,0 +1,290 @@
+"""SQS: queues and their messages in SQLite, with visibility timeouts and long polling."""
+
+import hashlib
+import json
+import re
+import threading
+import time
+import uuid
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import Service, page
+from localcloud.wire import Call, Params
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS messages (
+    id TEXT PRIMARY KEY, queue TEXT, body TEXT, attributes TEXT, sent REAL, visible REAL,
+    first REAL, receives INTEGER, receipt TEXT
+);
+CREATE INDEX IF NOT EXISTS messages_by_time ON messages (queue, visible);
+"""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_BODY_LIMIT = 1_048_576
+_BATCH = 10
+_ATTRIBUTES = {
+    "VisibilityTimeout": "30",
+    "MaximumMessageSize": str(_BODY_LIMIT),
+    "MessageRetentionPeriod": "345600",
+    "DelaySeconds": "0",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "SqsManagedSseEnabled": "true",
+}
+
+
+class Queues(Service):
+    """The ``sqs`` service: standard queues."""
+
+    name = "sqs"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        cloud.store.script(_TABLE)
+        self._queues = cloud.store.table("sqs.queue")
+        self._arrived = threading.Condition()
+
+    def offer(self, arn: str, body: str) -> bool:
+        """Send a message to the queue of an ARN; gives False where there is none."""
+        name = arn.rpartition(":")[2]
+        if name not in self._queues:
+            return False
+        self._send(name, {"MessageBody": body})
+        return True
+
+    # -- queues --------------------------------------------------------------------------------
+
+    def create_queue(self, call: Call) -> Params:
+        name, attributes = call.params["QueueName"], call.params.get("Attributes", {})
+        if not _NAME.fullmatch(name):
+            raise AwsError(
+                "InvalidParameterValue",
+                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
+                "length",
+            )
+        queue = self._queues.get(name)
+        if queue is None:
+            stamp = str(int(time.time()))
+            made = {
+                **_ATTRIBUTES,
+                **attributes,
+                "QueueArn": self.cloud.arn("sqs", name),
+                "CreatedTimestamp": stamp,
+                "LastModifiedTimestamp": stamp,
+            }
+            self._queues[name] = {"attributes": made, "tags": call.params.get("tags", {})}
+        elif any(queue["attributes"].get(k) != v for k, v in attributes.items()):
+            raise AwsError(
+                "QueueNameExists",
+                "A queue already exists with the same name and a different value for attribute(s).",
+            )
+        return {"QueueUrl": self._url(name)}
+
+    def delete_queue(self, call: Call) -> Params:
+        name = self._name(call.params)
+        del self._queues[name]
+        self.cloud.store.execute("DELETE FROM messages WHERE queue = ?", (name,))
+        return {}
+
+    def get_queue_url(self, call: Call) -> Params:
+        name = call.params["QueueName"]
+        if name not in self._queues:
+            raise _missing()
+        return {"QueueUrl": self._url(name)}
+
+    def list_queues(self, call: Call) -> Params:
+        prefix = call.params.get("QueueNamePrefix", "")
+        names = [name for name in sorted(self._queues) if name.startswith(prefix)]
+        shown, token = page(names, call.params, size="MaxResults", token="NextToken", default=1000)  # noqa: S106 - a paging token
+        return {"QueueUrls": [self._url(n) for n in shown]} | (
+            {"NextToken": token} if token else {}
+        )
+
+    def get_queue_attributes(self, call: Call) -> Params:
+        name = self._name(call.params)
+        wanted = set(call.params.get("AttributeNames", []))
+        moment = time.time()
+        ((total, hidden),) = self.cloud.store.execute(
+            "SELECT COUNT(*), COALESCE(SUM(visible > ?), 0) FROM messages WHERE queue = ?",
+            (moment, name),
+        )
+        attributes = {
+            **self._queues[name]["attributes"],
+            "ApproximateNumberOfMessages": str(total - hidden),
+            "ApproximateNumberOfMessagesNotVisible": str(hidden),
+            "ApproximateNumberOfMessagesDelayed": "0",
+        }
+        return {
+            "Attributes": {k: v for k, v in attributes.items() if "All" in wanted or k in wanted}
+        }
+
+    def set_queue_attributes(self, call: Call) -> Params:
+        name = self._name(call.params)
+        queue = self._queues[name]
+        changed = {k: v for k, v in call.params["Attributes"].items() if v != ""}
+        cleared = [k for k, v in call.params["Attributes"].items() if v == ""]
+        kept = {k: v for k, v in queue["attributes"].items() if k not in cleared}
+        stamp = {"LastModifiedTimestamp": str(int(time.time()))}
+        self._queues[name] = {**queue, "attributes": {**kept, **changed, **stamp}}
+        return {}
+
+    def purge_queue(self, call: Call) -> Params:
+        name = self._name(call.params)
+        self.cloud.store.execute("DELETE FROM messages WHERE queue = ?", (name,))
+        return {}
+
+    def tag_queue(self, call: Call) -> Params:
+        name = self._name(call.params)
+        tags = {**self._queues[name]["tags"], **call.params["Tags"]}
+        self._queues[name] = {**self._queues[name], "tags": tags}
+        return {}
+
+    def untag_queue(self, call: Call) -> Params:
+        name = self._name(call.params)
+        gone = call.params["TagKeys"]
+        tags = {k: v for k, v in self._queues[name]["tags"].items() if k not in gone}
+        self._queues[name] = {**self._queues[name], "tags": tags}
+        return {}
+
+    def list_queue_tags(self, call: Call) -> Params:
+        return {"Tags": self._queues[self._name(call.params)]["tags"]}
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def send_message(self, call: Call) -> Params:
+        return self._send(self._name(call.params), call.params)
+
+    def send_message_batch(self, call: Call) -> Params:
+        name = self._name(call.params)
+        entries = call.params["Entries"]
+        return {"Successful": [{"Id": e["Id"], **self._send(name, e)} for e in entries]}
+
+    def receive_message(self, call: Call) -> Params:
+        p = call.params
+        name = self._name(p)
+        attributes = self._queues[name]["attributes"]
+        size = int(p.get("MaxNumberOfMessages", 1))
+        if not 1 <= size <= _BATCH:
+            raise AwsError("InvalidParameterValue", "MaxNumberOfMessages must be from 1 to 10.")
+        hidden = float(p.get("VisibilityTimeout", attributes["VisibilityTimeout"]))
+        wait = float(p.get("WaitTimeSeconds", attributes["ReceiveMessageWaitTimeSeconds"]))
+        deadline = time.monotonic() + wait
+        with self._arrived:
+            while not (taken := self._take(name, size, hidden)):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return {}
+                self._arrived.wait(min(left, 1.0))
+        asked = {*p.get("AttributeNames", []), *p.get("MessageSystemAttributeNames", [])}
+        return {"Messages": [_message(row, asked) for row in taken]}
+
+    def delete_message(self, call: Call) -> Params:
+        self._delete(self._name(call.params), call.params["ReceiptHandle"])
+        return {}
+
+    def delete_message_batch(self, call: Call) -> Params:
+        name = self._name(call.params)
+        for entry in call.params["Entries"]:
+            self._delete(name, entry["ReceiptHandle"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in call.params["Entries"]]}
+
+    def change_message_visibility(self, call: Call) -> Params:
+        self.cloud.store.execute(
+            "UPDATE messages SET visible = ? WHERE queue = ? AND receipt = ?",
+            (
+                time.time() + call.params["VisibilityTimeout"],
+                self._name(call.params),
+                call.params["ReceiptHandle"],
+            ),
+        )
+        return {}
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _url(self, name: str) -> str:
+        return f"{self.cloud.endpoint_url}/{self.cloud.account}/{name}"
+
+    def _name(self, params: Params) -> str:
+        name = str(params["QueueUrl"]).rpartition("/")[2]
+        if name not in self._queues:
+            raise _missing()
+        return name
+
+    def _send(self, name: str, message: Params) -> Params:
+        body = message["MessageBody"]
+        if len(body.encode()) > _BODY_LIMIT:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"One or more parameters are invalid. Reason: Message must be shorter than "
+                f"{_BODY_LIMIT} bytes.",
+            )
+        message_id = str(uuid.uuid4())
+        sent = time.time()
+        delay = float(
+            message.get("DelaySeconds") or self._queues[name]["attributes"]["DelaySeconds"]
+        )
+        attributes = json.dumps(message.get("MessageAttributes", {}))
+        self.cloud.store.execute(
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, NULL, 0, NULL)",
+            (message_id, name, body, attributes, sent, sent + delay),
+        )
+        with self._arrived:
+            self._arrived.notify_all()
+        return {"MessageId": message_id, "MD5OfMessageBody": _md5(body)}
+
+    def _take(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
+        moment = time.time()
+        keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
+        self.cloud.store.execute(
+            "DELETE FROM messages WHERE queue = ? AND sent < ?", (name, moment - keep)
+        )
+        rows = self.cloud.store.execute(
+            "SELECT id, body, attributes, sent, first, receives FROM messages "
+            "WHERE queue = ? AND visible <= ? ORDER BY sent LIMIT ?",
+            (name, moment, size),
+        )
+        fields = ("id", "body", "attributes", "sent", "first", "receives")
+        taken = []
+        for row in rows:
+            message = dict(zip(fields, row, strict=True))
+            message["receives"] += 1
+            message["first"] = message["first"] or moment
+            message["receipt"] = uuid.uuid4().hex
+            taken.append(message)
+        self.cloud.store.execute_many(
+            "UPDATE messages SET visible = ?, first = ?, receives = ?, receipt = ? WHERE id = ?",
+            [(moment + hidden, m["first"], m["receives"], m["receipt"], m["id"]) for m in taken],
+        )
+        return taken
+
+    def _delete(self, name: str, receipt: str) -> None:
+        self.cloud.store.execute(
+            "DELETE FROM messages WHERE queue = ? AND receipt = ?", (name, receipt)
+        )
+
+
+def _message(message: dict[str, Any], asked: set[str]) -> Params:
+    system = {
+        "SentTimestamp": str(int(message["sent"] * 1000)),
+        "ApproximateReceiveCount": str(message["receives"]),
+        "ApproximateFirstReceiveTimestamp": str(int(message["first"] * 1000)),
+    }
+    out: Params = {
+        "MessageId": message["id"],
+        "ReceiptHandle": message["receipt"],
+        "MD5OfBody": _md5(message["body"]),
+        "Body": message["body"],
+    }
+    wanted = {k: v for k, v in system.items() if "All" in asked or k in asked}
+    if wanted:
+        out["Attributes"] = wanted
+    given = json.loads(message["attributes"])
+    return out | ({"MessageAttributes": given} if given else {})
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 - SQS's checksum, not security
+
+
+def _missing() -> AwsError:
+    return AwsError("QueueDoesNotExist", "The specified queue does not exist.")

@@ -1,0 +1,248 @@
+"""SNS: topics and subscriptions; messages reach SQS queues and Lambda functions of this cloud."""
+
+import datetime as dt
+import json
+import re
+import threading
+import uuid
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import Service, page, tag_list, tag_map
+from localcloud.wire import Call, Params
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}(\.fifo)?")
+_PENDING = "PendingConfirmation"
+_CONFIRMED_AT_ONCE = ("sqs", "lambda")
+
+
+class Topics(Service):
+    """The ``sns`` service. E-mail is not sent: what would go out is in ``/aws/sns/<topic>``."""
+
+    name = "sns"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._topics = cloud.store.table("sns.topic")
+        self._subscriptions = cloud.store.table("sns.subscription")
+        self._lock = threading.RLock()
+
+    def send(self, arn: str, message: str, subject: str | None) -> str:
+        """Deliver a message to the subscribers of a topic; gives its id."""
+        self._topic(arn)
+        message_id = str(uuid.uuid4())
+        stamp = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        envelope = {
+            "Type": "Notification",
+            "MessageId": message_id,
+            "TopicArn": arn,
+            **({"Subject": subject} if subject else {}),
+            "Message": message,
+            "Timestamp": stamp,
+        }
+        group = f"/aws/sns/{arn.rpartition(':')[2]}"
+        for subscription in self._of(arn):
+            self._deliver(subscription, envelope, group)
+        return message_id
+
+    # -- topics --------------------------------------------------------------------------------
+
+    def create_topic(self, call: Call) -> Params:
+        name = call.params["Name"]
+        if not _NAME.fullmatch(name):
+            raise AwsError("InvalidParameter", "Invalid parameter: Topic Name")
+        arn = self.cloud.arn("sns", name)
+        with self._lock:
+            tags = tag_map(call.params.get("Tags", []))
+            topic = self._topics.get(arn)
+            if topic is None:
+                attributes = call.params.get("Attributes", {})
+                self._topics[arn] = {"attributes": attributes, "tags": tags}
+            elif tags and tags != topic["tags"]:
+                raise AwsError(
+                    "InvalidParameter",
+                    "Invalid parameter: Tags Reason: Topic already exists with different tags",
+                )
+        return {"TopicArn": arn}
+
+    def delete_topic(self, call: Call) -> Params:
+        arn = call.params["TopicArn"]
+        with self._lock:
+            self._topics.pop(arn, None)
+            for subscription in self._of(arn):
+                del self._subscriptions[subscription["SubscriptionArn"]]
+        return {}
+
+    def list_topics(self, call: Call) -> Params:
+        shown, token = page(
+            sorted(self._topics),
+            call.params,
+            size="-",
+            token="NextToken",  # noqa: S106 - a paging token
+            default=100,
+        )
+        return {"Topics": [{"TopicArn": arn} for arn in shown]} | _next(token)
+
+    def get_topic_attributes(self, call: Call) -> Params:
+        arn = call.params["TopicArn"]
+        topic = self._topic(arn)
+        confirmed = [s for s in self._of(arn) if s["pending"] != "true"]
+        attributes = {
+            "TopicArn": arn,
+            "Owner": self.cloud.account,
+            "DisplayName": "",
+            "SubscriptionsConfirmed": str(len(confirmed)),
+            "SubscriptionsPending": str(len(self._of(arn)) - len(confirmed)),
+            "SubscriptionsDeleted": "0",
+            "Policy": self._policy(arn),
+            **topic["attributes"],
+        }
+        return {"Attributes": attributes}
+
+    def set_topic_attributes(self, call: Call) -> Params:
+        p = call.params
+        topic = self._topic(p["TopicArn"])
+        attributes = {**topic["attributes"], p["AttributeName"]: p.get("AttributeValue", "")}
+        self._topics[p["TopicArn"]] = {**topic, "attributes": attributes}
+        return {}
+
+    def publish(self, call: Call) -> Params:
+        arn = call.params.get("TopicArn") or call.params.get("TargetArn")
+        if arn is None:
+            raise AwsError("InvalidParameter", "Invalid parameter: TopicArn or TargetArn")
+        message_id = self.send(str(arn), call.params["Message"], call.params.get("Subject"))
+        return {"MessageId": message_id}
+
+    # -- subscriptions -------------------------------------------------------------------------
+
+    def subscribe(self, call: Call) -> Params:
+        p = call.params
+        self._topic(p["TopicArn"])
+        protocol, endpoint = p["Protocol"], p.get("Endpoint", "")
+        with self._lock:
+            for known in self._of(p["TopicArn"]):
+                if (known["Protocol"], known["Endpoint"]) == (protocol, endpoint):
+                    return {"SubscriptionArn": _shown_arn(known)}
+            arn = f"{p['TopicArn']}:{uuid.uuid4()}"
+            pending = protocol not in _CONFIRMED_AT_ONCE
+            subscription = {
+                "SubscriptionArn": arn,
+                "Owner": self.cloud.account,
+                "Protocol": protocol,
+                "Endpoint": endpoint,
+                "TopicArn": p["TopicArn"],
+                "pending": str(pending).lower(),
+                "attributes": p.get("Attributes", {}),
+            }
+            self._subscriptions[arn] = subscription
+        if p.get("ReturnSubscriptionArn"):
+            return {"SubscriptionArn": arn}
+        return {"SubscriptionArn": "pending confirmation" if pending else arn}
+
+    def unsubscribe(self, call: Call) -> Params:
+        self._subscriptions.pop(call.params["SubscriptionArn"], None)
+        return {}
+
+    def list_subscriptions(self, call: Call) -> Params:
+        return self._listed(list(self._subscriptions.values()), call.params)
+
+    def list_subscriptions_by_topic(self, call: Call) -> Params:
+        self._topic(call.params["TopicArn"])
+        return self._listed(self._of(call.params["TopicArn"]), call.params)
+
+    def get_subscription_attributes(self, call: Call) -> Params:
+        subscription = self._subscription(call.params["SubscriptionArn"])
+        fields = ("SubscriptionArn", "Owner", "Protocol", "Endpoint", "TopicArn")
+        shown = {field: subscription[field] for field in fields}
+        shown["PendingConfirmation"] = subscription["pending"]
+        return {"Attributes": shown | subscription["attributes"]}
+
+    def set_subscription_attributes(self, call: Call) -> Params:
+        p = call.params
+        subscription = self._subscription(p["SubscriptionArn"])
+        named = {p["AttributeName"]: p.get("AttributeValue", "")}
+        attributes = {**subscription["attributes"], **named}
+        self._subscriptions[p["SubscriptionArn"]] = {**subscription, "attributes": attributes}
+        return {}
+
+    # -- tags ----------------------------------------------------------------------------------
+
+    def tag_resource(self, call: Call) -> Params:
+        arn = call.params["ResourceArn"]
+        topic = self._topic(arn)
+        tags = {**topic["tags"], **tag_map(call.params["Tags"])}
+        self._topics[arn] = {**topic, "tags": tags}
+        return {}
+
+    def untag_resource(self, call: Call) -> Params:
+        arn = call.params["ResourceArn"]
+        topic = self._topic(arn)
+        tags = {k: v for k, v in topic["tags"].items() if k not in call.params["TagKeys"]}
+        self._topics[arn] = {**topic, "tags": tags}
+        return {}
+
+    def list_tags_for_resource(self, call: Call) -> Params:
+        return {"Tags": tag_list(self._topic(call.params["ResourceArn"])["tags"])}
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _topic(self, arn: str) -> Params:
+        topic = self._topics.get(arn)
+        if topic is None:
+            raise AwsError("NotFound", "Topic does not exist", 404)
+        return topic
+
+    def _subscription(self, arn: str) -> Params:
+        subscription = self._subscriptions.get(arn)
+        if subscription is None:
+            raise AwsError("NotFound", "Subscription does not exist", 404)
+        return subscription
+
+    def _of(self, arn: str) -> list[Params]:
+        return [s for s in self._subscriptions.values() if s["TopicArn"] == arn]
+
+    def _deliver(self, subscription: Params, envelope: Params, group: str) -> None:
+        raw = subscription["attributes"].get("RawMessageDelivery") == "true"
+        body = envelope["Message"] if raw else json.dumps(envelope)
+        protocol, endpoint = subscription["Protocol"], subscription["Endpoint"]
+        if protocol == "sqs" and self.cloud.queues.offer(endpoint, body):
+            return
+        if protocol == "lambda":
+            event = json.dumps({"Records": [{"EventSource": "aws:sns", "Sns": envelope}]})
+            parameters = {
+                "FunctionName": endpoint,
+                "InvocationType": "Event",
+                "Payload": event.encode(),
+            }
+            self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
+            return
+        line = f"Not sent to {protocol} {endpoint}: {json.dumps(envelope)}"
+        self.cloud.logs.append(group, "not-sent", [line])
+
+    def _listed(self, subscriptions: list[Params], params: Params) -> Params:
+        fields = ("Owner", "Protocol", "Endpoint", "TopicArn")
+        items = [
+            {"SubscriptionArn": _shown_arn(s), **{field: s[field] for field in fields}}
+            for s in subscriptions
+        ]
+        shown, token = page(items, params, size="-", token="NextToken", default=100)  # noqa: S106 - a paging token
+        return {"Subscriptions": shown} | _next(token)
+
+    def _policy(self, arn: str) -> str:
+        statement = {
+            "Sid": "__default_statement_ID",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": ["SNS:Publish", "SNS:Subscribe"],
+            "Resource": arn,
+            "Condition": {"StringEquals": {"AWS:SourceOwner": self.cloud.account}},
+        }
+        return json.dumps({"Version": "2008-10-17", "Statement": [statement]})
+
+
+def _shown_arn(subscription: Params) -> str:
+    return _PENDING if subscription["pending"] == "true" else str(subscription["SubscriptionArn"])
+
+
+def _next(token: str | None) -> Params:
+    return {"NextToken": token} if token else {}

@@ -1,0 +1,144 @@
+"""Rules, queues, topics, metrics and alarms of the local cloud, through boto3."""
+
+import datetime as dt
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.cloud
+
+
+def receive(sqs, url, wait=10):
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
+    return found.get("Messages", [])
+
+
+def test_a_message_is_hidden_while_it_is_worked_on_and_gone_when_deleted(local_cloud):
+    sqs = local_cloud.client("sqs")
+    url = sqs.create_queue(QueueName="hide", Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="one")
+    (first,) = receive(sqs, url)
+    assert receive(sqs, url, wait=0) == []
+    (again,) = receive(sqs, url, wait=5)
+    assert again["MessageId"] == first["MessageId"]
+    sqs.delete_message_batch(
+        QueueUrl=url, Entries=[{"Id": "0", "ReceiptHandle": again["ReceiptHandle"]}]
+    )
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessages"] == "0"
+    assert attributes["QueueArn"] == f"arn:aws:sqs:us-east-1:{local_cloud.account}:hide"
+
+
+def test_a_queue_that_is_not_there_is_named_as_aws_names_it(local_cloud):
+    sqs = local_cloud.client("sqs")
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.get_queue_url(QueueName="none")
+
+
+def test_a_rule_sends_what_matches_to_its_queue(local_cloud):
+    sqs, events = local_cloud.client("sqs"), local_cloud.client("events")
+    url = sqs.create_queue(QueueName="rule-target")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{local_cloud.account}:rule-target"
+    events.put_rule(Name="mine", EventPattern=json.dumps({"source": ["test.mine"]}))
+    events.put_targets(Rule="mine", Targets=[{"Id": "queue", "Arn": arn}])
+    for source in ("test.other", "test.mine"):
+        events.put_events(
+            Entries=[{"Source": source, "DetailType": "Test", "Detail": '{"a": 1}'}]
+        )
+    (message,) = receive(sqs, url)
+    assert json.loads(message["Body"])["detail"] == {"a": 1}
+    with pytest.raises(ClientError):
+        events.delete_rule(Name="mine")
+    events.remove_targets(Rule="mine", Ids=["queue"])
+    events.delete_rule(Name="mine")
+
+
+def test_a_topic_reaches_its_queues_and_says_what_it_could_not_mail(local_cloud):
+    sns, sqs = local_cloud.client("sns"), local_cloud.client("sqs")
+    topic = sns.create_topic(Name="news", Tags=[{"Key": "a", "Value": "1"}])["TopicArn"]
+    url = sqs.create_queue(QueueName="news")["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:{local_cloud.account}:news"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    mail = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ann@example.com")
+    assert mail["SubscriptionArn"] == "pending confirmation"
+    sns.publish(TopicArn=topic, Message="hello", Subject="hi")
+    (message,) = receive(sqs, url)
+    assert json.loads(message["Body"])["Message"] == "hello"
+    logged = local_cloud.client("logs").filter_log_events(logGroupName="/aws/sns/news")["events"]
+    assert "ann@example.com" in logged[0]["message"]
+    assert sns.list_tags_for_resource(ResourceArn=topic)["Tags"] == [{"Key": "a", "Value": "1"}]
+
+
+def test_metrics_are_counted_by_period(local_cloud):
+    cloudwatch = local_cloud.client("cloudwatch")
+    moment = dt.datetime.now(dt.UTC)
+    cloudwatch.put_metric_data(
+        Namespace="Test",
+        MetricData=[
+            {"MetricName": "m", "Value": value, "Timestamp": moment} for value in (1.0, 2.0, 3.0)
+        ],
+    )
+    window = {"StartTime": moment - dt.timedelta(hours=1), "EndTime": moment + dt.timedelta(1)}
+    query = {
+        "Id": "q",
+        "MetricStat": {
+            "Metric": {"Namespace": "Test", "MetricName": "m"},
+            "Period": 60,
+            "Stat": "Sum",
+        },
+    }
+    (result,) = cloudwatch.get_metric_data(MetricDataQueries=[query], **window)[
+        "MetricDataResults"
+    ]
+    assert result["Values"] == [6.0]
+    assert result["Timestamps"][0] <= moment
+    (point,) = cloudwatch.get_metric_statistics(
+        Namespace="Test", MetricName="m", Period=60, Statistics=["Average", "Maximum"], **window
+    )["Datapoints"]
+    assert (point["Average"], point["Maximum"]) == (2.0, 3.0)
+
+
+def test_an_alarm_goes_off_and_tells_its_topic(local_cloud):
+    cloudwatch, sns = local_cloud.client("cloudwatch"), local_cloud.client("sns")
+    sqs = local_cloud.client("sqs")
+    topic = sns.create_topic(Name="alarmed")["TopicArn"]
+    url = sqs.create_queue(QueueName="alarmed")["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:{local_cloud.account}:alarmed"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    cloudwatch.put_metric_alarm(
+        AlarmName="too-many",
+        Namespace="Test",
+        MetricName="faults",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=[topic],
+        Tags=[{"Key": "stage", "Value": "dev"}],
+    )
+    cloudwatch.put_metric_data(Namespace="Test", MetricData=[{"MetricName": "faults", "Value": 1}])
+    (message,) = receive(sqs, url)
+    told = json.loads(json.loads(message["Body"])["Message"])
+    assert (told["AlarmName"], told["NewStateValue"]) == ("too-many", "ALARM")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["too-many"])["MetricAlarms"]
+    assert alarm["StateValue"] == "ALARM"
+    items = cloudwatch.describe_alarm_history(
+        AlarmName="too-many", HistoryItemType="StateUpdate"
+    )["AlarmHistoryItems"]
+    assert "to ALARM" in items[0]["HistorySummary"]
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+    assert tags == [{"Key": "stage", "Value": "dev"}]
+    cloudwatch.delete_alarms(AlarmNames=["too-many"])
+    assert cloudwatch.describe_alarms(AlarmNames=["too-many"])["MetricAlarms"] == []
+
+
+def test_time_passes_while_nothing_arrives(local_cloud):
+    sqs = local_cloud.client("sqs")
+    url = sqs.create_queue(QueueName="quiet")["QueueUrl"]
+    started = time.monotonic()
+    assert receive(sqs, url, wait=1) == []
+    assert time.monotonic() - started >= 1
