@@ -57,10 +57,22 @@ OBJECTS: Mapping[str, Any] = {
 }
 """One row an object that was read; ``last_modified`` less ``hour`` tells how late it came."""
 
+PASSES: Mapping[str, Any] = {
+    "finished_at": _TIME,
+    "full": pl.Boolean,
+    "listed": pl.Int64,
+    "read": pl.Int64,
+    "directories": pl.List(pl.String),
+    "settled": pl.List(_TIME),
+}
+"""One row a sync pass that came to its end: in each directory (prefix/endpoint/variant) of
+``directories``, all objects up to the hour in ``settled`` were read."""
+
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "captures": CAPTURES,
     "errors": ERRORS,
     "objects": OBJECTS,
+    "passes": PASSES,
 }
 """Every table by its name in the store."""
 

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, compress
@@ -252,7 +252,7 @@ def read_objects(objects: Iterable[tuple[str, bytes]]) -> CaptureBatch:
         objects: Key and bytes of each object. They are let go of as they are read: of a
             generator's objects, a few megabytes are in memory at a time.
     """
-    reading = _Reading()
+    reading = CaptureReader()
     for key, data in objects:
         reading.add(key, data)
         del data  # its memory serves the next object: twice as fast for large ones
@@ -282,31 +282,35 @@ def image_of(line: bytes) -> tuple[bytes, str]:
         ) from error
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What has been read of the objects so far."""
+class CaptureReader:
+    """Reads one data capture object after the other into columns.
 
-    sources: list[CaptureSource] = field(default_factory=list)
-    window: Window = field(default_factory=Window)
-    chunks: list[CaptureBatch] = field(default_factory=list)
-    errors: list[CaptureError] = field(default_factory=list)
+    ``read_objects`` is the plain way; this one is for objects that arrive one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._sources: list[CaptureSource] = []
+        self._window = Window()
+        self._chunks: list[CaptureBatch] = []
+        self._errors: list[CaptureError] = []
 
     def add(self, key: str, data: bytes) -> None:
+        """Read an object; its bytes are let go of soon."""
         gzipped = data.startswith(_GZIP)
         if gzipped:
             data, damage = _unzipped(data)
             if damage:
-                self.errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
-        self.window.add(len(self.sources), data)
-        self.sources.append(CaptureSource.of(key, gzipped=gzipped))
-        if len(data) >= _LARGE_OBJECT or self.window.size >= _WINDOW_BYTES:
-            self.read_window()
+                self._errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
+        self._window.add(len(self._sources), data)
+        self._sources.append(CaptureSource.of(key, gzipped=gzipped))
+        if len(data) >= _LARGE_OBJECT or self._window.size >= _WINDOW_BYTES:
+            self._read_window()
 
-    def read_window(self) -> None:
+    def _read_window(self) -> None:
         """Turn the window's lines into columns, and let go of its objects."""
-        records, unread = self.window.read()
-        self.window = Window()
-        self.errors += [self._unread(line) for line in unread]
+        records, unread = self._window.read()
+        self._window = Window()
+        self._errors += [self._unread(line) for line in unread]
         rows = self._rows(records)
         good = sound(rows.values, rows.widths)
         if not good.all():
@@ -315,17 +319,17 @@ class _Reading:
             rows = rows.where(good)
         if not np.array_equal(rows.record, np.arange(len(records))):
             records = records.take(rows.record)
-        self.chunks.append(_chunk(records, rows))
+        self._chunks.append(_chunk(records, rows))
 
     def batch(self) -> CaptureBatch:
         """All columns, each event once."""
-        self.read_window()
-        batch = _joined(self.chunks)
+        self._read_window()
+        batch = _joined(self._chunks)
         first = self._first_of_each_event(batch)
         if not first.all():
             batch = batch.where(first)
-        errors = _bounded(self.sources, self.errors)
-        return replace(batch, sources=tuple(self.sources), errors=errors)
+        errors = _bounded(self._sources, self._errors)
+        return replace(batch, sources=tuple(self._sources), errors=errors)
 
     def _first_of_each_event(self, batch: CaptureBatch) -> NDArray[np.bool_]:
         """Which captures bring a new event; an error for every line that brings none."""
@@ -337,7 +341,7 @@ class _Reading:
             line = (int(batch.source[i]), int(batch.lines[i]))
             first[i] = seen.setdefault(event_id, line) == line
             if not first[i] and batch.rows[i] == 0:
-                self.errors.append(_duplicate(self.sources[line[0]], batch, i))
+                self._errors.append(_duplicate(self._sources[line[0]], batch, i))
         return first
 
     def _rows(self, records: Records) -> "_Rows":
@@ -360,7 +364,7 @@ class _Reading:
 
     def _unread(self, line: Unread) -> CaptureError:
         return CaptureError(
-            key=self.sources[line.source].key,
+            key=self._sources[line.source].key,
             line=line.number,
             reason=line.error.reason,
             detail=line.error.detail,
@@ -372,9 +376,9 @@ class _Reading:
     def _refuse(self, records: Records, i: int, error: OutputError, row: int = 0) -> None:
         """Make an error of a record, or of a row after its first."""
         places = records.places
-        self.errors.append(
+        self._errors.append(
             CaptureError(
-                key=self.sources[places.source[i]].key,
+                key=self._sources[places.source[i]].key,
                 line=int(places.number[i]),
                 reason=error.reason,
                 detail=f"row {row}: {error.detail}" if row else error.detail,

@@ -1,0 +1,195 @@
+"""Objects: one S3 bucket read with obstore, a client made for many small objects at once.
+
+It reaches the same place with the same credentials as the boto3 session it is made from, and
+raises what goes wrong as the same ``WorkflowError``.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+
+import boto3
+import obstore
+from botocore.exceptions import BotoCoreError, ClientError
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import S3Store
+
+from dashboard.aws.errors import explain
+from workflow.aws_errors import translate
+from workflow.errors import WorkflowError
+
+PAGE: Final = 1000
+"""Keys of one ListObjectsV2 page: the most that S3 gives."""
+
+_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+_MESSAGE: Final = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
+_STATUS: Final = re.compile(r"\b([45]\d\d)\b")
+_CODES: Final = (
+    (PermissionDeniedError, "AccessDenied"),
+    (UnauthenticatedError, "InvalidAccessKeyId"),
+    (NotFoundError, "NoSuchKey"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMeta:
+    """What a listing says of an object.
+
+    Attributes:
+        key: Its key.
+        etag: Its ETag, with quotes as S3 gives it; empty where S3 gives none.
+        size: In bytes.
+        last_modified: Aware, UTC.
+    """
+
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+class Bucket:
+    """One S3 bucket.
+
+    Args:
+        name: The bucket's name.
+        store: The obstore client.
+    """
+
+    def __init__(self, name: str, store: S3Store) -> None:
+        self.name = name
+        self._store = store
+
+    @classmethod
+    def of(cls, session: boto3.Session, name: str) -> Self:
+        """Open a bucket where a boto3 session's S3 client would look for it.
+
+        Raises:
+            WorkflowError: The session has no credentials or no region, under botocore's name.
+        """
+        try:
+            client = session.client("s3")
+            credentials = Boto3CredentialProvider(session, ttl=timedelta(minutes=5))
+        except (BotoCoreError, ClientError) as error:
+            raise explain(error, "s3:ListObjectsV2", name) from error
+        except ValueError as error:
+            raise translate(
+                operation="s3:ListObjectsV2", code="NoCredentialsError", message=str(error)
+            ) from error
+        endpoint = client.meta.endpoint_url
+        return cls(
+            name,
+            S3Store(
+                name,
+                endpoint=endpoint,
+                region=client.meta.region_name,
+                virtual_hosted_style_request=False,
+                credential_provider=credentials,
+                client_options={
+                    "allow_http": endpoint.startswith("http:"),
+                    "connect_timeout": timedelta(seconds=5),
+                    "read_timeout": timedelta(seconds=60),
+                    "timeout": timedelta(minutes=10),
+                },
+                retry_config={
+                    "max_retries": 6,
+                    "retry_timeout": timedelta(minutes=1),
+                    "backoff": {
+                        "init_backoff": timedelta(milliseconds=100),
+                        "max_backoff": timedelta(seconds=5),
+                        "base": 2,
+                    },
+                },
+            ),
+        )
+
+    def children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
+        """Folders and objects directly below a prefix; no slash at the end of either.
+
+        Raises:
+            WorkflowError: The listing failed, under AWS's own code.
+        """
+        with self._explained("s3:ListObjectsV2", self.name):
+            found = obstore.list_with_delimiter(self._store, prefix)
+            return list(found["common_prefixes"]), [_meta(item) for item in found["objects"]]
+
+    def objects(self, prefix: str, after: str | None = None) -> Iterator[list[ObjectMeta]]:
+        """All objects below a prefix in the order of their keys, page by page.
+
+        Args:
+            prefix: A folder, without its final slash.
+            after: Only keys that come after this one.
+
+        Raises:
+            WorkflowError: The listing failed, under AWS's own code.
+        """
+        with self._explained("s3:ListObjectsV2", self.name):
+            for page in obstore.list(self._store, prefix, offset=after, chunk_size=PAGE):
+                yield [_meta(item) for item in page]
+
+    async def read(self, key: str) -> tuple[bytes, str]:
+        """The bytes of an object, and the ETag they were read under.
+
+        Raises:
+            WorkflowError: The object could not be read, under AWS's own code.
+        """
+        with self._explained("s3:GetObject", f"{self.name}/{key}"):
+            found = await obstore.get_async(self._store, key)
+            data = await found.bytes_async()
+            return data.to_bytes(), found.meta["e_tag"] or ""
+
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """Some of an object's bytes.
+
+        Raises:
+            WorkflowError: The object could not be read, under AWS's own code.
+        """
+        with self._explained("s3:GetObject", f"{self.name}/{key}"):
+            return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
+
+    def read_whole(self, key: str) -> bytes:
+        """An object's bytes.
+
+        Raises:
+            WorkflowError: The object could not be read, under AWS's own code.
+        """
+        with self._explained("s3:GetObject", f"{self.name}/{key}"):
+            return obstore.get(self._store, key).bytes().to_bytes()
+
+    @contextmanager
+    def _explained(self, operation: str, subject: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise explain(error, operation, subject) from error
+        except (BaseError, OSError, TimeoutError) as error:
+            raise _translated(error, operation, subject) from error
+
+
+def _meta(item: Any) -> ObjectMeta:  # noqa: ANN401 - obstore's TypedDict exists for checkers only
+    return ObjectMeta(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
+
+
+def _translated(error: Exception, operation: str, subject: str) -> WorkflowError:
+    """Take an obstore error apart: S3's XML where there is any, else its class and its text."""
+    text = str(error)
+    code, message, status = _CODE.search(text), _MESSAGE.search(text), _STATUS.search(text)
+    name = next((name for kind, name in _CODES if isinstance(error, kind)), "ServiceUnavailable")
+    if "error sending request" in text:
+        name = "EndpointConnectionError"
+    return translate(
+        operation=operation,
+        code=code[1] if code else name,
+        message=message[1] if message else text.splitlines()[0],
+        status=int(status[1]) if status else 0,
+        subject=subject,
+    )
