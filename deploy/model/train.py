@@ -15,12 +15,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from deploy.model import evaluate
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
 from deploy.model.code import inference
 from deploy.model.data import LABELS, Dataset, download_cifar, read_folder, read_split
 from deploy.model.export import export
-from deploy.model.fit import Recipe, fit, fit_temperature, predict_logits
+from deploy.model.fit import Recipe
 from deploy.model.latency import measure_latency
 from deploy.model.manifest import Manifest, Preprocessing, Training, write_manifest
 from deploy.model.measure import (
@@ -28,12 +27,11 @@ from deploy.model.measure import (
     measure_neither,
     measure_test,
     measure_validation,
-    neither_images,
 )
-from deploy.model.network import MEAN, SCALE, probabilities
+from deploy.model.network import MEAN, SCALE
+from deploy.model.trial import Trial, run_trial
 from workflow.errors import WorkflowError
 
-_VALIDATION_SHARE = 0.15
 _CALIBRATION_IMAGES = 300
 _PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "pillow")
 
@@ -82,30 +80,15 @@ def train_model(
         seed: Of all chance in it.
         target: Folder to write to.
     """
-    fitted, validation = _hold_back(train, _VALIDATION_SHARE, seed)
-    seen, unseen = neither_images(photos)
-    outside = np.concatenate(list(seen.values()))
-    network = fit(fitted, outside, recipe, seed, print)
-    logits = predict_logits(network, validation.images, recipe.input_size)
-    temperature = fit_temperature(logits, validation.labels)
-    answers = probabilities(logits, temperature).numpy()
-    float_accuracy = float(evaluate.correct(answers, validation.labels).mean())
+    trial = run_trial(train, photos, recipe, seed, print)
     preprocessing = _preprocessing(recipe)
-    training = Training(
-        data=train.source,
-        fitted_on=len(fitted.labels),
-        neither={kind: len(images) for kind, images in seen.items()},
-        seed=seed,
-        recipe=dataclasses.asdict(recipe),
-        temperature=temperature,
-        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
-    )
-    sample = np.random.default_rng(seed).permutation(np.concatenate([fitted.images, outside]))
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as folder:
         staged = Path(folder)
         model_file = staged / MODEL_FILE
-        export(network, temperature, recipe.input_size, sample[:_CALIBRATION_IMAGES], model_file)
+        export(
+            trial.network, trial.temperature, recipe.input_size, _sample(trial, seed), model_file
+        )
         # All that the endpoint's code reads of a manifest; the rest is measured with it.
         (staged / MANIFEST_FILE).write_bytes(msgspec.json.encode({"preprocessing": preprocessing}))
         manifest = Manifest(
@@ -113,10 +96,10 @@ def train_model(
             size_bytes=model_file.stat().st_size,
             labels=LABELS,
             preprocessing=preprocessing,
-            training=training,
-            validation=measure_validation(staged, validation, float_accuracy),
+            training=_training(trial, train.source, seed),
+            validation=measure_validation(staged, trial.validation, trial.accuracy().value),
             test=measure_test(staged, test),
-            neither=measure_neither(staged, unseen),
+            neither=measure_neither(staged, trial.unseen),
             latency=measure_latency(staged),
         )
         model_file.replace(target / MODEL_FILE)
@@ -124,10 +107,21 @@ def train_model(
     return manifest
 
 
-def _hold_back(data: Dataset, part: float, seed: int) -> tuple[Dataset, Dataset]:
-    order = np.random.default_rng(seed).permutation(len(data.labels))
-    count = round(len(order) * part)
-    return data.take(order[count:]), data.take(order[:count])
+def _sample(trial: Trial, seed: int) -> Images:
+    images = np.concatenate([trial.fitted.images, *trial.seen.values()])
+    return np.random.default_rng(seed).permutation(images)[:_CALIBRATION_IMAGES]
+
+
+def _training(trial: Trial, source: str, seed: int) -> Training:
+    return Training(
+        data=source,
+        fitted_on=len(trial.fitted.labels),
+        neither={kind: len(images) for kind, images in trial.seen.items()},
+        seed=seed,
+        recipe=dataclasses.asdict(trial.recipe),
+        temperature=trial.temperature,
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+    )
 
 
 def _preprocessing(recipe: Recipe) -> Preprocessing:

