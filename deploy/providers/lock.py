@@ -19,8 +19,8 @@ from deploy.providers.errors import code_of
 from deploy.providers.s3 import LOCK_KEY
 from workflow.errors import WorkflowError
 
-LEASE_SECONDS = 180
-RENEW_SECONDS = 30
+LEASE_SECONDS = 90
+RENEW_SECONDS = 20
 TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
@@ -112,8 +112,7 @@ class Lock:
         holder = json.loads(answer["Body"].read())["holder"] if answer else "somebody else"
         return WorkflowError(
             "DeployLocked",
-            f"Another deploy is under way: {holder} holds the lock since or renewed it"
-            f" {age:.0f} seconds ago.",
-            f"Wait for it to end and repeat the step. If it was killed, its lock ends"
-            f" {LEASE_SECONDS} seconds after the last renewal.",
+            f"Another deploy is under way: {holder} last renewed its lock {age:.0f} seconds ago.",
+            "Wait for it to end and repeat the step. If it was killed, its lock ends in"
+            f" {LEASE_SECONDS - age:.0f} seconds.",
         )

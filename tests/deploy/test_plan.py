@@ -175,7 +175,12 @@ def test_a_plan_is_json_with_counts() -> None:
 
 @pytest.mark.parametrize(
     "how",
-    [{}, {"existing_endpoint": "theirs"}, {"training_data": "s3://data/p"}, {"alarm_email": "a@b.cc"}],
+    [
+        {},
+        {"existing_endpoint": "theirs"},
+        {"training_data": "s3://data/p"},
+        {"alarm_email": "a@b.cc"},
+    ],
     ids=str,
 )
 def test_kinds_are_deleted_in_an_order_in_which_none_is_needed_any_more(

@@ -1,0 +1,54 @@
+"""An account in moto, for what ``deploy`` does with boto3."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from deploy import deployment
+from deploy.providers import clients
+from deploy.providers.aws import AwsCloud
+from tests.deploy import moto_gaps
+from tests.deploy.cases import REGION, artifacts, settings
+from workflow.settings import Settings
+
+
+@dataclass
+class Account:
+    """A session in an account of moto's, and every operation that was called in it."""
+
+    session: boto3.Session
+    calls: list[str] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        return boto3.Session(region_name=REGION).client(service)
+
+    def cloud(self, owner: Settings | None = None, holder: str = "test") -> AwsCloud:
+        return AwsCloud(owner or settings(), self.session, holder=holder, pause=lambda _: None)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An empty account in which time does not pass and small artifacts are deployed."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setattr(deployment, "artifacts", lambda _settings: artifacts())
+    monkeypatch.setattr(clients, "POLLING", ())
+    monkeypatch.setattr(clients, "LONGEST_POLL", 0)
+    moto_gaps.install(monkeypatch)
+    with mock_aws(config={"lambda": {"use_docker": False}}):
+        session = boto3.Session(region_name=REGION)
+        made = Account(session)
+        session.events.register(
+            "before-call",
+            lambda model, **_: made.calls.append(
+                f"{model.service_model.service_name}:{model.name}"
+            ),
+        )
+        yield made
