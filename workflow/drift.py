@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ FALSE_ALARM_RATE = 0.01
 BINS = 10
 """Bins of about equal mass in which a numerical feature is compared."""
 
-_EXCEEDANCES = 20  # null draws beyond the limit: enough that the limit itself is steady
+_EXCEEDANCES = 10  # null draws beyond the limit: enough that the limit itself is steady
 _REFERENCE = 20_000  # sample size at which "how many are needed" is simulated
 _SEED = 2021  # the same data always give the same verdict
 
@@ -206,26 +207,27 @@ def _compare(
     groups = equal_mass(before + after) if ordered else np.arange(len(before))
     a, b = np.add.reduceat(before, groups), np.add.reduceat(after, groups)
     sizes = int(a.sum()), int(b.sum())
-    draws = math.ceil(_EXCEEDANCES / level)
-    null = _null(a + b, sizes, draws) if min(sizes) else None
+    null = _null(a + b, sizes, level) if min(sizes) else None
+    reference = lru_cache(lambda: _reference_null(a + b, level))
     for statistic in statistics:
-        distance = _DISTANCES[statistic]
-        matters = MATTERS[statistic]
+        distance, matters = _DISTANCES[statistic], MATTERS[statistic]
         value = limit = math.nan
+        needed = 0, 0
         if null is not None:
             value = float(distance(a[None], b[None])[0])
             limit = _limit(distance(*null), level)
         if value > max(limit, matters):
-            verdict, needed = Verdict.DRIFT, (0, 0)
+            verdict = Verdict.DRIFT
         elif limit <= matters:
-            verdict, needed = Verdict.STABLE, (0, 0)
+            verdict = Verdict.STABLE
         else:
-            verdict, needed = Verdict.NOT_ENOUGH_DATA, _needed(statistic, a + b, sizes, level)
+            verdict = Verdict.NOT_ENOUGH_DATA
+            needed = _needed(statistic, _limit(distance(*reference()), level), sizes)
         yield Drift(
             feature=name,
             statistic=statistic,
             value=value,
-            threshold=max(limit, matters),
+            threshold=matters if math.isnan(limit) else max(limit, matters),
             verdict=verdict,
             baseline_size=sizes[0],
             current_size=sizes[1],
@@ -241,15 +243,23 @@ def equal_mass(pooled: _Counts, bins: int = BINS) -> NDArray[np.intp]:
     it, and the null would no longer be exact.
     """
     before = np.cumsum(pooled) - pooled
-    group = before * bins // max(int(pooled.sum()), 1)
+    group = np.minimum(before * bins // max(int(pooled.sum()), 1), bins - 1)
     return np.flatnonzero(np.diff(group, prepend=-1))
 
 
-def _null(pooled: _Counts, sizes: tuple[int, int], draws: int) -> tuple[_Counts, _Counts]:
+def _null(pooled: _Counts, sizes: tuple[int, int], level: float) -> tuple[_Counts, _Counts]:
     """The pooled records dealt again into two samples of these sizes; two (draws, B) arrays."""
     rng = np.random.default_rng(_SEED)
+    draws = math.ceil(_EXCEEDANCES / level)
     a = rng.multivariate_hypergeometric(pooled, sizes[0], size=draws, method="marginals")
     return a, pooled - a
+
+
+def _reference_null(pooled: _Counts, level: float) -> tuple[_Counts, _Counts]:
+    """The null of the pooled shares at ``_REFERENCE`` records in each sample."""
+    shares = pooled / max(int(pooled.sum()), 1)
+    spread = np.maximum(np.round(shares * 2 * _REFERENCE), 1).astype(np.int64)
+    return _null(spread, (_REFERENCE, int(spread.sum()) - _REFERENCE), level)
 
 
 def _limit(null: _Values, level: float) -> float:
@@ -262,26 +272,22 @@ def _limit(null: _Values, level: float) -> float:
     return float(np.partition(null, len(null) - allowed - 1)[len(null) - allowed - 1])
 
 
-def _needed(
-    statistic: Statistic, pooled: _Counts, sizes: tuple[int, int], level: float
-) -> tuple[int, int]:
+def _needed(statistic: Statistic, limit: float, sizes: tuple[int, int]) -> tuple[int, int]:
     """How many values (baseline, current) lack until a drift that matters can be told from chance.
 
-    The limit of PSI goes with 1/n + 1/m, those of the other distances with its root; the factor
-    is simulated on the pooled shares at a size where this holds.
+    The limit of PSI goes with 1/n + 1/m, those of the other distances with its root.
+
+    Args:
+        statistic: Which distance.
+        limit: Its limit at ``_REFERENCE`` records in each sample.
+        sizes: Values there are.
     """
-    total = int(pooled.sum())
-    shares = pooled / total if total else np.full(len(pooled), 1 / max(len(pooled), 1))
-    spread = np.maximum(np.round(shares * 2 * _REFERENCE), 1).astype(np.int64)
-    half = int(spread.sum()) // 2
-    draws = math.ceil(_EXCEEDANCES / level)
-    null = _null(spread, (half, int(spread.sum()) - half), draws)
-    ratio = MATTERS[statistic] / max(_limit(_DISTANCES[statistic](*null), level), 1e-12)
     power = 1 if statistic is Statistic.PSI else 2
-    budget = ratio**power * 2 / half  # 1/n + 1/m must not exceed this
+    ratio = MATTERS[statistic] / max(limit, 1e-12)
+    budget = ratio**power * 2 / _REFERENCE  # 1/n + 1/m must not exceed this
     n_baseline, n_current = sizes
     equal = math.ceil(2 / budget)
-    if n_baseline < equal:
+    if n_baseline <= equal:
         return equal - n_baseline, max(equal - n_current, 0)
     return 0, max(math.ceil(1 / (budget - 1 / n_baseline)) - n_current, 1)
 
@@ -325,8 +331,9 @@ def _smoothed(counts: _Counts) -> _Values:
 
 
 def _relative_entropy(p: _Values, q: _Values) -> _Values:
-    logs = np.log2(p / q, out=np.zeros_like(p), where=p > 0)
-    return np.asarray((p * logs).sum(axis=-1))
+    held = p > 0
+    ratio = np.divide(p, q, out=np.ones_like(p), where=held)
+    return np.asarray((p * np.log2(ratio)).sum(axis=-1))
 
 
 def paired_statistics(
