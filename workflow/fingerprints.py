@@ -27,7 +27,9 @@ _EXTENSIONS: Final = (
 _SPACED: Final = (
     (
         "S3 location",
-        rf"\bs3://(?:[^\s\"']*(?: [^\n\"':]{{1,200}}?)?\.{_EXTENSIONS}\b|[^\s\"',;]*[^\s\"',;.:])",
+        rf"\bs3://(?:[^\s\"']*\.{_EXTENSIONS}\b"
+        rf"|[^\s\"']*(?: [^\s\"':/]+){{1,3}}?\.{_EXTENSIONS}\b"
+        r"|[^\s\"',;]*[^\s\"',;.:])",
     ),
     ("quoted file", rf"(?<=['\"])[^'\"\n]{{1,1024}}\.{_EXTENSIONS}(?=['\"])"),
 )
