@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 from PIL import Image
 
@@ -29,3 +30,40 @@ def _saved(picture: Image.Image, kind: str) -> bytes:
     out = io.BytesIO()
     picture.save(out, kind)
     return out.getvalue()
+
+
+def captured(
+    output: object = "[0.9, 0.1]",
+    encoding: str = "JSON",
+    event_id: str = "e1",
+    **event: object,
+) -> dict[str, object]:
+    """One record of SageMaker data capture, with a red PNG for input."""
+    image = base64.b64encode(png()).decode()
+    return {
+        "captureData": {
+            "endpointInput": {
+                "observedContentType": "image/png",
+                "mode": "INPUT",
+                "data": image,
+                "encoding": "BASE64",
+            },
+            "endpointOutput": {
+                "observedContentType": "application/json",
+                "mode": "OUTPUT",
+                "data": output,
+                "encoding": encoding,
+            },
+        },
+        "eventMetadata": {
+            "eventId": event_id,
+            "inferenceTime": "2026-11-23T10:15:30Z",
+            **event,
+        },
+        "eventVersion": "0",
+    }
+
+
+def capture_lines(*records: dict[str, object]) -> bytes:
+    """A data capture object: one compact line a record, as SageMaker writes them."""
+    return b"".join(json.dumps(r, separators=(",", ":")).encode() + b"\n" for r in records)

@@ -272,7 +272,8 @@ def image_of(line: bytes) -> tuple[bytes, str]:
         captured = json.loads(line)["captureData"]["endpointInput"]
         data = captured["data"]
         if captured.get("encoding") == "BASE64":
-            return binascii.a2b_base64(data), str(captured.get("observedContentType", ""))
+            image = binascii.a2b_base64("".join(data.split()), strict_mode=True)
+            return image, str(captured.get("observedContentType", ""))
         return data.encode(), str(captured.get("observedContentType", ""))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WorkflowError(
@@ -508,7 +509,8 @@ def _times(texts: list[str]) -> NDArray[np.datetime64]:
     if joined.isascii() and set(map(len, texts)) == {len("2024-01-31T23:59:59Z")}:
         letters = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), -1)
         digits = (letters >= ord("0")) & (letters <= ord("9"))
-        if (np.where(digits, ord("0"), letters) == _TIME_SHAPE).all():
+        shaped = (np.where(digits, ord("0"), letters) == _TIME_SHAPE).all()
+        if shaped and (letters[:, :4] != ord("0")).any(axis=1).all():  # there is no year 0
             seconds = np.ascontiguousarray(letters[:, :-1]).view("S19").ravel()
             try:
                 return seconds.astype("datetime64[us]")

@@ -118,8 +118,8 @@ def fault(row: Sequence[float]) -> OutputError:
 
 def _as_json_list(data: str, encoding: str) -> str:
     text = _decoded(data, encoding).strip()
-    if "\n" in text or "\r" in text:
-        raise OutputError("several rows", "a line of CSV is a row")
+    if not text or "\n" in text or "\r" in text:
+        raise OutputError("not one row", "a line of CSV is a row")
     return text if text[:1] == "[" else f"[{text}]"
 
 

@@ -1,0 +1,129 @@
+"""What endpoints answer."""
+
+import base64
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("[0.9, 0.1]", "JSON"),
+        (" [ 0.9,\n 0.1 ] ", "JSON"),
+        ('["0.9", "0.1"]', "JSON"),
+        ('"[0.9, 0.1]"', "JSON"),
+        ("[[0.9, 0.1]]", "JSON"),
+        ("[[[0.9, 0.1]]]", "JSON"),
+        ("0.9,0.1", "CSV"),
+        ("0.9, 0.1\r\n", "CSV"),
+        ('"0.9","0.1"', "CSV"),
+        ("[0.9, 0.1]", "CSV"),
+        ("0.9,0.1", "JSON"),
+        (in_base64("[0.9, 0.1]"), "BASE64"),
+        (in_base64("0.9,0.1\n"), "BASE64"),
+        (in_base64("\ufeff[0.9, 0.1]"), "BASE64"),
+        ("+0.9,.1", "CSV"),
+        ("9e-1,1E-1", "CSV"),
+    ],
+)
+def test_one_row_is_read_in_every_form_it_is_captured_in(data: str, encoding: str) -> None:
+    assert probability_rows(data, encoding) == [[0.9, 0.1]]
+    assert bulk_rows([data], [encoding]) in ([[0.9, 0.1]], None)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("0.9,0.1\n0.2,0.8", "CSV"),
+        ("0.9,0.1\r\n\r\n0.2,0.8\r\n", "CSV"),
+        ("[[0.9, 0.1], [0.2, 0.8]]", "JSON"),
+        ('[["0.9", "0.1"], [0.2, 0.8]]', "JSON"),
+        (in_base64("0.9,0.1\n0.2,0.8"), "BASE64"),
+    ],
+)
+def test_each_row_of_a_batch_request_is_a_row(data: str, encoding: str) -> None:
+    assert probability_rows(data, encoding) == [[0.9, 0.1], [0.2, 0.8]]
+    assert bulk_rows([data], [encoding]) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "reason"),
+    [
+        ("", "JSON", "empty output"),
+        ("  \n", "CSV", "empty output"),
+        ("[0.9, ", "JSON", "output is not JSON"),
+        ('{"generated_text": "a bicycle"}', "JSON", "no list of numbers"),
+        ('["bicycle"]', "JSON", "no list of numbers"),
+        ("[true, false]", "JSON", "no list of numbers"),
+        ("[0.9, [0.1]]", "JSON", "no list of numbers"),
+        ("bicycle", "CSV", "no list of numbers"),
+        ("0_9,0.1", "CSV", "no list of numbers"),
+        ("[1" + "0" * 400 + ", 0]", "JSON", "no list of numbers"),
+        ("[" * 100_000, "JSON", "output is not JSON"),
+        ("not base64!", "BASE64", "output is not base64 of text"),
+        (base64.b64encode(b"\xff\xfe").decode(), "BASE64", "output is not base64 of text"),
+        ("0.9,0.1", "XML", "unknown encoding"),
+    ],
+)
+def test_what_holds_no_numbers_says_why(data: str, encoding: str, reason: str) -> None:
+    with pytest.raises(OutputError) as raised:
+        probability_rows(data, encoding)
+    assert raised.value.reason == reason
+    assert len(raised.value.detail) < 200
+    assert bulk_rows([data], [encoding]) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([], "empty output"),
+        ([0.3], "single value, no probability per class"),
+        ([float("nan"), 0.5], "not finite"),
+        ([float("inf"), 0.5], "not finite"),
+        ([-0.1, 1.1], "negative value"),
+        ([3.0, 4.0], "values do not sum to 1"),
+        ([0.2, 0.2], "values do not sum to 1"),
+    ],
+)
+def test_a_row_that_is_no_probabilities_is_named(row: list[float], reason: str) -> None:
+    assert not sound(np.array(row), np.array([len(row)])).any()
+    assert fault(row).reason == reason
+
+
+def test_sound_rows_are_told_from_the_others_whatever_their_width() -> None:
+    rows = [[0.5, 0.5], [0.3], [0.1] * 10, [], [0.001] * 1000, [0.7, 0.7]]
+    values = np.array([value for row in rows for value in row])
+    widths = np.array([len(row) for row in rows])
+    assert sound(values, widths).tolist() == [True, False, True, False, True, False]
+
+
+def test_a_row_cannot_borrow_from_its_neighbours() -> None:
+    assert bulk_rows(["[0.1,0.9],[0.5", "0.5]"], ["JSON", "JSON"]) is None
+    assert bulk_rows(["[0.1,0.9],[0.5,0.5]"], ["JSON"]) is None
+
+
+numbers = st.floats(0, 1) | st.sampled_from([float("nan"), -1.0, 1e400])
+texts = (
+    st.lists(numbers, max_size=4).map(repr)
+    | st.lists(numbers, min_size=1, max_size=4).map(lambda row: ",".join(map(repr, row)))
+    | st.text(st.sampled_from("[]{}\"',.0123456789eE+-na \n\r"), max_size=12)
+)
+
+
+@given(st.lists(st.tuples(texts, st.sampled_from(["JSON", "CSV"])), min_size=1, max_size=4))
+def test_reading_many_at_once_never_differs_from_reading_each(
+    answers: list[tuple[str, str]],
+) -> None:
+    bulk = bulk_rows([data for data, _ in answers], [encoding for _, encoding in answers])
+    if bulk is not None:
+        one_by_one = [probability_rows(*answer) for answer in answers]
+        assert one_by_one == [[row] for row in bulk]
