@@ -165,25 +165,19 @@ def job_failure(job: Job, key: str) -> None:
             st.rerun()
 
 
-def watch(
-    key: str,
-    show: Callable[[Job], None],
-    *,
-    on_end: Callable[[], None] = lambda: None,
-) -> bool:
+def watch(key: str, show: Callable[[Job], None]) -> Job | None:
     """Show a job, again and again while it runs; then run the whole page once more.
 
     Args:
         key: The job's key.
-        show: Draws the job; on its own, so that the rest of the page rests meanwhile.
-        on_end: Called once the end was seen.
+        show: Draws the job, on its own: the rest of the page rests meanwhile.
 
     Returns:
-        Whether the job is under way.
+        The job, or None where there is none.
     """
     job = jobs().get(key)
     if job is None:
-        return False
+        return None
     ticking = job.running
 
     def tick(found: Job) -> None:
@@ -191,11 +185,10 @@ def watch(
         show(found)
         job_failure(found, key)
         if ticking and ended:
-            on_end()
             st.rerun()
 
     st.fragment(tick, run_every=TICK_SECONDS if ticking else None)(job)
-    return ticking
+    return job
 
 
 def plain(text: str) -> str:

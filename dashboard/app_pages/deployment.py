@@ -38,7 +38,7 @@ def start(title: str, planned: Callable[[], Plan]) -> None:
 
 
 @st.cache_data(ttl=60, show_spinner="Comparing what is wanted with what is there …")
-def read(cloud: str, wanted: str) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG001 - keys
+def read(*known_for: str) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG001 - cache keys
     """The plan and the outputs, as JSON."""
     plan = deployment.observe_and_plan(settings, session)
     return plan.to_json(), deployment.status(settings, session).to_json()
@@ -47,9 +47,9 @@ def read(cloud: str, wanted: str) -> tuple[dict[str, Any], dict[str, Any]]:  # n
 components.page_header("Deployment", "The plan is shown before anything is touched.")
 connection = components.connection()
 session, settings = connection.session, panel.wanted(connection.settings)
-if components.watch(panel.JOB, panel.run, on_end=read.clear):
+if (job := components.watch(panel.JOB, panel.run)) and job.running:
     st.stop()
-plan, outputs = read(str(connection.cloud), str(settings))
+plan, outputs = read(str(connection.cloud), str(settings), str(job and job.started_at))
 if panel.plan(model.plan_view(plan)):
     start("Deploy", lambda: deployment.observe_and_plan(settings, session))
 panel.outputs(outputs, links=connection.cloud.endpoint_url is None)

@@ -1,0 +1,193 @@
+"""The app and its pages, run by Streamlit's own test harness against a real local cloud."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard import components
+from dashboard.aws.cloud import Connection
+from tests.builders import png
+
+pytestmark = pytest.mark.cloud
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+SECONDS = 60
+
+
+@pytest.fixture
+def app(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Run a page of the app in the session's cloud; variables change the environment."""
+
+    def run(page: str, query: dict[str, str] | None = None, **variables: str) -> AppTest:
+        for name, value in {**environ, **variables}.items():
+            monkeypatch.setenv(name, value)
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+        test.query_params.update(query or {})
+        return settled(test.switch_page(f"app_pages/{page}.py").run())
+
+    return run
+
+
+def settled(test: AppTest) -> AppTest:
+    """Run again until no job is under way, as the page's own ticking would."""
+    deadline = time.monotonic() + SECONDS
+    while any(job.running for job in components.jobs()._jobs.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    test.run()
+    assert not test.exception
+    return test
+
+
+def said(test: AppTest) -> str:
+    elements = [*test.markdown, *test.caption, *test.error, *test.success, *test.title]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def button(test: AppTest, label: str) -> AppTest:
+    (found,) = [one for one in test.button if one.label == label]
+    return settled(found.click().run())
+
+
+def test_the_badge_says_which_cloud_account_and_region(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    test = app("classify")
+
+    assert "Local cloud" in said(test)
+    assert f"Account {deployed.cloud.account}" in said(test)
+    assert f"Region {deployed.cloud.region}" in said(test)
+
+
+def test_a_cloud_that_cannot_be_had_is_a_sentence_with_a_remedy(
+    app: Callable[..., AppTest],
+) -> None:
+    test = app("classify", SCONES_CLOUD="azure")
+
+    (error,) = test.error
+    assert "SCONES_CLOUD is 'azure'" in error.value
+    assert "Set it to aws" in error.value
+
+
+def test_a_cloud_that_was_started_again_is_announced(app: Callable[..., AppTest]) -> None:
+    test = app("classify")
+    test.session_state["cloud_pid"] = -1
+
+    test.run()
+
+    assert "started again" in test.toast[0].value
+    assert not test.run().toast
+
+
+def test_where_nothing_is_deployed_classify_leads_to_the_deployment(
+    app: Callable[..., AppTest],
+) -> None:
+    test = app("classify", SCONES_PROJECT="nothing")
+
+    assert "not deployed yet" in said(test)
+
+
+def test_photos_are_classified_and_a_bad_file_is_refused_beside_them(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    test = app("classify")
+    test.file_uploader[0].set_value(
+        [("red*.png", png(64, 64), "image/png"), ("notes.png", b"text", "image/png")]
+    )
+    test.run()
+
+    button(test, "Classify (2)")
+
+    assert len(test.query_params["batch"]) == 12
+    assert ":green-badge[:material/check_circle: Accepted]" in said(test)
+    assert r"red\*.png" in said(test), "a name is text, not Markdown"
+    assert "**notes.png is text.**" in test.error[0].value
+    assert "[Open the execution](/executions?execution=arn" in said(test)
+    assert list(test.dataframe[0].value["outcome"]) == ["Accepted", "Not submitted"]
+
+
+def test_a_batch_is_found_again_by_its_address_after_a_restart(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    first = app("classify")
+    first.file_uploader[0].set_value([("a.png", png(), "image/png")]).run()
+    batch = button(first, "Classify (1)").query_params["batch"]
+
+    found = app("classify", {"batch": batch})
+
+    assert "Accepted" in said(found)
+
+
+def test_an_image_is_classified_by_its_key(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    bucket = deployed.settings.bucket
+    deployed.client("s3").put_object(Bucket=bucket, Key="images/by key.png", Body=png())
+    test = app("classify")
+    test.text_area[0].set_value("images/by key.png\n\n s3://nobodys-bucket/a.png \n").run()
+
+    button(test, "Classify (2)")
+
+    assert "Accepted" in said(test)
+    assert "s3://nobodys-bucket/a.png" in test.error[0].value
+
+
+@pytest.mark.parametrize("batch", ["abcdef0123456789", "not-a-batch"])
+def test_a_batch_that_is_not_there_is_a_sentence_and_can_be_tried_again(
+    app: Callable[..., AppTest], deployed: Connection, batch: str
+) -> None:
+    test = app("classify", {"batch": batch})
+    assert len(test.error) == 1
+
+    button(test, "Try again")
+
+    assert len(test.error) == 1
+
+
+def test_one_click_deploys_another_destroys_and_what_is_there_is_shown(
+    app: Callable[..., AppTest],
+) -> None:
+    test = app("deployment", SCONES_PROJECT="clicks")
+    assert "to create." in said(test)
+
+    button(test, "Deploy")
+    assert "Everything is deployed as wanted" in said(test)
+    assert "- Bucket: `clicks-dev-" in said(test)
+    assert "Roll back to the version before" not in [one.label for one in test.button]
+
+    (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
+    confirm.set_value("clicks-dev").run()
+    button(test, "Destroy")
+    assert "to create." in said(test)
+
+
+def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
+    app: Callable[..., AppTest],
+) -> None:
+    test = button(app("deployment", SCONES_PROJECT="turns"), "Deploy")
+
+    test = app("deployment", {"threshold": "0.9"}, SCONES_PROJECT="turns")
+    assert "Apply these changes" in [one.label for one in test.button]
+    diffs = [frame.value for frame in test.dataframe if "Property" in frame.value.columns]
+    assert any("0.9" in set(frame["After"]) for frame in diffs)
+
+    button(test, "Apply these changes")
+    assert "Everything is deployed as wanted" in said(test)
+    button(test, "Roll back to the version before")
+    (versions,) = [one.value for one in test.dataframe if "Version" in one.value.columns]
+    assert list(versions["New executions"]) == ["0 %", "100 %"]
+
+
+def test_destroy_waits_for_the_typed_name(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    test = app("deployment")
+    (destroy,) = [one for one in test.button if one.label == "Destroy"]
+
+    assert destroy.disabled
