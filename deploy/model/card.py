@@ -76,8 +76,8 @@ On one thread of the machine that trained it ({machine}): {model_ms:.2f} ms for 
 - It sees 32 x 32 pixels. A small vehicle in a large scene is lost; crop first.
 - The test split has {test_count} images, so the interval above is wide; {wrong} of them were wrong.
 - Tricycles, scooters, mopeds and drawings of bicycles were in no class; it may pass them.
-- Photos of neither class were one of each of a few hundred kinds of object. Kinds that look like
-  wheels and frames pass more often than the table says.
+- The photos of neither class were one each of a few hundred kinds of object. Yours are another mix,
+  so another share of them will pass.
 - CIFAR-100 was gathered from the web before 2009 and says nothing about where or by whom its
   photos were taken; no group of people was looked at apart.
 

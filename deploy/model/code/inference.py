@@ -63,7 +63,7 @@ _OTHER_FORMATS = (
 )
 
 
-class ImageRefused(BaseInferenceToolkitError):  # type: ignore[misc]  # noqa: N818 - as said
+class ImageRefused(BaseInferenceToolkitError):  # type: ignore[misc]  # noqa: N818 - no fault
     """The request cannot be answered, and sending it again will not help.
 
     Attributes:

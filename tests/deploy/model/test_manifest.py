@@ -8,6 +8,7 @@ import pytest
 
 from deploy.model import evaluate
 from deploy.model.artifacts import ARTIFACTS, MODEL_FILE
+from deploy.model.code import inference
 from deploy.model.manifest import read_manifest, write_manifest
 from deploy.model.measure import DRAWN_TEST_SEED, classify
 from deploy.model.shapes import KINDS, draw_kind
@@ -31,6 +32,13 @@ def test_the_model_meets_the_bars() -> None:
 
 def test_bicycle_comes_first() -> None:
     assert MANIFEST.labels == ("bicycle", "motorcycle")
+
+
+def test_the_endpoint_prepares_images_as_the_manifest_says() -> None:
+    model = inference.model_fn(str(ARTIFACTS))
+    assert MANIFEST.preprocessing.base_size == inference.BASE_SIZE
+    assert model.session.get_inputs()[0].shape == [1, 3, model.size, model.size]
+    assert model.size == MANIFEST.preprocessing.input_size
 
 
 def test_the_confidences_are_of_every_validation_image() -> None:
