@@ -424,7 +424,7 @@ def odd_records(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(odd_records(), min_size=1, max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_the_fast_path_equals_the_full_decode(lines: list[bytes]) -> None:
     data = b"\n".join(lines)
     batch = read_captures(data, KEY)
@@ -435,7 +435,7 @@ def test_the_fast_path_equals_the_full_decode(lines: list[bytes]) -> None:
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_no_mutation_of_a_file_loses_a_line_or_raises(source: random.Random, changes: int) -> None:
     records = [captured(event_id="a"), captured("0.2,0.8", "CSV", "b"), captured(event_id="c")]
     data = bytearray(capture_lines(*records))
@@ -454,6 +454,7 @@ def test_no_mutation_of_a_file_loses_a_line_or_raises(source: random.Random, cha
         assert accounted == set(lines)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 @example(b"\x1f\x8b")
 @example(b"\xef\xbb\xbf")

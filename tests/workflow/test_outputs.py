@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
@@ -119,6 +119,7 @@ texts = (
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(texts, st.sampled_from(["JSON", "CSV"])), min_size=1, max_size=4))
 def test_reading_many_at_once_never_differs_from_reading_each(
     answers: list[tuple[str, str]],

@@ -1,0 +1,263 @@
+"""The store, as one process and as many."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard import store as module
+from dashboard.store import SegmentStore
+from workflow.errors import WorkflowError
+
+TABLES = {"marks": {"key": pl.String, "n": pl.Int64}, "notes": {"text": pl.String}}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SegmentStore:
+    return SegmentStore(tmp_path / "store", TABLES)
+
+
+def marks(*numbers: int, key: str = "k") -> pl.DataFrame:
+    return pl.DataFrame({"n": numbers, "key": [key] * len(numbers)})
+
+
+def numbers_in(store: SegmentStore) -> list[int]:
+    return store.scan("marks").collect()["n"].to_list()
+
+
+def files_of(store: SegmentStore, table: str = "marks") -> list[Path]:
+    return sorted(store.root.glob(f"segments/*/{table}.parquet"))
+
+
+def test_an_empty_store_has_its_columns_and_no_directory(store: SegmentStore) -> None:
+    assert store.scan("marks").collect().schema == pl.Schema(TABLES["marks"])
+    assert store.count("marks") == 0
+    assert not store.root.exists()
+
+
+def test_rows_come_back_in_the_order_they_were_appended(store: SegmentStore) -> None:
+    for n in range(40):
+        store.append("marks", marks(n))
+    assert numbers_in(store) == list(range(40))
+    assert store.count("marks") == 40
+    assert len(files_of(SegmentStore(store.root, TABLES))) > 1
+
+
+def test_a_commit_is_seen_in_all_its_tables(store: SegmentStore) -> None:
+    store.commit({"marks": marks(1), "notes": pl.DataFrame({"text": ["a", "b"]})})
+    assert (store.count("marks"), store.count("notes")) == (1, 2)
+
+
+def test_nothing_to_append_leaves_no_segment(store: SegmentStore) -> None:
+    store.append("marks", marks())
+    assert files_of(store) == []
+
+
+def test_neighbours_are_merged_as_they_add_up(store: SegmentStore) -> None:
+    for n in range(module.MERGE_AT * 3):
+        store.append("marks", marks(n))
+    live = store._manifest().segments
+    assert len(live) < module.MERGE_AT
+    assert numbers_in(store) == list(range(module.MERGE_AT * 3))
+
+
+def test_large_segments_are_left_as_they_are(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SIZE_CLASSES", (2, 4))
+    store.append("marks", marks(*range(10)))
+    first = store._manifest().segments[0]
+    for n in range(module.MERGE_AT):
+        store.append("marks", marks(n))
+    live = store._manifest().segments
+    assert live[0] == first
+    assert len(live) == 2
+
+
+def test_compacting_leaves_one_segment_and_the_same_rows(store: SegmentStore) -> None:
+    for n in range(3):
+        store.commit({"marks": marks(n), "notes": pl.DataFrame({"text": [str(n)]})})
+    store.compact()
+    assert len(store._manifest().segments) == 1
+    assert numbers_in(store) == [0, 1, 2]
+    store.compact()
+    assert store.scan("notes").collect()["text"].to_list() == ["0", "1", "2"]
+
+
+def test_a_query_made_before_a_merge_can_still_be_read(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    store.append("marks", marks(2))
+    query = store.scan("marks")
+    store.compact()
+    assert query.collect()["n"].to_list() == [1, 2]
+
+
+def test_merged_segments_are_deleted_after_a_while(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("marks", marks(1))
+    store.append("marks", marks(2))
+    store.compact()
+    assert len(files_of(store)) == 3
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0)
+    store.append("marks", marks(3))
+    assert len(files_of(store)) == 2
+
+
+def test_rows_can_be_replaced_in_the_step_that_adds_new_ones(store: SegmentStore) -> None:
+    store.append("marks", marks(1, 2, key="a"))
+    store.append("marks", pl.concat([marks(3, key="a"), marks(4, key="b")]))
+    store.append("marks", marks(5, key="c"))
+    untouched = store._manifest().segments[2]
+    store.commit({"marks": marks(6, key="a")}, replacing={"marks": ("key", ["a"])})
+    assert numbers_in(store) == [4, 5, 6]
+    assert untouched in store._manifest().segments
+    store.commit({}, replacing={"notes": ("text", ["x"]), "marks": ("key", [])})
+    assert numbers_in(store) == [4, 5, 6]
+
+
+def test_a_column_added_later_is_null_in_older_rows(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    grown = SegmentStore(store.root, {"marks": {**TABLES["marks"], "why": pl.String}})
+    assert grown.scan("marks").collect()["why"].to_list() == [None]
+    grown.append("marks", marks(2).with_columns(why=pl.lit("new")))
+    grown.compact()
+    assert grown.scan("marks").collect()["why"].to_list() == [None, "new"]
+    assert numbers_in(SegmentStore(store.root, TABLES)) == [1, 2]
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_damaged_segment_is_set_aside_and_named(store: SegmentStore, damage: str) -> None:
+    store.append("marks", marks(1))
+    (victim,) = files_of(store)
+    store.append("marks", marks(2))
+    if damage == "cut":
+        victim.write_bytes(victim.read_bytes()[:-5])
+    else:
+        victim.unlink()
+    assert numbers_in(store) == [2]
+    assert store.damaged == (victim.parent.name,)
+    store.append("marks", marks(3))
+    assert store.damaged == (victim.parent.name,)
+    store.mended()
+    assert store.damaged == ()
+    assert numbers_in(store) == [2, 3]
+
+
+def test_a_segment_with_wrong_bytes_is_found_by_a_check(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    (victim,) = files_of(store)
+    store.append("marks", marks(2))
+    assert store.check() == ()
+    victim.write_bytes(bytes(victim.stat().st_size))
+    assert store.check() == (victim.parent.name,)
+    assert numbers_in(store) == [2]
+
+
+def test_a_manifest_that_cannot_be_read_says_what_to_do(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    (store.root / "manifest.json").write_text("{")
+    with pytest.raises(WorkflowError) as raised:
+        store.scan("marks")
+    assert raised.value.code == "StoreDamaged"
+    assert "Delete that directory" in raised.value.remedy
+
+
+def test_a_directory_that_cannot_be_written_to_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = SegmentStore(tmp_path / "file" / "store", TABLES)
+    with pytest.raises(WorkflowError) as raised:
+        store.append("marks", marks(1))
+    assert raised.value.code == "StoreUnwritable"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_store_can_be_read(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    store.root.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert numbers_in(store) == [1]
+    with pytest.raises(WorkflowError):
+        store.append("marks", marks(2))
+
+
+def test_a_purpose_is_claimed_by_one_at_a_time(store: SegmentStore) -> None:
+    with store.claimed("sync") as first, store.claimed("sync") as second:
+        assert (first, second) == (True, False)
+    with store.claimed("sync") as again, store.claimed("other") as other:
+        assert (again, other) == (True, True)
+
+
+def test_threads_append_without_losing_a_row(store: SegmentStore) -> None:
+    def work(key: str) -> None:
+        for n in range(10):
+            store.append("marks", marks(n, key=key))
+
+    threads = [threading.Thread(target=work, args=(str(i),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = store.scan("marks").collect()
+    assert rows.height == 40
+    for _, group in rows.group_by("key"):
+        assert group["n"].to_list() == list(range(10))
+
+
+APPEND_FOR_EVER = """
+import itertools, sys
+from pathlib import Path
+import polars as pl
+from dashboard.store import SegmentStore
+store = SegmentStore(
+    Path(sys.argv[1]),
+    {"marks": {"key": pl.String, "n": pl.Int64}, "notes": {"text": pl.String}},
+)
+for n in itertools.count():
+    rows = pl.DataFrame({"n": [n], "key": ["k"]})
+    store.commit({"marks": rows, "notes": pl.DataFrame({"text": [str(n)]})})
+"""
+
+
+def test_readers_see_whole_commits_while_a_writer_is_killed(store: SegmentStore) -> None:
+    for _ in range(2):
+        before = store.count("marks")
+        writer = subprocess.Popen([sys.executable, "-c", APPEND_FOR_EVER, str(store.root)])
+        deadline = time.monotonic() + 60
+        while store.count("marks") < before + 12 and time.monotonic() < deadline:
+            marked = store.scan("marks").collect().height
+            assert marked <= store.count("marks")
+        writer.kill()
+        writer.wait()
+        assert store.count("marks") >= before + 12
+        assert store.count("marks") == store.count("notes")
+        assert store.damaged == ()
+    store.append("marks", marks(-1))
+    live = {segment.name for segment in store._manifest().segments}
+    kept = live | set(store._manifest().retired)
+    assert {path.name for path in (store.root / "segments").iterdir()} == kept
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 9), max_size=5), max_size=20), st.integers(2, 4))
+def test_whatever_is_committed_and_replaced_a_plain_list_agrees(
+    tmp_path_factory: pytest.TempPathFactory, commits: list[list[int]], every: int
+) -> None:
+    store = SegmentStore(tmp_path_factory.mktemp("store"), TABLES)
+    plain: list[int] = []
+    for i, numbers in enumerate(commits):
+        rows = pl.DataFrame(
+            {"n": numbers, "key": [str(n) for n in numbers]}, schema=TABLES["marks"]
+        )
+        replaced = [str(n) for n in numbers[:2]] if i % every == 0 else []
+        store.commit({"marks": rows}, replacing={"marks": ("key", replaced)})
+        plain = [n for n in plain if str(n) not in replaced] + numbers
+    assert numbers_in(store) == plain
+    assert store.count("marks") == len(plain)
