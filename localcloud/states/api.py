@@ -16,6 +16,7 @@ from localcloud.states.definitions import diagnose
 from localcloud.states.engine import Ending, Event, Job, Run
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.machines import Machines, Target, check_name
+from localcloud.states.state_test import run_test
 from localcloud.wire import Call, Params
 
 _INPUT_LIMIT = 262_144
@@ -79,6 +80,10 @@ class States(Machines):
             "diagnostics": list(found[:size]),
             "truncated": len(found) > size,
         }
+
+    def test_state(self, call: Call) -> Params:
+        prefix = f"arn:aws:states:{self.cloud.region}:{self.cloud.account}"
+        return run_test(call.params, prefix)
 
     # -- executions ----------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ import boto3
 import jsonata
 from botocore.config import Config
 from moto.stepfunctions.parser.asl.jsonata import jsonata as engine_jsonata
-from moto.stepfunctions.parser.asl.utils import boto_client
 
 Invoker = Callable[[Mapping[str, Any], str], dict[str, Any]]
 
@@ -56,14 +55,23 @@ def _client_for(region: str, service: str, state_credentials: object = None) -> 
     return _client(service, region)
 
 
+def _named_references(expression: str) -> set[str]:
+    """The variables of an expression; ``$`` and ``$$``, legal inside predicates, are none."""
+    if not expression:
+        return set()
+    found = engine_jsonata._PATTERN_VARIABLE_REFERENCE.findall(expression)  # noqa: SLF001
+    return {name for name in found if name not in ("", "$", "$$")}
+
+
 engine_jsonata._eval_jsonata = _eval_jsonata  # noqa: SLF001 - the engine's own hook
 engine_jsonata.encode_jsonata_variable_declarations = _declare
+engine_jsonata.extract_jsonata_variable_references = _named_references
+
+from moto.stepfunctions.parser.asl.utils import boto_client  # noqa: E402 - after the fixes above
+
 boto_client.boto_client_for = _client_for
 
-from moto.stepfunctions.parser.api import (  # noqa: E402 - after the fixes above
-    ExecutionFailedEventDetails,
-    HistoryEventType,
-)
+from moto.stepfunctions.parser.api import HistoryEventType  # noqa: E402 - after the fixes above
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (  # noqa: E402
     FailureEvent,
     FailureEventException,
@@ -74,6 +82,18 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (  # noqa: E402
     StatesErrorNameType,
 )
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import (  # noqa: E402
+    StringJSONata,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_operator_type import (  # noqa: E402, E501
+    ComparisonOperatorType,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_variable import (  # noqa: E402, E501
+    ComparisonVariable,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.variable import (  # noqa: E402
+    NoSuchVariable,
+)
 from moto.stepfunctions.parser.asl.component.state.choice.state_choice import (  # noqa: E402
     StateChoice,
 )
@@ -83,6 +103,21 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import (  # n
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails  # noqa: E402
 
 _choose = StateChoice._eval_state  # noqa: SLF001 - wrapped below
+_evaluate = StringJSONata._eval_body  # noqa: SLF001 - wrapped below
+
+
+def _failure(env: Any, kind: StatesErrorNameType, cause: str, event: str) -> FailureEventException:  # noqa: ANN401 - the engine has no types
+    """The engine's exception for an error of the language; ``event`` is ``executionFailed``, say."""
+    name = StatesErrorName(kind)
+    details = {"error": name.error_name, "cause": cause}
+    return FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=name,
+            event_type=HistoryEventType(event[0].upper() + event[1:]),
+            event_details=EventDetails(**{f"{event}EventDetails": details}),
+        )
+    )
 
 
 def _choose_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine has no types
@@ -92,20 +127,49 @@ def _choose_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine h
     except RuntimeError as error:
         if "No branching option" not in str(error):
             raise
-        kind = StatesErrorNameType.StatesNoChoiceMatched
         cause = f"Failed to transition out of the state '{self.name}'. No choice rule matched."
-        details = ExecutionFailedEventDetails(error=kind.to_name(), cause=cause)
-        raise FailureEventException(
-            FailureEvent(
-                env=env,
-                error_name=StatesErrorName(kind),
-                event_type=HistoryEventType.ExecutionFailed,
-                event_details=EventDetails(executionFailedEventDetails=details),
-            )
-        ) from error
+        kind = StatesErrorNameType.StatesNoChoiceMatched
+        raise _failure(env, kind, cause, "executionFailed") from error
+
+
+def _compare_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine has no types
+    """A comparison of a variable that is not there fails; the engine takes it for false."""
+    self.variable.eval(env)
+    asks_presence = self.comparison_function.operator_type == ComparisonOperatorType.IsPresent
+    if isinstance(env.stack[-1], NoSuchVariable) and not asks_presence:
+        path = self.variable.string_sampler.literal_value
+        cause = (
+            f"Invalid path '{path}': The choice state's condition path references an invalid "
+            "value."
+        )
+        raise _failure(env, StatesErrorNameType.StatesRuntime, cause, "executionFailed")
+    self.comparison_function.eval(env)
+
+
+def _evaluate_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine has no types
+    """An expression that cannot be evaluated fails by its own name, and the history says so."""
+    try:
+        _evaluate(self, env)
+    except engine_jsonata.JSONataException as error:
+        cause = (
+            f"The JSONata expression '{self.expression}' threw an error during evaluation. "
+            f"{error.details}"
+        )
+        kind = StatesErrorNameType.StatesQueryEvaluationError
+        failure = _failure(env, kind, cause, "evaluationFailed")
+        env.event_manager.add_event(
+            context=env.event_history_context,
+            event_type=HistoryEventType.EvaluationFailed,
+            event_details=EventDetails(
+                evaluationFailedEventDetails=failure.get_evaluation_failed_event_details()
+            ),
+        )
+        raise failure from error
 
 
 StateChoice._eval_state = _choose_or_fail  # noqa: SLF001
+ComparisonVariable._eval_body = _compare_or_fail  # noqa: SLF001
+StringJSONata._eval_body = _evaluate_or_fail  # noqa: SLF001
 
 
 def set_endpoint_url(url: str) -> None:
