@@ -24,13 +24,13 @@ MASK: Final = "*"
 _EXTENSIONS: Final = (
     r"(?:png|jpe?g|gif|bmp|webp|tiff?|hei[cf]|jsonl?|csv|txt|parquet|gz|zip|pdf|svg)"
 )
+_S3_LOCATION: Final = (
+    rf"\bs3://(?:[^\s\"']*\.{_EXTENSIONS}\b"
+    rf"|[^\s\"']*(?: [^\s\"':/]+){{1,3}}?\.{_EXTENSIONS}\b"
+    r"|[^\s\"',;]*[^\s\"',;.:])"
+)
 _SPACED: Final = (
-    (
-        "S3 location",
-        rf"\bs3://(?:[^\s\"']*\.{_EXTENSIONS}\b"
-        rf"|[^\s\"']*(?: [^\s\"':/]+){{1,3}}?\.{_EXTENSIONS}\b"
-        r"|[^\s\"',;]*[^\s\"',;.:])",
-    ),
+    ("S3 location", _S3_LOCATION),
     ("quoted file", rf"(?<=['\"])[^'\"\n]{{1,1024}}\.{_EXTENSIONS}(?=['\"])"),
 )
 """Masks of what may hold spaces; they see the whole message."""
