@@ -39,9 +39,11 @@ bench-captures: $(READY) ## Measure the capture reader and its sync beside their
 	$(BIN)/uv pip install -q -p $(VENV) -e '.[bench]'
 	$(BIN)/python -m benchmarks.captures
 
-model: $(READY) ## Train the classifier anew: make model DATA=path/to/images
-	$(BIN)/pip install -q -e '.[model]'
-	$(BIN)/python -m deploy.model.train $(if $(DATA),--data-dir $(DATA))
+model: $(READY) ## Train the classifier anew: make model DATA=folder NEITHER=folder
+	$(BIN)/python -m pip install -q -e '.[model]'
+	$(BIN)/python -m deploy.model.train \
+		$(if $(DATA),--data-dir $(DATA)) $(if $(NEITHER),--neither-dir $(NEITHER))
+	$(BIN)/python -m deploy.model.card
 
 lock: ## Resolve requirements.lock anew, for Python 3.11 to 3.13
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
