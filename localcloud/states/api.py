@@ -19,6 +19,14 @@ from localcloud.states.machines import Machines, Target, check_name
 from localcloud.states.state_test import run_test
 from localcloud.wire import Call, Params
 
+# isort: split
+from moto.stepfunctions.parser.asl.eval.callback.callback import (
+    CallbackOutcome,
+    CallbackOutcomeFailure,
+    CallbackOutcomeSuccess,
+    CallbackPoolManager,
+)
+
 _INPUT_LIMIT = 262_144
 _TOKEN_SECONDS = 900
 _METRICS = {
@@ -188,6 +196,38 @@ class States(Machines):
             "tracingConfiguration": machine.get("tracing", {"enabled": False}),
         }
         return out | ({"revisionId": body["revision"]} if body["revision"] else {})
+
+    # -- task tokens ---------------------------------------------------------------------------
+
+    def send_task_success(self, call: Call) -> Params:
+        token, output = call.params["taskToken"], call.params["output"]
+        try:
+            json.loads(output)
+        except ValueError as error:
+            raise AwsError("InvalidOutput", f"Invalid Output: '{error}'") from error
+        return self._notify(token, CallbackOutcomeSuccess(token, output))
+
+    def send_task_failure(self, call: Call) -> Params:
+        p = call.params
+        outcome = CallbackOutcomeFailure(p["taskToken"], p.get("error"), p.get("cause"))
+        return self._notify(p["taskToken"], outcome)
+
+    def send_task_heartbeat(self, call: Call) -> Params:
+        token = call.params["taskToken"]
+        self._pool(token).heartbeat(callback_id=token)
+        return {}
+
+    def _notify(self, token: str, outcome: CallbackOutcome) -> Params:
+        self._pool(token).notify(callback_id=token, outcome=outcome)
+        return {}
+
+    def _pool(self, token: str) -> CallbackPoolManager:
+        """The waiting tasks of the execution that a token belongs to."""
+        for run in list(self._runs.values()):
+            pool = run.env.callback_pool_manager
+            if pool.get(token) is not None:
+                return pool
+        raise AwsError("InvalidToken", f"Invalid Token: '{token}'")
 
     # -- running -------------------------------------------------------------------------------
 
