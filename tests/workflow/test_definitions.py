@@ -1,0 +1,244 @@
+"""Definitions become graphs, and what AWS would refuse is said in a sentence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow.definitions import Graph, Via, condition, read_definition
+from workflow.errors import WorkflowError
+
+ROOT = Path(__file__).parents[2]
+
+
+def task(**fields: object) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", **fields}
+
+
+def machine(states: dict[str, Any], start: str = "A", **fields: object) -> str:
+    return json.dumps({"StartAt": start, "States": states, **fields})
+
+
+def read(states: dict[str, Any], start: str = "A", **fields: object) -> Graph:
+    return read_definition(machine(states, start, **fields))
+
+
+def test_our_own_state_machine_is_valid() -> None:
+    graph = read_definition((ROOT / "step_function.json").read_text())
+
+    assert graph.valid, graph.problems
+    assert {node.name for node in graph.nodes} >= {"SerializeImage", "ClassifyImage"}
+    assert [node.name for node in graph.nodes if node.start] == ["IdentifyExecution"]
+
+
+def test_ways_have_their_kind_and_label() -> None:
+    graph = read(
+        {
+            "A": task(Next="B", Catch=[{"ErrorEquals": ["E", "States.ALL"], "Next": "C"}]),
+            "B": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.n", "NumericGreaterThan": 1, "Next": "C"}],
+                "Default": "D",
+            },
+            "C": {"Type": "Fail", "Comment": "too bad"},
+            "D": {"Type": "Succeed"},
+        }
+    )
+
+    assert graph.valid, graph.problems
+    assert [(edge.source, edge.target, edge.via, edge.label) for edge in graph.edges] == [
+        ("A", "B", Via.NEXT, ""),
+        ("A", "C", Via.CATCH, "E, States.ALL"),
+        ("B", "C", Via.CHOICE, "$.n > 1"),
+        ("B", "D", Via.DEFAULT, "otherwise"),
+    ]
+    assert [(node.name, node.start, node.end) for node in graph.nodes] == [
+        ("A", True, False),
+        ("B", False, False),
+        ("C", False, True),
+        ("D", False, True),
+    ]
+    assert graph.nodes[2].comment == "too bad"
+    assert graph.nodes[0].resource == "arn:aws:states:::lambda:invoke"
+
+
+@pytest.mark.parametrize("field", ["ItemProcessor", "Iterator"])
+def test_maps_and_parallels_hold_their_states(field: str) -> None:
+    inner = {
+        "StartAt": "P",
+        "States": {
+            "P": {
+                "Type": "Parallel",
+                "End": True,
+                "Branches": [
+                    {"StartAt": "L", "States": {"L": task(End=True)}},
+                    {"StartAt": "R", "States": {"R": task(Next="S"), "S": task(End=True)}},
+                ],
+            }
+        },
+    }
+
+    graph = read({"A": {"Type": "Map", field: inner, "End": True}})
+
+    assert graph.valid, graph.problems
+    assert [(node.id, node.parent, node.branch) for node in graph.nodes] == [
+        ("A", None, 0),
+        ("A/0/P", "A", 0),
+        ("A/0/P/0/L", "A/0/P", 0),
+        ("A/0/P/1/R", "A/0/P", 1),
+        ("A/0/P/1/S", "A/0/P", 1),
+    ]
+    assert [(edge.source, edge.target) for edge in graph.edges] == [("A/0/P/1/R", "A/0/P/1/S")]
+
+
+def test_jsonata_is_read() -> None:
+    graph = read(
+        {
+            "A": {"Type": "Pass", "Output": "{% $states.input %}", "Next": "B"},
+            "B": {
+                "Type": "Choice",
+                "Choices": [{"Condition": "{% $n > 1 %}", "Next": "C"}],
+                "Default": "C",
+            },
+            "C": {"Type": "Succeed"},
+        },
+        QueryLanguage="JSONata",
+        Comment="all new",
+    )
+
+    assert graph.valid, graph.problems
+    assert graph.edges[1].label == "$n > 1"
+    assert (graph.query_language, graph.comment) == ("JSONata", "all new")
+
+
+def test_one_state_may_be_jsonata_among_jsonpath() -> None:
+    assert read({"A": task(QueryLanguage="JSONata", Arguments={}, End=True)}).valid
+
+
+@pytest.mark.parametrize(
+    ("states", "problem"),
+    [
+        ({"A": task(Next="Z")}, "'A' leads to 'Z', which is no state here."),
+        ({"A": task()}, "'A' needs exactly one of Next and End."),
+        ({"A": task(Next="A", End=True)}, "'A' needs exactly one of Next and End."),
+        ({"A": {"Type": "Task", "End": True}}, "The Task 'A' has no Resource."),
+        ({"A": task(End=True), "B": task(End=True)}, "'B' is not reachable."),
+        ({"B": task(End=True)}, "StartAt names 'A', which is no state."),
+        ({}, "There are no States."),
+        ({"A": 7}, "The state 'A' is not an object."),
+        ({"A": {"Type": "Taks", "End": True}}, "'A' has the type 'Taks', which does not exist."),
+        (
+            {"A": {"Type": "Fail", "End": True}},
+            "The Fail 'A' ends the execution: it takes neither Next nor End.",
+        ),
+        ({"A": {"Type": "Choice"}}, "The Choice 'A' has no Choices."),
+        ({"A": {"Type": "Choice", "Choices": [{}]}}, "A rule of the Choice 'A' has no Next."),
+        (
+            {"A": {"Type": "Choice", "Choices": [{"Next": "A"}], "End": True}},
+            "The Choice 'A' takes neither Next nor End.",
+        ),
+        ({"A": {"Type": "Map", "End": True}}, "The Map 'A' has nothing to run."),
+        (
+            {"A": {"Type": "Parallel", "Branches": [{}], "End": True}},
+            "There are no States in 'A'.",
+        ),
+        (
+            {"A": {"Type": "Wait", "Seconds": 1, "Timestamp": "x", "End": True}},
+            "The Wait 'A' must have exactly one of Seconds, Timestamp, SecondsPath, TimestampPath.",
+        ),
+        ({"A": task(End=True, Retry=[{}])}, "A Retry or Catch of 'A' names no errors."),
+        (
+            {"A": task(End=True, Arguments={})},
+            "'A' has Arguments, which JSONPath states do not know.",
+        ),
+        (
+            {
+                "A": {
+                    "Type": "Map",
+                    "End": True,
+                    "Iterator": json.loads(machine({"A": task(End=True)})),
+                }
+            },
+            "The name 'A' is used twice; names must be unique.",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(states: dict[str, Any], problem: str) -> None:
+    graph = read(states)
+
+    assert problem in graph.problems
+    assert not graph.valid
+
+
+def test_a_jsonata_machine_takes_no_jsonpath() -> None:
+    graph = read(
+        {
+            "A": task(End=True, ResultPath="$", QueryLanguage="JSONPath"),
+            "B": task(End=True, InputPath="$"),
+        },
+        QueryLanguage="JSONata",
+    )
+
+    assert "'A' uses JSONPath in a JSONata state machine." in graph.problems
+    assert "'B' has InputPath, which JSONata states do not know." in graph.problems
+    assert "QueryLanguage is 'SQL', not JSONPath or JSONata." in (
+        read({"A": task(End=True)}, QueryLanguage="SQL").problems
+    )
+
+
+def test_a_key_that_is_there_twice_is_said_and_the_last_one_drawn() -> None:
+    text = machine({"A": task(End=True)}).replace('"Type"', '"Type": "Pass", "Type"')
+
+    graph = read_definition(text)
+
+    assert graph.problems == ("An object has the key 'Type' twice.",)
+    assert graph.nodes[0].type == "Task"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"States": []}', "[" * 100_000])
+def test_without_states_there_is_nothing_to_draw(text: str) -> None:
+    with pytest.raises(WorkflowError) as caught:
+        read_definition(text)
+
+    assert caught.value.code == "DefinitionInvalid"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"Variable": "$.ok", "BooleanEquals": True}, "$.ok = true"),
+        ({"Variable": "$.n", "NumericGreaterThanEqualsPath": "$.m"}, '$.n >= "$.m"'),
+        ({"Variable": "$.n", "NumericLessThan": 3, "Comment": "few"}, "$.n < 3"),
+        ({"Variable": "$.s", "StringMatches": "a*"}, '$.s StringMatches "a*"'),
+        ({"Not": {"Variable": "$.ok", "IsPresent": True}}, "not ($.ok IsPresent true)"),
+        (
+            {"Or": [{"Variable": "$.a", "IsNull": True}, {"Variable": "$.b", "IsNull": False}]},
+            "($.a IsNull true) or ($.b IsNull false)",
+        ),
+        ({"Variable": "$.a"}, "$.a"),
+    ],
+)
+def test_a_choice_is_put_into_words(rule: dict[str, Any], words: str) -> None:
+    assert condition(rule) == words
+
+
+fields = st.sampled_from(
+    ["Type", "Next", "End", "Choices", "Catch", "Branches", "ItemProcessor", "States", "StartAt"]
+)
+values = st.sampled_from(["Task", "Map", "Parallel", "Choice", "A", "B", "ErrorEquals"])
+anything = st.recursive(
+    st.none() | st.booleans() | values,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(fields | values, inner, max_size=4),
+)
+
+
+@given(st.dictionaries(values, st.dictionaries(fields, anything, max_size=5), max_size=4))
+def test_no_definition_raises_once_it_has_states(states: dict[str, Any]) -> None:
+    graph = read(states)
+
+    ids = {node.id for node in graph.nodes}
+    assert len(ids) == len(graph.nodes)
+    assert {edge.source for edge in graph.edges} <= ids

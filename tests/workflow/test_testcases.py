@@ -1,0 +1,212 @@
+"""A failure becomes a test that runs as exported and replays it, without its secrets."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET  # the report is our own pytest's
+
+import botocore.session
+import pytest
+from botocore.validate import validate_parameters
+
+from tests.builders import png
+from tests.workflow.histories import START, failure, lambda_cause
+from workflow.errors import WorkflowError
+from workflow.executions import Failure, Kind
+from workflow.testcases import bundle
+from workflow.timelines import StateVisit
+
+ROOT = Path(__file__).parents[2]
+DEFINITION = (ROOT / "step_function.json").read_text()
+PLACE = {"s3_bucket": "b", "s3_key": "bike.png", "image_data": "", "inferences": []}
+INLINE = PLACE | {"image_data": base64.b64encode(png()).decode()}
+REFERRED = PLACE | {"image_ref": {"size": 9, "sha256": "0" * 64, "content_type": "image/png"}}
+DENIED = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
+
+
+def visit(name: str, state: object, **changes: Any) -> StateVisit:
+    known = {"event_id": 2, "name": name, "type": "Task", "entered_at": START}
+    return StateVisit(**(known | {"input": json.dumps(state)} | changes))
+
+
+def exported(failed: Failure, visited: StateVisit, definition: str | None = None) -> str:
+    """The pytest file of the bundle."""
+    files = bundle(failed, visited, definition).files
+    return next(text for name, text in files.items() if name.endswith(".py"))
+
+
+REPLAYS: Mapping[str, tuple[Failure, StateVisit]] = {
+    f"{name}-{error}": (failure(error=error, cause=cause, state=name), visit(name, state))
+    for name, error, state, cause in (
+        ("SerializeImage", "ImageNotFound", PLACE, "told"),
+        ("SerializeImage", "ImageAccessDenied", PLACE, "told"),
+        ("SerializeImage", "ImageTooLarge", PLACE, "told"),
+        ("SerializeImage", "NotAnImage", PLACE, "told"),
+        ("SerializeImage", "StorageUnavailable", PLACE, "told"),
+        ("SerializeImage", "InvalidInput", {"s3_key": "bike.png"}, "told"),
+        ("SerializeImage", "Sandbox.Timedout", PLACE, "timed out"),
+        ("ClassifyImage", "EndpointNotFound", INLINE, "told"),
+        ("ClassifyImage", "EndpointAccessDenied", INLINE, "told"),
+        ("ClassifyImage", "EndpointUnavailable", REFERRED, "told"),
+        ("ClassifyImage", "ModelRejected", INLINE, "told"),
+        ("ClassifyImage", "BadInference", INLINE, "told"),
+        ("ClassifyImage", "ImageChanged", REFERRED, "told"),
+        ("ClassifyImage", "NotAnImage", PLACE | {"image_data": "%%%"}, "told"),
+        ("FilterInferences", "BadInference", INLINE, "told"),
+        ("FilterInferences", "InvalidInput", "just text", "told"),
+    )
+}
+"""Failures of our own functions, and what their states got."""
+
+FOREIGN_CODE = """
+import boto3
+
+
+def lambda_handler(event, context):
+    if "answer" in event:
+        return event["answer"]
+    return boto3.client("s3").get_object(Bucket=event["b"], Key=event["k"])["nothing"]
+"""
+
+FOREIGN = {
+    "a_refusal": (
+        failure(error="ClientError", cause=lambda_cause(DENIED, "ClientError")),
+        visit("Read", {"b": "b", "k": "k"}),
+    ),
+    "a_bug": (
+        failure(error="KeyError", cause=lambda_cause("'nothing'")),
+        visit("Read", {"other": 1}, payload='{"b": "b", "k": "k"}'),
+    ),
+}
+
+
+def run(folder: Path) -> dict[str, str]:
+    """Run what lies in a folder, and say of each file whether it passed, failed or was skipped."""
+    report = folder / "report.xml"
+    path = os.pathsep.join((str(ROOT), str(folder)))
+    options = ("-q", "-p", "no:cacheprovider", "--rootdir", str(folder), f"--junit-xml={report}")
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(folder)],
+        check=False,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=120,
+    )
+    return {
+        case.attrib["classname"]: next((child.tag for child in case), "passed")
+        for case in ET.parse(report).iter("testcase")  # noqa: S314 - our own pytest wrote it
+    }
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "lambda_function.py").write_text(FOREIGN_CODE)
+    for name, (failed, visited) in {**REPLAYS, **FOREIGN}.items():
+        module = "".join(letter if letter.isalnum() else "_" for letter in name)
+        (folder / f"test_{module}.py").write_text(exported(failed, visited))
+    fixed = exported(*FOREIGN["a_bug"]).replace(
+        "EXPECTED_ERROR = 'KeyError'", "EXPECTED_ERROR = None"
+    )
+    (folder / "test_still_broken.py").write_text(fixed)
+    silent = failure(error="Silent.ErrorInOutput", cause="no", kind=Kind.SILENT)
+    (folder / "test_silent.py").write_text(
+        exported(silent, visit("Read", {"answer": {"error": "no"}}))
+    )
+    repaired = exported(silent, visit("Read", {"answer": {"statusCode": 200}}))
+    (folder / "test_repaired.py").write_text(repaired)
+    return run(folder)
+
+
+@pytest.mark.parametrize("name", [*REPLAYS, *FOREIGN])
+def test_an_exported_test_replays_its_failure(replayed: dict[str, str], name: str) -> None:
+    module = "".join(letter if letter.isalnum() else "_" for letter in name)
+
+    assert replayed[f"test_{module}"] == "passed"
+
+
+def test_once_no_error_is_expected_only_the_repaired_passes(replayed: dict[str, str]) -> None:
+    assert replayed["test_still_broken"] == "failure"
+    assert replayed["test_silent"] == "failure"
+    assert replayed["test_repaired"] == "passed"
+
+
+def test_code_that_is_not_there_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(exported(*FOREIGN["a_bug"]))
+
+    assert run(tmp_path) == {"test_it": "skipped"}
+
+
+def test_nothing_secret_is_exported() -> None:
+    state = INLINE | {"api_key": "hunter2", "role": "arn:aws:iam::999988887777:role/x"}
+    failed = failure(cause=lambda_cause("hunter2? arn:aws:iam::999988887777:role/x Bearer hunter2"))
+    definition = DEFINITION.replace("${SerializeImageArn}", "arn:aws:lambda:::999988887777:f")
+
+    files = bundle(failed, visit("ClassifyImage", state), definition).files
+
+    everything = "\n".join(files.values())
+    assert len(files) == 2
+    assert "999988887777" not in everything
+    assert "Bearer hunter2" not in everything
+    assert '"hunter2"' not in everything
+    assert INLINE["image_data"] not in everything
+
+
+def test_the_call_is_one_that_test_state_takes() -> None:
+    files = bundle(*REPLAYS["ClassifyImage-BadInference"], DEFINITION).files
+    call = json.loads(next(text for name, text in files.items() if name.endswith(".json")))
+
+    model = botocore.session.get_session().get_service_model("stepfunctions")
+    validate_parameters(call, model.operation_model("TestState").input_shape)
+    assert call["mock"]["errorOutput"]["error"] == "BadInference"
+    assert (call["stateName"], json.loads(call["definition"])["StartAt"]) == (
+        "ClassifyImage",
+        "IdentifyExecution",
+    )
+
+
+def test_a_state_that_runs_no_code_has_its_call_only() -> None:
+    failed = failure(error="States.NoChoiceMatched", cause="no")
+    visited = visit("MeetsThreshold", PLACE, type="Choice")
+
+    (name,) = bundle(failed, visited, DEFINITION).files
+
+    call = json.loads(bundle(failed, visited, DEFINITION).files[name])
+    assert name.startswith("meetsthreshold_")
+    assert "mock" not in call
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"input": None}, "InputNotRecorded"), ({"type": "Choice"}, "NothingToReplay")],
+)
+def test_what_cannot_be_replayed_is_said(changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(WorkflowError) as caught:
+        bundle(failure(), visit("X", PLACE, **changes), None)
+
+    assert caught.value.code == code
+
+
+def test_an_unknown_function_is_looked_for_under_lambdas_default_name() -> None:
+    unknown = failure(error="States.Timeout", cause="")
+
+    text = exported(
+        unknown, visit("Ask", 'tricky """ \\ text', resource="arn:aws:lambda:::function:x")
+    )
+
+    assert 'import_module("lambda_function")' in text
+    assert 'getattr(module, "lambda_handler")' in text
+    compile(text, "exported", "exec")
+
+
+def test_our_functions_are_known_by_the_arn_that_the_state_calls() -> None:
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:scones-dev-classify-image:7"
+
+    text = exported(failure(error="E", cause="c"), visit("Ask", {}, resource=arn))
+
+    assert 'import_module("lambdas.classify_image.handler")' in text
