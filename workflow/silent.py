@@ -13,15 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from workflow.causes import is_rejection
-from workflow.contract import LABELS
+from workflow.causes import is_rejection, read_cause
+from workflow.contract import LABELS, REJECTED
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.outputs import OutputError, fault, probability_rows, sound
 from workflow.timelines import StateVisit
 
 _MAX_NESTING: Final = 16
 _WRAPPERS: Final = ("Payload", "body", "Output")
-_ERROR_KEYS: Final = ("errorMessage", "error", "Error", "errorType", "Cause")
+_ERROR_NAMES: Final = ("errorType", "Error")
+_ERROR_MESSAGES: Final = ("errorMessage", "Cause", "error")
 _FIRST_CLIENT_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 _DETAIL_CHARACTERS: Final = 300
@@ -133,12 +134,15 @@ def find_silent(output: str, *, threshold: float) -> Finding | None:
         return Finding(error="Silent.NoInference", cause="The output holds no inferences at all.")
     least = threshold if inference.threshold is None else inference.threshold
     if inference.confidence < least:
-        return Finding(
-            error="Silent.BelowThreshold",
-            cause=f"The confidence {inference.confidence:.4f} is below the threshold {least:g}, "
-            "yet the execution succeeded.",
-        )
-    return None
+        comparison = f"is below the threshold {least:g}"
+    elif inference.meets_threshold is False:
+        comparison = "does not meet the threshold, as the output itself says"
+    else:
+        return None
+    return Finding(
+        error="Silent.BelowThreshold",
+        cause=f"The confidence {inference.confidence:.4f} {comparison}; the execution succeeded.",
+    )
 
 
 def read_inference(output: str | None) -> Inference | None:
@@ -188,12 +192,17 @@ def _parsed(text: str) -> object:
 def _said_error(found: tuple[Mapping[str, Any], ...]) -> Finding | None:
     """The innermost error that an output states: outer layers only repeat it."""
     for layer in reversed(found):
+        error = next((str(layer[key]) for key in _ERROR_NAMES if layer.get(key)), "")
+        told = next((str(layer[key]) for key in _ERROR_MESSAGES if layer.get(key)), "")
         body = layer.get("body")
-        if isinstance(body, str) and is_rejection(None, body):
-            return Finding(error="Silent.Rejection", cause=f"The body says {body!r}.")
-        said = next((str(layer[key]) for key in _ERROR_KEYS if layer.get(key)), None)
-        if said:
-            return Finding(error="Silent.ErrorInOutput", cause=said[:_DETAIL_CHARACTERS])
+        if is_rejection(error, told or (body if isinstance(body, str) else "")):
+            return Finding(
+                error="Silent.Rejection", cause=f"The output says {REJECTED}, but no state failed."
+            )
+        if error or told:
+            cause = read_cause(error, told)
+            text = ": ".join(part for part in (cause.error, cause.message) if part)
+            return Finding(error="Silent.ErrorInOutput", cause=text[:_DETAIL_CHARACTERS])
     for layer in reversed(found):
         status = _status(layer)
         if status >= _FIRST_CLIENT_ERROR:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workflow.histories import History, execution
+from tests.workflow.histories import History, execution, lambda_cause
 from workflow.executions import Execution, Kind, Outcome, Status
 from workflow.silent import (
     find_silent,
@@ -73,6 +73,7 @@ def test_an_empty_inference_beside_a_good_one_does_not_hide_it() -> None:
         (None, "Silent.NoInference"),
         (7, "Silent.NoInference"),
         (GOOD | {"inferences": [0.92, 0.08]}, "Silent.BelowThreshold"),
+        (GOOD | {"meets_threshold": False}, "Silent.BelowThreshold"),
         ({"statusCode": 500, "body": "no"}, "Silent.ServerError"),
         ({"statusCode": "404", "body": GOOD}, "Silent.ClientError"),
         (wrapped({"statusCode": 400}, 2, text=True), "Silent.ClientError"),
@@ -80,11 +81,24 @@ def test_an_empty_inference_beside_a_good_one_does_not_hide_it() -> None:
         ({"Error": "KeyError", "Cause": "no"}, "Silent.ErrorInOutput"),
         ({"statusCode": 200, "body": '{"error": "no"}'}, "Silent.ErrorInOutput"),
         ({"body": "THRESHOLD_CONFIDENCE_NOT_MET"}, "Silent.Rejection"),
+        (
+            {"Error": "Exception", "Cause": lambda_cause("THRESHOLD_CONFIDENCE_NOT_MET")},
+            "Silent.Rejection",
+        ),
         ([GOOD, GOOD | {"inferences": [0.5, 0.5]}], "Silent.BelowThreshold"),
     ],
 )
 def test_what_is_wrong_is_named(output: object, error: str) -> None:
     assert found(output) == error
+
+
+def test_a_caught_error_is_told_by_its_message() -> None:
+    output = json.dumps({"Error": "KeyError", "Cause": lambda_cause("'k'")})
+
+    finding = find_silent(output, threshold=0.93)
+
+    assert finding is not None
+    assert finding.cause == "KeyError: 'k'"
 
 
 def test_an_error_of_null_is_none() -> None:
