@@ -36,23 +36,23 @@ def _document(*statements: Document) -> dict[str, Any]:
     return canonical({"Version": VERSION, "Statement": statements})
 
 
-def trust(service: str, settings: Settings, source_arn: str | None) -> dict[str, Any]:
+def trust(service: str, settings: Settings, source_arn: str) -> dict[str, Any]:
     """A trust policy for one AWS service, acting for resources of this account only.
 
     Args:
         service: The service principal, such as ``lambda.amazonaws.com``.
         settings: Whose account.
-        source_arn: ARN pattern of the resource it acts for; None where the service sends none.
+        source_arn: ARN, or pattern of ARNs, of the resource it acts for.
     """
-    condition: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": settings.account}}
-    if source_arn is not None:
-        condition["ArnLike"] = {"aws:SourceArn": source_arn}
     return _document(
         {
             "Effect": "Allow",
             "Principal": {"Service": service},
             "Action": "sts:AssumeRole",
-            "Condition": condition,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": settings.account},
+                "ArnLike": {"aws:SourceArn": source_arn},
+            },
         }
     )
 
@@ -271,7 +271,7 @@ def repository_arn(image: str) -> str:
     """
     host, _, path = image.partition("/")
     account, _, _, region, *_ = host.split(".")
-    repository = path.partition("@")[0].rpartition(":")[0] or path
+    repository = path.partition("@")[0].partition(":")[0]
     return f"arn:aws:ecr:{region}:{account}:repository/{repository}"
 
 
