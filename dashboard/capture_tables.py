@@ -55,7 +55,8 @@ OBJECTS: Mapping[str, Any] = {
     "last_modified": _TIME,
     "read_at": _TIME,
 }
-"""One row an object that was read; ``last_modified`` less ``hour`` tells how late it came."""
+"""One row an object that was read; ``etag`` is empty where S3 refused it, so that it is tried
+again whenever it is listed."""
 
 PASSES: Mapping[str, Any] = {
     "finished_at": _TIME,

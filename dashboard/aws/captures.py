@@ -362,10 +362,7 @@ class _Pass:
             await self._commit()
 
     def _refuse(self, unread: "_Unread", error: WorkflowError) -> None:
-        """Name an object that cannot be read; give up where it is all of them, or S3 itself.
-
-        It is not marked as read, so that a later pass tries again.
-        """
+        """Name an object that cannot be read; give up where it is all of them, or S3 itself."""
         self._refused += 1
         alone = error.code in _ABOUT_ONE_OBJECT and self._refused < _REFUSED_IN_A_ROW
         if alone:
@@ -413,7 +410,6 @@ class _Batch:
         self._reader = CaptureReader()
         self._rows: list[tuple[str, str, int, datetime, datetime]] = []
         self._changed: list[str] = []
-        self._refused: list[str] = []
         self._errors: list[CaptureError] = []
         self._bytes = 0
         self._began = time.monotonic()
@@ -435,9 +431,9 @@ class _Batch:
         self._mark(unread, unread.meta.etag)
 
     def refuse(self, unread: _Unread, error: WorkflowError) -> None:
-        """Name an object that could not be read this time."""
+        """Name an object that could not be read this time; without an ETag it stays unread."""
         self._errors.append(CaptureError(unread.meta.key, 0, error.code, error.message, lines=0))
-        self._refused.append(unread.meta.key)
+        self._mark(unread, "")
 
     def _mark(self, unread: _Unread, etag: str) -> None:
         meta = unread.meta
@@ -456,11 +452,7 @@ class _Batch:
                 "errors": error_rows(errors, datetime.now(UTC)),
                 "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
             },
-            replacing={
-                "captures": ("key", self._changed),
-                "errors": ("key", self._changed + self._refused),
-                "objects": ("key", self._changed),
-            },
+            replacing=dict.fromkeys(("captures", "errors", "objects"), ("key", self._changed)),
         )
         results.bytes_read += self._bytes
         results.captures += found.height
