@@ -194,8 +194,10 @@ class ExecutionFeed:
         self._wake.clear()
 
 
-def store_root(connection: Connection, environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the executions of a deployment are kept.
+def store_root(
+    connection: Connection, environ: Mapping[str, str] = os.environ, *, kind: str = "executions"
+) -> Path:
+    """Where the executions of a deployment are kept, or another ``kind`` of its records.
 
     A local cloud's lie in its own directory, so that they go when it is deleted.
     """
@@ -203,6 +205,6 @@ def store_root(connection: Connection, environ: Mapping[str, str] = os.environ) 
     name = f"{cloud.account}-{cloud.region}-{settings.prefix}"
     if cloud.endpoint_url:
         state = Path(environ.get("SCONES_LOCALCLOUD_DIR") or STATE_DIRECTORY)
-        return state / "dashboard" / f"executions-{name}"
+        return state / "dashboard" / f"{kind}-{name}"
     home = Path(environ.get("SCONES_STORE") or STORE_DIRECTORY)
-    return home / f"executions-{name}"
+    return home / f"{kind}-{name}"

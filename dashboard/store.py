@@ -125,6 +125,10 @@ class SegmentStore:
         """Number of rows of a table, without reading them."""
         return sum(segment.rows.get(table, 0) for segment in self._manifest().segments)
 
+    def version(self, table: str) -> tuple[str, ...]:
+        """Changes whenever rows of a table have: the key of what is computed from them."""
+        return tuple(s.name for s in self._manifest().segments if table in s.rows)
+
     def compact(self) -> None:
         """Merge all segments into one; commits already merge neighbours as they add up."""
         with self._writing():

@@ -44,7 +44,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {"workflow", "dashboard.aws", "dashboard.store"}
             | {"dashboard.execution_tables", "dashboard.execution_reading"}
-            | {"boto3", "botocore", "obstore", "msgspec", "polars", "pyarrow", "PIL"}
+            | {"boto3", "botocore", "obstore", "msgspec", "polars", "pyarrow", "PIL", "numpy"}
         ),
     ),
     ("dashboard/store.py", frozenset({"workflow", "polars", "pyarrow"})),
@@ -52,7 +52,10 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/app_pages/", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
-    ("dashboard/panels/", frozenset({"workflow", "dashboard", "streamlit", "pandas"})),
+    (
+        "dashboard/panels/",
+        frozenset({"workflow", "dashboard", "streamlit", *TABLES, "pandas", "plotly"}),
+    ),
     (
         "dashboard/",
         frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas", "sqlglot"}),

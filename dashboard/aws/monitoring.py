@@ -14,9 +14,13 @@ from dashboard.aws.errors import explained
 from workflow.baselines import (
     Baseline,
     ConstraintViolation,
+    Statistics,
     decode_constraints,
     decode_statistics,
     decode_violations,
+    encode_constraints,
+    encode_statistics,
+    suggest_constraints,
 )
 from workflow.errors import WorkflowError
 from workflow.monitoring import CaptureState, DeployedVersion, Schedule
@@ -159,6 +163,27 @@ def write_violations(cloud: Connection, content: bytes, now: datetime) -> str:
             Bucket=bucket, Key=key, Body=content, ContentType="application/json"
         )
     return f"s3://{bucket}/{key}"
+
+
+def write_baseline(cloud: Connection, statistics: Statistics, now: datetime) -> str:
+    """Write ``statistics.json`` and the ``constraints.json`` they suggest; their folder.
+
+    Raises:
+        WorkflowError: Under AWS's code.
+    """
+    bucket = cloud.settings.bucket
+    folder = f"monitoring/baselines/{now:%Y-%m-%dT%H-%M-%S}"
+    files = {
+        "statistics.json": encode_statistics(statistics),
+        "constraints.json": encode_constraints(suggest_constraints(statistics)),
+    }
+    for name, content in files.items():
+        key = f"{folder}/{name}"
+        with explained("s3:PutObject", f"s3://{bucket}/{key}"):
+            cloud.client("s3").put_object(
+                Bucket=bucket, Key=key, Body=content, ContentType="application/json"
+            )
+    return f"s3://{bucket}/{folder}"
 
 
 def _read(cloud: Connection, uri: str) -> bytes:

@@ -136,6 +136,39 @@ def verdicts(report: DriftReport) -> pl.DataFrame:
     )
 
 
+def means(report: DriftReport) -> pl.DataFrame:
+    """Mean of each numerical feature before and after, with its test."""
+    before = {feature.name: feature for feature in report.baseline.statistics.features}
+    after = {feature.name: feature for feature in report.current.features}
+    rows = []
+    for item in report.drifts:
+        old, new = before[item.feature], after[item.feature]
+        if isinstance(old, NumericalStatistics) and isinstance(new, NumericalStatistics):
+            name = FEATURE_WORDS.get(item.feature, item.feature)
+            numbers = (old.mean, new.mean, item.value, item.threshold)
+            rows.append((name, *numbers, item.verdict.value))
+    names = ("before", "after", "distance", "threshold")
+    numeric = dict.fromkeys(names, pl.Float64)
+    schema = {"feature": pl.String, **numeric, "verdict": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def in_bins_of(baseline: Baseline, current: Statistics, values: pl.Series) -> Statistics:
+    """The current statistics with confidence counted in the baseline's own bins.
+
+    Args:
+        baseline: Whose bins to use.
+        current: What to count anew.
+        values: Every current confidence.
+    """
+    feature = numerical_feature(baseline.statistics)
+    if feature is None:
+        return current
+    counted = NumericalStatistics.of(CONFIDENCE, values.to_numpy(), feature.histogram.edges)
+    others = tuple(other for other in current.features if other.name != CONFIDENCE)
+    return Statistics(current.item_count, (counted, *others))
+
+
 def bars(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
     """The confidence histogram of statistics in given bins: ``low``, ``high``, ``count``."""
     feature = numerical_feature(statistics)

@@ -1,7 +1,6 @@
 """What the *Inferences* page shows of captured inferences: filters, summary, what-if, images."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -255,6 +254,45 @@ def measured(judged: pl.DataFrame, threshold: float) -> Share:
     return Share(int(taken.filter("correct")["count"].sum()), int(taken["count"].sum()))
 
 
+def measured_sweep(judged: pl.DataFrame) -> pl.DataFrame:
+    """Measured accuracy at every threshold that accepts a labelled record.
+
+    Returns:
+        ``threshold``, ``value``, ``low``, ``high`` (95 % interval).
+    """
+    rows = []
+    for bin_ in tables.THRESHOLDS:
+        share = measured(judged, bin_ / BINS)
+        if share.count:
+            low, high = share.interval
+            rows.append((bin_ / BINS, share.value, low, high))
+    columns = dict.fromkeys(("threshold", "value", "low", "high"), pl.Float64)
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Records without lists, for CSV: probabilities as ``[0.98, 0.02]``.
+
+    A text that a spreadsheet would take for a formula is given an apostrophe.
+    """
+    texts = [name for name, kind in rows.schema.items() if kind == pl.String]
+    lists = [name for name, kind in rows.schema.items() if isinstance(kind, pl.List)]
+    listed = (
+        pl.concat_str(
+            pl.lit("["), pl.col(name).cast(pl.List(pl.String)).list.join(", "), pl.lit("]")
+        ).alias(name)
+        for name in lists
+    )
+    harmless = (
+        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]"))
+        .then(pl.concat_str(pl.lit("'"), name))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in texts
+    )
+    return rows.with_columns(*listed, *harmless)
+
+
 def statistics_of(counts: pl.DataFrame) -> Statistics:
     """The two features that are watched for drift: confidence and class."""
     bins = [0] * BINS
@@ -290,7 +328,7 @@ def matching(
         )
         if value is not None
     ]
-    conditions += [condition for condition in _timed(start, end) if condition is not None]
+    conditions.append(timed(start, end))
     if selection is not None:
         conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
         if selection.high < 1:
@@ -298,8 +336,11 @@ def matching(
     return captures.filter(*conditions).sort("inference_time", descending=True, nulls_last=True)
 
 
-def _timed(start: datetime | None, end: datetime | None) -> Sequence[pl.Expr | None]:
-    return (
-        None if start is None else pl.col("inference_time") >= start,
-        None if end is None else pl.col("inference_time") < end,
-    )
+def timed(start: datetime | None, end: datetime | None) -> pl.Expr:
+    """Whether a record's time lies from one moment (inclusive) to another (exclusive)."""
+    conditions = [pl.lit(value=True)]
+    if start is not None:
+        conditions.append(pl.col("inference_time") >= start)
+    if end is not None:
+        conditions.append(pl.col("inference_time") < end)
+    return pl.all_horizontal(conditions)

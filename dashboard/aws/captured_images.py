@@ -1,0 +1,92 @@
+"""Captured images: the input behind a capture, fetched by Range out of its object."""
+
+import io
+import zlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from dashboard.aws.images import Upload, verify
+from dashboard.aws.objects import Bucket
+from workflow.captures import image_of
+from workflow.errors import WorkflowError
+from workflow.image_statistics import ImageStatistics, image_statistics
+
+AT_ONCE: Final = 16
+_GZIP_WINDOW: Final = 31  # zlib's way of saying: a gzip header comes first
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLine:
+    """Where one capture lies.
+
+    Attributes:
+        key: S3 key of the object.
+        offset: Where the line begins, in (decompressed) bytes.
+        length: Length of the line in bytes.
+        gzipped: Whether the object has to be decompressed first.
+    """
+
+    key: str
+    offset: int
+    length: int
+    gzipped: bool
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "CaptureLine":
+        """From a row of the captures table."""
+        return cls(row["key"], row["offset"], row["length"], bool(row["gzipped"]))
+
+
+def captured_input(bucket: Bucket, line: CaptureLine) -> tuple[bytes, str]:
+    """What the endpoint was given, and its content type.
+
+    Raises:
+        WorkflowError: ``CaptureUnreadable``, or AWS's code.
+    """
+    if line.gzipped:
+        whole = zlib.decompress(bucket.read_whole(line.key), _GZIP_WINDOW)
+        return image_of(whole[line.offset : line.offset + line.length])
+    return image_of(bucket.read_range(line.key, line.offset, line.length))
+
+
+def thumbnail(bucket: Bucket, line: CaptureLine) -> bytes:
+    """A small JPEG of the captured image.
+
+    Raises:
+        WorkflowError: As ``captured_input``; ``NotAnImage`` and its like where it is none.
+    """
+    data, _ = captured_input(bucket, line)
+    return verify(Upload("The captured input", data)).thumbnail
+
+
+def sample_statistics(
+    bucket: Bucket, lines: Iterable[CaptureLine]
+) -> tuple[list[ImageStatistics], int]:
+    """Measure captured images.
+
+    Returns:
+        The statistics of those that are images, and how many are not or cannot be read.
+    """
+
+    def measure(line: CaptureLine) -> ImageStatistics | None:
+        try:
+            return _measured(captured_input(bucket, line)[0])
+        except WorkflowError:
+            return None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(measure, lines))
+    measured = [statistics for statistics in found if statistics is not None]
+    return measured, len(found) - len(measured)
+
+
+def _measured(data: bytes) -> ImageStatistics:
+    photo = verify(Upload("The captured input", data))
+    with Image.open(io.BytesIO(photo.thumbnail), formats=("JPEG",)) as picture:
+        found = image_statistics(np.asarray(picture.convert("RGB")))
+    return replace(found, pixels=float(photo.width * photo.height))

@@ -1,0 +1,256 @@
+"""The capture feed: one thread of this process that brings captures into the store, and the counts.
+
+Of all processes that share a store, one syncs at a time; the others read what it writes. Pages ask
+for counts and single records here and never wait for a sync.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import polars as pl
+
+from dashboard.aws.captures import CaptureProgress, last_pass, sync_captures
+from dashboard.aws.cloud import Connection
+from dashboard.aws.objects import Bucket
+from dashboard.capture_tables import TABLES
+from dashboard.jobs import Job
+from dashboard.models import inferences
+from dashboard.models.inferences import COUNTED, InferenceFilters, Selection
+from dashboard.store import SegmentStore
+from dashboard.tables import Period, count_captures
+from workflow.errors import WorkflowError
+
+T = TypeVar("T")
+
+WATCHED_PAUSE_S: Final = 4.0
+"""Between passes while a page is looking: a pass that finds nothing costs a few listings."""
+
+IDLE_AFTER_S: Final = 60.0
+"""Without a page looking for so long, the thread rests."""
+
+_KEPT: Final = 8  # answers remembered; each is small
+
+
+class CaptureFeed:
+    """What pages read captures from.
+
+    Args:
+        connection: The cloud.
+        root: Directory of the store.
+
+    Attributes:
+        store: Keeps ``capture_tables.TABLES``.
+        bucket: Where the captures are, for the images behind them.
+        progress: Of the pass under way, or of the last one; None before the first.
+        problem: What ended the last pass early, or None.
+    """
+
+    def __init__(self, connection: Connection, root: Path) -> None:
+        self.store = SegmentStore(root, TABLES)
+        self.bucket = Bucket.of(connection.session, connection.settings.bucket)
+        self.progress: CaptureProgress | None = None
+        self.problem: WorkflowError | None = None
+        self._connection = connection
+        self._watched_at = time.monotonic()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._paused = False
+        self._full = False
+        self._lock = threading.Lock()
+        self._memory: dict[tuple[object, ...], tuple[object, object]] = {}
+        self._job: Job | None = None
+        self._syncing = False
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Changes whenever captures or errors have: the key of what is computed from them."""
+        return self.store.version("captures"), self.store.version("errors")
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the last complete pass ended; None before the first."""
+        return last_pass(self.store)
+
+    @property
+    def syncing(self) -> bool:
+        """Whether a pass of this process is under way."""
+        return self._syncing
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody stopped the sync."""
+        return self._paused
+
+    def period(self, filters: InferenceFilters, now: datetime) -> Period:
+        """By what length of time the records of a filter are best counted."""
+        key = ("period", filters.window())
+        return self._remembered(key, lambda: inferences.period_of(self._captured(), filters, now))
+
+    def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
+        """Records by period, endpoint, variant, class and bin, as the filters let through.
+
+        Returns:
+            A frame of ``tables.COUNTS``.
+        """
+        window = filters.window()
+
+        def count() -> pl.DataFrame:
+            captured = self._captured()
+            if window != (None, None):
+                captured = captured.filter(inferences.timed(*window))
+            return count_captures(captured, period, now=now)
+
+        return inferences.select(self._remembered(("counts", window, period), count), filters)
+
+    def names(self) -> pl.DataFrame:
+        """Every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
+        columns = ("endpoint", "variant", "label")
+        found = self._remembered(
+            ("names",), lambda: self._captured().select(columns).unique(maintain_order=False)
+        )
+        return found.cast({"endpoint": pl.String, "variant": pl.String}).sort(columns)
+
+    def records(
+        self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
+    ) -> pl.DataFrame:
+        """Single records with all their columns, newest first."""
+        found = inferences.matching(self.store.scan("captures"), filters, selection)
+        return found.slice(offset, limit).collect()
+
+    def confidences(self, filters: InferenceFilters) -> pl.Series:
+        """The confidence of every record that the filters let through."""
+        found = inferences.matching(self._captured().lazy(), filters)
+        return found.select("confidence").collect()["confidence"]
+
+    def sample(
+        self, filters: InferenceFilters, at: datetime, size: int
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Records drawn at random, the same for the same records, before and after a moment."""
+        found = inferences.matching(self.store.scan("captures"), filters)
+        places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
+        drawn = pl.col("event_id").hash(seed=0)
+        before, after = (
+            places.filter(side).sort(drawn).head(size).collect()
+            for side in (pl.col("inference_time") < at, pl.col("inference_time") >= at)
+        )
+        return before, after
+
+    def judged(self) -> pl.DataFrame:
+        """``models.inferences.judge`` of every record that has a ground truth."""
+        truths = pl.DataFrame(schema={"event_id": pl.String, "truth": pl.Int32})
+        columns = ("event_id", "inference_id", "label", "confidence")
+        return self._remembered(
+            ("judged",),
+            lambda: inferences.judge(self.store.scan("captures").select(columns).collect(), truths),
+        )
+
+    def errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no capture, newest first."""
+        return self._remembered(
+            ("errors",),
+            lambda: self.store.scan("errors").sort("found_at", descending=True).collect(),
+        )
+
+    def deliveries(self, limit: int) -> pl.DataFrame:
+        """When the newest objects came, and the time of the last record in each."""
+
+        def read() -> pl.DataFrame:
+            newest = self.store.scan("objects").select("key", "last_modified")
+            last = (
+                self.store.scan("captures").group_by("key").agg(last=pl.col("inference_time").max())
+            )
+            objects = newest.sort("last_modified", descending=True).head(limit)
+            return objects.join(last, on="key", how="inner").collect()
+
+        return self._remembered(("deliveries", limit), read)
+
+    def watch(self) -> None:
+        """A page is looking: keep the thread running.
+
+        Raises:
+            WorkflowError: What ended the thread; it is started again by the next call.
+        """
+        self._watched_at = time.monotonic()
+        with self._lock:
+            ended = self._job if self._job and not self._job.running else None
+            if (self._job is None or ended) and not self._paused:
+                self._job = Job("Sync of captures")
+                self._thread(self._job).start()
+        if ended and not self._paused:
+            ended.check()
+
+    def pause(self) -> None:
+        """End the pass under way; what was read is kept."""
+        self._paused = True
+        self._stop.set()
+
+    def resume(self, *, full: bool = False) -> None:
+        """Go on, now.
+
+        Args:
+            full: Whether the next pass looks at every object again.
+        """
+        self._full = self._full or full
+        self._paused = False
+        self._stop.clear()
+        self._wake.set()
+        self.watch()
+
+    def _thread(self, job: Job) -> threading.Thread:
+        return threading.Thread(
+            target=job.run, args=(lambda _: self._run(),), name="capture-feed", daemon=True
+        )
+
+    def _run(self) -> None:
+        while self._connection.alive() and not self._paused:
+            if time.monotonic() - self._watched_at < IDLE_AFTER_S:
+                self._sync()
+            self._wake.wait(WATCHED_PAUSE_S)
+            self._wake.clear()
+
+    def _sync(self) -> None:
+        full, self._full = self._full, False
+        self._syncing = True
+        try:
+            sync_captures(
+                self.bucket,
+                self._connection.settings.capture_prefix,
+                self.store,
+                report=self._report,
+                stop=self._stop,
+                full=full,
+            )
+            self.problem = None
+        except WorkflowError as error:
+            self.problem = None if error.code == "AlreadyRunning" else error
+        finally:
+            self._syncing = False
+
+    def _report(self, progress: CaptureProgress) -> None:
+        self.progress = progress
+
+    def _captured(self) -> pl.DataFrame:
+        """The counted columns of every capture, in memory: 24 bytes a record."""
+
+        def read() -> pl.DataFrame:
+            names = pl.col("endpoint", "variant").cast(pl.Categorical)
+            return self.store.scan("captures").select(COUNTED).with_columns(names).collect()
+
+        return self._remembered(("captured",), read)
+
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What was made for the present version of the store; made anew for a later one."""
+        version = self.version
+        with self._lock:
+            known = self._memory.get(key)
+        if known is None or known[0] != version:
+            known = (version, make())
+            with self._lock:
+                fresh = {k: v for k, v in self._memory.items() if v[0] == version}
+                kept = list(fresh.items())[-_KEPT:]
+                self._memory = {**dict(kept), key: known}
+        return cast("T", known[1])

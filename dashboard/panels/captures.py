@@ -1,0 +1,115 @@
+"""The feed of captures as the page uses it: one for each process, with how fresh it is."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.aws.captures import CaptureProgress
+from dashboard.aws.cloud import Cloud
+from dashboard.capture_feed import CaptureFeed
+from dashboard.execution_feed import store_root
+from workflow.errors import WorkflowError
+
+TICK_SECONDS = 2.0
+"""How often it is asked whether there is anything new."""
+
+TRAFFIC = ("--count", "600", "--rate", "6")
+"""What the traffic button sends: about 100 seconds of images, half of them before a drift."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _feed(cloud: Cloud) -> CaptureFeed:
+    """The feed of a cloud; another one when the local cloud was started again."""
+    connection = components.connection()
+    if connection.cloud != cloud:
+        raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
+    return CaptureFeed(connection, store_root(connection, kind="captures"))
+
+
+def feed() -> CaptureFeed:
+    """The feed of the connection, running.
+
+    Raises:
+        WorkflowError: What ended its thread.
+    """
+    found = _feed(components.connection().cloud)
+    found.watch()
+    return found
+
+
+def status(source: CaptureFeed) -> None:
+    """How far the sync has come and as of when the page is; draws the page anew on news."""
+    shown = source.version
+
+    def tick() -> None:
+        source.watch()
+        _line(source)
+        if source.version != shown:
+            st.rerun()
+
+    st.fragment(tick, run_every=TICK_SECONDS)()
+
+
+def _line(source: CaptureFeed) -> None:
+    now = datetime.now(UTC)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if source.paused:
+            st.caption("The sync is stopped; what was read is shown.", width="content")
+            if st.button("Resume", icon=":material/play_arrow:", type="tertiary"):
+                source.resume()
+        elif source.syncing and source.progress and not source.progress.all_listed:
+            st.caption(_words(source.progress), width="content")
+            if st.button("Stop", icon=":material/stop:", type="tertiary"):
+                source.pause()
+        elif source.as_of is None:
+            st.caption("Looking for captures …", width="content")
+        else:
+            components.as_of(source.as_of, now)
+    progress = source.progress
+    if source.syncing and progress and progress.found > progress.read and progress.found:
+        st.progress(progress.read / progress.found, text=_words(progress))
+    if source.problem is not None:
+        components.error_state(source.problem)
+
+
+def _words(progress: CaptureProgress) -> str:
+    said = f"{progress.read:,} of {progress.found:,} objects read, {progress.rate:,.0f} a second"
+    if progress.seconds_left is not None:
+        return f"{said}, {progress.seconds_left:,.0f} s left"
+    return f"{said}, still listing"
+
+
+@st.cache_resource(show_spinner=False)
+def _traffic() -> dict[str, subprocess.Popen[bytes]]:
+    """The traffic that this process started, by address of the cloud."""
+    return {}
+
+
+def start_traffic(cloud: Cloud) -> None:
+    """Start ``python -m localcloud.traffic`` beside us; nothing where it runs already.
+
+    The local cloud is a program of its own: it is started, never imported.
+    """
+    if cloud.endpoint_url is None or traffic_running(cloud):
+        return
+    command = [sys.executable, "-m", "localcloud.traffic", "--endpoint-url", cloud.endpoint_url]
+    _traffic()[cloud.endpoint_url] = subprocess.Popen(
+        [*command, *TRAFFIC], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+
+
+def stop_traffic(cloud: Cloud) -> None:
+    """End the traffic that this process started."""
+    process = _traffic().pop(cloud.endpoint_url or "", None)
+    if process is not None:
+        process.terminate()
+        process.wait()
+
+
+def traffic_running(cloud: Cloud) -> bool:
+    """Whether traffic that this process started is under way."""
+    process = _traffic().get(cloud.endpoint_url or "")
+    return process is not None and process.poll() is None

@@ -1,0 +1,346 @@
+"""The drift panels of the Inferences page: choose a baseline, see what differs, say so to AWS."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import charts, components, tables
+from dashboard.aws import monitoring
+from dashboard.aws.captured_images import CaptureLine, sample_statistics
+from dashboard.aws.cloud import Cloud, Connection
+from dashboard.capture_feed import CaptureFeed
+from dashboard.models import inference_drift as model
+from dashboard.models import inferences
+from dashboard.models.inference_drift import DriftReport, ModelCard
+from dashboard.models.inferences import InferenceFilters
+from dashboard.panels.inferences import Look, chart
+from workflow import drift
+from workflow.baselines import Baseline, encode_violations
+from workflow.drift import Statistic, Verdict
+from workflow.errors import WorkflowError
+from workflow.image_statistics import columns
+from workflow.monitoring import DeployedVersion, Schedule
+
+MANIFEST: Final = Path(__file__).resolve().parents[2] / "deploy/model/artifacts/manifest.json"
+"""Written by the training run; read as a file, since the dashboard imports nothing of deploy."""
+
+BARS: Final = 25
+SAMPLE: Final = 150
+"""Images of each side that are measured: a shift of half a standard deviation shows in them."""
+
+BASELINES: Final = {
+    "before": "Earlier traffic",
+    "training": "The model's training",
+    "monitor": "A Model Monitor baseline",
+}
+_MARKS: Final = {
+    Verdict.DRIFT: ("red", ":material/trending_down:"),
+    Verdict.STABLE: ("green", ":material/check_circle:"),
+    Verdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
+}
+
+
+@st.cache_data(show_spinner=False)
+def model_card(modified: float) -> ModelCard | None:
+    """What the manifest of the trained model says; None where there is no manifest."""
+    return model.read_model_card(MANIFEST.read_bytes()) if modified else None
+
+
+def known_model() -> ModelCard | None:
+    """The card of the model in this checkout."""
+    return model_card(MANIFEST.stat().st_mtime if MANIFEST.exists() else 0.0)
+
+
+def compare(look: Look, connection: Connection) -> None:
+    """Two histograms side by side, before and after a moment."""
+    at = moment(look, connection)
+    if at is None:
+        return
+    before, after = _sides(look, at)
+    _overlay(look, before, after, ("before", "after"))
+    left, right = st.columns(2)
+    for column, name, side in ((left, "Before", before), (right, "After", after)):
+        said = inferences.summarise(side, look.threshold)
+        with column, st.container(border=True):
+            st.markdown(f"**{name}** {at:%Y-%m-%d %H:%M} UTC")
+            with st.container(horizontal=True):
+                st.metric("Records", f"{said.total:,}", width="content")
+                rejected = said.rejected
+                st.metric(
+                    "Rejected",
+                    f"{rejected.value:.1%}" if rejected.count else "-",
+                    width="content",
+                    help="95 % interval {:.1%} to {:.1%}".format(*rejected.interval),
+                )
+
+
+def show(look: Look, connection: Connection) -> None:
+    """The selection against a baseline."""
+    chosen = st.segmented_control(
+        "Compare with",
+        list(BASELINES),
+        default="before",
+        format_func=BASELINES.__getitem__,
+        key="baseline",
+        required=True,
+        bind="query-params",
+    )
+    if chosen == "before":
+        at = moment(look, connection)
+        if at is not None:
+            before, after = _sides(look, at)
+            name = f"the traffic before {at:%Y-%m-%d %H:%M} UTC"
+            _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+            _images(look, at)
+    elif chosen == "training":
+        card = known_model()
+        if card is None:
+            st.info("There is no manifest of a trained model here: `make model` writes one.")
+        else:
+            _report(look, card.baseline, look.counts, connection)
+    else:
+        _monitor_baseline(look, connection)
+    _schedules(look, connection)
+
+
+def moment(look: Look, connection: Connection) -> datetime | None:
+    """The moment that parts before from after: the middle, a version, or one's own."""
+    timed = look.counts.drop_nulls("time")
+    if timed.is_empty():
+        st.info("No record of the selection has a usable time, so there is no before and after.")
+        return None
+    versions = _versions(connection.cloud, look.filters.endpoint)
+    known = {version.at.isoformat(): version for version in versions}
+    options = ["middle", *known, "own"]
+
+    def words(option: str) -> str:
+        if option in known:
+            return f"{known[option].name}, {known[option].at:%Y-%m-%d %H:%M} UTC"
+        return {"middle": "the middle of the records selected"}.get(option, "another moment")
+
+    chosen = st.selectbox(
+        "Before and after", options, format_func=words, key="moment", bind="query-params"
+    )
+    if chosen in known:
+        return known[chosen].at.astimezone(UTC)
+    if chosen == "own":
+        own = st.datetime_input("Moment (UTC)", None, key="at", bind="query-params", step=60)
+        if own is None:
+            st.caption("Choose a moment.")
+            return None
+        return own.replace(tzinfo=UTC)
+    return middle(timed)
+
+
+def middle(timed: pl.DataFrame) -> datetime:
+    """The start of the period in which half of the records have come."""
+    by_time = timed.group_by("time").agg(pl.col("count").sum()).sort("time")
+    half = by_time.filter(pl.col("count").cum_sum() >= by_time["count"].sum() / 2)
+    found = half["time"][0]
+    first = by_time["time"][0]
+    if found == first and by_time.height > 1:
+        found = by_time["time"][1]
+    return found  # type: ignore[no-any-return]
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _versions(_known_for: Cloud, endpoint: str) -> tuple[DeployedVersion, ...]:
+    connection = components.connection()
+    try:
+        return monitoring.deployed_versions(connection, endpoint or connection.settings.endpoint)
+    except WorkflowError:
+        return ()  # a moment of one's own can still be chosen
+
+
+def _sides(look: Look, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return inferences.between(look.counts, end=at), inferences.between(look.counts, start=at)
+
+
+def _overlay(look: Look, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]) -> None:
+    both = pl.concat([before, after])
+    if both.is_empty():
+        return
+    edges = [*tables.histogram(both, BARS)["low"].unique().sort().to_list(), 1.0]
+    sides = [model.bars(inferences.statistics_of(side), edges) for side in (before, after)]
+    chart(
+        charts.overlay(sides[0], sides[1], names, look.threshold),
+        "before-and-after",
+        "Confidence before and after, as shares",
+    )
+
+
+def _report(look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Connection) -> None:
+    """The verdict, the charts behind it, every test, and the violations to write."""
+    found = _tested(look, baseline, counts)
+    color, icon = _MARKS[found.verdict]
+    st.markdown(f":{color}-badge[{icon} {found.verdict.value}] {found.sentence()}")
+    feature = model.numerical_feature(baseline.statistics)
+    if feature is not None and feature.histogram.counts:
+        edges = feature.histogram.edges
+        if len(edges) > BARS * 2:
+            edges = edges[:: len(edges) // BARS]
+        before = model.bars(baseline.statistics, edges)
+        after = model.bars(found.current, edges)
+        chart(
+            charts.overlay(before, after, ("baseline", "current"), look.threshold),
+            "drift",
+            "Confidence of the baseline and of the current records, as shares",
+        )
+    _tests(found)
+    _violations(found, connection, look.now)
+
+
+def _tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
+    current = inferences.statistics_of(counts)
+    try:
+        return model.report(baseline, current)
+    except WorkflowError as error:
+        if error.code != "BinsDoNotAlign":
+            raise
+    values = look.feed.confidences(look.filters)
+    return model.report(baseline, model.in_bins_of(baseline, current, values))
+
+
+def _tests(found: DriftReport) -> None:
+    rows = model.verdicts(found)
+    if rows.is_empty():
+        return
+    st.dataframe(
+        rows,
+        hide_index=True,
+        alt="Every test of the comparison",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f") for name in ("distance", "threshold")
+        },
+    )
+    st.caption(
+        f"Thresholds are what chance alone exceeds in {drift.FALSE_ALARM_RATE:.0%} of comparisons"
+        " without drift, at these sample sizes and over all tests shown (permutation null), and"
+        " never below what matters: PSI 0.1, Jensen-Shannon 0.13, Kolmogorov-Smirnov 0.1."
+    )
+
+
+def _violations(found: DriftReport, connection: Connection, now: datetime) -> None:
+    violations = found.violations
+    if not violations:
+        return
+    with st.expander(f"{len(violations)} constraint violations"):
+        st.dataframe(
+            pl.DataFrame(
+                [
+                    (one.feature_name, str(one.constraint_check_type), one.description)
+                    for one in violations
+                ],
+                schema=["feature_name", "constraint_check_type", "description"],
+                orient="row",
+            ),
+            hide_index=True,
+            alt="Constraint violations in Model Monitor's words",
+        )
+        if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
+            address = monitoring.write_violations(connection, encode_violations(violations), now)
+            st.success(f"Written to {address}")
+
+
+def _images(look: Look, at: datetime) -> None:
+    """Whether the images themselves have changed, by a sample of each side."""
+    with st.container(border=True):
+        st.markdown("**Image input**")
+        wanted = st.toggle(
+            f"Measure up to {SAMPLE} captured images of each side",
+            key="measure",
+            bind="query-params",
+            help="Brightness, contrast, sharpness, colour and size, of images fetched by Range.",
+        )
+        if not wanted:
+            return
+        found, unreadable = _measured(look.feed, look.feed.version, look.filters, at)
+        verdict = drift.overall(found.drifts)
+        color, icon = _MARKS[verdict]
+        st.markdown(f":{color}-badge[{icon} {verdict.value}] {found.sentence()}")
+        if unreadable:
+            st.caption(f"{unreadable:,} of the sample are no image that can be read.")
+        _means(found)
+
+
+@st.cache_data(max_entries=20, show_spinner="Measuring captured images …")
+def _measured(
+    _feed: CaptureFeed,
+    version: tuple[object, ...],  # noqa: ARG001 - part of the cache key
+    filters: InferenceFilters,
+    at: datetime,
+) -> tuple[DriftReport, int]:
+    sides, unreadable = [], 0
+    for rows in _feed.sample(filters, at, SAMPLE):
+        lines = [CaptureLine.of(row) for row in rows.iter_rows(named=True)]
+        measured, failed = sample_statistics(_feed.bucket, lines)
+        sides.append(columns(measured))
+        unreadable += failed
+    before, after = drift.paired_statistics(*sides)
+    name = f"images before {at:%Y-%m-%d %H:%M} UTC"
+    ks = (Statistic.KOLMOGOROV_SMIRNOV,)
+    return model.report(Baseline(name, before), after, numerical=ks), unreadable
+
+
+def _means(found: DriftReport) -> None:
+    st.dataframe(
+        model.means(found),
+        hide_index=True,
+        alt="Image statistics before and after",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in ("before", "after", "distance", "threshold")
+        },
+    )
+
+
+def _monitor_baseline(look: Look, connection: Connection) -> None:
+    address = st.text_input(
+        "Folder of statistics.json, as s3://bucket/prefix",
+        key="monitor",
+        bind="query-params",
+        placeholder=f"s3://{connection.settings.bucket}/monitoring/baseline",
+    )
+    with st.container(horizontal=True):
+        if st.button("Save the selection as a baseline", icon=":material/save:"):
+            current = inferences.statistics_of(look.counts)
+            st.success(
+                f"Saved to {monitoring.write_baseline(connection, current, look.now)}: give that"
+                " address above to compare with it."
+            )
+    if address:
+        _report(look, monitoring.read_baseline(connection, address), look.counts, connection)
+
+
+def _schedules(look: Look, connection: Connection) -> None:
+    """Monitoring schedules of accounts that have them; a sentence for all others."""
+    endpoint = look.filters.endpoint or connection.settings.endpoint
+    with st.expander("Model Monitor schedules of this endpoint"):
+        try:
+            found = _listed(connection.cloud, endpoint)
+        except WorkflowError as error:
+            st.caption(
+                "This account cannot list monitoring schedules; Model Monitor is closed to new"
+                f" customers, and nothing here needs it. {components.plain(error.message)}"
+            )
+            return
+        if not found:
+            st.caption("There are none. Nothing here needs them.")
+        for schedule in found:
+            last = f"{schedule.last_run:%Y-%m-%d %H:%M} UTC" if schedule.last_run else "never"
+            st.markdown(
+                f"**{schedule.name}** {schedule.kind}, {schedule.status}; last run {last}"
+                f" {schedule.last_status}"
+            )
+            for one in schedule.violations:
+                said = f"`{one.feature_name}` {one.constraint_check_type}: {one.description}"
+                st.markdown(f"- {said}")
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _listed(_known_for: Cloud, endpoint: str) -> Sequence[Schedule]:
+    return monitoring.schedules(components.connection(), endpoint)

@@ -1,0 +1,538 @@
+"""Panels of the Inferences page: filters, summary, charts, and the images behind a bar."""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from dashboard import charts, components, tables
+from dashboard.aws.captured_images import CaptureLine, thumbnail
+from dashboard.aws.cloud import Connection
+from dashboard.capture_feed import CaptureFeed
+from dashboard.models import inferences as model
+from dashboard.models.inferences import InferenceFilters, Selection, Summary, WhatIf, label_name
+from dashboard.panels import captures
+from dashboard.panels import feed as feeds
+from dashboard.tables import Period
+from workflow.contract import inference_id
+from workflow.errors import WorkflowError
+
+BARS = 50
+HEAT_BARS = 20
+MOST_STEPS = 240
+PAGE = 12
+TABLE_ROWS = 1_000
+EXPORT_ROWS = 1_000_000
+NEAR = timedelta(minutes=15)
+"""An execution that invoked the endpoint was started within so long before."""
+
+VIEWS = {
+    "confidence": "Confidence",
+    "time": "Over time",
+    "compare": "Before and after",
+    "threshold": "Threshold",
+    "drift": "Drift",
+    "health": "Data health",
+    "records": "Records",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one is looking at: the selection, counted.
+
+    Attributes:
+        feed: Where single records come from.
+        filters: What was selected.
+        counts: The selection's counts.
+        period: By which they were counted.
+        threshold: Where records part into accepted and rejected.
+        now: The moment of looking.
+    """
+
+    feed: CaptureFeed
+    filters: InferenceFilters
+    counts: pl.DataFrame
+    period: Period
+    threshold: float
+    now: datetime
+
+
+def filters(feed: CaptureFeed) -> InferenceFilters:
+    """The controls of the filters, each bound to its query parameter."""
+    names = feed.names()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        endpoint = _choice("Endpoint", "endpoint", names["endpoint"])
+        variant = _choice("Variant", "variant", names["variant"])
+        labels = [label_name(label) for label in names["label"].unique().sort()]
+        label = st.selectbox(
+            "Class", ["", *labels], key="label", bind="query-params", format_func=_or_all, width=160
+        )
+        since = _day("From", "since")
+        until = _day("To (UTC)", "until")
+    return InferenceFilters(endpoint, variant, label or "", since, until)
+
+
+def _choice(title: str, key: str, names: pl.Series) -> str:
+    options = ["", *names.unique().sort().to_list()]
+    chosen = st.selectbox(
+        title,
+        list(dict.fromkeys(options)),
+        key=key,
+        bind="query-params",
+        format_func=_or_all,
+        width=220,
+    )
+    return chosen or ""
+
+
+def _or_all(name: str) -> str:
+    return name or "All"
+
+
+def _day(title: str, key: str) -> date | None:
+    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=150)
+    return day if isinstance(day, date) else None
+
+
+def view() -> str:
+    """Which view is chosen; in the address too."""
+    chosen = st.segmented_control(
+        "View",
+        list(VIEWS),
+        default="confidence",
+        format_func=VIEWS.__getitem__,
+        key="view",
+        required=True,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return str(chosen or "confidence")
+
+
+def nothing_yet(connection: Connection) -> None:
+    """What to say before the first capture, and traffic at one click where the cloud is local."""
+    cloud = connection.cloud
+    if captures.traffic_running(cloud):
+        st.info(
+            "Traffic is on its way: images are uploaded and classified, and SageMaker delivers"
+            " what it captured in a few seconds. This page shows it by itself.",
+            icon=":material/progress_activity:",
+        )
+        return
+    components.empty_state(
+        "No inferences captured yet",
+        "Data capture writes every inference to "
+        f"s3://{connection.settings.bucket}/{connection.settings.capture_prefix}; classify a photo,"
+        " or send some traffic.",
+        page="app_pages/classify.py",
+        label="Classify a photo",
+    )
+    if cloud.endpoint_url is not None:
+        send_traffic(connection)
+
+
+def send_traffic(connection: Connection) -> None:
+    """The button that starts traffic, or stops it while it runs; the local cloud's only."""
+    cloud = connection.cloud
+    if cloud.endpoint_url is None:
+        return
+    if captures.traffic_running(cloud):
+        if st.button("Stop the traffic", icon=":material/stop_circle:"):
+            captures.stop_traffic(cloud)
+            st.rerun()
+    elif st.button(
+        "Send traffic",
+        icon=":material/conveyor_belt:",
+        help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
+        " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
+    ):
+        captures.start_traffic(cloud)
+        st.rerun()
+
+
+def summary(said: Summary, ece: float | None) -> None:
+    """The selection in a few numbers."""
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Records", f"{said.total:,}", width="content")
+        low, high = said.rejected.interval
+        st.metric(
+            "Rejected",
+            _percent(said.rejected.value),
+            width="content",
+            help=f"{said.rejected.hits:,} below the threshold; 95 % interval"
+            f" {low:.1%} to {high:.1%}",
+        )
+        st.metric(
+            "Accuracy to expect",
+            _percent(said.expected_accuracy),
+            width="content",
+            help=assumption(ece),
+        )
+        for label, count in list(said.by_label.items())[:4]:
+            st.metric(label_name(label).capitalize(), _percent(count / said.total), width="content")
+    if said.untimed:
+        st.caption(
+            f"{said.untimed:,} records have no usable time (absent, before 2017 or in the future):"
+            " they count everywhere but over time."
+        )
+
+
+def assumption(ece: float | None) -> str:
+    """On what the expected accuracy rests."""
+    said = (
+        "The mean confidence of the accepted records. It is their accuracy only if confidence is"
+        " calibrated and the images are like those the model knows."
+    )
+    if ece is None:
+        return said
+    return f"{said} On the test images of the training it was off by {ece:.1%} on average."
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.1%}"
+
+
+def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's
+    """A chart with its exports: PNG by its tool bar, HTML beside it."""
+    state = st.plotly_chart(
+        figure,
+        key=key,
+        alt=alt,
+        config={
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+            "toImageButtonOptions": {
+                "format": st.session_state.get("image_format", "png"),
+                "filename": key,
+                "scale": 2,
+            },
+        },
+        **options,
+    )
+    st.session_state.setdefault("figures", {})[key] = figure
+    return state
+
+
+def confidence(look: Look) -> None:
+    """The confidence histogram, and the images behind the bar that is selected."""
+    log = st.toggle("Logarithmic counts", key="log", bind="query-params")
+    bars = tables.histogram(look.counts, BARS)
+    state = chart(
+        charts.confidence(bars, look.threshold, label_name, log=log),
+        "confidence-histogram",
+        f"Histogram of confidence by class, threshold {look.threshold:g}",
+        on_select="rerun",
+        selection_mode=("points", "box"),
+    )
+    gallery(look, selected(state["selection"]["points"]))
+
+
+def selected(points: list[dict[str, Any]]) -> Selection | None:
+    """The confidence and class of the bars that were clicked or boxed; None where none was."""
+    bars = [point["customdata"] for point in points if point.get("customdata")]
+    if not bars:
+        return None
+    labels = {int(label) for label, _, _ in bars}
+    return Selection(
+        min(low for _, low, _ in bars),
+        max(high for _, _, high in bars),
+        labels.pop() if len(labels) == 1 else None,
+    )
+
+
+def gallery(look: Look, selection: Selection | None) -> None:
+    """The images behind a selection, newest first, a page at a time."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if selection is None:
+            low, high = st.slider(
+                "Images with a confidence of",
+                0.0,
+                1.0,
+                (0.0, 1.0),
+                step=0.005,
+                key="images",
+                bind="query-params",
+                help="Or click a bar of the histogram, or draw a box over several.",
+                width=420,
+            )
+            selection = Selection(low, high)
+        else:
+            label = "all classes" if selection.label is None else label_name(selection.label)
+            st.markdown(
+                f"**{label.capitalize()}, confidence {selection.low:.3f} to {selection.high:.3f}**"
+                " :gray[double-click the chart to see all again]",
+                width="content",
+            )
+    total = _count(look.counts, selection)
+    if not total:
+        st.caption("No record has such a confidence.")
+        return
+    pages = min(-(-total // PAGE), 1000)
+    page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
+    rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
+    st.caption(f"{total:,} records, newest first")
+    with st.container(horizontal=True, gap="small"):
+        for row in rows.iter_rows(named=True):
+            _card(look, row)
+
+
+def _count(counts: pl.DataFrame, selection: Selection) -> int:
+    inside = counts.filter(pl.col("bin") >= tables.bin_of(selection.low))
+    if selection.high < 1:
+        inside = inside.filter(pl.col("bin") < tables.bin_of(selection.high))
+    if selection.label is not None:
+        inside = inside.filter(pl.col("label") == selection.label)
+    return int(inside["count"].sum())
+
+
+@st.cache_data(max_entries=2_000, show_spinner=False)
+def _picture(_feed: CaptureFeed, bucket: str, line: CaptureLine) -> bytes | str:  # noqa: ARG001 - bucket is part of the cache key
+    """The captured image as a small JPEG, or why there is none to show."""
+    try:
+        return thumbnail(_feed.bucket, line)
+    except WorkflowError as error:
+        return error.message
+
+
+def _card(look: Look, row: dict[str, Any]) -> None:
+    with st.container(border=True, width=172, gap="xsmall"):
+        picture = _picture(look.feed, look.feed.bucket.name, CaptureLine.of(row))
+        name = label_name(row["label"])
+        if isinstance(picture, str):
+            st.caption(components.plain(picture))
+        else:
+            st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
+        mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
+        st.markdown(f"**{name}** {row['confidence']:.3f}{mark}")
+        moment = row["inference_time"]
+        st.caption(f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "no usable time")
+        with st.popover("Details", width="stretch"):
+            _details(row)
+
+
+def _details(row: dict[str, Any]) -> None:
+    shares = ", ".join(f"{value:.4f}" for value in row["probabilities"][:20])
+    st.markdown(f"Probabilities `{shares}`")
+    st.markdown(f"Event `{row['event_id']}`")
+    st.markdown(f"Inference `{row['inference_id'] or 'none given'}`")
+    st.markdown("Object, line")
+    st.code(f"{row['key']}\n{row['line']}", language=None, wrap_lines=True)
+    arn = _execution(row["inference_id"], row["inference_time"])
+    if arn:
+        st.page_link(
+            "app_pages/executions.py",
+            label="Open the execution",
+            icon=":material/timeline:",
+            query_params={"execution": arn},
+        )
+    else:
+        st.caption("No execution of this workflow is known for it.")
+
+
+def _execution(wanted: str | None, moment: datetime | None) -> str | None:
+    """The execution whose ARN gives an inference id, among those started shortly before."""
+    if wanted is None or moment is None:
+        return None
+    listing = feeds.feed().listing()
+    near = listing.filter(pl.col("started_at").is_between(moment - NEAR, moment + NEAR))
+    return next((arn for arn in near["arn"] if inference_id(arn) == wanted), None)
+
+
+def over_time(look: Look) -> None:
+    """Volume, shares, quantiles and spread of confidence by time."""
+    period = _period(look.period)
+    rows = tables.volume(look.counts, period, look.threshold)
+    if rows.is_empty():
+        st.info("No record of the selection has a usable time.", icon=":material/schedule:")
+        return
+    steps = rows["time"].n_unique()
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Volume**")
+        chart(charts.volume(rows, period, label_name), "volume", f"Records a {period} by class")
+        st.markdown("**Quantiles of confidence**")
+        chart(
+            charts.quantiles(tables.quantiles(look.counts, period), look.threshold),
+            "quantiles",
+            f"Median, 25 % and 5 % quantile of confidence by {period}",
+        )
+    with right:
+        st.markdown("**Share of each class, and of rejections**")
+        chart(charts.shares(rows, label_name), "shares", f"Class and rejected share by {period}")
+        st.markdown("**Spread of confidence**")
+        coarse = period if steps <= MOST_STEPS else Period.DAY
+        chart(
+            charts.heat(tables.heat(look.counts, coarse, HEAT_BARS), look.threshold),
+            "spread",
+            f"Share of records by confidence and {coarse}",
+        )
+
+
+def _period(finest: Period) -> Period:
+    options = list(Period)[list(Period).index(finest) :]
+    if len(options) == 1:
+        return finest
+    chosen = st.segmented_control(
+        "By", options, default=finest, required=True, format_func=str, key=f"by-{finest}"
+    )
+    return Period(chosen or finest)
+
+
+def threshold(look: Look, judged: pl.DataFrame, ece: float | None) -> None:
+    """What another threshold would do, and the way to make it so."""
+    tried = st.slider(
+        "Threshold to try",
+        0.5,
+        1.0,
+        look.threshold,
+        step=0.005,
+        format="%.3f",
+        key="try",
+        bind="query-params",
+    )
+    said = model.what_if(look.counts, judged, tried, look.period)
+    now = model.what_if(look.counts, judged, look.threshold, look.period)
+    _what_if_numbers(said, now, ece)
+    rows = tables.sweep(look.counts)
+    chart(
+        charts.sweep(rows, model.measured_sweep(judged), tried),
+        "threshold-sweep",
+        "Coverage and accuracy by threshold",
+    )
+    if tried != look.threshold:
+        st.page_link(
+            "app_pages/deployment.py",
+            label=f"Apply {tried:g}: see the deployment plan",
+            icon=":material/rocket_launch:",
+            query_params={"threshold": f"{tried:g}"},
+        )
+    else:
+        st.caption(f"{look.threshold:g} is what is deployed.")
+
+
+def _what_if_numbers(said: WhatIf, now: WhatIf, ece: float | None) -> None:
+    with st.container(horizontal=True, gap="medium"):
+        st.metric(
+            "Coverage",
+            _percent(said.coverage.value),
+            _points(said.coverage.value - now.coverage.value),
+            width="content",
+            help="Share of the records that are accepted.",
+        )
+        if not math.isnan(said.rejected_per_day):
+            st.metric(
+                "Rejected a day",
+                f"{said.rejected_per_day:,.0f}",
+                f"{said.rejected_per_day - now.rejected_per_day:+,.0f}",
+                delta_color="inverse",
+                width="content",
+                help="At the pace of the records selected.",
+            )
+        st.metric(
+            "Accuracy to expect",
+            _percent(said.expected_accuracy),
+            _points(said.expected_accuracy - now.expected_accuracy),
+            width="content",
+            help=assumption(ece),
+        )
+        if said.measured.count:
+            low, high = said.measured.interval
+            st.metric(
+                "Accuracy measured",
+                _percent(said.measured.value),
+                width="content",
+                help=f"{said.measured.count:,} accepted records have a ground truth; 95 % interval"
+                f" {low:.1%} to {high:.1%}.",
+            )
+    if not said.measured.count:
+        st.caption(
+            "No accepted record has a ground truth yet: label some on the Review page, and the"
+            " measured accuracy appears here with its interval."
+        )
+
+
+def _points(difference: float) -> str:
+    return "±0 points" if abs(difference) < 5e-4 else f"{100 * difference:+.1f} points"  # noqa: PLR2004 - rounds to 0.0
+
+
+def records(look: Look) -> None:
+    """The records themselves, and every way to take them along."""
+    total = int(look.counts["count"].sum())
+    rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
+    shown = rows.select(
+        "inference_time",
+        pl.col("label").map_elements(label_name, return_dtype=pl.String).alias("class"),
+        "confidence",
+        "probabilities",
+        "endpoint",
+        "variant",
+        "key",
+        "line",
+        "event_id",
+        "inference_id",
+    )
+    st.caption(f"The newest {rows.height:,} of {total:,} records")
+    st.dataframe(shown, hide_index=True, alt="The newest records", height=420)
+    with st.container(horizontal=True):
+        for kind, write in (("CSV", as_csv), ("Parquet", as_parquet)):
+            st.download_button(
+                f"Download as {kind}",
+                partial(_export, look.feed, look.filters, write),
+                f"inferences.{kind.lower()}",
+                on_click="ignore",
+                icon=":material/download:",
+                help=f"All {min(total, EXPORT_ROWS):,} records of the selection",
+            )
+
+
+def _export(
+    feed: CaptureFeed, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
+) -> bytes:
+    return write(feed.records(filters, None, limit=EXPORT_ROWS))
+
+
+def as_csv(rows: pl.DataFrame) -> bytes:
+    """Records as CSV; lists as JSON text, texts that a spreadsheet would run made harmless."""
+    return model.flat(rows).write_csv().encode()
+
+
+def as_parquet(rows: pl.DataFrame) -> bytes:
+    """Records as Parquet."""
+    out = io.BytesIO()
+    rows.write_parquet(out, compression="zstd")
+    return out.getvalue()
+
+
+def chart_exports() -> None:
+    """Charts as files: the format of their tool bar's camera, and each as a page of its own."""
+    with st.popover("Export charts", icon=":material/image:"):
+        st.segmented_control(
+            "The camera in a chart's tool bar saves",
+            ["png", "svg"],
+            default="png",
+            required=True,
+            format_func=str.upper,
+            key="image_format",
+        )
+        for key, figure in st.session_state.pop("figures", {}).items():
+            st.download_button(
+                f"{key} as HTML",
+                partial(_html, figure),
+                f"{key}.html",
+                "text/html",
+                on_click="ignore",
+                key=f"html-{key}",
+            )
+
+
+def _html(figure: go.Figure) -> bytes:
+    """A page that needs no network: the chart and all it takes to draw it."""
+    return str(figure.to_html(include_plotlyjs=True)).encode()
