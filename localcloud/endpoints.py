@@ -190,7 +190,7 @@ class Endpoints(Service):
         """Ask an endpoint: the container's answer, the variant that gave it, what is deployed."""
         endpoint = self._endpoints.get(name)
         if endpoint is None or endpoint["deployed"] is None:
-            raise _invalid(f"Endpoint {name} of account {self.cloud.account} not found.")
+            raise _refused(f"Endpoint {name} of account {self.cloud.account} not found.")
         deployed = endpoint["deployed"]
         chosen = _route(deployed["variants"], variant)
         container = self._container(name, chosen)
@@ -363,7 +363,7 @@ class EndpointRuntime(Service):
         name = p["EndpointName"]
         body = p.get("Body") or b""
         if len(body) > _BODY_LIMIT:
-            raise _invalid(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
+            raise _refused(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
         self.cloud.permissions.check(
             call.access_key,
             "sagemaker:InvokeEndpoint",
@@ -443,6 +443,11 @@ def _invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
+def _refused(message: str) -> AwsError:
+    """The runtime's name for what the control plane calls ``ValidationException``."""
+    return AwsError("ValidationError", message)
+
+
 def _listed(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
     """A list of summaries, newest first, by the filters that all lists of SageMaker have."""
     wanted = params.get("NameContains", "")
@@ -470,7 +475,7 @@ def _route(variants: list[Params], target: str | None) -> Params:
         for variant in variants:
             if variant["VariantName"] == target:
                 return variant
-        raise _invalid(f"Variant {target} not found for the endpoint.")
+        raise _refused(f"Variant {target} not found for the endpoint.")
     weights = [variant["InitialVariantWeight"] for variant in variants]
     return random.choices(variants, weights)[0]  # noqa: S311 - traffic, not secrets
 

@@ -139,10 +139,13 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
         return Response(200, headers, json.dumps(result, default=_epoch).encode())
     model = get_service_model(call.service)
     serializer = get_serializer_class(call.service, str(model.protocol))
-    made = serializer(operation_model=model.operation_model(call.operation)).serialize(result)
+    operation = model.operation_model(call.operation)
+    made = serializer(operation_model=operation).serialize(result)
     body_text = made["body"]
+    members = operation.output_shape.members if operation.output_shape else {}
+    status = [n for n, m in members.items() if m.serialization.get("location") == "statusCode"]
     return Response(
-        made["status_code"],
+        result.get(status[0], made["status_code"]) if status else made["status_code"],
         {**_headers(), **{k: str(v) for k, v in made["headers"].items()}},
         body_text if isinstance(body_text, bytes) else str(body_text or "").encode(),
     )

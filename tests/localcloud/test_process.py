@@ -1,0 +1,258 @@
+"""The local cloud as a process: one a directory, survives being killed, says what is wrong."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from http.client import HTTPConnection
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.cloud
+
+ECHO = "def handler(event, context):\n    return event\n"
+CONFIG = Config(retries={"total_max_attempts": 1})
+
+
+class Running:
+    """A local cloud of the test's own, which may be killed."""
+
+    def __init__(self, directory, *options):
+        self.directory = directory
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "localcloud", "--dir", str(directory), "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.line = json.loads(self.process.stdout.readline())
+        self.endpoint_url, self.account = self.line["endpoint_url"], self.line["account"]
+        self.clients = {}
+
+    def client(self, service):
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                region_name="us-east-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=CONFIG,
+            )
+        return self.clients[service]
+
+    def stop(self, number=signal.SIGTERM):
+        for client in self.clients.values():
+            client.close()
+        self.process.send_signal(number)
+        self.process.wait(30)
+        self.process.stdout.close()
+        said = self.process.stderr.read()
+        self.process.stderr.close()
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def begin(*options, directory=tmp_path / "cloud"):
+        running.append(Running(directory, *options))
+        return running[-1]
+
+    yield begin
+    for cloud in running:
+        if cloud.process.poll() is None:
+            cloud.stop(signal.SIGKILL)
+
+
+def command(*options):
+    return subprocess.run(
+        [sys.executable, "-m", "localcloud", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_everything_survives_a_kill(start, build):
+    cloud = start()
+    s3, states = cloud.client("s3"), cloud.client("stepfunctions")
+    s3.create_bucket(Bucket="survivor")
+    s3.put_object(Bucket="survivor", Key="k", Body=b"x", Metadata={"a": "1"})
+    name = build.function(cloud, ECHO)
+    cloud.client("lambda").publish_version(FunctionName=name)
+    machine = build.machine(
+        cloud, build.one_state(Type="Wait", SecondsPath="$.s", End=True), publish=True
+    )
+    arn = machine["stateMachineArn"]
+    routing = [{"stateMachineVersionArn": machine["stateMachineVersionArn"], "weight": 100}]
+    alias = states.create_state_machine_alias(name="live", routingConfiguration=routing)
+    done = build.run(cloud, arn, '{"s": 0}')
+    running = states.start_execution(stateMachineArn=arn, input='{"s": 60}')["executionArn"]
+    topic = cloud.client("sns").create_topic(Name="t")["TopicArn"]
+    queue = cloud.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    cloud.client("sqs").send_message(QueueUrl=queue, MessageBody="still here")
+    role = build.role(cloud)
+    before = {
+        "object": s3.head_object(Bucket="survivor", Key="k")["LastModified"],
+        "function": cloud.client("lambda").get_function(FunctionName=name, Qualifier="1")[
+            "Configuration"
+        ],
+        "role": cloud.client("iam").get_role(RoleName=role.rpartition("/")[2])["Role"],
+        "history": states.get_execution_history(executionArn=done["executionArn"])["events"],
+        "machine": states.describe_state_machine(stateMachineArn=arn)["creationDate"],
+    }
+    assert cloud.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+
+    cloud = start()
+    s3, states = cloud.client("s3"), cloud.client("stepfunctions")
+    assert s3.get_object(Bucket="survivor", Key="k")["Body"].read() == b"x"
+    after = {
+        "object": s3.head_object(Bucket="survivor", Key="k")["LastModified"],
+        "function": cloud.client("lambda").get_function(FunctionName=name, Qualifier="1")[
+            "Configuration"
+        ],
+        "role": cloud.client("iam").get_role(RoleName=role.rpartition("/")[2])["Role"],
+        "history": states.get_execution_history(executionArn=done["executionArn"])["events"],
+        "machine": states.describe_state_machine(stateMachineArn=arn)["creationDate"],
+    }
+    assert after == before
+    found = states.describe_execution(executionArn=running)
+    assert found["status"] == "ABORTED"
+    last = states.get_execution_history(executionArn=running, reverseOrder=True)["events"][0]
+    assert last["type"] == "ExecutionAborted"
+    assert build.run(cloud, alias["stateMachineAliasArn"], '{"s": 0}')["status"] == "SUCCEEDED"
+    assert topic in [t["TopicArn"] for t in cloud.client("sns").list_topics()["Topics"]]
+    url = cloud.client("sqs").get_queue_url(QueueName="q")["QueueUrl"]
+    (message,) = cloud.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"] == "still here"
+    echoed = cloud.client("lambda").invoke(FunctionName=name, Payload=b"[1]")["Payload"].read()
+    assert json.loads(echoed) == [1]
+    assert cloud.stop() == (0, "")
+
+
+def test_a_second_start_finds_the_first(start):
+    cloud = start()
+    again = command("--dir", str(cloud.directory), "--port", "0")
+    assert (again.returncode, json.loads(again.stdout)) == (0, cloud.line)
+    assert json.loads((cloud.directory / "endpoint.json").read_text()) == cloud.line
+    assert cloud.stop(signal.SIGINT)[0] == 0
+    assert not (cloud.directory / "endpoint.json").exists()
+
+
+def refused(*options):
+    answer = command(*options)
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    problem = json.loads(answer.stderr)
+    assert set(problem) == {"code", "message", "remedy"}
+    assert all(problem.values())
+    return problem
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        problem = refused("--dir", str(tmp_path), "--port", str(port))
+    assert problem["code"] == "PortTaken"
+    assert str(port) in problem["message"]
+
+
+def test_a_directory_that_cannot_be_written_is_named(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    problem = refused("--dir", str(file / "cloud"), "--port", "0")
+    assert problem["code"] == "CloudNotWritable"
+
+
+@pytest.mark.parametrize("damage", ["head", "tables", "version"])
+def test_a_directory_that_cannot_be_read_is_named_and_left_alone(start, build, damage):
+    cloud = start()
+    for _ in range(30):
+        build.role(cloud)
+    cloud.stop()
+    file = cloud.directory / "cloud.db"
+    if damage == "version":
+        with sqlite3.connect(file) as db:
+            db.execute("PRAGMA user_version = 99")
+        db.close()
+    else:
+        data = bytearray(file.read_bytes())
+        start_at, end = (0, 100) if damage == "head" else (100, len(data))
+        data[start_at:end] = os.urandom(end - start_at)
+        file.write_bytes(data)
+    before = file.read_bytes()
+    problem = refused("--dir", str(cloud.directory), "--port", "0")
+    assert problem["code"] == "CloudCorrupt"
+    assert "cloud.db" in problem["message"]
+    assert "aside" in problem["remedy"]
+    assert file.read_bytes() == before
+
+
+def test_quotas_throttle_when_switched_on(start, build):
+    cloud = start("--quotas")
+    states = cloud.client("stepfunctions")
+    definition = json.dumps(build.one_state(Type="Pass", End=True))
+    outcomes = []
+    for _ in range(120):
+        try:
+            outcomes.append(states.validate_state_machine_definition(definition=definition))
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ThrottlingException"
+            break
+    assert 100 <= len(outcomes) < 115
+
+
+def admin(cloud, method, path, body=None):
+    request = urllib.request.Request(
+        f"{cloud.endpoint_url}/_localcloud/{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        method=method,
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read())
+
+
+def test_faults_hit_as_often_as_they_were_asked_for(start):
+    cloud = start()
+    fault = {"service": "stepfunctions", "operation": "ListStateMachines",
+             "error": "ThrottlingException", "count": 2}  # fmt: skip
+    assert admin(cloud, "POST", "faults", fault)["probability"] == 1.0
+    states = cloud.client("stepfunctions")
+    for _ in range(2):
+        with pytest.raises(ClientError, match="ThrottlingException"):
+            states.list_state_machines()
+    states.list_state_machines()
+    assert admin(cloud, "GET", "faults")["faults"][0]["count"] == 0
+    assert admin(cloud, "DELETE", "faults") == {"faults": []}
+    admin(cloud, "POST", "faults", {"service": "s3", "error": "SlowDown", "status": 503})
+    with pytest.raises(ClientError, match="SlowDown"):
+        cloud.client("s3").list_buckets()
+    for bad in ({}, {"service": "s3"}, {"service": "s3", "error": "E", "unknown": 1}):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            admin(cloud, "POST", "faults", bad)
+        assert caught.value.code == 400
+        caught.value.close()
+
+
+def test_what_is_no_http_is_refused(start):
+    cloud = start()
+    host, port = cloud.endpoint_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"hello\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 400")
+    connection = HTTPConnection(host, int(port))
+    for _ in range(2):  # kept alive
+        connection.request("GET", "/_localcloud/health")
+        assert connection.getresponse().read()
+    connection.close()
