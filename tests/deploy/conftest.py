@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -16,12 +16,38 @@ from tests.deploy.cases import REGION, artifacts, settings
 from workflow.settings import Settings
 
 
+class _Status(NamedTuple):
+    """As much of an HTTP response as botocore looks at."""
+
+    status_code: int
+
+
 @dataclass
 class Account:
     """A session in an account of moto's, and every operation that was called in it."""
 
     session: boto3.Session
     calls: list[str] = field(default_factory=list)
+
+    def answer(self, operation: str, *answers: Any) -> None:
+        """Give the next calls of ``service.Operation`` these answers, then moto's again.
+
+        An answer is a response, an error as ``(code, message, status)``, an exception to raise,
+        or None for moto's.
+        """
+        waiting = list(answers)
+
+        def reply(**_: Any) -> Any:
+            answer = waiting.pop(0) if waiting else None
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, tuple):
+                code, message, status = answer
+                said = {"Error": {"Code": code, "Message": message}}
+                return _Status(status), {**said, "ResponseMetadata": {"HTTPStatusCode": status}}
+            return None if answer is None else (_Status(200), answer)
+
+        self.session.events.register(f"before-call.{operation}", reply)
 
     def client(self, service: str) -> Any:
         return boto3.Session(region_name=REGION).client(service)
