@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from workflow.captures import CaptureBatch, CaptureError
 
@@ -81,9 +81,6 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
     """Rows of ``CAPTURES``, one a capture of the batch."""
     source = pl.Series(batch.source, dtype=pl.UInt32)
-    ends = np.cumsum(batch.widths)
-    offsets = np.concatenate([[0], ends]).astype(np.int64)
-    probabilities = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(batch.values))
     columns = {
         "event_id": pl.Series(batch.event_ids, dtype=pl.String),
         "inference_id": pl.Series(batch.inference_ids, dtype=pl.String),
@@ -91,7 +88,7 @@ def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
         "hour": pl.Series([s.hour for s in batch.sources], dtype=_TIME).gather(source),
         "endpoint": pl.Series([s.endpoint for s in batch.sources], dtype=pl.String).gather(source),
         "variant": pl.Series([s.variant for s in batch.sources], dtype=pl.String).gather(source),
-        "probabilities": pl.Series(probabilities),
+        "probabilities": _lists(batch.values, batch.widths),
         "label": pl.Series(batch.labels),
         "confidence": pl.Series(batch.confidences),
         "key": pl.Series([s.key for s in batch.sources], dtype=pl.String).gather(source),
@@ -103,6 +100,17 @@ def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
         "gzipped": pl.Series([s.gzipped for s in batch.sources], dtype=pl.Boolean).gather(source),
     }
     return pl.DataFrame(columns, schema=pl.Schema(CAPTURES))
+
+
+def _lists(values: NDArray[np.float64], widths: NDArray[np.int64]) -> pl.Series:
+    """Values as lists of these widths."""
+    kind = pl.List(pl.Float64)
+    if not len(widths):
+        return pl.Series([], dtype=kind)
+    if (widths == widths[0]).all():
+        return pl.Series(values.reshape(len(widths), -1)).cast(kind)
+    rows = pl.DataFrame({"row": np.repeat(np.arange(len(widths)), widths), "value": values})
+    return rows.group_by("row", maintain_order=True).agg("value")["value"]
 
 
 def error_rows(errors: Sequence[CaptureError], found_at: datetime) -> pl.DataFrame:
