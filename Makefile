@@ -11,7 +11,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-captures model lock browser node clean
+.PHONY: help run test lint format bench bench-captures bench-triage model lock browser node clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +32,16 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## Measure everything: executions, captures, inferences, plan, classifier
-	@for benchmark in executions captures inferences executions_sync plan classifier; do \
+	@for benchmark in executions captures inferences executions_sync triage plan classifier; do \
 		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 bench-captures: $(READY) ## Measure the capture reader and its sync beside their peers and limits
 	$(BIN)/uv pip install -q -p $(VENV) -e '.[bench]'
 	$(BIN)/python -m benchmarks.captures
+
+bench-triage: $(READY) ## Measure the sync of executions under quota and the grouping of failures
+	$(BIN)/python -m benchmarks.executions_sync
+	$(BIN)/python -m benchmarks.triage
 
 model: $(READY) ## Train the classifier anew: make model DATA=folder NEITHER=folder
 	$(BIN)/python -m pip install -q -e '.[model]'

@@ -84,10 +84,10 @@ def is_rejection(error: str | None, cause: str | None) -> bool:
 
 def _read(error: str, cause: str, depth: int) -> Cause:
     value = _decoded(cause)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return _from_text(error, cause)
     inner = value.get("cause")
-    if depth and isinstance(inner, Mapping) and "errorMessage" in inner:
+    if depth and isinstance(inner, dict) and "errorMessage" in inner:
         return _read(error, json.dumps(inner), depth - 1)
     if depth and isinstance(value.get("Cause"), str):
         return _read(str(value.get("Error") or error), value["Cause"], depth - 1)

@@ -35,7 +35,8 @@ _SPACED: Final = (
 )
 """Masks of what may hold spaces; they see the whole message."""
 
-_MASKS: Final = (
+MASKS: Final = (
+    ("UUID", r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?=[.:]?$)"),
     ("word", r"^(?:s3|ec2|base64|utf-?8|sha256|md5|(?:int|uint|float)(?:8|16|32|64))\b"),
     ("ARN", r"\barn:aws[\w-]*:\S*[^\s.:]"),
     ("URL", r"\b[a-z][a-z0-9]+://\S*[^\s.:]"),
@@ -59,8 +60,8 @@ _SUSPECT: Final = re.compile(
 """Words that a mask may apply to: trying all masks on every word costs ten times as much."""
 
 _ANY_SPACED: Final = re.compile("|".join(pattern for _, pattern in _SPACED))
-_ANY_MASK: Final = re.compile("|".join(f"(?P<m{n}>{p})" for n, (_, p) in enumerate(_MASKS)))
-_KEPT_GROUPS: Final = tuple(f"m{n}" for n, (name, _) in enumerate(_MASKS) if name in _KEPT)
+_ANY_MASK: Final = re.compile("|".join(f"(?P<m{n}>{p})" for n, (_, p) in enumerate(MASKS)))
+_KEPT_GROUPS: Final = tuple(f"m{n}" for n, (name, _) in enumerate(MASKS) if name in _KEPT)
 _RUN: Final = re.compile(r"\*(?:[\s,.:;_/\\-]*\*)+")
 _KNOWN_WORDS: Final = 1 << 16
 _KNOWN_MESSAGES: Final = 1 << 12
@@ -136,7 +137,8 @@ def explain(fingerprint: Fingerprint) -> str:
 
 
 def _masked_word(match: re.Match[str]) -> str:
-    return _masked(match[0])
+    word = match[0]
+    return MASK if word.isdigit() else _masked(word)
 
 
 @lru_cache(maxsize=_KNOWN_WORDS)
