@@ -73,14 +73,17 @@ def durations(rows: pl.DataFrame) -> go.Figure:
             figure.add_scatter(
                 x=part["time"].to_list(),
                 y=part[quantile].to_list(),
-                name=f"{state} {quantile}",
+                name=state,
+                legendgroup=state,
+                showlegend=quantile == "p50",
                 mode="lines+markers",
                 marker={"size": 4},
                 line={"color": STATE_COLORS[at % len(STATE_COLORS)], "dash": dash, "width": 2},
-                hovertemplate="%{y:.3s}s",
+                hovertemplate=f"{quantile} %{{y:.3s}}s",
             )
     figure.update_layout(hovermode="x unified")
-    figure.update_yaxes(title="seconds", type="log")
+    figure.update_xaxes(type="date", hoverformat="%b %d, %H:%M")
+    figure.update_yaxes(title="seconds", type="log", dtick=1)
     return figure
 
 
@@ -106,7 +109,8 @@ def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
             marker={"color": color, "line": {"width": 0}},
             width=0.62,
             text=[bar.text for bar in part],
-            textposition="auto",
+            textposition="outside",
+            textfont={"size": 11},
             cliponaxis=False,
             customdata=[[bar.label, bar.hover] for bar in part],
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",

@@ -109,6 +109,19 @@ class ExecutionFeed:
 
         return self._remembered("inbox", key, group)
 
+    def definition(self, now: datetime) -> str:
+        """The definition that a new execution would run; asked once a minute.
+
+        Raises:
+            WorkflowError: AWS's own code.
+        """
+        return self._remembered("definition", f"{now:%H%M}", self.states.current_definition)
+
+    def current_version(self, now: datetime) -> str | None:
+        """The version that a restart would run, None where nothing is deployed; likewise."""
+        alias = self._connection.settings.alias_arn
+        return self._remembered("alias", f"{now:%H%M}", lambda: self.states.live_version(alias))
+
     @property
     def version(self) -> int:
         """Changes whenever the store has: the key of everything that is computed from it."""

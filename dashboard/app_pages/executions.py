@@ -46,13 +46,12 @@ if chosen.execution:
     record = open_execution(feed.states, feed.store, chosen.execution)
     panel.back(chosen)
     panel.one_execution(execution.view(record, threshold=settings.threshold), record, feed, chosen)
+elif imported := panel.imported():
+    view = execution.view(imported, threshold=settings.threshold)
+    panel.one_execution(view, imported, feed, chosen)
 else:
-    imported = panel.open_by_hand()
-    if imported:
-        view = execution.view(imported, threshold=settings.threshold)
-        panel.one_execution(view, imported, feed, chosen)
-    else:
-        asked = panel.filters(chosen, executions.versions(feed.listing()))
-        if asked != chosen:
-            panel.go(asked)
-        st.fragment(many, run_every=feeds.REFRESH_SECONDS)()
+    asked = panel.filters(chosen, executions.versions(feed.listing()))
+    if asked != chosen:
+        panel.go(asked)
+    st.fragment(many, run_every=feeds.REFRESH_SECONDS)()
+    panel.upload()

@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from dashboard.aws.errors import explained
 from dashboard.aws.quotas import Pacer
+from workflow.errors import WorkflowError
 from workflow.executions import Execution, HistoryEvent, Status, parse_event, parse_execution
 
 if TYPE_CHECKING:
@@ -100,6 +101,21 @@ class States:
             self.state_machine_arn,
         )
         return str(answer["definition"])
+
+    def live_version(self, alias_arn: str) -> str | None:
+        """Number of the version an alias routes most starts to, None without alias; one call."""
+        try:
+            answer = self._call(
+                "DescribeStateMachineAlias",
+                lambda: self._client.describe_state_machine_alias(stateMachineAliasArn=alias_arn),
+                alias_arn,
+            )
+        except WorkflowError as error:
+            if error.code != "ResourceNotFound":
+                raise
+            return None
+        heaviest = max(answer["routingConfiguration"], key=lambda route: int(route["weight"]))
+        return str(heaviest["stateMachineVersionArn"]).rpartition(":")[2]
 
     def _events(self, arn: str) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {"executionArn": arn, "maxResults": PAGE}

@@ -50,6 +50,7 @@ _LARGE = {
     "StartExecution": Quota(1300, 300),
     "RedriveExecution": Quota(1300, 300),
     "DescribeStateMachine": Quota(200, 20),
+    "DescribeStateMachineAlias": Quota(200, 20),
     "DescribeStateMachineForExecution": Quota(200, 1),
     "FilterLogEvents": Quota(10, 10),
 }

@@ -91,12 +91,11 @@ def select(listing: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -
 
 
 def window(rows: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> timedelta:
-    """The time that a selection spans: as filtered, or back to its oldest execution."""
-    if filters.hours:
-        return timedelta(hours=filters.hours)
+    """The time that a selection spans: back to its oldest execution, an hour at least."""
     oldest = rows["started_at"].min()
     span = now - oldest if isinstance(oldest, datetime) else timedelta()
-    return max(span, timedelta(hours=1))
+    widest = timedelta(hours=filters.hours) if filters.hours else span
+    return max(min(span, widest), timedelta(hours=1))
 
 
 def rates(rows: pl.DataFrame, span: timedelta) -> Rates:
@@ -134,7 +133,9 @@ def outcomes_over_time(rows: pl.DataFrame, span: timedelta) -> pl.DataFrame:
 
 
 def durations_over_time(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> pl.DataFrame:
-    """Duration of states by the time they were entered: ``time``, ``state``, ``p50``, ``p95``.
+    """Duration of Task states by the time they were entered: ``time``, ``state``, ``p50``, ``p95``.
+
+    The other types take no time of their own.
 
     Args:
         rows: The selection of executions.
@@ -143,6 +144,7 @@ def durations_over_time(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelt
     """
     return (
         _visits_of(rows, visits)
+        .filter(pl.col("type") == "Task")
         .group_by(pl.col("entered_at").dt.truncate(bar_width(span)).alias("time"), "state")
         .agg(
             p50=pl.col("seconds").quantile(0.5, "linear"),

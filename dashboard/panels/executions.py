@@ -82,12 +82,12 @@ def numbers(rates: many.Rates) -> None:
         ("Succeeded", _percent(rates.accepted), "of those that ended"),
         ("Rejected", _percent(rates.rejected), "below the threshold"),
         ("Faults", _percent(rates.faulted), "failed or timed out"),
-        ("Wrong in silence", _percent(rates.silent), "of examined successes"),
+        ("Silently wrong", _percent(rates.silent), "of examined successes"),
         ("Median", _seconds(rates.p50), f"p95 {_seconds(rates.p95)}"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, value, said in shown:
-            with st.container(border=True, width=184, gap=None):
+            with st.container(border=True, width=134, gap=None):
                 st.metric(label, value)
                 st.caption(said)
 
@@ -133,6 +133,7 @@ def listing(rows: pl.DataFrame) -> str | None:
     more = f", the newest {many.LISTED:,} of {rows.height:,}" if rows.height > many.LISTED else ""
     st.markdown(f"**Executions**{more}")
     table = shown.select(*_COLUMNS, "version", "redrive_count").to_pandas()
+    table["image"] = table["image"].str.replace(r"^s3://[^/]*/", "", regex=True)
     table["outcome"] = [STYLES[Outcome(value)].word for value in table["outcome"]]
     chosen = st.dataframe(
         table,
@@ -140,6 +141,7 @@ def listing(rows: pl.DataFrame) -> str | None:
         on_select="rerun",
         selection_mode="single-row",
         key="executions",
+        placeholder="",
         alt="The list of executions; choose a row to open it",
         column_config={
             "started_at": st.column_config.DatetimeColumn(
@@ -160,11 +162,28 @@ def listing(rows: pl.DataFrame) -> str | None:
     return str(shown["arn"][picked[0]]) if picked else None
 
 
-def open_by_hand() -> Export | None:
-    """An execution from a file of the console, or None."""
+def upload() -> None:
+    """Choose a file of the console; the page shows it in place of the list."""
     with st.expander("Open an export of the console", icon=":material/upload_file:"):
-        file = st.file_uploader("execution-detail.json", type=["json"], max_upload_size=64)
-        return _read(file.getvalue()) if file else None
+        file = st.file_uploader(
+            "execution-detail.json, as the Step Functions console exports it",
+            type=["json"],
+            max_upload_size=64,
+        )
+        if file:
+            st.session_state["imported"] = file.getvalue()
+            st.rerun()
+
+
+def imported() -> Export | None:
+    """The execution of the file that was opened, or None."""
+    data = st.session_state.get("imported")
+    if data is None:
+        return None
+    if st.button("Close the file", icon=":material/arrow_back:", type="tertiary"):
+        del st.session_state["imported"]
+        st.rerun()
+    return _read(data)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -195,7 +214,7 @@ def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
     with st.expander("State machine", icon=":material/account_tree:"), components.explained():
         visits = feed.visits()
         said = f"From the {many.read_histories(rows, visits):,} histories read of this selection."
-        graph(feed.states.current_definition(), many.states(rows, visits), said)
+        graph(feed.definition(datetime.now(UTC)), many.states(rows, visits), said)
 
 
 def back(current: many.ExecutionFilters) -> None:

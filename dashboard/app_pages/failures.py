@@ -1,0 +1,52 @@
+"""Failures: what is failing, since when, why, and its repair."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.models import failures
+from dashboard.panels import failures as panel
+from dashboard.panels import feed as feeds
+from dashboard.query import read
+
+feed = feeds.feed()
+params = {name: st.query_params.get_all(name) for name in st.query_params}
+query = read(failures.FailureFilters, params)
+chosen = query.filters
+
+
+def inbox() -> None:
+    """Every group, what hurts most first."""
+    feeds.fresh(feed)
+    now = datetime.now(UTC)
+    panel.inbox(failures.cards(feed.inbox(now), chosen, now=now), chosen)
+
+
+def one_group() -> None:
+    """One group: cause, decisions, repair and proof."""
+    now = datetime.now(UTC)
+    groups = feed.inbox(now)
+    group = failures.find(groups, chosen.group)
+    if group is None:
+        components.empty_state("Nothing of this problem is left", "All of it was repaired.")
+    else:
+        panel.headline(failures.card(group, now=now))
+        panel.tabs(feed, group, groups)
+    panel.runs(feed, chosen.group)
+
+
+components.page_header("Failures", "What is failing, since when, why, and its repair.")
+for sentence in query.ignored:
+    st.warning(sentence)
+if chosen.group:
+    if st.button("All failures", icon=":material/arrow_back:", type="tertiary"):
+        panel.go(replace(chosen, group=""))
+    st.fragment(one_group, run_every=feeds.REFRESH_SECONDS)()
+else:
+    asked = panel.filters(chosen)
+    if asked != chosen:
+        panel.go(asked)
+    st.fragment(inbox, run_every=feeds.REFRESH_SECONDS)()
+    panel.unread_notes(feed.notes.read())

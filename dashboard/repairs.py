@@ -1,0 +1,56 @@
+"""Bulk repairs under way in this process: started, watched, stopped and resumed by any session."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.executions import UNREPEATED
+from dashboard.aws.redrives import Repairer, RepairPlan, RepairRun
+from dashboard.execution_feed import ExecutionFeed
+from dashboard.jobs import Job, Jobs
+
+_stops: dict[str, threading.Event] = {}
+
+
+def start(jobs: Jobs, connection: Connection, feed: ExecutionFeed, plan: RepairPlan) -> Job:
+    """Write a new plan to S3 and begin with it.
+
+    Raises:
+        WorkflowError: AWS's own code, where the plan cannot be written; nothing is done then.
+    """
+    feed.repairs.add_plan(plan)
+    return resume(jobs, connection, feed, RepairRun(plan=plan, results={}))
+
+
+def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairRun) -> Job:
+    """Work off what has no result yet.
+
+    Raises:
+        WorkflowError: ``AlreadyRunning`` while this process is at it.
+    """
+    stop = _stops[run.plan.id] = threading.Event()
+
+    def work(report: Callable[[object], None]) -> None:
+        repairer = Repairer(
+            connection.session.client("stepfunctions", config=UNREPEATED),
+            feed.states,
+            feed.repairs,
+            now=lambda: datetime.now(UTC),
+        )
+        for result in repairer.run(run, stopped=stop.is_set):
+            report(result)
+        feed.refresh()
+
+    return jobs.start(job_key(run.plan), "Repair", work)
+
+
+def stop(plan: RepairPlan) -> None:
+    """End a run of this process after the batch at hand; what is left stays pending."""
+    if plan.id in _stops:
+        _stops[plan.id].set()
+
+
+def job_key(plan: RepairPlan) -> str:
+    """The key of a run's job."""
+    return f"repair-{plan.id}"
