@@ -75,11 +75,12 @@ def bundle(failure: Failure, visit: StateVisit, definition: str | None) -> Bundl
 def _test_state_call(
     failure: Failure, visit: StateVisit, definition: str | None
 ) -> dict[str, Any] | None:
-    if definition is None:
+    """The request; the state goes alone, for TestState does not look into Map and Parallel."""
+    state = _state(definition or "", visit.name)
+    if state is None:
         return None
     call: dict[str, Any] = {
-        "definition": redact_text(definition),
-        "stateName": visit.name,
+        "definition": json.dumps(redact(state)),
         "input": redact_text(visit.input or "{}"),
         "inspectionLevel": "DEBUG",
     }
@@ -87,6 +88,26 @@ def _test_state_call(
         error = {"error": failure.error, "cause": redact_text(failure.cause)}
         call["mock"] = {"errorOutput": error, "fieldValidationMode": "NONE"}
     return call
+
+
+def _state(definition: str, name: str) -> dict[str, Any] | None:
+    """A state of a definition, however deep, with the query language it is read in."""
+    try:
+        machine = json.loads(definition)
+    except (ValueError, RecursionError):
+        return None
+    language = {"QueryLanguage": machine["QueryLanguage"]} if "QueryLanguage" in machine else {}
+    ahead = [machine]
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, dict):
+            states = value.get("States")
+            if isinstance(states, dict) and isinstance(states.get(name), dict):
+                return {**language, **states[name]}
+            ahead += value.values()
+        elif isinstance(value, list):
+            ahead += value
+    return None
 
 
 def _handler(visit: StateVisit, cause: Cause) -> tuple[str, str] | None:

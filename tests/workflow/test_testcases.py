@@ -145,7 +145,7 @@ def test_code_that_is_not_there_is_skipped(tmp_path: Path) -> None:
 def test_nothing_secret_is_exported() -> None:
     state = INLINE | {"api_key": "hunter2", "role": "arn:aws:iam::999988887777:role/x"}
     failed = failure(cause=lambda_cause("hunter2? arn:aws:iam::999988887777:role/x Bearer hunter2"))
-    definition = DEFINITION.replace("${SerializeImageArn}", "arn:aws:lambda:::999988887777:f")
+    definition = DEFINITION.replace("${ClassifyImageArn}", "arn:aws:lambda:::999988887777:f")
 
     files = bundle(failed, visit("ClassifyImage", state), definition).files
 
@@ -164,10 +164,30 @@ def test_the_call_is_one_that_test_state_takes() -> None:
     model = botocore.session.get_session().get_service_model("stepfunctions")
     validate_parameters(call, model.operation_model("TestState").input_shape)
     assert call["mock"]["errorOutput"]["error"] == "BadInference"
-    assert (call["stateName"], json.loads(call["definition"])["StartAt"]) == (
-        "ClassifyImage",
-        "IdentifyExecution",
-    )
+    assert json.loads(call["definition"])["Next"] == "FilterInferences"
+
+
+def test_a_state_within_a_map_is_found_with_the_language_of_the_machine() -> None:
+    inner = {"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "End": True}}}
+    branches = [{"StartAt": "X", "States": {"X": {"Type": "Map", "ItemProcessor": inner}}}]
+    states = {"Both": {"Type": "Parallel", "Branches": branches, "End": True}}
+    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Both", "States": states})
+
+    files = bundle(failure(), visit("Ask", {}), definition).files
+
+    call = json.loads(next(text for name, text in files.items() if name.endswith(".json")))
+    assert json.loads(call["definition"]) == {
+        "QueryLanguage": "JSONata",
+        "Type": "Task",
+        "End": True,
+    }
+
+
+@pytest.mark.parametrize("definition", [None, "", "{", "[]", '{"States": {"Other": {}}}'])
+def test_without_the_state_in_a_definition_there_is_only_the_replay(definition: str | None) -> None:
+    (name,) = bundle(failure(), visit("Ask", {}), definition).files
+
+    assert name.endswith(".py")
 
 
 def test_a_state_that_runs_no_code_has_its_call_only() -> None:
