@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from deploy import deployment
 from deploy.apply import Applied, Failed, Progress, Started
@@ -220,8 +221,16 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose usage errors end with 1: 2 means that changes are pending."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m deploy",
         description="Deploy the image-classification workflow to AWS, or to the cloud that"
         " AWS_ENDPOINT_URL names. Every option can also be set by an environment variable.",

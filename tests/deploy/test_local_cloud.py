@@ -1,0 +1,66 @@
+"""The same deployment on the local cloud, over HTTP, without any patch."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy import deployment
+from deploy.apply import Failed
+from deploy.plan import Op
+from tests.deploy.cases import artifacts
+from workflow.settings import Settings
+
+pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture
+def there(local_cloud: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, boto3.Session]:
+    """A deployment of its own on the shared local cloud, reached by the environment alone."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_cloud.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    session = boto3.Session(region_name=local_cloud.region)
+    owner = Settings(account=local_cloud.account, region=local_cloud.region, project="deploy-test")
+    return owner, session
+
+
+def test_a_whole_life(
+    there: tuple[Settings, boto3.Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, session = there
+    events = list(deployment.apply(deployment.observe_and_plan(owner, session), owner, session))
+    assert not [event for event in events if isinstance(event, Failed)]
+    again = deployment.observe_and_plan(owner, session)
+    assert {action.op for action in again.actions} == {Op.KEEP}
+
+    real = deployment.artifacts(owner)
+    changed = {**real.functions, "filter_inferences": artifacts().functions["filter_inferences"]}
+    monkeypatch.setattr(
+        deployment,
+        "artifacts",
+        lambda _: type(real)(
+            functions=changed,
+            definition=real.definition,
+            model=real.model,
+            model_digest=real.model_digest,
+            image=real.image,
+        ),
+    )
+    plan = deployment.observe_and_plan(owner, session, weight=25)
+    assert not [one for one in deployment.apply(plan, owner, session) if isinstance(one, Failed)]
+    assert weights(owner, session) == [(2, 25), (1, 75)]
+    list(deployment.rollback(owner, session))
+    assert weights(owner, session) == [(2, 0), (1, 100)]
+
+    outputs = deployment.status(owner, session)
+    assert outputs.endpoint_status == "InService"
+    assert outputs.links == {}
+    events = list(deployment.destroy(owner, session))
+    assert not [event for event in events if isinstance(event, Failed)]
+    left = deployment.observe_and_plan(owner, session)
+    assert {action.op for action in left.actions} == {Op.CREATE}
+
+
+def weights(owner: Settings, session: boto3.Session) -> list[tuple[int, int]]:
+    return [(one.number, one.weight) for one in deployment.status(owner, session).versions]
