@@ -23,17 +23,23 @@ PAGES = {
 }
 
 
-def _page(name: str, title: str, icon: str) -> st.Page:
-    return st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
+def home() -> None:
+    """The bare address leads to the first page, so that every page has an address of its own."""
+    st.switch_page(pages[0])
 
 
 st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
-page = st.navigation(
-    {
-        section: [_page(*page) for page in pages if (HERE / "app_pages" / f"{page[0]}.py").exists()]
-        for section, pages in PAGES.items()
-    }
-)
+sections = {
+    section: [
+        st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
+        for name, title, icon in listed
+        if (HERE / "app_pages" / f"{name}.py").exists()
+    ]
+    for section, listed in PAGES.items()
+}
+pages = [page for section in sections.values() for page in section]
+start = st.Page(home, default=True, visibility="hidden")
+page = st.navigation({**sections, "": [start]})
 with components.explained():
     components.cloud_badge(components.connection().cloud)
     page.run()

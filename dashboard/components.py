@@ -88,11 +88,6 @@ def cloud_badge(cloud: Cloud) -> None:
         )
 
 
-def outcome_pill(outcome: Outcome, text: str = "") -> None:
-    """An outcome as icon, word and colour, on a line of its own."""
-    st.markdown(pill(outcome, text))
-
-
 def empty_state(title: str, body: str, *, page: str = "", label: str = "") -> None:
     """What to say where there is nothing yet, and the page where one gets on.
 
@@ -111,9 +106,9 @@ def empty_state(title: str, body: str, *, page: str = "", label: str = "") -> No
 
 def error_state(error: WorkflowError) -> None:
     """What happened and what to do next; never a traceback."""
-    st.error(
-        f"**{error.message}**  \n{error.remedy}  \n:gray[{error.code}]", icon=":material/error:"
-    )
+    # The message may quote a file name or a key; the remedy is ours and may hold a command.
+    said = f"**{plain(error.message)}**  \n{error.remedy}  \n:gray[{plain(error.code)}]"
+    st.error(said, icon=":material/error:")
 
 
 def as_of(moment: datetime, now: datetime) -> None:

@@ -16,9 +16,6 @@ import msgspec
 
 F = TypeVar("F")
 
-HOME = "overview"
-"""The page one starts at."""
-
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[F]):
@@ -69,13 +66,9 @@ def write(filters: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any dataclass
 
 
 def href(page: str, filters: Any) -> str:  # noqa: ANN401 - any dataclass instance
-    """The address of a page with its filters, such as ``/executions?status=FAILED``.
-
-    The first page of the navigation answers at ``/`` only.
-    """
+    """The address of a page with its filters, such as ``/executions?status=FAILED``."""
     query = urlencode(write(filters), doseq=True)
-    path = "/" if page == HOME else f"/{page}"
-    return f"{path}?{query}" if query else path
+    return f"/{page}?{query}" if query else f"/{page}"
 
 
 def _texts(value: object) -> list[str]:

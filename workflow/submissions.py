@@ -13,15 +13,17 @@ from datetime import datetime
 from typing import TypeAlias
 
 from workflow.causes import read_cause
-from workflow.contract import ImageLocation, read_rejection
+from workflow.contract import LABELS, TRANSIENT, ContractError, ImageLocation, read_rejection
 from workflow.errors import WorkflowError
 from workflow.executions import Execution, Outcome, parse_time
+from workflow.remedies import diagnose
 from workflow.silent import outcome, read_inference, silent_failure
 from workflow.timelines import StateVisit, failure_of
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]+")
 _MAX_NAME = 200
 _SHA_CHARACTERS = 12
+_SAYS_ITS_REMEDY = {kind.__name__ for kind in set(ContractError.__subclasses__()) - {*TRANSIENT}}
 _BATCH = re.compile(r"[a-z0-9]{8,32}")
 
 
@@ -97,14 +99,33 @@ class Faulted:
     Attributes:
         state: Name of the state it happened in, empty where unknown.
         error: The error's name, as in the history.
-        message: What was said about it; the workflow's own errors end with their remedy.
+        message: What was said about it.
+        remedy: What to do about it; empty where the message ends with it, as most of the
+            workflow's own errors do.
     """
 
     outcome: Outcome
     state: str
     error: str
     message: str
+    remedy: str = ""
 
+
+_NO_CAUSE = "No cause was recorded."
+_UNRECORDED = Faulted(
+    Outcome.UNEXAMINED,
+    "",
+    "OutputNotRecorded",
+    "It succeeded, but AWS left its output out of the history.",
+    "Open the execution: its states show how far the image came.",
+)
+_UNLABELLED = Faulted(
+    Outcome.SILENT,
+    "",
+    "Silent.NoLabel",
+    "The output names no class.",
+    f"Use an endpoint that was trained on {' and '.join(LABELS)}.",
+)
 
 Verdict: TypeAlias = Running | Classified | Rejected | Faulted
 
@@ -207,16 +228,13 @@ def verdict(execution: Execution, visits: Iterable[StateVisit], *, threshold: fl
             return _classified(execution, threshold)
         case Outcome.REJECTED:
             return _rejected(execution, visits, threshold)
-        case Outcome.SILENT:
-            wrong = silent_failure(execution, visits, threshold=threshold)
-            state, error, cause = (wrong.state, wrong.error, wrong.cause) if wrong else ("", "", "")
-            return Faulted(Outcome.SILENT, state, error, cause)
-        case Outcome.UNEXAMINED:
-            said = "It succeeded, but AWS left its output out of the history."
-            return Faulted(Outcome.UNEXAMINED, "", "OutputNotRecorded", said)
+        case Outcome.SILENT | Outcome.UNEXAMINED:
+            return _wrong(execution, visits, threshold)
         case Outcome.ABORTED:
-            said = execution.cause or "It was stopped before it ended. Submit the image again."
-            return Faulted(Outcome.ABORTED, "", execution.error or "Aborted", said)
+            said = execution.cause or "It was stopped before it ended."
+            return Faulted(
+                Outcome.ABORTED, "", execution.error or "Aborted", said, "Submit the image again."
+            )
         case _:
             return _faulted(execution, visits)
 
@@ -224,7 +242,7 @@ def verdict(execution: Execution, visits: Iterable[StateVisit], *, threshold: fl
 def _classified(execution: Execution, threshold: float) -> Verdict:
     inference = read_inference(execution.output)
     if inference is None or inference.label is None:
-        return Faulted(Outcome.SILENT, "", "Silent.NoLabel", "The output names no class.")
+        return _UNLABELLED
     least = threshold if inference.threshold is None else inference.threshold
     return Classified(inference.label, inference.confidence, least)
 
@@ -239,9 +257,19 @@ def _rejected(execution: Execution, visits: tuple[StateVisit, ...], threshold: f
     return Rejected(None, None, threshold)
 
 
-def _faulted(execution: Execution, visits: tuple[StateVisit, ...]) -> Faulted:
+def _wrong(execution: Execution, visits: tuple[StateVisit, ...], threshold: float) -> Verdict:
+    failure = silent_failure(execution, visits, threshold=threshold)
+    if failure is None:
+        return _UNRECORDED
+    remedy = diagnose(failure).remedy
+    return Faulted(Outcome.SILENT, failure.state, failure.error, failure.cause, remedy)
+
+
+def _faulted(execution: Execution, visits: tuple[StateVisit, ...]) -> Verdict:
     failure = failure_of(execution, visits)
-    state = failure.state if failure else ""
-    error = (failure and failure.error) or execution.error or execution.status.value
-    cause = read_cause(error, failure.cause if failure else execution.cause)
-    return Faulted(Outcome.FAULTED, state, error, cause.message or "No cause was recorded.")
+    if failure is None:
+        return Faulted(Outcome.FAULTED, "", execution.status.value, _NO_CAUSE)
+    error = failure.error or execution.status.value
+    cause = read_cause(error, failure.cause)
+    remedy = "" if error in _SAYS_ITS_REMEDY else diagnose(failure).remedy
+    return Faulted(Outcome.FAULTED, failure.state, error, cause.message or _NO_CAUSE, remedy)

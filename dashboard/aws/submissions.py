@@ -222,7 +222,7 @@ def _submit(desk: _Desk, index: int, image: StoredImage, photo: Photo | None) ->
         for progress in _follow(desk, submission):
             desk.report((index, progress))
     except WorkflowError as error:
-        failed = Faulted(Outcome.FAULTED, "", error.code, f"{error.message} {error.remedy}")
+        failed = Faulted(Outcome.FAULTED, "", error.code, error.message, error.remedy)
         desk.report((index, replace(submission, verdict=failed)))
 
 

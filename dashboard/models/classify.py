@@ -215,9 +215,9 @@ def _says(submission: Submission) -> tuple[str, str, float | None, float | None]
                 "result, not a fault: look at the image, or change the threshold."
             )
             return f"perhaps {label}, {confidence:.1%}", note, confidence, threshold
-        case Faulted(_, state, error, message):
+        case Faulted(_, state, error, message, remedy):
             where = f" in {state}" if state else ""
-            return f"{error}{where}", message, None, None
+            return f"{error}{where}", f"{message} {remedy}".strip(), None, None
         case _:
             return ("under way" if submission.execution_arn else "waiting its turn"), "", None, None
 

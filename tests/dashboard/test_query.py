@@ -44,7 +44,6 @@ def test_what_is_written_is_read_again(filters: Filters) -> None:
 def test_defaults_leave_the_address_bare() -> None:
     assert query.write(Filters()) == {}
     assert query.href("executions", Filters()) == "/executions"
-    assert query.href("overview", Filters()) == "/"
 
 
 def test_an_address_is_escaped_and_repeats_lists() -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,14 @@ class App:
         }
 
 
-def running_app(directory: Path, **environ: str) -> Iterator[App]:
-    """Start the app on a free port, with its local cloud in a directory; stop both at the end."""
+def running_app(directory: Path, *, deployed: bool = False, **environ: str) -> Iterator[App]:
+    """Start the app on a free port, with its local cloud in a directory; stop both at the end.
+
+    Args:
+        directory: Where its cloud, its store and its log go.
+        deployed: Deploy the workflow first, by the command line, which is faster than clicking.
+        environ: Further environment variables.
+    """
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env |= {
@@ -62,30 +69,39 @@ def running_app(directory: Path, **environ: str) -> Iterator[App]:
         "SCONES_HOME": str(directory / "home"),
         **environ,
     }
+    app = App(f"http://127.0.0.1:{port}", env)
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     command += ["--server.port", str(port), "--server.headless", "true"]
-    with (directory / "app.log").open("wb") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=directory)
+    log = directory / "app.log"
+    with ExitStack() as stack:
+        if deployed:
+            stack.enter_context(_deployed_cloud(app))
+        out = stack.enter_context(log.open("wb"))
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=directory)
+        stack.enter_context(_ending(process))
+        _wait_until_healthy(port, process, log)
+        yield app
+
+
+@contextmanager
+def _deployed_cloud(app: App) -> Iterator[None]:
+    command = [sys.executable, "-m", "localcloud", *app.cloud_arguments]
+    cloud = subprocess.Popen(command, env=app.environ, stdout=subprocess.PIPE)
+    assert cloud.stdout is not None
+    with _ending(cloud), cloud.stdout:
+        assert cloud.stdout.readline(), "The local cloud did not start."
+        apply = [sys.executable, "-m", "deploy", "apply", "--yes"]
+        subprocess.run(apply, env=app.aws_environ, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        yield
+
+
+@contextmanager
+def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
-        _wait_until_healthy(port, process, directory / "app.log")
-        yield App(f"http://127.0.0.1:{port}", env)
+        yield
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def start_cloud(app: App) -> None:
-    """Start the app's local cloud before the app has to, or find it running."""
-    command = [sys.executable, "-m", "localcloud", *app.cloud_arguments]
-    with subprocess.Popen(command, env=app.environ, stdout=subprocess.PIPE).stdout as ready:
-        assert ready.readline(), "The local cloud did not start."
-
-
-def deploy_workflow(app: App) -> None:
-    """Deploy by the command line, which is faster than clicking and tested elsewhere."""
-    start_cloud(app)
-    command = [sys.executable, "-m", "deploy", "apply", "--yes"]
-    subprocess.run(command, env=app.aws_environ, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from tests.journeys.browser import PHONE, WIDE, App, deploy_workflow, running_app, settle
+from tests.journeys.browser import PHONE, WIDE, App, running_app, settle
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -46,9 +46,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
     """The app with the workflow deployed; one for all journeys that only use it."""
-    for running in running_app(tmp_path_factory.mktemp("deployed")):
-        deploy_workflow(running)
-        yield running
+    yield from running_app(tmp_path_factory.mktemp("deployed"), deployed=True)
 
 
 @pytest.fixture

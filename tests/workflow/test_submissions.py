@@ -80,6 +80,7 @@ def test_a_success_without_inferences_is_a_fault_of_its_own_kind() -> None:
 
     assert isinstance(found, Faulted)
     assert (found.outcome, found.error) == (Outcome.SILENT, "Silent.NoInference")
+    assert found.remedy
 
 
 def test_classes_without_a_name_are_no_label() -> None:
@@ -135,16 +136,27 @@ def test_a_fault_names_its_state_and_says_what_the_function_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("execution", "error", "message"),
-    [
-        (replace(FAILED, status=Status.TIMED_OUT), "States.Timeout", "No cause was recorded."),
-        (FAILED, "FAILED", "No cause was recorded."),
-    ],
+    ("execution", "error"),
+    [(replace(FAILED, status=Status.TIMED_OUT), "States.Timeout"), (FAILED, "FAILED")],
 )
-def test_a_fault_that_says_nothing_is_still_a_sentence(
-    execution: Execution, error: str, message: str
+def test_a_fault_that_says_nothing_is_still_a_sentence_with_a_remedy(
+    execution: Execution, error: str
 ) -> None:
-    assert verdict(execution, [], threshold=0.93) == Faulted(Outcome.FAULTED, "", error, message)
+    found = verdict(execution, [], threshold=0.93)
+
+    assert isinstance(found, Faulted)
+    assert (found.error, found.message) == (error, "No cause was recorded.")
+    assert found.remedy
+
+
+def test_a_transient_fault_that_lasted_has_a_remedy_beside_its_message() -> None:
+    cause = json.dumps({"errorMessage": "It cannot answer now.", "errorType": "X"})
+
+    found = verdict(replace(FAILED, error="EndpointUnavailable", cause=cause), [], threshold=0.93)
+
+    assert isinstance(found, Faulted)
+    assert found.message == "It cannot answer now."
+    assert found.remedy
 
 
 def test_an_aborted_execution_is_no_fault() -> None:

@@ -1,0 +1,44 @@
+"""Pictures drawn by us, for there is no photo in this repository."""
+
+import io
+import random
+
+from PIL import Image, ImageDraw, ImageFilter
+
+SIZE = 640
+
+
+def bicycle(seed: int = 1) -> bytes:
+    """A bicycle against a wall, drawn; a JPEG as a phone would send it."""
+    rng = random.Random(seed)  # noqa: S311 - a picture, no secret
+    picture = Image.new("RGB", (SIZE, SIZE), (206, 210, 205))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 470, SIZE, SIZE), fill=(122, 122, 118))
+    for row in range(0, 470, 40):
+        draw.line((0, row, SIZE, row), fill=(190, 192, 188), width=2)
+    color = rng.choice([(150, 30, 35), (25, 70, 140), (30, 100, 60), (40, 40, 45)])
+    _frame(draw, color)
+    soft = picture.filter(ImageFilter.GaussianBlur(1.2))
+    noise = Image.effect_noise((SIZE, SIZE), 24).convert("RGB")
+    out = io.BytesIO()
+    Image.blend(soft, noise, 0.06).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def _frame(draw: ImageDraw.ImageDraw, color: tuple[int, int, int]) -> None:
+    rear, front, hub, saddle, head = (170, 430), (470, 430), (300, 430), (250, 260), (420, 250)
+    black = (28, 28, 30)
+    for x, y in (rear, front):
+        draw.ellipse((x - 112, y - 112, x + 112, y + 112), outline=black, width=12)
+        draw.ellipse((x - 100, y - 100, x + 100, y + 100), outline=(150, 150, 155), width=3)
+        for dx, dy in ((100, 0), (87, 50), (50, 87), (0, 100), (-50, 87), (-87, 50)):
+            draw.line((x - dx, y - dy, x + dx, y + dy), fill=(165, 165, 170), width=2)
+    for start, end in ((rear, hub), (hub, saddle), (saddle, rear), (saddle, head), (hub, head)):
+        draw.line((*start, *end), fill=color, width=13)
+    draw.line((*head, *front), fill=color, width=13)
+    draw.line((250, 260, 240, 225), fill=black, width=9)
+    draw.rounded_rectangle((200, 208, 285, 228), 10, fill=black)
+    draw.line((420, 250, 412, 205), fill=black, width=9)
+    draw.arc((395, 180, 470, 250), 200, 380, fill=black, width=11)
+    draw.ellipse((278, 408, 322, 452), outline=black, width=9)
+    draw.line((300, 430, 330, 470), fill=black, width=8)

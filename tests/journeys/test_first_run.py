@@ -1,0 +1,67 @@
+"""The first thing a new user does: from an empty cloud to a classified photo."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.journeys.browser import App, fits, picture, running_app, settle
+from tests.journeys.photos import bicycle
+
+pytestmark = pytest.mark.journey
+Visit = Callable[..., Page]
+DEPLOY_MS = 120_000
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
+    """A threshold that any clear answer meets: the photo of this journey is a drawing."""
+    yield from running_app(tmp_path_factory.mktemp("first"), SCONES_THRESHOLD="0.5")
+
+
+def test_four_clicks_lead_from_an_empty_cloud_to_a_classified_photo(app: App, visit: Visit) -> None:
+    page = visit(app, "deployment")
+    expect(page.get_by_text("to create.")).to_be_visible()
+    picture(page, "deployment-plan")
+
+    page.get_by_role("button", name="Deploy").click()  # 1
+    expect(page.get_by_text("Everything is deployed as wanted")).to_be_visible(timeout=DEPLOY_MS)
+    settle(page)
+    picture(page, "deployment-done")
+
+    page.get_by_role("link", name="Classify a photo").click()  # 2
+    chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
+    chooser.set_input_files(  # 3
+        [{"name": "my bicycle.jpg", "mimeType": "image/jpeg", "buffer": bicycle()}]
+    )
+    page.get_by_role("button", name="Classify (1)").click()  # 4
+
+    expect(page.get_by_text("1 accepted")).to_be_visible(timeout=DEPLOY_MS)
+    settle(page)
+    expect(page.get_by_text("my bicycle.jpg")).to_be_visible()
+    expect(page.get_by_text("ClassifyImage")).to_be_visible()
+    expect(page.get_by_role("link", name="Open the execution")).to_be_visible()
+    assert "batch=" in page.url
+
+
+def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> None:
+    page = visit(app, "deployment?threshold=0.6")
+    page.get_by_role("button", name="Apply these changes").click()
+
+    other = visit(app, "deployment?threshold=0.6")
+
+    expect(other.get_by_text("Everything is deployed as wanted")).to_be_visible(timeout=DEPLOY_MS)
+    expect(other.get_by_text("Deploy: 28 of 28 resources are as wanted.")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["deployment", "classify"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("device", ["desk", "phone"])
+def test_nothing_needs_sideways_scrolling(
+    app: App, visit: Visit, path: str, theme: str, device: str
+) -> None:
+    page = visit(app, path, theme=theme, phone=device == "phone")
+
+    assert fits(page)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    picture(page, f"{path}-{theme}-{device}")
