@@ -18,7 +18,6 @@ from collections.abc import Callable
 from deploy import deployment
 from deploy.apply import Failed
 from deploy.plan import Op
-from deploy.providers.session import account_of
 
 ROUNDS = 5
 READS = ("Get", "Describe", "List", "Head")
@@ -60,14 +59,16 @@ def measure(url: str) -> None:
     )
     plan = deployment.observe_and_plan(settings, session)
     kept, total = sum(one.op is Op.KEEP for one in plan.actions), calls.total()
+    counted = calls.most_common()
     writes = [call for call in calls if not call.partition(":")[2].startswith(READS)]
     took = median(lambda: deployment.observe_and_plan(settings, session))
-    floor = median(lambda: [account_of(session) for _ in range(total)])
+    sts = session.client("sts")
+    floor = median(lambda: [sts.get_caller_identity() for _ in range(total)])
     print(f"resources       {len(plan.actions)}, as wanted {kept}")
     print(f"calls           {total}, of which writes {len(writes)}")
     print(f"calls/resource  {total / len(plan.actions):.2f} (limit 1)")
     print(f"time            {took / floor:.2f} x that of {total} calls of GetCallerIdentity")
-    for call, count in calls.most_common():
+    for call, count in counted:
         print(f"  {count:>3} {call}")
 
 

@@ -229,7 +229,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(FAILED, f"{self.prog}: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m deploy",
         description="Deploy the image-classification workflow to AWS, or to the cloud that"
@@ -269,8 +269,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _shared_options() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+def _shared_options() -> _Parser:
+    shared = _Parser(add_help=False)
     shared.add_argument("--project", help="first part of every name (SCONES_PROJECT)")
     shared.add_argument("--stage", help="second part of every name (SCONES_STAGE)")
     shared.add_argument("--region", help="AWS region (AWS_REGION)")
