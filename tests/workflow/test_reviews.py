@@ -1,0 +1,89 @@
+"""Ground truth as Model Monitor reads and writes it."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import capture_lines, captured
+from workflow.captures import read_captures
+from workflow.reviews import (
+    GroundTruth,
+    ground_truth_key,
+    ground_truth_lines,
+    read_ground_truth,
+)
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_a_label_is_read_as_aws_documents_it() -> None:
+    line = (
+        b'{"groundTruthData":{"data":"1","encoding":"CSV"},'
+        b'"eventMetadata":{"eventId":"aaaa-bbbb-cccc"},"eventVersion":"0"}'
+    )
+    batch = read_ground_truth(line, "truth.jsonl")
+    assert batch.truths == (GroundTruth("aaaa-bbbb-cccc", "1"),)
+    assert batch.errors == ()
+
+
+def test_labels_are_written_as_they_are_read() -> None:
+    truths = (GroundTruth("a", "1", NOON), GroundTruth("b", "bicycle"))
+    lines = ground_truth_lines(truths)
+    assert read_ground_truth(lines, "k").truths == truths
+    assert json.loads(lines.splitlines()[0]) == {
+        "groundTruthData": {"data": "1", "encoding": "CSV"},
+        "eventMetadata": {"eventId": "a", "inferenceTime": "2026-11-23T12:00:00Z"},
+        "eventVersion": "0",
+    }
+
+
+def test_the_key_has_the_hour_of_labelling_in_utc() -> None:
+    east = NOON.astimezone(timezone(timedelta(hours=5)))
+    assert ground_truth_key("labels", east, "x") == "labels/2026/11/23/12/x.jsonl"
+
+
+def test_a_ground_truth_file_is_no_capture_and_a_capture_no_ground_truth() -> None:
+    (error,) = read_captures(ground_truth_lines([GroundTruth("a", "1")]), "k").errors
+    assert error.reason == "ground truth, not a capture"
+    (error,) = read_ground_truth(capture_lines(captured()), "k").errors
+    assert error.reason == "a capture, not ground truth"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"junk", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[1]", "not ground truth"),
+        (b"{}", "not ground truth"),
+        (b'{"groundTruthData":{"data":null},"eventMetadata":{"eventId":"a"}}', "not ground truth"),
+        (b'{"groundTruthData":{"data":"1"}}', "no event id"),
+        (b'{"groundTruthData":{"data":"1"},"eventMetadata":{"eventId":7}}', "no event id"),
+    ],
+)
+def test_a_line_that_is_no_label_is_named(line: bytes, reason: str) -> None:
+    good = ground_truth_lines([GroundTruth("a", "1")])
+    batch = read_ground_truth(b"\xef\xbb\xbf" + good + line + b"\r\n\r\n" + good, "k")
+    assert len(batch.truths) == 2
+    (error,) = batch.errors
+    assert (error.key, error.line, error.reason, error.length) == ("k", 2, reason, len(line) + 1)
+
+
+@pytest.mark.parametrize("time", ["{%s}", "2026-11-23T12:00:00", 5, "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_cannot_be_read_is_left_out(time: object) -> None:
+    record = {
+        "groundTruthData": {"data": 1},
+        "eventMetadata": {"eventId": "a", "inferenceTime": time},
+    }
+    assert read_ground_truth(json.dumps(record).encode(), "k").truths == (GroundTruth("a", "1"),)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100))
+def test_no_bytes_make_it_raise_and_every_line_is_accounted_for(data: bytes) -> None:
+    batch = read_ground_truth(data, "k")
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    assert len(batch.truths) + len(batch.errors) == sum(1 for line in lines if line.strip())
