@@ -81,7 +81,7 @@ def lambda_cause(message: str, kind: str = "KeyError", *, line: int = 7, request
     )
 
 
-def execution(**changes: Any) -> Execution:  # noqa: ANN401 - any field
+def execution(**changes: Any) -> Execution:
     known: dict[str, Any] = {
         "arn": ARN,
         "name": "one",
@@ -92,7 +92,7 @@ def execution(**changes: Any) -> Execution:  # noqa: ANN401 - any field
     return Execution(**(known | changes))
 
 
-def failure(**changes: Any) -> Failure:  # noqa: ANN401 - any field
+def failure(**changes: Any) -> Failure:
     known: dict[str, Any] = {
         "execution_arn": ARN,
         "state": "ClassifyImage",
