@@ -7,7 +7,6 @@ only sign: classes differ by name in the legend, the threshold is a labelled lin
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -87,11 +86,12 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
     return figure
 
 
-def shares(rows: pl.DataFrame, name: Names) -> go.Figure:
+def shares(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
     """Share of each class, and of rejections, by time.
 
     Args:
         rows: ``time``, ``label``, ``count``, ``rejected`` of ``tables.volume``.
+        period: By which they were counted.
         name: Name of a class.
     """
     figure = _figure(height=260)
@@ -102,8 +102,10 @@ def shares(rows: pl.DataFrame, name: Names) -> go.Figure:
     full = every.join(rows.select("time", "label", "count"), on=["time", "label"], how="left")
     full = full.with_columns(share=pl.col("count").fill_null(0) / pl.col("total"))
     for (label,), part in full.sort("label", "time").group_by("label", maintain_order=True):
-        _line(figure, part["time"], part["share"], name(label), _label_color(label))
+        line = with_gaps(part, period)
+        _line(figure, line["time"], line["share"], name(label), _label_color(label))
     rejected = totals.sort("time").with_columns(share=pl.col("rejected") / pl.col("total"))
+    rejected = with_gaps(rejected, period)
     style = STYLES[Outcome.REJECTED]
     _line(figure, rejected["time"], rejected["share"], "rejected", style.color, dash="dot")
     figure.update_layout(hovermode="x unified", yaxis={"tickformat": ".0%", "title": "share"})
@@ -111,14 +113,16 @@ def shares(rows: pl.DataFrame, name: Names) -> go.Figure:
     return figure
 
 
-def quantiles(rows: pl.DataFrame, threshold: float) -> go.Figure:
+def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     """Median and low quantiles of confidence by time.
 
     Args:
         rows: ``time``, ``q05``, ``q25``, ``q50`` of ``tables.quantiles``.
+        period: By which they were counted.
         threshold: Where to draw the threshold.
     """
     figure = _figure(height=260)
+    rows = with_gaps(rows, period)
     for column, text, width in (("q50", "median", 2.5), ("q25", "25 %", 1.5), ("q05", "5 %", 1.5)):
         dash = "solid" if column != "q05" else "dash"
         _line(figure, rows["time"], rows[column], text, AFTER_COLOR, dash=dash, width=width)
@@ -131,19 +135,21 @@ def quantiles(rows: pl.DataFrame, threshold: float) -> go.Figure:
     return figure
 
 
-def heat(cells: pl.DataFrame, threshold: float) -> go.Figure:
+def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     """How confidence is spread, by time: the darker a cell, the more of that time's records.
 
     Args:
         cells: ``time``, ``low``, ``share`` of ``tables.heat``.
+        period: By which they were counted.
         threshold: Where to draw the threshold.
     """
     figure = _figure(height=260)
-    grid = cells.pivot("time", index="low", values="share").sort("low")
+    grid = with_gaps(cells.pivot("low", index="time", values="share").sort("time"), period)
+    lows = sorted(grid.columns[1:], key=float)
     figure.add_heatmap(
-        x=[datetime.fromisoformat(column) for column in map(_iso, grid.columns[1:])],
-        y=grid["low"].to_list(),
-        z=grid.drop("low").fill_null(0).to_numpy().round(4),
+        x=grid["time"].to_list(),
+        y=[float(low) for low in lows],
+        z=grid.select(lows).fill_null(0).to_numpy().T.round(4),
         colorscale=[[0, "rgba(0,114,178,0)"], [0.3, "rgba(0,114,178,0.55)"], [1, "#0072B2"]],
         hovertemplate="%{x}<br>from %{y:.3f}: %{z:.1%}<extra></extra>",
         showscale=False,
@@ -234,12 +240,32 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
         marker={"color": AFTER_COLOR, "line": {"width": 0}},
         hovertemplate="%{y:,}",
     )
-    expected = rows["expected"]
-    _line(figure, rows["time"], expected, "expected", STYLES[Outcome.FAULTED].color, dash="dot")
-    figure.data[-1].line.shape = "hvh"
-    figure.data[-1].hovertemplate = "%{y:,.0f}"
+    figure.add_scatter(
+        x=rows["time"].to_list(),
+        y=rows["expected"].to_list(),
+        name="expected",
+        mode="markers",
+        marker={
+            "symbol": "line-ew-open",
+            "size": 13,
+            "line": {"color": STYLES[Outcome.FAULTED].color, "width": 2.5},
+        },
+        hovertemplate="%{y:,.0f}",
+    )
     figure.update_layout(hovermode="x unified", yaxis_title=f"records a {period}", bargap=0.08)
     return figure
+
+
+def with_gaps(rows: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Rows by time with an empty row after each one that is not followed by the next period.
+
+    A line is broken there, instead of running through a time without records.
+    """
+    times = rows["time"]
+    last = times.shift(-1)
+    ends = times.filter((last - times) > period.length * 1.5)
+    breaks = pl.DataFrame({"time": ends + period.length})
+    return pl.concat([rows, breaks], how="diagonal").sort("time")
 
 
 def _figure(*, height: int) -> go.Figure:
@@ -247,7 +273,7 @@ def _figure(*, height: int) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         dragmode="select",
         clickmode="event+select",
     )
@@ -293,7 +319,3 @@ def _threshold_color() -> str:
 
 def _label_color(label: int) -> str:
     return LABEL_COLORS[label % len(LABEL_COLORS)]
-
-
-def _iso(column: str) -> str:
-    return column.replace(" UTC", "+00:00")

@@ -53,6 +53,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class Period(StrEnum):
     """By what length of time records are counted."""
 
+    TEN_SECONDS = "10 seconds"
     MINUTE = "minute"
     HOUR = "hour"
     DAY = "day"
@@ -60,16 +61,31 @@ class Period(StrEnum):
     @property
     def length(self) -> timedelta:
         """The length itself."""
-        return {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}.get(
-            self.value, timedelta(days=1)
-        )
+        return _LENGTHS[self]
 
     @classmethod
     def of(cls, span: timedelta) -> "Period":
         """The period that makes a span a chart of at most some hundred steps."""
-        if span <= timedelta(hours=3):
-            return cls.MINUTE
-        return cls.HOUR if span <= timedelta(days=16) else cls.DAY
+        return next((period for period, limit in _LONGEST.items() if span <= limit), cls.DAY)
+
+
+_LENGTHS: Final = {
+    Period.TEN_SECONDS: timedelta(seconds=10),
+    Period.MINUTE: timedelta(minutes=1),
+    Period.HOUR: timedelta(hours=1),
+    Period.DAY: timedelta(days=1),
+}
+_EVERY: Final = {
+    Period.TEN_SECONDS: "10s",
+    Period.MINUTE: "1m",
+    Period.HOUR: "1h",
+    Period.DAY: "1d",
+}
+_LONGEST: Final = {
+    Period.TEN_SECONDS: timedelta(minutes=20),
+    Period.MINUTE: timedelta(hours=3),
+    Period.HOUR: timedelta(days=16),
+}
 
 
 def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> pl.DataFrame:
@@ -214,9 +230,6 @@ def volume(counts: pl.DataFrame, period: Period, threshold: float) -> pl.DataFra
         .agg(pl.col("count").sum(), rejected=pl.col("count").sum() - accepted(threshold))
         .sort("time", "label")
     )
-
-
-_EVERY: Final = {Period.MINUTE: "1m", Period.HOUR: "1h", Period.DAY: "1d"}
 
 
 def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:

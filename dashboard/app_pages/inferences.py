@@ -13,7 +13,7 @@ components.page_header("Inferences", "Every captured inference: what the model s
 connection, feed = components.connection(), captures.feed()
 captures.status(feed)
 if feed.names().is_empty():
-    panel.nothing_yet(connection)
+    panel.nothing_yet(feed, connection)
     st.stop()
 filters, now = panel.filters(feed), datetime.now(UTC)
 period = feed.period(filters, now)
@@ -30,19 +30,19 @@ if not said.total:
 else:
     with components.explained():
         match chosen:
-            case "confidence":
+            case "Confidence":
                 panel.confidence(look)
-            case "time":
+            case "Over time":
                 panel.over_time(look)
-            case "compare":
+            case "Before and after":
                 inference_drift.compare(look, connection)
-            case "threshold":
+            case "Threshold":
                 panel.threshold(look, feed.judged(), ece)
-            case "drift":
+            case "Drift":
                 inference_drift.show(look, connection)
-            case "health":
+            case "Data health":
                 capture_health.show(look, connection, said.untimed)
-            case "records":
+            case "Records":
                 panel.records(look)
 with st.container(horizontal=True):
     panel.chart_exports()

@@ -182,6 +182,23 @@ def bars(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
     )
 
 
+def shown_edges(baseline: Statistics, current: Statistics, most: int) -> tuple[float, ...]:
+    """Edges of a chart's bars: the baseline's, thinned to about so many, from where data begin."""
+    features = [numerical_feature(statistics) for statistics in (baseline, current)]
+    edges = features[0].histogram.edges if features[0] else (0.0, 1.0)
+    held = [
+        low
+        for feature in features
+        if feature is not None
+        for low, count in zip(feature.histogram.edges, feature.histogram.counts, strict=False)
+        if count
+    ]
+    start = min(held, default=edges[0])
+    first = max((i for i, edge in enumerate(edges[:-1]) if edge <= start), default=0)
+    step = max(1, (len(edges) - 1 - first) // most)
+    return (*edges[first:-1:step], edges[-1])
+
+
 def numerical_feature(statistics: Statistics) -> NumericalStatistics | None:
     """The statistics of confidence, where they are there."""
     return next(

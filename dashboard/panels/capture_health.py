@@ -15,6 +15,9 @@ from dashboard.tables import Period
 from workflow.errors import WorkflowError
 from workflow.monitoring import CaptureState
 
+_METRIC_PERIODS = {Period.TEN_SECONDS: Period.MINUTE, Period.DAY: Period.HOUR}
+"""CloudWatch counts by the minute at the finest; a day is too long to find a gap in."""
+
 OBJECTS = 1_000
 ERRORS = 200
 
@@ -68,7 +71,7 @@ def _volume(look: Look, connection: Connection, state: CaptureState) -> list[Hea
     start = look.counts["time"].min()
     if start is None:
         return []
-    period = look.period if look.period is not Period.DAY else Period.HOUR
+    period = _METRIC_PERIODS.get(look.period, look.period)
     try:
         invocations = metrics.invocations(
             connection,

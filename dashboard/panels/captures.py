@@ -42,18 +42,21 @@ def feed() -> CaptureFeed:
 
 def status(source: CaptureFeed) -> None:
     """How far the sync has come and as of when the page is; draws the page anew on news."""
-    shown = source.version
+    shown, unknown = source.version, source.as_of is None
 
     def tick() -> None:
         source.watch()
-        _line(source)
-        if source.version != shown:
+        live = _line(source)
+        if source.version != shown and (live or not any(shown)):
+            st.rerun()
+        if (source.as_of is None) != unknown:
             st.rerun()
 
     st.fragment(tick, run_every=TICK_SECONDS)()
 
 
-def _line(source: CaptureFeed) -> None:
+def _line(source: CaptureFeed) -> bool:
+    """How fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if source.paused:
@@ -68,11 +71,13 @@ def _line(source: CaptureFeed) -> None:
             st.caption("Looking for captures …", width="content")
         else:
             components.as_of(source.as_of, now)
+        live = st.toggle("Live", value=True, key="live", help="Draw the page anew on news.")
     progress = source.progress
     if source.syncing and progress and progress.found > progress.read and progress.found:
         st.progress(progress.read / progress.found, text=_words(progress))
     if source.problem is not None:
         components.error_state(source.problem)
+    return live
 
 
 def _words(progress: CaptureProgress) -> str:

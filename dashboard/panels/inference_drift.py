@@ -32,11 +32,9 @@ BARS: Final = 25
 SAMPLE: Final = 150
 """Images of each side that are measured: a shift of half a standard deviation shows in them."""
 
-BASELINES: Final = {
-    "before": "Earlier traffic",
-    "training": "The model's training",
-    "monitor": "A Model Monitor baseline",
-}
+EARLIER: Final = "Earlier traffic"
+TRAINING: Final = "The model's training"
+MONITOR: Final = "A Model Monitor baseline"
 _MARKS: Final = {
     Verdict.DRIFT: ("red", ":material/trending_down:"),
     Verdict.STABLE: ("green", ":material/check_circle:"),
@@ -61,12 +59,14 @@ def compare(look: Look, connection: Connection) -> None:
     if at is None:
         return
     before, after = _sides(look, at)
+    name = f"the records before {at:%Y-%m-%d %H:%M:%S} UTC"
+    _verdict(_tested(look, Baseline(name, inferences.statistics_of(before)), after))
     _overlay(look, before, after, ("before", "after"))
     left, right = st.columns(2)
-    for column, name, side in ((left, "Before", before), (right, "After", after)):
+    for column, title, side in ((left, "Before", before), (right, "After", after)):
         said = inferences.summarise(side, look.threshold)
         with column, st.container(border=True):
-            st.markdown(f"**{name}** {at:%Y-%m-%d %H:%M} UTC")
+            st.markdown(f"**{title}** {at:%Y-%m-%d %H:%M:%S} UTC")
             with st.container(horizontal=True):
                 st.metric("Records", f"{said.total:,}", width="content")
                 rejected = said.rejected
@@ -82,21 +82,20 @@ def show(look: Look, connection: Connection) -> None:
     """The selection against a baseline."""
     chosen = st.segmented_control(
         "Compare with",
-        list(BASELINES),
-        default="before",
-        format_func=BASELINES.__getitem__,
+        [EARLIER, TRAINING, MONITOR],
+        default=EARLIER,
         key="baseline",
         required=True,
         bind="query-params",
     )
-    if chosen == "before":
+    if chosen == EARLIER:
         at = moment(look, connection)
         if at is not None:
             before, after = _sides(look, at)
-            name = f"the traffic before {at:%Y-%m-%d %H:%M} UTC"
+            name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
             _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
             _images(look, at)
-    elif chosen == "training":
+    elif chosen == TRAINING:
         card = known_model()
         if card is None:
             st.info("There is no manifest of a trained model here: `make model` writes one.")
@@ -137,14 +136,11 @@ def moment(look: Look, connection: Connection) -> datetime | None:
 
 
 def middle(timed: pl.DataFrame) -> datetime:
-    """The start of the period in which half of the records have come."""
+    """The start of the period before which about half of the records have come."""
     by_time = timed.group_by("time").agg(pl.col("count").sum()).sort("time")
-    half = by_time.filter(pl.col("count").cum_sum() >= by_time["count"].sum() / 2)
-    found = half["time"][0]
-    first = by_time["time"][0]
-    if found == first and by_time.height > 1:
-        found = by_time["time"][1]
-    return found  # type: ignore[no-any-return]
+    before = by_time["count"].cum_sum() - by_time["count"]
+    uneven = (before - by_time["count"].sum() / 2).abs()
+    return by_time["time"][int(uneven.arg_min() or 0)]  # type: ignore[no-any-return]
 
 
 @st.cache_data(ttl=300, show_spinner=False)
@@ -176,13 +172,10 @@ def _overlay(look: Look, before: pl.DataFrame, after: pl.DataFrame, names: tuple
 def _report(look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Connection) -> None:
     """The verdict, the charts behind it, every test, and the violations to write."""
     found = _tested(look, baseline, counts)
-    color, icon = _MARKS[found.verdict]
-    st.markdown(f":{color}-badge[{icon} {found.verdict.value}] {found.sentence()}")
+    _verdict(found)
     feature = model.numerical_feature(baseline.statistics)
     if feature is not None and feature.histogram.counts:
-        edges = feature.histogram.edges
-        if len(edges) > BARS * 2:
-            edges = edges[:: len(edges) // BARS]
+        edges = model.shown_edges(baseline.statistics, found.current, BARS)
         before = model.bars(baseline.statistics, edges)
         after = model.bars(found.current, edges)
         chart(
@@ -192,6 +185,11 @@ def _report(look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Co
         )
     _tests(found)
     _violations(found, connection, look.now)
+
+
+def _verdict(found: DriftReport) -> None:
+    color, icon = _MARKS[found.verdict]
+    st.markdown(f":{color}-badge[{icon} {found.verdict.value}] {found.sentence()}")
 
 
 def _tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
@@ -259,9 +257,7 @@ def _images(look: Look, at: datetime) -> None:
         if not wanted:
             return
         found, unreadable = _measured(look.feed, look.feed.version, look.filters, at)
-        verdict = drift.overall(found.drifts)
-        color, icon = _MARKS[verdict]
-        st.markdown(f":{color}-badge[{icon} {verdict.value}] {found.sentence()}")
+        _verdict(found)
         if unreadable:
             st.caption(f"{unreadable:,} of the sample are no image that can be read.")
         _means(found)
@@ -281,7 +277,7 @@ def _measured(
         sides.append(columns(measured))
         unreadable += failed
     before, after = drift.paired_statistics(*sides)
-    name = f"images before {at:%Y-%m-%d %H:%M} UTC"
+    name = f"images before {at:%Y-%m-%d %H:%M:%S} UTC"
     ks = (Statistic.KOLMOGOROV_SMIRNOV,)
     return model.report(Baseline(name, before), after, numerical=ks), unreadable
 

@@ -3,9 +3,10 @@
 import io
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -33,15 +34,16 @@ EXPORT_ROWS = 1_000_000
 NEAR = timedelta(minutes=15)
 """An execution that invoked the endpoint was started within so long before."""
 
-VIEWS = {
-    "confidence": "Confidence",
-    "time": "Over time",
-    "compare": "Before and after",
-    "threshold": "Threshold",
-    "drift": "Drift",
-    "health": "Data health",
-    "records": "Records",
-}
+VIEWS = (
+    "Confidence",
+    "Over time",
+    "Before and after",
+    "Threshold",
+    "Drift",
+    "Data health",
+    "Records",
+)
+"""What can be looked at, one at a time: so that a rerun sends little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def filters(feed: CaptureFeed) -> InferenceFilters:
         variant = _choice("Variant", "variant", names["variant"])
         labels = [label_name(label) for label in names["label"].unique().sort()]
         label = st.selectbox(
-            "Class", ["", *labels], key="label", bind="query-params", format_func=_or_all, width=160
+            "Class", ["", *labels], key="label", bind="query-params", format_func=_or_all, width=130
         )
         since = _day("From", "since")
         until = _day("To (UTC)", "until")
@@ -88,7 +90,7 @@ def _choice(title: str, key: str, names: pl.Series) -> str:
         key=key,
         bind="query-params",
         format_func=_or_all,
-        width=220,
+        width=190 if key == "endpoint" else 140,
     )
     return chosen or ""
 
@@ -98,7 +100,7 @@ def _or_all(name: str) -> str:
 
 
 def _day(title: str, key: str) -> date | None:
-    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=150)
+    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=140)
     return day if isinstance(day, date) else None
 
 
@@ -106,20 +108,22 @@ def view() -> str:
     """Which view is chosen; in the address too."""
     chosen = st.segmented_control(
         "View",
-        list(VIEWS),
-        default="confidence",
-        format_func=VIEWS.__getitem__,
+        VIEWS,
+        default=VIEWS[0],
         key="view",
         required=True,
         bind="query-params",
         label_visibility="collapsed",
     )
-    return str(chosen or "confidence")
+    return str(chosen or VIEWS[0])
 
 
-def nothing_yet(connection: Connection) -> None:
+def nothing_yet(feed: CaptureFeed, connection: Connection) -> None:
     """What to say before the first capture, and traffic at one click where the cloud is local."""
     cloud = connection.cloud
+    if feed.as_of is None and feed.problem is None:
+        st.skeleton(300)
+        return
     if captures.traffic_running(cloud):
         st.info(
             "Traffic is on its way: images are uploaded and classified, and SageMaker delivers"
@@ -279,9 +283,12 @@ def gallery(look: Look, selection: Selection | None) -> None:
     page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
     rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
     st.caption(f"{total:,} records, newest first")
+    records_ = rows.rows(named=True)
+    with ThreadPoolExecutor(PAGE) as pool:  # first all pictures: then cards change at once
+        pictures = list(pool.map(partial(_picture, look.feed), map(CaptureLine.of, records_)))
     with st.container(horizontal=True, gap="small"):
-        for row in rows.iter_rows(named=True):
-            _card(look, row)
+        for row, picture in zip(records_, pictures, strict=True):
+            _card(look, row, picture)
 
 
 def _count(counts: pl.DataFrame, selection: Selection) -> int:
@@ -293,18 +300,19 @@ def _count(counts: pl.DataFrame, selection: Selection) -> int:
     return int(inside["count"].sum())
 
 
-@st.cache_data(max_entries=2_000, show_spinner=False)
-def _picture(_feed: CaptureFeed, bucket: str, line: CaptureLine) -> bytes | str:  # noqa: ARG001 - bucket is part of the cache key
+@lru_cache(maxsize=2_000)
+def _picture(feed: CaptureFeed, line: CaptureLine) -> bytes | str:
     """The captured image as a small JPEG, or why there is none to show."""
     try:
-        return thumbnail(_feed.bucket, line)
+        return thumbnail(feed.bucket, line)
     except WorkflowError as error:
         return error.message
 
 
-def _card(look: Look, row: dict[str, Any]) -> None:
-    with st.container(border=True, width=172, gap="xsmall"):
-        picture = _picture(look.feed, look.feed.bucket.name, CaptureLine.of(row))
+def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
+    # Its key makes a card a new one when its record is: no picture is seen with another's label.
+    key = f"card-{row['event_id']}-{row['row']}"
+    with st.container(border=True, width=172, gap="xsmall", key=key):
         name = label_name(row["label"])
         if isinstance(picture, str):
             st.caption(components.plain(picture))
@@ -360,17 +368,21 @@ def over_time(look: Look) -> None:
         chart(charts.volume(rows, period, label_name), "volume", f"Records a {period} by class")
         st.markdown("**Quantiles of confidence**")
         chart(
-            charts.quantiles(tables.quantiles(look.counts, period), look.threshold),
+            charts.quantiles(tables.quantiles(look.counts, period), period, look.threshold),
             "quantiles",
             f"Median, 25 % and 5 % quantile of confidence by {period}",
         )
     with right:
         st.markdown("**Share of each class, and of rejections**")
-        chart(charts.shares(rows, label_name), "shares", f"Class and rejected share by {period}")
+        chart(
+            charts.shares(rows, period, label_name),
+            "shares",
+            f"Class and rejected share by {period}",
+        )
         st.markdown("**Spread of confidence**")
         coarse = period if steps <= MOST_STEPS else Period.DAY
         chart(
-            charts.heat(tables.heat(look.counts, coarse, HEAT_BARS), look.threshold),
+            charts.heat(tables.heat(look.counts, coarse, HEAT_BARS), coarse, look.threshold),
             "spread",
             f"Share of records by confidence and {coarse}",
         )
