@@ -71,7 +71,7 @@ class DryRun:
     """What a bulk repair would do, before anything is done.
 
     Attributes:
-        table: One row an execution: name, action, reason, version, failed at.
+        table: One row an execution: name, action, version, time of failure, reason.
         advice: For the group as a whole, None where it has no execution.
         actions: Action of each execution, by ARN.
     """
@@ -163,11 +163,18 @@ def dry_run(
             current_version=current_version,
             state_type=state_types.get(failure.state),
         )
-    table = mine.select("name", "version", failed_at="stopped_at", arn="arn").to_pandas()
-    table.insert(1, "action", [advice[arn].action.value for arn in table["arn"]])
-    table["why"] = [advice[arn].reason for arn in table["arn"]]
+    arns = mine["arn"].to_list()
+    table = pd.DataFrame(
+        {
+            "execution": mine["name"].to_list(),
+            "action": [advice[arn].action.value for arn in arns],
+            "version": mine["version"].to_list(),
+            "failed (UTC)": [f"{at:%b %d %H:%M:%S}" if at else "" for at in mine["stopped_at"]],
+            "why": [advice[arn].reason for arn in arns],
+        }
+    )
     return DryRun(
-        table=table.drop(columns="arn"),
+        table=table,
         advice=summarise(advice.values()) if advice else None,
         actions={arn: one.action for arn, one in advice.items()},
     )

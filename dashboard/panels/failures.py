@@ -69,9 +69,11 @@ def inbox(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
         with st.container(border=True):
             left, right = st.columns([3, 1], vertical_alignment="center")
             digest = card.group.fingerprint.digest
-            with left:
+            with left, st.container(gap=None):
                 st.markdown(card.badges)
-                if st.button(components.plain(card.title), key=f"open-{digest}", type="tertiary"):
+                if st.button(
+                    f"**{components.plain(card.title)}**", key=f"open-{digest}", type="tertiary"
+                ):
                     go(replace(current, group=digest))
                 st.caption(card.facts)
             with right:

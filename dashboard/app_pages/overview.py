@@ -1,0 +1,33 @@
+"""Overview: is it healthy, what changed, what needs me."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.aws.submissions import is_deployed
+from dashboard.models import overview as model
+from dashboard.panels import feed as feeds
+from dashboard.panels import overview as panel
+
+
+def screen() -> None:
+    """The whole page, as of now."""
+    feeds.fresh(feed)
+    now = datetime.now(UTC)
+    shown = model.overview(feed.listing(), feed.inbox(now), feed.repairs.runs(), now=now)
+    panel.verdict(shown)
+    panel.tiles(shown)
+    left, right = st.columns(2)
+    with left:
+        panel.lines("What needs you", shown.needs, "Nothing waits for anybody.")
+    with right:
+        panel.lines("What changed in 24 hours", shown.changes, "Nothing beyond chance.")
+
+
+components.page_header("Overview", "Is it healthy, what changed, what needs you.")
+if is_deployed(components.connection()):
+    feed = feeds.feed()
+    st.fragment(screen, run_every=feeds.REFRESH_SECONDS)()
+else:
+    components.not_deployed()
