@@ -36,13 +36,13 @@ def _document(*statements: Document) -> dict[str, Any]:
     return canonical({"Version": VERSION, "Statement": statements})
 
 
-def trust(service: str, settings: Settings, source_arn: str) -> dict[str, Any]:
+def trust(service: str, settings: Settings, *source_arns: str) -> dict[str, Any]:
     """A trust policy for one AWS service, acting for resources of this account only.
 
     Args:
         service: The service principal, such as ``lambda.amazonaws.com``.
         settings: Whose account.
-        source_arn: ARN, or pattern of ARNs, of the resource it acts for.
+        source_arns: Patterns of the ARNs of the resources it acts for.
     """
     return _document(
         {
@@ -51,7 +51,7 @@ def trust(service: str, settings: Settings, source_arn: str) -> dict[str, Any]:
             "Action": "sts:AssumeRole",
             "Condition": {
                 "StringEquals": {"aws:SourceAccount": settings.account},
-                "ArnLike": {"aws:SourceArn": source_arn},
+                "ArnLike": {"aws:SourceArn": list(source_arns)},
             },
         }
     )

@@ -280,9 +280,7 @@ def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]
             name=_role_name(settings, part.partition("_")[0]),
             tags=settings.tags,
             trust=policies.trust(
-                "lambda.amazonaws.com",
-                settings,
-                f"arn:aws:lambda:{settings.region}:{settings.account}:function:{names[part]}",
+                "lambda.amazonaws.com", settings, *_with_versions(_function_arn(settings, part))
             ),
             policy=document(settings, _function_log_group(names[part])),
         )
@@ -318,10 +316,7 @@ def _state_machine(settings: Settings, definition: Document, weight: int) -> tup
         name=_role_name(settings, "states"),
         tags=settings.tags,
         trust=policies.trust(
-            "states.amazonaws.com",
-            settings,
-            f"arn:aws:states:{settings.region}:{settings.account}"
-            f":stateMachine:{settings.state_machine}",
+            "states.amazonaws.com", settings, *_with_versions(settings.state_machine_arn)
         ),
         policy=policies.states_policy(settings),
     )
@@ -419,6 +414,16 @@ def _function_names(settings: Settings) -> dict[str, str]:
         "classify_image": settings.classify_function,
         "filter_inferences": settings.filter_function,
     }
+
+
+def _function_arn(settings: Settings, part: str) -> str:
+    name = _function_names(settings)[part]
+    return f"arn:aws:lambda:{settings.region}:{settings.account}:function:{name}"
+
+
+def _with_versions(arn: str) -> tuple[str, str]:
+    """The ARN itself and those of its versions and aliases."""
+    return arn, f"{arn}:*"
 
 
 def _role_name(settings: Settings, part: str) -> str:

@@ -142,16 +142,26 @@ def test_no_grant_has_a_wildcard_for_an_action_and_few_for_a_resource(part: str)
             "states",
             f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:scones-unlimited-dev",
         ),
-        ("sagemaker", "sagemaker", f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:*"),
     ],
 )
-def test_a_role_is_assumed_only_for_our_own_resource(part: str, service: str, source: str) -> None:
+def test_a_role_is_assumed_only_for_our_own_resource_and_its_versions(
+    part: str, service: str, source: str
+) -> None:
     (statement,) = role(part).trust["Statement"]
 
     assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
     assert statement["Condition"] == {
         "StringEquals": {"aws:SourceAccount": ACCOUNT},
-        "ArnLike": {"aws:SourceArn": source},
+        "ArnLike": {"aws:SourceArn": [source, f"{source}:*"]},
+    }
+
+
+def test_one_role_serves_whatever_sagemaker_makes_in_this_account() -> None:
+    (statement,) = role("sagemaker").trust["Statement"]
+
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": [f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:*"]},
     }
 
 
