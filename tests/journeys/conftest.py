@@ -60,6 +60,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             color_scheme="dark" if theme == "dark" else "light",
             accept_downloads=True,
         )
+        context.set_default_timeout(120_000)  # a loaded machine is slow, not wrong
         contexts.append(context)
         page = context.new_page()
         page.goto(f"{app.url}/{path}")

@@ -18,6 +18,23 @@ def bicycle(seed: int = 1) -> bytes:
         draw.line((0, row, SIZE, row), fill=(190, 192, 188), width=2)
     color = rng.choice([(150, 30, 35), (25, 70, 140), (30, 100, 60), (40, 40, 45)])
     _frame(draw, color)
+    return _as_photo(picture)
+
+
+def scone() -> bytes:
+    """A scone on a plate: neither a bicycle nor a motorcycle."""
+    picture = Image.new("RGB", (SIZE, SIZE), (173, 142, 112))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((60, 250, 580, 560), fill=(240, 240, 236), outline=(205, 205, 200), width=6)
+    draw.rounded_rectangle((170, 230, 470, 450), 60, fill=(214, 164, 96))
+    draw.ellipse((160, 170, 480, 330), fill=(201, 140, 70))
+    draw.ellipse((200, 185, 420, 265), fill=(218, 166, 98))
+    for x, y in ((230, 260), (330, 215), (400, 280), (300, 300), (240, 380), (390, 390)):
+        draw.ellipse((x, y, x + 26, y + 18), fill=(84, 48, 40))
+    return _as_photo(picture)
+
+
+def _as_photo(picture: Image.Image) -> bytes:
     soft = picture.filter(ImageFilter.GaussianBlur(1.2))
     noise = Image.effect_noise((SIZE, SIZE), 24).convert("RGB")
     out = io.BytesIO()

@@ -1,22 +1,16 @@
 """The first thing a new user does: from an empty cloud to a classified photo."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.journeys.browser import App, fits, picture, running_app, settle
+from tests.journeys.browser import App, fits, picture, settle
 from tests.journeys.photos import bicycle
 
 pytestmark = pytest.mark.journey
 Visit = Callable[..., Page]
 DEPLOY_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
-    """A threshold that any clear answer meets: the photo of this journey is a drawing."""
-    yield from running_app(tmp_path_factory.mktemp("first"), SCONES_THRESHOLD="0.5")
 
 
 def test_four_clicks_lead_from_an_empty_cloud_to_a_classified_photo(app: App, visit: Visit) -> None:
@@ -42,6 +36,7 @@ def test_four_clicks_lead_from_an_empty_cloud_to_a_classified_photo(app: App, vi
     expect(page.get_by_text("ClassifyImage")).to_be_visible()
     expect(page.get_by_role("link", name="Open the execution")).to_be_visible()
     assert "batch=" in page.url
+    picture(page, "classify-accepted")
 
 
 def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> None:
