@@ -2,7 +2,7 @@
 
 It speaks as much of the REST API as reading needs (path style): ListObjectsV2, GetObject with
 Range, HeadObject. Tests run it in a thread; benchmarks in a process of its own:
-``python -m tests.simulated_s3 DIRECTORY PREFIX LATENCY_MS`` serves the files below a directory
+``python tests/simulated_s3.py DIRECTORY PREFIX LATENCY_MS`` serves the files below a directory
 and prints its address.
 """
 
