@@ -33,12 +33,13 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One sentence with the page that it leads to."""
+    """One sentence with the page that it leads to, and what more there is to say."""
 
     text: str
     icon: str
     page: str
     params: Mapping[str, list[str]]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,12 +221,13 @@ def _news(groups: Sequence[FailureGroup], now: datetime) -> tuple[Line, ...]:
 
 
 def _open(group: FailureGroup) -> Line:
-    return _line(
-        f"{group.count:,} executions: {failures.title(group)}. {group.diagnosis.cause}",
+    line = _line(
+        f"{failures.title(group)} ({group.count:,})",
         failures.KIND_ICONS[group.kind],
         "failures",
         write(FailureFilters(group=group.fingerprint.digest)),
     )
+    return replace(line, detail=group.diagnosis.cause)
 
 
 def _unfinished(run: RepairRun) -> Line:

@@ -87,7 +87,7 @@ def numbers(rates: many.Rates) -> None:
     )
     with st.container(horizontal=True, gap="small"):
         for label, value, said in shown:
-            with st.container(border=True, width=134, gap=None):
+            with st.container(border=True, width=126, gap=None):
                 st.metric(label, value)
                 st.caption(said)
 
