@@ -1,4 +1,4 @@
-"""Command line: ``python -m localcloud [--dir .localcloud] [--port 4577] [--region ...] [--quotas]``.
+"""Command line: ``python -m localcloud [--dir DIR] [--port PORT] [--region REGION] [--quotas]``.
 
 When ready, prints one JSON line: ``{"endpoint_url", "pid", "account", "region"}``; the same is in
 ``endpoint.json``. Where a local cloud already serves the directory, prints that one's line.
@@ -74,9 +74,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         server = Server(options.port)
     except OSError as error:
         raise _port_error(options.port, error) from error
-    cloud = Cloud(
-        directory, region=options.region, endpoint_url=server.url, quotas=options.quotas
-    )
+    cloud = Cloud(directory, region=options.region, endpoint_url=server.url, quotas=options.quotas)
     server.app = Router(cloud)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()

@@ -21,11 +21,27 @@ Values = Callable[
 
 _SECONDS = 2.0
 _HISTORY_LIMIT = 500
-_KEPT = (
-    "AlarmName AlarmDescription ActionsEnabled OKActions AlarmActions InsufficientDataActions "
-    "MetricName Namespace Statistic ExtendedStatistic Dimensions Period Unit EvaluationPeriods "
-    "DatapointsToAlarm Threshold ComparisonOperator TreatMissingData Metrics"
-).split()
+_KEPT = [
+    "AlarmName",
+    "AlarmDescription",
+    "ActionsEnabled",
+    "OKActions",
+    "AlarmActions",
+    "InsufficientDataActions",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "Metrics",
+]
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
@@ -273,10 +289,7 @@ def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
 
 def _shown(alarm: Params) -> dict[str, Any]:
     shown = {k: v for k, v in alarm.items() if k != "tags"}
-    for field in shown:
-        if field.endswith("Timestamp"):
-            shown[field] = _moment(shown[field])
-    return shown
+    return {k: _moment(v) if k.endswith("Timestamp") else v for k, v in shown.items()}
 
 
 def _moment(seconds: float) -> dt.datetime:

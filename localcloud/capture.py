@@ -81,7 +81,7 @@ def sampled(config: Mapping[str, Any] | None) -> bool:
     return random.random() * 100 < float(config["InitialSamplingPercentage"])  # noqa: S311 - a sample
 
 
-def record(  # noqa: PLR0913 - a record has these parts
+def record(
     config: Mapping[str, Any],
     *,
     request: tuple[bytes, str],

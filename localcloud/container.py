@@ -69,9 +69,7 @@ class Container:
         head = json.dumps({"content_type": content_type, "accept": accept}).encode()
         with self._lock:
             try:
-                reply, content = self._process.ask(
-                    [head, body], replies=2, timeout=_ANSWER_SECONDS
-                )
+                reply, content = self._process.ask([head, body], replies=2, timeout=_ANSWER_SECONDS)
             except (ChildExited, ChildTimedOut) as error:
                 text = f"The model server ended or did not answer: {type(error).__name__}"
                 return Answer(500, "text/plain", text.encode()), self._process.take_log()

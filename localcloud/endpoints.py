@@ -184,9 +184,9 @@ class Endpoints(Service):
 
     # -- invocations ---------------------------------------------------------------------------
 
-    def invoke(self, name: str, variant: str | None, body: bytes, kind: str, accept: str) -> tuple[
-        Answer, Params, Params
-    ]:
+    def invoke(
+        self, name: str, variant: str | None, body: bytes, kind: str, accept: str
+    ) -> tuple[Answer, Params, Params]:
         """Ask an endpoint: the container's answer, the variant that gave it, what is deployed."""
         endpoint = self._endpoints.get(name)
         if endpoint is None or endpoint["deployed"] is None:
@@ -232,7 +232,11 @@ class Endpoints(Service):
         return {}
 
     def _owned(self, arn: str) -> str:
-        if arn.split(":")[-1].split("/")[0] not in ("model", "endpoint-config", "endpoint"):
+        if arn.rsplit(":", maxsplit=1)[-1].split("/", maxsplit=1)[0] not in (
+            "model",
+            "endpoint-config",
+            "endpoint",
+        ):
             raise Unowned
         return arn
 

@@ -164,7 +164,7 @@ class Events(Service):
 
 def _matches(rule: Params, event: Params) -> bool:
     pattern = rule.get("EventPattern")
-    return pattern is not None and bool(EventPattern.load(pattern).matches_event(event))
+    return pattern is not None and bool(EventPattern.load(pattern).matches_event(event))  # type: ignore[arg-type]
 
 
 def _check_pattern(pattern: str | None) -> None:

@@ -26,14 +26,32 @@ _REFERENCE = re.compile(
     r"(?:arn:aws:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>[$a-zA-Z0-9_-]+))?"
 )
-_CONFIGURABLE = (
-    "Role Handler Description Timeout MemorySize Environment Runtime Layers TracingConfig "
-    "EphemeralStorage LoggingConfig VpcConfig DeadLetterConfig"
-).split()
-_VOLATILE = (
-    "Version FunctionArn LastModified RevisionId State StateReason StateReasonCode Description "
-    "LastUpdateStatus"
-).split()
+_CONFIGURABLE = [
+    "Role",
+    "Handler",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "Environment",
+    "Runtime",
+    "Layers",
+    "TracingConfig",
+    "EphemeralStorage",
+    "LoggingConfig",
+    "VpcConfig",
+    "DeadLetterConfig",
+]
+_VOLATILE = [
+    "Version",
+    "FunctionArn",
+    "LastModified",
+    "RevisionId",
+    "State",
+    "StateReason",
+    "StateReasonCode",
+    "Description",
+    "LastUpdateStatus",
+]
 
 
 class Functions(Service):
@@ -56,9 +74,7 @@ class Functions(Service):
         name = _reference(p["FunctionName"])[0]
         with self._lock:
             if name in self._functions:
-                raise AwsError(
-                    "ResourceConflictException", f"Function already exist: {name}", 409
-                )
+                raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409)
             if not self.cloud.permissions.known(p["Role"].rpartition("/")[2]):
                 raise AwsError(
                     "InvalidParameterValueException",
@@ -449,6 +465,4 @@ def _check_zip(data: bytes, *, direct: bool) -> None:
 
 
 def _policy_missing() -> AwsError:
-    return AwsError(
-        "ResourceNotFoundException", "The resource you requested does not exist.", 404
-    )
+    return AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)

@@ -156,7 +156,9 @@ class _Connection(socketserver.StreamRequestHandler):
             return self.server.app(environ)
         except Exception:  # noqa: BLE001 - a fault of this cloud must not take the server down
             traceback.print_exc()
-            text = b'{"__type": "InternalFailure", "message": "The local cloud failed; see its log"}'
+            text = (
+                b'{"__type": "InternalFailure", "message": "The local cloud failed; see its log"}'
+            )
             return Response(500, {"content-type": "application/json"}, text)
 
     def _send(self, response: Response, *, head: bool) -> None:

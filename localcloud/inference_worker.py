@@ -19,7 +19,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
 
@@ -49,7 +48,12 @@ def transform(module: ModuleType, model: Any, head: dict[str, str], body: bytes)
     return module.output_fn(prediction, head["accept"])
 
 
-def answer(module: ModuleType, model: Any, head: dict[str, str], body: bytes) -> tuple[int, str, bytes]:  # noqa: ANN401, E501
+def answer(
+    module: ModuleType,
+    model: Any,  # noqa: ANN401 - whatever model_fn gives
+    head: dict[str, str],
+    body: bytes,
+) -> tuple[int, str, bytes]:
     """(status, content type, body) of one request."""
     try:
         result = transform(module, model, head, body)

@@ -1,6 +1,5 @@
 """moto: the services this cloud does not have of its own (IAM, STS, training jobs and the rest)."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from localcloud.journal import Journal
@@ -37,7 +36,7 @@ class Moto:
         given: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
-            given.update(status=int(status.split()[0]), headers=dict(headers))
+            given.update(status=int(status.split(maxsplit=1)[0]), headers=dict(headers))
 
-        body: Iterable[bytes] = self._app(environ, start)
+        body = self._app(environ, start)
         return Response(given["status"], given["headers"], b"".join(body))

@@ -5,6 +5,9 @@ names its role (``access_key``); they are checked for reading and writing object
 endpoints. A state machine's role is checked for invoking functions. Policies are read by moto.
 """
 
+from functools import lru_cache
+from typing import Any
+
 from moto.backends import get_backend
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
@@ -45,7 +48,7 @@ class Permissions:
             return False
         documents = [*given.policies.values(), *given.managed_policies.values()]
         results = [
-            IAMPolicy(document).is_action_permitted(action, resource) for document in documents
+            _policy(document).is_action_permitted(action, resource) for document in documents
         ]
         return PermissionResult.DENIED not in results and PermissionResult.PERMITTED in results
 
@@ -70,6 +73,11 @@ class Permissions:
             return
         raise AwsError(code, self.denial(role, _SESSION, action, resource), status)
 
-    def _roles(self) -> dict[str, object]:
+    def _roles(self) -> dict[str, Any]:
         roles = get_backend("iam")[self._account]["aws"].roles
         return {role.name: role for role in roles.values()}
+
+
+@lru_cache(maxsize=256)
+def _policy(document: object) -> Any:  # noqa: ANN401 - moto has no types
+    return IAMPolicy(document)

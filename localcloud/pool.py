@@ -8,8 +8,9 @@ import threading
 import time
 import uuid
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,23 +64,26 @@ class _Environment:
     process: Process
     stream: str
     fresh: bool = True
-    idle_since: float = field(default_factory=time.monotonic)
 
 
 class Pool:
     """Runs invocations in warm child processes.
 
+    A further invocation waits for an environment of its function rather than start one more: a
+    start costs as much as dozens of warm invocations.
+
     Args:
         endpoint_url: Where the handlers' boto3 finds this cloud.
-        limit: How many environments may live at once; further invocations wait for one.
+        each: How many environments a revision of a function may have at once.
+        limit: How many environments may live at once.
     """
 
-    def __init__(self, endpoint_url: str, limit: int = 12) -> None:
+    def __init__(self, endpoint_url: str, *, each: int = 4, limit: int = 12) -> None:
         self._endpoint_url = endpoint_url
+        self._each = each
         self._limit = limit
         self._idle: list[_Environment] = []
-        self._living = 0
-        self._retired: set[str] = set()
+        self._living: Counter[str] = Counter()
         self._changed = threading.Condition()
 
     def invoke(self, deployed: Deployed, event: bytes, request_id: str) -> Outcome:
@@ -100,7 +104,7 @@ class Pool:
         with self._changed:
             doomed = [e for e in self._idle if e.deployed.revision == revision]
             self._idle = [e for e in self._idle if e not in doomed]
-            self._living -= len(doomed)
+            self._living[revision] -= len(doomed)
             self._changed.notify_all()
         for environment in doomed:
             environment.process.close()
@@ -113,40 +117,45 @@ class Pool:
             environment.process.close()
 
     def _acquire(self, deployed: Deployed) -> _Environment:
+        revision = deployed.revision
         evicted: _Environment | None = None
         with self._changed:
             while True:
                 for environment in reversed(self._idle):
-                    if environment.deployed.revision == deployed.revision:
+                    if environment.deployed.revision == revision:
                         self._idle.remove(environment)
                         return environment
-                if self._living < self._limit:
-                    self._living += 1
-                    break
-                if self._idle:
-                    evicted = self._idle.pop(0)
-                    break
+                if self._living[revision] < self._each:
+                    if self._living.total() < self._limit:
+                        break
+                    if self._idle:
+                        evicted = self._idle.pop(0)
+                        self._living[evicted.deployed.revision] -= 1
+                        break
                 self._changed.wait()
+            self._living[revision] += 1
         if evicted is not None:
             evicted.process.close()
         try:
             return self._start(deployed)
         except BaseException:
-            with self._changed:
-                self._living -= 1
-                self._changed.notify()
+            self._forget(revision)
             raise
 
     def _release(self, environment: _Environment, *, reusable: bool) -> None:
         environment.fresh = False
         if not reusable:
             environment.process.close()
+            self._forget(environment.deployed.revision)
+            return
         with self._changed:
-            if reusable:
-                self._idle.append(environment)
-            else:
-                self._living -= 1
-            self._changed.notify()
+            self._idle.append(environment)
+            self._changed.notify_all()
+
+    def _forget(self, revision: str) -> None:
+        with self._changed:
+            self._living[revision] -= 1
+            self._changed.notify_all()
 
     def _start(self, deployed: Deployed) -> _Environment:
         version = deployed.configuration["Version"]
@@ -191,8 +200,7 @@ def _run(environment: _Environment, event: bytes, request_id: str) -> tuple[byte
         return _error("Runtime.ExitError", text), True, False
     if len(payload) > RESPONSE_LIMIT:
         text = (
-            "Response payload size exceeded maximum allowed payload size "
-            f"({RESPONSE_LIMIT} bytes)."
+            f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
         )
         return _error("Function.ResponseSizeTooLarge", text), True, True
     return payload, kind == b"error", True

@@ -37,7 +37,7 @@ class Router:
             call = wire.parse(environ, service, region)
             handler = self._cloud.services[service].operation(call.operation)
             if handler is None:
-                raise Unowned
+                return self._cloud.moto.answer(environ)
             self._cloud.admit(call)
             return wire.answer(environ, call, handler(call))
         except AwsError as error:

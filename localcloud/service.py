@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore import xform_name
 
 from localcloud import wire
-
 from localcloud.errors import AwsError
 
 if TYPE_CHECKING:

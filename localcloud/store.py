@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ class Store:
                     raise corrupt(self.directory / "cloud.db", error) from error
                 raise
 
-    def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows, all or none of them."""
         with self._lock:
             self._db.execute("BEGIN")

@@ -132,7 +132,7 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
         shape = _model(call.service).operation_model(call.operation).output_shape
         body = bytearray()
         if shape is not None:
-            _Cbor()._serialize_data_item(body, result, shape)  # noqa: SLF001 - no public encoder
+            _Cbor().encode(body, result, shape)
         return Response(200, _headers(cbor=True), bytes(body))
     if environ.get("HTTP_X_AMZ_TARGET"):
         headers = _headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
@@ -189,7 +189,8 @@ def _model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
 def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]:
     request = MotoRequest(environ)
     if "Action" in request.values:
-        operation, uri = request.values["Action"], {}
+        operation = request.values["Action"]
+        uri: dict[str, Any] = {}
     else:
         try:
             matched, uri = get_service_router(service).match(request)
@@ -230,8 +231,9 @@ def _from_json(body: bytes) -> Params:
 class _Cbor(CBORSerializer):
     """botocore's encoder of values by shape, used in the other direction."""
 
-    def serialize_to_request(self, parameters: Any, operation_model: Any) -> Any:  # noqa: ANN401
-        raise NotImplementedError
+    def encode(self, body: bytearray, result: Params, shape: Any) -> None:  # noqa: ANN401 - botocore has no types
+        """Append a result to a body."""
+        self._serialize_data_item(body, result, shape)  # type: ignore[attr-defined]
 
 
 class _CborReader(BaseCBORParser):
@@ -241,7 +243,7 @@ class _CborReader(BaseCBORParser):
 def _from_cbor(body: bytes) -> Params:
     if not body:
         return {}
-    stream = io.BufferedReader(io.BytesIO(body))  # type: ignore[arg-type]
+    stream = io.BufferedReader(io.BytesIO(body))
     try:
         params = _CborReader().parse_data_item(stream)
     except ResponseParserError as error:
@@ -267,4 +269,3 @@ def _headers(content_type: str = "application/json", *, cbor: bool = False) -> d
 
 def _xml(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-

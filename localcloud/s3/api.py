@@ -659,7 +659,9 @@ def _entry(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
         "Key": encode(found.key),
         "LastModified": stamp(found.modified),
         "ETag": f'"{found.etag}"',
-        "ChecksumAlgorithm": [n.upper() for n in CHECKSUMS if n in found.about.get("checksums", {})],
+        "ChecksumAlgorithm": [
+            n.upper() for n in CHECKSUMS if n in found.about.get("checksums", {})
+        ],
         "Size": found.size,
         "StorageClass": "STANDARD",
     }

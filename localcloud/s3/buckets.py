@@ -206,4 +206,3 @@ def _checked(word: str, body: bytes) -> str:
     elif body:
         xml.parse(body)
     return body.decode()
-

@@ -59,6 +59,5 @@ def _elements(content: Mapping[str, Any]) -> Iterator[str]:
 def _malformed() -> AwsError:
     return AwsError(
         "MalformedXML",
-        "The XML you provided was not well-formed or did not validate against our published "
-        "schema",
+        "The XML you provided was not well-formed or did not validate against our published schema",
     )

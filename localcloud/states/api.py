@@ -124,9 +124,7 @@ class States(Machines):
         column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
         size = p.get("maxResults") or 100
         found, token = self.executions.page(column, arn, p, size, p.get("nextToken"))
-        return {"executions": [_listed(e) for e in found]} | (
-            {"nextToken": token} if token else {}
-        )
+        return {"executions": [_listed(e) for e in found]} | ({"nextToken": token} if token else {})
 
     def get_execution_history(self, call: Call) -> Params:
         p = call.params
@@ -137,9 +135,7 @@ class States(Machines):
             raise AwsError("InvalidToken", f"Invalid Token: '{given}'")
         size = p.get("maxResults") or 100
         start = int(given)
-        events = self.executions.events(
-            arn, start, size + 1, reverse=bool(p.get("reverseOrder"))
-        )
+        events = self.executions.events(arn, start, size + 1, reverse=bool(p.get("reverseOrder")))
         shown = events[:size]
         if p.get("includeExecutionData") is False:
             shown = [_without_data(event) for event in shown]
@@ -349,7 +345,7 @@ class States(Machines):
             raise ClientError(
                 {
                     "Error": {"Code": error.code, "Message": error.message},
-                    "ResponseMetadata": {
+                    "ResponseMetadata": {  # type: ignore[typeddict-item]
                         "HTTPStatusCode": error.status,
                         "RequestId": str(uuid.uuid4()),
                     },
@@ -440,11 +436,24 @@ def _listed(execution: Execution) -> Params:
 
 def _status_change(described: Params) -> Params:
     """The detail of a status-change event: times in milliseconds, absent values null."""
-    fields = (
-        "executionArn stateMachineArn stateMachineVersionArn stateMachineAliasArn name status "
-        "input inputDetails output outputDetails error cause redriveCount redriveDate "
-        "redriveStatus redriveStatusReason"
-    ).split()
+    fields = [
+        "executionArn",
+        "stateMachineArn",
+        "stateMachineVersionArn",
+        "stateMachineAliasArn",
+        "name",
+        "status",
+        "input",
+        "inputDetails",
+        "output",
+        "outputDetails",
+        "error",
+        "cause",
+        "redriveCount",
+        "redriveDate",
+        "redriveStatus",
+        "redriveStatusReason",
+    ]
     detail: Params = {field: described.get(field) for field in fields}
     for field in ("startDate", "stopDate", "redriveDate"):
         moment = described.get(field)

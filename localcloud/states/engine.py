@@ -79,7 +79,7 @@ class Ending:
     cause: str | None = None
 
 
-class Recorder(EventManager):  # type: ignore[misc] - the engine has no types
+class Recorder(EventManager):
     """The engine's event manager, writing each event where it lasts instead of keeping it.
 
     Args:
@@ -127,9 +127,7 @@ class Recorder(EventManager):  # type: ignore[misc] - the engine has no types
         return self._closed
 
 
-_LAST = frozenset(
-    f"Execution{how}" for how in ("Succeeded", "Failed", "Aborted", "TimedOut")
-)
+_LAST = frozenset(f"Execution{how}" for how in ("Succeeded", "Failed", "Aborted", "TimedOut"))
 
 
 class _Programs:
@@ -202,7 +200,7 @@ class Run:
                 account=account, region=region, role_arn=job.role_arn
             ),
             execution_type=StateMachineType(job.machine_type),
-            context=ContextObjectData(
+            context=ContextObjectData(  # type: ignore[typeddict-item]
                 Execution=ExecutionData(
                     Id=job.execution_arn,
                     Input=json.loads(job.input),
@@ -241,9 +239,7 @@ class Run:
             self._finish(ending)
 
     def _last_event(self, kind: HistoryEventType, name: str, details: dict[str, Any]) -> None:
-        self._recorder.add_event(
-            EventHistoryContext(0), kind, {f"{name}EventDetails": details}
-        )
+        self._recorder.add_event(EventHistoryContext(0), kind, {f"{name}EventDetails": details})
 
     def _finish(self, ending: Ending) -> None:
         with self._lock:

@@ -84,7 +84,7 @@ class Executions:
             size: How many at most.
             token: Where the previous page ended, or None.
         """
-        where, values = [f"{column} = ?"], [arn]
+        where, values = [f"{column} = ?"], list[Any]([arn])
         if status := filters.get("statusFilter"):
             where.append("status = ?")
             values.append(status)

@@ -5,14 +5,33 @@ how a Task reaches our Lambda without a loopback HTTP call and a new boto3 clien
 """
 
 import json
+import logging
+import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import boto3
 import jsonata
+import jsonpath_ng
+import jsonpath_ng.ext
+import moto
 from botocore.config import Config
-from moto.stepfunctions.parser.asl.jsonata import jsonata as engine_jsonata
+
+# The engine wants one enumeration of ``moto.batch.utils``; the package around it would import all
+# of EC2, which is half of the time that a start takes. It is imported as ever when it is asked for.
+_BATCH = ModuleType("moto.batch")
+_BATCH.__path__ = [str(Path(moto.__file__).with_name("batch"))]
+sys.modules.setdefault("moto.batch", _BATCH)
+
+# The engine parses every path each time it meets it, a third of its time: parsed paths are values.
+jsonpath_ng.parse = lru_cache(4096)(jsonpath_ng.parse)  # type: ignore[attr-defined]
+jsonpath_ng.ext.parse = lru_cache(4096)(jsonpath_ng.ext.parse)  # type: ignore[attr-defined]
+
+# isort: split
+from moto.stepfunctions.parser.asl.jsonata import jsonata as engine_jsonata  # noqa: E402
 
 Invoker = Callable[[Mapping[str, Any], str], dict[str, Any]]
 
@@ -65,7 +84,7 @@ def _named_references(expression: str) -> set[str]:
 
 engine_jsonata._eval_jsonata = _eval_jsonata  # noqa: SLF001 - the engine's own hook
 engine_jsonata.encode_jsonata_variable_declarations = _declare
-engine_jsonata.extract_jsonata_variable_references = _named_references
+engine_jsonata.extract_jsonata_variable_references = _named_references  # type: ignore[assignment]
 
 from moto.stepfunctions.parser.asl.utils import boto_client  # noqa: E402 - after the fixes above
 
@@ -85,10 +104,11 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import (  # noqa: E402
     StringJSONata,
 )
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent  # noqa: E402
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_operator_type import (  # noqa: E402, E501
     ComparisonOperatorType,
 )
-from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_variable import (  # noqa: E402, E501
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_variable import (  # noqa: E402
     ComparisonVariable,
 )
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.variable import (  # noqa: E402
@@ -101,13 +121,14 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import (  # n
     lambda_eval_utils,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails  # noqa: E402
+from moto.stepfunctions.parser.asl.parse import asl_parser  # noqa: E402, F401 - needs the stub
 
 _choose = StateChoice._eval_state  # noqa: SLF001 - wrapped below
 _evaluate = StringJSONata._eval_body  # noqa: SLF001 - wrapped below
 
 
 def _failure(env: Any, kind: StatesErrorNameType, cause: str, event: str) -> FailureEventException:  # noqa: ANN401 - the engine has no types
-    """The engine's exception for an error of the language; ``event`` is ``executionFailed``, say."""
+    """The engine's exception for an error; ``event`` is ``executionFailed``, say."""
     name = StatesErrorName(kind)
     details = {"error": name.error_name, "cause": cause}
     return FailureEventException(
@@ -115,7 +136,7 @@ def _failure(env: Any, kind: StatesErrorNameType, cause: str, event: str) -> Fai
             env=env,
             error_name=name,
             event_type=HistoryEventType(event[0].upper() + event[1:]),
-            event_details=EventDetails(**{f"{event}EventDetails": details}),
+            event_details=EventDetails(**{f"{event}EventDetails": details}),  # type: ignore[misc]
         )
     )
 
@@ -139,8 +160,7 @@ def _compare_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine 
     if isinstance(env.stack[-1], NoSuchVariable) and not asks_presence:
         path = self.variable.string_sampler.literal_value
         cause = (
-            f"Invalid path '{path}': The choice state's condition path references an invalid "
-            "value."
+            f"Invalid path '{path}': The choice state's condition path references an invalid value."
         )
         raise _failure(env, StatesErrorNameType.StatesRuntime, cause, "executionFailed")
     self.comparison_function.eval(env)
@@ -160,16 +180,27 @@ def _evaluate_or_fail(self: Any, env: Any) -> None:  # noqa: ANN401 - the engine
         env.event_manager.add_event(
             context=env.event_history_context,
             event_type=HistoryEventType.EvaluationFailed,
-            event_details=EventDetails(
+            event_details=EventDetails(  # type: ignore[typeddict-item]
                 evaluationFailedEventDetails=failure.get_evaluation_failed_event_details()
             ),
         )
         raise failure from error
 
 
-StateChoice._eval_state = _choose_or_fail  # noqa: SLF001
-ComparisonVariable._eval_body = _compare_or_fail  # noqa: SLF001
-StringJSONata._eval_body = _evaluate_or_fail  # noqa: SLF001
+def _silent(self: Any, **failure: Any) -> None:  # noqa: ANN401 - the engine has no types
+    """A failing state is in the history; the engine would print its syntax tree as well."""
+
+
+EvalComponent._log_failure_event_exception = _silent  # type: ignore[method-assign, assignment]  # noqa: SLF001
+EvalComponent._log_exception = _silent  # type: ignore[method-assign, assignment]  # noqa: SLF001
+logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+StateChoice._eval_state = _choose_or_fail  # type: ignore[method-assign]  # noqa: SLF001
+ComparisonVariable._eval_body = _compare_or_fail  # type: ignore[method-assign]  # noqa: SLF001
+StringJSONata._eval_body = _evaluate_or_fail  # type: ignore[method-assign]  # noqa: SLF001
+
+
+if sys.modules["moto.batch"] is _BATCH:
+    del sys.modules["moto.batch"]
 
 
 def set_endpoint_url(url: str) -> None:

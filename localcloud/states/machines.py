@@ -418,7 +418,7 @@ def check_name(name: str) -> None:
 
 
 def _same(machine: Params, p: Params) -> bool:
-    return (
+    return bool(
         machine["definition"] == p["definition"]
         and machine["type"] == p.get("type", "STANDARD")
         and machine["logging"] == p.get("loggingConfiguration", _LOGGING)

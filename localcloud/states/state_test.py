@@ -53,10 +53,12 @@ def _state(params: Params) -> tuple[str, Params, str | None]:
     try:
         given = json.loads(params["definition"])
     except ValueError as error:
-        raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from error
+        raise AwsError(
+            "InvalidDefinition", f"Invalid State Machine Definition: '{error}'"
+        ) from error
     if "States" not in given:
         return params.get("stateName", _ALONE), given, given.get("QueryLanguage")
-    name = params.get("stateName")
+    name = str(params.get("stateName"))
     if name not in given["States"]:
         raise AwsError("ValidationException", f"State '{name}' is not in the definition.")
     return name, given["States"][name], given.get("QueryLanguage")
@@ -89,9 +91,7 @@ def _targets(state: Mapping[str, Any]) -> Iterator[str]:
         yield from (rule[field] for field in ("Next", "Default") if field in rule)
 
 
-def _run(
-    params: Params, name: str, definition: str, arn_prefix: str
-) -> tuple[list[Event], Ending]:
+def _run(params: Params, name: str, definition: str, arn_prefix: str) -> tuple[list[Event], Ending]:
     text = params.get("input") or "{}"
     history: list[Event] = []
     endings: list[Ending] = []

@@ -92,9 +92,7 @@ def test_an_endpoint_takes_a_moment_to_be_in_service(local_cloud, build):
     build.wait_for(lambda: status(local_cloud, name) == "InService")
 
 
-def test_an_inference_is_answered_and_captured_as_sagemaker_writes_it(
-    local_cloud, build, endpoint
-):
+def test_an_inference_is_answered_and_captured_as_sagemaker_writes_it(local_cloud, build, endpoint):
     runtime = local_cloud.client("sagemaker-runtime")
     for number in range(3):
         answer = runtime.invoke_endpoint(
@@ -146,7 +144,7 @@ def test_without_content_type_headers_everything_is_base64(local_cloud, build):
         (b"crash", "image/png", 500, "RuntimeError: out of memory"),
     ],
 )
-def test_errors_of_the_container_are_model_errors(
+def test_errors_of_the_container_are_model_errors(  # noqa: PLR0917 - a case has these parts
     local_cloud, endpoint, body, kind, original, text
 ):
     with pytest.raises(ClientError) as caught:

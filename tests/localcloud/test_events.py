@@ -44,9 +44,7 @@ def test_a_rule_sends_what_matches_to_its_queue(local_cloud):
     events.put_rule(Name="mine", EventPattern=json.dumps({"source": ["test.mine"]}))
     events.put_targets(Rule="mine", Targets=[{"Id": "queue", "Arn": arn}])
     for source in ("test.other", "test.mine"):
-        events.put_events(
-            Entries=[{"Source": source, "DetailType": "Test", "Detail": '{"a": 1}'}]
-        )
+        events.put_events(Entries=[{"Source": source, "DetailType": "Test", "Detail": '{"a": 1}'}])
     (message,) = receive(sqs, url)
     assert json.loads(message["Body"])["detail"] == {"a": 1}
     with pytest.raises(ClientError):
@@ -89,9 +87,7 @@ def test_metrics_are_counted_by_period(local_cloud):
             "Stat": "Sum",
         },
     }
-    (result,) = cloudwatch.get_metric_data(MetricDataQueries=[query], **window)[
-        "MetricDataResults"
-    ]
+    (result,) = cloudwatch.get_metric_data(MetricDataQueries=[query], **window)["MetricDataResults"]
     assert result["Values"] == [6.0]
     assert result["Timestamps"][0] <= moment
     (point,) = cloudwatch.get_metric_statistics(
@@ -126,9 +122,9 @@ def test_an_alarm_goes_off_and_tells_its_topic(local_cloud):
     assert (told["AlarmName"], told["NewStateValue"]) == ("too-many", "ALARM")
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=["too-many"])["MetricAlarms"]
     assert alarm["StateValue"] == "ALARM"
-    items = cloudwatch.describe_alarm_history(
-        AlarmName="too-many", HistoryItemType="StateUpdate"
-    )["AlarmHistoryItems"]
+    items = cloudwatch.describe_alarm_history(AlarmName="too-many", HistoryItemType="StateUpdate")[
+        "AlarmHistoryItems"
+    ]
     assert "to ALARM" in items[0]["HistorySummary"]
     tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
     assert tags == [{"Key": "stage", "Value": "dev"}]

@@ -2,7 +2,7 @@
 
 import base64
 import json
-import os
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -44,7 +44,7 @@ def test_what_was_uploaded_runs_and_not_the_checkout(functions, build, local_clo
     _, (mark, file, path) = call(functions, name)
     assert mark == "deployed"
     assert str(local_cloud.directory) in file
-    assert os.getcwd() not in path
+    assert str(Path.cwd()) not in path
 
 
 def test_a_function_does_not_see_what_the_server_sees(functions, build, local_cloud):
@@ -57,9 +57,7 @@ def test_a_function_does_not_see_what_the_server_sees(functions, build, local_cl
     assert environ["MINE"] == "1"
     assert environ["AWS_LAMBDA_FUNCTION_NAME"] == name
     assert environ["AWS_ENDPOINT_URL"] == local_cloud.endpoint_url
-    unknown = {
-        key for key in environ if not key.startswith(("AWS_", "LAMBDA_", "_HANDLER", "LC_"))
-    }
+    unknown = {key for key in environ if not key.startswith(("AWS_", "LAMBDA_", "_HANDLER", "LC_"))}
     assert unknown == {"MINE", "PATH", "LANG", "TZ"}
 
 
@@ -73,12 +71,7 @@ def test_an_exception_is_shown_with_its_class_and_own_frames(functions, build, l
     answer, failure = call(functions, name, {}, LogType="Tail")
     assert answer["FunctionError"] == "Unhandled"
     assert (failure["errorType"], failure["errorMessage"]) == ("ImageNotFound", "no such key")
-    assert failure["stackTrace"] == [
-        '  File "/var/task/handler.py", line 7, in handler\n    return inner()\n'
-        "           ^^^^^^^\n",
-        '  File "/var/task/handler.py", line 4, in inner\n'
-        "    raise ImageNotFound('no such key')\n",
-    ] or [line.split("\n")[0] for line in failure["stackTrace"]] == [
+    assert [line.split("\n")[0] for line in failure["stackTrace"]] == [
         '  File "/var/task/handler.py", line 7, in handler',
         '  File "/var/task/handler.py", line 4, in inner',
     ]
@@ -102,7 +95,7 @@ def test_an_exception_is_shown_with_its_class_and_own_frames(functions, build, l
         ("def handler(e, c):\n    return 'a' * 6_300_000\n", "Function.ResponseSizeTooLarge", "6"),
     ],
 )
-def test_faults_of_a_handler_have_the_names_of_aws(
+def test_faults_of_a_handler_have_the_names_of_aws(  # noqa: PLR0917 - a case has these parts
     functions, build, local_cloud, source, kind, text
 ):
     name = build.function(local_cloud, source)
@@ -165,9 +158,7 @@ def test_configuration_changes_reach_the_next_invocation(functions, build, local
     functions.update_function_configuration(
         FunctionName=name, Environment={"Variables": {"T": "0.9"}}
     )
-    functions.get_waiter("function_updated_v2").wait(
-        FunctionName=name, WaiterConfig={"Delay": 1}
-    )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
     assert call(functions, name)[1] == "0.9"
 
 

@@ -76,8 +76,11 @@ def test_a_name_is_used_once_unless_the_same_is_still_running(states, build, loc
     assert code(caught) == "ExecutionAlreadyExists"
 
 
-@pytest.mark.parametrize(("given", "expected"), [("{", "InvalidExecutionInput"),
-                                                 ('"' + "a" * 262_144 + '"', "ValidationException")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("{", "InvalidExecutionInput"), ('"' + "a" * 262_144 + '"', "ValidationException")],
+    ids=["no JSON", "too long"],
+)
 def test_an_input_that_aws_refuses_is_refused(states, build, local_cloud, given, expected):
     arn = build.machine(local_cloud, build.one_state(**PASS))["stateMachineArn"]
     with pytest.raises(ClientError) as caught:
@@ -153,9 +156,7 @@ def test_an_alias_routes_between_versions_by_weight(states, build, local_cloud):
     one = build.run(local_cloud, alias)
     assert (one["output"], one["stateMachineVersionArn"]) == ("1", first)
     assert one["stateMachineAliasArn"] == alias
-    both = [
-        {"stateMachineVersionArn": version, "weight": 50} for version in (first, second)
-    ]
+    both = [{"stateMachineVersionArn": version, "weight": 50} for version in (first, second)]
     states.update_state_machine_alias(stateMachineAliasArn=alias, routingConfiguration=both)
     assert {build.run(local_cloud, alias)["output"] for _ in range(20)} == {"1", "2"}
     with pytest.raises(ClientError) as caught:

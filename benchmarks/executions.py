@@ -1,0 +1,190 @@
+"""Executions in the local cloud: latency cold and warm, and executions a second, beside the floor.
+
+Run: ``python -m benchmarks.executions``. Starts a local cloud of its own, deploys the workflow into
+it with ``deploy`` and submits one photo again and again. The floor is a plain call of the three
+handlers, one after the other in this process, through the same S3 and the same endpoint; every
+number is given as a ratio to it, as other work on the machine slows both. Bars: warm median at most
+8 times the floor (and at most 100 ms on an idle machine of two cores), 20 executions a second at
+concurrency 8.
+"""
+
+import importlib
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+from PIL import Image
+
+from deploy import deployment
+from workflow.settings import Settings
+
+KEY = "images/photo.png"
+FLOORS, WARM, BUSY = 60, 60, 200
+POLL_SECONDS = 0.005
+HANDLERS = ("serialize_image", "classify_image", "filter_inferences")
+
+
+@contextmanager
+def local_cloud() -> Iterator[tuple[str, int]]:
+    """(endpoint URL, process id) of a local cloud in a directory of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "localcloud", "--dir", directory, "--port", "0"]
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+        line = json.loads(process.stdout.readline())
+        print(f"ready after {time.perf_counter() - started:.1f} s")
+        try:
+            yield line["endpoint_url"], line["pid"]
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def deploy() -> Settings:
+    """Deploy the workflow and put the photo there."""
+    settings, session = deployment.connect(os.environ)
+    plan = deployment.observe_and_plan(settings, session)
+    for event in deployment.apply(plan, settings, session):
+        if type(event).__name__ == "Failed":
+            raise SystemExit(str(event))
+    out = io.BytesIO()
+    Image.effect_noise((32, 32), 80).convert("RGB").save(out, "PNG")
+    boto3.client("s3").put_object(Bucket=settings.bucket, Key=KEY, Body=out.getvalue())
+    return settings
+
+
+def payload(settings: Settings) -> dict[str, Any]:
+    """The input of an execution."""
+    return {"s3_bucket": settings.bucket, "s3_key": KEY, "image_data": "", "inferences": []}
+
+
+def floor(settings: Settings) -> Callable[[], None]:
+    """The three handlers as one plain call."""
+    os.environ |= {
+        "SCONES_ENDPOINT": settings.endpoint,
+        "SCONES_THRESHOLD": "0.5",
+        "AWS_LAMBDA_FUNCTION_NAME": "floor",
+    }
+    handlers = [importlib.import_module(f"lambdas.{name}.handler").handler for name in HANDLERS]
+    context = SimpleNamespace(aws_request_id="00000000-0000-0000-0000-000000000000")
+
+    def call() -> None:
+        state: Any = payload(settings)
+        for handler in handlers:
+            state = handler(state, context)
+
+    return call
+
+
+class Submitter:
+    """Starts executions and waits for their ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._states = boto3.client("stepfunctions")
+        self._alias = settings.alias_arn
+        self._input = json.dumps(payload(settings))
+
+    def run(self) -> float:
+        """Milliseconds from the start of one execution until its end is seen."""
+        started = time.perf_counter()
+        arn = self._states.start_execution(stateMachineArn=self._alias, input=self._input)[
+            "executionArn"
+        ]
+        while True:
+            found = self._states.describe_execution(executionArn=arn)
+            if found["status"] != "RUNNING":
+                break
+            time.sleep(POLL_SECONDS)
+        if found["status"] != "SUCCEEDED" and "THRESHOLD" not in found.get("error", ""):
+            raise SystemExit(f"{found['status']}: {found.get('error')}: {found.get('cause')}")
+        return (time.perf_counter() - started) * 1000
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and of its children that have ended."""
+    with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123 - a file of the kernel
+        fields = stat.read().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def busy(settings: Settings, concurrency: int, count: int) -> tuple[float, float]:
+    """(executions a second, median latency in ms) with so many under way at a time."""
+    local = threading.local()
+
+    def one(_: int) -> float:
+        if not hasattr(local, "submitter"):
+            local.submitter = Submitter(settings)
+        latency: float = local.submitter.run()
+        return latency
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        list(pool.map(one, range(concurrency * 4)))
+        started = time.perf_counter()
+        latencies = list(pool.map(one, range(count)))
+        return count / (time.perf_counter() - started), statistics.median(latencies)
+
+
+def milliseconds(call: Callable[[], object], count: int) -> list[float]:
+    """How long each of so many calls takes."""
+    found = []
+    for _ in range(count):
+        started = time.perf_counter()
+        call()
+        found.append((time.perf_counter() - started) * 1000)
+    return found
+
+
+def main() -> None:
+    """Print the latencies and rates, and whether each meets its bar."""
+    with local_cloud() as (url, pid):
+        os.environ |= {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+        }
+        settings = deploy()
+        cold = Submitter(settings).run()
+        submitter = Submitter(settings)
+        call = floor(settings)
+        sys.stdout = io.StringIO()  # the handlers print their logs
+        milliseconds(call, 5)
+        base = statistics.median(milliseconds(call, FLOORS))
+        sys.stdout = sys.__stdout__
+        milliseconds(submitter.run, 5)
+        used = cpu_seconds(pid)
+        warm = [submitter.run() for _ in range(WARM)]
+        used = (cpu_seconds(pid) - used) / WARM * 1000
+        median, slow = statistics.median(warm), statistics.quantiles(warm, n=20)[-1]
+        load = os.getloadavg()[0]
+        print(f"load average {load:.1f} on {os.cpu_count()} cores")
+        print(f"floor, three handlers in process: {base:6.1f} ms")
+        print(f"cold execution:                   {cold:6.1f} ms, {cold / base:.1f} x the floor")
+        print(
+            f"warm execution, median:           {median:6.1f} ms, {median / base:.1f} x the floor"
+            f" (bar: 8 x, 100 ms when idle): {'met' if median <= 8 * base else 'MISSED'}"
+        )
+        print(f"warm execution, 95th percentile:  {slow:6.1f} ms, {slow / base:.1f} x the floor")
+        print(f"server CPU a warm execution:      {used:6.1f} ms")
+        for concurrency in (1, 8):
+            rate, latency = busy(settings, concurrency, BUSY)
+            bar = f" (bar: 20/s): {'met' if rate >= 20 else 'MISSED'}" if concurrency == 8 else ""  # noqa: PLR2004 - the bar
+            print(f"concurrency {concurrency}: {rate:5.1f} executions/s, median {latency:.0f} ms,"
+                  f" {rate * base / 1000:.2f} of one floor caller's rate{bar}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
