@@ -92,6 +92,8 @@ def _act(
     if now.op is Op.BLOCKED:
         raise _blocked(now)
     resource = action.resource.resolved(outputs)
+    if unknown := resource.refs():
+        raise _unknown(resource, *unknown[0])
     if now.op is not Op.KEEP:
         for message in _write(now.op, resource, seen, cloud):
             yield Progress(action.key, message)
@@ -153,6 +155,14 @@ def _settled(
         f"The {resource.TITLE} {resource.name} was written, but still reads otherwise:"
         f" {left.reason}",
         "Look whether somebody else is changing it, then apply again.",
+    )
+
+
+def _unknown(resource: Resource, key: Key, attribute: str) -> WorkflowError:
+    return WorkflowError(
+        "ReferenceUnknown",
+        f"The {resource.TITLE} {resource.name} needs the {attribute} of {key}, which has none yet.",
+        "Wait until it is ready, then apply again.",
     )
 
 

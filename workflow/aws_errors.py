@@ -187,6 +187,8 @@ _KINDS = (
                 "ConcurrentModification",
                 "ConflictException",
                 "ConditionalRequestConflict",
+                "PreconditionFailed",
+                "PreconditionFailedException",
                 "OperationAborted",
                 "OperationAbortedException",
                 "ResourceInUse",

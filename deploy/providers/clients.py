@@ -73,14 +73,14 @@ class Aws:
             yield partial(self.pause, seconds)
 
     def retried(
-        self, call: Callable[[], Result], *, codes: Iterable[str], saying: str = "", waiting: str
+        self, call: Callable[[], Result], passing: Mapping[str, tuple[str, ...]], *, waiting: str
     ) -> Generator[str, None, Result]:
         """Repeat a call while it fails in a way that passes by itself.
 
         Args:
             call: The call.
-            codes: Error codes that pass by themselves.
-            saying: What the message must hold for that, where the code alone is too wide.
+            passing: Error codes that pass by themselves, each with the texts of which its message
+                must hold one; no text: the code says enough.
             waiting: What to tell people meanwhile.
 
         Yields:
@@ -90,7 +90,8 @@ class Aws:
             try:
                 return call()
             except ClientError as error:
-                if code_of(error) not in codes or saying not in message_of(error):
+                texts = passing.get(code_of(error))
+                if texts is None or not any(text in message_of(error) for text in texts or ("",)):
                     raise
             yield waiting
             self.pause(seconds)

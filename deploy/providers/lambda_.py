@@ -56,8 +56,7 @@ class Functions:
                 Publish=True,
                 Tags=dict(resource.tags),
             ),
-            codes={"InvalidParameterValueException"},
-            saying="cannot be assumed by Lambda",
+            {"InvalidParameterValueException": ("cannot be assumed by Lambda",)},
             waiting="Waiting until Lambda can assume the new role",
         )
         yield from self._ready(resource.name)

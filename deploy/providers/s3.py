@@ -81,7 +81,7 @@ class Buckets:
                 ),
                 "BucketAlreadyOwnedByYou",
             ),
-            codes={"OperationAborted"},
+            {"OperationAborted": ()},
             waiting="Waiting for S3 to free the name",
         )
         yield from self._configure(resource)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 """States of an endpoint that last."""
+NEW_ROLE = ("Could not assume role", "Could not access model data")
+"""What SageMaker says of a role that is seconds old."""
 
 Result = TypeVar("Result")
 
@@ -69,8 +71,7 @@ class Models:
                 },
                 Tags=tag_list(resource.tags),
             ),
-            codes={"ValidationException"},
-            saying="Could not a",  # "assume role" while IAM settles, "access model data" likewise
+            {"ValidationException": NEW_ROLE},
             waiting="Waiting until SageMaker can assume the new role",
         )
 
@@ -259,8 +260,7 @@ class TrainingJobs:
         yield f"Starting the training job {name}"
         yield from self._aws.retried(
             lambda: self._sagemaker.create_training_job(**_training_request(resource, name)),
-            codes={"ValidationException"},
-            saying="Could not assume role",
+            {"ValidationException": NEW_ROLE},
             waiting="Waiting until SageMaker can assume the new role",
         )
         yield from self._trained(name)

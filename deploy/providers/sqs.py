@@ -51,7 +51,7 @@ class Queues:
             lambda: self._sqs.create_queue(
                 QueueName=resource.name, Attributes=_attributes(resource), tags=dict(resource.tags)
             ),
-            codes=DELETED_RECENTLY,
+            dict.fromkeys(DELETED_RECENTLY, ()),
             waiting="Waiting the minute for which SQS keeps the name of a deleted queue",
         )
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
 # Step Functions checks the role when it is given one, and a role seconds old does not work yet.
-NEW_ROLE = ("AccessDeniedException", "InvalidLoggingConfiguration")
+NEW_ROLE = {
+    "AccessDeniedException": ("assume the provided role", "IAM Role is not authorized"),
+    "InvalidLoggingConfiguration": (),
+}
 
 
 class StateMachines:
@@ -64,7 +67,7 @@ class StateMachines:
                 publish=True,
                 tags=[{"key": key, "value": value} for key, value in resource.tags.items()],
             ),
-            codes={*NEW_ROLE, "StateMachineDeleting"},
+            {**NEW_ROLE, "StateMachineDeleting": ()},
             waiting="Waiting until Step Functions can assume the new role",
         )
 
@@ -85,7 +88,7 @@ class StateMachines:
                 loggingConfiguration=_logging(resource),
                 publish=True,
             ),
-            codes=NEW_ROLE,
+            NEW_ROLE,
             waiting="Waiting until Step Functions can assume the new role",
         )
 

@@ -223,6 +223,19 @@ def test_a_lock_that_cannot_be_given_back_does_not_hide_the_outcome() -> None:
     assert isinstance(events[-1], Applied)
 
 
+def test_nothing_is_written_with_a_reference_that_has_no_value() -> None:
+    """An existing endpoint that is still being created has no variant to watch."""
+    theirs = Key("sagemaker.existing-endpoint", "theirs")
+    cloud = FakeCloud(store={theirs: Observed(properties={})})
+
+    events = run(cloud, desired(existing_endpoint="theirs"))
+
+    assert isinstance(events[-1], Failed)
+    assert events[-1].error.code == "ReferenceUnknown"
+    assert "variant" in events[-1].error.message
+    assert "${ref" not in str(cloud.store)
+
+
 def test_a_bucket_with_data_is_kept_and_said_so() -> None:
     cloud = FakeCloud()
     run(cloud, desired())
@@ -307,4 +320,4 @@ def test_what_is_beyond_repair_is_deleted_and_created_anew() -> None:
 
     run(cloud, desired())
 
-    assert cloud.log == [("delete", endpoint), ("create", endpoint), ("create", endpoint)]
+    assert cloud.log == [("delete", endpoint), ("create", endpoint)]

@@ -85,6 +85,17 @@ def test_what_does_not_pass_is_not_repeated(account: Account) -> None:
     assert "lambda:CreateFunction" in error.message
 
 
+def test_a_permission_the_user_lacks_is_not_waited_for(account: Account) -> None:
+    """AWS gives it the same code as a role that is seconds old."""
+    refusal = "u is not authorized to perform: states:CreateStateMachine on resource: r"
+    account.answer("stepfunctions.CreateStateMachine", ("AccessDeniedException", refusal, 400))
+
+    events = applied(account)
+
+    assert "permission states:CreateStateMachine on r is missing" in failure(events).message
+    assert not [said for said in messages(events) if said.startswith("Waiting")]
+
+
 def test_patience_ends(account: Account) -> None:
     refusal = ("InvalidParameterValueException", "The role cannot be assumed by Lambda.", 400)
     account.answer("lambda.CreateFunction", *[refusal] * 3)
