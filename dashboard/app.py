@@ -8,19 +8,15 @@ from dashboard import components
 
 HERE = Path(__file__).parent
 ICON = HERE / "icon.svg"  # a file of our own: named icons would be fetched from a font server
-PAGES = {
-    "Workflow": (
-        ("overview", "Overview", ":material/dashboard:"),
-        ("classify", "Classify", ":material/add_photo_alternate:"),
-        ("deployment", "Deployment", ":material/rocket_launch:"),
-    ),
-    "Watch": (
-        ("inferences", "Inferences", ":material/bar_chart:"),
-        ("executions", "Executions", ":material/timeline:"),
-        ("failures", "Failures", ":material/inbox:"),
-        ("review", "Review", ":material/rate_review:"),
-    ),
-}
+PAGES = (
+    ("overview", "Overview", ":material/dashboard:"),
+    ("classify", "Classify", ":material/add_photo_alternate:"),
+    ("inferences", "Inferences", ":material/bar_chart:"),
+    ("executions", "Executions", ":material/timeline:"),
+    ("failures", "Failures", ":material/inbox:"),
+    ("review", "Review", ":material/rate_review:"),
+    ("deployment", "Deployment", ":material/rocket_launch:"),
+)
 
 
 def home() -> None:
@@ -29,17 +25,12 @@ def home() -> None:
 
 
 st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
-sections = {
-    section: [
-        st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
-        for name, title, icon in listed
-        if (HERE / "app_pages" / f"{name}.py").exists()
-    ]
-    for section, listed in PAGES.items()
-}
-pages = [page for section in sections.values() for page in section]
-start = st.Page(home, default=True, visibility="hidden")
-page = st.navigation({**sections, "": [start]})
+pages = [
+    st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
+    for name, title, icon in PAGES
+    if (HERE / "app_pages" / f"{name}.py").exists()
+]
+page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
 with components.explained():
     components.cloud_badge(components.connection().cloud)
     page.run()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -74,9 +75,8 @@ def cloud_badge(cloud: Cloud) -> None:
             else (":material/computer:", "blue")
         )
         st.markdown(f":{color}-badge[{icon} **{cloud.name}**]")
-        st.caption(f"Account {cloud.account}  \nRegion {cloud.region}")
-        if cloud.endpoint_url:
-            st.caption(f"`{cloud.endpoint_url}`")
+        where = f"  \n{urlsplit(cloud.endpoint_url).netloc}" if cloud.endpoint_url else ""
+        st.caption(f"Account {cloud.account}  \nRegion {cloud.region}{where}")
     known = st.session_state.setdefault("cloud_pid", cloud.pid)
     if known != cloud.pid:
         st.session_state["cloud_pid"] = cloud.pid

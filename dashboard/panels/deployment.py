@@ -80,7 +80,7 @@ def outputs(found: Mapping[str, Any], *, links: bool) -> None:
     facts = model.facts(found)
     if not facts:
         return
-    st.subheader("Outputs", anchor=False)
+    st.header("Outputs", anchor=False)
     st.markdown("\n".join(f"- {name}: `{value}`" for name, value in facts.items()))
     if links:
         st.markdown(" · ".join(f"[{name}]({url})" for name, url in found["links"].items()))
@@ -91,7 +91,7 @@ def versions(found: Mapping[str, Any]) -> bool:
     frame = model.versions(found)
     if frame.empty:
         return False
-    st.subheader("Versions", anchor=False)
+    st.header("Versions", anchor=False)
     st.dataframe(
         frame, width="content", hide_index=True, alt="Versions of the state machine, newest first"
     )

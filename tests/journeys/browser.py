@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,12 @@ SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 NOTHING_STALE = (
     "() => document.querySelectorAll('[data-testid=stSkeleton],[data-stale=true]').length === 0"
 )
+AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+STREAMLITS_OWN = {"svg-img-alt", "presentation-role-conflict"}
+"""Violations that no app can mend: the sparkline of a metric, and the file uploader."""
+RUN_AXE = """async () => (await axe.run(document, {runOnly: [
+    'wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'
+]})).violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200))])"""
 CONTENT_HEIGHT = (
     "Math.max(...[...document.querySelectorAll('[data-testid=stMainBlockContainer]')]"
     ".map(e => e.scrollHeight + 80))"
@@ -119,6 +126,14 @@ def settle(page: Page, seconds: float = 60) -> None:
 def fits(page: Page) -> bool:
     """Whether the page needs no sideways scrolling."""
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def barriers(page: Page) -> list[list[object]]:
+    """What axe-core finds that keeps people out (WCAG 2.2 AA), but for what is Streamlit's own."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: `make node` does it where Node is present.")
+    page.add_script_tag(path=AXE)
+    return [found for found in page.evaluate(RUN_AXE) if found[0] not in STREAMLITS_OWN]
 
 
 def picture(page: Page, name: str) -> None:

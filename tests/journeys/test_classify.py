@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.aws.cloud import connect
 from tests.builders import png
-from tests.journeys.browser import App, fits, picture, running_app, settle
+from tests.journeys.browser import App, barriers, fits, picture, running_app, settle
 from tests.journeys.photos import bicycle, scone
 
 pytestmark = pytest.mark.journey
@@ -60,6 +60,7 @@ def test_a_rejection_is_a_rejection_and_a_bad_file_a_sentence(strict: App, visit
         again = visit(strict, address, theme=theme, phone=phone)
         expect(again.get_by_text("1 rejected")).to_be_visible(timeout=PATIENCE_MS)
         assert fits(again)
+        assert barriers(again) == []
         picture(again, f"classify-rejected-{theme}-{'phone' if phone else 'desk'}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browser import App, fits, picture, settle
+from tests.journeys.browser import App, barriers, fits, picture, settle
 from tests.journeys.photos import bicycle
 
 pytestmark = pytest.mark.journey
@@ -52,7 +52,7 @@ def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> Non
 @pytest.mark.parametrize("path", ["deployment", "classify"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desk", "phone"])
-def test_nothing_needs_sideways_scrolling(
+def test_a_page_fits_and_keeps_nobody_out(
     app: App, visit: Visit, path: str, theme: str, device: str
 ) -> None:
     page = visit(app, path, theme=theme, phone=device == "phone")
@@ -60,3 +60,4 @@ def test_nothing_needs_sideways_scrolling(
     assert fits(page)
     expect(page.get_by_role("alert")).to_have_count(0)
     picture(page, f"{path}-{theme}-{device}")
+    assert barriers(page) == []
