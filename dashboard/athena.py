@@ -9,11 +9,12 @@ Source: Amazon Athena user guide, "Partition projection"; Trino documentation, f
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+import polars as pl
 import sqlglot
 from sqlglot import exp
 
@@ -26,6 +27,12 @@ _FIRST_HOUR: Final = "2017/11/29/00"
 _NUMBER: Final = r"[-+0-9.eE]+"
 _ROW: Final = r"\s*(?:\r?\n|\]\s*,\s*\[)\s*"
 _SUM_TOLERANCE: Final = "1e-2"
+_UNITS: Final = {
+    Period.TEN_SECONDS: "minute",  # date_trunc knows nothing between a second and a minute
+    Period.MINUTE: "minute",
+    Period.HOUR: "hour",
+    Period.DAY: "day",
+}
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -104,7 +111,7 @@ TBLPROPERTIES (
 def counts_sql(table: CaptureTable, filters: InferenceFilters, period: Period) -> str:
     """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL."""
     return f"""{_captures(table, filters)}
-SELECT date_trunc('{period}', inference_time) AS time, endpoint, variant, label,
+SELECT date_trunc('{_UNITS[period]}', inference_time) AS time, endpoint, variant, label,
   CAST(floor(confidence * {BINS} + {ROUNDING!r}) AS INTEGER) AS bin, count(*) AS count
 FROM captures
 GROUP BY 1, 2, 3, 4, 5
@@ -124,9 +131,24 @@ def records_sql(
 SELECT event_id, inference_id, inference_time, endpoint, variant, probabilities, label,
   confidence, key
 FROM captures
-ORDER BY inference_time DESC NULLS LAST, event_id
+ORDER BY inference_time DESC NULLS LAST, event_id, place
 OFFSET {int(offset)}
 LIMIT {int(limit)}"""  # noqa: S608 - as above
+
+
+_RECORD_COLUMNS: Mapping[str, Any] = {
+    "event_id": pl.String,
+    "inference_id": pl.String,
+    "inference_time": pl.Datetime("us", "UTC"),
+    "endpoint": pl.String,
+    "variant": pl.String,
+    "probabilities": pl.List(pl.Float64()),
+    "label": pl.Int32,
+    "confidence": pl.Float64,
+    "key": pl.String,
+}
+RECORD_COLUMNS: Final = pl.Schema(_RECORD_COLUMNS)
+"""The columns that ``records_sql`` selects."""
 
 
 def for_duckdb(sql: str) -> str:
@@ -157,7 +179,7 @@ def _captures(
   FROM lines CROSS JOIN UNNEST(regexp_split(trim(answer), {_text(_ROW)}))
     WITH ORDINALITY AS rows_of (one, place)
 ), classified AS (
-  SELECT event_id, inference_id, inference_time, endpoint, variant, key, probabilities,
+  SELECT event_id, inference_id, inference_time, endpoint, variant, key, place, probabilities,
     array_max(probabilities) AS confidence,
     array_position(probabilities, array_max(probabilities)) - 1 AS label,
     row_number() OVER (PARTITION BY event_id, place ORDER BY key) AS copy
@@ -190,8 +212,7 @@ def _conditions(filters: InferenceFilters, selection: Selection | None) -> Itera
     if end is not None:
         yield f"inference_time < {_moment(end)}"
     if filters.label:
-        label = label_index(filters.label)
-        yield f"label = {-1 if label is None else label}"
+        yield f"label = {label_index(filters.label)}"
     if selection is None:
         return
     if selection.label is not None:

@@ -26,6 +26,8 @@ BEFORE_COLOR: Final = "#8A8F98"
 AFTER_COLOR: Final = "#0072B2"
 NEUTRAL_COLOR: Final = "#8A8F98"
 
+_FEW: Final = 100
+
 Names = Callable[[int], str]
 
 
@@ -294,7 +296,8 @@ def _line(
         x=list(x),
         y=[None if value is None or math.isnan(value) else value for value in y],
         name=name,
-        mode="lines+markers" if len(x) == 1 else "lines",
+        mode="lines+markers" if len(x) <= _FEW else "lines",  # a lone point is no line
+        marker={"size": 4},
         line={"color": color, "dash": dash, "width": width},
         hovertemplate="%{y:.1%}",
     )

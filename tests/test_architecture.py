@@ -43,7 +43,11 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
         "dashboard/aws/",
         frozenset(
             {"workflow", "dashboard.aws", "dashboard.store"}
-            | {"dashboard.execution_tables", "dashboard.execution_reading"}
+            | {
+                "dashboard.execution_tables",
+                "dashboard.execution_reading",
+                "dashboard.capture_tables",
+            }
             | {"boto3", "botocore", "obstore", "msgspec", "polars", "pyarrow", "PIL", "numpy"}
         ),
     ),

@@ -29,16 +29,20 @@ class CaptureLine:
         offset: Where the line begins, in (decompressed) bytes.
         length: Length of the line in bytes.
         gzipped: Whether the object has to be decompressed first.
+        event_id: The event to look for where the place in the object is not known.
     """
 
     key: str
     offset: int
     length: int
     gzipped: bool
+    event_id: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CaptureLine":
-        """From a row of the captures table."""
+        """From a row of the captures table, or of a query that knows the key and the event."""
+        if row.get("length") is None:
+            return cls(row["key"], 0, 0, gzipped=False, event_id=row["event_id"])
         return cls(row["key"], row["offset"], row["length"], bool(row["gzipped"]))
 
 
@@ -48,10 +52,18 @@ def captured_input(bucket: Bucket, line: CaptureLine) -> tuple[bytes, str]:
     Raises:
         WorkflowError: ``CaptureUnreadable``, or AWS's code.
     """
+    if line.event_id:
+        return image_of(_line_of(bucket.read_whole(line.key), line.event_id))
     if line.gzipped:
         whole = zlib.decompress(bucket.read_whole(line.key), _GZIP_WINDOW)
         return image_of(whole[line.offset : line.offset + line.length])
     return image_of(bucket.read_range(line.key, line.offset, line.length))
+
+
+def _line_of(data: bytes, event_id: str) -> bytes:
+    """The line of an object that holds an event; nothing where none does."""
+    wanted = event_id.encode()
+    return next((line for line in data.splitlines() if wanted in line), b"")
 
 
 def thumbnail(bucket: Bucket, line: CaptureLine) -> bytes:

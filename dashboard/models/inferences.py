@@ -113,12 +113,12 @@ def label_name(label: int) -> str:
     return LABELS[label] if 0 <= label < len(LABELS) else f"class {label}"
 
 
-def label_index(name: str) -> int | None:
-    """The number of a class by its name; None where no class has it."""
+def label_index(name: str) -> int:
+    """The number of a class by its name; -1, which no record has, where no class has it."""
     if name in LABELS:
         return LABELS.index(name)
     number = name.removeprefix("class ")
-    return int(number) if number.isdecimal() else None
+    return int(number) if number.isdecimal() else -1
 
 
 def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) -> Period:

@@ -1,5 +1,6 @@
 """The feed of captures as the page uses it: one for each process, with how fresh it is."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard import components
+from dashboard.athena_feed import AthenaFeed
 from dashboard.aws.captures import CaptureProgress
 from dashboard.aws.cloud import Cloud
 from dashboard.capture_feed import CaptureFeed
@@ -20,16 +22,22 @@ TRAFFIC = ("--count", "600", "--rate", "6")
 """What the traffic button sends: about 100 seconds of images, half of them before a drift."""
 
 
+Feed = CaptureFeed | AthenaFeed
+"""What the page reads captures from; ``SCONES_CAPTURES=athena`` chooses the second."""
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _feed(cloud: Cloud) -> CaptureFeed:
+def _feed(cloud: Cloud) -> Feed:
     """The feed of a cloud; another one when the local cloud was started again."""
     connection = components.connection()
     if connection.cloud != cloud:
         raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
+    if os.environ.get("SCONES_CAPTURES") == "athena":
+        return AthenaFeed(connection)
     return CaptureFeed(connection, store_root(connection, kind="captures"))
 
 
-def feed() -> CaptureFeed:
+def feed() -> Feed:
     """The feed of the connection, running.
 
     Raises:
@@ -40,7 +48,7 @@ def feed() -> CaptureFeed:
     return found
 
 
-def status(source: CaptureFeed) -> None:
+def status(source: Feed) -> None:
     """How far the sync has come and as of when the page is; draws the page anew on news."""
     shown, unknown = source.version, source.as_of is None
 
@@ -55,7 +63,7 @@ def status(source: CaptureFeed) -> None:
     st.fragment(tick, run_every=TICK_SECONDS)()
 
 
-def _line(source: CaptureFeed) -> bool:
+def _line(source: Feed) -> bool:
     """How fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

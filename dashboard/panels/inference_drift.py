@@ -12,11 +12,11 @@ from dashboard import charts, components, tables
 from dashboard.aws import monitoring
 from dashboard.aws.captured_images import CaptureLine, sample_statistics
 from dashboard.aws.cloud import Cloud, Connection
-from dashboard.capture_feed import CaptureFeed
 from dashboard.models import inference_drift as model
 from dashboard.models import inferences
 from dashboard.models.inference_drift import DriftReport, ModelCard
 from dashboard.models.inferences import InferenceFilters
+from dashboard.panels.captures import Feed
 from dashboard.panels.inferences import Look, chart
 from workflow import drift
 from workflow.baselines import Baseline, encode_violations
@@ -266,7 +266,7 @@ def _images(look: Look, at: datetime) -> None:
 
 @st.cache_data(max_entries=20, show_spinner="Measuring captured images …")
 def _measured(
-    _feed: CaptureFeed,
+    _feed: Feed,
     version: tuple[object, ...],  # noqa: ARG001 - part of the cache key
     filters: InferenceFilters,
     at: datetime,

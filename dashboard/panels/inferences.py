@@ -16,11 +16,11 @@ import streamlit as st
 from dashboard import charts, components, tables
 from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.cloud import Connection
-from dashboard.capture_feed import CaptureFeed
 from dashboard.models import inferences as model
 from dashboard.models.inferences import InferenceFilters, Selection, Summary, WhatIf, label_name
 from dashboard.panels import captures
 from dashboard.panels import feed as feeds
+from dashboard.panels.captures import Feed
 from dashboard.tables import Period
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
@@ -59,7 +59,7 @@ class Look:
         now: The moment of looking.
     """
 
-    feed: CaptureFeed
+    feed: Feed
     filters: InferenceFilters
     counts: pl.DataFrame
     period: Period
@@ -67,7 +67,7 @@ class Look:
     now: datetime
 
 
-def filters(feed: CaptureFeed) -> InferenceFilters:
+def filters(feed: Feed) -> InferenceFilters:
     """The controls of the filters, each bound to its query parameter."""
     names = feed.names()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -118,7 +118,7 @@ def view() -> str:
     return str(chosen or VIEWS[0])
 
 
-def nothing_yet(feed: CaptureFeed, connection: Connection) -> None:
+def nothing_yet(feed: Feed, connection: Connection) -> None:
     """What to say before the first capture, and traffic at one click where the cloud is local."""
     cloud = connection.cloud
     if feed.as_of is None and feed.problem is None:
@@ -301,7 +301,7 @@ def _count(counts: pl.DataFrame, selection: Selection) -> int:
 
 
 @lru_cache(maxsize=2_000)
-def _picture(feed: CaptureFeed, line: CaptureLine) -> bytes | str:
+def _picture(feed: Feed, line: CaptureLine) -> bytes | str:
     """The captured image as a small JPEG, or why there is none to show."""
     try:
         return thumbnail(feed.bucket, line)
@@ -505,9 +505,7 @@ def records(look: Look) -> None:
             )
 
 
-def _export(
-    feed: CaptureFeed, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
-) -> bytes:
+def _export(feed: Feed, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]) -> bytes:
     return write(feed.records(filters, None, limit=EXPORT_ROWS))
 
 

@@ -1,0 +1,192 @@
+"""The Athena feed: the questions of the capture feed, asked of S3 in place by Athena.
+
+For more captures than one machine should hold; ``SCONES_CAPTURES=athena`` chooses it. Answers are
+remembered for as long as Athena reuses its own, so that moving a threshold costs nothing.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar, cast
+
+import polars as pl
+
+from dashboard import athena
+from dashboard.athena import CaptureTable
+from dashboard.aws.athena import AthenaQueries
+from dashboard.aws.cloud import Connection
+from dashboard.aws.objects import Bucket
+from dashboard.capture_tables import ERRORS
+from dashboard.models.inferences import InferenceFilters, Selection, judge
+from dashboard.tables import COUNTS, EARLIEST, Period
+from workflow.errors import WorkflowError
+
+T = TypeVar("T")
+
+DEFAULT_DAYS: Final = 7
+"""Without a first day in the filters so many are read: the bill is by the bytes of the hours."""
+
+_KEPT_SECONDS: Final = 15 * 60.0
+_NOW_SLACK: Final = timedelta(days=1)
+
+
+class AthenaFeed:
+    """What pages read captures from, without a store.
+
+    Args:
+        connection: The cloud.
+
+    Attributes:
+        bucket: Where the captures are, for the images behind them.
+        progress: Nothing is synced, so always None.
+        problem: What went wrong with the last question, or None.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        settings = connection.settings
+        self.bucket = Bucket.of(connection.session, settings.bucket)
+        self.progress = None
+        self.problem: WorkflowError | None = None
+        database = settings.prefix.replace("-", "_")
+        self._queries = AthenaQueries(connection, database)
+        self._table = self._laid_out(database, settings.bucket, settings.capture_prefix)
+        self._made = False
+        self._as_of: datetime | None = None
+        self._memory: dict[tuple[object, ...], tuple[float, object]] = {}
+
+    syncing = False
+    paused = False
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Changes when remembered answers are too old."""
+        return (int(time.monotonic() / _KEPT_SECONDS),)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the last question was answered."""
+        return self._as_of
+
+    def watch(self) -> None:
+        """Nothing: there is no thread to keep running."""
+
+    def pause(self) -> None:
+        """Nothing: there is no sync to stop."""
+
+    def resume(self, *, full: bool = False) -> None:
+        """Ask again: forget every answer."""
+        del full
+        self._memory.clear()
+
+    def period(self, filters: InferenceFilters, now: datetime) -> Period:
+        """By what length of time the records of a filter are best counted."""
+        start, end = self._bounded(filters, now).window()
+        span = (end or now) - (start or now)
+        return Period.HOUR if span <= timedelta(days=16) else Period.DAY
+
+    def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
+        """Records by period, endpoint, variant, class and bin, as the filters let through."""
+        asked = self._bounded(filters, now)
+        sql = athena.counts_sql(self._table, asked, period)
+        found = self._rows(sql, COUNTS)
+        usable = pl.col("time").is_between(EARLIEST, now + _NOW_SLACK)
+        return found.with_columns(time=pl.when(usable).then("time"))
+
+    def names(self) -> pl.DataFrame:
+        """Every ``endpoint``, ``variant`` and ``label`` of the last days."""
+        now = datetime.now(UTC)
+        counts = self.counts(InferenceFilters(), Period.HOUR, now)
+        return counts.select("endpoint", "variant", "label").unique().sort(pl.all())
+
+    def records(
+        self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
+    ) -> pl.DataFrame:
+        """Single records, newest first; their place in the object is not known."""
+        asked = self._bounded(filters, datetime.now(UTC))
+        sql = athena.records_sql(self._table, asked, selection, limit=limit, offset=offset)
+        return self._rows(sql, athena.RECORD_COLUMNS).with_columns(
+            row=pl.lit(0),
+            line=pl.lit(None, pl.Int32),
+            length=pl.lit(None, pl.Int64),
+        )
+
+    def confidences(self, filters: InferenceFilters) -> pl.Series:
+        """The confidence of every record: more than it is worth to fetch.
+
+        Raises:
+            WorkflowError: ``BinsDoNotAlign``, always.
+        """
+        raise WorkflowError(
+            "BinsDoNotAlign",
+            f"Athena counts confidence in bins of 0.005, and this baseline's lie between them"
+            f" ({filters.endpoint or 'all endpoints'}).",
+            "Choose another baseline, or leave SCONES_CAPTURES out to read into a store.",
+        )
+
+    def errors(self) -> pl.DataFrame:
+        """None: Athena leaves out lines it cannot read, without a word."""
+        return pl.DataFrame(schema=pl.Schema(ERRORS))
+
+    def deliveries(self, limit: int) -> pl.DataFrame:
+        """None: Athena does not know when an object came."""
+        del limit
+        time_ = pl.Datetime("us", "UTC")
+        return pl.DataFrame(schema={"key": pl.String, "last_modified": time_, "last": time_})
+
+    def sample(
+        self, filters: InferenceFilters, at: datetime, size: int
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The newest records on both sides of a moment's day."""
+        earlier = replace(filters, until=at.date() - timedelta(days=1))
+        later = replace(filters, since=at.date())
+        before = self.records(earlier, None, limit=size)
+        return before, self.records(later, None, limit=size)
+
+    def judged(self) -> pl.DataFrame:
+        """No record: ground truths are joined in the store only."""
+        columns = {"event_id": pl.String, "inference_id": pl.String}
+        empty = pl.DataFrame(schema={**columns, "label": pl.Int32, "confidence": pl.Float64})
+        return judge(empty, pl.DataFrame(schema={"event_id": pl.String, "truth": pl.Int32}))
+
+    def _laid_out(self, database: str, bucket: str, prefix: str) -> CaptureTable:
+        """The table over what lies below the prefix now."""
+        endpoints, _ = self.bucket.children(prefix)
+        variants = {
+            variant.rpartition("/")[2]
+            for endpoint in endpoints
+            for variant in self.bucket.children(endpoint)[0]
+        }
+        return CaptureTable(
+            database=database,
+            name="captures",
+            bucket=bucket,
+            prefix=prefix,
+            endpoints=[endpoint.rpartition("/")[2] for endpoint in endpoints],
+            variants=sorted(variants),
+        )
+
+    def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
+        if filters.since is not None:
+            return filters
+        last = filters.until or now.date()
+        return replace(filters, since=last - timedelta(days=DEFAULT_DAYS - 1))
+
+    def _rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
+        def ask() -> pl.DataFrame:
+            if not self._made:
+                for statement in athena.ddl(self._table):
+                    self._queries.execute(statement)
+                self._made = True
+            found = self._queries.rows(sql, schema)
+            self._as_of = datetime.now(UTC)
+            return found
+
+        return self._remembered((sql,), ask)
+
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        known = self._memory.get(key)
+        if known is None or time.monotonic() - known[0] > _KEPT_SECONDS:
+            known = (time.monotonic(), make())
+            self._memory[key] = known
+        return cast("T", known[1])

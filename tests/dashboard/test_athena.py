@@ -1,0 +1,223 @@
+"""The SQL for Athena gives, run by DuckDB on real lines, what the reader and the tables give."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+import sqlglot
+
+from dashboard import athena
+from dashboard.athena import CaptureTable
+from dashboard.capture_tables import capture_rows
+from dashboard.models import inferences
+from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.tables import COUNTS, Period, count_captures
+from tests.captured import NOW
+from workflow.captures import read_objects
+from workflow.errors import WorkflowError
+
+TABLE = CaptureTable(
+    database="scones_dev",
+    name="captures",
+    bucket="bucket",
+    prefix="data_capture",
+    endpoints=["endpoint", "o'brien"],
+    variants=["AllTraffic"],
+)
+KEY = "data_capture/endpoint/AllTraffic/2026/11/23/{hour:02}/00-00-000-{n}.jsonl"
+
+
+def line(event: str, data: str, *, encoding: str = "JSON", time: str = "") -> dict[str, Any]:
+    return {
+        "captureData": {
+            "endpointInput": {
+                "observedContentType": "image/png",
+                "mode": "INPUT",
+                "data": "x",
+                "encoding": "BASE64",
+            },
+            "endpointOutput": {"mode": "OUTPUT", "data": data, "encoding": encoding},
+        },
+        "eventMetadata": {
+            "eventId": event,
+            "inferenceId": f"inference-{event}",
+            "inferenceTime": time or "2026-11-23T10:20:30Z",
+        },
+        "eventVersion": "0",
+    }
+
+
+LINES: Sequence[tuple[int, dict[str, Any]]] = (
+    (10, line("a", "[0.93, 0.07]")),
+    (10, line("b", "0.25,0.75\n", encoding="CSV", time="2026-11-23T10:40:00Z")),
+    (10, line("c", base64.b64encode(b"[0.5, 0.5]").decode(), encoding="BASE64")),
+    (11, line("d", '["0.1", "0.9"]', time="2026-11-23T11:00:00Z")),
+    (11, line("e", "[[0.2, 0.8]]", time="2026-11-23T11:59:59Z")),
+    (11, line("f", "0.6,0.4\n0.3,0.7", encoding="CSV", time="2026-11-23T11:00:00Z")),
+    (11, line("g", "[1e-3, 0.999]", time="{%s}")),
+    (11, line("a", "[0.93, 0.07]")),
+    (11, line("h", "[3.5, 3.5]")),
+    (11, line("i", "an error")),
+    (11, line("j", "[-0.5, 1.5]")),
+    (11, line("k", "not base64!", encoding="BASE64")),
+    (11, line("l", "[0.2, 0.3, 0.5]")),
+)
+
+
+@pytest.fixture
+def lake() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The table as Athena would see it, in DuckDB."""
+    connection = duckdb.connect()
+    connection.execute("CREATE SCHEMA scones_dev")
+    connection.execute(
+        "CREATE TABLE scones_dev.captures ("
+        " capturedata STRUCT(endpointoutput STRUCT(data VARCHAR, encoding VARCHAR)),"
+        " eventmetadata STRUCT(eventid VARCHAR, inferenceid VARCHAR, inferencetime VARCHAR),"
+        ' endpoint VARCHAR, variant VARCHAR, hour VARCHAR, "$path" VARCHAR)'
+    )
+    for n, (hour, record) in enumerate(LINES):
+        output, event = record["captureData"]["endpointOutput"], record["eventMetadata"]
+        connection.execute(
+            "INSERT INTO scones_dev.captures VALUES (?, ?, 'endpoint', 'AllTraffic', ?, ?)",
+            [
+                {"endpointoutput": {"data": output["data"], "encoding": output["encoding"]}},
+                {
+                    "eventid": event["eventId"],
+                    "inferenceid": event["inferenceId"],
+                    "inferencetime": event["inferenceTime"],
+                },
+                f"2026/11/23/{hour:02}",
+                f"s3://bucket/{KEY.format(hour=hour, n=n)}",
+            ],
+        )
+    yield connection
+    connection.close()
+
+
+def read() -> pl.DataFrame:
+    """The same lines by the reader."""
+    objects = [
+        (KEY.format(hour=hour, n=n), json.dumps(record).encode())
+        for n, (hour, record) in enumerate(LINES)
+    ]
+    return capture_rows(read_objects(objects))
+
+
+def rows(lake: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    return lake.execute(athena.for_duckdb(sql)).fetchall()
+
+
+FILTERS = [
+    InferenceFilters(),
+    InferenceFilters(label="motorcycle"),
+    InferenceFilters(endpoint="endpoint", variant="AllTraffic", since=date(2026, 11, 23)),
+    InferenceFilters(until=date(2026, 11, 22)),
+    InferenceFilters(endpoint="o'brien"),
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_counts_are_those_of_the_reader(
+    lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
+) -> None:
+    expected = inferences.select(count_captures(read(), Period.HOUR, now=NOW), filters)
+
+    found = pl.DataFrame(
+        rows(lake, athena.counts_sql(TABLE, filters, Period.HOUR)), schema=COUNTS, orient="row"
+    )
+
+    key = COUNTS.names()
+    assert found.sort(key).rows() == expected.sort(key).rows()
+
+
+@pytest.mark.parametrize("selection", [None, Selection(0.7, 0.95), Selection(0.5, 1.0, 1)])
+def test_records_are_those_of_the_reader(
+    lake: duckdb.DuckDBPyConnection, selection: Selection | None
+) -> None:
+    filters = InferenceFilters()
+    expected = inferences.matching(read().lazy(), filters, selection).collect()
+
+    found = rows(lake, athena.records_sql(TABLE, filters, selection, limit=100))
+
+    assert {(row[0], tuple(row[5]), row[6]) for row in found} == {
+        (row["event_id"], tuple(row["probabilities"]), row["label"])
+        for row in expected.iter_rows(named=True)
+    }
+    times = [row[2] for row in found if row[2] is not None]
+    assert times == sorted(times, reverse=True)
+
+
+def test_pages_follow_each_other(lake: duckdb.DuckDBPyConnection) -> None:
+    whole = rows(lake, athena.records_sql(TABLE, InferenceFilters(), None, limit=100))
+
+    pages = [
+        row
+        for offset in range(0, 100, 3)
+        for row in rows(
+            lake, athena.records_sql(TABLE, InferenceFilters(), None, limit=3, offset=offset)
+        )
+    ]
+
+    assert pages == whole
+
+
+def every_statement() -> list[str]:
+    return [
+        *athena.ddl(TABLE),
+        athena.counts_sql(TABLE, InferenceFilters(label="bicycle"), Period.DAY),
+        athena.records_sql(TABLE, InferenceFilters(), Selection(0.5, 0.6), limit=5),
+    ]
+
+
+@pytest.mark.parametrize("sql", every_statement())
+def test_every_statement_is_athenas_sql(sql: str) -> None:
+    assert sqlglot.parse_one(sql, read="athena", error_level=sqlglot.ErrorLevel.RAISE)
+
+
+def test_a_filter_reads_only_its_hours_and_its_endpoint() -> None:
+    filters = InferenceFilters(
+        endpoint="endpoint", since=date(2026, 11, 1), until=date(2026, 11, 2)
+    )
+
+    sql = athena.counts_sql(TABLE, filters, Period.HOUR)
+
+    assert "endpoint IN ('endpoint')" in sql
+    assert "hour >= '2026/11/01/00'" in sql
+    assert "hour < '2026/11/03/00'" in sql
+
+
+def test_partitions_are_projected_on_the_hour_over_sagemakers_keys() -> None:
+    _, sql = athena.ddl(TABLE)
+
+    properties = dict(re.findall(r"'([\w.]+)' = '([^']*)'", sql))
+    assert properties["projection.enabled"] == "true"
+    assert properties["projection.hour.format"] == "yyyy/MM/dd/HH"
+    assert properties["projection.hour.interval.unit"] == "HOURS"
+    location = "s3://bucket/data_capture/${endpoint}/${variant}/${hour}/"
+    assert properties["storage.location.template"] == location
+
+
+def test_no_name_breaks_out_of_its_quotes(lake: duckdb.DuckDBPyConnection) -> None:
+    nasty = InferenceFilters(endpoint="x' OR '1'='1", label="class 0; DROP TABLE captures")
+
+    assert rows(lake, athena.counts_sql(TABLE, nasty, Period.HOUR)) == []
+
+
+def test_a_database_of_another_alphabet_is_refused() -> None:
+    with pytest.raises(WorkflowError) as caught:
+        CaptureTable(
+            database="scones-dev",
+            name="captures",
+            bucket="b",
+            prefix="p",
+            endpoints=[],
+            variants=[],
+        )
+
+    assert caught.value.code == "AthenaNameInvalid"
