@@ -11,14 +11,17 @@ import streamlit as st
 
 from dashboard import components, execution_charts
 from dashboard.aws import logs
+from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.execution_sync import Progress
 from dashboard.aws.opening import open_execution
+from dashboard.capture_feed import CaptureFeed
 from dashboard.execution_feed import ExecutionFeed
 from dashboard.execution_tables import VISITS, frame, visit_row
 from dashboard.models import execution as one
 from dashboard.models import executions as many
 from dashboard.models.state_graph import state_graph
 from dashboard.palette import STYLES, pill
+from dashboard.panels import captures
 from dashboard.query import write
 from workflow.contract import ImageLocation
 from workflow.definitions import read_definition
@@ -234,7 +237,7 @@ def one_execution(
             comparison(view, one.view(other, threshold=threshold))
         return
     header(view)
-    names = ("Timeline", "States", "Events", "State machine", "Image", "Logs", "Compare")
+    names = ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs", "Compare")
     tabs = dict(zip(names, st.tabs(names, key="view", on_change="rerun"), strict=True))
     shown = {
         "Timeline": lambda: timeline(view),
@@ -242,6 +245,7 @@ def one_execution(
         "Events": lambda: events(view),
         "State machine": lambda: own_machine(view, record),
         "Image": lambda: image(view),
+        "Capture": lambda: capture(view),
         "Logs": lambda: log_lines(view),
         "Compare": lambda: choose_other(view, feed, current),
     }
@@ -339,6 +343,35 @@ def image(view: one.ExecutionView) -> None:
         st.image(small, width=320, alt=key)
     else:
         components.empty_state("The image is not there", "It was deleted, or you may not read it.")
+
+
+def capture(view: one.ExecutionView) -> None:
+    """What data capture kept of it, joined by the inference id."""
+    source = captures.feed()
+    if not isinstance(source, CaptureFeed):
+        components.empty_state("Captures are in Athena", "Look for the inference id there.")
+        st.code(view.inference_id, language=None)
+        return
+    mine = pl.col("inference_id") == view.inference_id
+    rows = source.store.scan("captures").filter(mine).collect()
+    if rows.is_empty():
+        components.empty_state(
+            "No capture yet",
+            "Data capture delivers minutes late, and sampling may have left this inference out.",
+        )
+    for row in rows.iter_rows(named=True):
+        probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
+        st.markdown(
+            f"Captured at **{row['inference_time']:%H:%M:%S} UTC** by variant "
+            f"**{components.plain(row['variant'])}**: [{probabilities}]"
+        )
+        st.caption(f"`{row['key']}`, line {row['line']}")
+        with components.explained():
+            picture = thumbnail(source.bucket, CaptureLine.of(row))
+            st.image(picture, width=320, alt="What the endpoint was given")
+    st.caption(
+        f"Inference id `{view.inference_id}`: a ground truth joins by it on the Review page."
+    )
 
 
 def log_lines(view: one.ExecutionView) -> None:
