@@ -258,15 +258,16 @@ class Alarms:
 def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
     """The state that an alarm should be in, and why.
 
-    The period under way counts as one, so that an alarm goes off sooner than AWS's, which waits
-    for whole periods.
+    The period under way counts as soon as it has a value, so that an alarm goes off sooner than
+    AWS's, which waits for whole periods.
     """
     period = float(alarm["Period"])
     periods = int(alarm["EvaluationPeriods"])
     needed = int(alarm.get("DatapointsToAlarm") or periods)
-    end = (moment // period + 1) * period
-    window = (end - periods * period, end)
+    current = moment // period * period
+    window = (current - periods * period, current + period)
     found = values(alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], window, period)
+    found.pop(window[0] if current in found else current, None)
     name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
     points = [statistic(name, found[start]) for start in sorted(found)]
     over = _COMPARISONS[alarm["ComparisonOperator"]]

@@ -59,6 +59,7 @@ class Process:
         self._poll.register(self._stdout, select.POLLIN | select.POLLHUP)
         self._poll.register(self._log, select.POLLIN)
         self._logged = bytearray()
+        self._log_ended = False
 
     @property
     def alive(self) -> bool:
@@ -130,12 +131,12 @@ class Process:
                 raise ChildTimedOut
 
     def _drain(self) -> None:
-        while True:
+        while not self._log_ended:
             try:
                 data = os.read(self._log, _CHUNK)
             except BlockingIOError:
                 return
             if not data:
+                self._log_ended = True
                 self._poll.unregister(self._log)
-                return
             self._logged += data
