@@ -1,5 +1,6 @@
 """The app and its pages, run by Streamlit's own test harness against a real local cloud."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_a_cloud_that_cannot_be_had_is_a_sentence_with_a_remedy(
     test = app("classify", SCONES_CLOUD="azure")
 
     (error,) = test.error
-    assert "SCONES_CLOUD is 'azure'" in error.value
+    assert "is 'azure'" in error.value
     assert "Set it to aws" in error.value
 
 
@@ -182,6 +183,41 @@ def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
     button(test, "Roll back to the version before")
     (versions,) = [one.value for one in test.dataframe if "Version" in one.value.columns]
     assert list(versions["New executions"]) == ["0 %", "100 %"]
+
+
+def test_while_a_deploy_is_under_way_nobody_can_start_a_second_one(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    test = app("deployment", {"threshold": "0.7"})
+    go = threading.Event()
+    running = components.jobs().start("deployment", "Deploy", lambda _: go.wait(SECONDS) and None)
+
+    (apply,) = [one for one in test.button if one.label == "Apply these changes"]
+    apply.click().run()
+
+    assert components.jobs().get("deployment") is running
+    assert "Apply these changes" not in [one.label for one in test.button]
+    go.set()
+    running.wait(SECONDS)
+
+
+def test_a_deployment_that_cannot_be_planned_says_why(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    test = app("deployment", SCONES_THRESHOLD="much")
+
+    assert "is 'much', which is not a number" in test.error[0].value
+
+
+def test_the_camera_is_off_until_it_is_asked_for(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    test = app("classify")
+    assert not test.camera_input
+
+    test.toggle[0].set_value(True).run()
+
+    assert test.camera_input
 
 
 def test_destroy_waits_for_the_typed_name(

@@ -1,0 +1,77 @@
+"""What every page shows alike."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components import age, plain
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "0 s"),
+        (4, "4 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (47 * 3600, "47 h"),
+        (48 * 3600, "2 d"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(seconds: float, said: str) -> None:
+    assert age(NOW - timedelta(seconds=seconds), NOW) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["**bold**", "[a](http://b)", "`code`", ":red[loud]", "$x$", "<b>", "# title", "1|2"]
+)
+def test_text_of_others_has_no_power_over_the_page(text: str) -> None:
+    shown = MarkdownIt().renderInline(plain(text))
+
+    assert shown.replace("&lt;", "<").replace("&gt;", ">") == text
+
+
+@given(st.text("abc *_`[]()<>:$#|~!-+\\{}", max_size=20).map(str.strip))
+def test_plain_text_is_shown_as_it_was_written(text: str) -> None:
+    shown = MarkdownIt().renderInline(plain(text))
+
+    assert shown.replace("&lt;", "<").replace("&gt;", ">") == text
+
+
+def parts() -> None:
+    from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - a script of its own
+
+    from dashboard import components  # noqa: PLC0415
+    from workflow.errors import WorkflowError  # noqa: PLC0415
+    from workflow.executions import Outcome  # noqa: PLC0415
+
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    components.page_header("Title", "What it is for.")
+    components.as_of(now - timedelta(minutes=3), now)
+    components.empty_state("Nothing yet", "There will be.")
+    components.outcome_counts({Outcome.ACCEPTED: 2, Outcome.REJECTED: 0, Outcome.FAULTED: 1})
+    with components.explained():
+        raise WorkflowError("Broken", "file*name* broke.", "Run `make run`.")
+
+
+def test_the_parts_of_a_page() -> None:
+    test = AppTest.from_function(parts).run()
+
+    assert not test.exception
+    assert test.title[0].value == "Title"
+    captions = [caption.value for caption in test.caption]
+    assert captions == ["What it is for.", "As of 11:57:00 UTC, 3 min ago", "There will be."]
+    assert test.markdown[-1].value == (
+        ":green-badge[:material/check_circle: 2 accepted] :red-badge[:material/error: 1 fault]"
+    )
+    assert test.error[0].value == (
+        r"**file\*name\* broke.**" "  \nRun `make run`.  \n:gray[Broken]"
+    )
