@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-COMMIT_BYTES = 128 << 20  # as the sync does
-
 DUCKDB_QUERY = """
 WITH lines AS (
     SELECT eventMetadata.inferenceTime::TIMESTAMP AS time, eventMetadata.eventId AS id,
@@ -170,18 +168,16 @@ def ours(paths: Paths) -> Any:  # noqa: ANN401
     """``read_objects`` and ``capture_rows``, in batches as large as the sync stores."""
     import polars as pl  # noqa: PLC0415
 
+    from dashboard.aws.captures import COMMIT_CAPTURES  # noqa: PLC0415
     from dashboard.capture_tables import capture_rows  # noqa: PLC0415
     from workflow.captures import CaptureReader  # noqa: PLC0415
 
-    frames, reader, size = [], CaptureReader(), 0
+    frames, reader = [], CaptureReader()
     for path in paths:
-        data = _bytes(path)
-        size += len(data)
-        reader.add(str(path), data)
-        del data  # as the sync does
-        if size > COMMIT_BYTES:
+        reader.add(str(path), _bytes(path))
+        if len(reader) > COMMIT_CAPTURES:
             frames.append(capture_rows(reader.batch()))
-            reader, size = CaptureReader(), 0
+            reader = CaptureReader()
     frames.append(capture_rows(reader.batch()))
     return pl.concat(frames)
 
@@ -199,7 +195,7 @@ READERS: dict[str, tuple[Callable[[Paths], Any], tuple[str, ...]]] = {
     "orjson loop": (orjson_loop, ("pandas", "orjson")),
     "polars": (polars_scan, ("polars",)),
     "duckdb": (duckdb_read_json, ("duckdb", "pyarrow")),
-    "ours": (ours, ("dashboard.capture_tables",)),
+    "ours": (ours, ("dashboard.aws.captures",)),
     "limit: read the bytes": (limit, ()),
 }
 """Each reader and what it imports before the clock starts."""

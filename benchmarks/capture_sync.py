@@ -1,7 +1,8 @@
 """One sync of captures from a simulated S3, or what a user could do instead; one measured run.
 
 Run by ``benchmarks.captures`` as ``python -m benchmarks.capture_sync KIND URL STORE``, where KIND
-is ``sync``, ``get`` (our client, bytes only) or ``boto3`` (64 threads, bytes only). Prints seconds
+is ``sync``, ``refresh`` (two further passes), ``get`` (our client, bytes only) or ``boto3`` (64
+threads, bytes only). Prints seconds
 and peak memory above idle, as JSON.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import json
 import resource
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from dashboard.aws.captures import IN_FLIGHT, sync_captures
+from dashboard.aws.captures import IN_FLIGHT, CaptureProgress, sync_captures
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
 from dashboard.store import SegmentStore
@@ -45,10 +47,31 @@ class LoopbackSession(boto3.Session):
 def sync(session: boto3.Session, directory: Path) -> dict[str, Any]:
     """The sync: list, read, parse and store."""
     store = SegmentStore(directory, TABLES)
-    bucket = Bucket.of(session, BUCKET)
-    stop = threading.Event()
-    progress = sync_captures(bucket, PREFIX, store, report=lambda _: None, stop=stop)
+    progress = _pass(Bucket.of(session, BUCKET), PREFIX, store)
     return {"objects": progress.read, "listed": progress.listed, "rows": progress.captures}
+
+
+def refresh(session: boto3.Session, directory: Path) -> dict[str, Any]:
+    """Two more passes in a session that is open: with what is new, and with nothing new."""
+    bucket = Bucket.of(session, BUCKET)
+    with tempfile.TemporaryDirectory() as empty:
+        _pass(bucket, "nothing/here", SegmentStore(Path(empty), TABLES))
+    store = SegmentStore(directory, TABLES)
+    result: dict[str, Any] = {}
+    for name in ("new", "none"):
+        cpu, wall = time.process_time(), time.perf_counter()
+        progress = _pass(bucket, PREFIX, store)
+        result[name] = {
+            "objects": progress.read,
+            "listed": progress.listed,
+            "wall": time.perf_counter() - wall,
+            "cpu": time.process_time() - cpu,
+        }
+    return result
+
+
+def _pass(bucket: Bucket, prefix: str, store: SegmentStore) -> CaptureProgress:
+    return sync_captures(bucket, prefix, store, report=lambda _: None, stop=threading.Event())
 
 
 def get(session: boto3.Session, _: Path) -> dict[str, Any]:
@@ -82,6 +105,7 @@ def boto3_threads(session: boto3.Session, _: Path) -> dict[str, Any]:
 
 KINDS: dict[str, Callable[[boto3.Session, Path], dict[str, Any]]] = {
     "sync": sync,
+    "refresh": refresh,
     "get": get,
     "boto3": boto3_threads,
 }

@@ -295,6 +295,10 @@ class CaptureReader:
         self._chunks: list[CaptureBatch] = []
         self._errors: list[CaptureError] = []
 
+    def __len__(self) -> int:
+        """Captures so far, without those of the last few megabytes."""
+        return sum(map(len, self._chunks))
+
     def add(self, key: str, data: bytes) -> None:
         """Read an object; its bytes are let go of soon."""
         gzipped = data.startswith(_GZIP)
@@ -495,9 +499,13 @@ def _largest(
     labels = np.empty(len(widths), np.int32)
     confidences = np.empty(len(widths), np.float64)
     begins = np.cumsum(widths) - widths
-    for width in np.unique(widths).tolist():
+    kinds = np.unique(widths).tolist()
+    for width in kinds:
         rows = np.flatnonzero(widths == width)
-        matrix = values[begins[rows][:, None] + np.arange(width)]
+        whole = len(kinds) == 1
+        matrix = (
+            values.reshape(-1, width) if whole else values[begins[rows, None] + np.arange(width)]
+        )
         labels[rows] = matrix.argmax(axis=1)
         confidences[rows] = matrix.max(axis=1)
     return labels, confidences

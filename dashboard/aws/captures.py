@@ -35,9 +35,9 @@ IN_FLIGHT_BYTES: Final = 64 << 20
 MAX_OBJECT_BYTES: Final = 256 << 20
 """Larger objects are named as errors and not read; SageMaker's are below 100 MB."""
 
-COMMIT_BYTES: Final = 128 << 20
+COMMIT_CAPTURES: Final = 50_000
 COMMIT_SECONDS: Final = 3.0
-"""What was read is stored after so many bytes or seconds."""
+"""What was read is stored after so many captures or seconds."""
 
 _BLOCK: Final = 10_000
 _REFUSED_IN_A_ROW: Final = 20
@@ -417,7 +417,7 @@ class _Batch:
     def due(self) -> bool:
         """Whether it is time to store it."""
         return bool(self._rows) and (
-            self._bytes > COMMIT_BYTES or time.monotonic() - self._began > COMMIT_SECONDS
+            len(self._reader) > COMMIT_CAPTURES or time.monotonic() - self._began > COMMIT_SECONDS
         )
 
     def add(self, unread: _Unread, data: bytes, etag: str) -> None:

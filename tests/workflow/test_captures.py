@@ -389,7 +389,10 @@ def plainly(data: bytes) -> list[tuple[int, str, list[float]]]:
             row = json.loads(output["data"])
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        good = isinstance(row, list) and len(row) > 1 and all(type(v) is float for v in row)
+        known = output.get("encoding", "JSON") in {"JSON", "CSV"}
+        good = (
+            known and isinstance(row, list) and len(row) > 1 and all(type(v) is float for v in row)
+        )
         if good and abs(sum(row) - 1) < 1e-6 and min(row) >= 0 and event_id:
             found.append((number, event_id, row))
     return found
