@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,6 +23,7 @@ from workflow.errors import WorkflowError
 from workflow.settings import DEFAULT_REGION
 
 DEFAULT_PORT = 4577
+_START_SECONDS = 30.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,11 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     directory = Path(options.dir).absolute()
     try:
-        running = _running(directory)
-        if running is not None:
-            print(json.dumps(running), flush=True)
+        lock = _lock(directory)
+        if lock is None:
+            print(json.dumps(_other(directory)), flush=True)
             return 0
-        _serve(directory, options)
+        with lock:
+            _serve(directory, options)
     except WorkflowError as error:
         fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
         print(json.dumps(fields), file=sys.stderr, flush=True)
@@ -69,7 +72,6 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     from localcloud.server import Router  # noqa: PLC0415
     from localcloud.services import furnish  # noqa: PLC0415
 
-    lock = _lock(directory)
     try:
         server = Server(options.port)
     except OSError as error:
@@ -90,11 +92,10 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     server.shutdown()
     cloud.close()
     (directory / "endpoint.json").unlink(missing_ok=True)
-    lock.close()
 
 
-def _lock(directory: Path) -> TextIO:
-    """Take a directory for this process; it lets go when it ends, however it ends."""
+def _lock(directory: Path) -> TextIO | None:
+    """Take a directory for this process, until it ends; None where another has it."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "lock").open("w")
@@ -108,12 +109,23 @@ def _lock(directory: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise WorkflowError(
-            "CloudBusy",
-            f"Another local cloud is starting or stopping in {directory}.",
-            "Wait a few seconds and try again.",
-        ) from None
+        return None
     return lock
+
+
+def _other(directory: Path) -> dict[str, Any]:
+    """The line of the local cloud that has a directory, once it is ready."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        line = _running(directory)
+        if line is not None:
+            return line
+        time.sleep(0.2)
+    raise WorkflowError(
+        "CloudBusy",
+        f"Another local cloud has {directory} but does not answer.",
+        "Stop that process, or give another directory with --dir.",
+    )
 
 
 def _wait_for_signal(ready: str) -> None:

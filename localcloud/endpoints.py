@@ -24,6 +24,7 @@ class Endpoints(Service):
     """The ``sagemaker`` service as far as endpoints go; the rest is moto's."""
 
     name = "sagemaker"
+    rest_is_motos = True
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)

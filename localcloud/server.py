@@ -1,11 +1,13 @@
 """Server: which service answers a request; own services first, moto behind them."""
 
+from collections.abc import Callable
+
 from localcloud import wire
 from localcloud.admin import Admin
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.service import Unowned
-from localcloud.wire import Environ, Response
+from localcloud.wire import Call, Environ, Params, Response
 
 
 class Router:
@@ -35,12 +37,23 @@ class Router:
     def _own(self, environ: Environ, service: str, region: str) -> Response:
         try:
             call = wire.parse(environ, service, region)
-            handler = self._cloud.services[service].operation(call.operation)
-            if handler is None:
-                return self._cloud.moto.answer(environ)
+            handler = self._handler(call)
             self._cloud.admit(call)
             return wire.answer(environ, call, handler(call))
         except AwsError as error:
             return wire.refuse(environ, service, error)
         except Unowned:
             return self._cloud.moto.answer(environ)
+
+    def _handler(self, call: Call) -> Callable[[Call], Params]:
+        service = self._cloud.services[call.service]
+        handler = service.operation(call.operation)
+        if handler is not None:
+            return handler
+        if service.rest_is_motos:
+            raise Unowned
+        raise AwsError(
+            "NotImplemented",
+            f"The local cloud has no {call.operation}; docs/local-cloud.md says what it has.",
+            501,
+        )

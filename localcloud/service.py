@@ -25,9 +25,11 @@ class Service:
     Attributes:
         cloud: The cloud it belongs to, for its store, names and other services.
         name: botocore's name of the service.
+        rest_is_motos: Whether moto answers the operations that the service has no method for.
     """
 
     name = ""
+    rest_is_motos = False
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud

@@ -138,7 +138,8 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
         headers = _headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
         return Response(200, headers, json.dumps(result, default=_epoch).encode())
     model = get_service_model(call.service)
-    serializer = get_serializer_class(call.service, str(model.protocol))
+    protocol = "query" if _is_query(environ) else str(model.protocol)
+    serializer = get_serializer_class(call.service, protocol)
     operation = model.operation_model(call.operation)
     made = serializer(operation_model=operation).serialize(result)
     body_text = made["body"]
@@ -156,7 +157,7 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
     content = {"__type": error.code, "message": error.message, **error.members}
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         return Response(error.status, _headers(cbor=True), _cbor_map(content))
-    if _model(service).metadata["protocol"] == "query":
+    if _is_query(environ):
         request_id = str(uuid.uuid4())
         kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP
         text = (
@@ -186,9 +187,15 @@ def _model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
     return botocore.session.get_session().get_service_model(service)
 
 
+def _is_query(environ: Environ) -> bool:
+    """Whether a request is in the query protocol, which a service may have beside others."""
+    return str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
+
+
 def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]:
     request = MotoRequest(environ)
-    if "Action" in request.values:
+    query = _is_query(environ)
+    if query:
         operation = request.values["Action"]
         uri: dict[str, Any] = {}
     else:
@@ -200,7 +207,8 @@ def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]
             ) from None
         operation = str(matched.name)
     model = get_service_model(service)
-    parser = PROTOCOL_PARSERS[str(model.protocol)](model.operation_model(operation))
+    protocol = "query" if query else str(model.protocol)
+    parser = PROTOCOL_PARSERS[protocol](model.operation_model(operation))
     params = parser.parse(
         {
             "method": request.method,

@@ -29,6 +29,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 
 _INPUT_LIMIT = 262_144
 _TOKEN_SECONDS = 900
+_PAGE = 1000
 _METRICS = {
     "RUNNING": "ExecutionsStarted",
     "SUCCEEDED": "ExecutionsSucceeded",
@@ -122,7 +123,7 @@ class States(Machines):
         arn = p["stateMachineArn"]
         target = self.resolve(arn)
         column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
-        size = p.get("maxResults") or 100
+        size = min(p.get("maxResults") or 100, _PAGE)
         found, token = self.executions.page(column, arn, p, size, p.get("nextToken"))
         return {"executions": [_listed(e) for e in found]} | ({"nextToken": token} if token else {})
 
@@ -133,7 +134,7 @@ class States(Machines):
         given = str(p.get("nextToken") or "0")
         if not given.isdigit():
             raise AwsError("InvalidToken", f"Invalid Token: '{given}'")
-        size = p.get("maxResults") or 100
+        size = min(p.get("maxResults") or 100, _PAGE)
         start = int(given)
         events = self.executions.events(arn, start, size + 1, reverse=bool(p.get("reverseOrder")))
         shown = events[:size]

@@ -13,7 +13,6 @@ from localcloud.store import Store
 Execution = dict[str, Any]
 
 REDRIVABLE_SECONDS = 14 * 86_400
-EVENT_LIMIT = 25_000
 _REDRIVE_EVENTS = 24_999
 _COLUMNS = (
     "arn", "machine", "version", "alias", "name", "status", "start", "stop", "redrives", "body",

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import time
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -138,3 +139,20 @@ def test_time_passes_while_nothing_arrives(local_cloud):
     started = time.monotonic()
     assert receive(sqs, url, wait=1) == []
     assert time.monotonic() - started >= 1
+
+
+def test_the_older_query_protocol_is_understood(local_cloud):
+    """The AWS CLI still speaks it to CloudWatch."""
+    signed = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/monitoring/aws4_request"
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        local_cloud.endpoint_url,
+        data=b"Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1=none",
+        headers={"Authorization": signed},
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
+        assert b"DescribeAlarmsResult" in answer.read()
+
+
+def test_an_operation_that_is_missing_says_so(local_cloud):
+    with pytest.raises(ClientError, match="no ListActivities"):
+        local_cloud.client("stepfunctions").list_activities()

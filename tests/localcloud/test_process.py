@@ -151,6 +151,17 @@ def test_a_second_start_finds_the_first(start):
     assert not (cloud.directory / "endpoint.json").exists()
 
 
+def test_two_starts_at_once_are_one_cloud(tmp_path):
+    options = [sys.executable, "-m", "localcloud", "--dir", str(tmp_path), "--port", "0"]
+    both = [subprocess.Popen(options, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    lines = [json.loads(one.stdout.readline()) for one in both]
+    assert lines[0] == lines[1]
+    os.kill(lines[0]["pid"], signal.SIGTERM)
+    for one in both:
+        one.stdout.close()
+        assert one.wait(30) == 0
+
+
 def refused(*options):
     answer = command(*options)
     assert answer.returncode == 2
