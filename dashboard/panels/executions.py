@@ -354,7 +354,9 @@ def capture(view: one.ExecutionView) -> None:
         return
     mine = pl.col("inference_id") == view.inference_id
     rows = source.store.scan("captures").filter(mine).collect()
-    if rows.is_empty():
+    if source.as_of is None:
+        st.caption("Captures are being read for the first time …")
+    elif rows.is_empty():
         components.empty_state(
             "No capture yet",
             "Data capture delivers minutes late, and sampling may have left this inference out.",
