@@ -16,6 +16,7 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import TRUTHS
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
 from dashboard.models.inferences import InferenceFilters, Selection, judge
@@ -147,7 +148,7 @@ class AthenaFeed:
         """No record: ground truths are joined in the store only."""
         columns = {"event_id": pl.String, "inference_id": pl.String}
         empty = pl.DataFrame(schema={**columns, "label": pl.Int32, "confidence": pl.Float64})
-        return judge(empty, pl.DataFrame(schema={"event_id": pl.String, "truth": pl.Int32}))
+        return judge(empty, pl.DataFrame(schema=TRUTHS))
 
     def _laid_out(self, database: str, bucket: str, prefix: str) -> CaptureTable:
         """The table over what lies below the prefix now."""

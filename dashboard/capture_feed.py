@@ -15,6 +15,7 @@ import polars as pl
 
 from dashboard.aws.captures import CaptureProgress, last_pass, sync_captures
 from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
 from dashboard.jobs import Job
@@ -52,6 +53,7 @@ class CaptureFeed:
     def __init__(self, connection: Connection, root: Path) -> None:
         self.store = SegmentStore(root, TABLES)
         self.bucket = Bucket.of(connection.session, connection.settings.bucket)
+        self._truths = GroundTruthLog(self.bucket)
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
         self._connection = connection
@@ -67,8 +69,12 @@ class CaptureFeed:
 
     @property
     def version(self) -> tuple[object, ...]:
-        """Changes whenever captures or errors have: the key of what is computed from them."""
-        return self.store.version("captures"), self.store.version("errors")
+        """Changes whenever what was read has: the key of what is computed from it."""
+        return (
+            self.store.version("captures"),
+            self.store.version("errors"),
+            self._truths.version,
+        )
 
     @property
     def as_of(self) -> datetime | None:
@@ -141,12 +147,13 @@ class CaptureFeed:
 
     def judged(self) -> pl.DataFrame:
         """``models.inferences.judge`` of every record that has a ground truth."""
-        truths = pl.DataFrame(schema={"event_id": pl.String, "truth": pl.Int32})
         columns = ("event_id", "inference_id", "label", "confidence")
-        return self._remembered(
-            ("judged",),
-            lambda: inferences.judge(self.store.scan("captures").select(columns).collect(), truths),
-        )
+
+        def judge() -> pl.DataFrame:
+            captures = self.store.scan("captures").select(columns).collect()
+            return inferences.judge(captures, self._truths.truths())
+
+        return self._remembered(("judged",), judge)
 
     def errors(self) -> pl.DataFrame:
         """Lines and objects that gave no capture, newest first."""
@@ -224,6 +231,7 @@ class CaptureFeed:
                 stop=self._stop,
                 full=full,
             )
+            self._truths.refresh()
             self.problem = None
         except WorkflowError as error:
             self.problem = None if error.code == "AlreadyRunning" else error

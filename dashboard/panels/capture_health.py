@@ -1,5 +1,6 @@
 """The data health panel of the Inferences page: is every inference captured, soon, and once?"""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -57,9 +58,11 @@ def _endpoint(look: Look, connection: Connection) -> tuple[str, str]:
 
 
 def _state(look: Look, connection: Connection) -> CaptureState | None:
-    endpoint, _ = _endpoint(look, connection)
+    endpoint, variant = _endpoint(look, connection)
     try:
-        return monitoring.capture_state(connection, endpoint)
+        state = monitoring.capture_state(connection, endpoint)
+        disk = metrics.disk_percent(connection, endpoint, variant, look.now)
+        return replace(state, disk_percent=disk)
     except WorkflowError as error:
         st.caption(f"The endpoint cannot be asked: {components.plain(error.message)}")
         return None

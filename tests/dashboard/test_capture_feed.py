@@ -1,0 +1,171 @@
+"""The capture feed, from objects in a real local cloud to counts, records and verdicts."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dashboard.aws.captured_images import CaptureLine, captured_input
+from dashboard.aws.cloud import Connection
+from dashboard.capture_feed import CaptureFeed
+from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.tables import Period
+from tests.builders import png
+from tests.captured import NOW
+from workflow.errors import WorkflowError
+from workflow.intervals import Share
+
+pytestmark = pytest.mark.cloud
+
+SECONDS = 30
+ALL = InferenceFilters()
+
+
+def record(number: int, probability: float, minute: int) -> bytes:
+    moment = NOW - timedelta(hours=2) + timedelta(minutes=minute)
+    image = base64.b64encode(png(color="red")).decode()
+    captured = {
+        "endpointInput": {
+            "observedContentType": "image/png",
+            "mode": "INPUT",
+            "data": image,
+            "encoding": "BASE64",
+        },
+        "endpointOutput": {
+            "observedContentType": "application/json",
+            "mode": "OUTPUT",
+            "data": json.dumps([probability, 1 - probability]),
+            "encoding": "JSON",
+        },
+    }
+    event = {
+        "eventId": f"event-{number}",
+        "inferenceId": f"inference-{number}",
+        "inferenceTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    line = {"captureData": captured, "eventMetadata": event, "eventVersion": "0"}
+    return json.dumps(line).encode() + b"\n"
+
+
+def put(connection: Connection, name: str, body: bytes) -> None:
+    settings = connection.settings
+    hour = f"{NOW - timedelta(hours=2):%Y/%m/%d/%H}"
+    key = f"{settings.capture_prefix}/feed-endpoint/AllTraffic/{hour}/{name}.jsonl"
+    connection.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=body)
+
+
+@pytest.fixture(scope="module")
+def feed(deployed: Connection, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaptureFeed]:
+    lines = [record(n, 0.5 + n / 200, n) for n in range(100)]
+    put(deployed, "00-00-000-a", b"".join(lines[:50]) + b"not a capture\n")
+    put(deployed, "30-00-000-b", b"".join(lines[50:]))
+    made = CaptureFeed(deployed, tmp_path_factory.mktemp("captures"))
+    made.watch()
+    until(lambda: made.as_of is not None)
+    yield made
+    made.pause()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+ONLY = InferenceFilters(endpoint="feed-endpoint")
+
+
+def test_every_record_is_counted(feed: CaptureFeed) -> None:
+    counts = feed.counts(ONLY, Period.HOUR, NOW)
+
+    assert counts["count"].sum() == 100
+    assert feed.period(ONLY, NOW) in set(Period)
+    assert ("feed-endpoint", "AllTraffic", 0) in feed.names().rows()
+
+
+def test_a_day_leaves_out_the_others(feed: CaptureFeed) -> None:
+    before = InferenceFilters(endpoint="feed-endpoint", until=date(2020, 1, 1))
+
+    assert feed.counts(before, Period.HOUR, NOW).is_empty()
+    assert feed.confidences(before).is_empty()
+
+
+def test_the_records_behind_a_bar_lead_to_their_images(feed: CaptureFeed) -> None:
+    rows = feed.records(ONLY, Selection(0.9, 1.0), limit=5, offset=2)
+
+    assert rows["event_id"].to_list() == [f"event-{n}" for n in (97, 96, 95, 94, 93)]
+    line = CaptureLine.of(rows.row(0, named=True))
+    assert captured_input(feed.bucket, line) == (png(color="red"), "image/png")
+
+
+def test_unreadable_lines_and_deliveries_are_told(feed: CaptureFeed) -> None:
+    assert feed.errors()["lines"].sum() == 1
+    assert feed.deliveries(10).height >= 2
+
+
+def test_a_sample_is_the_same_twice(feed: CaptureFeed) -> None:
+    at = NOW - timedelta(hours=1, minutes=30)
+
+    first, again = feed.sample(ONLY, at, 10), feed.sample(ONLY, at, 10)
+
+    assert [side.height for side in first] == [10, 10]
+    assert all(one.equals(other) for one, other in zip(first, again, strict=True))
+    assert (first[0]["inference_time"] < at).all()
+
+
+def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Connection) -> None:
+    assert feed.judged().is_empty()
+    lines = b"".join(
+        json.dumps(
+            {
+                "groundTruthData": {"data": data, "encoding": "CSV"},
+                "eventMetadata": {"eventId": event},
+                "eventVersion": "0",
+            }
+        ).encode()
+        + b"\n"
+        for event, data in (("inference-99", "0"), ("event-98", "motorcycle"), ("x", "junk"))
+    )
+    deployed.client("s3").put_object(
+        Bucket=deployed.settings.bucket, Key="ground_truth/2026/11/23/12/a.jsonl", Body=lines
+    )
+
+    feed.resume()
+    until(lambda: not feed.judged().is_empty())
+
+    assert feed.judged().select(pl.col("correct").sum(), pl.len()).row(0) == (1, 2)
+    assert Share(1, 2).value == 0.5
+
+
+def test_a_stopped_sync_stays_stopped_until_resumed(
+    feed: CaptureFeed, deployed: Connection
+) -> None:
+    feed.pause()
+    until(lambda: not feed.syncing)
+    put(deployed, "45-00-000-c", record(200, 0.99, 110))
+    feed.watch()
+    before = feed.counts(ONLY, Period.HOUR, NOW)["count"].sum()
+
+    feed.resume(full=True)
+    until(lambda: feed.counts(ONLY, Period.HOUR, NOW)["count"].sum() == before + 1)
+
+    assert not feed.paused
+
+
+def test_a_bucket_that_is_not_there_is_a_problem_and_no_crash(
+    empty: Connection, tmp_path: Path
+) -> None:
+    feed = CaptureFeed(empty, tmp_path)
+    feed.watch()
+    until(lambda: feed.problem is not None)
+
+    assert isinstance(feed.problem, WorkflowError)
+    assert feed.counts(ALL, Period.HOUR, NOW).is_empty()
+    assert feed.names().is_empty()
+    feed.pause()
