@@ -182,6 +182,12 @@ def _meta(item: Any) -> ObjectMeta:  # noqa: ANN401 - obstore's TypedDict exists
 def _translated(error: Exception, operation: str, subject: str) -> WorkflowError:
     """Take an obstore error apart: S3's XML where there is any, else its class and its text."""
     text = str(error)
+    if "invalid path" in text:
+        return WorkflowError(
+            "KeyUnreadable",
+            f"{operation} met a key in {subject} that cannot be read: {text.splitlines()[0]}",
+            "Move or delete that object; empty folder names, as in a//b, cannot be listed.",
+        )
     code, message, status = _CODE.search(text), _MESSAGE.search(text), _STATUS.search(text)
     name = next((name for kind, name in _CODES if isinstance(error, kind)), "ServiceUnavailable")
     if "error sending request" in text:

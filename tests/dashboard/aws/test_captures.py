@@ -1,6 +1,9 @@
 """The sync of captures against a simulated bucket."""
 
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 import boto3
 import polars as pl
 import pytest
+from botocore.exceptions import NoRegionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -201,6 +205,42 @@ def test_a_pass_that_is_stopped_is_resumed(
     assert last_pass(store) is not None
 
 
+SYNC = """
+import sys, threading
+from pathlib import Path
+import boto3
+from dashboard.aws import captures
+from dashboard.aws.objects import Bucket
+from dashboard.capture_tables import TABLES
+from dashboard.store import SegmentStore
+captures.COMMIT_SECONDS = 0.0
+url, root = sys.argv[1:]
+session = boto3.Session("x", "y", region_name="us-east-1")
+make = session.client
+session.client = lambda service: make(service, endpoint_url=url)
+bucket, store = Bucket.of(session, "captures"), SegmentStore(Path(root), TABLES)
+stop = threading.Event()
+captures.sync_captures(bucket, "data_capture", store, report=lambda _: None, stop=stop)
+"""
+
+
+def test_a_pass_that_is_killed_is_resumed_and_nothing_is_counted_twice(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({key(h): line(f"e{h}") for h in range(600)})
+    s3.latency = 0.2
+    process = subprocess.Popen([sys.executable, "-c", SYNC, s3.url, str(store.root)])
+    while store.count("captures") < 30 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = store.count("objects")
+    assert 30 <= before < 600
+    s3.latency = 0.0
+    assert sync(s3, store).read == 600 - before
+    assert events(store) == sorted(f"e{h}" for h in range(600))
+
+
 def test_what_was_read_before_the_permission_was_lost_is_kept(
     s3: SimulatedS3, store: SegmentStore
 ) -> None:
@@ -296,6 +336,44 @@ def test_a_bucket_that_is_missing_is_named(s3: SimulatedS3, store: SegmentStore)
             stop=threading.Event(),
         )
     assert raised.value.code == "NoSuchBucket"
+
+
+def test_a_key_with_an_empty_folder_name_is_told_what_to_do_about(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({f"{BRANCH}//double.jsonl": line("e0")})
+    with pytest.raises(WorkflowError) as raised:
+        sync(s3, store)
+    assert raised.value.code == "KeyUnreadable"
+    assert "//double.jsonl" in raised.value.message
+
+
+def test_a_key_with_any_other_character_is_read(s3: SimulatedS3, store: SegmentStore) -> None:
+    odd = key(0, "a b+c%25 é&<x>")
+    s3.put({odd: line("e0")})
+    sync(s3, store)
+    assert store.scan("captures").collect()["key"].to_list() == [odd]
+    assert sync(s3, store).found == 0
+
+
+def test_a_server_that_is_gone_is_named(s3: SimulatedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = bucket(s3)
+    monkeypatch.setattr(s3, "answer", lambda *_: (500, "", b""))
+    with pytest.raises(WorkflowError) as raised:
+        gone.read_whole("k")
+    assert raised.value.code == "ServiceUnavailable"
+
+
+def test_a_session_that_cannot_sign_is_told_so(
+    s3: SimulatedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_region(*_: object, **__: object) -> None:
+        raise NoRegionError
+
+    monkeypatch.setattr(boto3.Session, "client", no_region)
+    with pytest.raises(WorkflowError) as raised:
+        Bucket.of(boto3.Session(), BUCKET)
+    assert raised.value.code == "NoRegionError"
 
 
 def test_an_empty_prefix_is_no_error(s3: SimulatedS3, store: SegmentStore) -> None:
