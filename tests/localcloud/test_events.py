@@ -156,3 +156,92 @@ def test_the_older_query_protocol_is_understood(local_cloud):
 def test_an_operation_that_is_missing_says_so(local_cloud):
     with pytest.raises(ClientError, match="no ListActivities"):
         local_cloud.client("stepfunctions").list_activities()
+
+
+def test_settings_of_a_topic_and_its_subscriptions_are_kept(local_cloud, build):
+    sns = local_cloud.client("sns")
+    topic = sns.create_topic(Name=build.unique("kept"))["TopicArn"]
+    sns.set_topic_attributes(
+        TopicArn=topic, AttributeName="DisplayName", AttributeValue="Scones Unlimited"
+    )
+    arn = sns.subscribe(
+        TopicArn=topic,
+        Protocol="email",
+        Endpoint="ann@example.com",
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    again = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ann@example.com")
+    assert again["SubscriptionArn"] == "PendingConfirmation"
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert attributes["DisplayName"] == "Scones Unlimited"
+    assert attributes["SubscriptionsPending"] == "1"
+    sns.set_subscription_attributes(
+        SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="true"
+    )
+    found = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    assert (found["RawMessageDelivery"], found["PendingConfirmation"]) == ("true", "true")
+    (listed,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert listed["Endpoint"] == "ann@example.com"
+    sns.tag_resource(ResourceArn=topic, Tags=[{"Key": "a", "Value": "1"}])
+    sns.untag_resource(ResourceArn=topic, TagKeys=["a"])
+    assert sns.list_tags_for_resource(ResourceArn=topic)["Tags"] == []
+    sns.unsubscribe(SubscriptionArn=arn)
+    assert sns.list_subscriptions()["Subscriptions"] == [
+        s for s in sns.list_subscriptions()["Subscriptions"] if s["TopicArn"] != topic
+    ]
+    sns.delete_topic(TopicArn=topic)
+    with pytest.raises(sns.exceptions.NotFoundException):
+        sns.publish(TopicArn=topic, Message="nobody listens")
+
+
+def test_settings_of_a_queue_are_kept(local_cloud, build):
+    sqs = local_cloud.client("sqs")
+    name = build.unique("kept")
+    url = sqs.create_queue(QueueName=name, tags={"a": "1"})["QueueUrl"]
+    assert sqs.list_queues(QueueNamePrefix=name)["QueueUrls"] == [url]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": "{}", "DelaySeconds": "1"})
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy", "DelaySeconds"])
+    assert attributes["Attributes"] == {"Policy": "{}", "DelaySeconds": "1"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    sqs.tag_queue(QueueUrl=url, Tags={"b": "2"})
+    sqs.untag_queue(QueueUrl=url, TagKeys=["a"])
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"b": "2"}
+    sqs.send_message_batch(
+        QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": str(n)} for n in range(3)]
+    )
+    found = receive(sqs, url)
+    sqs.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"], VisibilityTimeout=0
+    )
+    assert [m["Body"] for m in receive(sqs, url)] == [found[0]["Body"]]
+    sqs.purge_queue(QueueUrl=url)
+    sqs.delete_queue(QueueUrl=url)
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.send_message(QueueUrl=url, MessageBody="too late")
+
+
+def test_settings_of_a_rule_are_kept_and_a_disabled_rule_rests(local_cloud, build):
+    events, sqs = local_cloud.client("events"), local_cloud.client("sqs")
+    name = build.unique("kept")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    tags = [{"Key": "a", "Value": "1"}]
+    arn = events.put_rule(Name=name, EventPattern='{"source": ["test.rest"]}', Tags=tags)["RuleArn"]
+    target = {"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{local_cloud.account}:{name}"}
+    events.put_targets(Rule=name, Targets=[target])
+    assert events.list_targets_by_rule(Rule=name)["Targets"] == [target]
+    events.disable_rule(Name=name)
+    assert events.describe_rule(Name=name)["State"] == "DISABLED"
+    entry = {"Source": "test.rest", "DetailType": "t", "Detail": "{}"}
+    events.put_events(Entries=[entry])
+    events.enable_rule(Name=name)
+    events.put_events(Entries=[{**entry, "Detail": '{"second": true}'}])
+    (message,) = receive(sqs, url)
+    assert json.loads(message["Body"])["detail"] == {"second": True}
+    events.tag_resource(ResourceARN=arn, Tags=[{"Key": "b", "Value": "2"}])
+    events.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    found = events.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    assert found == [{"Key": "b", "Value": "2"}]
+    assert [r["Name"] for r in events.list_rules(NamePrefix=name)["Rules"]] == [name]
+    for bad in ("{", "[]"):
+        with pytest.raises(events.exceptions.InvalidEventPatternException):
+            events.put_rule(Name=name, EventPattern=bad)

@@ -354,3 +354,46 @@ def test_tags_of_a_machine_are_kept(states, build, local_cloud):
     states.untag_resource(resourceArn=arn, tagKeys=["stage"])
     found = states.list_tags_for_resource(resourceArn=arn)["tags"]
     assert found == [{"key": "more", "value": "1"}]
+
+
+def test_machines_and_aliases_are_listed_and_described(states, build, local_cloud):
+    made = build.machine(local_cloud, build.one_state(**PASS), publish=True)
+    arn, version = made["stateMachineArn"], made["stateMachineVersionArn"]
+    pages = states.get_paginator("list_state_machines").paginate(PaginationConfig={"PageSize": 5})
+    assert arn in [m["stateMachineArn"] for page in pages for m in page["stateMachines"]]
+    routing = [{"stateMachineVersionArn": version, "weight": 100}]
+    given = {"name": "live", "routingConfiguration": routing, "description": "all traffic"}
+    alias = states.create_state_machine_alias(**given)["stateMachineAliasArn"]
+    assert states.create_state_machine_alias(**given)["stateMachineAliasArn"] == alias
+    found = states.describe_state_machine_alias(stateMachineAliasArn=alias)
+    assert (found["description"], found["routingConfiguration"]) == ("all traffic", routing)
+    for of in (arn, version):
+        listed = states.list_state_machine_aliases(stateMachineArn=of)["stateMachineAliases"]
+        assert [a["stateMachineAliasArn"] for a in listed] == [alias]
+    described = states.describe_state_machine(stateMachineArn=version)
+    assert described["stateMachineArn"] == version
+    with pytest.raises(ClientError) as caught:
+        states.publish_state_machine_version(stateMachineArn=arn, revisionId="another")
+    assert code(caught) == "ConflictException"
+    with pytest.raises(ClientError) as caught:
+        states.update_state_machine(stateMachineArn=arn)
+    assert code(caught) == "MissingRequiredParameter"
+    missing = [{"stateMachineVersionArn": f"{arn}:9", "weight": 100}]
+    with pytest.raises(ClientError) as caught:
+        states.create_state_machine_alias(name="other", routingConfiguration=missing)
+    assert code(caught) == "ResourceNotFound"
+    with pytest.raises(ClientError) as caught:
+        states.list_executions(stateMachineArn=arn, nextToken="not-ours")
+    assert code(caught) == "InvalidToken"
+
+
+def test_a_role_that_may_not_invoke_fails_the_task(states, build, local_cloud):
+    function = build.function(local_cloud, "def handler(e, c):\n    return e\n")
+    role = build.role(local_cloud)
+    definition = json.dumps(build.one_state(**build.invoke_state(function)))
+    arn = states.create_state_machine(
+        name=build.unique("denied"), definition=definition, roleArn=role
+    )["stateMachineArn"]
+    found = build.run(local_cloud, arn)
+    assert found["error"] == "Lambda.AWSLambdaException"
+    assert "is not authorized to perform: lambda:InvokeFunction" in found["cause"]
