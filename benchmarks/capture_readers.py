@@ -10,12 +10,13 @@ import base64
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks.memory import PeakMemory
 
 DUCKDB_QUERY = """
 WITH lines AS (
@@ -208,13 +209,13 @@ def main(name: str, directory: Path) -> None:
         importlib.import_module(library)
     paths = sorted(directory.rglob("*.jsonl"))
     reader(paths[:1])  # what a library does only once is not what is measured
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = PeakMemory()
     cpu, wall = time.process_time(), time.perf_counter()
     table = reader(paths)
     result = {
         "cpu": time.process_time() - cpu,
         "wall": time.perf_counter() - wall,
-        "peak_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024,
+        "peak_mb": peak.megabytes(),
     }
     if table is not None:
         result |= {

@@ -8,7 +8,6 @@ and peak memory above idle, as JSON.
 
 import asyncio
 import json
-import resource
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from benchmarks.memory import PeakMemory
 from dashboard.aws.captures import IN_FLIGHT, CaptureProgress, sync_captures
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
@@ -115,13 +115,13 @@ def main(kind: str, url: str, directory: Path) -> None:
     """Run it and print what it took."""
     session = LoopbackSession(url)
     session.client("s3")  # loads botocore's models
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = PeakMemory()
     cpu, wall = time.process_time(), time.perf_counter()
     result = KINDS[kind](session, directory)
     result |= {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
-        "peak_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024,
+        "peak_mb": peak.megabytes(),
     }
     print(json.dumps(result))
 
