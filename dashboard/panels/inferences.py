@@ -29,7 +29,7 @@ BARS = 50
 HEAT_BARS = 20
 MOST_STEPS = 240
 PAGE = 12
-TABLE_ROWS = 1_000
+TABLE_ROWS = 250
 EXPORT_ROWS = 1_000_000
 NEAR = timedelta(minutes=15)
 """An execution that invoked the endpoint was started within so long before."""

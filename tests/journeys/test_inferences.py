@@ -1,0 +1,253 @@
+"""Inferences in a browser: traffic, filters, a bar and its images, the threshold, drift."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.aws.cloud import Connection, connect
+from dashboard.capture_tables import PASSES, TABLES
+from dashboard.execution_feed import store_root
+from dashboard.store import SegmentStore
+from tests.builders import png
+from tests.captured import captured
+from tests.journeys.browser import App, barriers, fits, picture, running_app, settle
+
+pytestmark = pytest.mark.journey
+Visit = Callable[..., Page]
+PATIENCE_MS = 120_000
+RECORDS = 1_600
+VIEWS = (
+    "Confidence",
+    "Over time",
+    "Before and after",
+    "Threshold",
+    "Drift",
+    "Data health",
+    "Records",
+)
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
+    """A deployed workflow whose bucket has captures of one endpoint that drifts and one not."""
+    for app in running_app(tmp_path_factory.mktemp("busy"), deployed=True):
+        connection = connect(app.environ)
+        write_captures(connection, "steady", skill=8)
+        write_captures(connection, "drifting", skill=2)
+        yield app
+
+
+def write_captures(connection: Connection, endpoint: str, *, skill: float) -> None:
+    """Two hours of captures as SageMaker writes them; ``skill`` is that of the second hour."""
+    rng = np.random.default_rng(len(endpoint))
+    image = base64.b64encode(png()).decode()
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    for hour, ability in ((0, 8.0), (1, skill)):
+        lines = []
+        for number, first in enumerate(rng.beta(ability, 0.6, RECORDS // 2).round(6)):
+            one = first if number % 5 < 3 else 1 - first
+            moment = start + timedelta(hours=hour, seconds=4 * number)
+            lines.append(capture_line(f"{endpoint}-{hour}-{number}", one, moment, image))
+        key = f"{start + timedelta(hours=hour):%Y/%m/%d/%H}/00-00-000-{endpoint}.jsonl"
+        connection.client("s3").put_object(
+            Bucket=connection.settings.bucket,
+            Key=f"{connection.settings.capture_prefix}/{endpoint}/AllTraffic/{key}",
+            Body="\n".join(lines).encode(),
+        )
+
+
+def capture_line(event: str, first: float, moment: datetime, image: str) -> str:
+    output = {
+        "observedContentType": "application/json",
+        "mode": "OUTPUT",
+        "data": json.dumps([first, round(1 - first, 6)]),
+        "encoding": "JSON",
+    }
+    captured_input = {
+        "observedContentType": "image/png",
+        "mode": "INPUT",
+        "data": image,
+        "encoding": "BASE64",
+    }
+    metadata = {"eventId": event, "inferenceTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
+    data = {"endpointInput": captured_input, "endpointOutput": output}
+    return json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"})
+
+
+def metric(page: Page, label: str) -> str:
+    found = page.get_by_test_id("stMetric").filter(has_text=label)
+    return found.get_by_test_id("stMetricValue").inner_text().strip()
+
+
+def loaded(page: Page) -> Page:
+    expect(page.get_by_test_id("stMetric").first).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)
+    return page
+
+
+def test_a_new_user_sees_living_charts_from_one_click(deployed: App, visit: Visit) -> None:
+    page = visit(deployed, "inferences")
+
+    page.get_by_role("button", name="Send traffic").click()
+
+    loaded(page)
+    expect(page.locator(".js-plotly-plot .bars path").first).to_be_visible(timeout=PATIENCE_MS)
+    first = int(metric(page, "Records").replace(",", ""))
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('[data-testid=stMetricValue]')]"
+        ".some(e => Number(e.innerText.replace(',', '')) > before)",
+        arg=first,
+    )
+    page.get_by_role("button", name="Stop the traffic").click()
+    settle(page)
+    expect(page.get_by_role("button", name="Send traffic")).to_be_visible()
+    assert page.get_by_alt_text(re.compile("Captured image, classified as")).count() > 0
+    picture(page, "inferences")
+
+
+def test_filters_are_in_the_address(busy: App, visit: Visit) -> None:
+    page = loaded(visit(busy, "inferences"))
+    expect(page.get_by_text("As of")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_function(
+        "n => [...document.querySelectorAll('[data-testid=stMetricValue]')]"
+        ".some(e => e.innerText.trim() === n)",
+        arg=f"{2 * RECORDS:,}",
+    )
+
+    page.get_by_role("combobox", name="Endpoint").click()
+    page.get_by_role("option", name="steady").click()
+    settle(page)
+
+    assert metric(page, "Records") == f"{RECORDS:,}"
+    assert "endpoint=steady" in page.url
+    again = loaded(visit(busy, page.url.removeprefix(f"{busy.url}/")))
+    assert metric(again, "Records") == f"{RECORDS:,}"
+
+
+def test_a_selected_bar_leads_to_its_images(busy: App, visit: Visit) -> None:
+    page = loaded(visit(busy, "inferences?endpoint=steady"))
+    bars = page.locator(".js-plotly-plot .barlayer .point path")
+
+    bars.nth(bars.count() // 2 - 1).click(force=True)
+    settle(page)
+
+    expect(page.get_by_text("Bicycle, confidence 0.990 to 1.000")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    expect(page.get_by_alt_text("Captured image, classified as bicycle").first).to_be_visible()
+    assert page.get_by_alt_text("Captured image, classified as motorcycle").count() == 0
+    page.get_by_role("button", name="Details").first.click()
+    expect(page.get_by_text(re.compile(r"00-00-000-steady\.jsonl"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Event"))).to_be_visible()
+
+
+def test_another_threshold_is_tried_and_leads_to_the_deployment(busy: App, visit: Visit) -> None:
+    page = loaded(visit(busy, "inferences?endpoint=steady&view=Threshold"))
+    expect(page.get_by_text("0.93 is what is deployed.")).to_be_visible()
+    before = metric(page, "Coverage")
+
+    page.get_by_role("slider", name="Threshold to try").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    settle(page)
+    expect(page.get_by_text("Apply 0.95")).to_be_visible(timeout=PATIENCE_MS)
+
+    assert float(metric(page, "Coverage").rstrip("%")) < float(before.rstrip("%"))
+    picture(page, "inferences-threshold")
+    page.get_by_text("Apply 0.95").click()
+    page.wait_for_url(re.compile(r"/deployment\?threshold=0\.95"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "verdict", "says"),
+    [("steady", "stable", "No drift"), ("drifting", "drift", "Confidence drifted")],
+)
+def test_drift_is_announced_where_there_is_one_and_only_there(
+    busy: App, visit: Visit, endpoint: str, verdict: str, says: str
+) -> None:
+    page = loaded(visit(busy, f"inferences?endpoint={endpoint}&view=Drift"))
+
+    expect(page.get_by_text(says)).to_be_visible(timeout=PATIENCE_MS)
+    assert page.get_by_test_id("stMarkdownBadge").filter(has_text=verdict).count() >= 1
+    picture(page, f"inferences-drift-{endpoint}")
+
+
+def test_a_baseline_is_saved_and_compared_with(busy: App, visit: Visit) -> None:
+    address = "inferences?endpoint=steady&view=Drift&baseline=A+Model+Monitor+baseline"
+    page = loaded(visit(busy, address))
+
+    page.get_by_role("button", name="Save the selection as a baseline").click()
+    saved = page.get_by_text(re.compile("Saved to s3://"))
+    expect(saved).to_be_visible(timeout=PATIENCE_MS)
+    folder = re.search(r"s3://\S+?(?=:)", saved.inner_text().replace("s3:", "s3\0", 1))
+    where = saved.inner_text().split("Saved to ")[1].split(": give")[0]
+    assert folder is None or where.startswith("s3://")
+    page.get_by_role("textbox", name=re.compile("Folder of statistics")).fill(where)
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("No drift")).to_be_visible(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(("theme", "phone"), [("light", True), ("dark", False)])
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_fits_and_keeps_nobody_out(
+    busy: App, visit: Visit, view: str, theme: str, *, phone: bool
+) -> None:
+    address = f"inferences?endpoint=steady&view={view.replace(' ', '+')}"
+    page = loaded(visit(busy, address, theme=theme, phone=phone))
+
+    assert page.get_by_test_id("stException").count() == 0
+    assert fits(page)
+    assert barriers(page) == []
+    picture(page, f"inferences-{view.lower().replace(' ', '-')}-{'phone' if phone else theme}")
+
+
+@pytest.fixture(scope="module")
+def million(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
+    """An app whose store holds a million captures."""
+    for app in running_app(tmp_path_factory.mktemp("million"), deployed=True):
+        fill(connect(app.environ), app.environ)
+        yield app
+
+
+def fill(connection: Connection, environ: dict[str, str]) -> None:
+    block = captured(10_000, hours=24 * 14)
+    every = pl.concat(
+        block.with_columns(event_id=pl.col("event_id") + f"-{copy}") for copy in range(100)
+    )
+    store = SegmentStore(store_root(connection, environ, kind="captures"), TABLES)
+    store.append("captures", every)
+    now = datetime.now(UTC)
+    row: dict[str, Any] = {"finished_at": now, "full": True, "listed": 0, "read": 0}
+    done = {**row, "directories": [], "settled": []}
+    store.append("passes", pl.DataFrame([done], schema=pl.Schema(PASSES)))
+
+
+@pytest.mark.parametrize("view", ["Confidence", "Over time", "Threshold", "Drift", "Records"])
+def test_a_rerun_at_a_million_records_sends_little(million: App, visit: Visit, view: str) -> None:
+    page = visit(million, "")
+    received: list[int] = []
+
+    def listen(socket: Any) -> None:
+        socket.on("framereceived", lambda data: received.append(len(data)))
+
+    page.on("websocket", listen)
+    page.goto(f"{million.url}/inferences?view={view.replace(' ', '+')}")
+    loaded(page)
+    assert metric(page, "Records") == "1,000,000"
+    received.clear()
+
+    page.get_by_role("combobox", name="Class").click()
+    page.get_by_role("option", name="bicycle").click()
+    settle(page)
+
+    assert metric(page, "Records") != "1,000,000"
+    assert 1_000 < sum(received) <= 100_000, f"{sum(received):,} bytes"
