@@ -14,7 +14,7 @@ from dashboard import execution_tables, failure_inbox
 from dashboard.aws.alerts import AlertTopic, group_alerts, rejection_alert
 from dashboard.aws.cloud import STATE_DIRECTORY, Connection
 from dashboard.aws.events import EventQueue
-from dashboard.aws.execution_sync import ExecutionSync, Progress
+from dashboard.aws.execution_sync import ExecutionSync, Progress, stored_progress
 from dashboard.aws.executions import States, states
 from dashboard.aws.notes import NoteLog
 from dashboard.aws.redrives import RepairLog
@@ -48,8 +48,8 @@ class ExecutionFeed:
         notes: What the team decided.
         repairs: Bulk repairs, under way and done.
         alert_problem: What kept alerts from being published, or None.
-        progress: Of the last step of the sync; None before the first, and in a process that only
-            reads.
+        progress: Of the last step of the sync, or as the store tells where another process syncs;
+            None before the first.
     """
 
     def __init__(self, connection: Connection, root: Path) -> None:
@@ -170,7 +170,15 @@ class ExecutionFeed:
             with self.store.claimed("execution-sync") as mine:
                 if mine:
                     self._sync()
+            self._follow()
             self._pause()
+
+    def _follow(self) -> None:
+        """Tell how far the process that syncs has come."""
+        as_of = datetime.fromtimestamp(self.version / 1e9, UTC)
+        self.progress = self._remembered(
+            "progress", self.version, lambda: stored_progress(self.store, as_of=as_of)
+        )
 
     def _sync(self) -> None:
         sync = ExecutionSync(

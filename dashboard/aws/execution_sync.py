@@ -23,7 +23,7 @@ from dashboard.aws.needs import Attempt, Needs
 from dashboard.execution_reading import Events, read_history
 from dashboard.store import SegmentStore
 from workflow.errors import WorkflowError
-from workflow.executions import Execution, Failure, Kind, Status
+from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.silent import image_of, silent_failure
 from workflow.timelines import failure_of
 
@@ -379,3 +379,32 @@ class ExecutionSync:
         if self._store.damaged and self._span and self._span.complete:
             self._store.mended()
         self._flushed_at = self._clock()
+
+
+def stored_progress(store: SegmentStore, *, as_of: datetime) -> Progress:
+    """How complete a store is that another process keeps in step.
+
+    Args:
+        store: Keeps ``execution_tables.TABLES``.
+        as_of: When it was last written.
+    """
+    scan = store.scan
+    rows = tables.listing(scan("executions"), scan("execution_details"), scan("failures"))
+    outcome = pl.col("outcome")
+    wanted = rows.filter(outcome.is_in([one.value for one in _WANTED]))
+    read = scan("histories").select("arn", "redrive_count").unique().collect()
+    succeeded = rows.filter(pl.col("status") == Status.SUCCEEDED.value)
+    spans = fold(Span(**row) for row in scan("spans").collect().iter_rows(named=True))
+    return Progress(
+        executions=rows.height,
+        listed=bool(spans) and spans[0].complete,
+        histories=wanted.join(read, on=["arn", "redrive_count"], how="semi").height,
+        wanted=wanted.height,
+        examined=succeeded.filter(outcome != Outcome.UNEXAMINED.value).height,
+        succeeded=succeeded.height,
+        problems={},
+        as_of=as_of,
+    )
+
+
+_WANTED = (Outcome.REJECTED, Outcome.FAULTED, Outcome.SILENT)

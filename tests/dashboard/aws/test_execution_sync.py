@@ -9,7 +9,7 @@ import pytest
 from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, failed_history
 from dashboard import execution_tables as tables
 from dashboard.aws.events import EventQueue
-from dashboard.aws.execution_sync import ExecutionSync, Progress
+from dashboard.aws.execution_sync import ExecutionSync, Progress, stored_progress
 from dashboard.aws.executions import States, decode_events
 from dashboard.aws.quotas import Pacer
 from dashboard.store import SegmentStore
@@ -122,6 +122,15 @@ def test_a_pass_ends_with_its_budget_so_that_new_failures_come_first(world: Worl
     read = [row["arn"].rpartition(":")[2] for row in world.rows("histories")]
     assert "newest" in read
     assert len(read) < 1000
+
+
+def test_a_process_that_only_reads_tells_the_same_progress(world: World) -> None:
+    fill(world, 60)
+    world.aws.add("unsure", started=70, output=UNSURE)
+    synced = world.run()
+    read = stored_progress(world.store(), as_of=synced.as_of)
+    assert read == synced
+    assert read.wanted == 7
 
 
 def test_what_was_running_is_followed_to_its_end(world: World) -> None:
