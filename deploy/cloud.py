@@ -15,7 +15,7 @@ class Observed:
     Attributes:
         properties: The same names and forms as ``Resource.properties``.
         outputs: Attributes that other resources refer to.
-        tags: Its tags, or None for a kind that has none and belongs to its parent.
+        tags: Its tags, or those of what it is part of; None for what lies in something of ours.
         failure: Why it is beyond repair and has to be replaced, else empty.
     """
 

@@ -123,7 +123,7 @@ def plan_rollback(settings: Settings, session: Session) -> Plan:
     """
     cloud = _cloud(settings, session)
     target = rollback_target(cloud.versions(settings.state_machine, settings.alias))
-    alias = Alias(name=_alias_name(settings), version=target.arn)
+    alias = Alias(name=_alias_name(settings), tags=settings.tags, version=target.arn)
     return plan((alias,), _observe((alias.key,), cloud), owner=settings.tags)
 
 

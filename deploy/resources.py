@@ -318,7 +318,7 @@ class Alias(Resource):
         properties = self.properties()
         if observed is None:
             return {**properties, "weight": 100}
-        reached = observed["weight"] if observed["version"] == self.version else 0
+        reached = observed.get("weight", 0) if observed.get("version") == self.version else 0
         return {**properties, "weight": max(self.weight, int(str(reached)))}
 
 

@@ -331,6 +331,7 @@ def _state_machine(settings: Settings, definition: Document, weight: int) -> tup
     )
     alias = Alias(
         name=f"{settings.state_machine}/{settings.alias}",
+        tags=settings.tags,
         version=Ref(machine.key, "version_arn"),
         weight=weight,
     )

@@ -47,11 +47,10 @@ class StateMachines:
             published = version is not None and _same(version, now)
             if published:
                 outputs["version_arn"] = version_arn
-        tags = self._states.list_tags_for_resource(resourceArn=arn)["tags"]
         return Observed(
             properties={**_properties(now), "published": published},
             outputs=outputs,
-            tags={tag["key"]: tag["value"] for tag in tags},
+            tags=_tags(self._aws, arn),
         )
 
     def create(self, resource: StateMachine) -> Iterator[str]:
@@ -117,7 +116,10 @@ class Aliases:
         self._states = aws.states
 
     def read(self, name: str) -> Observed | None:
-        """The newest version that the alias routes to, and its weight."""
+        """The newest version that the alias routes to, and its weight.
+
+        An alias has no tags; those of its state machine say whose it is.
+        """
         arn = self._arn(name)
         answer = found(
             lambda: self._states.describe_state_machine_alias(stateMachineAliasArn=arn),
@@ -131,6 +133,7 @@ class Aliases:
         return Observed(
             properties={"version": version, "weight": weight},
             outputs={"arn": arn, "routes": " ".join(route[0] for route in heaviest_first)},
+            tags=_tags(self._aws, arn.rpartition(":")[0]),
         )
 
     def create(self, resource: Alias) -> Iterator[str]:
@@ -218,6 +221,11 @@ def shifted(wanted: Properties, observed: Observed) -> list[tuple[str, int]]:
     if weight == 100 or rest is None:  # noqa: PLR2004 - all of it
         return [(version, 100)]
     return [(version, weight), (rest, 100 - weight)]
+
+
+def _tags(aws: Aws, arn: str) -> dict[str, str]:
+    tags = aws.states.list_tags_for_resource(resourceArn=arn)["tags"]
+    return {tag["key"]: tag["value"] for tag in tags}
 
 
 def _properties(now: "DescribeStateMachineOutputTypeDef") -> dict[str, Any]:

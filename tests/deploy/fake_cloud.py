@@ -6,7 +6,6 @@ from typing import Any
 
 from deploy.cloud import Observed
 from deploy.resources import (
-    Alias,
     Bucket,
     BucketContents,
     EndpointConfig,
@@ -26,7 +25,7 @@ from deploy.resources import (
 from deploy.versions import Version
 from workflow.errors import WorkflowError
 
-UNTAGGED = {Alias.KIND, ModelArchive.KIND, Subscription.KIND, ExistingEndpoint.KIND}
+UNTAGGED = {ModelArchive.KIND, Subscription.KIND, ExistingEndpoint.KIND}
 IN_SEVERAL_CALLS = (Bucket, Role, LogGroup, Rule)
 """Kinds that AWS creates in more than one call, so that halves of them exist."""
 PUBLISHED = {Function.KIND, StateMachine.KIND}

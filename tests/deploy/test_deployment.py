@@ -353,6 +353,27 @@ def test_every_started_resource_is_shown_with_its_title(account: Account) -> Non
     assert started[-1].index == started[-1].total
 
 
+def test_an_alias_of_somebody_elses_state_machine_is_neither_moved_nor_deleted(
+    account: Account,
+) -> None:
+    states = account.client("stepfunctions")
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    machine = {"name": settings().state_machine, "definition": "{}", "roleArn": role}
+    first = states.create_state_machine(**machine, publish=True)
+    arn = first["stateMachineArn"]
+    states.update_state_machine(stateMachineArn=arn, definition="[]", publish=True)
+    routes = [{"stateMachineVersionArn": f"{arn}:2", "weight": 100}]
+    states.create_state_machine_alias(name="live", routingConfiguration=routes)
+
+    rolled_back = list(deployment.rollback(settings(), account.session))
+    list(deployment.destroy(settings(), account.session))
+
+    assert isinstance(rolled_back[-1], Failed)
+    assert rolled_back[-1].error.code == "ResourceNotOwned"
+    alias = states.describe_state_machine_alias(stateMachineAliasArn=f"{arn}:live")
+    assert alias["routingConfiguration"] == routes
+
+
 @pytest.mark.parametrize("nth", [0, 1, 5, 12, 21, 30, 44])
 def test_an_apply_that_is_killed_at_any_write_is_finished_by_the_next(
     account: Account, nth: int, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ GROUP = LogGroup(name="/aws/lambda/f", tags=OWNER, retention_days=30)
 MACHINE = StateMachine(
     name="m", tags=OWNER, definition={"StartAt": "A"}, role="R", log_group="G", log_level="ERROR"
 )
-ALIAS = Alias(name="m/live", version=Ref(MACHINE.key, "version_arn"))
+ALIAS = Alias(name="m/live", tags=OWNER, version=Ref(MACHINE.key, "version_arn"))
 
 
 def observed(resource: Resource, **changes: object) -> Observed:

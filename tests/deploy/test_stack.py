@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from deploy import stack
 from deploy.resources import (
     Alarm,
-    Alias,
     Bucket,
     Endpoint,
     EndpointConfig,
@@ -63,7 +62,7 @@ def test_every_fixed_name_can_be_found_again_without_the_stack(how: dict[str, st
 def test_every_resource_that_can_carry_tags_carries_ours() -> None:
     without = {type(item) for item in desired(alarm_email="a@example.com") if not item.tags}
 
-    assert without == {ModelArchive, Subscription, Alias}
+    assert without == {ModelArchive, Subscription}
 
 
 def test_four_roles_and_one_for_the_endpoint() -> None:
