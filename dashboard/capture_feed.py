@@ -242,7 +242,7 @@ class CaptureFeed:
         self.progress = progress
 
     def _captured(self) -> pl.DataFrame:
-        """The counted columns of every capture, in memory: 24 bytes a record."""
+        """The counted columns of every capture, in memory: 28 bytes a record."""
 
         def read() -> pl.DataFrame:
             names = pl.col("endpoint", "variant").cast(pl.Categorical)

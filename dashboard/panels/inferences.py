@@ -480,7 +480,7 @@ def records(look: Look) -> None:
     total = int(look.counts["count"].sum())
     rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
     shown = rows.select(
-        "inference_time",
+        pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
         pl.col("label").map_elements(label_name, return_dtype=pl.String).alias("class"),
         "confidence",
         "probabilities",

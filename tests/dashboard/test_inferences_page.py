@@ -1,0 +1,137 @@
+"""The Inferences page, view by view, run by Streamlit's own test harness."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.aws.cloud import Connection
+
+pytestmark = pytest.mark.cloud
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+SECONDS = 60
+RECORDS = 1_500
+
+
+@pytest.fixture(scope="module")
+def captured(deployed: Connection) -> str:
+    """An endpoint with captures of the last hours, some lines that are none, and no time."""
+    rng = np.random.default_rng(0)
+    start = datetime.now(UTC) - timedelta(hours=5)
+    lines = []
+    for number, first in enumerate(rng.beta(8, 0.6, RECORDS).round(6)):
+        one = float(first if number % 2 else 1 - first)
+        moment = start + timedelta(hours=4) * number / RECORDS
+        when = f"{moment:%Y-%m-%dT%H:%M:%SZ}" if number % 100 else "{%s}"
+        output = {"data": json.dumps([one, round(1 - one, 6)]), "encoding": "JSON"}
+        line = {
+            "captureData": {"endpointOutput": {"mode": "OUTPUT", **output}},
+            "eventMetadata": {"eventId": f"page-{number}", "inferenceTime": when},
+            "eventVersion": "0",
+        }
+        lines.append(json.dumps(line))
+    settings = deployed.settings
+    key = f"{settings.capture_prefix}/page-endpoint/AllTraffic/{start:%Y/%m/%d/%H}/00-00.jsonl"
+    body = "\n".join([*lines, "neither JSON nor a capture"]).encode()
+    deployed.client("s3").put_object(Bucket=settings.bucket, Key=key, Body=body)
+    return "page-endpoint"
+
+
+@pytest.fixture
+def page(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Run the page in the session's cloud with query parameters, until it shows records."""
+
+    def run(**query: str) -> AppTest:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+        test.query_params.update(query)
+        test.switch_page("app_pages/inferences.py").run()
+        deadline = time.monotonic() + SECONDS
+        while not test.metric:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+            test.run()
+        assert not test.exception
+        return test
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return run
+
+
+def said(test: AppTest) -> str:
+    elements = [
+        *test.markdown,
+        *test.caption,
+        *test.error,
+        *test.warning,
+        *test.success,
+        *test.info,
+    ]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def numbers(test: AppTest) -> dict[str, str]:
+    return {one.label: one.value for one in test.metric}
+
+
+def test_the_summary_counts_every_record(page: Callable[..., AppTest], captured: str) -> None:
+    test = page(endpoint=captured)
+
+    assert numbers(test)["Records"] == f"{RECORDS:,}"
+    assert "15 records have no usable time" in said(test)
+    assert "The captured line holds no input to show" in said(test).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("view", "says"),
+    [
+        ("Over time", "**Volume**"),
+        ("Before and after", "records before"),
+        ("Threshold", "0.5 is what is deployed."),
+        ("Drift", "Thresholds are what chance alone exceeds"),
+        ("Data health", "no capture that can be read"),
+        ("Records", f"The newest 250 of {RECORDS:,} records"),
+    ],
+)
+def test_each_view_shows_itself(
+    page: Callable[..., AppTest], captured: str, view: str, says: str
+) -> None:
+    test = page(endpoint=captured, view=view)
+
+    assert says in said(test)
+    assert not test.error
+
+
+def test_traffic_is_held_against_the_training(page: Callable[..., AppTest], captured: str) -> None:
+    test = page(endpoint=captured, view="Drift", baseline="The model's training")
+
+    assert "validation images of the training" in said(test)
+
+
+def test_a_baseline_that_is_not_there_is_a_sentence(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    test = page(
+        endpoint=captured,
+        view="Drift",
+        baseline="A Model Monitor baseline",
+        monitor="s3://no-such-bucket/baseline",
+    )
+
+    (error,) = test.error
+    assert "NoSuchBucket" in error.value
+
+
+def test_a_filter_that_leaves_nothing_says_so(page: Callable[..., AppTest], captured: str) -> None:
+    test = page(endpoint=captured, until="2020-01-01")
+
+    assert "No record is left" in said(test)
