@@ -28,6 +28,8 @@ VISIT_COLORS: Final = {
 }
 STATE_COLORS: Final = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#D55E00", "#B3A125")
 GREY: Final = "#8A8F98"
+Between = tuple[datetime, datetime]
+
 MAX_BARS: Final = 400
 """Bars of a waterfall; a longer one cannot be read."""
 
@@ -37,12 +39,13 @@ _HALF_HEIGHT: Final = 0.29
 _RANK_PX: Final = 96
 
 
-def outcomes(bins: pl.DataFrame, width: timedelta) -> go.Figure:
+def outcomes(bins: pl.DataFrame, width: timedelta, between: Between) -> go.Figure:
     """Executions by start, stacked by outcome.
 
     Args:
         bins: ``time``, ``outcome``, ``count`` of ``models.executions.outcomes_over_time``.
         width: Of one bin.
+        between: Begin and end of the axis.
     """
     figure = _figure(height=260)
     for outcome, style in STYLES.items():
@@ -58,14 +61,16 @@ def outcomes(bins: pl.DataFrame, width: timedelta) -> go.Figure:
                 hovertemplate="%{y:,}",
             )
     figure.update_layout(barmode="stack", hovermode="x unified", yaxis_title="executions")
+    figure.update_xaxes(type="date", range=list(between))
     return figure
 
 
-def durations(rows: pl.DataFrame) -> go.Figure:
+def durations(rows: pl.DataFrame, between: Between) -> go.Figure:
     """Median (solid) and 95th percentile (dotted) of each state's duration by time.
 
     Args:
         rows: ``time``, ``state``, ``p50``, ``p95`` of ``models.executions.durations_over_time``.
+        between: Begin and end of the axis.
     """
     figure = _figure(height=260)
     for at, ((state,), part) in enumerate(rows.group_by("state", maintain_order=True)):
@@ -82,8 +87,8 @@ def durations(rows: pl.DataFrame) -> go.Figure:
                 hovertemplate=f"{quantile} %{{y:.3s}}s",
             )
     figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(type="date", hoverformat="%b %d, %H:%M")
-    figure.update_yaxes(title="seconds", type="log", dtick=1)
+    figure.update_xaxes(type="date", range=list(between), hoverformat="%b %d, %H:%M")
+    figure.update_yaxes(title="seconds", type="log", nticks=6, tickformat=".2~s")
     return figure
 
 

@@ -254,14 +254,18 @@ def _badges(group: FailureGroup) -> str:
 
 def _facts(group: FailureGroup, now: datetime) -> str:
     parts = [
-        f"**{group.count:,}** executions",
+        f"**{group.count:,}** {_plural(group.count, 'execution')}",
         f"last {ago(group.last_seen, now)} ago",
         f"first {ago(group.first_seen, now)} ago",
     ]
     if group.versions:
         parts.append(f"version {', '.join(group.versions[-3:])}")
     if group.images:
-        parts.append(f"{len(group.images):,} images")
+        parts.append(f"{len(group.images):,} {_plural(len(group.images), 'image')}")
     if group.fixed:
         parts.append(f"{group.fixed:,} repaired")
     return " · ".join(parts)
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

@@ -97,12 +97,14 @@ def numbers(rates: many.Rates) -> None:
 
 def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
     """Outcomes and durations over time."""
+    now, width = datetime.now(UTC), many.bar_width(span)
+    between = (now - span - width, now)
     left, right = st.columns(2)
     with left:
         st.markdown("**Outcomes**")
         bins = many.outcomes_over_time(rows, span)
         st.plotly_chart(
-            execution_charts.outcomes(bins, many.bar_width(span)),
+            execution_charts.outcomes(bins, width, between),
             config=NO_BAR,
             alt="Executions by start, stacked by outcome",
         )
@@ -110,7 +112,7 @@ def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
         read = many.read_histories(rows, visits)
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
         st.plotly_chart(
-            execution_charts.durations(many.durations_over_time(rows, visits, span)),
+            execution_charts.durations(many.durations_over_time(rows, visits, span), between),
             config=NO_BAR,
             alt="Median and 95th percentile of each state's duration by time",
         )

@@ -12,18 +12,19 @@ from workflow.definitions import read_definition
 from workflow.timelines import VisitStatus
 
 BEGAN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BETWEEN = (BEGAN, BEGAN + timedelta(hours=1))
 
 
 def test_outcomes_are_stacked_and_named() -> None:
     bins = pl.DataFrame({"time": [BEGAN, BEGAN], "outcome": ["accepted", "fault"], "count": [7, 2]})
-    figure = charts.outcomes(bins, timedelta(minutes=5))
+    figure = charts.outcomes(bins, timedelta(minutes=5), BETWEEN)
     assert {trace.name: list(trace.y) for trace in figure.data} == {"Accepted": [7], "Fault": [2]}
     assert figure.layout.barmode == "stack"
 
 
 def test_durations_draw_both_quantiles_under_one_name() -> None:
     rows = pl.DataFrame({"time": [BEGAN], "state": ["Classify"], "p50": [0.1], "p95": [0.4]})
-    figure = charts.durations(rows)
+    figure = charts.durations(rows, BETWEEN)
     assert [(trace.name, trace.showlegend) for trace in figure.data] == [
         ("Classify", True),
         ("Classify", False),
