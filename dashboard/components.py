@@ -18,7 +18,7 @@ from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.submissions import StoredImage
 
-TICK_SECONDS = 0.5
+TICK_SECONDS = 0.75
 """How often a running job is drawn anew."""
 
 _HOUR_SECONDS = 3600

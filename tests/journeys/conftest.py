@@ -51,10 +51,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iter
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a page of an app in a browser context of its own, and wait until it has settled."""
+    """Open a page of an app in a browser context of its own, and wait until it has settled.
+
+    A page that follows a running job is drawn again and again: open it with ``settled=False``.
+    """
     contexts: list[BrowserContext] = []
 
-    def open_page(app: App, path: str = "", *, theme: str = "light", phone: bool = False) -> Page:
+    def open_page(
+        app: App,
+        path: str = "",
+        *,
+        theme: str = "light",
+        phone: bool = False,
+        settled: bool = True,
+    ) -> Page:
         context = browser.new_context(
             viewport=PHONE if phone else WIDE,
             color_scheme="dark" if theme == "dark" else "light",
@@ -64,7 +74,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.goto(f"{app.url}/{path}")
-        settle(page)
+        if settled:
+            settle(page)
         return page
 
     yield open_page

@@ -43,7 +43,7 @@ def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> Non
     page = visit(app, "deployment?threshold=0.6")
     page.get_by_role("button", name="Apply these changes").click()
 
-    other = visit(app, "deployment?threshold=0.6")
+    other = visit(app, "deployment?threshold=0.6", settled=False)
 
     expect(other.get_by_text("Everything is deployed as wanted")).to_be_visible(timeout=DEPLOY_MS)
     expect(other.get_by_text("Deploy: 28 of 28 resources are as wanted.")).to_be_visible()
