@@ -29,7 +29,7 @@ def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairR
     Raises:
         WorkflowError: ``AlreadyRunning`` while this process is at it.
     """
-    stop = _stops[run.plan.id] = threading.Event()
+    stop = threading.Event()
 
     def work(report: Callable[[object], None]) -> None:
         repairer = Repairer(
@@ -42,7 +42,9 @@ def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairR
             report(result)
         feed.refresh()
 
-    return jobs.start(job_key(run.plan), "Repair", work)
+    job = jobs.start(job_key(run.plan), "Repair", work)
+    _stops[run.plan.id] = stop  # only now: a refused second start must not hide the first one's
+    return job
 
 
 def stop(plan: RepairPlan) -> None:
