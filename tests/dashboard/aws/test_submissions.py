@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.aws import submissions
+from dashboard.aws import cloud, submissions
 from dashboard.aws.cloud import Connection
 from dashboard.aws.images import Upload
 from tests.builders import png
@@ -208,3 +208,15 @@ def test_many_images_go_through_together(deployed: Connection) -> None:
 
     assert len(final) == 40
     assert all(isinstance(one.verdict, Classified | Rejected) for one in final.values())
+
+
+def test_a_cloud_that_does_not_answer_is_said_to_be_out_of_reach(deployed: Connection) -> None:
+    core = cloud._LocalSession("http://127.0.0.1:9")
+    core.set_credentials("local", "local")
+    gone = replace(deployed, session=cloud._session(core, "us-east-1"), _clients={})
+    image = StoredImage("a.png", ImageLocation("b", "k"))
+
+    with pytest.raises(WorkflowError, match="could not be reached"):
+        submissions.is_deployed(gone)
+    with pytest.raises(WorkflowError, match="could not be reached"):
+        submissions._start(gone, "name", image)
