@@ -251,7 +251,7 @@ def with_quick_retries(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def create_role(cloud: LocalCloud, name: str) -> str:
-    """A role that Lambda and Step Functions may assume; returns its ARN."""
+    """A role that Lambda and Step Functions may assume and that may invoke; returns its ARN."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -262,9 +262,11 @@ def create_role(cloud: LocalCloud, name: str) -> str:
             }
         ],
     }
-    role = cloud.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust)
-    )
+    iam = cloud.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [invoke]})
+    iam.put_role_policy(RoleName=name, PolicyName="invoke", PolicyDocument=policy)
     return str(role["Role"]["Arn"])
 
 
