@@ -51,7 +51,7 @@ def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) 
             width=[b - a for a, b in zip(low, high, strict=True)],
             name=name(label),
             customdata=[[label, a, b] for a, b in zip(low, high, strict=True)],
-            hovertemplate="%{customdata[1]:.3f} to %{customdata[2]:.3f}: %{y:,}",
+            hovertemplate="confidence %{customdata[1]:.3f} to %{customdata[2]:.3f}: %{y:,}",
             marker={
                 "color": _label_color(label),
                 "opacity": [0.45 if a < threshold - 1e-9 else 1 for a in low],
@@ -59,7 +59,7 @@ def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) 
             },
         )
     figure.update_layout(barmode="stack", bargap=0, xaxis_title="confidence", yaxis_title="records")
-    figure.update_layout(hovermode="x unified", xaxis_hoverformat=".3f")
+    figure.update_layout(hovermode="closest")  # so that a click selects one class's bar
     if log:
         figure.update_yaxes(type="log", dtick=1)
     _threshold_line(figure, threshold)

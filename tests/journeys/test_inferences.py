@@ -136,7 +136,15 @@ def test_a_selected_bar_leads_to_its_images(busy: App, visit: Visit) -> None:
     page = loaded(visit(busy, "inferences?endpoint=steady"))
     bars = page.locator(".js-plotly-plot .barlayer .point path")
 
-    bars.nth(bars.count() // 2 - 1).click(force=True)
+    place = bars.nth(bars.count() // 2 - 1).bounding_box()
+    assert place is not None
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x - 40, y)
+    page.mouse.move(x, y, steps=5)
+    expect(
+        page.locator(".hoverlayer .hovertext").first
+    ).to_be_visible()  # plotly clicks what hovers
+    page.mouse.click(x, y)
     settle(page)
 
     expect(page.get_by_text("Bicycle, confidence 0.990 to 1.000")).to_be_visible(
@@ -176,7 +184,7 @@ def test_drift_is_announced_where_there_is_one_and_only_there(
     page = loaded(visit(busy, f"inferences?endpoint={endpoint}&view=Drift"))
 
     expect(page.get_by_text(says)).to_be_visible(timeout=PATIENCE_MS)
-    assert page.get_by_test_id("stMarkdownBadge").filter(has_text=verdict).count() >= 1
+    assert page.locator(".stMarkdownBadge").filter(has_text=verdict).count() >= 1
     picture(page, f"inferences-drift-{endpoint}")
 
 
@@ -187,9 +195,7 @@ def test_a_baseline_is_saved_and_compared_with(busy: App, visit: Visit) -> None:
     page.get_by_role("button", name="Save the selection as a baseline").click()
     saved = page.get_by_text(re.compile("Saved to s3://"))
     expect(saved).to_be_visible(timeout=PATIENCE_MS)
-    folder = re.search(r"s3://\S+?(?=:)", saved.inner_text().replace("s3:", "s3\0", 1))
     where = saved.inner_text().split("Saved to ")[1].split(": give")[0]
-    assert folder is None or where.startswith("s3://")
     page.get_by_role("textbox", name=re.compile("Folder of statistics")).fill(where)
     page.keyboard.press("Enter")
 
