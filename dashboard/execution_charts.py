@@ -122,7 +122,8 @@ def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
         )
     labels = {bar.row: bar.label for bar in shown}
     figure.update_layout(barmode="overlay", xaxis_title="seconds since the start")
-    figure.update_xaxes(rangemode="tozero")
+    ends = [(bar.begin - started_at).total_seconds() + bar.seconds for bar in shown]
+    figure.update_xaxes(range=[min([0.0, *ends]), 1.12 * max([0.001, *ends])])  # room for text
     figure.update_yaxes(
         autorange="reversed", tickvals=list(labels), ticktext=list(labels.values()), title=None
     )

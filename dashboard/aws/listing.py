@@ -41,8 +41,8 @@ class Span:
 def meet(span: Span, known: Iterable[Span], *, now: datetime) -> Span:
     """Extend a span by every known one that it reaches into.
 
-    A known span is joined only when it can be continued: it is complete, or its token still
-    lives. Otherwise listing goes on through it with the token at hand.
+    A known span is joined only when that leads on: it is complete, or it is deeper and its token
+    still lives. Otherwise listing goes on through it with the token at hand.
 
     Args:
         span: What this pass has listed so far, from the very top.
@@ -52,9 +52,11 @@ def meet(span: Span, known: Iterable[Span], *, now: datetime) -> Span:
     for other in sorted(known, key=lambda one: one.newest, reverse=True):
         reaches = span.oldest <= other.newest - OVERLAP
         alive = other.complete or now - other.token_at < TOKEN_LIFE
-        if reaches and alive and other.oldest <= span.oldest:
+        deeper = other.oldest < span.oldest or other.complete
+        if reaches and alive and deeper and not span.complete:
             token_at = other.token_at
-            span = replace(span, oldest=other.oldest, token=other.token, token_at=token_at)
+            oldest = min(span.oldest, other.oldest)
+            span = replace(span, oldest=oldest, token=other.token, token_at=token_at)
     return span
 
 

@@ -31,6 +31,8 @@ from workflow.submissions import StoredImage
 
 HOURS: Mapping[Any, str] = {1: "1 hour", 6: "6 hours", 24: "1 day", 168: "7 days", 0: "All"}
 NO_BAR = {"displayModeBar": False}
+CAUSE_LINES = 12
+CAUSE_PIXELS = 280
 _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
 
 
@@ -295,7 +297,9 @@ def header(view: one.ExecutionView) -> None:
     if view.finding:
         title, _, detail = view.finding.partition("\n")
         st.markdown(title.strip())
-        st.code(detail, language="json", wrap_lines=True)
+        long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
+        with st.container(height=CAUSE_PIXELS if long else "content", border=False):
+            st.code(detail, language="json", wrap_lines=True)
 
 
 def timeline(view: one.ExecutionView) -> None:

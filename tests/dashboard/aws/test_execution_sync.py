@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, failed_history
+from benchmarks.simulated_states import EPOCH, MACHINE, Clock, SimulatedStates, failed_history
 from dashboard import execution_tables as tables
 from dashboard.aws.events import EventQueue
 from dashboard.aws.execution_sync import ExecutionSync, Progress, stored_progress
@@ -283,6 +283,54 @@ def test_a_lost_segment_is_read_again(world: World) -> None:
     assert world.run().executions == 50
     assert len({row["arn"] for row in world.rows("executions")}) == 50
     assert world.store().damaged == ()
+
+
+def test_a_history_that_cannot_be_read_is_kept_and_named_and_hides_no_failure(
+    world: World,
+) -> None:
+    broken = [{"id": "one", "type": None, "timestamp": EPOCH}]
+    world.aws.add("odd", status="FAILED", error="Boom", cause="C", history=broken)
+    progress = world.run()
+    assert progress.histories == 1
+    (row,) = world.rows("histories")
+    assert row["problem"] == "HistoryEventInvalid"
+    assert len(tables.failures(world.store().scan("failures"))) == 1
+
+
+def test_an_execution_redriven_while_its_history_is_read_waits_for_its_new_end(
+    world: World,
+) -> None:
+    world.aws.add("bad", status="FAILED", history=redriven_history()[:-1])
+    world.run()
+    assert world.rows("histories") == []
+
+
+def test_thousands_that_run_for_long_are_followed_by_listing_them(world: World) -> None:
+    slow = [world.aws.add(f"slow{at}", status="RUNNING") for at in range(1500)]
+    for at in range(1001):
+        world.aws.add(f"e{at}", started=10 + at, output=OUTPUT)
+    sync = world.sync()
+    world.run(sync)
+    world.aws.finish(slow[0], output=OUTPUT)
+    before = world.aws.calls["DescribeExecution"]
+    assert world.run(sync).examined == 1002
+    assert world.aws.calls["DescribeExecution"] == before + 1
+
+
+def test_thousands_of_redrives_are_found_page_by_page(world: World) -> None:
+    for at in range(1500):
+        world.aws.add(f"e{at}", started=at, output=OUTPUT, redriveCount=1)
+    assert world.run().executions == 1500
+
+
+def test_a_description_refused_now_is_asked_for_again(world: World) -> None:
+    world.aws.add("good", output=OUTPUT, history=failed_history()[:1])
+    world.aws.refusals["DescribeExecution"] = "AccessDeniedException"
+    world.aws.refusals["GetExecutionHistory"] = "AccessDeniedException"
+    progress = world.run()
+    assert set(progress.problems) == {"DescribeExecution", "GetExecutionHistory"}
+    world.aws.refusals.clear()
+    assert world.run().examined == 1
 
 
 class FakeQueue:

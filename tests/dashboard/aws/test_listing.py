@@ -54,6 +54,15 @@ def test_a_span_that_ends_above_the_page_is_no_shortcut() -> None:
     assert meet(top, [span(10, 40, token="shallow")], now=NOW) == top
 
 
+def test_a_page_that_ends_at_the_same_start_does_not_go_back_to_an_older_token() -> None:
+    """Found when 1,500 executions started in one second: the listing went round for ever."""
+    before = span(0, 60, token="second page")
+    last = span(0, 60)
+    assert meet(last, [before], now=NOW) == last
+    third = span(0, 60, token="third page")
+    assert meet(third, [before], now=NOW) == third
+
+
 def test_folding_drops_what_a_later_page_of_the_same_pass_says_better() -> None:
     first, second, last = span(0, 10, token="1"), span(0, 20, token="2"), span(0, 30)
     assert fold([first, last, second]) == (last,)
