@@ -77,7 +77,7 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
     figure = _figure(height=260)
     for (label,), part in rows.group_by("label", maintain_order=True):
         figure.add_bar(
-            x=part["time"].to_list(),
+            x=_times(part["time"]),
             y=part["count"].to_list(),
             name=name(label),
             marker={"color": _label_color(label), "line": {"width": 0}},
@@ -149,7 +149,7 @@ def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     grid = with_gaps(cells.pivot("low", index="time", values="share").sort("time"), period)
     lows = sorted(grid.columns[1:], key=float)
     figure.add_heatmap(
-        x=grid["time"].to_list(),
+        x=_times(grid["time"]),
         y=[float(low) for low in lows],
         z=grid.select(lows).fill_null(0).to_numpy().T.round(4),
         colorscale=[[0, "rgba(0,114,178,0)"], [0.3, "rgba(0,114,178,0.55)"], [1, "#0072B2"]],
@@ -236,14 +236,14 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
     """
     figure = _figure(height=260)
     figure.add_bar(
-        x=rows["time"].to_list(),
+        x=_times(rows["time"]),
         y=rows["captured"].to_list(),
         name="captured",
         marker={"color": AFTER_COLOR, "line": {"width": 0}},
         hovertemplate="%{y:,}",
     )
     figure.add_scatter(
-        x=rows["time"].to_list(),
+        x=_times(rows["time"]),
         y=rows["expected"].to_list(),
         name="expected",
         mode="markers",
@@ -276,7 +276,7 @@ def _figure(*, height: int) -> go.Figure:
         height=height,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        dragmode="select",
+        dragmode="zoom",  # with "select" plotly takes a click for an empty box
         clickmode="event+select",
     )
     return figure
@@ -293,14 +293,20 @@ def _line(
     width: float = 2,
 ) -> None:
     figure.add_scatter(
-        x=list(x),
-        y=[None if value is None or math.isnan(value) else value for value in y],
+        x=_times(x) if isinstance(x, pl.Series) else list(x),
+        y=[None if value is None or math.isnan(value) else round(value, 4) for value in y],
         name=name,
         mode="lines+markers" if len(x) <= _FEW else "lines",  # a lone point is no line
         marker={"size": 4},
         line={"color": color, "dash": dash, "width": width},
         hovertemplate="%{y:.1%}",
     )
+
+
+def _times(times: pl.Series) -> list[Any]:
+    """The values of an axis; times as UTC without saying so each time, which halves a chart."""
+    utc = times.dt.replace_time_zone(None) if isinstance(times.dtype, pl.Datetime) else times
+    return utc.to_list()
 
 
 def _threshold_line(figure: go.Figure, threshold: float) -> None:

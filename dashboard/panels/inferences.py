@@ -264,7 +264,7 @@ def gallery(look: Look, selection: Selection | None) -> None:
                 step=0.005,
                 key="images",
                 bind="query-params",
-                help="Or click a bar of the histogram, or draw a box over several.",
+                help="Or click a bar of the histogram; its tool bar has a box for several.",
                 width=420,
             )
             selection = Selection(low, high)
