@@ -19,12 +19,13 @@ query = read(executions.ExecutionFilters, params)
 chosen = query.filters
 
 
+@components.explained()
 def many() -> None:
-    """The list with its filters and charts."""
+    """The list with its charts."""
     feeds.fresh(feed)
     now, listing = datetime.now(UTC), feed.listing()
     if listing.is_empty():
-        panel.nothing_yet(feed.progress)
+        panel.nothing_yet(feed)
         return
     rows = executions.select(listing, chosen, now=now)
     span = executions.window(rows, chosen, now=now)
@@ -45,6 +46,7 @@ for sentence in query.ignored:
 if chosen.execution:
     record = open_execution(feed.states, feed.store, chosen.execution)
     panel.back(chosen)
+    panel.restarts(feed, chosen)
     panel.one_execution(execution.view(record, threshold=settings.threshold), record, feed, chosen)
 elif imported := panel.imported():
     view = execution.view(imported, threshold=settings.threshold)

@@ -17,13 +17,17 @@ query = read(failures.FailureFilters, params)
 chosen = query.filters
 
 
+@components.explained()
 def inbox() -> None:
     """Every group, what hurts most first."""
     feeds.fresh(feed)
-    now = datetime.now(UTC)
-    panel.inbox(failures.cards(feed.inbox(now), chosen, now=now), chosen)
+    if feeds.ready(feed):
+        now = datetime.now(UTC)
+        panel.inbox(failures.cards(feed.inbox(now), chosen, now=now), chosen)
+        panel.unread_notes(feed.notes.read())
 
 
+@components.explained()
 def one_group() -> None:
     """One group: cause, decisions, repair and proof."""
     now = datetime.now(UTC)
@@ -49,4 +53,3 @@ else:
     if asked != chosen:
         panel.go(asked)
     st.fragment(inbox, run_every=feeds.REFRESH_SECONDS)()
-    panel.unread_notes(feed.notes.read())

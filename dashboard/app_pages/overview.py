@@ -11,9 +11,12 @@ from dashboard.panels import feed as feeds
 from dashboard.panels import overview as panel
 
 
+@components.explained()
 def screen() -> None:
     """The whole page, as of now."""
     feeds.fresh(feed)
+    if not feeds.ready(feed):
+        return
     now = datetime.now(UTC)
     shown = model.overview(feed.listing(), feed.inbox(now), feed.repairs.runs(), now=now)
     panel.verdict(shown)

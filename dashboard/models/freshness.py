@@ -5,6 +5,9 @@ from datetime import datetime
 
 from dashboard.aws.execution_sync import Progress
 
+NOT_DEPLOYED = "StateMachineDoesNotExist"
+"""No warning: pages lead to the Deployment page instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -36,7 +39,11 @@ def freshness(progress: Progress | None, *, now: datetime) -> Freshness:
         )
     age = max(0, int((now - progress.as_of).total_seconds()))
     text = f"{', '.join(parts)}, as of {progress.as_of:%H:%M:%S} UTC, {age} s ago"
-    warnings = tuple(f"{error.message} {error.remedy}" for error in progress.problems.values())
+    warnings = tuple(
+        f"{error.message} {error.remedy}"
+        for error in progress.problems.values()
+        if error.code != NOT_DEPLOYED
+    )
     unread = progress.wanted - progress.histories
-    done = None if progress.listed and not unread else progress.histories / max(1, progress.wanted)
+    done = progress.histories / progress.wanted if unread else None
     return Freshness(text, warnings, done)

@@ -12,7 +12,6 @@ import streamlit as st
 from dashboard import components, execution_charts
 from dashboard.aws import logs
 from dashboard.aws.captured_images import CaptureLine, thumbnail
-from dashboard.aws.execution_sync import Progress
 from dashboard.aws.opening import open_execution
 from dashboard.capture_feed import CaptureFeed
 from dashboard.execution_feed import ExecutionFeed
@@ -22,6 +21,7 @@ from dashboard.models import executions as many
 from dashboard.models.state_graph import state_graph
 from dashboard.palette import STYLES, pill
 from dashboard.panels import captures
+from dashboard.panels import feed as feeds
 from dashboard.query import write
 from workflow.contract import ImageLocation
 from workflow.definitions import read_definition
@@ -198,17 +198,15 @@ def _read(data: bytes) -> Export:
     return read_export(data)
 
 
-def nothing_yet(progress: Progress | None) -> None:
+def nothing_yet(source: ExecutionFeed) -> None:
     """What to say where no execution is known."""
-    if progress is None:
-        st.skeleton()
-        return
-    components.empty_state(
-        "No executions yet",
-        "Classify a photo: each one is an execution of the workflow.",
-        page="app_pages/classify.py",
-        label="Go to Classify",
-    )
+    if feeds.ready(source):
+        components.empty_state(
+            "No executions yet",
+            "Classify a photo: each one is an execution of the workflow.",
+            page="app_pages/classify.py",
+            label="Go to Classify",
+        )
 
 
 def nothing_found() -> None:
@@ -228,6 +226,23 @@ def back(current: many.ExecutionFilters) -> None:
     """The way back to the list, as it was filtered."""
     if st.button("All executions", icon=":material/arrow_back:", type="tertiary"):
         go(replace(current, execution="", compare=""))
+
+
+def restarts(source: ExecutionFeed, current: many.ExecutionFilters) -> None:
+    """Links between an execution and the one that restarts it."""
+    links = source.repairs.restarts()
+    back = {new: old for old, new in links.items()}
+    for arn, said in (
+        (links.get(current.execution), "Was restarted as"),
+        (back.get(current.execution), "Is the restart of"),
+    ):
+        if arn:
+            st.page_link(
+                "app_pages/executions.py",
+                label=f"{said} {arn.rpartition(':')[2]}",
+                icon=":material/link:",
+                query_params=write(many.ExecutionFilters(execution=arn)),
+            )
 
 
 def one_execution(

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import components
 from dashboard.aws.cloud import Cloud
 from dashboard.execution_feed import ExecutionFeed, store_root
-from dashboard.models.freshness import freshness
+from dashboard.models.freshness import NOT_DEPLOYED, freshness
 from workflow.errors import WorkflowError
 
 REFRESH_SECONDS = 4.0
@@ -41,3 +41,15 @@ def fresh(source: ExecutionFeed) -> None:
         st.progress(said.share, text="Reading histories at the rate that AWS allows …")
     for warning in said.warnings:
         st.warning(components.plain(warning), icon=":material/warning:")
+
+
+def ready(source: ExecutionFeed) -> bool:
+    """Whether enough was read to judge by; says so where it was not."""
+    progress = source.progress
+    if progress is None or (not progress.listed and not progress.problems):
+        st.skeleton()
+        return False
+    if any(error.code == NOT_DEPLOYED for error in progress.problems.values()):
+        components.not_deployed()
+        return False
+    return True

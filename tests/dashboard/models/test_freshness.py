@@ -48,6 +48,8 @@ def test_a_listing_under_way_is_so_far() -> None:
 def test_what_aws_refused_is_a_warning() -> None:
     error = WorkflowError("AccessDenied", "You may not.", "Ask.")
     assert freshness(progress(problems={"X": error}), now=NOW).warnings == ("You may not. Ask.",)
+    missing = WorkflowError("StateMachineDoesNotExist", "Not there.", "Deploy.")
+    assert freshness(progress(problems={"X": missing}), now=NOW).warnings == ()
 
 
 def test_before_the_first_step_it_is_being_read() -> None:
