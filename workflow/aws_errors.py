@@ -40,6 +40,10 @@ _DENIED = re.compile(
 )
 
 
+# The answer to HEAD has no body, so S3 cannot say which of bucket and key is missing.
+_HEAD_MISSING = "s3:HeadObject 404"
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """One kind of failure: the codes that mean it, what to say of it and what to do about it."""
@@ -170,6 +174,11 @@ _KINDS = (
         "Check the spelling of the key: capitals, spaces and the folder are part of it.",
     ),
     _Kind(
+        frozenset({_HEAD_MISSING}),
+        "There is no such object, or no such bucket{subject}.",
+        "Check the spelling of bucket and key: capitals, spaces and the folder are part of it.",
+    ),
+    _Kind(
         frozenset({"BucketAlreadyExists"}),
         "The bucket name{subject} is taken by another AWS account.",
         "Choose another project or stage name (SCONES_PROJECT, SCONES_STAGE).",
@@ -236,6 +245,8 @@ _DENIALS = frozenset(
         "KMSAccessDeniedException",
     }
 )
+# How every service but S3 refuses a request that was signed by a clock that is wrong.
+_CLOCK = re.compile(r"Signature (expired|not yet current)", re.IGNORECASE)
 _MISSING = re.compile(r"404|.*(NotFound|DoesNotExist|NotExist|NonExistentQueue|NoSuch).*")
 
 
@@ -257,7 +268,7 @@ def translate(
     text = message.strip() or f"HTTP status {status}" if status else message.strip() or code
     if code in _DENIALS:
         return _denied(operation, code, text, subject)
-    kind = _BY_CODE.get(code) or (_BY_CODE["InternalError"] if status >= 500 else None)  # noqa: PLR2004 - HTTP
+    kind = _kind(operation, code, text, status)
     about = f" ({subject})" if subject else ""
     if kind is not None:
         said = kind.says.format(operation=operation, message=text, subject=about)
@@ -280,6 +291,14 @@ def permission(operation: str) -> str:
     service, _, name = operation.partition(":")
     action = f"{_SERVICE_PREFIXES.get(service, service)}:{name}"
     return _ACTIONS.get(action, action)
+
+
+def _kind(operation: str, code: str, message: str, status: int) -> _Kind | None:
+    if _CLOCK.search(message):
+        return _BY_CODE["RequestTimeTooSkewed"]
+    if f"{operation} {code}" == _HEAD_MISSING:
+        return _BY_CODE[_HEAD_MISSING]
+    return _BY_CODE.get(code) or (_BY_CODE["InternalError"] if status >= 500 else None)  # noqa: PLR2004 - HTTP
 
 
 def _denied(operation: str, code: str, message: str, subject: str) -> WorkflowError:

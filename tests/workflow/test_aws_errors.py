@@ -93,6 +93,36 @@ def test_an_unknown_code_with_a_server_status_is_awss_own_fault() -> None:
     assert "HTTP status 503" in error.message
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261123T090000Z is now earlier than 20261123T095500Z",
+        ),
+        (
+            "InvalidSignatureException",
+            "Signature not yet current: 20261123T110000Z is still later than 20261123T100500Z",
+        ),
+    ],
+)
+def test_a_wrong_clock_is_told_from_wrong_credentials(code: str, message: str) -> None:
+    error = translate(operation="sts:GetCallerIdentity", code=code, message=message, status=403)
+
+    assert error.code == code
+    assert "clock of this machine" in error.message
+    assert "Set the clock" in error.remedy
+
+
+def test_a_head_that_finds_nothing_names_bucket_and_key() -> None:
+    error = translate(
+        operation="s3:HeadObject", code="404", message="Not Found", status=404, subject="s3://b/k"
+    )
+
+    assert error.message == "There is no such object, or no such bucket (s3://b/k)."
+    assert "spelling of bucket and key" in error.remedy
+
+
 def test_what_was_asked_for_is_named() -> None:
     error = translate(
         operation="s3:GetObject", code="NoSuchKey", message="m", subject="s3://b/images/a b.png"
