@@ -74,7 +74,7 @@ class Settings:
             existing_endpoint=environ.get("SCONES_ENDPOINT") or None,
             training_data=environ.get("SCONES_TRAINING_DATA") or None,
             instance_type=environ.get("SCONES_INSTANCE_TYPE") or DEFAULT_INSTANCE_TYPE,
-            sampling_percentage=int(_number(environ, "SCONES_SAMPLING_PERCENTAGE", 100)),
+            sampling_percentage=_whole(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
         )
 
@@ -185,6 +185,15 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
         raise WorkflowError(
             "SettingInvalid", f"{name} is {text!r}, which is not a number.", f"Set {name} anew."
         ) from None
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
+    number = _number(environ, name, float(default))
+    if not number.is_integer():
+        raise WorkflowError(
+            "SettingInvalid", f"{name} is {number}, which is not whole.", f"Set {name} anew."
+        )
+    return int(number)
 
 
 def _check(settings: Settings) -> None:
