@@ -43,7 +43,7 @@ MEMORY_MB = 512
 TIMEOUT_SECONDS = 60
 """As long as the state machine waits for a task."""
 
-# The hyperparameters of the starter notebook (facts.md section 1).
+# The hyperparameters of the starter notebook of the original project.
 HYPERPARAMETERS = {
     "image_shape": "3,32,32",
     "num_classes": "2",

@@ -1,4 +1,4 @@
-"""What moto does not answer (facts.md, section 4) of what ``deploy`` calls."""
+"""What moto does not answer of what ``deploy`` calls."""
 
 from typing import Any
 
