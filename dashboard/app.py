@@ -6,15 +6,15 @@ import streamlit as st
 
 from dashboard import components
 
-HERE = Path(__file__).parent
-ICON = HERE / "icon.svg"  # a file of our own: named icons would be fetched from a font server
+ICON = (
+    Path(__file__).parent / "icon.svg"
+)  # a file of our own: named icons would be fetched from a font server
 PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("classify", "Classify", ":material/add_photo_alternate:"),
     ("inferences", "Inferences", ":material/bar_chart:"),
     ("executions", "Executions", ":material/timeline:"),
     ("failures", "Failures", ":material/inbox:"),
-    ("review", "Review", ":material/rate_review:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),
 )
 
@@ -28,7 +28,6 @@ st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="w
 pages = [
     st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
     for name, title, icon in PAGES
-    if (HERE / "app_pages" / f"{name}.py").exists()
 ]
 page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
 with components.explained():
