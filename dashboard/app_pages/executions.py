@@ -44,8 +44,8 @@ components.page_header("Executions", "Every run of the workflow, and why it went
 for sentence in query.ignored:
     st.warning(sentence)
 if chosen.execution:
-    record = open_execution(feed.states, feed.store, chosen.execution)
     panel.back(chosen)
+    record = open_execution(feed.states, feed.store, chosen.execution)
     panel.restarts(feed, chosen)
     panel.one_execution(execution.view(record, threshold=settings.threshold), record, feed, chosen)
 elif imported := panel.imported():

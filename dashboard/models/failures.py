@@ -192,6 +192,11 @@ def override(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, Red
     return dict.fromkeys(actions, RedriveAction(choice))
 
 
+def planned(dry: DryRun, actions: Mapping[str, RedriveAction]) -> pd.DataFrame:
+    """The dry run's table with the actions that were chosen, in the same order of executions."""
+    return dry.table.assign(action=[actions[arn].value for arn in dry.actions])
+
+
 def repair_table(
     results: Iterable[tuple[str, str, str]], outcomes: Mapping[str, Outcome]
 ) -> pd.DataFrame:

@@ -84,15 +84,15 @@ def numbers(rates: many.Rates) -> None:
     """Throughput, shares and durations of a selection."""
     shown = (
         ("Executions", f"{rates.count:,}", f"{rates.per_hour:.3g} an hour"),
-        ("Succeeded", _percent(rates.accepted), "of those that ended"),
-        ("Rejected", _percent(rates.rejected), "below the threshold"),
-        ("Faults", _percent(rates.faulted), "failed or timed out"),
-        ("Silently wrong", _percent(rates.silent), "of examined successes"),
+        ("Succeeded", _percent(rates.accepted), "of those ended"),
+        ("Rejected", _percent(rates.rejected), "below threshold"),
+        ("Faults", _percent(rates.faulted), "or timed out"),
+        ("Silently wrong", _percent(rates.silent), "of those examined"),
         ("Median", _seconds(rates.p50), f"p95 {_seconds(rates.p95)}"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, value, said in shown:
-            with st.container(border=True, width=126, gap=None):
+            with st.container(border=True, width=126, height="stretch", gap=None):
                 st.metric(label, value)
                 st.caption(said)
 

@@ -241,7 +241,8 @@ def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
         "Repair", list(CHOICES), default="advised", format_func=CHOICES.__getitem__, required=True
     )
     actions = model.override(dry.actions, choice or "advised")
-    st.dataframe(dry.table, hide_index=True, height=220, alt="The dry run, one row an execution")
+    table = model.planned(dry, actions)
+    st.dataframe(table, hide_index=True, height=220, alt="The dry run, one row an execution")
     rows = feed.listing().select("arn", "redrive_count").rows()
     counts = dict(rows)
     plan = plan_repair(

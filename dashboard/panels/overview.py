@@ -23,7 +23,7 @@ def tiles(shown: model.Overview) -> None:
     """The numbers of 24 hours; each leads to the executions that it counts."""
     with st.container(horizontal=True, gap="small"):
         for tile in shown.tiles:
-            with st.container(border=True, width=126, gap=None):
+            with st.container(border=True, width=126, height="stretch", gap=None):
                 st.metric(
                     tile.label,
                     tile.value,

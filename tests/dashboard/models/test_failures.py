@@ -124,6 +124,13 @@ def test_a_bug_that_is_still_deployed_is_left_until_its_repair() -> None:
     assert set(repaired.actions.values()) == {RedriveAction.RESTART}
 
 
+def test_the_table_shows_what_was_chosen_not_what_was_advised() -> None:
+    run = dry(failed("a"), version="1", executions=(ran("a", status=Status.FAILED),))
+    chosen = model.override(run.actions, "restart")
+    assert list(model.planned(run, chosen)["action"]) == ["restart"]
+    assert list(run.table["action"]) == ["redrive"]
+
+
 def test_executions_that_are_no_longer_listed_are_left_out() -> None:
     run = dry(failed("a"), version="1", executions=())
     assert run.advice is None
