@@ -7,6 +7,7 @@ error, without a usable inference, or below the threshold.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,7 @@ _MAX_NESTING: Final = 16
 _WRAPPERS: Final = ("Payload", "body", "Output")
 _ERROR_NAMES: Final = ("errorType", "Error")
 _ERROR_MESSAGES: Final = ("errorMessage", "Cause", "error")
+_TRUTHS: Final = {"true": True, "false": False}
 _FIRST_CLIENT_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 _DETAIL_CHARACTERS: Final = 300
@@ -168,14 +170,16 @@ def image_of(text: str | None) -> str | None:
 
 
 def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, Any]]:
-    """Every object in a payload, outermost first: through JSON text, bodies and lists."""
+    """Every object in a payload, outermost first: through JSON text, bodies, results and lists."""
     while isinstance(value, str) and depth:
         value, depth = _parsed(value), depth - 1
     if isinstance(value, Mapping):
         yield value
         if depth:
-            for name in _WRAPPERS:
-                yield from layers(value.get(name), depth - 1)
+            for name, item in value.items():
+                # A ResultPath puts an answer under any name; only a wrapper's text is JSON.
+                if name in _WRAPPERS or isinstance(item, Mapping):
+                    yield from layers(item, depth - 1)
     elif isinstance(value, list) and depth:
         for item in value:
             if isinstance(item, Mapping | str):
@@ -213,10 +217,7 @@ def _said_error(found: tuple[Mapping[str, Any], ...]) -> Finding | None:
 
 
 def _status(layer: Mapping[str, Any]) -> int:
-    status = layer.get("statusCode")
-    if isinstance(status, str) and status.isdecimal():
-        return int(status)
-    return status if isinstance(status, int) else 0
+    return int(_number(layer.get("statusCode", layer.get("StatusCode"))) or 0)
 
 
 def _inference(found: tuple[Mapping[str, Any], ...]) -> Inference | None:
@@ -256,15 +257,25 @@ def _read(
     named = layer.get("label")
     known = LABELS[best] if len(row) == len(LABELS) else None
     threshold = _first(found, "threshold")
-    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
     meets = _first(found, "meets_threshold")
     return Inference(
         probabilities=tuple(row),
         label=named if isinstance(named, str) else known,
         confidence=row[best],
-        threshold=float(threshold) if number else None,
-        meets_threshold=meets if isinstance(meets, bool) else None,
+        threshold=_number(threshold),
+        meets_threshold=_TRUTHS.get(str(meets).lower()),
     )
+
+
+def _number(value: object) -> float | None:
+    """A finite number, also one written as text, as environment variables give it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _first(found: tuple[Mapping[str, Any], ...], key: str) -> Any:  # noqa: ANN401 - JSON

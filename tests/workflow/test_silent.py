@@ -235,3 +235,32 @@ def test_no_output_raises(value: object) -> None:
 
     assert (find_silent(text, threshold=0.93) is None) or found(value)
     assert all(isinstance(layer, dict) for layer in layers(text))
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"inferences": [0.9, 0.1], "threshold": "0.8"}, None),
+        ({"inferences": [0.94, 0.06], "threshold": "0.95"}, "Silent.BelowThreshold"),
+        ({"inferences": [0.9, 0.1], "threshold": "nan"}, "Silent.BelowThreshold"),
+        ({"inferences": [0.9, 0.1], "threshold": "high"}, "Silent.BelowThreshold"),
+        ({"meets_threshold": "False"}, "Silent.BelowThreshold"),
+        ({"meets_threshold": "true"}, None),
+        ({"StatusCode": 500}, "Silent.ServerError"),
+        ({"statusCode": "404"}, "Silent.ClientError"),
+    ],
+)
+def test_numbers_and_truths_written_as_text_count(said: dict[str, Any], error: str | None) -> None:
+    assert found(GOOD | said) == error
+
+
+@pytest.mark.parametrize(
+    ("result", "error"),
+    [
+        ({"Payload": {"statusCode": 200, "body": json.dumps(GOOD)}}, None),
+        ({"inferences": [0.6, 0.4]}, "Silent.BelowThreshold"),
+        ({"Error": "KeyError", "Cause": "body"}, "Silent.ErrorInOutput"),
+    ],
+)
+def test_a_result_is_found_under_any_result_path(result: object, error: str | None) -> None:
+    assert found({"s3_key": "bike.png", "classified": result}) == error
