@@ -5,6 +5,7 @@ GetExecutionHistory) and of the console's ``execution-detail.json``, which spell
 gives times as epoch milliseconds or as ISO text.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -194,28 +195,33 @@ def parse_execution(raw: Mapping[str, Any]) -> Execution:
             f"An execution record has ARN {arn!r} and status {status!r}.",
             "Give the record as DescribeExecution or the console export writes it.",
         )
-    stopped = raw.get("stopDate")
+    stopped, redrives = raw.get("stopDate"), raw.get("redriveCount")
     return Execution(
         arn=arn,
-        name=raw.get("name") or arn.rpartition(":")[2],
-        state_machine_arn=raw.get("stateMachineArn") or "",
+        name=_text(raw.get("name")) or arn.rpartition(":")[2],
+        state_machine_arn=_text(raw.get("stateMachineArn")) or "",
         version=_last_part(raw.get("stateMachineVersionArn")),
         alias=_last_part(raw.get("stateMachineAliasArn")),
         status=Status(status),
         started_at=parse_time(raw.get("startDate")),
         stopped_at=None if stopped is None else parse_time(stopped),
-        redrive_count=raw.get("redriveCount") or 0,
-        redrive_status=raw.get("redriveStatus"),
-        redrive_reason=raw.get("redriveStatusReason"),
-        input=raw.get("input"),
-        output=raw.get("output"),
-        error=raw.get("error"),
-        cause=raw.get("cause"),
+        redrive_count=redrives if isinstance(redrives, int) else 0,
+        redrive_status=_text(raw.get("redriveStatus")),
+        redrive_reason=_text(raw.get("redriveStatusReason")),
+        input=_text(raw.get("input")),
+        output=_text(raw.get("output")),
+        error=_text(raw.get("error")),
+        cause=_text(raw.get("cause")),
     )
 
 
-def _last_part(arn: str | None) -> str | None:
-    return arn.rpartition(":")[2] if arn else None
+def _last_part(arn: object) -> str | None:
+    return (_text(arn) or "").rpartition(":")[2] or None
+
+
+def _text(value: object) -> str | None:
+    """Text as it stands; what tools unpacked from its JSON as JSON again."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def in_order(events: Iterable[HistoryEvent]) -> tuple[HistoryEvent, ...]:

@@ -41,15 +41,19 @@ class Export:
 def read_export(text: str | bytes) -> Export:
     """Read an exported execution.
 
+    Args:
+        text: The console's export, or DescribeExecution's answer as the AWS CLI prints it. Bytes
+            are UTF-8 or, as Windows' shell redirects, UTF-16.
+
     Raises:
         WorkflowError: ``ExportInvalid`` where the file is no export, or an error of
             ``parse_execution``. An event that cannot be read is a problem, not an error.
     """
     value = _decoded(text)
     events, problems = _events(value)
-    record = value.get("execution")
-    if not isinstance(record, Mapping):
-        raise _invalid("The file holds no execution.")
+    record = value.get("execution", value)
+    if not isinstance(record, Mapping) or "executionArn" not in record:
+        raise _invalid(f"The file holds {_instead(value)}no execution.")
     machine = value.get("stateMachine")
     count = value.get("eventCount")
     if isinstance(count, int) and count > len(events):
@@ -96,7 +100,9 @@ def write_export(
 
 def _decoded(text: str | bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"The file is not JSON: {error}.") from None
     if not isinstance(value, Mapping):
@@ -105,8 +111,10 @@ def _decoded(text: str | bytes) -> Mapping[str, Any]:
 
 
 def _events(value: Mapping[str, Any]) -> tuple[tuple[HistoryEvent, ...], tuple[str, ...]]:
-    raw = value.get("historyHash") or ()
+    raw = value.get("historyHash") or value.get("events") or ()
     items = raw.values() if isinstance(raw, Mapping) else raw
+    if not isinstance(items, Iterable) or isinstance(items, str):
+        return (), (f"The history is {type(raw).__name__}, not events.",)
     events, problems = [], []
     for item in items:
         if not isinstance(item, Mapping):
@@ -117,6 +125,13 @@ def _events(value: Mapping[str, Any]) -> tuple[tuple[HistoryEvent, ...], tuple[s
         except WorkflowError as error:
             problems.append(error.message)
     return in_order(events), tuple(problems)
+
+
+def _instead(value: Mapping[str, Any]) -> str:
+    """What a file without an execution holds, where that is known."""
+    if "events" in value or "historyHash" in value:
+        return "a history, but "
+    return "a state machine, but " if "definition" in value or "States" in value else ""
 
 
 def _raw_event(event: HistoryEvent) -> dict[str, Any]:

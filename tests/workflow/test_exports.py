@@ -132,3 +132,51 @@ def test_what_is_written_is_read_back(
     assert export.execution == shown
     assert export.events == history.events
     assert export.definition == "{}"
+
+
+def test_the_answer_of_the_command_line_is_its_record() -> None:
+    record = json.loads(console_export(finished(), era="iso", status="FAILED"))["execution"]
+
+    export = read_export(json.dumps(record))
+
+    assert (export.execution.status, export.events) == (Status.FAILED, ())
+
+
+def test_what_windows_saves_as_utf_16_is_read() -> None:
+    text = console_export(finished(), era="iso")
+
+    assert read_export(text.encode("utf-16")) == read_export(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ({"events": []}, "a history, but no execution"),
+        ({"historyHash": {}}, "a history, but no execution"),
+        ({"StartAt": "A", "States": {}}, "a state machine, but no execution"),
+        ({"executionInput": 1}, "holds no execution"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_its_name(content: object, held: str) -> None:
+    with pytest.raises(WorkflowError, match=held):
+        read_export(json.dumps(content))
+
+
+@pytest.mark.parametrize("history", [3, "lost"])
+def test_a_history_that_is_none_is_said(history: object) -> None:
+    value = json.loads(console_export(finished(), era="iso"))
+    value["historyHash"] = history
+
+    export = read_export(json.dumps(value))
+
+    assert export.events == ()
+    assert export.problems[0] == f"The history is {type(history).__name__}, not events."
+
+
+def test_a_record_with_values_of_other_types_is_read() -> None:
+    odd = {"name": 5, "stateMachineVersionArn": 3, "redriveCount": "1", "input": {"s3_key": "a"}}
+
+    execution_read = read_export(console_export(finished(), era="iso", **odd)).execution
+
+    assert (execution_read.name, execution_read.redrive_count) == ("5", 0)
+    assert execution_read.input == '{"s3_key": "a"}'
