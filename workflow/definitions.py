@@ -88,15 +88,24 @@ class Graph:
 def read_definition(text: str) -> Graph:
     """Read a definition.
 
+    Args:
+        text: The definition itself, or what holds it as text: DescribeStateMachine's answer or the
+            console's export of an execution.
+
     Raises:
         WorkflowError: ``DefinitionInvalid`` where the text is no JSON object with States, so that
             there is nothing to draw.
     """
     twice: list[str] = []
     try:
-        value = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, twice))
+        value = json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=lambda pairs: _object(pairs, twice)
+        )
     except (ValueError, RecursionError) as error:
         raise _invalid(f"The definition is not JSON: {error}.") from None
+    held = _held(value)
+    if held is not None:
+        return read_definition(held)
     if not isinstance(value, Mapping) or not isinstance(value.get("States"), Mapping):
         raise _invalid("The definition is JSON, but has no States object.")
     language = value.get("QueryLanguage", "JSONPath")
@@ -132,7 +141,7 @@ class _Reader:
             self.problems.append(f"There are no States{place}.")
             return
         start = value.get("StartAt")
-        if start not in states:
+        if not isinstance(start, str) or start not in states:
             self.problems.append(f"StartAt names {start!r}, which is no state{place}.")
         ids = {name: name if parent is None else f"{parent}/{branch}/{name}" for name in states}
         first = len(self.edges)
@@ -272,6 +281,14 @@ def _transition_faults(name: str, kind: str, state: Mapping[str, Any]) -> Iterat
             yield f"The Choice {name!r} takes neither Next nor End."
     elif isinstance(state.get("Next"), str) == (state.get("End") is True):
         yield f"{name!r} needs exactly one of Next and End."
+
+
+def _held(value: object) -> str | None:
+    """The definition's text in a record that holds it, None in a definition."""
+    if not isinstance(value, Mapping) or "States" in value:
+        return None
+    machine = value.get("stateMachine", value)
+    return _text(machine.get("definition")) if isinstance(machine, Mapping) else None
 
 
 def _object(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:

@@ -242,3 +242,19 @@ def test_no_definition_raises_once_it_has_states(states: dict[str, Any]) -> None
     ids = {node.id for node in graph.nodes}
     assert len(ids) == len(graph.nodes)
     assert {edge.source for edge in graph.edges} <= ids
+
+
+def test_a_definition_is_read_out_of_what_holds_it() -> None:
+    text = machine({"A": task(End=True)})
+    graph = read_definition(text)
+
+    assert read_definition("\ufeff" + text) == graph
+    assert read_definition(json.dumps({"stateMachineArn": "arn", "definition": text})) == graph
+    assert read_definition(json.dumps({"stateMachine": {"definition": text}})) == graph
+
+
+@pytest.mark.parametrize("start", [["A"], {"A": 1}, None, 3])
+def test_a_start_that_is_no_name_is_said(start: Any) -> None:
+    graph = read({"A": task(End=True)}, start)
+
+    assert graph.problems == (f"StartAt names {start!r}, which is no state.",)
