@@ -322,7 +322,7 @@ def record_of(line: bytes) -> Record:
         OutputError: The line is no captured inference.
     """
     try:
-        value = json.loads(line)
+        value = json.loads(line.decode("utf-8-sig"))  # of bytes it would guess UTF-16
     except (ValueError, RecursionError) as error:
         raise OutputError("not JSON", str(error)) from None
     if not isinstance(value, dict):

@@ -465,3 +465,13 @@ def test_no_mutation_of_a_file_loses_a_line_or_raises(source: random.Random, cha
 def test_no_bytes_make_it_raise(data: bytes) -> None:
     batch = read_captures(data, KEY)
     assert batch.captures == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf_16_is_named_and_not_half_read(encoding: str) -> None:
+    text = capture_lines(captured(event_id="a"), captured(event_id="b")).decode()
+
+    batch = read_captures(text.encode(encoding), KEY)
+
+    assert len(batch) == 0
+    assert [error.reason for error in batch.errors] == ["binary data"]
