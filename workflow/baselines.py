@@ -6,6 +6,7 @@ baseline of ours can be read by its containers and theirs by us.
 """
 
 import math
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -513,7 +514,7 @@ def decode_violations(content: bytes, *, source: str) -> tuple[ConstraintViolati
 
 def _decode(content: bytes, kind: type[_File], source: str) -> _File:
     try:
-        return msgspec.json.decode(content, type=kind, strict=False)
+        return msgspec.json.decode(content.removeprefix(BOM_UTF8), type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WorkflowError(
             "BaselineUnreadable",

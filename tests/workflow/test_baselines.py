@@ -247,3 +247,7 @@ def test_statistics_of_bins_take_each_value_in_the_middle() -> None:
 
     assert (found.mean, found.minimum, found.maximum, found.missing) == (1.25, 0.0, 2.0, 2)
     assert found.std_dev == pytest.approx(math.sqrt(3) / 4)
+
+
+def test_a_byte_order_mark_is_no_damage() -> None:
+    assert decode_violations(b'\xef\xbb\xbf{"violations": []}', source="f") == ()
