@@ -40,6 +40,9 @@ _STORAGE_TRANSIENT = frozenset(
 )
 _ENDPOINT_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 _FIRST_SERVER_ERROR = 500
+_LIST_WANTED = (
+    f"Use an endpoint that answers a list of the probabilities of {' and '.join(LABELS)}."
+)
 _SUM_TOLERANCE = 0.01
 _REJECTION = re.compile(
     r"Confidence (?P<confidence>\S+) for (?P<label>\S+) is below the threshold (?P<threshold>\S+): "
@@ -168,7 +171,9 @@ def unwrap(event: object) -> State:
         beside = {key: value for key, value in state.items() if key not in ("statusCode", "body")}
         body = _parse_object(state["body"]) if isinstance(state["body"], str) else state["body"]
         state = {**beside, **body} if isinstance(body, Mapping) else body
-    raise InvalidInput(f"The input is wrapped in more than {_MAX_WRAPPINGS} bodies.")
+    raise InvalidInput(
+        f"The input is wrapped in more than {_MAX_WRAPPINGS} bodies. Give the innermost one."
+    )
 
 
 def image_location(state: Mapping[str, Any]) -> ImageLocation:
@@ -403,7 +408,9 @@ def _parse_object(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise InvalidInput(f"The input is text that is not JSON: {text[:80]!r}.") from None
+        raise InvalidInput(
+            f"The input is text that is not JSON: {text[:80]!r}. Give a JSON object."
+        ) from None
 
 
 def _check_status(state: Mapping[str, Any]) -> None:
@@ -420,9 +427,9 @@ def _parse_list(value: object) -> list[Any]:
         try:
             return _parse_list(json.loads(value) or [])
         except (ValueError, RecursionError):
-            raise BadInference(f"The inferences are text: {value[:80]!r}.") from None
+            raise BadInference(f"The inferences are text: {value[:80]!r}. {_LIST_WANTED}") from None
     if not isinstance(value, list):
-        raise BadInference(f"The inferences are {_json_kind(value)}, not a list of probabilities.")
+        raise BadInference(f"The inferences are {_json_kind(value)}. {_LIST_WANTED}")
     if not value:
         raise BadInference("There are no inferences. Run ClassifyImage before FilterInferences.")
     return value
@@ -434,7 +441,9 @@ def _probability(item: object) -> float:
     except (ValueError, OverflowError):
         number = math.nan
     if isinstance(item, bool) or not 0 <= number <= 1:
-        raise BadInference(f"{str(item)[:80]!r} is not a probability between 0 and 1.")
+        raise BadInference(
+            f"{str(item)[:80]!r} is not a probability between 0 and 1. {_LIST_WANTED}"
+        )
     return number
 
 

@@ -13,7 +13,14 @@ from datetime import datetime
 from typing import TypeAlias
 
 from workflow.causes import read_cause
-from workflow.contract import LABELS, TRANSIENT, ContractError, ImageLocation, read_rejection
+from workflow.contract import (
+    LABELS,
+    TRANSIENT,
+    ContractError,
+    ImageLocation,
+    ModelRejected,
+    read_rejection,
+)
 from workflow.errors import WorkflowError
 from workflow.executions import Execution, Outcome, parse_time
 from workflow.remedies import diagnose
@@ -23,7 +30,10 @@ from workflow.timelines import StateVisit, failure_of
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]+")
 _MAX_NAME = 200
 _SHA_CHARACTERS = 12
-_SAYS_ITS_REMEDY = {kind.__name__ for kind in set(ContractError.__subclasses__()) - {*TRANSIENT}}
+# ModelRejected ends with the words of the container, which need not say what to do.
+_SAYS_ITS_REMEDY = {
+    kind.__name__ for kind in set(ContractError.__subclasses__()) - {*TRANSIENT, ModelRejected}
+}
 _BATCH = re.compile(r"[a-z0-9]{8,32}")
 
 

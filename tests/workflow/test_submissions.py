@@ -149,6 +149,17 @@ def test_a_fault_that_says_nothing_is_still_a_sentence_with_a_remedy(
     assert found.remedy
 
 
+def test_what_the_model_says_of_an_image_has_a_remedy_beside_it() -> None:
+    message = "The model refuses the image: The image is damaged or cut short: 9 bytes are left."
+    cause = json.dumps({"errorMessage": message, "errorType": "ModelRejected"})
+
+    found = verdict(replace(FAILED, error="ModelRejected", cause=cause), [], threshold=0.93)
+
+    assert isinstance(found, Faulted)
+    assert found.message == message
+    assert "submit a PNG or JPEG" in found.remedy
+
+
 def test_a_transient_fault_that_lasted_has_a_remedy_beside_its_message() -> None:
     cause = json.dumps({"errorMessage": "It cannot answer now.", "errorType": "X"})
 
