@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PARLIAMENT := $(VENV)/parliament
 NODE_READY := tests/node/node_modules/.ready
 CHROMIUM := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -n 1)
 
@@ -11,7 +12,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-captures bench-triage model lock browser node clean
+.PHONY: help run test lint format bench bench-captures bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ help: ## List the targets
 run: $(READY) ## Run the dashboard, on the embedded local cloud unless SCONES_CLOUD=aws
 	$(BIN)/streamlit run dashboard/app.py
 
-test: $(READY) browser node lint ## Run every check and test, browser tests included
+test: $(READY) browser node linters lint ## Run every check and test, browser tests included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 lint: $(READY) ## Check style, types and the two lists of requirements
@@ -78,6 +79,13 @@ node:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_READY) \
 		|| echo "Could not install the Node.js packages: the tests that need them will be skipped"; \
 	else echo "No Node.js found: the second interpreter and asl-validator will be skipped"; fi
+
+# parliament needs a setuptools of its own, older than anything else here.
+linters: $(READY)
+	@test -x $(PARLIAMENT)/bin/parliament || { \
+		$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PARLIAMENT) \
+		&& $(BIN)/uv pip install --quiet --python $(PARLIAMENT) 'parliament==1.6.4' 'setuptools<81'; } \
+		|| echo "Could not install parliament: the IAM linter will be skipped"
 
 $(NODE_READY): tests/node/package.json tests/node/package-lock.json
 	@cd tests/node && npm ci --silent --no-audit --no-fund
