@@ -40,7 +40,7 @@ def many() -> None:
         panel.go(replace(chosen, execution=picked))
 
 
-components.page_header("Executions", "Every run of the workflow, and why it went as it did.")
+components.page_header("Executions", "Every execution of the workflow, and why it ended as it did.")
 for sentence in query.ignored:
     st.warning(sentence)
 if chosen.execution:

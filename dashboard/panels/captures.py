@@ -32,9 +32,17 @@ def _feed(cloud: Cloud) -> Feed:
     connection = components.connection()
     if connection.cloud != cloud:
         raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
-    if os.environ.get("SCONES_CAPTURES") == "athena":
-        return AthenaFeed(connection)
-    return CaptureFeed(connection, store_root(connection, kind="captures"))
+    match os.environ.get("SCONES_CAPTURES") or "s3":
+        case "s3":
+            return CaptureFeed(connection, store_root(connection, kind="captures"))
+        case "athena":
+            return AthenaFeed(connection)
+        case other:
+            raise WorkflowError(
+                "SettingInvalid",
+                f"SCONES_CAPTURES is {other!r}, which is neither s3 nor athena.",
+                "Set it to athena, or leave it out to read captures from S3.",
+            )
 
 
 def feed() -> Feed:

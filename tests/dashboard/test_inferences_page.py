@@ -135,3 +135,17 @@ def test_a_filter_that_leaves_nothing_says_so(page: Callable[..., AppTest], capt
     test = page(endpoint=captured, until="2020-01-01")
 
     assert "No record is left" in said(test)
+
+
+def test_a_source_of_captures_that_is_none_is_refused(
+    environ: dict[str, str], deployed: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**environ, "SCONES_CAPTURES": "disk"}.items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+
+    test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+    test.switch_page("app_pages/inferences.py").run()
+
+    assert "which is neither s3 nor athena" in said(test)
+    assert "Set it to athena" in said(test)
