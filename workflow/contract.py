@@ -414,8 +414,8 @@ def _parse_object(text: str) -> object:
 
 
 def _check_status(state: Mapping[str, Any]) -> None:
-    status = state.get("statusCode", 200)
-    if isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP's first error
+    status = str(state.get("statusCode", 200))
+    if status.isdecimal() and int(status) >= 400:  # noqa: PLR2004 - HTTP's first error
         raise InvalidInput(
             f"The input says that an earlier function failed with status {status}: "
             f"{str(state['body'])[:200]}. Fix that function first."
