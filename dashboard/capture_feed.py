@@ -6,7 +6,7 @@ for counts and single records here and never wait for a sync.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -23,6 +23,7 @@ from dashboard.models import inferences
 from dashboard.models.inferences import COUNTED, InferenceFilters, Selection
 from dashboard.store import SegmentStore
 from dashboard.tables import Period, count_captures
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 
 T = TypeVar("T")
@@ -154,6 +155,11 @@ class CaptureFeed:
             return inferences.judge(captures, self._truths.truths())
 
         return self._remembered(("judged",), judge)
+
+    def truth_of(self, ids: Collection[str]) -> str | None:
+        """The class that is right for an inference, by its inference or event id, if labelled."""
+        found = self._truths.truths().filter(pl.col("event_id").is_in(list(ids)))
+        return None if found.is_empty() else LABELS[found["truth"][-1]]
 
     def errors(self) -> pl.DataFrame:
         """Lines and objects that gave no capture, newest first."""

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import components, execution_charts
 from dashboard.aws import logs
 from dashboard.aws.captured_images import CaptureLine, thumbnail
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.aws.opening import open_execution
 from dashboard.capture_feed import CaptureFeed
 from dashboard.execution_feed import ExecutionFeed
@@ -367,7 +368,7 @@ def image(view: one.ExecutionView) -> None:
 
 
 def capture(view: one.ExecutionView) -> None:
-    """What data capture kept of it, joined by the inference id."""
+    """What data capture kept of it, and its ground truth, joined by the inference id."""
     source = captures.feed()
     if not isinstance(source, CaptureFeed):
         components.empty_state("Captures are in Athena", "Look for the inference id there.")
@@ -392,9 +393,14 @@ def capture(view: one.ExecutionView) -> None:
         with components.explained():
             picture = thumbnail(source.bucket, CaptureLine.of(row))
             st.image(picture, width=320, alt="What the endpoint was given")
-    st.caption(
-        f"Inference id `{view.inference_id}`: a ground truth joins by it on the Review page."
-    )
+    truth = source.truth_of([view.inference_id, *rows["event_id"]])
+    if truth:
+        st.markdown(f"Ground truth: **{truth}**")
+    else:
+        st.caption(
+            f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
+            f"the inference id `{view.inference_id}`."
+        )
 
 
 def log_lines(view: one.ExecutionView) -> None:

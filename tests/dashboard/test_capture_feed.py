@@ -141,6 +141,9 @@ def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Co
 
     assert feed.judged().select(pl.col("correct").sum(), pl.len()).row(0) == (1, 2)
     assert Share(1, 2).value == 0.5
+    assert feed.truth_of(["inference-99", "event-99"]) == "bicycle"
+    assert feed.truth_of(["inference-98", "event-98"]) == "motorcycle"
+    assert feed.truth_of(["inference-97", "event-97"]) is None
 
 
 def test_a_stopped_sync_stays_stopped_until_resumed(
