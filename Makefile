@@ -21,7 +21,7 @@ run: $(READY) ## Run the dashboard, on the embedded local cloud unless SCONES_CL
 	$(BIN)/streamlit run dashboard/app.py
 
 test: $(READY) browser node linters lint ## Run every check and test, browser tests included
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term
 
 lint: $(READY) ## Check style, types and the two lists of requirements
 	$(BIN)/ruff format --check .
