@@ -19,9 +19,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.capture_lines import Records, Unread, Window
+from workflow.capture_columns import Columns
+from workflow.capture_lines import Places, Unread, Window
 from workflow.errors import WorkflowError
-from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
 
 DUPLICATE: Final = "duplicate event"
 """Reason of an error for a record whose event id was captured before."""
@@ -32,13 +32,11 @@ MAX_ERRORS: Final = 1000
 MAX_UNZIPPED_BYTES: Final = 1 << 30
 """A gzip object is read up to here: SageMaker rotates its files long before."""
 
-_WINDOW_BYTES: Final = 4 << 20
-_LARGE_OBJECT: Final = 1 << 20  # read at once: its memory should serve the next one
+_WINDOW_BYTES: Final = 8 << 20
+_WINDOW_LINES: Final = 4096
 _GZIP: Final = b"\x1f\x8b"
-_TIME_SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00Z", np.uint8)
-_DIRECTORY: Final = re.compile(
-    r"(?:^|/)(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/(\d{4})/(\d\d)/(\d\d)/(\d\d)$"
-)
+_LAYOUT: Final = ("endpoint", "variant", "yyyy", "mm", "dd", "hh")
+_HOUR: Final = re.compile(r"\d{4}/\d\d/\d\d/\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +69,13 @@ class CaptureSource:
 @lru_cache(maxsize=1024)
 def _layout(directory: str) -> tuple[str, str, datetime | None]:
     """Endpoint, variant and hour."""
-    found = _DIRECTORY.search(directory)
-    if found:
+    parts = directory.rsplit("/", len(_LAYOUT))[-len(_LAYOUT) :]
+    if len(parts) == len(_LAYOUT) and all(parts) and _HOUR.fullmatch("/".join(parts[2:])):
+        year, month, day, hour = map(int, parts[2:])
         try:
-            year, month, day, hour = map(int, found.groups()[2:])
-            start = datetime(year, month, day, hour, tzinfo=UTC)
+            return parts[0], parts[1], datetime(year, month, day, hour, tzinfo=UTC)
         except ValueError:
             pass
-        else:
-            return found["endpoint"], found["variant"], start
     return "", "", None
 
 
@@ -250,7 +246,7 @@ def read_objects(objects: Iterable[tuple[str, bytes]]) -> CaptureBatch:
 
     Args:
         objects: Key and bytes of each object. They are let go of as they are read: of a
-            generator's objects, a few megabytes are in memory at a time.
+            generator's objects, one is in memory at a time.
     """
     reading = CaptureReader()
     for key, data in objects:
@@ -300,7 +296,7 @@ class CaptureReader:
         return sum(map(len, self._chunks))
 
     def add(self, key: str, data: bytes) -> None:
-        """Read an object; its bytes are let go of soon."""
+        """Read an object; of its bytes, the payloads are let go of."""
         gzipped = data.startswith(_GZIP)
         if gzipped:
             data, damage = _unzipped(data)
@@ -308,23 +304,14 @@ class CaptureReader:
                 self._errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
         self._window.add(len(self._sources), data)
         self._sources.append(CaptureSource.of(key, gzipped=gzipped))
-        if len(data) >= _LARGE_OBJECT or self._window.size >= _WINDOW_BYTES:
+        if self._window.size >= _WINDOW_BYTES or len(self._window) >= _WINDOW_LINES:
             self._read_window()
 
     def _read_window(self) -> None:
-        """Turn the window's lines into columns, and let go of its objects."""
-        records, unread = self._window.read()
-        self._window = Window()
+        """Turn the window's lines into columns."""
+        rows, places, unread = self._window.read()
         self._errors += [self._unread(line) for line in unread]
-        rows = self._rows(records)
-        good = sound(rows.values, rows.widths)
-        if not good.all():
-            for i in np.flatnonzero(~good).tolist():
-                self._refuse(records, int(rows.record[i]), fault(rows.row(i)), int(rows.number[i]))
-            rows = rows.where(good)
-        if not np.array_equal(rows.record, np.arange(len(records))):
-            records = records.take(rows.record)
-        self._chunks.append(_chunk(records, rows))
+        self._chunks.append(_chunk(rows, places))
 
     def batch(self) -> CaptureBatch:
         """All columns, each event once."""
@@ -349,24 +336,6 @@ class CaptureReader:
                 self._errors.append(_duplicate(self._sources[line[0]], batch, i))
         return first
 
-    def _rows(self, records: Records) -> "_Rows":
-        bulk = bulk_rows(records.datas, records.encodings)
-        if bulk is not None:
-            return _Rows.of(bulk, np.arange(len(bulk)), np.zeros(len(bulk), np.int32))
-        rows: list[list[float]] = []
-        record: list[int] = []
-        number: list[int] = []
-        for i, (data, encoding) in enumerate(zip(records.datas, records.encodings, strict=True)):
-            try:
-                found = bulk_rows([data], [encoding]) or probability_rows(data, encoding)
-            except OutputError as error:
-                self._refuse(records, i, error)
-                continue
-            rows += found
-            record += [i] * len(found)
-            number += range(len(found))
-        return _Rows.of(rows, np.array(record, np.int64), np.array(number, np.int32))
-
     def _unread(self, line: Unread) -> CaptureError:
         return CaptureError(
             key=self._sources[line.source].key,
@@ -375,22 +344,8 @@ class CaptureReader:
             detail=line.error.detail,
             offset=line.offset,
             length=line.length,
+            event_id=line.event_id,
             lines=line.lines,
-        )
-
-    def _refuse(self, records: Records, i: int, error: OutputError, row: int = 0) -> None:
-        """Make an error of a record, or of a row after its first."""
-        places = records.places
-        self._errors.append(
-            CaptureError(
-                key=self._sources[places.source[i]].key,
-                line=int(places.number[i]),
-                reason=error.reason,
-                detail=f"row {row}: {error.detail}" if row else error.detail,
-                offset=int(places.offset[i]),
-                length=int(places.length[i]),
-                event_id=records.event_ids[i],
-            )
         )
 
 
@@ -406,50 +361,24 @@ def _duplicate(source: CaptureSource, batch: CaptureBatch, i: int) -> CaptureErr
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows of numbers: all values, each row's width, its record, and its number in the record."""
-
-    values: NDArray[np.float64]
-    widths: NDArray[np.int64]
-    record: NDArray[np.int64]
-    number: NDArray[np.int32]
-
-    @classmethod
-    def of(
-        cls, rows: list[list[float]], record: NDArray[np.int64], number: NDArray[np.int32]
-    ) -> "_Rows":
-        widths = np.fromiter(map(len, rows), np.int64, len(rows))
-        values = np.fromiter(chain.from_iterable(rows), np.float64, int(widths.sum()))
-        return cls(values, widths, record, number)
-
-    def row(self, i: int) -> list[float]:
-        end = int(self.widths[: i + 1].sum())
-        return list(self.values[end - int(self.widths[i]) : end].tolist())
-
-    def where(self, good: NDArray[np.bool_]) -> "_Rows":
-        values = self.values[np.repeat(good, self.widths)]
-        return _Rows(values, self.widths[good], self.record[good], self.number[good])
-
-
-def _chunk(records: Records, rows: _Rows) -> CaptureBatch:
+def _chunk(rows: Columns, places: Places) -> CaptureBatch:
     """The columns of one window; sources and errors come with the whole."""
     labels, confidences = _largest(rows.values, rows.widths)
     return CaptureBatch(
         sources=(),
-        source=records.places.source,
-        event_ids=records.event_ids,
-        inference_ids=records.inference_ids,
-        custom_attributes=records.custom_attributes,
-        times=_times(records.times),
+        source=places.source,
+        event_ids=rows.event_ids.tolist(),
+        inference_ids=rows.inference_ids.tolist(),
+        custom_attributes=rows.custom_attributes.tolist(),
+        times=rows.times,
         values=rows.values,
         widths=rows.widths,
         labels=labels,
         confidences=confidences,
-        rows=rows.number,
-        lines=records.places.number,
-        offsets=records.places.offset,
-        lengths=records.places.length,
+        rows=rows.numbers,
+        lines=places.number,
+        offsets=places.offset,
+        lengths=places.length,
         errors=(),
     )
 
@@ -509,30 +438,6 @@ def _largest(
         labels[rows] = matrix.argmax(axis=1)
         confidences[rows] = matrix.max(axis=1)
     return labels, confidences
-
-
-def _times(texts: list[str]) -> NDArray[np.datetime64]:
-    """Read times as microseconds in UTC, all in one step where all have SageMaker's form."""
-    joined = "".join(texts)
-    if joined.isascii() and set(map(len, texts)) == {len("2024-01-31T23:59:59Z")}:
-        letters = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), -1)
-        digits = (letters >= ord("0")) & (letters <= ord("9"))
-        shaped = (np.where(digits, ord("0"), letters) == _TIME_SHAPE).all()
-        if shaped and (letters[:, :4] != ord("0")).any(axis=1).all():  # there is no year 0
-            seconds = np.ascontiguousarray(letters[:, :-1]).view("S19").ravel()
-            try:
-                return seconds.astype("datetime64[us]")
-            except ValueError:  # a day or an hour that does not exist: told one by one
-                pass
-    return np.array([_time(text) for text in texts], "datetime64[us]")
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-    except (ValueError, OverflowError):
-        return None
 
 
 def _bounded(

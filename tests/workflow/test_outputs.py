@@ -10,6 +10,16 @@ from hypothesis import strategies as st
 from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
 
 
+def in_bulk(answers: list[str], encoding: str) -> list[list[float]] | None:
+    """The rows of ``bulk_rows`` as lists."""
+    bulk = bulk_rows([answer.encode() for answer in answers], encoding)
+    if bulk is None:
+        return None
+    values, widths = bulk
+    assert len(values) == widths.sum()
+    return [row.tolist() for row in np.split(values, np.cumsum(widths)[:-1])]
+
+
 def in_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
@@ -37,7 +47,7 @@ def in_base64(text: str) -> str:
 )
 def test_one_row_is_read_in_every_form_it_is_captured_in(data: str, encoding: str) -> None:
     assert probability_rows(data, encoding) == [[0.9, 0.1]]
-    assert bulk_rows([data], [encoding]) in ([[0.9, 0.1]], None)
+    assert in_bulk([data], encoding) in ([[0.9, 0.1]], None)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +62,7 @@ def test_one_row_is_read_in_every_form_it_is_captured_in(data: str, encoding: st
 )
 def test_each_row_of_a_batch_request_is_a_row(data: str, encoding: str) -> None:
     assert probability_rows(data, encoding) == [[0.9, 0.1], [0.2, 0.8]]
-    assert bulk_rows([data], [encoding]) is None
+    assert in_bulk([data], encoding) is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,7 @@ def test_what_holds_no_numbers_says_why(data: str, encoding: str, reason: str) -
         probability_rows(data, encoding)
     assert raised.value.reason == reason
     assert len(raised.value.detail) < 200
-    assert bulk_rows([data], [encoding]) is None
+    assert in_bulk([data], encoding) is None
 
 
 @pytest.mark.parametrize(
@@ -107,8 +117,18 @@ def test_sound_rows_are_told_from_the_others_whatever_their_width() -> None:
 
 
 def test_a_row_cannot_borrow_from_its_neighbours() -> None:
-    assert bulk_rows(["[0.1,0.9],[0.5", "0.5]"], ["JSON", "JSON"]) is None
-    assert bulk_rows(["[0.1,0.9],[0.5,0.5]"], ["JSON"]) is None
+    assert in_bulk(["[0.1,0.9],[0.5", "0.5]"], "JSON") is None
+    assert in_bulk(["[0.1,0.9],[0.5,0.5]"], "JSON") is None
+    assert in_bulk(["[0.1,0.9]\n[0.5,0.5]"], "JSON") is None
+    assert in_bulk(["[0.1", "0.9]"], "JSON") is None
+    assert in_bulk(["0.1,0.9", "[0.5,0.5]"], "JSON") is None
+
+
+def test_rows_of_any_widths_are_read_together() -> None:
+    rows = [[0.9, 0.1], [1.0], [0.2, 0.3, 0.5]]
+    assert in_bulk([str(row) for row in rows], "JSON") == rows
+    assert in_bulk(["0.9,0.1", "[1.0]", "0.2,0.3,0.5\r\n"], "CSV") == rows
+    assert in_bulk(["[0.9, 0.1]", "[]"], "JSON") is None
 
 
 numbers = st.floats(0, 1) | st.sampled_from([float("nan"), -1.0, 1e400])
@@ -120,11 +140,11 @@ texts = (
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(texts, st.sampled_from(["JSON", "CSV"])), min_size=1, max_size=4))
+@given(st.lists(texts, min_size=1, max_size=4), st.sampled_from(["JSON", "CSV"]))
 def test_reading_many_at_once_never_differs_from_reading_each(
-    answers: list[tuple[str, str]],
+    answers: list[str], encoding: str
 ) -> None:
-    bulk = bulk_rows([data for data, _ in answers], [encoding for _, encoding in answers])
+    bulk = in_bulk(answers, encoding)
     if bulk is not None:
-        one_by_one = [probability_rows(*answer) for answer in answers]
+        one_by_one = [probability_rows(answer, encoding) for answer in answers]
         assert one_by_one == [[row] for row in bulk]

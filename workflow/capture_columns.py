@@ -1,0 +1,183 @@
+"""Capture columns: the records of many lines, field by field, and the rows that they answer.
+
+An answer holds one row of probabilities, or one row an input of a batch request.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow.capture_records import Record
+from workflow.capture_times import times_of
+from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
+
+Objects = NDArray[np.object_]
+
+
+def objects(values: Collection[object]) -> Objects:
+    """A column of Python objects, lists among them."""
+    return np.fromiter(values, np.object_, len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that is no probabilities, or an answer that holds no row.
+
+    Attributes:
+        index: Line of its record, as in ``Columns``.
+        event_id: Event id of its record.
+        error: The reason.
+    """
+
+    index: int
+    event_id: str
+    error: OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows as columns with one entry a row; see ``workflow.captures.Capture``.
+
+    Attributes:
+        index: Line that each row's record stands on, from 0.
+        event_ids, inference_ids, custom_attributes: Text, text or None, list of texts or None.
+        times: ``datetime64[us]`` in UTC.
+        numbers: Row within its answer, from 0.
+        widths: How many of ``values`` belong to each row.
+        values: All rows, one after the other.
+    """
+
+    index: NDArray[np.int64]
+    event_ids: Objects
+    inference_ids: Objects
+    custom_attributes: Objects
+    times: NDArray[np.datetime64]
+    numbers: NDArray[np.int32]
+    widths: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Columns"]) -> "Columns":
+        """All rows of one part or more, in the order of their lines."""
+        names = [field.name for field in fields(cls)]
+        whole = cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+        return whole.take(np.argsort(whole.index, kind="stable"))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, order: NDArray[np.int64]) -> "Columns":
+        """Some of the rows, in the order given."""
+        widths = self.widths[order]
+        begins = (np.cumsum(self.widths) - self.widths)[order]
+        shifts = np.repeat(begins - (np.cumsum(widths) - widths), widths)
+        return Columns(
+            index=self.index[order],
+            event_ids=self.event_ids[order],
+            inference_ids=self.inference_ids[order],
+            custom_attributes=self.custom_attributes[order],
+            times=self.times[order],
+            numbers=self.numbers[order],
+            widths=widths,
+            values=self.values[np.arange(len(shifts)) + shifts],
+        )
+
+    def sound(self) -> tuple["Columns", list[Refused]]:
+        """The rows that are probabilities, and the others."""
+        good = sound(self.values, self.widths)
+        if good.all():
+            return self, []
+        ends = np.cumsum(self.widths)
+        refused = []
+        for i in np.flatnonzero(~good).tolist():
+            error = fault(self.values[ends[i] - self.widths[i] : ends[i]].tolist())
+            if self.numbers[i]:
+                error = OutputError(error.reason, f"row {self.numbers[i]}: {error.detail}")
+            refused.append(Refused(int(self.index[i]), self.event_ids[i], error))
+        return self.take(np.flatnonzero(good)), refused
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records whose answers have one encoding, as columns with one entry a record.
+
+    Attributes:
+        index, event_ids, inference_ids, custom_attributes, times: As in ``Columns``.
+        answers: What the endpoint answered, as captured, in UTF-8.
+        encoding: Their encoding.
+    """
+
+    index: NDArray[np.int64]
+    event_ids: Objects
+    inference_ids: Objects
+    custom_attributes: Objects
+    times: NDArray[np.datetime64]
+    answers: list[bytes]
+    encoding: str
+
+    @classmethod
+    def of(cls, records: Sequence[Record], index: NDArray[np.int64]) -> list["Records"]:
+        """Turn records into columns: a part an encoding, and at least one."""
+        encodings = [record.captureData.endpointOutput.encoding for record in records]
+        parts = []
+        for encoding in dict.fromkeys(encodings or ["JSON"]):
+            chosen = [i for i, its in enumerate(encodings) if its == encoding]
+            at = np.array(chosen, np.int64)
+            parts.append(cls._of([records[i] for i in chosen], index[at], encoding))
+        return parts
+
+    @classmethod
+    def _of(cls, records: Sequence[Record], index: NDArray[np.int64], encoding: str) -> "Records":
+        events = [record.eventMetadata for record in records]
+        datas = [record.captureData.endpointOutput.data for record in records]
+        return cls(
+            index=index,
+            event_ids=objects([event.eventId for event in events]),
+            inference_ids=objects([event.inferenceId for event in events]),
+            custom_attributes=objects([event.customAttributes for event in events]),
+            times=times_of([event.inferenceTime for event in events]),
+            answers=[data.encode(errors="surrogatepass") for data in datas],
+            encoding=encoding,
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def rows(self) -> tuple[Columns, list[Refused]]:
+        """The rows of all answers, and the answers that hold none."""
+        bulk = bulk_rows(self.answers, self.encoding)
+        if bulk:
+            return self._columns(*bulk, np.arange(len(self))), []
+        refused = []
+        rows: list[list[float]] = []
+        record: list[int] = []
+        for i, answer in enumerate(self.answers):
+            try:
+                found = probability_rows(answer.decode(errors="surrogatepass"), self.encoding)
+            except OutputError as error:
+                refused.append(Refused(int(self.index[i]), self.event_ids[i], error))
+            else:
+                rows += found
+                record += [i] * len(found)
+        widths = np.fromiter(map(len, rows), np.int64, len(rows))
+        values = np.fromiter((value for row in rows for value in row), np.float64)
+        return self._columns(values, widths, np.array(record, np.int64)), refused
+
+    def _columns(
+        self, values: NDArray[np.float64], widths: NDArray[np.int64], record: NDArray[np.int64]
+    ) -> Columns:
+        """Rows with what is known of their records; those of one record stand together."""
+        first = np.flatnonzero(np.diff(record, prepend=-1))
+        numbers = np.arange(len(record)) - np.repeat(first, np.diff(first, append=len(record)))
+        return Columns(
+            index=self.index[record],
+            event_ids=self.event_ids[record],
+            inference_ids=self.inference_ids[record],
+            custom_attributes=self.custom_attributes[record],
+            times=self.times[record],
+            numbers=numbers.astype(np.int32),
+            widths=widths,
+            values=values,
+        )
