@@ -6,7 +6,6 @@ threads, bytes only). Prints seconds
 and peak memory above idle, as JSON.
 """
 
-import asyncio
 import json
 import sys
 import tempfile
@@ -14,20 +13,23 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from benchmarks.capture_files import ENDPOINT
 from benchmarks.memory import PeakMemory
 from dashboard.aws.captures import IN_FLIGHT, CaptureProgress, sync_captures
-from dashboard.aws.objects import Bucket
+from dashboard.aws.objects import Bucket, ObjectMeta
 from dashboard.capture_tables import TABLES
 from dashboard.store import SegmentStore
 
 BUCKET = "captures"
 PREFIX = "data_capture"
+FIRST_DAY = f"{ENDPOINT}/2026/11/01"
 
 
 class LoopbackSession(boto3.Session):
@@ -44,18 +46,25 @@ class LoopbackSession(boto3.Session):
         return super().client(service, endpoint_url=self.url, config=pool)  # type: ignore[call-overload]
 
 
-def sync(session: boto3.Session, directory: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Opened:
+    """What a session opens once, before any clock starts."""
+
+    bucket: Bucket
+    client: Any
+
+
+def sync(opened: Opened, directory: Path) -> dict[str, Any]:
     """The sync: list, read, parse and store."""
-    store = SegmentStore(directory, TABLES)
-    progress = _pass(Bucket.of(session, BUCKET), PREFIX, store)
+    progress = _pass(opened.bucket, PREFIX, SegmentStore(directory, TABLES))
     return {"objects": progress.read, "listed": progress.listed, "rows": progress.captures}
 
 
-def refresh(session: boto3.Session, directory: Path) -> dict[str, Any]:
-    """Two more passes in a session that is open: with what is new, and with nothing new."""
-    bucket = Bucket.of(session, BUCKET)
-    with tempfile.TemporaryDirectory() as empty:
-        _pass(bucket, "nothing/here", SegmentStore(Path(empty), TABLES))
+def refresh(opened: Opened, directory: Path) -> dict[str, Any]:
+    """Two more passes in a session that has read before: with what is new, and with nothing."""
+    bucket = opened.bucket
+    with tempfile.TemporaryDirectory() as elsewhere:
+        _pass(bucket, f"{PREFIX}/{FIRST_DAY}", SegmentStore(Path(elsewhere), TABLES))
     store = SegmentStore(directory, TABLES)
     result: dict[str, Any] = {}
     for name in ("new", "none"):
@@ -74,36 +83,31 @@ def _pass(bucket: Bucket, prefix: str, store: SegmentStore) -> CaptureProgress:
     return sync_captures(bucket, prefix, store, report=lambda _: None, stop=threading.Event())
 
 
-def get(session: boto3.Session, _: Path) -> dict[str, Any]:
+def get(opened: Opened, _: Path) -> dict[str, Any]:
     """List and read every object with our client, and do nothing with the bytes."""
-    bucket = Bucket.of(session, BUCKET)
-    keys = iter([meta.key for page in bucket.objects(PREFIX) for meta in page])
-    count = 0
+    metas = [meta for page in opened.bucket.objects(PREFIX) for meta in page]
 
-    async def worker() -> None:
-        nonlocal count
-        for key in keys:
-            await bucket.read(key)
-            count += 1
+    def read(meta: ObjectMeta) -> int:
+        return len(opened.bucket.read_range(meta.key, 0, meta.size))
 
-    async def workers() -> None:
-        await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-
-    asyncio.run(workers())
-    return {"objects": count}
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        return {"objects": sum(1 for _ in pool.map(read, metas))}
 
 
-def boto3_threads(session: boto3.Session, _: Path) -> dict[str, Any]:
+def boto3_threads(opened: Opened, _: Path) -> dict[str, Any]:
     """List and read every object with boto3 in 64 threads, and do nothing with the bytes."""
-    client = session.client("s3")
+    client = opened.client
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=PREFIX)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def read(key: str) -> int:
+        return len(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
-        read = pool.map(lambda key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read(), keys)
-        return {"objects": sum(1 for _ in read)}
+        return {"objects": sum(1 for _ in pool.map(read, keys))}
 
 
-KINDS: dict[str, Callable[[boto3.Session, Path], dict[str, Any]]] = {
+KINDS: dict[str, Callable[[Opened, Path], dict[str, Any]]] = {
     "sync": sync,
     "refresh": refresh,
     "get": get,
@@ -114,10 +118,10 @@ KINDS: dict[str, Callable[[boto3.Session, Path], dict[str, Any]]] = {
 def main(kind: str, url: str, directory: Path) -> None:
     """Run it and print what it took."""
     session = LoopbackSession(url)
-    session.client("s3")  # loads botocore's models
+    opened = Opened(Bucket.of(session, BUCKET), session.client("s3"))
     peak = PeakMemory()
     cpu, wall = time.process_time(), time.perf_counter()
-    result = KINDS[kind](session, directory)
+    result = KINDS[kind](opened, directory)
     result |= {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ import polars as pl
 from workflow.errors import WorkflowError
 
 MERGE_AT: Final = 8
-"""So many neighbours of one size class are merged into one segment of the next."""
+"""So many neighbours of one size class are merged into one segment, of the next class mostly."""
 
 SIZE_CLASSES: Final = (1_000, 8_000, 64_000, 512_000)
 """Upper limits of the size classes, in rows; larger segments are never rewritten."""
@@ -212,13 +213,18 @@ class SegmentStore:
         return _Segment(name, rows, sizes) if rows else None
 
     def _merged(self, segments: list[_Segment]) -> list[_Segment]:
-        """Merge the first run of small neighbours that is long enough."""
-        for limit in SIZE_CLASSES:
+        """Merge the first run of small neighbours in which a size class is full.
+
+        Smaller ones between them go along and do not count: else a few segments of one row each,
+        as refreshes leave them, would have the last large load rewritten.
+        """
+        sizes = [sum(segment.rows.values()) for segment in segments]
+        for floor, limit in pairwise((0, *SIZE_CLASSES)):
             begin = 0
             for end in range(len(segments) + 1):
-                if end < len(segments) and sum(segments[end].rows.values()) < limit:
+                if end < len(segments) and sizes[end] < limit:
                     continue
-                if end - begin >= MERGE_AT:
+                if sum(size >= floor for size in sizes[begin:end]) >= MERGE_AT:
                     return [*segments[:begin], self._merge(segments[begin:end]), *segments[end:]]
                 begin = end + 1
         return segments

@@ -8,16 +8,23 @@ and prints its address.
 
 import asyncio
 import hashlib
+import os
+import re
+import select
+import selectors
+import socket
 import sys
 import threading
+import time
 from bisect import bisect_left, bisect_right
-from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 BUCKET = "captures"
-_MODIFIED = 1_764_000_000
+_REQUEST_BYTES = 8 << 10
+_ANSWER_BYTES = 1 << 20  # that the kernel takes at once: a loop that waits for it is late elsewhere
+_RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-(\d+)", re.IGNORECASE)
 
 
 class SimulatedS3:
@@ -35,6 +42,7 @@ class SimulatedS3:
     def __init__(self, objects: dict[str, bytes] | None = None, latency: float = 0.0) -> None:
         self._objects: dict[str, bytes] = {}
         self._etags: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         self._keys: list[str] = []
         self.latency = latency
         self.requests: list[str] = []
@@ -48,14 +56,15 @@ class SimulatedS3:
         """Add or replace objects."""
         self._objects |= objects
         self._etags |= {key: hashlib.md5(data).hexdigest() for key, data in objects.items()}  # noqa: S324 - S3's ETag
+        self._sizes |= {key: len(data) for key, data in objects.items()}
         self._keys = sorted(self._objects)
 
     def delete(self, key: str) -> None:
         """Delete an object without its vanishing from listings: as when it goes in between."""
         del self._objects[key]
 
-    def answer(self, method: str, target: str, headers: dict[str, str]) -> tuple[int, str, bytes]:
-        """Status, further headers and body."""
+    def answer(self, method: str, target: str, wanted: range | None) -> tuple[int, str, bytes]:
+        """Status, further headers and body; ``wanted`` are the bytes asked for, None for all."""
         url = urlsplit(target)
         bucket, _, key = unquote(url.path).lstrip("/").partition("/")
         if bucket != BUCKET:
@@ -72,22 +81,20 @@ class SimulatedS3:
             return self._error(403, "AccessDenied")
         if key not in self._objects:
             return self._error(404, "NoSuchKey")
-        return self._object(key, headers.get("range", ""))
+        return self._object(key, wanted)
 
     def _error(self, status: int, code: str) -> tuple[int, str, bytes]:
         body = f"<Error><Code>{code}</Code><Message>{code} is simulated</Message></Error>"
         return status, "Content-Type: application/xml\r\n", body.encode()
 
-    def _object(self, key: str, wanted: str) -> tuple[int, str, bytes]:
+    def _object(self, key: str, wanted: range | None) -> tuple[int, str, bytes]:
         data = self._objects[key]
-        headers = (
-            f'ETag: "{self._etags[key]}"\r\nLast-Modified: {formatdate(_MODIFIED, usegmt=True)}\r\n'
-        )
-        if not wanted:
+        headers = f'ETag: "{self._etags[key]}"\r\nLast-Modified: Mon, 24 Nov 2025 16:00:00 GMT\r\n'
+        if wanted is None:
             return 200, headers, data
-        begin, _, end = wanted.removeprefix("bytes=").partition("-")
-        part = data[int(begin) : int(end) + 1]
-        headers += f"Content-Range: bytes {begin}-{int(begin) + len(part) - 1}/{len(data)}\r\n"
+        part = data[wanted.start : wanted.stop]
+        end = wanted.start + len(part) - 1
+        headers += f"Content-Range: bytes {wanted.start}-{end}/{len(data)}\r\n"
         return 206, headers, part
 
     def _listing(self, query: dict[str, str]) -> bytes:
@@ -120,18 +127,19 @@ class SimulatedS3:
         ).encode()
 
     def _contents(self, key: str) -> str:
-        size = len(self._objects.get(key, b""))
         return (
             f"<Contents><Key>{escape(key)}</Key><LastModified>2025-11-24T16:00:00.000Z</LastModified>"
-            f"<ETag>&quot;{self._etags[key]}&quot;</ETag><Size>{size}</Size>"
+            f"<ETag>&quot;{self._etags[key]}&quot;</ETag><Size>{self._sizes[key]}</Size>"
             "<StorageClass>STANDARD</StorageClass></Contents>"
         )
 
-    async def serve(self, started: threading.Event) -> None:
+    async def serve(self, selector: "_PunctualSelector", started: threading.Event) -> None:
         """Serve until cancelled."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWER_BYTES)
+        server = await loop.create_server(lambda: _Connection(self, selector), sock=listening)
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         started.set()
         try:
             async with server:
@@ -142,43 +150,78 @@ class SimulatedS3:
             await asyncio.sleep(0)
 
 
-class _Connection(asyncio.Protocol):
+class _PunctualSelector(selectors.DefaultSelector):
+    """Waits to the microsecond: asyncio's own waits are rounded up to whole milliseconds.
+
+    Attributes:
+        woke_at: When it woke last, on the loop's clock: what it found had arrived by then.
+    """
+
+    woke_at = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout > 0:
+            select.select([self.fileno()], [], [], timeout)
+        found = super().select(0)
+        self.woke_at = time.monotonic()
+        return found
+
+
+class _Connection(asyncio.BufferedProtocol):
     """One connection: requests without a body, answered in order."""
 
-    def __init__(self, s3: SimulatedS3) -> None:
+    def __init__(self, s3: SimulatedS3, selector: _PunctualSelector) -> None:
         self._s3 = s3
+        self._selector = selector
+        self._room = bytearray(_REQUEST_BYTES)
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._descriptor = transport.get_extra_info("socket").fileno()
         self._s3.connections.add(transport)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._s3.connections.discard(self._transport)
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
+    def get_buffer(self, _: int) -> bytearray:
+        return self._room
+
+    def buffer_updated(self, size: int) -> None:
+        self._received += self._room[:size]
         while b"\r\n\r\n" in self._received:
             head, _, self._received = self._received.partition(b"\r\n\r\n")
-            first, *lines = head.decode("latin-1").split("\r\n")
-            method, target, _ = first.split(" ", 2)
-            pairs = (line.partition(": ") for line in lines)
-            headers = {name.lower(): value for name, _, value in pairs}
-            answer = self._written(method, *self._s3.answer(method, target, headers))
-            if self._s3.latency:
-                loop = asyncio.get_running_loop()
-                loop.call_later(self._s3.latency, self._write, answer)
-            else:
-                self._write(answer)
+            self._answer(head)
 
-    def _written(self, method: str, status: int, headers: str, body: bytes) -> bytes:
-        head = f"HTTP/1.1 {status} -\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode()
-        return head if method == "HEAD" else head + body
+    def _answer(self, head: bytes) -> None:
+        """Answer as late after the request's arrival as the bucket says, whatever it took."""
+        method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
+        found = _RANGE.search(head)
+        wanted = range(int(found[1]), int(found[2]) + 1) if found else None
+        status, headers, body = self._s3.answer(method, target, wanted)
+        start = f"HTTP/1.1 {status} -\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode()
+        parts = (start, b"" if method == "HEAD" else body)
+        if self._s3.latency:
+            at = self._selector.woke_at + self._s3.latency
+            asyncio.get_running_loop().call_at(at, self._write, *parts)
+        else:
+            self._write(*parts)
 
-    def _write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
+    def _write(self, *parts: bytes) -> None:
+        """Hand both parts to the kernel as they are; joining them would copy every body."""
+        if self._transport.is_closing():
+            return
+        sent = 0
+        if not self._transport.get_write_buffer_size():
+            try:
+                sent = os.writev(self._descriptor, parts)
+            except (BlockingIOError, ConnectionError):
+                sent = 0  # the transport waits, or finds that the connection is gone
+        for part in parts:
+            if sent < len(part):
+                self._transport.write(memoryview(part)[sent:])
+            sent = max(sent - len(part), 0)
 
 
 class ServedS3:
@@ -186,12 +229,13 @@ class ServedS3:
 
     def __init__(self, s3: SimulatedS3) -> None:
         self._s3 = s3
-        self._loop = asyncio.new_event_loop()
+        self._selector = _PunctualSelector()
+        self._loop = asyncio.SelectorEventLoop(self._selector)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._started = threading.Event()
 
     def _run(self) -> None:
-        self._task = self._loop.create_task(self._s3.serve(self._started))
+        self._task = self._loop.create_task(self._s3.serve(self._selector, self._started))
         try:
             self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:

@@ -5,19 +5,21 @@ seconds, together with the names of the objects: whatever ends a pass, the next 
 there. Only one pass of a store runs at a time, among all sessions and processes.
 """
 
-import asyncio
+import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from queue import Queue, SimpleQueue
 from typing import Final
 
 import polars as pl
 
 from dashboard.aws.objects import PAGE, Bucket, ObjectMeta
+from dashboard.aws.room import Room
 from dashboard.capture_tables import OBJECTS, PASSES, capture_rows, error_rows
 from dashboard.store import SegmentStore
 from workflow.captures import DUPLICATE, CaptureError, CaptureReader, CaptureSource
@@ -30,7 +32,7 @@ IN_FLIGHT: Final = 64
 """GET requests at a time."""
 
 IN_FLIGHT_BYTES: Final = 64 << 20
-"""Bytes asked for at a time; one larger object is asked for alone."""
+"""Bytes asked for and not yet in a batch; one larger object is asked for alone."""
 
 MAX_OBJECT_BYTES: Final = 256 << 20
 """Larger objects are named as errors and not read; SageMaker's are below 100 MB."""
@@ -163,13 +165,9 @@ def sync_captures(
                 "Wait until it has ended; what it reads appears here too.",
             )
         full = full or bool(store.damaged)
-
-        async def run() -> CaptureProgress:
-            return await _Pass(bucket, prefix, store, report, stop, full=full).run()
-
         try:
-            return asyncio.run(run())
-        except* pl.exceptions.PolarsError as errors:
+            return _Pass(bucket, prefix, store, report, stop, full=full).run()
+        except pl.exceptions.PolarsError as error:
             lost = store.check()
             if not lost:
                 raise
@@ -177,11 +175,15 @@ def sync_captures(
                 "StoreDamaged",
                 f"{len(lost)} segments of the store in {store.root} could not be read.",
                 "Sync again: they were set aside, and what they held is read anew.",
-            ) from errors
+            ) from error
 
 
 class _Pass:
-    """One pass under way."""
+    """One pass under way.
+
+    Objects go one way, from thread to thread: one lists what is unread, ``IN_FLIGHT`` read it, the
+    one that runs the pass makes batches of it, and one stores them.
+    """
 
     def __init__(
         self,
@@ -198,43 +200,65 @@ class _Pass:
         self._store = store
         self._report = report
         self._stop = stop
-        self._full = full
         self._settled = _settled(store)
+        self._full = full or not self._settled
         self._began = self._reported = time.monotonic()
         self._listed = self._found = self._read = 0
         self._all_listed = False
-        self._results = _Results()
+        self._blocks: Queue[list[_Unread] | None] = Queue(2)
+        self._unread = chain.from_iterable(iter(self._blocks.get, None))
+        self._taking = threading.Lock()
+        self._room = Room(IN_FLIGHT_BYTES)
+        self._came: SimpleQueue[_Answer | Future[None]] = SimpleQueue()
+        self._jobs: set[Future[None]] = set()
         self._batch = _Batch()
-        self._committing: asyncio.Task[None] | None = None
-        self._unread: asyncio.Queue[_Unread | None] = asyncio.Queue(2 * _BLOCK)
-        self._asked = 0
-        self._room = asyncio.Event()
+        self._results = _Results()
+        self._committing: Future[None] | None = None
         self._refused = 0
         self._failure: WorkflowError | None = None
+        self._over = False
 
-    async def run(self) -> CaptureProgress:
-        async with asyncio.TaskGroup() as readers:
-            for _ in range(IN_FLIGHT):
-                readers.create_task(self._read_on())
+    def run(self) -> CaptureProgress:
+        with ThreadPoolExecutor(IN_FLIGHT + 2, "captures") as self._threads:
+            self._start(self._list)
             try:
-                await self._list()
-            except WorkflowError as error:
-                self._failure = error
-            for _ in range(IN_FLIGHT):
-                await self._unread.put(None)
-        await self._commit()
-        await self._committed()
+                for answer in self._answers():
+                    self._take(answer)
+                self._finish()
+            finally:
+                self._end()
         if self._failure:
             raise self._failure
-        if not self._stop.is_set():
-            await asyncio.to_thread(self._finish)
         progress = self._progress()
         self._report(progress)
         return progress
 
     @property
     def _ended(self) -> bool:
-        return self._failure is not None or self._stop.is_set()
+        return self._over or self._failure is not None or self._stop.is_set()
+
+    def _start(self, work: Callable[[], None]) -> None:
+        """Run something in a thread, and hear of its end."""
+        job = self._threads.submit(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._came.put)
+
+    def _answers(self) -> Iterator["_Answer"]:
+        """What the readers bring, until all threads have come to their end."""
+        while self._jobs:
+            came = self._came.get()
+            if isinstance(came, Future):
+                self._jobs.discard(came)
+                came.result()
+            else:
+                yield came
+
+    def _end(self) -> None:
+        """Let no thread wait for another, whatever ended the pass."""
+        self._over = True
+        self._room.open()
+        while self._next_unread():
+            pass
 
     def _progress(self) -> CaptureProgress:
         return CaptureProgress(
@@ -248,57 +272,65 @@ class _Pass:
             all_listed=self._all_listed,
         )
 
-    def _finish(self) -> None:
-        """Record that everything listed was read."""
-        row = {
-            "finished_at": datetime.now(UTC),
-            "full": self._full,
-            "listed": self._listed,
-            "read": self._read,
-            "directories": list(self._settled),
-            "settled": list(self._settled.values()),
-        }
-        self._store.append("passes", pl.DataFrame([row], schema=pl.Schema(PASSES)))
-        if self._full and self._store.damaged:
-            self._store.mended()
-
     # --- listing
 
-    async def _list(self) -> None:
-        """List in a thread, and queue what is to be read."""
-        loop = asyncio.get_running_loop()
-        blocks = self._blocks()
-        with ThreadPoolExecutor(1, "capture-listing") as lister:
-            while not self._ended:
-                block = await loop.run_in_executor(lister, next, blocks, None)
-                if block is None:
-                    self._all_listed = True
+    def _list(self) -> None:
+        """Queue what is to be read, and start as many readers as it needs."""
+        readers = 0
+        try:
+            for block in self._new_blocks():
+                if self._ended:
                     return
-                for unread in block:
-                    await self._unread.put(unread)
+                if block:  # without readers, nobody would take empty ones
+                    self._blocks.put(block)
+                for _ in range(_readers(len(block)) - readers):
+                    self._start(self._read_on)
+                    readers += 1
+            self._all_listed = True
+        except WorkflowError as error:
+            self._failure = error
+        finally:
+            self._blocks.put(None)
 
-    def _blocks(self) -> Iterator[list["_Unread"]]:
+    def _new_blocks(self) -> Iterator[list["_Unread"]]:
         """What is new or changed, in blocks that grow, so that reading begins soon."""
         block: list[ObjectMeta] = []
-        limit = PAGE
+        limit = 1
         for page in self._pages():
             block += page
             if len(block) >= limit:
                 yield self._new_of(block)
-                block, limit = [], min(2 * limit, _BLOCK)
+                block, limit = [], min(max(2 * limit, PAGE), _BLOCK)
         yield self._new_of(block)
 
     def _pages(self) -> Iterator[list[ObjectMeta]]:
-        """Everything that may be new, and stray objects above the variants."""
+        """Everything that may be new, also in branches that were not there before."""
+        if self._full:
+            yield from self._bucket.objects(self._prefix)
+            return
+        likely = [directory for directory in self._settled if self._is_branch(directory)]
+        looking = self._threads.submit(self._branches)
+        yield from self._recent(likely)
+        branches, strays = looking.result()
+        yield strays
+        yield from self._recent([branch for branch in branches if branch not in likely])
+
+    def _is_branch(self, directory: str) -> bool:
+        """Whether it lies where ``_branches`` would find it: two levels below the prefix."""
+        return directory.rsplit("/", 2)[0] == self._prefix
+
+    def _branches(self) -> tuple[list[str], list[ObjectMeta]]:
+        """The folders of all variants, and stray objects above them."""
         branches: list[str] = []
         endpoints, strays = self._bucket.children(self._prefix)
-        yield strays
         for endpoint in endpoints:
-            variants, strays = self._bucket.children(endpoint)
-            yield strays
+            variants, objects = self._bucket.children(endpoint)
             branches += variants
-        settled = {} if self._full else dict(self._settled)
-        for listing in plan_listings(branches, settled, datetime.now(UTC)):
+            strays += objects
+        return branches, strays
+
+    def _recent(self, branches: Iterable[str]) -> Iterator[list[ObjectMeta]]:
+        for listing in plan_listings(branches, dict(self._settled), datetime.now(UTC)):
             yield from self._bucket.objects(listing.prefix, listing.after)
 
     def _new_of(self, block: list[ObjectMeta]) -> list["_Unread"]:
@@ -321,45 +353,52 @@ class _Pass:
 
     # --- reading
 
-    async def _read_on(self) -> None:
+    def _next_unread(self) -> "_Unread | None":
+        with self._taking:
+            return next(self._unread, None)
+
+    def _read_on(self) -> None:
         """Read one object after the other, until there is none left."""
-        while (unread := await self._unread.get()) is not None:
-            if self._ended:
-                continue
-            try:
-                await self._read_one(unread)
-            except WorkflowError as error:
-                self._refuse(unread, error)
-            if time.monotonic() - self._reported > _REPORT_SECONDS:
-                self._reported = time.monotonic()
-                self._report(self._progress())
+        while unread := self._next_unread():
+            if not self._ended:
+                self._came.put(self._answer(unread))
 
-    @asynccontextmanager
-    async def _reserved(self, size: int) -> AsyncIterator[None]:
-        """Wait until so many bytes may be asked for."""
-        while self._asked and self._asked + size > IN_FLIGHT_BYTES:
-            self._room.clear()
-            await self._room.wait()
-        self._asked += size
-        try:
-            yield
-        finally:
-            self._asked -= size
-            self._room.set()
-
-    async def _read_one(self, unread: "_Unread") -> None:
+    def _answer(self, unread: "_Unread") -> "_Answer":
         meta = unread.meta
         if meta.size > MAX_OBJECT_BYTES:
-            said = f"{meta.size:,} bytes; captures are at most a few MB"
-            self._batch.skip(unread, "object too large", said)
+            return _Answer(unread)
+        # A small object counts for more than it has: not too many should wait for their batch.
+        room = max(meta.size, IN_FLIGHT_BYTES // (4 * IN_FLIGHT))
+        self._room.take(room)
+        try:
+            return _Answer(unread, room, self._bytes_of(meta))
+        except WorkflowError as error:
+            return _Answer(unread, room, error=error)
+
+    def _bytes_of(self, meta: ObjectMeta) -> bytes:
+        """The bytes as listed: where they have changed since, the next listing says so.
+
+        To ask for them by their number spares a second wait for the interpreter, between the head
+        of an answer and its body.
+        """
+        return self._bucket.read_range(meta.key, 0, meta.size) if meta.size else b""
+
+    # --- storing
+
+    def _take(self, answer: "_Answer") -> None:
+        """Put what a reader brings into the batch."""
+        if answer.error:
+            self._refuse(answer.unread, answer.error)
         else:
-            async with self._reserved(meta.size):
-                data, etag = await self._bucket.read(meta.key)
-                self._batch.add(unread, data, etag)
-        self._refused = 0
-        self._read += 1
+            self._batch.add(answer)
+            self._refused = 0
+            self._read += 1
+        self._room.free(answer.room)
         if self._batch.due():
-            await self._commit()
+            self._commit()
+        if time.monotonic() - self._reported > _REPORT_SECONDS:
+            self._reported = time.monotonic()
+            self._report(self._progress())
 
     def _refuse(self, unread: "_Unread", error: WorkflowError) -> None:
         """Name an object that cannot be read; give up where it is all of them, or S3 itself."""
@@ -371,19 +410,35 @@ class _Pass:
         else:
             self._failure = self._failure or error
 
-    # --- storing
-
-    async def _commit(self) -> None:
+    def _commit(self) -> None:
         """Store what has been read so far, while reading goes on."""
         batch, self._batch = self._batch, _Batch()
-        await self._committed()
-        self._committing = asyncio.create_task(
-            asyncio.to_thread(batch.store_in, self._store, self._results)
-        )
+        self._committed()
+        self._committing = self._threads.submit(batch.store_in, self._store, self._results)
 
-    async def _committed(self) -> None:
+    def _committed(self) -> None:
+        """Wait for what is being stored."""
         if self._committing:
-            await self._committing
+            self._committing.result()
+
+    def _finish(self) -> None:
+        """Store the rest; where nothing ended the pass early, also that everything was read."""
+        self._committed()
+        complete = None if self._ended else self._row()
+        self._batch.store_in(self._store, self._results, complete)
+        if complete is not None and self._full and self._store.damaged:
+            self._store.mended()
+
+    def _row(self) -> pl.DataFrame:
+        row = {
+            "finished_at": datetime.now(UTC),
+            "full": self._full,
+            "listed": self._listed,
+            "read": self._read,
+            "directories": list(self._settled),
+            "settled": list(self._settled.values()),
+        }
+        return pl.DataFrame([row], schema=pl.Schema(PASSES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +447,23 @@ class _Unread:
 
     meta: ObjectMeta
     changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What became of an object.
+
+    Attributes:
+        unread: The object.
+        room: What was taken of the room for it.
+        data: Its bytes; None where it is too large to be read, or could not be.
+        error: Why it could not be read.
+    """
+
+    unread: _Unread
+    room: int = 0
+    data: bytes | None = None
+    error: WorkflowError | None = None
 
 
 @dataclass(slots=True)
@@ -420,15 +492,16 @@ class _Batch:
             len(self._reader) > COMMIT_CAPTURES or time.monotonic() - self._began > COMMIT_SECONDS
         )
 
-    def add(self, unread: _Unread, data: bytes, etag: str) -> None:
-        self._reader.add(unread.meta.key, data)
-        self._bytes += len(data)
-        self._mark(unread, etag)
-
-    def skip(self, unread: _Unread, reason: str, detail: str) -> None:
-        """Name an object instead of reading it."""
-        self._errors.append(CaptureError(unread.meta.key, 0, reason, detail, lines=0))
-        self._mark(unread, unread.meta.etag)
+    def add(self, answer: _Answer) -> None:
+        """Read the captures of an object, or name it where it is too large to be read."""
+        meta = answer.unread.meta
+        if answer.data is None:
+            said = f"{meta.size:,} bytes; captures are at most a few MB"
+            self._errors.append(CaptureError(meta.key, 0, "object too large", said, lines=0))
+        else:
+            self._reader.add(meta.key, answer.data)
+            self._bytes += len(answer.data)
+        self._mark(answer.unread, meta.etag)
 
     def refuse(self, unread: _Unread, error: WorkflowError) -> None:
         """Name an object that could not be read this time; without an ETag it stays unread."""
@@ -441,22 +514,34 @@ class _Batch:
         if unread.changed:
             self._changed.append(meta.key)
 
-    def store_in(self, store: SegmentStore, results: _Results) -> None:
-        """Store captures, errors and objects, all or none."""
+    def store_in(
+        self, store: SegmentStore, results: _Results, complete: pl.DataFrame | None = None
+    ) -> None:
+        """Store captures, errors and objects, all or none, and with them the row of a pass."""
+        frames = {} if complete is None else {"passes": complete}
+        if self._rows:
+            frames |= self._frames(store, results)
+        replaced = dict.fromkeys(("captures", "errors", "objects"), ("key", self._changed))
+        store.commit(frames, replacing=replaced if self._changed else None)
+
+    def _frames(self, store: SegmentStore, results: _Results) -> dict[str, pl.DataFrame]:
         batch = self._reader.batch()
         found, repeated = _new_events(store, capture_rows(batch), self._changed)
         errors = [*self._errors, *batch.errors, *repeated]
-        store.commit(
-            {
-                "captures": found,
-                "errors": error_rows(errors, datetime.now(UTC)),
-                "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
-            },
-            replacing=dict.fromkeys(("captures", "errors", "objects"), ("key", self._changed)),
-        )
         results.bytes_read += self._bytes
         results.captures += found.height
         results.errors += len(errors)
+        return {
+            "captures": found,
+            "errors": error_rows(errors, datetime.now(UTC)),
+            "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
+        }
+
+
+def _readers(objects: int) -> int:
+    """The fewest threads that read so many objects as soon as ``IN_FLIGHT`` would."""
+    rounds = math.ceil(objects / IN_FLIGHT)
+    return math.ceil(objects / rounds) if objects else 0
 
 
 def _new_events(

@@ -136,17 +136,6 @@ class Bucket:
             for page in obstore.list(self._store, prefix, offset=after, chunk_size=PAGE):
                 yield [_meta(item) for item in page]
 
-    async def read(self, key: str) -> tuple[bytes, str]:
-        """The bytes of an object, and the ETag they were read under.
-
-        Raises:
-            WorkflowError: The object could not be read, under AWS's own code.
-        """
-        with self._explained("s3:GetObject", f"{self.name}/{key}"):
-            found = await obstore.get_async(self._store, key)
-            data = await found.bytes_async()
-            return data.to_bytes(), found.meta["e_tag"] or ""
-
     def read_range(self, key: str, offset: int, length: int) -> bytes:
         """Some of an object's bytes.
 

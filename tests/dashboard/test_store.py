@@ -82,6 +82,22 @@ def test_large_segments_are_left_as_they_are(
     assert len(live) == 2
 
 
+def test_small_segments_do_not_have_a_few_larger_ones_rewritten(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SIZE_CLASSES", (3, 100))
+    large = module.MERGE_AT - 1
+    for n in range(large):
+        store.append("marks", marks(*range(5), key=f"large {n}"))
+    before = store._manifest().segments
+    for n in range(large):
+        store.append("marks", marks(n))
+    assert store._manifest().segments[:large] == before
+    store.append("marks", marks(*range(5), key="one more"))
+    assert len(store._manifest().segments) == 1
+    assert store.count("marks") == 5 * (large + 1) + large
+
+
 def test_compacting_leaves_one_segment_and_the_same_rows(store: SegmentStore) -> None:
     for n in range(3):
         store.commit({"marks": marks(n), "notes": pl.DataFrame({"text": [str(n)]})})

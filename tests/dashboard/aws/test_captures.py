@@ -291,6 +291,60 @@ def test_an_object_too_large_to_be_a_capture_is_named(
     assert sync(s3, store).found == 0
 
 
+def test_an_empty_object_holds_nothing_and_is_known_from_then_on(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({key(0): b""})
+    assert sync(s3, store).read == 1
+    assert errors(store) == []
+    assert sync(s3, store).found == 0
+
+
+def test_an_object_replaced_after_it_was_listed_is_read_again_by_the_next_pass(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put({key(0): line("old")})
+    answer = s3.answer
+
+    def replacing(method: str, target: str, wanted: range | None) -> tuple[int, str, bytes]:
+        if key(0) in target:
+            s3.put({key(0): line("new") + line("newer")})
+        return answer(method, target, wanted)
+
+    monkeypatch.setattr(s3, "answer", replacing)
+    sync(s3, store)
+    sync(s3, store)
+    assert events(store) == ["new", "newer"]
+    assert errors(store) == []
+
+
+def test_a_defect_of_a_reader_ends_the_pass_and_is_told(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Bucket, "read_range", defect)
+    s3.put({key(h): line(f"e{h}") for h in range(100)})
+    with pytest.raises(ZeroDivisionError):
+        sync(s3, store)
+
+
+def test_a_store_that_cannot_be_written_ends_the_pass_while_readers_wait_for_room(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise WorkflowError("StoreUnwritable", "The disk is full.", "Free space.")
+
+    monkeypatch.setattr(module, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(module, "IN_FLIGHT_BYTES", 1)
+    monkeypatch.setattr(store, "commit", full)
+    s3.put({key(h): line(f"e{h}") for h in range(100)})
+    with pytest.raises(WorkflowError) as raised:
+        sync(s3, store)
+    assert raised.value.code == "StoreUnwritable"
+
+
 def test_slow_down_is_waited_out(s3: SimulatedS3, store: SegmentStore) -> None:
     s3.put({key(h): line(f"e{h}") for h in range(10)})
     s3.slow_downs = 5
@@ -429,7 +483,7 @@ def test_a_defect_is_not_taken_for_damage(
 
     monkeypatch.setattr(module, "settled_hours", defect)
     s3.put({key(0): line("e0")})
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(pl.exceptions.ComputeError):
         sync(s3, store)
 
 
