@@ -85,7 +85,7 @@ def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
         "event_id": pl.Series(batch.event_ids, dtype=pl.String),
         "inference_id": pl.Series(batch.inference_ids, dtype=pl.String),
         "inference_time": pl.Series(batch.times).dt.replace_time_zone("UTC"),
-        "hour": pl.Series([s.hour for s in batch.sources], dtype=_TIME).gather(source),
+        "hour": _hours(batch).gather(source),
         "endpoint": pl.Series([s.endpoint for s in batch.sources], dtype=pl.String).gather(source),
         "variant": pl.Series([s.variant for s in batch.sources], dtype=pl.String).gather(source),
         "probabilities": _lists(batch.values, batch.widths),
@@ -96,10 +96,25 @@ def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
         "offset": pl.Series(batch.offsets),
         "length": pl.Series(batch.lengths),
         "row": pl.Series(batch.rows),
-        "custom_attributes": pl.Series(batch.custom_attributes, dtype=pl.List(pl.String)),
+        "custom_attributes": _attributes(batch),
         "gzipped": pl.Series([s.gzipped for s in batch.sources], dtype=pl.Boolean).gather(source),
     }
     return pl.DataFrame(columns, schema=pl.Schema(CAPTURES))
+
+
+def _hours(batch: CaptureBatch) -> pl.Series:
+    """The hour of each source, by way of numbers: polars takes long over aware times."""
+    hours = [source.hour for source in batch.sources]
+    seconds = [hour and int(hour.timestamp()) for hour in hours]
+    return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(_TIME)
+
+
+def _attributes(batch: CaptureBatch) -> pl.Series:
+    """Lists of texts; hardly any caller sends some."""
+    kind = pl.List(pl.String)
+    if not any(batch.custom_attributes):
+        return pl.repeat(None, len(batch), dtype=kind, eager=True)
+    return pl.Series(batch.custom_attributes, dtype=kind)
 
 
 def _lists(values: NDArray[np.float64], widths: NDArray[np.int64]) -> pl.Series:
