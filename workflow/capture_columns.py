@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from workflow.capture_records import Record
 from workflow.capture_times import times_of
-from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
+from workflow.outputs import Answers, OutputError, bulk_rows, fault, probability_rows, sound
 
 Objects = NDArray[np.object_]
 
@@ -114,7 +114,7 @@ class Records:
     inference_ids: Objects
     custom_attributes: Objects
     times: NDArray[np.datetime64]
-    answers: list[bytes]
+    answers: Answers
     encoding: str
 
     @classmethod
@@ -138,7 +138,7 @@ class Records:
             inference_ids=objects([event.inferenceId for event in events]),
             custom_attributes=objects([event.customAttributes for event in events]),
             times=times_of([event.inferenceTime for event in events]),
-            answers=[data.encode(errors="surrogatepass") for data in datas],
+            answers=Answers.of([data.encode(errors="surrogatepass") for data in datas]),
             encoding=encoding,
         )
 
@@ -153,7 +153,7 @@ class Records:
         refused = []
         rows: list[list[float]] = []
         record: list[int] = []
-        for i, answer in enumerate(self.answers):
+        for i, answer in enumerate(self.answers.texts()):
             try:
                 found = probability_rows(answer.decode(errors="surrogatepass"), self.encoding)
             except OutputError as error:

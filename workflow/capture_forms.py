@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from workflow.capture_columns import Records, objects
 from workflow.capture_records import decode
 from workflow.capture_times import times_in
+from workflow.outputs import Answers
 
 HEAD: Final = b'{"captureData":{"endpointInput":{"data":"'
 """What a tail needs in front of it to be the JSON of its line, but for the payload."""
@@ -23,6 +24,7 @@ HEAD: Final = b'{"captureData":{"endpointInput":{"data":"'
 _FEW: Final = 64  # lines for which a form is not worth its cost: that of decoding so many
 _MOST: Final = 16  # forms looked for at a time
 _WORD: Final = 8
+_SPARE: Final = 64  # bytes behind the last tail, for rows that are read beyond it
 
 Index = NDArray[np.int64]
 Span = tuple[int, int]
@@ -37,7 +39,7 @@ class Tails:
 
     def __init__(self, texts: list[bytes]) -> None:
         self.texts = texts
-        self._joined = b"".join([*texts, bytes(_WORD)])
+        self._joined = b"".join([*texts, bytes(_SPARE)])
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
@@ -49,10 +51,15 @@ class Tails:
         found = np.ndarray((places,), f"V{size}", self._joined, strides=(1,))[begins]
         return found.view(np.uint64).reshape(len(begins), size // _WORD)
 
-    def between(self, begins: Index, ends: Index) -> list[bytes]:
+    def answers(self, begins: Index, ends: Index) -> Answers:
         """What stands between two places each."""
+        sizes = ends - begins
+        widest = int(sizes.max(initial=0))
+        if widest - sizes.min(initial=widest) < _SPARE - _WORD:  # else rows would waste memory
+            return Answers.rows(self.words(begins, widest + 1).view(np.uint8), sizes)
         joined = self._joined
-        return [joined[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+        spans = zip(begins.tolist(), ends.tolist(), strict=True)
+        return Answers.of([joined[begin:end] for begin, end in spans])
 
     def __contains__(self, letter: bytes) -> bool:
         """Whether a byte stands in any of them."""
@@ -164,7 +171,7 @@ class Form:
         ids, inferences, times = (
             letters[:, slice(*span)] for span in (self.event_id, self.inference_id, self.time)
         )
-        answers = tails.between(*self._answers(tails, index))
+        answers = tails.answers(*self._answers(tails, index))
         records = Records(
             index=index,
             event_ids=_texts(ids),
@@ -176,8 +183,8 @@ class Form:
             answers=answers,
             encoding=self.encoding,
         )
-        values = b"".join([*answers, ids.tobytes(), inferences.tobytes(), times.tobytes()])
-        return records, bool(_plain(np.frombuffer(values, np.uint8)).all())
+        values = (answers.letters, ids, inferences, times)
+        return records, all(_plain(value).all() for value in values)
 
     def _plain(self, tails: Tails, index: Index, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which of fitting lines have values that hold nothing but plain characters."""

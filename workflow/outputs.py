@@ -8,6 +8,7 @@ import binascii
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -40,8 +41,44 @@ class OutputError(Exception):
         self.detail = detail
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers in one buffer, with room for a separator behind each.
+
+    Attributes:
+        letters: The buffer; spaces stand between the answers.
+        begins: Where each answer begins.
+        ends: Where each answer ends; a space follows.
+    """
+
+    letters: NDArray[np.uint8]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[bytes]) -> "Answers":
+        """Lay texts side by side."""
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        ends = np.cumsum(sizes + 1) - 1
+        return cls(np.frombuffer(b" ".join([*texts, b""]), np.uint8), ends - sizes, ends)
+
+    @classmethod
+    def rows(cls, letters: NDArray[np.uint8], sizes: NDArray[np.int64]) -> "Answers":
+        """Take the first letters of each row of a matrix, in which each row has one to spare."""
+        count, width = letters.shape
+        kept = np.arange(width, dtype=np.int32) < sizes.astype(np.int32)[:, None]
+        begins = np.arange(count) * width
+        return cls(np.where(kept, letters, np.uint8(ord(" "))).ravel(), begins, begins + sizes)
+
+    def texts(self) -> list[bytes]:
+        """Each answer by itself."""
+        whole = self.letters.tobytes()
+        spans = zip(self.begins.tolist(), self.ends.tolist(), strict=True)
+        return [whole[begin:end] for begin, end in spans]
+
+
 def bulk_rows(
-    answers: Sequence[bytes], encoding: str
+    answers: Answers, encoding: str
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
     """Read many answers of one row each in one step.
 
@@ -55,19 +92,17 @@ def bulk_rows(
     """
     try:
         if encoding != "JSON":
-            answers = [_as_json_list(answer.decode(), encoding) for answer in answers]
-        letters = np.frombuffer(b"\n".join(answers), np.uint8).copy()
+            lists = [_as_json_list(answer.decode(), encoding) for answer in answers.texts()]
+            answers = Answers.of(lists)
+        letters = answers.letters.copy()
         begins, ends = np.flatnonzero(letters == ord("[")), np.flatnonzero(letters == ord("]"))
-        # Each line begins and ends a list and holds no further one: none borrows from another.
-        feeds = np.flatnonzero(letters == ord("\n"))
-        if not len(answers) == len(begins) == len(ends) == len(feeds) + 1:
-            return None
-        if (begins[1:] != feeds + 1).any() or (ends[:-1] != feeds - 1).any():
+        # Each answer begins and ends a list and holds no further one: none borrows from another.
+        if not (np.array_equal(begins, answers.begins) and np.array_equal(ends, answers.ends - 1)):
             return None
         commas = np.flatnonzero(letters == ord(","))
-        letters[begins[1:]] = letters[ends[:-1]] = ord(" ")
-        letters[feeds] = ord(",")
-        values = _NUMBERS.decode(letters.tobytes())
+        letters[begins] = letters[ends] = ord(" ")
+        letters[answers.ends[:-1]] = ord(",")
+        values = _NUMBERS.decode(b"[%b]" % letters.tobytes())
     except (OutputError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
     widths = np.diff(np.searchsorted(commas, ends), prepend=0) + 1

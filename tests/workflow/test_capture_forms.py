@@ -48,7 +48,7 @@ def test_lines_of_a_form_are_read_without_decoding_them() -> None:
     tails = [tail(f"[{i / 100}, {1 - i / 100}]", f"e{i:02}") for i in range(100)]
     (part,) = Forms().read(Tails(tails))
     assert part.event_ids.tolist() == [f"e{i:02}" for i in range(100)]
-    assert part.answers == [f"[{i / 100}, {1 - i / 100}]".encode() for i in range(100)]
+    assert part.answers.texts() == [f"[{i / 100}, {1 - i / 100}]".encode() for i in range(100)]
     assert part.inference_ids.tolist() == [None] * 100
     assert set(part.times.astype(str)) == {"2026-11-23T10:15:30.000000"}
     assert part.index.tolist() == list(range(100))

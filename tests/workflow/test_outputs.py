@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow.outputs import OutputError, bulk_rows, fault, probability_rows, sound
+from workflow.outputs import Answers, OutputError, bulk_rows, fault, probability_rows, sound
 
 
 def in_bulk(answers: list[str], encoding: str) -> list[list[float]] | None:
     """The rows of ``bulk_rows`` as lists."""
-    bulk = bulk_rows([answer.encode() for answer in answers], encoding)
+    bulk = bulk_rows(Answers.of([answer.encode() for answer in answers]), encoding)
     if bulk is None:
         return None
     values, widths = bulk
