@@ -24,7 +24,7 @@ VARIANT = "AllTraffic"
 
 @pytest.fixture(scope="module")
 def healthy(environ: dict[str, str]) -> dict[str, str]:
-    """The environment of a cloud with two endpoints at work in the same minutes of yesterday."""
+    """The environment of a cloud with two endpoints at work in the same minutes of two days."""
     own = {**environ, "SCONES_PROJECT": "health"}
     connection = connect(own)
     deploy(connection)
@@ -35,25 +35,26 @@ def healthy(environ: dict[str, str]) -> dict[str, str]:
     sagemaker.get_waiter("endpoint_in_service").wait(
         EndpointName="second", WaiterConfig={"Delay": 1}
     )
-    work(connection, name, "")
-    work(connection, "second", "neither JSON nor a capture")
+    for days in (2, 1):
+        work(connection, name, "", days)
+        work(connection, "second", "neither JSON nor a capture", days)
     return own
 
 
-def yesterday() -> datetime:
-    return datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(1)
+def ago(days: int) -> datetime:
+    return datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days)
 
 
-def work(connection: Connection, endpoint: str, junk: str) -> None:
+def work(connection: Connection, endpoint: str, junk: str, days: int) -> None:
     """So many invocations a minute, all captured; both classes by turns."""
-    start, lines = yesterday(), [junk]
+    start, lines = ago(days), [junk]
     dimensions = [
         {"Name": "EndpointName", "Value": endpoint},
         {"Name": "VariantName", "Value": VARIANT},
     ]
     for number in range(PERIODS * A_MINUTE):
         moment = start + timedelta(seconds=60 * number / A_MINUTE)
-        lines.append(record(f"{endpoint}-{number}", 0.98 if number % 2 else 0.02, moment))
+        lines.append(record(f"{endpoint}-{days}-{number}", 0.98 if number % 2 else 0.02, moment))
     data = [
         {
             "MetricName": "Invocations",
@@ -116,7 +117,7 @@ def said(test: AppTest) -> str:
 
 
 def kinds(test: AppTest) -> set[str]:
-    """What the warnings are about, but for lateness: the objects of yesterday came today."""
+    """What the warnings are about, but for lateness: the objects of these days came today."""
     titles = {str(element.value).split("**")[1] for element in test.warning}
     return titles - {"Late."}
 
@@ -126,11 +127,11 @@ def test_a_class_filter_makes_no_gap(health: Callable[..., AppTest]) -> None:
 
     assert kinds(test) == set()
     assert "The class filter does not apply here" in said(test)
-    assert "400 invocations and 400 records of health-dev, AllTraffic" in said(test)
+    assert "800 invocations and 800 records of health-dev, AllTraffic" in said(test)
 
 
 def test_a_last_day_makes_no_silence(health: Callable[..., AppTest]) -> None:
-    test = health(endpoint="health-dev", until=f"{yesterday():%Y-%m-%d}")
+    test = health(endpoint="health-dev", until=f"{ago(2):%Y-%m-%d}")
 
     assert kinds(test) == set()
     assert "400 invocations and 400 records of health-dev, AllTraffic" in said(test)
@@ -140,8 +141,8 @@ def test_a_second_endpoint_makes_no_surplus(health: Callable[..., AppTest]) -> N
     test = health()
 
     assert kinds(test) == {"Unreadable."}
-    assert "400 invocations and 400 records of health-dev, AllTraffic" in said(test)
-    assert "400 invocations and 400 records of second, AllTraffic" in said(test)
+    assert "800 invocations and 800 records of health-dev, AllTraffic" in said(test)
+    assert "800 invocations and 800 records of second, AllTraffic" in said(test)
     assert "The class filter" not in said(test)
 
 
