@@ -42,7 +42,10 @@ class AthenaFeed:
         bucket: Where the captures are, for the images behind them.
         progress: Nothing is synced, so always None.
         problem: What went wrong with the last question, or None.
+        reads_objects: Whether it knows of each object when it came and what could not be read.
     """
+
+    reads_objects: Final = False
 
     def __init__(self, connection: Connection) -> None:
         settings = connection.settings
@@ -129,9 +132,9 @@ class AthenaFeed:
         """None: Athena leaves out lines it cannot read, without a word."""
         return pl.DataFrame(schema=pl.Schema(ERRORS))
 
-    def deliveries(self, limit: int) -> pl.DataFrame:
+    def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
         """None: Athena does not know when an object came."""
-        del limit
+        del filters, limit
         time_ = pl.Datetime("us", "UTC")
         return pl.DataFrame(schema={"key": pl.String, "last_modified": time_, "last": time_})
 

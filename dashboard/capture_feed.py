@@ -7,6 +7,7 @@ for counts and single records here and never wait for a sync.
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -49,7 +50,10 @@ class CaptureFeed:
         bucket: Where the captures are, for the images behind them.
         progress: Of the pass under way, or of the last one; None before the first.
         problem: What ended the last pass early, or None.
+        reads_objects: Whether it knows of each object when it came and what could not be read.
     """
+
+    reads_objects: Final = True
 
     def __init__(self, connection: Connection, root: Path) -> None:
         self.store = SegmentStore(root, TABLES)
@@ -168,18 +172,30 @@ class CaptureFeed:
             lambda: self.store.scan("errors").sort("found_at", descending=True).collect(),
         )
 
-    def deliveries(self, limit: int) -> pl.DataFrame:
-        """When the newest objects came, and the time of the last record in each."""
+    def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
+        """When the newest objects of an endpoint, variant and time came; of all classes.
+
+        Returns:
+            ``key``, ``last_modified`` and ``last``, the time of its last record; newest first.
+        """
+        asked = replace(filters, label="")
+        named = {"endpoint": asked.endpoint, "variant": asked.variant}
+        chosen = {column: name for column, name in named.items() if name}
 
         def read() -> pl.DataFrame:
-            newest = self.store.scan("objects").select("key", "last_modified")
+            objects = self.store.scan("objects").select("key", "last_modified")
             last = (
-                self.store.scan("captures").group_by("key").agg(last=pl.col("inference_time").max())
+                self.store.scan("captures")
+                .filter(**chosen)
+                .group_by("key")
+                .agg(pl.col("inference_time").max())
+                .filter(inferences.timed(*asked.window()))
+                .rename({"inference_time": "last"})
             )
-            objects = newest.sort("last_modified", descending=True).head(limit)
-            return objects.join(last, on="key", how="inner").collect()
+            found = objects.join(last, on="key", how="inner")
+            return found.sort("last_modified", descending=True).head(limit).collect()
 
-        return self._remembered(("deliveries", limit), read)
+        return self._remembered(("deliveries", asked, limit), read)
 
     def watch(self) -> None:
         """A page is looking: keep the thread running.

@@ -14,11 +14,13 @@ class CaptureState:
         enabled: Whether it is switched on and started.
         sampling_percentage: Share of the invocations that it keeps, 0 to 100.
         disk_percent: Highest disk utilization lately, 0 to 100; None where unknown.
+        variants: Names of its production variants.
     """
 
     enabled: bool
     sampling_percentage: float
     disk_percent: float | None = None
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def invocations(
         variant: Name of the production variant.
         start: From when, inclusive.
         end: To when, exclusive.
-        every: Length of a period; longer where CloudWatch no longer keeps it so fine.
+        every: Length of a period, one that is ``kept``: nothing is answered for a finer one.
 
     Returns:
         ``time`` (start of the period), ``count``; only periods with any, sorted.
@@ -82,7 +82,7 @@ def _points(
         "Id": "m",
         "MetricStat": {
             "Metric": {**metric, "Dimensions": named},
-            "Period": int(_kept(every, end - start).total_seconds()),
+            "Period": int(every.total_seconds()),
             "Stat": statistic,
         },
     }
@@ -101,8 +101,9 @@ def _points(
         return sorted(_values(pages))
 
 
-def _kept(every: timedelta, reach: timedelta) -> timedelta:
-    finest = next((kept for age, kept in _KEPT if reach <= age), timedelta(hours=1))
+def kept(every: timedelta, age: timedelta) -> timedelta:
+    """The shortest period, no shorter than ``every``, by which points of an age are still kept."""
+    finest = next((length for oldest, length in _KEPT if age <= oldest), timedelta(hours=1))
     return max(every, finest)
 
 

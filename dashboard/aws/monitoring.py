@@ -43,6 +43,7 @@ def capture_state(cloud: Connection, endpoint: str) -> CaptureState:
     return CaptureState(
         enabled=bool(on),
         sampling_percentage=float(capture.get("CurrentSamplingPercentage", 0)),
+        variants=tuple(v["VariantName"] for v in described.get("ProductionVariants", ())),
     )
 
 

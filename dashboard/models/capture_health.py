@@ -1,15 +1,16 @@
 """What the *Inferences* page shows of data health: are all inferences captured, soon, and once?"""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import polars as pl
 
-from dashboard.tables import Period
-from workflow.captures import DUPLICATE
+from dashboard.models.inferences import InferenceFilters
+from dashboard.tables import COUNTS, EARLIEST, Period
+from workflow.captures import DUPLICATE, CaptureSource
 from workflow.monitoring import CaptureState
 
 SETTLED_AFTER = timedelta(minutes=30)
@@ -46,10 +47,123 @@ class HealthFinding:
     Attributes:
         kind: What.
         sentence: With its numbers, and what to do about it.
+        subject: Which endpoint, and which of its variants; empty where all that is shown.
     """
 
     kind: Finding
     sentence: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was looked at, what could not be, and what is wrong.
+
+    Attributes:
+        findings: What is wrong with what was judged.
+        judged: What was looked at, in words; empty where nothing was.
+        unjudged: What nothing can be said of, and why.
+    """
+
+    findings: tuple[HealthFinding, ...] = ()
+    judged: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+
+def together(parts: Iterable[Health]) -> Health:
+    """All of them as one; what several of them find is told once."""
+    every = tuple(parts)
+    return Health(
+        tuple(dict.fromkeys(finding for part in every for finding in part.findings)),
+        tuple(said for part in every for said in part.judged),
+        tuple(said for part in every for said in part.unjudged),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Invocations and records of one production variant, in the time that is shown.
+
+    Attributes:
+        endpoint: Name of its endpoint.
+        variant: Its name.
+        state: Of the endpoint's data capture.
+        captured: ``time``, ``count`` of its records, of all classes.
+        invocations: The same of CloudWatch, in the same periods; None where it was not asked.
+        refusal: Why it was not.
+    """
+
+    endpoint: str
+    variant: str
+    state: CaptureState
+    captured: pl.DataFrame
+    invocations: pl.DataFrame | None = None
+    refusal: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Endpoint and variant, in words."""
+        return f"{self.endpoint}, {self.variant}"
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """``expected_and_captured``; no row where invocations are not known."""
+        invocations = self.captured.clear() if self.invocations is None else self.invocations
+        return expected_and_captured(invocations, self.captured, self.state.sampling_percentage)
+
+
+def endpoints(names: pl.DataFrame, filters: InferenceFilters, own: str) -> list[str]:
+    """The endpoints that are shown: the one chosen, or all with records and the workflow's own."""
+    if filters.endpoint:
+        return [filters.endpoint]
+    return sorted({*names["endpoint"], own} - {""})
+
+
+def variants(
+    names: pl.DataFrame, filters: InferenceFilters, endpoint: str, state: CaptureState
+) -> list[str]:
+    """The variants of an endpoint that are shown: those with records, and those it has now."""
+    captured = names.filter(pl.col("endpoint") == endpoint)["variant"]
+    known = {*captured, *state.variants}
+    return sorted(known & {filters.variant} if filters.variant else known)
+
+
+def metric_period(period: Period, kept: timedelta) -> Period:
+    """By what length of time invocations and records are compared.
+
+    Args:
+        period: By which the records are shown.
+        kept: The shortest period that CloudWatch has for the time shown.
+    """
+    # A day is too long to find a gap in, and CloudWatch counts by the minute at the finest.
+    finest = max(period.length, kept)
+    return Period.MINUTE if finest <= Period.MINUTE.length else Period.HOUR
+
+
+def window(
+    filters: InferenceFilters, counts: pl.DataFrame, now: datetime
+) -> tuple[datetime, datetime] | None:
+    """From when (inclusive) to when (exclusive) invocations and records are compared.
+
+    Args:
+        filters: Their days; where the first is open, the first record begins.
+        counts: A frame of ``tables.COUNTS``, as the filters let through.
+        now: Later is nothing.
+
+    Returns:
+        None where that is no time at all.
+    """
+    start, end = filters.window()
+    first = start or counts["time"].min()
+    soon = now + Period.MINUTE.length
+    last = min(end or soon, soon)
+    return (first, last) if isinstance(first, datetime) and first < last else None
+
+
+def captured_by_time(counts: pl.DataFrame, endpoint: str, variant: str) -> pl.DataFrame:
+    """``time``, ``count`` of a variant's records with a usable time."""
+    mine = counts.filter(pl.col("endpoint") == endpoint, pl.col("variant") == variant)
+    return mine.drop_nulls("time").group_by("time").agg(pl.col("count").sum())
 
 
 def expected_and_captured(
@@ -63,15 +177,15 @@ def expected_and_captured(
         sampling_percentage: Share of the invocations that is captured, 0 to 100.
 
     Returns:
-        ``time``, ``invocations``, ``expected``, ``captured``; sorted, from the first invocation.
+        ``time``, ``invocations``, ``expected``, ``captured``; sorted, from the first invocation;
+        no row where there is none.
     """
     both = invocations.rename({"count": "invocations"}).join(
         captured.rename({"count": "captured"}), on="time", how="full", coalesce=True
     )
     rows = both.with_columns(pl.col("invocations", "captured").fill_null(0)).sort("time")
-    if not invocations.is_empty():
-        rows = rows.filter(pl.col("time") >= invocations["time"].min())
-    return rows.select(
+    first = pl.lit(invocations["time"].min(), COUNTS["time"])
+    return rows.filter(pl.col("time") >= first).select(
         "time",
         "invocations",
         expected=pl.col("invocations") * sampling_percentage / 100,
@@ -79,9 +193,96 @@ def expected_and_captured(
     )
 
 
+def summed(traffic: Sequence[Traffic]) -> pl.DataFrame:
+    """The ``rows`` of one or more, added up by time."""
+    rows = pl.concat(one.rows for one in traffic)
+    return rows.group_by("time").agg(pl.all().sum()).sort("time")
+
+
+def volumes(traffic: Sequence[Traffic], period: Period, *, read_at: datetime | None) -> Health:
+    """Whether every invocation that should be captured was, each variant by itself.
+
+    Args:
+        traffic: What is shown.
+        period: The length of a row's time.
+        read_at: When all captures there were had been read; None where that has not yet been.
+    """
+    found = together(_volume(one, period, read_at) for one in traffic)
+    if traffic and found == Health():
+        return Health(unjudged=("Volume: no invocation and no record in that time.",))
+    return found
+
+
+def _volume(traffic: Traffic, period: Period, read_at: datetime | None) -> Health:
+    rows, now = traffic.rows, read_at or EARLIEST
+    named = {Finding.OFF: traffic.endpoint}
+    findings = tuple(
+        replace(finding, subject=named.get(finding.kind, traffic.subject))
+        for finding in health(rows, traffic.state, period, now=now)
+    )
+    done = settled(rows, period, now)
+    judged = (_compared(traffic, done, period),) if done.height else ()
+    return Health(findings, judged, tuple(_not_compared(traffic, rows, done, period, read_at)))
+
+
+def _compared(traffic: Traffic, rows: pl.DataFrame, period: Period) -> str:
+    return (
+        f"{rows['invocations'].sum():,} invocations and {rows['captured'].sum():,} records of"
+        f" {traffic.subject}, {_span(rows, period)}, by {period}"
+    )
+
+
+def _not_compared(
+    traffic: Traffic,
+    rows: pl.DataFrame,
+    done: pl.DataFrame,
+    period: Period,
+    read_at: datetime | None,
+) -> Iterable[str]:
+    who = f"Volume of {traffic.subject}"
+    records = traffic.captured["count"].sum()
+    young = rows.slice(done.height)
+    if traffic.invocations is None:
+        yield f"{who}: {traffic.refusal}"
+    elif traffic.invocations.is_empty() and records:
+        yield f"{who}: CloudWatch has no invocation of it in that time, for {records:,} records."
+    elif young.height and read_at is None:
+        yield f"{who}: the captures have not all been read yet."
+    elif young["invocations"].sum():
+        yield (
+            f"{who}: {young['invocations'].sum():,} invocations since"
+            f" {young['time'][0]:%Y-%m-%d %H:%M} UTC are too young. Captures come minutes late, so"
+            f" a {period} is judged by what is read {SETTLED_AFTER // timedelta(minutes=1)} minutes"
+            " after its end or later."
+        )
+
+
+def _span(rows: pl.DataFrame, period: Period) -> str:
+    last = rows["time"][-1] + period.length
+    return f"{rows['time'][0]:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+
+
+def unasked(endpoint: str, refusal: str) -> Health:
+    """An endpoint that does not say what share it captures: nothing can be expected of it."""
+    return Health(unjudged=(f"Volume of {endpoint}: {refusal}",))
+
+
+def nameless(counts: pl.DataFrame) -> Health:
+    """Records whose key names no endpoint have no invocations to be compared with."""
+    records = counts.filter(pl.col("endpoint") == "")["count"].sum()
+    if not records:
+        return Health()
+    return Health(unjudged=(f"Volume of {records:,} records whose key names no endpoint.",))
+
+
+def settled(rows: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
+    """The rows that no longer fill up."""
+    return rows.filter(pl.col("time") <= now - SETTLED_AFTER - period.length)
+
+
 def health(
     rows: pl.DataFrame,
-    state: CaptureState | None,
+    state: CaptureState,
     period: Period,
     *,
     now: datetime,
@@ -90,28 +291,28 @@ def health(
 
     Args:
         rows: Of ``expected_and_captured``.
-        state: Of the endpoint; None where it cannot be asked.
+        state: Of the endpoint.
         period: The length of a row's time.
         now: Rows that may still fill up are not judged.
     """
-    settled = rows.filter(pl.col("time") <= now - SETTLED_AFTER - period.length)
-    return tuple(_findings(settled, state, period))
+    return tuple(_findings(settled(rows, period, now), state, period))
 
 
 def _findings(
-    settled: pl.DataFrame, state: CaptureState | None, period: Period
+    settled: pl.DataFrame, state: CaptureState, period: Period
 ) -> Iterable[HealthFinding]:
-    if state is not None and not state.enabled:
+    on = state.enabled and state.sampling_percentage > 0
+    if not on:
         yield HealthFinding(
             Finding.OFF,
             "Data capture is switched off, so nothing new will appear here. Deploy again with a"
             " sampling percentage above 0.",
         )
     silent = _silent(settled)
-    if not silent.is_empty() and (state is None or state.enabled):
-        yield HealthFinding(Finding.SILENCE, _silence_sentence(silent, state))
+    if on and not silent.is_empty():
+        yield HealthFinding(Finding.SILENCE, _silence_sentence(silent, state, period))
     judged = settled.head(settled.height - silent.height)
-    share = (state.sampling_percentage if state else 100.0) / 100
+    share = state.sampling_percentage / 100
     spread = (pl.col("invocations") * share * (1 - share)).sqrt() * _SIGMAS + _EDGE
     gaps = judged.filter(pl.col("captured") < pl.col("expected") - spread)
     if not gaps.is_empty():
@@ -120,7 +321,8 @@ def _findings(
             Finding.GAP,
             f"About {missing:,.0f} records are missing in {_periods(gaps, period)}, first at"
             f" {gaps['time'][0]:%Y-%m-%d %H:%M} UTC. Objects may have been deleted by the bucket's"
-            " lifecycle, or not be readable: look at the bucket, then check all objects again.",
+            " lifecycle, or records not be readable or have no usable time: look at the bucket,"
+            " then check all objects again.",
         )
     surplus = judged.filter(pl.col("captured") > pl.col("invocations") + spread)
     if not surplus.is_empty():
@@ -138,10 +340,12 @@ def _silent(settled: pl.DataFrame) -> pl.DataFrame:
     return tail if tail["expected"].sum() >= _FEW else tail.clear()
 
 
-def _silence_sentence(silent: pl.DataFrame, state: CaptureState | None) -> str:
-    start = f"{silent['time'][0]:%Y-%m-%d %H:%M} UTC"
-    said = f"Nothing was captured since {start}, though {silent['invocations'].sum():,} invocations"
-    disk = state.disk_percent if state else None
+def _silence_sentence(silent: pl.DataFrame, state: CaptureState, period: Period) -> str:
+    said = (
+        f"Nothing was captured from {_span(silent, period)}, though"
+        f" {silent['invocations'].sum():,} invocations"
+    )
+    disk = state.disk_percent
     if disk is not None and disk >= DISK_LIMIT:
         return (
             f"{said} came in. The instance's disk is {disk:.0f} % full, and SageMaker stops"
@@ -155,6 +359,62 @@ def _silence_sentence(silent: pl.DataFrame, state: CaptureState | None) -> str:
 
 def _periods(rows: pl.DataFrame, period: Period) -> str:
     return f"{rows.height:,} {period}{'s' if rows.height != 1 else ''}"
+
+
+def shown(errors: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
+    """The errors of the endpoint, variant and time that the filters let through, by their key.
+
+    Args:
+        errors: Rows of ``capture_tables.ERRORS``.
+        filters: What to keep; of what class a line is, that gave no record, is not known.
+    """
+    start, end = filters.window()
+
+    def let_through(key: str) -> bool:
+        source = CaptureSource.of(key)
+        return (
+            filters.endpoint in ("", source.endpoint)
+            and filters.variant in ("", source.variant)
+            and (start is None or (source.hour is not None and source.hour >= start))
+            and (end is None or (source.hour is not None and source.hour < end))
+        )
+
+    return errors.filter(pl.col("key").is_in(list(filter(let_through, errors["key"].unique()))))
+
+
+def lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> Health:
+    """Whether every line gave a record, once.
+
+    Args:
+        errors: ``reason`` and ``lines`` of those that did not.
+        records: How many records there are.
+        untimed: How many of these have no usable time.
+        known: Whether errors are known of.
+    """
+    if not known:
+        return Health(
+            reading_findings(errors, untimed),
+            unjudged=("Unreadable lines and duplicates: Athena leaves them out without a word.",),
+        )
+    read = records + int(errors["lines"].sum())
+    if not read:
+        return Health(unjudged=("Unreadable lines and duplicates: nothing was read.",))
+    return Health(reading_findings(errors, untimed), (f"{read:,} lines that were read",))
+
+
+def deliveries(objects: pl.DataFrame, *, known: bool) -> tuple[timedelta | None, Health]:
+    """How late objects come, in the median, and whether that was judged.
+
+    Args:
+        objects: As for ``lateness``.
+        known: Whether it is known when objects came.
+    """
+    if not known:
+        return None, Health(unjudged=("Lateness: Athena does not know when an object came.",))
+    delay, late = lateness(objects)
+    if delay is None:
+        return None, Health(unjudged=("Lateness: no object has a record with a usable time.",))
+    return delay, Health(late, (f"how soon {objects.height:,} objects came",))
 
 
 def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding, ...]:
@@ -200,7 +460,8 @@ def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFindi
     Args:
         objects: ``last_modified`` of each object and ``last`` time of a record in it.
     """
-    delays = objects.drop_nulls().select(delay=pl.col("last_modified") - pl.col("last"))["delay"]
+    timed = objects.drop_nulls().filter(pl.col("last") >= EARLIEST)
+    delays = timed.select(delay=pl.col("last_modified") - pl.col("last"))["delay"]
     if delays.is_empty():
         return None, ()
     late = int((delays > LATE).sum())

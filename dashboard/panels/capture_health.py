@@ -1,23 +1,20 @@
 """The data health panel of the Inferences page: is every inference captured, soon, and once?"""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, components, tables
+from dashboard import charts, components
 from dashboard.aws import metrics, monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.models import capture_health as model
-from dashboard.models.capture_health import HealthFinding
+from dashboard.models import inferences
+from dashboard.models.capture_health import Health, Traffic
 from dashboard.panels.inferences import Look, chart
 from dashboard.tables import Period
 from workflow.errors import WorkflowError
-from workflow.monitoring import CaptureState
-
-_METRIC_PERIODS = {Period.TEN_SECONDS: Period.MINUTE, Period.DAY: Period.HOUR}
-"""CloudWatch counts by the minute at the finest; a day is too long to find a gap in."""
 
 OBJECTS = 1_000
 ERRORS = 200
@@ -25,21 +22,23 @@ ERRORS = 200
 
 def show(look: Look, connection: Connection, untimed: int) -> None:
     """Findings, invocations against captures, and every line that could not be read."""
-    found: list[HealthFinding] = []
-    state = _state(look, connection)
-    if state is not None:
-        found += _volume(look, connection, state)
-    errors = look.feed.errors()
-    found += model.reading_findings(errors, untimed)
-    delay, late = model.lateness(look.feed.deliveries(OBJECTS))
-    found += late
-    for finding in found:
-        st.warning(
-            f"**{finding.kind.capitalize()}.** {finding.sentence}", icon=":material/warning:"
+    if look.filters.label:
+        st.caption(
+            "The class filter does not apply here: neither invocations nor unreadable lines have a"
+            " class."
         )
-    if not found:
-        st.success("Nothing is wrong with the captures.", icon=":material/check_circle:")
-    _facts(state, delay)
+        look, untimed = _of_all_classes(look)
+    known = look.feed.reads_objects
+    errors = model.shown(look.feed.errors(), look.filters)
+    delay, delivery = model.deliveries(look.feed.deliveries(look.filters, OBJECTS), known=known)
+    records = int(look.counts["count"].sum())
+    read = model.lines(errors, records, untimed, known=known)
+    traffic, period, refused = _traffic(look, connection)
+    volume = model.volumes(traffic, period, read_at=_read_at(look))
+    nameless = model.nameless(look.counts)
+    _verdict(model.together((volume, refused, nameless, read, delivery)))
+    _coverage(traffic, period)
+    _facts(traffic, delay)
     _errors(errors)
     if st.button(
         "Check all objects again",
@@ -50,69 +49,106 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
         st.toast("All objects are being checked.", icon=":material/refresh:")
 
 
-def _endpoint(look: Look, connection: Connection) -> tuple[str, str]:
-    names = look.feed.names()
-    endpoint = look.filters.endpoint or connection.settings.endpoint
-    variants = names.filter(pl.col("endpoint") == endpoint)["variant"].unique().sort()
-    return endpoint, look.filters.variant or (variants[0] if len(variants) else "AllTraffic")
+def _of_all_classes(look: Look) -> tuple[Look, int]:
+    """The same without its class filter, and how many of its records have no usable time."""
+    filters = replace(look.filters, label="")
+    counts = look.feed.counts(filters, look.period, look.now)
+    untimed = inferences.summarise(counts, look.threshold).untimed
+    return replace(look, filters=filters, counts=counts), untimed
 
 
-def _state(look: Look, connection: Connection) -> CaptureState | None:
-    endpoint, variant = _endpoint(look, connection)
-    try:
-        state = monitoring.capture_state(connection, endpoint)
-        disk = metrics.disk_percent(connection, endpoint, variant, look.now)
-        return replace(state, disk_percent=disk)
-    except WorkflowError as error:
-        st.caption(f"The endpoint cannot be asked: {components.plain(error.message)}")
-        return None
+def _read_at(look: Look) -> datetime | None:
+    """Up to when all captures have been read: a sync may be stopped, or fail."""
+    as_of = look.feed.as_of
+    return None if as_of is None else min(as_of, look.now)
 
 
-def _volume(look: Look, connection: Connection, state: CaptureState) -> list[HealthFinding]:
-    """Invocations of CloudWatch against captures, by time."""
-    endpoint, variant = _endpoint(look, connection)
-    start = look.counts["time"].min()
-    if start is None:
-        return []
-    period = _METRIC_PERIODS.get(look.period, look.period)
-    try:
-        invocations = metrics.invocations(
-            connection,
-            endpoint,
-            variant,
-            start,  # type: ignore[arg-type]
-            look.now + timedelta(minutes=1),
-            every=period.length,
+def _verdict(health: Health) -> None:
+    """What is wrong, what was judged, and what nothing can be said of."""
+    for finding in health.findings:
+        where = f" {components.plain(finding.subject)}:" if finding.subject else ""
+        st.warning(
+            f"**{finding.kind.capitalize()}.**{where} {finding.sentence}",
+            icon=":material/warning:",
         )
-    except WorkflowError as error:
-        st.caption(f"CloudWatch cannot be asked: {components.plain(error.message)}")
-        return []
-    if invocations.is_empty():
-        st.caption("CloudWatch has no invocation of this endpoint in that time.")
-        return []
+    if health.judged:
+        if health.findings:
+            st.info(f"Judged:{_listed(health.judged)}", icon=":material/fact_check:")
+        else:
+            st.success(
+                f"Nothing is wrong with what was judged:{_listed(health.judged)}",
+                icon=":material/check_circle:",
+            )
+    if health.unjudged:
+        st.info(f"Not judged:{_listed(health.unjudged)}", icon=":material/help:")
+
+
+def _listed(sentences: tuple[str, ...]) -> str:
+    return "".join(f"\n- {components.plain(sentence)}" for sentence in sentences)
+
+
+def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period, Health]:
+    """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
+    names, own = look.feed.names(), connection.settings.endpoint
+    window = model.window(look.filters, look.counts, look.now)
+    age = look.now - window[0] if window else timedelta(0)
+    period = model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))
     counts = look.feed.counts(look.filters, period, look.now)
-    captured = (
-        tables.volume(counts, period, look.threshold).group_by("time").agg(pl.col("count").sum())
-    )
-    rows = model.expected_and_captured(invocations, captured, state.sampling_percentage)
-    chart(
-        charts.coverage_of_capture(rows, period),
-        "captured",
-        f"Invocations that should be captured and captures, by {period}",
-    )
-    return list(model.health(rows, state, period, now=look.now))
+    found: list[Traffic] = []
+    refused: list[Health] = []
+    for endpoint in model.endpoints(names, look.filters, own):
+        try:
+            state = monitoring.capture_state(connection, endpoint)
+        except WorkflowError as error:
+            refused.append(model.unasked(endpoint, error.message))
+            continue
+        for variant in model.variants(names, look.filters, endpoint, state):
+            captured = model.captured_by_time(counts, endpoint, variant)
+            span = model.window(look.filters, captured if captured.height else counts, look.now)
+            one = Traffic(endpoint=endpoint, variant=variant, state=state, captured=captured)
+            found.append(_invoked(one, span, period, connection))
+    return found, period, model.together(refused)
 
 
-def _facts(state: CaptureState | None, delay: timedelta | None) -> None:
-    said = []
-    if state is not None:
-        said.append(f"Data capture keeps {state.sampling_percentage:g} % of all invocations.")
+def _coverage(traffic: list[Traffic], period: Period) -> None:
+    rows = model.summed(traffic) if traffic else None
+    if rows is not None and not rows.is_empty():
+        chart(
+            charts.coverage_of_capture(rows, period),
+            "captured",
+            f"Invocations that should be captured and captures, by {period}",
+        )
+
+
+def _invoked(
+    traffic: Traffic, span: tuple[datetime, datetime] | None, period: Period, connection: Connection
+) -> Traffic:
+    """The same with what CloudWatch says of it."""
+    if span is None:
+        return replace(traffic, refusal="no record with a usable time tells from when to look.")
+    who = (connection, traffic.endpoint, traffic.variant)
+    try:
+        invocations = metrics.invocations(*who, *span, every=period.length)
+        disk = metrics.disk_percent(*who, span[1])
+    except WorkflowError as error:
+        return replace(traffic, refusal=error.message)
+    state = replace(traffic.state, disk_percent=disk)
+    return replace(traffic, state=state, invocations=invocations)
+
+
+def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
+    shares = {one.endpoint: one.state.sampling_percentage for one in traffic}
+    said = [
+        f"Data capture of {endpoint} keeps {share:g} % of all invocations; earlier ones are judged"
+        " by the same share."
+        for endpoint, share in shares.items()
+    ]
     if delay is not None:
         said.append(
             f"Objects arrive {delay / timedelta(seconds=1):,.0f} s after their last record, in the"
             " median."
         )
-    st.caption(" ".join(said))
+    st.caption(components.plain(" ".join(said)))
 
 
 def _errors(errors: pl.DataFrame) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -107,7 +108,15 @@ def test_the_records_behind_a_bar_lead_to_their_images(feed: CaptureFeed) -> Non
 def test_unreadable_lines_and_deliveries_are_told(feed: CaptureFeed) -> None:
     mine = pl.col("key").str.contains("feed-endpoint")
     assert feed.errors().filter(mine)["lines"].sum() == 1
-    assert feed.deliveries(10).height >= 2
+    assert feed.deliveries(ALL, 10).height >= 2
+    assert feed.reads_objects
+
+
+def test_deliveries_are_those_of_the_endpoint_variant_and_time(feed: CaptureFeed) -> None:
+    assert feed.deliveries(replace(ONLY, label="motorcycle"), 10).height == 2
+    assert feed.deliveries(replace(ONLY, variant="Other"), 10).is_empty()
+    assert feed.deliveries(replace(ONLY, until=date(2020, 1, 1)), 10).is_empty()
+    assert feed.deliveries(InferenceFilters(endpoint="other"), 10).is_empty()
 
 
 def test_a_sample_is_the_same_twice(feed: CaptureFeed) -> None:

@@ -63,7 +63,8 @@ def test_points_are_asked_for_as_fine_as_they_are_kept(
     with Stubber(connection.client("cloudwatch")) as stub:
         stub.add_response("get_metric_data", answer([]), query(period))
 
-        found = metrics.invocations(connection, "e", "v", NOW - reach, NOW, every=every)
+        kept = metrics.kept(every, reach)
+        found = metrics.invocations(connection, "e", "v", NOW - reach, NOW, every=kept)
 
     assert found.is_empty()
 

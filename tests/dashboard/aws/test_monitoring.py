@@ -102,6 +102,13 @@ def test_an_endpoint_says_whether_it_captures(
     assert monitoring.capture_state(aws.connection, "e") == state
 
 
+def test_an_endpoint_names_its_variants(aws: Stubbed) -> None:
+    variants = {"ProductionVariants": [{"VariantName": "blue"}, {"VariantName": "green"}]}
+    aws.answer("sagemaker", "describe_endpoint", endpoint() | variants)
+
+    assert monitoring.capture_state(aws.connection, "e").variants == ("blue", "green")
+
+
 def test_versions_come_newest_first(aws: Stubbed) -> None:
     arn = aws.connection.settings.state_machine_arn
     versions = [
