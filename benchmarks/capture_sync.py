@@ -1,12 +1,13 @@
 """One sync of captures from a simulated S3, or what a user could do instead; one measured run.
 
 Run by ``benchmarks.captures`` as ``python -m benchmarks.capture_sync KIND URL STORE``, where KIND
-is ``sync``, ``refresh`` (two further passes), ``get`` (our client, bytes only) or ``boto3`` (64
-threads, bytes only). Prints seconds
-and peak memory above idle, as JSON.
+is ``sync``, ``refresh`` (two further passes), or one that reads the bytes only: ``get`` (our
+client), ``boto3`` (64 threads) or ``bare`` (64 sockets). Prints seconds and peak memory above idle,
+as JSON.
 """
 
 import json
+import socket
 import sys
 import tempfile
 import threading
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -29,6 +31,7 @@ from dashboard.store import SegmentStore
 
 BUCKET = "captures"
 PREFIX = "data_capture"
+_CHUNK = 64 << 10
 FIRST_DAY = f"{ENDPOINT}/2026/11/01"
 
 
@@ -94,6 +97,32 @@ def get(opened: Opened, _: Path) -> dict[str, Any]:
         return {"objects": sum(1 for _ in pool.map(read, metas))}
 
 
+def bare(opened: Opened, _: Path) -> dict[str, Any]:
+    """List, and read every object over 64 bare sockets: the most that this machine gives.
+
+    Server and reader share its processors, so that less than the latency bound is left of it.
+    """
+    keys = iter([meta.key for page in opened.bucket.objects(PREFIX) for meta in page])
+    address = urlsplit(opened.client.meta.endpoint_url)
+
+    def read_on(_: int) -> int:
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            return sum(_exchange(connection, key) for key in keys)
+
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        return {"objects": sum(pool.map(read_on, range(IN_FLIGHT)))}
+
+
+def _exchange(connection: socket.socket, key: str) -> int:
+    """Ask for an object and throw its bytes away; 1 once the answer has come in full."""
+    connection.sendall(f"GET /{BUCKET}/{key} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    head, _, body = connection.recv(_CHUNK).partition(b"\r\n\r\n")
+    missing = int(head.rpartition(b"Content-Length: ")[2]) - len(body)
+    if missing != len(connection.recv(missing, socket.MSG_WAITALL)):
+        raise ConnectionError(f"{key} was cut off")
+    return 1
+
+
 def boto3_threads(opened: Opened, _: Path) -> dict[str, Any]:
     """List and read every object with boto3 in 64 threads, and do nothing with the bytes."""
     client = opened.client
@@ -111,6 +140,7 @@ KINDS: dict[str, Callable[[Opened, Path], dict[str, Any]]] = {
     "sync": sync,
     "refresh": refresh,
     "get": get,
+    "bare": bare,
     "boto3": boto3_threads,
 }
 
