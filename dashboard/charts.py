@@ -34,7 +34,7 @@ ON_THRESHOLD_COLOR: Final = "#101822"
 
 _FEW: Final = 100
 _LABEL_PX: Final = 24  # height of a line of text on its plate
-_AROUND_PX: Final = 84  # height of a figure's margins with one row of legend and the axis
+_BELOW_PX: Final = 50  # height of an axis with its title
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 Names = Callable[[int], str]
@@ -430,7 +430,9 @@ def _threshold_line(figure: go.Figure, threshold: float) -> None:
             "borderpad": 2,
         },
     )
-    figure.update_layout(legend_y=1 + _LABEL_PX / (figure.layout.height - _AROUND_PX))
+    top = figure.layout.margin.t + _LABEL_PX  # room from the start: nothing moves after drawing
+    plot = figure.layout.height - top - _BELOW_PX
+    figure.update_layout(margin_t=top, legend_y=1 + _LABEL_PX / plot)
 
 
 def _threshold_color() -> str:
