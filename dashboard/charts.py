@@ -1,40 +1,59 @@
 """Charts of captured inferences: small tables in, plotly figures out.
 
 Every figure is of bars and lines that were counted before; none holds more than ``MAX_POINTS``
-points, whatever the number of records. Colours come from Okabe and Ito's palette and are never the
-only sign: classes differ by name in the legend, the threshold is a labelled line.
+points, whatever the number of records, classes and periods: the largest classes are shown, all
+others together, and where periods are too many several are added up. Colours come from Okabe and
+Ito's palette and are never the only sign: classes differ by name in the legend, the threshold is a
+labelled line.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import plotly.graph_objects as go
 import polars as pl
 
+from dashboard import tables
 from dashboard.palette import STYLES
-from dashboard.tables import Period
+from dashboard.tables import MAX_POINTS, OTHERS, Period, Step
 from workflow.executions import Outcome
 
-MAX_POINTS: Final = 5_000
-"""A chart with more points is slow to send and cannot be read."""
-
 LABEL_COLORS: Final = ("#56B4E9", "#CC79A7", "#B3A125", "#009E73", "#8A8F98")
-"""Colours of the classes in their order, then again from the first."""
+"""Colours of the classes in their order, the last that of all others together."""
+
+MOST_CLASSES: Final = len(LABEL_COLORS)
+"""Classes that a chart tells apart; where there are more, the last is all others together."""
 
 BEFORE_COLOR: Final = "#8A8F98"
 AFTER_COLOR: Final = "#0072B2"
 NEUTRAL_COLOR: Final = "#8A8F98"
+ON_THRESHOLD_COLOR: Final = "#101822"
 
 _FEW: Final = 100
+_LABEL_PX: Final = 24  # height of a line of text on its plate
+_BELOW_PX: Final = 50  # height of an axis with its title
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 Names = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """A class as a chart shows it: its number, name, colour and rows."""
+
+    label: int
+    name: str
+    color: str
+    rows: pl.DataFrame
 
 
 def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) -> go.Figure:
     """Confidence by class, stacked; what is below the threshold is pale.
 
-    Each bar carries ``(label, low, high)`` as its custom data, for a selection.
+    Each bar of one class carries ``(label, low, high)`` as its custom data, for a selection.
 
     Args:
         bars: ``label``, ``low``, ``high``, ``count`` of ``tables.histogram``.
@@ -43,17 +62,19 @@ def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) 
         log: Whether counts are on a logarithmic axis.
     """
     figure = _figure(height=330)
-    for (label,), part in bars.group_by("label", maintain_order=True):
-        low, high = part["low"].to_list(), part["high"].to_list()
+    for one in _classes(bars, name):
+        low, high = one.rows["low"].to_list(), one.rows["high"].to_list()
+        ends = list(zip(low, high, strict=True))
         figure.add_bar(
-            x=[(a + b) / 2 for a, b in zip(low, high, strict=True)],
-            y=part["count"].to_list(),
-            width=[b - a for a, b in zip(low, high, strict=True)],
-            name=name(label),
-            customdata=[[label, a, b] for a, b in zip(low, high, strict=True)],
-            hovertemplate="confidence %{customdata[1]:.3f} to %{customdata[2]:.3f}: %{y:,}",
+            x=[(a + b) / 2 for a, b in ends],
+            y=one.rows["count"].to_list(),
+            width=[b - a for a, b in ends],
+            name=one.name,
+            customdata=None if one.label == OTHERS else [[one.label, a, b] for a, b in ends],
+            hovertext=[f"{a:.3f} to {b:.3f}" for a, b in ends],
+            hovertemplate="confidence %{hovertext}: %{y:,}",
             marker={
-                "color": _label_color(label),
+                "color": one.color,
                 "opacity": [0.45 if a < threshold - 1e-9 else 1 for a in low],
                 "line": {"width": 0},
             },
@@ -75,15 +96,12 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         name: Name of a class.
     """
     figure = _figure(height=260)
-    for (label,), part in rows.group_by("label", maintain_order=True):
-        figure.add_bar(
-            x=_times(part["time"]),
-            y=part["count"].to_list(),
-            name=name(label),
-            marker={"color": _label_color(label), "line": {"width": 0}},
-            hovertemplate="%{y:,}",
+    step = tables.step_of(rows["time"], period, MAX_POINTS // MOST_CLASSES)
+    for one in _classes(tables.coarsened(rows, step), name):
+        _period_bars(
+            figure, one.rows["time"], one.rows["count"], step, name=one.name, color=one.color
         )
-    figure.update_layout(barmode="stack", bargap=0.08, yaxis_title=f"records a {period}")
+    figure.update_layout(barmode="stack", yaxis_title=f"records a {step.name}")
     figure.update_layout(hovermode="x unified")
     return figure
 
@@ -97,21 +115,22 @@ def shares(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         name: Name of a class.
     """
     figure = _figure(height=260)
-    totals = rows.group_by("time").agg(
-        total=pl.col("count").sum(), rejected=pl.col("rejected").sum()
+    step = tables.step_of(rows["time"], period, MAX_POINTS // (MOST_CLASSES + 1))
+    rows = tables.coarsened(rows, step)
+    totals = (
+        rows.group_by("time")
+        .agg(total=pl.col("count").sum(), rejected=pl.col("rejected").sum())
+        .sort("time")
     )
-    every = rows.select(pl.col("label").unique().sort()).join(totals, how="cross")
-    full = every.join(rows.select("time", "label", "count"), on=["time", "label"], how="left")
-    full = full.with_columns(share=pl.col("count").fill_null(0) / pl.col("total"))
-    for (label,), part in full.sort("label", "time").group_by("label", maintain_order=True):
-        line = with_gaps(part, period)
-        _line(figure, line["time"], line["share"], name(label), _label_color(label))
-    rejected = totals.sort("time").with_columns(share=pl.col("rejected") / pl.col("total"))
-    rejected = with_gaps(rejected, period)
-    style = STYLES[Outcome.REJECTED]
-    _line(figure, rejected["time"], rejected["share"], "rejected", style.color, dash="dot")
+    for one in _classes(rows, name):
+        line = totals.join(one.rows, on="time", how="left", maintain_order="left")
+        share = line["count"].fill_null(0) / line["total"]
+        _period_line(figure, line["time"], share, step, name=one.name, color=one.color)
+    rejected, color = totals["rejected"] / totals["total"], STYLES[Outcome.REJECTED].color
+    _period_line(figure, totals["time"], rejected, step, name="rejected", color=color, dash="dot")
     figure.update_layout(hovermode="x unified", yaxis={"tickformat": ".0%", "title": "share"})
     figure.update_yaxes(range=[0, 1.02])
+    _say_step(figure, step, period)
     return figure
 
 
@@ -119,21 +138,24 @@ def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure
     """Median and low quantiles of confidence by time.
 
     Args:
-        rows: ``time``, ``q05``, ``q25``, ``q50`` of ``tables.quantiles``.
-        period: By which they were counted.
+        rows: ``time``, ``end``, ``q05``, ``q25``, ``q50`` of ``tables.quantiles``.
+        period: By which they were asked for.
         threshold: Where to draw the threshold.
     """
     figure = _figure(height=260)
-    rows = with_gaps(rows, period)
-    for column, text, width in (("q50", "median", 2.5), ("q25", "25 %", 1.5), ("q05", "5 %", 1.5)):
-        dash = "solid" if column != "q05" else "dash"
-        _line(figure, rows["time"], rows[column], text, AFTER_COLOR, dash=dash, width=width)
-    figure.data[1].line.color = LABEL_COLORS[0]
-    figure.data[2].line.color = NEUTRAL_COLOR
+    step = _drawn_step(rows, period)
+    for column, text, color, dash, width in (
+        ("q50", "median", AFTER_COLOR, "solid", 2.5),
+        ("q25", "25 %", LABEL_COLORS[0], "solid", 1.5),
+        ("q05", "5 %", NEUTRAL_COLOR, "dash", 1.5),
+    ):
+        style = {"dash": dash, "width": width}
+        _period_line(figure, rows["time"], rows[column], step, name=text, color=color, **style)
     figure.update_layout(
         hovermode="x unified", yaxis={"title": "confidence", "range": [None, 1.01]}
     )
     figure.add_hline(y=threshold, line={"color": _threshold_color(), "dash": "dash", "width": 1.5})
+    _say_step(figure, step, period)
     return figure
 
 
@@ -141,23 +163,29 @@ def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     """How confidence is spread, by time: the darker a cell, the more of that time's records.
 
     Args:
-        cells: ``time``, ``low``, ``share`` of ``tables.heat``.
-        period: By which they were counted.
+        cells: ``time``, ``end``, ``low``, ``high``, ``share`` of ``tables.heat``.
+        period: By which they were asked for.
         threshold: Where to draw the threshold.
     """
     figure = _figure(height=260)
-    grid = with_gaps(cells.pivot("low", index="time", values="share").sort("time"), period)
-    lows = sorted(grid.columns[1:], key=float)
+    step = _drawn_step(cells, period)
+    grid = with_gaps(cells.pivot("low", index="time", values="share").sort("time"), step)
+    edges = [*cells["low"].unique().sort(), 1.0]
+    half = (edges[-1] - edges[0]) / max(len(edges) - 1, 1) / 2
     figure.add_heatmap(
-        x=_times(grid["time"]),
-        y=[float(low) for low in lows],
-        z=grid.select(lows).fill_null(0).to_numpy().T.round(4),
+        x=_times(pl.concat([grid["time"], cells["end"].tail(1)])),
+        y=edges,
+        z=grid.drop("time").to_numpy().T.round(4).astype("float32"),
+        zmin=0,
         colorscale=[[0, "rgba(0,114,178,0)"], [0.3, "rgba(0,114,178,0.55)"], [1, "#0072B2"]],
-        hovertemplate="%{x}<br>from %{y:.3f}: %{z:.1%}<extra></extra>",
+        hovertemplate=f"the {step.name} around %{{x}}<br>%{{y:.4~f}} ± {half:g}: %{{z:.1%}}"
+        "<extra></extra>",
+        hoverongaps=False,
         showscale=False,
     )
     figure.update_layout(yaxis_title="confidence")
     figure.add_hline(y=threshold, line={"color": _threshold_color(), "dash": "dash", "width": 1.5})
+    _say_step(figure, step, period)
     return figure
 
 
@@ -235,13 +263,9 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
         period: By which they were counted.
     """
     figure = _figure(height=260)
-    figure.add_bar(
-        x=_times(rows["time"]),
-        y=rows["captured"].to_list(),
-        name="captured",
-        marker={"color": AFTER_COLOR, "line": {"width": 0}},
-        hovertemplate="%{y:,}",
-    )
+    step = tables.step_of(rows["time"], period, MAX_POINTS // 2)
+    rows = tables.coarsened(rows, step)
+    _period_bars(figure, rows["time"], rows["captured"], step, name="captured", color=AFTER_COLOR)
     figure.add_scatter(
         x=_times(rows["time"]),
         y=rows["expected"].to_list(),
@@ -253,12 +277,13 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
             "line": {"color": STYLES[Outcome.FAULTED].color, "width": 2.5},
         },
         hovertemplate="%{y:,.0f}",
+        **_amid(rows["time"], step),
     )
-    figure.update_layout(hovermode="x unified", yaxis_title=f"records a {period}", bargap=0.08)
+    figure.update_layout(hovermode="x unified", yaxis_title=f"records a {step.name}")
     return figure
 
 
-def with_gaps(rows: pl.DataFrame, period: Period) -> pl.DataFrame:
+def with_gaps(rows: pl.DataFrame, period: Period | Step) -> pl.DataFrame:
     """Rows by time with an empty row after each one that is not followed by the next period.
 
     A line is broken there, instead of running through a time without records.
@@ -280,6 +305,85 @@ def _figure(*, height: int) -> go.Figure:
         clickmode="event+select",
     )
     return figure
+
+
+def _classes(rows: pl.DataFrame, name: Names) -> list[_Class]:
+    """The largest classes of rows, and all others together, in the order in which to draw them."""
+    labels = tables.largest(rows, MOST_CLASSES)
+    colors = _label_colors(labels)
+    others = f"{rows['label'].n_unique() - MOST_CLASSES + 1:,} other classes"
+    rows = tables.folded(rows, labels)
+    return [
+        _Class(
+            label,
+            others if label == OTHERS else name(label),
+            colors[label],
+            rows.filter(pl.col("label") == label),
+        )
+        for label in labels
+    ]
+
+
+def _label_colors(labels: Sequence[int]) -> dict[int, str]:
+    """A colour for each class: its own whatever else is shown, unless a larger class has it."""
+    free = list(LABEL_COLORS)
+    colors = {OTHERS: free.pop()} if OTHERS in labels else {}
+    for label in labels:
+        if label != OTHERS:
+            own = LABEL_COLORS[label % len(LABEL_COLORS)]
+            colors[label] = free.pop(free.index(own) if own in free else 0)
+    return colors
+
+
+def _drawn_step(rows: pl.DataFrame, period: Period) -> Step:
+    """By what rows are drawn that were asked for by a period: their own ``end`` tells."""
+    return tables.step_from(rows["end"] - rows["time"], period)
+
+
+def _say_step(figure: go.Figure, step: Step, period: Period) -> None:
+    """Say so where a chart is drawn by another step than the period that was asked for."""
+    if step.length != period.length:
+        figure.update_xaxes(title=f"by {step.name}")
+
+
+def _period_bars(
+    figure: go.Figure, times: pl.Series, counts: pl.Series, step: Step, *, name: str, color: str
+) -> None:
+    """Bars that each span the period they count: plotly would set them astride its start."""
+    figure.add_bar(
+        x=_times(times),
+        y=counts.to_list(),
+        offset=0,
+        width=step.length / _MILLISECOND,
+        name=name,
+        marker={"color": color, "line": {"width": 0}},
+        hovertemplate="%{y:,}",
+    )
+
+
+def _period_line(
+    figure: go.Figure,
+    times: pl.Series,
+    values: pl.Series,
+    step: Step,
+    *,
+    name: str,
+    color: str,
+    **style: Any,  # noqa: ANN401 - of _line
+) -> None:
+    rows = with_gaps(pl.DataFrame({"time": times, "value": values}), step)
+    _line(figure, rows["time"], rows["value"], name, color, **style)
+    figure.data[-1].update(_amid(rows["time"], step))
+
+
+def _amid(times: pl.Series, step: Step) -> dict[str, Any]:
+    """Draw points in the middle of their period; what is said on hovering is still its start."""
+    start = times.min()
+    return {
+        "xperiod": step.length / _MILLISECOND,
+        "xperiod0": _times(pl.Series([start], dtype=times.dtype))[0],
+        "xperiodalignment": "middle",
+    }
 
 
 def _line(
@@ -310,21 +414,26 @@ def _times(times: pl.Series) -> list[Any]:
 
 
 def _threshold_line(figure: go.Figure, threshold: float) -> None:
+    """The threshold as a line, its name in the margin above it, where nothing can cross it.
+
+    Dark on a plate of the line's own colour, it can be read on a white page and on a dark one.
+    """
     figure.add_vline(
         x=threshold,
         line={"color": _threshold_color(), "dash": "dash", "width": 1.5},
         annotation={
             "text": f"threshold {threshold:g}",
             "xanchor": "right" if threshold > 0.6 else "left",  # noqa: PLR2004 - the roomier side
-            "yanchor": "top",
-            "font": {"color": _threshold_color()},
+            "yanchor": "bottom",
+            "font": {"color": ON_THRESHOLD_COLOR},
+            "bgcolor": _threshold_color(),
+            "borderpad": 2,
         },
     )
+    top = figure.layout.margin.t + _LABEL_PX  # room from the start: nothing moves after drawing
+    plot = figure.layout.height - top - _BELOW_PX
+    figure.update_layout(margin_t=top, legend_y=1 + _LABEL_PX / plot)
 
 
 def _threshold_color() -> str:
     return STYLES[Outcome.REJECTED].color
-
-
-def _label_color(label: int) -> str:
-    return LABEL_COLORS[label % len(LABEL_COLORS)]

@@ -6,6 +6,7 @@ filter or a threshold moves without touching the records again, and so that one 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -45,6 +46,12 @@ QUANTILES: Final = (0.05, 0.25, 0.5)
 
 THRESHOLDS: Final = range(BINS // 2, BINS + 1)
 """The thresholds of a sweep, in bins: 0.5 to 1 by 0.005."""
+
+MAX_POINTS: Final = 5_000
+"""A chart with more points is slow to send and cannot be read."""
+
+OTHERS: Final = -1
+"""The label of all classes together that ``largest`` leaves out; no record has it."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -86,6 +93,84 @@ _LONGEST: Final = {
     Period.MINUTE: timedelta(hours=3),
     Period.HOUR: timedelta(days=16),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one point of a chart over time stands for: a period, or several where there are many.
+
+    Attributes:
+        name: As in "records a week".
+        length: The length itself.
+        every: The same in polars' notation; weeks start on Mondays.
+    """
+
+    name: str
+    length: timedelta
+    every: str
+
+
+_STEPS: Final = (
+    *(Step(str(period), period.length, _EVERY[period]) for period in Period),
+    Step("week", timedelta(weeks=1), "1w"),
+    Step("month of 4 weeks", timedelta(weeks=4), "4w"),
+    Step("quarter of 13 weeks", timedelta(weeks=13), "13w"),
+)
+
+
+def step_of(times: pl.Series, period: Period, most: int) -> Step:
+    """The shortest step, a period or longer, that shows times in at most so many points.
+
+    A gap is a point too: a line is broken there, and a heat map has an empty column.
+    """
+    for step in _STEPS[list(Period).index(period) :]:
+        starts = times.dt.truncate(step.every).unique().sort()
+        if len(starts) + int((starts.diff() > step.length).sum()) <= most:
+            return step
+    return _STEPS[-1]
+
+
+def step_from(lengths: pl.Series, period: Period) -> Step:
+    """The step of that length, which all rows have; the period where there is no row."""
+    length = lengths.max() or period.length
+    return next(step for step in _STEPS if step.length == length)
+
+
+def coarsened(rows: pl.DataFrame, step: Step) -> pl.DataFrame:
+    """Rows by ``time`` added up by a longer step; sorted by time."""
+    return _regrouped(rows, pl.col("time").dt.truncate(step.every)).sort("time")
+
+
+def largest(rows: pl.DataFrame, most: int) -> list[int]:
+    """The classes with the most records, the largest first, ties by number.
+
+    Args:
+        rows: ``label`` and ``count``.
+        most: Where there are more classes, the last of so many is ``OTHERS``.
+    """
+    totals = rows.group_by("label").agg(pl.col("count").sum())
+    labels = totals.sort("count", "label", descending=[True, False])["label"].to_list()
+    return labels if len(labels) <= most else [*labels[: most - 1], OTHERS]
+
+
+def folded(rows: pl.DataFrame, labels: Sequence[int]) -> pl.DataFrame:
+    """Rows whose classes, but for those given, are added up as ``OTHERS``."""
+    named = pl.col("label").is_in(labels)
+    return _regrouped(rows, pl.when(named).then("label").otherwise(OTHERS).cast(COUNTS["label"]))
+
+
+_NUMBERS: Final = ("count", "rejected", "invocations", "expected", "captured")
+
+
+def _regrouped(rows: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
+    """Rows with one key replaced; the numbers of those that now have the same keys added up."""
+    keys = [name for name in rows.columns if name not in _NUMBERS]
+    return (
+        rows.with_columns(key)
+        .group_by(keys, maintain_order=True)
+        .agg(pl.exclude(keys).sum())
+        .select(rows.columns)
+    )
 
 
 def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> pl.DataFrame:
@@ -236,11 +321,13 @@ def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
     """Quantiles of confidence by time, each known to its bin: right to 0.0025.
 
     Returns:
-        ``time``, ``count`` and one column for each of ``QUANTILES``, such as ``q05``; sorted.
+        ``time``, ``end`` (later than the period's where there are too many to draw), ``count`` and
+        one column for each of ``QUANTILES``, such as ``q05``; sorted.
     """
+    timed = counts.drop_nulls("time")
+    step = step_of(timed["time"], period, MAX_POINTS // len(QUANTILES))
     bins = (
-        counts.drop_nulls("time")
-        .group_by(pl.col("time").dt.truncate(_EVERY[period]), "bin")
+        timed.group_by(pl.col("time").dt.truncate(step.every), "bin")
         .agg(pl.col("count").sum())
         .sort("time", "bin")
         .with_columns(below=pl.col("count").cum_sum().over("time"))
@@ -252,7 +339,9 @@ def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
         .alias(f"q{q * 100:02.0f}")
         for q in QUANTILES
     ]
-    return bins.group_by("time", maintain_order=True).agg(pl.col("count").sum(), *reached)
+    return bins.group_by(
+        "time", (pl.col("time") + step.length).alias("end"), maintain_order=True
+    ).agg(pl.col("count").sum(), *reached)
 
 
 def sweep(counts: pl.DataFrame) -> pl.DataFrame:
@@ -284,21 +373,32 @@ def sweep(counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def heat(counts: pl.DataFrame, period: Period, bars: int) -> pl.DataFrame:
-    """Share of each bar of confidence in its period, over all classes; empty bars left out.
+    """Share of each bar of confidence in its period, over all classes; zeros included.
 
     Returns:
-        ``time``, ``low``, ``share``; sorted.
+        ``time``, ``end`` (later than the period's where there are too many to draw), ``low``,
+        ``high`` (of the bar), ``share``; sorted.
     """
     timed = counts.drop_nulls("time")
     if timed.is_empty():
-        return pl.DataFrame(schema={"time": COUNTS["time"], "low": float, "share": float})
+        columns = {"time": COUNTS["time"], "end": COUNTS["time"]}
+        return pl.DataFrame(schema={**columns, "low": float, "high": float, "share": float})
     first, width = _bars(timed, bars)
+    starts = pl.DataFrame({"start": range(first, BINS, width)}, schema={"start": pl.Int64})
+    step = step_of(timed["time"], period, MAX_POINTS // starts.height)
+    counted = timed.group_by(pl.col("time").dt.truncate(step.every), _start(first, width)).agg(
+        pl.col("count").sum()
+    )
     return (
-        timed.group_by(pl.col("time").dt.truncate(_EVERY[period]), _start(first, width))
-        .agg(pl.col("count").sum())
+        counted.select(pl.col("time").unique())
+        .join(starts, how="cross")
+        .join(counted, on=["time", "start"], how="left")
+        .with_columns(pl.col("count").fill_null(0))
         .select(
             "time",
+            end=pl.col("time") + step.length,
             low=pl.col("start") / BINS,
+            high=(pl.col("start") + width) / BINS,
             share=pl.col("count") / pl.col("count").sum().over("time"),
         )
         .sort("time", "low")

@@ -73,7 +73,7 @@ class Summary:
         rejected: Those below the threshold.
         expected_accuracy: Mean confidence of the accepted: their accuracy, were confidence
             calibrated; NaN where none is accepted.
-        by_label: Records by class.
+        by_label: Records by class, the largest first, ties by number.
         first: Start of the first period with a record; None where no record has a usable time.
         last: Start of the last such period.
         untimed: Records whose time is absent, before 2017 or in the future.
@@ -177,12 +177,12 @@ def summarise(counts: pl.DataFrame, threshold: float) -> Summary:
     """The selection in a few numbers."""
     total = int(counts["count"].sum())
     taken = counts.filter(pl.col("bin") >= tables.bin_of(threshold))
-    by_label = counts.group_by("label").agg(pl.col("count").sum()).sort("label")
+    by_label = counts.group_by("label").agg(pl.col("count").sum())
     return Summary(
         total=total,
         rejected=Share(total - int(taken["count"].sum()), total),
         expected_accuracy=_mean_confidence(taken),
-        by_label=dict(by_label.iter_rows()),
+        by_label=dict(by_label.sort("count", "label", descending=[True, False]).iter_rows()),
         first=counts["time"].min(),  # type: ignore[arg-type]
         last=counts["time"].max(),  # type: ignore[arg-type]
         untimed=int(counts.filter(pl.col("time").is_null())["count"].sum()),

@@ -154,6 +154,33 @@ def test_the_shares_of_each_time_add_up() -> None:
     assert totals["share"].to_list() == pytest.approx([1.0] * totals.height)
 
 
+def test_a_heat_map_has_every_bar_of_every_time() -> None:
+    frame = captured(3, hours=3).with_columns(confidence=pl.Series([0.0, 0.6, 0.95]))
+
+    cells = tables.heat(counted(frame), Period.HOUR, 20)
+
+    assert cells.height == 3 * 20
+    for (_,), part in cells.group_by("time"):
+        assert part["low"].to_list() == pytest.approx([i / 20 for i in range(20)])
+        assert part["high"].to_list() == pytest.approx([(i + 1) / 20 for i in range(20)])
+
+
+def test_the_largest_classes_come_first_and_ties_by_number() -> None:
+    rows = pl.DataFrame({"label": [4, 1, 0, 2, 3], "count": [1, 2, 2, 9, 1]})
+
+    assert tables.largest(rows, 5) == [2, 0, 1, 3, 4]
+    assert tables.largest(rows, 3) == [2, 0, tables.OTHERS]
+
+
+def test_a_step_is_as_short_as_the_points_allow() -> None:
+    days = pl.datetime_range(NOW - timedelta(days=99), NOW, "1d", eager=True)
+
+    assert tables.step_of(days, Period.DAY, 100).name == "day"
+    assert tables.step_of(days, Period.DAY, 99).name == "week"
+    assert tables.step_of(days.gather_every(2), Period.DAY, 99).name == "day"
+    assert tables.step_of(days.gather_every(2), Period.DAY, 98).name == "week"
+
+
 @pytest.mark.parametrize(
     ("span", "period"),
     [

@@ -96,6 +96,17 @@ def test_the_summary_adds_up() -> None:
     assert said.first is not None
 
 
+def test_the_summary_has_the_largest_classes_first_and_ties_by_number() -> None:
+    frame = captured(6).with_columns(label=pl.Series([0, 900, 900, 5, 2, 2], dtype=pl.Int32))
+
+    assert list(model.summarise(counted(frame), 0.93).by_label.items()) == [
+        (2, 2),
+        (900, 2),
+        (0, 1),
+        (5, 1),
+    ]
+
+
 def test_nothing_selected_is_no_number() -> None:
     said = model.summarise(counted(captured(0)), 0.93)
 
