@@ -5,13 +5,19 @@ lays over the prefix that SageMaker writes to, a query decodes each answer, drop
 classification, counts an event once, and groups. The SQL is Athena's (Trino); ``for_duckdb``
 transpiles it, which is how the tests run these very queries on real lines.
 
-Source: Amazon Athena user guide, "Partition projection"; Trino documentation, functions.
+Endpoint and variant are *injected*: Athena takes them from the query, which must name each by
+constants. So the table never has to know them, and a new endpoint needs no change of it; but a
+query needs somebody who has listed them, and there is none before the first capture.
+
+Source: Amazon Athena user guide, "Supported types for partition projection" and "Use dynamic ID
+partitioning"; Trino documentation, functions.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -21,9 +27,11 @@ from sqlglot import exp
 from dashboard.models.inferences import InferenceFilters, Selection, label_index
 from dashboard.tables import BINS, ROUNDING, Period
 from workflow.errors import WorkflowError
+from workflow.spans import Span
 
 _HOUR: Final = "%Y/%m/%d/%H"
 _FIRST_HOUR: Final = "2017/11/29/00"
+_INSTANT: Final = timedelta(microseconds=1)
 _NUMBER: Final = r"[-+0-9.eE]+"
 _ROW: Final = r"\s*(?:\r?\n|\]\s*,\s*\[)\s*"
 _SUM_TOLERANCE: Final = "1e-2"
@@ -45,8 +53,12 @@ class CaptureTable:
         name: Table, of the same letters.
         bucket: Of the captures.
         prefix: Before ``/endpoint/variant/yyyy/mm/dd/hh``; no slash at its ends.
-        endpoints: Names of the endpoints that wrote there.
-        variants: Names of their production variants.
+        endpoints: Names of the endpoints that wrote there; at least one.
+        variants: Names of their production variants; at least one.
+
+    Raises:
+        WorkflowError: ``AthenaNameInvalid``; ``NothingCaptured`` without an endpoint or variant:
+            no query can be asked then, for SQL has no empty list.
     """
 
     database: str
@@ -64,6 +76,12 @@ class CaptureTable:
                     f"{part!r} cannot be the name of a database or table in Athena.",
                     "Use lower-case letters, digits and underscores.",
                 )
+        if not self.endpoints or not self.variants:
+            raise WorkflowError(
+                "NothingCaptured",
+                f"No endpoint has captured anything below s3://{self.bucket}/{self.prefix} yet.",
+                "Classify a photo, and look again when SageMaker has delivered what it captured.",
+            )
 
     @property
     def full_name(self) -> str:
@@ -71,19 +89,36 @@ class CaptureTable:
         return f"{self.database}.{self.name}"
 
 
+def table_name(bucket: str, prefix: str) -> str:
+    """The name of the table over a prefix; another one when we would define it otherwise.
+
+    ``CREATE TABLE IF NOT EXISTS`` keeps a table as it once was, so a name that did not follow the
+    definition would go on reading by an old one.
+    """
+    digest = hashlib.sha256(_definition(bucket, prefix).encode()).hexdigest()
+    return f"captures_{digest[:8]}"
+
+
 def ddl(table: CaptureTable) -> tuple[str, str]:
-    """The statements that make the database and the table; both do nothing where they exist.
+    """The statements that make the database and the table; both do nothing where they exist."""
+    definition = _definition(table.bucket, table.prefix)
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {table.database}",
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS {table.full_name} {definition}",
+    )
+
+
+def _definition(bucket: str, prefix: str) -> str:
+    """Columns, partitions and place of the table.
 
     The captured input, nearly all of a line, is not declared, so it is never decoded. Partitions
     are projected from their names: there is no crawler to run and no partition to add.
     """
-    root = f"s3://{table.bucket}/{table.prefix}"
+    root = f"s3://{bucket}/{prefix}"
     properties = {
         "projection.enabled": "true",
-        "projection.endpoint.type": "enum",
-        "projection.endpoint.values": ",".join(table.endpoints),
-        "projection.variant.type": "enum",
-        "projection.variant.values": ",".join(table.variants),
+        "projection.endpoint.type": "injected",
+        "projection.variant.type": "injected",
         "projection.hour.type": "date",
         "projection.hour.format": "yyyy/MM/dd/HH",
         "projection.hour.range": f"{_FIRST_HOUR},NOW",
@@ -92,9 +127,7 @@ def ddl(table: CaptureTable) -> tuple[str, str]:
         "storage.location.template": f"{root}/${{endpoint}}/${{variant}}/${{hour}}/",
     }
     listed = ",\n  ".join(f"{_text(name)} = {_text(value)}" for name, value in properties.items())
-    return (
-        f"CREATE DATABASE IF NOT EXISTS {table.database}",
-        f"""CREATE EXTERNAL TABLE IF NOT EXISTS {table.full_name} (
+    return f"""(
   capturedata struct<endpointoutput:struct<data:string,encoding:string>>,
   eventmetadata struct<eventid:string,inferenceid:string,inferencetime:string>
 )
@@ -104,13 +137,21 @@ WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true')
 LOCATION {_text(root + "/")}
 TBLPROPERTIES (
   {listed}
-)""",
-    )
+)"""
 
 
-def counts_sql(table: CaptureTable, filters: InferenceFilters, period: Period) -> str:
-    """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL."""
-    return f"""{_captures(table, filters)}
+def counts_sql(
+    table: CaptureTable, filters: InferenceFilters, period: Period, *, span: Span | None = None
+) -> str:
+    """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL.
+
+    Args:
+        table: Where they lie.
+        filters: Which of them.
+        period: By what length of time.
+        span: The time to count, to the moment; None for that of the filters.
+    """
+    return f"""{_captures(table, filters, span or _time(filters))}
 SELECT date_trunc('{_UNITS[period]}', inference_time) AS time, endpoint, variant, label,
   CAST(floor(confidence * {BINS} + {ROUNDING!r}) AS INTEGER) AS bin, count(*) AS count
 FROM captures
@@ -125,9 +166,19 @@ def records_sql(
     *,
     limit: int,
     offset: int = 0,
+    span: Span | None = None,
 ) -> str:
-    """Single records, newest first: ``models.inferences.matching`` in SQL."""
-    return f"""{_captures(table, filters, selection)}
+    """Single records, newest first: ``models.inferences.matching`` in SQL.
+
+    Args:
+        table: Where they lie.
+        filters: Which of them.
+        selection: Of a chart's bars; None for all.
+        limit: At most so many.
+        offset: Without the first so many.
+        span: As in ``counts_sql``.
+    """
+    return f"""{_captures(table, filters, span or _time(filters), selection)}
 SELECT event_id, inference_id, inference_time, endpoint, variant, probabilities, label,
   confidence, key
 FROM captures
@@ -158,11 +209,15 @@ def for_duckdb(sql: str) -> str:
     return sqlglot.transpile(sql, read="trino", write="duckdb", unsupported_level=ignore)[0]
 
 
+def _time(filters: InferenceFilters) -> Span:
+    return Span(*filters.window())
+
+
 def _captures(
-    table: CaptureTable, filters: InferenceFilters, selection: Selection | None = None
+    table: CaptureTable, filters: InferenceFilters, span: Span, selection: Selection | None = None
 ) -> str:
     """Common table expressions that end in ``captures``, the columns of the captures table."""
-    kept = " AND ".join(["copy = 1", *_conditions(filters, selection)])
+    kept = " AND ".join(["copy = 1", *_conditions(filters, span, selection)])
     return rf"""WITH lines AS (
   SELECT eventmetadata.eventid AS event_id, eventmetadata.inferenceid AS inference_id,
     TRY(from_iso8601_timestamp(eventmetadata.inferencetime)) AS inference_time,
@@ -171,7 +226,7 @@ def _captures(
       THEN TRY(from_utf8(from_base64(capturedata.endpointoutput.data)))
       ELSE capturedata.endpointoutput.data END AS answer
   FROM {table.full_name}
-  WHERE {" AND ".join(_partitions(table, filters))}
+  WHERE {" AND ".join(_partitions(table, filters, span))}
 ), answers AS (
   SELECT event_id, inference_id, inference_time, endpoint, variant, key, place,
     transform(regexp_extract_all(one, {_text(_NUMBER)}), v -> TRY_CAST(v AS DOUBLE))
@@ -191,26 +246,28 @@ def _captures(
 )"""  # noqa: S608 - as above
 
 
-def _partitions(table: CaptureTable, filters: InferenceFilters) -> Iterable[str]:
+def _partitions(table: CaptureTable, filters: InferenceFilters, span: Span) -> Iterable[str]:
     """Which objects are read at all; the bill is by their bytes."""
-    start, end = filters.window()
     for column, wanted, known in (
         ("endpoint", filters.endpoint, table.endpoints),
         ("variant", filters.variant, table.variants),
     ):
         names = [wanted] if wanted else known
         yield f"{column} IN ({', '.join(map(_text, names))})"
-    yield f"hour >= {_text(start.strftime(_HOUR) if start else _FIRST_HOUR)}"
-    if end is not None:
-        yield f"hour < {_text(end.strftime(_HOUR))}"
+    start = span.start.astimezone(UTC).strftime(_HOUR) if span.start else _FIRST_HOUR
+    yield f"hour >= {_text(start)}"
+    if span.end is not None:
+        beyond = span.end.astimezone(UTC) - _INSTANT + timedelta(hours=1)
+        yield f"hour < {_text(beyond.strftime(_HOUR))}"
 
 
-def _conditions(filters: InferenceFilters, selection: Selection | None) -> Iterable[str]:
-    start, end = filters.window()
-    if start is not None:
-        yield f"inference_time >= {_moment(start)}"
-    if end is not None:
-        yield f"inference_time < {_moment(end)}"
+def _conditions(
+    filters: InferenceFilters, span: Span, selection: Selection | None
+) -> Iterable[str]:
+    if span.start is not None:
+        yield f"inference_time >= {_moment(span.start)}"
+    if span.end is not None:
+        yield f"inference_time < {_moment(span.end)}"
     if filters.label:
         yield f"label = {label_index(filters.label)}"
     if selection is None:

@@ -5,7 +5,7 @@ remembered for as long as Athena reuses its own, so that moving a threshold cost
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar, cast
@@ -22,6 +22,7 @@ from dashboard.capture_tables import ERRORS
 from dashboard.models.inferences import InferenceFilters, Selection, judge
 from dashboard.tables import COUNTS, EARLIEST, Period
 from workflow.errors import WorkflowError
+from workflow.spans import Span
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ DEFAULT_DAYS: Final = 7
 """Without a first day in the filters so many are read: the bill is by the bytes of the hours."""
 
 _KEPT_SECONDS: Final = 15 * 60.0
+_DEFAULT: Final = timedelta(days=DEFAULT_DAYS)
 _NOW_SLACK: Final = timedelta(days=1)
 
 
@@ -52,9 +54,9 @@ class AthenaFeed:
         self.bucket = Bucket.of(connection.session, settings.bucket)
         self.progress = None
         self.problem: WorkflowError | None = None
-        database = settings.prefix.replace("-", "_")
-        self._queries = AthenaQueries(connection, database)
-        self._table = self._laid_out(database, settings.bucket, settings.capture_prefix)
+        self._prefix = settings.capture_prefix
+        self._database = settings.prefix.replace("-", "_")
+        self._queries = AthenaQueries(connection, self._database)
         self._made = False
         self._as_of: datetime | None = None
         self._memory: dict[tuple[object, ...], tuple[float, object]] = {}
@@ -92,10 +94,20 @@ class AthenaFeed:
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
         """Records by period, endpoint, variant, class and bin, as the filters let through."""
         asked = self._bounded(filters, now)
-        sql = athena.counts_sql(self._table, asked, period)
-        found = self._rows(sql, COUNTS)
+        found = self._rows(lambda table: athena.counts_sql(table, asked, period), COUNTS)
         usable = pl.col("time").is_between(EARLIEST, now + _NOW_SLACK)
         return found.with_columns(time=pl.when(usable).then("time"))
+
+    def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
+        """Records of a time of its own, to the moment, by day; the filters' days do not matter.
+
+        Without a beginning the time is that of the last days before its end.
+        """
+        asked = replace(filters, since=None, until=None)
+        within = _begun(span, now)
+        return self._rows(
+            lambda table: athena.counts_sql(table, asked, Period.DAY, span=within), COUNTS
+        )
 
     def names(self) -> pl.DataFrame:
         """Every ``endpoint``, ``variant`` and ``label`` of the last days."""
@@ -108,12 +120,7 @@ class AthenaFeed:
     ) -> pl.DataFrame:
         """Single records, newest first; their place in the object is not known."""
         asked = self._bounded(filters, datetime.now(UTC))
-        sql = athena.records_sql(self._table, asked, selection, limit=limit, offset=offset)
-        return self._rows(sql, athena.RECORD_COLUMNS).with_columns(
-            row=pl.lit(0),
-            line=pl.lit(None, pl.Int32),
-            length=pl.lit(None, pl.Int64),
-        )
+        return self._records(asked, Span(*asked.window()), selection, limit=limit, offset=offset)
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """The confidence of every record: more than it is worth to fetch.
@@ -138,14 +145,16 @@ class AthenaFeed:
         time_ = pl.Datetime("us", "UTC")
         return pl.DataFrame(schema={"key": pl.String, "last_modified": time_, "last": time_})
 
-    def sample(
-        self, filters: InferenceFilters, at: datetime, size: int
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The newest records on both sides of a moment's day."""
-        earlier = replace(filters, until=at.date() - timedelta(days=1))
-        later = replace(filters, since=at.date())
-        before = self.records(earlier, None, limit=size)
-        return before, self.records(later, None, limit=size)
+    def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
+        """The newest records of some spans of time, to the moment; the filters' days do not matter.
+
+        Without a beginning a span is that of the last days before its end.
+        """
+        asked = replace(filters, since=None, until=None)
+        now = datetime.now(UTC)
+        found = [self._records(asked, _begun(span, now), None, limit=size) for span in spans]
+        newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
+        return newest.sort("inference_time", descending=True).head(size)
 
     def judged(self) -> pl.DataFrame:
         """No record: ground truths are joined in the store only."""
@@ -153,22 +162,50 @@ class AthenaFeed:
         empty = pl.DataFrame(schema={**columns, "label": pl.Int32, "confidence": pl.Float64})
         return judge(empty, pl.DataFrame(schema=TRUTHS))
 
-    def _laid_out(self, database: str, bucket: str, prefix: str) -> CaptureTable:
-        """The table over what lies below the prefix now."""
-        endpoints, _ = self.bucket.children(prefix)
+    def _records(
+        self,
+        filters: InferenceFilters,
+        span: Span,
+        selection: Selection | None,
+        *,
+        limit: int,
+        offset: int = 0,
+    ) -> pl.DataFrame:
+        def write(table: CaptureTable) -> str:
+            return athena.records_sql(
+                table, filters, selection, limit=limit, offset=offset, span=span
+            )
+
+        return self._rows(write, athena.RECORD_COLUMNS).with_columns(
+            row=pl.lit(0),
+            line=pl.lit(None, pl.Int32),
+            length=pl.lit(None, pl.Int64),
+        )
+
+    def _laid_out(self) -> CaptureTable | None:
+        """The table over what lies below the prefix; None where nothing was captured yet."""
+        endpoints, variants = self._remembered(("listed",), self._listed)
+        if not endpoints or not variants:
+            self._memory.pop(("listed",))  # the first capture is not to wait until this is too old
+            return None
+        return CaptureTable(
+            database=self._database,
+            name=athena.table_name(self.bucket.name, self._prefix),
+            bucket=self.bucket.name,
+            prefix=self._prefix,
+            endpoints=endpoints,
+            variants=variants,
+        )
+
+    def _listed(self) -> tuple[list[str], list[str]]:
+        """Names of the endpoints and of the variants that lie below the prefix now."""
+        endpoints, _ = self.bucket.children(self._prefix)
         variants = {
             variant.rpartition("/")[2]
             for endpoint in endpoints
             for variant in self.bucket.children(endpoint)[0]
         }
-        return CaptureTable(
-            database=database,
-            name="captures",
-            bucket=bucket,
-            prefix=prefix,
-            endpoints=[endpoint.rpartition("/")[2] for endpoint in endpoints],
-            variants=sorted(variants),
-        )
+        return [endpoint.rpartition("/")[2] for endpoint in endpoints], sorted(variants)
 
     def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
         if filters.since is not None:
@@ -176,10 +213,17 @@ class AthenaFeed:
         last = filters.until or now.date()
         return replace(filters, since=last - timedelta(days=DEFAULT_DAYS - 1))
 
-    def _rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
+    def _rows(self, write: Callable[[CaptureTable], str], schema: pl.Schema) -> pl.DataFrame:
+        """What a query gives; nothing, and no query, where nothing was captured yet."""
+        table = self._laid_out()
+        if table is None:
+            self._as_of = datetime.now(UTC)
+            return pl.DataFrame(schema=schema)
+        sql = write(table)
+
         def ask() -> pl.DataFrame:
             if not self._made:
-                for statement in athena.ddl(self._table):
+                for statement in athena.ddl(table):
                     self._queries.execute(statement)
                 self._made = True
             found = self._queries.rows(sql, schema)
@@ -194,3 +238,9 @@ class AthenaFeed:
             known = (time.monotonic(), make())
             self._memory[key] = known
         return cast("T", known[1])
+
+
+def _begun(span: Span, now: datetime) -> Span:
+    """The span itself, or its last days where it has no beginning."""
+    hour = now.replace(minute=0, second=0, microsecond=0)  # so that the same is asked all hour long
+    return Span(span.start or (span.end or hour) - _DEFAULT, span.end)

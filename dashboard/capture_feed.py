@@ -6,7 +6,7 @@ for counts and single records here and never wait for a sync.
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from dashboard.store import SegmentStore
 from dashboard.tables import Period, count_captures
 from workflow.contract import LABELS
 from workflow.errors import WorkflowError
+from workflow.spans import Span
 
 T = TypeVar("T")
 
@@ -117,6 +118,16 @@ class CaptureFeed:
 
         return inferences.select(self._remembered(("counts", window, period), count), filters)
 
+    def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
+        """Records of a time of its own, to the moment, by day; the filters' days do not matter."""
+
+        def count() -> pl.DataFrame:
+            captured = self._captured().filter(inferences.timed(span.start, span.end))
+            return count_captures(captured, Period.DAY, now=now)
+
+        within = replace(filters, since=None, until=None)
+        return inferences.select(self._remembered(("counted", span), count), within)
+
     def names(self) -> pl.DataFrame:
         """Every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
         columns = ("endpoint", "variant", "label")
@@ -137,18 +148,17 @@ class CaptureFeed:
         found = inferences.matching(self._captured().lazy(), filters)
         return found.select("confidence").collect()["confidence"]
 
-    def sample(
-        self, filters: InferenceFilters, at: datetime, size: int
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Records drawn at random, the same for the same records, before and after a moment."""
-        found = inferences.matching(self.store.scan("captures"), filters)
+    def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
+        """Records of some spans of time, drawn at random, the same for the same records.
+
+        The filters' days do not matter.
+        """
+        within = replace(filters, since=None, until=None)
+        found = inferences.matching(self.store.scan("captures"), within)
         places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
-        drawn = pl.col("event_id").hash(seed=0)
-        before, after = (
-            places.filter(side).sort(drawn).head(size).collect()
-            for side in (pl.col("inference_time") < at, pl.col("inference_time") >= at)
-        )
-        return before, after
+        inside = [inferences.timed(span.start, span.end) for span in spans]
+        drawn = places.filter(pl.any_horizontal(pl.lit(value=False), *inside))
+        return drawn.sort(pl.col("event_id").hash(seed=0)).head(size).collect()
 
     def judged(self) -> pl.DataFrame:
         """``models.inferences.judge`` of every record that has a ground truth."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workflow.baselines import ConstraintViolation
+from workflow.spans import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,17 @@ class DeployedVersion:
 
     Attributes:
         name: What, in words.
-        at: When.
+        at: From when it may have served.
+        until: When the next one of its kind took its place; None while there is none.
+        unknown: What of this time AWS does not tell, as a sentence.
     """
 
     name: str
     at: datetime
+    until: datetime | None = None
+    unknown: str = ""
+
+    @property
+    def span(self) -> Span:
+        """The time in which it served, as far as it is known."""
+        return Span(self.at, self.until)

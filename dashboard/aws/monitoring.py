@@ -4,6 +4,7 @@ Model Monitor is closed to new customers: an account without it answers with an 
 nothing, which is no failure of ours and is told as a sentence.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +28,19 @@ from workflow.monitoring import CaptureState, DeployedVersion, Schedule
 
 _SCHEDULES: Final = 20  # of an endpoint; more would not be read by anybody
 _VERSIONS: Final = 50
+_ROLLBACKS: Final = (
+    "It is taken to have served from its publication until that of the next version: AWS keeps no"
+    " record of a rollback, nor of when an alias shifted its traffic."
+)
+_EARLIER: Final = (
+    "It may have served from its creation until that of the next configuration: AWS tells when it"
+    " was created, not when an endpoint used it."
+)
+_PRESENT: Final = (
+    "It has served since the endpoint's last change at the latest. AWS keeps no list of what an"
+    " endpoint served before: earlier configurations are known only where they were not deleted,"
+    " and a deployment of this project deletes the one it replaces."
+)
 VIOLATIONS_FILE: Final = "constraint_violations.json"
 
 
@@ -48,32 +62,75 @@ def capture_state(cloud: Connection, endpoint: str) -> CaptureState:
 
 
 def deployed_versions(cloud: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
-    """Versions of the state machine and changes of the endpoint, newest first.
+    """Versions of the state machine and configurations of the endpoint, newest first.
+
+    Each lasts until the next one of its kind. AWS keeps no history of either: a rollback and a
+    shift of traffic leave no trace in a version, and an endpoint tells only its present
+    configuration. Earlier ones are those of our own names that were not deleted.
 
     Raises:
         WorkflowError: Under AWS's code where there is no permission.
     """
+    found = [*_state_machine_versions(cloud), *_configurations(cloud, endpoint)]
+    return tuple(sorted(found, key=lambda version: version.at, reverse=True))
+
+
+def _state_machine_versions(cloud: Connection) -> Iterable[DeployedVersion]:
     arn = cloud.settings.state_machine_arn
     with explained("states:ListStateMachineVersions", arn):
         listed = cloud.client("stepfunctions").list_state_machine_versions(
             stateMachineArn=arn, maxResults=_VERSIONS
         )
-    found = [
-        DeployedVersion(
-            f"state machine version {version['stateMachineVersionArn'].rpartition(':')[2]}",
+    dated = [
+        (
             version["creationDate"],
+            f"state machine version {version['stateMachineVersionArn'].rpartition(':')[2]}",
         )
         for version in listed["stateMachineVersions"]
     ]
+    return _in_turn(dated, _ROLLBACKS)
+
+
+def _configurations(cloud: Connection, endpoint: str) -> Iterable[DeployedVersion]:
+    """The endpoint's present configuration, and earlier ones that are still there.
+
+    What serves is known from the endpoint's last change on. An earlier configuration may have
+    served from its creation until the creation of the next one.
+    """
+    sagemaker = cloud.client("sagemaker")
     with explained("sagemaker:DescribeEndpoint", endpoint):
-        described = cloud.client("sagemaker").describe_endpoint(EndpointName=endpoint)
-    found.append(
-        DeployedVersion(
-            f"endpoint configuration {described['EndpointConfigName']}",
-            described["LastModifiedTime"],
-        )
-    )
-    return tuple(sorted(found, key=lambda version: version.at, reverse=True))
+        described = sagemaker.describe_endpoint(EndpointName=endpoint)
+    present = described["EndpointConfigName"]
+    own = re.compile(rf"{re.escape(cloud.settings.prefix)}-[0-9a-f]{{12}}")
+    created: dict[str, datetime] = {}
+    if own.fullmatch(present):  # those of an endpoint that somebody else made we would not know
+        with explained("sagemaker:ListEndpointConfigs", cloud.settings.prefix):
+            listed = sagemaker.list_endpoint_configs(
+                NameContains=cloud.settings.prefix,
+                SortBy="CreationTime",
+                SortOrder="Descending",
+                MaxResults=_VERSIONS,
+            )
+        created = {
+            config["EndpointConfigName"]: config["CreationTime"]
+            for config in listed["EndpointConfigs"]
+            if own.fullmatch(config["EndpointConfigName"])
+        }
+    changed = described["LastModifiedTime"]
+    begun = created.pop(present, changed)
+    earlier = [(at, name) for name, at in created.items() if at < changed]
+    times = [*(at for at, _ in earlier), begun]
+    for at, name in earlier:
+        until = min((later for later in times if later > at), default=changed)
+        yield DeployedVersion(f"endpoint configuration {name}", at, until, _EARLIER)
+    yield DeployedVersion(f"endpoint configuration {present}", changed, None, _PRESENT)
+
+
+def _in_turn(dated: Iterable[tuple[datetime, str]], unknown: str) -> Iterable[DeployedVersion]:
+    until: datetime | None = None
+    for at, name in sorted(dated, reverse=True):
+        yield DeployedVersion(name, at, until, unknown)
+        until = at
 
 
 def schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:

@@ -1,5 +1,6 @@
 """What the *Inferences* page shows of drift: a baseline, the verdicts against it, violations."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +8,8 @@ from itertools import pairwise
 import msgspec
 import polars as pl
 
-from dashboard.models.inferences import CONFIDENCE, LABEL
+from dashboard.models.inferences import CONFIDENCE, LABEL, label_name, summarise
+from dashboard.tables import BINS
 from workflow import drift
 from workflow.baselines import (
     Baseline,
@@ -20,9 +22,13 @@ from workflow.baselines import (
 )
 from workflow.drift import Drift, Statistic, Verdict
 from workflow.errors import WorkflowError
+from workflow.intervals import Share
 
 MANIFEST_EDGES = (0.5, 1.0)
 """Between these the manifest of a trained model counts confidence in equal bins."""
+
+SHOWN_CLASSES = 4
+"""Of an endpoint with more classes, the most frequent are shown."""
 
 FEATURE_WORDS: Mapping[str, str] = {
     CONFIDENCE: "Confidence",
@@ -59,6 +65,24 @@ class DriftReport:
         return drift.overall(self.drifts)
 
     @property
+    def comparable(self) -> bool:
+        """Whether the two have a feature in common; without one, more records change nothing."""
+        return bool(self.drifts)
+
+    def lacking(self) -> str:
+        """What each side holds, where they have nothing in common; else empty."""
+        if self.comparable:
+            return ""
+        held, wanted = (
+            ", ".join(feature.name for feature in side.features) or "no feature"
+            for side in (self.baseline.statistics, self.current)
+        )
+        return (
+            f"The baseline holds {held}; the captures hold {wanted}. More records would not help:"
+            " choose another baseline."
+        )
+
+    @property
     def violations(self) -> tuple[ConstraintViolation, ...]:
         """What ``constraint_violations.json`` is to hold."""
         return (*self.broken, *drift.drift_violations(self.drifts))
@@ -88,6 +112,60 @@ class DriftReport:
             if count
         ]
         return f"Not enough data to tell: {' and '.join(needed)} needed ({sizes})."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a comparison in a few numbers.
+
+    Attributes:
+        total: Records.
+        rejected: Those below the threshold.
+        median: Median confidence, known to its bin: right to 0.0025; NaN without a record.
+        shares: The classes shown, by name, each with its share; the same of both sides.
+    """
+
+    total: int
+    rejected: Share
+    median: float
+    shares: Mapping[str, Share]
+
+
+def side_by_side(before: pl.DataFrame, after: pl.DataFrame, threshold: float) -> tuple[Side, Side]:
+    """Two sides, with the shares of the classes that are the most frequent over both.
+
+    Args:
+        before: A frame of ``tables.COUNTS``.
+        after: Another.
+        threshold: Where records part into accepted and rejected.
+    """
+    both = pl.concat([before, after]).group_by("label").agg(pl.col("count").sum())
+    labels = both.sort("count", "label", descending=[True, False])["label"].head(SHOWN_CLASSES)
+    shown = labels.sort().to_list()
+    first, second = (_side(counts, threshold, shown) for counts in (before, after))
+    return first, second
+
+
+def _side(counts: pl.DataFrame, threshold: float, labels: Sequence[int]) -> Side:
+    said = summarise(counts, threshold)
+    return Side(
+        total=said.total,
+        rejected=said.rejected,
+        median=median(counts),
+        shares={
+            label_name(label): Share(said.by_label.get(label, 0), said.total) for label in labels
+        },
+    )
+
+
+def median(counts: pl.DataFrame) -> float:
+    """The median confidence of a frame of ``tables.COUNTS``: the middle of its bin, else NaN."""
+    bins = counts.group_by("bin").agg(pl.col("count").sum()).sort("bin")
+    total = int(bins["count"].sum())
+    if not total:
+        return math.nan
+    reached = bins.filter(pl.col("count").cum_sum() * 2 >= total)
+    return min((int(reached["bin"][0]) + 0.5) / BINS, 1.0)
 
 
 def report(

@@ -1,7 +1,12 @@
-"""The drift panels of the Inferences page: choose a baseline, see what differs, say so to AWS."""
+"""The drift panels of the Inferences page: choose a baseline, see what differs, say so to AWS.
 
+A baseline of captures is a time of its own, counted to the moment, whatever the page's From and To
+are; what is held against it are the records selected that do not lie in it.
+"""
+
+import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +19,7 @@ from dashboard.aws.captured_images import CaptureLine, sample_statistics
 from dashboard.aws.cloud import Cloud, Connection
 from dashboard.models import inference_drift as model
 from dashboard.models import inferences
-from dashboard.models.inference_drift import DriftReport, ModelCard
+from dashboard.models.inference_drift import DriftReport, ModelCard, Side
 from dashboard.models.inferences import InferenceFilters
 from dashboard.panels.captures import Feed
 from dashboard.panels.inferences import Look, chart
@@ -24,6 +29,7 @@ from workflow.drift import Statistic, Verdict
 from workflow.errors import WorkflowError
 from workflow.image_statistics import columns
 from workflow.monitoring import DeployedVersion, Schedule
+from workflow.spans import Span
 
 MANIFEST: Final = Path(__file__).resolve().parents[2] / "deploy/model/artifacts/manifest.json"
 """Written by the training run; read as a file, since the dashboard imports nothing of deploy."""
@@ -34,6 +40,8 @@ SAMPLE: Final = 650
 be told from chance over six features."""
 
 EARLIER: Final = "Earlier traffic"
+RANGE: Final = "A time range"
+VERSION: Final = "A version"
 TRAINING: Final = "The model's training"
 MONITOR: Final = "A Model Monitor baseline"
 _MARKS: Final = {
@@ -41,6 +49,10 @@ _MARKS: Final = {
     Verdict.STABLE: ("green", ":material/check_circle:"),
     Verdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
 }
+_INCOMPARABLE: Final = ("gray", ":material/link_off:", "nothing in common")
+_OTHERS: Final = "all other records selected"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_TIME: Final = "No record of the selection has a usable time, so there is no before and after."
 
 
 @st.cache_data(show_spinner=False)
@@ -63,55 +75,179 @@ def compare(look: Look, connection: Connection) -> None:
     name = f"the records before {at:%Y-%m-%d %H:%M:%S} UTC"
     _verdict(_tested(look, Baseline(name, inferences.statistics_of(before)), after))
     _overlay(look, before, after, ("before", "after"))
-    left, right = st.columns(2)
-    for column, title, side in ((left, "Before", before), (right, "After", after)):
-        said = inferences.summarise(side, look.threshold)
+    columns_ = st.columns(2)
+    sides = model.side_by_side(before, after, look.threshold)
+    for column, title, side in zip(columns_, ("Before", "After"), sides, strict=True):
         with column, st.container(border=True):
             st.markdown(f"**{title}** {at:%Y-%m-%d %H:%M:%S} UTC")
-            with st.container(horizontal=True):
-                st.metric("Records", f"{said.total:,}", width="content")
-                rejected = said.rejected
-                st.metric(
-                    "Rejected",
-                    f"{rejected.value:.1%}" if rejected.count else "-",
-                    width="content",
-                    help="95 % interval {:.1%} to {:.1%}".format(*rejected.interval),
-                )
+            _side(side)
+
+
+def _side(side: Side) -> None:
+    low, high = side.rejected.interval
+    with st.container(horizontal=True):
+        st.metric("Records", f"{side.total:,}", width="content")
+        st.metric(
+            "Rejected",
+            f"{side.rejected.value:.1%}" if side.total else "-",
+            width="content",
+            help=f"95 % interval {low:.1%} to {high:.1%}",
+        )
+        st.metric(
+            "Median confidence",
+            "-" if math.isnan(side.median) else f"{side.median:.3f}",
+            width="content",
+            help="Known to a bin of 0.005.",
+        )
+        for name, share in side.shares.items():
+            low, high = share.interval
+            st.metric(
+                name.capitalize(),
+                f"{share.value:.1%}" if side.total else "-",
+                width="content",
+                help=f"Class share: {share.hits:,} records; 95 % interval {low:.1%} to {high:.1%}",
+            )
 
 
 def show(look: Look, connection: Connection) -> None:
     """The selection against a baseline."""
     chosen = st.segmented_control(
         "Compare with",
-        [EARLIER, TRAINING, MONITOR],
+        [EARLIER, RANGE, VERSION, TRAINING, MONITOR],
         default=EARLIER,
         key="baseline",
         required=True,
         bind="query-params",
     )
-    if chosen == EARLIER:
-        at = moment(look, connection)
-        if at is not None:
-            before, after = _sides(look, at)
-            name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
-            _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
-            _images(look, at)
-    elif chosen == TRAINING:
-        card = known_model()
-        if card is None:
-            st.info("There is no manifest of a trained model here: `make model` writes one.")
-        else:
-            _report(look, card.baseline, look.counts, connection)
-    else:
-        _monitor_baseline(look, connection)
+    views = {
+        EARLIER: _earlier,
+        RANGE: _time_range,
+        VERSION: _version,
+        TRAINING: _training,
+        MONITOR: _monitor_baseline,
+    }
+    with components.explained():
+        views[chosen or EARLIER](look, connection)
     _schedules(look, connection)
+
+
+def _earlier(look: Look, connection: Connection) -> None:
+    at = moment(look, connection)
+    if at is None:
+        return
+    before, after = _sides(look, at)
+    name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
+    _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+    selected = _selected(look)
+    _images(
+        look,
+        f"before {at:%Y-%m-%d %H:%M:%S} UTC",
+        (Span(selected.start, at),),
+        (Span(at, selected.end),),
+    )
+
+
+def _training(look: Look, connection: Connection) -> None:
+    card = known_model()
+    if card is None:
+        st.info("There is no manifest of a trained model here: `make model` writes one.")
+    else:
+        _report(look, card.baseline, look.counts, connection)
+
+
+def _time_range(look: Look, connection: Connection) -> None:
+    with st.container(horizontal=True):
+        start, end = (
+            st.datetime_input(
+                title, None, key=key, bind="query-params", step=60, format="YYYY-MM-DD", width=230
+            )
+            for title, key in (
+                ("Baseline from (UTC)", "baseline_from"),
+                ("Baseline to (UTC)", "baseline_to"),
+            )
+        )
+    if start is None or end is None:
+        _say_when(look)
+        return
+    span = Span(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+    if span.is_empty:
+        st.warning("The baseline ends before it begins: choose a later end.")
+        return
+    _against(
+        look, connection, f"the traffic of {span.words()}", span, _selected(look).without(span)
+    )
+
+
+def _say_when(look: Look) -> None:
+    first, last = look.counts["time"].min(), look.counts["time"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        st.info(_NO_TIME)
+        return
+    st.caption(
+        "Choose when the baseline began and when it ended. The records selected lie in"
+        f" {Span(first, last + look.period.length).words()}; those outside of the baseline are"
+        " held against it."
+    )
+
+
+def _version(look: Look, connection: Connection) -> None:
+    """The traffic of a deployed version, from its start to the next one's."""
+    endpoint = look.filters.endpoint or connection.settings.endpoint
+    known = {version.name: version for version in _listed_versions(connection.cloud, endpoint)}
+
+    def words(name: str) -> str:
+        return f"{name}, {known[name].span.words()}" if name in known else name
+
+    if not known:
+        st.info("No version is deployed yet.")
+        return
+    chosen = st.selectbox(
+        "Version", list(known), format_func=words, key="baseline_version", bind="query-params"
+    )
+    others = [_OTHERS, *(name for name in known if name != chosen)]
+    other = st.selectbox(
+        "Held against it", others, format_func=words, key="against", bind="query-params"
+    )
+    span, selected = known[chosen].span, _selected(look)
+    st.caption(known[chosen].unknown)
+    wanted: tuple[Span, ...] = (selected,)
+    if other in known:
+        shared = known[other].span.meet(selected)
+        wanted = (shared,) if shared else ()
+    current = [rest for one in wanted for rest in one.without(span)]
+    _against(look, connection, f"{chosen} ({span.words()})", span, current)
+
+
+def _against(
+    look: Look, connection: Connection, name: str, span: Span, current: Sequence[Span]
+) -> None:
+    """Spans of the selection against a time of its own."""
+    before = look.feed.counted(look.filters, span, look.now)
+    after = pl.concat([before.clear(), *(_counted(look, one) for one in current)])
+    _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+    _images(look, f"of {span.words()}", (span,), tuple(current))
+
+
+def _selected(look: Look) -> Span:
+    """The time of the records selected."""
+    start, end = look.filters.window()
+    first = look.counts["time"].min()
+    return Span(start or (first if isinstance(first, datetime) else None), end)
+
+
+def _counted(look: Look, span: Span) -> pl.DataFrame:
+    """The records of a span of the selection, to the moment."""
+    moments = [moment for moment in (span.start, span.end) if moment is not None]
+    if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
+        return inferences.between(look.counts, span.start, span.end)
+    return look.feed.counted(look.filters, span, look.now)
 
 
 def moment(look: Look, connection: Connection) -> datetime | None:
     """The moment that parts before from after: the middle, a version, or one's own."""
     timed = look.counts.drop_nulls("time")
     if timed.is_empty():
-        st.info("No record of the selection has a usable time, so there is no before and after.")
+        st.info(_NO_TIME)
         return None
     versions = _versions(connection.cloud, look.filters.endpoint)
     known = {version.at.isoformat(): version for version in versions}
@@ -144,17 +280,25 @@ def middle(timed: pl.DataFrame) -> datetime:
     return by_time["time"][int(uneven.arg_min() or 0)]  # type: ignore[no-any-return]
 
 
-@st.cache_data(ttl=300, show_spinner=False)
-def _versions(_known_for: Cloud, endpoint: str) -> tuple[DeployedVersion, ...]:
-    connection = components.connection()
+def _versions(cloud: Cloud, endpoint: str) -> tuple[DeployedVersion, ...]:
     try:
-        return monitoring.deployed_versions(connection, endpoint or connection.settings.endpoint)
+        return _listed_versions(cloud, endpoint or components.connection().settings.endpoint)
     except WorkflowError:
         return ()  # a moment of one's own can still be chosen
 
 
+@st.cache_data(ttl=300, show_spinner=False)
+def _listed_versions(_known_for: Cloud, endpoint: str) -> tuple[DeployedVersion, ...]:
+    return monitoring.deployed_versions(components.connection(), endpoint)
+
+
 def _sides(look: Look, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    return inferences.between(look.counts, end=at), inferences.between(look.counts, start=at)
+    """The records selected, before and after a moment."""
+    selected = _selected(look)
+    halves = (Span(end=at), Span(at))
+    shared = [selected.meet(half) for half in halves]
+    before, after = (_counted(look, one) if one else look.counts.clear() for one in shared)
+    return before, after
 
 
 def _overlay(look: Look, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]) -> None:
@@ -190,7 +334,12 @@ def _report(look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Co
 
 def _verdict(found: DriftReport) -> None:
     color, icon = _MARKS[found.verdict]
-    st.markdown(f":{color}-badge[{icon} {found.verdict.value}] {found.sentence()}")
+    word = found.verdict.value
+    if not found.comparable:
+        color, icon, word = _INCOMPARABLE
+    st.markdown(f":{color}-badge[{icon} {word}] {components.plain(found.sentence())}")
+    if found.lacking():
+        st.caption(components.plain(found.lacking()))
 
 
 def _tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
@@ -245,7 +394,7 @@ def _violations(found: DriftReport, connection: Connection, now: datetime) -> No
             st.success(f"Written to {address}")
 
 
-def _images(look: Look, at: datetime) -> None:
+def _images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
     """Whether the images themselves have changed, by a sample of each side."""
     with st.container(border=True):
         st.markdown("**Image input**")
@@ -257,7 +406,9 @@ def _images(look: Look, at: datetime) -> None:
         )
         if not wanted:
             return
-        found, unreadable = _measured(look.feed, look.feed.version, look.filters, at)
+        found, unreadable = _measured(
+            look.feed, look.feed.version, look.filters, name, before, after
+        )
         _verdict(found)
         if unreadable:
             st.caption(f"{unreadable:,} of the sample are no image that can be read.")
@@ -269,18 +420,19 @@ def _measured(
     _feed: Feed,
     version: tuple[object, ...],  # noqa: ARG001 - part of the cache key
     filters: InferenceFilters,
-    at: datetime,
+    name: str,
+    *times: tuple[Span, ...],
 ) -> tuple[DriftReport, int]:
     sides, unreadable = [], 0
-    for rows in _feed.sample(filters, at, SAMPLE):
+    for spans in times:
+        rows = _feed.sample(filters, spans, SAMPLE)
         lines = [CaptureLine.of(row) for row in rows.iter_rows(named=True)]
         measured, failed = sample_statistics(_feed.bucket, lines)
         sides.append(columns(measured))
         unreadable += failed
     before, after = drift.paired_statistics(*sides)
-    name = f"images before {at:%Y-%m-%d %H:%M:%S} UTC"
     ks = (Statistic.KOLMOGOROV_SMIRNOV,)
-    return model.report(Baseline(name, before), after, numerical=ks), unreadable
+    return model.report(Baseline(f"images {name}", before), after, numerical=ks), unreadable
 
 
 def _means(found: DriftReport) -> None:

@@ -4,13 +4,15 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
 import sqlglot
+from sqlglot import exp
 
 from dashboard import athena
 from dashboard.athena import CaptureTable
@@ -21,6 +23,7 @@ from dashboard.tables import COUNTS, Period, count_captures
 from tests.captured import NOW
 from workflow.captures import read_objects
 from workflow.errors import WorkflowError
+from workflow.spans import Span
 
 TABLE = CaptureTable(
     database="scones_dev",
@@ -201,6 +204,72 @@ def test_partitions_are_projected_on_the_hour_over_sagemakers_keys() -> None:
     assert properties["projection.hour.interval.unit"] == "HOURS"
     location = "s3://bucket/data_capture/${endpoint}/${variant}/${hour}/"
     assert properties["storage.location.template"] == location
+
+
+def test_endpoints_are_taken_from_the_query_so_the_table_need_not_know_them() -> None:
+    renamed = replace(TABLE, endpoints=["renamed"], variants=["Blue"])
+
+    _, sql = athena.ddl(TABLE)
+
+    properties = dict(re.findall(r"'([\w.]+)' = '([^']*)'", sql))
+    assert properties["projection.endpoint.type"] == "injected"
+    assert properties["projection.variant.type"] == "injected"
+    assert athena.ddl(renamed) == athena.ddl(TABLE)
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_every_query_names_endpoint_and_variant_by_constants(filters: InferenceFilters) -> None:
+    for sql in (
+        athena.counts_sql(TABLE, filters, Period.HOUR),
+        athena.records_sql(TABLE, filters, None, limit=5),
+    ):
+        for column in ("endpoint", "variant"):
+            named = [
+                condition
+                for condition in sqlglot.parse_one(sql, read="athena").find_all(exp.In)
+                if condition.this.name == column
+            ]
+            assert named
+            assert all(isinstance(value, exp.Literal) for one in named for value in one.expressions)
+
+
+@pytest.mark.parametrize("missing", ["endpoints", "variants"])
+def test_no_query_is_made_where_nothing_was_captured(missing: str) -> None:
+    names: dict[str, Any] = {missing: []}
+
+    with pytest.raises(WorkflowError) as caught:
+        replace(TABLE, **names)
+
+    assert caught.value.code == "NothingCaptured"
+
+
+def test_a_table_that_is_defined_otherwise_has_another_name() -> None:
+    name = athena.table_name("bucket", "data_capture")
+
+    assert name == athena.table_name("bucket", "data_capture")
+    assert name != athena.table_name("bucket", "elsewhere")
+    assert replace(TABLE, name=name).full_name == f"scones_dev.{name}"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "events"),
+    [
+        (None, "2026-11-23T10:40:00", {"a", "c"}),
+        ("2026-11-23T10:40:00", None, {"b", "d", "e", "f"}),
+        ("2026-11-23T10:20:30", "2026-11-23T11:00:00", {"a", "b", "c"}),
+        ("2026-11-23T10:20:31", "2026-11-23T11:00:01", {"b", "d", "f"}),
+    ],
+)
+def test_a_span_is_cut_at_its_moments(
+    lake: duckdb.DuckDBPyConnection, start: str | None, end: str | None, events: set[str]
+) -> None:
+    span = Span(*(text and datetime.fromisoformat(f"{text}+00:00") for text in (start, end)))
+
+    found = rows(lake, athena.records_sql(TABLE, InferenceFilters(), None, limit=100, span=span))
+    counts = rows(lake, athena.counts_sql(TABLE, InferenceFilters(), Period.DAY, span=span))
+
+    assert {row[0] for row in found} == events
+    assert sum(row[-1] for row in counts) == len(found)
 
 
 def test_no_name_breaks_out_of_its_quotes(lake: duckdb.DuckDBPyConnection) -> None:

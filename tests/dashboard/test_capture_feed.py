@@ -20,6 +20,7 @@ from tests.builders import png
 from tests.captured import NOW
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
+from workflow.spans import Span
 
 pytestmark = pytest.mark.cloud
 
@@ -121,12 +122,33 @@ def test_deliveries_are_those_of_the_endpoint_variant_and_time(feed: CaptureFeed
 
 def test_a_sample_is_the_same_twice(feed: CaptureFeed) -> None:
     at = NOW - timedelta(hours=1, minutes=30)
+    sides = ([Span(end=at)], [Span(at)])
 
-    first, again = feed.sample(ONLY, at, 10), feed.sample(ONLY, at, 10)
+    first, again = ([feed.sample(ONLY, side, 10) for side in sides] for _ in range(2))
 
     assert [side.height for side in first] == [10, 10]
     assert all(one.equals(other) for one, other in zip(first, again, strict=True))
     assert (first[0]["inference_time"] < at).all()
+
+
+def test_a_sample_of_several_spans_holds_nothing_between_them(feed: CaptureFeed) -> None:
+    start, end = NOW - timedelta(hours=1, minutes=50), NOW - timedelta(hours=1, minutes=20)
+
+    times = feed.sample(ONLY, [Span(end=start), Span(end)], 1_000)["inference_time"]
+
+    assert 0 < times.len() < 100
+    assert not times.is_between(start, end, closed="left").any()
+    assert feed.sample(ONLY, [], 10).is_empty()
+
+
+def test_a_time_of_its_own_is_counted_to_the_moment(feed: CaptureFeed) -> None:
+    start = NOW - timedelta(hours=1, minutes=50)
+    another_day = replace(ONLY, since=date(2020, 1, 1), until=date(2020, 1, 1))
+
+    counts = feed.counted(another_day, Span(start, start + timedelta(minutes=2)), NOW)
+
+    assert counts["count"].sum() == 2
+    assert feed.counted(ONLY, Span(end=NOW - timedelta(days=1)), NOW).is_empty()
 
 
 def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Connection) -> None:

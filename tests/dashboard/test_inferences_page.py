@@ -1,6 +1,7 @@
 """The Inferences page, view by view, run by Streamlit's own test harness."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
+from dashboard.aws.monitoring import write_baseline
+from workflow.baselines import NumericalStatistics, Statistics
 
 pytestmark = pytest.mark.cloud
 
@@ -129,6 +132,82 @@ def test_a_baseline_that_is_not_there_is_a_sentence(
 
     (error,) = test.error
     assert "NoSuchBucket" in error.value
+    assert "Nothing here needs them" in said(test)  # the monitoring schedules are still shown
+
+
+def minutes(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M}"
+
+
+def test_a_time_range_in_the_address_is_a_baseline(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=4)
+    address = {"endpoint": captured, "view": "Drift", "baseline": "A time range"}
+
+    test = page(
+        **address,
+        baseline_from=minutes(start),
+        baseline_to=minutes(start + timedelta(minutes=90)),
+    )
+
+    words = said(test).replace("\\", "")
+    found = re.search(r"(\d+) records against the traffic of (\S+ \S+) to (\S+ \S+) UTC", words)
+    assert found, words
+    assert found[2] == f"{start:%Y-%m-%d %H:%M:%S}"
+    assert int(found[1]) < RECORDS - 500  # those of the baseline are not held against themselves
+    assert not test.error
+
+    backwards = page(
+        **address,
+        baseline_from=minutes(start),
+        baseline_to=minutes(start - timedelta(minutes=1)),
+    )
+    assert "ends before it begins" in said(backwards)
+    assert "Choose when the baseline began" in said(page(**address))
+
+
+def test_a_version_is_a_baseline_for_as_long_as_it_served(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    test = page(endpoint=captured, view="Drift", baseline="A version")
+    unknown = page(view="Drift", baseline="A version")
+
+    assert "could not find" in said(test).lower().replace(
+        "\\", ""
+    )  # it is no endpoint in SageMaker
+    assert "records against" in said(unknown).replace("\\", "")
+    assert "AWS keeps no" in said(unknown)
+    assert not unknown.error
+
+
+def test_both_sides_of_a_moment_show_their_classes_and_median(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    test = page(endpoint=captured, view="Before and after")
+
+    labels = [one.label for one in test.metric]
+    assert labels.count("Median confidence") == 2
+    assert labels.count("Bicycle") == 3  # in the summary, before and after
+    assert labels.count("Motorcycle") == 3
+
+
+def test_a_baseline_of_other_features_is_not_said_to_need_more_data(
+    page: Callable[..., AppTest], captured: str, deployed: Connection
+) -> None:
+    petals = Statistics(2, (NumericalStatistics.of("petals", [1.0, 2.0], (0.0, 3.0)),))
+    folder = write_baseline(deployed, petals, datetime(2026, 1, 1, tzinfo=UTC))
+
+    test = page(
+        endpoint=captured,
+        view="Drift",
+        baseline="A Model Monitor baseline",
+        monitor=folder,
+    )
+
+    assert "nothing in common" in said(test)
+    assert "not enough data" not in said(test)
+    assert "More records would not help" in said(test)
 
 
 def test_a_filter_that_leaves_nothing_says_so(page: Callable[..., AppTest], captured: str) -> None:

@@ -19,6 +19,7 @@ from workflow.baselines import (
 )
 from workflow.errors import WorkflowError
 from workflow.monitoring import CaptureState
+from workflow.spans import Span
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATISTICS = Statistics(2, (NumericalStatistics.of("confidence", [0.6, 0.9], (0.0, 0.5, 1.0)),))
@@ -125,6 +126,55 @@ def test_versions_come_newest_first(aws: Stubbed) -> None:
         "endpoint configuration e-1a2b",
         "state machine version 1",
     ]
+
+
+def test_a_version_lasts_until_the_next_of_its_kind(aws: Stubbed) -> None:
+    arn = aws.connection.settings.state_machine_arn
+    versions = [
+        {"stateMachineVersionArn": f"{arn}:{n}", "creationDate": AT.replace(hour=8 + n)}
+        for n in (3, 2, 1)
+    ]
+    aws.answer("stepfunctions", "list_state_machine_versions", {"stateMachineVersions": versions})
+    aws.answer("sagemaker", "describe_endpoint", endpoint(EnableCapture=True))
+
+    found = monitoring.deployed_versions(aws.connection, "e")
+
+    spans = {version.name: version.span for version in found}
+    assert spans["state machine version 1"] == Span(AT.replace(hour=9), AT.replace(hour=10))
+    assert spans["state machine version 3"] == Span(AT.replace(hour=11), None)
+    assert all("AWS keeps no" in version.unknown for version in found)
+
+
+def configuration(name: str, hour: int) -> dict[str, Any]:
+    return {
+        "EndpointConfigName": name,
+        "EndpointConfigArn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint-config/{name}",
+        "CreationTime": AT.replace(hour=hour),
+    }
+
+
+def test_earlier_configurations_are_those_of_our_names_that_are_still_there(aws: Stubbed) -> None:
+    prefix = aws.connection.settings.prefix
+    first, second, present = (f"{prefix}-{digit * 12}" for digit in "abc")
+    aws.answer("stepfunctions", "list_state_machine_versions", {"stateMachineVersions": []})
+    aws.answer("sagemaker", "describe_endpoint", {**endpoint(), "EndpointConfigName": present})
+    listed = [
+        configuration(f"{prefix}-{'d' * 12}", 13),  # made after the endpoint's last change
+        configuration(present, 11),
+        configuration(second, 9),
+        configuration(f"{prefix}-other-{'e' * 12}", 8),
+        configuration(first, 7),
+    ]
+    aws.answer("sagemaker", "list_endpoint_configs", {"EndpointConfigs": listed})
+
+    found = monitoring.deployed_versions(aws.connection, "e")
+
+    assert [(version.name.rpartition(" ")[2], version.span) for version in found] == [
+        (present, Span(AT)),
+        (second, Span(AT.replace(hour=9), AT.replace(hour=11))),
+        (first, Span(AT.replace(hour=7), AT.replace(hour=9))),
+    ]
+    assert "not when an endpoint used it" in found[-1].unknown
 
 
 def schedule() -> dict[str, Any]:

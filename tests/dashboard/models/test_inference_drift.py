@@ -53,6 +53,47 @@ def test_nothing_in_common_is_said() -> None:
     assert model.verdicts(found).is_empty()
 
 
+def test_a_baseline_without_a_common_feature_says_that_more_records_would_not_help() -> None:
+    other = Statistics(5, (NumericalStatistics.of("petal_width", [1.0, 2.0], (0.0, 3.0)),))
+
+    found = against(other, traffic(30))
+
+    assert not found.comparable
+    assert found.lacking() == (
+        "The baseline holds petal_width; the captures hold confidence, label. More records would"
+        " not help: choose another baseline."
+    )
+    assert "no feature" in against(Statistics(0, ()), traffic(30)).lacking()
+    assert against(traffic(30), traffic(30, seed=1)).lacking() == ""
+
+
+def test_both_sides_show_the_same_classes_and_their_medians() -> None:
+    before = counted(captured(2000))
+    after = counted(captured(1000, seed=1, skill=2)).with_columns(label=pl.lit(1, pl.Int32))
+
+    first, second = model.side_by_side(before, after, 0.93)
+
+    assert list(first.shares) == list(second.shares) == ["bicycle", "motorcycle"]
+    assert first.shares["bicycle"].hits + first.shares["motorcycle"].hits == first.total == 2000
+    assert second.shares["bicycle"].value == 0
+    assert second.shares["motorcycle"].value == 1
+    assert first.median == pytest.approx(captured(2000)["confidence"].median(), abs=0.0026)
+    assert second.median < first.median
+    assert first.rejected.value < second.rejected.value
+
+
+def test_of_many_classes_the_most_frequent_are_shown() -> None:
+    rows = counted(captured(600))
+    many = rows.with_columns(label=(pl.int_range(pl.len()) % 7).cast(pl.Int32))
+
+    first, second = model.side_by_side(many, many.clear(), 0.93)
+
+    assert len(first.shares) == model.SHOWN_CLASSES
+    assert list(first.shares) == list(second.shares)
+    assert second.total == 0
+    assert math.isnan(second.median)
+
+
 def test_drift_and_broken_constraints_become_violations() -> None:
     before = traffic(3000)
     baseline = Baseline("b", before, suggest_constraints(before))
