@@ -27,7 +27,7 @@ from dashboard.aws.captures import (
 )
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
-from dashboard.store import SegmentStore
+from dashboard.store import MERGE_AT, SegmentStore
 from tests.builders import capture_lines, captured, png
 from tests.simulated_s3 import BUCKET, ServedS3, SimulatedS3
 from workflow.captures import DUPLICATE, image_of
@@ -104,6 +104,17 @@ def test_a_refresh_lists_only_the_last_hours_and_finds_late_keys(
     assert refreshed.listed <= 5
     assert refreshed.read == 2
     assert {"late", "new"} <= set(events(store))
+
+
+def test_passes_that_find_nothing_leave_the_versions_of_what_was_read(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({key(0): line("e0") + b"junk\n"})
+    sync(s3, store)
+    before = store.version("captures"), store.version("errors")
+    for _ in range(2 * MERGE_AT):
+        sync(s3, store)
+    assert (store.version("captures"), store.version("errors")) == before
 
 
 def test_a_key_that_comes_days_late_is_found_by_a_full_check(
@@ -212,7 +223,7 @@ import boto3
 from dashboard.aws import captures
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
-from dashboard.store import SegmentStore
+from dashboard.store import MERGE_AT, SegmentStore
 captures.COMMIT_SECONDS = 0.0
 url, root = sys.argv[1:]
 session = boto3.Session("x", "y", region_name="us-east-1")
