@@ -337,7 +337,8 @@ class _Pass:
         if not block:
             return []
         keys = [meta.key for meta in block]
-        for directory, hour in settled_hours(keys).items():
+        hours = settled_hours(meta.key for meta in block if meta.readable)
+        for directory, hour in hours.items():
             self._settled[directory] = max(hour, self._settled.get(directory, hour))
         in_range = pl.col("key").is_between(pl.lit(min(keys)), pl.lit(max(keys)))
         seen = self._store.scan("objects").filter(in_range)
@@ -365,7 +366,7 @@ class _Pass:
 
     def _answer(self, unread: "_Unread") -> "_Answer":
         meta = unread.meta
-        if meta.size > MAX_OBJECT_BYTES:
+        if meta.size > MAX_OBJECT_BYTES or not meta.readable:
             return _Answer(unread)
         # A small object counts for more than it has: not too many should wait for their batch.
         room = max(meta.size, IN_FLIGHT_BYTES // (4 * IN_FLIGHT))
@@ -456,7 +457,7 @@ class _Answer:
     Attributes:
         unread: The object.
         room: What was taken of the room for it.
-        data: Its bytes; None where it is too large to be read, or could not be.
+        data: Its bytes; None where it was not asked for, or could not be read.
         error: Why it could not be read.
     """
 
@@ -493,11 +494,10 @@ class _Batch:
         )
 
     def add(self, answer: _Answer) -> None:
-        """Read the captures of an object, or name it where it is too large to be read."""
+        """Read the captures of an object, or name it where it was not asked for."""
         meta = answer.unread.meta
         if answer.data is None:
-            said = f"{meta.size:,} bytes; captures are at most a few MB"
-            self._errors.append(CaptureError(meta.key, 0, "object too large", said, lines=0))
+            self._errors.append(_not_asked_for(meta))
         else:
             self._reader.add(meta.key, answer.data)
             self._bytes += len(answer.data)
@@ -536,6 +536,16 @@ class _Batch:
             "errors": error_rows(errors, datetime.now(UTC)),
             "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
         }
+
+
+def _not_asked_for(meta: ObjectMeta) -> CaptureError:
+    """Why an object will not be read as long as it is what it is."""
+    if meta.readable:
+        reason, said = "object too large", f"{meta.size:,} bytes; captures are at most a few MB"
+    else:
+        reason = "key unreadable"
+        said = "folder names that are empty, as in a//b, or dots; move or delete the object"
+    return CaptureError(meta.key, 0, reason, said, lines=0)
 
 
 def _readers(objects: int) -> int:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.aws import captures as module
+from dashboard.aws import objects
 from dashboard.aws.captures import (
     CaptureProgress,
     Listing,
@@ -403,14 +404,52 @@ def test_a_bucket_that_is_missing_is_named(s3: SimulatedS3, store: SegmentStore)
     assert raised.value.code == "NoSuchBucket"
 
 
-def test_a_key_with_an_empty_folder_name_is_told_what_to_do_about(
-    s3: SimulatedS3, store: SegmentStore
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"{BRANCH}//double.jsonl",
+        "data_capture//scones/AllTraffic/2025/11/24/16/a.jsonl",
+        "data_capture/scones//2025/11/24/16/a.jsonl",
+        "data_capture/./AllTraffic/2025/11/24/16/a.jsonl",
+        f"{BRANCH}/2999/\x7f.jsonl",
+    ],
+)
+def test_a_key_that_cannot_be_read_is_named_and_holds_up_no_other(
+    s3: SimulatedS3, store: SegmentStore, odd: str
 ) -> None:
-    s3.put({f"{BRANCH}//double.jsonl": line("e0")})
+    s3.put({key(1): line("e1"), odd: line("odd")})
+    sync(s3, store)
+    assert errors(store) == [(odd, "key unreadable")]
+    s3.put({key(0): line("e0"), key(0, branch="data_capture/other/v"): line("e2")})
+    assert sync(s3, store).read == 2
+    assert events(store) == ["e0", "e1", "e2"]
+    assert errors(store) == [(odd, "key unreadable")]
+    assert sync(s3, store, full=True).found == 0
+
+
+def test_a_key_that_cannot_be_read_is_met_behind_thousands(
+    s3: SimulatedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "PAGE", 10)
+    keys = [f"{BRANCH}/{n:03}.jsonl" for n in range(25)]
+    folder = [f"{BRANCH}/007-a", f"{BRANCH}/007/"]  # in this order; the second loses its slash
+    odd = f"{BRANCH}/9//x"
+    s3.put(dict.fromkeys([*keys, *folder, odd], b"x"))
+    metas = [meta for page in bucket(s3).objects("data_capture") for meta in page]
+    assert sorted(meta.key for meta in metas) == sorted(
+        [*keys, *(name.removesuffix("/") for name in folder), odd]
+    )
+    assert [meta.key for meta in metas if not meta.readable] == [odd]
+    after = list(bucket(s3).objects("data_capture", after=keys[-1]))
+    assert [meta.key for page in after for meta in page] == [odd]
+
+
+def test_an_object_whose_key_cannot_be_read_is_told_what_to_do_about(s3: SimulatedS3) -> None:
     with pytest.raises(WorkflowError) as raised:
-        sync(s3, store)
+        bucket(s3).read_whole(f"{BRANCH}//double.jsonl")
     assert raised.value.code == "KeyUnreadable"
     assert "//double.jsonl" in raised.value.message
+    assert "Move or delete" in raised.value.remedy
 
 
 def test_a_key_with_any_other_character_is_read(s3: SimulatedS3, store: SegmentStore) -> None:
