@@ -213,6 +213,7 @@ class _Pass:
         self._jobs: set[Future[None]] = set()
         self._batch = _Batch()
         self._results = _Results()
+        self._refusals: dict[str, tuple[str, str]] | None = None
         self._committing: Future[None] | None = None
         self._refused = 0
         self._failure: WorkflowError | None = None
@@ -406,7 +407,10 @@ class _Pass:
         self._refused += 1
         alone = error.code in _ABOUT_ONE_OBJECT and self._refused < _REFUSED_IN_A_ROW
         if alone:
-            self._batch.refuse(unread, error)
+            if self._refusals is None:
+                self._refusals = _refusals(self._store)
+            before = self._refusals.get(unread.meta.key)
+            self._batch.refuse(unread, error, again=before == (error.code, error.message))
             self._read += 1
         else:
             self._failure = self._failure or error
@@ -484,6 +488,7 @@ class _Batch:
         self._rows: list[tuple[str, str, int, datetime, datetime]] = []
         self._changed: list[str] = []
         self._errors: list[CaptureError] = []
+        self._refused_again = 0
         self._bytes = 0
         self._began = time.monotonic()
 
@@ -503,8 +508,17 @@ class _Batch:
             self._bytes += len(answer.data)
         self._mark(answer.unread, meta.etag)
 
-    def refuse(self, unread: _Unread, error: WorkflowError) -> None:
-        """Name an object that could not be read this time; without an ETag it stays unread."""
+    def refuse(self, unread: _Unread, error: WorkflowError, *, again: bool) -> None:
+        """Name an object that could not be read this time; without an ETag it stays unread.
+
+        Args:
+            unread: The object.
+            error: Why it could not be read.
+            again: Whether the store has it so already: then nothing in it changes.
+        """
+        if again:
+            self._refused_again += 1
+            return
         self._errors.append(CaptureError(unread.meta.key, 0, error.code, error.message, lines=0))
         self._mark(unread, "")
 
@@ -518,6 +532,7 @@ class _Batch:
         self, store: SegmentStore, results: _Results, complete: pl.DataFrame | None = None
     ) -> None:
         """Store captures, errors and objects, all or none, and with them the row of a pass."""
+        results.errors += self._refused_again
         frames = {} if complete is None else {"passes": complete}
         if self._rows:
             frames |= self._frames(store, results)
@@ -584,6 +599,14 @@ def _new_events(
         for line in lines.iter_rows(named=True)
     ]
     return rows.join(stored, on=["event_id", "row"], how="anti", maintain_order="left"), errors
+
+
+def _refusals(store: SegmentStore) -> dict[str, tuple[str, str]]:
+    """Code and message of what objects were refused with, by key."""
+    refused = store.scan("objects").filter(etag="").select("key")
+    errors = store.scan("errors").join(refused, on="key", how="semi")
+    found = errors.select("key", "reason", "detail").collect()
+    return {key: (reason, detail) for key, reason, detail in found.iter_rows()}
 
 
 def _settled(store: SegmentStore) -> dict[str, datetime]:

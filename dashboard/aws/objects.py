@@ -127,6 +127,7 @@ class Bucket:
         """Folders and objects directly below a prefix; no slash at the end of either.
 
         A folder that cannot be read is none of them: all its objects are there in its place.
+        Placeholders of folders, as the console makes them, are no objects.
 
         Raises:
             WorkflowError: The listing failed, under AWS's own code.
@@ -137,11 +138,17 @@ class Bucket:
             except BaseError as error:
                 if not _is_about_a_key(error):
                     raise
-                return self._children(prefix)
-            return list(found["common_prefixes"]), [_meta(item) for item in found["objects"]]
+                folders, objects = self._children(prefix)
+            else:
+                folders = list(found["common_prefixes"])
+                objects = [_meta(item) for item in found["objects"]]
+            return folders, _without_placeholders(objects, prefix)
 
     def objects(self, prefix: str, after: str | None = None) -> Iterator[list[ObjectMeta]]:
         """All objects below a prefix in the order of their keys, page by page.
+
+        Placeholders of folders, as the console makes them, are left out; that of an empty folder
+        cannot be told from an empty object, and is one.
 
         Args:
             prefix: A folder, without its final slash.
@@ -155,7 +162,7 @@ class Bucket:
             try:
                 for items in obstore.list(self._store, prefix, offset=after, chunk_size=PAGE):
                     page = [_meta(item) for item in items]
-                    yield page
+                    yield _without_placeholders(page, prefix)
             except BaseError as error:
                 if not _is_about_a_key(error):
                     raise
@@ -171,7 +178,8 @@ class Bucket:
         seen = {meta.key for meta in page}
         for listed in self._listed(prefix, after=page[-1].key if page else after):
             metas = map(_meta_listed, listed.get("Contents", ()))
-            yield [meta for meta in metas if meta.key not in seen]
+            fresh = [meta for meta in metas if meta.key not in seen]
+            yield _without_placeholders(fresh, prefix)
 
     def _children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
         folders: list[str] = []
@@ -249,6 +257,16 @@ def _meta_listed(item: Mapping[str, Any]) -> ObjectMeta:
         item["LastModified"],
         readable,
     )
+
+
+def _without_placeholders(metas: list[ObjectMeta], prefix: str) -> list[ObjectMeta]:
+    """Leave out ``folder/``, which has lost its slash: empty, and before what is in the folder."""
+    following = [*(meta.key for meta in metas[1:]), ""]
+    return [
+        meta
+        for meta, after in zip(metas, following, strict=False)
+        if meta.size or not (meta.key == prefix or after.startswith(f"{meta.key}/"))
+    ]
 
 
 def _is_readable(key: str) -> bool:

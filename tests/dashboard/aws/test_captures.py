@@ -282,6 +282,49 @@ def test_one_refused_object_is_named_and_holds_up_no_other(
     assert len(events(store)) == 3
 
 
+def test_an_object_that_stays_refused_changes_nothing_until_it_is_refused_otherwise(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put({key(h): line(f"e{h}") for h in range(3)})
+    s3.denied = {key(1)}
+    sync(s3, store)
+    before = [store.version(table) for table in ("captures", "errors", "objects")]
+    assert sync(s3, store).errors == 1
+    assert gets(s3).count(f"GET {key(1)}") == 2
+    assert [store.version(table) for table in ("captures", "errors", "objects")] == before
+    error = s3._error
+    monkeypatch.setattr(s3, "_error", lambda status, _: error(status, "InvalidObjectState"))
+    sync(s3, store)
+    assert errors(store) == [(key(1), "InvalidObjectState")]
+    assert store.version("errors") != before[1]
+    assert store.version("captures") == before[0]
+
+
+def test_placeholders_of_folders_are_no_captures(s3: SimulatedS3, store: SegmentStore) -> None:
+    hour = key(0).rpartition("/")[0]
+    folders = ["data_capture", "data_capture/scones", BRANCH, hour]
+    s3.put({key(0): line("e0"), **{f"{folder}/": b"" for folder in folders}})
+    assert sync(s3, store).found == 1
+    assert sync(s3, store).found == 0
+    assert (events(store), errors(store)) == (["e0"], [])
+    assert bucket(s3).children("data_capture") == (["data_capture/scones"], [])
+    s3.put({"data_capture/empty/": b"", f"{BRANCH}/empty/": b""})
+    sync(s3, store, full=True)
+    assert sync(s3, store).found == 0
+    assert sync(s3, store, full=True).found == 0
+    assert errors(store) == []
+    assert gets(s3) == [f"GET {key(0)}"]
+
+
+def test_an_object_and_a_folder_of_the_same_name_are_told_apart(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({BRANCH: line("e0"), f"{BRANCH}/": b"", key(0): line("e1")})
+    sync(s3, store)
+    assert sync(s3, store, full=True).found == 0
+    assert events(store) == ["e0", "e1"]
+
+
 def test_an_object_deleted_after_it_was_listed_is_named(
     s3: SimulatedS3, store: SegmentStore
 ) -> None:
