@@ -209,7 +209,7 @@ class _Pass:
         self._unread = chain.from_iterable(iter(self._blocks.get, None))
         self._taking = threading.Lock()
         self._room = Room(IN_FLIGHT_BYTES)
-        self._came: SimpleQueue[_Answer | Future[None]] = SimpleQueue()
+        self._came: SimpleQueue[_Answer | Future[None] | None] = SimpleQueue()
         self._jobs: set[Future[None]] = set()
         self._batch = _Batch()
         self._results = _Results()
@@ -251,8 +251,9 @@ class _Pass:
             if isinstance(came, Future):
                 self._jobs.discard(came)
                 came.result()
-            else:
+            elif came:
                 yield came
+            self._tell()
 
     def _end(self) -> None:
         """Let no thread wait for another, whatever ended the pass."""
@@ -260,6 +261,11 @@ class _Pass:
         self._room.open()
         while self._next_unread():
             pass
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._reported > _REPORT_SECONDS:
+            self._reported = time.monotonic()
+            self._report(self._progress())
 
     def _progress(self) -> CaptureProgress:
         return CaptureProgress(
@@ -282,6 +288,7 @@ class _Pass:
             for block in self._new_blocks():
                 if self._ended:
                     return
+                self._came.put(None)  # time passes while there is nothing to read, too
                 if block:  # without readers, nobody would take empty ones
                     self._blocks.put(block)
                 for _ in range(_readers(len(block)) - readers):
@@ -398,9 +405,6 @@ class _Pass:
         self._room.free(answer.room)
         if self._batch.due():
             self._commit()
-        if time.monotonic() - self._reported > _REPORT_SECONDS:
-            self._reported = time.monotonic()
-            self._report(self._progress())
 
     def _refuse(self, unread: "_Unread", error: WorkflowError) -> None:
         """Name an object that cannot be read; give up where it is all of them, or S3 itself."""
