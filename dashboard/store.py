@@ -11,9 +11,10 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -57,11 +58,13 @@ class _Manifest:
         segments: The live ones.
         retired: Merged ones and when (epoch seconds); still on disk for a while.
         damaged: Names of segments that could not be read and were set aside.
+        versions: For each table that ever had a row, a name that is new whenever its rows are.
     """
 
     segments: tuple[_Segment, ...] = ()
     retired: dict[str, float] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class SegmentStore:
@@ -102,9 +105,11 @@ class SegmentStore:
             segments = list(manifest.segments)
             if replacing:
                 segments = [kept for s in segments if (kept := self._without(s, replacing))]
+            changed = _fewer(manifest.segments, segments)
             if added := self._write({name: rows.lazy() for name, rows in frames.items()}):
                 segments.append(added)
-            self._publish(manifest, self._merged(segments))
+                changed |= added.rows.keys()
+            self._publish(manifest, self._merged(segments), changed)
 
     def scan(self, table: str) -> pl.LazyFrame:
         """All rows of a table in the order they were appended; nothing is read before ``collect``.
@@ -126,9 +131,13 @@ class SegmentStore:
         """Number of rows of a table, without reading them."""
         return sum(segment.rows.get(table, 0) for segment in self._manifest().segments)
 
-    def version(self, table: str) -> tuple[str, ...]:
-        """Changes whenever rows of a table have: the key of what is computed from them."""
-        return tuple(s.name for s in self._manifest().segments if table in s.rows)
+    def version(self, table: str) -> str:
+        """Changes when rows of a table have, and only then: the key of what is computed from them.
+
+        Returns:
+            A name that never comes again, empty until the table has had a row.
+        """
+        return self._manifest().versions.get(table, "")
 
     def compact(self) -> None:
         """Merge all segments into one; commits already merge neighbours as they add up."""
@@ -154,7 +163,7 @@ class SegmentStore:
         """Forget the damage, once what was lost has been read again from its origin."""
         with self._writing():
             manifest = self._manifest()
-            self._publish(_Manifest(manifest.segments, manifest.retired), manifest.segments)
+            self._publish(replace(manifest, damaged=()), manifest.segments)
 
     @contextmanager
     def claimed(self, purpose: str) -> Iterator[bool]:
@@ -255,18 +264,28 @@ class SegmentStore:
         counts = {table: frame.select(pl.len()).collect().item() for table, frame in kept.items()}
         return segment if counts == segment.rows else self._write(kept)
 
-    def _publish(self, before: _Manifest, segments: Sequence[_Segment]) -> None:
-        """Replace the manifest, then delete what nobody can be reading any more."""
+    def _publish(
+        self, before: _Manifest, segments: Sequence[_Segment], changed: Iterable[str] = ()
+    ) -> None:
+        """Replace the manifest, then delete what nobody can be reading any more.
+
+        Args:
+            before: The manifest until now.
+            segments: The live ones from now on.
+            changed: Tables that have other rows than before.
+        """
         now = time.time()
         live = {segment.name for segment in segments}
         gone = {s.name: now for s in before.segments if s.name not in live}
         fresh = {n: at for n, at in before.retired.items() if now - at < GRACE_SECONDS}
-        manifest = _Manifest(tuple(segments), fresh | gone, before.damaged)
+        versions = before.versions | dict.fromkeys(changed, uuid.uuid4().hex)
+        manifest = _Manifest(tuple(segments), fresh | gone, before.damaged, versions)
         text = json.dumps(
             {
                 "segments": [[s.name, s.rows, s.sizes] for s in manifest.segments],
                 "retired": manifest.retired,
                 "damaged": manifest.damaged,
+                "versions": manifest.versions,
             }
         )
         temporary = self.root / "manifest.new"
@@ -286,7 +305,8 @@ class SegmentStore:
             lost = tuple(s.name for s in before.segments if s not in kept)
             if lost:
                 damaged = (*before.damaged, *lost)
-                self._publish(_Manifest(before.segments, before.retired, damaged), kept)
+                changed = _fewer(before.segments, kept)
+                self._publish(replace(before, damaged=damaged), kept, changed)
         return self._manifest()
 
     # --- reading
@@ -332,10 +352,24 @@ class SegmentStore:
         return self._known[1]
 
 
+def _fewer(before: Iterable[_Segment], after: Iterable[_Segment]) -> set[str]:
+    """The tables that have fewer rows than before."""
+    lost = Counter[str]()
+    for segment in before:
+        lost.update(segment.rows)
+    for segment in after:
+        lost.subtract(segment.rows)
+    return set(+lost)
+
+
 def _parsed(text: str) -> _Manifest:
     value = json.loads(text)
+    segments = tuple(_Segment(*entry) for entry in value["segments"])
+    # Manifests had no versions once: the last segment of a table stands for what it had then.
+    versions = {table: segment.name for segment in segments for table in segment.rows}
     return _Manifest(
-        tuple(_Segment(*entry) for entry in value["segments"]),
+        segments,
         value["retired"],
         tuple(value["damaged"]),
+        value.get("versions", versions),
     )

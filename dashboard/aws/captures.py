@@ -209,10 +209,11 @@ class _Pass:
         self._unread = chain.from_iterable(iter(self._blocks.get, None))
         self._taking = threading.Lock()
         self._room = Room(IN_FLIGHT_BYTES)
-        self._came: SimpleQueue[_Answer | Future[None]] = SimpleQueue()
+        self._came: SimpleQueue[_Answer | Future[None] | None] = SimpleQueue()
         self._jobs: set[Future[None]] = set()
         self._batch = _Batch()
         self._results = _Results()
+        self._refusals: dict[str, tuple[str, str]] | None = None
         self._committing: Future[None] | None = None
         self._refused = 0
         self._failure: WorkflowError | None = None
@@ -250,8 +251,9 @@ class _Pass:
             if isinstance(came, Future):
                 self._jobs.discard(came)
                 came.result()
-            else:
+            elif came:
                 yield came
+            self._tell()
 
     def _end(self) -> None:
         """Let no thread wait for another, whatever ended the pass."""
@@ -259,6 +261,11 @@ class _Pass:
         self._room.open()
         while self._next_unread():
             pass
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._reported > _REPORT_SECONDS:
+            self._reported = time.monotonic()
+            self._report(self._progress())
 
     def _progress(self) -> CaptureProgress:
         return CaptureProgress(
@@ -281,6 +288,7 @@ class _Pass:
             for block in self._new_blocks():
                 if self._ended:
                     return
+                self._came.put(None)  # time passes while there is nothing to read, too
                 if block:  # without readers, nobody would take empty ones
                     self._blocks.put(block)
                 for _ in range(_readers(len(block)) - readers):
@@ -337,7 +345,8 @@ class _Pass:
         if not block:
             return []
         keys = [meta.key for meta in block]
-        for directory, hour in settled_hours(keys).items():
+        hours = settled_hours(meta.key for meta in block if meta.readable)
+        for directory, hour in hours.items():
             self._settled[directory] = max(hour, self._settled.get(directory, hour))
         in_range = pl.col("key").is_between(pl.lit(min(keys)), pl.lit(max(keys)))
         seen = self._store.scan("objects").filter(in_range)
@@ -365,7 +374,7 @@ class _Pass:
 
     def _answer(self, unread: "_Unread") -> "_Answer":
         meta = unread.meta
-        if meta.size > MAX_OBJECT_BYTES:
+        if meta.size > MAX_OBJECT_BYTES or not meta.readable:
             return _Answer(unread)
         # A small object counts for more than it has: not too many should wait for their batch.
         room = max(meta.size, IN_FLIGHT_BYTES // (4 * IN_FLIGHT))
@@ -396,16 +405,16 @@ class _Pass:
         self._room.free(answer.room)
         if self._batch.due():
             self._commit()
-        if time.monotonic() - self._reported > _REPORT_SECONDS:
-            self._reported = time.monotonic()
-            self._report(self._progress())
 
     def _refuse(self, unread: "_Unread", error: WorkflowError) -> None:
         """Name an object that cannot be read; give up where it is all of them, or S3 itself."""
         self._refused += 1
         alone = error.code in _ABOUT_ONE_OBJECT and self._refused < _REFUSED_IN_A_ROW
         if alone:
-            self._batch.refuse(unread, error)
+            if self._refusals is None:
+                self._refusals = _refusals(self._store)
+            before = self._refusals.get(unread.meta.key)
+            self._batch.refuse(unread, error, again=before == (error.code, error.message))
             self._read += 1
         else:
             self._failure = self._failure or error
@@ -456,7 +465,7 @@ class _Answer:
     Attributes:
         unread: The object.
         room: What was taken of the room for it.
-        data: Its bytes; None where it is too large to be read, or could not be.
+        data: Its bytes; None where it was not asked for, or could not be read.
         error: Why it could not be read.
     """
 
@@ -483,6 +492,7 @@ class _Batch:
         self._rows: list[tuple[str, str, int, datetime, datetime]] = []
         self._changed: list[str] = []
         self._errors: list[CaptureError] = []
+        self._refused_again = 0
         self._bytes = 0
         self._began = time.monotonic()
 
@@ -493,18 +503,26 @@ class _Batch:
         )
 
     def add(self, answer: _Answer) -> None:
-        """Read the captures of an object, or name it where it is too large to be read."""
+        """Read the captures of an object, or name it where it was not asked for."""
         meta = answer.unread.meta
         if answer.data is None:
-            said = f"{meta.size:,} bytes; captures are at most a few MB"
-            self._errors.append(CaptureError(meta.key, 0, "object too large", said, lines=0))
+            self._errors.append(_not_asked_for(meta))
         else:
             self._reader.add(meta.key, answer.data)
             self._bytes += len(answer.data)
         self._mark(answer.unread, meta.etag)
 
-    def refuse(self, unread: _Unread, error: WorkflowError) -> None:
-        """Name an object that could not be read this time; without an ETag it stays unread."""
+    def refuse(self, unread: _Unread, error: WorkflowError, *, again: bool) -> None:
+        """Name an object that could not be read this time; without an ETag it stays unread.
+
+        Args:
+            unread: The object.
+            error: Why it could not be read.
+            again: Whether the store has it so already: then nothing in it changes.
+        """
+        if again:
+            self._refused_again += 1
+            return
         self._errors.append(CaptureError(unread.meta.key, 0, error.code, error.message, lines=0))
         self._mark(unread, "")
 
@@ -518,6 +536,7 @@ class _Batch:
         self, store: SegmentStore, results: _Results, complete: pl.DataFrame | None = None
     ) -> None:
         """Store captures, errors and objects, all or none, and with them the row of a pass."""
+        results.errors += self._refused_again
         frames = {} if complete is None else {"passes": complete}
         if self._rows:
             frames |= self._frames(store, results)
@@ -536,6 +555,16 @@ class _Batch:
             "errors": error_rows(errors, datetime.now(UTC)),
             "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
         }
+
+
+def _not_asked_for(meta: ObjectMeta) -> CaptureError:
+    """Why an object will not be read as long as it is what it is."""
+    if meta.readable:
+        reason, said = "object too large", f"{meta.size:,} bytes; captures are at most a few MB"
+    else:
+        reason = "key unreadable"
+        said = "folder names that are empty, as in a//b, or dots; move or delete the object"
+    return CaptureError(meta.key, 0, reason, said, lines=0)
 
 
 def _readers(objects: int) -> int:
@@ -574,6 +603,14 @@ def _new_events(
         for line in lines.iter_rows(named=True)
     ]
     return rows.join(stored, on=["event_id", "row"], how="anti", maintain_order="left"), errors
+
+
+def _refusals(store: SegmentStore) -> dict[str, tuple[str, str]]:
+    """Code and message of what objects were refused with, by key."""
+    refused = store.scan("objects").filter(etag="").select("key")
+    errors = store.scan("errors").join(refused, on="key", how="semi")
+    found = errors.select("key", "reason", "detail").collect()
+    return {key: (reason, detail) for key, reason, detail in found.iter_rows()}
 
 
 def _settled(store: SegmentStore) -> dict[str, datetime]:

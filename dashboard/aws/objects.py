@@ -5,11 +5,11 @@ raises what goes wrong as the same ``WorkflowError``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 import obstore
@@ -27,8 +27,14 @@ from dashboard.aws.errors import explain
 from workflow.aws_errors import translate
 from workflow.errors import WorkflowError
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
 PAGE: Final = 1000
 """Keys of one ListObjectsV2 page: the most that S3 gives."""
+
+_UNREADABLE: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)|[\x00-\x1f\x7f]")
+"""What obstore takes no key with: folder names that are empty or dots, and control characters."""
 
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE: Final = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
@@ -49,12 +55,14 @@ class ObjectMeta:
         etag: Its ETag, with quotes as S3 gives it; empty where S3 gives none.
         size: In bytes.
         last_modified: Aware, UTC.
+        readable: Whether it can be read; not so with a folder name that is empty, as in ``a//b``.
     """
 
     key: str
     etag: str
     size: int
     last_modified: datetime
+    readable: bool = True
 
 
 class Bucket:
@@ -63,11 +71,13 @@ class Bucket:
     Args:
         name: The bucket's name.
         store: The obstore client.
+        client: Lists what obstore cannot: it gives up a listing for one key that it cannot read.
     """
 
-    def __init__(self, name: str, store: S3Store) -> None:
+    def __init__(self, name: str, store: S3Store, client: "S3Client") -> None:
         self.name = name
         self._store = store
+        self._client = client
 
     @classmethod
     def of(cls, session: boto3.Session, name: str) -> Self:
@@ -110,20 +120,35 @@ class Bucket:
                     },
                 },
             ),
+            client,
         )
 
     def children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
         """Folders and objects directly below a prefix; no slash at the end of either.
 
+        A folder that cannot be read is none of them: all its objects are there in its place.
+        Placeholders of folders, as the console makes them, are no objects.
+
         Raises:
             WorkflowError: The listing failed, under AWS's own code.
         """
         with self._explained("s3:ListObjectsV2", self.name):
-            found = obstore.list_with_delimiter(self._store, prefix)
-            return list(found["common_prefixes"]), [_meta(item) for item in found["objects"]]
+            try:
+                found = obstore.list_with_delimiter(self._store, prefix)
+            except BaseError as error:
+                if not _is_about_a_key(error):
+                    raise
+                folders, objects = self._children(prefix)
+            else:
+                folders = list(found["common_prefixes"])
+                objects = [_meta(item) for item in found["objects"]]
+            return folders, _without_placeholders(objects, prefix)
 
     def objects(self, prefix: str, after: str | None = None) -> Iterator[list[ObjectMeta]]:
         """All objects below a prefix in the order of their keys, page by page.
+
+        Placeholders of folders, as the console makes them, are left out; that of an empty folder
+        cannot be told from an empty object, and is one.
 
         Args:
             prefix: A folder, without its final slash.
@@ -132,16 +157,60 @@ class Bucket:
         Raises:
             WorkflowError: The listing failed, under AWS's own code.
         """
+        page: list[ObjectMeta] = []
         with self._explained("s3:ListObjectsV2", self.name):
-            for page in obstore.list(self._store, prefix, offset=after, chunk_size=PAGE):
-                yield [_meta(item) for item in page]
+            try:
+                for items in obstore.list(self._store, prefix, offset=after, chunk_size=PAGE):
+                    page = [_meta(item) for item in items]
+                    yield _without_placeholders(page, prefix)
+            except BaseError as error:
+                if not _is_about_a_key(error):
+                    raise
+                yield from self._rest(prefix, page, after)
+
+    def _rest(
+        self, prefix: str, page: list[ObjectMeta], after: str | None
+    ) -> Iterator[list[ObjectMeta]]:
+        """Go on with a listing after a page of it, or where it began.
+
+        The last key of the page may have lost its slash, and come before others of the page then.
+        """
+        seen = {meta.key for meta in page}
+        for listed in self._listed(prefix, after=page[-1].key if page else after):
+            metas = map(_meta_listed, listed.get("Contents", ()))
+            fresh = [meta for meta in metas if meta.key not in seen]
+            yield _without_placeholders(fresh, prefix)
+
+    def _children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
+        folders: list[str] = []
+        objects: list[ObjectMeta] = []
+        for page in self._listed(prefix, delimiter="/"):
+            objects += map(_meta_listed, page.get("Contents", ()))
+            for found in page.get("CommonPrefixes", ()):
+                folder = found["Prefix"].removesuffix("/")
+                if _is_readable(found["Prefix"]):
+                    folders.append(folder)
+                else:
+                    for below in self._listed(folder):
+                        objects += map(_meta_listed, below.get("Contents", ()))
+        return folders, objects
+
+    def _listed(
+        self, prefix: str, *, after: str | None = None, delimiter: str = ""
+    ) -> Iterator[Mapping[str, Any]]:
+        """S3's own answers to a listing, whatever the keys."""
+        paginator = self._client.get_paginator("list_objects_v2")
+        yield from paginator.paginate(
+            Bucket=self.name, Prefix=f"{prefix}/", StartAfter=after or "", Delimiter=delimiter
+        )
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
         """Some of an object's bytes.
 
         Raises:
-            WorkflowError: The object could not be read, under AWS's own code.
+            WorkflowError: The object could not be read, under AWS's own code; ``KeyUnreadable``.
         """
+        self._check(key)
         with self._explained("s3:GetObject", f"{self.name}/{key}"):
             return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
 
@@ -149,10 +218,19 @@ class Bucket:
         """An object's bytes.
 
         Raises:
-            WorkflowError: The object could not be read, under AWS's own code.
+            WorkflowError: The object could not be read, under AWS's own code; ``KeyUnreadable``.
         """
+        self._check(key)
         with self._explained("s3:GetObject", f"{self.name}/{key}"):
             return obstore.get(self._store, key).bytes().to_bytes()
+
+    def _check(self, key: str) -> None:
+        if not _is_readable(key):
+            raise WorkflowError(
+                "KeyUnreadable",
+                f"The key {key!r} in {self.name} cannot be read.",
+                "Move or delete that object; empty folder names, as in a//b, cannot be read.",
+            )
 
     @contextmanager
     def _explained(self, operation: str, subject: str) -> Iterator[None]:
@@ -168,15 +246,41 @@ def _meta(item: Any) -> ObjectMeta:  # noqa: ANN401 - obstore's TypedDict exists
     return ObjectMeta(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
 
 
+def _meta_listed(item: Mapping[str, Any]) -> ObjectMeta:
+    """What S3 says of an object; a key that can be read loses its final slash, as in obstore."""
+    key = item["Key"]
+    readable = _is_readable(key)
+    return ObjectMeta(
+        key.removesuffix("/") if readable else key,
+        item.get("ETag", ""),
+        item["Size"],
+        item["LastModified"],
+        readable,
+    )
+
+
+def _without_placeholders(metas: list[ObjectMeta], prefix: str) -> list[ObjectMeta]:
+    """Leave out ``folder/``, which has lost its slash: empty, and before what is in the folder."""
+    following = [*(meta.key for meta in metas[1:]), ""]
+    return [
+        meta
+        for meta, after in zip(metas, following, strict=False)
+        if meta.size or not (meta.key == prefix or after.startswith(f"{meta.key}/"))
+    ]
+
+
+def _is_readable(key: str) -> bool:
+    return not _UNREADABLE.search(key.removesuffix("/"))
+
+
+def _is_about_a_key(error: BaseError) -> bool:
+    """Whether obstore gave up a listing because of a key in it."""
+    return "invalid path" in str(error)
+
+
 def _translated(error: Exception, operation: str, subject: str) -> WorkflowError:
     """Take an obstore error apart: S3's XML where there is any, else its class and its text."""
     text = str(error)
-    if "invalid path" in text:
-        return WorkflowError(
-            "KeyUnreadable",
-            f"{operation} met a key in {subject} that cannot be read: {text.splitlines()[0]}",
-            "Move or delete that object; empty folder names, as in a//b, cannot be listed.",
-        )
     code, message, status = _CODE.search(text), _MESSAGE.search(text), _STATUS.search(text)
     name = next((name for kind, name in _CODES if isinstance(error, kind)), "ServiceUnavailable")
     if "error sending request" in text:

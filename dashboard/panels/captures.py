@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -74,26 +75,37 @@ def status(source: Feed) -> None:
 def _line(source: Feed) -> bool:
     """How fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
+    progress = source.progress
+    found = progress.found if progress else 0
+    under_way = source.syncing and not source.paused
+    reading = under_way and (source.as_of is None or _unfinished(progress))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if source.paused:
-            st.caption("The sync is stopped; what was read is shown.", width="content")
-            if st.button("Resume", icon=":material/play_arrow:", type="tertiary"):
-                source.resume()
-        elif source.syncing and source.progress and not source.progress.all_listed:
-            st.caption(_words(source.progress), width="content")
-            if st.button("Stop", icon=":material/stop:", type="tertiary"):
-                source.pause()
+            st.caption("Reading is stopped; what was read is shown.", width="content")
+            _button("Resume reading", "play_arrow", source.resume)
+        elif reading:
+            st.caption("Reading captures …" if found else "Looking for captures …", width="content")
+            _button("Stop reading", "stop", source.pause)
         elif source.as_of is None:
             st.caption("Looking for captures …", width="content")
         else:
             components.as_of(source.as_of, now)
         live = st.toggle("Live", value=True, key="live", help="Draw the page anew on news.")
-    progress = source.progress
-    if source.syncing and progress and progress.found > progress.read and progress.found:
-        st.progress(progress.read / progress.found, text=_words(progress))
+    if reading and found and progress:
+        st.progress(progress.read / found, text=_words(progress))
     if source.problem is not None:
         components.error_state(source.problem)
     return live
+
+
+def _button(label: str, icon: str, act: Callable[[], None]) -> None:
+    """A button that acts before the line is drawn again, so that the line shows what it did."""
+    st.button(label, icon=f":material/{icon}:", type="tertiary", on_click=act)
+
+
+def _unfinished(progress: CaptureProgress | None) -> bool:
+    """Whether a pass has something left to do; one that finds nothing new is over at once."""
+    return progress is not None and (progress.read < progress.found or not progress.all_listed)
 
 
 def _words(progress: CaptureProgress) -> str:

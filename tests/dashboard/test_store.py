@@ -1,6 +1,8 @@
 """The store, as one process and as many."""
 
+import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -106,6 +108,68 @@ def test_compacting_leaves_one_segment_and_the_same_rows(store: SegmentStore) ->
     assert numbers_in(store) == [0, 1, 2]
     store.compact()
     assert store.scan("notes").collect()["text"].to_list() == ["0", "1", "2"]
+
+
+def test_the_version_of_a_table_changes_with_its_rows(store: SegmentStore) -> None:
+    seen = [store.version("marks")]
+    store.append("marks", marks(1, key="a"))
+    seen.append(store.version("marks"))
+    store.append("marks", marks(2, key="b"))
+    seen.append(store.version("marks"))
+    store.commit({}, replacing={"marks": ("key", ["a"])})
+    seen.append(store.version("marks"))
+    store.commit({"marks": marks(3, key="b")}, replacing={"marks": ("key", ["b"])})
+    seen.append(store.version("marks"))
+    for file in files_of(store):
+        file.unlink()
+    store.scan("marks")
+    seen.append(store.version("marks"))
+    assert seen[0] == ""
+    assert len(set(seen)) == len(seen)
+
+
+def test_commits_to_other_tables_and_merges_leave_the_version_of_a_table(
+    store: SegmentStore,
+) -> None:
+    for n in range(2):
+        store.append("marks", marks(n))
+    before = store.version("marks")
+    for n in range(2 * module.MERGE_AT):
+        store.append("notes", pl.DataFrame({"text": [str(n)]}))
+    store.append("marks", marks())
+    store.commit({}, replacing={"marks": ("key", ["none has it"])})
+    store.compact()
+    store.mended()
+    assert len(store._manifest().segments) == 1
+    assert store.version("marks") == before
+    assert SegmentStore(store.root, TABLES).version("marks") == before
+
+
+def test_a_store_made_anew_has_no_version_of_the_one_before(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    before = store.version("marks")
+    shutil.rmtree(store.root)
+    assert store.version("marks") == ""
+    store.append("marks", marks(2))
+    assert store.version("marks") != before
+
+
+def test_a_manifest_from_before_there_were_versions_is_read(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    path = store.root / "manifest.json"
+    old = json.loads(path.read_text())
+    del old["versions"]
+    path.write_text(json.dumps(old))
+    opened = SegmentStore(store.root, TABLES)
+    before = opened.version("marks")
+    opened.append("notes", pl.DataFrame({"text": ["a"]}))
+    opened.compact()
+    assert before
+    assert opened.version("marks") == before
+    assert opened.version("notes")
+    opened.append("marks", marks(2))
+    assert opened.version("marks") != before
+    assert numbers_in(opened) == [1, 2]
 
 
 def test_a_query_made_before_a_merge_can_still_be_read(store: SegmentStore) -> None:

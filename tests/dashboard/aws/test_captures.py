@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.aws import captures as module
+from dashboard.aws import objects
 from dashboard.aws.captures import (
     CaptureProgress,
     Listing,
@@ -27,7 +28,7 @@ from dashboard.aws.captures import (
 )
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
-from dashboard.store import SegmentStore
+from dashboard.store import MERGE_AT, SegmentStore
 from tests.builders import capture_lines, captured, png
 from tests.simulated_s3 import BUCKET, ServedS3, SimulatedS3
 from workflow.captures import DUPLICATE, image_of
@@ -104,6 +105,17 @@ def test_a_refresh_lists_only_the_last_hours_and_finds_late_keys(
     assert refreshed.listed <= 5
     assert refreshed.read == 2
     assert {"late", "new"} <= set(events(store))
+
+
+def test_passes_that_find_nothing_leave_the_versions_of_what_was_read(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({key(0): line("e0") + b"junk\n"})
+    sync(s3, store)
+    before = store.version("captures"), store.version("errors")
+    for _ in range(2 * MERGE_AT):
+        sync(s3, store)
+    assert (store.version("captures"), store.version("errors")) == before
 
 
 def test_a_key_that_comes_days_late_is_found_by_a_full_check(
@@ -212,7 +224,7 @@ import boto3
 from dashboard.aws import captures
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
-from dashboard.store import SegmentStore
+from dashboard.store import MERGE_AT, SegmentStore
 captures.COMMIT_SECONDS = 0.0
 url, root = sys.argv[1:]
 session = boto3.Session("x", "y", region_name="us-east-1")
@@ -268,6 +280,49 @@ def test_one_refused_object_is_named_and_holds_up_no_other(
     s3.denied = set()
     sync(s3, store)
     assert len(events(store)) == 3
+
+
+def test_an_object_that_stays_refused_changes_nothing_until_it_is_refused_otherwise(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put({key(h): line(f"e{h}") for h in range(3)})
+    s3.denied = {key(1)}
+    sync(s3, store)
+    before = [store.version(table) for table in ("captures", "errors", "objects")]
+    assert sync(s3, store).errors == 1
+    assert gets(s3).count(f"GET {key(1)}") == 2
+    assert [store.version(table) for table in ("captures", "errors", "objects")] == before
+    error = s3._error
+    monkeypatch.setattr(s3, "_error", lambda status, _: error(status, "InvalidObjectState"))
+    sync(s3, store)
+    assert errors(store) == [(key(1), "InvalidObjectState")]
+    assert store.version("errors") != before[1]
+    assert store.version("captures") == before[0]
+
+
+def test_placeholders_of_folders_are_no_captures(s3: SimulatedS3, store: SegmentStore) -> None:
+    hour = key(0).rpartition("/")[0]
+    folders = ["data_capture", "data_capture/scones", BRANCH, hour]
+    s3.put({key(0): line("e0"), **{f"{folder}/": b"" for folder in folders}})
+    assert sync(s3, store).found == 1
+    assert sync(s3, store).found == 0
+    assert (events(store), errors(store)) == (["e0"], [])
+    assert bucket(s3).children("data_capture") == (["data_capture/scones"], [])
+    s3.put({"data_capture/empty/": b"", f"{BRANCH}/empty/": b""})
+    sync(s3, store, full=True)
+    assert sync(s3, store).found == 0
+    assert sync(s3, store, full=True).found == 0
+    assert errors(store) == []
+    assert gets(s3) == [f"GET {key(0)}"]
+
+
+def test_an_object_and_a_folder_of_the_same_name_are_told_apart(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({BRANCH: line("e0"), f"{BRANCH}/": b"", key(0): line("e1")})
+    sync(s3, store)
+    assert sync(s3, store, full=True).found == 0
+    assert events(store) == ["e0", "e1"]
 
 
 def test_an_object_deleted_after_it_was_listed_is_named(
@@ -392,14 +447,52 @@ def test_a_bucket_that_is_missing_is_named(s3: SimulatedS3, store: SegmentStore)
     assert raised.value.code == "NoSuchBucket"
 
 
-def test_a_key_with_an_empty_folder_name_is_told_what_to_do_about(
-    s3: SimulatedS3, store: SegmentStore
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"{BRANCH}//double.jsonl",
+        "data_capture//scones/AllTraffic/2025/11/24/16/a.jsonl",
+        "data_capture/scones//2025/11/24/16/a.jsonl",
+        "data_capture/./AllTraffic/2025/11/24/16/a.jsonl",
+        f"{BRANCH}/2999/\x7f.jsonl",
+    ],
+)
+def test_a_key_that_cannot_be_read_is_named_and_holds_up_no_other(
+    s3: SimulatedS3, store: SegmentStore, odd: str
 ) -> None:
-    s3.put({f"{BRANCH}//double.jsonl": line("e0")})
+    s3.put({key(1): line("e1"), odd: line("odd")})
+    sync(s3, store)
+    assert errors(store) == [(odd, "key unreadable")]
+    s3.put({key(0): line("e0"), key(0, branch="data_capture/other/v"): line("e2")})
+    assert sync(s3, store).read == 2
+    assert events(store) == ["e0", "e1", "e2"]
+    assert errors(store) == [(odd, "key unreadable")]
+    assert sync(s3, store, full=True).found == 0
+
+
+def test_a_key_that_cannot_be_read_is_met_behind_thousands(
+    s3: SimulatedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "PAGE", 10)
+    keys = [f"{BRANCH}/{n:03}.jsonl" for n in range(25)]
+    folder = [f"{BRANCH}/007-a", f"{BRANCH}/007/"]  # in this order; the second loses its slash
+    odd = f"{BRANCH}/9//x"
+    s3.put(dict.fromkeys([*keys, *folder, odd], b"x"))
+    metas = [meta for page in bucket(s3).objects("data_capture") for meta in page]
+    assert sorted(meta.key for meta in metas) == sorted(
+        [*keys, *(name.removesuffix("/") for name in folder), odd]
+    )
+    assert [meta.key for meta in metas if not meta.readable] == [odd]
+    after = list(bucket(s3).objects("data_capture", after=keys[-1]))
+    assert [meta.key for page in after for meta in page] == [odd]
+
+
+def test_an_object_whose_key_cannot_be_read_is_told_what_to_do_about(s3: SimulatedS3) -> None:
     with pytest.raises(WorkflowError) as raised:
-        sync(s3, store)
+        bucket(s3).read_whole(f"{BRANCH}//double.jsonl")
     assert raised.value.code == "KeyUnreadable"
     assert "//double.jsonl" in raised.value.message
+    assert "Move or delete" in raised.value.remedy
 
 
 def test_a_key_with_any_other_character_is_read(s3: SimulatedS3, store: SegmentStore) -> None:
