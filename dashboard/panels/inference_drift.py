@@ -196,7 +196,8 @@ def _version(look: Look, connection: Connection) -> None:
     known = {version.name: version for version in _listed_versions(connection.cloud, endpoint)}
 
     def words(name: str) -> str:
-        return f"{name}, {known[name].span.words()}" if name in known else name
+        # Never the end of its time: the address holds these words, and the end may yet come.
+        return f"{name}, {known[name].at:%Y-%m-%d %H:%M} UTC" if name in known else name
 
     if not known:
         st.info("No version is deployed yet.")
@@ -209,13 +210,14 @@ def _version(look: Look, connection: Connection) -> None:
         "Held against it", others, format_func=words, key="against", bind="query-params"
     )
     span, selected = known[chosen].span, _selected(look)
-    st.caption(known[chosen].unknown)
+    for version in (known[name] for name in (chosen, other) if name in known):
+        st.caption(f"{version.name}: {version.span.words()}. {version.unknown}")
     wanted: tuple[Span, ...] = (selected,)
     if other in known:
         shared = known[other].span.meet(selected)
         wanted = (shared,) if shared else ()
     current = [rest for one in wanted for rest in one.without(span)]
-    _against(look, connection, f"{chosen} ({span.words()})", span, current)
+    _against(look, connection, f"{chosen}, {span.words()}", span, current)
 
 
 def _against(
@@ -224,6 +226,12 @@ def _against(
     """Spans of the selection against a time of its own."""
     before = look.feed.counted(look.filters, span, look.now)
     after = pl.concat([before.clear(), *(_counted(look, one) for one in current)])
+    if before.is_empty():
+        st.warning(f"No record lies in the time of the baseline, {span.words()}.")
+        return
+    if after.is_empty():
+        st.warning("No record selected lies outside of the baseline: widen the filters above.")
+        return
     _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
     _images(look, f"of {span.words()}", (span,), tuple(current))
 
