@@ -16,10 +16,9 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
-from dashboard.aws.ground_truth import TRUTHS
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
-from dashboard.models.inferences import InferenceFilters, Selection, judge
+from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
 from dashboard.tables import COUNTS, EARLIEST, Period
 from workflow.errors import WorkflowError
 
@@ -144,11 +143,10 @@ class AthenaFeed:
         before = self.records(earlier, None, limit=size)
         return before, self.records(later, None, limit=size)
 
-    def judged(self) -> pl.DataFrame:
-        """No record: ground truths are joined in the store only."""
-        columns = {"event_id": pl.String, "inference_id": pl.String}
-        empty = pl.DataFrame(schema={**columns, "label": pl.Int32, "confidence": pl.Float64})
-        return judge(empty, pl.DataFrame(schema=TRUTHS))
+    def judged(self, filters: InferenceFilters) -> pl.DataFrame:
+        """No record, whatever the filters: ground truths are joined in the store only."""
+        del filters
+        return pl.DataFrame(schema=JUDGED)
 
     def _laid_out(self, database: str, bucket: str, prefix: str) -> CaptureTable:
         """The table over what lies below the prefix now."""

@@ -7,7 +7,7 @@ for counts and single records here and never wait for a sync.
 import threading
 import time
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -125,19 +125,21 @@ class CaptureFeed:
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
         """Single records with all their columns, newest first."""
-        found = inferences.matching(self.store.scan("captures"), filters, selection)
+        found = inferences.matching(
+            self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
+        )
         return found.slice(offset, limit).collect()
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """The confidence of every record that the filters let through."""
-        found = inferences.matching(self._captured().lazy(), filters)
+        found = inferences.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
         return found.select("confidence").collect()["confidence"]
 
     def sample(
         self, filters: InferenceFilters, at: datetime, size: int
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Records drawn at random, the same for the same records, before and after a moment."""
-        found = inferences.matching(self.store.scan("captures"), filters)
+        found = inferences.matching(self.store.scan("captures"), filters, now=datetime.now(UTC))
         places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
         drawn = pl.col("event_id").hash(seed=0)
         before, after = (
@@ -146,15 +148,20 @@ class CaptureFeed:
         )
         return before, after
 
-    def judged(self) -> pl.DataFrame:
-        """``models.inferences.judge`` of every record that has a ground truth."""
-        columns = ("event_id", "inference_id", "label", "confidence")
+    def judged(self, filters: InferenceFilters) -> pl.DataFrame:
+        """The records that have a ground truth, counted, as the filters let through.
+
+        Returns:
+            A frame of ``models.inferences.JUDGED``.
+        """
 
         def judge() -> pl.DataFrame:
+            columns = ("event_id", "inference_id", *COUNTED)
             captures = self.store.scan("captures").select(columns).collect()
             return inferences.judge(captures, self._truths.truths())
 
-        return self._remembered(("judged",), judge)
+        judged = self._remembered(("judged",), judge)
+        return inferences.count_judged(judged, filters, datetime.now(UTC))
 
     def truth_of(self, ids: Collection[str]) -> str | None:
         """The class that is right for an inference, by its inference or event id, if labelled."""

@@ -121,7 +121,7 @@ def test_a_sample_is_taken_on_both_sides(feed: AthenaFeed) -> None:
 def test_what_athena_does_not_know_is_empty_not_invented(feed: AthenaFeed) -> None:
     assert feed.errors().is_empty()
     assert feed.deliveries(5).is_empty()
-    assert feed.judged().is_empty()
+    assert feed.judged(ALL).is_empty()
     assert feed.names().rows() == [("endpoint", "AllTraffic", 0), ("endpoint", "AllTraffic", 1)]
     assert (feed.syncing, feed.paused, feed.progress, feed.problem) == (False, False, None, None)
     feed.watch()
