@@ -55,19 +55,15 @@ def standing(
 
 def _says(deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: float) -> str:
     fallback = f"{settings:g} is the threshold of the settings."
-    match deployed:
-        case WorkflowError():
-            return f"What is deployed cannot be read ({deployed.message}) {fallback}"
-        case ():
-            return f"Nothing is deployed; {fallback}"
-        case (only,):
-            return f"{only.value:g} is what is deployed."
-        case (first, *rest):
-            others = ", ".join(f"{one.value:g} for {one.weight} %" for one in rest)
-            return (
-                f"{first.value:g} is what is deployed for {first.weight} % of new executions,"
-                f" {others}."
-            )
+    if isinstance(deployed, WorkflowError):
+        return f"What is deployed cannot be read ({deployed.message}) {fallback}"
+    if not deployed:
+        return f"Nothing is deployed; {fallback}"
+    first, *rest = deployed
+    if not rest:
+        return f"{first.value:g} is what is deployed."
+    others = ", ".join(f"{one.value:g} for {one.weight} %" for one in rest)
+    return f"{first.value:g} is what is deployed for {first.weight} % of new executions, {others}."
 
 
 def of_plan(standing: Standing, asked: float) -> str:
