@@ -104,7 +104,7 @@ def _or_all(name: str) -> str:
 
 
 def _day(title: str, key: str) -> date | None:
-    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=170)
+    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=160)
     return day if isinstance(day, date) else None
 
 
