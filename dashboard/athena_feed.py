@@ -16,10 +16,9 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
-from dashboard.aws.ground_truth import TRUTHS
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
-from dashboard.models.inferences import InferenceFilters, Selection, judge
+from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
 from dashboard.tables import COUNTS, EARLIEST, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
@@ -156,11 +155,10 @@ class AthenaFeed:
         newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
         return newest.sort("inference_time", descending=True).head(size)
 
-    def judged(self) -> pl.DataFrame:
-        """No record: ground truths are joined in the store only."""
-        columns = {"event_id": pl.String, "inference_id": pl.String}
-        empty = pl.DataFrame(schema={**columns, "label": pl.Int32, "confidence": pl.Float64})
-        return judge(empty, pl.DataFrame(schema=TRUTHS))
+    def judged(self, filters: InferenceFilters) -> pl.DataFrame:
+        """No record, whatever the filters: ground truths are joined in the store only."""
+        del filters
+        return pl.DataFrame(schema=JUDGED)
 
     def _records(
         self,

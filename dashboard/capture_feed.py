@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -140,12 +140,14 @@ class CaptureFeed:
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
         """Single records with all their columns, newest first."""
-        found = inferences.matching(self.store.scan("captures"), filters, selection)
+        found = inferences.matching(
+            self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
+        )
         return found.slice(offset, limit).collect()
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """The confidence of every record that the filters let through."""
-        found = inferences.matching(self._captured().lazy(), filters)
+        found = inferences.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
         return found.select("confidence").collect()["confidence"]
 
     def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
@@ -154,21 +156,26 @@ class CaptureFeed:
         The filters' days do not matter.
         """
         within = replace(filters, since=None, until=None)
-        found = inferences.matching(self.store.scan("captures"), within)
+        found = inferences.matching(self.store.scan("captures"), within, now=datetime.now(UTC))
         places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
         inside = [inferences.timed(span.start, span.end) for span in spans]
         drawn = places.filter(pl.any_horizontal(pl.lit(value=False), *inside))
         return drawn.sort(pl.col("event_id").hash(seed=0)).head(size).collect()
 
-    def judged(self) -> pl.DataFrame:
-        """``models.inferences.judge`` of every record that has a ground truth."""
-        columns = ("event_id", "inference_id", "label", "confidence")
+    def judged(self, filters: InferenceFilters) -> pl.DataFrame:
+        """The records that have a ground truth, counted, as the filters let through.
+
+        Returns:
+            A frame of ``models.inferences.JUDGED``.
+        """
 
         def judge() -> pl.DataFrame:
+            columns = ("event_id", "inference_id", *COUNTED)
             captures = self.store.scan("captures").select(columns).collect()
             return inferences.judge(captures, self._truths.truths())
 
-        return self._remembered(("judged",), judge)
+        judged = self._remembered(("judged",), judge)
+        return inferences.count_judged(judged, filters, datetime.now(UTC))
 
     def truth_of(self, ids: Collection[str]) -> str | None:
         """The class that is right for an inference, by its inference or event id, if labelled."""

@@ -143,7 +143,7 @@ def not_deployed() -> None:
     """What to say on pages that need the workflow while it is not there."""
     empty_state(
         "The workflow is not deployed yet",
-        "One click on the Deployment page sets it up; then drop a photo here.",
+        "One click on the Deployment page sets it up; then photos can be classified.",
         page="app_pages/deployment.py",
         label="Go to Deployment",
     )

@@ -3,9 +3,12 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from workflow.errors import WorkflowError
+
+DEPLOYMENT: Final = "deployment"
+"""Key of the job that changes the deployment: there is one at a time, whatever it does."""
 
 Work = Callable[[Callable[[Any], None]], None]
 """What a job does, given the function it reports its events with."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import components
+from dashboard import components, jobs
 from dashboard.models import deployment as model
 from dashboard.panels import deployment as panel
 from deploy import deployment
@@ -33,7 +33,7 @@ def start(title: str, planned: Callable[[], Plan]) -> None:
         for event in deployment.apply(planned(), settings, session):
             report(step(event))
 
-    components.jobs().start(panel.JOB, title, work)
+    components.jobs().start(jobs.DEPLOYMENT, title, work)
     st.rerun()
 
 
@@ -47,7 +47,7 @@ def read(*known_for: str) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG
 components.page_header("Deployment", "The plan is shown before anything is touched.")
 connection = components.connection()
 session, settings = connection.session, panel.wanted(connection.settings)
-if (job := components.watch(panel.JOB, panel.run)) and job.running:
+if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:
     st.stop()
 plan, outputs = read(str(connection.cloud), str(settings), str(job and job.started_at))
 if panel.plan(model.plan_view(plan)):

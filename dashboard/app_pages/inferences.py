@@ -6,24 +6,26 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.models import inferences as model
-from dashboard.panels import capture_health, captures, inference_drift
+from dashboard.panels import capture_health, captures, inference_drift, thresholds, traffic
 from dashboard.panels import inferences as panel
 
 components.page_header("Inferences", "Every captured inference: what the model said, how sure.")
 connection, feed = components.connection(), captures.feed()
+standing = thresholds.standing()
+if standing.absent and feed.names().is_empty():
+    components.not_deployed()
+    st.stop()
 captures.status(feed)
 if feed.names().is_empty():
     panel.nothing_yet(feed, connection)
     st.stop()
 filters, now = panel.filters(feed), datetime.now(UTC)
 period = feed.period(filters, now)
-look = panel.Look(
-    feed, filters, feed.counts(filters, period, now), period, connection.settings.threshold, now
-)
+counts = feed.counts(filters, period, now)
+look = panel.Look(feed, filters, counts, period, standing.now, now)
 said = model.summarise(look.counts, look.threshold)
 card = inference_drift.known_model()
-ece = card.calibration_error if card else None
-panel.summary(said, ece)
+panel.summary(said, look.threshold, card.calibration_error if card else None)
 chosen = panel.view()
 if not said.total:
     components.empty_state("No record is left", "Widen the filters above.")
@@ -37,7 +39,7 @@ else:
             case "Before and after":
                 inference_drift.compare(look, connection)
             case "Threshold":
-                panel.threshold(look, feed.judged(), ece)
+                panel.threshold(look, standing)
             case "Drift":
                 inference_drift.show(look, connection)
             case "Data health":
@@ -46,4 +48,5 @@ else:
                 panel.records(look)
 with st.container(horizontal=True):
     panel.chart_exports()
-    panel.send_traffic(connection)
+    if not standing.absent:
+        traffic.button(connection.cloud)

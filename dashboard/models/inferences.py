@@ -21,6 +21,9 @@ LABEL = "label"
 COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 """The columns of the captures table that are counted; all others are read for single records."""
 
+JUDGED = pl.Schema({"bin": pl.Int16(), "correct": pl.Boolean(), "count": pl.Int64()})
+"""What ``count_judged`` gives: bin of confidence, whether the model was right, how many records."""
+
 _DAY = timedelta(days=1)
 
 
@@ -95,17 +98,28 @@ class WhatIf:
     Attributes:
         threshold: The threshold tried.
         coverage: Share of the records that it accepts.
-        rejected_per_day: Records it rejects a day, at the pace of the selection; NaN where the
-            selection has no usable times.
+        rejected: Records with a usable time that it rejects.
+        span: From the first to the last of those times, to whole periods; None where there is none.
         expected_accuracy: As in ``Summary``.
         measured: Share of the accepted and labelled records that are right.
     """
 
     threshold: float
     coverage: Share
-    rejected_per_day: float
+    rejected: int
+    span: timedelta | None
     expected_accuracy: float
     measured: Share
+
+    @property
+    def rejected_per_day(self) -> float:
+        """Records it rejects a day, at the pace of the span; NaN where there is none."""
+        return math.nan if self.span is None else self.rejected / (self.span / _DAY)
+
+    @property
+    def spans_days(self) -> bool:
+        """Whether there is a day of records or more, so that a number a day is not made up."""
+        return self.span is not None and self.span >= _DAY
 
 
 def label_name(label: int) -> str:
@@ -207,41 +221,60 @@ def what_if(counts: pl.DataFrame, judged: pl.DataFrame, threshold: float, period
     """
     summary = summarise(counts, threshold)
     timed = counts.drop_nulls("time")
-    pace = math.nan
+    span = None
     if summary.first is not None and summary.last is not None:
-        days = (summary.last + period.length - summary.first) / _DAY
-        pace = summarise(timed, threshold).rejected.hits / days
+        span = summary.last + period.length - summary.first
     return WhatIf(
         threshold=threshold,
         coverage=Share(summary.total - summary.rejected.hits, summary.total),
-        rejected_per_day=pace,
+        rejected=summarise(timed, threshold).rejected.hits,
+        span=span,
         expected_accuracy=summary.expected_accuracy,
         measured=measured(judged, threshold),
     )
 
 
 def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """Records with a ground truth, by bin of confidence and whether the model was right.
+    """The records that have a ground truth, and whether the model was right.
 
     A truth belongs to the record of its inference id, else to that of its event id, as in Model
     Monitor's merge.
 
     Args:
-        captures: ``event_id``, ``inference_id``, ``label``, ``confidence``.
+        captures: ``event_id``, ``inference_id``, ``label``, and what else is to be kept.
         truths: ``event_id`` (the id the truth was given under) and ``truth`` (class).
 
     Returns:
-        ``bin``, ``correct``, ``count``.
+        The columns of ``captures``, and ``correct``.
     """
     known = truths.unique("event_id", keep="last").rename({"event_id": "id"})
-    bin_ = (pl.col("confidence") * BINS + tables.ROUNDING).floor().cast(pl.Int16)
     return (
         captures.lazy()
         .join(known.lazy(), left_on="inference_id", right_on="id", how="left")
         .join(known.lazy(), left_on="event_id", right_on="id", how="left", suffix="_by_event")
         .with_columns(truth=pl.coalesce("truth", "truth_by_event"))
         .drop_nulls("truth")
-        .group_by(bin_.alias("bin"), (pl.col("label") == pl.col("truth")).alias("correct"))
+        .with_columns(correct=pl.col("label") == pl.col("truth"))
+        .drop("truth", "truth_by_event")
+        .collect()
+    )
+
+
+def count_judged(judged: pl.DataFrame, filters: InferenceFilters, now: datetime) -> pl.DataFrame:
+    """Judged records by bin of confidence, as the filters let through.
+
+    Args:
+        judged: Of ``judge``, with the columns of ``COUNTED``.
+        filters: What to keep.
+        now: Decides which times are usable.
+
+    Returns:
+        A frame of ``JUDGED``.
+    """
+    bin_ = (pl.col("confidence") * BINS + tables.ROUNDING).floor().cast(pl.Int16)
+    return (
+        matching(judged.lazy(), filters, now=now)
+        .group_by(bin_.alias("bin"), "correct")
         .agg(pl.len().cast(pl.Int64).alias("count"))
         .sort("bin", "correct")
         .collect()
@@ -313,9 +346,16 @@ def statistics_of(counts: pl.DataFrame) -> Statistics:
 
 
 def matching(
-    captures: pl.LazyFrame, filters: InferenceFilters, selection: Selection | None = None
+    captures: pl.LazyFrame,
+    filters: InferenceFilters,
+    selection: Selection | None = None,
+    *,
+    now: datetime,
 ) -> pl.LazyFrame:
-    """The records behind a bar, newest first; those without a time last."""
+    """The records behind a bar, newest first; those without a usable time last.
+
+    A time filter leaves those out, as in ``select``.
+    """
     start, end = filters.window()
     wanted = label_index(filters.label) if filters.label else None
     conditions = [
@@ -328,12 +368,34 @@ def matching(
         )
         if value is not None
     ]
-    conditions.append(timed(start, end))
+    usable = _usable(None, None, now)
+    if (start, end) != (None, None):
+        conditions += [timed(start, end), usable]
     if selection is not None:
         conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
         if selection.high < 1:
             conditions.append(pl.col("confidence") < selection.high - tables.ROUNDING / BINS)
-    return captures.filter(*conditions).sort("inference_time", descending=True, nulls_last=True)
+    newest = pl.when(usable).then("inference_time")
+    return captures.filter(*conditions).sort(newest, descending=True, nulls_last=True)
+
+
+def has_usable_time(moment: datetime | None, now: datetime) -> bool:
+    """Whether a record's time is there, not before SageMaker was, and not in the future."""
+    return moment is not None and tables.EARLIEST <= moment <= now + _DAY
+
+
+def duration(span: timedelta) -> str:
+    """A length of time below some days in whole units: ``110 s``, ``12 min``, ``7 h``."""
+    seconds = span / timedelta(seconds=1)
+    for unit, length, enough in (("h", 3600, 2 * 3600), ("min", 60, 180)):
+        if seconds >= enough:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def records(count: int) -> str:
+    """``1 record``, ``1,500 records``."""
+    return f"{count:,} record{'' if count == 1 else 's'}"
 
 
 def timed(start: datetime | None, end: datetime | None) -> pl.Expr:

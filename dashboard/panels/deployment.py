@@ -9,29 +9,31 @@ import streamlit as st
 from dashboard import components
 from dashboard.jobs import Job
 from dashboard.models import deployment as model
+from dashboard.models.thresholds import of_plan
+from dashboard.panels.thresholds import standing
 from workflow.settings import Settings
-
-JOB = "deployment"
-"""Key of the job that changes the deployment: there is one at a time, whatever it does."""
+from workflow.thresholds import LOWEST
 
 
 def wanted(settings: Settings) -> Settings:
     """The settings, with the threshold that the address or the reader asks for."""
-    with st.expander(f"Settings: threshold {settings.threshold:g}", icon=":material/tune:"):
+    now = standing()
+    with st.expander("Settings", icon=":material/tune:"):
         threshold = st.number_input(
             "Confidence threshold",
-            min_value=0.5,
+            min_value=LOWEST,
             max_value=1.0,
-            value=settings.threshold,
-            step=0.01,
+            value=now.wanted,
+            step=0.005,
             key="threshold",
             bind="query-params",
-            help="SCONES_THRESHOLD is the default, also of the command line.",
+            help="SCONES_THRESHOLD where it is set, else what is deployed.",
         )
         st.caption(
             f"Project {settings.project}, stage {settings.stage}; data capture keeps "
             f"{settings.sampling_percentage} % of all inferences."
         )
+    st.caption(components.plain(of_plan(now, threshold)))
     return replace(settings, threshold=threshold)
 
 

@@ -14,16 +14,20 @@ import polars as pl
 import streamlit as st
 
 from dashboard import charts, components, tables
+from dashboard.athena_feed import AthenaFeed
 from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.models import inferences as model
 from dashboard.models.inferences import InferenceFilters, Selection, Summary, WhatIf, label_name
-from dashboard.panels import captures
+from dashboard.models.thresholds import Standing
+from dashboard.panels import captures, traffic
 from dashboard.panels import feed as feeds
 from dashboard.panels.captures import Feed
 from dashboard.tables import Period
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
+from workflow.intervals import Share
 
 BARS = 50
 HEAT_BARS = 20
@@ -100,7 +104,7 @@ def _or_all(name: str) -> str:
 
 
 def _day(title: str, key: str) -> date | None:
-    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=140)
+    day = st.date_input(title, None, key=key, bind="query-params", format="YYYY-MM-DD", width=160)
     return day if isinstance(day, date) else None
 
 
@@ -120,50 +124,41 @@ def view() -> str:
 
 def nothing_yet(feed: Feed, connection: Connection) -> None:
     """What to say before the first capture, and traffic at one click where the cloud is local."""
-    cloud = connection.cloud
-    if feed.as_of is None and feed.problem is None:
-        st.skeleton(300)
+    if feed.as_of is None:
+        if feed.problem is None:
+            _until_it_fails(feed)
         return
-    if captures.traffic_running(cloud):
+    if traffic.running(connection.cloud):
         st.info(
             "Traffic is on its way: images are uploaded and classified, and SageMaker delivers"
             " what it captured in a few seconds. This page shows it by itself.",
             icon=":material/progress_activity:",
         )
-        return
-    components.empty_state(
-        "No inferences captured yet",
-        "Data capture writes every inference to "
-        f"s3://{connection.settings.bucket}/{connection.settings.capture_prefix}; classify a photo,"
-        " or send some traffic.",
-        page="app_pages/classify.py",
-        label="Classify a photo",
-    )
-    if cloud.endpoint_url is not None:
-        send_traffic(connection)
+    else:
+        components.empty_state(
+            "No inferences captured yet",
+            "Data capture writes every inference to "
+            f"s3://{connection.settings.bucket}/{connection.settings.capture_prefix}; classify a"
+            " photo, or send some traffic.",
+            page="app_pages/classify.py",
+            label="Classify a photo",
+        )
+    traffic.button(connection.cloud)
 
 
-def send_traffic(connection: Connection) -> None:
-    """The button that starts traffic, or stops it while it runs; the local cloud's only."""
-    cloud = connection.cloud
-    if cloud.endpoint_url is None:
-        return
-    if captures.traffic_running(cloud):
-        if st.button("Stop the traffic", icon=":material/stop_circle:"):
-            captures.stop_traffic(cloud)
+def _until_it_fails(feed: Feed) -> None:
+    """Wait for the first pass; the status above says what went wrong with it."""
+
+    def tick() -> None:
+        if feed.problem is not None:
             st.rerun()
-    elif st.button(
-        "Send traffic",
-        icon=":material/conveyor_belt:",
-        help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
-        " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
-    ):
-        captures.start_traffic(cloud)
-        st.rerun()
+        st.skeleton(300)
+
+    st.fragment(tick, run_every=captures.TICK_SECONDS)()
 
 
-def summary(said: Summary, ece: float | None) -> None:
-    """The selection in a few numbers."""
+def summary(said: Summary, threshold: float, ece: float | None) -> None:
+    """The selection in a few numbers, and what they rest on."""
     with st.container(horizontal=True, gap="medium"):
         st.metric("Records", f"{said.total:,}", width="content")
         low, high = said.rejected.interval
@@ -174,25 +169,25 @@ def summary(said: Summary, ece: float | None) -> None:
             help=f"{said.rejected.hits:,} below the threshold; 95 % interval"
             f" {low:.1%} to {high:.1%}",
         )
-        st.metric(
-            "Accuracy to expect",
-            _percent(said.expected_accuracy),
-            width="content",
-            help=assumption(ece),
-        )
+        st.metric("Accuracy to expect", _percent(said.expected_accuracy), width="content")
         for label, count in list(said.by_label.items())[:4]:
             st.metric(label_name(label).capitalize(), _percent(count / said.total), width="content")
+    st.caption(
+        f"Rejected: below today's threshold of {threshold:g}, whichever was deployed when a record"
+        f" was made. Accuracy to expect: {assumption(ece)}"
+    )
     if said.untimed:
+        verb, they = ("has", "it counts") if said.untimed == 1 else ("have", "they count")
         st.caption(
-            f"{said.untimed:,} records have no usable time (absent, before 2017 or in the future):"
-            " they count everywhere but over time."
+            f"{model.records(said.untimed)} {verb} no usable time (absent, before 2017 or in the"
+            f" future): {they} everywhere but over time."
         )
 
 
 def assumption(ece: float | None) -> str:
     """On what the expected accuracy rests."""
     said = (
-        "The mean confidence of the accepted records. It is their accuracy only if confidence is"
+        "the mean confidence of the accepted records, which is their accuracy only if confidence is"
         " calibrated and the images are like those the model knows."
     )
     if ece is None:
@@ -282,7 +277,7 @@ def gallery(look: Look, selection: Selection | None) -> None:
     pages = min(-(-total // PAGE), 1000)
     page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
     rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
-    st.caption(f"{total:,} records, newest first")
+    st.caption(f"{model.records(total)}, newest first")
     records_ = rows.rows(named=True)
     with ThreadPoolExecutor(PAGE) as pool:  # first all pictures: then cards change at once
         pictures = list(pool.map(partial(_picture, look.feed), map(CaptureLine.of, records_)))
@@ -320,10 +315,16 @@ def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
             st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
         mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
         st.markdown(f"**{name}** {row['confidence']:.3f}{mark}")
-        moment = row["inference_time"]
-        st.caption(f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "no usable time")
+        st.caption(_when(row["inference_time"], look.now))
         with st.popover("Details", width="stretch"):
             _details(row)
+
+
+def _when(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return "no usable time"
+    said = f"{moment:%Y-%m-%d %H:%M:%S}"
+    return said if model.has_usable_time(moment, now) else f"no usable time: {said}"
 
 
 def _details(row: dict[str, Any]) -> None:
@@ -365,7 +366,9 @@ def over_time(look: Look) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Volume**")
-        chart(charts.volume(rows, period, label_name), "volume", f"Records a {period} by class")
+        chart(
+            charts.volume(rows, period, label_name), "volume", f"Records by class, every {period}"
+        )
         st.markdown("**Quantiles of confidence**")
         chart(
             charts.quantiles(tables.quantiles(look.counts, period), period, look.threshold),
@@ -398,7 +401,7 @@ def _period(finest: Period) -> Period:
     return Period(chosen or finest)
 
 
-def threshold(look: Look, judged: pl.DataFrame, ece: float | None) -> None:
+def threshold(look: Look, standing: Standing) -> None:
     """What another threshold would do, and the way to make it so."""
     tried = st.slider(
         "Threshold to try",
@@ -410,9 +413,11 @@ def threshold(look: Look, judged: pl.DataFrame, ece: float | None) -> None:
         key="try",
         bind="query-params",
     )
+    judged = look.feed.judged(look.filters)
     said = model.what_if(look.counts, judged, tried, look.period)
     now = model.what_if(look.counts, judged, look.threshold, look.period)
-    _what_if_numbers(said, now, ece)
+    _what_if_numbers(said, now)
+    _measured(said.measured, look.feed)
     rows = tables.sweep(look.counts)
     chart(
         charts.sweep(rows, model.measured_sweep(judged), tried),
@@ -426,11 +431,10 @@ def threshold(look: Look, judged: pl.DataFrame, ece: float | None) -> None:
             icon=":material/rocket_launch:",
             query_params={"threshold": f"{tried:g}"},
         )
-    else:
-        st.caption(f"{look.threshold:g} is what is deployed.")
+    st.caption(components.plain(f"{standing.says} {standing.wish}".rstrip()))
 
 
-def _what_if_numbers(said: WhatIf, now: WhatIf, ece: float | None) -> None:
+def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
     with st.container(horizontal=True, gap="medium"):
         st.metric(
             "Coverage",
@@ -439,40 +443,62 @@ def _what_if_numbers(said: WhatIf, now: WhatIf, ece: float | None) -> None:
             width="content",
             help="Share of the records that are accepted.",
         )
-        if not math.isnan(said.rejected_per_day):
+        if said.spans_days:
             st.metric(
                 "Rejected a day",
                 f"{said.rejected_per_day:,.0f}",
-                f"{said.rejected_per_day - now.rejected_per_day:+,.0f}",
+                _more(said.rejected_per_day - now.rejected_per_day),
                 delta_color="inverse",
                 width="content",
-                help="At the pace of the records selected.",
+                help="On average over the records selected.",
+            )
+        elif said.span is not None:
+            st.metric(
+                f"Rejected in {model.duration(said.span)}",
+                f"{said.rejected:,}",
+                _more(said.rejected - now.rejected),
+                delta_color="inverse",
+                width="content",
+                help="From the first to the last of the records selected.",
             )
         st.metric(
             "Accuracy to expect",
             _percent(said.expected_accuracy),
             _points(said.expected_accuracy - now.expected_accuracy),
             width="content",
-            help=assumption(ece),
         )
         if said.measured.count:
-            low, high = said.measured.interval
-            st.metric(
-                "Accuracy measured",
-                _percent(said.measured.value),
-                width="content",
-                help=f"{said.measured.count:,} accepted records have a ground truth; 95 % interval"
-                f" {low:.1%} to {high:.1%}.",
-            )
-    if not said.measured.count:
+            st.metric("Accuracy measured", _percent(said.measured.value), width="content")
+
+
+def _measured(measured: Share, feed: Feed) -> None:
+    """On how many labels the measured accuracy rests, or where labels are looked for."""
+    if measured.count:
+        low, high = measured.interval
         st.caption(
-            "No accepted record has a ground truth yet: label some on the Review page, and the"
-            " measured accuracy appears here with its interval."
+            f"Accuracy measured: {measured.hits:,} of {model.records(measured.count)} that were"
+            f" accepted and have a ground truth are right; 95 % interval {low:.1%} to {high:.1%}."
+        )
+    elif isinstance(feed, AthenaFeed):
+        st.caption("Accuracy measured: ground truth is not joined where captures stay in Athena.")
+    else:
+        st.caption(
+            "Accuracy measured: no accepted record of this selection has a ground truth yet. A"
+            f" label under `{GROUND_TRUTH_PREFIX}/` in the bucket, in Model Monitor's JSON Lines,"
+            " joins by its event id; then the accuracy appears here with its interval."
         )
 
 
-def _points(difference: float) -> str:
-    return "±0 points" if abs(difference) < 5e-4 else f"{100 * difference:+.1f} points"  # noqa: PLR2004 - rounds to 0.0
+def _points(difference: float) -> str | None:
+    """A change of a share; None, which draws no arrow, where it rounds to nothing or is of none."""
+    if math.isnan(difference) or abs(difference) < 5e-4:  # noqa: PLR2004 - rounds to 0.0
+        return None
+    return f"{100 * difference:+.1f} points"
+
+
+def _more(difference: float) -> str | None:
+    """A change of a number; None where it rounds to nothing."""
+    return f"{difference:+,.0f}" if round(difference) else None
 
 
 def records(look: Look) -> None:
@@ -491,7 +517,9 @@ def records(look: Look) -> None:
         "event_id",
         "inference_id",
     )
-    st.caption(f"The newest {rows.height:,} of {total:,} records")
+    st.caption(
+        f"The newest {rows.height:,} of {model.records(total)}; those without a usable time last"
+    )
     st.dataframe(shown, hide_index=True, alt="The newest records", height=420)
     with st.container(horizontal=True):
         for kind, write in (("CSV", as_csv), ("Parquet", as_parquet)):

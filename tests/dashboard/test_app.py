@@ -185,6 +185,23 @@ def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
     assert list(versions["New executions"]) == ["0 %", "100 %"]
 
 
+def test_a_threshold_that_was_applied_is_what_the_next_plan_keeps(
+    app: Callable[..., AppTest],
+) -> None:
+    unset = {"SCONES_PROJECT": "sticks", "SCONES_THRESHOLD": ""}
+    button(app("deployment", {"threshold": "0.8"}, **unset), "Deploy")
+
+    again = app("deployment", **unset)
+    assert "Everything is deployed as wanted" in said(again)
+    assert "Threshold of the plan: 0.8. 0.8 is what is deployed." in said(again).replace("\\", "")
+
+    asked = app("deployment", **{**unset, "SCONES_THRESHOLD": "0.93"})
+    assert "Apply these changes" in [one.label for one in asked.button]
+    assert (
+        "Threshold of the plan: 0.93. 0.8 is what is deployed. The plan would change it."
+    ) in said(asked).replace("\\", "")
+
+
 def test_while_a_deploy_is_under_way_nobody_can_start_a_second_one(
     app: Callable[..., AppTest], deployed: Connection
 ) -> None:

@@ -144,7 +144,7 @@ def test_records_are_those_of_the_reader(
     lake: duckdb.DuckDBPyConnection, selection: Selection | None
 ) -> None:
     filters = InferenceFilters()
-    expected = inferences.matching(read().lazy(), filters, selection).collect()
+    expected = inferences.matching(read().lazy(), filters, selection, now=NOW).collect()
 
     found = rows(lake, athena.records_sql(TABLE, filters, selection, limit=100))
 

@@ -218,7 +218,7 @@ def test_what_athena_does_not_know_is_empty_not_invented(feed: AthenaFeed) -> No
     assert feed.errors().is_empty()
     assert feed.deliveries(ALL, 5).is_empty()
     assert not feed.reads_objects
-    assert feed.judged().is_empty()
+    assert feed.judged(ALL).is_empty()
     assert feed.names().rows() == [("endpoint", "AllTraffic", 0), ("endpoint", "AllTraffic", 1)]
     assert (feed.syncing, feed.paused, feed.progress, feed.problem) == (False, False, None, None)
     feed.watch()

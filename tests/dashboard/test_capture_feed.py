@@ -152,7 +152,7 @@ def test_a_time_of_its_own_is_counted_to_the_moment(feed: CaptureFeed) -> None:
 
 
 def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Connection) -> None:
-    assert feed.judged().is_empty()
+    assert feed.judged(ALL).is_empty()
     lines = b"".join(
         json.dumps(
             {
@@ -169,10 +169,14 @@ def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Co
     )
 
     feed.resume()
-    until(lambda: not feed.judged().is_empty())
+    until(lambda: not feed.judged(ALL).is_empty())
 
-    assert feed.judged().select(pl.col("correct").sum(), pl.len()).row(0) == (1, 2)
+    assert feed.judged(ALL).select(pl.col("correct").sum(), pl.len()).row(0) == (1, 2)
     assert Share(1, 2).value == 0.5
+    assert feed.judged(ONLY)["count"].sum() == 2
+    assert feed.judged(InferenceFilters(endpoint="another")).is_empty()
+    assert feed.judged(InferenceFilters(label="motorcycle")).is_empty()
+    assert feed.judged(InferenceFilters(until=date(2020, 1, 1))).is_empty()
     assert feed.truth_of(["inference-99", "event-99"]) == "bicycle"
     assert feed.truth_of(["inference-98", "event-98"]) == "motorcycle"
     assert feed.truth_of(["inference-97", "event-97"]) is None

@@ -14,6 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
 from dashboard.aws.monitoring import write_baseline
+from dashboard.panels import traffic
+from dashboard.traffic import Traffic
 from workflow.baselines import NumericalStatistics, Statistics
 
 pytestmark = pytest.mark.cloud
@@ -51,8 +53,8 @@ def captured(deployed: Connection) -> str:
 def page(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Run the page in the session's cloud with query parameters, until it shows records."""
 
-    def run(**query: str) -> AppTest:
-        for name, value in environ.items():
+    def run(variables: dict[str, str] = environ, **query: str) -> AppTest:
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
         test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
         test.query_params.update(query)
@@ -219,6 +221,76 @@ def test_a_filter_that_leaves_nothing_says_so(page: Callable[..., AppTest], capt
     test = page(endpoint=captured, until="2020-01-01")
 
     assert "No record is left" in said(test)
+
+
+def test_where_nothing_is_deployed_the_page_leads_to_the_deployment(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**environ, "SCONES_PROJECT": "nothing"}.items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+    test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+    test.switch_page("app_pages/inferences.py").run()
+    time.sleep(2)  # a first pass, which finds no bucket, must not change what is said
+    test.run()
+
+    assert "not deployed yet" in said(test)
+    assert not test.error
+    assert "Send traffic" not in [one.label for one in test.button]
+
+
+def test_traffic_that_ended_early_says_why_and_can_be_sent_again(
+    page: Callable[..., AppTest],
+    captured: str,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page(endpoint=captured)
+    url = f"http://127.0.0.1:{environ['SCONES_LOCALCLOUD_PORT']}"
+    monkeypatch.setenv("SCONES_PROJECT", "nothing")
+    failed = traffic._started()[url] = Traffic(url)
+    while failed.running:
+        time.sleep(0.1)
+
+    test = page(endpoint=captured)
+
+    (error,) = test.error
+    assert "There is no state machine alias" in error.value
+    assert "Deploy the workflow first" in error.value
+    assert "Send traffic" in [one.label for one in test.button]
+
+
+def test_what_is_tried_is_shown_beside_what_is_deployed(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    same = page(endpoint=captured, view="Threshold")
+    assert not [one.delta for one in same.metric if one.delta]
+
+    tried = page(endpoint=captured, view="Threshold", **{"try": "0.9"})
+
+    assert "0.5 is what is deployed." in said(tried)
+    assert "Rejected in 5 h" in numbers(tried)
+    assert "Rejected a day" not in numbers(tried)
+    assert "the mean confidence of the accepted records" in said(tried)
+    assert "today's threshold of 0.5" in said(tried)
+    assert "Review page" not in said(tried)
+    assert "in Model Monitor's JSON Lines" in said(tried)
+
+
+def test_a_variable_that_differs_from_what_is_deployed_is_shown_beside_it(
+    page: Callable[..., AppTest], captured: str, environ: dict[str, str]
+) -> None:
+    environ = {**environ, "SCONES_THRESHOLD": "0.8"}
+
+    test = page(environ, endpoint=captured, view="Threshold")
+
+    assert (
+        "0.5 is what is deployed. SCONES_THRESHOLD asks for 0.8: the deployment plan would change"
+        " it."
+    ) in said(test).replace("\\", "")
+    assert "today's threshold of 0.5" in said(test)
 
 
 def test_a_source_of_captures_that_is_none_is_refused(

@@ -51,12 +51,14 @@ def test_counts_and_records_are_filtered_alike(filters: InferenceFilters) -> Non
 
     kept = model.select(counted(frame), filters)["count"].sum()
 
-    assert kept == model.matching(frame.lazy(), filters).collect().height
+    assert kept == model.matching(frame.lazy(), filters, now=NOW).collect().height
 
 
 def test_the_records_behind_a_bar_are_newest_first() -> None:
     frame = captured(1000)
-    found = model.matching(frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, 1)).collect()
+    found = model.matching(
+        frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, 1), now=NOW
+    ).collect()
 
     assert found["label"].unique().to_list() == [1]
     assert found["confidence"].is_between(0.9, 0.95, closed="left").all()
@@ -66,7 +68,9 @@ def test_the_records_behind_a_bar_are_newest_first() -> None:
 def test_the_last_bar_includes_a_confidence_of_one() -> None:
     frame = captured(3).with_columns(confidence=pl.Series([0.5, 0.999, 1.0]))
 
-    found = model.matching(frame.lazy(), InferenceFilters(), Selection(0.99, 1.0)).collect()
+    found = model.matching(
+        frame.lazy(), InferenceFilters(), Selection(0.99, 1.0), now=NOW
+    ).collect()
 
     assert found["confidence"].to_list() == [1.0, 0.999]
 
@@ -79,9 +83,49 @@ def test_a_record_without_a_time_comes_last() -> None:
         .otherwise("inference_time")
     )
 
-    found = model.matching(timeless.lazy(), InferenceFilters()).collect()
+    found = model.matching(timeless.lazy(), InferenceFilters(), now=NOW).collect()
 
     assert found["event_id"].to_list() == ["event-0-1", "event-0-0", "event-0-2"]
+
+
+def test_a_record_of_the_future_is_not_the_newest_and_no_day_holds_it() -> None:
+    frame = captured(3)
+    late = pl.lit(datetime(2099, 1, 1, tzinfo=UTC), frame.schema["inference_time"])
+    absurd = frame.with_columns(
+        inference_time=pl.when(event_id="event-0-0").then(late).otherwise("inference_time")
+    )
+
+    found = model.matching(absurd.lazy(), InferenceFilters(), now=NOW).collect()
+    since = InferenceFilters(since=date(2026, 1, 1))
+    days = model.matching(absurd.lazy(), since, now=NOW).collect()
+
+    assert found["event_id"].to_list() == ["event-0-2", "event-0-1", "event-0-0"]
+    assert days.height == model.select(counted(absurd), since)["count"].sum() == 2
+    assert not model.has_usable_time(found["inference_time"][-1], NOW)
+    assert model.has_usable_time(found["inference_time"][0], NOW)
+    assert not model.has_usable_time(None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 records"), (1, "1 record"), (1500, "1,500 records")]
+)
+def test_one_record_is_no_records(count: int, said: str) -> None:
+    assert model.records(count) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (10, "10 s"),
+        (110, "110 s"),
+        (180, "3 min"),
+        (7100, "118 min"),
+        (7200, "2 h"),
+        (82800, "23 h"),
+    ],
+)
+def test_a_duration_is_in_whole_units(seconds: float, said: str) -> None:
+    assert model.duration(timedelta(seconds=seconds)) == said
 
 
 def test_the_summary_adds_up() -> None:
@@ -125,6 +169,19 @@ def test_what_if_tells_coverage_and_pace() -> None:
     assert said.coverage == Share(4800 - rejected, 4800)
     assert said.rejected_per_day == pytest.approx(rejected / 2, rel=0.03)
     assert said.measured.count == 0
+    assert said.spans_days
+
+
+def test_less_than_a_day_is_not_made_a_day_of() -> None:
+    frame = captured(600, hours=0.03)
+    counts = counted(frame, Period.TEN_SECONDS)
+
+    said = model.what_if(counts, NONE_JUDGED, 0.95, Period.TEN_SECONDS)
+
+    assert not said.spans_days
+    assert said.rejected == (frame["confidence"] < 0.95).sum()
+    assert said.span is not None
+    assert timedelta(seconds=100) <= said.span <= timedelta(seconds=120)
 
 
 def test_no_time_no_pace() -> None:
@@ -147,12 +204,36 @@ def test_a_truth_is_found_by_inference_id_and_else_by_event_id() -> None:
         schema_overrides={"truth": pl.Int32},
     )
 
-    judged = model.judge(frame, truths)
+    judged = model.count_judged(model.judge(frame, truths), InferenceFilters(), NOW)
 
     assert judged.rows() == [(120, True, 1), (140, False, 1), (160, True, 1)]
     assert model.measured(judged, 0.5) == Share(2, 3)
     assert model.measured(judged, 0.75) == Share(1, 1)
     assert model.measured(judged, 0.9) == Share(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("filters", "share"),
+    [
+        (InferenceFilters(), Share(6, 12)),
+        (InferenceFilters(label="bicycle"), Share(6, 6)),
+        (InferenceFilters(label="motorcycle"), Share(0, 6)),
+        (InferenceFilters(endpoint="a"), Share(3, 6)),
+        (InferenceFilters(endpoint="none"), Share(0, 0)),
+        (InferenceFilters(variant="y"), Share(2, 4)),
+        (InferenceFilters(since=TODAY), Share(2, 6)),
+        (InferenceFilters(until=TODAY - timedelta(days=1)), Share(4, 6)),
+    ],
+)
+def test_measured_accuracy_follows_the_filters(filters: InferenceFilters, share: Share) -> None:
+    frame = captured(12, hours=24, endpoints=("a", "b"), variants=("x", "y", "z")).with_columns(
+        label=pl.Series([0, 0, 1, 1] * 3, dtype=pl.Int32), confidence=pl.lit(0.9)
+    )
+    truths = frame.select("event_id", truth=pl.lit(0, pl.Int32))
+
+    judged = model.count_judged(model.judge(frame, truths), filters, NOW)
+
+    assert model.measured(judged, 0.5) == share
 
 
 def test_a_later_truth_replaces_an_earlier_one() -> None:
@@ -161,7 +242,9 @@ def test_a_later_truth_replaces_an_earlier_one() -> None:
     )
     frame = captured(1).with_columns(label=pl.lit(1, pl.Int32))
 
-    assert model.measured(model.judge(frame, truths), 0) == Share(1, 1)
+    judged = model.count_judged(model.judge(frame, truths), InferenceFilters(), NOW)
+
+    assert model.measured(judged, 0) == Share(1, 1)
 
 
 def test_measured_accuracy_is_swept_with_its_interval() -> None:

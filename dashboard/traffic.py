@@ -1,0 +1,78 @@
+"""Traffic: ``python -m localcloud.traffic`` as a child of this process, and why it ended.
+
+The local cloud is a program of its own: it is started, never imported.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from typing import IO, Final
+
+from workflow.errors import WorkflowError
+
+ARGUMENTS: Final = ("--count", "600", "--rate", "6")
+"""What is sent: about 100 seconds of images, half of them before a drift."""
+
+
+class Traffic:
+    """A generator under way, or one that has ended.
+
+    Args:
+        endpoint_url: Of the local cloud that it sends to.
+        arguments: What it sends.
+    """
+
+    def __init__(self, endpoint_url: str, arguments: Sequence[str] = ARGUMENTS) -> None:
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read after the end
+        self._stopped = False
+        self._problem: WorkflowError | None = None
+        self._lock = threading.Lock()
+        command = [sys.executable, "-m", "localcloud.traffic", "--endpoint-url", endpoint_url]
+        self._process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether it is under way."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it; that it was ended is no problem."""
+        self._stopped = True
+        self._process.terminate()
+        self._process.wait()
+
+    @property
+    def problem(self) -> WorkflowError | None:
+        """What ended it early or was not sent; None while it runs and where all went well."""
+        if self.running:
+            return None
+        with self._lock:  # every session of the page may ask
+            if not self._output.closed:
+                self._output.seek(0)
+                said = self._output.read().decode(errors="replace")
+                self._output.close()
+                well = self._stopped or self._process.returncode == 0
+                self._problem = None if well else problem_in(said)
+        return self._problem
+
+
+def problem_in(output: str) -> WorkflowError:
+    """What a generator that failed has said, at last: its error as JSON, or any other line."""
+    last = (output.strip().splitlines() or ["It said nothing."])[-1]
+    try:
+        said = json.loads(last)
+        return WorkflowError(said["code"], said["message"], said["remedy"])
+    except (ValueError, TypeError, KeyError):
+        return WorkflowError(
+            "TrafficFailed",
+            f"The traffic did not end well: {last}",
+            "Run `python -m localcloud.traffic` in a terminal to see all it says.",
+        )
