@@ -101,7 +101,7 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         _period_bars(
             figure, one.rows["time"], one.rows["count"], step, name=one.name, color=one.color
         )
-    figure.update_layout(barmode="stack", yaxis_title=f"records a {step.name}")
+    figure.update_layout(barmode="stack", yaxis_title=f"records per {step.name}")
     figure.update_layout(hovermode="x unified")
     return figure
 
@@ -279,7 +279,7 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
         hovertemplate="%{y:,.0f}",
         **_amid(rows["time"], step),
     )
-    figure.update_layout(hovermode="x unified", yaxis_title=f"records a {step.name}")
+    figure.update_layout(hovermode="x unified", yaxis_title=f"records per {step.name}")
     return figure
 
 

@@ -100,7 +100,7 @@ class Step:
     """What one point of a chart over time stands for: a period, or several where there are many.
 
     Attributes:
-        name: As in "records a week".
+        name: As in "records per week".
         length: The length itself.
         every: The same in polars' notation; weeks start on Mondays.
     """

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import uuid
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -107,13 +108,23 @@ def read_body(environ: Environ) -> bytes:
     return body
 
 
+def _unpacked(body: bytes, environ: Environ) -> bytes:
+    """The body as it was before boto3 compressed it: it does so for metrics above 10 KiB."""
+    if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
+        return body
+    try:
+        return zlib.decompress(body, wbits=zlib.MAX_WBITS | 16)
+    except zlib.error as error:
+        raise AwsError("SerializationException", f"The body is not gzip: {error}") from error
+
+
 def parse(environ: Environ, service: str, region: str) -> Call:
     """The AWS call in a request.
 
     Raises:
         AwsError: ``UnknownOperationException`` or ``SerializationException``.
     """
-    body = read_body(environ)
+    body = _unpacked(read_body(environ), environ)
     target = environ.get("HTTP_X_AMZ_TARGET")
     if match := _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         params = _from_cbor(body)

@@ -27,7 +27,7 @@ said = model.summarise(look.counts, look.threshold)
 card = inference_drift.known_model()
 panel.summary(said, look.threshold, card.calibration_error if card else None)
 chosen = panel.view()
-if not said.total:
+if not said.total and chosen != "Data health":  # which tells why there is none
     components.empty_state("No record is left", "Widen the filters above.")
 else:
     with components.explained():

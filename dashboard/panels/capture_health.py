@@ -161,7 +161,7 @@ def _errors(errors: pl.DataFrame) -> None:
             alt="Unreadable lines by reason",
         )
         st.dataframe(
-            errors.select("key", "line", "reason", "detail", "event_id").head(ERRORS),
+            errors.select("reason", "detail", "key", "line", "event_id").head(ERRORS),
             hide_index=True,
             alt=f"The newest {ERRORS} of them",
         )

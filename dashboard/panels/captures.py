@@ -1,8 +1,6 @@
 """The feed of captures as the page uses it: one for each process, with how fresh it is."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,10 +16,6 @@ from workflow.errors import WorkflowError
 
 TICK_SECONDS = 2.0
 """How often it is asked whether there is anything new."""
-
-TRAFFIC = ("--count", "600", "--rate", "6")
-"""What the traffic button sends: about 100 seconds of images, half of them before a drift."""
-
 
 Feed = CaptureFeed | AthenaFeed
 """What the page reads captures from; ``SCONES_CAPTURES=athena`` chooses the second."""
@@ -113,36 +107,3 @@ def _words(progress: CaptureProgress) -> str:
     if progress.seconds_left is not None:
         return f"{said}, {progress.seconds_left:,.0f} s left"
     return f"{said}, still listing"
-
-
-@st.cache_resource(show_spinner=False)
-def _traffic() -> dict[str, subprocess.Popen[bytes]]:
-    """The traffic that this process started, by address of the cloud."""
-    return {}
-
-
-def start_traffic(cloud: Cloud) -> None:
-    """Start ``python -m localcloud.traffic`` beside us; nothing where it runs already.
-
-    The local cloud is a program of its own: it is started, never imported.
-    """
-    if cloud.endpoint_url is None or traffic_running(cloud):
-        return
-    command = [sys.executable, "-m", "localcloud.traffic", "--endpoint-url", cloud.endpoint_url]
-    _traffic()[cloud.endpoint_url] = subprocess.Popen(
-        [*command, *TRAFFIC], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-
-
-def stop_traffic(cloud: Cloud) -> None:
-    """End the traffic that this process started."""
-    process = _traffic().pop(cloud.endpoint_url or "", None)
-    if process is not None:
-        process.terminate()
-        process.wait()
-
-
-def traffic_running(cloud: Cloud) -> bool:
-    """Whether traffic that this process started is under way."""
-    process = _traffic().get(cloud.endpoint_url or "")
-    return process is not None and process.poll() is None

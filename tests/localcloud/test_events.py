@@ -97,6 +97,24 @@ def test_metrics_are_counted_by_period(local_cloud):
     assert (point["Average"], point["Maximum"]) == (2.0, 3.0)
 
 
+def test_many_metrics_are_taken_as_boto3_sends_them_compressed(local_cloud):
+    cloudwatch = local_cloud.client("cloudwatch")
+    moment = dt.datetime.now(dt.UTC)
+    cloudwatch.put_metric_data(
+        Namespace="Many",
+        MetricData=[{"MetricName": f"metric-{i:0200}", "Value": 1.0} for i in range(200)],
+    )
+    (point,) = cloudwatch.get_metric_statistics(
+        Namespace="Many",
+        MetricName=f"metric-{7:0200}",
+        Period=60,
+        Statistics=["Sum"],
+        StartTime=moment - dt.timedelta(hours=1),
+        EndTime=moment + dt.timedelta(hours=1),
+    )["Datapoints"]
+    assert point["Sum"] == 1.0
+
+
 def test_an_alarm_goes_off_and_tells_its_topic(local_cloud):
     cloudwatch, sns = local_cloud.client("cloudwatch"), local_cloud.client("sns")
     sqs = local_cloud.client("sqs")
