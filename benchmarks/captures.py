@@ -167,14 +167,14 @@ def million(root: Path) -> None:
 def main() -> None:
     """Write the files, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=20_000, help="of 3.3 KB images, for readers")
+    parser.add_argument("--records", type=int, default=100_000, help="of 3.3 KB images, for readers")
     parser.add_argument("--known", type=int, default=200_000, help="records, for the sync")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--million", action="store_true", help="memory at a million records too")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        large = max(given.records // 100, 20)
+        large = max(given.records // 250, 20)
         write(root / "small", given.records, SMALL, 50)
         readers(f"{given.records:,} records of 3.3 KB images", root / "small", given.rounds)
         write(root / "large", large, LARGE, 4)

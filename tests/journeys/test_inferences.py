@@ -115,7 +115,7 @@ def test_a_new_user_sees_living_charts_from_one_click(deployed: App, visit: Visi
 
 def test_filters_are_in_the_address(busy: App, visit: Visit) -> None:
     page = loaded(visit(busy, "inferences"))
-    expect(page.get_by_text("As of")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(re.compile("^As of "))).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_function(
         "n => [...document.querySelectorAll('[data-testid=stMetricValue]')]"
         ".some(e => e.innerText.trim() === n)",
