@@ -167,7 +167,7 @@ def million(root: Path) -> None:
 def main() -> None:
     """Write the files, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=100_000, help="of 3.3 KB images, for readers")
+    parser.add_argument("--records", type=int, default=100_000, help="of 3.3 KB, for readers")
     parser.add_argument("--known", type=int, default=200_000, help="records, for the sync")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--million", action="store_true", help="memory at a million records too")
