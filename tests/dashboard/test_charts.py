@@ -292,7 +292,7 @@ def test_a_chart_of_a_coarser_step_than_asked_says_so() -> None:
 
     figures = drawn(counts, Period.DAY)
 
-    assert figures["volume"].layout.yaxis.title.text == "records a week"
+    assert figures["volume"].layout.yaxis.title.text == "records per week"
     assert figures["volume"].data[0].width == 7 * 24 * 3_600_000
     assert figures["shares"].layout.xaxis.title.text == "by week"
     assert figures["heat"].layout.xaxis.title.text == "by month of 4 weeks"
