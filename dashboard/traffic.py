@@ -3,7 +3,6 @@
 The local cloud is a program of its own: it is started, never imported.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import IO, Final
 
-from workflow.errors import WorkflowError
+from workflow.errors import WorkflowError, last_error
 
 ARGUMENTS: Final = ("--count", "600", "--rate", "6")
 """What is sent: about 100 seconds of images, half of them before a drift."""
@@ -66,13 +65,11 @@ class Traffic:
 
 def problem_in(output: str) -> WorkflowError:
     """What a generator that failed has said, at last: its error as JSON, or any other line."""
-    last = (output.strip().splitlines() or ["It said nothing."])[-1]
-    try:
-        said = json.loads(last)
-        return WorkflowError(said["code"], said["message"], said["remedy"])
-    except (ValueError, TypeError, KeyError):
-        return WorkflowError(
+    return last_error(
+        output,
+        lambda line: WorkflowError(
             "TrafficFailed",
-            f"The traffic did not end well: {last}",
+            f"The traffic did not end well: {line}",
             "Run `python -m localcloud.traffic` in a terminal to see all it says.",
-        )
+        ),
+    )

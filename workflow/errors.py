@@ -1,5 +1,8 @@
 """WorkflowError: the one error of the project, a sentence for a person and what to do next."""
 
+import json
+from collections.abc import Callable
+
 
 class WorkflowError(Exception):
     """Something went wrong that a person can understand and act on.
@@ -19,3 +22,18 @@ class WorkflowError(Exception):
 
     def __reduce__(self) -> tuple[type["WorkflowError"], tuple[str, str, str]]:
         return type(self), (self.code, self.message, self.remedy)
+
+
+def last_error(output: str, otherwise: Callable[[str], WorkflowError]) -> WorkflowError:
+    """What a program of ours that failed has said, at last.
+
+    Args:
+        output: All it wrote; one that fails ends with its error as one line of JSON.
+        otherwise: Makes an error of its last line where that is none.
+    """
+    last = (output.strip().splitlines() or ["It said nothing."])[-1]
+    try:
+        said = json.loads(last)
+        return WorkflowError(said["code"], said["message"], said["remedy"])
+    except (ValueError, TypeError, KeyError):
+        return otherwise(last)

@@ -22,7 +22,7 @@ from botocore.config import Config
 
 from dashboard.aws.errors import explained
 from dashboard.aws.quotas import Pacer
-from workflow.errors import WorkflowError
+from workflow.errors import WorkflowError, last_error
 from workflow.settings import Settings, region_from
 
 STATE_DIRECTORY = Path(__file__).resolve().parents[2] / ".localcloud"
@@ -209,13 +209,11 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
 
 
 def _start_failure(stderr: IO[bytes]) -> WorkflowError:
-    lines = stderr.read().decode(errors="replace").strip().splitlines() or ["It said nothing."]
-    try:
-        said = json.loads(lines[-1])
-        return WorkflowError(said["code"], said["message"], said["remedy"])
-    except (ValueError, TypeError, KeyError):
-        return WorkflowError(
+    return last_error(
+        stderr.read().decode(errors="replace"),
+        lambda line: WorkflowError(
             "LocalCloudFailed",
-            f"The local cloud could not start. {lines[-1]}",
+            f"The local cloud could not start. {line}",
             "Run `python -m localcloud` in a terminal to see all it says.",
-        )
+        ),
+    )
