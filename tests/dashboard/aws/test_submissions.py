@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.aws import cloud, submissions
-from dashboard.aws.cloud import Connection
+from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.images import Upload
 from tests.builders import png
 from workflow.contract import MAX_IMAGE_BYTES, ImageLocation
@@ -186,13 +186,11 @@ def test_it_is_known_whether_the_workflow_is_deployed(
     assert not submissions.is_deployed(empty)
 
 
-def test_a_state_machine_that_is_gone_is_every_images_fault(
-    deployed: Connection, empty: Connection
-) -> None:
-    bucket = empty.settings.bucket
-    empty.client("s3").create_bucket(Bucket=bucket)
+def test_a_state_machine_that_is_gone_is_every_images_fault(environ: dict[str, str]) -> None:
+    bare = connect({**environ, "SCONES_PROJECT": "bare"})  # nobody else's: it gets a bucket
+    bare.client("s3").create_bucket(Bucket=bare.settings.bucket)
 
-    final = finals(classify(empty, [Upload("a.png", png()), Upload("b.png", png(8, 8))]))
+    final = finals(classify(bare, [Upload("a.png", png()), Upload("b.png", png(8, 8))]))
 
     assert len(final) == 2
     for submission in final.values():
