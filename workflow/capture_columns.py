@@ -149,10 +149,11 @@ class Records:
         """The rows of all answers, and the answers that hold none."""
         bulk = bulk_rows(self.answers, self.encoding)
         if bulk:
-            return self._columns(*bulk, np.arange(len(self))), []
+            return self._columns(*bulk, slice(None), np.zeros(len(self), np.int32)), []
         refused = []
         rows: list[list[float]] = []
         record: list[int] = []
+        numbers: list[int] = []
         for i, answer in enumerate(self.answers.texts()):
             try:
                 found = probability_rows(answer.decode(errors="surrogatepass"), self.encoding)
@@ -161,23 +162,27 @@ class Records:
             else:
                 rows += found
                 record += [i] * len(found)
+                numbers += range(len(found))
         widths = np.fromiter(map(len, rows), np.int64, len(rows))
         values = np.fromiter((value for row in rows for value in row), np.float64)
-        return self._columns(values, widths, np.array(record, np.int64)), refused
+        of_each = np.array(record, np.int64)
+        return self._columns(values, widths, of_each, np.array(numbers, np.int32)), refused
 
     def _columns(
-        self, values: NDArray[np.float64], widths: NDArray[np.int64], record: NDArray[np.int64]
+        self,
+        values: NDArray[np.float64],
+        widths: NDArray[np.int64],
+        record: NDArray[np.int64] | slice,
+        numbers: NDArray[np.int32],
     ) -> Columns:
-        """Rows with what is known of their records; those of one record stand together."""
-        first = np.flatnonzero(np.diff(record, prepend=-1))
-        numbers = np.arange(len(record)) - np.repeat(first, np.diff(first, append=len(record)))
+        """Rows with what is known of their records."""
         return Columns(
             index=self.index[record],
             event_ids=self.event_ids[record],
             inference_ids=self.inference_ids[record],
             custom_attributes=self.custom_attributes[record],
             times=self.times[record],
-            numbers=numbers.astype(np.int32),
+            numbers=numbers,
             widths=widths,
             values=values,
         )

@@ -34,15 +34,20 @@ class Tails:
     """The ends of lines, each from the quote on that closes its payload, laid side by side.
 
     Args:
-        texts: One tail a line; empty where a line was not cut.
+        texts: The tails, one or more in each text.
+        sizes: Their lengths, one a line; 0 where a line was not cut.
     """
 
-    def __init__(self, texts: list[bytes]) -> None:
-        self.texts = texts
-        self._joined = b"".join([*texts, bytes(_SPARE)])
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    def __init__(self, texts: list[bytes], sizes: list[int]) -> None:
+        self._joined = b"".join([*texts, b" " * _SPARE])
+        self._calm = _is_calm(self._joined)
+        lengths = np.array(sizes, np.int64)
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
+
+    def __getitem__(self, i: int) -> bytes:
+        """One tail."""
+        return self._joined[self.starts[i] : self.ends[i]]
 
     def words(self, begins: Index, width: int) -> NDArray[np.uint64]:
         """So many bytes from each place on and up to seven more, as rows of words."""
@@ -64,6 +69,10 @@ class Tails:
     def __contains__(self, letter: bytes) -> bool:
         """Whether a byte stands in any of them."""
         return letter in self._joined
+
+    def plain_letters(self, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which of some letters of the tails stand for themselves in a JSON string."""
+        return letters != ord('"') if self._calm else _plain(letters)
 
     def plain(self, begins: Index, ends: Index) -> NDArray[np.bool_]:
         """Where nothing stands between two places that means something to JSON."""
@@ -158,21 +167,18 @@ class Form:
         words = tails.words(tails.ends[index] - self.back.width, self.back.width)
         fit = self.back.fits(words)
         index, letters = index[fit], words[fit].view(np.uint8)
-        records, plain = self._taken(tails, index, letters)
-        if plain:
-            return records
-        good = self._plain(tails, index, letters)
-        return self._taken(tails, index[good], letters[good])[0]
-
-    def _taken(
-        self, tails: Tails, index: Index, letters: NDArray[np.uint8]
-    ) -> tuple[Records, bool]:
-        """The values of fitting lines, and whether they hold nothing but plain characters."""
-        ids, inferences, times = (
-            letters[:, slice(*span)] for span in (self.event_id, self.inference_id, self.time)
-        )
         answers = tails.answers(*self._answers(tails, index))
-        records = Records(
+        values = (answers.letters, *self._values(letters))
+        if not all(tails.plain_letters(value).all() for value in values):
+            plain = self._plain(tails, index, letters)
+            index, letters = index[plain], letters[plain]
+            answers = tails.answers(*self._answers(tails, index))
+        return self._records(index, letters, answers)
+
+    def _records(self, index: Index, letters: NDArray[np.uint8], answers: Answers) -> Records:
+        """The values of lines that have this form, and nothing but plain letters in them."""
+        ids, inferences, times = self._values(letters)
+        return Records(
             index=index,
             event_ids=_texts(ids),
             inference_ids=_texts(inferences)
@@ -183,14 +189,16 @@ class Form:
             answers=answers,
             encoding=self.encoding,
         )
-        values = (answers.letters, ids, inferences, times)
-        return records, all(_plain(value).all() for value in values)
+
+    def _values(self, letters: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """Event id, inference id and time of each line."""
+        return [letters[:, slice(*span)] for span in (self.event_id, self.inference_id, self.time)]
 
     def _plain(self, tails: Tails, index: Index, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which of fitting lines have values that hold nothing but plain characters."""
         plain = tails.plain(*self._answers(tails, index))
-        for span in (self.event_id, self.inference_id, self.time):
-            plain &= _plain(letters[:, slice(*span)]).all(axis=1)
+        for value in self._values(letters):
+            plain &= _plain(value).all(axis=1)
         return plain
 
     def _answers(self, tails: Tails, index: Index) -> tuple[Index, Index]:
@@ -213,7 +221,7 @@ class Forms:
             rest = np.flatnonzero(left)
             if len(rest) < _FEW:
                 break
-            form = next(known, None) or Form.of(tails.texts[rest[len(rest) // 2]])
+            form = next(known, None) or Form.of(tails[rest[len(rest) // 2]])
             if form is None:
                 break
             part = form.read(tails, rest)
@@ -235,6 +243,13 @@ def _place(tail: bytes, value: str, after: int) -> Span:
     if not value or len(found) != 1 or found[0] < 0:
         raise LookupError(value)
     return found[0], found[0] + len(value.encode())
+
+
+def _is_calm(text: bytes) -> bool:
+    """Whether of all its letters only the quote means something else than itself to JSON."""
+    if not text.isascii() or b"\\" in text:
+        return False
+    return bool((np.frombuffer(text, np.uint8) >= ord(" ")).all())
 
 
 def _plain(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from workflow.outputs import OutputError
 _BOM: Final = b"\xef\xbb\xbf"
 _BACKSLASH: Final = ord("\\")
 _BLOCK: Final = 1 << 17  # stays in a core's own cache while it is looked through twice
+_HEADS: Final = 4
 _TEXT: Final = rb'[ \t]*"[ !#-\[\]-~]*"[ \t]*'
 _INPUT: Final = rb'"endpointInput"[ \t]*:[ \t]*\{(?:%b:%b,)*?[ \t]*"data"[ \t]*:[ \t]*"' % (
     _TEXT,
@@ -87,7 +88,7 @@ class Window:
 
     def __init__(self) -> None:
         self._forms = Forms()
-        self._head = HEAD
+        self._heads: tuple[bytes, ...] = ()
         self._clear()
 
     def _clear(self) -> None:
@@ -96,45 +97,48 @@ class Window:
         self._begins: list[int] = []
         self._counts: list[int] = []
         self._ends: list[int] = []
-        self._tails: list[bytes] = []
+        self._joined: list[bytes] = []
+        self._sizes: list[int] = []
         self._whole: dict[int, bytes] = {}
         self._strange: dict[int, bytes] = {}
 
     def __len__(self) -> int:
         """Number of lines."""
-        return len(self._tails)
+        return len(self._ends)
 
     def add(self, source: int, data: bytes) -> None:
         """Take in an object's lines; of its bytes, only what is needed is kept."""
-        before = len(self._tails)
         begin = len(_BOM) if data.startswith(_BOM) else 0
-        self._cut(data, begin)
-        tails = self._tails[before:]
+        tails = self._cut(data, begin)
+        joined = b"".join(tails)
+        self._joined.append(joined)
+        self._sizes += map(len, tails)
         self._sources.append(source)
         self._begins.append(begin)
         self._counts.append(len(tails))
-        self.size += sum(map(len, tails))
-        if not any(tails):  # it may be something else than captures
+        self.size += len(joined)
+        if not joined:  # it may be something else than captures
             self._strange[source] = data
             self.size += len(data)
 
-    def _cut(self, data: bytes, position: int) -> None:
+    def _cut(self, data: bytes, position: int) -> list[bytes]:
         """Find the lines, and of each the tail that begins where its payload ends.
 
         Memory is scanned by ``bytes.find`` alone.
         """
         find, starts, size = data.find, data.startswith, len(data)
-        keep_tail, keep_end = self._tails.append, self._ends.append
+        tails: list[bytes] = []
+        keep_tail, keep_end = tails.append, self._ends.append
         far = find(b"\n", 0, _BLOCK) < 0
-        head, head_size = self._head, len(self._head)
+        head, head_size = HEAD, len(HEAD)
         while position < size:
             if not starts(head, position):
-                found = _FIRST.match(data, position)
+                found = self._head_at(data, position)
                 if not found:
+                    keep_tail(b"")
                     position = self._keep_whole(data, position)
                     continue
-                self._head = head = found[0]
-                head_size = len(head)
+                head, head_size = found, len(found)
             begin = position + head_size
             if far:
                 close, end = _far_ends(data, begin)
@@ -147,7 +151,23 @@ class Window:
                 keep_end(end)
                 position = end + 1
             else:
+                keep_tail(b"")
                 position = self._keep_whole(data, position)
+        return tails
+
+    def _head_at(self, data: bytes, position: int) -> bytes:
+        """What stands before the payload of a line; nothing where SageMaker would not write so.
+
+        The last few are remembered: callers send images of one type or two.
+        """
+        for head in self._heads:
+            if data.startswith(head, position):
+                return head
+        found = _FIRST.match(data, position)
+        if not found:
+            return b""
+        self._heads = (found[0], *self._heads[: _HEADS - 1])
+        return found[0]
 
     def _keep_whole(self, data: bytes, position: int) -> int:
         """Keep a line that is not as SageMaker writes it; returns where the next one begins."""
@@ -155,7 +175,6 @@ class Window:
         line = _without_payload(data[position:end])
         self._whole[len(self)] = line
         self.size += len(line)
-        self._tails.append(b"")
         self._ends.append(end)
         return end + 1
 
@@ -165,12 +184,12 @@ class Window:
         Returns:
             The rows of probabilities, the place of each, and what is none.
         """
-        tails = Tails(self._tails)
+        tails = Tails(self._joined, self._sizes)
         parts = self._forms.read(tails)
         left = np.ones(len(self), np.bool_)
         for part in parts:
             left[part.index] = False
-        each, failures = self._decoded(np.flatnonzero(left))
+        each, failures = self._decoded(tails, np.flatnonzero(left))
         read = [part.rows() for part in [*parts, *each]]
         rows, unsound = Columns.joined([columns for columns, _ in read]).sound()
         places = self._places(self._with_carriage_return(tails))
@@ -179,10 +198,12 @@ class Window:
         self._clear()
         return rows, places.take(rows.index), unread
 
-    def _decoded(self, index: NDArray[np.int64]) -> tuple[list[Records], dict[int, OutputError]]:
+    def _decoded(
+        self, tails: Tails, index: NDArray[np.int64]
+    ) -> tuple[list[Records], dict[int, OutputError]]:
         """Decode these lines one by one; of those that are no records, say why."""
         places = index.tolist()
-        lines = [HEAD + self._tails[i] if self._tails[i] else self._whole[i] for i in places]
+        lines = [self._whole[i] if i in self._whole else HEAD + tails[i] for i in places]
         failures: dict[int, OutputError] = {}
         kept: dict[int, Record] = {}
         for i, line, record in zip(places, lines, decode(lines), strict=True):
@@ -210,15 +231,17 @@ class Window:
         """Lines that end with a carriage return before their line feed."""
         found = [i for i, line in self._whole.items() if line.endswith(b"\r")]
         if b"\r" in tails:
-            found += [i for i, tail in enumerate(self._tails) if tail.endswith(b"\r")]
+            found += [i for i in range(len(self)) if tails[i].endswith(b"\r")]
         return found
 
     def _unread(self, failures: dict[int, OutputError], places: Places) -> list[Unread]:
         """Failures with their places; one for an object that is something else altogether."""
         found: list[Unread] = []
+        if not failures:
+            return found
         first = 0
         for source, count in zip(self._sources, self._counts, strict=True):
-            failed = [i for i in range(first, first + count) if i in failures] if failures else []
+            failed = [i for i in range(first, first + count) if i in failures]
             first += count
             reason = self._other_reason(source, count) if failed and len(failed) == count else None
             if reason:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 WIDTH: Final = len("2024-01-31T23:59:59Z")
 
-_SHAPE: Final = np.frombuffer(b"0000-00-00T00:00:00Z", np.uint8)
+_LOWEST: Final = np.frombuffer(b"0000-00-00T00:00:00Z", np.uint8)
+_RANGE: Final = np.frombuffer(b"9999-99-99T99:99:99Z", np.uint8) - _LOWEST
+_YEAR_1: Final = np.datetime64("0001-01-01")
 
 
 def times_of(texts: Sequence[str]) -> NDArray[np.datetime64]:
@@ -26,14 +28,16 @@ def times_of(texts: Sequence[str]) -> NDArray[np.datetime64]:
 def times_in(letters: NDArray[np.uint8]) -> NDArray[np.datetime64]:
     """Read times of one width, a row of ASCII letters each, as ``times_of`` does."""
     if letters.shape[1] == WIDTH:
-        digits = (letters >= ord("0")) & (letters <= ord("9"))
-        shaped = (np.where(digits, ord("0"), letters) == _SHAPE).all()
-        if shaped and (letters[:, :4] != ord("0")).any(axis=1).all():  # there is no year 0
-            seconds = np.ascontiguousarray(letters[:, :-1]).view(f"S{WIDTH - 1}").ravel()
+        rows = np.ascontiguousarray(letters)
+        if (rows - _LOWEST <= _RANGE).all():
+            seconds = np.ndarray(len(rows), f"S{WIDTH - 1}", rows, strides=(WIDTH,))
             try:
-                return seconds.astype("datetime64[us]")
+                times = seconds.astype("datetime64[us]")
             except ValueError:  # a day or an hour that does not exist: told one by one
                 pass
+            else:
+                if (times >= _YEAR_1).all():  # there is no year 0
+                    return times
     return np.array([_time(bytes(row).decode()) for row in letters], "datetime64[us]")
 
 

@@ -95,20 +95,37 @@ def bulk_rows(
             lists = [_as_json_list(answer.decode(), encoding) for answer in answers.texts()]
             answers = Answers.of(lists)
         letters = answers.letters.copy()
-        begins, ends = np.flatnonzero(letters == ord("[")), np.flatnonzero(letters == ord("]"))
         # Each answer begins and ends a list and holds no further one: none borrows from another.
-        if not (np.array_equal(begins, answers.begins) and np.array_equal(ends, answers.ends - 1)):
+        if not (_only(letters, "[", answers.begins) and _only(letters, "]", answers.ends - 1)):
             return None
         commas = np.flatnonzero(letters == ord(","))
-        letters[begins] = letters[ends] = ord(" ")
+        letters[answers.begins] = letters[answers.ends - 1] = ord(" ")
         letters[answers.ends[:-1]] = ord(",")
         values = _NUMBERS.decode(b"[%b]" % letters.tobytes())
     except (OutputError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    widths = np.diff(np.searchsorted(commas, ends), prepend=0) + 1
+    widths = _between(commas, answers) + 1
     if len(values) != widths.sum():
         return None
     return np.fromiter(values, np.float64, len(values)), widths
+
+
+def _only(letters: NDArray[np.uint8], letter: str, places: NDArray[np.int64]) -> bool:
+    """Whether a letter stands in these places and in no other."""
+    code = ord(letter)
+    everywhere = bool((letters[places] == code).all())
+    return everywhere and np.count_nonzero(letters == code) == len(places)
+
+
+def _between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
+    """How many of some places lie in each answer, where all of them lie in one."""
+    count = len(answers.begins)
+    each, rest = divmod(len(commas), max(count, 1))
+    if each and not rest:  # as many in each as in any other: so it is hardly ever otherwise
+        places = commas.reshape(count, each)
+        if (places[:, 0] > answers.begins).all() and (places[:, -1] < answers.ends).all():
+            return np.full(count, each, np.int64)
+    return np.diff(np.searchsorted(commas, answers.ends), prepend=0)
 
 
 def probability_rows(data: str, encoding: str) -> list[list[float]]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,10 @@ def tail(
     ).encode()
 
 
+def tails_of(texts: list[bytes]) -> Tails:
+    return Tails(texts, [len(text) for text in texts])
+
+
 def read(lines: list[bytes], few: int) -> CaptureBatch:
     """Read lines, looking for forms where so many lines are left."""
     with patch.object(capture_forms, "_FEW", few):
@@ -46,7 +51,7 @@ def outcome(lines: list[bytes], few: int) -> tuple[object, ...]:
 
 def test_lines_of_a_form_are_read_without_decoding_them() -> None:
     tails = [tail(f"[{i / 100}, {1 - i / 100}]", f"e{i:02}") for i in range(100)]
-    (part,) = Forms().read(Tails(tails))
+    (part,) = Forms().read(tails_of(tails))
     assert part.event_ids.tolist() == [f"e{i:02}" for i in range(100)]
     assert part.answers.texts() == [f"[{i / 100}, {1 - i / 100}]".encode() for i in range(100)]
     assert part.inference_ids.tolist() == [None] * 100
@@ -63,7 +68,7 @@ def test_each_of_several_forms_is_found_and_remembered() -> None:
     ]
     tails = [kinds[i % 3](i) for i in range(600)]
     for _ in range(2):
-        parts = forms.read(Tails(tails))
+        parts = forms.read(tails_of(tails))
         assert sorted(len(part) for part in parts) == [200, 200, 200]
         assert {part.encoding for part in parts} == {"JSON", "CSV"}
     (with_ids,) = [part for part in parts if part.inference_ids[0]]
@@ -72,9 +77,9 @@ def test_each_of_several_forms_is_found_and_remembered() -> None:
 
 def test_a_form_that_is_met_no_more_is_forgotten() -> None:
     forms = Forms()
-    forms.read(Tails([tail(event_id=f"e{i:02}") for i in range(99)]))
-    forms.read(Tails([tail(event_id=f"longer{i:02}") for i in range(99)]))
-    (part,) = forms.read(Tails([tail(event_id=f"longer{i:02}") for i in range(99)]))
+    forms.read(tails_of([tail(event_id=f"e{i:02}") for i in range(99)]))
+    forms.read(tails_of([tail(event_id=f"longer{i:02}") for i in range(99)]))
+    (part,) = forms.read(tails_of([tail(event_id=f"longer{i:02}") for i in range(99)]))
     assert len(forms._known) == 1
     assert len(part) == 99
 
@@ -192,3 +197,17 @@ def test_what_is_read_is_what_json_says() -> None:
         assert list(capture.probabilities) == json.loads(
             record["captureData"]["endpointOutput"]["data"]
         )
+
+
+@pytest.mark.parametrize("letter", [b"\xff", b"\0", b'"', b"\\"])
+def test_a_byte_that_is_no_text_in_a_time_spoils_its_own_line_alone(letter: bytes) -> None:
+    lines = [HEAD + tail(event_id=f"e{i:02}") for i in range(100)]
+    lines[7] = lines[7].replace(b"2026", letter + b"026")
+    assert len(read(lines, 1).captures) == 99
+    assert outcome(lines, 1) == outcome(lines, 1000)
+
+
+def test_a_year_that_never_was_is_no_time() -> None:
+    tails = [tail(event_id=f"e{i:02}", time=f"000{i % 2}-01-01T00:00:00Z") for i in range(100)]
+    (part,) = Forms().read(tails_of(tails))
+    assert np.isnat(part.times).tolist() == [True, False] * 50

@@ -82,3 +82,18 @@ def test_blocks_do_not_show(source: random.Random, changes: int, block: int) -> 
         data[at : at + source.choice([0, 1, 30])] = piece
     small, whole = read(bytes(data), block), read(bytes(data), 1 << 17)
     assert (small.captures, small.errors) == (whole.captures, whole.errors)
+
+
+def test_images_of_several_types_may_take_turns() -> None:
+    types = ["image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff"]
+    turns = [types[i * i % 13 % 6] for i in range(300)]
+    texts = [
+        capture_lines(captured(event_id=f"e{i:03}")).replace(b"image/png", kind.encode())
+        for i, kind in enumerate(turns)
+    ]
+
+    batch = read_captures(b"".join(texts), KEY)
+
+    assert batch.event_ids == [f"e{i:03}" for i in range(300)]
+    assert batch.lengths.tolist() == [len(text) - 1 for text in texts]
+    assert not batch.errors
