@@ -34,12 +34,12 @@ class Tails:
     """The ends of lines, each from the quote on that closes its payload, laid side by side.
 
     Args:
-        texts: The tails, one or more in each text.
+        joined: The tails.
         sizes: Their lengths, one a line; 0 where a line was not cut.
     """
 
-    def __init__(self, texts: list[bytes], sizes: list[int]) -> None:
-        self._joined = b"".join([*texts, b" " * _SPARE])
+    def __init__(self, joined: bytes | bytearray, sizes: list[int]) -> None:
+        self._joined = b"".join([joined, b" " * _SPARE])
         self._calm = _is_calm(self._joined)
         lengths = np.array(sizes, np.int64)
         self.ends = np.cumsum(lengths)

@@ -97,7 +97,7 @@ class Window:
         self._begins: list[int] = []
         self._counts: list[int] = []
         self._ends: list[int] = []
-        self._joined: list[bytes] = []
+        self._joined = bytearray()  # one block: many small ones would keep objects' memory in use
         self._sizes: list[int] = []
         self._whole: dict[int, bytes] = {}
         self._strange: dict[int, bytes] = {}
@@ -111,7 +111,7 @@ class Window:
         begin = len(_BOM) if data.startswith(_BOM) else 0
         tails = self._cut(data, begin)
         joined = b"".join(tails)
-        self._joined.append(joined)
+        self._joined += joined
         self._sizes += map(len, tails)
         self._sources.append(source)
         self._begins.append(begin)

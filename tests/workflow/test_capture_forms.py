@@ -35,7 +35,7 @@ def tail(
 
 
 def tails_of(texts: list[bytes]) -> Tails:
-    return Tails(texts, [len(text) for text in texts])
+    return Tails(b"".join(texts), [len(text) for text in texts])
 
 
 def read(lines: list[bytes], few: int) -> CaptureBatch:
