@@ -25,7 +25,7 @@ import sqlglot
 from sqlglot import exp
 
 from dashboard.models.inferences import InferenceFilters, Selection, label_index
-from dashboard.tables import BINS, ROUNDING, Period
+from dashboard.tables import AHEAD, BINS, EARLIEST, ROUNDING, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
 
@@ -141,7 +141,12 @@ TBLPROPERTIES (
 
 
 def counts_sql(
-    table: CaptureTable, filters: InferenceFilters, period: Period, *, span: Span | None = None
+    table: CaptureTable,
+    filters: InferenceFilters,
+    period: Period,
+    *,
+    now: datetime,
+    span: Span | None = None,
 ) -> str:
     """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL.
 
@@ -149,10 +154,12 @@ def counts_sql(
         table: Where they lie.
         filters: Which of them.
         period: By what length of time.
+        now: Decides which times are usable.
         span: The time to count, to the moment; None for that of the filters.
     """
-    return f"""{_captures(table, filters, span or _time(filters))}
-SELECT date_trunc('{_UNITS[period]}', inference_time) AS time, endpoint, variant, label,
+    return f"""WITH {_captures(table, filters, span or _time(filters), now)}
+SELECT CASE WHEN {_usable(now)} THEN date_trunc('{_UNITS[period]}', inference_time) END AS time,
+  endpoint, variant, label,
   CAST(floor(confidence * {BINS} + {ROUNDING!r}) AS INTEGER) AS bin, count(*) AS count
 FROM captures
 GROUP BY 1, 2, 3, 4, 5
@@ -164,25 +171,29 @@ def records_sql(
     filters: InferenceFilters,
     selection: Selection | None,
     *,
+    now: datetime,
     limit: int,
     offset: int = 0,
     span: Span | None = None,
 ) -> str:
-    """Single records, newest first: ``models.inferences.matching`` in SQL.
+    """Single records, newest first, those without a usable time last.
+
+    It is ``models.inferences.matching`` in SQL: a time filter leaves those out.
 
     Args:
         table: Where they lie.
         filters: Which of them.
         selection: Of a chart's bars; None for all.
+        now: Decides which times are usable.
         limit: At most so many.
         offset: Without the first so many.
         span: As in ``counts_sql``.
     """
-    return f"""{_captures(table, filters, span or _time(filters), selection)}
+    return f"""WITH {_captures(table, filters, span or _time(filters), now, selection)}
 SELECT event_id, inference_id, inference_time, endpoint, variant, probabilities, label,
   confidence, key
 FROM captures
-ORDER BY inference_time DESC NULLS LAST, event_id, place
+ORDER BY CASE WHEN {_usable(now)} THEN inference_time END DESC NULLS LAST, event_id, place
 OFFSET {int(offset)}
 LIMIT {int(limit)}"""  # noqa: S608 - as above
 
@@ -214,11 +225,15 @@ def _time(filters: InferenceFilters) -> Span:
 
 
 def _captures(
-    table: CaptureTable, filters: InferenceFilters, span: Span, selection: Selection | None = None
+    table: CaptureTable,
+    filters: InferenceFilters,
+    span: Span,
+    now: datetime,
+    selection: Selection | None = None,
 ) -> str:
     """Common table expressions that end in ``captures``, the columns of the captures table."""
-    kept = " AND ".join(["copy = 1", *_conditions(filters, span, selection)])
-    return rf"""WITH lines AS (
+    kept = " AND ".join(["copy = 1", *_conditions(filters, span, now, selection)])
+    return rf"""lines AS (
   SELECT eventmetadata.eventid AS event_id, eventmetadata.inferenceid AS inference_id,
     TRY(from_iso8601_timestamp(eventmetadata.inferencetime)) AS inference_time,
     endpoint, variant, "$path" AS key,
@@ -262,8 +277,10 @@ def _partitions(table: CaptureTable, filters: InferenceFilters, span: Span) -> I
 
 
 def _conditions(
-    filters: InferenceFilters, span: Span, selection: Selection | None
+    filters: InferenceFilters, span: Span, now: datetime, selection: Selection | None
 ) -> Iterable[str]:
+    if filters.window() != (None, None):
+        yield _usable(now)
     if span.start is not None:
         yield f"inference_time >= {_moment(span.start)}"
     if span.end is not None:
@@ -278,6 +295,10 @@ def _conditions(
     yield f"confidence >= {float(selection.low) - slack!r}"
     if selection.high < 1:
         yield f"confidence < {float(selection.high) - slack!r}"
+
+
+def _usable(now: datetime) -> str:
+    return f"inference_time BETWEEN {_moment(EARLIEST)} AND {_moment(now + AHEAD)}"
 
 
 def _moment(moment: datetime) -> str:

@@ -18,8 +18,8 @@ from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
-from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
-from dashboard.tables import COUNTS, EARLIEST, Period
+from dashboard.models.inferences import JUDGED, InferenceFilters, Selection, matching
+from dashboard.tables import COUNTS, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
 
@@ -30,7 +30,6 @@ DEFAULT_DAYS: Final = 7
 
 _KEPT_SECONDS: Final = 15 * 60.0
 _DEFAULT: Final = timedelta(days=DEFAULT_DAYS)
-_NOW_SLACK: Final = timedelta(days=1)
 
 
 class AthenaFeed:
@@ -92,10 +91,8 @@ class AthenaFeed:
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
         """Records by period, endpoint, variant, class and bin, as the filters let through."""
-        asked = self._bounded(filters, now)
-        found = self._rows(lambda table: athena.counts_sql(table, asked, period), COUNTS)
-        usable = pl.col("time").is_between(EARLIEST, now + _NOW_SLACK)
-        return found.with_columns(time=pl.when(usable).then("time"))
+        asked, hour = self._bounded(filters, now), _hour(now)
+        return self._rows(lambda table: athena.counts_sql(table, asked, period, now=hour), COUNTS)
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
         """Records of a time of its own, to the moment, by day; the filters' days do not matter.
@@ -103,9 +100,9 @@ class AthenaFeed:
         Without a beginning the time is that of the last days before its end.
         """
         asked = replace(filters, since=None, until=None)
-        within = _begun(span, now)
+        within, hour = _begun(span, now), _hour(now)
         return self._rows(
-            lambda table: athena.counts_sql(table, asked, Period.DAY, span=within), COUNTS
+            lambda table: athena.counts_sql(table, asked, Period.DAY, now=hour, span=within), COUNTS
         )
 
     def names(self) -> pl.DataFrame:
@@ -118,8 +115,10 @@ class AthenaFeed:
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
         """Single records, newest first; their place in the object is not known."""
-        asked = self._bounded(filters, datetime.now(UTC))
-        return self._records(asked, Span(*asked.window()), selection, limit=limit, offset=offset)
+        now = datetime.now(UTC)
+        asked = self._bounded(filters, now)
+        span = Span(*asked.window())
+        return self._records(asked, span, selection, now=now, limit=limit, offset=offset)
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """The confidence of every record: more than it is worth to fetch.
@@ -151,9 +150,10 @@ class AthenaFeed:
         """
         asked = replace(filters, since=None, until=None)
         now = datetime.now(UTC)
-        found = [self._records(asked, _begun(span, now), None, limit=size) for span in spans]
+        begun = [_begun(span, now) for span in spans]
+        found = [self._records(asked, span, None, now=now, limit=size) for span in begun]
         newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
-        return newest.sort("inference_time", descending=True).head(size)
+        return matching(newest.lazy(), asked, now=now).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
         """No record, whatever the filters: ground truths are joined in the store only."""
@@ -166,12 +166,13 @@ class AthenaFeed:
         span: Span,
         selection: Selection | None,
         *,
+        now: datetime,
         limit: int,
         offset: int = 0,
     ) -> pl.DataFrame:
         def write(table: CaptureTable) -> str:
             return athena.records_sql(
-                table, filters, selection, limit=limit, offset=offset, span=span
+                table, filters, selection, now=_hour(now), limit=limit, offset=offset, span=span
             )
 
         return self._rows(write, athena.RECORD_COLUMNS).with_columns(
@@ -240,5 +241,9 @@ class AthenaFeed:
 
 def _begun(span: Span, now: datetime) -> Span:
     """The span itself, or its last days where it has no beginning."""
-    hour = now.replace(minute=0, second=0, microsecond=0)  # so that the same is asked all hour long
-    return Span(span.start or (span.end or hour) - _DEFAULT, span.end)
+    return Span(span.start or (span.end or _hour(now)) - _DEFAULT, span.end)
+
+
+def _hour(now: datetime) -> datetime:
+    """The beginning of an hour, so that the same is asked all hour long."""
+    return now.replace(minute=0, second=0, microsecond=0)

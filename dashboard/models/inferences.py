@@ -149,7 +149,7 @@ def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) 
 
 def _usable(start: datetime | None, end: datetime | None, now: datetime) -> pl.Expr:
     low = max(start or tables.EARLIEST, tables.EARLIEST)
-    high = min(end or now + _DAY, now + _DAY)
+    high = min(end or now + tables.AHEAD, now + tables.AHEAD)
     return pl.col("inference_time").is_between(low, high)
 
 
@@ -381,7 +381,7 @@ def matching(
 
 def has_usable_time(moment: datetime | None, now: datetime) -> bool:
     """Whether a record's time is there, not before SageMaker was, and not in the future."""
-    return moment is not None and tables.EARLIEST <= moment <= now + _DAY
+    return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
 
 
 def duration(span: timedelta) -> str:

@@ -48,9 +48,7 @@ class Queries:
     def rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
         self.asked.append(sql)
         if schema == COUNTS:
-            odd = pl.lit(datetime(1970, 1, 1, tzinfo=UTC), COUNTS["time"])
-            counts = counted(captured(100))
-            return pl.concat([counts, counts.head(1).with_columns(time=odd)])
+            return counted(captured(100))
         return captured(5).select(RECORD_COLUMNS.names())
 
 
@@ -107,11 +105,26 @@ def test_without_a_first_day_only_the_last_week_is_read(feed: AthenaFeed) -> Non
     assert hours == ["2026/11/17/00", "2026/03/01/00", "2020/01/01/00"]
 
 
-def test_absurd_times_are_no_times(feed: AthenaFeed) -> None:
-    counts = feed.counts(ALL, Period.HOUR, NOW)
+def test_the_same_is_asked_all_hour_long(feed: AthenaFeed) -> None:
+    for minutes in (0, 59, 60):
+        feed.counts(ALL, Period.HOUR, NOW + timedelta(minutes=minutes))
 
-    assert counts.filter(pl.col("time").is_null())["count"].sum() > 0
-    assert counts["time"].min() > datetime(2026, 1, 1, tzinfo=UTC)
+    first, second = queries(feed)
+    assert "from_iso8601_timestamp('2026-11-24T12:00:00+00:00')" in first
+    assert "from_iso8601_timestamp('2026-11-24T13:00:00+00:00')" in second
+
+
+def test_a_record_of_the_future_is_not_the_newest_of_a_sample(
+    feed: AthenaFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = pl.lit(datetime(2999, 1, 1, tzinfo=UTC), RECORD_COLUMNS["inference_time"])
+    rows = captured(5).select(RECORD_COLUMNS.names())
+    found = iter([rows.with_columns(inference_time=future), rows])
+    monkeypatch.setattr(feed._queries, "rows", lambda *_: next(found))
+
+    sample = feed.sample(ALL, [Span(NOW), Span(end=NOW)], 5)
+
+    assert sample["inference_time"].max() < NOW
 
 
 def test_the_period_is_never_finer_than_an_hour(feed: AthenaFeed) -> None:
