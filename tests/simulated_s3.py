@@ -92,6 +92,8 @@ class SimulatedS3:
         headers = f'ETag: "{self._etags[key]}"\r\nLast-Modified: Mon, 24 Nov 2025 16:00:00 GMT\r\n'
         if wanted is None:
             return 200, headers, data
+        if wanted.start >= len(data):
+            return self._error(416, "InvalidRange")
         part = data[wanted.start : wanted.stop]
         end = wanted.start + len(part) - 1
         headers += f"Content-Range: bytes {wanted.start}-{end}/{len(data)}\r\n"
