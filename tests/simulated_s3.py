@@ -63,6 +63,11 @@ class SimulatedS3:
         """Delete an object without its vanishing from listings: as when it goes in between."""
         del self._objects[key]
 
+    def forget(self, key: str) -> None:
+        """Delete an object, listings included."""
+        self.delete(key)
+        self._keys.remove(key)
+
     def answer(self, method: str, target: str, wanted: range | None) -> tuple[int, str, bytes]:
         """Status, further headers and body; ``wanted`` are the bytes asked for, None for all."""
         url = urlsplit(target)
