@@ -15,19 +15,23 @@ partitioning"; Trino documentation, functions.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from dashboard.models.inferences import InferenceFilters, Selection, label_index
+from dashboard.models.inferences import COUNTED, InferenceFilters, Selection, label_index
 from dashboard.tables import AHEAD, BINS, EARLIEST, ROUNDING, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
+
+QUERY_BYTES: Final = 262_144
+"""The longest query that Athena takes (user guide, "Service Quotas")."""
 
 _HOUR: Final = "%Y/%m/%d/%H"
 _FIRST_HOUR: Final = "2017/11/29/00"
@@ -42,6 +46,7 @@ _UNITS: Final = {
     Period.DAY: "day",
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_ID: Final = re.compile(r"\S[ -~]{0,63}")  # all that InvokeEndpoint takes; event ids are UUIDs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +203,53 @@ OFFSET {int(offset)}
 LIMIT {int(limit)}"""  # noqa: S608 - as above
 
 
+def labelled_sql(
+    table: CaptureTable, filters: InferenceFilters, ids: Iterable[str], *, now: datetime
+) -> list[str]:
+    """The records of some ids, to be judged: in as few queries as Athena's limit leaves.
+
+    Each query reads all that the filters let through, whatever the number of its ids. A record
+    comes twice where its two ids are in different ones.
+
+    Args:
+        table: Where they lie.
+        filters: Which of them.
+        ids: Inference ids and event ids; what no record can have is not asked for.
+        now: Decides which times are usable.
+    """
+    query = partial(_labelled, table, filters, now)
+    values = [f"({_text(one)})" for one in sorted(set(filter(_ID.fullmatch, ids)))]
+    room = QUERY_BYTES - len(query([]).encode())
+    return [query(batch) for batch in _batches(values, room)]
+
+
+def _labelled(
+    table: CaptureTable, filters: InferenceFilters, now: datetime, values: Sequence[str]
+) -> str:
+    return f"""WITH labelled (id) AS (
+  VALUES {", ".join(values)}
+), {_captures(table, filters, _time(filters), now)}
+SELECT {", ".join(LABELLED_COLUMNS)}
+FROM captures
+WHERE event_id IN (SELECT id FROM labelled) OR inference_id IN (SELECT id FROM labelled)
+ORDER BY event_id, place"""  # noqa: S608 - as above
+
+
+def _batches(values: Iterable[str], room: int) -> Iterator[list[str]]:
+    """Values of so many bytes together at most, with what is put between them."""
+    batch: list[str] = []
+    left = room
+    for value in values:
+        size = len(value.encode()) + len(", ")
+        if batch and size > left:
+            yield batch
+            batch, left = [], room
+        batch.append(value)
+        left -= size
+    if batch:
+        yield batch
+
+
 _RECORD_COLUMNS: Mapping[str, Any] = {
     "event_id": pl.String,
     "inference_id": pl.String,
@@ -211,6 +263,15 @@ _RECORD_COLUMNS: Mapping[str, Any] = {
 }
 RECORD_COLUMNS: Final = pl.Schema(_RECORD_COLUMNS)
 """The columns that ``records_sql`` selects."""
+
+_LABELLED_COLUMNS: Mapping[str, Any] = {
+    "event_id": pl.String,
+    "place": pl.Int32,
+    "inference_id": pl.String,
+    **{name: _RECORD_COLUMNS[name] for name in COUNTED},
+}
+LABELLED_COLUMNS: Final = pl.Schema(_LABELLED_COLUMNS)
+"""The columns that ``labelled_sql`` selects; ``place`` is that of the record in its answer."""
 
 
 def for_duckdb(sql: str) -> str:

@@ -5,7 +5,7 @@ remembered for as long as Athena reuses its own, so that moving a threshold cost
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar, cast
@@ -16,9 +16,11 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
-from dashboard.models.inferences import JUDGED, InferenceFilters, Selection, matching
+from dashboard.models import inferences
+from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
 from dashboard.tables import COUNTS, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
@@ -41,7 +43,7 @@ class AthenaFeed:
     Attributes:
         bucket: Where the captures are, for the images behind them.
         progress: Nothing is synced, so always None.
-        problem: What went wrong with the last question, or None.
+        problem: Why the ground truths could not be read, or None; a question that fails is raised.
         reads_objects: Whether it knows of each object when it came and what could not be read.
     """
 
@@ -52,6 +54,7 @@ class AthenaFeed:
         self.bucket = Bucket.of(connection.session, settings.bucket)
         self.progress = None
         self.problem: WorkflowError | None = None
+        self._truths = GroundTruthLog(self.bucket)
         self._prefix = settings.capture_prefix
         self._database = settings.prefix.replace("-", "_")
         self._queries = AthenaQueries(connection, self._database)
@@ -153,12 +156,58 @@ class AthenaFeed:
         begun = [_begun(span, now) for span in spans]
         found = [self._records(asked, span, None, now=now, limit=size) for span in begun]
         newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
-        return matching(newest.lazy(), asked, now=now).head(size).collect()
+        return inferences.matching(newest.lazy(), asked, now=now).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
-        """No record, whatever the filters: ground truths are joined in the store only."""
-        del filters
-        return pl.DataFrame(schema=JUDGED)
+        """The records that have a ground truth, counted, as the filters let through.
+
+        Where there is no ground truth nothing is asked. The class of the filters is no part of the
+        question, which costs the same for all.
+
+        Returns:
+            A frame of ``models.inferences.JUDGED``.
+        """
+        now = _hour(datetime.now(UTC))
+        asked, truths = self._bounded(filters, now), self._labels()
+        if truths.is_empty():
+            return pl.DataFrame(schema=JUDGED)
+        records = self._labelled(replace(asked, label=""), truths["event_id"], now)
+        return inferences.count_judged(inferences.judge(records, truths), asked, now)
+
+    def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
+        """The records that have one of these ids, each once."""
+        table = self._laid_out()
+        schema = athena.LABELLED_COLUMNS
+        found = [pl.DataFrame(schema=schema)]
+        if table is not None:
+            queries = athena.labelled_sql(table, filters, ids, now=now)
+            found += [self._asked(table, sql, schema) for sql in queries]
+        return pl.concat(found).unique(["event_id", "place"])
+
+    def truth_of(self, ids: Iterable[str]) -> str | None:
+        """The class that is right for a record, by its inference id, else its event id, if any."""
+        return inferences.truth_of(self._labels(), ids)
+
+    def truth_errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no ground truth, newest first."""
+        self._labels()
+        return self._truths.errors()
+
+    def _labels(self) -> pl.DataFrame:
+        """The ground truths, read anew when they are too old."""
+        if not self._remembered(("truths",), self._refresh):
+            self._memory.pop(("truths",), None)  # the first label is not to wait, nor a problem
+        return self._truths.truths()
+
+    def _refresh(self) -> bool:
+        """Read the ground truths; whether there are any and all could be read."""
+        try:
+            self._truths.refresh()
+        except WorkflowError as error:
+            self.problem = error
+        else:
+            self.problem = None
+        return self.problem is None and not self._truths.truths().is_empty()
 
     def _records(
         self,
@@ -185,7 +234,9 @@ class AthenaFeed:
         """The table over what lies below the prefix; None where nothing was captured yet."""
         endpoints, variants = self._remembered(("listed",), self._listed)
         if not endpoints or not variants:
-            self._memory.pop(("listed",))  # the first capture is not to wait until this is too old
+            self._memory.pop(
+                ("listed",), None
+            )  # the first capture is not to wait until this is too old
             return None
         return CaptureTable(
             database=self._database,
@@ -218,7 +269,10 @@ class AthenaFeed:
         if table is None:
             self._as_of = datetime.now(UTC)
             return pl.DataFrame(schema=schema)
-        sql = write(table)
+        return self._asked(table, write(table), schema)
+
+    def _asked(self, table: CaptureTable, sql: str, schema: pl.Schema) -> pl.DataFrame:
+        """What a query gives, once the table is there."""
 
         def ask() -> pl.DataFrame:
             if not self._made:
@@ -235,7 +289,8 @@ class AthenaFeed:
         known = self._memory.get(key)
         if known is None or time.monotonic() - known[0] > _KEPT_SECONDS:
             known = (time.monotonic(), make())
-            self._memory[key] = known
+            kept = {k: v for k, v in list(self._memory.items()) if known[0] - v[0] <= _KEPT_SECONDS}
+            self._memory = {**kept, key: known}
         return cast("T", known[1])
 
 

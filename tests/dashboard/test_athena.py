@@ -178,11 +178,67 @@ def test_pages_follow_each_other(lake: duckdb.DuckDBPyConnection) -> None:
     assert pages == whole
 
 
+IDS = ["inference-a", "b", "inference-b", "f", "inference-m", "o'brien", "nobody", "", "é" * 65]
+
+
+def labelled(
+    lake: duckdb.DuckDBPyConnection, filters: InferenceFilters, ids: Sequence[str] = IDS
+) -> pl.DataFrame:
+    found = [
+        row for sql in athena.labelled_sql(TABLE, filters, ids, now=NOW) for row in rows(lake, sql)
+    ]
+    return pl.DataFrame(found, schema=athena.LABELLED_COLUMNS, orient="row")
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_records_of_some_ids_are_those_of_the_reader(
+    lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
+) -> None:
+    mine = pl.col("event_id").is_in(IDS) | pl.col("inference_id").is_in(IDS)
+    expected = inferences.matching(read().lazy().filter(mine), filters, now=NOW).collect()
+
+    found = labelled(lake, filters)
+
+    columns = [name for name in athena.LABELLED_COLUMNS if name != "place"]
+    assert found.select(columns).rows() == expected.sort("event_id", "row").select(columns).rows()
+    assert found.filter(event_id="f")["place"].to_list() in ([], [1], [2], [1, 2])
+
+
+def test_ids_are_asked_for_in_queries_that_athena_takes(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = labelled(lake, InferenceFilters())
+    (sql,) = athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW)
+    most = len(sql.encode()) - 60
+    monkeypatch.setattr(athena, "QUERY_BYTES", most)
+
+    queries = athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW)
+
+    assert len(queries) > 1
+    assert all(len(sql.encode()) <= most for sql in queries)
+    assert labelled(lake, InferenceFilters()).unique().sort("event_id", "place").equals(whole)
+    assert labelled(lake, InferenceFilters()).height == whole.height + 1  # b, by both its ids
+
+
+def test_many_ids_are_few_queries() -> None:
+    ids = [f"{n:08}-0000-4000-8000-000000000000" for n in range(10_000)]
+
+    queries = athena.labelled_sql(TABLE, InferenceFilters(), ids, now=NOW)
+
+    assert [len(sql.encode()) <= athena.QUERY_BYTES for sql in queries] == [True, True]
+    assert sum(sql.count("-0000-4000-8000-") for sql in queries) == len(ids)
+
+
+def test_no_id_is_no_query() -> None:
+    assert athena.labelled_sql(TABLE, InferenceFilters(), ["", "é" * 65], now=NOW) == []
+
+
 def every_statement() -> list[str]:
     return [
         *athena.ddl(TABLE),
         athena.counts_sql(TABLE, InferenceFilters(label="bicycle"), Period.DAY, now=NOW),
         athena.records_sql(TABLE, InferenceFilters(), Selection(0.5, 0.6), now=NOW, limit=5),
+        *athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW),
     ]
 
 
@@ -230,6 +286,7 @@ def test_every_query_names_endpoint_and_variant_by_constants(filters: InferenceF
     for sql in (
         athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW),
         athena.records_sql(TABLE, filters, None, now=NOW, limit=5),
+        *athena.labelled_sql(TABLE, filters, IDS, now=NOW),
     ):
         for column in ("endpoint", "variant"):
             named = [
