@@ -15,19 +15,23 @@ partitioning"; Trino documentation, functions.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from dashboard.models.inferences import InferenceFilters, Selection, label_index
-from dashboard.tables import BINS, ROUNDING, Period
+from dashboard.models.inferences import COUNTED, InferenceFilters, Selection, label_index
+from dashboard.tables import AHEAD, BINS, EARLIEST, ROUNDING, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
+
+QUERY_BYTES: Final = 262_144
+"""The longest query that Athena takes (user guide, "Service Quotas")."""
 
 _HOUR: Final = "%Y/%m/%d/%H"
 _FIRST_HOUR: Final = "2017/11/29/00"
@@ -42,6 +46,7 @@ _UNITS: Final = {
     Period.DAY: "day",
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_ID: Final = re.compile(r"\S[ -~]{0,63}")  # all that InvokeEndpoint takes; event ids are UUIDs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +146,12 @@ TBLPROPERTIES (
 
 
 def counts_sql(
-    table: CaptureTable, filters: InferenceFilters, period: Period, *, span: Span | None = None
+    table: CaptureTable,
+    filters: InferenceFilters,
+    period: Period,
+    *,
+    now: datetime,
+    span: Span | None = None,
 ) -> str:
     """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL.
 
@@ -149,10 +159,12 @@ def counts_sql(
         table: Where they lie.
         filters: Which of them.
         period: By what length of time.
+        now: Decides which times are usable.
         span: The time to count, to the moment; None for that of the filters.
     """
-    return f"""{_captures(table, filters, span or _time(filters))}
-SELECT date_trunc('{_UNITS[period]}', inference_time) AS time, endpoint, variant, label,
+    return f"""WITH {_captures(table, filters, span or _time(filters), now)}
+SELECT CASE WHEN {_usable(now)} THEN date_trunc('{_UNITS[period]}', inference_time) END AS time,
+  endpoint, variant, label,
   CAST(floor(confidence * {BINS} + {ROUNDING!r}) AS INTEGER) AS bin, count(*) AS count
 FROM captures
 GROUP BY 1, 2, 3, 4, 5
@@ -164,27 +176,78 @@ def records_sql(
     filters: InferenceFilters,
     selection: Selection | None,
     *,
+    now: datetime,
     limit: int,
     offset: int = 0,
     span: Span | None = None,
 ) -> str:
-    """Single records, newest first: ``models.inferences.matching`` in SQL.
+    """Single records, newest first, those without a usable time last.
+
+    It is ``models.inferences.matching`` in SQL: a time filter leaves those out.
 
     Args:
         table: Where they lie.
         filters: Which of them.
         selection: Of a chart's bars; None for all.
+        now: Decides which times are usable.
         limit: At most so many.
         offset: Without the first so many.
         span: As in ``counts_sql``.
     """
-    return f"""{_captures(table, filters, span or _time(filters), selection)}
+    return f"""WITH {_captures(table, filters, span or _time(filters), now, selection)}
 SELECT event_id, inference_id, inference_time, endpoint, variant, probabilities, label,
   confidence, key
 FROM captures
-ORDER BY inference_time DESC NULLS LAST, event_id, place
+ORDER BY CASE WHEN {_usable(now)} THEN inference_time END DESC NULLS LAST, event_id, place
 OFFSET {int(offset)}
 LIMIT {int(limit)}"""  # noqa: S608 - as above
+
+
+def labelled_sql(
+    table: CaptureTable, filters: InferenceFilters, ids: Iterable[str], *, now: datetime
+) -> list[str]:
+    """The records of some ids, to be judged: in as few queries as Athena's limit leaves.
+
+    Each query reads all that the filters let through, whatever the number of its ids. A record
+    comes twice where its two ids are in different ones.
+
+    Args:
+        table: Where they lie.
+        filters: Which of them.
+        ids: Inference ids and event ids; what no record can have is not asked for.
+        now: Decides which times are usable.
+    """
+    query = partial(_labelled, table, filters, now)
+    values = [f"({_text(one)})" for one in sorted(set(filter(_ID.fullmatch, ids)))]
+    room = QUERY_BYTES - len(query([]).encode())
+    return [query(batch) for batch in _batches(values, room)]
+
+
+def _labelled(
+    table: CaptureTable, filters: InferenceFilters, now: datetime, values: Sequence[str]
+) -> str:
+    return f"""WITH labelled (id) AS (
+  VALUES {", ".join(values)}
+), {_captures(table, filters, _time(filters), now)}
+SELECT {", ".join(LABELLED_COLUMNS)}
+FROM captures
+WHERE event_id IN (SELECT id FROM labelled) OR inference_id IN (SELECT id FROM labelled)
+ORDER BY event_id, place"""  # noqa: S608 - as above
+
+
+def _batches(values: Iterable[str], room: int) -> Iterator[list[str]]:
+    """Values of so many bytes together at most, with what is put between them."""
+    batch: list[str] = []
+    left = room
+    for value in values:
+        size = len(value.encode()) + len(", ")
+        if batch and size > left:
+            yield batch
+            batch, left = [], room
+        batch.append(value)
+        left -= size
+    if batch:
+        yield batch
 
 
 _RECORD_COLUMNS: Mapping[str, Any] = {
@@ -201,6 +264,15 @@ _RECORD_COLUMNS: Mapping[str, Any] = {
 RECORD_COLUMNS: Final = pl.Schema(_RECORD_COLUMNS)
 """The columns that ``records_sql`` selects."""
 
+_LABELLED_COLUMNS: Mapping[str, Any] = {
+    "event_id": pl.String,
+    "place": pl.Int32,
+    "inference_id": pl.String,
+    **{name: _RECORD_COLUMNS[name] for name in COUNTED},
+}
+LABELLED_COLUMNS: Final = pl.Schema(_LABELLED_COLUMNS)
+"""The columns that ``labelled_sql`` selects; ``place`` is that of the record in its answer."""
+
 
 def for_duckdb(sql: str) -> str:
     """A query for Athena as DuckDB would have it."""
@@ -214,11 +286,15 @@ def _time(filters: InferenceFilters) -> Span:
 
 
 def _captures(
-    table: CaptureTable, filters: InferenceFilters, span: Span, selection: Selection | None = None
+    table: CaptureTable,
+    filters: InferenceFilters,
+    span: Span,
+    now: datetime,
+    selection: Selection | None = None,
 ) -> str:
     """Common table expressions that end in ``captures``, the columns of the captures table."""
-    kept = " AND ".join(["copy = 1", *_conditions(filters, span, selection)])
-    return rf"""WITH lines AS (
+    kept = " AND ".join(["copy = 1", *_conditions(filters, span, now, selection)])
+    return rf"""lines AS (
   SELECT eventmetadata.eventid AS event_id, eventmetadata.inferenceid AS inference_id,
     TRY(from_iso8601_timestamp(eventmetadata.inferencetime)) AS inference_time,
     endpoint, variant, "$path" AS key,
@@ -262,8 +338,10 @@ def _partitions(table: CaptureTable, filters: InferenceFilters, span: Span) -> I
 
 
 def _conditions(
-    filters: InferenceFilters, span: Span, selection: Selection | None
+    filters: InferenceFilters, span: Span, now: datetime, selection: Selection | None
 ) -> Iterable[str]:
+    if filters.window() != (None, None):
+        yield _usable(now)
     if span.start is not None:
         yield f"inference_time >= {_moment(span.start)}"
     if span.end is not None:
@@ -278,6 +356,10 @@ def _conditions(
     yield f"confidence >= {float(selection.low) - slack!r}"
     if selection.high < 1:
         yield f"confidence < {float(selection.high) - slack!r}"
+
+
+def _usable(now: datetime) -> str:
+    return f"inference_time BETWEEN {_moment(EARLIEST)} AND {_moment(now + AHEAD)}"
 
 
 def _moment(moment: datetime) -> str:

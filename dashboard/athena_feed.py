@@ -5,7 +5,7 @@ remembered for as long as Athena reuses its own, so that moving a threshold cost
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar, cast
@@ -16,10 +16,12 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
+from dashboard.models import inferences
 from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
-from dashboard.tables import COUNTS, EARLIEST, Period
+from dashboard.tables import COUNTS, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
 
@@ -30,7 +32,6 @@ DEFAULT_DAYS: Final = 7
 
 _KEPT_SECONDS: Final = 15 * 60.0
 _DEFAULT: Final = timedelta(days=DEFAULT_DAYS)
-_NOW_SLACK: Final = timedelta(days=1)
 
 
 class AthenaFeed:
@@ -42,7 +43,7 @@ class AthenaFeed:
     Attributes:
         bucket: Where the captures are, for the images behind them.
         progress: Nothing is synced, so always None.
-        problem: What went wrong with the last question, or None.
+        problem: Why the ground truths could not be read, or None; a question that fails is raised.
         reads_objects: Whether it knows of each object when it came and what could not be read.
     """
 
@@ -53,6 +54,7 @@ class AthenaFeed:
         self.bucket = Bucket.of(connection.session, settings.bucket)
         self.progress = None
         self.problem: WorkflowError | None = None
+        self._truths = GroundTruthLog(self.bucket)
         self._prefix = settings.capture_prefix
         self._database = settings.prefix.replace("-", "_")
         self._queries = AthenaQueries(connection, self._database)
@@ -92,10 +94,8 @@ class AthenaFeed:
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
         """Records by period, endpoint, variant, class and bin, as the filters let through."""
-        asked = self._bounded(filters, now)
-        found = self._rows(lambda table: athena.counts_sql(table, asked, period), COUNTS)
-        usable = pl.col("time").is_between(EARLIEST, now + _NOW_SLACK)
-        return found.with_columns(time=pl.when(usable).then("time"))
+        asked, hour = self._bounded(filters, now), _hour(now)
+        return self._rows(lambda table: athena.counts_sql(table, asked, period, now=hour), COUNTS)
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
         """Records of a time of its own, to the moment, by day; the filters' days do not matter.
@@ -103,9 +103,9 @@ class AthenaFeed:
         Without a beginning the time is that of the last days before its end.
         """
         asked = replace(filters, since=None, until=None)
-        within = _begun(span, now)
+        within, hour = _begun(span, now), _hour(now)
         return self._rows(
-            lambda table: athena.counts_sql(table, asked, Period.DAY, span=within), COUNTS
+            lambda table: athena.counts_sql(table, asked, Period.DAY, now=hour, span=within), COUNTS
         )
 
     def names(self) -> pl.DataFrame:
@@ -118,8 +118,10 @@ class AthenaFeed:
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
         """Single records, newest first; their place in the object is not known."""
-        asked = self._bounded(filters, datetime.now(UTC))
-        return self._records(asked, Span(*asked.window()), selection, limit=limit, offset=offset)
+        now = datetime.now(UTC)
+        asked = self._bounded(filters, now)
+        span = Span(*asked.window())
+        return self._records(asked, span, selection, now=now, limit=limit, offset=offset)
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """The confidence of every record: more than it is worth to fetch.
@@ -151,14 +153,61 @@ class AthenaFeed:
         """
         asked = replace(filters, since=None, until=None)
         now = datetime.now(UTC)
-        found = [self._records(asked, _begun(span, now), None, limit=size) for span in spans]
+        begun = [_begun(span, now) for span in spans]
+        found = [self._records(asked, span, None, now=now, limit=size) for span in begun]
         newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
-        return newest.sort("inference_time", descending=True).head(size)
+        return inferences.matching(newest.lazy(), asked, now=now).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
-        """No record, whatever the filters: ground truths are joined in the store only."""
-        del filters
-        return pl.DataFrame(schema=JUDGED)
+        """The records that have a ground truth, counted, as the filters let through.
+
+        Where there is no ground truth nothing is asked. The class of the filters is no part of the
+        question, which costs the same for all.
+
+        Returns:
+            A frame of ``models.inferences.JUDGED``.
+        """
+        now = _hour(datetime.now(UTC))
+        asked, truths = self._bounded(filters, now), self._labels()
+        if truths.is_empty():
+            return pl.DataFrame(schema=JUDGED)
+        records = self._labelled(replace(asked, label=""), truths["event_id"], now)
+        return inferences.count_judged(inferences.judge(records, truths), asked, now)
+
+    def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
+        """The records that have one of these ids, each once."""
+        table = self._laid_out()
+        schema = athena.LABELLED_COLUMNS
+        found = [pl.DataFrame(schema=schema)]
+        if table is not None:
+            queries = athena.labelled_sql(table, filters, ids, now=now)
+            found += [self._asked(table, sql, schema) for sql in queries]
+        return pl.concat(found).unique(["event_id", "place"])
+
+    def truth_of(self, ids: Iterable[str]) -> str | None:
+        """The class that is right for a record, by its inference id, else its event id, if any."""
+        return inferences.truth_of(self._labels(), ids)
+
+    def truth_errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no ground truth, newest first."""
+        self._labels()
+        return self._truths.errors()
+
+    def _labels(self) -> pl.DataFrame:
+        """The ground truths, read anew when they are too old."""
+        if not self._remembered(("truths",), self._refresh):
+            self._memory.pop(("truths",), None)  # the first label is not to wait, nor a problem
+        return self._truths.truths()
+
+    def _refresh(self) -> bool:
+        """Read the ground truths; whether there are any and all could be read."""
+        try:
+            self._truths.refresh()
+        except WorkflowError as error:
+            self.problem = error
+        else:
+            self.problem = None
+        return self.problem is None and not self._truths.truths().is_empty()
 
     def _records(
         self,
@@ -166,12 +215,13 @@ class AthenaFeed:
         span: Span,
         selection: Selection | None,
         *,
+        now: datetime,
         limit: int,
         offset: int = 0,
     ) -> pl.DataFrame:
         def write(table: CaptureTable) -> str:
             return athena.records_sql(
-                table, filters, selection, limit=limit, offset=offset, span=span
+                table, filters, selection, now=_hour(now), limit=limit, offset=offset, span=span
             )
 
         return self._rows(write, athena.RECORD_COLUMNS).with_columns(
@@ -184,7 +234,9 @@ class AthenaFeed:
         """The table over what lies below the prefix; None where nothing was captured yet."""
         endpoints, variants = self._remembered(("listed",), self._listed)
         if not endpoints or not variants:
-            self._memory.pop(("listed",))  # the first capture is not to wait until this is too old
+            self._memory.pop(
+                ("listed",), None
+            )  # the first capture is not to wait until this is too old
             return None
         return CaptureTable(
             database=self._database,
@@ -217,7 +269,10 @@ class AthenaFeed:
         if table is None:
             self._as_of = datetime.now(UTC)
             return pl.DataFrame(schema=schema)
-        sql = write(table)
+        return self._asked(table, write(table), schema)
+
+    def _asked(self, table: CaptureTable, sql: str, schema: pl.Schema) -> pl.DataFrame:
+        """What a query gives, once the table is there."""
 
         def ask() -> pl.DataFrame:
             if not self._made:
@@ -234,11 +289,16 @@ class AthenaFeed:
         known = self._memory.get(key)
         if known is None or time.monotonic() - known[0] > _KEPT_SECONDS:
             known = (time.monotonic(), make())
-            self._memory[key] = known
+            kept = {k: v for k, v in list(self._memory.items()) if known[0] - v[0] <= _KEPT_SECONDS}
+            self._memory = {**kept, key: known}
         return cast("T", known[1])
 
 
 def _begun(span: Span, now: datetime) -> Span:
     """The span itself, or its last days where it has no beginning."""
-    hour = now.replace(minute=0, second=0, microsecond=0)  # so that the same is asked all hour long
-    return Span(span.start or (span.end or hour) - _DEFAULT, span.end)
+    return Span(span.start or (span.end or _hour(now)) - _DEFAULT, span.end)
+
+
+def _hour(now: datetime) -> datetime:
+    """The beginning of an hour, so that the same is asked all hour long."""
+    return now.replace(minute=0, second=0, microsecond=0)

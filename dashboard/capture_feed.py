@@ -6,9 +6,10 @@ for counts and single records here and never wait for a sync.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -24,7 +25,6 @@ from dashboard.models import inferences
 from dashboard.models.inferences import COUNTED, InferenceFilters, Selection
 from dashboard.store import SegmentStore
 from dashboard.tables import Period, count_captures
-from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 from workflow.spans import Span
 
@@ -177,10 +177,13 @@ class CaptureFeed:
         judged = self._remembered(("judged",), judge)
         return inferences.count_judged(judged, filters, datetime.now(UTC))
 
-    def truth_of(self, ids: Collection[str]) -> str | None:
-        """The class that is right for an inference, by its inference or event id, if labelled."""
-        found = self._truths.truths().filter(pl.col("event_id").is_in(list(ids)))
-        return None if found.is_empty() else LABELS[found["truth"][-1]]
+    def truth_of(self, ids: Iterable[str]) -> str | None:
+        """The class that is right for a record, by its inference id, else its event id, if any."""
+        return inferences.truth_of(self._truths.truths(), ids)
+
+    def truth_errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no ground truth, newest first."""
+        return self._truths.errors()
 
     def errors(self) -> pl.DataFrame:
         """Lines and objects that gave no capture, newest first."""
@@ -261,19 +264,18 @@ class CaptureFeed:
     def _sync(self) -> None:
         full, self._full = self._full, False
         self._syncing = True
+        captures = partial(
+            sync_captures,
+            self.bucket,
+            self._connection.settings.capture_prefix,
+            self.store,
+            report=self._report,
+            stop=self._stop,
+            full=full,
+        )
         try:
-            sync_captures(
-                self.bucket,
-                self._connection.settings.capture_prefix,
-                self.store,
-                report=self._report,
-                stop=self._stop,
-                full=full,
-            )
-            self._truths.refresh()
-            self.problem = None
-        except WorkflowError as error:
-            self.problem = None if error.code == "AlreadyRunning" else error
+            problems = [_problem(captures), _problem(self._truths.refresh)]
+            self.problem = next(filter(None, problems), None)
         finally:
             self._syncing = False
 
@@ -301,3 +303,12 @@ class CaptureFeed:
                 kept = list(fresh.items())[-_KEPT:]
                 self._memory = {**dict(kept), key: known}
         return cast("T", known[1])
+
+
+def _problem(work: Callable[[], object]) -> WorkflowError | None:
+    """Do some work; what ended it early, but for another session that does it already."""
+    try:
+        work()
+    except WorkflowError as error:
+        return None if error.code == "AlreadyRunning" else error
+    return None

@@ -55,8 +55,8 @@ OBJECTS: Mapping[str, Any] = {
     "last_modified": _TIME,
     "read_at": _TIME,
 }
-"""One row an object that was read; ``etag`` is empty where S3 refused it, so that it is tried
-again whenever it is listed."""
+"""One row an object that was read; ``etag`` is empty where S3 refused it or gave fewer bytes than
+listed, so that it is tried again whenever it is listed."""
 
 PASSES: Mapping[str, Any] = {
     "finished_at": _TIME,

@@ -26,6 +26,9 @@ EDGES: Final = tuple(i / BINS for i in range(BINS + 1))
 EARLIEST: Final = datetime(2017, 11, 29, tzinfo=UTC)
 """When SageMaker was announced: an inference before it has a broken clock."""
 
+AHEAD: Final = timedelta(days=1)
+"""So far ahead of now a clock may be; an inference later than that has a broken one."""
+
 _COLUMNS: Mapping[str, Any] = {
     "time": pl.Datetime("us", "UTC"),
     "endpoint": pl.String,
@@ -180,7 +183,7 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
         captures: Columns ``inference_time``, ``endpoint``, ``variant``, ``label``, ``confidence``.
             Categorical names are counted faster than strings.
         period: By what length of time, in UTC.
-        now: A time more than a day later is no usable time, nor is one before ``EARLIEST``.
+        now: A time later than ``AHEAD`` of it is no usable time, nor is one before ``EARLIEST``.
 
     Returns:
         A frame of ``COUNTS``, sorted by its columns.
@@ -208,7 +211,7 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
 
 
 def _usable(now: datetime) -> pl.Expr:
-    return pl.col("inference_time").is_between(EARLIEST, now + timedelta(days=1))
+    return pl.col("inference_time").is_between(EARLIEST, now + AHEAD)
 
 
 def _code(sizes: Sequence[int], start: datetime, length: timedelta) -> pl.Expr:

@@ -63,6 +63,11 @@ class SimulatedS3:
         """Delete an object without its vanishing from listings: as when it goes in between."""
         del self._objects[key]
 
+    def forget(self, key: str) -> None:
+        """Delete an object, listings included."""
+        self.delete(key)
+        self._keys.remove(key)
+
     def answer(self, method: str, target: str, wanted: range | None) -> tuple[int, str, bytes]:
         """Status, further headers and body; ``wanted`` are the bytes asked for, None for all."""
         url = urlsplit(target)
@@ -92,6 +97,8 @@ class SimulatedS3:
         headers = f'ETag: "{self._etags[key]}"\r\nLast-Modified: Mon, 24 Nov 2025 16:00:00 GMT\r\n'
         if wanted is None:
             return 200, headers, data
+        if wanted.start >= len(data):
+            return self._error(416, "InvalidRange")
         part = data[wanted.start : wanted.stop]
         end = wanted.start + len(part) - 1
         headers += f"Content-Range: bytes {wanted.start}-{end}/{len(data)}\r\n"

@@ -95,10 +95,12 @@ def _truth(line: bytes) -> GroundTruth | tuple[str, str]:
     labelled, event = record.get("groundTruthData"), record.get("eventMetadata")
     if not isinstance(labelled, dict) or not isinstance(labelled.get("data"), str | int):
         return "not ground truth", "the line has no groundTruthData.data"
-    if not isinstance(event, dict) or not isinstance(event.get("eventId"), str):
+    about = event if isinstance(event, dict) else {}
+    event_id = about.get("eventId")
+    if not isinstance(event_id, str) or not event_id.isprintable():
         return "no event id", "the label cannot be joined with a capture"
     label = str(labelled["data"]).strip()
-    return GroundTruth(event["eventId"], label, _time(event.get("inferenceTime")))
+    return GroundTruth(event_id, label, _time(about.get("inferenceTime")))
 
 
 def _time(text: object) -> datetime | None:

@@ -6,8 +6,10 @@ there. Only one pass of a store runs at a time, among all sessions and processes
 """
 
 import math
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.aws.objects import PAGE, Bucket, ObjectMeta
+from dashboard.aws.objects import ABOUT_ONE_OBJECT, PAGE, Bucket, ObjectMeta
 from dashboard.aws.room import Room
 from dashboard.capture_tables import OBJECTS, PASSES, capture_rows, error_rows
 from dashboard.store import SegmentStore
@@ -44,9 +46,6 @@ COMMIT_SECONDS: Final = 3.0
 _BLOCK: Final = 10_000
 _REFUSED_IN_A_ROW: Final = 20
 _REPORT_SECONDS: Final = 0.5
-_ABOUT_ONE_OBJECT: Final = frozenset(
-    {"AccessDenied", "InvalidObjectState", "KMS.DisabledException", "NoSuchKey"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +212,11 @@ class _Pass:
         self._jobs: set[Future[None]] = set()
         self._batch = _Batch()
         self._results = _Results()
-        self._refusals: dict[str, tuple[str, str]] | None = None
+        self._refusals: dict[tuple[str, datetime], tuple[str, str]] | None = None
+        self._refused_before: list[_Unread] = []
+        self._in_a_row: Counter[bool] = Counter()
         self._committing: Future[None] | None = None
-        self._refused = 0
+        self._still_refused = False
         self._failure: WorkflowError | None = None
         self._over = False
 
@@ -301,7 +302,11 @@ class _Pass:
             self._blocks.put(None)
 
     def _new_blocks(self) -> Iterator[list["_Unread"]]:
-        """What is new or changed, in blocks that grow, so that reading begins soon."""
+        """What is new or changed, in blocks that grow, so that reading begins soon.
+
+        What was refused before comes last, in no order: so that nothing waits behind it, and that
+        in time each is asked for again, though a pass asks for few where all stay refused.
+        """
         block: list[ObjectMeta] = []
         limit = 1
         for page in self._pages():
@@ -310,6 +315,8 @@ class _Pass:
                 yield self._new_of(block)
                 block, limit = [], min(max(2 * limit, PAGE), _BLOCK)
         yield self._new_of(block)
+        random.shuffle(self._refused_before)
+        yield self._refused_before
 
     def _pages(self) -> Iterator[list[ObjectMeta]]:
         """Everything that may be new, also in branches that were not there before."""
@@ -342,6 +349,7 @@ class _Pass:
             yield from self._bucket.objects(listing.prefix, listing.after)
 
     def _new_of(self, block: list[ObjectMeta]) -> list["_Unread"]:
+        """What is new or changed in a block; what was refused before is put aside."""
         if not block:
             return []
         keys = [meta.key for meta in block]
@@ -352,13 +360,22 @@ class _Pass:
         seen = self._store.scan("objects").filter(in_range)
         known = dict(seen.select("key", "etag").collect().iter_rows())
         unread = [
-            _Unread(meta, changed=meta.key in known)
+            _Unread(meta, meta.key in known, self._refusal(meta, known.get(meta.key)))
             for meta in block
             if known.get(meta.key) != meta.etag
         ]
+        self._refused_before += [one for one in unread if one.refused]
         self._listed += len(block)
         self._found += len(unread)
-        return unread
+        return [one for one in unread if not one.refused]
+
+    def _refusal(self, meta: ObjectMeta, known: str | None) -> tuple[str, str] | None:
+        """What an object that has not changed since was refused with; ``known`` is its ETag."""
+        if known != "":
+            return None
+        if self._refusals is None:
+            self._refusals = _refusals(self._store)
+        return self._refusals.get((meta.key, meta.last_modified))
 
     # --- reading
 
@@ -376,6 +393,8 @@ class _Pass:
         meta = unread.meta
         if meta.size > MAX_OBJECT_BYTES or not meta.readable:
             return _Answer(unread)
+        if unread.refused and self._still_refused:
+            return _Answer(unread, passed_over=True)
         # A small object counts for more than it has: not too many should wait for their batch.
         room = max(meta.size, IN_FLIGHT_BYTES // (4 * IN_FLIGHT))
         self._room.take(room)
@@ -390,7 +409,14 @@ class _Pass:
         To ask for them by their number spares a second wait for the interpreter, between the head
         of an answer and its body.
         """
-        return self._bucket.read_range(meta.key, 0, meta.size) if meta.size else b""
+        if not meta.size:
+            return b""
+        try:
+            return self._bucket.read_range(meta.key, 0, meta.size)
+        except WorkflowError as error:
+            if error.code != "InvalidRange":
+                raise
+            return b""  # it has become empty: S3 refuses any range of it
 
     # --- storing
 
@@ -398,24 +424,34 @@ class _Pass:
         """Put what a reader brings into the batch."""
         if answer.error:
             self._refuse(answer.unread, answer.error)
+        elif answer.passed_over:
+            self._batch.pass_over()
+            self._read += 1
         else:
             self._batch.add(answer)
-            self._refused = 0
+            self._in_a_row[answer.unread.refused is not None] = 0
             self._read += 1
         self._room.free(answer.room)
         if self._batch.due():
             self._commit()
 
     def _refuse(self, unread: "_Unread", error: WorkflowError) -> None:
-        """Name an object that cannot be read; give up where it is all of them, or S3 itself."""
-        self._refused += 1
-        alone = error.code in _ABOUT_ONE_OBJECT and self._refused < _REFUSED_IN_A_ROW
-        if alone:
-            if self._refusals is None:
-                self._refusals = _refusals(self._store)
-            before = self._refusals.get(unread.meta.key)
-            self._batch.refuse(unread, error, again=before == (error.code, error.message))
-            self._read += 1
+        """Name an object that cannot be read; give up where it is many in a row, or S3 itself.
+
+        Those that were refused before do not end the pass: so each pass names others, until one
+        comes to its end.
+        """
+        if error.code not in ABOUT_ONE_OBJECT:
+            self._failure = self._failure or error
+            return
+        self._batch.refuse(unread, error)
+        self._read += 1
+        before = unread.refused is not None
+        self._in_a_row[before] += 1
+        if self._in_a_row[before] < _REFUSED_IN_A_ROW:
+            return
+        if before:
+            self._still_refused = True
         else:
             self._failure = self._failure or error
 
@@ -452,10 +488,18 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class _Unread:
-    """An object to read; ``changed`` where another version of it was read before."""
+    """An object to read.
+
+    Attributes:
+        meta: What the listing says of it.
+        changed: Whether another version of it was read before, or it was refused.
+        refused: Code and message of what it was refused with; None where it was not, or has
+            changed since.
+    """
 
     meta: ObjectMeta
     changed: bool
+    refused: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,12 +511,14 @@ class _Answer:
         room: What was taken of the room for it.
         data: Its bytes; None where it was not asked for, or could not be read.
         error: Why it could not be read.
+        passed_over: Whether it was not asked for because others like it stay refused.
     """
 
     unread: _Unread
     room: int = 0
     data: bytes | None = None
     error: WorkflowError | None = None
+    passed_over: bool = False
 
 
 @dataclass(slots=True)
@@ -503,28 +549,34 @@ class _Batch:
         )
 
     def add(self, answer: _Answer) -> None:
-        """Read the captures of an object, or name it where it was not asked for."""
+        """Read the captures of an object, or name it where it was not asked for.
+
+        One that is shorter than listed is being changed, perhaps back to what was listed: without
+        an ETag it stays unread.
+        """
         meta = answer.unread.meta
         if answer.data is None:
-            self._errors.append(_not_asked_for(meta))
-        else:
-            self._reader.add(meta.key, answer.data)
-            self._bytes += len(answer.data)
-        self._mark(answer.unread, meta.etag)
+            self._errors.append(not_asked_for(meta))
+            self._mark(answer.unread, meta.etag)
+            return
+        self._reader.add(meta.key, answer.data)
+        self._bytes += len(answer.data)
+        self._mark(answer.unread, meta.etag if len(answer.data) == meta.size else "")
 
-    def refuse(self, unread: _Unread, error: WorkflowError, *, again: bool) -> None:
+    def refuse(self, unread: _Unread, error: WorkflowError) -> None:
         """Name an object that could not be read this time; without an ETag it stays unread.
 
-        Args:
-            unread: The object.
-            error: Why it could not be read.
-            again: Whether the store has it so already: then nothing in it changes.
+        Where the store has it so already, nothing in it changes.
         """
-        if again:
+        if unread.refused == (error.code, error.message):
             self._refused_again += 1
             return
         self._errors.append(CaptureError(unread.meta.key, 0, error.code, error.message, lines=0))
         self._mark(unread, "")
+
+    def pass_over(self) -> None:
+        """Count an object that is taken to be refused as before."""
+        self._refused_again += 1
 
     def _mark(self, unread: _Unread, etag: str) -> None:
         meta = unread.meta
@@ -557,7 +609,7 @@ class _Batch:
         }
 
 
-def _not_asked_for(meta: ObjectMeta) -> CaptureError:
+def not_asked_for(meta: ObjectMeta) -> CaptureError:
     """Why an object will not be read as long as it is what it is."""
     if meta.readable:
         reason, said = "object too large", f"{meta.size:,} bytes; captures are at most a few MB"
@@ -605,12 +657,12 @@ def _new_events(
     return rows.join(stored, on=["event_id", "row"], how="anti", maintain_order="left"), errors
 
 
-def _refusals(store: SegmentStore) -> dict[str, tuple[str, str]]:
-    """Code and message of what objects were refused with, by key."""
-    refused = store.scan("objects").filter(etag="").select("key")
-    errors = store.scan("errors").join(refused, on="key", how="semi")
-    found = errors.select("key", "reason", "detail").collect()
-    return {key: (reason, detail) for key, reason, detail in found.iter_rows()}
+def _refusals(store: SegmentStore) -> dict[tuple[str, datetime], tuple[str, str]]:
+    """Code and message of what objects were refused with, by key and time of last change."""
+    refused = store.scan("objects").filter(etag="").select("key", "last_modified")
+    errors = store.scan("errors").filter(line=0).join(refused, on="key", how="inner")
+    found = errors.select("key", "last_modified", "reason", "detail").collect()
+    return {(key, changed): (code, said) for key, changed, code, said in found.iter_rows()}
 
 
 def _settled(store: SegmentStore) -> dict[str, datetime]:

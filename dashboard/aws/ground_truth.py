@@ -1,11 +1,19 @@
 """Ground truth in S3: the labels below one prefix, each object read once."""
 
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
 
-from dashboard.aws.objects import Bucket
+from dashboard.aws.captures import MAX_OBJECT_BYTES, not_asked_for
+from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
+from dashboard.capture_tables import ERRORS, error_rows
+from workflow.captures import CaptureError
 from workflow.contract import LABELS
+from workflow.errors import WorkflowError
 from workflow.reviews import GroundTruth, read_ground_truth
 
 GROUND_TRUTH_PREFIX: Final = "ground_truth"
@@ -14,9 +22,30 @@ GROUND_TRUTH_PREFIX: Final = "ground_truth"
 TRUTHS: Final = pl.Schema({"event_id": pl.String(), "truth": pl.Int32()})
 """The id a label was given under, and the class that is right."""
 
+_MOST_CLASSES: Final = 1 << 31  # a class is kept in 32 bits
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What became of one object.
+
+    Attributes:
+        meta: What the listing said of it.
+        read_at: When it was read.
+        truths: Its labels.
+        errors: Its lines that give none, or why it could not be read.
+        refused: Whether S3 refused it.
+    """
+
+    meta: ObjectMeta
+    read_at: datetime
+    truths: Sequence[GroundTruth] = ()
+    errors: Sequence[CaptureError] = ()
+    refused: bool = False
+
 
 class GroundTruthLog:
-    """All labels of a bucket, as far as they were read.
+    """All labels of a bucket, as of the last refresh.
 
     Args:
         bucket: Where they are.
@@ -24,25 +53,55 @@ class GroundTruthLog:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._read: dict[str, tuple[str, tuple[GroundTruth, ...]]] = {}
+        self._read: dict[str, _Labels] = {}
 
     def refresh(self) -> None:
-        """Read the objects that are new or have changed.
+        """Read the objects that are new or have changed, and forget those that are gone.
+
+        What was refused before is asked for again, until one is refused again: so one request
+        tells that all of many stay refused.
 
         Raises:
-            WorkflowError: The bucket cannot be read, under AWS's own code.
+            WorkflowError: The bucket cannot be read, under AWS's own code. An object that cannot
+                be read ends nothing and is one of the ``errors``.
         """
-        for page in self._bucket.objects(GROUND_TRUTH_PREFIX):
-            for meta in page:
-                known = self._read.get(meta.key)
-                if known is None or known[0] != meta.etag:
-                    batch = read_ground_truth(self._bucket.read_whole(meta.key), meta.key)
-                    self._read[meta.key] = (meta.etag, batch.truths)
+        listed = [meta for page in self._bucket.objects(GROUND_TRUTH_PREFIX) for meta in page]
+        read: dict[str, _Labels] = {}
+        refused: list[_Labels] = []
+        for meta in listed:
+            known = self._read.get(meta.key)
+            if known is None or known.meta.etag != meta.etag:
+                known = self._labels(meta)
+            elif known.refused:
+                refused.append(known)
+            read[meta.key] = known
+        random.shuffle(refused)  # so that in time each has its turn
+        for before in refused:
+            again = self._labels(before.meta)
+            if again.refused:
+                break
+            read[again.meta.key] = again
+        self._read = read
+
+    def _labels(self, meta: ObjectMeta) -> _Labels:
+        """Read an object, whatever is in it."""
+        now = datetime.now(UTC)
+        if meta.size > MAX_OBJECT_BYTES or not meta.readable:
+            return _Labels(meta, now, errors=[not_asked_for(meta)])
+        try:
+            data = self._bucket.read_whole(meta.key)
+        except WorkflowError as error:
+            if error.code not in ABOUT_ONE_OBJECT:
+                raise
+            why = CaptureError(meta.key, 0, error.code, error.message, lines=0)
+            return _Labels(meta, now, errors=[why], refused=True)
+        batch = read_ground_truth(data, meta.key)
+        return _Labels(meta, now, batch.truths, batch.errors)
 
     @property
-    def version(self) -> tuple[str, ...]:
-        """Changes whenever the labels have."""
-        return tuple(etag for etag, _ in self._read.values())
+    def version(self) -> tuple[tuple[str, str, bool], ...]:
+        """Changes whenever the labels or the errors have."""
+        return tuple((key, one.meta.etag, one.refused) for key, one in self._read.items())
 
     def truths(self) -> pl.DataFrame:
         """The class of each label that names one, in the order of the keys: a frame of ``TRUTHS``.
@@ -51,11 +110,17 @@ class GroundTruthLog:
         """
         rows = [
             (truth.event_id, label)
-            for key in sorted(self._read)
-            for truth in self._read[key][1]
+            for _, one in sorted(self._read.items())
+            for truth in one.truths
             if (label := _label(truth.label)) is not None
         ]
         return pl.DataFrame(rows, schema=TRUTHS, orient="row")
+
+    def errors(self) -> pl.DataFrame:
+        """Objects and lines that give no label, newest first: rows of ``capture_tables.ERRORS``."""
+        found = [error_rows(one.errors, one.read_at) for one in self._read.values()]
+        rows = pl.concat([pl.DataFrame(schema=pl.Schema(ERRORS)), *found])
+        return rows.sort("found_at", descending=True, maintain_order=True)
 
 
 def _label(text: str) -> int | None:
@@ -66,4 +131,4 @@ def _label(text: str) -> int | None:
         number = float(name)
     except ValueError:
         return None
-    return int(number) if number >= 0 and number.is_integer() else None
+    return int(number) if 0 <= number < _MOST_CLASSES and number.is_integer() else None

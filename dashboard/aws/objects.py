@@ -36,7 +36,20 @@ PAGE: Final = 1000
 _UNREADABLE: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)|[\x00-\x1f\x7f]")
 """What obstore takes no key with: folder names that are empty or dots, and control characters."""
 
-_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+ABOUT_ONE_OBJECT: Final = frozenset(
+    {
+        "AccessDenied",
+        "InvalidObjectState",
+        "KMS.DisabledException",
+        "KMS.InvalidStateException",
+        "KMS.KMSInvalidStateException",
+        "KMS.NotFoundException",
+        "NoSuchKey",
+    }
+)
+"""Codes that may concern one object alone: others can be read nevertheless."""
+
+_CODE: Final = re.compile(r"<Code>([\w.]+)</Code>")
 _MESSAGE: Final = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 _STATUS: Final = re.compile(r"\b([45]\d\d)\b")
 _CODES: Final = (
@@ -205,10 +218,11 @@ class Bucket:
         )
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
-        """Some of an object's bytes.
+        """Some of an object's bytes; fewer where it ends before.
 
         Raises:
-            WorkflowError: The object could not be read, under AWS's own code; ``KeyUnreadable``.
+            WorkflowError: The object could not be read, under AWS's own code (``InvalidRange``
+                where it has none of these bytes); ``KeyUnreadable``.
         """
         self._check(key)
         with self._explained("s3:GetObject", f"{self.name}/{key}"):

@@ -424,16 +424,16 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
         errors: ``reason`` and ``lines`` of the store's errors.
         untimed: Records without a usable time.
     """
-    lines = pl.col("lines").sum()
-    by_reason = dict(errors.group_by("reason").agg(lines).iter_rows())
-    duplicates = by_reason.pop(DUPLICATE, 0)
+    twice = pl.col("reason") == DUPLICATE
+    duplicates = int(errors.filter(twice)["lines"].sum())
+    unread = errors.filter(~twice)
     found = []
-    if by_reason:
+    if not unread.is_empty():
         found.append(
             HealthFinding(
                 Finding.UNREADABLE,
-                f"{sum(by_reason.values()):,} lines are no capture that can be read; they are"
-                " listed below with their reasons.",
+                f"{counted(unread)} without a capture that can be read, listed below with the"
+                " reasons.",
             )
         )
     if duplicates:
@@ -452,6 +452,37 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
             )
         )
     return tuple(found)
+
+
+def truths(errors: pl.DataFrame) -> Health:
+    """Whether all that lies where labels do gives one.
+
+    Args:
+        errors: ``lines`` of what does not.
+    """
+    if errors.is_empty():
+        return Health()
+    said = f"{counted(errors)} without a label that can be read, listed below with the reasons."
+    return Health((HealthFinding(Finding.UNREADABLE, said, "Ground truth"),))
+
+
+def counted(errors: pl.DataFrame) -> str:
+    """How many lines, and whole objects, could not be read: ``3 lines and 1 object``.
+
+    Args:
+        errors: ``lines`` of each; 0 for an object that was not read.
+    """
+    lines, objects = int(errors["lines"].sum()), int((errors["lines"] == 0).sum())
+    numbers = ((lines, "line"), (objects, "object"))
+    said = [f"{count:,} {noun}{'s' if count != 1 else ''}" for count, noun in numbers if count]
+    return " and ".join(said)
+
+
+def by_reason(errors: pl.DataFrame) -> pl.DataFrame:
+    """How many lines and objects have each ``reason``, the most frequent first."""
+    lines = pl.col("lines")
+    sums = errors.group_by("reason").agg(lines.sum(), objects=(lines == 0).sum())
+    return sums.sort("lines", "objects", "reason", descending=[True, True, False])
 
 
 def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFinding, ...]]:

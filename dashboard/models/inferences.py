@@ -1,6 +1,7 @@
 """What the *Inferences* page shows of captured inferences: filters, summary, what-if, images."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -149,7 +150,7 @@ def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) 
 
 def _usable(start: datetime | None, end: datetime | None, now: datetime) -> pl.Expr:
     low = max(start or tables.EARLIEST, tables.EARLIEST)
-    high = min(end or now + _DAY, now + _DAY)
+    high = min(end or now + tables.AHEAD, now + tables.AHEAD)
     return pl.col("inference_time").is_between(low, high)
 
 
@@ -258,6 +259,18 @@ def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
         .drop("truth", "truth_by_event")
         .collect()
     )
+
+
+def truth_of(truths: pl.DataFrame, ids: Iterable[str]) -> str | None:
+    """The class that is right for a record, by name; None where it has no ground truth.
+
+    Args:
+        truths: As for ``judge``.
+        ids: Of the record; its inference id comes first.
+    """
+    known = dict(truths.select("event_id", "truth").iter_rows())
+    found = next((known[one] for one in ids if one in known), None)
+    return None if found is None else label_name(found)
 
 
 def count_judged(judged: pl.DataFrame, filters: InferenceFilters, now: datetime) -> pl.DataFrame:
@@ -381,7 +394,7 @@ def matching(
 
 def has_usable_time(moment: datetime | None, now: datetime) -> bool:
     """Whether a record's time is there, not before SageMaker was, and not in the future."""
-    return moment is not None and tables.EARLIEST <= moment <= now + _DAY
+    return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
 
 
 def duration(span: timedelta) -> str:

@@ -30,16 +30,18 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
         look, untimed = _of_all_classes(look)
     known = look.feed.reads_objects
     errors = model.shown(look.feed.errors(), look.filters)
+    unlabelled = look.feed.truth_errors()
     delay, delivery = model.deliveries(look.feed.deliveries(look.filters, OBJECTS), known=known)
     records = int(look.counts["count"].sum())
     read = model.lines(errors, records, untimed, known=known)
     traffic, period, refused = _traffic(look, connection)
     volume = model.volumes(traffic, period, read_at=_read_at(look))
     nameless = model.nameless(look.counts)
-    _verdict(model.together((volume, refused, nameless, read, delivery)))
+    _verdict(model.together((volume, refused, nameless, read, delivery, model.truths(unlabelled))))
     _coverage(traffic, period)
     _facts(traffic, delay)
-    _errors(errors)
+    _errors(errors, "record")
+    _errors(unlabelled, "ground truth")
     if st.button(
         "Check all objects again",
         icon=":material/refresh:",
@@ -151,17 +153,17 @@ def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
     st.caption(components.plain(" ".join(said)))
 
 
-def _errors(errors: pl.DataFrame) -> None:
+def _errors(errors: pl.DataFrame, noun: str) -> None:
     if errors.is_empty():
         return
-    with st.expander(f"{errors['lines'].sum():,} lines that gave no record, by reason"):
+    with st.expander(f"{model.counted(errors)} that gave no {noun}, by reason"):
         st.dataframe(
-            errors.group_by("reason").agg(pl.col("lines").sum()).sort("lines", descending=True),
+            model.by_reason(errors),
             hide_index=True,
-            alt="Unreadable lines by reason",
+            alt=f"What gave no {noun}, by reason",
         )
         st.dataframe(
             errors.select("reason", "detail", "key", "line", "event_id").head(ERRORS),
             hide_index=True,
-            alt=f"The newest {ERRORS} of them",
+            alt=f"The newest {ERRORS} that gave no {noun}",
         )

@@ -370,10 +370,24 @@ def image(view: one.ExecutionView) -> None:
 def capture(view: one.ExecutionView) -> None:
     """What data capture kept of it, and its ground truth, joined by the inference id."""
     source = captures.feed()
-    if not isinstance(source, CaptureFeed):
+    events: list[str] = []
+    if isinstance(source, CaptureFeed):
+        events = _captured(view, source)
+    else:
         components.empty_state("Captures are in Athena", "Look for the inference id there.")
         st.code(view.inference_id, language=None)
-        return
+    truth = source.truth_of([view.inference_id, *events])
+    if truth:
+        st.markdown(f"Ground truth: **{truth}**")
+    else:
+        st.caption(
+            f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
+            f"the inference id `{view.inference_id}`."
+        )
+
+
+def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
+    """What the store has of it; the event ids of that."""
     mine = pl.col("inference_id") == view.inference_id
     rows = source.store.scan("captures").filter(mine).collect()
     if source.as_of is None:
@@ -393,14 +407,7 @@ def capture(view: one.ExecutionView) -> None:
         with components.explained():
             picture = thumbnail(source.bucket, CaptureLine.of(row))
             st.image(picture, width=320, alt="What the endpoint was given")
-    truth = source.truth_of([view.inference_id, *rows["event_id"]])
-    if truth:
-        st.markdown(f"Ground truth: **{truth}**")
-    else:
-        st.caption(
-            f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
-            f"the inference id `{view.inference_id}`."
-        )
+    return rows["event_id"].to_list()
 
 
 def log_lines(view: one.ExecutionView) -> None:

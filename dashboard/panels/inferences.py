@@ -14,7 +14,6 @@ import polars as pl
 import streamlit as st
 
 from dashboard import charts, components, tables
-from dashboard.athena_feed import AthenaFeed
 from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
@@ -417,7 +416,7 @@ def threshold(look: Look, standing: Standing) -> None:
     said = model.what_if(look.counts, judged, tried, look.period)
     now = model.what_if(look.counts, judged, look.threshold, look.period)
     _what_if_numbers(said, now)
-    _measured(said.measured, look.feed)
+    _measured(said.measured)
     rows = tables.sweep(look.counts)
     chart(
         charts.sweep(rows, model.measured_sweep(judged), tried),
@@ -471,7 +470,7 @@ def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
             st.metric("Accuracy measured", _percent(said.measured.value), width="content")
 
 
-def _measured(measured: Share, feed: Feed) -> None:
+def _measured(measured: Share) -> None:
     """On how many labels the measured accuracy rests, or where labels are looked for."""
     if measured.count:
         low, high = measured.interval
@@ -479,8 +478,6 @@ def _measured(measured: Share, feed: Feed) -> None:
             f"Accuracy measured: {measured.hits:,} of {model.records(measured.count)} that were"
             f" accepted and have a ground truth are right; 95 % interval {low:.1%} to {high:.1%}."
         )
-    elif isinstance(feed, AthenaFeed):
-        st.caption("Accuracy measured: ground truth is not joined where captures stay in Athena.")
     else:
         st.caption(
             "Accuracy measured: no accepted record of this selection has a ground truth yet. A"

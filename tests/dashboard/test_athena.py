@@ -70,6 +70,10 @@ LINES: Sequence[tuple[int, dict[str, Any]]] = (
     (11, line("j", "[-0.5, 1.5]")),
     (11, line("k", "not base64!", encoding="BASE64")),
     (11, line("l", "[0.2, 0.3, 0.5]")),
+    (11, line("m", "[0.8, 0.2]", time="2031-01-01T00:00:00Z")),
+    (10, line("n", "[0.3, 0.7]", time="1970-01-01T00:00:00Z")),
+    (11, line("o", "[0.9, 0.1]", time="2026-11-24T11:59:59Z")),
+    (11, line("p", "[0.1, 0.9]", time="2026-11-24T12:00:01Z")),
 )
 
 
@@ -121,6 +125,7 @@ FILTERS = [
     InferenceFilters(label="motorcycle"),
     InferenceFilters(endpoint="endpoint", variant="AllTraffic", since=date(2026, 11, 23)),
     InferenceFilters(until=date(2026, 11, 22)),
+    InferenceFilters(until=date(2026, 11, 24)),
     InferenceFilters(endpoint="o'brien"),
 ]
 
@@ -132,7 +137,9 @@ def test_counts_are_those_of_the_reader(
     expected = inferences.select(count_captures(read(), Period.HOUR, now=NOW), filters)
 
     found = pl.DataFrame(
-        rows(lake, athena.counts_sql(TABLE, filters, Period.HOUR)), schema=COUNTS, orient="row"
+        rows(lake, athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW)),
+        schema=COUNTS,
+        orient="row",
     )
 
     key = COUNTS.names()
@@ -140,41 +147,98 @@ def test_counts_are_those_of_the_reader(
 
 
 @pytest.mark.parametrize("selection", [None, Selection(0.7, 0.95), Selection(0.5, 1.0, 1)])
-def test_records_are_those_of_the_reader(
-    lake: duckdb.DuckDBPyConnection, selection: Selection | None
+@pytest.mark.parametrize("filters", FILTERS)
+def test_records_are_those_of_the_reader_in_their_order(
+    lake: duckdb.DuckDBPyConnection, filters: InferenceFilters, selection: Selection | None
 ) -> None:
-    filters = InferenceFilters()
     expected = inferences.matching(read().lazy(), filters, selection, now=NOW).collect()
 
-    found = rows(lake, athena.records_sql(TABLE, filters, selection, limit=100))
+    found = rows(lake, athena.records_sql(TABLE, filters, selection, now=NOW, limit=100))
 
-    assert {(row[0], tuple(row[5]), row[6]) for row in found} == {
-        (row["event_id"], tuple(row["probabilities"]), row["label"])
+    timed = [row for row in found if inferences.has_usable_time(row[2], NOW)]
+    untimed = found[len(timed) :]
+    assert [(row[0], row[5], row[6]) for row in timed + sorted(untimed)] == [
+        (row["event_id"], row["probabilities"], row["label"])
         for row in expected.iter_rows(named=True)
-    }
-    times = [row[2] for row in found if row[2] is not None]
-    assert times == sorted(times, reverse=True)
+    ]
 
 
 def test_pages_follow_each_other(lake: duckdb.DuckDBPyConnection) -> None:
-    whole = rows(lake, athena.records_sql(TABLE, InferenceFilters(), None, limit=100))
+    whole = rows(lake, athena.records_sql(TABLE, InferenceFilters(), None, now=NOW, limit=100))
 
     pages = [
         row
         for offset in range(0, 100, 3)
         for row in rows(
-            lake, athena.records_sql(TABLE, InferenceFilters(), None, limit=3, offset=offset)
+            lake,
+            athena.records_sql(TABLE, InferenceFilters(), None, now=NOW, limit=3, offset=offset),
         )
     ]
 
     assert pages == whole
 
 
+IDS = ["inference-a", "b", "inference-b", "f", "inference-m", "o'brien", "nobody", "", "é" * 65]
+
+
+def labelled(
+    lake: duckdb.DuckDBPyConnection, filters: InferenceFilters, ids: Sequence[str] = IDS
+) -> pl.DataFrame:
+    found = [
+        row for sql in athena.labelled_sql(TABLE, filters, ids, now=NOW) for row in rows(lake, sql)
+    ]
+    return pl.DataFrame(found, schema=athena.LABELLED_COLUMNS, orient="row")
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_records_of_some_ids_are_those_of_the_reader(
+    lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
+) -> None:
+    mine = pl.col("event_id").is_in(IDS) | pl.col("inference_id").is_in(IDS)
+    expected = inferences.matching(read().lazy().filter(mine), filters, now=NOW).collect()
+
+    found = labelled(lake, filters)
+
+    columns = [name for name in athena.LABELLED_COLUMNS if name != "place"]
+    assert found.select(columns).rows() == expected.sort("event_id", "row").select(columns).rows()
+    assert found.filter(event_id="f")["place"].to_list() in ([], [1], [2], [1, 2])
+
+
+def test_ids_are_asked_for_in_queries_that_athena_takes(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = labelled(lake, InferenceFilters())
+    (sql,) = athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW)
+    most = len(sql.encode()) - 60
+    monkeypatch.setattr(athena, "QUERY_BYTES", most)
+
+    queries = athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW)
+
+    assert len(queries) > 1
+    assert all(len(sql.encode()) <= most for sql in queries)
+    assert labelled(lake, InferenceFilters()).unique().sort("event_id", "place").equals(whole)
+    assert labelled(lake, InferenceFilters()).height == whole.height + 1  # b, by both its ids
+
+
+def test_many_ids_are_few_queries() -> None:
+    ids = [f"{n:08}-0000-4000-8000-000000000000" for n in range(10_000)]
+
+    queries = athena.labelled_sql(TABLE, InferenceFilters(), ids, now=NOW)
+
+    assert [len(sql.encode()) <= athena.QUERY_BYTES for sql in queries] == [True, True]
+    assert sum(sql.count("-0000-4000-8000-") for sql in queries) == len(ids)
+
+
+def test_no_id_is_no_query() -> None:
+    assert athena.labelled_sql(TABLE, InferenceFilters(), ["", "é" * 65], now=NOW) == []
+
+
 def every_statement() -> list[str]:
     return [
         *athena.ddl(TABLE),
-        athena.counts_sql(TABLE, InferenceFilters(label="bicycle"), Period.DAY),
-        athena.records_sql(TABLE, InferenceFilters(), Selection(0.5, 0.6), limit=5),
+        athena.counts_sql(TABLE, InferenceFilters(label="bicycle"), Period.DAY, now=NOW),
+        athena.records_sql(TABLE, InferenceFilters(), Selection(0.5, 0.6), now=NOW, limit=5),
+        *athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW),
     ]
 
 
@@ -188,7 +252,7 @@ def test_a_filter_reads_only_its_hours_and_its_endpoint() -> None:
         endpoint="endpoint", since=date(2026, 11, 1), until=date(2026, 11, 2)
     )
 
-    sql = athena.counts_sql(TABLE, filters, Period.HOUR)
+    sql = athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW)
 
     assert "endpoint IN ('endpoint')" in sql
     assert "hour >= '2026/11/01/00'" in sql
@@ -220,8 +284,9 @@ def test_endpoints_are_taken_from_the_query_so_the_table_need_not_know_them() ->
 @pytest.mark.parametrize("filters", FILTERS)
 def test_every_query_names_endpoint_and_variant_by_constants(filters: InferenceFilters) -> None:
     for sql in (
-        athena.counts_sql(TABLE, filters, Period.HOUR),
-        athena.records_sql(TABLE, filters, None, limit=5),
+        athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW),
+        athena.records_sql(TABLE, filters, None, now=NOW, limit=5),
+        *athena.labelled_sql(TABLE, filters, IDS, now=NOW),
     ):
         for column in ("endpoint", "variant"):
             named = [
@@ -254,8 +319,8 @@ def test_a_table_that_is_defined_otherwise_has_another_name() -> None:
 @pytest.mark.parametrize(
     ("start", "end", "events"),
     [
-        (None, "2026-11-23T10:40:00", {"a", "c"}),
-        ("2026-11-23T10:40:00", None, {"b", "d", "e", "f"}),
+        (None, "2026-11-23T10:40:00", {"a", "c", "n"}),
+        ("2026-11-23T10:40:00", None, {"b", "d", "e", "f", "m", "o", "p"}),
         ("2026-11-23T10:20:30", "2026-11-23T11:00:00", {"a", "b", "c"}),
         ("2026-11-23T10:20:31", "2026-11-23T11:00:01", {"b", "d", "f"}),
     ],
@@ -265,8 +330,12 @@ def test_a_span_is_cut_at_its_moments(
 ) -> None:
     span = Span(*(text and datetime.fromisoformat(f"{text}+00:00") for text in (start, end)))
 
-    found = rows(lake, athena.records_sql(TABLE, InferenceFilters(), None, limit=100, span=span))
-    counts = rows(lake, athena.counts_sql(TABLE, InferenceFilters(), Period.DAY, span=span))
+    found = rows(
+        lake, athena.records_sql(TABLE, InferenceFilters(), None, now=NOW, limit=100, span=span)
+    )
+    counts = rows(
+        lake, athena.counts_sql(TABLE, InferenceFilters(), Period.DAY, now=NOW, span=span)
+    )
 
     assert {row[0] for row in found} == events
     assert sum(row[-1] for row in counts) == len(found)
@@ -275,7 +344,7 @@ def test_a_span_is_cut_at_its_moments(
 def test_no_name_breaks_out_of_its_quotes(lake: duckdb.DuckDBPyConnection) -> None:
     nasty = InferenceFilters(endpoint="x' OR '1'='1", label="class 0; DROP TABLE captures")
 
-    assert rows(lake, athena.counts_sql(TABLE, nasty, Period.HOUR)) == []
+    assert rows(lake, athena.counts_sql(TABLE, nasty, Period.HOUR, now=NOW)) == []
 
 
 def test_a_database_of_another_alphabet_is_refused() -> None:

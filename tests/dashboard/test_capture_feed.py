@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dashboard import capture_feed
 from dashboard.aws.captured_images import CaptureLine, captured_input
 from dashboard.aws.cloud import Connection
 from dashboard.capture_feed import CaptureFeed
@@ -20,6 +21,7 @@ from tests.builders import png
 from tests.captured import NOW
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
+from workflow.reviews import GroundTruth, ground_truth_lines
 from workflow.spans import Span
 
 pytestmark = pytest.mark.cloud
@@ -180,6 +182,28 @@ def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Co
     assert feed.truth_of(["inference-99", "event-99"]) == "bicycle"
     assert feed.truth_of(["inference-98", "event-98"]) == "motorcycle"
     assert feed.truth_of(["inference-97", "event-97"]) is None
+
+
+def test_ground_truth_is_read_though_captures_are_refused(
+    deployed: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise WorkflowError("AccessDenied", "You may not.", "Ask.")
+
+    key = "ground_truth/2026/11/23/12/z.jsonl"
+    label = ground_truth_lines([GroundTruth("labelled", "bicycle")])
+    where = {"Bucket": deployed.settings.bucket, "Key": key}
+    deployed.client("s3").put_object(Body=label, **where)
+    monkeypatch.setattr(capture_feed, "sync_captures", refuse)
+    feed = CaptureFeed(deployed, tmp_path)
+
+    feed.watch()
+    until(lambda: feed.problem is not None)
+    feed.pause()
+
+    assert feed.truth_of(["labelled"]) == "bicycle"
+    assert feed.truth_errors().filter(pl.col("key") == key).is_empty()
+    deployed.client("s3").delete_object(**where)
 
 
 def test_a_stopped_sync_stays_stopped_until_resumed(

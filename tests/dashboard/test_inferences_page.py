@@ -8,15 +8,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import athena_feed
 from dashboard.aws.cloud import Connection
 from dashboard.aws.monitoring import write_baseline
 from dashboard.panels import traffic
+from dashboard.tables import COUNTS
 from dashboard.traffic import Traffic
+from tests import captured as builders
 from workflow.baselines import NumericalStatistics, Statistics
+from workflow.reviews import GroundTruth, ground_truth_lines
 
 pytestmark = pytest.mark.cloud
 
@@ -103,7 +108,7 @@ def test_the_summary_counts_every_record(page: Callable[..., AppTest], captured:
         ("Before and after", "records before"),
         ("Threshold", "0.5 is what is deployed."),
         ("Drift", "Thresholds are what chance alone exceeds"),
-        ("Data health", "no capture that can be read"),
+        ("Data health", "1 line without a capture that can be read"),
         ("Records", f"The newest 250 of {RECORDS:,} records"),
     ],
 )
@@ -291,6 +296,45 @@ def test_a_variable_that_differs_from_what_is_deployed_is_shown_beside_it(
         " it."
     ) in said(test).replace("\\", "")
     assert "today's threshold of 0.5" in said(test)
+
+
+class Athena:
+    """Answers as Athena would; the local cloud has none."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def execute(self, sql: str) -> str:
+        return sql
+
+    def rows(self, _: str, schema: pl.Schema) -> pl.DataFrame:
+        records = builders.captured(100)
+        if schema == COUNTS:
+            return builders.counted(records)
+        return records.with_columns(place=pl.lit(1, pl.Int32)).select(schema.names())
+
+
+def test_accuracy_is_measured_with_athena_too(
+    page: Callable[..., AppTest],
+    captured: str,
+    deployed: Connection,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days = {"since": "2026-11-23", "until": "2026-11-23"}
+    where = {"Bucket": deployed.settings.bucket, "Key": "ground_truth/2026/11/23/12/athena.jsonl"}
+    labels = [GroundTruth(f"inference-0-{n}", "0") for n in range(7)]
+    monkeypatch.setattr(athena_feed, "AthenaQueries", Athena)
+    environ = {**environ, "SCONES_CAPTURES": "athena"}
+
+    before = page(environ, view="Threshold", **days)
+    deployed.client("s3").put_object(Body=ground_truth_lines(labels), **where)
+    after = page(environ, view="Threshold", **days)
+
+    deployed.client("s3").delete_object(**where)
+    assert "has a ground truth yet" in said(before)
+    assert "of 7 records that were accepted and have a ground truth are right" in said(after)
+    assert not after.error
 
 
 def test_a_source_of_captures_that_is_none_is_refused(

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,117 @@ def test_an_object_that_stays_refused_changes_nothing_until_it_is_refused_otherw
     assert store.version("captures") == before[0]
 
 
+A_ROW = 20
+AT_MOST = A_ROW + module.IN_FLIGHT
+"""Requests for refused objects of one pass: some are under way when it gives up."""
+
+
+def test_refused_objects_hold_up_what_lies_behind_them_for_one_pass_only(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IN_FLIGHT", 1)
+    refused = {key(h) for h in range(10, 40)}
+    s3.put({name: line(name) for name in refused} | {key(h): line(f"e{h}") for h in range(5)})
+    s3.denied = refused
+    with pytest.raises(WorkflowError) as raised:
+        sync(s3, store)
+    assert raised.value.code == "AccessDenied"
+    assert A_ROW <= len(errors(store)) <= A_ROW + 1  # one was under way
+    assert events(store) == []
+    assert sync(s3, store).errors == 30
+    assert events(store) == [f"e{h}" for h in range(5)]
+    assert sorted(errors(store)) == sorted((name, "AccessDenied") for name in refused)
+    assert last_pass(store) is not None
+
+
+def test_a_bucket_that_refuses_everything_costs_few_requests(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    s3.put({f"{BRANCH}/{n:04}.jsonl": b"x" for n in range(2000)})
+    s3.denied = None
+    named = [0]
+    for _ in range(3):
+        s3.requests.clear()
+        with pytest.raises(WorkflowError):
+            sync(s3, store)
+        assert A_ROW <= len(gets(s3)) <= AT_MOST
+        named.append(len(errors(store)))
+    assert all(later - before >= A_ROW for before, later in pairwise(named))
+
+
+@pytest.fixture
+def refused(s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of three hundred objects that a pass has named as refused."""
+    keys = [f"{BRANCH}/{n:03}.jsonl" for n in range(300)]
+    s3.put({name: line(name) for name in keys})
+    s3.denied = set(keys)
+    monkeypatch.setattr(module, "_REFUSED_IN_A_ROW", 1000)
+    assert sync(s3, store).errors == 300
+    monkeypatch.setattr(module, "_REFUSED_IN_A_ROW", A_ROW)
+    s3.requests.clear()
+    return keys
+
+
+def test_few_of_many_that_stay_refused_are_asked_for_again(
+    s3: SimulatedS3, store: SegmentStore, refused: list[str]
+) -> None:
+    before = [store.version(table) for table in ("captures", "errors", "objects")]
+    again = sync(s3, store)
+    assert again.errors == again.found == again.read == len(refused)
+    assert A_ROW <= len(gets(s3)) <= AT_MOST
+    assert [store.version(table) for table in ("captures", "errors", "objects")] == before
+
+
+def test_all_that_were_refused_are_read_once_they_may_be(
+    s3: SimulatedS3, store: SegmentStore, refused: list[str]
+) -> None:
+    s3.denied = set()
+    assert sync(s3, store).captures == len(refused)
+    assert errors(store) == []
+
+
+def test_one_of_many_that_may_be_read_now_has_its_turn_in_time(
+    s3: SimulatedS3, store: SegmentStore, refused: list[str]
+) -> None:
+    s3.denied = set(refused[:-1])
+    passes = 0
+    while not events(store):
+        passes += 1
+        assert passes < 300  # each reaches it with a chance of more than one in fifteen
+        sync(s3, store)
+    assert events(store) == refused[-1:]
+    assert len(errors(store)) == len(refused) - 1
+
+
+def test_what_has_changed_since_it_was_refused_is_asked_for_first(
+    s3: SimulatedS3, store: SegmentStore, refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = s3._contents
+
+    def changed(name: str) -> str:
+        text = listed(name)
+        return text.replace("16:00:00.000Z", "17:00:00.000Z") if name == refused[-1] else text
+
+    monkeypatch.setattr(s3, "_contents", changed)
+    monkeypatch.setattr(module, "IN_FLIGHT", 1)
+    s3.denied = set(refused[:-1])
+    sync(s3, store)
+    assert gets(s3)[0] == f"GET {refused[-1]}"
+    assert events(store) == refused[-1:]
+
+
+def test_an_object_whose_key_in_kms_is_gone_is_named_and_holds_up_no_other(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = s3._error
+    monkeypatch.setattr(s3, "_error", lambda *_: error(400, "KMS.DisabledException"))
+    s3.put({key(h): line(f"e{h}") for h in range(3)})
+    s3.denied = {key(1)}
+    sync(s3, store)
+    assert errors(store) == [(key(1), "KMS.DisabledException")]
+    assert events(store) == ["e0", "e2"]
+
+
 def test_placeholders_of_folders_are_no_captures(s3: SimulatedS3, store: SegmentStore) -> None:
     hour = key(0).rpartition("/")[0]
     folders = ["data_capture", "data_capture/scones", BRANCH, hour]
@@ -371,6 +483,31 @@ def test_an_object_replaced_after_it_was_listed_is_read_again_by_the_next_pass(
     sync(s3, store)
     assert events(store) == ["new", "newer"]
     assert errors(store) == []
+
+
+@pytest.mark.parametrize("left", [b"", line("part")])
+def test_an_object_cut_short_after_it_was_listed_ends_no_pass_and_is_read_again(
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch, left: bytes
+) -> None:
+    whole = line("e0") + line("e1")
+    s3.put({key(0): whole, key(1): line("other")})
+    answer = s3.answer
+
+    def cutting(method: str, target: str, wanted: range | None) -> tuple[int, str, bytes]:
+        if key(0) in target:
+            s3.put({key(0): left})
+        return answer(method, target, wanted)
+
+    monkeypatch.setattr(s3, "answer", cutting)
+    sync(s3, store)
+    assert last_pass(store) is not None
+    assert events(store) == sorted([*(["part"] if left else []), "other"])
+    assert errors(store) == []
+    monkeypatch.setattr(s3, "answer", answer)
+    s3.put({key(0): whole})  # as it was listed: its ETag is the same again
+    sync(s3, store)
+    assert events(store) == ["e0", "e1", "other"]
+    assert sync(s3, store).found == 0
 
 
 def test_a_defect_of_a_reader_ends_the_pass_and_is_told(

@@ -120,6 +120,33 @@ def test_unreadable_lines_and_duplicates_are_told_apart() -> None:
     assert model.reading_findings(errors.clear(), 0) == ()
 
 
+def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
+    errors = pl.DataFrame(
+        {
+            "reason": ["AccessDenied", "not JSON", "key unreadable", "AccessDenied"],
+            "lines": [0, 1, 0, 0],
+        }
+    )
+
+    (found,) = model.reading_findings(errors, 0)
+
+    assert found.sentence.startswith("1 line and 3 objects without a capture")
+    assert model.counted(errors.head(1)) == "1 object"
+    assert model.by_reason(errors).rows() == [
+        ("not JSON", 1, 0),
+        ("AccessDenied", 0, 2),
+        ("key unreadable", 0, 1),
+    ]
+
+
+def test_labels_that_cannot_be_read_are_found() -> None:
+    (found,) = model.truths(pl.DataFrame({"reason": ["not JSON"], "lines": [1]})).findings
+
+    assert (found.kind, found.subject) == (Finding.UNREADABLE, "Ground truth")
+    assert found.sentence.startswith("1 line without a label")
+    assert model.truths(pl.DataFrame(schema={"reason": pl.String, "lines": int})) == Health()
+
+
 def test_lines_that_are_all_read_once_are_nothing_to_say() -> None:
     errors = pl.DataFrame(schema={"reason": pl.String, "lines": pl.Int64})
 

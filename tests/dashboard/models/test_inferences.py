@@ -312,3 +312,13 @@ def test_csv_has_no_lists_and_runs_no_formula() -> None:
     assert flat["key"].item() == "'=HYPERLINK(1)"
     assert flat["endpoint"].item() == "endpoint"
     assert flat.write_csv()
+
+
+def test_the_truth_of_a_record_is_that_of_its_inference_id_and_the_last_one_given() -> None:
+    given = [("event", 0), ("inference", 0), ("inference", 1), ("other", 7)]
+    truths = pl.DataFrame(given, schema=["event_id", "truth"], orient="row")
+
+    assert model.truth_of(truths, ["inference", "event"]) == "motorcycle"
+    assert model.truth_of(truths, ["another", "event"]) == "bicycle"
+    assert model.truth_of(truths, ["other"]) == "class 7"
+    assert model.truth_of(truths, ["nobody"]) is None

@@ -146,6 +146,21 @@ def test_a_second_endpoint_makes_no_surplus(health: Callable[..., AppTest]) -> N
     assert "The class filter" not in said(test)
 
 
+def test_a_label_that_cannot_be_read_is_shown_until_it_is_gone(
+    health: Callable[..., AppTest], healthy: dict[str, str]
+) -> None:
+    connection = connect(healthy)
+    odd = {"Bucket": connection.settings.bucket, "Key": "ground_truth//labels.jsonl"}
+    connection.client("s3").put_object(Body=b"x", **odd)
+
+    test = health(endpoint="health-dev")
+
+    connection.client("s3").delete_object(**odd)
+    assert kinds(test) == {"Unreadable."}
+    assert "Ground truth: 1 object without a label that can be read" in said(test)
+    assert "1 object that gave no ground truth, by reason" in [one.label for one in test.expander]
+
+
 def test_what_is_wrong_with_one_endpoint_is_not_told_of_another(
     health: Callable[..., AppTest],
 ) -> None:
