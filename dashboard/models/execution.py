@@ -165,6 +165,11 @@ def in_words(seconds: float | None) -> str:
     return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.1f} min"  # noqa: PLR2004 - reads well
 
 
+def captured_at(moment: datetime | None) -> str:
+    """When an inference was captured; a captured line need not have a time that can be read."""
+    return f"at {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "at a time that is not known"
+
+
 def pretty(text: str | None) -> str | None:
     """JSON indented, other text as it stands; long strings inside shortened to their length."""
     if text is None:

@@ -400,7 +400,7 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
     for row in rows.iter_rows(named=True):
         probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
         st.markdown(
-            f"Captured at **{row['inference_time']:%H:%M:%S} UTC** by variant "
+            f"Captured **{one.captured_at(row['inference_time'])}** by variant "
             f"**{components.plain(row['variant'])}**: [{probabilities}]"
         )
         st.caption(f"`{row['key']}`, line {row['line']}")

@@ -136,6 +136,11 @@ def test_durations_are_words() -> None:
     assert said == ["-", "85 ms", "1.24 s", "42 s", "3.1 min"]
 
 
+def test_a_capture_without_a_time_says_so() -> None:
+    assert model.captured_at(BEGAN) == "at 2026-11-23 12:00:00 UTC"
+    assert model.captured_at(None) == "at a time that is not known"
+
+
 def test_the_waterfall_of_25_000_events_is_cut_and_stays_small() -> None:
     bars = [
         model.Bar(
