@@ -9,10 +9,9 @@ import streamlit as st
 from dashboard import components
 from dashboard.jobs import Job
 from dashboard.models import deployment as model
-from dashboard.models.thresholds import of_plan
 from dashboard.panels.thresholds import standing
 from workflow.settings import Settings
-from workflow.thresholds import LOWEST
+from workflow.thresholds import LOWEST, of_plan
 
 
 def wanted(settings: Settings) -> Settings:
