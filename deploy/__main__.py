@@ -15,6 +15,7 @@ from deploy import deployment
 from deploy.apply import Applied, Failed, Progress, Started
 from deploy.plan import Action, Diff, Op, Plan
 from deploy.providers.session import Session, cloud_url
+from deploy.resources import EndpointConfig
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
@@ -184,6 +185,9 @@ def _show(plan: Plan, context: Context, threshold: str = "") -> None:
         if action.op in {Op.UPDATE, Op.REPLACE}:
             for diff in action.diffs:
                 print(f"        {_difference(diff)}")
+    if plan.retained:
+        earlier = sum(key.kind == EndpointConfig.KIND for key in plan.retained)
+        print(f"  Earlier endpoint configurations retained, with their models: {earlier}.")
     print(f"{len(plan.changes)} to change, {kept} as wanted, {len(plan.blocked)} in the way.")
 
 

@@ -73,6 +73,8 @@ def plan(view: model.PlanView) -> bool:
                 st.dataframe(change.diffs, hide_index=True, alt="Properties that differ")
     with st.expander(f"All {len(view.rows)} resources", expanded=view.fresh):
         st.dataframe(view.rows, hide_index=True, alt="The plan, resource by resource")
+        if view.retained:
+            st.caption(view.retained)
     return pressed
 
 

@@ -88,6 +88,24 @@ def test_a_threshold_that_cannot_be_read_is_told_and_blocks_nothing(
     assert "What is deployed cannot be read" in capsys.readouterr().out
 
 
+def test_earlier_configurations_that_are_retained_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["apply", "--yes"])
+    assert "retained" not in capsys.readouterr().out
+    main(["apply", "--yes", "--sampling-percentage", "50"])
+    capsys.readouterr()
+
+    assert main(["plan", "--sampling-percentage", "50"]) == DONE
+
+    shown = capsys.readouterr().out
+    assert "Earlier endpoint configurations retained, with their models: 1.\n" in shown
+    assert "0 to change, 28 as wanted, 0 in the way." in shown
+    main(["plan", "--json", "--sampling-percentage", "50"])
+    (retained,) = json.loads(capsys.readouterr().out)["retained"]
+    assert retained.startswith(f"sagemaker.endpoint-config/{NAME}-")
+
+
 def test_plan_is_json_for_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json"]) == PENDING
 
