@@ -259,12 +259,14 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
     """Invocations that should have been captured, and those that were, by time.
 
     Args:
-        rows: ``time``, ``expected``, ``captured``.
+        rows: ``time``, ``expected`` (null where it is not known, and then not drawn), ``captured``.
         period: By which they were counted.
     """
     figure = _figure(height=260)
     step = tables.step_of(rows["time"], period, MAX_POINTS // 2)
-    rows = tables.coarsened(rows, step)
+    unknown = rows.filter(pl.col("expected").is_null())["time"].dt.truncate(step.every).to_list()
+    known = pl.when(~pl.col("time").is_in(unknown)).then("expected")
+    rows = tables.coarsened(rows, step).with_columns(expected=known)
     _period_bars(figure, rows["time"], rows["captured"], step, name="captured", color=AFTER_COLOR)
     figure.add_scatter(
         x=_times(rows["time"]),

@@ -8,15 +8,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from deploy import deployment
 from deploy.apply import Applied, Failed, Progress, Started
 from deploy.plan import Action, Diff, Op, Plan
 from deploy.providers.session import Session, cloud_url
+from deploy.resources import EndpointConfig
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
+from workflow.thresholds import VARIABLE, of_plan
 
 SYMBOLS = {
     Op.CREATE: "+",
@@ -41,11 +43,19 @@ DONE, FAILED, PENDING, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every command works with."""
+    """What every command works with.
+
+    Attributes:
+        options: Of the command line.
+        settings: Of the environment and the options.
+        session: Where.
+        explicit: Whether a threshold was asked for.
+    """
 
     options: argparse.Namespace
     settings: Settings
     session: Session
+    explicit: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,9 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        settings, session = deployment.connect(_environment(options))
+        environment = _environment(options)
+        settings, session = deployment.connect(environment)
         command: Callable[[Context], int] = options.command
-        return command(Context(options, settings, session))
+        return command(Context(options, settings, session, bool(environment.get(VARIABLE))))
     except WorkflowError as error:
         _complain(error)
         return FAILED
@@ -71,20 +82,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plan(context: Context) -> int:
-    plan = deployment.observe_and_plan(context.settings, context.session)
+    plan, threshold = _wanted(context)
     if context.options.json:
         print(json.dumps(plan.to_json(), indent=2))
     else:
-        _show(plan, context)
+        _show(plan, context, threshold)
     if plan.blocked:
         return FAILED
     return PENDING if plan.changes else DONE
 
 
 def _apply(context: Context) -> int:
-    weight = context.options.canary
-    plan = deployment.observe_and_plan(context.settings, context.session, weight=weight)
-    return _carry_out(plan, context)
+    plan, threshold = _wanted(context, weight=context.options.canary)
+    return _carry_out(plan, context, threshold)
+
+
+def _wanted(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
+    """The plan, and what it makes of the threshold that is deployed."""
+    settings, session = context.settings, context.session
+    now = deployment.threshold(settings, session, explicit=context.explicit)
+    settings = replace(settings, threshold=now.wanted)
+    plan = deployment.observe_and_plan(settings, session, weight=weight)
+    return plan, of_plan(now, now.wanted)
 
 
 def _rollback(context: Context) -> int:
@@ -127,8 +146,8 @@ def _status(context: Context) -> int:
     return DONE
 
 
-def _carry_out(plan: Plan, context: Context) -> int:
-    _show(plan, context)
+def _carry_out(plan: Plan, context: Context, threshold: str = "") -> int:
+    _show(plan, context, threshold)
     if plan.changes and not plan.blocked and not context.options.yes:
         answer = _ask("Apply this plan? [y/N] ")
         if answer.strip().lower() not in {"y", "yes"}:
@@ -154,8 +173,8 @@ def _report(events: Iterator[deployment.Event]) -> int:
     return DONE
 
 
-def _show(plan: Plan, context: Context) -> None:
-    print(_where(context))
+def _show(plan: Plan, context: Context, threshold: str = "") -> None:
+    print("\n".join(filter(None, (_where(context), threshold))))
     kept = 0
     for action in plan.actions:
         if action.op is Op.KEEP and not _is_left_behind(action):
@@ -166,6 +185,9 @@ def _show(plan: Plan, context: Context) -> None:
         if action.op in {Op.UPDATE, Op.REPLACE}:
             for diff in action.diffs:
                 print(f"        {_difference(diff)}")
+    if plan.retained:
+        earlier = sum(key.kind == EndpointConfig.KIND for key in plan.retained)
+        print(f"  Earlier endpoint configurations retained, with their models: {earlier}.")
     print(f"{len(plan.changes)} to change, {kept} as wanted, {len(plan.blocked)} in the way.")
 
 
@@ -213,7 +235,7 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
         "AWS_REGION": options.region,
         "SCONES_ENDPOINT": options.endpoint,
         "SCONES_TRAINING_DATA": options.train,
-        "SCONES_THRESHOLD": options.threshold,
+        VARIABLE: options.threshold,
         "SCONES_INSTANCE_TYPE": options.instance_type,
         "SCONES_SAMPLING_PERCENTAGE": options.sampling_percentage,
         "SCONES_ALARM_EMAIL": options.alarm_email,
@@ -283,7 +305,10 @@ def _shared_options() -> _Parser:
         metavar="S3_PREFIX",
         help="train SageMaker's image classification on this prefix (SCONES_TRAINING_DATA)",
     )
-    shared.add_argument("--threshold", help="confidence that is accepted (SCONES_THRESHOLD)")
+    shared.add_argument(
+        "--threshold",
+        help="confidence that is accepted, else the deployed one (SCONES_THRESHOLD)",
+    )
     shared.add_argument("--instance-type", help="of the endpoint (SCONES_INSTANCE_TYPE)")
     shared.add_argument(
         "--sampling-percentage",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from deploy.resources import Key, Properties, Resource
@@ -17,12 +18,14 @@ class Observed:
         outputs: Attributes that other resources refer to.
         tags: Its tags, or those of what it is part of; None for what lies in something of ours.
         failure: Why it is beyond repair and has to be replaced, else empty.
+        created: When it was made; None where a plan does not ask.
     """
 
     properties: Properties
     outputs: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
     failure: str = ""
+    created: datetime | None = None
 
 
 class Cloud(Protocol):

@@ -19,7 +19,9 @@ from deploy.providers.aws import AwsCloud
 from deploy.providers.session import Session, account_of, is_aws, open_session
 from deploy.resources import Alias, Bucket, Endpoint, ExistingEndpoint, Json, Key, Queue
 from deploy.versions import Version, rollback_target
+from workflow.errors import WorkflowError
 from workflow.settings import Settings
+from workflow.thresholds import DeployedThreshold, Standing, standing
 
 Event = applying.Event
 
@@ -94,6 +96,27 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     wanted = (one.key for one in desired)
     observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
     return plan(desired, observed, owner=settings.tags)
+
+
+def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standing:
+    """Which threshold is deployed, and which one to plan. Only reads.
+
+    Args:
+        settings: Which deployment; their threshold holds where none is deployed.
+        session: Where.
+        explicit: Whether the settings' threshold was asked for, and is no default.
+
+    Returns:
+        What cannot be read is told in it, as on the Deployment page.
+    """
+    deployed: tuple[DeployedThreshold, ...] | WorkflowError
+    try:
+        deployed = _cloud(settings, session).thresholds(
+            settings.state_machine, settings.alias, settings.filter_function
+        )
+    except WorkflowError as error:
+        deployed = error
+    return standing(deployed, settings.threshold, explicit=explicit)
 
 
 def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | None = None) -> Plan:

@@ -9,12 +9,17 @@ from deploy.resources import (
     CREATION_ORDER,
     Bucket,
     BucketContents,
+    EndpointConfig,
     Json,
     Key,
+    Model,
     Resource,
     redact_refs,
 )
 from workflow.errors import WorkflowError
+
+EARLIER_CONFIGS = 10
+"""Endpoint configurations of before that are retained: they cost nothing, and tell what served."""
 
 KNOWN_AFTER_APPLY = "(known after apply)"
 
@@ -87,10 +92,13 @@ class Plan:
     Attributes:
         actions: One for each resource.
         owner: The tags that mark a resource as owned by this deployment.
+        retained: What is no longer wanted and stays nevertheless: earlier endpoint configurations,
+            the newest first, and their models. Nothing is done with it.
     """
 
     actions: tuple[Action, ...]
     owner: Mapping[str, str]
+    retained: tuple[Key, ...] = ()
 
     @property
     def changes(self) -> tuple[Action, ...]:
@@ -103,9 +111,13 @@ class Plan:
         return tuple(a for a in self.actions if a.op is Op.BLOCKED)
 
     def to_json(self) -> dict[str, Json]:
-        """The plan as JSON: counts by operation, and the actions."""
+        """The plan as JSON: counts by operation, the actions, and the keys of what is retained."""
         counts = {op.value: sum(a.op is op for a in self.actions) for op in Op}
-        return {"counts": counts, "actions": [action.to_json() for action in self.actions]}
+        return {
+            "counts": counts,
+            "actions": [action.to_json() for action in self.actions],
+            "retained": [str(key) for key in self.retained],
+        }
 
 
 def plan(
@@ -116,7 +128,7 @@ def plan(
     Args:
         desired: Resources, each after those it refers to.
         observed: What is there, at least under every desired key; owned resources that are no
-            longer desired are deleted, those of others are left out.
+            longer desired are deleted but for those ``retained``, those of others are left out.
         owner: The tags that mark a resource as owned by this deployment.
 
     Returns:
@@ -131,7 +143,10 @@ def plan(
         actions.append(action)
     wanted = {resource.key for resource in desired}
     obsolete = {key: seen for key, seen in observed.items() if key not in wanted}
-    return Plan(actions=(*actions, *deletions(obsolete, owner=owner)), owner=owner)
+    serves = any(resource.KIND == EndpointConfig.KIND for resource in desired)
+    stays = retained(obsolete, owner=owner) if serves else ()
+    gone = {key: seen for key, seen in obsolete.items() if key not in stays}
+    return Plan(actions=(*actions, *deletions(gone, owner=owner)), owner=owner, retained=stays)
 
 
 def plan_resource(
@@ -151,6 +166,19 @@ def plan_resource(
         remedy=remedy,
         resource=resource,
     )
+
+
+def retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Key, ...]:
+    """The newest earlier endpoint configurations, and the models without which none could serve."""
+    owned = {key: seen for key, seen in obsolete.items() if _owned(seen, owner)}
+    dated = [
+        (seen.created, key)
+        for key, seen in owned.items()
+        if key.kind == EndpointConfig.KIND and seen.created is not None
+    ]
+    configs = [key for _, key in sorted(dated, reverse=True)[:EARLIER_CONFIGS]]
+    models = (Key(Model.KIND, str(owned[key].properties["model"])) for key in configs)
+    return (*configs, *(key for key in dict.fromkeys(models) if key in owned))
 
 
 def deletions(observed: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Action, ...]:

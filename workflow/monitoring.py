@@ -16,12 +16,19 @@ class CaptureState:
         sampling_percentage: Share of the invocations that it keeps, 0 to 100.
         disk_percent: Highest disk utilization lately, 0 to 100; None where unknown.
         variants: Names of its production variants.
+        configuration: Name of the configuration that says so.
     """
 
     enabled: bool
     sampling_percentage: float
     disk_percent: float | None = None
     variants: tuple[str, ...] = ()
+    configuration: str = ""
+
+    @property
+    def share(self) -> float:
+        """Share of the invocations that is captured, 0 to 100: none where it is switched off."""
+        return self.sampling_percentage if self.enabled else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +58,18 @@ class DeployedVersion:
 
     Attributes:
         name: What, in words.
-        at: From when it may have served.
-        until: When the next one of its kind took its place; None while there is none.
+        made: When it was published or created: the same, whatever is deployed after it.
+        span: The time in which it served, as far as that is known; its end is the moment at which
+            the next one of its kind took its place, None while there is none.
         unknown: What of this time AWS does not tell, as a sentence.
     """
 
     name: str
-    at: datetime
-    until: datetime | None = None
+    made: datetime
+    span: Span
     unknown: str = ""
 
     @property
-    def span(self) -> Span:
-        """The time in which it served, as far as it is known."""
-        return Span(self.at, self.until)
+    def at(self) -> datetime:
+        """From when it may have served."""
+        return self.span.start or self.made

@@ -1,11 +1,16 @@
-"""Thresholds: the confidence that a deployed workflow demands, by its definition and function."""
+"""Thresholds: the confidence that a deployed workflow demands, and what a plan makes of it."""
 
 import math
 import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from workflow.errors import WorkflowError
+
+VARIABLE: Final = "SCONES_THRESHOLD"
+"""The variable of the function that decides; also the one a deployment reads its wish from."""
 
 LOWEST: Final = 0.5
 """Of two classes the more likely one has at least this probability: a lower threshold is none."""
@@ -22,6 +27,26 @@ class DeployedThreshold:
 
     value: float
     weight: int
+
+
+def weighed(
+    routes: Iterable[tuple[str, int]], threshold_of: Callable[[str], float]
+) -> tuple[DeployedThreshold, ...]:
+    """What new executions are measured against, the one for most of them first.
+
+    Args:
+        routes: Versions of the state machine that the alias routes to, and their weights.
+        threshold_of: Reads the threshold of a version; not asked for one without weight.
+
+    Returns:
+        One, or two while a version is shifted by weight; none where there is no route.
+    """
+    weights: dict[float, int] = defaultdict(int)
+    for version, weight in routes:
+        if weight:
+            weights[threshold_of(version)] += weight
+    heaviest = sorted(weights.items(), key=lambda item: -item[1])
+    return tuple(DeployedThreshold(value, weight) for value, weight in heaviest)
 
 
 def deciding_function(definition: str, function: str) -> str:
@@ -60,7 +85,73 @@ def read_threshold(text: str | None, function: str) -> float:
     if not LOWEST <= value <= 1:
         raise WorkflowError(
             "ThresholdUnknown",
-            f"SCONES_THRESHOLD of the function {function} is {text!r}, no number from 0.5 to 1.",
+            f"{VARIABLE} of the function {function} is {text!r}, no number from 0.5 to 1.",
             "Open the Deployment page: its plan shows what was changed, and deploys it anew.",
         )
     return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Which threshold holds now.
+
+    Attributes:
+        now: Parts accepted from rejected: the one that most new executions are measured against;
+            that of the settings where nothing is deployed or it cannot be read.
+        wanted: What a deployment asks for as long as nobody chooses another: ``SCONES_THRESHOLD``
+            where it is set, else what is now.
+        known: What is deployed was read.
+        absent: Nothing is deployed.
+        says: What is deployed, in a sentence.
+        wish: What ``SCONES_THRESHOLD`` asks for, where that is another one; else empty.
+    """
+
+    now: float
+    wanted: float
+    known: bool
+    absent: bool
+    says: str
+    wish: str
+
+
+def standing(
+    deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: float, *, explicit: bool
+) -> Standing:
+    """Put what is deployed beside what the settings say.
+
+    Args:
+        deployed: What was read, heaviest first, or why it could not be.
+        settings: The threshold of the settings.
+        explicit: Whether it was set, so that it is a wish and no default.
+    """
+    routes = deployed if isinstance(deployed, tuple) else ()
+    now = routes[0].value if routes else settings
+    return Standing(
+        now=now,
+        wanted=settings if explicit else now,
+        known=bool(routes),
+        absent=deployed == (),
+        says=_says(deployed, settings),
+        wish=f"{VARIABLE} asks for {settings:g}: the deployment plan would change it."
+        if explicit and routes and settings != now
+        else "",
+    )
+
+
+def _says(deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: float) -> str:
+    fallback = f"{settings:g} is the threshold of the settings."
+    if isinstance(deployed, WorkflowError):
+        return f"What is deployed cannot be read ({deployed.message}) {fallback}"
+    if not deployed:
+        return f"Nothing is deployed; {fallback}"
+    first, *rest = deployed
+    if not rest:
+        return f"{first.value:g} is what is deployed."
+    others = ", ".join(f"{one.value:g} for {one.weight} %" for one in rest)
+    return f"{first.value:g} is what is deployed for {first.weight} % of new executions, {others}."
+
+
+def of_plan(standing: Standing, asked: float) -> str:
+    """What a plan that asks for a threshold makes of the one that is deployed."""
+    change = " The plan would change it." if standing.known and asked != standing.now else ""
+    return f"Threshold of the plan: {asked:g}. {standing.says}{change}"

@@ -1,6 +1,6 @@
-"""The edge to CloudWatch: how often an endpoint was invoked, and how full its disk is."""
+"""The edge to CloudWatch: how often an endpoint was invoked, in vain or not, and its disk."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 
 _TIME: Final = pl.Datetime("us", "UTC")
+_FAILURES: Final = ("Invocation4XXErrors", "Invocation5XXErrors")
 _MAX_POINTS: Final = 100_800  # of one GetMetricData answer
 _KEPT: Final = (
     (timedelta(days=15), timedelta(minutes=1)),
@@ -26,7 +27,7 @@ def invocations(
     *,
     every: timedelta,
 ) -> pl.DataFrame:
-    """Invocations of a production variant.
+    """Invocations of a production variant, and how many of them failed.
 
     Args:
         cloud: Where to ask.
@@ -37,68 +38,86 @@ def invocations(
         every: Length of a period, one that is ``kept``: nothing is answered for a finer one.
 
     Returns:
-        ``time`` (start of the period), ``count``; only periods with any, sorted.
+        ``time`` (start of the period), ``count``, ``failed`` (of the count, answered with 4XX or
+        5XX); only periods with any, sorted.
 
     Raises:
         WorkflowError: Under AWS's code, such as ``AccessDenied``.
     """
     points = _points(
         cloud,
-        {"Namespace": "AWS/SageMaker", "MetricName": "Invocations"},
+        "AWS/SageMaker",
+        ("Invocations", *_FAILURES),
         {"EndpointName": endpoint, "VariantName": variant},
         statistic="Sum",
         window=(start, end),
         every=every,
     )
-    frame = pl.DataFrame(points, schema={"time": _TIME, "count": pl.Float64}, orient="row")
-    return frame.with_columns(pl.col("count").cast(pl.Int64)).filter(pl.col("count") > 0)
+    schema = pl.Schema({"metric": pl.String(), "time": _TIME, "value": pl.Float64()})
+    failure, value = pl.col("metric").is_in(list(_FAILURES)), pl.col("value")
+    sums = (
+        pl.DataFrame(points, schema=schema, orient="row")
+        .group_by("time")
+        .agg(count=value.filter(~failure).sum(), failed=value.filter(failure).sum())
+        .cast({"count": pl.Int64, "failed": pl.Int64})
+    )
+    # The metrics are counted apart: at the border of a period they need not agree.
+    agreed = pl.min_horizontal("failed", "count")
+    return sums.filter(pl.col("count") > 0).with_columns(failed=agreed).sort("time")
 
 
 def disk_percent(cloud: Connection, endpoint: str, variant: str, now: datetime) -> float | None:
     """Highest disk utilization of the variant's instances in the last hour; None where unknown."""
     points = _points(
         cloud,
-        {"Namespace": "/aws/sagemaker/Endpoints", "MetricName": "DiskUtilization"},
+        "/aws/sagemaker/Endpoints",
+        ("DiskUtilization",),
         {"EndpointName": endpoint, "VariantName": variant},
         statistic="Maximum",
         window=(now - timedelta(hours=1), now),
         every=timedelta(minutes=5),
     )
-    return max((value for _, value in points), default=None)
+    return max((value for _, _, value in points), default=None)
 
 
 def _points(
     cloud: Connection,
-    metric: dict[str, str],
+    namespace: str,
+    names: Sequence[str],
     dimensions: dict[str, str],
     *,
     statistic: str,
     window: tuple[datetime, datetime],
     every: timedelta,
-) -> list[tuple[datetime, float]]:
+) -> list[tuple[str, datetime, float]]:
+    """Name, start of the period and value of each metric, by one call a page."""
     start, end = window
     named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    query: dict[str, Any] = {
-        "Id": "m",
-        "MetricStat": {
-            "Metric": {**metric, "Dimensions": named},
-            "Period": int(every.total_seconds()),
-            "Stat": statistic,
-        },
-    }
-    with explained("cloudwatch:GetMetricData", f"{metric['MetricName']} of {named[0]['Value']}"):
+    queries: list[dict[str, Any]] = [
+        {
+            "Id": f"m{number}",
+            "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": name, "Dimensions": named},
+                "Period": int(every.total_seconds()),
+                "Stat": statistic,
+            },
+        }
+        for number, name in enumerate(names)
+    ]
+    with explained("cloudwatch:GetMetricData", f"{names[0]} of {named[0]['Value']}"):
         pages = (
             cloud.client("cloudwatch")
             .get_paginator("get_metric_data")
             .paginate(
-                MetricDataQueries=[query],
+                MetricDataQueries=queries,
                 StartTime=start,
                 EndTime=end,
                 ScanBy="TimestampAscending",
                 MaxDatapoints=_MAX_POINTS,
             )
         )
-        return sorted(_values(pages))
+        by_id = {query["Id"]: name for query, name in zip(queries, names, strict=True)}
+        return [(by_id[found], moment, value) for found, moment, value in _values(pages)]
 
 
 def kept(every: timedelta, age: timedelta) -> timedelta:
@@ -107,7 +126,8 @@ def kept(every: timedelta, age: timedelta) -> timedelta:
     return max(every, finest)
 
 
-def _values(pages: Iterable[dict[str, Any]]) -> Iterable[tuple[datetime, float]]:
+def _values(pages: Iterable[dict[str, Any]]) -> Iterable[tuple[str, datetime, float]]:
     for page in pages:
         for result in page["MetricDataResults"]:
-            yield from zip(result["Timestamps"], result["Values"], strict=True)
+            for moment, value in zip(result["Timestamps"], result["Values"], strict=True):
+                yield result["Id"], moment, value

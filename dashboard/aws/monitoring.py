@@ -4,13 +4,13 @@ Model Monitor is closed to new customers: an account without it answers with an 
 nothing, which is no failure of ours and is told as a sentence.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dashboard.aws.cloud import Connection
+from dashboard.aws.configurations import configurations
 from dashboard.aws.errors import explained
 from workflow.baselines import (
     Baseline,
@@ -25,6 +25,7 @@ from workflow.baselines import (
 )
 from workflow.errors import WorkflowError
 from workflow.monitoring import CaptureState, DeployedVersion, Schedule
+from workflow.spans import Span
 
 _SCHEDULES: Final = 20  # of an endpoint; more would not be read by anybody
 _VERSIONS: Final = 50
@@ -34,13 +35,15 @@ _ROLLBACKS: Final = (
 )
 _EARLIER: Final = (
     "It may have served from its creation until that of the next configuration: AWS tells when it"
-    " was created, not when an endpoint used it."
+    " was created, not when an endpoint used it. Whether an older one was used again in that time,"
+    " nothing tells."
 )
 _PRESENT: Final = (
     "It has served since the endpoint's last change at the latest. AWS keeps no list of what an"
-    " endpoint served before: earlier configurations are known only where they were not deleted,"
-    " and a deployment of this project deletes the one it replaces."
+    " endpoint served before: earlier configurations are known only where they still exist, and a"
+    " deployment of this project retains the ten created last."
 )
+_AGAIN: Final = "It is used again: others were created after it, and its first use is listed apart."
 VIOLATIONS_FILE: Final = "constraint_violations.json"
 
 
@@ -58,6 +61,7 @@ def capture_state(cloud: Connection, endpoint: str) -> CaptureState:
         enabled=bool(on),
         sampling_percentage=float(capture.get("CurrentSamplingPercentage", 0)),
         variants=tuple(v["VariantName"] for v in described.get("ProductionVariants", ())),
+        configuration=described["EndpointConfigName"],
     )
 
 
@@ -66,7 +70,9 @@ def deployed_versions(cloud: Connection, endpoint: str) -> tuple[DeployedVersion
 
     Each lasts until the next one of its kind. AWS keeps no history of either: a rollback and a
     shift of traffic leave no trace in a version, and an endpoint tells only its present
-    configuration. Earlier ones are those of our own names that were not deleted.
+    configuration. Earlier ones are those of our own names that still exist: a deployment retains
+    ten. One that is used again has two times where it is the present one; where yet another took
+    its place, only its first time is known, and the one between seems to last until that other.
 
     Raises:
         WorkflowError: Under AWS's code where there is no permission.
@@ -92,44 +98,24 @@ def _state_machine_versions(cloud: Connection) -> Iterable[DeployedVersion]:
 
 
 def _configurations(cloud: Connection, endpoint: str) -> Iterable[DeployedVersion]:
-    """The endpoint's present configuration, and earlier ones that are still there.
-
-    What serves is known from the endpoint's last change on. An earlier configuration may have
-    served from its creation until the creation of the next one.
-    """
-    sagemaker = cloud.client("sagemaker")
-    with explained("sagemaker:DescribeEndpoint", endpoint):
-        described = sagemaker.describe_endpoint(EndpointName=endpoint)
-    present = described["EndpointConfigName"]
-    own = re.compile(rf"{re.escape(cloud.settings.prefix)}-[0-9a-f]{{12}}")
-    created: dict[str, datetime] = {}
-    if own.fullmatch(present):  # those of an endpoint that somebody else made we would not know
-        with explained("sagemaker:ListEndpointConfigs", cloud.settings.prefix):
-            listed = sagemaker.list_endpoint_configs(
-                NameContains=cloud.settings.prefix,
-                SortBy="CreationTime",
-                SortOrder="Descending",
-                MaxResults=_VERSIONS,
-            )
-        created = {
-            config["EndpointConfigName"]: config["CreationTime"]
-            for config in listed["EndpointConfigs"]
-            if own.fullmatch(config["EndpointConfigName"])
-        }
-    changed = described["LastModifiedTime"]
-    begun = created.pop(present, changed)
-    earlier = [(at, name) for name, at in created.items() if at < changed]
-    times = [*(at for at, _ in earlier), begun]
-    for at, name in earlier:
-        until = min((later for later in times if later > at), default=changed)
-        yield DeployedVersion(f"endpoint configuration {name}", at, until, _EARLIER)
-    yield DeployedVersion(f"endpoint configuration {present}", changed, None, _PRESENT)
+    *earlier, present = configurations(cloud, endpoint).served()
+    for one in earlier:
+        name = f"endpoint configuration {one.name}"
+        yield DeployedVersion(
+            f"first use of {name}" if one.again else name, one.made, one.span, _EARLIER
+        )
+    yield DeployedVersion(
+        f"endpoint configuration {present.name}",
+        present.made,
+        present.span,
+        f"{_PRESENT} {_AGAIN}" if present.again else _PRESENT,
+    )
 
 
 def _in_turn(dated: Iterable[tuple[datetime, str]], unknown: str) -> Iterable[DeployedVersion]:
     until: datetime | None = None
     for at, name in sorted(dated, reverse=True):
-        yield DeployedVersion(name, at, until, unknown)
+        yield DeployedVersion(name, at, Span(at, until), unknown)
         until = at
 
 

@@ -3,16 +3,18 @@
 A rollback moves the alias only, so the newest function need not be the one that decides.
 """
 
-from collections import defaultdict
 from typing import Final
 
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from workflow.errors import WorkflowError
-from workflow.thresholds import DeployedThreshold, deciding_function, read_threshold
-
-VARIABLE: Final = "SCONES_THRESHOLD"
-"""The variable of the function that decides; also the one a deployment reads its wish from."""
+from workflow.thresholds import (
+    VARIABLE,
+    DeployedThreshold,
+    deciding_function,
+    read_threshold,
+    weighed,
+)
 
 _ABSENT: Final = frozenset({"ResourceNotFound", "StateMachineDoesNotExist"})
 
@@ -26,12 +28,7 @@ def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
     Raises:
         WorkflowError: Under AWS's code, or ``ThresholdUnknown``.
     """
-    weights: dict[float, int] = defaultdict(int)
-    for version, weight in _routes(cloud):
-        if weight:
-            weights[_threshold(cloud, version)] += weight
-    heaviest = sorted(weights.items(), key=lambda item: -item[1])
-    return tuple(DeployedThreshold(value, weight) for value, weight in heaviest)
+    return weighed(_routes(cloud), lambda version: _threshold(cloud, version))
 
 
 def _routes(cloud: Connection) -> list[tuple[str, int]]:

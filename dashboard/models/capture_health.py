@@ -11,7 +11,9 @@ import polars as pl
 from dashboard.models.inferences import InferenceFilters
 from dashboard.tables import COUNTS, EARLIEST, Period
 from workflow.captures import DUPLICATE, CaptureSource
+from workflow.configurations import Sampling
 from workflow.monitoring import CaptureState
+from workflow.spans import Span
 
 SETTLED_AFTER = timedelta(minutes=30)
 """SageMaker delivers captures minutes late; younger periods are not yet judged."""
@@ -89,7 +91,9 @@ class Traffic:
         variant: Its name.
         state: Of the endpoint's data capture.
         captured: ``time``, ``count`` of its records, of all classes.
-        invocations: The same of CloudWatch, in the same periods; None where it was not asked.
+        samplings: The times in which it is known what share was captured.
+        invocations: ``time``, ``count``, ``failed`` of CloudWatch, in the same periods; None where
+            it was not asked.
         refusal: Why it was not.
     """
 
@@ -97,6 +101,7 @@ class Traffic:
     variant: str
     state: CaptureState
     captured: pl.DataFrame
+    samplings: tuple[Sampling, ...] = ()
     invocations: pl.DataFrame | None = None
     refusal: str = ""
 
@@ -105,11 +110,11 @@ class Traffic:
         """Endpoint and variant, in words."""
         return f"{self.endpoint}, {self.variant}"
 
-    @property
-    def rows(self) -> pl.DataFrame:
+    def rows(self, period: Period) -> pl.DataFrame:
         """``expected_and_captured``; no row where invocations are not known."""
-        invocations = self.captured.clear() if self.invocations is None else self.invocations
-        return expected_and_captured(invocations, self.captured, self.state.sampling_percentage)
+        none = self.captured.clear().with_columns(failed=pl.lit(0, pl.Int64))
+        invocations = none if self.invocations is None else self.invocations
+        return expected_and_captured(invocations, self.captured, self.samplings, period)
 
 
 def endpoints(names: pl.DataFrame, filters: InferenceFilters, own: str) -> list[str]:
@@ -167,36 +172,74 @@ def captured_by_time(counts: pl.DataFrame, endpoint: str, variant: str) -> pl.Da
 
 
 def expected_and_captured(
-    invocations: pl.DataFrame, captured: pl.DataFrame, sampling_percentage: float
+    invocations: pl.DataFrame,
+    captured: pl.DataFrame,
+    samplings: Sequence[Sampling],
+    period: Period,
 ) -> pl.DataFrame:
     """Captures expected and found, by time.
 
     Args:
-        invocations: ``time``, ``count`` of CloudWatch, one row a period with any.
+        invocations: ``time``, ``count``, ``failed`` of CloudWatch, one row a period with any.
         captured: ``time``, ``count`` of the captures, in the same periods.
-        sampling_percentage: Share of the invocations that is captured, 0 to 100.
+        samplings: The times in which it is known what share of the invocations is captured.
+        period: The length of a row's time.
 
     Returns:
-        ``time``, ``invocations``, ``expected``, ``captured``; sorted, from the first invocation;
-        no row where there is none.
+        ``time``, ``invocations``, ``failed``, ``share`` (0 to 1), ``expected``, ``captured``;
+        sorted, from the first invocation; no row where there is none. Share and expected are null
+        in a period that does not lie in one of ``samplings`` as a whole.
     """
     both = invocations.rename({"count": "invocations"}).join(
         captured.rename({"count": "captured"}), on="time", how="full", coalesce=True
     )
-    rows = both.with_columns(pl.col("invocations", "captured").fill_null(0)).sort("time")
+    counted = both.with_columns(pl.col("invocations", "failed", "captured").fill_null(0))
     first = pl.lit(invocations["time"].min(), COUNTS["time"])
-    return rows.filter(pl.col("time") >= first).select(
+    rows = counted.sort("time").filter(pl.col("time") >= first)
+    return rows.with_columns(share=_share(samplings, period)).select(
         "time",
         "invocations",
-        expected=pl.col("invocations") * sampling_percentage / 100,
+        "failed",
+        "share",
+        # AWS does not say whether it captures failed invocations: none is missed.
+        expected=(pl.col("invocations") - pl.col("failed")) * pl.col("share"),
         captured="captured",
     )
 
 
-def summed(traffic: Sequence[Traffic]) -> pl.DataFrame:
-    """The ``rows`` of one or more, added up by time."""
-    rows = pl.concat(one.rows for one in traffic)
-    return rows.group_by("time").agg(pl.all().sum()).sort("time")
+def _share(samplings: Sequence[Sampling], period: Period) -> pl.Expr:
+    share = pl.lit(None, pl.Float64)
+    for one in samplings:
+        share = pl.when(_within(one.span, period)).then(one.percentage / 100).otherwise(share)
+    return share
+
+
+def _within(span: Span, period: Period) -> pl.Expr:
+    """Whether the whole of a row's time lies in a span."""
+    bounds = [pl.lit(value=True)]
+    if span.start is not None:
+        bounds.append(pl.col("time") >= span.start)
+    if span.end is not None:
+        bounds.append(pl.col("time") + period.length <= span.end)
+    return pl.all_horizontal(bounds)
+
+
+def summed(traffic: Sequence[Traffic], period: Period) -> pl.DataFrame:
+    """What was expected and captured of one or more, added up by time.
+
+    Returns:
+        ``time``, ``expected``, ``captured``; expected is null where it is not known of all.
+    """
+    rows = pl.concat(one.rows(period) for one in traffic)
+    unknown = pl.col("expected").is_null().any()
+    return (
+        rows.group_by("time")
+        .agg(
+            expected=pl.when(unknown).then(None).otherwise(pl.col("expected").sum()),
+            captured=pl.col("captured").sum(),
+        )
+        .sort("time")
+    )
 
 
 def volumes(traffic: Sequence[Traffic], period: Period, *, read_at: datetime | None) -> Health:
@@ -214,20 +257,33 @@ def volumes(traffic: Sequence[Traffic], period: Period, *, read_at: datetime | N
 
 
 def _volume(traffic: Traffic, period: Period, read_at: datetime | None) -> Health:
-    rows, now = traffic.rows, read_at or EARLIEST
+    rows, now = traffic.rows(period), read_at or EARLIEST
     named = {Finding.OFF: traffic.endpoint}
     findings = tuple(
         replace(finding, subject=named.get(finding.kind, traffic.subject))
         for finding in health(rows, traffic.state, period, now=now)
     )
     done = settled(rows, period, now)
-    judged = (_compared(traffic, done, period),) if done.height else ()
-    return Health(findings, judged, tuple(_not_compared(traffic, rows, done, period, read_at)))
+    judged = _judged(done)
+    said = (_compared(traffic, judged, period),) if judged.height else ()
+    return Health(findings, said, tuple(_not_compared(traffic, rows, done, period, read_at)))
+
+
+def _judged(settled: pl.DataFrame) -> pl.DataFrame:
+    """The rows of which it is known what share was captured."""
+    return settled.filter(pl.col("share").is_not_null())
 
 
 def _compared(traffic: Traffic, rows: pl.DataFrame, period: Period) -> str:
+    failed = rows["failed"].sum()
+    vain = (
+        f" ({failed:,} of them failed; AWS does not say whether it captures those, so they are"
+        " neither missed nor too many)"
+        if failed
+        else ""
+    )
     return (
-        f"{rows['invocations'].sum():,} invocations and {rows['captured'].sum():,} records of"
+        f"{rows['invocations'].sum():,} invocations{vain} and {rows['captured'].sum():,} records of"
         f" {traffic.subject}, {_span(rows, period)}, by {period}"
     )
 
@@ -242,6 +298,14 @@ def _not_compared(
     who = f"Volume of {traffic.subject}"
     records = traffic.captured["count"].sum()
     young = rows.slice(done.height)
+    unknown = done.filter(pl.col("share").is_null(), pl.col("invocations") > 0)
+    if unknown.height:
+        yield (
+            f"{who}: {unknown['invocations'].sum():,} invocations in {_periods(unknown, period)},"
+            f" first at {unknown['time'][0]:%Y-%m-%d %H:%M} UTC. What share of them was to be"
+            " captured is not known: the endpoint's configuration changed then, or it no longer"
+            " exists."
+        )
     if traffic.invocations is None:
         yield f"{who}: {traffic.refusal}"
     elif traffic.invocations.is_empty() and records:
@@ -293,7 +357,7 @@ def health(
         rows: Of ``expected_and_captured``.
         state: Of the endpoint.
         period: The length of a row's time.
-        now: Rows that may still fill up are not judged.
+        now: Rows that may still fill up are not judged, nor those of an unknown share.
     """
     return tuple(_findings(settled(rows, period, now), state, period))
 
@@ -301,7 +365,7 @@ def health(
 def _findings(
     settled: pl.DataFrame, state: CaptureState, period: Period
 ) -> Iterable[HealthFinding]:
-    on = state.enabled and state.sampling_percentage > 0
+    on = state.share > 0
     if not on:
         yield HealthFinding(
             Finding.OFF,
@@ -311,9 +375,9 @@ def _findings(
     silent = _silent(settled)
     if on and not silent.is_empty():
         yield HealthFinding(Finding.SILENCE, _silence_sentence(silent, state, period))
-    judged = settled.head(settled.height - silent.height)
-    share = state.sampling_percentage / 100
-    spread = (pl.col("invocations") * share * (1 - share)).sqrt() * _SIGMAS + _EDGE
+    heard = settled if silent.is_empty() else settled.filter(pl.col("time") < silent["time"][0])
+    judged = _judged(heard)
+    spread = (pl.col("expected") * (1 - pl.col("share"))).sqrt() * _SIGMAS + _EDGE
     gaps = judged.filter(pl.col("captured") < pl.col("expected") - spread)
     if not gaps.is_empty():
         missing = float(gaps.select((pl.col("expected") - pl.col("captured")).sum()).item())
@@ -336,7 +400,7 @@ def _findings(
 def _silent(settled: pl.DataFrame) -> pl.DataFrame:
     """The last rows, where invocations went on and captures did not."""
     heard = settled.with_row_index().filter(pl.col("captured") > 0)["index"].max()
-    tail = settled.slice(0 if heard is None else int(heard) + 1)  # type: ignore[arg-type]
+    tail = _judged(settled.slice(0 if heard is None else int(heard) + 1))  # type: ignore[arg-type]
     return tail if tail["expected"].sum() >= _FEW else tail.clear()
 
 

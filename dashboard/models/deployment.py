@@ -63,6 +63,7 @@ class PlanView:
         summary: What applying it would do, in one sentence.
         rows: Each resource with what happens to it.
         changes: Those with details: all but creations and what is kept.
+        retained: What stays though it is no longer wanted, in a sentence; else empty.
         settled: Nothing is to be done.
         fresh: Nothing is there yet.
         blocked: Something is in the way that only a person may move.
@@ -71,6 +72,7 @@ class PlanView:
     summary: str
     rows: pd.DataFrame
     changes: tuple[Change, ...]
+    retained: str
     settled: bool
     fresh: bool
     blocked: bool
@@ -120,7 +122,7 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
     """A plan for people.
 
     Args:
-        plan: ``Plan.to_json()``: ``counts`` by operation, and ``actions``.
+        plan: ``Plan.to_json()``: ``counts`` by operation, ``actions``, and the keys ``retained``.
     """
     actions, counts = plan["actions"], plan["counts"]
     said = [f"{counts[op]} {verb}" for op, verb in _VERBS.items() if counts[op]]
@@ -131,6 +133,7 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
         else f"Everything is deployed as wanted: {len(actions)} resources, nothing to do.",
         rows=_rows(actions),
         changes=tuple(_change(action) for action in actions if action["op"] not in _PLAIN),
+        retained=_retained(plan["retained"]),
         settled=not changes,
         fresh=counts["CREATE"] == len(actions),
         blocked=bool(counts["BLOCKED"]),
@@ -192,6 +195,16 @@ def _rows(actions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             for action in sorted(actions, key=lambda action: order[action["op"]] == order["KEEP"])
         ],
         columns=["Action", "Kind", "Name", "Why"],
+    )
+
+
+def _retained(keys: Sequence[str]) -> str:
+    earlier = sum(key.startswith("sagemaker.endpoint-config/") for key in keys)
+    return (
+        f"Earlier endpoint configurations retained, with their models: {earlier}. Inferences"
+        " compares by the time in which they served."
+        if earlier
+        else ""
     )
 
 

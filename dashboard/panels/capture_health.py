@@ -8,13 +8,16 @@ import streamlit as st
 
 from dashboard import charts, components
 from dashboard.aws import metrics, monitoring
-from dashboard.aws.cloud import Connection
+from dashboard.aws.cloud import Cloud, Connection
+from dashboard.aws.configurations import configurations, sampling_percentage
 from dashboard.models import capture_health as model
 from dashboard.models import inferences
 from dashboard.models.capture_health import Health, Traffic
 from dashboard.panels.inferences import Look, chart
 from dashboard.tables import Period
+from workflow.configurations import Configurations, Sampling
 from workflow.errors import WorkflowError
+from workflow.monitoring import CaptureState
 
 OBJECTS = 1_000
 ERRORS = 200
@@ -101,19 +104,44 @@ def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period,
     for endpoint in model.endpoints(names, look.filters, own):
         try:
             state = monitoring.capture_state(connection, endpoint)
+            samplings = _samplings(connection, endpoint, state)
         except WorkflowError as error:
             refused.append(model.unasked(endpoint, error.message))
             continue
         for variant in model.variants(names, look.filters, endpoint, state):
             captured = model.captured_by_time(counts, endpoint, variant)
             span = model.window(look.filters, captured if captured.height else counts, look.now)
-            one = Traffic(endpoint=endpoint, variant=variant, state=state, captured=captured)
+            one = Traffic(
+                endpoint=endpoint,
+                variant=variant,
+                state=state,
+                captured=captured,
+                samplings=samplings,
+            )
             found.append(_invoked(one, span, period, connection))
     return found, period, model.together(refused)
 
 
+def _samplings(connection: Connection, endpoint: str, state: CaptureState) -> tuple[Sampling, ...]:
+    """When which share of the endpoint's invocations was captured, as far as that is known."""
+    cloud = connection.cloud
+    known = _configurations(cloud, endpoint, state.configuration)
+    earlier = {name: _percentage(cloud, name) for name in known.made if name != known.present}
+    return known.samplings({**earlier, known.present: state.share})
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _configurations(_known_for: Cloud, endpoint: str, _present: str) -> Configurations:
+    return configurations(components.connection(), endpoint)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _percentage(_known_for: Cloud, name: str) -> float:
+    return sampling_percentage(components.connection(), name)
+
+
 def _coverage(traffic: list[Traffic], period: Period) -> None:
-    rows = model.summed(traffic) if traffic else None
+    rows = model.summed(traffic, period) if traffic else None
     if rows is not None and not rows.is_empty():
         chart(
             charts.coverage_of_capture(rows, period),
@@ -139,12 +167,16 @@ def _invoked(
 
 
 def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
-    shares = {one.endpoint: one.state.sampling_percentage for one in traffic}
+    shares = {one.endpoint: one.state.share for one in traffic}
     said = [
-        f"Data capture of {endpoint} keeps {share:g} % of all invocations; earlier ones are judged"
-        " by the same share."
+        f"Data capture of {endpoint} keeps {share:g} % of all invocations now."
         for endpoint, share in shares.items()
     ]
+    if traffic:
+        said.append(
+            "Earlier ones are judged by the configuration that had been created last; whether an"
+            " older one was used again meanwhile, AWS does not tell."
+        )
     if delay is not None:
         said.append(
             f"Objects arrive {delay / timedelta(seconds=1):,.0f} s after their last record, in the"

@@ -9,10 +9,9 @@ import streamlit as st
 from dashboard import components
 from dashboard.jobs import Job
 from dashboard.models import deployment as model
-from dashboard.models.thresholds import of_plan
 from dashboard.panels.thresholds import standing
 from workflow.settings import Settings
-from workflow.thresholds import LOWEST
+from workflow.thresholds import LOWEST, of_plan
 
 
 def wanted(settings: Settings) -> Settings:
@@ -74,6 +73,8 @@ def plan(view: model.PlanView) -> bool:
                 st.dataframe(change.diffs, hide_index=True, alt="Properties that differ")
     with st.expander(f"All {len(view.rows)} resources", expanded=view.fresh):
         st.dataframe(view.rows, hide_index=True, alt="The plan, resource by resource")
+        if view.retained:
+            st.caption(view.retained)
     return pressed
 
 

@@ -196,8 +196,8 @@ def _version(look: Look, connection: Connection) -> None:
     known = {version.name: version for version in _listed_versions(connection.cloud, endpoint)}
 
     def words(name: str) -> str:
-        # Never the end of its time: the address holds these words, and the end may yet come.
-        return f"{name}, {known[name].at:%Y-%m-%d %H:%M} UTC" if name in known else name
+        # Not its time: the address holds these words, and the next deployment says more of that.
+        return f"{name}, {known[name].made:%Y-%m-%d %H:%M} UTC" if name in known else name
 
     if not known:
         st.info("No version is deployed yet.")

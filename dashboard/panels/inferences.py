@@ -19,7 +19,6 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.models import inferences as model
 from dashboard.models.inferences import InferenceFilters, Selection, Summary, WhatIf, label_name
-from dashboard.models.thresholds import Standing
 from dashboard.panels import captures, traffic
 from dashboard.panels import feed as feeds
 from dashboard.panels.captures import Feed
@@ -27,6 +26,7 @@ from dashboard.tables import Period
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
+from workflow.thresholds import Standing
 
 BARS = 50
 HEAT_BARS = 20

@@ -5,12 +5,11 @@ import os
 import streamlit as st
 
 from dashboard import components
-from dashboard.aws.thresholds import VARIABLE, deployed_thresholds
+from dashboard.aws.thresholds import deployed_thresholds
 from dashboard.jobs import DEPLOYMENT
-from dashboard.models import thresholds as model
-from dashboard.models.thresholds import Standing
+from workflow import thresholds
 from workflow.errors import WorkflowError
-from workflow.thresholds import DeployedThreshold
+from workflow.thresholds import VARIABLE, DeployedThreshold, Standing
 
 SECONDS = 30
 """A deployment from elsewhere is seen after so long; one of this process at once."""
@@ -31,4 +30,4 @@ def standing() -> Standing:
     except WorkflowError as error:
         deployed = error
     explicit = bool(os.environ.get(VARIABLE))
-    return model.standing(deployed, connection.settings.threshold, explicit=explicit)
+    return thresholds.standing(deployed, connection.settings.threshold, explicit=explicit)

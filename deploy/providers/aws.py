@@ -44,6 +44,13 @@ from deploy.resources import (
 )
 from deploy.versions import Version
 from workflow.settings import Settings
+from workflow.thresholds import (
+    VARIABLE,
+    DeployedThreshold,
+    deciding_function,
+    read_threshold,
+    weighed,
+)
 
 if TYPE_CHECKING:
     import boto3
@@ -134,6 +141,26 @@ class AwsCloud:
         """Versions of a state machine with the weights of an alias, the newest first."""
         with explained("stepfunctions", machine):
             return states.versions(self.aws, machine, alias)
+
+    def thresholds(self, machine: str, alias: str, function: str) -> tuple[DeployedThreshold, ...]:
+        """What new executions are measured against, the one for most of them first.
+
+        Args:
+            machine: Name of the state machine.
+            alias: Name of the alias that routes to its versions.
+            function: Name of the function that decides.
+        """
+        with explained("stepfunctions", machine):
+            routes = states.routes(self.aws, machine, alias)
+        return weighed(routes, lambda version: self._threshold(version, function))
+
+    def _threshold(self, version: str, function: str) -> float:
+        with explained("stepfunctions", version):
+            definition = states.definition(self.aws, version)
+        arn = deciding_function(definition, function)
+        with explained("lambda", arn):
+            variables = lambda_.variables(self.aws, arn)
+        return read_threshold(variables.get(VARIABLE), function)
 
     def pause(self, seconds: float) -> None:
         """Wait for AWS to settle."""

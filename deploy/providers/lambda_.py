@@ -122,6 +122,12 @@ class Functions:
         return self._lambda.get_function_configuration(FunctionName=name)["RevisionId"]
 
 
+def variables(aws: Aws, function: str) -> Mapping[str, str]:
+    """The environment of a function, or of the version of it that an ARN names."""
+    answer = aws.functions.get_function_configuration(FunctionName=function)
+    return answer.get("Environment", {}).get("Variables", {})
+
+
 def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
     logging = now.get("LoggingConfig", {})
     return {

@@ -116,6 +116,7 @@ class EndpointConfigs:
             },
             outputs={"name": name},
             tags=_tags(self._aws, config["EndpointConfigArn"]),
+            created=config["CreationTime"],
         )
 
     def create(self, resource: EndpointConfig) -> Iterator[str]:

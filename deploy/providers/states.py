@@ -176,11 +176,7 @@ class Aliases:
 def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
     """All versions of a state machine with the weights of an alias, the newest first."""
     arn = aws.arn("states", f"stateMachine:{machine}")
-    routed = found(
-        lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=f"{arn}:{alias}"),
-        *MISSING,
-    )
-    weights = dict(routing(routed["routingConfiguration"])) if routed else {}
+    weights = dict(routes(aws, machine, alias))
     listed = [
         Version(
             arn=one["stateMachineVersionArn"],
@@ -192,6 +188,20 @@ def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
         for one in page["stateMachineVersions"]
     ]
     return tuple(sorted(listed, key=lambda version: -version.number))
+
+
+def routes(aws: Aws, machine: str, alias: str) -> list[tuple[str, int]]:
+    """Versions and weights of an alias, the newest version first; none where it does not exist."""
+    arn = aws.arn("states", f"stateMachine:{machine}:{alias}")
+    answer = found(
+        lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=arn), *MISSING
+    )
+    return routing(answer["routingConfiguration"]) if answer else []
+
+
+def definition(aws: Aws, version_arn: str) -> str:
+    """The definition of a version, as JSON text."""
+    return aws.states.describe_state_machine(stateMachineArn=version_arn)["definition"]
 
 
 def _version_pages(aws: Aws, arn: str) -> "Iterator[ListStateMachineVersionsOutputTypeDef]":

@@ -168,6 +168,23 @@ def test_one_click_deploys_another_destroys_and_what_is_there_is_shown(
     assert "to create." in said(test)
 
 
+def test_an_earlier_configuration_is_retained_in_one_line_until_all_is_destroyed(
+    app: Callable[..., AppTest],
+) -> None:
+    button(app("deployment", SCONES_PROJECT="keeps"), "Deploy")
+    sampled = {"SCONES_PROJECT": "keeps", "SCONES_SAMPLING_PERCENTAGE": "50"}
+
+    test = button(app("deployment", **sampled), "Apply these changes")
+
+    assert "Everything is deployed as wanted: 28 resources, nothing to do." in said(test)
+    assert "Earlier endpoint configurations retained, with their models: 1." in said(test)
+    (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
+    confirm.set_value("keeps-dev").run()
+    button(test, "Destroy")
+    assert "to create." in said(test)
+    assert "retained" not in said(test)
+
+
 def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
     app: Callable[..., AppTest],
 ) -> None:

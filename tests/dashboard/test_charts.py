@@ -314,3 +314,19 @@ def test_the_threshold_s_name_can_be_read_and_nothing_crosses_it(name: str) -> N
     assert (light + 0.05) / (dark + 0.05) >= 4.5
     assert (note.yref, note.y, note.yanchor) == ("y domain", 1, "bottom")  # above the plot
     assert figure.layout.legend.y > 1.05  # and the legend above it
+
+
+def test_what_was_to_be_captured_is_drawn_only_where_it_is_known() -> None:
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    rows = pl.DataFrame(
+        {
+            "time": [start, start + timedelta(hours=1), start + timedelta(hours=2)],
+            "expected": [9.0, None, 0.0],
+            "captured": [9, 5, 0],
+        }
+    )
+
+    figure = charts.coverage_of_capture(rows, Period.HOUR)
+
+    expected = next(trace for trace in figure.data if trace.name == "expected")
+    assert list(expected.y) == [9.0, None, 0.0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy.cloud import Observed
@@ -25,6 +26,7 @@ from deploy.resources import (
 from deploy.versions import Version
 from workflow.errors import WorkflowError
 
+DAWN = datetime(2026, 11, 23, tzinfo=UTC)
 UNTAGGED = {ModelArchive.KIND, Subscription.KIND, ExistingEndpoint.KIND}
 IN_SEVERAL_CALLS = (Bucket, Role, LogGroup, Rule)
 """Kinds that AWS creates in more than one call, so that halves of them exist."""
@@ -121,6 +123,9 @@ class FakeCloud:
             properties=properties,
             outputs=self._outputs(resource),
             tags=None if key.kind in UNTAGGED else dict(resource.tags),
+            created=DAWN + timedelta(seconds=len(self.log))
+            if key.kind == EndpointConfig.KIND
+            else None,
         )
 
     def _outputs(self, resource: Resource) -> dict[str, str]:

@@ -29,6 +29,7 @@ wishes = st.builds(
         [
             {},
             {"instance_type": "ml.c5.large"},
+            {"sampling_percentage": 50},
             {"existing_endpoint": "theirs"},
             {"training_data": "s3://data/x"},
         ]

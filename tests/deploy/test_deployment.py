@@ -155,7 +155,7 @@ def test_an_apply_after_a_rollback_goes_forward_again(account: Account) -> None:
     assert weights(account) == [(2, 100), (1, 0)]
 
 
-def test_another_instance_moves_the_endpoint_and_deletes_the_old_configuration(
+def test_another_instance_moves_the_endpoint_and_retains_the_old_configuration(
     account: Account,
 ) -> None:
     applied(account)
@@ -165,10 +165,57 @@ def test_another_instance_moves_the_endpoint_and_deletes_the_old_configuration(
     assert [one for one in done(events) if one[1] is not Op.KEEP] == [
         ("sagemaker.endpoint-config", Op.CREATE),
         ("sagemaker.endpoint", Op.UPDATE),
-        ("sagemaker.endpoint-config", Op.DELETE),
     ]
-    configs = account.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
-    assert len(configs) == 1
+    assert len(configs(account)) == 2
+    account.calls.clear()
+    again = deployment.observe_and_plan(settings(instance_type="ml.c5.large"), account.session)
+    assert ops(again) == {Op.KEEP: 28}
+    assert [key.kind for key in again.retained] == ["sagemaker.endpoint-config"]
+    assert not writes(account)
+
+
+def configs(account: Account) -> set[str]:
+    listed = account.client("sagemaker").list_endpoint_configs(MaxResults=100)["EndpointConfigs"]
+    return {one["EndpointConfigName"] for one in listed}
+
+
+def test_a_configuration_that_is_wanted_again_is_used_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied(account)
+    first = configs(account)
+    monkeypatch.setattr(deployment, "artifacts", lambda _: artifacts(model="b"))
+    applied(account)
+    monkeypatch.setattr(deployment, "artifacts", lambda _: artifacts())
+
+    plan = deployment.observe_and_plan(settings(), account.session)
+    events = list(deployment.apply(plan, settings(), account.session))
+
+    assert ops(plan) == {Op.UPDATE: 1, Op.KEEP: 27}
+    assert [one for one in done(events) if one[1] is not Op.KEEP] == [
+        ("sagemaker.endpoint", Op.UPDATE)
+    ]
+    sagemaker = account.client("sagemaker")
+    serving = sagemaker.describe_endpoint(EndpointName=settings().endpoint)["EndpointConfigName"]
+    assert {serving} == first
+    again = deployment.observe_and_plan(settings(), account.session)
+    assert ops(again) == {Op.KEEP: 28}
+    assert [key.kind for key in again.retained] == ["sagemaker.endpoint-config", "sagemaker.model"]
+
+
+def test_ten_earlier_configurations_are_retained_and_destroy_leaves_none(
+    account: Account,
+) -> None:
+    for percentage in range(12):
+        applied(account, settings(sampling_percentage=percentage))
+
+    assert len(configs(account)) == 11
+    again = deployment.observe_and_plan(settings(sampling_percentage=11), account.session)
+    assert ops(again) == {Op.KEEP: 28}
+    assert len(again.retained) == 10, "the model of them all is wanted, so it is an action"
+    list(deployment.destroy(settings(), account.session))
+    assert not configs(account)
+    assert not account.client("sagemaker").list_models()["Models"]
 
 
 def test_an_existing_endpoint_replaces_the_created_one(account: Account) -> None:

@@ -42,6 +42,70 @@ def test_plan_shows_each_change_with_its_values(capsys: pytest.CaptureFixture[st
     assert "3 to change, 25 as wanted, 0 in the way." in shown
 
 
+def test_a_threshold_that_was_applied_is_kept_by_a_plan_that_asks_for_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan"]) == PENDING
+    assert "0.93. Nothing is deployed; 0.93 is the threshold of the" in capsys.readouterr().out
+    main(["apply", "--yes", "--threshold", "0.8"])
+    capsys.readouterr()
+
+    assert main(["plan"]) == DONE
+    assert "Threshold of the plan: 0.8. 0.8 is what is deployed.\n" in capsys.readouterr().out
+    assert main(["apply", "--yes"]) == DONE
+    assert "0 to change" in capsys.readouterr().out
+
+    monkeypatch.setenv("SCONES_THRESHOLD", "0.93")
+    assert main(["plan"]) == PENDING
+    assert (
+        "Threshold of the plan: 0.93. 0.8 is what is deployed. The plan would change it."
+        in capsys.readouterr().out
+    )
+
+
+def test_after_a_rollback_the_threshold_in_use_is_the_one_that_is_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["apply", "--yes", "--threshold", "0.7"])
+    main(["apply", "--yes", "--threshold", "0.8"])
+    main(["rollback", "--yes"])
+    capsys.readouterr()
+
+    main(["plan"])
+
+    assert "Threshold of the plan: 0.7. 0.7 is what is deployed." in capsys.readouterr().out
+
+
+def test_a_threshold_that_cannot_be_read_is_told_and_blocks_nothing(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["apply", "--yes", "--threshold", "0.8"])
+    account.client("lambda").delete_function(FunctionName=settings().filter_function)
+    capsys.readouterr()
+
+    assert main(["plan"]) == PENDING
+
+    assert "What is deployed cannot be read" in capsys.readouterr().out
+
+
+def test_earlier_configurations_that_are_retained_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["apply", "--yes"])
+    assert "retained" not in capsys.readouterr().out
+    main(["apply", "--yes", "--sampling-percentage", "50"])
+    capsys.readouterr()
+
+    assert main(["plan", "--sampling-percentage", "50"]) == DONE
+
+    shown = capsys.readouterr().out
+    assert "Earlier endpoint configurations retained, with their models: 1.\n" in shown
+    assert "0 to change, 28 as wanted, 0 in the way." in shown
+    main(["plan", "--json", "--sampling-percentage", "50"])
+    (retained,) = json.loads(capsys.readouterr().out)["retained"]
+    assert retained.startswith(f"sagemaker.endpoint-config/{NAME}-")
+
+
 def test_plan_is_json_for_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json"]) == PENDING
 

@@ -1,6 +1,8 @@
 """A plan says what will happen to each resource, with its differences, before anything does."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +16,7 @@ from deploy.resources import (
     ExistingEndpoint,
     Key,
     LogGroup,
+    Model,
     Ref,
     Resource,
     Role,
@@ -133,24 +136,81 @@ def test_an_endpoint_to_be_used_must_exist() -> None:
 
 
 def test_what_is_owned_and_no_longer_wanted_is_deleted_last_dependents_first() -> None:
-    config = EndpointConfig(
-        name="c",
-        tags=OWNER,
-        model="m",
-        variant="v",
-        instance_type="i",
-        sampling_percentage=100,
-        capture_url="s3://b",
-    )
     endpoint = Endpoint(name="e", tags=OWNER, config="c")
 
-    made = plan([GROUP], {one.key: observed(one) for one in (config, endpoint, GROUP)}, owner=OWNER)
+    made = plan([GROUP], {one.key: observed(one) for one in (CONFIG, endpoint, GROUP)}, owner=OWNER)
 
     assert [(one.op, one.key.kind) for one in made.actions] == [
         (Op.KEEP, "logs.group"),
         (Op.DELETE, "sagemaker.endpoint"),
         (Op.DELETE, "sagemaker.endpoint-config"),
     ]
+
+
+def earlier(count: int, **changes: object) -> dict[Key, Observed]:
+    """Configurations of an hour each, the oldest first, all but the first two of one model."""
+    found: dict[Key, Observed] = {}
+    for hour in range(count):
+        model = f"m{min(hour, 2)}"
+        seen = Observed(
+            properties={"model": model},
+            tags=OWNER,
+            created=datetime(2026, 11, 23, hour, tzinfo=UTC),
+        )
+        found[Key(EndpointConfig.KIND, f"c{hour}")] = replace(seen, **changes)  # type: ignore[arg-type]
+        found[Key(Model.KIND, model)] = Observed(properties={}, tags=OWNER)
+    return found
+
+
+CONFIG = EndpointConfig(
+    name="now",
+    tags=OWNER,
+    model="m",
+    variant="v",
+    instance_type="i",
+    sampling_percentage=100,
+    capture_url="s3://b",
+)
+
+
+def test_earlier_configurations_are_retained_with_their_models_and_no_action() -> None:
+    made = plan([CONFIG], {CONFIG.key: observed(CONFIG), **earlier(3)}, owner=OWNER)
+
+    assert [(one.op, one.key.name) for one in made.actions] == [(Op.KEEP, "now")]
+    assert [str(key) for key in made.retained] == [
+        "sagemaker.endpoint-config/c2",
+        "sagemaker.endpoint-config/c1",
+        "sagemaker.endpoint-config/c0",
+        "sagemaker.model/m2",
+        "sagemaker.model/m1",
+        "sagemaker.model/m0",
+    ]
+
+
+def test_of_more_than_ten_the_oldest_go_with_the_models_that_no_other_needs() -> None:
+    made = plan([CONFIG], {CONFIG.key: observed(CONFIG), **earlier(12)}, owner=OWNER)
+
+    assert [(one.op, one.key.name) for one in made.actions[1:]] == [
+        (Op.DELETE, "c0"),
+        (Op.DELETE, "c1"),
+        (Op.DELETE, "m0"),
+        (Op.DELETE, "m1"),
+    ]
+    assert len(made.retained) == 11
+
+
+def test_an_endpoint_that_goes_takes_its_configurations_with_it() -> None:
+    made = plan([GROUP], earlier(3), owner=OWNER)
+
+    assert made.retained == ()
+    assert len([one for one in made.actions if one.op is Op.DELETE]) == 6
+
+
+def test_what_others_made_under_our_names_is_not_ours_to_retain() -> None:
+    made = plan([CONFIG], earlier(3, tags={"project": "another"}), owner=OWNER)
+
+    assert made.retained == ()
+    assert {one.key.kind for one in made.actions if one.op is Op.DELETE} == {Model.KIND}
 
 
 def test_what_others_made_is_not_deleted() -> None:
@@ -167,6 +227,7 @@ def test_a_plan_is_json_with_counts() -> None:
     read = json.loads(json.dumps(made.to_json()))
 
     assert read["counts"]["CREATE"] == 2
+    assert read["retained"] == []
     assert read["actions"][0]["resource"] == "states.machine/m"
     assert {"path": "version", "before": None, "after": KNOWN_AFTER_APPLY} in read["actions"][1][
         "diffs"

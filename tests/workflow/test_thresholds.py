@@ -1,13 +1,22 @@
-"""A threshold is read from what is deployed, or it is said why it cannot be."""
+"""A threshold is read from what is deployed, and told apart from the one that is asked for."""
 
 import json
 
 import pytest
 
 from workflow.errors import WorkflowError
-from workflow.thresholds import deciding_function, read_threshold
+from workflow.thresholds import (
+    DeployedThreshold,
+    deciding_function,
+    of_plan,
+    read_threshold,
+    standing,
+    weighed,
+)
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:s-dev-filter-inferences"
+DENIED = WorkflowError("AccessDenied", "You may not.", "Ask.")
+ONE = (DeployedThreshold(0.8, 100),)
 
 
 def definition(arn: str) -> str:
@@ -39,3 +48,76 @@ def test_what_is_no_confidence_is_no_threshold(text: str | None) -> None:
         read_threshold(text, "f")
 
     assert caught.value.code == "ThresholdUnknown"
+
+
+def test_the_threshold_of_most_executions_comes_first_and_equal_ones_are_one() -> None:
+    values = {"3": 0.8, "2": 0.93, "1": 0.8}
+
+    assert weighed([("3", 10), ("2", 90)], values.__getitem__) == (
+        DeployedThreshold(0.93, 90),
+        DeployedThreshold(0.8, 10),
+    )
+    assert weighed([("3", 60), ("1", 40)], values.__getitem__) == (DeployedThreshold(0.8, 100),)
+
+
+def test_a_version_without_weight_is_not_asked() -> None:
+    assert weighed([("3", 100), ("gone", 0)], {"3": 0.8}.__getitem__) == ONE
+    assert weighed([], {}.__getitem__) == ()
+
+
+def test_what_is_deployed_is_what_holds_and_what_a_plan_keeps() -> None:
+    found = standing(ONE, 0.93, explicit=False)
+
+    assert (found.now, found.wanted, found.absent, found.wish) == (0.8, 0.8, False, "")
+    assert found.says == "0.8 is what is deployed."
+
+
+def test_a_variable_that_differs_is_a_wish_beside_what_is_deployed() -> None:
+    found = standing(ONE, 0.93, explicit=True)
+
+    assert (found.now, found.wanted) == (0.8, 0.93)
+    assert found.wish == "SCONES_THRESHOLD asks for 0.93: the deployment plan would change it."
+    assert standing(ONE, 0.8, explicit=True).wish == ""
+
+
+def test_two_versions_at_work_are_both_told() -> None:
+    found = standing((DeployedThreshold(0.9, 75), DeployedThreshold(0.8, 25)), 0.93, explicit=False)
+
+    assert found.now == 0.9
+    assert found.says == "0.9 is what is deployed for 75 % of new executions, 0.8 for 25 %."
+
+
+def test_where_nothing_is_deployed_the_settings_hold_and_are_called_so() -> None:
+    found = standing((), 0.93, explicit=False)
+
+    assert (found.now, found.wanted, found.absent) == (0.93, 0.93, True)
+    assert found.says == "Nothing is deployed; 0.93 is the threshold of the settings."
+    assert standing((), 0.93, explicit=True).wish == ""
+
+
+def test_where_it_cannot_be_read_it_is_said_why() -> None:
+    found = standing(DENIED, 0.93, explicit=False)
+
+    assert (found.now, found.absent) == (0.93, False)
+    assert found.says == (
+        "What is deployed cannot be read (You may not.) 0.93 is the threshold of the settings."
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (0.8, "Threshold of the plan: 0.8. 0.8 is what is deployed."),
+        (
+            0.93,
+            "Threshold of the plan: 0.93. 0.8 is what is deployed. The plan would change it.",
+        ),
+    ],
+)
+def test_a_plan_says_whether_it_changes_the_threshold(asked: float, says: str) -> None:
+    assert of_plan(standing(ONE, 0.93, explicit=False), asked) == says
+
+
+def test_a_plan_for_nothing_changes_nothing() -> None:
+    assert "would change" not in of_plan(standing((), 0.93, explicit=False), 0.8)
+    assert "would change" not in of_plan(standing(DENIED, 0.93, explicit=False), 0.8)

@@ -20,26 +20,40 @@ def connection() -> Connection:
     return unconnected()
 
 
-def answer(points: list[tuple[datetime, float]], **more: Any) -> dict[str, Any]:
-    result = {
-        "Id": "m",
-        "Timestamps": [moment for moment, _ in points],
-        "Values": [value for _, value in points],
-    }
-    return {"MetricDataResults": [result], **more}
+Points = list[tuple[datetime, float]]
+INVOCATIONS = ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
+
+
+def answer(*points: Points, **more: Any) -> dict[str, Any]:
+    """A page with the points of each metric that was asked for."""
+    results = [
+        {
+            "Id": f"m{number}",
+            "Timestamps": [moment for moment, _ in one],
+            "Values": [value for _, value in one],
+        }
+        for number, one in enumerate(points)
+    ]
+    return {"MetricDataResults": results, **more}
 
 
 def query(period: int, stat: str = "Sum") -> dict[str, Any]:
     namespace = "AWS/SageMaker" if stat == "Sum" else "/aws/sagemaker/Endpoints"
-    name = "Invocations" if stat == "Sum" else "DiskUtilization"
+    names = INVOCATIONS if stat == "Sum" else ("DiskUtilization",)
     dimensions = [
         {"Name": "EndpointName", "Value": "e"},
         {"Name": "VariantName", "Value": "v"},
     ]
-    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions}
+    metrics = [
+        {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions} for name in names
+    ]
     return {
         "MetricDataQueries": [
-            {"Id": "m", "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}}
+            {
+                "Id": f"m{number}",
+                "MetricStat": {"Metric": metric, "Period": period, "Stat": stat},
+            }
+            for number, metric in enumerate(metrics)
         ],
         "StartTime": ANY,
         "EndTime": ANY,
@@ -61,7 +75,7 @@ def test_points_are_asked_for_as_fine_as_they_are_kept(
     connection: Connection, reach: timedelta, every: timedelta, period: int
 ) -> None:
     with Stubber(connection.client("cloudwatch")) as stub:
-        stub.add_response("get_metric_data", answer([]), query(period))
+        stub.add_response("get_metric_data", answer([], [], []), query(period))
 
         kept = metrics.kept(every, reach)
         found = metrics.invocations(connection, "e", "v", NOW - reach, NOW, every=kept)
@@ -81,7 +95,25 @@ def test_every_page_is_read_and_empty_periods_are_left_out(connection: Connectio
 
         found = metrics.invocations(connection, "e", "v", NOW, NOW + 3 * MINUTE, every=MINUTE)
 
-    assert found.rows() == [(NOW, 5), (NOW + 2 * MINUTE, 7)]
+    assert found.rows() == [(NOW, 5, 0), (NOW + 2 * MINUTE, 7, 0)]
+
+
+def test_failed_invocations_are_counted_of_both_kinds_and_never_more_than_all(
+    connection: Connection,
+) -> None:
+    later, alone = NOW + MINUTE, NOW + 2 * MINUTE
+    with Stubber(connection.client("cloudwatch")) as stub:
+        stub.add_response(
+            "get_metric_data",
+            answer(
+                [(NOW, 9.0), (later, 1.0)], [(NOW, 2.0), (later, 0.0)], [(later, 3.0), (alone, 1.0)]
+            ),
+            query(60),
+        )
+
+        found = metrics.invocations(connection, "e", "v", NOW, NOW + 3 * MINUTE, every=MINUTE)
+
+    assert found.rows() == [(NOW, 9, 2), (later, 1, 1)]
 
 
 def test_a_refusal_keeps_its_code(connection: Connection) -> None:

@@ -88,11 +88,17 @@ def body(content: bytes) -> dict[str, Any]:
     [
         (
             {"CurrentSamplingPercentage": 25},
-            CaptureState(enabled=True, sampling_percentage=25),
+            CaptureState(enabled=True, sampling_percentage=25, configuration="e-1a2b"),
         ),
-        ({"CaptureStatus": "Stopped"}, CaptureState(enabled=False, sampling_percentage=100)),
-        ({"EnableCapture": False}, CaptureState(enabled=False, sampling_percentage=100)),
-        ({}, CaptureState(enabled=False, sampling_percentage=0)),
+        (
+            {"CaptureStatus": "Stopped"},
+            CaptureState(enabled=False, sampling_percentage=100, configuration="e-1a2b"),
+        ),
+        (
+            {"EnableCapture": False},
+            CaptureState(enabled=False, sampling_percentage=100, configuration="e-1a2b"),
+        ),
+        ({}, CaptureState(enabled=False, sampling_percentage=0, configuration="e-1a2b")),
     ],
 )
 def test_an_endpoint_says_whether_it_captures(
@@ -175,6 +181,45 @@ def test_earlier_configurations_are_those_of_our_names_that_are_still_there(aws:
         (first, Span(AT.replace(hour=7), AT.replace(hour=9))),
     ]
     assert "not when an endpoint used it" in found[-1].unknown
+
+
+def test_a_configuration_that_is_used_again_has_two_times(aws: Stubbed) -> None:
+    prefix = aws.connection.settings.prefix
+    first, second = (f"{prefix}-{digit * 12}" for digit in "ab")
+    aws.answer("stepfunctions", "list_state_machine_versions", {"stateMachineVersions": []})
+    aws.answer("sagemaker", "describe_endpoint", {**endpoint(), "EndpointConfigName": first})
+    listed = [configuration(second, 9), configuration(first, 7)]
+    aws.answer("sagemaker", "list_endpoint_configs", {"EndpointConfigs": listed})
+
+    found = monitoring.deployed_versions(aws.connection, "e")
+
+    assert [(version.name, version.span) for version in found] == [
+        (f"endpoint configuration {first}", Span(AT)),
+        (f"endpoint configuration {second}", Span(AT.replace(hour=9), AT)),
+        (
+            f"first use of endpoint configuration {first}",
+            Span(AT.replace(hour=7), AT.replace(hour=9)),
+        ),
+    ]
+    assert "It is used again" in found[0].unknown
+    assert "Whether an older one was used again" in found[1].unknown
+
+
+def test_a_version_is_made_at_a_time_that_the_next_one_does_not_change(aws: Stubbed) -> None:
+    prefix = aws.connection.settings.prefix
+    first, second = (f"{prefix}-{digit * 12}" for digit in "ab")
+    made = {}
+    for present, listed in (
+        (first, [configuration(first, 7)]),
+        (second, [configuration(second, 9), configuration(first, 7)]),
+    ):
+        aws.answer("stepfunctions", "list_state_machine_versions", {"stateMachineVersions": []})
+        aws.answer("sagemaker", "describe_endpoint", {**endpoint(), "EndpointConfigName": present})
+        aws.answer("sagemaker", "list_endpoint_configs", {"EndpointConfigs": listed})
+        found = monitoring.deployed_versions(aws.connection, "e")
+        made[present] = {version.name: version.made for version in found}
+
+    assert made[first].items() < made[second].items()
 
 
 def schedule() -> dict[str, Any]:

@@ -12,7 +12,9 @@ from dashboard.models.inferences import InferenceFilters
 from dashboard.tables import Period
 from tests.captured import NOW, captured, counted
 from workflow.captures import DUPLICATE
+from workflow.configurations import Sampling
 from workflow.monitoring import CaptureState
+from workflow.spans import Span
 
 START = NOW - timedelta(hours=24)
 TIME = pl.Datetime("us", "UTC")
@@ -24,6 +26,15 @@ def hourly(counts: Sequence[int]) -> pl.DataFrame:
     return frame.filter(pl.col("count") > 0)
 
 
+def asked(counts: Sequence[int], failed: Sequence[int] = ()) -> pl.DataFrame:
+    """Invocations by the hour, of which so many failed."""
+    vain = hourly(failed).rename({"count": "failed"})
+    return hourly(counts).join(vain, on="time", how="left").fill_null(0)
+
+
+ALWAYS = Span()
+
+
 def kinds(
     invocations: Sequence[int],
     captured: Sequence[int],
@@ -32,8 +43,12 @@ def kinds(
     enabled: bool = True,
     disk: float | None = None,
     now: datetime = NOW,
+    failed: Sequence[int] = (),
+    samplings: Sequence[Sampling] | None = None,
 ) -> dict[Finding, str]:
-    rows = model.expected_and_captured(hourly(invocations), hourly(captured), sampling)
+    known = [Sampling(ALWAYS, sampling)] if samplings is None else samplings
+    counted = asked(invocations, failed)
+    rows = model.expected_and_captured(counted, hourly(captured), known, Period.HOUR)
     state = CaptureState(enabled=enabled, sampling_percentage=sampling, disk_percent=disk)
     found = model.health(rows, state, Period.HOUR, now=now)
     return {finding.kind: finding.sentence for finding in found}
@@ -98,9 +113,52 @@ def test_an_idle_endpoint_is_not_silent() -> None:
 
 
 def test_captures_before_the_first_metric_are_not_judged() -> None:
-    rows = model.expected_and_captured(hourly([0, 0, 5]), hourly([7, 7, 5]), 50)
+    rows = model.expected_and_captured(
+        asked([0, 0, 5]), hourly([7, 7, 5]), [Sampling(ALWAYS, 50)], Period.HOUR
+    )
 
-    assert rows.rows() == [(START + timedelta(hours=2), 5, 2.5, 5)]
+    assert rows.rows() == [(START + timedelta(hours=2), 5, 0, 0.5, 2.5, 5)]
+
+
+def hour(number: float) -> datetime:
+    return START + timedelta(hours=number)
+
+
+CHANGED = [Sampling(Span(hour(0), hour(4.5)), 100), Sampling(Span(hour(5)), 10)]
+"""All was captured, then a tenth; the change came in the fifth hour."""
+
+
+def test_each_hour_is_judged_by_the_share_of_its_own_time() -> None:
+    assert kinds([100] * 10, [100] * 4 + [55] + [10] * 5, samplings=CHANGED) == {}
+    today = kinds([100] * 10, [100] * 4 + [55] + [10] * 5, sampling=100)
+    assert Finding.GAP in today, "today's share would have missed records"
+
+
+def test_a_gap_before_a_change_is_found_by_the_share_of_before() -> None:
+    found = kinds([100] * 10, [100, 40, 100, 100, 55] + [10] * 5, sampling=10, samplings=CHANGED)
+
+    assert "60 records are missing in 1 hour," in found[Finding.GAP]
+
+
+def test_an_hour_in_which_two_shares_may_have_held_is_not_judged() -> None:
+    captured = [100] * 4 + [0] + [10] * 5
+
+    assert kinds([100] * 10, captured, samplings=CHANGED) == {}
+    assert kinds([100] * 5, captured[:5], samplings=CHANGED) == {}
+
+
+def test_silence_that_ended_in_an_hour_of_unknown_share_is_a_gap() -> None:
+    assert set(kinds([100] * 5, [100, 100, 0, 0, 7], samplings=CHANGED)) == {Finding.GAP}
+
+
+def test_failed_invocations_are_neither_missed_nor_too_many() -> None:
+    assert kinds([100] * 20, [60] * 20, failed=[40] * 20) == {}
+    assert kinds([100] * 20, [100] * 20, failed=[40] * 20) == {}
+    assert set(kinds([100] * 20, [30] * 20, failed=[40] * 20)) == {Finding.GAP}
+
+
+def test_an_endpoint_that_only_fails_is_not_silent() -> None:
+    assert kinds([100] * 20, [100] * 10, failed=[0] * 10 + [100] * 10) == {}
 
 
 def test_an_endpoint_that_cannot_be_asked_is_not_judged() -> None:
@@ -229,13 +287,16 @@ def traffic(
     enabled: bool = True,
     sampling: float = 100,
     disk: float | None = None,
+    failed: Sequence[int] = (),
+    samplings: tuple[Sampling, ...] | None = None,
 ) -> Traffic:
     return Traffic(
         endpoint="e",
         variant=variant,
         state=CaptureState(enabled=enabled, sampling_percentage=sampling, disk_percent=disk),
         captured=hourly(captured),
-        invocations=None if invocations is None else hourly(invocations),
+        samplings=(Sampling(ALWAYS, sampling),) if samplings is None else samplings,
+        invocations=None if invocations is None else asked(invocations, failed),
         refusal="AWS refused." if invocations is None else "",
     )
 
@@ -249,6 +310,31 @@ def test_what_was_compared_is_told_with_its_numbers() -> None:
 
     said = "300 invocations and 300 records of e, v, 2026-11-22 12:00 to 2026-11-22 15:00 UTC"
     assert found == Health(judged=(f"{said}, by hour",))
+
+
+def test_what_failed_is_told_beside_what_was_compared() -> None:
+    found = volume(traffic([100] * 3, [90] * 3, failed=[10] * 3))
+
+    assert found.findings == ()
+    assert "300 invocations (30 of them failed; AWS does not say" in found.judged[0]
+
+
+def test_hours_of_unknown_share_are_told_and_not_judged() -> None:
+    found = volume(traffic([100] * 10, [100] * 4 + [55] + [10] * 5, samplings=tuple(CHANGED)))
+
+    assert found.findings == ()
+    assert found.judged[0].startswith("900 invocations and 450 records of e, v,")
+    (said,) = found.unjudged
+    assert said.startswith(
+        "Volume of e, v: 100 invocations in 1 hour, first at 2026-11-22 16:00 UTC. What share of"
+    )
+
+
+def test_where_no_share_is_known_nothing_is_judged() -> None:
+    found = volume(traffic([100] * 3, [7] * 3, samplings=()))
+
+    assert found.findings == found.judged == ()
+    assert "300 invocations in 3 hours" in found.unjudged[0]
 
 
 def test_what_is_too_young_to_be_judged_is_told_and_not_called_right() -> None:
@@ -311,13 +397,19 @@ def test_capture_that_is_off_is_told_once_an_endpoint() -> None:
 
 def test_the_chart_adds_up_what_each_variant_should_have_captured() -> None:
     rows = model.summed(
-        [traffic([100], [100]), traffic([100, 100], [10, 11], variant="w", sampling=10)]
+        [traffic([100], [100]), traffic([100, 100], [10, 11], variant="w", sampling=10)],
+        Period.HOUR,
     )
 
-    assert rows.rows() == [
-        (START, 200, 110.0, 110),
-        (START + timedelta(hours=1), 100, 10.0, 11),
-    ]
+    assert rows.rows() == [(START, 110.0, 110), (START + timedelta(hours=1), 10.0, 11)]
+
+
+def test_what_is_not_known_of_one_variant_is_not_known_of_both() -> None:
+    unknown = traffic([100], [10], variant="w", samplings=())
+
+    rows = model.summed([traffic([100, 100], [100, 100]), unknown], Period.HOUR)
+
+    assert rows.rows() == [(START, None, 110), (START + timedelta(hours=1), 100.0, 100)]
 
 
 def test_records_whose_key_names_no_endpoint_are_not_judged() -> None:

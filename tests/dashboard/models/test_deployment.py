@@ -1,5 +1,7 @@
 """What the Deployment page shows."""
 
+from collections.abc import Sequence
+
 from dashboard.models.deployment import Step, facts, plan_view, run_view, versions
 from workflow.errors import WorkflowError
 
@@ -19,9 +21,9 @@ def action(op: str, name: str = "scones-filter", **fields: object) -> dict[str, 
     }
 
 
-def plan(*actions: dict[str, object]) -> dict[str, object]:
+def plan(*actions: dict[str, object], retained: Sequence[str] = ()) -> dict[str, object]:
     counts = {op: sum(one["op"] == op for one in actions) for op in OPS}
-    return {"counts": counts, "actions": list(actions)}
+    return {"counts": counts, "actions": list(actions), "retained": list(retained)}
 
 
 def test_a_first_plan_is_fresh_and_needs_no_details() -> None:
@@ -37,6 +39,16 @@ def test_a_plan_that_only_keeps_is_settled() -> None:
 
     assert view.summary == "Everything is deployed as wanted: 2 resources, nothing to do."
     assert (view.fresh, view.settled) == (False, True)
+
+
+def test_what_is_retained_is_a_sentence_and_no_row() -> None:
+    keys = ("sagemaker.endpoint-config/c", "sagemaker.endpoint-config/d", "sagemaker.model/m")
+
+    view = plan_view(plan(action("KEEP", "a"), retained=keys))
+
+    assert "retained, with their models: 2." in view.retained
+    assert (len(view.rows), view.settled) == (1, True)
+    assert plan_view(plan(action("KEEP", "a"))).retained == ""
 
 
 def test_a_change_shows_its_properties_before_and_after() -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
+from dashboard.aws.configurations import configurations
+from dashboard.panels import capture_health as panel
 from tests.dashboard.conftest import deploy
+from workflow.configurations import Configurations
 
 pytestmark = pytest.mark.cloud
 
@@ -86,6 +90,17 @@ def record(event: str, first: float, moment: datetime) -> str:
 
 
 @pytest.fixture
+def of_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoints have served by their configurations for days."""
+
+    def known(cloud: Connection, endpoint: str) -> Configurations:
+        found, then = configurations(cloud, endpoint), ago(9)
+        return replace(found, created=then, changed=then, made={found.present: then})
+
+    monkeypatch.setattr(panel, "configurations", known)
+
+
+@pytest.fixture
 def health(
     healthy: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., AppTest]]:
@@ -122,6 +137,7 @@ def kinds(test: AppTest) -> set[str]:
     return titles - {"Late."}
 
 
+@pytest.mark.usefixtures("of_old")
 def test_a_class_filter_makes_no_gap(health: Callable[..., AppTest]) -> None:
     test = health(endpoint="health-dev", label="bicycle")
 
@@ -130,6 +146,7 @@ def test_a_class_filter_makes_no_gap(health: Callable[..., AppTest]) -> None:
     assert "800 invocations and 800 records of health-dev, AllTraffic" in said(test)
 
 
+@pytest.mark.usefixtures("of_old")
 def test_a_last_day_makes_no_silence(health: Callable[..., AppTest]) -> None:
     test = health(endpoint="health-dev", until=f"{ago(2):%Y-%m-%d}")
 
@@ -137,6 +154,7 @@ def test_a_last_day_makes_no_silence(health: Callable[..., AppTest]) -> None:
     assert "400 invocations and 400 records of health-dev, AllTraffic" in said(test)
 
 
+@pytest.mark.usefixtures("of_old")
 def test_a_second_endpoint_makes_no_surplus(health: Callable[..., AppTest]) -> None:
     test = health()
 
@@ -166,3 +184,39 @@ def test_what_is_wrong_with_one_endpoint_is_not_told_of_another(
 ) -> None:
     assert kinds(health(endpoint="health-dev")) == set()
     assert kinds(health(endpoint="second")) == {"Unreadable."}
+
+
+def test_a_time_before_the_endpoint_s_configuration_is_not_judged(
+    health: Callable[..., AppTest],
+) -> None:
+    shown = said(health(endpoint="health-dev"))
+
+    assert "800 invocations in 2 hours" in shown
+    assert "What share of them was to be captured is not known" in shown
+    assert "800 records" not in shown
+
+
+def test_an_earlier_time_is_judged_by_its_own_configuration_which_is_read_once(
+    health: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def known(cloud: Connection, endpoint: str) -> Configurations:
+        found = configurations(cloud, endpoint)
+        made = {"half": ago(9), found.present: ago(1) - timedelta(hours=12)}
+        return replace(found, created=ago(9), changed=made[found.present], made=made)
+
+    def percentage(_cloud: Connection, name: str) -> float:
+        asked.append(name)
+        return 50.0
+
+    monkeypatch.setattr(panel, "configurations", known)
+    monkeypatch.setattr(panel, "sampling_percentage", percentage)
+
+    test = health(endpoint="health-dev")
+    test.run()
+
+    assert asked == ["half"]
+    assert kinds(test) == set()
+    assert "800 invocations and 800 records of health-dev, AllTraffic" in said(test)
+    assert "Data capture of health-dev keeps 100 % of all invocations now." in said(test)
