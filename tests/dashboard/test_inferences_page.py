@@ -34,7 +34,8 @@ RECORDS = 1_500
 def captured(deployed: Connection) -> str:
     """An endpoint with captures of the last hours, some lines that are none, and no time."""
     rng = np.random.default_rng(0)
-    start = datetime.now(UTC) - timedelta(hours=5)
+    # At half past, so that four hours of records always touch five.
+    start = datetime.now(UTC).replace(minute=30, second=0) - timedelta(hours=5)
     lines = []
     for number, first in enumerate(rng.beta(8, 0.6, RECORDS).round(6)):
         one = float(first if number % 2 else 1 - first)
