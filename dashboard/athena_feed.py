@@ -18,7 +18,8 @@ from dashboard.aws.athena import AthenaQueries
 from dashboard.aws.cloud import Connection
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
-from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
+from dashboard.models.inferences import JUDGED, InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS, EARLIEST, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span

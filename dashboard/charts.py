@@ -42,9 +42,18 @@ Names = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """A class as a chart shows it: its number, name, colour and rows."""
+    """A class as a chart shows it, or all others together.
 
-    label: int
+    Attributes:
+        labels: The number of the class; of all others together, the classes that they are not.
+        others: Whether it is all others together.
+        name: What to call it.
+        color: Its colour.
+        rows: Its rows.
+    """
+
+    labels: Sequence[int]
+    others: bool
     name: str
     color: str
     rows: pl.DataFrame
@@ -53,7 +62,8 @@ class _Class:
 def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) -> go.Figure:
     """Confidence by class, stacked; what is below the threshold is pale.
 
-    Each bar of one class carries ``(label, low, high)`` as its custom data, for a selection.
+    Each bar carries ``(low, high, others, *labels)`` as its custom data, for a selection; see
+    ``models.selection.Selection``.
 
     Args:
         bars: ``label``, ``low``, ``high``, ``count`` of ``tables.histogram``.
@@ -70,7 +80,7 @@ def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) 
             y=one.rows["count"].to_list(),
             width=[b - a for a, b in ends],
             name=one.name,
-            customdata=None if one.label == OTHERS else [[one.label, a, b] for a, b in ends],
+            customdata=[[a, b, one.others, *one.labels] for a, b in ends],
             hovertext=[f"{a:.3f} to {b:.3f}" for a, b in ends],
             hovertemplate="confidence %{hovertext}: %{y:,}",
             marker={
@@ -312,10 +322,12 @@ def _classes(rows: pl.DataFrame, name: Names) -> list[_Class]:
     labels = tables.largest(rows, MOST_CLASSES)
     colors = _label_colors(labels)
     others = f"{rows['label'].n_unique() - MOST_CLASSES + 1:,} other classes"
+    named = sorted(label for label in labels if label != OTHERS)
     rows = tables.folded(rows, labels)
     return [
         _Class(
-            label,
+            named if label == OTHERS else [label],
+            label == OTHERS,
             others if label == OTHERS else name(label),
             colors[label],
             rows.filter(pl.col("label") == label),

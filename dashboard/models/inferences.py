@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import polars as pl
 
 from dashboard import tables
+from dashboard.models.selection import Selection
 from dashboard.tables import BINS, EDGES, Period
 from workflow.baselines import Histogram, NumericalStatistics, Statistics, StringStatistics
 from workflow.contract import LABELS
@@ -50,21 +51,6 @@ class InferenceFilters:
         start = None if self.since is None else datetime.combine(self.since, time(), UTC)
         end = None if self.until is None else datetime.combine(self.until, time(), UTC) + _DAY
         return start, end
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A bar that was selected in a confidence histogram.
-
-    Attributes:
-        low: Lower end of the confidence, inclusive.
-        high: Upper end, exclusive, or inclusive where it is 1.
-        label: Class of the bar; None for all.
-    """
-
-    low: float
-    high: float
-    label: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,7 +350,6 @@ def matching(
             ("endpoint", filters.endpoint or None),
             ("variant", filters.variant or None),
             ("label", wanted),
-            ("label", selection.label if selection else None),
         )
         if value is not None
     ]
@@ -372,11 +357,20 @@ def matching(
     if (start, end) != (None, None):
         conditions += [timed(start, end), usable]
     if selection is not None:
+        conditions.append(selection.of_class())
         conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
         if selection.high < 1:
             conditions.append(pl.col("confidence") < selection.high - tables.ROUNDING / BINS)
     newest = pl.when(usable).then("inference_time")
     return captures.filter(*conditions).sort(newest, descending=True, nulls_last=True)
+
+
+def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
+    """How many records are behind a bar, which begins and ends where a bin does."""
+    inside = counts.filter(selection.of_class(), pl.col("bin") >= tables.bin_of(selection.low))
+    if selection.high < 1:
+        inside = inside.filter(pl.col("bin") < tables.bin_of(selection.high))
+    return int(inside["count"].sum())
 
 
 def has_usable_time(moment: datetime | None, now: datetime) -> bool:

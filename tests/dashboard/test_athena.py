@@ -18,7 +18,8 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.capture_tables import capture_rows
 from dashboard.models import inferences
-from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.models.inferences import InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS, Period, count_captures
 from tests.captured import NOW
 from workflow.captures import read_objects
@@ -70,6 +71,12 @@ LINES: Sequence[tuple[int, dict[str, Any]]] = (
     (11, line("j", "[-0.5, 1.5]")),
     (11, line("k", "not base64!", encoding="BASE64")),
     (11, line("l", "[0.2, 0.3, 0.5]")),
+    (
+        11,
+        line(
+            "m", json.dumps([0.5 if label == 700 else 0.0005 for label in range(1_000)]), time="-"
+        ),
+    ),
 )
 
 
@@ -139,9 +146,19 @@ def test_counts_are_those_of_the_reader(
     assert found.sort(key).rows() == expected.sort(key).rows()
 
 
-@pytest.mark.parametrize("selection", [None, Selection(0.7, 0.95), Selection(0.5, 1.0, 1)])
+@pytest.mark.parametrize(
+    ("selection", "events"),
+    [
+        (None, set("abcdefglm")),
+        (Selection(0.7, 0.95), set("abdefa")),
+        (Selection(0.5, 1.0, (1,), others=False), set("bdefg")),
+        (Selection(0.5, 1.0, (0, 700), others=False), set("acfm")),
+        (Selection(0.5, 1.0, (0, 1)), set("lm")),
+        (Selection(0.5, 0.6, (0, 1, 2)), set("m")),
+    ],
+)
 def test_records_are_those_of_the_reader(
-    lake: duckdb.DuckDBPyConnection, selection: Selection | None
+    lake: duckdb.DuckDBPyConnection, selection: Selection | None, events: set[str]
 ) -> None:
     filters = InferenceFilters()
     expected = inferences.matching(read().lazy(), filters, selection, now=NOW).collect()
@@ -152,6 +169,7 @@ def test_records_are_those_of_the_reader(
         (row["event_id"], tuple(row["probabilities"]), row["label"])
         for row in expected.iter_rows(named=True)
     }
+    assert {row[0] for row in found} == events
     times = [row[2] for row in found if row[2] is not None]
     assert times == sorted(times, reverse=True)
 

@@ -61,8 +61,8 @@ def test_bars_carry_what_a_selection_needs() -> None:
 
     bicycle = figure.data[0]
     assert bicycle.name == "bicycle"
-    label, low, high = bicycle.customdata[0]
-    assert label == 0
+    low, high, others, *labels = bicycle.customdata[0]
+    assert (others, labels) == (False, [0])
     assert high - low == pytest.approx(bicycle.width[0])
 
 
@@ -70,7 +70,7 @@ def test_what_is_rejected_is_pale() -> None:
     figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, label_name, log=False)
 
     for trace in figure.data:
-        for (_, low, _), opacity in zip(trace.customdata, trace.marker.opacity, strict=True):
+        for (low, *_), opacity in zip(trace.customdata, trace.marker.opacity, strict=True):
             assert (opacity < 1) == (low < 0.93 - 1e-9)
 
 
@@ -277,14 +277,14 @@ def test_a_class_keeps_its_colour_when_another_becomes_the_largest() -> None:
     assert colors[0] == colors[1]
 
 
-def test_a_selection_of_the_others_names_no_class() -> None:
+def test_a_bar_of_the_others_says_which_classes_it_leaves_out() -> None:
     time = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    counts = counts_of([(time, label, 199, 10 - label) for label in range(7)])
+    counts = counts_of([(time, label, 199, 10 + label) for label in range(7)])
 
     *named, others = drawn(counts, Period.HOUR)["confidence"].data
 
-    assert [trace.customdata[0][0] for trace in named] == [0, 1, 2, 3]
-    assert others.customdata is None
+    assert [trace.customdata[0][2:] for trace in named] == [[False, n] for n in (6, 5, 4, 3)]
+    assert others.customdata[0][2:] == [True, 3, 4, 5, 6]
 
 
 def test_a_chart_of_a_coarser_step_than_asked_says_so() -> None:

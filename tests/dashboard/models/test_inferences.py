@@ -3,12 +3,14 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
 from dashboard import query
 from dashboard.models import inferences as model
-from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.models.inferences import InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import Period
 from tests.captured import NOW, captured, counted
 from workflow.baselines import NumericalStatistics, StringStatistics
@@ -57,7 +59,7 @@ def test_counts_and_records_are_filtered_alike(filters: InferenceFilters) -> Non
 def test_the_records_behind_a_bar_are_newest_first() -> None:
     frame = captured(1000)
     found = model.matching(
-        frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, 1), now=NOW
+        frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, (1,), others=False), now=NOW
     ).collect()
 
     assert found["label"].unique().to_list() == [1]
@@ -312,3 +314,22 @@ def test_csv_has_no_lists_and_runs_no_formula() -> None:
     assert flat["key"].item() == "'=HYPERLINK(1)"
     assert flat["endpoint"].item() == "endpoint"
     assert flat.write_csv()
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(0.5, 1.0),
+        Selection(0.9, 0.95, (0, 3), others=False),
+        Selection(0.7, 1.0, (0, 1, 2, 3)),
+        Selection(0.98, 0.99, (999,)),
+    ],
+)
+def test_as_many_records_are_counted_behind_a_bar_as_are_found(selection: Selection) -> None:
+    labels = pl.Series("label", np.arange(20_000) ** 2 % 1_000, pl.Int32)
+    frame = captured(20_000).with_columns(labels)
+
+    found = model.matching(frame.lazy(), InferenceFilters(), selection, now=NOW).collect()
+
+    assert model.count_behind(counted(frame), selection) == found.height > 0
+    assert set(found["label"].is_in(selection.labels)) == {not selection.others}
