@@ -1,8 +1,10 @@
 """What the *Inferences* page shows of captured inferences: filters, summary, what-if, images."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from heapq import nlargest
 
 import polars as pl
 
@@ -24,6 +26,9 @@ COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 
 JUDGED = pl.Schema({"bin": pl.Int16(), "correct": pl.Boolean(), "count": pl.Int64()})
 """What ``count_judged`` gives: bin of confidence, whether the model was right, how many records."""
+
+LIKELIEST = 5
+"""So many probabilities of a record are shown; its files hold all."""
 
 _DAY = timedelta(days=1)
 
@@ -376,6 +381,15 @@ def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
 def has_usable_time(moment: datetime | None, now: datetime) -> bool:
     """Whether a record's time is there, not before SageMaker was, and not in the future."""
     return moment is not None and tables.EARLIEST <= moment <= now + _DAY
+
+
+def likeliest(probabilities: Iterable[float]) -> str:
+    """The largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
+    every = list(enumerate(probabilities))
+    shown = nlargest(LIKELIEST, every, key=lambda one: one[1])
+    said = [f"{label_name(label)} {share:.4f}" for label, share in shown]
+    left = len(every) - len(shown)
+    return ", ".join([*said, f"{left:,} more"] if left else said)
 
 
 def duration(span: timedelta) -> str:

@@ -318,8 +318,7 @@ def _when(moment: datetime | None, now: datetime) -> str:
 
 
 def _details(row: dict[str, Any]) -> None:
-    shares = ", ".join(f"{value:.4f}" for value in row["probabilities"][:20])
-    st.markdown(f"Probabilities `{shares}`")
+    st.markdown(f"Probabilities `{model.likeliest(row['probabilities'])}`")
     st.markdown(f"Event `{row['event_id']}`")
     st.markdown(f"Inference `{row['inference_id'] or 'none given'}`")
     st.markdown("Object, line")
@@ -499,7 +498,7 @@ def records(look: Look) -> None:
         pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
         pl.col("label").map_elements(label_name, return_dtype=pl.String).alias("class"),
         "confidence",
-        "probabilities",
+        pl.col("probabilities").map_elements(model.likeliest, return_dtype=pl.String),
         "endpoint",
         "variant",
         "key",

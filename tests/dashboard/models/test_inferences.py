@@ -316,6 +316,17 @@ def test_csv_has_no_lists_and_runs_no_formula() -> None:
     assert flat.write_csv()
 
 
+def test_the_largest_probabilities_are_shown_with_their_classes() -> None:
+    many = [0.001] * 1_000
+    many[700], many[3] = 0.6, 0.2
+
+    assert model.likeliest([0.25, 0.75]) == "motorcycle 0.7500, bicycle 0.2500"
+    assert model.likeliest(many) == (
+        "class 700 0.6000, class 3 0.2000, bicycle 0.0010, motorcycle 0.0010, class 2 0.0010,"
+        " 995 more"
+    )
+
+
 @pytest.mark.parametrize(
     "selection",
     [
