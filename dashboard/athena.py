@@ -25,7 +25,8 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from dashboard.models.inferences import COUNTED, InferenceFilters, Selection, label_index
+from dashboard.models.inferences import COUNTED, InferenceFilters, label_index
+from dashboard.models.selection import Selection
 from dashboard.tables import AHEAD, BINS, EARLIEST, ROUNDING, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span
@@ -350,8 +351,9 @@ def _conditions(
         yield f"label = {label_index(filters.label)}"
     if selection is None:
         return
-    if selection.label is not None:
-        yield f"label = {int(selection.label)}"
+    if selection.labels:
+        labels = ", ".join(str(int(label)) for label in selection.labels)
+        yield f"label {'NOT IN' if selection.others else 'IN'} ({labels})"
     slack = ROUNDING / BINS
     yield f"confidence >= {float(selection.low) - slack!r}"
     if selection.high < 1:

@@ -20,7 +20,8 @@ from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
 from dashboard.models import inferences
-from dashboard.models.inferences import JUDGED, InferenceFilters, Selection
+from dashboard.models.inferences import JUDGED, InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS, Period
 from workflow.errors import WorkflowError
 from workflow.spans import Span

@@ -22,7 +22,8 @@ from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import TABLES
 from dashboard.jobs import Job
 from dashboard.models import inferences
-from dashboard.models.inferences import COUNTED, InferenceFilters, Selection
+from dashboard.models.inferences import COUNTED, InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.store import SegmentStore
 from dashboard.tables import Period, count_captures
 from workflow.errors import WorkflowError

@@ -2,12 +2,12 @@
 
 Every figure is of bars and lines that were counted before; none holds more than ``MAX_POINTS``
 points, whatever the number of records, classes and periods: the largest classes are shown, all
-others together, and where periods are too many several are added up. Colours come from Okabe and
-Ito's palette and are never the only sign: classes differ by name in the legend, the threshold is a
-labelled line.
+others together, and where periods are too many several are added up. Over time a point is sent as
+its value alone, in bytes: steps follow each other without a hole, so their first and their length
+say where they lie. Colours come from Okabe and Ito's palette and are never the only sign: classes
+differ by name in the legend, the threshold is a labelled line.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ import polars as pl
 
 from dashboard import tables
 from dashboard.palette import STYLES
-from dashboard.tables import MAX_POINTS, OTHERS, Period, Step
+from dashboard.tables import MAX_STEPS, OTHERS, Period, Step
 from workflow.executions import Outcome
 
 LABEL_COLORS: Final = ("#56B4E9", "#CC79A7", "#B3A125", "#009E73", "#8A8F98")
@@ -42,9 +42,18 @@ Names = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """A class as a chart shows it: its number, name, colour and rows."""
+    """A class as a chart shows it, or all others together.
 
-    label: int
+    Attributes:
+        labels: The number of the class; of all others together, the classes that they are not.
+        others: Whether it is all others together.
+        name: What to call it.
+        color: Its colour.
+        rows: Its rows.
+    """
+
+    labels: Sequence[int]
+    others: bool
     name: str
     color: str
     rows: pl.DataFrame
@@ -53,7 +62,8 @@ class _Class:
 def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) -> go.Figure:
     """Confidence by class, stacked; what is below the threshold is pale.
 
-    Each bar of one class carries ``(label, low, high)`` as its custom data, for a selection.
+    Each bar carries ``(low, high, others, *labels)`` as its custom data, for a selection; see
+    ``models.selection.Selection``.
 
     Args:
         bars: ``label``, ``low``, ``high``, ``count`` of ``tables.histogram``.
@@ -70,7 +80,7 @@ def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) 
             y=one.rows["count"].to_list(),
             width=[b - a for a, b in ends],
             name=one.name,
-            customdata=None if one.label == OTHERS else [[one.label, a, b] for a, b in ends],
+            customdata=[[a, b, one.others, *one.labels] for a, b in ends],
             hovertext=[f"{a:.3f} to {b:.3f}" for a, b in ends],
             hovertemplate="confidence %{hovertext}: %{y:,}",
             marker={
@@ -96,11 +106,11 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         name: Name of a class.
     """
     figure = _figure(height=260)
-    step = tables.step_of(rows["time"], period, MAX_POINTS // MOST_CLASSES)
+    step = tables.step_of(rows["time"], period, MAX_STEPS)
+    steps = tables.every_step(rows["time"], step)
     for one in _classes(tables.coarsened(rows, step), name):
-        _period_bars(
-            figure, one.rows["time"], one.rows["count"], step, name=one.name, color=one.color
-        )
+        line = _joined(steps, one.rows)
+        _period_bars(figure, line["time"], line["count"], step, name=one.name, color=one.color)
     figure.update_layout(barmode="stack", yaxis_title=f"records per {step.name}")
     figure.update_layout(hovermode="x unified")
     return figure
@@ -115,15 +125,15 @@ def shares(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         name: Name of a class.
     """
     figure = _figure(height=260)
-    step = tables.step_of(rows["time"], period, MAX_POINTS // (MOST_CLASSES + 1))
+    step = tables.step_of(rows["time"], period, MAX_STEPS)
+    steps = tables.every_step(rows["time"], step)
     rows = tables.coarsened(rows, step)
-    totals = (
-        rows.group_by("time")
-        .agg(total=pl.col("count").sum(), rejected=pl.col("rejected").sum())
-        .sort("time")
+    totals = _joined(
+        steps,
+        rows.group_by("time").agg(total=pl.col("count").sum(), rejected=pl.col("rejected").sum()),
     )
     for one in _classes(rows, name):
-        line = totals.join(one.rows, on="time", how="left", maintain_order="left")
+        line = _joined(totals, one.rows)
         share = line["count"].fill_null(0) / line["total"]
         _period_line(figure, line["time"], share, step, name=one.name, color=one.color)
     rejected, color = totals["rejected"] / totals["total"], STYLES[Outcome.REJECTED].color
@@ -144,6 +154,7 @@ def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure
     """
     figure = _figure(height=260)
     step = _drawn_step(rows, period)
+    rows = _joined(tables.every_step(rows["time"], step), rows)
     for column, text, color, dash, width in (
         ("q50", "median", AFTER_COLOR, "solid", 2.5),
         ("q25", "25 %", LABEL_COLORS[0], "solid", 1.5),
@@ -169,11 +180,12 @@ def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     """
     figure = _figure(height=260)
     step = _drawn_step(cells, period)
-    grid = with_gaps(cells.pivot("low", index="time", values="share").sort("time"), step)
+    columns = cells.pivot("low", index="time", values="share")
+    grid = _joined(tables.every_step(cells["time"], step), columns)
     edges = [*cells["low"].unique().sort(), 1.0]
     half = (edges[-1] - edges[0]) / max(len(edges) - 1, 1) / 2
     figure.add_heatmap(
-        x=_times(pl.concat([grid["time"], cells["end"].tail(1)])),
+        x=_naive(pl.concat([grid["time"], cells["end"].tail(1)])).to_list(),
         y=edges,
         z=grid.drop("time").to_numpy().T.round(4).astype("float32"),
         zmin=0,
@@ -231,9 +243,10 @@ def sweep(rows: pl.DataFrame, measured: pl.DataFrame, threshold: float) -> go.Fi
         threshold: The one that is tried.
     """
     figure = _figure(height=330)
-    _line(figure, rows["threshold"], rows["coverage"], "coverage", AFTER_COLOR, width=2.5)
+    tried = rows["threshold"].to_list()
+    _line(figure, rows["coverage"], "coverage", AFTER_COLOR, x=tried, width=2.5)
     expected = "accuracy, if calibrated"
-    _line(figure, rows["threshold"], rows["expected"], expected, NEUTRAL_COLOR, dash="dash")
+    _line(figure, rows["expected"], expected, NEUTRAL_COLOR, x=tried, dash="dash")
     if not measured.is_empty():
         color = STYLES[Outcome.ACCEPTED].color
         figure.add_scatter(
@@ -245,7 +258,8 @@ def sweep(rows: pl.DataFrame, measured: pl.DataFrame, threshold: float) -> go.Fi
             name="95 % interval",
             hoverinfo="skip",
         )
-        _line(figure, measured["threshold"], measured["value"], "accuracy, measured", color)
+        tried = measured["threshold"].to_list()
+        _line(figure, measured["value"], "accuracy, measured", color, x=tried)
     figure.update_layout(
         hovermode="x unified",
         xaxis={"title": "threshold", "hoverformat": ".3f"},
@@ -263,14 +277,14 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
         period: By which they were counted.
     """
     figure = _figure(height=260)
-    step = tables.step_of(rows["time"], period, MAX_POINTS // 2)
+    step = tables.step_of(rows["time"], period, MAX_STEPS)
     unknown = rows.filter(pl.col("expected").is_null())["time"].dt.truncate(step.every).to_list()
     known = pl.when(~pl.col("time").is_in(unknown)).then("expected")
-    rows = tables.coarsened(rows, step).with_columns(expected=known)
+    coarse = tables.coarsened(rows, step).with_columns(expected=known)
+    rows = _joined(tables.every_step(rows["time"], step), coarse)
     _period_bars(figure, rows["time"], rows["captured"], step, name="captured", color=AFTER_COLOR)
     figure.add_scatter(
-        x=_times(rows["time"]),
-        y=rows["expected"].to_list(),
+        y=rows["expected"].to_numpy(),
         name="expected",
         mode="markers",
         marker={
@@ -283,18 +297,6 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
     )
     figure.update_layout(hovermode="x unified", yaxis_title=f"records per {step.name}")
     return figure
-
-
-def with_gaps(rows: pl.DataFrame, period: Period | Step) -> pl.DataFrame:
-    """Rows by time with an empty row after each one that is not followed by the next period.
-
-    A line is broken there, instead of running through a time without records.
-    """
-    times = rows["time"]
-    last = times.shift(-1)
-    ends = times.filter((last - times) > period.length * 1.5)
-    breaks = pl.DataFrame({"time": ends + period.length})
-    return pl.concat([rows, breaks], how="diagonal").sort("time")
 
 
 def _figure(*, height: int) -> go.Figure:
@@ -314,10 +316,12 @@ def _classes(rows: pl.DataFrame, name: Names) -> list[_Class]:
     labels = tables.largest(rows, MOST_CLASSES)
     colors = _label_colors(labels)
     others = f"{rows['label'].n_unique() - MOST_CLASSES + 1:,} other classes"
+    named = sorted(label for label in labels if label != OTHERS)
     rows = tables.folded(rows, labels)
     return [
         _Class(
-            label,
+            named if label == OTHERS else [label],
+            label == OTHERS,
             others if label == OTHERS else name(label),
             colors[label],
             rows.filter(pl.col("label") == label),
@@ -348,13 +352,18 @@ def _say_step(figure: go.Figure, step: Step, period: Period) -> None:
         figure.update_xaxes(title=f"by {step.name}")
 
 
+def _joined(steps: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows by ``time`` at every step, empty where there is none: a line is broken there."""
+    return steps.join(rows, on="time", how="left", maintain_order="left")
+
+
 def _period_bars(
     figure: go.Figure, times: pl.Series, counts: pl.Series, step: Step, *, name: str, color: str
 ) -> None:
     """Bars that each span the period they count: plotly would set them astride its start."""
     figure.add_bar(
-        x=_times(times),
-        y=counts.to_list(),
+        y=counts.fill_null(0).to_numpy(),
+        **_along(times, step),
         offset=0,
         width=step.length / _MILLISECOND,
         name=name,
@@ -373,46 +382,50 @@ def _period_line(
     color: str,
     **style: Any,  # noqa: ANN401 - of _line
 ) -> None:
-    rows = with_gaps(pl.DataFrame({"time": times, "value": values}), step)
-    _line(figure, rows["time"], rows["value"], name, color, **style)
-    figure.data[-1].update(_amid(rows["time"], step))
+    _line(figure, values, name, color, **_amid(times, step), **style)
 
 
 def _amid(times: pl.Series, step: Step) -> dict[str, Any]:
     """Draw points in the middle of their period; what is said on hovering is still its start."""
-    start = times.min()
+    along = _along(times, step)
     return {
-        "xperiod": step.length / _MILLISECOND,
-        "xperiod0": _times(pl.Series([start], dtype=times.dtype))[0],
+        **along,
+        "xperiod": along["dx"],
+        "xperiod0": along["x0"],
         "xperiodalignment": "middle",
     }
 
 
+def _along(times: pl.Series, step: Step) -> dict[str, Any]:
+    """Where every step from the first to the last lies."""
+    return {"x0": _naive(times)[0], "dx": step.length / _MILLISECOND}
+
+
 def _line(
     figure: go.Figure,
-    x: Sequence[Any] | pl.Series,
-    y: Sequence[Any] | pl.Series,
+    shares: pl.Series,
     name: str,
     color: str,
     *,
     dash: str = "solid",
     width: float = 2,
+    **place: Any,  # noqa: ANN401 - the x of plotly's scatter, or _amid
 ) -> None:
+    few = len(shares) - shares.null_count() <= _FEW
     figure.add_scatter(
-        x=_times(x) if isinstance(x, pl.Series) else list(x),
-        y=[None if value is None or math.isnan(value) else round(value, 4) for value in y],
+        y=shares.to_numpy().astype("float32"),
+        **place,
         name=name,
-        mode="lines+markers" if len(x) <= _FEW else "lines",  # a lone point is no line
+        mode="lines+markers" if few else "lines",  # a lone point is no line
         marker={"size": 4},
         line={"color": color, "dash": dash, "width": width},
         hovertemplate="%{y:.1%}",
     )
 
 
-def _times(times: pl.Series) -> list[Any]:
-    """The values of an axis; times as UTC without saying so each time, which halves a chart."""
-    utc = times.dt.replace_time_zone(None) if isinstance(times.dtype, pl.Datetime) else times
-    return utc.to_list()
+def _naive(times: pl.Series) -> pl.Series:
+    """Times in UTC that do not say so: plotly would turn them into the browser's own."""
+    return times.dt.replace_time_zone(None)
 
 
 def _threshold_line(figure: go.Figure, threshold: float) -> None:

@@ -53,6 +53,9 @@ THRESHOLDS: Final = range(BINS // 2, BINS + 1)
 MAX_POINTS: Final = 5_000
 """A chart with more points is slow to send and cannot be read."""
 
+MAX_STEPS: Final = 500
+"""A chart over time is some 500 pixels wide: a step that is narrower than one cannot be seen."""
+
 OTHERS: Final = -1
 """The label of all classes together that ``largest`` leaves out; no record has it."""
 
@@ -122,15 +125,19 @@ _STEPS: Final = (
 
 
 def step_of(times: pl.Series, period: Period, most: int) -> Step:
-    """The shortest step, a period or longer, that shows times in at most so many points.
-
-    A gap is a point too: a line is broken there, and a heat map has an empty column.
-    """
+    """The shortest step, a period or longer, of which at most so many lead from first to last."""
     for step in _STEPS[list(Period).index(period) :]:
-        starts = times.dt.truncate(step.every).unique().sort()
-        if len(starts) + int((starts.diff() > step.length).sum()) <= most:
+        starts = times.dt.truncate(step.every)
+        first, last = starts.min(), starts.max()
+        if first is None or (last - first) // step.length < most:  # type: ignore[operator]
             return step
     return _STEPS[-1]
+
+
+def every_step(times: pl.Series, step: Step) -> pl.DataFrame:
+    """The ``time`` at which each step starts from the first of times, at least one, to the last."""
+    first, last = times.dt.truncate(step.every).min(), times.max()
+    return pl.select(time=pl.datetime_range(first, last, step.length))  # type: ignore[arg-type]
 
 
 def step_from(lengths: pl.Series, period: Period) -> Step:
@@ -328,7 +335,7 @@ def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
         one column for each of ``QUANTILES``, such as ``q05``; sorted.
     """
     timed = counts.drop_nulls("time")
-    step = step_of(timed["time"], period, MAX_POINTS // len(QUANTILES))
+    step = step_of(timed["time"], period, MAX_STEPS)
     bins = (
         timed.group_by(pl.col("time").dt.truncate(step.every), "bin")
         .agg(pl.col("count").sum())

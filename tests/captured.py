@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from dashboard.capture_tables import CAPTURES
+from dashboard.capture_tables import CAPTURES, PASSES, TABLES
+from dashboard.store import SegmentStore
 from dashboard.tables import Period, count_captures
+from workflow.contract import LABELS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -52,3 +56,34 @@ def captured(
 def counted(captures: pl.DataFrame, period: Period = Period.HOUR) -> pl.DataFrame:
     """The counts of captures, as the page makes them."""
     return count_captures(captures, period, now=NOW)
+
+
+def many_captures(size: int, *, classes: int) -> pl.DataFrame:
+    """Captures of two weeks and of many classes, some frequent, most rare.
+
+    Only the newest thousand have a probability for each class; the others' would be gigabytes.
+    """
+    block = captured(10_000, hours=24 * 14)
+    copies = -(-size // block.height)
+    rows = pl.concat(
+        block.with_columns(event_id=pl.col("event_id") + f"-{copy}") for copy in range(copies)
+    ).head(size)
+    if classes == len(LABELS):
+        return rows
+    rng = np.random.default_rng(classes)
+    labels = pl.Series("label", (rng.random(size) ** 3 * classes).astype(np.int32))
+    rows = rows.with_columns(labels).sort("inference_time")
+    confidence = rows["confidence"].tail(1_000).to_numpy()
+    shares = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
+    shares[np.arange(1_000), rows["label"].tail(1_000)] = confidence
+    newest = rows.tail(1_000).with_columns(pl.Series("probabilities", shares).arr.to_list())
+    return pl.concat([rows.head(size - 1_000), newest])
+
+
+def filled(root: Path, captures: pl.DataFrame) -> None:
+    """A store in a directory that has read these captures, in one pass."""
+    store = SegmentStore(root, TABLES)
+    store.append("captures", captures)
+    row: dict[str, Any] = {"finished_at": datetime.now(UTC), "full": True, "listed": 0, "read": 0}
+    done = {**row, "directories": [], "settled": []}
+    store.append("passes", pl.DataFrame([done], schema=pl.Schema(PASSES)))

@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from heapq import nlargest
 
 import polars as pl
 
 from dashboard import tables
+from dashboard.models.selection import Selection
 from dashboard.tables import BINS, EDGES, Period
 from workflow.baselines import Histogram, NumericalStatistics, Statistics, StringStatistics
 from workflow.contract import LABELS
@@ -24,6 +26,9 @@ COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 
 JUDGED = pl.Schema({"bin": pl.Int16(), "correct": pl.Boolean(), "count": pl.Int64()})
 """What ``count_judged`` gives: bin of confidence, whether the model was right, how many records."""
+
+LIKELIEST = 5
+"""So many probabilities of a record are shown; its files hold all."""
 
 _DAY = timedelta(days=1)
 
@@ -51,21 +56,6 @@ class InferenceFilters:
         start = None if self.since is None else datetime.combine(self.since, time(), UTC)
         end = None if self.until is None else datetime.combine(self.until, time(), UTC) + _DAY
         return start, end
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A bar that was selected in a confidence histogram.
-
-    Attributes:
-        low: Lower end of the confidence, inclusive.
-        high: Upper end, exclusive, or inclusive where it is 1.
-        label: Class of the bar; None for all.
-    """
-
-    low: float
-    high: float
-    label: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,7 +367,6 @@ def matching(
             ("endpoint", filters.endpoint or None),
             ("variant", filters.variant or None),
             ("label", wanted),
-            ("label", selection.label if selection else None),
         )
         if value is not None
     ]
@@ -385,6 +374,7 @@ def matching(
     if (start, end) != (None, None):
         conditions += [timed(start, end), usable]
     if selection is not None:
+        conditions.append(selection.of_class())
         conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
         if selection.high < 1:
             conditions.append(pl.col("confidence") < selection.high - tables.ROUNDING / BINS)
@@ -392,9 +382,26 @@ def matching(
     return captures.filter(*conditions).sort(newest, descending=True, nulls_last=True)
 
 
+def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
+    """How many records are behind a bar, which begins and ends where a bin does."""
+    inside = counts.filter(selection.of_class(), pl.col("bin") >= tables.bin_of(selection.low))
+    if selection.high < 1:
+        inside = inside.filter(pl.col("bin") < tables.bin_of(selection.high))
+    return int(inside["count"].sum())
+
+
 def has_usable_time(moment: datetime | None, now: datetime) -> bool:
     """Whether a record's time is there, not before SageMaker was, and not in the future."""
     return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
+
+
+def likeliest(probabilities: Iterable[float]) -> str:
+    """The largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
+    every = list(enumerate(probabilities))
+    shown = nlargest(LIKELIEST, every, key=lambda one: one[1])
+    said = [f"{label_name(label)} {share:.4f}" for label, share in shown]
+    left = len(every) - len(shown)
+    return ", ".join([*said, f"{left:,} more"] if left else said)
 
 
 def duration(span: timedelta) -> str:

@@ -18,7 +18,8 @@ from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.models import inferences as model
-from dashboard.models.inferences import InferenceFilters, Selection, Summary, WhatIf, label_name
+from dashboard.models.inferences import InferenceFilters, Summary, WhatIf, label_name
+from dashboard.models.selection import Selection, together
 from dashboard.panels import captures, traffic
 from dashboard.panels import feed as feeds
 from dashboard.panels.captures import Feed
@@ -235,15 +236,11 @@ def confidence(look: Look) -> None:
 
 def selected(points: list[dict[str, Any]]) -> Selection | None:
     """The confidence and class of the bars that were clicked or boxed; None where none was."""
-    bars = [point["customdata"] for point in points if point.get("customdata")]
-    if not bars:
-        return None
-    labels = {int(label) for label, _, _ in bars}
-    return Selection(
-        min(low for _, low, _ in bars),
-        max(high for _, _, high in bars),
-        labels.pop() if len(labels) == 1 else None,
-    )
+    bars = [
+        Selection(low, high, tuple(labels), others=others)
+        for low, high, others, *labels in (point["customdata"] for point in points)
+    ]
+    return together(bars) if bars else None
 
 
 def gallery(look: Look, selection: Selection | None) -> None:
@@ -263,13 +260,15 @@ def gallery(look: Look, selection: Selection | None) -> None:
             )
             selection = Selection(low, high)
         else:
-            label = "all classes" if selection.label is None else label_name(selection.label)
+            classes = selection.words(look.counts["label"].unique(), label_name)
+            left_out = selection.left_out(label_name)
+            but = f"all but {left_out}; " if left_out else ""
             st.markdown(
-                f"**{label.capitalize()}, confidence {selection.low:.3f} to {selection.high:.3f}**"
-                " :gray[double-click the chart to see all again]",
+                f"**{classes.capitalize()}, confidence {selection.low:.3f} to"
+                f" {selection.high:.3f}** :gray[{but}double-click the chart to see all again]",
                 width="content",
             )
-    total = _count(look.counts, selection)
+    total = model.count_behind(look.counts, selection)
     if not total:
         st.caption("No record has such a confidence.")
         return
@@ -283,15 +282,6 @@ def gallery(look: Look, selection: Selection | None) -> None:
     with st.container(horizontal=True, gap="small"):
         for row, picture in zip(records_, pictures, strict=True):
             _card(look, row, picture)
-
-
-def _count(counts: pl.DataFrame, selection: Selection) -> int:
-    inside = counts.filter(pl.col("bin") >= tables.bin_of(selection.low))
-    if selection.high < 1:
-        inside = inside.filter(pl.col("bin") < tables.bin_of(selection.high))
-    if selection.label is not None:
-        inside = inside.filter(pl.col("label") == selection.label)
-    return int(inside["count"].sum())
 
 
 @lru_cache(maxsize=2_000)
@@ -327,8 +317,7 @@ def _when(moment: datetime | None, now: datetime) -> str:
 
 
 def _details(row: dict[str, Any]) -> None:
-    shares = ", ".join(f"{value:.4f}" for value in row["probabilities"][:20])
-    st.markdown(f"Probabilities `{shares}`")
+    st.markdown(f"Probabilities `{model.likeliest(row['probabilities'])}`")
     st.markdown(f"Event `{row['event_id']}`")
     st.markdown(f"Inference `{row['inference_id'] or 'none given'}`")
     st.markdown("Object, line")
@@ -506,7 +495,7 @@ def records(look: Look) -> None:
         pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
         pl.col("label").map_elements(label_name, return_dtype=pl.String).alias("class"),
         "confidence",
-        "probabilities",
+        pl.col("probabilities").map_elements(model.likeliest, return_dtype=pl.String),
         "endpoint",
         "variant",
         "key",

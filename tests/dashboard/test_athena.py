@@ -18,7 +18,8 @@ from dashboard import athena
 from dashboard.athena import CaptureTable
 from dashboard.capture_tables import capture_rows
 from dashboard.models import inferences
-from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.models.inferences import InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS, Period, count_captures
 from tests.captured import NOW
 from workflow.captures import read_objects
@@ -74,6 +75,12 @@ LINES: Sequence[tuple[int, dict[str, Any]]] = (
     (10, line("n", "[0.3, 0.7]", time="1970-01-01T00:00:00Z")),
     (11, line("o", "[0.9, 0.1]", time="2026-11-24T11:59:59Z")),
     (11, line("p", "[0.1, 0.9]", time="2026-11-24T12:00:01Z")),
+    (
+        11,
+        line(
+            "q", json.dumps([0.5 if label == 700 else 0.0005 for label in range(1_000)]), time="-"
+        ),
+    ),
 )
 
 
@@ -146,7 +153,28 @@ def test_counts_are_those_of_the_reader(
     assert found.sort(key).rows() == expected.sort(key).rows()
 
 
-@pytest.mark.parametrize("selection", [None, Selection(0.7, 0.95), Selection(0.5, 1.0, 1)])
+@pytest.mark.parametrize(
+    ("selection", "events"),
+    [
+        (None, set("abcdefglmnopq")),
+        (Selection(0.7, 0.95), set("abdefmnop")),
+        (Selection(0.5, 1.0, (1,), others=False), set("bdefgnp")),
+        (Selection(0.5, 1.0, (0, 700), others=False), set("acfmoq")),
+        (Selection(0.5, 1.0, (0, 1)), set("lq")),
+        (Selection(0.5, 0.6, (0, 1, 2)), set("q")),
+    ],
+)
+def test_a_bar_selects_its_records(
+    lake: duckdb.DuckDBPyConnection, selection: Selection | None, events: set[str]
+) -> None:
+    sql = athena.records_sql(TABLE, InferenceFilters(), selection, now=NOW, limit=100)
+
+    assert {row[0] for row in rows(lake, sql)} == events
+
+
+@pytest.mark.parametrize(
+    "selection", [None, Selection(0.7, 0.95), Selection(0.5, 1.0, (1,), others=False)]
+)
 @pytest.mark.parametrize("filters", FILTERS)
 def test_records_are_those_of_the_reader_in_their_order(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters, selection: Selection | None

@@ -16,7 +16,8 @@ from dashboard.athena import RECORD_COLUMNS
 from dashboard.athena_feed import AthenaFeed
 from dashboard.aws.objects import ObjectMeta
 from dashboard.capture_feed import CaptureFeed
-from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.models.inferences import InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS, Period
 from tests.captured import NOW, captured, counted
 from tests.dashboard.aws.unconnected import unconnected

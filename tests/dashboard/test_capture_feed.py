@@ -15,7 +15,8 @@ from dashboard import capture_feed
 from dashboard.aws.captured_images import CaptureLine, captured_input
 from dashboard.aws.cloud import Connection
 from dashboard.capture_feed import CaptureFeed
-from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.models.inferences import InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import Period
 from tests.builders import png
 from tests.captured import NOW

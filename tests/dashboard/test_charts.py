@@ -41,7 +41,7 @@ def every_chart() -> dict[str, go.Figure]:
 
 def points_of(figure: go.Figure) -> int:
     return sum(
-        len(trace.z) * len(trace.z[0]) if trace.type == "heatmap" else len(trace.x)
+        len(trace.z) * len(trace.z[0]) if trace.type == "heatmap" else len(trace.y)
         for trace in figure.data
     )
 
@@ -51,7 +51,7 @@ def test_no_chart_sends_much(name: str) -> None:
     figure = every_chart()[name]
     points = points_of(figure)
 
-    assert 0 < points <= charts.MAX_POINTS
+    assert 0 < points <= tables.MAX_POINTS
     assert len(figure.to_json()) < 60_000
     assert json.loads(figure.to_json())["data"]
 
@@ -61,8 +61,8 @@ def test_bars_carry_what_a_selection_needs() -> None:
 
     bicycle = figure.data[0]
     assert bicycle.name == "bicycle"
-    label, low, high = bicycle.customdata[0]
-    assert label == 0
+    low, high, others, *labels = bicycle.customdata[0]
+    assert (others, labels) == (False, [0])
     assert high - low == pytest.approx(bicycle.width[0])
 
 
@@ -70,7 +70,7 @@ def test_what_is_rejected_is_pale() -> None:
     figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, label_name, log=False)
 
     for trace in figure.data:
-        for (_, low, _), opacity in zip(trace.customdata, trace.marker.opacity, strict=True):
+        for (low, *_), opacity in zip(trace.customdata, trace.marker.opacity, strict=True):
             assert (opacity < 1) == (low < 0.93 - 1e-9)
 
 
@@ -81,14 +81,34 @@ def test_the_threshold_is_named() -> None:
 
 
 def test_a_line_is_broken_where_there_are_no_records() -> None:
-    rows = pl.DataFrame(
-        {"time": [NOW, NOW + timedelta(hours=1), NOW + timedelta(hours=5)], "share": [0.1] * 3}
-    )
+    hours = [NOW + timedelta(hours=hour) for hour in (0, 1, 5)]
+    counts = counts_of([(hour, 0, 199, 3) for hour in hours])
 
-    shown = charts.with_gaps(rows, Period.HOUR)
+    figures = drawn(counts, Period.HOUR)
 
-    assert shown["share"].to_list() == [0.1, 0.1, None, 0.1]
-    assert shown["time"][2] == NOW + timedelta(hours=2)
+    for name in ("shares", "quantiles"):
+        for trace in figures[name].data:
+            assert np.isnan(trace.y).tolist() == [False, False, True, True, True, False]
+    assert figures["volume"].data[0].y.tolist() == [3, 3, 0, 0, 0, 3]
+    assert figures["capture"].data[0].y.tolist() == [3, 3, 0, 0, 0, 3]
+    assert np.isnan(figures["capture"].data[1].y).sum() == 3
+
+
+def test_records_years_apart_are_few_points() -> None:
+    years_ago = datetime(2018, 1, 1, tzinfo=UTC)
+    counts = counts_of([(years_ago, 0, 199, 1), (NOW, 0, 0, 1)])
+
+    for figure in drawn(counts, Period.TEN_SECONDS).values():
+        assert len(figure.to_json()) < 40_000
+
+
+def test_lone_points_between_holes_are_drawn_as_points() -> None:
+    days = [NOW + timedelta(days=2 * day) for day in range(90)]
+    lone = counts_of([(day, 0, 199, 1) for day in days])
+    many = crowd(2, 300, 1, timedelta(days=1), records=300)
+
+    assert drawn(lone, Period.DAY)["shares"].data[0].mode == "lines+markers"
+    assert drawn(many, Period.DAY)["shares"].data[0].mode == "lines"
 
 
 def test_measured_accuracy_has_its_interval_beside_it() -> None:
@@ -132,7 +152,7 @@ def test_a_cell_spans_its_bin_and_its_period_however_few_there_are() -> None:
     assert cell(figure, 0.999, naive)[0] == pytest.approx((0.95, 1.0))
     assert cell(figure, 0.01, naive + 5 * hour)[1:] == ((naive + 5 * hour, naive + 6 * hour), 1)
     between = cell(figure, 0.01, naive + 3 * hour)
-    assert between[1] == (naive + hour, naive + 5 * hour)
+    assert between[1] == (naive + 3 * hour, naive + 4 * hour)
     assert np.isnan(between[2])
 
 
@@ -156,7 +176,8 @@ def test_a_bar_spans_the_period_it_counts(name: str) -> None:
     for trace in bars:
         assert trace.offset == 0
         assert trace.width == 3_600_000
-        assert trace.x[0] == VOLUME["time"][0].replace(tzinfo=None)
+        assert trace.x0 == VOLUME["time"][0].replace(tzinfo=None)
+        assert trace.dx == 3_600_000
 
 
 @pytest.mark.parametrize("name", ["shares", "quantiles", "capture"])
@@ -164,8 +185,8 @@ def test_a_point_stands_in_the_middle_of_its_period(name: str) -> None:
     for trace in every_chart()[name].data:
         if trace.type == "scatter":
             assert trace.xperiodalignment == "middle"
-            assert trace.xperiod == 3_600_000
-            assert trace.xperiod0 == trace.x[0]
+            assert trace.xperiod == trace.dx == 3_600_000
+            assert trace.xperiod0 == trace.x0 == VOLUME["time"][0].replace(tzinfo=None)
 
 
 def crowd(classes: int, steps: int, every: int, length: timedelta, *, records: int) -> pl.DataFrame:
@@ -215,15 +236,31 @@ def test_no_figure_grows_with_classes_or_periods(
     counts = crowd(classes, steps, every, period.length, records=6_000)
 
     for name, figure in drawn(counts, period).items():
-        assert 0 < points_of(figure) <= charts.MAX_POINTS, name
+        assert 0 < points_of(figure) <= tables.MAX_POINTS, name
 
 
-def test_a_thousand_classes_by_the_hour_are_a_small_page() -> None:
-    counts = crowd(1_000, 336, 1, timedelta(hours=1), records=100_000)
+@pytest.mark.parametrize(
+    ("period", "steps"),
+    [
+        (Period.TEN_SECONDS, 121),
+        (Period.MINUTE, 181),
+        (Period.HOUR, 250),
+        (Period.HOUR, 385),
+        (Period.DAY, 250),
+        (Period.DAY, tables.MAX_STEPS),
+        (Period.DAY, 7 * tables.MAX_STEPS),
+    ],
+)
+def test_a_thousand_classes_by_any_period_are_a_small_page(period: Period, steps: int) -> None:
+    counts = crowd(1_000, steps, 1, period.length, records=100_000)
 
-    figures = drawn(counts, Period.HOUR)
+    figures = drawn(counts, period)
 
-    assert max(len(figure.to_json()) for figure in figures.values()) < 100_000
+    for figure in figures.values():
+        figure.layout.template = None  # Streamlit has its own
+    sizes = {name: len(figure.to_json()) for name, figure in figures.items()}
+    assert sum(sizes[name] for name in ("volume", "shares", "quantiles", "heat")) < 60_000
+    assert max(sizes[name] for name in ("confidence", "sweep", "capture")) < 25_000
 
 
 @settings(max_examples=25, deadline=None)
@@ -238,7 +275,7 @@ def test_what_is_shown_together_adds_up_to_the_whole(
         assert sum(sum(trace.y) for trace in figures[name].data) == 3_000
     assert sum(figures["capture"].data[0].y) == 3_000
     by_time = zip(*(trace.y for trace in figures["shares"].data[:-1]), strict=True)
-    sums = [sum(shares) for shares in by_time if shares[0] is not None]
+    sums = [sum(shares) for shares in by_time if not np.isnan(shares[0])]
     assert sums == pytest.approx([1] * len(sums), abs=0.001)
 
 
@@ -277,14 +314,14 @@ def test_a_class_keeps_its_colour_when_another_becomes_the_largest() -> None:
     assert colors[0] == colors[1]
 
 
-def test_a_selection_of_the_others_names_no_class() -> None:
+def test_a_bar_of_the_others_says_which_classes_it_leaves_out() -> None:
     time = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    counts = counts_of([(time, label, 199, 10 - label) for label in range(7)])
+    counts = counts_of([(time, label, 199, 10 + label) for label in range(7)])
 
     *named, others = drawn(counts, Period.HOUR)["confidence"].data
 
-    assert [trace.customdata[0][0] for trace in named] == [0, 1, 2, 3]
-    assert others.customdata is None
+    assert [trace.customdata[0][2:] for trace in named] == [[False, n] for n in (6, 5, 4, 3)]
+    assert others.customdata[0][2:] == [True, 3, 4, 5, 6]
 
 
 def test_a_chart_of_a_coarser_step_than_asked_says_so() -> None:
@@ -329,4 +366,4 @@ def test_what_was_to_be_captured_is_drawn_only_where_it_is_known() -> None:
     figure = charts.coverage_of_capture(rows, Period.HOUR)
 
     expected = next(trace for trace in figure.data if trace.name == "expected")
-    assert list(expected.y) == [9.0, None, 0.0]
+    np.testing.assert_array_equal(expected.y, [9.0, np.nan, 0.0])

@@ -177,8 +177,17 @@ def test_a_step_is_as_short_as_the_points_allow() -> None:
 
     assert tables.step_of(days, Period.DAY, 100).name == "day"
     assert tables.step_of(days, Period.DAY, 99).name == "week"
-    assert tables.step_of(days.gather_every(2), Period.DAY, 99).name == "day"
-    assert tables.step_of(days.gather_every(2), Period.DAY, 98).name == "week"
+    assert tables.step_of(days.gather_every(99), Period.DAY, 99).name == "week"
+    assert tables.step_of(days.clear(), Period.DAY, 99).name == "day"
+
+
+def test_every_step_from_first_to_last_is_there() -> None:
+    days = pl.Series([NOW, NOW - timedelta(days=17)])
+    week = tables.step_of(days, Period.DAY, 4)
+
+    starts = tables.every_step(days, week)["time"]
+
+    assert [f"{start:%a %d}" for start in starts] == ["Mon 02", "Mon 09", "Mon 16", "Mon 23"]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
 from dashboard import query
 from dashboard.models import inferences as model
-from dashboard.models.inferences import InferenceFilters, Selection
+from dashboard.models.inferences import InferenceFilters
+from dashboard.models.selection import Selection
 from dashboard.tables import Period
 from tests.captured import NOW, captured, counted
 from workflow.baselines import NumericalStatistics, StringStatistics
@@ -57,7 +59,7 @@ def test_counts_and_records_are_filtered_alike(filters: InferenceFilters) -> Non
 def test_the_records_behind_a_bar_are_newest_first() -> None:
     frame = captured(1000)
     found = model.matching(
-        frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, 1), now=NOW
+        frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, (1,), others=False), now=NOW
     ).collect()
 
     assert found["label"].unique().to_list() == [1]
@@ -322,3 +324,33 @@ def test_the_truth_of_a_record_is_that_of_its_inference_id_and_the_last_one_give
     assert model.truth_of(truths, ["another", "event"]) == "bicycle"
     assert model.truth_of(truths, ["other"]) == "class 7"
     assert model.truth_of(truths, ["nobody"]) is None
+
+
+def test_the_largest_probabilities_are_shown_with_their_classes() -> None:
+    many = [0.001] * 1_000
+    many[700], many[3] = 0.6, 0.2
+
+    assert model.likeliest([0.25, 0.75]) == "motorcycle 0.7500, bicycle 0.2500"
+    assert model.likeliest(many) == (
+        "class 700 0.6000, class 3 0.2000, bicycle 0.0010, motorcycle 0.0010, class 2 0.0010,"
+        " 995 more"
+    )
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(0.5, 1.0),
+        Selection(0.9, 0.95, (0, 3), others=False),
+        Selection(0.7, 1.0, (0, 1, 2, 3)),
+        Selection(0.98, 0.99, (999,)),
+    ],
+)
+def test_as_many_records_are_counted_behind_a_bar_as_are_found(selection: Selection) -> None:
+    labels = pl.Series("label", np.arange(20_000) ** 2 % 1_000, pl.Int32)
+    frame = captured(20_000).with_columns(labels)
+
+    found = model.matching(frame.lazy(), InferenceFilters(), selection, now=NOW).collect()
+
+    assert model.count_behind(counted(frame), selection) == found.height > 0
+    assert set(found["label"].is_in(selection.labels)) == {not selection.others}

@@ -1,0 +1,64 @@
+"""A selection: bars of a confidence histogram, and which records are behind them.
+
+A chart of many classes draws the smallest together. Their bar says which classes it leaves out, not
+which it holds: so it means the same records when there are new ones, whichever class is large then.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Bars that were selected in a confidence histogram.
+
+    Attributes:
+        low: Lower end of the confidence, inclusive.
+        high: Upper end, exclusive, or inclusive where it is 1.
+        labels: Classes of the bars, sorted; at least one unless ``others``.
+        others: Whether the bars are of all classes but ``labels``: of all where there is none.
+    """
+
+    low: float
+    high: float
+    labels: tuple[int, ...] = ()
+    others: bool = True
+
+    def of_class(self) -> pl.Expr:
+        """Whether the class of a record, or of a count of records, is one of the bars'."""
+        named = pl.col("label").is_in(self.labels)
+        return ~named if self.others else named
+
+    def words(self, known: Iterable[int], name: Callable[[int], str]) -> str:
+        """The classes in words, such as "bicycle" or "23 other classes".
+
+        Args:
+            known: The classes there are now.
+            name: Name of a class.
+        """
+        if not self.others:
+            return _listed(self.labels, name)
+        if not self.labels:
+            return "all classes"
+        count = len({*known}.difference(self.labels))
+        return f"{count:,} other class{'' if count == 1 else 'es'}"
+
+    def left_out(self, name: Callable[[int], str]) -> str:
+        """The classes that the bars leave out in words; empty where they leave out none."""
+        return _listed(self.labels, name) if self.others else ""
+
+
+def together(bars: Sequence[Selection]) -> Selection:
+    """Several bars, at least one, as one selection: from the lowest confidence to the highest."""
+    named = {label for bar in bars if not bar.others for label in bar.labels}
+    rest = [{*bar.labels} for bar in bars if bar.others]
+    labels = set[int].intersection(*rest) - named if rest else named
+    low, high = min(bar.low for bar in bars), max(bar.high for bar in bars)
+    return Selection(low, high, tuple(sorted(labels)), others=bool(rest))
+
+
+def _listed(labels: Sequence[int], name: Callable[[int], str]) -> str:
+    *first, last = [name(label) for label in labels] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
