@@ -21,10 +21,12 @@ from workflow.outputs import Answers
 HEAD: Final = b'{"captureData":{"endpointInput":{"data":"'
 """What a tail needs in front of it to be the JSON of its line, but for the payload."""
 
+SPARE: Final = 64
+"""Bytes that must follow the last tail, for rows that are read beyond it."""
+
 _FEW: Final = 64  # lines for which a form is not worth its cost: that of decoding so many
 _MOST: Final = 16  # forms looked for at a time
 _WORD: Final = 8
-_SPARE: Final = 64  # bytes behind the last tail, for rows that are read beyond it
 
 Index = NDArray[np.int64]
 Span = tuple[int, int]
@@ -34,41 +36,50 @@ class Tails:
     """The ends of lines, each from the quote on that closes its payload, laid side by side.
 
     Args:
-        joined: The tails.
-        sizes: Their lengths, one a line; 0 where a line was not cut.
+        memory: The tails, ``SPARE`` bytes, and anything.
+        sizes: Lengths of the tails, one a line; 0 where a line was not cut.
     """
 
-    def __init__(self, joined: bytes | bytearray, sizes: list[int]) -> None:
-        self._joined = b"".join([joined, b" " * _SPARE])
-        self._calm = _is_calm(self._joined)
+    def __init__(self, memory: bytearray, sizes: list[int]) -> None:
+        self._memory = memory
         lengths = np.array(sizes, np.int64)
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
+        self._size = int(lengths.sum())
+        self._letters = np.frombuffer(memory, np.uint8, self._size)
+        self._calm = self._is_calm()
 
     def __getitem__(self, i: int) -> bytes:
         """One tail."""
-        return self._joined[self.starts[i] : self.ends[i]]
+        return bytes(self._memory[self.starts[i] : self.ends[i]])
 
     def words(self, begins: Index, width: int) -> NDArray[np.uint64]:
         """So many bytes from each place on and up to seven more, as rows of words."""
         size = -(-width // _WORD) * _WORD
-        places = max(len(self._joined) - size + 1, 0)
-        found = np.ndarray((places,), f"V{size}", self._joined, strides=(1,))[begins]
+        places = max(len(self._memory) - size + 1, 0)
+        found = np.ndarray((places,), f"V{size}", self._memory, strides=(1,))[begins]
         return found.view(np.uint64).reshape(len(begins), size // _WORD)
 
     def answers(self, begins: Index, ends: Index) -> Answers:
         """What stands between two places each."""
         sizes = ends - begins
         widest = int(sizes.max(initial=0))
-        if widest - sizes.min(initial=widest) < _SPARE - _WORD:  # else rows would waste memory
+        if widest - sizes.min(initial=widest) < SPARE - _WORD:  # else rows would waste memory
             return Answers.rows(self.words(begins, widest + 1).view(np.uint8), sizes)
-        joined = self._joined
         spans = zip(begins.tolist(), ends.tolist(), strict=True)
-        return Answers.of([joined[begin:end] for begin, end in spans])
+        return Answers.of([bytes(self._memory[begin:end]) for begin, end in spans])
 
     def __contains__(self, letter: bytes) -> bool:
         """Whether a byte stands in any of them."""
-        return letter in self._joined
+        return self._memory.find(letter, 0, self._size) >= 0
+
+    def _is_calm(self) -> bool:
+        """Whether all letters of all tails are plain or quotes, which a few reductions tell."""
+        low, high = ord(" "), ord("~")
+        printable = (
+            self._letters.min(initial=high) >= low and self._letters.max(initial=low) <= high
+        )
+        return bool(printable) and b"\\" not in self
 
     def plain_letters(self, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which of some letters of the tails stand for themselves in a JSON string."""
@@ -76,7 +87,7 @@ class Tails:
 
     def plain(self, begins: Index, ends: Index) -> NDArray[np.bool_]:
         """Where nothing stands between two places that means something to JSON."""
-        marks = ~_plain(np.frombuffer(self._joined, np.uint8))
+        marks = ~_plain(self._letters)
         before = np.concatenate([[0], np.cumsum(marks)])
         clear: NDArray[np.bool_] = before[ends] == before[begins]
         return clear
@@ -243,13 +254,6 @@ def _place(tail: bytes, value: str, after: int) -> Span:
     if not value or len(found) != 1 or found[0] < 0:
         raise LookupError(value)
     return found[0], found[0] + len(value.encode())
-
-
-def _is_calm(text: bytes) -> bool:
-    """Whether of all its letters only the quote means something else than itself to JSON."""
-    if not text.isascii() or b"\\" in text:
-        return False
-    return bool((np.frombuffer(text, np.uint8) >= ord(" ")).all())
 
 
 def _plain(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.capture_columns import Columns, Records, Refused
-from workflow.capture_forms import HEAD, Forms, Tails
+from workflow.capture_forms import HEAD, SPARE, Forms, Tails
 from workflow.capture_records import Record, decode, document_reason, record_of
 from workflow.outputs import OutputError
 
@@ -89,6 +89,7 @@ class Window:
     def __init__(self) -> None:
         self._forms = Forms()
         self._heads: tuple[bytes, ...] = ()
+        self._tails = bytearray()  # kept for the next window: new memory costs more than its bytes
         self._clear()
 
     def _clear(self) -> None:
@@ -97,7 +98,7 @@ class Window:
         self._begins: list[int] = []
         self._counts: list[int] = []
         self._ends: list[int] = []
-        self._joined = bytearray()  # one block: many small ones would keep objects' memory in use
+        self._filled = 0
         self._sizes: list[int] = []
         self._whole: dict[int, bytes] = {}
         self._strange: dict[int, bytes] = {}
@@ -111,7 +112,7 @@ class Window:
         begin = len(_BOM) if data.startswith(_BOM) else 0
         tails = self._cut(data, begin)
         joined = b"".join(tails)
-        self._joined += joined
+        self._fill(joined)
         self._sizes += map(len, tails)
         self._sources.append(source)
         self._begins.append(begin)
@@ -120,6 +121,12 @@ class Window:
         if not joined:  # it may be something else than captures
             self._strange[source] = data
             self.size += len(data)
+
+    def _fill(self, joined: bytes) -> None:
+        """Put tails behind the others."""
+        end = self._filled + len(joined)
+        self._tails[self._filled : end] = joined
+        self._filled = end
 
     def _cut(self, data: bytes, position: int) -> list[bytes]:
         """Find the lines, and of each the tail that begins where its payload ends.
@@ -184,7 +191,8 @@ class Window:
         Returns:
             The rows of probabilities, the place of each, and what is none.
         """
-        tails = Tails(self._joined, self._sizes)
+        self._fill(bytes(SPARE))
+        tails = Tails(self._tails, self._sizes)
         parts = self._forms.read(tails)
         left = np.ones(len(self), np.bool_)
         for part in parts:

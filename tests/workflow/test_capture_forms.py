@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.builders import capture_lines, captured
 from workflow import capture_forms
-from workflow.capture_forms import HEAD, Form, Forms, Tails
+from workflow.capture_forms import HEAD, SPARE, Form, Forms, Tails
 from workflow.captures import CaptureBatch, read_captures
 
 KEY = "data_capture/scones/AllTraffic/2026/11/23/10/15-30-000-abc.jsonl"
@@ -35,7 +35,7 @@ def tail(
 
 
 def tails_of(texts: list[bytes]) -> Tails:
-    return Tails(b"".join(texts), [len(text) for text in texts])
+    return Tails(bytearray(b"".join(texts) + bytes(SPARE)), [len(text) for text in texts])
 
 
 def read(lines: list[bytes], few: int) -> CaptureBatch:
