@@ -106,7 +106,8 @@ class SegmentStore:
             if replacing:
                 segments = [kept for s in segments if (kept := self._without(s, replacing))]
             changed = _fewer(manifest.segments, segments)
-            if added := self._write({name: rows.lazy() for name, rows in frames.items()}):
+            rows = {name: frame.height for name, frame in frames.items() if frame.height}
+            if added := self._write({name: frames[name].lazy() for name in rows}, rows):
                 segments.append(added)
                 changed |= added.rows.keys()
             self._publish(manifest, self._merged(segments), changed)
@@ -195,7 +196,7 @@ class SegmentStore:
 
     def _make_root(self) -> None:
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / "segments").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -206,20 +207,25 @@ class SegmentStore:
             "Free space there, or set SCONES_STORE to a directory that you may write to.",
         )
 
-    def _write(self, frames: Mapping[str, pl.LazyFrame]) -> _Segment | None:
-        """Write one segment; None where no table has a row."""
-        name = uuid.uuid4().hex
-        rows, sizes = {}, {}
-        directory = self.root / "segments" / name
-        directory.mkdir(parents=True)
-        for table, frame in frames.items():
+    def _write(self, frames: Mapping[str, pl.LazyFrame], rows: dict[str, int]) -> _Segment | None:
+        """Write one segment; None where no table has a row.
+
+        Args:
+            frames: The tables that have any.
+            rows: How many each has.
+        """
+        if not rows:
+            return None
+        name, sizes = uuid.uuid4().hex, {}
+        (self.root / "segments" / name).mkdir()
+        for table in rows:
             schema = self.tables[table]
             path = self._file(name, table)
             columns = [pl.col(column).cast(kind) for column, kind in schema.items()]
-            frame.select(columns).sink_parquet(path, compression="zstd", compression_level=1)
-            if count := pl.scan_parquet(path).select(pl.len()).collect().item():
-                rows[table], sizes[table] = count, path.stat().st_size
-        return _Segment(name, rows, sizes) if rows else None
+            frame = frames[table].select(columns)
+            frame.sink_parquet(path, compression="zstd", compression_level=1)
+            sizes[table] = path.stat().st_size
+        return _Segment(name, rows, sizes)
 
     def _merged(self, segments: list[_Segment]) -> list[_Segment]:
         """Merge the first run of small neighbours in which a size class is full.
@@ -249,8 +255,10 @@ class SegmentStore:
             for table, schema in self.tables.items()
             if any(table in s.rows for s in segments)
         }
-        merged = self._write(frames)
-        return merged or segments[0]
+        rows = Counter[str]()
+        for segment in segments:
+            rows.update(segment.rows)
+        return self._write(frames, dict(rows)) or segments[0]
 
     def _without(
         self, segment: _Segment, replaced: Mapping[str, tuple[str, Sequence[str]]]
@@ -262,7 +270,9 @@ class SegmentStore:
             if table in frames:
                 kept[table] = frames[table].filter(~pl.col(column).is_in(list(values)))
         counts = {table: frame.select(pl.len()).collect().item() for table, frame in kept.items()}
-        return segment if counts == segment.rows else self._write(kept)
+        if counts == segment.rows:
+            return segment
+        return self._write(kept, {table: count for table, count in counts.items() if count})
 
     def _publish(
         self, before: _Manifest, segments: Sequence[_Segment], changed: Iterable[str] = ()

@@ -636,13 +636,11 @@ def _new_events(
     at_that_time = pl.col("inference_time").is_between(times.min(), times.max())
     if times.null_count():
         at_that_time |= pl.col("inference_time").is_null()
-    stored = (
-        store.scan("captures")
-        .filter(at_that_time, ~pl.col("key").is_in(list(changed)))
-        .select("event_id", "row")
-        .collect()
-    )
-    repeated = rows.join(stored, on=["event_id", "row"], how="semi")
+    stored = store.scan("captures").filter(at_that_time)
+    if changed:
+        stored = stored.filter(~pl.col("key").is_in(list(changed)))
+    known = stored.select("event_id", "row").collect()
+    repeated = rows.join(known, on=["event_id", "row"], how="semi")
     if repeated.is_empty():
         return rows, []
     lines = repeated.select("key", "line", "offset", "length", "event_id").unique(
@@ -654,7 +652,7 @@ def _new_events(
         )
         for line in lines.iter_rows(named=True)
     ]
-    return rows.join(stored, on=["event_id", "row"], how="anti", maintain_order="left"), errors
+    return rows.join(known, on=["event_id", "row"], how="anti", maintain_order="left"), errors
 
 
 def _refusals(store: SegmentStore) -> dict[tuple[str, datetime], tuple[str, str]]:
