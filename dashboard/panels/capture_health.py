@@ -179,8 +179,7 @@ def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
         )
     if delay is not None:
         said.append(
-            f"Objects arrive {delay / timedelta(seconds=1):,.0f} s after their last record, in the"
-            " median."
+            f"Objects arrive {inferences.duration(delay)} after their last record, in the median."
         )
     st.caption(components.plain(" ".join(said)))
 
