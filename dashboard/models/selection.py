@@ -4,10 +4,16 @@ A chart of many classes draws the smallest together. Their bar says which classe
 which it holds: so it means the same records when there are new ones, whichever class is large then.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
+
+_TEXT: Final = re.compile(
+    r"([01](?:\.\d+)?)-([01](?:\.\d+)?)(?: (of|but) (\d+(?:,\d+)*))?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,23 @@ class Selection:
     high: float
     labels: tuple[int, ...] = ()
     others: bool = True
+
+    @classmethod
+    def of_text(cls, text: str) -> "Selection | None":
+        """Read what ``text`` wrote; None where it is something else."""
+        found = _TEXT.fullmatch(text)
+        if not found:
+            return None
+        low, high = float(found[1]), float(found[2])
+        labels = tuple(sorted({int(label) for label in (found[4] or "").split(",") if label}))
+        return cls(low, high, labels, others=found[3] != "of") if low < high <= 1 else None
+
+    def text(self) -> str:
+        """The selection for an address: ``0.99-1 of 0``, ``0.98-0.99 but 0,1,2``, ``0.5-1``."""
+        bars = f"{self.low:.6g}-{self.high:.6g}"
+        if not self.labels:
+            return bars
+        return f"{bars} {'but' if self.others else 'of'} {','.join(map(str, self.labels))}"
 
     def of_class(self) -> pl.Expr:
         """Whether the class of a record, or of a count of records, is one of the bars'."""

@@ -32,6 +32,11 @@ from workflow.thresholds import Standing
 BARS = 50
 HEAT_BARS = 20
 MOST_STEPS = 240
+HISTOGRAM = "confidence-histogram"
+DRAWN_ANEW = "confidence-histogram-drawn-anew"
+SELECTED = "bars"
+"""Query parameter of the bars that were clicked or boxed."""
+
 PAGE = 12
 TABLE_ROWS = 250
 EXPORT_ROWS = 1_000_000
@@ -199,9 +204,9 @@ def _percent(share: float) -> str:
     return "-" if math.isnan(share) else f"{share:.1%}"
 
 
-def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's
+def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noqa: ANN401 - Streamlit's
     """A chart with its exports: PNG by its tool bar, HTML beside it."""
-    state = st.plotly_chart(
+    st.plotly_chart(
         figure,
         key=key,
         alt=alt,
@@ -217,21 +222,41 @@ def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> Any:  # noqa
         **options,
     )
     st.session_state.setdefault("figures", {})[key] = figure
-    return state
 
 
 def confidence(look: Look) -> None:
     """The confidence histogram, and the images behind the bar that is selected."""
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
     bars = tables.histogram(look.counts, BARS)
-    state = chart(
-        charts.confidence(bars, look.threshold, label_name, log=log),
-        "confidence-histogram",
+    figure = charts.confidence(bars, look.threshold, label_name, log=log)
+    figure.update_layout(selectionrevision=st.session_state.get(DRAWN_ANEW, 0))
+    chart(
+        figure,
+        HISTOGRAM,
         f"Histogram of confidence by class, threshold {look.threshold:g}",
-        on_select="rerun",
+        on_select=_keep_selected,
         selection_mode=("points", "box"),
     )
-    gallery(look, selected(state["selection"]["points"]))
+    gallery(look, Selection.of_text(st.query_params.get(SELECTED, "")))
+
+
+def _keep_selected() -> None:
+    """Put what was clicked into the address: a chart of newer records has nothing selected."""
+    chosen = selected(st.session_state[HISTOGRAM]["selection"]["points"])
+    if chosen is None:
+        _select_all()
+    else:
+        st.query_params[SELECTED] = chosen.text()
+
+
+def _select_all() -> None:
+    st.query_params.pop(SELECTED, None)
+
+
+def _show_all() -> None:
+    """Select all, in the chart too: where it changes in anything, the browser draws it anew."""
+    _select_all()
+    st.session_state[DRAWN_ANEW] = st.session_state.get(DRAWN_ANEW, 0) + 1
 
 
 def selected(points: list[dict[str, Any]]) -> Selection | None:
@@ -262,12 +287,13 @@ def gallery(look: Look, selection: Selection | None) -> None:
         else:
             classes = selection.words(look.counts["label"].unique(), label_name)
             left_out = selection.left_out(label_name)
-            but = f"all but {left_out}; " if left_out else ""
+            but = f" :gray[all but {left_out}]" if left_out else ""
             st.markdown(
                 f"**{classes.capitalize()}, confidence {selection.low:.3f} to"
-                f" {selection.high:.3f}** :gray[{but}double-click the chart to see all again]",
+                f" {selection.high:.3f}**{but}",
                 width="content",
             )
+            st.button("Show all", on_click=_show_all, icon=":material/close:")
     total = model.count_behind(look.counts, selection)
     if not total:
         st.caption("No record has such a confidence.")

@@ -26,10 +26,11 @@ RECORDS = 1_600
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
-    """A deployed workflow whose bucket has captures of one endpoint that drifts and one not."""
+    """A deployed workflow whose bucket has captures of one endpoint that drifts and two not."""
     for app in running_app(tmp_path_factory.mktemp("busy"), deployed=True):
         connection = connect(app.environ)
         write_captures(connection, "steady", skill=8)
+        write_captures(connection, "growing", skill=8)
         write_captures(connection, "drifting", skill=2)
         yield app
 
@@ -108,7 +109,7 @@ def test_filters_are_in_the_address(busy: App, visit: Visit) -> None:
     page.wait_for_function(
         "n => [...document.querySelectorAll('[data-testid=stMetricValue]')]"
         ".some(e => e.innerText.trim() === n)",
-        arg=f"{2 * RECORDS:,}",
+        arg=f"{3 * RECORDS:,}",
     )
 
     page.get_by_role("combobox", name="Endpoint").click()
@@ -121,10 +122,9 @@ def test_filters_are_in_the_address(busy: App, visit: Visit) -> None:
     assert metric(again, "Records") == f"{RECORDS:,}"
 
 
-def test_a_selected_bar_leads_to_its_images(busy: App, visit: Visit) -> None:
-    page = loaded(visit(busy, "inferences?endpoint=steady"))
+def select_the_surest_bicycles(page: Page) -> None:
+    """Click the last bar of the first class."""
     bars = page.locator(".js-plotly-plot .barlayer .point path")
-
     place = bars.nth(bars.count() // 2 - 1).bounding_box()
     assert place is not None
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
@@ -135,14 +135,56 @@ def test_a_selected_bar_leads_to_its_images(busy: App, visit: Visit) -> None:
     page.mouse.click(x, y)
     settle(page)
 
+
+def test_a_selected_bar_leads_to_its_images(busy: App, visit: Visit) -> None:
+    page = loaded(visit(busy, "inferences?endpoint=growing"))
+
+    select_the_surest_bicycles(page)
+
     expect(page.get_by_text("Bicycle, confidence 0.990 to 1.000")).to_be_visible(
         timeout=PATIENCE_MS
     )
     expect(page.get_by_alt_text("Captured image, classified as bicycle").first).to_be_visible()
     assert page.get_by_alt_text("Captured image, classified as motorcycle").count() == 0
     page.get_by_role("button", name="Details").first.click()
-    expect(page.get_by_text(re.compile(r"00-00-000-steady\.jsonl"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"00-00-000-growing\.jsonl"))).to_be_visible()
     expect(page.get_by_text(re.compile("Event"))).to_be_visible()
+    assert "bars=0.99-1+of+0" in page.url
+
+
+def test_a_selected_bar_stays_selected_while_records_come_in(busy: App, visit: Visit) -> None:
+    page = loaded(visit(busy, "inferences?endpoint=growing"))
+    select_the_surest_bicycles(page)
+    before = int(metric(page, "Records").replace(",", ""))
+    connection, now = connect(busy.environ), datetime.now(UTC)
+    connection.client("s3").put_object(
+        Bucket=connection.settings.bucket,
+        Key=f"{connection.settings.capture_prefix}/growing/AllTraffic/{now:%Y/%m/%d/%H}/{before}.jsonl",
+        Body=capture_line(f"{now}", 0.6, now, base64.b64encode(png()).decode()).encode(),
+    )
+
+    page.wait_for_function(
+        "n => [...document.querySelectorAll('[data-testid=stMetricValue]')]"
+        ".some(e => e.innerText.trim() === n)",
+        arg=f"{before + 1:,}",
+    )
+
+    settle(page)
+    expect(page.get_by_text("Bicycle, confidence 0.990 to 1.000")).to_be_visible()
+
+
+def test_all_is_shown_again_after_a_selection(busy: App, visit: Visit) -> None:
+    page = loaded(visit(busy, "inferences?endpoint=growing"))
+    select_the_surest_bicycles(page)
+    faded = page.locator(".js-plotly-plot .point path[style*='opacity: 0.2']")
+    expect(faded.first).to_be_attached()
+
+    page.get_by_role("button", name="Show all").click()
+    settle(page)
+
+    expect(page.get_by_role("slider").first).to_be_visible()
+    expect(faded).to_have_count(0)
+    assert "bars=" not in page.url
 
 
 def test_another_threshold_is_tried_and_leads_to_the_deployment(busy: App, visit: Visit) -> None:

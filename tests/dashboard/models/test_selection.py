@@ -56,3 +56,23 @@ def test_a_selection_is_said_in_words(
     assert selection.words(range(1_000), label_name) == words
     if left_out is not None:
         assert selection.left_out(label_name) == left_out
+
+
+@pytest.mark.parametrize(
+    ("selection", "text"),
+    [
+        (Selection(0.0, 1.0), "0-1"),
+        (bar(0, low=0.99, high=1.0), "0.99-1 of 0"),
+        (Selection(0.985, 0.99, (0, 3)), "0.985-0.99 but 0,3"),
+    ],
+)
+def test_a_selection_goes_through_an_address(selection: Selection, text: str) -> None:
+    assert selection.text() == text
+    assert Selection.of_text(text) == selection
+
+
+@pytest.mark.parametrize(
+    "text", ["", "all", "0.9", "0.9-0.8", "0.9-1.2", "0.9-1 of", "0.9-1 of -1", "0.9-1 of 0,", "-1"]
+)
+def test_what_is_no_selection_is_none(text: str) -> None:
+    assert Selection.of_text(text) is None
