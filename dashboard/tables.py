@@ -212,7 +212,7 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
     start = _EPOCH + ((first or _EPOCH) - _EPOCH) // period.length * period.length
     steps = (last - start) // period.length + 2 if last else 1
     sizes = (variants + 1, steps, labels + 1, BINS + 1)
-    code = _code(sizes, start, period.length).alias("code")
+    code = _code(sizes, start, period.length, _usable(now)).alias("code")
     counted = named.lazy().select(code).group_by("code").len("count").collect()
     return _decoded(counted, sizes, start, period.length).sort(COUNTS.names()[:-1])
 
@@ -221,7 +221,7 @@ def _usable(now: datetime) -> pl.Expr:
     return pl.col("inference_time").is_between(EARLIEST, now + AHEAD)
 
 
-def _code(sizes: Sequence[int], start: datetime, length: timedelta) -> pl.Expr:
+def _code(sizes: Sequence[int], start: datetime, length: timedelta, usable: pl.Expr) -> pl.Expr:
     """One number a cell: grouping by it takes a third of the time that five columns take.
 
     Step 0 holds the records without a usable time.
@@ -231,7 +231,7 @@ def _code(sizes: Sequence[int], start: datetime, length: timedelta) -> pl.Expr:
     step = since // (length // _MICROSECOND) + 1
     parts = (
         (pl.col("variant").to_physical(), variants),
-        (pl.when(step.is_between(1, steps - 1)).then(step).otherwise(0), steps),
+        (pl.when(usable).then(step).otherwise(0), steps),
         (pl.col("label"), labels),
         ((pl.col("confidence") * BINS + ROUNDING).floor(), bins),
     )

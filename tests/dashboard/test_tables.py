@@ -63,6 +63,16 @@ def test_records_without_a_usable_time_are_counted_apart(moment: datetime | None
     assert tables.volume(counts, Period.HOUR, 0.9)["count"].sum() == 6
 
 
+def test_a_time_just_out_of_use_is_not_counted_with_its_hour() -> None:
+    now = NOW + timedelta(minutes=30)
+    moments = [tables.EARLIEST, now + tables.AHEAD, now + tables.AHEAD + timedelta(seconds=1)]
+    frame = captured(3).with_columns(inference_time=pl.Series(moments, dtype=COUNTS["time"]))
+
+    counts = count_captures(frame, Period.HOUR, now=now)
+
+    assert counts.filter(pl.col("time").is_null())["count"].sum() == 1
+
+
 def test_records_that_all_lack_a_time_are_still_counted() -> None:
     frame = captured(5).with_columns(inference_time=pl.lit(None, tables.COUNTS["time"]))
 
