@@ -76,6 +76,14 @@ def feed(deployed: Connection, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made.pause()
 
 
+@pytest.fixture
+def labels(deployed: Connection) -> Iterator[dict[str, str]]:
+    """A place for labels, empty again afterwards: other tests share the bucket."""
+    place = {"Bucket": deployed.settings.bucket, "Key": "ground_truth/2026/11/23/12/a.jsonl"}
+    yield place
+    deployed.client("s3").delete_object(**place)
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
     while not holds():
@@ -154,7 +162,9 @@ def test_a_time_of_its_own_is_counted_to_the_moment(feed: CaptureFeed) -> None:
     assert feed.counted(ONLY, Span(end=NOW - timedelta(days=1)), NOW).is_empty()
 
 
-def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Connection) -> None:
+def test_ground_truth_is_joined_once_it_is_there(
+    feed: CaptureFeed, deployed: Connection, labels: dict[str, str]
+) -> None:
     assert feed.judged(ALL).is_empty()
     lines = b"".join(
         json.dumps(
@@ -167,9 +177,7 @@ def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Co
         + b"\n"
         for event, data in (("inference-99", "0"), ("event-98", "motorcycle"), ("x", "junk"))
     )
-    deployed.client("s3").put_object(
-        Bucket=deployed.settings.bucket, Key="ground_truth/2026/11/23/12/a.jsonl", Body=lines
-    )
+    deployed.client("s3").put_object(Body=lines, **labels)
 
     feed.resume()
     until(lambda: not feed.judged(ALL).is_empty())
@@ -186,15 +194,16 @@ def test_ground_truth_is_joined_once_it_is_there(feed: CaptureFeed, deployed: Co
 
 
 def test_ground_truth_is_read_though_captures_are_refused(
-    deployed: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deployed: Connection,
+    labels: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise WorkflowError("AccessDenied", "You may not.", "Ask.")
 
-    key = "ground_truth/2026/11/23/12/z.jsonl"
     label = ground_truth_lines([GroundTruth("labelled", "bicycle")])
-    where = {"Bucket": deployed.settings.bucket, "Key": key}
-    deployed.client("s3").put_object(Body=label, **where)
+    deployed.client("s3").put_object(Body=label, **labels)
     monkeypatch.setattr(capture_feed, "sync_captures", refuse)
     feed = CaptureFeed(deployed, tmp_path)
 
@@ -203,8 +212,7 @@ def test_ground_truth_is_read_though_captures_are_refused(
     feed.pause()
 
     assert feed.truth_of(["labelled"]) == "bicycle"
-    assert feed.truth_errors().filter(pl.col("key") == key).is_empty()
-    deployed.client("s3").delete_object(**where)
+    assert feed.truth_errors().filter(pl.col("key") == labels["Key"]).is_empty()
 
 
 def test_a_stopped_sync_stays_stopped_until_resumed(
