@@ -196,8 +196,7 @@ class AthenaFeed:
 
     def _labels(self) -> pl.DataFrame:
         """The ground truths, read anew when they are too old."""
-        if not self._remembered(("truths",), self._refresh):
-            self._memory.pop(("truths",), None)  # the first label is not to wait, nor a problem
+        self._remembered_if_any(("truths",), self._refresh)
         return self._truths.truths()
 
     def _refresh(self) -> bool:
@@ -233,12 +232,10 @@ class AthenaFeed:
 
     def _laid_out(self) -> CaptureTable | None:
         """The table over what lies below the prefix; None where nothing was captured yet."""
-        endpoints, variants = self._remembered(("listed",), self._listed)
-        if not endpoints or not variants:
-            self._memory.pop(
-                ("listed",), None
-            )  # the first capture is not to wait until this is too old
+        listed = self._remembered_if_any(("listed",), self._listed)
+        if listed is None:
             return None
+        endpoints, variants = listed
         return CaptureTable(
             database=self._database,
             name=athena.table_name(self.bucket.name, self._prefix),
@@ -248,15 +245,16 @@ class AthenaFeed:
             variants=variants,
         )
 
-    def _listed(self) -> tuple[list[str], list[str]]:
-        """Names of the endpoints and of the variants that lie below the prefix now."""
+    def _listed(self) -> tuple[list[str], list[str]] | None:
+        """Names of the endpoints and of the variants that lie below the prefix now, if any."""
         endpoints, _ = self.bucket.children(self._prefix)
         variants = {
             variant.rpartition("/")[2]
             for endpoint in endpoints
             for variant in self.bucket.children(endpoint)[0]
         }
-        return [endpoint.rpartition("/")[2] for endpoint in endpoints], sorted(variants)
+        names = [endpoint.rpartition("/")[2] for endpoint in endpoints]
+        return (names, sorted(variants)) if variants else None
 
     def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
         if filters.since is not None:
@@ -285,6 +283,13 @@ class AthenaFeed:
             return found
 
         return self._remembered((sql,), ask)
+
+    def _remembered_if_any(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """As ``_remembered``, but nothing is not: the first of anything is not to wait."""
+        found = self._remembered(key, make)
+        if not found:
+            self._memory.pop(key, None)
+        return found
 
     def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         known = self._memory.get(key)

@@ -45,8 +45,7 @@ class Tails:
         lengths = np.array(sizes, np.int64)
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
-        self._size = int(lengths.sum())
-        self._letters = np.frombuffer(memory, np.uint8, self._size)
+        self._letters = np.frombuffer(memory, np.uint8, int(lengths.sum()))
         self._calm = self._is_calm()
 
     def __getitem__(self, i: int) -> bytes:
@@ -71,7 +70,7 @@ class Tails:
 
     def __contains__(self, letter: bytes) -> bool:
         """Whether a byte stands in any of them."""
-        return self._memory.find(letter, 0, self._size) >= 0
+        return self._memory.find(letter, 0, self._letters.size) >= 0
 
     def _is_calm(self) -> bool:
         """Whether all letters of all tails are plain or quotes, which a few reductions tell."""

@@ -142,8 +142,7 @@ class Window:
             if not starts(head, position):
                 found = self._head_at(data, position)
                 if not found:
-                    keep_tail(b"")
-                    position = self._keep_whole(data, position)
+                    position = self._keep_whole(data, position, tails)
                     continue
                 head, head_size = found, len(found)
             begin = position + head_size
@@ -158,8 +157,7 @@ class Window:
                 keep_end(end)
                 position = end + 1
             else:
-                keep_tail(b"")
-                position = self._keep_whole(data, position)
+                position = self._keep_whole(data, position, tails)
         return tails
 
     def _head_at(self, data: bytes, position: int) -> bytes:
@@ -176,12 +174,16 @@ class Window:
         self._heads = (found[0], *self._heads[: _HEADS - 1])
         return found[0]
 
-    def _keep_whole(self, data: bytes, position: int) -> int:
-        """Keep a line that is not as SageMaker writes it; returns where the next one begins."""
+    def _keep_whole(self, data: bytes, position: int, tails: list[bytes]) -> int:
+        """Keep a line that is not as SageMaker writes it; returns where the next one begins.
+
+        Its tail is empty.
+        """
         end = _line_end(data, position)
         line = _without_payload(data[position:end])
         self._whole[len(self)] = line
         self.size += len(line)
+        tails.append(b"")
         self._ends.append(end)
         return end + 1
 

@@ -571,7 +571,7 @@ class _Batch:
         if unread.refused == (error.code, error.message):
             self._refused_again += 1
             return
-        self._errors.append(CaptureError(unread.meta.key, 0, error.code, error.message, lines=0))
+        self._errors.append(not_read(unread.meta, error))
         self._mark(unread, "")
 
     def pass_over(self) -> None:
@@ -617,6 +617,11 @@ def not_asked_for(meta: ObjectMeta) -> CaptureError:
         reason = "key unreadable"
         said = "folder names that are empty, as in a//b, or dots; move or delete the object"
     return CaptureError(meta.key, 0, reason, said, lines=0)
+
+
+def not_read(meta: ObjectMeta, error: WorkflowError) -> CaptureError:
+    """Why an object could not be read this time."""
+    return CaptureError(meta.key, 0, error.code, error.message, lines=0)
 
 
 def _readers(objects: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.aws.captures import MAX_OBJECT_BYTES, not_asked_for
+from dashboard.aws.captures import MAX_OBJECT_BYTES, not_asked_for, not_read
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
 from dashboard.capture_tables import ERRORS, error_rows
 from workflow.captures import CaptureError
@@ -93,8 +93,7 @@ class GroundTruthLog:
         except WorkflowError as error:
             if error.code not in ABOUT_ONE_OBJECT:
                 raise
-            why = CaptureError(meta.key, 0, error.code, error.message, lines=0)
-            return _Labels(meta, now, errors=[why], refused=True)
+            return _Labels(meta, now, errors=[not_read(meta, error)], refused=True)
         batch = read_ground_truth(data, meta.key)
         return _Labels(meta, now, batch.truths, batch.errors)
 
