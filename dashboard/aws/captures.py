@@ -214,6 +214,7 @@ class _Pass:
         self._results = _Results()
         self._refusals: dict[tuple[str, datetime], tuple[str, str]] | None = None
         self._refused_before: list[_Unread] = []
+        self._counting = threading.Lock()
         self._in_a_row: Counter[bool] = Counter()
         self._committing: Future[None] | None = None
         self._still_refused = False
@@ -389,7 +390,8 @@ class _Pass:
             if not self._ended:
                 self._came.put(self._answer(unread))
 
-    def _answer(self, unread: "_Unread") -> "_Answer":
+    def _answer(self, unread: "_Unread") -> "_Answer | None":
+        """What becomes of an object; None where not it but S3 itself fails, which ends the pass."""
         meta = unread.meta
         if meta.size > MAX_OBJECT_BYTES or not meta.readable:
             return _Answer(unread)
@@ -399,9 +401,32 @@ class _Pass:
         room = max(meta.size, IN_FLIGHT_BYTES // (4 * IN_FLIGHT))
         self._room.take(room)
         try:
-            return _Answer(unread, room, self._bytes_of(meta))
+            data = self._bytes_of(meta)
         except WorkflowError as error:
+            if error.code not in ABOUT_ONE_OBJECT:
+                self._failure = self._failure or error
+                self._room.free(room)
+                return None
+            self._count(unread, error)
             return _Answer(unread, room, error=error)
+        self._in_a_row[unread.refused is not None] = 0
+        return _Answer(unread, room, data)
+
+    def _count(self, unread: "_Unread", error: WorkflowError) -> None:
+        """Give up where many objects in a row are refused.
+
+        Those that were refused before do not end the pass: so each pass names others, until one
+        comes to its end. The readers count, since who makes the batches may be far behind them.
+        """
+        before = unread.refused is not None
+        with self._counting:
+            self._in_a_row[before] += 1
+            if self._in_a_row[before] < _REFUSED_IN_A_ROW:
+                return
+        if before:
+            self._still_refused = True
+        else:
+            self._failure = self._failure or error
 
     def _bytes_of(self, meta: ObjectMeta) -> bytes:
         """The bytes as listed: where they have changed since, the next listing says so.
@@ -423,37 +448,15 @@ class _Pass:
     def _take(self, answer: "_Answer") -> None:
         """Put what a reader brings into the batch."""
         if answer.error:
-            self._refuse(answer.unread, answer.error)
+            self._batch.refuse(answer.unread, answer.error)
         elif answer.passed_over:
             self._batch.pass_over()
-            self._read += 1
         else:
             self._batch.add(answer)
-            self._in_a_row[answer.unread.refused is not None] = 0
-            self._read += 1
+        self._read += 1
         self._room.free(answer.room)
         if self._batch.due():
             self._commit()
-
-    def _refuse(self, unread: "_Unread", error: WorkflowError) -> None:
-        """Name an object that cannot be read; give up where it is many in a row, or S3 itself.
-
-        Those that were refused before do not end the pass: so each pass names others, until one
-        comes to its end.
-        """
-        if error.code not in ABOUT_ONE_OBJECT:
-            self._failure = self._failure or error
-            return
-        self._batch.refuse(unread, error)
-        self._read += 1
-        before = unread.refused is not None
-        self._in_a_row[before] += 1
-        if self._in_a_row[before] < _REFUSED_IN_A_ROW:
-            return
-        if before:
-            self._still_refused = True
-        else:
-            self._failure = self._failure or error
 
     def _commit(self) -> None:
         """Store what has been read so far, while reading goes on."""
