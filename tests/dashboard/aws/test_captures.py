@@ -200,6 +200,7 @@ def test_a_pass_that_is_stopped_is_resumed(
     s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(module, "IN_FLIGHT", 1)  # no reader is far ahead of what is reported
     s3.put({key(h): line(f"e{h}") for h in range(300)})
     stop = threading.Event()
 
@@ -238,10 +239,18 @@ captures.sync_captures(bucket, "data_capture", store, report=lambda _: None, sto
 
 
 def test_a_pass_that_is_killed_is_resumed_and_nothing_is_counted_twice(
-    s3: SimulatedS3, store: SegmentStore
+    s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.put({key(h): line(f"e{h}") for h in range(600)})
     s3.latency = 0.2
+    answer = s3.answer
+
+    def stall_at_last(*request: Any) -> tuple[int, str, bytes]:
+        if len(s3.requests) > 400:  # so that it is killed before its end, however late that is
+            s3.latency = 600.0
+        return answer(*request)
+
+    monkeypatch.setattr(s3, "answer", stall_at_last)
     process = subprocess.Popen([sys.executable, "-c", SYNC, s3.url, str(store.root)])
     while store.count("captures") < 30 and process.poll() is None:
         time.sleep(0.01)
@@ -249,6 +258,7 @@ def test_a_pass_that_is_killed_is_resumed_and_nothing_is_counted_twice(
     process.wait()
     before = store.count("objects")
     assert 30 <= before < 600
+    monkeypatch.setattr(s3, "answer", answer)
     s3.latency = 0.0
     assert sync(s3, store).read == 600 - before
     assert events(store) == sorted(f"e{h}" for h in range(600))
