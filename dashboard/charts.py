@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard import tables
+from dashboard.models.selection import Selection
 from dashboard.palette import STYLES
 from dashboard.tables import MAX_STEPS, OTHERS, Period, Step
 from workflow.executions import Outcome
@@ -59,7 +60,14 @@ class _Class:
     rows: pl.DataFrame
 
 
-def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) -> go.Figure:
+def confidence(
+    bars: pl.DataFrame,
+    threshold: float,
+    name: Names,
+    *,
+    log: bool,
+    selection: Selection | None = None,
+) -> go.Figure:
     """Confidence by class, stacked; what is below the threshold is pale.
 
     Each bar carries ``(low, high, others, *labels)`` as its custom data, for a selection; see
@@ -70,22 +78,26 @@ def confidence(bars: pl.DataFrame, threshold: float, name: Names, *, log: bool) 
         threshold: Where to draw the threshold.
         name: Name of a class.
         log: Whether counts are on a logarithmic axis.
+        selection: The bars to show as selected; None where none is.
     """
     figure = _figure(height=330)
     for one in _classes(bars, name):
-        low, high = one.rows["low"].to_list(), one.rows["high"].to_list()
-        ends = list(zip(low, high, strict=True))
+        labels = tuple(one.labels)
+        ends = one.rows.select("low", "high").iter_rows()
+        drawn = [Selection(low, high, labels, others=one.others) for low, high in ends]
         figure.add_bar(
-            x=[(a + b) / 2 for a, b in ends],
+            x=[(bar.low + bar.high) / 2 for bar in drawn],
             y=one.rows["count"].to_list(),
-            width=[b - a for a, b in ends],
+            width=[bar.high - bar.low for bar in drawn],
             name=one.name,
-            customdata=[[a, b, one.others, *one.labels] for a, b in ends],
-            hovertext=[f"{a:.3f} to {b:.3f}" for a, b in ends],
+            customdata=[[bar.low, bar.high, bar.others, *bar.labels] for bar in drawn],
+            hovertext=[f"{bar.low:.3f} to {bar.high:.3f}" for bar in drawn],
             hovertemplate="confidence %{hovertext}: %{y:,}",
+            selectedpoints=selection
+            and [number for number, bar in enumerate(drawn) if selection.holds(bar)],
             marker={
                 "color": one.color,
-                "opacity": [0.45 if a < threshold - 1e-9 else 1 for a in low],
+                "opacity": [0.45 if bar.low < threshold - 1e-9 else 1 for bar in drawn],
                 "line": {"width": 0},
             },
         )

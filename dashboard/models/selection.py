@@ -15,6 +15,8 @@ _TEXT: Final = re.compile(
     r"([01](?:\.\d+)?)-([01](?:\.\d+)?)(?: (of|but) (\d+(?:,\d+)*))?", re.ASCII
 )
 
+_NEAR: Final = 1e-6  # an address has six digits of a bar's ends
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -53,6 +55,17 @@ class Selection:
         """Whether the class of a record, or of a count of records, is one of the bars'."""
         named = pl.col("label").is_in(self.labels)
         return ~named if self.others else named
+
+    def holds(self, bar: "Selection") -> bool:
+        """Whether a bar of today's chart is among those that were selected.
+
+        Where classes have been drawn together since, their bar is among them if it was then.
+        """
+        if bar.low < self.low - _NEAR or bar.high > self.high + _NEAR:
+            return False
+        if bar.others:
+            return self.others
+        return self.others != (bar.labels[0] in self.labels)
 
     def words(self, known: Iterable[int], name: Callable[[int], str]) -> str:
         """The classes in words, such as "bicycle" or "23 other classes".

@@ -33,6 +33,7 @@ BARS = 50
 HEAT_BARS = 20
 MOST_STEPS = 240
 HISTOGRAM = "confidence-histogram"
+DRAWN = "confidence-histogram-drawn"
 DRAWN_ANEW = "confidence-histogram-drawn-anew"
 SELECTED = "bars"
 """Query parameter of the bars that were clicked or boxed."""
@@ -122,6 +123,7 @@ def view() -> str:
         key="view",
         required=True,
         bind="query-params",
+        on_change=_off_screen,
         label_visibility="collapsed",
     )
     return str(chosen or VIEWS[0])
@@ -228,8 +230,11 @@ def confidence(look: Look) -> None:
     """The confidence histogram, and the images behind the bar that is selected."""
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
     bars = tables.histogram(look.counts, BARS)
-    figure = charts.confidence(bars, look.threshold, label_name, log=log)
-    figure.update_layout(selectionrevision=st.session_state.get(DRAWN_ANEW, 0))
+    selection = Selection.of_text(st.query_params.get(SELECTED, ""))
+    anew = st.session_state.get(DRAWN_ANEW, 0)
+    shown = _selected_at_first((anew, log, look.threshold, bars.rows()), selection)
+    figure = charts.confidence(bars, look.threshold, label_name, log=log, selection=shown)
+    figure.update_layout(meta=anew)
     chart(
         figure,
         HISTOGRAM,
@@ -237,11 +242,27 @@ def confidence(look: Look) -> None:
         on_select=_keep_selected,
         selection_mode=("points", "box"),
     )
-    gallery(look, Selection.of_text(st.query_params.get(SELECTED, "")))
+    gallery(look, selection)
+
+
+def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> Selection | None:
+    """What was selected when a chart was first drawn, which is what is drawn as selected.
+
+    A later click changes nothing in it: the browser shows the click by itself, in the same chart.
+    """
+    on_screen = HISTOGRAM in st.session_state and st.session_state.get(DRAWN, (None,))[0] == chart
+    if not on_screen:
+        st.session_state[DRAWN] = (chart, selection)
+    at_first: Selection | None = st.session_state[DRAWN][1]
+    return at_first
+
+
+def _off_screen() -> None:
+    st.session_state.pop(DRAWN, None)
 
 
 def _keep_selected() -> None:
-    """Put what was clicked into the address: a chart of newer records has nothing selected."""
+    """Put what was clicked into the address: so that a chart of newer records shows it too."""
     chosen = selected(st.session_state[HISTOGRAM]["selection"]["points"])
     if chosen is None:
         _select_all()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard import charts, tables
 from dashboard.models.inferences import label_name
+from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS as COUNTS_SCHEMA
 from dashboard.tables import Period
 from tests.captured import NOW, captured, counted
@@ -64,6 +65,19 @@ def test_bars_carry_what_a_selection_needs() -> None:
     low, high, others, *labels = bicycle.customdata[0]
     assert (others, labels) == (False, [0])
     assert high - low == pytest.approx(bicycle.width[0])
+
+
+def test_bars_that_are_selected_are_drawn_so() -> None:
+    bars = tables.histogram(COUNTS, 50)
+    chosen = Selection(0.98, 1.0, (0,), others=False)
+
+    bicycle, motorcycle = charts.confidence(
+        bars, 0.93, label_name, log=False, selection=chosen
+    ).data
+    assert [bicycle.customdata[n][0] for n in bicycle.selectedpoints] == [0.98, 0.99]
+    assert motorcycle.selectedpoints == ()
+    for trace in charts.confidence(bars, 0.93, label_name, log=False).data:
+        assert trace.selectedpoints is None
 
 
 def test_what_is_rejected_is_pale() -> None:

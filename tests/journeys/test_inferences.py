@@ -22,6 +22,8 @@ pytestmark = pytest.mark.journey
 Visit = Callable[..., Page]
 PATIENCE_MS = 120_000
 RECORDS = 1_600
+FADED = ".js-plotly-plot .barlayer .point path[style*='opacity: 0.2']"
+"""Bars that are drawn as not selected, of the 14 above the threshold; those below are paler."""
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,8 @@ def select_the_surest_bicycles(page: Page) -> None:
     page.mouse.move(x - 40, y)
     page.mouse.move(x, y, steps=5)
     # plotly clicks what hovers, and that may still be the bar beside it
-    expect(page.locator(".hoverlayer")).to_contain_text(re.compile("bicycle.*0.990 to 1.000"))
+    hovered = page.locator(".hoverlayer").last  # of the newer one while a chart is drawn anew
+    expect(hovered).to_contain_text(re.compile("bicycle.*0.990 to 1.000"))
     page.mouse.click(x, y)
     settle(page)
 
@@ -171,19 +174,27 @@ def test_a_selected_bar_stays_selected_while_records_come_in(busy: App, visit: V
 
     settle(page)
     expect(page.get_by_text("Bicycle, confidence 0.990 to 1.000")).to_be_visible()
+    expect(page.locator(FADED)).to_have_count(13)
+    page.get_by_role("radio", name="Over time").click()
+    expect(page.locator(FADED)).to_have_count(0)
+    page.get_by_role("radio", name="Confidence").click()
+    expect(page.locator(FADED)).to_have_count(13)
+    again = loaded(visit(busy, page.url.removeprefix(f"{busy.url}/")))
+    expect(again.locator(FADED)).to_have_count(13)
+    again.get_by_role("button", name="Show all").click()
+    expect(again.locator(FADED)).to_have_count(0)
 
 
 def test_all_is_shown_again_after_a_selection(busy: App, visit: Visit) -> None:
     page = loaded(visit(busy, "inferences?endpoint=growing"))
     select_the_surest_bicycles(page)
-    faded = page.locator(".js-plotly-plot .point path[style*='opacity: 0.2']")
-    expect(faded.first).to_be_attached()
+    expect(page.locator(FADED).first).to_be_attached()
 
     page.get_by_role("button", name="Show all").click()
     settle(page)
 
     expect(page.get_by_role("slider").first).to_be_visible()
-    expect(faded).to_have_count(0)
+    expect(page.locator(FADED)).to_have_count(0)
     assert "bars=" not in page.url
 
 

@@ -40,6 +40,28 @@ def test_the_others_are_the_same_whatever_is_counted_later() -> None:
 
 
 @pytest.mark.parametrize(
+    ("selection", "held"),
+    [
+        (bar(7), {7}),
+        (bar(7, 40), {7, 40}),
+        (bar(5), set()),
+        (Selection(0.98, 0.99, (3, 7)), {12, 40, "others"}),
+        (OTHERS, {"others"}),
+        (Selection(0.5, 1.0), {*NAMED, "others"}),
+        (Selection(0.5, 0.985), set()),
+        (Selection(0.985, 1.0), set()),
+        (bar(7, low=0.98 + 4e-7, high=0.99 - 4e-7), {7}),
+    ],
+)
+def test_a_selection_holds_the_bars_that_lie_in_it(
+    selection: Selection, held: set[int | str]
+) -> None:
+    drawn = {label: bar(label) for label in NAMED} | {"others": OTHERS}
+
+    assert {name for name, one in drawn.items() if selection.holds(one)} == held
+
+
+@pytest.mark.parametrize(
     ("selection", "words", "left_out"),
     [
         (Selection(0, 1), "all classes", ""),
