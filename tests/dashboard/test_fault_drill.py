@@ -102,13 +102,16 @@ class Drill:
         request = urllib.request.Request(url, body, method=method)  # noqa: S310 - loopback
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - loopback
 
-    def version(self, change: str, to: str) -> str:
-        """Publish the definition with one text changed; the version's ARN."""
+    def version(self, state: str, change: str, to: str) -> str:
+        """Publish the definition with a text changed in one state; the version's ARN."""
         machine = self.settings.state_machine_arn
         now = self.states.describe_state_machine(stateMachineArn=machine)["definition"]
-        assert change in now
+        changed = json.loads(now)
+        written = json.dumps(changed["States"][state])
+        assert change in written
+        changed["States"][state] = json.loads(written.replace(change, to))
         answer = self.states.update_state_machine(
-            stateMachineArn=machine, definition=now.replace(change, to), publish=True
+            stateMachineArn=machine, definition=json.dumps(changed), publish=True
         )
         self.states.update_state_machine(stateMachineArn=machine, definition=now)
         return str(answer["stateMachineVersionArn"])
@@ -146,10 +149,11 @@ class Drill:
         self.start("poisoned image", ["images/text.png"] * COUNTS["poisoned image"], live)
         old = f"{self.settings.serialize_function}:1"
         broken = self.broken_function().rpartition(":")[2]
-        bad = self.version(old, f"{self.settings.serialize_function}:{broken}")
+        new = f"{self.settings.serialize_function}:{broken}"
+        bad = self.version("SerializeImage", old, new)
         self.start("bad deploy", [good] * COUNTS["bad deploy"], bad)
         self.fault(ENDED_BY["slow state"])
-        slow = self.version('"TimeoutSeconds": 60', '"TimeoutSeconds": 1')
+        slow = self.version("ClassifyImage", '"TimeoutSeconds": 60', '"TimeoutSeconds": 1')
         self.start("slow state", [good] * COUNTS["slow state"], slow)
         self.fault(None)
 
