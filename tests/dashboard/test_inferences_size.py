@@ -99,7 +99,7 @@ def test_a_bar_of_the_others_leads_to_their_images(
         on_select()
 
     monkeypatch.setattr(st, "plotly_chart", click)
-    test = page("Confidence")
+    test = page("Confidence").run()  # what is clicked in one run is shown by the next
 
     said = [one.value for one in (*test.markdown, *test.caption)]
     (title,) = (one for one in said if ", confidence 0.990 to 1.000**" in one)
