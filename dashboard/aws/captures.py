@@ -423,10 +423,10 @@ class _Pass:
             self._in_a_row[before] += 1
             if self._in_a_row[before] < _REFUSED_IN_A_ROW:
                 return
-        if before:
-            self._still_refused = True
-        else:
-            self._failure = self._failure or error
+            if before:
+                self._still_refused = True
+            else:
+                self._failure = self._failure or error
 
     def _bytes_of(self, meta: ObjectMeta) -> bytes:
         """The bytes as listed: where they have changed since, the next listing says so.
