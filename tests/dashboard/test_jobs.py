@@ -9,7 +9,7 @@ import pytest
 from dashboard.jobs import Jobs
 from workflow.errors import WorkflowError
 
-SECONDS = 5
+SECONDS = 60
 FAILURE = WorkflowError("Broken", "It broke.", "Mend it.")
 
 

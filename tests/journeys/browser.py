@@ -121,10 +121,10 @@ def free_port() -> int:
             return port
 
 
-def settle(page: Page, seconds: float = 60) -> None:
+def settle(page: Page) -> None:
     """Wait until the script has run and nothing on the page is stale."""
-    page.wait_for_selector(SETTLED, timeout=seconds * 1000)
-    page.wait_for_function(NOTHING_STALE, timeout=seconds * 1000)
+    page.wait_for_selector(SETTLED)
+    page.wait_for_function(NOTHING_STALE)
 
 
 def fits(page: Page) -> bool:

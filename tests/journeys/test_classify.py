@@ -17,7 +17,6 @@ from tests.journeys.photos import bicycle, scone
 
 pytestmark = pytest.mark.journey
 Visit = Callable[..., Page]
-PATIENCE_MS = 120_000
 BATCH = 200
 
 
@@ -39,8 +38,8 @@ def hand_in(page: Page, *files: tuple[str, bytes]) -> None:
 
 
 def done(page: Page) -> None:
-    expect(page.get_by_text("Result table")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.get_by_text("Result table")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
     settle(page)
 
 
@@ -58,7 +57,7 @@ def test_a_rejection_is_a_rejection_and_a_bad_file_a_sentence(strict: App, visit
     address = page.url.removeprefix(f"{strict.url}/")
     for theme, phone in (("dark", False), ("light", True)):
         again = visit(strict, address, theme=theme, phone=phone)
-        expect(again.get_by_text("1 rejected")).to_be_visible(timeout=PATIENCE_MS)
+        expect(again.get_by_text("1 rejected")).to_be_visible()
         assert fits(again)
         assert barriers(again) == []
         picture(again, f"classify-rejected-{theme}-{'phone' if phone else 'desk'}")
@@ -74,7 +73,7 @@ def test_a_zip_of_200_images_runs_under_a_progress_bar_to_a_table(
     page = visit(strict, "classify")
 
     hand_in(page, ("photos.zip", packed.getvalue()))
-    expect(page.get_by_role("progressbar")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("progressbar")).to_be_visible()
     done(page)
 
     expect(page.get_by_text(f"Result table ({BATCH})")).to_be_visible()
@@ -99,7 +98,7 @@ def test_the_whole_way_can_be_gone_by_keyboard(strict: App, visit: Visit) -> Non
     page.get_by_label("S3 keys or s3:// addresses, one a line").focus()
     page.keyboard.type("images/by keyboard.png")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("button", name="Classify (1)")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Classify (1)")).to_be_enabled()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     done(page)
@@ -141,4 +140,4 @@ def test_a_cloud_that_is_killed_is_started_again_with_everything_that_had_finish
 
         again = connect(app.environ).cloud.pid
         assert again != pid
-        expect(page.get_by_text("1 accepted")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("1 accepted")).to_be_visible()

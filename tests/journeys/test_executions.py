@@ -12,7 +12,6 @@ from tests.journeys.troubled import DRAWN, GOOD, MISSING, Trouble, troubled
 
 pytestmark = [pytest.mark.journey, pytest.mark.cloud]
 Visit = Callable[..., Page]
-PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +20,15 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
 
 
 def loaded(page: Page) -> None:
-    expect(page.get_by_text("histories of failures")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("histories of failures")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
 
 def test_the_list_counts_every_execution(night: Trouble, visit: Visit) -> None:
     page = visit(night.app, "executions")
     loaded(page)
     total = f"{GOOD + MISSING + 1} executions"
-    expect(page.get_by_text(total).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(total).first).to_be_visible()
     settle(page)
     picture(page, "executions")
 
@@ -37,9 +36,9 @@ def test_the_list_counts_every_execution(night: Trouble, visit: Visit) -> None:
 def test_filters_are_in_the_address_and_come_from_it(night: Trouble, visit: Visit) -> None:
     page = visit(night.app, "executions?error=ImageNotFound&hours=168")
     loaded(page)
-    assert page.get_by_label("Error contains").input_value() == "ImageNotFound"
+    expect(page.get_by_label("Error contains")).to_have_value("ImageNotFound")
     page.get_by_text("Fault", exact=True).first.click()
-    page.wait_for_url("**outcome=fault**", timeout=PATIENCE)
+    page.wait_for_url("**outcome=fault**")
     assert "error=ImageNotFound" in page.url
 
 
@@ -54,14 +53,14 @@ def test_the_page_fits_a_phone(night: Trouble, visit: Visit, theme: str) -> None
 def test_one_execution_shows_all_there_is(night: Trouble, visit: Visit) -> None:
     arn = night.start(DRAWN)
     page = visit(night.app, f"executions?execution={arn}")
-    expect(page.get_by_text(arn.rpartition(":")[2])).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(arn.rpartition(":")[2])).to_be_visible()
     for tab, said in (
         ("States", "ClassifyImage"),
         ("Image", DRAWN),
         ("Logs", "Also lines of executions that ran meanwhile"),
     ):
         page.get_by_role("tab", name=tab, exact=True).click()
-        expect(page.get_by_text(said).first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text(said).first).to_be_visible()
     page.get_by_role("tab", name="Timeline").click()
     settle(page)
     picture(page, "execution")
@@ -72,8 +71,8 @@ def test_what_is_exported_can_be_imported(night: Trouble, visit: Visit, tmp_path
     listed = night.states.list_executions(stateMachineArn=night.machine, statusFilter="FAILED")
     arn = listed["executions"][0]["executionArn"]
     page = visit(night.app, f"executions?execution={arn}")
-    with page.expect_download(timeout=PATIENCE) as download:
-        page.get_by_role("button", name="Export as JSON").click(timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as JSON").click()
     exported = tmp_path / "execution-detail.json"
     exported.write_bytes(download.value.path().read_bytes())
     assert json.loads(exported.read_text())["execution"]["executionArn"] == arn
@@ -82,8 +81,8 @@ def test_what_is_exported_can_be_imported(night: Trouble, visit: Visit, tmp_path
     loaded(page)
     page.get_by_text("Open an export of the console").click()
     page.locator("input[type=file]").set_input_files(exported)
-    expect(page.get_by_role("button", name="Close the file")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text(arn.rpartition(":")[2])).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Close the file")).to_be_visible()
+    expect(page.get_by_text(arn.rpartition(":")[2])).to_be_visible()
 
 
 def test_a_file_that_is_no_export_is_refused_in_words(
@@ -95,4 +94,4 @@ def test_a_file_that_is_no_export_is_refused_in_words(
     loaded(page)
     page.get_by_text("Open an export of the console").click()
     page.locator("input[type=file]").set_input_files(wrong)
-    expect(page.get_by_text("not an object")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("not an object")).to_be_visible()

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dashboard.aws.room import Room
 
-SECONDS = 10
+SECONDS = 60
 
 
 def taken(room: Room, size: int) -> threading.Event:
