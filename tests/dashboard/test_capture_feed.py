@@ -27,7 +27,7 @@ from workflow.spans import Span
 
 pytestmark = pytest.mark.cloud
 
-SECONDS = 30
+SECONDS = 60
 ALL = InferenceFilters()
 
 

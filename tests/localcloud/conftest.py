@@ -92,7 +92,7 @@ def invoke_state(function, **fields):
     }
 
 
-def finish(cloud, arn, seconds=20):
+def finish(cloud, arn, seconds=60):
     states = cloud.client("stepfunctions")
     deadline = time.monotonic() + seconds
     while (found := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
@@ -107,7 +107,7 @@ def run(cloud, machine, given="{}", **options):
     return finish(cloud, arn)
 
 
-def wait_for(condition, seconds=15):
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
