@@ -123,7 +123,7 @@ def view() -> str:
         key="view",
         required=True,
         bind="query-params",
-        on_change=_off_screen,
+        on_change=_draw_anew,
         label_visibility="collapsed",
     )
     return str(chosen or VIEWS[0])
@@ -250,15 +250,10 @@ def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> S
 
     A later click changes nothing in it: the browser shows the click by itself, in the same chart.
     """
-    on_screen = HISTOGRAM in st.session_state and st.session_state.get(DRAWN, (None,))[0] == chart
-    if not on_screen:
+    if HISTOGRAM not in st.session_state or st.session_state[DRAWN][0] != chart:
         st.session_state[DRAWN] = (chart, selection)
     at_first: Selection | None = st.session_state[DRAWN][1]
     return at_first
-
-
-def _off_screen() -> None:
-    st.session_state.pop(DRAWN, None)
 
 
 def _keep_selected() -> None:
@@ -275,8 +270,12 @@ def _select_all() -> None:
 
 
 def _show_all() -> None:
-    """Select all, in the chart too: where it changes in anything, the browser draws it anew."""
     _select_all()
+    _draw_anew()
+
+
+def _draw_anew() -> None:
+    """Have the browser draw the chart anew, as it does where anything in it has changed."""
     st.session_state[DRAWN_ANEW] = st.session_state.get(DRAWN_ANEW, 0) + 1
 
 
