@@ -114,16 +114,20 @@ def health(
         test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
         test.query_params.update({"view": "Data health", **query})
         test.switch_page("app_pages/inferences.py").run()
-        deadline = time.monotonic() + SECONDS
-        while not test.metric or "not all been read" in said(test):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-            test.run()
+        until(test, lambda: bool(test.metric) and "not all been read" not in said(test))
         assert not test.exception
         return test
 
     yield run
     st.cache_resource.clear()
+
+
+def until(test: AppTest, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        test.run()
 
 
 def said(test: AppTest) -> str:
@@ -172,11 +176,7 @@ def test_a_label_that_cannot_be_read_is_shown_until_it_is_gone(
     connection.client("s3").put_object(Body=b"x", **odd)
 
     test = health(endpoint="health-dev")
-    deadline = time.monotonic() + SECONDS
-    while "Ground truth" not in said(test):  # labels are read beside the captures
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-        test.run()
+    until(test, lambda: "Ground truth" in said(test))  # labels are read beside the captures
 
     connection.client("s3").delete_object(**odd)
     assert kinds(test) == {"Unreadable."}
