@@ -159,3 +159,54 @@ def test_the_vocabulary_has_no_clock(path: str) -> None:
     ]
 
     assert not clocks & set(calls), "`now` is an argument"
+
+
+CALLBACKS = frozenset(
+    {"map_elements", "map_batches", "map_groups", "map_rows", "map_columns", "rolling_map"}
+    | {"pipe_with_schema", "collect_batches", "sink_batches", "register_io_source"}
+    | {"pl.defer", "pl.fold", "pl.cum_fold", "pl.reduce", "pl.cum_reduce"}
+    | {"create_function", "vectorize", "frompyfunc", "apply_along_axis", "apply_over_axes"}
+)
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if not path.startswith("deploy/")])
+def test_no_library_calls_python_from_threads_of_its_own(path: str) -> None:
+    # A worker thread of polars or DuckDB that calls a Python function waits for the interpreter
+    # lock. Another session may hold that lock while it waits for the same workers, in to_pandas()
+    # or Series.sort(): both then wait for ever, and with them the whole dashboard.
+    assert not callbacks_in((ROOT / path).read_text())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "frame.select(pl.col('label').map_elements(name))",
+        "frame.group_by('label').map_groups(lambda group: group)",
+        "frame.lazy().map_batches(function=change)",
+        "pl.fold(pl.lit(0), add, pl.all())",
+        "getattr(pl.col('label'), 'map_elements')(name)",
+        "connection.create_function('name', name)",
+        "from numpy import vectorize",
+        "from polars import reduce as together",
+    ],
+)
+def test_a_callback_is_found_however_it_is_named(source: str) -> None:
+    assert callbacks_in(source)
+
+
+def test_functions_of_the_same_name_that_are_not_of_polars_are_no_callbacks() -> None:
+    assert not callbacks_in("from functools import reduce; spans.fold(known); reduce(add, [1])")
+
+
+def callbacks_in(source: str) -> set[str]:
+    """Names in a module's code that hand a Python function to a library's worker threads."""
+    named: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            named |= {node.attr, ast.unparse(node)}
+        elif isinstance(node, ast.ImportFrom):
+            library = "pl." if node.module == "polars" else ""
+            named |= {f"{prefix}{alias.name}" for alias in node.names for prefix in ("", library)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named.add(node.value)
+    return named & CALLBACKS

@@ -395,6 +395,28 @@ def has_usable_time(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
 
 
+def listed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return records as the table of the page shows them: classes and probabilities in words.
+
+    Args:
+        rows: Columns of ``capture_tables.CAPTURES``.
+    """
+    # In Python, not as a function inside of an expression: tests/test_architecture.py says why.
+    labels, probabilities = rows["label"].to_list(), rows["probabilities"].to_list()
+    return rows.select(
+        pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
+        pl.Series("class", [label_name(label) for label in labels], pl.String),
+        "confidence",
+        pl.Series("probabilities", [likeliest(each) for each in probabilities], pl.String),
+        "endpoint",
+        "variant",
+        "key",
+        "line",
+        "event_id",
+        "inference_id",
+    )
+
+
 def likeliest(probabilities: Iterable[float]) -> str:
     """The largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
     every = list(enumerate(probabilities))

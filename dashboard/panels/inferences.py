@@ -537,18 +537,7 @@ def records(look: Look) -> None:
     """The records themselves, and every way to take them along."""
     total = int(look.counts["count"].sum())
     rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
-    shown = rows.select(
-        pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
-        pl.col("label").map_elements(label_name, return_dtype=pl.String).alias("class"),
-        "confidence",
-        pl.col("probabilities").map_elements(model.likeliest, return_dtype=pl.String),
-        "endpoint",
-        "variant",
-        "key",
-        "line",
-        "event_id",
-        "inference_id",
-    )
+    shown = model.listed(rows)
     st.caption(
         f"The newest {rows.height:,} of {model.records(total)}; those without a usable time last"
     )

@@ -337,6 +337,30 @@ def test_the_largest_probabilities_are_shown_with_their_classes() -> None:
     )
 
 
+def test_the_table_of_records_says_classes_and_probabilities_in_words() -> None:
+    rows = pl.DataFrame(
+        {
+            "inference_time": [NOW, None],
+            "label": [1, 7],
+            "confidence": [0.75, 1.0],
+            "probabilities": [[0.25, 0.75], [1.0]],
+            "endpoint": ["e", "e"],
+            "variant": ["v", "v"],
+            "key": ["k", "k"],
+            "line": [1, 2],
+            "event_id": ["a", "b"],
+            "inference_id": [None, "c"],
+        }
+    )
+
+    shown = model.listed(rows)
+
+    assert shown["class"].to_list() == ["motorcycle", "class 7"]
+    assert shown["probabilities"][0] == "motorcycle 0.7500, bicycle 0.2500"
+    assert shown["time (UTC)"].to_list() == [NOW.replace(tzinfo=None), None]
+    assert model.listed(rows.clear()).is_empty()
+
+
 @pytest.mark.parametrize(
     "selection",
     [
