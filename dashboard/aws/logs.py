@@ -1,16 +1,19 @@
 """Logs of the Lambda functions of one execution, from CloudWatch Logs."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dashboard.aws.errors import explain
 from dashboard.aws.quotas import Pacer
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
-from botocore.exceptions import BotoCoreError, ClientError
 
 BEFORE = timedelta(seconds=1)
 AFTER = timedelta(seconds=10)
@@ -18,6 +21,8 @@ AFTER = timedelta(seconds=10)
 
 MAX_LINES = 500
 _NO_GROUP = "ResourceNotFoundException"
+_PLATFORM_LINE = re.compile(r"(?:START|END|REPORT) RequestId: (\S+)")
+_STARTS_ENVIRONMENT = re.compile(r'INIT_START |\{.*"type": ?"platform\.initStart"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +84,50 @@ def read_logs(
 def about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:
     """The lines of the invocations that mention one of the marks.
 
-    An invocation is what a stream holds from one START to the next: a copy of a function does one
-    thing at a time.
+    A line belongs to the invocation whose request id it carries, as the platform's own lines and
+    every line of the JSON format do. A line without one, such as what ``print`` writes, belongs to
+    the invocation that its stream was at: an environment runs one at a time.
+
+    Source: Lambda Developer Guide, "Log format" and "Telemetry API event schema".
     """
-    runs: dict[str, list[list[LogLine]]] = {}
+    runs: dict[tuple[str, str, str], list[LogLine]] = {}
+    current: dict[tuple[str, str], str] = {}
     for line in lines:
-        stream = runs.setdefault(line.stream, [[]])
-        if line.text.startswith("START "):
-            stream.append([])
-        stream[-1].append(line)
+        stream = (line.function, line.stream)
+        if _STARTS_ENVIRONMENT.match(line.text):
+            current.pop(stream, None)
+        elif named := _request_id(line.text):
+            current[stream] = named
+        runs.setdefault((*stream, current.get(stream, "")), []).append(line)
     chosen = [
         line
-        for stream in runs.values()
-        for run in stream
+        for run in runs.values()
         if any(mark in line.text for mark in marks for line in run)
         for line in run
     ]
     return tuple(sorted(chosen, key=lambda line: line.at))
+
+
+def _request_id(text: str) -> str | None:
+    """The request id that a line of either format carries.
+
+    In JSON the platform's lines have it in ``record``, those of the function's logging beside their
+    ``timestamp``. A ``requestId`` anywhere else may be that of another service.
+    """
+    if plain := _PLATFORM_LINE.match(text):
+        return plain[1]
+    try:
+        line = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    if not isinstance(line, dict):
+        return None
+    record = line.get("record")
+    if str(line.get("type")).startswith("platform.") and isinstance(record, dict):
+        found = record.get("requestId")
+    else:
+        found = line.get("requestId") if "timestamp" in line else None
+    return found if isinstance(found, str) else None
 
 
 def _line(function: str, event: Any) -> LogLine:  # noqa: ANN401 - a TypedDict with every key optional

@@ -4,11 +4,14 @@ It reaches the same place with the same credentials as the boto3 session it is m
 raises what goes wrong as the same ``WorkflowError``.
 """
 
+import os
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
@@ -28,6 +31,7 @@ from workflow.aws_errors import translate
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
+    from obstore.store import ClientConfig
     from types_boto3_s3 import S3Client
 
 PAGE: Final = 1000
@@ -96,8 +100,11 @@ class Bucket:
     def of(cls, session: boto3.Session, name: str) -> Self:
         """Open a bucket where a boto3 session's S3 client would look for it.
 
+        Proxies come from the environment in both libraries (``HTTPS_PROXY``, ``NO_PROXY``).
+
         Raises:
-            WorkflowError: The session has no credentials or no region, under botocore's name.
+            WorkflowError: The session has no credentials or no region, under botocore's name;
+                ``CaBundleUnreadable``.
         """
         try:
             client = session.client("s3")
@@ -122,6 +129,7 @@ class Bucket:
                     "connect_timeout": timedelta(seconds=5),
                     "read_timeout": timedelta(seconds=60),
                     "timeout": timedelta(minutes=10),
+                    **_trusted(session),
                 },
                 retry_config={
                     "max_retries": 6,
@@ -254,6 +262,27 @@ class Bucket:
             raise explain(error, operation, subject) from error
         except (BaseError, OSError, TimeoutError) as error:
             raise _translated(error, operation, subject) from error
+
+
+def _trusted(session: boto3.Session) -> "ClientConfig":
+    """The certificates that botocore trusts in the place of its own, where there are any.
+
+    Source: "AWS_CA_BUNDLE" and "ca_bundle" of the Boto3 guide "Configuration"; botocore falls back
+    on ``REQUESTS_CA_BUNDLE``. obstore reads none of them itself.
+    """
+    path = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - boto3 has no other way
+    path = path or os.environ.get("REQUESTS_CA_BUNDLE")
+    if not path:
+        return {}
+    try:
+        ssl.create_default_context(cafile=path)  # as boto3 will: an SSLError is an OSError
+        return {"root_certificate": Path(path).read_bytes()}
+    except OSError as error:
+        raise WorkflowError(
+            "CaBundleUnreadable",
+            f"The certificates in {path} cannot be read: {error}.",
+            "Set AWS_CA_BUNDLE, or ca_bundle of the AWS profile, to a PEM file, or unset it.",
+        ) from error
 
 
 def _meta(item: Any) -> ObjectMeta:  # noqa: ANN401 - obstore's TypedDict exists for checkers only
