@@ -8,11 +8,14 @@ PARLIAMENT := $(VENV)/parliament
 NODE_READY := tests/node/node_modules/.ready
 CHROMIUM := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -n 1)
 
+# Measuring coverage takes time that only CI has.
+COVERAGE := $(if $(CI),--cov --cov-report=term)
+
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-captures bench-triage model lock browser node linters clean
+.PHONY: help run check test lint format bench bench-captures bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +23,11 @@ help: ## List the targets
 run: $(READY) ## Run the dashboard, on the embedded local cloud unless SCONES_CLOUD=aws
 	$(BIN)/streamlit run dashboard/app.py
 
+check: $(READY) lint ## Check style and types, and run the tests that need no process, browser or network
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not cloud and not journey and not node'
+
 test: $(READY) browser node linters lint ## Run every check and test, browser tests included
-	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
 
 lint: $(READY) ## Check style, types and the two lists of requirements
 	$(BIN)/ruff format --check .
