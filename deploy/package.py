@@ -22,6 +22,9 @@ from workflow.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ("serialize_image", "classify_image", "filter_inferences")
+SHARED = ("__init__.py", "answers.py", "contract.py")
+"""Of the package ``workflow``, what every function is shipped with."""
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold."""
 
@@ -73,7 +76,7 @@ def artifacts(settings: Settings) -> Artifacts:
 
 
 def function_zip(name: str, root: Path = ROOT) -> bytes:
-    """The zip of one function: its handler and the contract, nothing else.
+    """The zip of one function: its handler and what it shares with the others, nothing else.
 
     Args:
         name: Folder under ``lambdas``.
@@ -83,8 +86,7 @@ def function_zip(name: str, root: Path = ROOT) -> bytes:
         "lambdas/__init__.py",
         f"lambdas/{name}/__init__.py",
         f"lambdas/{name}/handler.py",
-        "workflow/__init__.py",
-        "workflow/contract.py",
+        *(f"workflow/{shared}" for shared in SHARED),
     )
     try:
         return deterministic_zip({path: (root / path).read_bytes() for path in paths})

@@ -15,7 +15,8 @@ TABLES = frozenset({"msgspec", "numpy", "polars", "pyarrow"})
 # The first folder that matches a file rules it; each may import itself, the standard library and
 # what is listed.
 ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("workflow/contract.py", frozenset()),
+    ("workflow/answers.py", frozenset()),
+    ("workflow/contract.py", frozenset({"workflow.answers"})),
     ("workflow/", frozenset({"workflow", "msgspec", "numpy"})),
     ("lambdas/", frozenset({"workflow.contract", "boto3", "botocore"})),
     ("deploy/model/code/", frozenset({"numpy", "onnxruntime", "PIL", "sagemaker_inference"})),

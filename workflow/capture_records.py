@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from workflow.outputs import OutputError
+from workflow.answers import OutputError
 
 BINARY: Final = "binary data"
 
@@ -122,7 +122,7 @@ def record_of(line: bytes) -> Record:
 
 def _output_of(output: dict[str, object]) -> Output:
     data = output.get("data", "")
-    if not data or not isinstance(data, str | list):
+    if not data or not isinstance(data, str | list | dict):
         raise OutputError("empty output", f"the captured answer is {data!r:.80}")
     text = data if isinstance(data, str) else json.dumps(data)
     return Output(text, str(output.get("encoding", "JSON")))

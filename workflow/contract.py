@@ -10,12 +10,13 @@ import base64
 import binascii
 import hashlib
 import json
-import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from workflow import answers
 
 State = dict[str, Any]
 """The flat JSON object that travels from function to function."""
@@ -40,10 +41,7 @@ _STORAGE_TRANSIENT = frozenset(
 )
 _ENDPOINT_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 _FIRST_SERVER_ERROR = 500
-_LIST_WANTED = (
-    f"Use an endpoint that answers a list of the probabilities of {' and '.join(LABELS)}."
-)
-_SUM_TOLERANCE = 0.01
+_WANTED = f"Use an endpoint that answers the probabilities of {' and '.join(LABELS)}."
 _REJECTION = re.compile(
     r"Confidence (?P<confidence>\S+) for (?P<label>\S+) is below the threshold (?P<threshold>\S+): "
 )
@@ -283,27 +281,54 @@ def inference_id(execution_arn: str) -> str:
 
 
 def read_inferences(value: object) -> list[float]:
-    """Read one probability for each of ``LABELS``, from a list, its JSON, or ``[[...]]``.
+    """Read one probability for each of ``LABELS``, from an answer in any shape that is known.
+
+    Args:
+        value: What an endpoint answered, as text or parsed; see ``workflow.answers``.
 
     Raises:
-        BadInference: It is something else, or the numbers are no probabilities that sum to 1.
+        BadInference: It holds none, or the numbers are no probabilities of these classes.
     """
-    found = _parse_list(value)
-    if len(found) == 1 and isinstance(found[0], list):
-        found = found[0]
-    probabilities = [_probability(item) for item in found]
-    if len(probabilities) != len(LABELS):
+    if not value or value == "null":
+        raise BadInference("There are no inferences. Run ClassifyImage before FilterInferences.")
+    try:
+        rows = answers.read_value(value, LABELS)
+    except answers.OutputError as error:
         raise BadInference(
-            f"The endpoint gave {len(probabilities)} probabilities for {len(LABELS)} classes "
+            f"The endpoint's answer is {_json_kind(value)} that cannot be used ({error}). {_WANTED}"
+        ) from None
+    if len(rows) != 1:
+        raise BadInference(
+            f"The endpoint gave {len(rows)} answers for one image. Use an endpoint that answers "
+            "each request by itself."
+        )
+    return _probabilities(rows[0])
+
+
+def _probabilities(row: answers.Row) -> list[float]:
+    values = list(row.values)
+    if row.names and row.names != LABELS:
+        raise BadInference(
+            f"The endpoint knows the classes {', '.join(row.names)[:200]}, but this workflow "
+            f"decides between {' and '.join(LABELS)}. Use an endpoint of these classes."
+        )
+    if len(values) != len(LABELS):
+        raise BadInference(
+            f"The endpoint gave {len(values)} probabilities for {len(LABELS)} classes "
             f"({', '.join(LABELS)}). Use an endpoint that was trained on these classes."
         )
-    total = sum(probabilities)
-    if abs(total - 1) > _SUM_TOLERANCE:
+    outside = [value for value in values if not 0 <= value <= 1]
+    if outside:
         raise BadInference(
-            f"The probabilities {probabilities} sum to {total:.3f}, not to 1. "
+            f"'{outside[0]}' is not a probability between 0 and 1. "
             "Look at the last layer of the model."
         )
-    return probabilities
+    if not answers.is_sound(values):
+        raise BadInference(
+            f"The probabilities {values} sum to {sum(values):.3f}, not to 1. "
+            "Look at the last layer of the model."
+        )
+    return values
 
 
 def with_inferences(state: State, inferences: Sequence[float]) -> State:
@@ -420,31 +445,6 @@ def _check_status(state: Mapping[str, Any]) -> None:
             f"The input says that an earlier function failed with status {status}: "
             f"{str(state['body'])[:200]}. Fix that function first."
         )
-
-
-def _parse_list(value: object) -> list[Any]:
-    if isinstance(value, str):
-        try:
-            return _parse_list(json.loads(value) or [])
-        except (ValueError, RecursionError):
-            raise BadInference(f"The inferences are text: {value[:80]!r}. {_LIST_WANTED}") from None
-    if not isinstance(value, list):
-        raise BadInference(f"The inferences are {_json_kind(value)}. {_LIST_WANTED}")
-    if not value:
-        raise BadInference("There are no inferences. Run ClassifyImage before FilterInferences.")
-    return value
-
-
-def _probability(item: object) -> float:
-    try:
-        number = float(item) if isinstance(item, int | float | str) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if isinstance(item, bool) or not 0 <= number <= 1:
-        raise BadInference(
-            f"{str(item)[:80]!r} is not a probability between 0 and 1. {_LIST_WANTED}"
-        )
-    return number
 
 
 def _what_it_is(data: bytes) -> str:

@@ -1,44 +1,22 @@
-"""Outputs: what an endpoint answered, as probability rows or as the reason why it is none.
+"""Outputs: what endpoints answered, as captured: many rows of probabilities in one step.
 
 SageMaker data capture stores an endpoint's answer as text in one of three encodings (JSON, CSV,
-BASE64). One answer holds one row of probabilities, or one row an input of a batch request.
+BASE64). Bare lists of numbers are read together; ``workflow.answers`` reads whatever else there is.
 """
 
 import binascii
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-SUM_TOLERANCE: Final = 0.01
-"""How far the sum of a row may be from one: outputs are rounded, quantized softmax drifts."""
+from workflow.answers import SUM_TOLERANCE, OutputError, read_text, shortened
+from workflow.contract import LABELS
 
-_MAX_NESTING: Final = 8
-_DETAIL_CHARACTERS: Final = 80
-_NUMBER: Final = re.compile(
-    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE
-)
 _NUMBERS: Final = msgspec.json.Decoder(list[float])
-
-
-class OutputError(Exception):
-    """An endpoint's answer is no row of probabilities.
-
-    Attributes:
-        reason: A short stable phrase that names the kind, such as ``empty output``.
-        detail: The numbers or the text involved.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +107,17 @@ def _between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
 
 
 def probability_rows(data: str, encoding: str) -> list[list[float]]:
-    """Read one answer: one row of numbers, or one a line (CSV) or inner list (JSON).
+    """Read one answer of any shape: one row of numbers, or one an image of a batch request.
 
     Args:
-        data: The captured text: JSON, CSV, or either in base64. A JSON list may hold numbers,
-            numbers as strings, or further lists; the innermost lists are the rows.
+        data: The captured text, as ``answers.read_text`` takes it, or that in base64.
         encoding: ``JSON``, ``CSV`` or ``BASE64``. Only BASE64 changes how the text is read, for
             content types and encodings do not always agree with it.
 
     Raises:
         OutputError: The text holds no numbers. Whether they are probabilities is told by ``sound``.
     """
-    text = _decoded(data, encoding).strip()
-    if not text:
-        raise OutputError("empty output", "the captured answer holds no text")
-    if text.startswith(("[", "{", '"[')):
-        return _rows_of(_parsed(text), _MAX_NESTING)
-    return [
-        [_number(cell) for cell in line.split(",")] for line in text.splitlines() if line.strip()
-    ]
+    return [list(row.values) for row in read_text(_decoded(data, encoding), LABELS)]
 
 
 def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -166,20 +136,6 @@ def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.
     return good
 
 
-def fault(row: Sequence[float]) -> OutputError:
-    """Name what is wrong with a row that is not ``sound``."""
-    if not row:
-        return OutputError("empty output", "the captured answer is an empty list")
-    if len(row) == 1:
-        return OutputError("single value, no probability per class", f"the value is {row[0]!r}")
-    if not np.isfinite(row).all():
-        return OutputError("not finite", f"the {len(row)} values hold NaN or infinity")
-    if min(row) < 0:
-        return OutputError("negative value", f"the smallest of {len(row)} values is {min(row)!r}")
-    total = f"the {len(row)} values sum to {float(np.sum(row)):.6g}"
-    return OutputError("values do not sum to 1", total)
-
-
 def _as_json_list(data: str, encoding: str) -> bytes:
     text = _decoded(data, encoding).strip()
     if not text or "\n" in text or "\r" in text:
@@ -191,43 +147,8 @@ def _decoded(data: str, encoding: str) -> str:
     if encoding in ("JSON", "CSV"):
         return data
     if encoding != "BASE64":
-        raise OutputError("unknown encoding", f"the encoding is {_shortened(encoding)}")
+        raise OutputError("unknown encoding", f"the encoding is {shortened(encoding)}")
     try:
         return binascii.a2b_base64(data, strict_mode=True).decode("utf-8-sig")
     except ValueError as error:
         raise OutputError("output is not base64 of text", str(error)) from None
-
-
-def _parsed(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise OutputError("output is not JSON", str(error)) from None
-
-
-def _rows_of(value: object, depth: int) -> list[list[float]]:
-    if depth and isinstance(value, str) and value.lstrip()[:1] == "[":
-        return _rows_of(_parsed(value), depth - 1)
-    if not isinstance(value, list):
-        raise OutputError("no list of numbers", f"the answer is {_shortened(value)}")
-    if depth and value and all(isinstance(item, list) for item in value):
-        return list(chain.from_iterable(_rows_of(item, depth - 1) for item in value))
-    return [[_number(item) for item in value]]
-
-
-def _number(cell: object) -> float:
-    try:
-        if isinstance(cell, int | float) and not isinstance(cell, bool):
-            return float(cell)
-        if isinstance(cell, str):
-            text = cell.strip().strip('"').strip()
-            if _NUMBER.fullmatch(text):
-                return float(text)
-    except OverflowError:
-        pass
-    raise OutputError("no list of numbers", f"{_shortened(cell)} is not a number")
-
-
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _DETAIL_CHARACTERS else f"{text[:_DETAIL_CHARACTERS]}..."

@@ -12,16 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
+from workflow.answers import OutputError, Row, fault, is_sound, number_of, read_text, read_value
 from workflow.causes import is_rejection, read_cause
 from workflow.contract import LABELS, REJECTED
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
-from workflow.outputs import OutputError, fault, probability_rows, sound
+from workflow.thresholds import LOWEST
 from workflow.timelines import StateVisit
 
 _MAX_NESTING: Final = 16
 _WRAPPERS: Final = ("Payload", "body", "Output")
+_BUCKETS: Final = ("s3_bucket", "bucket", "Bucket", "s3Bucket", "S3Bucket", "bucket_name")
+_KEYS: Final = ("s3_key", "key", "Key", "s3Key", "S3Key", "object_key")
+_ADDRESSES: Final = ("s3_uri", "s3Uri", "S3Uri", "image_uri", "imageUri")
+_ANSWERS: Final = ("predictions", "prediction", "probabilities", "inference")
 _ERROR_NAMES: Final = ("errorType", "Error")
 _ERROR_MESSAGES: Final = ("errorMessage", "Cause", "error")
 _TRUTHS: Final = {"true": True, "false": False}
@@ -57,11 +60,15 @@ class Finding:
     cause: str
 
 
-def outcome(execution: Execution, *, threshold: float) -> Outcome:
+def outcome(
+    execution: Execution, visits: Iterable[StateVisit] = (), *, threshold: float
+) -> Outcome:
     """How an execution turned out.
 
     Args:
         execution: As described; a success without output is UNEXAMINED, never ACCEPTED.
+        visits: Its states, where known: the last inference counts that one of them gave, where
+            the output of the execution holds none.
         threshold: Confidence to demand where the output does not say what it was compared with.
     """
     match execution.status:
@@ -75,7 +82,7 @@ def outcome(execution: Execution, *, threshold: float) -> Outcome:
         case Status.SUCCEEDED:
             if execution.output is None:
                 return Outcome.UNEXAMINED
-            wrong = find_silent(execution.output, threshold=threshold)
+            wrong = find_silent(execution.output, visits, threshold=threshold)
             return Outcome.SILENT if wrong else Outcome.ACCEPTED
 
 
@@ -93,7 +100,8 @@ def silent_failure(
     """
     if execution.status is not Status.SUCCEEDED or execution.output is None:
         return None
-    finding = find_silent(execution.output, threshold=threshold)
+    visits = tuple(visits)
+    finding = find_silent(execution.output, visits, threshold=threshold)
     if finding is None:
         return None
     outputs = [visit for visit in visits if visit.output is not None]
@@ -116,11 +124,14 @@ def silent_failure(
     )
 
 
-def find_silent(output: str, *, threshold: float) -> Finding | None:
+def find_silent(
+    output: str, visits: Iterable[StateVisit] = (), *, threshold: float
+) -> Finding | None:
     """What is wrong with the output of a success, or None.
 
     Args:
         output: The execution's output, JSON text of any of the shapes above.
+        visits: As for ``outcome``.
         threshold: As for ``outcome``.
     """
     found = tuple(layers(output))
@@ -128,7 +139,7 @@ def find_silent(output: str, *, threshold: float) -> Finding | None:
     if said:
         return said
     try:
-        inference = _inference(found)
+        inference = _inference(found) or last_inference(visits)
     except OutputError as error:
         name = "EmptyInference" if error.reason == "empty output" else "MalformedInference"
         return Finding(error=f"Silent.{name}", cause=f"The inferences are unusable: {error}.")
@@ -155,18 +166,19 @@ def read_inference(output: str | None) -> Inference | None:
         return None
 
 
+def last_inference(visits: Iterable[StateVisit]) -> Inference | None:
+    """The last usable inference that a state gave, one with a class if there is any, or None."""
+    found = [read for visit in visits if (read := read_inference(visit.output))]
+    named = [inference for inference in found if inference.label]
+    return next(reversed(named or found), None)
+
+
 def image_of(text: str | None) -> str | None:
     """``s3://bucket/key`` of the image that an input or output names, or None.
 
     A list of keys is a batch: the first stands for it.
     """
-    for layer in layers(text):
-        bucket, key = layer.get("s3_bucket"), layer.get("s3_key")
-        if isinstance(key, list) and key:
-            key = key[0]
-        if isinstance(bucket, str) and isinstance(key, str) and bucket and key:
-            return f"s3://{bucket}/{key}"
-    return None
+    return next((image for layer in layers(text) if (image := _image_in(layer))), None)
 
 
 def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, Any]]:
@@ -184,6 +196,25 @@ def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, An
         for item in value:
             if isinstance(item, Mapping | str):
                 yield from layers(item, depth - 1)
+
+
+def _image_in(layer: Mapping[str, Any]) -> str | None:
+    """The image that one object names: in the words of this workflow, of others or of S3 events."""
+    records = layer.get("Records")
+    if isinstance(records, list) and records and isinstance(records[0], Mapping):
+        return next((image for one in layers(records[0]) if (image := _image_in(one))), None)
+    address = next((layer[name] for name in _ADDRESSES if name in layer), None)
+    if isinstance(address, str) and address.startswith("s3://"):
+        return address
+    bucket = next((layer[name] for name in _BUCKETS if name in layer), None)
+    key = next((layer[name] for name in _KEYS if name in layer), None)
+    if isinstance(bucket, Mapping) and isinstance(layer.get("object"), Mapping):
+        bucket, key = bucket.get("name"), layer["object"].get("key")
+    if isinstance(key, list) and key:
+        key = key[0]
+    if isinstance(bucket, str) and isinstance(key, str) and bucket and key:
+        return f"s3://{bucket}/{key}"
+    return None
 
 
 def _parsed(text: str) -> object:
@@ -229,39 +260,65 @@ def _inference(found: tuple[Mapping[str, Any], ...]) -> Inference | None:
     usable: list[Inference] = []
     problem: OutputError | None = None
     for layer in found:
-        if "inferences" not in layer:
-            continue
-        try:
-            usable += [_read(layer, row, found) for row in _rows(layer["inferences"])]
-        except OutputError as error:
-            problem = problem or error
+        for name, value in _candidates(layer):
+            try:
+                usable += [_read(layer, row, found) for row in _rows(value)]
+            except OutputError as error:
+                if name == "inferences":
+                    problem = problem or error
+        usable += _confidences(layer, found)
     if not usable and problem:
         raise problem
     return min(usable, key=lambda inference: inference.confidence, default=None)
 
 
-def _rows(value: object) -> list[list[float]]:
-    text = value if isinstance(value, str) else json.dumps(value)
-    rows = probability_rows(text, "JSON")
-    fits = sound(np.concatenate(rows), np.array([len(row) for row in rows]))
-    for row, fit in zip(rows, fits, strict=True):
-        if not fit:
-            raise fault(row)
+def _candidates(layer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """What may hold probabilities: other workflows call it otherwise, or give a bare list."""
+    for name in ("inferences", *_ANSWERS):
+        if name in layer:
+            yield name, layer[name]
+    for name in _WRAPPERS:
+        value = _parsed(layer[name]) if isinstance(layer.get(name), str) else layer.get(name)
+        if isinstance(value, list):
+            yield name, value
+
+
+def _confidences(
+    layer: Mapping[str, Any], found: tuple[Mapping[str, Any], ...]
+) -> Iterator[Inference]:
+    """What a filter of other workflows leaves: the confidences that were high, without a class."""
+    for name, value in layer.items():
+        others = "inference" in str(name) and name != "inferences"
+        if others and isinstance(value, list) and len(value) == 1:
+            confidence = number_of(value[0])
+            if confidence is not None and LOWEST <= confidence <= 1:
+                threshold = _number(_first(found, "threshold"))
+                yield Inference(
+                    probabilities=(confidence,),
+                    label=None,
+                    confidence=confidence,
+                    threshold=threshold,
+                )
+
+
+def _rows(value: object) -> list[Row]:
+    rows = read_text(value, LABELS) if isinstance(value, str) else read_value(value, LABELS)
+    for row in rows:
+        if not is_sound(row.values):
+            raise fault(row.values)
     return rows
 
 
-def _read(
-    layer: Mapping[str, Any], row: list[float], found: tuple[Mapping[str, Any], ...]
-) -> Inference:
-    best = max(range(len(row)), key=lambda index: row[index])
+def _read(layer: Mapping[str, Any], row: Row, found: tuple[Mapping[str, Any], ...]) -> Inference:
+    best = max(range(len(row.values)), key=lambda index: row.values[index])
     named = layer.get("label")
-    known = LABELS[best] if len(row) == len(LABELS) else None
+    names = row.names or (LABELS if len(row.values) == len(LABELS) else ())
     threshold = _first(found, "threshold")
     meets = _first(found, "meets_threshold")
     return Inference(
-        probabilities=tuple(row),
-        label=named if isinstance(named, str) else known,
-        confidence=row[best],
+        probabilities=row.values,
+        label=named if isinstance(named, str) else names[best] if names else None,
+        confidence=row.values[best],
         threshold=_number(threshold),
         meets_threshold=_TRUTHS.get(str(meets).lower()),
     )
@@ -269,13 +326,8 @@ def _read(
 
 def _number(value: object) -> float | None:
     """A finite number, also one written as text, as environment variables give it."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    number = number_of(value)
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _first(found: tuple[Mapping[str, Any], ...], key: str) -> Any:  # noqa: ANN401 - JSON

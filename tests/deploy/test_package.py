@@ -31,13 +31,14 @@ def test_a_zip_depends_on_names_and_contents_alone(files: dict[str, bytes]) -> N
 
 
 @pytest.mark.parametrize("name", package.FUNCTIONS)
-def test_a_function_holds_its_handler_and_the_contract_and_nothing_else(name: str) -> None:
+def test_a_function_holds_its_handler_and_what_all_share_and_nothing_else(name: str) -> None:
     with zipfile.ZipFile(io.BytesIO(package.function_zip(name))) as archive:
         assert archive.namelist() == [
             "lambdas/__init__.py",
             f"lambdas/{name}/__init__.py",
             f"lambdas/{name}/handler.py",
             "workflow/__init__.py",
+            "workflow/answers.py",
             "workflow/contract.py",
         ]
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}

@@ -92,6 +92,27 @@ def test_outputs_of_all_encodings_stand_side_by_side() -> None:
     assert [c.event_id for c in batch.captures] == list("abcd")
 
 
+@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
+def test_answers_of_other_containers_are_captures_too(encoding: str) -> None:
+    answers = (
+        '{"predictions": [[0.9, 0.1]]}',
+        '[{"label": "motorcycle", "score": 0.1}, {"label": "bicycle", "score": 0.9}]',
+        '{"motorcycle": 0.1, "bicycle": 0.9}',
+        "[0.9, 0.1]",
+    )
+    texts = [base64.b64encode(a.encode()).decode() if encoding == "BASE64" else a for a in answers]
+
+    batch = read(*(captured(text, encoding, f"e{i}") for i, text in enumerate(texts)))
+
+    assert [(c.probabilities, c.label) for c in batch.captures] == [((0.9, 0.1), 0)] * 4
+
+
+def test_an_answer_captured_as_an_object_is_read() -> None:
+    (capture,) = read(captured({"predictions": [[0.9, 0.1]]}, "JSON", "a")).captures
+
+    assert capture.probabilities == (0.9, 0.1)
+
+
 def test_each_row_of_a_batch_request_is_a_capture_of_the_same_event() -> None:
     batch = read(captured("0.9,0.1\n0.2,0.8\n0.3,0.3", "CSV"), captured(event_id="e2"))
     assert [(c.event_id, c.row, c.line, c.label) for c in batch.captures] == [

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow.outputs import Answers, OutputError, bulk_rows, fault, probability_rows, sound
+from workflow.answers import OutputError, fault
+from workflow.outputs import Answers, bulk_rows, probability_rows, sound
 
 
 def in_bulk(answers: list[str], encoding: str) -> list[list[float]] | None:

@@ -264,3 +264,69 @@ def test_numbers_and_truths_written_as_text_count(said: dict[str, Any], error: s
 )
 def test_a_result_is_found_under_any_result_path(result: object, error: str | None) -> None:
     assert found({"s3_key": "bike.png", "classified": result}) == error
+
+
+def test_a_bare_list_as_body_is_an_inference() -> None:
+    inference = read_inference(json.dumps({"statusCode": 200, "body": "[0.02, 0.98]"}))
+
+    assert inference is not None
+    assert (inference.label, inference.confidence) == ("motorcycle", 0.98)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"predictions": [[0.98, 0.02]]},
+        {"inferences": {"motorcycle": 0.02, "bicycle": 0.98}},
+        {
+            "prediction": [
+                {"label": "bicycle", "score": 0.98},
+                {"label": "motorcycle", "score": 0.02},
+            ]
+        },
+        {"Payload": {"body": [0.98, 0.02]}},
+    ],
+)
+def test_inferences_of_other_workflows_are_read(answer: object) -> None:
+    inference = read_inference(json.dumps(answer))
+
+    assert inference is not None
+    assert (inference.label, inference.confidence) == ("bicycle", 0.98)
+
+
+def test_a_body_that_is_a_list_of_something_else_is_no_inference() -> None:
+    assert found({"statusCode": 200, "body": ["done", "well"]}) == "Silent.NoInference"
+    assert found({"prediction": "bicycle"}) == "Silent.NoInference"
+
+
+def test_confidences_that_a_filter_left_are_no_missing_inference() -> None:
+    output = json.dumps({"body": json.dumps({"high_confidence_inferences": [0.95]})})
+
+    assert find_silent(output, threshold=0.93) is None
+    assert found({"high_confidence_inferences": [0.9]}) == "Silent.BelowThreshold"
+
+
+def test_the_inference_of_an_earlier_state_counts_where_the_last_one_dropped_it() -> None:
+    history = History()
+    history.enter("Classify")
+    history.exit("Classify", output=json.dumps({"inferences": [0.05, 0.95]}))
+    visits = timeline(history.events)
+    success = execution(status=Status.SUCCEEDED, output='{"done": true}')
+
+    assert outcome(success, threshold=0.93) is Outcome.SILENT
+    assert outcome(success, visits, threshold=0.93) is Outcome.ACCEPTED
+    assert outcome(success, visits, threshold=0.96) is Outcome.SILENT
+    assert silent_failure(success, visits, threshold=0.93) is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"bucket": "b", "key": "k.png"},
+        {"s3_uri": "s3://b/k.png"},
+        {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "k.png"}}}]},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": "k.png"}}},
+    ],
+)
+def test_images_are_found_in_the_words_of_others(named: object) -> None:
+    assert image_of(json.dumps(named)) == "s3://b/k.png"

@@ -1,0 +1,491 @@
+"""Answers: what an endpoint says about an image, read as one probability a class.
+
+Standard library only: this file is shipped in the zip of every Lambda function, so that captures,
+ClassifyImage and the outputs of executions are read alike. The shapes are those of the built-in
+algorithms (bare lists, linear learner), TensorFlow Serving, TorchServe, Triton, JumpStart
+(verbose), Hugging Face pipelines and hand-written handlers, as JSON, JSON Lines or CSV. Where an
+answer names its classes, the names decide which probability is whose, not the order.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+SUM_TOLERANCE = 0.01
+"""How far the sum of a row may be from one: outputs are rounded, quantized softmax drifts."""
+
+NO_PROBABILITIES = "no list of numbers"
+"""Reason of an answer in which no probabilities are found."""
+
+_SINGLE = "single value, no probability per class"
+_MAX_NESTING = 16
+_DETAIL_CHARACTERS = 80
+_BINARY = 2
+_BOX_WIDTH = 6
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE
+)
+_CLASS_INDEX = re.compile(r"(?:label|class|category)?[ _-]?(\d{1,9})")
+_NOT_IN_KEYS = re.compile(r"[\s_.-]")
+
+# Keys of answers, without separators and in lower case. The first that is there is read.
+_PROBABILITIES = (
+    *("probabilities", "probability", "probs", "prob", "proba", "predictproba"),
+    *("classprobabilities", "predictedprobabilities", "softmax", "confidences", "confidence"),
+    *("scores", "score"),
+)
+_CONTAINERS = (
+    *("predictions", "prediction", "outputs", "output", "inferences", "inference"),
+    *("results", "result", "response", "body", "payload", "data", "values", "answer"),
+)
+_NAMES = (
+    *("labels", "label", "classnames", "classname", "classlabels", "classlabel", "classes"),
+    *("class", "displaynames", "categories", "category", "columns", "names", "name", "tag"),
+)
+_CHOSEN = ("predictedlabel", "predictedclass", "label", "classname", "class", "prediction")
+_ONE_SCORE = ("score", "probability", "prob", "confidence")
+_COUNTED = frozenset({*_PROBABILITIES, *_CONTAINERS, *_NAMES, *_CHOSEN}) | {
+    *("time", "latency", "latencyms", "duration", "durationms", "inferencetime", "elapsed"),
+    *("statuscode", "status", "threshold", "version", "modelversion", "count", "index", "id"),
+    *("timestamp", "size", "shape", "x", "y", "w", "h", "width", "height", "left", "top"),
+    *("xmin", "xmax", "ymin", "ymax", "classid", "classids", "loss", "uncertainty"),
+}
+_OTHERS = (
+    ("logit", "logits, not probabilities"),
+    ("box", "boxes, no probability per class"),
+    ("detection", "boxes, no probability per class"),
+    ("embedding", "an embedding, no probability per class"),
+    ("distance", "distances, not probabilities"),
+)
+
+
+class OutputError(Exception):
+    """An endpoint's answer is no row of probabilities.
+
+    Attributes:
+        reason: A short stable phrase that names the kind, such as ``empty output``.
+        detail: The numbers or the text involved.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What an answer says about one image; ``is_sound`` tells whether they are probabilities.
+
+    Attributes:
+        values: One number a class: by the index of the class, or in the order of ``names``.
+        names: Name of each class, where the answer gives names that are no indexes; else empty.
+        chosen: The class that the answer calls the likeliest, where it says so; else empty.
+    """
+
+    values: tuple[float, ...]
+    names: tuple[str, ...] = ()
+    chosen: str = ""
+
+
+def read_text(text: str, classes: Sequence[str]) -> list[Row]:
+    """Read an answer as an endpoint gave it: JSON, JSON Lines or CSV.
+
+    Args:
+        text: The answer.
+        classes: Names of the classes by index; numbers under these names are put in this order.
+            Classes of other names follow in the order of their names.
+
+    Returns:
+        A row an image: several for a batch request.
+
+    Raises:
+        OutputError: It holds no numbers for classes. Whether they are probabilities is told by
+            ``is_sound``.
+    """
+    return [_in_order(row, classes) for row in _rows_in_text(text, _MAX_NESTING)]
+
+
+def read_value(value: object, classes: Sequence[str]) -> list[Row]:
+    """Read an answer that is parsed already; otherwise as ``read_text``."""
+    return [_in_order(row, classes) for row in _rows(value, _MAX_NESTING)]
+
+
+def is_sound(row: Sequence[float]) -> bool:
+    """Whether a row is two or more probabilities that sum to 1."""
+    within = all(0 <= value <= 1 + SUM_TOLERANCE for value in row)
+    return len(row) > 1 and within and abs(math.fsum(row) - 1) <= SUM_TOLERANCE
+
+
+def fault(row: Sequence[float]) -> OutputError:
+    """Name what is wrong with a row that is not sound."""
+    if not row:
+        return OutputError("empty output", "the answer is an empty list")
+    if len(row) == 1:
+        return OutputError(_SINGLE, f"the value is {row[0]!r}")
+    if not all(map(math.isfinite, row)):
+        return OutputError("not finite", f"the {len(row)} values hold NaN or infinity")
+    if min(row) < 0:
+        return OutputError("negative value", f"the smallest of {len(row)} values is {min(row)!r}")
+    total = f"the {len(row)} values sum to {math.fsum(row):.6g}"
+    return OutputError("values do not sum to 1", total)
+
+
+def number_of(value: object) -> float | None:
+    """A number, also one written as text; None for anything else, truth values among it."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if isinstance(value, str):
+            text = value.strip().strip('"').strip()
+            return float(text) if _NUMBER.fullmatch(text) else None
+    except OverflowError:
+        pass
+    return None
+
+
+def shortened(value: object) -> str:
+    """A value as it is quoted in an error."""
+    text = repr(value)
+    return text if len(text) <= _DETAIL_CHARACTERS else f"{text[:_DETAIL_CHARACTERS]}..."
+
+
+# --- text
+
+
+def _rows_in_text(text: str, depth: int) -> list[Row]:
+    text = text.strip()
+    if not text:
+        raise OutputError("empty output", "the answer holds no text")
+    if not depth:
+        raise OutputError(NO_PROBABILITIES, f"it is nested more than {_MAX_NESTING} deep")
+    if text[0] in '[{"':
+        try:
+            return _rows(_parsed(text), depth - 1)
+        except ValueError as error:
+            if text[0] != '"':
+                raise OutputError("output is not JSON", str(error)) from None
+    return _rows(_cells(text), depth - 1)
+
+
+def _parsed(text: str) -> object:
+    """One JSON value, or the list of those of JSON Lines.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not all(line.lstrip()[0] in "[{" for line in lines):  # noqa: PLR2004
+            raise
+        return [json.loads(line) for line in lines]
+
+
+def _cells(text: str) -> list[Any]:
+    """The lines of CSV; objects where the first one names the columns."""
+    lines = [line.split(",") for line in text.splitlines() if line.strip()]
+    head, *rows = [[cell.strip().strip('"').strip() for cell in line] for line in lines]
+    named = len(head) > 1 and all(head) and not any(number_of(cell) is not None for cell in head)
+    if named and rows and all(len(row) == len(head) for row in rows):
+        return [dict(zip(head, row, strict=True)) for row in rows]
+    return [head, *rows]
+
+
+# --- values
+
+
+def _rows(value: object, depth: int) -> list[Row]:
+    if depth <= 0:
+        raise OutputError(NO_PROBABILITIES, f"it is nested more than {_MAX_NESTING} deep")
+    if isinstance(value, Mapping):
+        return _rows_of_object(value, depth)
+    if isinstance(value, list):
+        return _rows_of_list(value, depth)
+    if isinstance(value, str) and number_of(value) is None:
+        return _rows_in_text(value, depth - 1)
+    number = number_of(value)
+    if number is None:
+        raise OutputError(NO_PROBABILITIES, f"the answer is {shortened(value)}")
+    return [Row((number,))]
+
+
+def _rows_of_list(items: list[Any], depth: int) -> list[Row]:
+    if items and all(isinstance(item, Mapping) for item in items):
+        return _rows_of_objects(items, depth)
+    if items and all(isinstance(item, list) for item in items):
+        return _pairs(items) or _each(items, depth)
+    if items and all(isinstance(item, str) and _holds_more(item) for item in items):
+        return _each(items, depth)
+    return [Row(tuple(map(_number, items)))]
+
+
+def _rows_of_objects(items: list[Mapping[str, Any]], depth: int) -> list[Row]:
+    """Objects in a list: a class each, an image each, or a named part of one answer each."""
+    plain = [_plain(item) for item in items]
+    for keys in plain:
+        _refuse_others(keys, ("box", "detection"))
+    if all("name" in keys and "data" in keys for keys in plain):  # Triton's tensors
+        return _rows({str(keys["name"]): _tensor(keys) for keys in plain}, depth - 1)
+    scores = [_one_score(keys) for keys in plain]
+    named = [score for score in scores if score]
+    if len(named) == len(items):
+        return [Row(tuple(score for _, score in named), tuple(name for name, _ in named))]
+    if len(items) > 1 and all(len(item) == 1 for item in items):
+        merged = {key: value for item in items for key, value in item.items()}
+        if len(merged) == len(items) and len(_by_class(merged)) == len(items):
+            return [_named_row(merged)]
+    return _each(items, depth)
+
+
+def _rows_of_object(value: Mapping[str, Any], depth: int) -> list[Row]:
+    keys = _plain(value)
+    keys = {**keys, "data": _tensor(keys)} if "data" in keys else keys
+    problem: OutputError | None = None
+    for key in (*_PROBABILITIES, *_CONTAINERS):
+        if not isinstance(keys.get(key), Mapping | list) and not _holds_more(keys.get(key)):
+            continue
+        try:
+            rows = _rows(keys[key], depth - 1)
+        except OutputError as error:
+            problem = problem or error
+        else:
+            _refuse_boxes(key, rows)
+            return _described(rows, keys)
+    binary = _binary(keys)
+    if binary:
+        return [binary]
+    by_class = _by_class(value)
+    if len(by_class) > 1:
+        return [_named_row(by_class)]
+    columns = _columns(value)
+    if columns:
+        return columns
+    if problem:
+        raise problem
+    _refuse_others(keys, [part for part, _ in _OTHERS])
+    return _described(_elsewhere(value, depth), keys)
+
+
+def _each(items: Iterable[object], depth: int) -> list[Row]:
+    return [row for item in items for row in _rows(item, depth - 1)]
+
+
+def _elsewhere(value: Mapping[str, Any], depth: int) -> list[Row]:
+    """The one sound answer under keys that are not known."""
+    found: list[list[Row]] = []
+    for key, item in value.items():
+        if _key(key) in _COUNTED or not isinstance(item, Mapping | list):
+            continue
+        try:
+            rows = _rows(item, depth - 1)
+        except OutputError:
+            continue
+        if rows and all(is_sound(row.values) for row in rows) and rows not in found:
+            found.append(rows)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise OutputError(NO_PROBABILITIES, f"{len(found)} lists could be meant")
+    score = _score(_plain(value))
+    if score is not None:
+        raise OutputError(_SINGLE, f"the score is {score!r}")
+    raise OutputError(NO_PROBABILITIES, f"the answer is {shortened(value)}")
+
+
+def _number(value: object) -> float:
+    number = number_of(value)
+    if number is None:
+        raise OutputError(NO_PROBABILITIES, f"{shortened(value)} is not a number")
+    return number
+
+
+def _holds_more(value: object) -> bool:
+    """Whether a text may be an answer in itself: JSON or a row of CSV."""
+    return isinstance(value, str) and (value.lstrip()[:1] in ("[", "{") or "," in value)
+
+
+def _key(key: object) -> str:
+    return _NOT_IN_KEYS.sub("", str(key)).lower()
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {_key(key): item for key, item in value.items()}
+
+
+def _refuse_others(keys: Mapping[str, Any], parts: Sequence[str]) -> None:
+    """Name what is known to be something else than probabilities."""
+    for part, reason in _OTHERS:
+        if part in parts and any(part in key for key in keys):
+            raise OutputError(reason, f"the answer has {', '.join(map(shortened, keys))}"[:150])
+
+
+def _refuse_boxes(key: str, rows: Iterable[Row]) -> None:
+    """Refuse what the built-in object detection answers: class, score and corners of a box."""
+    if key == "prediction" and any(_is_box(row.values) for row in rows):
+        raise OutputError("boxes, no probability per class", "six numbers each: class, score, box")
+
+
+def _is_box(values: Sequence[float]) -> bool:
+    if len(values) != _BOX_WIDTH or not values[0].is_integer():
+        return False
+    _, score, left, top, right, bottom = values
+    return 0 < score <= 1 and left <= right and top <= bottom and any(values[2:])
+
+
+def _tensor(keys: Mapping[str, Any]) -> object:
+    """The data of a tensor: flat where its shape says that it is several rows."""
+    data, shape = keys["data"], keys.get("shape")
+    if isinstance(data, list) and isinstance(shape, list) and len(shape) > 1 and data:
+        width = shape[-1]
+        flat = not isinstance(data[0], list)
+        if flat and isinstance(width, int) and width > 0 and len(data) % width == 0:
+            return [data[begin : begin + width] for begin in range(0, len(data), width)]
+    return data
+
+
+# --- names
+
+
+def _one_score(keys: Mapping[str, Any]) -> tuple[str, float] | None:
+    """Name and score of an object that is about one class."""
+    name = next((keys[key] for key in _NAMES if isinstance(keys.get(key), str | int)), None)
+    score = _score(keys)
+    return None if name is None or score is None else (str(name), score)
+
+
+def _score(keys: Mapping[str, Any]) -> float | None:
+    """The one score of an object, where it has one."""
+    scores = (number_of(keys[key]) for key in _ONE_SCORE if key in keys)
+    return next((score for score in scores if score is not None), None)
+
+
+def _pairs(items: list[list[Any]]) -> list[Row]:
+    """A class each, as name and number; nothing for other lists, nor for one class alone."""
+    pairs = [item for item in items if len(item) == 2 and isinstance(item[0], str)]  # noqa: PLR2004
+    if (
+        len(items) < _BINARY
+        or len(pairs) != len(items)
+        or any(number_of(name) is not None for name, _ in pairs)
+    ):
+        return []
+    return [Row(tuple(_number(score) for _, score in pairs), tuple(name for name, _ in pairs))]
+
+
+def _by_class(value: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of an object, but for those that are known to count something else."""
+    numbers = {key: number_of(item) for key, item in value.items() if _key(key) not in _COUNTED}
+    return {str(key): number for key, number in numbers.items() if number is not None}
+
+
+def _named_row(numbers: Mapping[str, Any]) -> Row:
+    return Row(tuple(_number(item) for item in numbers.values()), tuple(numbers))
+
+
+def _columns(value: Mapping[str, Any]) -> list[Row]:
+    """A class each with the numbers of all images, as tables are written; else nothing."""
+    lists = {key: item for key, item in value.items() if isinstance(item, list)}
+    sizes = {len(item) for item in lists.values()}
+    if len(lists) < _BINARY or len(lists) != len(value) or len(sizes) != 1 or not sizes.pop():
+        return []
+    numbers = [[number_of(cell) for cell in item] for item in lists.values()]
+    if not all(cell is not None for item in numbers for cell in item):
+        return []
+    if not all(_CLASS_INDEX.fullmatch(str(key).lower()) for key in lists):
+        return []
+    return [Row(tuple(map(_number, row)), tuple(lists)) for row in zip(*numbers, strict=True)]
+
+
+def _binary(keys: Mapping[str, Any]) -> Row | None:
+    """The linear learner's answer of two classes: the probability of class 1, and the class.
+
+    Raises:
+        OutputError: The score says another class than the label.
+    """
+    score, chosen = _score(keys), number_of(keys.get("predictedlabel"))
+    if score is None or not 0 <= score <= 1 or chosen not in (0, 1):
+        return None
+    if (score > 1 / 2) != bool(chosen) and score != 1 / 2:
+        detail = f"the score {score!r} of class 1 with the label {chosen:g}"
+        raise OutputError("score and label disagree", detail)
+    return Row((1 - score, score))
+
+
+def _described(rows: list[Row], keys: Mapping[str, Any]) -> list[Row]:
+    """Rows with the names that stand beside them."""
+    names = next((found for key in _NAMES if (found := _listed(keys.get(key)))), [])
+    if names and isinstance(names[0], list):
+        if len(names) == len(rows):
+            return [_with_names(row, own) for row, own in zip(rows, names, strict=True)]
+        return rows
+    chosen = next((keys[key] for key in _CHOSEN if isinstance(keys.get(key), str)), "")
+    if len(rows) == 1 and not rows[0].names and chosen:
+        rows = [replace(rows[0], chosen=chosen)]
+    return [_with_names(row, names) for row in rows]
+
+
+def _listed(value: object) -> list[Any]:
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = json.loads(value.replace("'", '"'))
+        except (ValueError, RecursionError):
+            return []
+    return value if isinstance(value, list) else []
+
+
+def _with_names(row: Row, names: list[Any]) -> Row:
+    fits = len(names) == len(row.values) > 1 and not row.names
+    if fits and all(isinstance(name, str | int) for name in names):
+        return replace(row, names=tuple(map(str, names)))
+    return row
+
+
+def _in_order(row: Row, classes: Sequence[str]) -> Row:
+    """A row by the index of the class, or by name where the classes are others."""
+    known = {name.casefold(): index for index, name in enumerate(classes)}
+    if not row.names:
+        return _turned(row, known)
+    names = [_class_name(name) for name in row.names]
+    if len(set(names)) < len(names):
+        raise OutputError("a class is named twice", shortened(list(row.names)))
+    if set(known) <= set(names) and not is_sound(row.values):
+        among = tuple(row.values[names.index(name)] for name in known)
+        if is_sound(among):  # the others count something else
+            return Row(among, tuple(classes))
+    indexes = [_CLASS_INDEX.fullmatch(name) for name in names]
+    if all(indexes):
+        return _by_index(row, [int(found[1]) for found in indexes if found])
+    order = sorted(range(len(names)), key=lambda i: (known.get(names[i], len(known)), names[i]))
+    return Row(
+        tuple(row.values[i] for i in order),
+        tuple(
+            classes[known[names[i]]] if names[i] in known else row.names[i].strip() for i in order
+        ),
+    )
+
+
+def _class_name(name: str) -> str:
+    return name.strip().strip('"').removeprefix("__label__").casefold()
+
+
+def _by_index(row: Row, indexes: list[int]) -> Row:
+    first, size = min(indexes), len(indexes)
+    if size > 1 and (first > 1 or sorted(indexes) != list(range(first, first + size))):
+        raise OutputError("some of the classes alone", f"classes {shortened(sorted(indexes))}")
+    return Row(tuple(value for _, value in sorted(zip(indexes, row.values, strict=True))))
+
+
+def _turned(row: Row, known: Mapping[str, int]) -> Row:
+    """Of two classes the likelier one is the one that the answer names, whatever the order."""
+    wanted = known.get(_class_name(row.chosen))
+    if wanted is None or len(row.values) != _BINARY or len(known) != _BINARY:
+        return row
+    likelier = row.values[1] > row.values[0]
+    turned = bool(wanted) != likelier and row.values[0] != row.values[1]
+    return replace(row, values=row.values[::-1]) if turned else row
