@@ -16,9 +16,14 @@ TABLES = frozenset({"msgspec", "numpy", "polars", "pyarrow"})
 # what is listed.
 ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("workflow/answers.py", frozenset()),
-    ("workflow/contract.py", frozenset({"workflow.answers"})),
+    ("workflow/contract.py", frozenset({"workflow.answers", "workflow.known_errors"})),
+    ("workflow/known_errors.py", frozenset({"workflow.error_rows"})),
+    ("workflow/error_rows.py", frozenset()),
     ("workflow/", frozenset({"workflow", "msgspec", "numpy"})),
-    ("lambdas/", frozenset({"workflow.contract", "boto3", "botocore"})),
+    (
+        "lambdas/",
+        frozenset({"workflow.contract", "workflow.known_errors", "boto3", "botocore"}),
+    ),
     ("deploy/model/code/", frozenset({"numpy", "onnxruntime", "PIL", "sagemaker_inference"})),
     (
         "deploy/model/",

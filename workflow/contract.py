@@ -1,9 +1,10 @@
 """The contract of an execution: its input, its output and its errors. Standard library only.
 
-This file is shipped in the zip of every Lambda function, so the dashboard, the deployment and the
-functions read one definition. An execution starts with the input of the original project,
-``{"s3_bucket", "s3_key", "image_data": "", "inferences": []}``, and every function takes and gives
-that flat object. Keys that the contract does not know pass through untouched.
+This file and the table of known errors are shipped in the zip of every function, so the dashboard,
+the deployment and the functions read one definition. An execution starts with the input of the
+original project, ``{"s3_bucket", "s3_key", "image_data": "", "inferences": []}``, and every
+function takes and gives that flat object. Keys that the contract does not know pass through
+untouched.
 """
 
 import base64
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflow import answers
+from workflow.known_errors import Blame, KnownError, Match, Repair, find
 
 State = dict[str, Any]
 """The flat JSON object that travels from function to function."""
@@ -34,13 +36,15 @@ REJECTED = "THRESHOLD_CONFIDENCE_NOT_MET"
 """The error of an execution whose confidence is below the threshold: a rejection, no fault."""
 
 _MAX_WRAPPINGS = 4
-_STORAGE_NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
-_STORAGE_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"})
-_STORAGE_TRANSIENT = frozenset(
-    {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "500", "503"}
-)
-_ENDPOINT_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
+_MODEL_REFUSES = frozenset({400, 402, 406, 410, 411, 413, 414, 415, 416, 417, 422})
+"""Statuses of a container that are about the request, so about the image."""
+
+_STORAGE_NOT_FOUND = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"})
+_NOT_FOUND = 404
+_PASSING_STATUSES = frozenset({0, 408, 409, 423, 425, 429, 499})
 _FIRST_SERVER_ERROR = 500
+_UNREACHED = "could not be reached"
+_UNKNOWN = "This error is not known here: look it up, and ask a person before trying again."
 _WANTED = f"Use an endpoint that answers the probabilities of {' and '.join(LABELS)}."
 _REJECTION = re.compile(
     r"Confidence (?P<confidence>\S+) for (?P<label>\S+) is below the threshold (?P<threshold>\S+): "
@@ -90,6 +94,10 @@ class ImageChanged(ContractError):  # noqa: N818 - see InvalidInput
 
 class StorageUnavailable(ContractError):  # noqa: N818 - see InvalidInput
     """S3 is throttling or not answering; trying again may help."""
+
+
+class ServiceRefused(ContractError):  # noqa: N818 - see InvalidInput
+    """AWS refuses a call for a reason that is neither the image's nor passes by itself."""
 
 
 class EndpointNotFound(ContractError):  # noqa: N818 - see InvalidInput
@@ -361,55 +369,108 @@ def with_decision(state: State, threshold: float) -> State:
     return decided
 
 
-def storage_error(code: str, message: str, location: ImageLocation) -> ContractError:
-    """What an S3 error of GetObject means for an execution.
+def storage_error(
+    code: str, message: str | None, location: ImageLocation, status: int = 0
+) -> ContractError:
+    """What an error of GetObject means for an execution.
 
     Args:
-        code: ``Error.Code`` of the response.
-        message: ``Error.Message`` of the response.
+        code: AWS's error code, or the class name of a botocore exception.
+        message: What was said; may be empty.
         location: The object that was asked for.
+        status: HTTP status of the answer, 0 where there was none.
     """
-    if code in _STORAGE_NOT_FOUND:
+    told = _told(code, message)
+    if code in _STORAGE_NOT_FOUND or status == _NOT_FOUND:
         missing = "bucket" if code == "NoSuchBucket" else "object"
         return ImageNotFound(
             f"There is no {missing} for {location}. Upload the image first, or correct the key."
         )
-    if code in _STORAGE_DENIED:
+    known = find((code,), message or "", status=status)
+    if known is None:
+        return ServiceRefused(f"S3 cannot give {location} ({told}). {_UNKNOWN}")
+    return _known_storage_error(known.row, code, told, location)
+
+
+def _known_storage_error(
+    row: KnownError, code: str, told: str, location: ImageLocation
+) -> ContractError:
+    if row.passes:
+        what = "could not be reached for" if _UNREACHED in row.cause else "could not give"
+        return StorageUnavailable(f"S3 {what} {location} now ({told}).")
+    if row.blame is Blame.PERMISSION:
         return ImageAccessDenied(
             f"S3 refuses {location} ({code}). Either the object does not exist (S3 says so only to "
             "roles that may list the bucket), or the function's role may not read this prefix: "
             "submit images under the upload prefix of the workflow's own bucket."
         )
-    if code in _STORAGE_TRANSIENT:
-        return StorageUnavailable(f"S3 could not give {location} now ({code}: {message}).")
-    return ImageNotFound(
-        f"S3 cannot give {location} ({code}: {message}). Correct the bucket and the key."
-    )
+    if row.blame is Blame.INPUT and row.repair is Repair.SURROUNDINGS:
+        return ImageNotFound(f"S3 cannot give {location} ({told}). {row.remedy}")
+    if row.blame is Blame.INPUT:
+        return InvalidInput(f"S3 does not take {location} ({told}). {row.remedy}")
+    return ServiceRefused(f"S3 cannot give {location} ({told}). {row.remedy}")
 
 
-def endpoint_error(code: str, message: str, endpoint: str, model_status: int) -> ContractError:
+def endpoint_error(
+    code: str, message: str | None, endpoint: str, model_status: object = None, status: int = 0
+) -> ContractError:
     """What an error of InvokeEndpoint means for an execution.
 
     Args:
-        code: ``Error.Code`` of the response.
-        message: ``Error.Message`` of the response, or the container's own for a ``ModelError``.
+        code: AWS's error code, or the class name of a botocore exception.
+        message: What was said, by the container itself for a ``ModelError``; may be empty.
         endpoint: The endpoint's name.
-        model_status: ``OriginalStatusCode`` of a ``ModelError``, else 0.
+        model_status: ``OriginalStatusCode`` of a ``ModelError``, as AWS gives it.
+        status: HTTP status of the answer, 0 where there was none.
     """
-    if code in _ENDPOINT_DENIED:
+    told = _told(code, message)
+    if code == "ModelError":
+        return _container_error(told, message, endpoint, _status(model_status))
+    known = find((code,), message or "", status=status)
+    if known is None:
+        return ServiceRefused(f"The endpoint {endpoint} refuses the request ({told}). {_UNKNOWN}")
+    if code == "ValidationError" and known.row.blame is Blame.INPUT:
+        return ModelRejected(f"The endpoint {endpoint} refuses the request: {told}")
+    return _known_endpoint_error(known, told, endpoint)
+
+
+def _known_endpoint_error(known: Match, told: str, endpoint: str) -> ContractError:
+    row = known.row
+    if row.passes:
+        what = _UNREACHED if _UNREACHED in row.cause else "cannot answer now"
+        return EndpointUnavailable(f"The endpoint {endpoint} {what} ({told}).")
+    if row.blame is Blame.PERMISSION:
         return EndpointAccessDenied(
             f"The function's role may not invoke the endpoint {endpoint}: allow "
-            f"sagemaker:InvokeEndpoint on it, or deploy again. ({message})"
+            f"sagemaker:InvokeEndpoint on it, or deploy again. ({told})"
         )
-    if code == "ModelError" and model_status < _FIRST_SERVER_ERROR:
-        return ModelRejected(f"The model refuses the image: {message}")
-    if code == "ValidationError" and "not found" in message.lower():
+    if "endpoint" in known.found:
         return EndpointNotFound(
-            f"There is no endpoint {endpoint}. Deploy again, or correct its name. ({message})"
+            f"There is no endpoint {endpoint}. Deploy again, or correct its name. ({told})"
         )
-    if code == "ValidationError":
-        return ModelRejected(f"The endpoint {endpoint} refuses the request: {message}")
-    return EndpointUnavailable(f"The endpoint {endpoint} cannot answer now ({code}: {message}).")
+    return ServiceRefused(f"The endpoint {endpoint} refuses the request ({told}). {row.remedy}")
+
+
+def _container_error(told: str, message: str | None, endpoint: str, status: int) -> ContractError:
+    """Blame the image only for a status that says so: SageMaker gives 0 for no answer in time."""
+    if status in _MODEL_REFUSES:
+        return ModelRejected(f"The model refuses the image: {message or told}")
+    if status in _PASSING_STATUSES or status >= _FIRST_SERVER_ERROR:
+        return EndpointUnavailable(f"The endpoint {endpoint} cannot answer now ({told}).")
+    return ServiceRefused(
+        f"The model's container refuses the request with status {status} ({told}). Read the "
+        f"container's log in CloudWatch, group /aws/sagemaker/Endpoints/{endpoint}."
+    )
+
+
+def _status(value: object) -> int:
+    """A status as a number, 0 where there is none."""
+    text = str(value).strip()
+    return int(text) if text.isdecimal() else 0
+
+
+def _told(code: str, message: str | None) -> str:
+    return f"{code}: {message}" if message else code
 
 
 def read_rejection(cause: str | None) -> Rejection | None:

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow.aws_errors import translate
 from workflow.errors import WorkflowError
+from workflow.known_errors import read_error
 
 
 def explain(error: BotoCoreError | ClientError, operation: str, subject: str = "") -> WorkflowError:
@@ -17,17 +18,13 @@ def explain(error: BotoCoreError | ClientError, operation: str, subject: str = "
         operation: ``service:Operation`` that was called, such as ``s3:GetObject``.
         subject: Name or ARN of what was asked for.
     """
-    if isinstance(error, ClientError):
-        said = error.response["Error"]
-        return translate(
-            operation=operation,
-            code=said.get("Code", "Unknown"),
-            message=said.get("Message", ""),
-            status=error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
-            subject=subject,
-        )
+    said = read_error(error)
     return translate(
-        operation=operation, code=type(error).__name__, message=str(error), subject=subject
+        operation=operation,
+        code=said.code,
+        message=said.message,
+        status=said.status,
+        subject=subject,
     )
 
 

@@ -10,19 +10,10 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from workflow.errors import WorkflowError
+from workflow.known_errors import is_throttling, read_error
 
 T = TypeVar("T")
 
-THROTTLING_CODES = frozenset(
-    {
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 20.0
 
@@ -194,7 +185,7 @@ class Pacer:
             try:
                 return request()
             except ClientError as error:
-                if error.response["Error"]["Code"] not in THROTTLING_CODES:
+                if not is_throttling(read_error(error).code):
                     raise
             with self._lock:
                 self.throttled += 1

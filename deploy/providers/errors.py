@@ -7,16 +7,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow import aws_errors
 from workflow.errors import WorkflowError
+from workflow.known_errors import read_error
 
 
 def code_of(error: ClientError) -> str:
     """AWS's error code, such as ``NoSuchEntity``."""
-    return error.response.get("Error", {}).get("Code", "Unknown")
+    return read_error(error).code
 
 
 def message_of(error: ClientError) -> str:
-    """AWS's own message."""
-    return error.response.get("Error", {}).get("Message", "")
+    """AWS's own message; may be empty."""
+    return read_error(error).message
 
 
 @contextmanager
@@ -29,20 +30,18 @@ def explained(service: str, subject: str) -> Iterator[None]:
     """
     try:
         yield
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         raise explain(error, service, subject) from error
-    except BotoCoreError as error:
-        raise aws_errors.translate(
-            operation=service, code=type(error).__name__, message=str(error), subject=subject
-        ) from error
 
 
-def explain(error: ClientError, service: str, subject: str) -> WorkflowError:
-    """The ``WorkflowError`` for an answer of AWS."""
+def explain(error: BotoCoreError | ClientError, service: str, subject: str) -> WorkflowError:
+    """Say what an AWS call ran into and what to do about it."""
+    said = read_error(error)
+    name = getattr(error, "operation_name", "")
     return aws_errors.translate(
-        operation=f"{service}:{error.operation_name}",
-        code=code_of(error),
-        message=message_of(error),
-        status=error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+        operation=f"{service}:{name}" if name else service,
+        code=said.code,
+        message=said.message,
+        status=said.status,
         subject=subject,
     )

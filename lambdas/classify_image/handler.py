@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow import contract
+from workflow.known_errors import read_error
 
 _ENDPOINT = os.environ["SCONES_ENDPOINT"]
 _S3 = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=20))
@@ -54,11 +55,9 @@ def _read(state: contract.State) -> bytes:
         answer = _S3.get_object(Bucket=location.bucket, Key=location.key)
         contract.check_size(answer["ContentLength"], str(location))
         image = answer["Body"].read()
-    except ClientError as error:
-        details = error.response["Error"]
-        raise contract.storage_error(details["Code"], details["Message"], location) from error
-    except BotoCoreError as error:
-        raise contract.StorageUnavailable(f"S3 could not be reached: {error}.") from error
+    except (BotoCoreError, ClientError) as error:
+        said = read_error(error)
+        raise contract.storage_error(said.code, said.message, location, said.status) from error
     contract.check_reference(state, image)
     return image
 
@@ -74,15 +73,12 @@ def _invoke(image: bytes, inference_id: str) -> str:
             InferenceId=inference_id,
         )
         return answer["Body"].read().decode("utf-8", "replace")
-    except ClientError as error:
-        response: dict[str, Any] = {**error.response}
+    except (BotoCoreError, ClientError) as error:
+        said, response = read_error(error), getattr(error, "response", {})
         raise contract.endpoint_error(
-            response["Error"]["Code"],
-            response.get("OriginalMessage") or response["Error"]["Message"],
+            said.code,
+            response.get("OriginalMessage") or said.message,
             _ENDPOINT,
-            response.get("OriginalStatusCode", 0),
-        ) from error
-    except BotoCoreError as error:
-        raise contract.EndpointUnavailable(
-            f"The endpoint {_ENDPOINT} could not be reached: {error}."
+            response.get("OriginalStatusCode"),
+            said.status,
         ) from error

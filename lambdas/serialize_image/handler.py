@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow import contract
+from workflow.known_errors import read_error
 
 _S3 = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=20))
 
@@ -42,8 +43,6 @@ def _read(location: contract.ImageLocation) -> bytes:
         answer = _S3.get_object(Bucket=location.bucket, Key=location.key)
         contract.check_size(answer["ContentLength"], str(location))
         return answer["Body"].read()
-    except ClientError as error:
-        details = error.response["Error"]
-        raise contract.storage_error(details["Code"], details["Message"], location) from error
-    except BotoCoreError as error:
-        raise contract.StorageUnavailable(f"S3 could not be reached: {error}.") from error
+    except (BotoCoreError, ClientError) as error:
+        said = read_error(error)
+        raise contract.storage_error(said.code, said.message, location, said.status) from error

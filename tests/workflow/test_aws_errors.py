@@ -30,7 +30,7 @@ from workflow.aws_errors import permission, translate
         ("ResourceConflictException", "Somebody else", "another deploy"),
         ("ConcurrentModification", "Somebody else", "another deploy"),
         ("InternalFailure", "fault of its own", "health.aws"),
-        ("ParamValidationError", "malformed", "defect of this project"),
+        ("ParamValidationError", "malformed", "Correct what was typed"),
         ("ResourceNotFoundException", "found nothing", "deploy again"),
         ("AWS.SimpleQueueService.NonExistentQueue", "found nothing", "correct the name"),
         ("404", "found nothing", "correct the name"),

@@ -1,0 +1,251 @@
+"""Known errors: who is to blame for an error of AWS or of a function, and does it pass by itself?
+
+The one lookup that the functions, ``deploy``, the sync, triage and the redrive adviser share; the
+table is ``workflow.error_rows``. Both files are shipped in the zip of every function: standard
+library only. Sources: the API references of Lambda (Invoke), SageMaker Runtime, Step Functions and
+S3 (ErrorResponses), the Step Functions developer guide (concepts-error-handling), the Lambda
+developer guide (troubleshooting-invocation), and botocore.exceptions.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from workflow.error_rows import OUR_OWN, ROWS, Blame, KnownError, Repair
+
+__all__ = [
+    "AwsAnswer",
+    "Blame",
+    "KnownError",
+    "Match",
+    "Repair",
+    "find",
+    "is_throttling",
+    "passes_by_itself",
+    "read_error",
+]
+
+_GENERIC: Final = frozenset(
+    {
+        "baseexception",
+        "client",
+        "error",
+        "exception",
+        "function.unknown",
+        "io",
+        "lambda.awslambda",
+        "lambda.unknown",
+        "os",
+        "runtime.exit",
+        "runtime.unknown",
+        "runtime",
+        "states.runtime",
+        "states.taskfailed",
+        "unhandled",
+    }
+)
+"""Names that say little: the message decides, and the name only where the message is silent."""
+
+_FORMS: Final = (
+    (re.compile(r"throttl|throughputexceeded|toomanyrequests"), "ThrottlingException"),
+    (re.compile(r"accessdenied|unauthorized|notauthorized|forbidden"), "AccessDenied"),
+    (re.compile(r"(timeout|timedout)$"), "ReadTimeoutError"),
+    (re.compile(r"(serviceunavailable|internalserver|internalfailure)$"), "InternalFailure"),
+    (re.compile(r"^nosuch|(notfound|doesnotexist|notexist|nonexistentqueue)$"), "NotFound"),
+)
+"""What a name means by its form alone, where AWS adds names that the table does not have yet."""
+
+_CODE_INSIDE: Final = re.compile(
+    r"An error occurred \((?P<boto>[^()\s]+)\) when calling the \w+ operation"
+    r"|Error Code: (?P<java>[\w.]+)"
+)
+_STATUS_INSIDE: Final = re.compile(r"Status Code: (?P<status>\d{3})\b")
+_HTTP_TASK: Final = re.compile(r"states\.http\.statuscode\.(?P<status>\d{3})")
+_SUFFIX: Final = re.compile(r"(?:exception|error)+$")
+_KNOWN: Final = 1 << 12
+
+_TOO_MANY: Final = 429
+_TIMED_OUT: Final = 408
+_FIRST_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row of the table, and what its pattern found in the message."""
+
+    row: KnownError
+    found: Mapping[str, str]
+
+    def words(self, **words: str) -> "Words":
+        """Cause and remedy with their gaps filled.
+
+        Args:
+            words: ``place``, ``message``, ``subject``, ``image`` and ``error``, as the rows say.
+        """
+        named = {name: value or "(not named)" for name, value in self.found.items()}
+        if "role" in named:
+            named["role"] = _role_name(named["role"])
+        filled = words | named
+        return Words(self.row.cause.format_map(filled), self.row.remedy.format_map(filled))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an error is, and what to do about it: a sentence each, without the last step."""
+
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAnswer:
+    """What an exception of boto3 says; nothing in it is None.
+
+    Attributes:
+        code: AWS's error code, else ``HTTP <status>``, else the name of the exception's class.
+        message: AWS's own message; may be empty.
+        status: HTTP status, 0 where there was no answer.
+    """
+
+    code: str
+    message: str
+    status: int
+
+
+def find(
+    names: Iterable[str], message: str = "", *, status: int = 0, operation: str = ""
+) -> Match | None:
+    """The row of an error, or None: an unknown error is neither blamed nor repeated.
+
+    Args:
+        names: What the error is called, the most telling name first.
+        message: What is said of it.
+        status: HTTP status of the answer, 0 where unknown.
+        operation: ``service:Operation`` where known; it tells one code from another.
+    """
+    return _find(tuple(names), message, status, operation)
+
+
+def passes_by_itself(code: str, message: str = "", status: int = 0) -> bool:
+    """Whether the same call may succeed later although nobody changes anything."""
+    found = find((code,), message, status=status)
+    return found is not None and found.row.passes
+
+
+def is_throttling(code: str) -> bool:
+    """Whether AWS refuses because too much was asked at once."""
+    found = find((code,))
+    if found is None or found.row.slow:
+        return False
+    return found.row.passes and found.row.blame is Blame.CAPACITY
+
+
+def read_error(error: Exception) -> AwsAnswer:
+    """What a botocore exception says, whatever parts AWS left out or sent as null."""
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, Mapping):
+        return AwsAnswer(type(error).__name__, str(error), 0)
+    said, meta = _part(answer, "Error"), _part(answer, "ResponseMetadata")
+    status = meta.get("HTTPStatusCode")
+    number = status if isinstance(status, int) else 0
+    code = _text(said.get("Code")) or (f"HTTP {number}" if number else "Unknown")
+    return AwsAnswer(code, _text(said.get("Message")), number)
+
+
+def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = answer.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+@lru_cache(maxsize=_KNOWN)
+def _find(names: tuple[str, ...], message: str, status: int, operation: str) -> Match | None:
+    inside = _CODE_INSIDE.search(message)
+    named = (inside["boto"] or inside["java"], *names) if inside else names
+    keys = tuple(dict.fromkeys(key for name in named for key in _keys(name)))
+    telling = tuple(key for key in keys if key not in _GENERIC)
+    vague = tuple(key for key in keys if key in _GENERIC)
+    return (
+        _by_name(tuple(f"{operation}/{key}".lower() for key in keys[:1]))
+        or _by_name_and_message(keys, message)
+        or _by_name(key for key in telling if key in _EXACT)
+        or _by_message(message)
+        or _by_name(telling)
+        or _by_form(telling)
+        or _by_status(keys, message, status)
+        or _by_name(vague)
+    )
+
+
+def _keys(name: str) -> tuple[str, ...]:
+    """A name as the table has it: without ``Exception``, and again without its service."""
+    lower = name.strip().lower()
+    whole = _SUFFIX.sub("", lower) or lower
+    return whole, whole.rpartition(".")[2]
+
+
+def _by_name_and_message(keys: tuple[str, ...], message: str) -> Match | None:
+    for row, names in _WITH_MESSAGE:
+        if names and not names.isdisjoint(keys) and (found := row.search(message)):
+            return Match(row, _groups(found))
+    return None
+
+
+def _by_message(message: str) -> Match | None:
+    for row, names in _WITH_MESSAGE:
+        if not names and (found := row.search(message)):
+            return Match(row, _groups(found))
+    return None
+
+
+def _by_name(keys: Iterable[str]) -> Match | None:
+    return next((Match(_BY_NAME[key], {}) for key in keys if key in _BY_NAME), None)
+
+
+def _by_form(keys: tuple[str, ...]) -> Match | None:
+    for pattern, name in _FORMS:
+        if any(pattern.search(key) for key in keys):
+            return _by_name(_keys(name))
+    return None
+
+
+def _by_status(keys: tuple[str, ...], message: str, status: int) -> Match | None:
+    """What a status alone tells: those that pass by themselves do so under any name."""
+    inside = _STATUS_INSIDE.search(message)
+    task = next((found for key in keys if (found := _HTTP_TASK.fullmatch(key))), None)
+    known = int(task["status"]) if task else status or (int(inside["status"]) if inside else 0)
+    if known == _TOO_MANY:
+        return _by_name(("throttling",))
+    if known >= _FIRST_SERVER_ERROR or known == _TIMED_OUT:
+        return _by_name(("internalfailure",))
+    return _by_name(("states.http.statuscode",)) if task else None
+
+
+def _role_name(identity: str) -> str:
+    """``classify`` of ``arn:aws:sts::123456789012:assumed-role/classify/session``."""
+    kind, *names = identity.rpartition(":")[2].split("/")
+    if not names:
+        return identity
+    return names[0] if kind == "assumed-role" else names[-1]
+
+
+def _groups(found: re.Match[str]) -> dict[str, str]:
+    return {name: value or "" for name, value in found.groupdict().items()}
+
+
+_WITH_MESSAGE: Final = tuple(
+    (row, frozenset(_keys(name)[0] for name in row.names)) for row in ROWS if row.message
+)
+_EXACT: Final = frozenset(
+    _keys(name)[0] for row in OUR_OWN if row.blame is Blame.INPUT for name in row.names
+)
+"""Our own words for a bad input: what such an input quotes must not be taken for another error."""
+
+_BY_NAME: Final = {
+    _keys(name)[0]: row for row in reversed(ROWS) if not row.message for name in row.names
+}
