@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,22 @@ class Store:
                     raise corrupt(self.directory / "cloud.db", error) from error
                 raise
 
-    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for many rows, all or none of them."""
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Let the statements of a block take effect together, for readers and after a kill."""
         with self._lock:
             self._db.execute("BEGIN")
             try:
-                self._db.executemany(statement, rows)
+                yield
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for many rows, all or none of them."""
+        with self.transaction():
+            self._db.executemany(statement, rows)
 
     def table(self, kind: str) -> "Table":
         """The records of one kind, loaded into memory."""

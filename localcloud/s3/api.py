@@ -6,7 +6,8 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
@@ -118,8 +119,8 @@ class S3:
         Raises:
             AwsError: ``NoSuchBucket`` or ``NoSuchKey``.
         """
-        self._buckets.check(bucket)
-        return self._objects.read(self._find(bucket, key, None))
+        with self._reading(bucket, key, None) as found:
+            return self._objects.read(found)
 
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:
         """Store an object; gives False where there is no such bucket."""
@@ -145,36 +146,27 @@ class S3:
 
     def _copy(self, request: Request) -> Response:
         self._buckets.check(request.bucket)
-        source = self._source(request)
-        about = source.about
-        if request.headers.get("x-amz-metadata-directive") == "REPLACE":
-            about = {**_about(request), "tags": about.get("tags", {})}
-        elif (source.bucket, source.key) == (request.bucket, request.key):
-            raise AwsError(
-                "InvalidRequest",
-                "This copy request is illegal because it is trying to copy an object to itself "
-                "without changing the object's metadata, storage class, website redirect "
-                "location or encryption attributes.",
+        with self._source(request) as source:
+            stored = replace(
+                source,
+                bucket=request.bucket,
+                key=request.key,
+                version=self._new_version(request.bucket),
+                latest=True,
+                modified=now(),
+                file=self._objects.copy_file(source.file),
+                about=_about_copy(request, source),
             )
-        if request.headers.get("x-amz-tagging-directive") == "REPLACE":
-            about = {**about, "tags": _about(request)["tags"]}
-        stored = replace(
-            source,
-            bucket=request.bucket,
-            key=request.key,
-            version=self._new_version(request.bucket),
-            latest=True,
-            modified=now(),
-            file=self._objects.copy_file(source.file),
-            about=about,
-        )
         self._objects.put(stored)
         content = {"LastModified": stamp(stored.modified), "ETag": f'"{stored.etag}"'}
         return document("CopyObjectResult", content, {**_sse(), **_version(stored)})
 
     def _get(self, request: Request) -> Response:
-        self._buckets.check(request.bucket)
-        found = self._find(request.bucket, request.key, request.query.get("versionId"))
+        version = request.query.get("versionId")
+        with self._reading(request.bucket, request.key, version) as found:
+            return self._content(request, found)
+
+    def _content(self, request: Request, found: Object) -> Response:
         _check_conditions(request, found)
         headers = {
             "last-modified": formatdate(found.modified, usegmt=True),
@@ -382,9 +374,9 @@ class S3:
 
     def _copy_part(self, request: Request) -> Response:
         upload = self._upload(request)
-        source = self._source(request)
-        window = _window(request.headers.get("x-amz-copy-source-range"), source.size)
-        body = self._objects.read(source, *(window or (0, source.size)))
+        with self._source(request) as source:
+            window = _window(request.headers.get("x-amz-copy-source-range"), source.size)
+            body = self._objects.read(source, *(window or (0, source.size)))
         number = _number(request.query.get("partNumber", ""))
         etag = hashlib.md5(body).hexdigest()  # noqa: S324 - that is what an ETag is
         part = self._objects.put_part(upload, number, body, etag)
@@ -489,29 +481,24 @@ class S3:
             return UNVERSIONED
         return f"{time.time_ns():016x}{uuid.uuid4().hex[:16]}"
 
-    def _find(self, bucket: str, key: str, version: str | None) -> Object:
-        found = self._objects.find(bucket, key, version)
-        if found is not None and not found.deleted:
-            return found
-        if found is not None and version is not None:
-            raise AwsError(
-                "MethodNotAllowed",
-                "The specified method is not allowed against this resource.",
-                405,
-            )
-        if version is not None:
-            raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
-        raise AwsError("NoSuchKey", "The specified key does not exist.", 404, {"Key": key})
+    @contextmanager
+    def _reading(self, bucket: str, key: str, version: str | None) -> Iterator[Object]:
+        """Find an object whose bytes stay readable until the block ends."""
+        self._buckets.check(bucket)
+        with self._objects.reading(bucket, key, version) as found:
+            yield _existing(found, key, version)
+
+    def _source(self, request: Request) -> AbstractContextManager[Object]:
+        """Find the object that a copy names."""
+        path, _, query = request.headers["x-amz-copy-source"].partition("?")
+        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        return self._reading(bucket, key, dict(parse_qsl(query)).get("versionId"))
 
     def _found(self, request: Request) -> Object:
         self._buckets.check(request.bucket)
-        return self._find(request.bucket, request.key, request.query.get("versionId"))
-
-    def _source(self, request: Request) -> Object:
-        path, _, query = request.headers["x-amz-copy-source"].partition("?")
-        bucket, _, key = unquote(path).removeprefix("/").partition("/")
-        self._buckets.check(bucket)
-        return self._find(bucket, key, dict(parse_qsl(query)).get("versionId"))
+        version = request.query.get("versionId")
+        found = self._objects.find(request.bucket, request.key, version)
+        return _existing(found, request.key, version)
 
     def _remove(self, bucket: str, key: str, version: str | None) -> dict[str, Any]:
         """Delete a key or a version; says whether a delete marker was made or removed."""
@@ -558,6 +545,46 @@ class S3:
     def _drop(self, upload: str) -> None:
         del self._uploads[upload]
         self._objects.drop_parts(upload)
+
+
+def _existing(found: Object | None, key: str, version: str | None) -> Object:
+    """Refuse what is not there, and delete markers.
+
+    Raises:
+        AwsError: ``NoSuchKey``, ``NoSuchVersion`` or ``MethodNotAllowed``.
+    """
+    if found is not None and not found.deleted:
+        return found
+    if found is not None and version is not None:
+        raise AwsError(
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+            405,
+        )
+    if version is not None:
+        raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
+    raise AwsError("NoSuchKey", "The specified key does not exist.", 404, {"Key": key})
+
+
+def _about_copy(request: Request, source: Object) -> dict[str, Any]:
+    """What a copy says about an object.
+
+    Raises:
+        AwsError: ``InvalidRequest`` for a copy onto itself that changes nothing.
+    """
+    about = source.about
+    if request.headers.get("x-amz-metadata-directive") == "REPLACE":
+        about = {**_about(request), "tags": about.get("tags", {})}
+    elif (source.bucket, source.key) == (request.bucket, request.key):
+        raise AwsError(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself "
+            "without changing the object's metadata, storage class, website redirect "
+            "location or encryption attributes.",
+        )
+    if request.headers.get("x-amz-tagging-directive") == "REPLACE":
+        about = {**about, "tags": _about(request)["tags"]}
+    return about
 
 
 def _about(request: Request) -> dict[str, Any]:

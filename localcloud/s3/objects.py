@@ -5,11 +5,14 @@ import os
 import shutil
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.store import Store
 
@@ -77,6 +80,8 @@ class Objects:
         self._folder = store.directory / "objects"
         self._folder.mkdir(exist_ok=True)
         self._lock = threading.RLock()
+        self._readers: Counter[str] = Counter()
+        self._discarded: set[str] = set()  # files that wait for their last reader
         store.script(_TABLES)
 
     # -- bytes ---------------------------------------------------------------------------------
@@ -107,10 +112,42 @@ class Objects:
         return name
 
     def read(self, found: Object, start: int = 0, length: int | None = None) -> bytes:
-        """The bytes of an object, or a part of them."""
-        with self.path(found.file).open("rb") as data:
-            data.seek(start)
-            return data.read(-1 if length is None else length)
+        """Return the bytes of an object, or a part of them.
+
+        Raises:
+            AwsError: ``LocalCloud.ObjectDamaged`` where the file is gone or too short.
+        """
+        length = found.size - start if length is None else length
+        try:
+            with self.path(found.file).open("rb") as file:
+                file.seek(start)
+                data = file.read(length)
+        except FileNotFoundError as error:
+            raise _damaged(found) from error
+        if len(data) < length:
+            raise _damaged(found)
+        return data
+
+    @contextmanager
+    def reading(self, bucket: str, key: str, version: str | None = None) -> Iterator[Object | None]:
+        """Find a version as ``find`` does and keep its bytes until the block ends.
+
+        They stay readable while another request overwrites or deletes the object.
+        """
+        with self._lock:
+            found = self.find(bucket, key, version)
+            file = found.file if found is not None else ""
+            self._readers[file] += 1
+        try:
+            yield found
+        finally:
+            with self._lock:
+                self._readers[file] -= 1
+                if not self._readers[file]:
+                    del self._readers[file]
+                    if file in self._discarded:
+                        self._discarded.remove(file)
+                        self._discard(file)
 
     def _new_file(self) -> tuple[str, Path]:
         name = uuid.uuid4().hex
@@ -124,13 +161,14 @@ class Objects:
         """Make a version the newest of its key; one of the same id is replaced."""
         with self._lock:
             replaced = self.find(new.bucket, new.key, new.version)
-            self._store.execute(
-                "UPDATE objects SET latest = 0 WHERE bucket = ? AND key = ? AND latest",
-                (new.bucket, new.key),
-            )
-            self._write(new)
-        if replaced is not None:
-            self._discard(replaced.file)
+            with self._store.transaction():
+                self._store.execute(
+                    "UPDATE objects SET latest = 0 WHERE bucket = ? AND key = ? AND latest",
+                    (new.bucket, new.key),
+                )
+                self._write(new)
+            if replaced is not None:
+                self._discard(replaced.file)
 
     def save(self, changed: Object) -> None:
         """Keep what changed about a version, such as its tags."""
@@ -138,17 +176,18 @@ class Objects:
 
     def remove(self, gone: Object) -> None:
         """Remove one version for good; the one before it becomes the newest."""
+        key = (gone.bucket, gone.key)
         with self._lock:
-            key = (gone.bucket, gone.key)
-            self._store.execute(
-                "DELETE FROM objects WHERE bucket = ? AND key = ? AND version = ?",
-                (*key, gone.version),
-            )
-            if gone.latest:
-                older = list(self.versions(*key, exact=True))
-                if older:
-                    self._write(replace(older[0], latest=True))
-        self._discard(gone.file)
+            with self._store.transaction():
+                self._store.execute(
+                    "DELETE FROM objects WHERE bucket = ? AND key = ? AND version = ?",
+                    (*key, gone.version),
+                )
+                if gone.latest:
+                    older = next(self.versions(*key, exact=True), None)
+                    if older is not None:
+                        self._write(replace(older, latest=True))
+            self._discard(gone.file)
 
     def find(self, bucket: str, key: str, version: str | None = None) -> Object | None:
         """A version of an object, the newest unless one is named; it may be a delete marker."""
@@ -256,8 +295,23 @@ class Objects:
         )
 
     def _discard(self, file: str) -> None:
-        if file:
-            self.path(file).unlink(missing_ok=True)
+        """Remove a file that no row names any more, after the last request that reads it."""
+        if not file:
+            return
+        with self._lock:
+            if file in self._readers:
+                self._discarded.add(file)
+            else:
+                self.path(file).unlink(missing_ok=True)
+
+
+def _damaged(found: Object) -> AwsError:
+    return AwsError(
+        "LocalCloud.ObjectDamaged",
+        f"The bytes of s3://{found.bucket}/{found.key} are damaged in the local cloud's directory. "
+        "Upload the object again.",
+        507,  # a status that no SDK retries
+    )
 
 
 def _object(row: tuple[Any, ...]) -> Object:

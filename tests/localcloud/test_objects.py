@@ -1,0 +1,138 @@
+"""Objects: a reader sees the old bytes or the new, beside an overwrite and after a kill."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from localcloud.errors import AwsError
+from localcloud.s3.objects import Object, Objects
+from localcloud.store import Store
+
+KILLS = 6
+SIZE = 50_000
+
+OVERWRITE = """
+import sys
+from pathlib import Path
+from localcloud.s3.objects import Object, Objects
+from localcloud.store import Store
+objects = Objects(Store(Path(sys.argv[1])))
+number = 0
+while True:
+    number += 1
+    body = (b"%d;" % number).ljust(int(sys.argv[2]), b".")
+    objects.put(Object(bucket="b", key="k", size=len(body), file=objects.write_file(body)))
+    print(number, flush=True)
+"""
+
+
+def write(objects: Objects, body: bytes, **options: str) -> Object:
+    stored = Object(
+        bucket="b", key="k", size=len(body), file=objects.write_file(body), etag="e", **options
+    )
+    objects.put(stored)
+    return stored
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Objects:
+    return Objects(Store(tmp_path))
+
+
+def files(objects: Objects) -> list[Path]:
+    return [path for path in objects.path("").rglob("*") if path.is_file()]
+
+
+def test_bytes_stay_readable_while_their_object_is_overwritten_and_deleted(
+    objects: Objects,
+) -> None:
+    write(objects, b"old")
+
+    with objects.reading("b", "k") as found, objects.reading("b", "k"):
+        assert found is not None
+        objects.remove(write(objects, b"newer"))
+        assert objects.read(found) == b"old"
+        assert objects.find("b", "k") is None
+
+    assert files(objects) == []
+
+
+def test_a_thousand_reads_beside_an_overwrite_see_one_whole_body_each(objects: Objects) -> None:
+    bodies = [letter * SIZE for letter in (b"a", b"b", b"c")]
+    write(objects, bodies[0])
+    done = threading.Event()
+
+    def overwrite() -> None:
+        while not done.is_set():
+            for body in bodies:
+                write(objects, body)
+
+    writer = threading.Thread(target=overwrite)
+    writer.start()
+    seen: list[bytes | None] = []
+    try:
+        for _ in range(1_000):
+            assert [o.key for o in objects.keys("b", "", "", "") if isinstance(o, Object)] == ["k"]
+            with objects.reading("b", "k") as found:
+                seen.append(objects.read(found) if found is not None else None)
+    finally:
+        done.set()
+        writer.join()
+
+    assert set(seen) <= set(bodies)
+    assert len(files(objects)) == 1
+
+
+def test_a_kill_during_an_overwrite_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
+    chance = random.Random(7)  # noqa: S311 - when to kill
+    for _ in range(KILLS):
+        command = [sys.executable, "-c", OVERWRITE, str(tmp_path), str(SIZE)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        with process.stdout:
+            acknowledged = int(process.stdout.readline())
+            time.sleep(chance.random() / 20)
+            process.send_signal(signal.SIGKILL)
+            acknowledged = int((process.stdout.read().splitlines() or [acknowledged])[-1])
+            process.wait()
+        store = Store(tmp_path)
+        objects = Objects(store)
+
+        found = objects.find("b", "k")
+        assert found is not None
+        body = objects.read(found)
+        assert len(body) == SIZE
+        assert acknowledged <= int(body.partition(b";")[0]) <= acknowledged + 1
+        store.close()
+
+
+@pytest.mark.parametrize("left", [None, b"", b"ol"])
+def test_a_damaged_file_is_named_instead_of_answered_with(
+    objects: Objects, left: bytes | None
+) -> None:
+    stored = write(objects, b"old")
+    path = objects.path(stored.file)
+    path.unlink() if left is None else path.write_bytes(left)
+
+    with pytest.raises(AwsError, match="ObjectDamaged") as caught:
+        objects.read(stored)
+
+    assert caught.value.status == 507
+    assert "s3://b/k" in caught.value.message
+
+
+def test_a_version_that_is_removed_gives_way_to_the_one_before(objects: Objects) -> None:
+    older = write(objects, b"1", version="v1")
+    newer = write(objects, b"2", version="v2")
+
+    objects.remove(newer)
+
+    found = objects.find("b", "k")
+    assert found is not None
+    assert (found.version, objects.read(found)) == (older.version, b"1")
