@@ -15,7 +15,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint format bench bench-captures bench-triage model lock browser node linters clean
+.PHONY: help run check test lint format bench conformance bench-captures bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: $(READY) ## Format the code
 bench: $(READY) ## Measure everything: executions, captures, inferences, plan, classifier
 	@for benchmark in executions captures inferences executions_sync triage plan classifier; do \
 		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
+
+conformance: $(READY) ## Run definitions whose outcome is known: make conformance RECORDED=file
+	$(BIN)/python -m benchmarks.conformance $(RECORDED)
 
 bench-captures: $(READY) ## Measure the capture reader and its sync beside their peers and limits
 	$(BIN)/uv pip install -q -p $(VENV) -e '.[bench]'

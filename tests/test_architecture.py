@@ -19,6 +19,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("workflow/contract.py", frozenset({"workflow.answers", "workflow.known_errors"})),
     ("workflow/known_errors.py", frozenset({"workflow.error_rows"})),
     ("workflow/error_rows.py", frozenset()),
+    ("workflow/asl/", frozenset({"workflow.asl", "jsonata"})),
     ("workflow/", frozenset({"workflow", "msgspec", "numpy"})),
     (
         "lambdas/",

@@ -5,19 +5,15 @@ Map and Parallel included. An invalid definition is drawn as far as it goes, bes
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from workflow.asl.validation import diagnose
 from workflow.errors import WorkflowError
 
 _TERMINAL: Final = ("Succeed", "Fail")
-_TYPES: Final = ("Task", "Pass", "Wait", "Choice", "Parallel", "Map", *_TERMINAL)
-_JSONPATH_ONLY: Final = ("InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector")
-_JSONATA_ONLY: Final = ("Arguments", "Output")
-_WAITS: Final = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
 
 
 class Via(StrEnum):
@@ -70,7 +66,7 @@ class Graph:
 
     Attributes:
         nodes: In the order of the definition, a Map or Parallel before what it encloses.
-        problems: Why AWS would refuse the definition, a sentence each; empty when it is valid.
+        problems: Why AWS would refuse the definition, each with its place; empty when it is valid.
     """
 
     comment: str
@@ -96,11 +92,9 @@ def read_definition(text: str) -> Graph:
         WorkflowError: ``DefinitionInvalid`` where the text is no JSON object with States, so that
             there is nothing to draw.
     """
-    twice: list[str] = []
+    text = text.removeprefix("\ufeff")
     try:
-        value = json.loads(
-            text.removeprefix("\ufeff"), object_pairs_hook=lambda pairs: _object(pairs, twice)
-        )
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"The definition is not JSON: {error}.") from None
     held = _held(value)
@@ -108,90 +102,58 @@ def read_definition(text: str) -> Graph:
         return read_definition(held)
     if not isinstance(value, Mapping) or not isinstance(value.get("States"), Mapping):
         raise _invalid("The definition is JSON, but has no States object.")
-    language = value.get("QueryLanguage", "JSONPath")
-    reader = _Reader(str(language))
-    reader.problems += [f"An object has the key {key!r} twice." for key in twice]
-    if language not in ("JSONPath", "JSONata"):
-        reader.problems.append(f"QueryLanguage is {language!r}, not JSONPath or JSONata.")
+    reader = _Reader()
     reader.level(value, None, 0)
     return Graph(
         comment=str(value.get("Comment", "")),
-        query_language=str(language),
+        query_language=str(value.get("QueryLanguage", "JSONPath")),
         nodes=tuple(reader.nodes),
         edges=tuple(reader.edges),
-        problems=tuple(reader.problems),
+        problems=tuple(
+            f"{found.location}: {found.message}"
+            for found in diagnose(text)
+            if found.severity == "ERROR"
+        ),
     )
 
 
 class _Reader:
-    """Collects nodes, edges and problems, level by level."""
+    """Collects nodes and edges, level by level."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
-        self.problems: list[str] = []
-        self._language = language
-        self._names: set[str] = set()
 
     def level(self, value: Mapping[str, Any], parent: str | None, branch: int) -> None:
         """Read one machine: the whole, a Map's processor or a Parallel's branch."""
-        place = f" in {parent!r}" if parent else ""
         states = value.get("States")
-        if not isinstance(states, Mapping) or not states:
-            self.problems.append(f"There are no States{place}.")
+        if not isinstance(states, Mapping):
             return
-        start = value.get("StartAt")
-        if not isinstance(start, str) or start not in states:
-            self.problems.append(f"StartAt names {start!r}, which is no state{place}.")
         ids = {name: name if parent is None else f"{parent}/{branch}/{name}" for name in states}
-        first = len(self.edges)
         for name, state in states.items():
-            if name in self._names:
-                self.problems.append(f"The name {name!r} is used twice; names must be unique.")
-            self._names.add(name)
-            if not isinstance(state, Mapping):
-                self.problems.append(f"The state {name!r} is not an object.")
-                continue
-            self._state(
-                name,
-                state,
-                ids,
-                Node(
+            if isinstance(state, Mapping):
+                node = Node(
                     id=ids[name],
                     name=name,
                     type=str(state.get("Type")),
                     parent=parent,
                     branch=branch,
-                    start=name == start,
+                    start=name == value.get("StartAt"),
                     end=state.get("End") is True or state.get("Type") in _TERMINAL,
                     resource=_text(state.get("Resource")),
                     comment=_text(state.get("Comment")),
-                ),
-            )
-        if isinstance(start, str) and start in states:
-            self._unreachable(ids, start, self.edges[first:])
+                )
+                self._state(state, ids, node)
 
-    def _state(
-        self, name: str, state: Mapping[str, Any], ids: Mapping[str, str], node: Node
-    ) -> None:
+    def _state(self, state: Mapping[str, Any], ids: Mapping[str, str], node: Node) -> None:
         self.nodes.append(node)
-        self.problems += _faults(name, state, self._language)
-        for target, via, label in _ways(state):
-            if target in ids:
-                edge = Edge(source=node.id, target=ids[target], via=via, label=label)
-                self.edges.append(edge)
-            else:
-                self.problems.append(f"{name!r} leads to {target!r}, which is no state here.")
+        self.edges += [
+            Edge(source=node.id, target=ids[target], via=via, label=label)
+            for target, via, label in _ways(state)
+            if target in ids
+        ]
         for index, inner in enumerate(_inner(state)):
             self.level(inner, node.id, index)
-
-    def _unreachable(self, ids: Mapping[str, str], start: str, edges: list[Edge]) -> None:
-        reached, ahead = set(), [ids[start]]
-        while ahead:
-            here = ahead.pop()
-            reached.add(here)
-            ahead += [e.target for e in edges if e.source == here and e.target not in reached]
-        self.problems += [f"{n!r} is not reachable." for n, i in ids.items() if i not in reached]
 
 
 def _ways(state: Mapping[str, Any]) -> Iterator[tuple[str, Via, str]]:
@@ -242,60 +204,12 @@ def _inner(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return _objects(state.get("Branches")) if state.get("Type") == "Parallel" else []
 
 
-def _faults(name: str, state: Mapping[str, Any], machine_language: str) -> Iterator[str]:
-    """What is wrong with one state by itself."""
-    kind = state.get("Type")
-    if kind not in _TYPES:
-        yield f"{name!r} has the type {kind!r}, which does not exist."
-        return
-    yield from _transition_faults(name, kind, state)
-    if kind == "Task" and not isinstance(state.get("Resource"), str):
-        yield f"The Task {name!r} has no Resource."
-    if kind in ("Map", "Parallel") and not _inner(state):
-        yield f"The {kind} {name!r} has nothing to run."
-    if kind == "Wait" and sum(key in state for key in _WAITS) != 1:
-        yield f"The Wait {name!r} must have exactly one of {', '.join(_WAITS)}."
-    for handler in (*_objects(state.get("Retry")), *_objects(state.get("Catch"))):
-        if not isinstance(handler.get("ErrorEquals"), list) or not handler["ErrorEquals"]:
-            yield f"A Retry or Catch of {name!r} names no errors."
-    language = state.get("QueryLanguage", machine_language)
-    if machine_language == "JSONata" and language != "JSONata":
-        yield f"{name!r} uses {language} in a JSONata state machine."
-    foreign = _JSONPATH_ONLY if language == "JSONata" else _JSONATA_ONLY
-    for field in foreign:
-        if field in state:
-            yield f"{name!r} has {field}, which {language} states do not know."
-
-
-def _transition_faults(name: str, kind: str, state: Mapping[str, Any]) -> Iterator[str]:
-    if kind in _TERMINAL:
-        if "Next" in state or "End" in state:
-            yield f"The {kind} {name!r} ends the execution: it takes neither Next nor End."
-    elif kind == "Choice":
-        rules = _objects(state.get("Choices"))
-        if not rules:
-            yield f"The Choice {name!r} has no Choices."
-        if any(not isinstance(rule.get("Next"), str) for rule in rules):
-            yield f"A rule of the Choice {name!r} has no Next."
-        if "Next" in state or "End" in state:
-            yield f"The Choice {name!r} takes neither Next nor End."
-    elif isinstance(state.get("Next"), str) == (state.get("End") is True):
-        yield f"{name!r} needs exactly one of Next and End."
-
-
 def _held(value: object) -> str | None:
     """The definition's text in a record that holds it, None in a definition."""
     if not isinstance(value, Mapping) or "States" in value:
         return None
     machine = value.get("stateMachine", value)
     return _text(machine.get("definition")) if isinstance(machine, Mapping) else None
-
-
-def _object(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
-    """An object of the definition; keys that it has more than once are added to ``twice``."""
-    counts = Counter(key for key, _ in pairs)
-    twice += [key for key, count in counts.items() if count > 1]
-    return dict(pairs)
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

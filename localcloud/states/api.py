@@ -3,29 +3,25 @@
 import json
 import threading
 import uuid
-from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
 from typing import Any
 
-from botocore.exceptions import ClientError
+import boto3
+from botocore.config import Config
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.service import now
-from localcloud.states import fixes
-from localcloud.states.definitions import diagnose
-from localcloud.states.engine import Ending, Event, Job, Run
+from localcloud.states.definitions import diagnostics
+from localcloud.states.engine import Ending, Job, Run
 from localcloud.states.executions import Execution, Executions, redrive_refusal
+from localcloud.states.history import Event
 from localcloud.states.machines import Machines, Target, check_name
+from localcloud.states.services import CloudServices
 from localcloud.states.state_test import run_test
+from localcloud.states.tokens import Tokens
 from localcloud.wire import Call, Params
-
-# isort: split
-from moto.stepfunctions.parser.asl.eval.callback.callback import (
-    CallbackOutcome,
-    CallbackOutcomeFailure,
-    CallbackOutcomeSuccess,
-    CallbackPoolManager,
-)
 
 _INPUT_LIMIT = 262_144
 _TOKEN_SECONDS = 900
@@ -46,12 +42,12 @@ class States(Machines):
         super().__init__(cloud)
         self.executions = Executions(cloud.store)
         self._runs: dict[str, Run] = {}
+        self._tokens = Tokens()
+        self._services = CloudServices(self._invoke_lambda, cache(self._client), self._describe)
         self._start_lock = threading.Lock()
 
     def start(self) -> None:
-        """Connect the engine to this cloud and abort what was running when the process died."""
-        fixes.set_endpoint_url(self.cloud.endpoint_url)
-        fixes.set_lambda_invoker(self._invoke_lambda)
+        """Abort what was running when the process died."""
         for execution in self.executions.running():
             arn = execution["arn"]
             last = self.executions.last_event_id(arn)
@@ -83,16 +79,18 @@ class States(Machines):
 
     def validate_state_machine_definition(self, call: Call) -> Params:
         size = call.params.get("maxResults") or 100
-        found = diagnose(call.params["definition"])
+        all_found = diagnostics(call.params["definition"])
+        wanted = ("ERROR", "WARNING")[: 2 if call.params.get("severity") == "WARNING" else 1]
+        found = [one for one in all_found if one.severity in wanted]
         return {
-            "result": "FAIL" if found else "OK",
-            "diagnostics": list(found[:size]),
+            "result": "FAIL" if any(one.severity == "ERROR" for one in found) else "OK",
+            "diagnostics": [asdict(one) for one in found[:size]],
             "truncated": len(found) > size,
         }
 
     def test_state(self, call: Call) -> Params:
         prefix = f"arn:aws:states:{self.cloud.region}:{self.cloud.account}"
-        return run_test(call.params, prefix)
+        return run_test(call.params, prefix, self._services)
 
     # -- executions ----------------------------------------------------------------------------
 
@@ -112,7 +110,7 @@ class States(Machines):
                 raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
             execution = self._new_execution(arn, name, target, text)
             self.executions.add(execution)
-        self._run(execution, _started(execution), target.definition, 0, {})
+        self._run(execution, _started(execution))
         return {"executionArn": arn, "startDate": execution["start"]}
 
     def describe_execution(self, call: Call) -> Params:
@@ -200,31 +198,18 @@ class States(Machines):
         token, output = call.params["taskToken"], call.params["output"]
         try:
             json.loads(output)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AwsError("InvalidOutput", f"Invalid Output: '{error}'") from error
-        return self._notify(token, CallbackOutcomeSuccess(token, output))
+        return _known(token, found=self._tokens.succeed(token, output))
 
     def send_task_failure(self, call: Call) -> Params:
         p = call.params
-        outcome = CallbackOutcomeFailure(p["taskToken"], p.get("error"), p.get("cause"))
-        return self._notify(p["taskToken"], outcome)
+        found = self._tokens.fail(p["taskToken"], p.get("error"), p.get("cause"))
+        return _known(p["taskToken"], found=found)
 
     def send_task_heartbeat(self, call: Call) -> Params:
         token = call.params["taskToken"]
-        self._pool(token).heartbeat(callback_id=token)
-        return {}
-
-    def _notify(self, token: str, outcome: CallbackOutcome) -> Params:
-        self._pool(token).notify(callback_id=token, outcome=outcome)
-        return {}
-
-    def _pool(self, token: str) -> CallbackPoolManager:
-        """The waiting tasks of the execution that a token belongs to."""
-        for run in list(self._runs.values()):
-            pool = run.env.callback_pool_manager
-            if pool.get(token) is not None:
-                return pool
-        raise AwsError("InvalidToken", f"Invalid Token: '{token}'")
+        return _known(token, found=self._tokens.beat(token))
 
     # -- running -------------------------------------------------------------------------------
 
@@ -265,22 +250,15 @@ class States(Machines):
             "type": "ExecutionRedriven",
             "details": {"executionRedrivenEventDetails": {"redriveCount": execution["redrives"]}},
         }
-        resumed = json.dumps({**definition, "StartAt": state})
-        self._run(
-            {**execution, "body": {**execution["body"], "input": text}},
-            event,
-            resumed,
-            last,
-            execution["body"]["variables"],
-        )
+        self._run(execution, event, last, state, text)
 
     def _run(
         self,
         execution: Execution,
         first_event: Event,
-        definition: str,
-        last: int,
-        variables: Mapping[str, Any],
+        last: int = 0,
+        start_at: str | None = None,
+        resumed_with: str | None = None,
     ) -> None:
         arn, body = execution["arn"], execution["body"]
         job = Job(
@@ -290,15 +268,20 @@ class States(Machines):
             machine_name=body["machine_name"],
             machine_type=body["machine_type"],
             role_arn=body["role"],
-            definition=definition,
+            definition=self.cloud.store.blob(body["definition"]).decode(),
             input=body["input"],
             started=execution["start"],
             first_event=first_event,
             last_event_id=last,
-            variables=variables,
+            variables=body["variables"],
+            redrives=execution["redrives"],
+            start_at=start_at,
+            resumed_with=resumed_with,
         )
         run = Run(
             job,
+            self._services,
+            self._tokens,
             lambda event: self.executions.write_event(arn, event),
             lambda ending: self._ended(arn, ending),
         )
@@ -336,33 +319,34 @@ class States(Machines):
             _status_change(self._described(execution)),
         )
 
-    def _invoke_lambda(self, parameters: Mapping[str, Any], role_arn: str) -> dict[str, Any]:
+    def _invoke_lambda(self, parameters: Params, role_arn: str) -> Params:
         """Invoke a function for a Task, if the state machine's role may."""
-        call = Call("lambda", "Invoke", self.cloud.region, dict(parameters))
-        try:
-            self._check_role(call.params, role_arn)
-            result = self.cloud.call(call)
-        except AwsError as error:
-            raise ClientError(
-                {
-                    "Error": {"Code": error.code, "Message": error.message},
-                    "ResponseMetadata": {  # type: ignore[typeddict-item]
-                        "HTTPStatusCode": error.status,
-                        "RequestId": str(uuid.uuid4()),
-                    },
-                },
-                "Invoke",
-            ) from error
-        payload = result["Payload"]
-        metadata = {
-            "HTTPHeaders": {
-                "Content-Type": "application/json",
-                "Content-Length": str(len(payload)),
-                "X-Amz-Executed-Version": result["ExecutedVersion"],
-            },
-            "HTTPStatusCode": 200,
+        self._check_role(parameters, role_arn)
+        result = self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(result.get("Payload", b""))),
+            "X-Amz-Executed-Version": result.get("ExecutedVersion", "$LATEST"),
+            "x-amzn-Remapped-Content-Length": "0",
         }
-        return {**result, "Payload": json.loads(payload), "ResponseMetadata": metadata}
+        metadata = {"HTTPHeaders": headers, "HTTPStatusCode": result["StatusCode"]}
+        return {**result, "ResponseMetadata": metadata}
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes clients at run time
+        """The client by which Tasks reach a service of this cloud."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            region_name=self.cloud.region,
+            endpoint_url=self.cloud.endpoint_url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - this cloud takes any credentials
+            config=Config(
+                retries={"total_max_attempts": 1}, read_timeout=900, inject_host_prefix=False
+            ),
+        )
+
+    def _describe(self, arn: str) -> Params:
+        return self._described(self.executions.get(arn))
 
     def _check_role(self, params: Params, role_arn: str) -> None:
         permissions = self.cloud.permissions
@@ -390,6 +374,17 @@ class States(Machines):
         return out | ({"redriveStatusReason": refusal} if refusal else {})
 
 
+def _known(token: str, *, found: bool) -> Params:
+    """The empty answer for a task token.
+
+    Raises:
+        AwsError: ``InvalidToken`` where no Task waits for it.
+    """
+    if not found:
+        raise AwsError("InvalidToken", f"Invalid Token: '{token}'")
+    return {}
+
+
 def _started(execution: Execution) -> Event:
     details = {
         "input": execution["body"]["input"],
@@ -411,7 +406,7 @@ def _check_input(text: str) -> None:
         )
     try:
         json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AwsError(
             "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
         ) from error

@@ -1,38 +1,23 @@
-"""Engine: runs one execution of a definition and records its history as it happens."""
+"""Engine: runs one execution of a definition and says how it ended."""
 
 import datetime as dt
 import json
+import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.states import fixes  # noqa: F401 - must precede the engine's modules
+from localcloud.states.failure import RUNTIME, Failure
+from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload
+from localcloud.states.interpreter import Interpreter, World
+from localcloud.states.services import Services
+from localcloud.states.tasks import Mock
+from localcloud.states.tokens import Tokens
+from workflow.asl.data import to_json
 
-# isort: split
-from moto.stepfunctions.parser.api import HistoryEventType, StateMachineType
-from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.evaluation_details import AWSExecutionDetails
-from moto.stepfunctions.parser.asl.eval.event.event_manager import (
-    EventHistoryContext,
-    EventManager,
-)
-from moto.stepfunctions.parser.asl.eval.program_state import (
-    ProgramEnded,
-    ProgramError,
-    ProgramTimedOut,
-)
-from moto.stepfunctions.parser.asl.eval.states import (
-    ContextObjectData,
-    ExecutionData,
-    StateMachineData,
-)
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.utils import TMP_THREADS
-
-Event = dict[str, Any]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +33,15 @@ class Job:
         role_arn: The role it runs under.
         definition: The definition, frozen when the execution started.
         input: The input as JSON.
+        resumed_with: The input of ``start_at`` as JSON, for a redrive; None for the input.
         started: When it started, seconds since 1970.
         first_event: The event that opens this run: ExecutionStarted or ExecutionRedriven.
         last_event_id: Id of the last event already in its history; 0 for a new execution.
         variables: Workflow variables to start with, for a redrive.
+        redrives: How often it was redriven.
+        start_at: The state to start at, for a redrive; None for the definition's own.
+        context: What the context object holds otherwise, for tests of a state.
+        mocks: Results of Tasks by the name of their state, for tests of a state.
     """
 
     execution_arn: str
@@ -66,6 +56,11 @@ class Job:
     first_event: Event
     last_event_id: int
     variables: Mapping[str, Any]
+    redrives: int = 0
+    start_at: str | None = None
+    resumed_with: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    mocks: Mapping[str, Mock] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,108 +74,52 @@ class Ending:
     cause: str | None = None
 
 
-class Recorder(EventManager):
-    """The engine's event manager, writing each event where it lasts instead of keeping it.
-
-    Args:
-        write: Takes an event as ``GetExecutionHistory`` gives it.
-        last_id: Id of the last event already written.
-    """
-
-    def __init__(self, write: Callable[[Event], None], last_id: int) -> None:
-        super().__init__()
-        self._write = write
-        self._last_id = last_id
-        self._closed = False
-
-    def add_event(
-        self,
-        context: EventHistoryContext,
-        event_type: HistoryEventType,
-        event_details: Mapping[str, Any] | None = None,
-        timestamp: dt.datetime | None = None,
-        update_source_event_id: bool = True,  # noqa: FBT001, FBT002 - the engine's signature
-    ) -> int:
-        """Record one event; once the history is closed, events of stragglers are dropped."""
-        with self._mutex:
-            if self._closed:
-                return self._last_id
-            self._last_id += 1
-            event = {
-                "timestamp": timestamp.timestamp() if timestamp else round(time.time(), 3),
-                "type": str(event_type.value),
-                "id": self._last_id,
-                "previousEventId": context.source_event_id,
-            }
-            for key, details in (event_details or {}).items():
-                event[key] = {k: v for k, v in details.items() if v is not None}
-            context.last_published_event_id = self._last_id
-            if update_source_event_id:
-                context.source_event_id = self._last_id
-            self._closed = event["type"] in _LAST
-            self._write(event)
-            return self._last_id
-
-    @property
-    def closed(self) -> bool:
-        """Whether the event that ends the execution has been recorded."""
-        return self._closed
-
-
-_LAST = frozenset(f"Execution{how}" for how in ("Succeeded", "Failed", "Aborted", "TimedOut"))
-
-
-class _Programs:
-    """Parsed definitions for reuse; one is used by one run at a time, as runs leave marks in it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._free: dict[str, list[Any]] = defaultdict(list)
-
-    def borrow(self, definition: str) -> Any:  # noqa: ANN401 - the engine has no types
-        with self._lock:
-            if self._free[definition]:
-                return self._free[definition].pop()
-        return AmazonStateLanguageParser.parse(definition)[0]
-
-    def give_back(self, definition: str, program: Any) -> None:  # noqa: ANN401
-        with self._lock:
-            self._free[definition].append(program)
-
-
-_programs = _Programs()
-
-
 class Run:
     """One run of an execution, in a thread of its own.
 
     Args:
         job: What to run.
+        services: What its Tasks call.
+        tokens: Where its Tasks wait for their tokens.
         write: Takes each event of the history.
         ended: Called once, with how the run ended, after the last event was written.
     """
 
     def __init__(
-        self, job: Job, write: Callable[[Event], None], ended: Callable[[Ending], None]
+        self,
+        job: Job,
+        services: Services,
+        tokens: Tokens,
+        write: Callable[[Event], None],
+        ended: Callable[[Ending], None],
     ) -> None:
         self.job = job
-        self._recorder = Recorder(write, job.last_event_id)
         self._ended = ended
         self._finished = threading.Event()
-        self._lock = threading.Lock()
-        self.env = self._environment()
+        self._history = History(write, job.last_event_id, limited=job.machine_type == "STANDARD")
+        self._machine = json.loads(job.definition)
+        self._flow = Flow(self._history, job.last_event_id, dict(job.variables), _context(job))
+        _, _, _, region, account, *_ = job.execution_arn.split(":")
+        self._interpreter = Interpreter(
+            World(
+                language=self._machine.get("QueryLanguage", "JSONPath"),
+                region=region,
+                account=account,
+                machine_name=job.machine_name,
+                role_arn=job.role_arn,
+                services=services,
+                tokens=tokens,
+                mocks=job.mocks,
+            )
+        )
 
     def start(self) -> None:
         """Start running; returns at once."""
-        TMP_THREADS.clear()  # the engine keeps every thread it ever made otherwise
         threading.Thread(target=self._run, daemon=True, name=self.job.name).start()
 
     def stop(self, error: str | None, cause: str | None) -> None:
         """Abort the run; a Task that is under way is left to itself."""
-        details = {"error": error, "cause": cause}
-        self.env.set_stop(stop_date=dt.datetime.now(dt.UTC), cause=cause, error=error)
-        self._last_event(HistoryEventType.ExecutionAborted, "executionAborted", details)
-        self._finish(Ending(status="ABORTED", stopped=_now(), error=error, cause=cause))
+        self._end("Aborted", error, cause)
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end; gives whether it came in time."""
@@ -189,84 +128,77 @@ class Run:
     @property
     def variables(self) -> dict[str, Any]:
         """The workflow variables as they are now."""
-        return dict(self.env.variable_store._inner_scope)  # noqa: SLF001 - no public view
-
-    def _environment(self) -> Environment:
-        job = self.job
-        started = dt.datetime.fromtimestamp(job.started, dt.UTC)
-        _, _, _, region, account, *_ = job.execution_arn.split(":")
-        env = Environment(
-            aws_execution_details=AWSExecutionDetails(
-                account=account, region=region, role_arn=job.role_arn
-            ),
-            execution_type=StateMachineType(job.machine_type),
-            context=ContextObjectData(  # type: ignore[typeddict-item]
-                Execution=ExecutionData(
-                    Id=job.execution_arn,
-                    Input=json.loads(job.input),
-                    Name=job.name,
-                    RoleArn=job.role_arn,
-                    StartTime=_iso(started),
-                ),
-                StateMachine=StateMachineData(Id=job.machine_arn, Name=job.machine_name),
-            ),
-            event_history_context=EventHistoryContext(job.last_event_id),
-            cloud_watch_logging_session=None,
-            activity_store={},
-        )
-        env.event_manager = self._recorder
-        env.variable_store._inner_scope.update(job.variables)  # noqa: SLF001 - no public way in
-        return env
+        return dict(self._flow.variables)
 
     def _run(self) -> None:
-        program = _programs.borrow(self.job.definition)
-        event = self.job.first_event
-        ((key, details),) = event["details"].items()
-        self._recorder.add_event(
-            self.env.event_history_context,
-            HistoryEventType(event["type"]),
-            {key: details},
-            update_source_event_id=False,
-        )
-        program.eval(self.env)
-        state = self.env.program_state()
-        if isinstance(state, ProgramTimedOut):
-            self._last_event(HistoryEventType.ExecutionTimedOut, "executionTimedOut", {})
-        else:
-            _programs.give_back(self.job.definition, program)
-        ending = _ending(self.env, state)
-        if ending is not None:
-            self._finish(ending)
+        timer = self._timer()
+        try:
+            event = self.job.first_event
+            self._flow.record(event["type"], event["details"], advance=False)
+            start = self.job.start_at or self._machine["StartAt"]
+            machine = {**self._machine, "StartAt": start}
+            data = json.loads(self.job.resumed_with or self.job.input)
+            output = self._interpreter.run(machine, self._flow, data)
+            self._succeed(to_json(output))
+        except Stopped:
+            pass
+        except Failure as failure:
+            self._end("Failed", failure.error, failure.cause)
+        except HistoryFull:
+            cause = "The execution reached the maximum number of history events (25000)."
+            self._end("Failed", RUNTIME, cause)
+        except Exception:  # noqa: BLE001 - the one edge where a fault of ours becomes an ending
+            # Whatever is wrong with the interpreter, the execution ends and its history says so.
+            _log.exception("The execution %s met an internal error", self.job.execution_arn)
+            cause = "An internal error occurred while running the execution."
+            self._end("Failed", RUNTIME, cause)
+        finally:
+            if timer is not None:
+                timer.cancel()
 
-    def _last_event(self, kind: HistoryEventType, name: str, details: dict[str, Any]) -> None:
-        self._recorder.add_event(EventHistoryContext(0), kind, {f"{name}EventDetails": details})
+    def _timer(self) -> threading.Timer | None:
+        """What ends the run when its TimeoutSeconds are over."""
+        seconds = self._machine.get("TimeoutSeconds")
+        if seconds is None:
+            return None
+        timer = threading.Timer(seconds, self._end, ("TimedOut", None, None))
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _succeed(self, output: str) -> None:
+        details = {"executionSucceededEventDetails": payload("output", output)}
+        self._flow.record("ExecutionSucceeded", details)
+        self._finish(Ending(status="SUCCEEDED", stopped=_now(), output=output))
+
+    def _end(self, how: str, error: str | None, cause: str | None) -> None:
+        details = {f"execution{how}EventDetails": {"error": error, "cause": cause}}
+        previous = self._flow.previous if how == "Failed" else 0
+        try:
+            self._history.add(f"Execution{how}", details, previous)
+        except Stopped:  # it ended otherwise meanwhile
+            return
+        self._flow.stop()
+        status = {"Failed": "FAILED", "Aborted": "ABORTED", "TimedOut": "TIMED_OUT"}[how]
+        self._finish(Ending(status=status, stopped=_now(), error=error, cause=cause))
 
     def _finish(self, ending: Ending) -> None:
-        with self._lock:
-            if self._finished.is_set():
-                return
-            self._finished.set()
         self._ended(ending)
+        self._finished.set()
 
 
-def _ending(env: Environment, state: object) -> Ending | None:
-    """How the engine says that it ended; None for a run that ``stop`` has ended."""
-    stopped = _now()
-    if isinstance(state, ProgramEnded):
-        output = json.dumps(env.states.get_input(), separators=(",", ":"), default=str)
-        return Ending(status="SUCCEEDED", stopped=stopped, output=output)
-    if isinstance(state, ProgramError):
-        error = state.error or {}
-        return Ending(
-            status="FAILED", stopped=stopped, error=error.get("error"), cause=error.get("cause")
-        )
-    if isinstance(state, ProgramTimedOut):
-        return Ending(status="TIMED_OUT", stopped=stopped)
-    return None
-
-
-def _iso(moment: dt.datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _context(job: Job) -> dict[str, Any]:
+    started = dt.datetime.fromtimestamp(job.started, dt.UTC).isoformat(timespec="milliseconds")
+    execution = {
+        "Id": job.execution_arn,
+        "Input": json.loads(job.input),
+        "StartTime": started.replace("+00:00", "Z"),
+        "Name": job.name,
+        "RoleArn": job.role_arn,
+        "RedriveCount": job.redrives,
+    }
+    machine = {"Id": job.machine_arn, "Name": job.machine_name}
+    return {"Execution": execution, "StateMachine": machine, **job.context}
 
 
 def _now() -> float:

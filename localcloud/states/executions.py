@@ -7,7 +7,7 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.service import now
-from localcloud.states.engine import Event
+from localcloud.states.history import Event
 from localcloud.store import Store
 
 Execution = dict[str, Any]

@@ -7,17 +7,12 @@ from typing import Any
 from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.states.definitions import check
-from localcloud.states.engine import Ending, Event, Job, Run
-
-# isort: split
-from moto.stepfunctions.parser.mocking.mock_config import (
-    MockedResponse,
-    MockedResponseReturn,
-    MockedResponseThrow,
-    MockTestCase,
-    StateMockedResponses,
-)
-
+from localcloud.states.engine import Ending, Job, Run
+from localcloud.states.failure import Failure, handler
+from localcloud.states.history import Event
+from localcloud.states.services import Services
+from localcloud.states.tasks import Mock
+from localcloud.states.tokens import Tokens
 from localcloud.wire import Params
 
 _ALONE = "TestState"
@@ -25,12 +20,13 @@ _SECONDS = 300.0
 _UNSUPPORTED = ("Map", "Parallel")
 
 
-def run_test(params: Params, arn_prefix: str) -> Params:
+def run_test(params: Params, arn_prefix: str, services: Services) -> Params:
     """The answer to TestState.
 
     Args:
         params: The input of the operation.
         arn_prefix: What the ARNs of the region's executions start with.
+        services: What a Task without a mock calls.
 
     Raises:
         AwsError: ``InvalidDefinition``, ``InvalidExecutionInput`` or ``ValidationException``.
@@ -40,7 +36,7 @@ def run_test(params: Params, arn_prefix: str) -> Params:
     machine = _machine(name, state, language)
     definition = json.dumps(machine)
     check(definition)
-    history, ending = _run(params, name, definition, arn_prefix)
+    history, ending = _run(params, name, definition, arn_prefix, services)
     out = _outcome(name, state, history, ending, params)
     level = params.get("inspectionLevel", "INFO")
     if level != "INFO":
@@ -91,7 +87,9 @@ def _targets(state: Mapping[str, Any]) -> Iterator[str]:
         yield from (rule[field] for field in ("Next", "Default") if field in rule)
 
 
-def _run(params: Params, name: str, definition: str, arn_prefix: str) -> tuple[list[Event], Ending]:
+def _run(
+    params: Params, name: str, definition: str, arn_prefix: str, services: Services
+) -> tuple[list[Event], Ending]:
     text = params.get("input") or "{}"
     history: list[Event] = []
     endings: list[Ending] = []
@@ -111,31 +109,24 @@ def _run(params: Params, name: str, definition: str, arn_prefix: str) -> tuple[l
         },
         last_event_id=0,
         variables=json.loads(params.get("variables") or "{}"),
+        context=json.loads(params.get("context") or "{}"),
+        mocks={name: _mock(params["mock"])} if "mock" in params else {},
     )
-    run = Run(job, history.append, endings.append)
-    context = json.loads(params.get("context") or "{}")
-    run.env.states.context_object.context_object_data.update(context)
-    if "mock" in params:
-        run.env.mock_test_case = _mock(name, json.loads(definition), params["mock"])
+    run = Run(job, services, Tokens(), history.append, endings.append)
     run.start()
     if not run.wait(_SECONDS):
         run.stop("States.Timeout", "The test took longer than five minutes.")
     return history, endings[0]
 
 
-def _mock(name: str, machine: Params, mock: Params) -> MockTestCase:
-    response: MockedResponse
+def _mock(mock: Params) -> Mock:
     if "errorOutput" in mock:
         given = mock["errorOutput"]
-        response = MockedResponseThrow(0, 0, given.get("error", ""), given.get("cause", ""))
-    else:
-        result = json.loads(mock["result"])
-        resource = str(machine["States"][name].get("Resource", ""))
-        if not resource.startswith("arn:aws:states:::"):
-            result = {"Payload": result}  # a function named directly: its payload is the result
-        response = MockedResponseReturn(0, 0, result)
-    mocked = StateMockedResponses(name, "mock", [response])
-    return MockTestCase("testState", "mock", [mocked])
+        return Mock(failure=Failure(given.get("error", ""), given.get("cause", "")))
+    try:
+        return Mock(json.loads(mock["result"]))
+    except ValueError as error:
+        raise AwsError("ValidationException", f"The mock's result is not JSON: {error}") from error
 
 
 def _outcome(
@@ -148,7 +139,7 @@ def _outcome(
         out: Params = {"status": "SUCCEEDED", "output": ending.output}
         return out | ({"nextState": after[0]["name"]} if after else {})
     out = {key: value for key, value in failure.items() if value is not None}
-    rule = _retrier(state, str(failure["error"]))
+    rule = handler(state.get("Retry", ()), failure["error"])
     done = int(params.get("stateConfiguration", {}).get("retrierRetryCount", 0))
     if rule is not None and done < state["Retry"][rule].get("MaxAttempts", 3):
         given = state["Retry"][rule]
@@ -171,16 +162,6 @@ def _failure(history: list[Event], ending: Ending) -> dict[str, str | None] | No
     if ending.status == "SUCCEEDED":
         return None
     return {"error": ending.error, "cause": ending.cause}
-
-
-def _retrier(state: Params, error: str) -> int | None:
-    """Index of the retrier that an error matches."""
-    for index, rule in enumerate(state.get("Retry", [])):
-        names = rule["ErrorEquals"]
-        task_failed = "States.TaskFailed" in names and error != "States.Timeout"
-        if error in names or "States.ALL" in names or task_failed:
-            return index
-    return None
 
 
 def _inspection(name: str, history: list[Event]) -> Params:

@@ -39,7 +39,7 @@ def test_a_machine_is_created_once_and_then_only_the_same(states, build, local_c
         (json.dumps({"StartAt": "B", "States": {"A": PASS}}), "MISSING_TRANSITION_TARGET"),
         (json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}), "Next, End"),
         (json.dumps({"StartAt": "A", "States": {"A": PASS, "B": PASS}}), "not reachable"),
-        (json.dumps({"StartAt": "A", "States": {"A": {"Type": "Task", "End": True}}}), "Error"),
+        (json.dumps({"StartAt": "A", "States": {"A": {"Type": "Task", "End": True}}}), "Resource"),
     ],
 )
 def test_a_definition_that_aws_refuses_is_refused(states, definition, word):

@@ -12,6 +12,9 @@ from workflow.definitions import Graph, Via, condition, read_definition
 from workflow.errors import WorkflowError
 
 ROOT = Path(__file__).parents[2]
+REQUIRED = "These fields are required:"
+ONE = "Only one of these fields is allowed:"
+TYPES = "[Task, Pass, Wait, Choice, Parallel, Map, Succeed, Fail]"
 
 
 def task(**fields: object) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def test_our_own_state_machine_is_valid() -> None:
 def test_ways_have_their_kind_and_label() -> None:
     graph = read(
         {
-            "A": task(Next="B", Catch=[{"ErrorEquals": ["E", "States.ALL"], "Next": "C"}]),
+            "A": task(Next="B", Catch=[{"ErrorEquals": ["E", "F"], "Next": "C"}]),
             "B": {
                 "Type": "Choice",
                 "Choices": [{"Variable": "$.n", "NumericGreaterThan": 1, "Next": "C"}],
@@ -51,7 +54,7 @@ def test_ways_have_their_kind_and_label() -> None:
     assert graph.valid, graph.problems
     assert [(edge.source, edge.target, edge.via, edge.label) for edge in graph.edges] == [
         ("A", "B", Via.NEXT, ""),
-        ("A", "C", Via.CATCH, "E, States.ALL"),
+        ("A", "C", Via.CATCH, "E, F"),
         ("B", "C", Via.CHOICE, "$.n > 1"),
         ("B", "D", Via.DEFAULT, "otherwise"),
     ]
@@ -115,44 +118,58 @@ def test_jsonata_is_read() -> None:
 
 
 def test_one_state_may_be_jsonata_among_jsonpath() -> None:
-    assert read({"A": task(QueryLanguage="JSONata", Arguments={}, End=True)}).valid
+    state = task(QueryLanguage="JSONata", Arguments={"FunctionName": "f"}, End=True)
+
+    assert read({"A": state}).valid
 
 
 @pytest.mark.parametrize(
     ("states", "problem"),
     [
-        ({"A": task(Next="Z")}, "'A' leads to 'Z', which is no state here."),
-        ({"A": task()}, "'A' needs exactly one of Next and End."),
-        ({"A": task(Next="A", End=True)}, "'A' needs exactly one of Next and End."),
-        ({"A": {"Type": "Task", "End": True}}, "The Task 'A' has no Resource."),
-        ({"A": task(End=True), "B": task(End=True)}, "'B' is not reachable."),
-        ({"B": task(End=True)}, "StartAt names 'A', which is no state."),
-        ({}, "There are no States."),
-        ({"A": 7}, "The state 'A' is not an object."),
-        ({"A": {"Type": "Taks", "End": True}}, "'A' has the type 'Taks', which does not exist."),
+        ({"A": task(Next="Z")}, "/States/A/Next: Missing 'Next' target: Z"),
+        ({"A": task()}, "/States/A: One of these fields is required: [Next, End]"),
+        (
+            {"A": task(Next="A", End=True)},
+            f"/States/A: {ONE} [Next, End]",
+        ),
+        ({"A": {"Type": "Task", "End": True}}, f"/States/A: {REQUIRED} [Resource]"),
+        ({"A": task(End=True), "B": task(End=True)}, '/States/B: State "B" is not reachable.'),
+        ({"B": task(End=True)}, "/StartAt: Missing 'StartAt' target: A"),
+        ({}, f"/: {REQUIRED} [States]"),
+        ({"A": 7}, "/States/A: Expected value of type Object"),
+        ({"A": {"Type": "Taks", "End": True}}, f"/States/A/Type: Value must be one of {TYPES}"),
         (
             {"A": {"Type": "Fail", "End": True}},
-            "The Fail 'A' ends the execution: it takes neither Next nor End.",
+            "/States/A/End: Field is not supported",
         ),
-        ({"A": {"Type": "Choice"}}, "The Choice 'A' has no Choices."),
-        ({"A": {"Type": "Choice", "Choices": [{}]}}, "A rule of the Choice 'A' has no Next."),
+        ({"A": {"Type": "Choice"}}, f"/States/A: {REQUIRED} [Choices]"),
+        (
+            {"A": {"Type": "Choice", "Choices": [{}]}},
+            f"/States/A/Choices[0]: {REQUIRED} [Next]",
+        ),
         (
             {"A": {"Type": "Choice", "Choices": [{"Next": "A"}], "End": True}},
-            "The Choice 'A' takes neither Next nor End.",
+            "/States/A/End: Field is not supported",
         ),
-        ({"A": {"Type": "Map", "End": True}}, "The Map 'A' has nothing to run."),
+        (
+            {"A": {"Type": "Map", "End": True}},
+            f"/States/A: {REQUIRED} [ItemProcessor]",
+        ),
         (
             {"A": {"Type": "Parallel", "Branches": [{}], "End": True}},
-            "There are no States in 'A'.",
+            f"/States/A/Branches[0]: {REQUIRED} [States]",
         ),
         (
             {"A": {"Type": "Wait", "Seconds": 1, "Timestamp": "x", "End": True}},
-            "The Wait 'A' must have exactly one of Seconds, Timestamp, SecondsPath, TimestampPath.",
+            f"/States/A: {ONE} [Seconds, Timestamp]",
         ),
-        ({"A": task(End=True, Retry=[{}])}, "A Retry or Catch of 'A' names no errors."),
+        (
+            {"A": task(End=True, Retry=[{}])},
+            f"/States/A/Retry[0]: {REQUIRED} [ErrorEquals]",
+        ),
         (
             {"A": task(End=True, Arguments={})},
-            "'A' has Arguments, which JSONPath states do not know.",
+            "/States/A/Arguments: The field 'Arguments' is not supported when using 'JSONPath'",
         ),
         (
             {
@@ -162,7 +179,7 @@ def test_one_state_may_be_jsonata_among_jsonpath() -> None:
                     "Iterator": json.loads(machine({"A": task(End=True)})),
                 }
             },
-            "The name 'A' is used twice; names must be unique.",
+            "/States/A/Iterator/States/A: Duplicate state name: A",
         ),
     ],
 )
@@ -182,9 +199,14 @@ def test_a_jsonata_machine_takes_no_jsonpath() -> None:
         QueryLanguage="JSONata",
     )
 
-    assert "'A' uses JSONPath in a JSONata state machine." in graph.problems
-    assert "'B' has InputPath, which JSONata states do not know." in graph.problems
-    assert "QueryLanguage is 'SQL', not JSONPath or JSONata." in (
+    assert (
+        "/States/A/QueryLanguage: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for "
+        "whole state machine"
+    ) in graph.problems
+    assert (
+        "/States/B/InputPath: The field 'InputPath' is not supported when using 'JSONata'"
+    ) in graph.problems
+    assert "/QueryLanguage: Value must be one of [JSONPath, JSONata]" in (
         read({"A": task(End=True)}, QueryLanguage="SQL").problems
     )
 
@@ -194,7 +216,7 @@ def test_a_key_that_is_there_twice_is_said_and_the_last_one_drawn() -> None:
 
     graph = read_definition(text)
 
-    assert graph.problems == ("An object has the key 'Type' twice.",)
+    assert graph.problems == ("/: Duplicate field 'Type'",)
     assert graph.nodes[0].type == "Task"
 
 
@@ -257,4 +279,4 @@ def test_a_definition_is_read_out_of_what_holds_it() -> None:
 def test_a_start_that_is_no_name_is_said(start: Any) -> None:
     graph = read({"A": task(End=True)}, start)
 
-    assert graph.problems == (f"StartAt names {start!r}, which is no state.",)
+    assert graph.problems == (f"/: {REQUIRED} [StartAt]",)

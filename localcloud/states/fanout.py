@@ -1,0 +1,274 @@
+"""Fan-out: the branches of a Parallel state and the iterations of a Map, at the same time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from localcloud.states.failure import Failure
+from localcloud.states.history import Flow, History
+from localcloud.states.items import batched, read_items
+from workflow.asl import queries, templates
+from workflow.asl.data import Scope, to_json
+from workflow.asl.failures import LanguageError, QueryError, StatesRuntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from localcloud.states.interpreter import Interpreter, Machine, Step
+
+_INLINE_AT_ONCE = 40
+_PERCENT = 100
+
+
+def run_branches(interpreter: Interpreter, step: Step, data: Any) -> list[Any]:  # noqa: ANN401
+    """The outputs of all branches of a Parallel state.
+
+    Raises:
+        Failure: That of the first branch that failed; the others are aborted.
+    """
+    flow = step.flow
+    flow.record("ParallelStateStarted", advance=False)
+    branches: Sequence[Machine] = step.state["Branches"]
+    outputs: list[Any] = [None] * len(branches)
+
+    def branch(number: int, inner: Flow) -> None:
+        outputs[number] = interpreter.run(branches[number], inner, data)
+
+    _together(flow, [flow.inner() for _ in branches], branch)
+    flow.record("ParallelStateSucceeded", advance=False)
+    return outputs
+
+
+def run_map(interpreter: Interpreter, step: Step, given: Any) -> list[Any]:  # noqa: ANN401
+    """The outputs of all iterations of a Map state.
+
+    Args:
+        interpreter: Runs the iterations.
+        step: The Map state.
+        given: Its input after InputPath.
+
+    Raises:
+        Failure: That of the first iteration that failed, or of too many in a distributed Map.
+        LanguageError: A field of the Map itself cannot be evaluated.
+    """
+    state, flow = step.state, step.flow
+    processor = state.get("ItemProcessor") or state["Iterator"]
+    at_once = step.fields.number("MaxConcurrency", given)
+    if at_once is not None and at_once < 0:
+        raise StatesRuntimeError("MaxConcurrency cannot be negative.")
+    if "ItemReader" in state:
+        items: Sequence[Any] = read_items(interpreter.world, step, given)
+        flow.record("MapStateStarted")
+    else:
+        items = _items(step, given)
+        flow.record("MapStateStarted", {"mapStateStartedEventDetails": {"length": len(items)}})
+    work = _Map(interpreter, step, processor, given, items)
+    most = min(int(at_once or _INLINE_AT_ONCE), _INLINE_AT_ONCE)
+    if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+        outputs = work.distributed(most)
+    else:
+        outputs = work.inline(most)
+    flow.record("MapStateSucceeded", advance=False)
+    return outputs
+
+
+class _Map:
+    """The iterations of one Map state.
+
+    Args:
+        interpreter: Runs them.
+        step: The Map state.
+        processor: Their machine.
+        given: The Map's input after InputPath.
+        items: What it iterates over.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        step: Step,
+        processor: Machine,
+        given: Any,  # noqa: ANN401 - any JSON value
+        items: Sequence[Any],
+    ) -> None:
+        self._interpreter = interpreter
+        self._step = step
+        self._processor = processor
+        self._given = given
+        self._items = items
+        self._outputs: list[Any] = [None] * len(items)
+        self._indices = iter(range(len(items)))
+        self._lock = threading.Lock()
+
+    def inline(self, most: int) -> list[Any]:
+        """Run them in the execution itself, up to ``most`` at once."""
+        flow = self._step.flow
+        flows = [flow.inner() for _ in range(min(most, len(self._items)))]
+        _together(flow, flows, self._iterations)
+        return self._outputs
+
+    def distributed(self, most: int) -> list[Any]:
+        """Run them as child executions, whose events are their own."""
+        step, world = self._step, self._interpreter.world
+        tolerated = self._tolerated()
+        label = f"{world.machine_name}/{step.state.get('Label', step.name)}"
+        run = f"arn:aws:states:{world.region}:{world.account}:mapRun:{label}:{uuid.uuid4()}"
+        step.flow.record("MapRunStarted", {"mapRunStartedEventDetails": {"mapRunArn": run}})
+        inputs = batched(step, self._given, [self._selected(n) for n in range(len(self._items))])
+        self._indices = iter(range(len(inputs)))
+        self._outputs = [None] * len(inputs)
+        failed: set[int] = set()
+
+        def children(_number: int, inner: Flow) -> None:
+            while (index := self._index()) is not None:
+                try:
+                    self._outputs[index] = self._child(inner, label, inputs[index])
+                except Failure as failure:
+                    failed.add(index)
+                    if not tolerated(len(failed), len(inputs)):
+                        raise Failure(
+                            "States.ExceedToleratedFailureThreshold",
+                            "The specified tolerated failure threshold was exceeded",
+                        ) from failure
+
+        flows = [step.flow.inner({}, _unseen()) for _ in range(min(most, len(inputs)))]
+        before = step.flow.previous
+        try:
+            _together(step.flow, flows, children)
+        except Failure as failure:
+            step.flow.previous = before
+            details = {"error": failure.error, "cause": failure.cause}
+            step.flow.record("MapRunFailed", {"mapRunFailedEventDetails": details})
+            raise
+        step.flow.previous = before
+        step.flow.record("MapRunSucceeded")
+        return [output for n, output in enumerate(self._outputs) if n not in failed]
+
+    def _index(self) -> int | None:
+        with self._lock:
+            return next(self._indices, None)
+
+    def _iterations(self, _number: int, inner: Flow) -> None:
+        """One worker: iteration after iteration, as long as there are any."""
+        ended = inner.previous
+        while (index := self._index()) is not None:
+            details = {"name": self._step.name, "index": index}
+            inner.record("MapIterationStarted", {"mapIterationStartedEventDetails": details})
+            inner.iteration = details
+            inner.context["Map"] = self._context(index)
+            before = dict(inner.variables)
+            try:
+                data = self._selected(index)
+                self._outputs[index] = self._interpreter.run(self._processor, inner, data)
+            except (Failure, LanguageError):
+                inner.iteration = None
+                key = "mapIterationFailedEventDetails"
+                inner.record("MapIterationFailed", {key: details}, advance=False)
+                raise
+            inner.iteration, inner.variables = None, before
+            key = "mapIterationSucceededEventDetails"
+            ended = inner.record("MapIterationSucceeded", {key: details}, advance=False)
+        inner.previous = ended
+
+    def _child(self, inner: Flow, label: str, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """One child execution: variables and context object of its own."""
+        world, name = self._interpreter.world, str(uuid.uuid4())
+        arn = f"arn:aws:states:{world.region}:{world.account}:execution:{label}:{name}"
+        parent = inner.context["Execution"]
+        inner.context["Execution"] = {**parent, "Id": arn, "Name": name, "Input": data}
+        inner.variables, inner.previous = {}, 0
+        return self._interpreter.run(self._processor, inner, data)
+
+    def _context(self, index: int) -> dict[str, Any]:
+        return {"Item": {"Index": index, "Value": self._items[index]}}
+
+    def _selected(self, index: int) -> Any:  # noqa: ANN401 - any JSON value
+        """What an iteration gets: its item, or what ItemSelector makes of it."""
+        state, fields = self._step.state, self._step.fields
+        selector = state.get("ItemSelector", state.get("Parameters"))
+        if selector is None:
+            return self._items[index]
+        context = {**fields.context, "Map": self._context(index)}
+        scope = Scope(self._given, context, fields.variables)
+        if fields.jsonata:
+            return templates.query(selector, scope, "ItemSelector")
+        return templates.fill(selector, scope)
+
+    def _tolerated(self) -> Callable[[int, int], bool]:
+        """Whether so many failures of so many iterations are tolerated."""
+        fields, given = self._step.fields, self._given
+        count = fields.number("ToleratedFailureCount", given)
+        percentage = fields.number("ToleratedFailurePercentage", given, whole=False)
+        if count is not None and count < 0:
+            raise StatesRuntimeError("ToleratedFailureCount cannot be negative.")
+        if percentage is not None and not 0 <= percentage <= _PERCENT:
+            raise StatesRuntimeError("ToleratedFailurePercentage must be between 0 and 100.")
+        most = 0 if count is None and percentage is None else count
+        share = _PERCENT if percentage is None else percentage
+
+        def tolerated(failed: int, total: int) -> bool:
+            return (most is None or failed <= most) and failed * _PERCENT <= share * total
+
+        return tolerated
+
+
+def _unseen() -> History:
+    """A history that nobody reads: child executions have none here."""
+    return History(lambda _event: None, limited=False)
+
+
+def _items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
+    """The array that a Map iterates over."""
+    state, fields = step.state, step.fields
+    if not fields.jsonata:
+        path = state.get("ItemsPath", "$")
+        found = templates.value_of(path, fields.scope(given), "ItemsPath")
+        if not isinstance(found, list):
+            raise StatesRuntimeError(f'Reference path "{path}" must point to array.')
+        return found
+    if "Items" not in state:
+        if not isinstance(given, list):
+            detail = f"Map state input must be an array but was: {to_json(given)}"
+            raise QueryError(detail, "Items")
+        return given
+    text = queries.expression(state["Items"])
+    found = templates.query(state["Items"], fields.scope(given), "Items")
+    items: list[Any] = queries.expect(found, "array", text or to_json(state["Items"]), "Items")
+    return items
+
+
+def _together(flow: Flow, flows: Sequence[Flow], work: Callable[[int, Flow], None]) -> None:
+    """Run flows at the same time and wait for all; the first that fails stops the others.
+
+    The flow that they run in goes on from the last event of theirs.
+    """
+    done: queue.Queue[tuple[Flow, Exception | None]] = queue.Queue()
+
+    def job(number: int, inner: Flow) -> None:
+        raised: Exception | None = None
+        try:
+            work(number, inner)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the flow outside raises it
+            raised = error
+        done.put((inner, raised))
+
+    for number, inner in enumerate(flows):
+        if len(flows) == 1:
+            job(number, inner)
+        else:
+            threading.Thread(target=job, args=(number, inner), daemon=True).start()
+    for _ in flows:
+        inner, raised = done.get()
+        inner.end()
+        if raised is not None:
+            for other in flows:
+                if other is not inner:
+                    other.stop(told=True)
+                    other.end()
+            flow.previous = inner.previous
+            raise raised
+    if flows:
+        flow.previous = max(inner.previous for inner in flows)

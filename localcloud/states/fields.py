@@ -1,0 +1,157 @@
+"""Fields: the fields of one state, evaluated in its query language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workflow.asl import paths, queries, templates
+from workflow.asl.data import Scope, to_json
+from workflow.asl.failures import LanguageError, StatesRuntimeError
+from workflow.asl.paths import PathNotFound
+
+
+@dataclass(slots=True)
+class Fields:
+    """The fields of a state that is being run.
+
+    Attributes:
+        state: The state as the definition has it.
+        data: Its input, before any path.
+        context: The context object.
+        variables: The workflow variables as they were when it was entered.
+        jsonata: Whether its query language is JSONata.
+    """
+
+    state: Mapping[str, Any]
+    data: Any
+    context: Mapping[str, Any]
+    variables: Mapping[str, Any]
+    jsonata: bool
+
+    def scope(self, value: Any, **states: Any) -> Scope:  # noqa: ANN401 - any JSON value
+        """What can be referred to: ``value`` as input, ``states`` as more of ``$states``."""
+        return Scope(value, self.context, self.variables, states)
+
+    def input(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The input after InputPath."""
+        return self.data if self.jsonata else self._at("InputPath", self.data)
+
+    def arguments(self, given: Any, field: str = "Parameters") -> Any:  # noqa: ANN401
+        """What Parameters or Arguments make of the input."""
+        if self.jsonata:
+            if "Arguments" not in self.state:
+                return given
+            return templates.query(self.state["Arguments"], self.scope(self.data), "Arguments")
+        if field not in self.state:
+            return given
+        return templates.fill(self.state[field], self.scope(given))
+
+    def output(self, result: Any, *, selects: bool = True) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        """Output and assigned variables of a state that has a result.
+
+        Args:
+            result: The result.
+            selects: Whether ResultSelector and ResultPath apply to the type of the state.
+        """
+        if self.jsonata:
+            scope = self.scope(self.data, result=result)
+            assigned = templates.query(self.state.get("Assign", {}), scope, "Assign")
+            if "Output" in self.state:
+                return templates.query(self.state["Output"], scope, "Output"), assigned
+            return result, assigned
+        assigned = templates.fill(self.state.get("Assign", {}), self.scope(result))
+        made = result
+        if selects:
+            if "ResultSelector" in self.state:
+                made = templates.fill(self.state["ResultSelector"], self.scope(result))
+            made = self.placed(self.state.get("ResultPath", "$"), made)
+        return self._at("OutputPath", made), assigned
+
+    def passed_on(self, rule: Mapping[str, Any], given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        """Output and assigned variables of a Choice: those of the rule that was met.
+
+        Args:
+            rule: The rule, or the state itself for its default.
+            given: The input after InputPath.
+        """
+        if self.jsonata:
+            scope = self.scope(self.data)
+            assigned = templates.query(rule.get("Assign", {}), scope, "Assign")
+            if "Output" in rule:
+                return templates.query(rule["Output"], scope, "Output"), assigned
+            return self.data, assigned
+        assigned = templates.fill(rule.get("Assign", {}), self.scope(given))
+        return self._at("OutputPath", given), assigned
+
+    def caught(self, rule: Mapping[str, Any], error: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        """Output and assigned variables of a state whose Catch took an error."""
+        if self.jsonata:
+            scope = self.scope(self.data, errorOutput=error)
+            assigned = templates.query(rule.get("Assign", {}), scope, "Catch/Assign")
+            if "Output" in rule:
+                return templates.query(rule["Output"], scope, "Catch/Output"), assigned
+            return error, assigned
+        assigned = templates.fill(rule.get("Assign", {}), self.scope(error))
+        return self.placed(rule.get("ResultPath", "$"), error), assigned
+
+    def placed(self, where: str | None, result: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The state's input with a result where ResultPath says; null leaves the result out."""
+        if where is None:
+            return self.data
+        try:
+            return paths.assign(paths.parse(where), self.data, result)
+        except PathNotFound as error:
+            raise LanguageError(
+                "States.ResultPathMatchFailure",
+                f'Unable to apply step "{error}" to input {to_json(self.data)}',
+            ) from None
+
+    def text(self, field: str) -> str | None:
+        """Error or Cause of a Fail state, in whichever way it is given."""
+        if f"{field}Path" in self.state:
+            path = self.state[f"{field}Path"]
+            value = templates.value_of(path, self.scope(self.input()), f"{field}Path")
+        else:
+            value = self.value(field, "string")
+        return value if value is None or isinstance(value, str) else to_json(value)
+
+    def value(self, field: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
+        """A field that may be an expression, which must give the type ``kind``; None if absent."""
+        given = self.state.get(field)
+        text = queries.expression(given) if self.jsonata else None
+        if text is None:
+            return given
+        value = queries.evaluate(text, self.scope(self.data), field)
+        return queries.expect(value, kind, text, field)
+
+    def number(self, field: str, given: Any, *, whole: bool = True) -> float | None:  # noqa: ANN401
+        """A number that a field or its path gives; None where neither is there.
+
+        Args:
+            field: Such as ``MaxConcurrency``.
+            given: The input after InputPath.
+            whole: Whether it must be an integer.
+        """
+        path = self.state.get(f"{field}Path")
+        if path is None:
+            value: float | None = self.value(field, "number")
+            return value
+        found = templates.value_of(path, self.scope(given), f"{field}Path")
+        if isinstance(found, bool) or not isinstance(found, int if whole else int | float):
+            shown = found if isinstance(found, str) else to_json(found)
+            kind = "integer" if whole else "float"
+            raise StatesRuntimeError(
+                f'The {field}Path field refers to value "{shown}" which is not a valid {kind}: '
+                f"{path}"
+            )
+        return found
+
+    def _at(self, field: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """What InputPath or OutputPath makes of a value."""
+        path = self.state.get(field, "$")
+        if path is None:
+            return {}
+        try:
+            return paths.evaluate(paths.parse(path), self.scope(value))
+        except PathNotFound as error:
+            raise StatesRuntimeError(f"Invalid path '{path}' : {error}") from None

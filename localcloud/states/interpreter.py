@@ -1,0 +1,245 @@
+"""Interpreter: runs the states of a definition one after another and records what happens."""
+
+import datetime as dt
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.states import fanout, tasks
+from localcloud.states.failure import Failure, handler
+from localcloud.states.fields import Fields
+from localcloud.states.history import Flow, payload
+from localcloud.states.services import Services
+from localcloud.states.tokens import Tokens
+from localcloud.states.waiting import seconds_to_wait
+from workflow.asl import comparisons, queries
+from workflow.asl.data import size, to_json
+from workflow.asl.failures import LanguageError, QueryError
+
+_DATA_LIMIT = 262_144
+_REPEATED = ("Task", "Map", "Parallel")
+
+State = Mapping[str, Any]
+Machine = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What every state of a run shares.
+
+    Attributes:
+        language: The query language of the definition.
+        region: The region of the execution.
+        account: Its account.
+        machine_name: Name of its state machine.
+        role_arn: The role that it runs under.
+        services: What its Tasks call.
+        tokens: The task tokens that wait.
+        mocks: Results of Tasks by the name of the state, for tests.
+    """
+
+    language: str
+    region: str
+    account: str
+    machine_name: str
+    role_arn: str
+    services: Services
+    tokens: Tokens
+    mocks: "Mapping[str, tasks.Mock]"
+
+
+@dataclass(slots=True)
+class Step:
+    """One state that is being run.
+
+    Attributes:
+        name: Its name.
+        state: Its definition.
+        flow: The flow it is in.
+        fields: Its fields, evaluated in its language.
+        entered: Id of the event that it was entered with.
+    """
+
+    name: str
+    state: State
+    flow: Flow
+    fields: Fields
+    entered: int
+
+    @property
+    def kind(self) -> str:
+        """Its type."""
+        return str(self.state["Type"])
+
+
+class Interpreter:
+    """Runs machines: the execution's, and those of its branches and iterations."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def run(self, machine: Machine, flow: Flow, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """Run a machine from its start to its end.
+
+        Args:
+            machine: StartAt and States.
+            flow: The flow to run in.
+            data: The input.
+
+        Returns:
+            The output.
+
+        Raises:
+            Failure: A state failed and nothing took its error.
+            Stopped: The flow was stopped.
+            HistoryFull: The history has no room.
+        """
+        name: str | None = machine["StartAt"]
+        while name is not None:
+            data, name = self._state(name, machine["States"][name], flow, data)
+        return data
+
+    def _state(self, name: str, state: State, flow: Flow, data: Any) -> tuple[Any, str | None]:  # noqa: ANN401
+        """Run one state: its output, and the name of the next state or None at the end."""
+        kind = state["Type"]
+        details = {"name": name, **payload("input", to_json(data))}
+        flow.running = kind
+        entered = flow.record(f"{kind}StateEntered", {"stateEnteredEventDetails": details})
+        seen: dict[str, Any] = {"EnteredTime": _iso(time.time()), "Name": name}
+        if kind in _REPEATED:
+            seen["RetryCount"] = 0
+        flow.context["State"] = seen
+        jsonata = state.get("QueryLanguage", self.world.language) == "JSONata"
+        fields = Fields(state, data, flow.context, flow.variables, jsonata)
+        step = Step(name, state, flow, fields, entered)
+        output, assigned, following = self._attempts(step)
+        _check_size(output, name)
+        flow.running = ""
+        left = {"name": name, **payload("output", to_json(output))}
+        if assigned:
+            left["assignedVariables"] = {key: to_json(value) for key, value in assigned.items()}
+            left["assignedVariablesDetails"] = {"truncated": False}
+            flow.variables = {**flow.variables, **assigned}
+        flow.record(f"{kind}StateExited", {"stateExitedEventDetails": left})
+        return output, following
+
+    def _attempts(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
+        """Output, assigned variables and next state, after as many attempts as Retry allows."""
+        retried: dict[int, int] = {}
+        while True:
+            try:
+                return self._attempt(step)
+            except (LanguageError, Failure) as raised:
+                failure = self._failure(step, raised)
+            rule = handler(step.state.get("Retry", ()), failure.error)
+            if rule is not None and _waits(step, rule, retried):
+                continue
+            if step.kind in ("Map", "Parallel") and not (
+                failure.own and failure.error == "States.Runtime"
+            ):
+                details = {"error": failure.error, "cause": failure.cause}
+                key = f"{step.kind[0].lower()}{step.kind[1:]}StateFailedEventDetails"
+                step.flow.record(f"{step.kind}StateFailed", {key: details})
+            rule = handler(step.state.get("Catch", ()), failure.error)
+            if rule is None:
+                raise failure
+            catcher = step.state["Catch"][rule]
+            try:
+                output, assigned = step.fields.caught(catcher, failure.output)
+            except LanguageError as raised:
+                raise self._failure(step, raised) from None
+            return output, assigned, catcher["Next"]
+
+    def _failure(self, step: Step, raised: LanguageError | Failure) -> Failure:
+        """A failure with AWS's cause; one of evaluation is recorded where it is of JSONata."""
+        if isinstance(raised, Failure):
+            return raised
+        cause = (
+            f"An error occurred while executing the state '{step.name}' (entered at the event id "
+            f"#{step.entered}). {raised.detail}"
+        )
+        if isinstance(raised, QueryError):
+            details = {
+                "error": raised.error,
+                "cause": cause,
+                "location": raised.location,
+                "state": step.name,
+            }
+            step.flow.record("EvaluationFailed", {"evaluationFailedEventDetails": details})
+        return Failure(raised.error, cause, own=True)
+
+    def _attempt(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
+        fields, state = step.fields, step.state
+        given = fields.input()
+        following = state.get("Next")
+        if step.kind == "Choice":
+            return self._choice(step, given)
+        if step.kind == "Fail":
+            raise Failure(fields.text("Error"), fields.text("Cause"))
+        if step.kind in ("Wait", "Succeed"):
+            if step.kind == "Wait":
+                step.flow.sleep(seconds_to_wait(fields, given, time.time()))
+            return *fields.output(given, selects=False), following
+        if step.kind == "Pass":
+            made = fields.arguments(given)
+            result = state.get("Result", made)
+        elif step.kind == "Task":
+            result = tasks.run(self.world, step, given)
+        elif step.kind == "Parallel":
+            result = fanout.run_branches(self, step, fields.arguments(given))
+        else:
+            result = fanout.run_map(self, step, given)
+        return *fields.output(result), following
+
+    def _choice(self, step: Step, given: Any) -> tuple[Any, dict[str, Any], str | None]:  # noqa: ANN401
+        for index, rule in enumerate(step.state["Choices"]):
+            if self._met(step, rule, index, given):
+                return *step.fields.passed_on(rule, given), rule["Next"]
+        if "Default" in step.state:
+            return *step.fields.passed_on(step.state, given), step.state["Default"]
+        raise LanguageError(
+            "States.NoChoiceMatched",
+            "Failed to transition out of the state. The state does not point to a next state.",
+        )
+
+    def _met(self, step: Step, rule: State, index: int, given: Any) -> bool:  # noqa: ANN401
+        if not step.fields.jsonata:
+            return comparisons.holds(rule, step.fields.scope(given))
+        text = queries.expression(rule["Condition"])
+        if text is None:
+            return rule["Condition"] is True
+        where = f"Choices[{index}]/Condition"
+        value = queries.evaluate(text, step.fields.scope(given), where)
+        return bool(queries.expect(value, "boolean", text, where))
+
+
+def _waits(step: Step, rule: int, retried: dict[int, int]) -> bool:
+    """Wait for the next attempt, where a Retry rule has one left."""
+    given = step.state["Retry"][rule]
+    done = retried.get(rule, 0)
+    if done >= given.get("MaxAttempts", 3):
+        return False
+    delay = given.get("IntervalSeconds", 1) * given.get("BackoffRate", 2.0) ** done
+    delay = min(delay, given.get("MaxDelaySeconds", delay))
+    if given.get("JitterStrategy") == "FULL":
+        delay = random.uniform(0, delay)  # noqa: S311 - jitter, no secret
+    retried[rule] = done + 1
+    step.flow.context["State"]["RetryCount"] = sum(retried.values())
+    step.flow.sleep(delay)
+    return True
+
+
+def _check_size(output: Any, name: str) -> None:  # noqa: ANN401 - any JSON value
+    if size(output) > _DATA_LIMIT:
+        raise Failure(
+            "States.DataLimitExceeded",
+            f"The state/task '{name}' returned a result with a size exceeding the maximum number "
+            "of bytes service limit.",
+        )
+
+
+def _iso(seconds: float) -> str:
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,166 @@
+"""Services: what a Task calls, and its errors by the names that Step Functions gives them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.response import StreamingBody
+
+from localcloud.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from localcloud.wire import Params
+
+# What a Resource calls a service -> what botocore calls it, and what an error calls it.
+_NAMES = {
+    "lambda": ("lambda", "Lambda"),
+    "s3": ("s3", "S3"),
+    "sagemakerruntime": ("sagemaker-runtime", "SageMakerRuntime"),
+    "sqs": ("sqs", "Sqs"),
+    "sns": ("sns", "Sns"),
+    "dynamodb": ("dynamodb", "DynamoDb"),
+    "states": ("stepfunctions", "StepFunctions"),
+    "sfn": ("stepfunctions", "Sfn"),
+    "events": ("events", "EventBridge"),
+    "sts": ("sts", "Sts"),
+}
+# Services whose errors keep another name in optimized integrations.
+_OPTIMIZED_NAMES = {"dynamodb": "DynamoDB", "sqs": "SQS", "sns": "SNS"}
+
+
+class ServiceError(Exception):
+    """An error that a service answered.
+
+    Args:
+        error: As Step Functions names it, such as ``S3.NoSuchKeyException``.
+        cause: Its message with service, status and request id.
+    """
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(cause)
+        self.error = error
+        self.cause = cause
+
+
+class Services(Protocol):
+    """What a run can call."""
+
+    def invoke(self, parameters: Mapping[str, Any], role_arn: str) -> Params:
+        """Invoke a function: Lambda's answer with ``Payload`` as bytes.
+
+        Raises:
+            ServiceError: Lambda refuses.
+        """
+
+    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
+        """Call any other service: its answer as JSON, ``ResponseMetadata`` included.
+
+        Raises:
+            ServiceError: It refuses.
+        """
+
+    def describe(self, execution_arn: str) -> Params:
+        """An execution as DescribeExecution gives it."""
+
+
+class CloudServices:
+    """The services of the local cloud.
+
+    Args:
+        invoke: Invokes a function in this process, under a role.
+        client: Makes the boto3 client of a service.
+        describe: Gives an execution as DescribeExecution does.
+    """
+
+    def __init__(
+        self,
+        invoke: Callable[[Params, str], Params],
+        client: Callable[[str], Any],
+        describe: Callable[[str], Params],
+    ) -> None:
+        self._invoke = invoke
+        self._client = client
+        self._describe = describe
+
+    def invoke(self, parameters: Mapping[str, Any], role_arn: str) -> Params:
+        """Invoke a function; see ``Services``."""
+        try:
+            return self._invoke(dict(parameters), role_arn)
+        except AwsError as error:
+            raise _refused("Lambda", error.code, error.message, error.status) from None
+
+    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
+        """Call a service; see ``Services``."""
+        name, shown = _NAMES[service]
+        client = self._client(name)
+        operation = action[0].upper() + action[1:]
+        try:
+            model = client.meta.service_model.operation_model(operation)
+        except KeyError:
+            raise ServiceError(
+                "States.Runtime", f"The service {service} has no action {action}."
+            ) from None
+        method = getattr(client, _python_name(client, operation))
+        try:
+            answer = method(**_input(model, parameters))
+        except ClientError as error:
+            told = error.response["Error"]
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            raise _refused(shown, told["Code"], told.get("Message", ""), status) from None
+        except (BotoCoreError, TypeError) as error:
+            raise ServiceError(f"{shown}.SdkClientException", str(error)) from None
+        return dict(_plain(answer))
+
+    def describe(self, execution_arn: str) -> Params:
+        """An execution; see ``Services``."""
+        return self._describe(execution_arn)
+
+
+def optimized_error(service: str, error: str) -> str:
+    """An error's name in an optimized integration, which writes some services otherwise."""
+    prefix, _, code = error.partition(".")
+    return f"{_OPTIMIZED_NAMES.get(service, prefix)}.{code}"
+
+
+def _refused(service: str, code: str, message: str, status: int) -> ServiceError:
+    name = code.rpartition(".")[2]
+    ending = "" if name.endswith("Exception") else "Exception"
+    about = f"Service: {service}, Status Code: {status}, Request ID: {uuid.uuid4()}"
+    return ServiceError(f"{service}.{name}{ending}", f"{message} ({about})")
+
+
+def _python_name(client: Any, operation: str) -> str:  # noqa: ANN401 - botocore makes clients at run time
+    names = client.meta.method_to_api_mapping
+    return next(str(python) for python, api in names.items() if api == operation)
+
+
+def _input(model: Any, parameters: Mapping[str, Any]) -> Params:  # noqa: ANN401 - botocore has no types
+    """Parameters by the names of the service model, bodies as JSON text where they are objects."""
+    members = model.input_shape.members if model.input_shape else {}
+    by_lower = {name.lower(): name for name in members}
+    made = {}
+    for key, value in parameters.items():
+        name = by_lower.get(key.lower(), key)
+        shape = members.get(name)
+        textual = shape is not None and shape.type_name in ("blob", "string")
+        made[name] = json.dumps(value) if textual and not isinstance(value, str) else value
+    return made
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any answer
+    """An answer as JSON: bodies as text, times as ISO-8601."""
+    if isinstance(value, StreamingBody):
+        return value.read().decode(errors="replace")
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode(errors="replace")
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value

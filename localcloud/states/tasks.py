@@ -1,0 +1,320 @@
+"""Tasks: a Task state's call of a function or a service, with the events of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import queue
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from localcloud.states.failure import TIMEOUT, Failure
+from localcloud.states.history import payload
+from localcloud.states.resources import Resource, read_resource
+from localcloud.states.services import ServiceError, optimized_error
+from workflow.asl.data import size, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from localcloud.states.interpreter import Step, World
+    from localcloud.wire import Params
+
+_DATA_LIMIT = 262_144
+_CHILD_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Mock:
+    """What a Task gives instead of calling: a result, or an error and its cause."""
+
+    result: Any = None
+    failure: Failure | None = None
+
+
+def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Run a Task state: its result.
+
+    Args:
+        world: What the run shares.
+        step: The Task state.
+        given: Its input after InputPath.
+
+    Raises:
+        Failure: The call failed, timed out, or gave too much.
+        LanguageError: A field of the Task cannot be evaluated.
+    """
+    resource = read_resource(step.state["Resource"])
+    if resource is None:
+        raise Failure("States.Runtime", f"The resource {step.state['Resource']} is not supported.")
+    return _Task(world, step, resource).run(given)
+
+
+class _Task:
+    """One attempt of a Task state."""
+
+    def __init__(self, world: World, step: Step, resource: Resource) -> None:
+        self._world = world
+        self._step = step
+        self._resource = resource
+        self._token = ""
+
+    def run(self, given: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """Evaluate its fields, then call."""
+        tokens, context = self._world.tokens, self._step.flow.context
+        if self._resource.pattern == "waitForTaskToken":
+            self._token = tokens.make()
+            context["Task"] = {"Token": self._token}
+        try:
+            seconds = self._step.fields.number("TimeoutSeconds", given)
+            heartbeat = self._step.fields.number("HeartbeatSeconds", given)
+            parameters = self._step.fields.arguments(given)
+            if self._resource.function is not None:
+                return self._function(parameters, seconds, heartbeat)
+            return self._service(parameters, seconds, heartbeat)
+        finally:
+            tokens.forget(self._token)
+            context.pop("Task", None)
+
+    # -- a function that is named by its ARN ---------------------------------------------------
+
+    def _function(self, data: Any, seconds: float | None, heartbeat: float | None) -> Any:  # noqa: ANN401
+        flow = self._step.flow
+        details = {
+            "resource": self._resource.function,
+            **payload("input", to_json(data)),
+            "timeoutInSeconds": seconds,
+            "heartbeatInSeconds": heartbeat,
+        }
+        flow.record("LambdaFunctionScheduled", {"lambdaFunctionScheduledEventDetails": details})
+        flow.record("LambdaFunctionStarted")
+        try:
+            if (mock := self._mock()) is not None:
+                result = mock.result
+            else:
+                asked = {"FunctionName": self._resource.function, "Payload": to_json(data)}
+                result = _payload(self._within(seconds, lambda: self._invoke(asked)))
+            self._check(result)
+        except Failure as failure:
+            kind = "TimedOut" if failure.error == TIMEOUT else "Failed"
+            told = {"error": failure.error, "cause": failure.cause}
+            flow.record(f"LambdaFunction{kind}", {f"lambdaFunction{kind}EventDetails": told})
+            raise
+        details = payload("output", to_json(result))
+        flow.record("LambdaFunctionSucceeded", {"lambdaFunctionSucceededEventDetails": details})
+        return result
+
+    # -- a service ------------------------------------------------------------------------------
+
+    def _service(self, parameters: Any, seconds: float | None, heartbeat: float | None) -> Any:  # noqa: ANN401
+        flow = self._step.flow
+        named = {"resourceType": self._resource.type, "resource": self._resource.name}
+        details = {
+            **named,
+            "region": self._world.region,
+            "parameters": to_json(parameters),
+            "timeoutInSeconds": seconds,
+            "heartbeatInSeconds": heartbeat,
+        }
+        flow.record("TaskScheduled", {"taskScheduledEventDetails": details})
+        flow.record("TaskStarted", {"taskStartedEventDetails": named})
+        try:
+            result = self._result(parameters, seconds, heartbeat, named)
+            self._check(result)
+        except Failure as failure:
+            late = failure.error in (TIMEOUT, "States.HeartbeatTimeout")
+            kind = "TimedOut" if late else "Failed"
+            told = {**named, "error": failure.error, "cause": failure.cause}
+            flow.record(f"Task{kind}", {f"task{kind}EventDetails": told})
+            raise
+        done = {**named, **payload("output", to_json(result))}
+        flow.record("TaskSucceeded", {"taskSucceededEventDetails": done})
+        return result
+
+    def _result(
+        self,
+        parameters: Any,  # noqa: ANN401 - any JSON value
+        seconds: float | None,
+        heartbeat: float | None,
+        named: Params,
+    ) -> Any:  # noqa: ANN401 - any JSON value
+        started = time.monotonic()
+        mock = self._mock()
+        if mock is not None and not self._token:
+            return mock.result
+        answer = self._within(seconds, lambda: self._call(parameters))
+        if not self._resource.pattern:
+            return answer
+        submitted = {**named, **payload("output", to_json(answer))}
+        self._step.flow.record("TaskSubmitted", {"taskSubmittedEventDetails": submitted})
+        left = None if seconds is None else seconds - (time.monotonic() - started)
+        if self._token:
+            text = self._world.tokens.wait(self._token, self._step.flow, left, heartbeat)
+            return json.loads(text)
+        return self._child(answer["ExecutionArn"], left)
+
+    def _call(self, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+        resource, world = self._resource, self._world
+        if resource.service == "lambda" and resource.action == "invoke":
+            answer = self._invoke(_invocation(parameters))
+            value = _payload(answer)
+            if resource.sdk:
+                return {**_without_metadata(answer), "Payload": to_json(value)}
+            return {**_with_metadata(answer), "Payload": value}
+        given = dict(parameters)
+        if not resource.sdk:
+            given = _prepared(resource, given)
+        try:
+            answer = world.services.call(resource.service, resource.action, given)
+        except ServiceError as error:
+            name = error.error if resource.sdk else optimized_error(resource.service, error.error)
+            raise Failure(name, error.cause) from None
+        if resource.sdk:
+            return _without_metadata(answer)
+        return _pascal(resource, _with_metadata(answer))
+
+    def _invoke(self, parameters: Params) -> Params:
+        try:
+            return self._world.services.invoke(parameters, self._world.role_arn)
+        except ServiceError as error:
+            raise Failure(error.error, error.cause) from None
+
+    def _child(self, arn: str, seconds: float | None) -> Any:  # noqa: ANN401 - any JSON value
+        """Wait for an execution that this one started."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            found = self._world.services.describe(arn)
+            if found["status"] != "RUNNING":
+                break
+            if deadline is not None and time.monotonic() >= deadline:
+                raise Failure(TIMEOUT)
+            self._step.flow.sleep(_CHILD_SECONDS)
+        parsed = self._resource.pattern == "sync:2"
+        shown = _shown(found, parsed=parsed)
+        if found["status"] != "SUCCEEDED":
+            raise Failure("States.TaskFailed", to_json(_shown(found, parsed=False)))
+        return shown
+
+    def _mock(self) -> Mock | None:
+        mock = self._world.mocks.get(self._step.name)
+        if mock is not None and mock.failure is not None:
+            raise mock.failure
+        return mock
+
+    def _within(self, seconds: float | None, function: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Call a function that may take no longer; what takes longer is left to itself."""
+        if seconds is None:
+            return function()
+        done: queue.Queue[tuple[Any, Exception | None]] = queue.Queue()
+
+        def job() -> None:
+            try:
+                done.put((function(), None))
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                done.put((None, error))
+
+        threading.Thread(target=job, daemon=True).start()
+        try:
+            result, error = done.get(timeout=seconds)
+        except queue.Empty:
+            raise Failure(TIMEOUT) from None
+        if error is not None:
+            raise error
+        return result
+
+    def _check(self, result: Any) -> None:  # noqa: ANN401 - any JSON value
+        if size(result) > _DATA_LIMIT:
+            raise Failure(
+                "States.DataLimitExceeded",
+                f"The state/task '{self._step.state['Resource']}' returned a result with a size "
+                "exceeding the maximum number of bytes service limit.",
+            )
+
+
+def _invocation(parameters: Mapping[str, Any]) -> Params:
+    """The parameters of ``lambda:invoke`` with the payload as text, ``{}`` where there is none."""
+    given = {key[0].upper() + key[1:]: value for key, value in parameters.items()}
+    value = given.get("Payload", {})
+    return {**given, "Payload": value if isinstance(value, str) else to_json(value)}
+
+
+def _payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
+    """The payload of an invocation.
+
+    Raises:
+        Failure: The function failed; the error is the class of its exception.
+    """
+    text = bytes(answer.get("Payload", b"")).decode(errors="replace")
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        value = text
+    if not answer.get("FunctionError"):
+        return value
+    error = value.get("errorType", "Exception") if isinstance(value, dict) else "Exception"
+    raise Failure(error, text)
+
+
+def _prepared(resource: Resource, given: Params) -> Params:
+    """Parameters as the service takes them: JSON where it wants text."""
+    if resource.service == "states":
+        return {
+            "name": str(uuid.uuid4()),
+            **{key[0].lower() + key[1:]: value for key, value in given.items()},
+            "input": to_json(given.get("Input", given.get("input", {}))),
+        }
+    if resource.service == "events":
+        entries = given.get("Entries", [])
+        told = [{**e, "Detail": _text(e["Detail"])} if "Detail" in e else e for e in entries]
+        return {**given, "Entries": told}
+    texts = ("MessageBody", "Message")
+    return {key: _text(value) if key in texts else value for key, value in given.items()}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, str) else to_json(value)
+
+
+def _pascal(resource: Resource, answer: Params) -> Params:
+    if resource.service != "states":
+        return answer
+    return {key[0].upper() + key[1:]: value for key, value in answer.items()}
+
+
+def _without_metadata(answer: Params) -> Params:
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _with_metadata(answer: Params) -> Params:
+    """An answer with its HTTP metadata as optimized integrations show it."""
+    found = answer.get("ResponseMetadata", {})
+    request, headers = str(found.get("RequestId") or uuid.uuid4()), found.get("HTTPHeaders", {})
+    shown = {key: str(value) for key, value in headers.items() if key != "x-amzn-requestid"}
+    shown["x-amzn-RequestId"] = request
+    return {
+        **_without_metadata(answer),
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {key: [value] for key, value in shown.items()},
+            "HttpHeaders": shown,
+            "HttpStatusCode": found.get("HTTPStatusCode", 200),
+        },
+        "SdkResponseMetadata": {"RequestId": request},
+    }
+
+
+def _shown(found: Params, *, parsed: bool) -> Params:
+    """An execution as ``startExecution.sync`` gives it; ``.sync:2`` parses input and output."""
+    made: Params = {}
+    for key, value in found.items():
+        name = key[0].upper() + key[1:]
+        if isinstance(value, float | dt.datetime):
+            seconds = value if isinstance(value, float) else value.timestamp()
+            made[name] = int(seconds * 1000)
+        elif key in ("input", "output") and parsed:
+            made[name] = json.loads(value)
+        else:
+            made[name] = value
+    return made

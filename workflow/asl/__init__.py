@@ -1,0 +1,1 @@
+"""Amazon States Language: paths, functions, queries, comparisons and validation, all pure."""

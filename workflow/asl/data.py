@@ -1,0 +1,47 @@
+"""Data: what the fields of a state can see, and JSON as Step Functions writes it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a path or an expression can refer to.
+
+    Attributes:
+        input: What ``$`` means in JSONPath and ``$states.input`` in JSONata.
+        context: The context object: ``$$`` in JSONPath, ``$states.context`` in JSONata.
+        variables: The workflow variables by name.
+        states: What ``$states`` holds beside input and context: ``result``, ``errorOutput``.
+    """
+
+    input: Any
+    context: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, Any] = field(default_factory=dict)
+
+
+def to_json(value: object) -> str:
+    """JSON without spaces, other characters than ASCII as they are."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def size(value: object) -> int:
+    """How many bytes a value takes as JSON."""
+    return len(to_json(value).encode(errors="surrogatepass"))
+
+
+def equal(left: object, right: object) -> bool:
+    """Whether two JSON values are the same; ``true`` is not ``1``."""
+    return left == right and _kinds(left) == _kinds(right)
+
+
+def _kinds(value: object) -> object:
+    """The shape of a value with its booleans told from numbers."""
+    if isinstance(value, dict):
+        return {key: _kinds(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_kinds(item) for item in value]
+    return isinstance(value, bool)
