@@ -6,6 +6,7 @@ Exits 2 with one JSON line on stderr (``code``, ``message``, ``remedy``) where i
 """
 
 import argparse
+import contextlib
 import errno
 import fcntl
 import json
@@ -19,6 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, TextIO
 
+from localcloud import kernel
 from workflow.errors import WorkflowError
 from workflow.settings import DEFAULT_REGION
 
@@ -66,6 +68,8 @@ def _running(directory: Path) -> dict[str, Any] | None:
 
 def _serve(directory: Path, options: argparse.Namespace) -> None:
     os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
+    with contextlib.suppress(OSError):  # what runs here must not read the secrets of this process
+        kernel.make_undumpable()
     # moto and the engine take a second to import: not before it is known that they are needed.
     from localcloud.cloud import Cloud  # noqa: PLC0415
     from localcloud.http import Server  # noqa: PLC0415

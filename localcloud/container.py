@@ -2,17 +2,21 @@
 
 import json
 import os
+import shutil
 import sysconfig
 import tarfile
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from localcloud.process import ChildExited, ChildTimedOut, Process
+from localcloud.sandbox import View
 
-_WORKER = Path(__file__).with_name("inference_worker.py")
+_MODEL_DIR = "/opt/ml/model"
+_LIBRARIES = {sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")}
+_TMP_MEGABYTES = 10_240
 _LOAD_SECONDS = 60.0
 _ANSWER_SECONDS = 60.0  # AWS's limit for one invocation
 
@@ -36,27 +40,35 @@ class Container:
     Args:
         model_dir: The unpacked model.tar.gz.
         environment: The container's ``Environment`` in the SageMaker model.
+        folder: Where the container gets a folder of its own.
 
     Raises:
         ContainerFailed: The model did not load.
     """
 
-    def __init__(self, model_dir: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, model_dir: Path, environment: Mapping[str, str], folder: Path) -> None:
+        self._folder = folder / uuid.uuid4().hex
+        self._folder.mkdir(parents=True)
         environ = {
             "PATH": os.defpath,
             "LANG": "C.UTF-8",
+            "HOME": "/tmp",  # noqa: S108 - the container's own
             "OMP_NUM_THREADS": "1",
             **environment,
-            "SM_MODEL_DIR": os.fspath(model_dir),
-            "LOCALCLOUD_LIBRARY": sysconfig.get_paths()["purelib"],
+            "SM_MODEL_DIR": _MODEL_DIR,
         }
-        self._process = Process(_WORKER, environ, model_dir)
+        view = View(
+            folder=os.fspath(self._folder),
+            shown={_MODEL_DIR: os.fspath(model_dir), **{path: path for path in _LIBRARIES}},
+            tmp_megabytes=_TMP_MEGABYTES,
+        )
+        self._process = Process("localcloud.inference_worker", environ, self._folder)
         self._lock = threading.Lock()
         try:
-            self._process.ask([b"{}", b""], replies=2, timeout=_LOAD_SECONDS)
+            self._process.ask([json.dumps(asdict(view)).encode()], replies=1, timeout=_LOAD_SECONDS)
         except (ChildExited, ChildTimedOut) as error:
             log = self._process.take_log()
-            self._process.close()
+            self.close()
             raise ContainerFailed(log or str(error)) from error
 
     @property
@@ -78,9 +90,10 @@ class Container:
         return Answer(given["status"], given["content_type"], content), log
 
     def close(self) -> None:
-        """End the model server."""
+        """End the model server, with its files."""
         with self._lock:
             self._process.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def unpack(archive: Path, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import threading
 import time
 import uuid
@@ -37,6 +38,8 @@ class Endpoints(Service):
         self._loading = threading.Lock()
         self._unpacked = cloud.store.directory / "models"
         self._unpacked.mkdir(exist_ok=True)
+        self._folders = cloud.store.directory / "containers"
+        shutil.rmtree(self._folders, ignore_errors=True)
 
     def start(self) -> None:
         """Go on with what was being created or updated when the process died."""
@@ -328,7 +331,7 @@ class Endpoints(Service):
         archive = self.cloud.store.blob_path(variant["artifact"])
         folder = unpack(archive, self._unpacked / archive.name)
         environment = {"SAGEMAKER_ENDPOINT_NAME": name, **variant["Environment"]}
-        return Container(folder, environment)
+        return Container(folder, environment, self._folders)
 
     def _container(self, name: str, variant: Params) -> Container:
         key = f"{name}/{variant['VariantName']}/{variant['artifact']}"

@@ -11,8 +11,9 @@ import uuid
 import zipfile
 from typing import Any
 
+from localcloud.environment import Deployed, Outcome, Site
 from localcloud.errors import AwsError
-from localcloud.pool import Deployed, Outcome, Pool, unpack
+from localcloud.pool import Pool, unpack
 from localcloud.service import Service, page
 from localcloud.wire import Call, Params
 
@@ -62,7 +63,8 @@ class Functions(Service):
     def start(self) -> None:
         """Load the functions; needs the cloud's endpoint URL."""
         self._functions = self.cloud.store.table("lambda.function")
-        self.pool = Pool(self.cloud.endpoint_url)
+        directory = self.cloud.store.directory
+        self.pool = Pool(Site(self.cloud.endpoint_url, directory / "environments"))
         self._code = self.cloud.store.directory / "functions"
         self._code.mkdir(exist_ok=True)
         self._lock = threading.RLock()
@@ -91,8 +93,8 @@ class Functions(Service):
                 "PackageType": "Zip",
                 "Architectures": p.get("Architectures", ["x86_64"]),
                 "Version": "$LATEST",
-                "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
                 **{k: p[k] for k in _CONFIGURABLE if k in p},
+                "LoggingConfig": _logging(name, p.get("LoggingConfig", {})),
                 **self._upload(p["Code"]),
             }
             _touch(latest)
@@ -139,6 +141,7 @@ class Functions(Service):
         with self._lock:
             name, configuration = self._writable(call.params)
             configuration.update({k: call.params[k] for k in _CONFIGURABLE if k in call.params})
+            configuration["LoggingConfig"] = _logging(name, configuration["LoggingConfig"])
             return self._changed(name, configuration, publish=False)
 
     def delete_function(self, call: Call) -> Params:
@@ -309,7 +312,8 @@ class Functions(Service):
             configuration=configuration,
         )
         outcome = self.pool.invoke(deployed, event or b"{}", str(uuid.uuid4()))
-        self.cloud.logs.append(f"/aws/lambda/{name}", outcome.stream, outcome.log.splitlines())
+        group = configuration["LoggingConfig"]["LogGroup"]
+        self.cloud.logs.append(group, outcome.stream, outcome.log.splitlines())
         self._measure(name, outcome)
         return outcome
 
@@ -424,6 +428,14 @@ def _touch(configuration: Params) -> None:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     configuration["LastModified"] = f"{stamp}.{int(seconds * 1000) % 1000:03d}+0000"
     configuration["RevisionId"] = str(uuid.uuid4())
+
+
+def _logging(name: str, given: Params) -> Params:
+    """A LoggingConfig with what Lambda adds to it."""
+    levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+    as_json = given.get("LogFormat") == "JSON"
+    defaults = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
+    return {**defaults, **(levels if as_json else {}), **given}
 
 
 def _frozen(configuration: Params) -> dict[str, Any]:

@@ -1,23 +1,25 @@
 """The model server of an endpoint: runs the ``code/inference.py`` of an unpacked model.tar.gz.
 
-Started like ``worker`` as ``python -I -S inference_worker.py``; imports nothing of the project.
+Started and confined like ``worker``; sees ``/opt/ml/model`` and this environment's packages.
 Calls the four functions of the SageMaker inference toolkit: ``model_fn``, ``input_fn``,
 ``predict_fn`` and ``output_fn``. An exception with a ``status_code`` is answered with it, any
 other with 500, as the toolkit does.
 
-Protocol: frames of 4 bytes length and content. In: ``{content_type, accept}`` as JSON, body. Out:
-``{status, content_type}`` as JSON, body. The first exchange, an empty header, is the health check.
+Protocol: in, the ``View`` of the sandbox as JSON; out, an empty frame once the model is loaded.
+Then for each request: in, ``{content_type, accept}`` as JSON, body; out, ``{status,
+content_type}`` as JSON, body.
 """
 
 import importlib.util
 import json
 import os
-import struct
 import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
+
+from localcloud import pipes, sandbox
 
 _SERVER_ERROR = 500
 
@@ -66,37 +68,25 @@ def answer(
     return 200, kind, content if isinstance(content, bytes) else str(content).encode()
 
 
-def _read(pipe: BinaryIO) -> bytes | None:
-    head = pipe.read(4)
-    if len(head) < 4:  # noqa: PLR2004 - the length of the length
-        return None
-    return pipe.read(struct.unpack(">I", head)[0])
+def main(own_paths: list[str]) -> None:
+    """Load the model, then answer until the parent closes the pipe.
 
-
-def _write(pipe: BinaryIO, *frames: bytes) -> None:
-    pipe.write(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
-    pipe.flush()
-
-
-def main() -> None:
-    """Load the model, then answer until the parent closes the pipe."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    Args:
+        own_paths: Where the project and this environment's packages lie; the project is dropped.
+    """
+    requests, replies = pipes.own_pipes()
+    sandbox.enter(sandbox.View(**json.loads(pipes.read(requests) or b"{}")))
+    sys.path.remove(own_paths[0])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "localcloud"]:
+        del sys.modules[name]
     model_dir = Path(os.environ["SM_MODEL_DIR"])
-    sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
-    sys.path.append(os.environ.pop("LOCALCLOUD_LIBRARY"))
+    os.chdir(model_dir)
     module = load(model_dir)
     model = module.model_fn(os.fspath(model_dir))
-    while (head := _read(requests)) is not None:
-        body = _read(requests) or b""
-        if head == b"{}":
-            status, kind, content = 200, "text/plain", b""
-        else:
-            status, kind, content = answer(module, model, json.loads(head), body)
+    pipes.write(replies, b"")
+    while (head := pipes.read(requests)) is not None:
+        body = pipes.read(requests) or b""
+        status, kind, content = answer(module, model, json.loads(head), body)
         sys.stderr.flush()
-        _write(replies, json.dumps({"status": status, "content_type": kind}).encode(), content)
-
-
-if __name__ == "__main__":
-    main()
+        about = json.dumps({"status": status, "content_type": kind}).encode()
+        pipes.write(replies, about, content)

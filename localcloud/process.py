@@ -1,15 +1,20 @@
 """Process: a warm child that answers framed requests over pipes, with a log beside them."""
 
+import contextlib
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _CHUNK = 1 << 16
+# What the child's own code is imported from; it drops both before it runs what was uploaded.
+_OWN_PATHS = [os.fspath(Path(__file__).parents[1]), sysconfig.get_paths()["purelib"]]
 
 
 class ChildTimedOut(Exception):  # noqa: N818 - an outcome with a name of its own
@@ -32,17 +37,17 @@ class Process:
     """One child process; used by one thread at a time.
 
     Args:
-        script: The Python file that it runs, isolated (``-I -S``) from this environment.
+        module: The module whose ``main`` it runs, isolated (``-I -S``) from this environment.
         environ: Its whole environment; nothing of the parent's is added.
         directory: Its working directory.
     """
 
-    def __init__(self, script: Path, environ: Mapping[str, str], directory: Path) -> None:
+    def __init__(self, module: str, environ: Mapping[str, str], directory: Path) -> None:
         self._log, log_end = os.pipe()
         os.set_blocking(self._log, False)
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-S", os.fspath(script)],
+                [sys.executable, "-I", "-S", "-c", _start(module)],
                 cwd=directory,
                 env=dict(environ),
                 stdin=subprocess.PIPE,
@@ -108,8 +113,8 @@ class Process:
         return text
 
     def close(self) -> None:
-        """End the child and let go of its pipes."""
-        self._child.kill()
+        """End the child with every process it started, and let go of its pipes."""
+        self._kill()
         self._child.wait()
         self._stdin.close()
         self._stdout.close()
@@ -127,8 +132,12 @@ class Process:
                     return data
                 raise ChildExited(self._child.wait())
             if left <= 0:
-                self._child.kill()
+                self._kill()
                 raise ChildTimedOut
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)  # the child leads a session of its own
 
     def _drain(self) -> None:
         while not self._log_ended:
@@ -140,3 +149,7 @@ class Process:
                 self._log_ended = True
                 self._poll.unregister(self._log)
             self._logged += data
+
+
+def _start(module: str) -> str:
+    return f"import sys; sys.path += {_OWN_PATHS}; from {module} import main; main({_OWN_PATHS})"

@@ -1,26 +1,36 @@
 """Lambda's Python runtime: loads one handler and answers invocations over two pipes.
 
-Started by ``pool`` as ``python -I -S worker.py``: no site module, so that neither the checkout's
-editable install nor user packages are visible. Only the unpacked zip, then the library folder
-named in ``LOCALCLOUD_LIBRARY`` (for boto3, which AWS's runtime brings too) are on ``sys.path``.
-This file runs by itself and imports nothing of the project.
+Started by ``process`` without the site module, so that neither the checkout's editable install nor
+user packages are visible. Before the handler is loaded the process confines itself (``sandbox``)
+and forgets the project: the handler sees ``/var/task``, boto3 with what it needs, and Python.
 
-Protocol: frames of 4 bytes length (big endian) and content. In: context as JSON, event. Out:
-``result`` or ``error``, then the payload. The handler's prints go to the log pipe (stderr).
+Protocol: in, the ``View`` of the sandbox as JSON; out, ``ready`` or ``error``, the payload. Then
+for each invocation: in, context as JSON, event; out, ``result`` or ``error``, the payload. Errors
+are worded as by AWS's runtime (https://github.com/aws/aws-lambda-python-runtime-interface-client).
 """
 
 import importlib
 import json
-import logging
+import math
 import os
-import struct
 import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from decimal import Decimal
+from types import TracebackType
+from typing import Any
+
+import simplejson
+
+from localcloud import pipes, runtime_logs, sandbox
 
 _TASK_ROOT = "/var/task"
+_OWN_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - beside what frames give
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120
+
+Failure = dict[str, Any]
+Reply = tuple[bytes, bytes]
 
 
 class Context:
@@ -38,137 +48,165 @@ class Context:
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
-class _Logs(logging.Handler):
-    """The root handler of AWS's runtime: level, time, request id, message."""
-
-    request_id = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        text = self.format(record)
-        line = f"[{record.levelname}]\t{stamp}.{int(record.msecs):03d}Z\t{self.request_id}\t{text}"
-        sys.stderr.write(line + "\n")
-
-
 Handler = Callable[[Any, Context], Any]
-Failure = dict[str, Any]
+
+
+class Fault(Exception):  # noqa: N818 - what AWS's runtime calls it
+    """A failure that the runtime names itself.
+
+    Args:
+        kind: The error type, such as ``Runtime.ImportModuleError``.
+        message: The error message.
+        stack: The lines of the stack trace.
+    """
+
+    def __init__(self, kind: str, message: str, stack: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.stack = stack or []
+
+
+class _Encoder(simplejson.JSONEncoder):  # type: ignore[misc,unused-ignore]
+    """AWS's marshaller: simplejson (bytes as text, named tuples as objects), Decimal as number."""
+
+    def __init__(self) -> None:
+        super().__init__(use_decimal=False, ensure_ascii=False, allow_nan=True)
+
+    def default(self, o: object) -> object:
+        if isinstance(o, Decimal):
+            return math.nan if o.is_nan() else float(o)
+        return super().default(o)
 
 
 def load(name: str) -> Handler:
     """The handler called ``module.function``.
 
     Raises:
+        Fault: It cannot be found.
         Exception: Whatever the module raises while it is imported.
     """
-    module, _, function = name.rpartition(".")
-    loaded: Handler = getattr(importlib.import_module(module.replace("/", ".")), function)
-    return loaded
-
-
-def init_failure(name: str, error: BaseException) -> Failure:
-    """The answer of a function whose handler cannot be loaded, as AWS words it."""
-    module, _, function = name.rpartition(".")
-    if isinstance(error, SyntaxError):
-        text = f"Syntax error in module '{module}': {error}"
-        return _failure("Runtime.UserCodeSyntaxError", text)
-    if isinstance(error, ImportError):
+    module, dot, function = name.rpartition(".")
+    if not dot:
+        text = f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
+        raise Fault("Runtime.MalformedHandlerName", text)
+    if module.split(".")[0] in sys.builtin_module_names:
+        text = f"Cannot use built-in module {module} as a handler module"
+        raise Fault("Runtime.BuiltInModuleConflict", text)
+    try:
+        loaded = importlib.import_module(module.replace("/", "."))
+    except ImportError as error:
         text = f"Unable to import module '{module}': {error}"
-        return _failure("Runtime.ImportModuleError", text)
-    if isinstance(error, AttributeError) and f"'{function}'" in str(error):
+        raise Fault("Runtime.ImportModuleError", text) from error
+    except SyntaxError as error:
+        text = f"Syntax error in module '{module}': {error}"
+        stack = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise Fault("Runtime.UserCodeSyntaxError", text, stack) from error
+    try:
+        handler: Handler = getattr(loaded, function)
+    except AttributeError as error:
         text = f"Handler '{function}' missing on module '{module}'"
-        return _failure("Runtime.HandlerNotFound", text)
-    return handler_failure(error, "", skip=0)
+        raise Fault("Runtime.HandlerNotFound", text) from error
+    return handler
 
 
-def handler_failure(error: BaseException, request_id: str, skip: int = 1) -> Failure:
-    """An exception as Lambda shows it: type, message and the frames of the function's own code."""
-    frames = traceback.extract_tb(error.__traceback__)[skip:]
-    if request_id == "":
-        frames = [frame for frame in frames if "importlib" not in frame.filename][1:]
-    root = os.environ["LAMBDA_TASK_ROOT"]
-    stack = [line.replace(root, _TASK_ROOT) for line in traceback.format_list(frames)]
-    return _failure(type(error).__name__, str(error), request_id, stack)
-
-
-def _failure(
-    kind: str, message: str, request_id: str = "", stack: list[str] | None = None
-) -> Failure:
+def failure(error: BaseException, request_id: str = "") -> Failure:
+    """An exception as Lambda shows it: type, message and the frames that a function may see."""
+    if isinstance(error, Fault):
+        kind, stack = error.kind, error.stack
+    else:
+        kind, stack = type(error).__name__, shown_frames(error.__traceback__)
     return {
-        "errorMessage": message,
+        "errorMessage": str(error),
         "errorType": kind,
         "requestId": request_id,
-        "stackTrace": stack or [],
+        "stackTrace": stack,
     }
 
 
-def answer(handler: Handler, event: bytes, context: Context) -> tuple[bytes, bytes]:
-    """(``result`` or ``error``, payload) of one invocation."""
+def shown_frames(trace: TracebackType | None) -> list[str]:
+    """The frames of a traceback from the function's code on, by the paths they have on AWS."""
+    hidden = (_OWN_FOLDER, "<frozen ")
+    frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(hidden)]
+    own = [n for n, frame in enumerate(frames) if frame.filename.startswith(f"{_TASK_ROOT}/")]
+    lines = traceback.format_list(frames[own[0] :] if own else frames)
+    return [line.replace(_STANDARD_LIBRARY, _library()) for line in lines]
+
+
+def _library() -> str:
+    """Where Python's library lies on AWS."""
+    return f"/var/lang/lib/{os.environ['AWS_EXECUTION_ENV'].removeprefix('AWS_Lambda_')}"
+
+
+def answer(handler: Handler, event: bytes, context: Context) -> Reply | Failure:
+    """``result`` and its payload of one invocation, or how it failed."""
     try:
-        result = handler(json.loads(event), context)
+        return b"result", _marshal(handler(_unmarshal(event), context))
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer
-        return _refuse(handler_failure(error, context.aws_request_id))
+        return failure(error, context.aws_request_id)
+
+
+def _unmarshal(event: bytes) -> object:
     try:
-        return b"result", json.dumps(result).encode()
-    except (TypeError, ValueError) as error:
+        return json.loads(event)
+    except ValueError as error:
+        text = f"Unable to unmarshal input: {error}"
+        raise Fault("Runtime.UnmarshalError", text) from error
+
+
+def _marshal(result: object) -> bytes:
+    if isinstance(result, bytes):
+        return result
+    try:
+        return str(_Encoder().encode(result)).encode()
+    except Exception as error:
         text = f"Unable to marshal response: {error}"
-        return _refuse(_failure("Runtime.MarshalError", text, context.aws_request_id))
+        raise Fault("Runtime.MarshalError", text) from error
 
 
-def _refuse(failure: Failure) -> tuple[bytes, bytes]:
-    sys.stderr.write(f"[ERROR] {failure['errorType']}: {failure['errorMessage']}\n")
-    if failure["stackTrace"]:
-        sys.stderr.write("Traceback (most recent call last):\n" + "".join(failure["stackTrace"]))
-    return b"error", json.dumps(failure).encode()
+def _see_only_the_function(own_paths: list[str]) -> None:
+    """Make importable what AWS has: the zip, the runtime's packages, Python's own."""
+    python = [path for path in sys.path if path not in own_paths]
+    sys.path[:] = [_TASK_ROOT, *python, f"{_library()}/site-packages"]
+    sys.executable = sys._base_executable  # type: ignore[attr-defined]  # noqa: SLF001 - a venv's is not seen
+    sys.argv[:] = [""]
+    for name in list(sys.modules):
+        if name.partition(".")[0] in {"localcloud", "simplejson"}:
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    os.chdir(_TASK_ROOT)
 
 
-def _read(pipe: BinaryIO) -> bytes | None:
-    head = pipe.read(4)
-    if len(head) < 4:  # noqa: PLR2004 - the length of the length
-        return None
-    return pipe.read(struct.unpack(">I", head)[0])
+def main(own_paths: list[str]) -> None:
+    """Load the handler, then answer until the parent closes the pipe.
 
+    Args:
+        own_paths: The entries of ``sys.path`` that a function must not see.
+    """
+    requests, replies = pipes.own_pipes()
+    sandbox.enter(sandbox.View(**json.loads(pipes.read(requests) or b"{}")))
+    _see_only_the_function(own_paths)
+    sys.excepthook = runtime_logs.print_exception(shown_frames)
+    logs = runtime_logs.Logs(shown_frames)
+    logs.install()
 
-def _write(pipe: BinaryIO, *frames: bytes) -> None:
-    pipe.write(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
-    pipe.flush()
+    def reply(given: Reply | Failure) -> None:
+        if isinstance(given, dict):
+            logs.failure(given)
+            given = b"error", json.dumps(given).encode()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pipes.write(replies, *given)
 
-
-def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Take the protocol's pipes off stdin and stdout, so that prints land in the log."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return requests, replies
-
-
-def main() -> None:
-    """Load the handler, then answer until the parent closes the pipe."""
-    requests, replies = _own_pipes()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]  # noqa: PTH120
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
-    sys.path.append(os.environ.pop("LOCALCLOUD_LIBRARY"))
-    logs = _Logs()
-    logging.getLogger().addHandler(logs)
-    handler, failure = None, None
     try:
         handler = load(os.environ["_HANDLER"])
     except Exception as error:  # noqa: BLE001 - an import may raise anything; it is reported
-        failure = init_failure(os.environ["_HANDLER"], error)
-    while (head := _read(requests)) is not None:
-        event = _read(requests) or b"null"
-        context = Context(json.loads(head))
+        reply(failure(error))
+        return
+    reply((b"ready", b""))
+    while (head := pipes.read(requests)) is not None:
+        event = pipes.read(requests) or b"null"
+        given = json.loads(head)
+        os.environ["_X_AMZN_TRACE_ID"] = given.pop("trace_id")
+        context = Context(given)
         logs.request_id = context.aws_request_id
-        if handler is None:
-            kind, payload = _refuse(dict(failure or {}))
-        else:
-            kind, payload = answer(handler, event, context)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        _write(replies, kind, payload)
-
-
-if __name__ == "__main__":
-    main()
+        reply(answer(handler, event, context))

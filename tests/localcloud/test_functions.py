@@ -43,7 +43,7 @@ def test_what_was_uploaded_runs_and_not_the_checkout(functions, build, local_clo
     functions.update_function_code(FunctionName=name, ZipFile=archive)
     _, (mark, file, path) = call(functions, name)
     assert mark == "deployed"
-    assert str(local_cloud.directory) in file
+    assert file == "/var/task/workflow/__init__.py"
     assert str(Path.cwd()) not in path
 
 
@@ -58,7 +58,7 @@ def test_a_function_does_not_see_what_the_server_sees(functions, build, local_cl
     assert environ["AWS_LAMBDA_FUNCTION_NAME"] == name
     assert environ["AWS_ENDPOINT_URL"] == local_cloud.endpoint_url
     unknown = {key for key in environ if not key.startswith(("AWS_", "LAMBDA_", "_HANDLER", "LC_"))}
-    assert unknown == {"MINE", "PATH", "LANG", "TZ"}
+    assert unknown == {"MINE", "PATH", "LANG", "TZ", "HOME", "_X_AMZN_TRACE_ID"}
 
 
 def test_an_exception_is_shown_with_its_class_and_own_frames(functions, build, local_cloud):

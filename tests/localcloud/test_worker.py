@@ -1,20 +1,24 @@
 """Lambda's runtime and the model server, called in this process: what they answer and how."""
 
+import decimal
 import io
 import json
 import logging
+import math
 import sys
 import time
+from typing import NamedTuple
 
 import pytest
 
-from localcloud import inference_worker, worker
+from localcloud import inference_worker, pipes, runtime_logs, worker
 
 
 @pytest.fixture
 def task(tmp_path, monkeypatch):
-    """Writes a handler's module and makes it importable."""
-    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
+    """Writes a handler's module and makes it importable, as if its folder were /var/task."""
+    monkeypatch.setattr(worker, "_TASK_ROOT", str(tmp_path))
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def write(name, source):
@@ -38,20 +42,44 @@ def test_a_result_is_json(task):
     assert worker.answer(handler, b'{"a": 1}', context()) == (b"result", b'[{"a": 1}, "r-1"]')
 
 
-def test_an_exception_becomes_an_error_with_its_frames(task, capsys):
-    source = "def handler(e, c):\n    raise KeyError('label')\n"
-    kind, payload = worker.answer(worker.load(task("broken", source)), b"{}", context())
-    failure = json.loads(payload)
-    assert kind == b"error"
-    assert (failure["errorType"], failure["errorMessage"]) == ("KeyError", "'label'")
+def test_an_exception_becomes_an_error_with_its_frames(task, tmp_path):
+    source = "import json\ndef handler(e, c):\n    json.loads(e['label'])\n"
+    handler = worker.load(task("broken", source))
+    failure = worker.answer(handler, b'{"label": "no json"}', context())
+    assert failure["errorType"] == "JSONDecodeError"
+    assert failure["errorMessage"].startswith("Expecting value")
     assert failure["requestId"] == "r-1"
-    assert failure["stackTrace"][0].startswith('  File "/var/task/broken.py", line 2, in handler')
-    assert "[ERROR] KeyError: 'label'" in capsys.readouterr().err
+    files = [line.split('"')[1] for line in failure["stackTrace"]]
+    assert files[0] == f"{tmp_path}/broken.py"
+    assert {file.rpartition("/")[0] for file in files[1:]} == {"/var/lang/lib/python3.13/json"}
 
 
-def test_a_result_that_is_not_json_is_a_marshal_error():
-    kind, payload = worker.answer(lambda _event, _context: {1}, b"{}", context())
-    assert (kind, json.loads(payload)["errorType"]) == (b"error", "Runtime.MarshalError")
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+@pytest.mark.parametrize(
+    ("result", "payload"),
+    [
+        ({"image": b"aGk="}, b'{"image": "aGk="}'),
+        ({b"key": (1, 2)}, b'{"key": [1, 2]}'),
+        ({"price": decimal.Decimal("0.5")}, b'{"price": 0.5}'),
+        ({"at": Point(1, 2)}, b'{"at": {"x": 1, "y": 2}}'),
+        ("größer", '"größer"'.encode()),
+        ([math.nan, decimal.Decimal("NaN")], b"[NaN, NaN]"),
+        (b"raw bytes", b"raw bytes"),
+    ],
+)
+def test_results_are_marshalled_as_by_aws(result, payload):
+    assert worker.answer(lambda _event, _context: result, b"{}", context()) == (b"result", payload)
+
+
+@pytest.mark.parametrize("result", [{1}, {"body": object()}, {"data": b"\xff"}])
+def test_a_result_that_is_not_json_is_a_marshal_error(result):
+    failure = worker.answer(lambda _event, _context: result, b"{}", context())
+    assert failure["errorType"] == "Runtime.MarshalError"
+    assert failure["errorMessage"].startswith("Unable to marshal response: ")
 
 
 @pytest.mark.parametrize(
@@ -63,30 +91,75 @@ def test_a_result_that_is_not_json_is_a_marshal_error():
         ("raising", "1 / 0\n", "ZeroDivisionError"),
     ],
 )
-def test_a_handler_that_cannot_be_loaded_is_named_as_aws_names_it(task, name, source, kind):
+def test_a_handler_that_cannot_be_loaded_is_named_as_aws_names_it(
+    task, tmp_path, name, source, kind
+):
     handler = task(name, source)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - modules raise anything
         worker.load(handler)
-    failure = worker.init_failure(handler, caught.value)
-    assert failure["errorType"] == kind
+    failure = worker.failure(caught.value)
+    assert (failure["errorType"], failure["requestId"]) == (kind, "")
     if kind == "ZeroDivisionError":
-        assert "/var/task/raising.py" in failure["stackTrace"][-1]
+        (line,) = failure["stackTrace"]
+        assert line.startswith(f'  File "{tmp_path}/raising.py", line 1, in <module>')
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "text"),
+    [
+        ("nodot", "Runtime.MalformedHandlerName", "Bad handler 'nodot': not enough values"),
+        ("sys.handler", "Runtime.BuiltInModuleConflict", "Cannot use built-in module sys"),
+    ],
+)
+def test_a_handler_name_that_cannot_be_is_refused(name, kind, text):
+    with pytest.raises(worker.Fault, match=text) as caught:
+        worker.load(name)
+    assert caught.value.kind == kind
+
+
+def record(level, message, *args, exc_info=None):
+    return logging.LogRecord("n", level, "/var/task/f.py", 1, message, args, exc_info, "handler")
 
 
 def test_log_records_are_written_as_the_runtime_writes_them(capsys):
-    logs = worker._Logs()
+    logs = runtime_logs.Logs(worker.shown_frames)
     logs.request_id = "r-1"
-    logs.emit(logging.LogRecord("n", logging.WARNING, "f", 1, "careful", None, None))
+    logs.emit(record(logging.WARNING, "careful"))
     line = capsys.readouterr().err
     assert line.startswith("[WARNING]\t")
     assert line.endswith("Z\tr-1\tcareful\n")
 
 
+def test_log_records_are_json_where_the_function_says_so(capsys, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_LOG_FORMAT", "JSON")
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    logs = runtime_logs.Logs(worker.shown_frames)
+    logs.request_id = "r-1"
+    logs.emit(vars_added(record(logging.INFO, "%s images", 3), bucket="b"))
+    try:
+        {}["label"]
+    except KeyError:
+        logs.emit(record(logging.ERROR, "failed", exc_info=sys.exc_info()))
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first.pop("timestamp").endswith("Z")
+    assert first == {
+        "level": "INFO", "message": "3 images", "logger": "n", "requestId": "r-1", "bucket": "b",
+    }  # fmt: skip
+    assert (second["errorType"], second["errorMessage"]) == ("KeyError", "'label'")
+    assert second["location"] == "/var/task/f.py:handler:1"
+    assert len(second["stackTrace"]) == 1
+
+
+def vars_added(record, **extra):
+    vars(record).update(extra)
+    return record
+
+
 def test_frames_are_read_back_as_they_were_written():
     pipe = io.BytesIO()
-    worker._write(pipe, b"one", b"")
+    pipes.write(pipe, b"one", b"")
     pipe.seek(0)
-    assert [worker._read(pipe), worker._read(pipe), worker._read(pipe)] == [b"one", b"", None]
+    assert [pipes.read(pipe), pipes.read(pipe), pipes.read(pipe)] == [b"one", b"", None]
 
 
 MODEL = """

@@ -1,0 +1,66 @@
+"""Own root: a root directory of its own for a process, by user and mount namespaces of Linux.
+
+Source: user_namespaces(7), mount_namespaces(7). Many systems do not allow them: then the caller
+does without.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from localcloud import kernel
+
+_NEW_USER, _NEW_MOUNTS = 0x1000_0000, 0x0002_0000
+_READ_ONLY, _NO_SETUID, _NO_DEVICES, _NO_PROGRAMS, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
+_RECURSIVE, _PRIVATE = 1 << 14, 1 << 18
+_KEPT = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS  # what a remount in a namespace must not drop
+
+
+def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_megabytes: int) -> None:
+    """Change this process's root to one that holds nothing but what is named here.
+
+    ``/tmp`` is an empty file system in memory; it is gone with the last process that sees it.
+
+    Args:
+        stage: An empty folder to build the root in.
+        shown: What is seen read-only: path inside, path outside. What does not exist is skipped.
+        devices: Files that may be written, at the same path inside and outside.
+        tmp_megabytes: The size of ``/tmp``.
+
+    Raises:
+        OSError: The system does not allow it; the process still sees its old root.
+    """
+    user, group = os.getuid(), os.getgid()
+    kernel.call("unshare", _NEW_USER | _NEW_MOUNTS)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    kernel.mount("", "/", flags=_RECURSIVE | _PRIVATE)
+    kernel.mount("tmpfs", stage, "tmpfs", _NO_SETUID | _NO_DEVICES, "size=1m,mode=755")
+    for inside, outside in shown.items():
+        _show(outside, stage + inside, read_only=True)
+    for device in devices:
+        _show(device, stage + device, read_only=False)
+    tmp = f"{stage}/tmp"  # noqa: S108 - the new one
+    os.mkdir(tmp)  # noqa: PTH102 - text, as mounts take it
+    size = f"size={tmp_megabytes}m,mode=700"
+    kernel.mount("tmpfs", tmp, "tmpfs", _NO_SETUID | _NO_DEVICES, size)
+    kernel.mount("", stage, flags=_REMOUNT | _BIND | _READ_ONLY | _NO_SETUID | _NO_DEVICES)
+    os.chroot(stage)
+
+
+def _show(outside: str, target: str, *, read_only: bool) -> None:
+    if not os.path.exists(outside) or os.path.lexists(target):  # noqa: PTH110
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+    if os.path.islink(outside) and os.path.dirname(outside) == "/":  # noqa: PTH114, PTH120
+        os.symlink(os.readlink(outside), target)  # noqa: PTH115, PTH211 - /bin is usr/bin
+        return
+    if os.path.isdir(outside):  # noqa: PTH112
+        os.mkdir(target)  # noqa: PTH102
+    else:
+        Path(target).touch()
+    kernel.mount(outside, target, flags=_BIND | _RECURSIVE)
+    if read_only:
+        kept = os.statvfs(target).f_flag & _KEPT
+        kernel.mount("", target, flags=_REMOUNT | _BIND | _READ_ONLY | kept)

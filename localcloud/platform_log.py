@@ -1,0 +1,70 @@
+"""Platform log: the lines that Lambda itself writes around an invocation, as text or JSON.
+
+Source: Lambda developer guide, "Configuring JSON and plain text log formats" and the Telemetry
+API's event schema.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the lines say.
+
+    Attributes:
+        request_id: Its id.
+        version: The function's version.
+        duration_ms: How long it took, without the start of its environment.
+        init_ms: How long its environment took to start; None where it was warm.
+        memory_mb: The memory that the function has.
+        used_mb: The most memory that its environment has used.
+        status: ``success``, ``error``, ``failure`` (the runtime ended) or ``timeout``.
+    """
+
+    request_id: str
+    version: str
+    duration_ms: float
+    init_ms: float | None
+    memory_mb: int
+    used_mb: int
+    status: str
+
+
+def start(request_id: str, version: str, *, as_json: bool) -> str:
+    """The line before the function's own."""
+    if as_json:
+        return _event("platform.start", {"requestId": request_id, "version": version})
+    return f"START RequestId: {request_id} Version: {version}\n"
+
+
+def end(done: Invocation, *, as_json: bool) -> str:
+    """The lines behind the function's own."""
+    if as_json:
+        metrics = {
+            "durationMs": round(done.duration_ms, 3),
+            "billedDurationMs": int(done.duration_ms) + 1,
+            "memorySizeMB": done.memory_mb,
+            "maxMemoryUsedMB": done.used_mb,
+        }
+        if done.init_ms is not None:
+            metrics["initDurationMs"] = round(done.init_ms, 3)
+        record = {"requestId": done.request_id, "metrics": metrics, "status": done.status}
+        return _event("platform.report", record)
+    init = "" if done.init_ms is None else f"Init Duration: {done.init_ms:.2f} ms\t"
+    return (
+        f"END RequestId: {done.request_id}\n"
+        f"REPORT RequestId: {done.request_id}\tDuration: {done.duration_ms:.2f} ms\t"
+        f"Billed Duration: {int(done.duration_ms) + 1} ms\tMemory Size: {done.memory_mb} MB\t"
+        f"Max Memory Used: {done.used_mb} MB\t{init}\n"
+    )
+
+
+def _event(kind: str, record: Mapping[str, Any]) -> str:
+    moment = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+    event = {"time": f"{stamp}.{int(moment * 1000) % 1000:03d}Z", "type": kind, "record": record}
+    return json.dumps(event) + "\n"

@@ -1,0 +1,113 @@
+"""Redirect: lets Python's file functions find some absolute paths elsewhere.
+
+For systems where a process can have no root of its own: ``/tmp`` and ``/var/task`` are then this
+child's, as far as Python opens them. Native code and other programs see the paths of the machine.
+"""
+
+import _imp
+import _io
+import builtins
+import copy
+import functools
+import io
+import os
+import posix
+import posixpath
+import tokenize
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+_ONE_PATH = (
+    "access", "chdir", "chmod", "chown", "lchown", "listdir", "listxattr", "lstat", "mkdir",
+    "mkfifo", "open", "readlink", "remove", "rmdir", "scandir", "stat", "statvfs", "truncate",
+    "unlink", "utime",
+)  # fmt: skip
+_TWO_PATHS = ("link", "rename", "replace", "symlink")
+_OPENERS: tuple[tuple[ModuleType, str], ...] = (
+    (builtins, "open"),
+    (io, "open"),
+    (_io, "open"),
+    (tokenize, "_builtin_open"),
+)
+
+
+class Redirect:
+    """Maps absolute paths; ``install`` makes Python's functions use it.
+
+    Args:
+        places: Where paths really lie, with everything below them; the longest that fits is used.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = sorted(places.items(), key=lambda place: -len(place[0]))
+        self._names = [(os.path.realpath(there), path) for path, there in self._places]
+
+    def moved(self, path: Any) -> Any:  # noqa: ANN401 - whatever a caller gives as a path
+        """Where a path lies; descriptors and other paths are given back as they are."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return path
+        text = posixpath.normpath(os.fsdecode(path))
+        there = _replaced(text, self._places)
+        if there == text or self.shown(text) != text:  # it is where it belongs already
+            return path
+        return os.fsencode(there) if isinstance(path, bytes) else there
+
+    def shown(self, path: str) -> str:
+        """The path by which a function knows a real one."""
+        return _replaced(path, self._names)
+
+    def install(self) -> None:
+        """Replace Python's functions by ones that redirect; for the rest of the process."""
+        for name in (*_ONE_PATH, *_TWO_PATHS):
+            original = getattr(os, name, None)
+            if original is None:
+                continue
+            wrapped = self._wrap(original, 2 if name in _TWO_PATHS else 1)
+            for supported in (
+                os.supports_dir_fd,
+                os.supports_fd,
+                os.supports_follow_symlinks,
+                os.supports_effective_ids,
+            ):
+                if original in supported:
+                    supported.add(wrapped)
+            setattr(os, name, wrapped)
+            setattr(posix, name, wrapped)
+        for module, name in _OPENERS:
+            setattr(module, name, self._wrap(getattr(module, name), 1))
+        self._install_rest()
+
+    def _install_rest(self) -> None:
+        getcwd, create_dynamic = os.getcwd, _imp.create_dynamic
+
+        def load_extension(spec: Any, *rest: Any) -> Any:  # noqa: ANN401 - as importlib gives it
+            there = copy.copy(spec)
+            there.origin = self.moved(spec.origin)
+            return create_dynamic(there, *rest)
+
+        os.getcwd = posix.getcwd = lambda: self.shown(getcwd())
+        _imp.create_dynamic = load_extension
+
+    def _wrap(self, original: Callable[..., Any], paths: int) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def redirected(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as the original
+            moved = [self.moved(path) for path in given[:paths]]
+            try:
+                return original(*moved, *given[paths:], **named)
+            except OSError as error:  # the message names the path that the caller gave
+                for there, path in zip(moved, given, strict=False):
+                    if error.filename == there:
+                        error.filename = path
+                    elif error.filename2 is not None and error.filename2 == there:
+                        error.filename2 = path
+                raise
+
+        return redirected
+
+
+def _replaced(path: str, places: Iterable[tuple[str, str]]) -> str:
+    for start, other in places:
+        if path == start or path.startswith(f"{start}/"):
+            return other + path[len(start) :]
+    return path
