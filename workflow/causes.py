@@ -27,6 +27,16 @@ _TRACEBACK: Final = "Traceback (most recent call last)"
 _TRACEBACK_END: Final = re.compile(
     r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", re.MULTILINE
 )
+_ENVIRONMENT: Final = re.compile(r"os\.environ\b|\benviron\[|/os\.py\", line \d+, in __getitem__")
+"""In a stack trace: a variable of the environment is read where it is not set."""
+
+_RETURNED: Final = "Returned payload: "
+_PLATFORM: Final = re.compile(
+    r"task timed out|signal: killed|exited with error|process exited|exited without providing",
+    re.IGNORECASE,
+)
+"""What Lambda itself says in the payload of a function that has said nothing (Lambda.Unknown)."""
+
 _CUT_FIELD: Final = r'"{name}"\s*:\s*"((?:[^"\\]|\\.)*)'
 _NOT_OWN: Final = (
     "site-packages",
@@ -53,6 +63,7 @@ class Cause:
             library or the runtime; the file is relative to the function's root.
         entry_frame: Likewise the outermost: the function's handler.
         source: Source line of the innermost frame, empty when not given.
+        lacks_variable: Whether the message is the name of an environment variable that is not set.
     """
 
     error: str
@@ -60,6 +71,7 @@ class Cause:
     own_frame: Frame | None = None
     entry_frame: Frame | None = None
     source: str = ""
+    lacks_variable: bool = False
 
 
 def read_cause(error: str | None, cause: str | None) -> Cause:
@@ -85,7 +97,7 @@ def is_rejection(error: str | None, cause: str | None) -> bool:
 def _read(error: str, cause: str, depth: int) -> Cause:
     value = _decoded(cause)
     if not isinstance(value, dict):
-        return _from_text(error, cause)
+        return _from_text(error, _said_by_lambda(cause) or cause)
     inner = value.get("cause")
     if depth and isinstance(inner, dict) and "errorMessage" in inner:
         return _read(error, json.dumps(inner), depth - 1)
@@ -94,6 +106,14 @@ def _read(error: str, cause: str, depth: int) -> Cause:
     if "errorMessage" in value or "errorType" in value:
         return _from_lambda(error, value)
     return Cause(error=error, message=json.dumps(value, sort_keys=True, ensure_ascii=False))
+
+
+def _said_by_lambda(cause: str) -> str | None:
+    """What Lambda says of a function that ended without an answer: in the payload, by its form."""
+    payload = cause.partition(_RETURNED)[2]
+    value = _decoded(payload) if payload else None
+    said = value.get("errorMessage") if isinstance(value, dict) else None
+    return said if isinstance(said, str) and _PLATFORM.search(said) else None
 
 
 def _decoded(cause: str) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -135,11 +155,18 @@ def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
     own_frame, entry_frame, source = _stack(text)
     return Cause(
         error=kind,
-        message=message if isinstance(message, str) else json.dumps(message, sort_keys=True),
+        message=_message(message),
         own_frame=own_frame,
         entry_frame=entry_frame,
         source=source,
+        lacks_variable=kind == "KeyError" and _ENVIRONMENT.search(text) is not None,
     )
+
+
+def _message(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _from_text(error: str, text: str) -> Cause:
@@ -155,6 +182,7 @@ def _from_text(error: str, text: str) -> Cause:
         own_frame=own_frame,
         entry_frame=entry_frame,
         source=source,
+        lacks_variable=bool(end and end["type"] == "KeyError" and _ENVIRONMENT.search(first)),
     )
 
 

@@ -128,7 +128,7 @@ OUR_OWN: Final = (
         _INPUT,
         "ModelRejected",
         "The model refuses this image: {message}",
-        "Open the image; choose a PNG or JPEG that the model was trained for.",
+        "Open the image; submit a PNG or JPEG that the model was trained for.",
     ),
     _row(
         _CONFIGURATION,
@@ -310,6 +310,7 @@ _SLOW: Final = (
         "States.HeartbeatTimeout",
         "{place} sent no heartbeat within HeartbeatSeconds: its worker died, or forgot to.",
         "See that the worker runs and calls SendTaskHeartbeat, or raise HeartbeatSeconds.",
+        repair=Repair.SURROUNDINGS,
         slow=True,
     ),
     _row(
@@ -683,7 +684,7 @@ _MODELS: Final = (
         _INPUT,
         "ModelError ModelStreamError",
         "The model refuses this image: {message}",
-        "Open the image; choose a PNG or JPEG that the model was trained for.",
+        "Open the image; submit a PNG or JPEG that the model was trained for.",
         message=r"client error \((?:400|406|413|415|422)\)",
     ),
     _row(

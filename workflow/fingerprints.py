@@ -15,11 +15,10 @@ from typing import Final
 from workflow.causes import is_rejection, read_cause
 from workflow.contract import REJECTED
 from workflow.executions import Failure
+from workflow.quoted_data import MASK, without_data
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of every digest; raised whenever a change of the table moves failures between groups."""
-
-MASK: Final = "*"
 
 _EXTENSIONS: Final = (
     r"(?:png|jpe?g|gif|bmp|webp|tiff?|hei[cf]|jsonl?|csv|txt|parquet|gz|zip|pdf|svg)"
@@ -35,9 +34,16 @@ _SPACED: Final = (
 )
 """Masks of what may hold spaces; they see the whole message."""
 
+_BASE64: Final = (
+    r"(?=[A-Za-z0-9]*[\d+/])[A-Za-z0-9+/]{24,}={0,2}"
+    r"|(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)"
+)
+"""A long run with a digit or sign among the letters, or a padded one of any length above six."""
+
 MASKS: Final = (
     ("UUID", r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?=[.:]?$)"),
     ("word", r"^(?:s3|ec2|base64|utf-?8|sha256|md5|(?:int|uint|float)(?:8|16|32|64))\b"),
+    ("base64", rf"(?<![\w+/.~-])(?:{_BASE64})(?![\w+/=-]|\.\w)"),
     ("ARN", r"\barn:aws[\w-]*:\S*[^\s.:]"),
     ("URL", r"\b[a-z][a-z0-9]+://\S*[^\s.:]"),
     ("file", rf"(?<![\w.~+/-])[\w.~+/-]+\.{_EXTENSIONS}\b"),
@@ -55,7 +61,7 @@ MASKS: Final = (
 _KEPT: Final = ("word", "media type")
 _IN_WORD: Final = r"[^\s\"'<>(){}\[\],;]"
 _SUSPECT: Final = re.compile(
-    rf"(?<!{_IN_WORD})(?:{_IN_WORD}*?(?:[\d/\\@]|\.[A-Za-z]){_IN_WORD}*|[a-fA-F]{{8,}})"
+    rf"(?<!{_IN_WORD})(?:{_IN_WORD}*?(?:[\d/\\@+=]|\.[A-Za-z]){_IN_WORD}*|[a-fA-F]{{8,}})"
 )
 """Words that a mask may apply to: trying all masks on every word costs ten times as much."""
 
@@ -114,7 +120,7 @@ def normalised(message: str) -> str:
     One mask stands for all kinds, and for a run of masked things: an id may happen to be all
     digits, and a list of numbers may be longer the next time.
     """
-    text = message[:_MAX_CHARACTERS]
+    text = without_data(message)[:_MAX_CHARACTERS]
     if "s3:" in text or "'" in text or '"' in text:
         text = _ANY_SPACED.sub(MASK, text)
     masked = _SUSPECT.sub(_masked_word, text)

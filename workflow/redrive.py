@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import Final
 
 from workflow.executions import Execution, Failure, Status
-from workflow.remedies import Repair, diagnose
+from workflow.known_errors import Repair
+from workflow.remedies import diagnose
 
 REDRIVABLE_FOR: Final = timedelta(days=14)
 MAX_EVENTS: Final = 24_999
@@ -69,6 +70,13 @@ def advise(
         (
             repair is Repair.NOTHING,
             _neither("A rejection is an answer: the same image gets the same confidence again."),
+        ),
+        (
+            repair is Repair.LOOK,
+            _neither(
+                "Nobody knows this error yet, so nobody knows whether it passes: look at an "
+                "example, ask who knows the function, and then choose."
+            ),
         ),
         (
             repair is Repair.INPUT,

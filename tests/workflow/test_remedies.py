@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.workflow.histories import failure, lambda_cause
 from workflow import contract
 from workflow.executions import Kind
-from workflow.remedies import SIGNATURES, Repair, diagnose
+from workflow.known_errors import Repair
+from workflow.remedies import diagnose
 
 DENIED = (
     "An error occurred (AccessDeniedException) when calling the InvokeEndpoint operation: User: "
@@ -87,6 +88,7 @@ def test_a_known_failure_is_named(error: str, message: str, kind: Kind, words: s
         ("EndpointAccessDenied", Kind.PERMISSION, Repair.SURROUNDINGS),
         ("EndpointUnavailable", Kind.FAULT, Repair.WAIT),
         ("ModelRejected", Kind.BAD_INPUT, Repair.INPUT),
+        ("ServiceRefused", Kind.FAULT, Repair.SURROUNDINGS),
         ("BadInference", Kind.FAULT, Repair.SURROUNDINGS),
         (contract.REJECTED, Kind.REJECTION, Repair.NOTHING),
     ],
@@ -136,11 +138,3 @@ def test_no_failure_is_left_without_words(error: str, cause: str, state: str) ->
 
     assert found.cause
     assert found.remedy
-
-
-def test_every_signature_can_be_filled_from_what_it_finds() -> None:
-    known = {"state", "error", "image", "message"}
-    for signature in SIGNATURES:
-        words = {**dict.fromkeys(known, "?"), **dict.fromkeys(signature.message.groupindex, "?")}
-        assert signature.cause.format_map(words)
-        assert signature.remedy.format_map(words)

@@ -1,0 +1,63 @@
+"""Quoted data: what AWS's own messages quote out of an execution, masked as a whole.
+
+Step Functions and Lambda write inputs, payloads and values into their messages, at a place that the
+form of the message tells. What stands there is data: it differs from execution to execution, and
+nothing in it is an error. JSON is read to its end; what was cut in the middle goes to the end.
+"""
+
+import json
+import re
+from typing import Final
+
+MASK: Final = "*"
+
+_INTRODUCED: Final = re.compile(
+    r"(?:\bin the input|\bto input|\bReturned payload:|\bevaluated to|\bfor value:"
+    r"|\bto a number:|\bCurrent context is:) ?(?=\S)",
+    re.IGNORECASE,
+)
+"""What stands before data in the messages of Step Functions and of its JSON languages."""
+
+_TO_THE_END: Final = re.compile(r"Current context is: ?$", re.IGNORECASE)
+_CONSTRAINT: Final = re.compile(
+    r"(?<=\bvalue ')(?:(?!' at ').)*(?=' at ')", re.IGNORECASE | re.DOTALL
+)
+"""Validation: ``Value '<data>' at 'field' failed to satisfy constraint``."""
+
+_QUOTED: Final = re.compile(r"'.*'(?=[\s.,;:)]|$)", re.DOTALL)
+_BARE: Final = re.compile(r".*?(?=,? (?:but|which|instead of|rather than|not an?)\b|$)", re.DOTALL)
+_DECODER: Final = json.JSONDecoder()
+
+
+def without_data(message: str) -> str:
+    """The message with each piece of quoted data as ``*``."""
+    parts, start = [], 0
+    while found := _INTRODUCED.search(message, start):
+        parts.append(message[start : found.end()])
+        start, mask = _data(message, found.end(), found[0])
+        parts.append(mask)
+    return _CONSTRAINT.sub(MASK, "".join(parts) + message[start:])
+
+
+def _data(message: str, start: int, introduction: str) -> tuple[int, str]:
+    """Where the data that starts there end, and what to put in their place."""
+    if _TO_THE_END.search(introduction):
+        return len(message), MASK
+    quote = "'" if message[start] == "'" else ""
+    begin, mask = start + len(quote), f"{quote}{MASK}{quote}"
+    end = _end_of_json(message, begin)
+    if end and message.startswith(quote, end):
+        return end + len(quote), mask
+    if message[begin : begin + 1] in ("{", "[", '"'):
+        return len(message), mask
+    plain = (_QUOTED if quote else _BARE).match(message, start)
+    return (plain.end() if plain else len(message)), mask
+
+
+def _end_of_json(message: str, start: int) -> int | None:
+    if message[start : start + 1] not in ("{", "[", '"'):
+        return None
+    try:
+        return _DECODER.raw_decode(message, start)[1]
+    except (ValueError, RecursionError):
+        return None
