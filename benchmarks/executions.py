@@ -37,8 +37,8 @@ HANDLERS = ("serialize_image", "classify_image", "filter_inferences")
 
 
 @contextmanager
-def local_cloud() -> Iterator[tuple[str, int]]:
-    """(endpoint URL, process id) of a local cloud in a directory of its own."""
+def local_cloud() -> Iterator[dict[str, Any]]:
+    """What a local cloud in a directory of its own says when it is ready."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "localcloud", "--dir", directory, "--port", "0"]
         started = time.perf_counter()
@@ -47,7 +47,7 @@ def local_cloud() -> Iterator[tuple[str, int]]:
         line = json.loads(process.stdout.readline())
         print(f"ready after {time.perf_counter() - started:.1f} s")
         try:
-            yield line["endpoint_url"], line["pid"]
+            yield line
         finally:
             process.terminate()
             process.wait(30)
@@ -149,12 +149,12 @@ def milliseconds(call: Callable[[], object], count: int) -> list[float]:
 
 def main() -> None:
     """Print the latencies and rates, and whether each meets its bar."""
-    with local_cloud() as (url, pid):
+    with local_cloud() as line:
+        pid = line["pid"]
         os.environ |= {
-            "AWS_ENDPOINT_URL": url,
+            "AWS_ENDPOINT_URL": line["endpoint_url"],
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "bench",
-            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_SHARED_CREDENTIALS_FILE": line["credentials_file"],
         }
         settings = deploy()
         cold = Submitter(settings).run()

@@ -3,6 +3,7 @@
 The local cloud is a program of its own: it is started, never imported.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,28 +11,38 @@ import threading
 from collections.abc import Sequence
 from typing import IO, Final
 
+from dashboard.aws.cloud import Cloud
 from workflow.errors import WorkflowError, last_error
 
 ARGUMENTS: Final = ("--count", "600", "--rate", "6")
 """What is sent: about 100 seconds of images, half of them before a drift."""
 
 
+KEYS: Final = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"}
+)
+"""Variables that would stand before the credentials of the local cloud."""
+
+
 class Traffic:
     """A generator under way, or one that has ended.
 
     Args:
-        endpoint_url: Of the local cloud that it sends to.
+        cloud: The local cloud that it sends to.
         arguments: What it sends.
     """
 
-    def __init__(self, endpoint_url: str, arguments: Sequence[str] = ARGUMENTS) -> None:
+    def __init__(self, cloud: Cloud, arguments: Sequence[str] = ARGUMENTS) -> None:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read after the end
         self._stopped = False
         self._problem: WorkflowError | None = None
         self._lock = threading.Lock()
-        command = [sys.executable, "-m", "localcloud.traffic", "--endpoint-url", endpoint_url]
+        url, keys = cloud.endpoint_url or "", cloud.credentials_file or ""
+        command = [sys.executable, "-m", "localcloud.traffic", "--endpoint-url", url]
+        others = {name: value for name, value in os.environ.items() if name not in KEYS}
         self._process = subprocess.Popen(
             [*command, *arguments],
+            env={**others, "AWS_SHARED_CREDENTIALS_FILE": keys},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -1,8 +1,9 @@
-"""Command line: ``python -m localcloud [--dir DIR] [--port PORT] [--region REGION] [--quotas]``.
+"""Command line: ``python -m localcloud`` serves, ``python -m localcloud env`` says how to reach it.
 
-When ready, prints one JSON line: ``{"endpoint_url", "pid", "account", "region"}``; the same is in
-``endpoint.json``. Where a local cloud already serves the directory, prints that one's line.
-Exits 2 with one JSON line on stderr (``code``, ``message``, ``remedy``) where it cannot start.
+When ready, prints one JSON line: ``{"endpoint_url", "pid", "account", "region",
+"credentials_file"}``; the same is in ``endpoint.json``. Where a local cloud already serves the
+directory, prints that one's line. ``env`` prints the shell commands that point AWS clients to it.
+Exits 2 with one JSON line on stderr (``code``, ``message``, ``remedy``) where it cannot.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, TextIO
 
-from localcloud import kernel
+from localcloud import credentials, kernel
 from workflow.errors import WorkflowError
 from workflow.settings import DEFAULT_REGION
 
@@ -33,6 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     directory = Path(options.dir).absolute()
     try:
+        if options.command == "env":
+            print(_env(directory))
+            return 0
         lock = _lock(directory)
         if lock is None:
             print(json.dumps(_other(directory)), flush=True)
@@ -48,10 +52,21 @@ def main(argv: list[str] | None = None) -> int:
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=("env",),
+        help="print the shell commands that point AWS clients to a local cloud that runs",
+    )
     parser.add_argument("--dir", default=".localcloud", help="where its state is kept")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 for any free port")
     parser.add_argument("--region", default=DEFAULT_REGION)
     parser.add_argument("--quotas", action="store_true", help="throttle at AWS's request rates")
+    parser.add_argument(
+        "--any-credentials",
+        action="store_true",
+        help="answer requests whoever signed them: any program of this machine may do everything",
+    )
     return parser.parse_args(argv)
 
 
@@ -59,11 +74,25 @@ def _running(directory: Path) -> dict[str, Any] | None:
     """The line of the local cloud that serves a directory; None where none does."""
     try:
         line: dict[str, Any] = json.loads((directory / "endpoint.json").read_text())
-        with urllib.request.urlopen(f"{line['endpoint_url']}/_localcloud/health", timeout=5) as r:  # noqa: S310 - loopback
-            health = json.loads(r.read())
+        url = f"{line['endpoint_url']}/_localcloud/health"
+        keys = credentials.read(Path(line["credentials_file"]))
+        request = urllib.request.Request(url, headers=keys.signed_headers(url, line["region"]))  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
+            health = json.loads(answer.read())
     except (OSError, ValueError, KeyError, urllib.error.URLError):
         return None
     return line if health.get("directory") == os.fspath(directory) else None
+
+
+def _env(directory: Path) -> str:
+    line = _running(directory)
+    if line is None:
+        raise WorkflowError(
+            "CloudUnreachable",
+            f"No local cloud serves the directory {directory}.",
+            "Start it with `make run` or `python -m localcloud`, or give its --dir.",
+        )
+    return credentials.exports(line, credentials.read(Path(line["credentials_file"])))
 
 
 def _serve(directory: Path, options: argparse.Namespace) -> None:
@@ -80,8 +109,14 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         server = Server(options.port)
     except OSError as error:
         raise _port_error(options.port, error) from error
-    cloud = Cloud(directory, region=options.region, endpoint_url=server.url, quotas=options.quotas)
-    server.app = Router(cloud)
+    cloud = Cloud(
+        directory,
+        region=options.region,
+        endpoint_url=server.url,
+        credentials=credentials.keep(directory),
+        quotas=options.quotas,
+    )
+    server.app = Router(cloud, any_credentials=options.any_credentials)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     furnish(cloud)
@@ -90,6 +125,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         "pid": os.getpid(),
         "account": cloud.account,
         "region": cloud.region,
+        "credentials_file": os.fspath(directory / credentials.FILE_NAME),
     }
     (directory / "endpoint.json").write_text(json.dumps(line))
     _wait_for_signal(json.dumps(line))
@@ -101,7 +137,9 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
 def _lock(directory: Path) -> TextIO | None:
     """Take a directory for this process, until it ends; None where another has it."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (directory / "cloud.db").exists():
+            directory.chmod(0o700)  # made before there were credentials in it
         lock = (directory / "lock").open("w")
     except OSError as error:
         raise WorkflowError(

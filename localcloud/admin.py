@@ -12,6 +12,7 @@ from localcloud.wire import Environ, Response
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
 
+NAME = "localcloud"
 _BLOB = re.compile(r"/_localcloud/blobs/([0-9a-f]{64})")
 
 

@@ -14,6 +14,7 @@ from localcloud.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from localcloud.credentials import Credentials
     from localcloud.endpoints import Endpoints
     from localcloud.events import Events
     from localcloud.logs import Logs
@@ -32,6 +33,7 @@ class Cloud:
         directory: Where its state is kept.
         region: The region that its ARNs name.
         endpoint_url: Where it is served.
+        credentials: What its callers sign with.
         quotas: Whether AWS's request rates are enforced.
 
     Attributes:
@@ -46,10 +48,19 @@ class Cloud:
     topics: Topics
     endpoints: Endpoints
 
-    def __init__(self, directory: Path, *, region: str, endpoint_url: str, quotas: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        region: str,
+        endpoint_url: str,
+        credentials: Credentials,
+        quotas: bool,
+    ) -> None:
         self.account = ACCOUNT
         self.region = region
         self.endpoint_url = endpoint_url
+        self.credentials = credentials
         self.store = Store(directory)
         self.faults = Faults()
         self.quotas = Quotas(enabled=quotas, region=region)

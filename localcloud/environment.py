@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import platform_log
-from localcloud.permissions import access_key
+from localcloud.credentials import Credentials
 from localcloud.process import ChildExited, ChildTimedOut, Process
 from localcloud.sandbox import View
 
@@ -50,12 +50,14 @@ class Site:
     Attributes:
         endpoint_url: Where the handlers' boto3 finds this cloud.
         folder: Where each gets a folder of its own.
+        credentials: Of the cloud; handlers get those of their roles.
         init_seconds: How long the init phase may take; AWS gives it ten seconds of its own.
         namespaces: Whether to try for a root directory of its own (see ``sandbox``).
     """
 
     endpoint_url: str
     folder: Path
+    credentials: Credentials = Credentials("", "")
     init_seconds: float = 10.0
     namespaces: bool = True
 
@@ -144,7 +146,7 @@ class Environment:
         self._loaded = False
         self._folder = self._site.folder / uuid.uuid4().hex
         self._folder.mkdir(parents=True)
-        environ = _environ(self.deployed, self._site.endpoint_url, self._stream)
+        environ = _environ(self.deployed, self._site, self._stream)
         self._process = Process(_MODULE, environ, self._folder)
 
     def _load(self, seconds: float) -> float:
@@ -243,8 +245,9 @@ def _runtime(deployed: Deployed) -> str:
     return str(deployed.configuration.get("Runtime", "python3.13"))
 
 
-def _environ(deployed: Deployed, endpoint_url: str, stream: str) -> dict[str, str]:
+def _environ(deployed: Deployed, site: Site, stream: str) -> dict[str, str]:
     configuration = deployed.configuration
+    keys = site.credentials.of_role(configuration["Role"].rpartition("/")[2])
     region = deployed.arn.split(":")[3]
     logging = configuration["LoggingConfig"]
     environ = {
@@ -257,10 +260,10 @@ def _environ(deployed: Deployed, endpoint_url: str, stream: str) -> dict[str, st
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": access_key(configuration["Role"]),
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ENDPOINT_URL": site.endpoint_url,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{_runtime(deployed)}",
         "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
         "AWS_LAMBDA_FUNCTION_VERSION": configuration["Version"],

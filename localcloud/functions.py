@@ -64,7 +64,8 @@ class Functions(Service):
         """Load the functions; needs the cloud's endpoint URL."""
         self._functions = self.cloud.store.table("lambda.function")
         directory = self.cloud.store.directory
-        self.pool = Pool(Site(self.cloud.endpoint_url, directory / "environments"))
+        folder = directory / "environments"
+        self.pool = Pool(Site(self.cloud.endpoint_url, folder, self.cloud.credentials))
         self._code = self.cloud.store.directory / "functions"
         self._code.mkdir(exist_ok=True)
         self._lock = threading.RLock()
@@ -409,7 +410,8 @@ class Functions(Service):
         return {"CodeSha256": base64.b64encode(digest).decode(), "CodeSize": len(data)}
 
     def _location(self, configuration: Params) -> str:
-        return f"{self.cloud.endpoint_url}/_localcloud/blobs/{_digest(configuration)}"
+        url = f"{self.cloud.endpoint_url}/_localcloud/blobs/{_digest(configuration)}"
+        return self.cloud.credentials.presigned(url, self.cloud.region)
 
     @staticmethod
     def _missing(arn: str) -> AwsError:

@@ -1,8 +1,9 @@
 """Permissions: what a role's policies allow, for the roles of functions and state machines.
 
-Callers from outside may do everything. A function's calls are signed with an access key that
-names its role (``access_key``); they are checked for reading and writing objects and for invoking
-endpoints. A state machine's role is checked for invoking functions. Policies are read by moto.
+Callers from outside may do everything. A function's calls are signed with the access key of its
+role (``credentials.Credentials.of_role``); they are checked for reading and writing objects and for
+invoking endpoints. A state machine's role is checked for invoking functions. Policies are read by
+moto.
 """
 
 from functools import lru_cache
@@ -11,20 +12,10 @@ from typing import Any
 from moto.backends import get_backend
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
+from localcloud.credentials import role_of
 from localcloud.errors import AwsError
 
-_PREFIX = "role."
 _SESSION = "local"
-
-
-def access_key(role_arn: str) -> str:
-    """The access key id that stands for a role."""
-    return _PREFIX + role_arn.rpartition("/")[2]
-
-
-def role_of(access_key_id: str) -> str | None:
-    """The name of the role that an access key id stands for; None for a caller from outside."""
-    return access_key_id.removeprefix(_PREFIX) if access_key_id.startswith(_PREFIX) else None
 
 
 class Permissions:

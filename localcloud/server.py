@@ -1,11 +1,12 @@
 """Server: which service answers a request; own services first, moto behind them."""
 
+import datetime as dt
 from collections.abc import Callable
 
-from localcloud import wire
-from localcloud.admin import Admin
+from localcloud import admin, signatures, wire
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
+from localcloud.s3 import api as s3
 from localcloud.service import Unowned
 from localcloud.wire import Call, Environ, Params, Response
 
@@ -15,19 +16,26 @@ class Router:
 
     Args:
         cloud: The cloud, started.
+        any_credentials: Whether requests are answered whoever signed them, or nobody.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, *, any_credentials: bool) -> None:
         self._cloud = cloud
-        self._admin = Admin(cloud)
+        self._any_credentials = any_credentials
+        self._admin = admin.Admin(cloud)
 
     def __call__(self, environ: Environ) -> Response:
         """Answer one request."""
-        path = environ["PATH_INFO"]
-        if path.startswith("/_localcloud/"):
+        service, region = wire.scope(environ) or ("s3", self._cloud.region)
+        if environ["PATH_INFO"].startswith("/_localcloud/"):
+            service = admin.NAME
+        if not self._any_credentials:
+            try:
+                signatures.check(environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC))
+            except AwsError as error:
+                return _refuse(environ, service, error)
+        if service == admin.NAME:
             return self._admin.answer(environ)
-        signed = wire.scope(environ)
-        service, region = signed or ("s3", self._cloud.region)
         if service == "s3":
             return self._cloud.s3.answer(environ)
         if service in self._cloud.services:
@@ -57,3 +65,7 @@ class Router:
             f"The local cloud has no {call.operation}; docs/local-cloud.md says what it has.",
             501,
         )
+
+
+def _refuse(environ: Environ, service: str, error: AwsError) -> Response:
+    return s3.refuse(environ, error) if service == "s3" else wire.refuse(environ, service, error)

@@ -22,10 +22,12 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from PIL import Image
 
+from localcloud import credentials
 from localcloud.drawings import KINDS, Change, as_png, changed, draw
+from workflow.aws_errors import translate
 from workflow.contract import ImageLocation, content_type, execution_input
 from workflow.errors import WorkflowError
 from workflow.settings import Settings, region_from
@@ -263,8 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Send traffic until the plan is done; gives the exit status."""
     options = _options(argv)
     try:
-        endpoint = _endpoint(options)
-        settings, client = _connect(endpoint)
+        settings, client = _connect(*_endpoint(options))
         sender = Sender(settings, client)
         sender.check()
         tally = run(_plan(options), sender.send, lambda line: print(line, flush=True))
@@ -281,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m localcloud.traffic", description=__doc__)
     parser.add_argument("--dir", default=".localcloud", help="state directory of the local cloud")
-    parser.add_argument("--endpoint-url", help="its address, instead of --dir")
+    parser.add_argument("--endpoint-url", help="its address; the credentials are the environment's")
     parser.add_argument("--count", type=int, default=600, help="number of images")
     parser.add_argument("--rate", type=float, default=6.0, help="images a second")
     parser.add_argument("--images", type=Path, help="send the images of this folder, no drawings")
@@ -306,12 +307,15 @@ def _plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _endpoint(options: argparse.Namespace) -> str:
+def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session]:
+    region = region_from(os.environ)
     if options.endpoint_url:
-        return str(options.endpoint_url)
+        return str(options.endpoint_url), boto3.Session(region_name=region)
     try:
         line = json.loads((Path(options.dir) / "endpoint.json").read_text())
-        return str(line["endpoint_url"])
+        keys = credentials.read(Path(line["credentials_file"]))
+        session = boto3.Session(keys.access_key_id, keys.secret_access_key, region_name=region)
+        return str(line["endpoint_url"]), session
     except (OSError, ValueError, KeyError):
         raise WorkflowError(
             "CloudUnreachable",
@@ -320,16 +324,20 @@ def _endpoint(options: argparse.Namespace) -> str:
         ) from None
 
 
-def _connect(endpoint_url: str) -> tuple[Settings, Callable[[str], Any]]:
-    region = region_from(os.environ)
-    session = boto3.Session("local", "local", region_name=region)
-
+def _connect(endpoint_url: str, session: boto3.Session) -> tuple[Settings, Callable[[str], Any]]:
     def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
         config = Config(max_pool_connections=AT_ONCE)
         return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
     try:
         account = client("sts").get_caller_identity()["Account"]
+    except (NoCredentialsError, ClientError) as error:
+        said = getattr(error, "response", {}).get("Error", {})
+        raise translate(
+            operation="sts:GetCallerIdentity",
+            code=said.get("Code", type(error).__name__),
+            message=said.get("Message", str(error)),
+        ) from error
     except BotoCoreError as error:
         raise WorkflowError(
             "CloudUnreachable",

@@ -96,8 +96,20 @@ def scope(environ: Environ) -> tuple[str, str] | None:
 
 def access_key(environ: Environ) -> str:
     """The access key id that a request was signed with; nothing for an unsigned one."""
-    match = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
-    return match[1] if match else ""
+    if authorization := environ.get("HTTP_AUTHORIZATION"):
+        match = _ACCESS_KEY.search(str(authorization))
+        return match[1] if match else ""
+    query = dict(parse_qsl(str(environ.get("QUERY_STRING", ""))))
+    return query.get("X-Amz-Credential", "").partition("/")[0] or query.get("AWSAccessKeyId", "")
+
+
+def request_headers(environ: Environ) -> dict[str, str]:
+    """The headers of a request by their names in lower case."""
+    headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"}
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(key):
+            headers[key.replace("_", "-").lower()] = environ[key]
+    return headers
 
 
 def read_body(environ: Environ) -> bytes:
@@ -132,8 +144,7 @@ def parse(environ: Environ, service: str, region: str) -> Call:
     if target:
         return Call(service, target.rpartition(".")[2], region, _from_json(body), body=body)
     operation, params = _by_model(environ, service, body)
-    headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"}
-    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    headers = {"content-type": "", **request_headers(environ)}
     return Call(service, operation, region, params, headers, body, access_key(environ))
 
 
@@ -149,7 +160,7 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
         headers = _headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
         return Response(200, headers, json.dumps(result, default=_epoch).encode())
     model = get_service_model(call.service)
-    protocol = "query" if _is_query(environ) else str(model.protocol)
+    protocol = "query" if is_query(environ) else str(model.protocol)
     serializer = get_serializer_class(call.service, protocol)
     operation = model.operation_model(call.operation)
     made = serializer(operation_model=operation).serialize(result)
@@ -168,7 +179,7 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
     content = {"__type": error.code, "message": error.message, **error.members}
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         return Response(error.status, _headers(cbor=True), _cbor_map(content))
-    if _is_query(environ):
+    if is_query(environ):
         request_id = str(uuid.uuid4())
         kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP
         text = (
@@ -198,14 +209,14 @@ def _model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
     return botocore.session.get_session().get_service_model(service)
 
 
-def _is_query(environ: Environ) -> bool:
+def is_query(environ: Environ) -> bool:
     """Whether a request is in the query protocol, which a service may have beside others."""
     return str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
 
 
 def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]:
     request = MotoRequest(environ)
-    query = _is_query(environ)
+    query = is_query(environ)
     if query:
         operation = request.values["Action"]
         uri: dict[str, Any] = {}

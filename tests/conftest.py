@@ -6,12 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.configloader import load_config
+from botocore.credentials import Credentials
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -50,13 +55,45 @@ class LocalCloud:
             self.clients[service] = self._make(service)
         return self.clients[service]
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The cloud's access key, as ``boto3.client`` takes it."""
+        profile = load_config(str(self.directory / "credentials"))["profiles"]["default"]
+        return {name: profile[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables that point any AWS client to this cloud."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            **{name.upper(): value for name, value in self.keys.items()},
+        }
+
+    def signed(
+        self, method: str, path: str, service: str, data: bytes | None = None, **headers: str
+    ) -> urllib.request.Request:
+        """A request that no client of boto3's sends, signed."""
+        url = f"{self.endpoint_url}{path}"
+        request = AWSRequest(method, url, headers, data)
+        SigV4Auth(Credentials(*self.keys.values()), service, self.region).add_auth(request)
+        return urllib.request.Request(url, data, dict(request.headers.items()), method=method)  # noqa: S310 - loopback
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask ``/_localcloud/{path}`` and parse the answer; ``body`` is sent as JSON."""
+        data = None if body is None else json.dumps(body).encode()
+        kind = {"content-type": "application/json"}
+        request = self.signed(method, f"/_localcloud/{path}", "localcloud", data, **kind)
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            return json.loads(answer.read())
+
     def _make(self, service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=self.region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            **self.keys,
             config=Config(
                 retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=32
             ),

@@ -177,7 +177,7 @@ _CREDENTIALS: Final = (
         " UnknownCredentialError NoAuthTokenError",
         "No AWS credentials were found for {place}.",
         "Run `aws configure` or `aws sso login`, or set AWS_ACCESS_KEY_ID and"
-        " AWS_SECRET_ACCESS_KEY; with AWS_ENDPOINT_URL set to the local cloud any value will do.",
+        ' AWS_SECRET_ACCESS_KEY; those of the local cloud: eval "$(python -m localcloud env)".',
     ),
     _row(
         _CONFIGURATION,

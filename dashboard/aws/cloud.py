@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.configloader import load_config
 
 from dashboard.aws.errors import explained
 from dashboard.aws.quotas import Pacer
@@ -46,6 +47,7 @@ class Cloud:
         region: Such as ``us-east-1``.
         endpoint_url: Where the local cloud listens; None on AWS.
         pid: Process id of the local cloud; None on AWS.
+        credentials_file: Where the local cloud keeps its access key; None on AWS.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Cloud:
     region: str
     endpoint_url: str | None = None
     pid: int | None = None
+    credentials_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,11 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
         region=ready["region"],
         endpoint_url=ready["endpoint_url"],
         pid=ready["pid"],
+        credentials_file=ready["credentials_file"],
     )
     core = _LocalSession(ready["endpoint_url"])
-    core.set_credentials("local", "local")
+    keys = load_config(ready["credentials_file"])["profiles"]["default"]
+    core.set_credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
     settings = Settings.from_env({**environ, "AWS_REGION": cloud.region}, account=cloud.account)
     return Connection(cloud, settings, _session(core, cloud.region), Pacer(cloud.region))
 

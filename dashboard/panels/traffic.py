@@ -41,7 +41,7 @@ def button(cloud: Cloud) -> None:
         help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
         " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
     ):
-        _started()[url] = Traffic(url)
+        _started()[url] = Traffic(cloud)
         st.rerun()
 
 

@@ -46,6 +46,19 @@ _MIN_PART = 5 * 1024 * 1024
 Handler = Callable[[Request], Response]
 
 
+def refuse(environ: Environ, error: AwsError) -> Response:
+    """The response of S3 that carries an error."""
+    request_id = _request_id()
+    members = {"Resource": environ["PATH_INFO"], "RequestId": request_id, "HostId": "local"}
+    body = xml.error(error.code, error.message, {**error.members, **members})
+    headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
+    return Response(error.status, {**headers, "x-amz-id-2": "local"}, body)
+
+
+def _request_id() -> str:
+    return uuid.uuid4().hex[:16].upper()
+
+
 class S3:
     """The ``s3`` service: requests over HTTP, and reads and writes of the other services."""
 
@@ -92,18 +105,14 @@ class S3:
 
     def answer(self, environ: Environ) -> Response:
         """Answer one HTTP request."""
-        request_id = uuid.uuid4().hex[:16].upper()
         try:
             request = requests.read(environ)
             self._cloud.admit(Call("s3", request.operation, self._cloud.region, {}))
             self._authorize(request, access_key(environ))
             response = self._handlers[request.operation](request)
         except AwsError as error:
-            members = {"Resource": environ["PATH_INFO"], "RequestId": request_id, "HostId": "local"}
-            body = xml.error(error.code, error.message, {**error.members, **members})
-            response = Response(error.status, {"content-type": "application/xml"}, body)
-        response.headers["x-amz-request-id"] = request_id
-        response.headers["x-amz-id-2"] = "local"
+            return refuse(environ, error)
+        response.headers |= {"x-amz-request-id": _request_id(), "x-amz-id-2": "local"}
         return response
 
     # -- for the other services ----------------------------------------------------------------

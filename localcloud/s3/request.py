@@ -1,12 +1,11 @@
 """Request: an HTTP request as S3 sees it: which operation, on which bucket and key."""
 
-import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl
 
 from localcloud.errors import AwsError
-from localcloud.wire import Environ, read_body
+from localcloud.wire import Environ, read_body, request_headers
 
 # What a bucket can be asked about by a word in the query, and botocore's name for it.
 SUBRESOURCES = {
@@ -117,28 +116,9 @@ class Request:
 
 
 def read(environ: Environ) -> Request:
-    """The S3 request in an HTTP request, path style.
-
-    Raises:
-        AwsError: ``AccessDenied`` for a presigned URL whose time is up.
-    """
+    """The S3 request in an HTTP request, path style."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     bucket, _, key = path.removeprefix("/").partition("/")
     query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
-    headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"}
-    if environ.get("CONTENT_TYPE"):
-        headers["content-type"] = environ["CONTENT_TYPE"]
-    _check_expiry(query)
+    headers = request_headers(environ)
     return Request(environ["REQUEST_METHOD"], bucket, key, query, headers, environ)
-
-
-def _check_expiry(query: dict[str, str]) -> None:
-    expired = False
-    if "X-Amz-Expires" in query:
-        signed = dt.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
-        age = dt.datetime.now(dt.UTC) - signed
-        expired = age.total_seconds() > int(query["X-Amz-Expires"])
-    elif "Expires" in query and "AWSAccessKeyId" in query:
-        expired = dt.datetime.now(dt.UTC).timestamp() > int(query["Expires"])
-    if expired:
-        raise AwsError("AccessDenied", "Request has expired", 403)

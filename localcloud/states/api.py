@@ -338,8 +338,8 @@ class States(Machines):
             service,  # type: ignore[call-overload]
             region_name=self.cloud.region,
             endpoint_url=self.cloud.endpoint_url,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - this cloud takes any credentials
+            aws_access_key_id=self.cloud.credentials.access_key_id,
+            aws_secret_access_key=self.cloud.credentials.secret_access_key,
             config=Config(
                 retries={"total_max_attempts": 1}, read_timeout=900, inject_host_prefix=False
             ),

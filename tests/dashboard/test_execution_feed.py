@@ -39,11 +39,11 @@ DEFINITION = {
 class _Session(boto3.Session):
     """A session of the local cloud."""
 
-    def __init__(self, endpoint_url: str, region: str) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         core = botocore.session.Session()
-        core.set_credentials("test", "test")
-        super().__init__(botocore_session=core, region_name=region)
-        self._endpoint_url = endpoint_url
+        core.set_credentials(*cloud.keys.values())
+        super().__init__(botocore_session=core, region_name=cloud.region)
+        self._endpoint_url = cloud.endpoint_url
 
     def client(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
         return super().client(*args, **kwargs | {"endpoint_url": self._endpoint_url})  # type: ignore[call-overload]
@@ -58,7 +58,7 @@ def connection(local_cloud: LocalCloud) -> Connection:
         region=local_cloud.region,
         endpoint_url=local_cloud.endpoint_url,
     )
-    session = _Session(local_cloud.endpoint_url, local_cloud.region)
+    session = _Session(local_cloud)
     return Connection(cloud, settings, session, Pacer(local_cloud.region))
 
 

@@ -6,11 +6,11 @@ faults, and the real sync, grouping and repair read and mend what comes of it.
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -92,15 +92,10 @@ class Drill:
 
     def fault(self, fields: dict[str, Any] | None) -> None:
         """Make InvokeEndpoint fail or wait from now on, and in no other way; None mends it."""
-        self.admin("DELETE", None)
+        self.cloud.admin("DELETE", "faults")
         if fields:
             body = {"service": "sagemaker-runtime", "operation": "InvokeEndpoint", **fields}
-            self.admin("POST", json.dumps(body).encode())
-
-    def admin(self, method: str, body: bytes | None) -> None:
-        url = f"{self.cloud.endpoint_url}/_localcloud/faults"
-        request = urllib.request.Request(url, body, method=method)  # noqa: S310 - loopback
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - loopback
+            self.cloud.admin("POST", "faults", body)
 
     def version(self, state: str, change: str, to: str) -> str:
         """Publish the definition with a text changed in one state; the version's ARN."""
@@ -239,9 +234,10 @@ def test_repairing_400_with_a_kill_halfway_redrives_each_once(drill: Drill) -> N
 def kill_after(results: int, drill: Drill) -> None:
     """Run the repair in a process of its own and kill it after so many results."""
     settings = drill.settings
-    arguments = [drill.cloud.endpoint_url, drill.cloud.region, settings.state_machine_arn]
+    arguments = [drill.cloud.region, settings.state_machine_arn]
     process = subprocess.Popen(
         [sys.executable, "-c", REPAIR, *arguments, settings.bucket],
+        env={**os.environ, **drill.cloud.environ},
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import athena_feed
-from dashboard.aws.cloud import Connection
+from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.monitoring import write_baseline
 from dashboard.panels import traffic
 from dashboard.tables import COUNTS
@@ -254,9 +254,9 @@ def test_traffic_that_ended_early_says_why_and_can_be_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     page(endpoint=captured)
-    url = f"http://127.0.0.1:{environ['SCONES_LOCALCLOUD_PORT']}"
+    cloud = connect(environ).cloud
     monkeypatch.setenv("SCONES_PROJECT", "nothing")
-    failed = traffic._started()[url] = Traffic(url)
+    failed = traffic._started()[cloud.endpoint_url or ""] = Traffic(cloud)
     while failed.running:
         time.sleep(0.1)
 

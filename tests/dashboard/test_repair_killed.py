@@ -1,6 +1,7 @@
 """A repair in a process of its own, ended by ``kill -9``: nothing twice, nothing forgotten."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -29,10 +30,9 @@ from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
 from dashboard.aws.redrives import Repairer, RepairLog
 
-url, region, machine, bucket = sys.argv[1:]
-keys = dict(aws_access_key_id="t", aws_secret_access_key="t", region_name=region, endpoint_url=url)
-client = boto3.client("stepfunctions", **keys)
-log = RepairLog(boto3.client("s3", **keys), bucket)
+region, machine, bucket = sys.argv[1:]
+client = boto3.client("stepfunctions")
+log = RepairLog(boto3.client("s3"), bucket)
 states = States(client, Pacer(region), machine)
 for result in Repairer(client, states, log, now=lambda: datetime.now(UTC)).run(log.runs()[0]):
     print(result.arn, flush=True)
@@ -83,9 +83,10 @@ def test_each_is_redriven_once_though_the_process_is_killed(
             target=machine,
         )
     )
-    arguments = [local_cloud.endpoint_url, local_cloud.region, machine, BUCKET]
+    arguments = [local_cloud.region, machine, BUCKET]
     killed = subprocess.Popen(
         [sys.executable, "-c", REPAIR, *arguments],
+        env={**os.environ, **local_cloud.environ},
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dashboard.aws.cloud import Connection
+from dashboard.aws.cloud import Cloud, Connection
 from dashboard.traffic import Traffic, problem_in
 
 SECONDS = 60
@@ -21,10 +21,11 @@ def ended(traffic: Traffic) -> Traffic:
 
 
 @pytest.fixture
-def url(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+def cloud(environ: dict[str, str], empty: Connection, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    return f"http://127.0.0.1:{environ['SCONES_LOCALCLOUD_PORT']}"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-user")
+    return empty.cloud
 
 
 def test_an_error_is_told_with_its_remedy() -> None:
@@ -48,11 +49,11 @@ def test_anything_else_is_told_as_it_is(output: str, says: str) -> None:
 
 @pytest.mark.cloud
 def test_where_nothing_is_deployed_traffic_says_so(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCONES_PROJECT", "nothing")
 
-    problem = ended(Traffic(url)).problem
+    problem = ended(Traffic(cloud)).problem
 
     assert problem is not None
     assert problem.code == "NotDeployed"
@@ -61,11 +62,11 @@ def test_where_nothing_is_deployed_traffic_says_so(
 
 @pytest.mark.cloud
 def test_traffic_that_came_to_its_end_or_was_stopped_is_no_problem(
-    url: str, deployed: Connection
+    cloud: Cloud, deployed: Connection
 ) -> None:
-    assert ended(Traffic(url, ("--count", "1"))).problem is None
+    assert ended(Traffic(cloud, ("--count", "1"))).problem is None
 
-    endless = Traffic(url)
+    endless = Traffic(cloud)
     endless.stop()
     assert not endless.running
     assert endless.problem is None

@@ -17,9 +17,8 @@ pytestmark = pytest.mark.cloud
 @pytest.fixture
 def there(local_cloud: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, boto3.Session]:
     """A deployment of its own on the shared local cloud, reached by the environment alone."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", local_cloud.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for name, value in local_cloud.environ.items():
+        monkeypatch.setenv(name, value)
     session = boto3.Session(region_name=local_cloud.region)
     owner = Settings(account=local_cloud.account, region=local_cloud.region, project="deploy-test")
     return owner, session

@@ -55,8 +55,7 @@ class App:
         return {
             **self.environ,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.environ['SCONES_LOCALCLOUD_PORT']}",
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SHARED_CREDENTIALS_FILE": f"{self.environ['SCONES_LOCALCLOUD_DIR']}/credentials",
             "AWS_REGION": "us-east-1",
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.configloader import load_config
 from PIL import Image, ImageDraw
 
 from tests.journeys.browser import App, running_app
@@ -23,14 +24,11 @@ class Trouble:
     def __init__(self, app: App) -> None:
         self.app = app
         environ = app.aws_environ
-        keys = {
-            "endpoint_url": environ["AWS_ENDPOINT_URL"],
-            "region_name": "us-east-1",
-            "aws_access_key_id": "local",
-            "aws_secret_access_key": "local",
-        }
-        self.s3: Any = boto3.client("s3", **keys)  # type: ignore[call-overload]
-        self.states: Any = boto3.client("stepfunctions", **keys)  # type: ignore[call-overload]
+        keys = load_config(environ["AWS_SHARED_CREDENTIALS_FILE"])["profiles"]["default"]
+        session = boto3.Session(**keys, region_name="us-east-1")
+        url = environ["AWS_ENDPOINT_URL"]
+        self.s3: Any = session.client("s3", endpoint_url=url)
+        self.states: Any = session.client("stepfunctions", endpoint_url=url)
         machines = self.states.list_state_machines()["stateMachines"]
         self.machine = machines[0]["stateMachineArn"]
         self.bucket = self.s3.list_buckets()["Buckets"][0]["Name"]

@@ -161,12 +161,8 @@ def test_time_passes_while_nothing_arrives(local_cloud):
 
 def test_the_older_query_protocol_is_understood(local_cloud):
     """The AWS CLI still speaks it to CloudWatch."""
-    signed = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/monitoring/aws4_request"
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        local_cloud.endpoint_url,
-        data=b"Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1=none",
-        headers={"Authorization": signed},
-    )
+    data = b"Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1=none"
+    request = local_cloud.signed("POST", "/", "monitoring", data)
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
         assert b"DescribeAlarmsResult" in answer.read()
 

@@ -9,18 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import urllib.error
-import urllib.request
 from http.client import HTTPConnection
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from tests.conftest import LocalCloud
 
 pytestmark = pytest.mark.cloud
 
 ECHO = "def handler(event, context):\n    return event\n"
-CONFIG = Config(retries={"total_max_attempts": 1})
 
 
 class Running:
@@ -35,23 +33,12 @@ class Running:
             text=True,
         )
         self.line = json.loads(self.process.stdout.readline())
-        self.endpoint_url, self.account = self.line["endpoint_url"], self.line["account"]
-        self.clients = {}
-
-    def client(self, service):
-        if service not in self.clients:
-            self.clients[service] = boto3.client(
-                service,
-                endpoint_url=self.endpoint_url,
-                region_name="us-east-1",
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-                config=CONFIG,
-            )
-        return self.clients[service]
+        url, account, region = (self.line[k] for k in ("endpoint_url", "account", "region"))
+        self.cloud = LocalCloud(url, account, region, directory, self.process)
+        self.endpoint_url, self.client, self.admin = url, self.cloud.client, self.cloud.admin
 
     def stop(self, number=signal.SIGTERM):
-        for client in self.clients.values():
+        for client in self.cloud.clients.values():
             client.close()
         self.process.send_signal(number)
         self.process.wait(30)
@@ -228,34 +215,24 @@ def test_quotas_throttle_when_switched_on(start, build):
         [ask() for _ in range(20)]
 
 
-def admin(cloud, method, path, body=None):
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{cloud.endpoint_url}/_localcloud/{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        method=method,
-    )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
-        return json.loads(answer.read())
-
-
 def test_faults_hit_as_often_as_they_were_asked_for(start):
     cloud = start()
     fault = {"service": "stepfunctions", "operation": "ListStateMachines",
              "error": "ThrottlingException", "count": 2}  # fmt: skip
-    assert admin(cloud, "POST", "faults", fault)["probability"] == 1.0
+    assert cloud.admin("POST", "faults", fault)["probability"] == 1.0
     states = cloud.client("stepfunctions")
     for _ in range(2):
         with pytest.raises(ClientError, match="ThrottlingException"):
             states.list_state_machines()
     states.list_state_machines()
-    assert admin(cloud, "GET", "faults")["faults"][0]["count"] == 0
-    assert admin(cloud, "DELETE", "faults") == {"faults": []}
-    admin(cloud, "POST", "faults", {"service": "s3", "error": "SlowDown", "status": 503})
+    assert cloud.admin("GET", "faults")["faults"][0]["count"] == 0
+    assert cloud.admin("DELETE", "faults") == {"faults": []}
+    cloud.admin("POST", "faults", {"service": "s3", "error": "SlowDown", "status": 503})
     with pytest.raises(ClientError, match="SlowDown"):
         cloud.client("s3").list_buckets()
     for bad in ({}, {"service": "s3"}, {"service": "s3", "error": "E", "unknown": 1}):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            admin(cloud, "POST", "faults", bad)
+            cloud.admin("POST", "faults", bad)
         assert caught.value.code == 400
         caught.value.close()
 

@@ -180,8 +180,13 @@ def test_an_image_is_uploaded_and_its_execution_started_on_the_alias() -> None:
     ],
 )
 def test_no_cloud_is_one_sentence(
-    arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     assert traffic.main(arguments) == 2
     assert json.loads(capsys.readouterr().err)["code"] == code
 
@@ -192,10 +197,23 @@ def test_a_cloud_without_the_workflow_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("SCONES_PROJECT", "nothing-here")
 
-    assert traffic.main(["--endpoint-url", local_cloud.endpoint_url]) == 2
+    assert traffic.main(["--dir", str(local_cloud.directory)]) == 2
     said = json.loads(capsys.readouterr().err)
     assert said["code"] == "NotDeployed"
     assert "Deployment page" in said["remedy"]
+
+
+@pytest.mark.cloud
+def test_credentials_that_are_refused_name_the_command_that_gives_them(
+    local_cloud: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+
+    assert traffic.main(["--endpoint-url", local_cloud.endpoint_url]) == 2
+    said = json.loads(capsys.readouterr().err)
+    assert said["code"] == "InvalidClientTokenId"
+    assert "python -m localcloud env" in said["message"]
 
 
 @pytest.mark.parametrize("options", [["--count", "0"], ["--rate", "0"], ["--rate", "inf"]])

@@ -15,7 +15,7 @@ from dashboard.aws.cloud import connect
 from workflow.errors import WorkflowError
 
 INTERPRETER = os.path.realpath(sys.executable)
-READY = {
+READY: dict[str, object] = {
     "endpoint_url": "http://127.0.0.1:9",
     "pid": 7,
     "account": "123456789012",
@@ -29,6 +29,14 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "python"
     monkeypatch.setattr(cloud.sys, "executable", str(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in which the local cloud says it keeps its access key."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = AKIALOCAL\naws_secret_access_key = secret\n")
+    monkeypatch.setitem(READY, "credentials_file", str(file))
 
 
 def write(program: Path, body: str) -> None:
@@ -57,6 +65,7 @@ def test_the_local_cloud_is_the_one_that_says_it_is_ready(program: Path) -> None
         region="eu-west-1",
         endpoint_url="http://127.0.0.1:9",
         pid=7,
+        credentials_file=str(program.with_name("credentials")),
     )
     assert found.settings.bucket == "scones-unlimited-dev-123456789012-eu-west-1"
 
@@ -77,7 +86,7 @@ def test_every_client_reaches_the_local_cloud_whatever_the_environment_says(
         assert client.meta.region_name == "eu-west-1"
     credentials = found.session.get_credentials()
     assert credentials is not None
-    assert credentials.access_key == "local"
+    assert (credentials.access_key, credentials.secret_key) == ("AKIALOCAL", "secret")
     assert found.client("s3") is found.client("s3")
 
 
