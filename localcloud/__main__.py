@@ -116,7 +116,8 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         credentials=credentials.keep(directory),
         quotas=options.quotas,
     )
-    server.app = Router(cloud, any_credentials=options.any_credentials)
+    router = Router(cloud, any_credentials=options.any_credentials)
+    server.app, server.gate = router, router.gate
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     furnish(cloud)

@@ -20,6 +20,7 @@ from localcloud.sandbox import View
 
 RESPONSE_LIMIT = 6_291_556
 _MODULE = "localcloud.worker"
+_NOBODYS = Credentials("", "")
 # What AWS's runtime has: boto3 with what it needs, and its marshaller's simplejson.
 _LIBRARY = (
     "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson",
@@ -57,7 +58,7 @@ class Site:
 
     endpoint_url: str
     folder: Path
-    credentials: Credentials = Credentials("", "")
+    credentials: Credentials = _NOBODYS
     init_seconds: float = 10.0
     namespaces: bool = True
 

@@ -18,7 +18,9 @@ from urllib.parse import unquote_to_bytes
 from localcloud.wire import Environ, Response
 
 App = Callable[[Environ], Response]
+Gate = Callable[[Environ], Response | None]
 
+_DISCARDED = 1 << 20
 _LINE = 65_536
 _HEADERS = 200
 
@@ -32,6 +34,10 @@ class Server(socketserver.ThreadingTCPServer):
 
     Args:
         port: The port; 0 for any that is free.
+
+    Attributes:
+        app: Answers requests.
+        gate: Refuses requests whose bodies are not even to be read.
     """
 
     allow_reuse_address = True
@@ -41,6 +47,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Connection)
         self.app: App | None = None
+        self.gate: Gate = lambda _: None
 
     @property
     def url(self) -> str:
@@ -65,7 +72,11 @@ class _Connection(socketserver.StreamRequestHandler):
             if not line.strip():
                 return
             try:
-                environ = self._request(line)
+                environ = self._head(line)
+                if refused := self.server.gate(environ):
+                    self._close(environ, refused)
+                    return
+                self._read_body(environ)
             except _BadRequest as error:
                 self._send(Response(400, {"connection": "close"}, str(error).encode()), head=False)
                 return
@@ -73,7 +84,7 @@ class _Connection(socketserver.StreamRequestHandler):
             if environ.get("HTTP_CONNECTION", "").lower() == "close":
                 return
 
-    def _request(self, line: bytes) -> Environ:
+    def _head(self, line: bytes) -> Environ:
         try:
             method, target, version = line.decode("latin-1").split()
         except ValueError:
@@ -99,10 +110,23 @@ class _Connection(socketserver.StreamRequestHandler):
             "wsgi.run_once": False,
         }
         self._headers(environ)
+        return environ
+
+    def _close(self, environ: Environ, response: Response) -> None:
+        """Answer without reading the body and hang up; small bodies are taken in, unread.
+
+        A client that is still sending when the connection closes may never see the answer.
+        """
+        response.headers["connection"] = "close"
+        length = environ.get("CONTENT_LENGTH", "")
+        if "HTTP_EXPECT" not in environ and length.isdigit():
+            self.rfile.read(min(int(length), _DISCARDED))
+        self._send(response, head=environ["REQUEST_METHOD"] == "HEAD")
+
+    def _read_body(self, environ: Environ) -> None:
         body = self._body(environ)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        return environ
 
     def _headers(self, environ: Environ) -> None:
         for _ in range(_HEADERS):

@@ -2,13 +2,16 @@
 
 import datetime as dt
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from localcloud import admin, signatures, wire
+from localcloud import admin, browsers, signatures, wire
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.s3 import api as s3
 from localcloud.service import Unowned
 from localcloud.wire import Call, Environ, Params, Response
+
+_DENIED = "AccessDenied"
 
 
 class Router:
@@ -24,12 +27,26 @@ class Router:
         self._any_credentials = any_credentials
         self._admin = admin.Admin(cloud)
 
+    def gate(self, environ: Environ) -> Response | None:
+        """The answer to a request that a web page may have sent; None for any other."""
+        headers = wire.request_headers(environ)
+        service, _ = wire.scope(environ) or ("s3", "")
+        if environ["PATH_INFO"].startswith("/_localcloud/"):
+            service = admin.NAME
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        port = urlsplit(self._cloud.endpoint_url).port if self._any_credentials else None
+        text = browsers.refusal(method, path, environ["QUERY_STRING"], headers, port=port)
+        kind = browsers.form_type(method, headers)
+        if text is None and kind is not None and kind not in wire.form_types(service):
+            text = f"This call takes no body of type {kind}, which a web page can send."
+        return None if text is None else _refuse(environ, service, AwsError(_DENIED, text, 403))
+
     def __call__(self, environ: Environ) -> Response:
         """Answer one request."""
         service, region = wire.scope(environ) or ("s3", self._cloud.region)
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             service = admin.NAME
-        if not self._any_credentials:
+        if not self._any_credentials or browsers.by_page(wire.request_headers(environ)):
             try:
                 signatures.check(environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC))
             except AwsError as error:

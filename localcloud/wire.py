@@ -12,11 +12,12 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import botocore.session
+from botocore.exceptions import UnknownServiceError
 from botocore.parsers import BaseCBORParser, ResponseParserError
 from botocore.serialize import CBORSerializer
 from moto.core.parse import PROTOCOL_PARSERS
@@ -26,6 +27,7 @@ from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
+from localcloud import browsers
 from localcloud.errors import AwsError
 
 Environ = dict[str, Any]
@@ -202,6 +204,19 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
 def operations(service: str) -> frozenset[str]:
     """The names of all operations that AWS has in a service."""
     return frozenset(_model(service).operation_names)
+
+
+@lru_cache(256)
+def form_types(service: str) -> frozenset[str]:
+    """The content types that a service takes though a web page's form can send them."""
+    if service == "sagemaker-runtime":  # InvokeEndpoint takes whatever the model does
+        return browsers.FORMS
+    try:
+        metadata = _model(service).metadata
+    except UnknownServiceError:
+        return frozenset()
+    query = {"query", "ec2"} & set(metadata["protocols"]) or "awsQueryCompatible" in metadata
+    return frozenset({browsers.FORM}) if query else frozenset()
 
 
 @cache
