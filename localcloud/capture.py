@@ -1,7 +1,8 @@
 """Capture: what an endpoint was asked and answered, written to S3 as SageMaker writes it.
 
 Files are ``{prefix}/{endpoint}/{variant}/yyyy/mm/dd/hh/MM-SS-mmm-<uuid>.jsonl``, several records
-each. AWS delivers them minutes late; here they are delivered within ``FLUSH_SECONDS``.
+each. AWS delivers them minutes late; here they are delivered within ``FLUSH_SECONDS``. Until then
+they wait in the store, so that none is lost with the process.
 """
 
 import base64
@@ -9,32 +10,38 @@ import datetime as dt
 import json
 import random
 import threading
-import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.store import Store
+
 FLUSH_SECONDS = 2.0
 _RECORDS = 100
+_TABLE = """
+CREATE TABLE IF NOT EXISTS captures (
+    id INTEGER PRIMARY KEY, bucket TEXT, folder TEXT, moment REAL, line BLOB, key TEXT
+);
+"""
 
 Put = Callable[[str, str, bytes], None]
-_Batch = tuple[str, str, str]  # bucket, folder of the endpoint's variant, hour
 
 
 class Capture:
-    """Collects records and delivers them in batches.
+    """Keeps records in the store and delivers them in batches.
 
     Args:
+        store: Keeps what waits to be delivered.
         put: Stores an object: bucket, key, body.
-        clock: The time in seconds since 1970.
     """
 
-    def __init__(self, put: Put, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, put: Put) -> None:
+        store.script(_TABLE)
+        self._store = store
         self._put = put
-        self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[_Batch, list[tuple[float, bytes]]] = defaultdict(list)
+        self._delivering = threading.Lock()
+        self._waiting = 0
         self._timer: threading.Timer | None = None
 
     def add(
@@ -45,14 +52,18 @@ class Capture:
         record: Mapping[str, Any],
         moment: float,
     ) -> None:
-        """Take one record, as ``record`` makes it, for the place that a DataCaptureConfig names."""
+        """Keep one record, as ``record`` makes it, for the place that a DataCaptureConfig names."""
         bucket, _, prefix = config["DestinationS3Uri"].removeprefix("s3://").partition("/")
         hour = dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y/%m/%d/%H")
-        folder = "/".join(part for part in (prefix.strip("/"), endpoint, variant) if part)
-        batch = (bucket, folder, hour)
+        folder = "/".join(part for part in (prefix.strip("/"), endpoint, variant, hour) if part)
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        self._store.execute(
+            "INSERT INTO captures (bucket, folder, moment, line) VALUES (?, ?, ?, ?)",
+            (bucket, folder, moment, line),
+        )
         with self._lock:
-            self._waiting[batch].append((moment, json.dumps(record).encode()))
-            full = len(self._waiting[batch]) >= _RECORDS
+            self._waiting += 1
+            full = self._waiting >= _RECORDS
             if self._timer is None:
                 self._timer = threading.Timer(FLUSH_SECONDS, self.flush)
                 self._timer.daemon = True
@@ -61,17 +72,35 @@ class Capture:
             self.flush()
 
     def flush(self) -> None:
-        """Deliver what is waiting."""
+        """Deliver what is waiting, also what an earlier process left."""
         with self._lock:
-            waiting, self._waiting = self._waiting, defaultdict(list)
+            self._waiting = 0
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-        for (bucket, folder, hour), lines in waiting.items():
-            first = dt.datetime.fromtimestamp(lines[0][0], dt.UTC)
-            name = f"{first:%M-%S}-{first.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-            body = b"".join(line + b"\n" for _, line in lines)
-            self._put(bucket, f"{folder}/{hour}/{name}", body)
+        with self._delivering:
+            self._assign_keys()
+            for bucket, key in self._store.execute(
+                "SELECT DISTINCT bucket, key FROM captures WHERE key IS NOT NULL"
+            ):
+                lines = self._store.execute(
+                    "SELECT line FROM captures WHERE key = ? ORDER BY id", [key]
+                )
+                self._put(bucket, key, b"".join(line for (line,) in lines))
+                self._store.execute("DELETE FROM captures WHERE key = ?", [key])
+
+    def _assign_keys(self) -> None:
+        """Name the object of each record, so that one that is delivered again replaces itself."""
+        for bucket, folder, first in self._store.execute(
+            "SELECT bucket, folder, MIN(moment) FROM captures WHERE key IS NULL "
+            "GROUP BY bucket, folder"
+        ):
+            moment = dt.datetime.fromtimestamp(first, dt.UTC)
+            name = f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
+            self._store.execute(
+                "UPDATE captures SET key = ? WHERE key IS NULL AND bucket = ? AND folder = ?",
+                (f"{folder}/{name}", bucket, folder),
+            )
 
 
 def sampled(config: Mapping[str, Any] | None) -> bool:

@@ -364,7 +364,11 @@ class EndpointRuntime(Service):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self.capture = capture.Capture(self._put)
+        self.capture = capture.Capture(cloud.store, self._put)
+
+    def start(self) -> None:
+        """Deliver what was captured before the process ended."""
+        self.capture.flush()
 
     def invoke_endpoint(self, call: Call) -> Params:
         p = call.params

@@ -115,6 +115,37 @@ def wait_for(condition, seconds=60):
     return found
 
 
+def make_endpoint(cloud, inference, *, percentage=100, headers=True):
+    """An endpoint that captures, being created; bucket, model and endpoint share its name."""
+    s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
+    name = unique("endpoint")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="model.tar.gz", Body=packed(inference))
+    container = {"Image": "image", "ModelDataUrl": f"s3://{name}/model.tar.gz"}
+    sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=make_role(cloud), PrimaryContainer=container
+    )
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": percentage,
+        "DestinationS3Uri": f"s3://{name}/data_capture",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+    }
+    if headers:
+        capture["CaptureContentTypeHeader"] = {"JsonContentTypes": ["application/json"]}
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[variant], DataCaptureConfig=capture
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    return name
+
+
 class Builders:
     """The functions of this module, for tests that cannot import it."""
 
@@ -124,6 +155,7 @@ class Builders:
     role = staticmethod(make_role)
     function = staticmethod(make_function)
     machine = staticmethod(make_machine)
+    endpoint = staticmethod(make_endpoint)
     one_state = staticmethod(one_state)
     invoke_state = staticmethod(invoke_state)
     finish = staticmethod(finish)

@@ -31,32 +31,8 @@ def code(caught):
     return caught.value.response["Error"]["Code"]
 
 
-def deploy(build, cloud, inference=INFERENCE, *, percentage=100, headers=True, wait=True):
-    s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
-    name = build.unique("endpoint")
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="model.tar.gz", Body=build.packed(inference))
-    role = build.role(cloud)
-    container = {"Image": "image", "ModelDataUrl": f"s3://{name}/model.tar.gz"}
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)
-    capture = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": percentage,
-        "DestinationS3Uri": f"s3://{name}/data_capture",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-    }
-    if headers:
-        capture["CaptureContentTypeHeader"] = {"JsonContentTypes": ["application/json"]}
-    variant = {
-        "VariantName": "AllTraffic",
-        "ModelName": name,
-        "InstanceType": "ml.m5.large",
-        "InitialInstanceCount": 1,
-    }
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=name, ProductionVariants=[variant], DataCaptureConfig=capture
-    )
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+def deploy(build, cloud, inference=INFERENCE, *, wait=True, **options):
+    name = build.endpoint(cloud, inference, **options)
     if wait:
         build.wait_for(lambda: status(cloud, name) == "InService")
     return name

@@ -96,9 +96,9 @@ def test_sampling_follows_the_percentage():
     assert not capture.sampled(None)
 
 
-def test_records_of_one_hour_are_one_file_and_full_files_leave_at_once():
+def test_records_of_one_hour_are_one_file_and_full_files_leave_at_once(tmp_path):
     stored = []
-    captures = capture.Capture(lambda *args: stored.append(args))
+    captures = capture.Capture(Store(tmp_path), lambda *args: stored.append(args))
     for number in range(100):
         captures.add(CONFIG, "endpoint", "variant", recorded(event_id=str(number)), 3599.5)
     ((bucket, key, body),) = stored
@@ -112,6 +112,37 @@ def test_records_of_one_hour_are_one_file_and_full_files_leave_at_once():
     assert "/1970/01/01/01/00-00-000-" in stored[1][1]
     captures.flush()
     assert len(stored) == 2
+
+
+def test_a_line_is_written_to_the_byte_as_sagemaker_writes_it(tmp_path):
+    stored = []
+    captures = capture.Capture(Store(tmp_path), lambda *args: stored.append(args))
+    captures.add(CONFIG, "endpoint", "variant", recorded(custom_attributes="a=1"), 0.0)
+    captures.flush()
+    assert stored[0][2] == (
+        b'{"captureData":{"endpointOutput":{"observedContentType":"text/csv; charset=utf-8",'
+        b'"mode":"OUTPUT","data":"0.9,0.1","encoding":"CSV"}},"eventMetadata":{"eventId":"e",'
+        b'"customAttributes":["a=1"],"inferenceTime":"1970-01-01T00:00:00Z"},"eventVersion":"0"}\n'
+    )
+
+
+def test_what_could_not_be_delivered_is_delivered_later_to_the_same_object(tmp_path):
+    tried = []
+
+    def fail(*given):
+        tried.append(given)
+        raise OSError("no space left")
+
+    captures = capture.Capture(Store(tmp_path), fail)
+    captures.add(CONFIG, "endpoint", "variant", recorded(), 0.0)
+    with pytest.raises(OSError, match="no space"):
+        captures.flush()
+    stored = []
+    later = capture.Capture(Store(tmp_path), lambda *args: stored.append(args))
+    later.flush()
+    assert stored == tried
+    later.flush()
+    assert len(stored) == 1
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))

@@ -129,6 +129,42 @@ def test_everything_survives_a_kill(start, build):
     assert cloud.stop() == (0, "")
 
 
+INFERENCE = """
+def model_fn(model_dir):
+    return None
+def input_fn(body, content_type):
+    return body
+def predict_fn(data, model):
+    return data.decode()
+def output_fn(prediction, accept):
+    return prediction, "application/json"
+"""
+
+
+def test_no_acknowledged_inference_loses_its_capture_by_a_kill(start, build):
+    cloud = start()
+    name = build.endpoint(cloud, INFERENCE)
+    sagemaker = cloud.client("sagemaker")
+    build.wait_for(
+        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+    )
+    sent = set()
+    for kill in range(3):
+        runtime = cloud.client("sagemaker-runtime")
+        for number in range(15):
+            sent.add(f"{kill}-{number}")
+            runtime.invoke_endpoint(
+                EndpointName=name, Body=b"1", ContentType="text/csv", InferenceId=f"{kill}-{number}"
+            )
+        cloud.stop(signal.SIGKILL)
+        cloud = start()
+    s3 = cloud.client("s3")
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=name, Prefix="data_capture/")["Contents"]]
+    bodies = [s3.get_object(Bucket=name, Key=key)["Body"].read() for key in keys]
+    lines = [json.loads(line) for body in bodies for line in body.splitlines()]
+    assert sorted(line["eventMetadata"]["inferenceId"] for line in lines) == sorted(sent)
+
+
 def test_a_second_start_finds_the_first(start):
     cloud = start()
     again = command("--dir", str(cloud.directory), "--port", "0")
