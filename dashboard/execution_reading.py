@@ -1,9 +1,10 @@
 """Reading: what the history of one execution proves about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from workflow.causes import is_rejection
 from workflow.errors import WorkflowError
 from workflow.executions import Execution, Failure, parse_event
 from workflow.silent import image_of, silent_failure
@@ -39,5 +40,7 @@ def read_history(execution: Execution, events: Events, *, threshold: float) -> R
     settled, visits = settle(execution, history), timeline(history)
     image = image_of(settled.input)
     failure = failure_of(settled, visits, image=image)
+    if failure and is_rejection(failure.error, failure.cause):  # perhaps one that was caught
+        settled = replace(settled, error=failure.error, cause=failure.cause)
     silent = silent_failure(settled, visits, threshold=threshold, image=image)
     return Reading(settled, failure or silent, visits, None)

@@ -86,6 +86,7 @@ FAILURES: Mapping[str, Any] = {
     "image": pl.String,
     "attempt": pl.Int64,
     "restart_of": pl.String,
+    "ended_in": pl.String,
     "observed_at": _TIME,
 }
 """One row a ``workflow.executions.Failure``; a later row of the same attempt knows more."""

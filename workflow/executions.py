@@ -115,6 +115,7 @@ class Failure:
         image: ``s3://bucket/key`` of the image, or None.
         attempt: Redrive count at the time, so that a later attempt supersedes this one.
         restart_of: ARN of the execution that this one restarts, or None.
+        ended_in: Name of the Fail state that a Catch led to after this failure, or None.
     """
 
     execution_arn: str
@@ -127,6 +128,7 @@ class Failure:
     image: str | None = None
     attempt: int = 0
     restart_of: str | None = None
+    ended_in: str | None = None
 
 
 def parse_time(value: object) -> datetime:

@@ -61,7 +61,7 @@ def advise(
     changed = None not in (current_version, execution.version) and (
         current_version != execution.version
     )
-    barrier = _barrier(execution, now, state_type, events)
+    barrier = _barrier(execution, now, "Fail" if failure.ended_in else state_type, events)
     rules = (
         (
             not execution.status.ended,

@@ -8,11 +8,11 @@ anybody find it again.
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from workflow.causes import read_cause
+from workflow.causes import is_rejection, read_cause
 from workflow.contract import (
     LABELS,
     TRANSIENT,
@@ -246,7 +246,7 @@ def verdict(execution: Execution, visits: Iterable[StateVisit], *, threshold: fl
                 Outcome.ABORTED, "", execution.error or "Aborted", said, "Submit the image again."
             )
         case _:
-            return _faulted(execution, visits)
+            return _faulted(execution, visits, threshold)
 
 
 def _classified(execution: Execution, threshold: float) -> Verdict:
@@ -275,10 +275,13 @@ def _wrong(execution: Execution, visits: tuple[StateVisit, ...], threshold: floa
     return Faulted(Outcome.SILENT, failure.state, failure.error, failure.cause, remedy)
 
 
-def _faulted(execution: Execution, visits: tuple[StateVisit, ...]) -> Verdict:
+def _faulted(execution: Execution, visits: tuple[StateVisit, ...], threshold: float) -> Verdict:
     failure = failure_of(execution, visits)
     if failure is None:
         return Faulted(Outcome.FAULTED, "", execution.status.value, _NO_CAUSE)
+    if is_rejection(failure.error, failure.cause):  # one that a Catch led to a Fail state
+        said = replace(execution, error=failure.error, cause=failure.cause)
+        return _rejected(said, visits, threshold)
     error = failure.error or execution.status.value
     cause = read_cause(error, failure.cause)
     remedy = "" if error in _SAYS_ITS_REMEDY else diagnose(failure).remedy

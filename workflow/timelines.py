@@ -10,75 +10,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from workflow.causes import is_rejection
+from workflow.culprits import culprit, named_event, named_state
 from workflow.executions import Execution, Failure, HistoryEvent, Status, in_order
+from workflow.visits import Attempt, StateVisit, VisitStatus
 
-
-class VisitStatus(StrEnum):
-    """How one visit of a state went; CAUGHT is a failure that a Catch took over."""
-
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    CAUGHT = "CAUGHT"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    ABORTED = "ABORTED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try of a Task state's work: the first, a retry or a redrive.
-
-    ``ended_at`` is None while it runs; ``error`` is None unless it failed.
-    """
-
-    started_at: datetime
-    ended_at: datetime | None = None
-    error: str | None = None
-    cause: str | None = None
-    redriven: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateVisit:
-    """One visit of one state, from its Entered event to its end.
-
-    Attributes:
-        event_id: Id of the event that began the visit; unique within a history.
-        type: Task, Choice, Pass, Wait, Parallel, Map, Fail, Succeed, or empty when a truncated
-            history does not tell.
-        exited_at: When the visit ended, by its Exited event or by the failure or abort that ended
-            it; None while it runs. May lie before ``entered_at`` where clocks disagree.
-        input: JSON text as the state got it, None when not recorded.
-        output: JSON text as the state gave it, None when it gave none.
-        payload: JSON text of the event that a Lambda function got, where that is not the input.
-        error: Error of the last attempt if that failed, caught or not.
-        parent: ``event_id`` of the enclosing Map or Parallel visit, None at the top.
-        iteration: Index of the Map iteration or Parallel branch within ``parent``.
-        resource: What a Task calls: Lambda function name or ARN, else the ``service:action``.
-        child: ARN of the nested execution or Map Run that a state started.
-    """
-
-    event_id: int
-    name: str
-    type: str
-    entered_at: datetime
-    exited_at: datetime | None = None
-    input: str | None = None
-    output: str | None = None
-    attempts: tuple[Attempt, ...] = ()
-    error: str | None = None
-    cause: str | None = None
-    status: VisitStatus = VisitStatus.RUNNING
-    parent: int | None = None
-    iteration: int | None = None
-    resource: str | None = None
-    child: str | None = None
-    payload: str | None = None
-
+__all__ = ["Attempt", "StateVisit", "VisitStatus", "failure_of", "settle", "timeline"]
 
 _ENDS = {
     "ExecutionSucceeded": Status.SUCCEEDED,
@@ -88,6 +28,9 @@ _ENDS = {
 }
 _BEGINS_ATTEMPT = ("TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled")
 _SCOPES = ("MapIteration", "MapState", "MapRun", "ParallelState")
+_REPEATS = (None, "States.BranchFailed", "States.TaskFailed")
+"""Errors of an execution that say less than that of the state inside."""
+
 _UNDONE = (VisitStatus.FAILED, VisitStatus.TIMED_OUT, VisitStatus.ABORTED)
 
 
@@ -139,32 +82,30 @@ def failure_of(
 ) -> Failure | None:
     """Why the execution failed or timed out, with the innermost state that did; else None.
 
+    What a Catch led to a Fail state is the failure, not the general words of that Fail state.
     ABORTED is somebody's decision, not a failure.
     """
     if execution.status not in (Status.FAILED, Status.TIMED_OUT):
         return None
-    culprit = _culprit(tuple(visits))
-    error = execution.error or (culprit.error if culprit else None)
-    cause = execution.cause or (culprit.cause if culprit else None)
+    found = culprit(tuple(visits), rejected=is_rejection(execution.error, execution.cause))
+    error, cause = execution.error, execution.cause
+    if found and (found.ended_in or error in _REPEATS):
+        error, cause = found.visit.error or error, found.visit.cause or cause
+    elif found:
+        error, cause = error or found.visit.error, cause or found.visit.cause
     if error is None and execution.status is Status.TIMED_OUT:
         error = "States.Timeout"
     return Failure(
         execution_arn=execution.arn,
-        state=culprit.name if culprit else "",
+        state=found.visit.name if found else named_state(cause) or "",
         error=error or "",
         cause=cause or "",
         failed_at=execution.stopped_at or execution.started_at,
         version=execution.version,
         image=image,
         attempt=execution.redrive_count,
+        ended_in=found.ended_in if found else None,
     )
-
-
-def _culprit(visits: tuple[StateVisit, ...]) -> StateVisit | None:
-    failed = [v for v in visits if v.status in (VisitStatus.FAILED, VisitStatus.TIMED_OUT)]
-    parents = {visit.parent for visit in failed}
-    leaves = [visit for visit in failed if visit.event_id not in parents]
-    return max(leaves, key=lambda visit: (visit.error is not None, visit.event_id), default=None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -399,7 +340,8 @@ class _Reader:
             if visit.exited_at or visit is outer or outer not in visit.scopes():
                 continue
             if iteration is None or self._iteration_within(visit, outer) == iteration:
-                visit.end(at, VisitStatus.FAILED if visit.error else VisitStatus.ABORTED)
+                failed = visit.error or visit.type == "Fail"
+                visit.end(at, VisitStatus.FAILED if failed else VisitStatus.ABORTED)
 
     @staticmethod
     def _iteration_within(visit: _Visit, outer: _Visit) -> int | None:
@@ -408,14 +350,19 @@ class _Reader:
     def _execution_ended(self, event: HistoryEvent, before: _Place) -> _Place:
         status = VisitStatus(_ENDS[event.type])
         running = [visit for visit in self.visits if not visit.exited_at]
-        last = before.visit
+        last = self._named(event) or before.visit
         if status is VisitStatus.FAILED and last in running and last and last.error is None:
             last.fail(event.timestamp, event.details)
         for visit in running:
-            failed = visit.error is not None
+            failed = visit.error is not None or (visit is last and visit.type == "Fail")
             ended = status if failed or status is not VisitStatus.FAILED else VisitStatus.ABORTED
             visit.end(event.timestamp, ended)
         return before
+
+    def _named(self, event: HistoryEvent) -> _Visit | None:
+        """The visit that the cause of an end names: in a branch, the last event is another's."""
+        identity = named_event(event.details.get("cause"))
+        return next((visit for visit in self.visits if visit.event_id == identity), None)
 
 
 def _resource(details: Mapping[str, Any]) -> str | None:

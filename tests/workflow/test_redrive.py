@@ -134,3 +134,20 @@ def test_reasons_of_one_action_are_counted_together() -> None:
 def test_no_advice_has_no_summary() -> None:
     with pytest.raises(ValueError, match="no advice"):
         summarise([])
+
+
+def test_a_caught_failure_that_ended_in_a_fail_state_is_restarted() -> None:
+    passing = failure(error="EndpointUnavailable", cause="busy", ended_in="HandleError")
+
+    found = advice(passing)
+
+    assert found.action is RedriveAction.RESTART
+    assert "Fail state" in found.reason
+
+
+@pytest.mark.parametrize("error", ["Weird", "", "Exception", "Lambda.Unknown", "States.TaskFailed"])
+def test_an_unknown_error_is_not_redriven(error: str) -> None:
+    found = advice(failure(error=error, cause="odd"), current_version="4")
+
+    assert found.action is RedriveAction.NEITHER
+    assert "ask who knows" in found.reason
