@@ -11,8 +11,8 @@ import pandas as pd
 from workflow.contract import inference_id
 from workflow.executions import Execution, HistoryEvent, Outcome
 from workflow.exports import Export
-from workflow.silent import find_silent, image_of, outcome, read_inference
-from workflow.timelines import StateVisit, VisitStatus, timeline
+from workflow.silent import image_of, outcome, read_inference, silent_failure
+from workflow.timelines import StateVisit, VisitStatus, failure_of, timeline
 
 PAYLOAD_CHARACTERS = 20_000
 """Of an input or output that are shown; an image as base64 is longer and tells nobody anything."""
@@ -81,7 +81,7 @@ def view(record: Export, *, threshold: float) -> ExecutionView:
         execution=execution,
         outcome=outcome(execution, threshold=threshold),
         facts=tuple(_facts(execution)),
-        finding=_finding(execution, threshold),
+        finding=_finding(execution, visits, threshold),
         image=image_of(execution.input),
         inference_id=inference_id(execution.arn),
         bars=tuple(bars(visits)),
@@ -205,11 +205,18 @@ def _facts(execution: Execution) -> Iterable[tuple[str, str]]:
         yield "Inference", f"{inference.label or 'unnamed class'}, {inference.confidence:.1%}"
 
 
-def _finding(execution: Execution, threshold: float) -> str:
-    if execution.error or execution.cause:
-        return f"**{execution.error or 'Error without name'}**  \n{pretty(execution.cause) or ''}"
-    wrong = find_silent(execution.output, threshold=threshold) if execution.output else None
-    return f"**{wrong.error}**  \n{wrong.cause}" if wrong else ""
+def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: float) -> str:
+    """What went wrong, in which state: a line, and the cause below it; empty where nothing did."""
+    failure = failure_of(execution, visits) or silent_failure(
+        execution, visits, threshold=threshold
+    )
+    error = failure.error if failure else execution.error
+    cause = failure.cause if failure else execution.cause
+    if failure is None and not (error or cause):
+        return ""
+    where = f" in {failure.state}" if failure and failure.state else ""
+    then = f", caught, then {failure.ended_in}" if failure and failure.ended_in else ""
+    return f"**{error or 'Error without name'}**{where}{then}  \n{pretty(cause or None) or ''}"
 
 
 def _problems(record: Export) -> Iterable[str]:

@@ -54,6 +54,26 @@ def test_a_wrong_success_says_what_is_wrong() -> None:
     assert "BelowThreshold" in view.finding
 
 
+def test_a_wrong_success_names_the_state_that_answered_with_an_error() -> None:
+    answers = {"Classify": {"statusCode": 500, "body": "gone"}, "Infer": {"statusCode": 400}}
+    events = [
+        {
+            "id": number,
+            "previousEventId": number - 1,
+            "type": kind,
+            "timestamp": BEGAN,
+            "stateExitedEventDetails": {"name": name, "output": json.dumps(answers[name])},
+        }
+        for number, (kind, name) in enumerate(
+            [("TaskStateExited", "Classify"), ("TaskStateExited", "Infer")], start=1
+        )
+    ]
+
+    view = shown(record(events, status=Status.SUCCEEDED, output=json.dumps(answers["Infer"])))
+
+    assert view.finding.startswith("**Silent.ServerError** in Classify")
+
+
 def test_a_record_that_contradicts_its_history_says_so() -> None:
     given = record()
     told = Export(
