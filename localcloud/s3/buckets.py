@@ -9,12 +9,13 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.s3 import xml
-from localcloud.s3.request import Request
+from localcloud.s3.request import Request, number
 from localcloud.service import now
 from localcloud.store import Store
 from localcloud.wire import Response
 
 _NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MAX_LISTED = 10_000
 _OWNER = hashlib.sha256(b"localcloud").hexdigest()
 OWNER = {"ID": _OWNER, "DisplayName": "localcloud"}
 
@@ -105,13 +106,23 @@ class Buckets:
         given = self._buckets[name]["settings"].get("versioning")
         return xml.text(xml.parse(given.encode()), "Status") if given else ""
 
-    def listed(self) -> Response:
+    def listed(self, request: Request) -> Response:
         """ListBuckets."""
+        query = request.query
+        prefix, after = query.get("prefix", ""), query.get("continuation-token", "")
+        size = number(query.get("max-buckets", str(_MAX_LISTED)))
+        here = query.get("bucket-region", self._region) == self._region
+        names = [n for n in sorted(self._buckets) if here and n.startswith(prefix) and n > after]
         buckets = [
-            {"Name": name, "CreationDate": stamp(bucket["created"])}
-            for name, bucket in sorted(self._buckets.items())
+            {"Name": name, "CreationDate": stamp(self._buckets[name]["created"])}
+            for name in names[:size]
         ]
-        content = {"Owner": OWNER, "Buckets": {"Bucket": buckets}}
+        content = {
+            "Owner": OWNER,
+            "Buckets": {"Bucket": buckets},
+            "Prefix": prefix or None,
+            "ContinuationToken": names[size - 1] if 0 < size < len(names) else None,
+        }
         return document("ListAllMyBucketsResult", content)
 
     def create(self, request: Request) -> Response:

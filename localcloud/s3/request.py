@@ -122,3 +122,14 @@ def read(environ: Environ) -> Request:
     query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
     headers = request_headers(environ)
     return Request(environ["REQUEST_METHOD"], bucket, key, query, headers, environ)
+
+
+def number(text: str) -> int:
+    """Return a parameter that has to be a number of zero or more.
+
+    Raises:
+        AwsError: ``InvalidArgument``.
+    """
+    if not text.isdecimal():
+        raise AwsError("InvalidArgument", f"{text!r} is no number.")
+    return int(text)

@@ -37,11 +37,7 @@ def unwrap(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, st
                 "header",
             )
     _check_md5(body, headers.get("content-md5"))
-    given = {
-        name: value
-        for name in CHECKSUMS
-        if (value := {**headers, **trailers}.get(f"x-amz-checksum-{name}"))
-    }
+    given = given_checksums({**headers, **trailers})
     for name, value in given.items():
         compute = _COMPUTED.get(name)
         if compute is not None and base64.b64encode(compute(body)).decode() != value:
@@ -50,6 +46,11 @@ def unwrap(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, st
                 f"The {name.upper()} you specified did not match the calculated checksum.",
             )
     return body, given
+
+
+def given_checksums(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the checksums that headers or trailers give, by algorithm."""
+    return {name: value for name in CHECKSUMS if (value := headers.get(f"x-amz-checksum-{name}"))}
 
 
 def _check_md5(body: bytes, wanted: str | None) -> None:
