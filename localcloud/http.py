@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from localcloud.wire import Environ, Response
+from localcloud.wire import HEADERS, Environ, Response
 
 App = Callable[[Environ], Response]
 Gate = Callable[[Environ], Response | None]
@@ -129,6 +129,9 @@ class _Connection(socketserver.StreamRequestHandler):
         environ["CONTENT_LENGTH"] = str(len(body))
 
     def _headers(self, environ: Environ) -> None:
+        # WSGI's names make one of "_" and "-", which differ in keys of S3's metadata.
+        headers: dict[str, str] = {}
+        environ[HEADERS] = headers
         for _ in range(_HEADERS):
             line = self.rfile.readline(_LINE)
             if line in (b"\r\n", b"\n", b""):
@@ -141,6 +144,8 @@ class _Connection(socketserver.StreamRequestHandler):
                 key = f"HTTP_{key}"
             text = value.strip()
             environ[key] = f"{environ[key]},{text}" if key in environ else text
+            name = name.lower()
+            headers[name] = f"{headers[name]},{text}" if name in headers else text
         raise _BadRequest(f"More than {_HEADERS} headers.")
 
     def _body(self, environ: Environ) -> bytes:

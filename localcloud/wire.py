@@ -31,6 +31,8 @@ from localcloud import browsers
 from localcloud.errors import AwsError
 
 Environ = dict[str, Any]
+HEADERS = "localcloud.headers"
+"""Where a request keeps its headers as they came, by their names in lower case."""
 Params = dict[str, Any]
 
 # What the signature calls a service -> what botocore calls it.
@@ -106,12 +108,8 @@ def access_key(environ: Environ) -> str:
 
 
 def request_headers(environ: Environ) -> dict[str, str]:
-    """The headers of a request by their names in lower case."""
-    headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k[:5] == "HTTP_"}
-    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(key):
-            headers[key.replace("_", "-").lower()] = environ[key]
-    return headers
+    """Return the headers of a request by their names in lower case."""
+    return dict(environ[HEADERS])
 
 
 def read_body(environ: Environ) -> bytes:

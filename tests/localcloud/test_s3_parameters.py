@@ -115,6 +115,14 @@ def test_what_a_write_says_is_answered_again(s3, bucket):
     assert s3.list_objects_v2(Bucket=bucket)["Contents"][0]["StorageClass"] == "STANDARD_IA"
 
 
+def test_keys_of_metadata_may_hold_underscores(s3, bucket):
+    metadata = {"taken_by": "van-7", "taken-by": "van-8"}
+
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Metadata=metadata)
+
+    assert s3.head_object(Bucket=bucket, Key="k")["Metadata"] == metadata
+
+
 def test_an_archived_object_has_to_be_restored_first(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", StorageClass="GLACIER")
 
