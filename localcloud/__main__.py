@@ -63,6 +63,13 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--region", default=DEFAULT_REGION)
     parser.add_argument("--quotas", action="store_true", help="throttle at AWS's request rates")
     parser.add_argument(
+        "--lambda-concurrency",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="how many invocations may run at once before they are throttled; new accounts have 10",
+    )
+    parser.add_argument(
         "--any-credentials",
         action="store_true",
         help="answer requests whoever signed them: any program of this machine may do everything",
@@ -115,6 +122,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         endpoint_url=server.url,
         credentials=credentials.keep(directory),
         quotas=options.quotas,
+        lambda_concurrency=options.lambda_concurrency,
     )
     router = Router(cloud, any_credentials=options.any_credentials)
     server.app, server.gate = router, router.gate

@@ -35,6 +35,7 @@ class Cloud:
         endpoint_url: Where it is served.
         credentials: What its callers sign with.
         quotas: Whether AWS's request rates are enforced.
+        lambda_concurrency: How many invocations of functions may run at once.
 
     Attributes:
         services: The services it has of its own, by botocore's names.
@@ -56,6 +57,7 @@ class Cloud:
         endpoint_url: str,
         credentials: Credentials,
         quotas: bool,
+        lambda_concurrency: int,
     ) -> None:
         self.account = ACCOUNT
         self.region = region
@@ -63,6 +65,7 @@ class Cloud:
         self.credentials = credentials
         self.store = Store(directory)
         self.faults = Faults()
+        self.lambda_concurrency = lambda_concurrency
         self.quotas = Quotas(enabled=quotas, region=region)
         self.moto = Moto(self.store)
         self.permissions = Permissions(ACCOUNT)

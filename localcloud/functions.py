@@ -2,57 +2,30 @@
 
 import base64
 import hashlib
-import io
 import json
 import re
 import threading
 import time
 import uuid
-import zipfile
-from typing import Any
 
+from localcloud import function_settings as settings
+from localcloud.concurrency import Concurrency, Throttled
 from localcloud.environment import Deployed, Outcome, Site
 from localcloud.errors import AwsError
-from localcloud.pool import Pool, unpack
+from localcloud.function_code import UNZIPPED_LIMIT, ZIP_LIMIT, check_zip, unpack
+from localcloud.pool import Pool
 from localcloud.service import Service, page
 from localcloud.wire import Call, Params
 
 _REQUEST_LIMIT = 6_291_456
 _ASYNC_LIMIT = 1_048_576
-_ZIP_LIMIT = 52_428_800
-_UNZIPPED_LIMIT = 262_144_000
 _TAIL = 4096
+_CODE_LIMIT = 80_530_636_800  # 75 GB
 _PENDING_SECONDS = 0.2
 _REFERENCE = re.compile(
     r"(?:arn:aws:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>[$a-zA-Z0-9_-]+))?"
 )
-_CONFIGURABLE = [
-    "Role",
-    "Handler",
-    "Description",
-    "Timeout",
-    "MemorySize",
-    "Environment",
-    "Runtime",
-    "Layers",
-    "TracingConfig",
-    "EphemeralStorage",
-    "LoggingConfig",
-    "VpcConfig",
-    "DeadLetterConfig",
-]
-_VOLATILE = [
-    "Version",
-    "FunctionArn",
-    "LastModified",
-    "RevisionId",
-    "State",
-    "StateReason",
-    "StateReasonCode",
-    "Description",
-    "LastUpdateStatus",
-]
 
 
 class Functions(Service):
@@ -69,6 +42,10 @@ class Functions(Service):
         self._code = self.cloud.store.directory / "functions"
         self._code.mkdir(exist_ok=True)
         self._lock = threading.RLock()
+        self._concurrency = Concurrency(self.cloud.lambda_concurrency)
+        for name, record in self._functions.items():
+            if record["reserved"] is not None:
+                self._concurrency.reserved[name] = record["reserved"]
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -83,7 +60,7 @@ class Functions(Service):
                     "InvalidParameterValueException",
                     "The role defined for the function cannot be assumed by Lambda.",
                 )
-            latest: Params = {
+            defaults: Params = {
                 "FunctionName": name,
                 "FunctionArn": self._arn(name),
                 "Description": "",
@@ -94,11 +71,9 @@ class Functions(Service):
                 "PackageType": "Zip",
                 "Architectures": p.get("Architectures", ["x86_64"]),
                 "Version": "$LATEST",
-                **{k: p[k] for k in _CONFIGURABLE if k in p},
-                "LoggingConfig": _logging(name, p.get("LoggingConfig", {})),
-                **self._upload(p["Code"]),
             }
-            _touch(latest)
+            latest = settings.changed(defaults, p) | self._upload(p["Code"])
+            settings.touch(latest)
             self._functions[name] = {
                 "latest": latest,
                 "versions": {},
@@ -141,8 +116,7 @@ class Functions(Service):
     def update_function_configuration(self, call: Call) -> Params:
         with self._lock:
             name, configuration = self._writable(call.params)
-            configuration.update({k: call.params[k] for k in _CONFIGURABLE if k in call.params})
-            configuration["LoggingConfig"] = _logging(name, configuration["LoggingConfig"])
+            configuration = settings.changed(configuration, call.params)
             return self._changed(name, configuration, publish=False)
 
     def delete_function(self, call: Call) -> Params:
@@ -155,6 +129,7 @@ class Functions(Service):
                 self._functions[name] = record
             else:
                 del self._functions[name]
+                self._concurrency.release(name)
             self.pool.retire(configuration["RevisionId"])
         return {}
 
@@ -207,6 +182,7 @@ class Functions(Service):
 
     def put_function_concurrency(self, call: Call) -> Params:
         name, record = self._record(call.params["FunctionName"])
+        self._concurrency.reserve(name, call.params["ReservedConcurrentExecutions"])
         record["reserved"] = call.params["ReservedConcurrentExecutions"]
         self._functions[name] = record
         return {"ReservedConcurrentExecutions": record["reserved"]}
@@ -217,9 +193,23 @@ class Functions(Service):
 
     def delete_function_concurrency(self, call: Call) -> Params:
         name, record = self._record(call.params["FunctionName"])
+        self._concurrency.release(name)
         record["reserved"] = None
         self._functions[name] = record
         return {}
+
+    def get_account_settings(self, call: Call) -> Params:  # noqa: ARG002 - it has no parameters
+        sizes = [record["latest"]["CodeSize"] for record in self._functions.values()]
+        return {
+            "AccountLimit": {
+                "TotalCodeSize": _CODE_LIMIT,
+                "CodeSizeUnzipped": UNZIPPED_LIMIT,
+                "CodeSizeZipped": ZIP_LIMIT,
+                "ConcurrentExecutions": self._concurrency.limit,
+                "UnreservedConcurrentExecutions": self._concurrency.unreserved,
+            },
+            "AccountUsage": {"TotalCodeSize": sum(sizes), "FunctionCount": len(sizes)},
+        }
 
     def add_permission(self, call: Call) -> Params:
         p = call.params
@@ -278,7 +268,7 @@ class Functions(Service):
             return {"StatusCode": 204}
         if kind == "Event":
             threading.Thread(
-                target=self._run, args=(name, configuration, event), daemon=True
+                target=self._run_queued, args=(name, configuration, event), daemon=True
             ).start()
             return {"StatusCode": 202}
         outcome = self._run(name, configuration, event)
@@ -293,11 +283,24 @@ class Functions(Service):
             out["LogResult"] = base64.b64encode(outcome.log.encode()[-_TAIL:]).decode()
         return out
 
-    def _run(self, name: str, configuration: Params, event: bytes) -> Outcome:
-        record = self._functions[name]
-        if record["reserved"] == 0:
+    def _run_queued(self, name: str, configuration: Params, event: bytes) -> None:
+        try:
+            self._run(name, configuration, event, patient=True)
+        except AwsError as error:
+            self.cloud.warn(f"An event for {name} is dropped: {error}")
+
+    def _run(
+        self, name: str, configuration: Params, event: bytes, *, patient: bool = False
+    ) -> Outcome:
+        try:
+            with self._concurrency.slot(name, patient=patient):
+                return self._run_now(name, configuration, event)
+        except Throttled:
             self.cloud.metrics.count("AWS/Lambda", "Throttles", {"FunctionName": name})
-            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
+            raise
+
+    def _run_now(self, name: str, configuration: Params, event: bytes) -> Outcome:
+        record = self._functions[name]
         if time.time() - record["created"] < _PENDING_SECONDS:
             raise AwsError(
                 "ResourceConflictException",
@@ -363,7 +366,7 @@ class Functions(Service):
     def _changed(self, name: str, configuration: Params, *, publish: bool) -> Params:
         record = self._functions[name]
         self.pool.retire(record["latest"]["RevisionId"])
-        _touch(configuration)
+        settings.touch(configuration)
         self._functions[name] = {**record, "latest": configuration, "updated": time.time()}
         return self._shown(name, self._publish(name, None) if publish else configuration)
 
@@ -371,13 +374,13 @@ class Functions(Service):
         record = self._functions[name]
         latest = record["latest"]
         newest = record["versions"].get(str(record["next_version"] - 1))
-        if newest is not None and _frozen(newest) == _frozen(latest):
+        if newest is not None and settings.frozen(newest) == settings.frozen(latest):
             return dict(newest)
         number = str(record["next_version"])
         version = {**latest, "Version": number, "FunctionArn": f"{self._arn(name)}:{number}"}
         if description is not None:
             version["Description"] = description
-        _touch(version)
+        settings.touch(version)
         versions = {**record["versions"], number: version}
         self._functions[name] = {
             **record,
@@ -404,7 +407,7 @@ class Functions(Service):
             data = self.cloud.s3.read(code["S3Bucket"], code["S3Key"])
         else:
             raise AwsError("InvalidParameterValueException", "Please provide a source for code.")
-        _check_zip(data, direct="ZipFile" in code)
+        check_zip(data, direct="ZipFile" in code)
         self.cloud.store.put_blob(data)
         digest = hashlib.sha256(data).digest()
         return {"CodeSha256": base64.b64encode(digest).decode(), "CodeSize": len(data)}
@@ -425,25 +428,6 @@ def _reference(text: str) -> tuple[str, str | None]:
     return match["name"], match["qualifier"]
 
 
-def _touch(configuration: Params) -> None:
-    seconds = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    configuration["LastModified"] = f"{stamp}.{int(seconds * 1000) % 1000:03d}+0000"
-    configuration["RevisionId"] = str(uuid.uuid4())
-
-
-def _logging(name: str, given: Params) -> Params:
-    """A LoggingConfig with what Lambda adds to it."""
-    levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
-    as_json = given.get("LogFormat") == "JSON"
-    defaults = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
-    return {**defaults, **(levels if as_json else {}), **given}
-
-
-def _frozen(configuration: Params) -> dict[str, Any]:
-    return {k: v for k, v in configuration.items() if k not in _VOLATILE}
-
-
 def _digest(configuration: Params) -> str:
     return base64.b64decode(configuration["CodeSha256"]).hex()
 
@@ -455,27 +439,6 @@ def _check_json(event: bytes) -> None:
         raise AwsError(
             "InvalidRequestContentException", f"Could not parse request body into json: {error}"
         ) from error
-
-
-def _check_zip(data: bytes, *, direct: bool) -> None:
-    if direct and len(data) > _ZIP_LIMIT:
-        raise AwsError(
-            "RequestEntityTooLargeException",
-            f"Request must be smaller than {_ZIP_LIMIT} bytes for the CreateFunction operation",
-            413,
-        )
-    try:
-        size = sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(data)).infolist())
-    except zipfile.BadZipFile as error:
-        raise AwsError(
-            "InvalidParameterValueException",
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        ) from error
-    if size > _UNZIPPED_LIMIT:
-        raise AwsError(
-            "InvalidParameterValueException",
-            f"Unzipped size must be smaller than {_UNZIPPED_LIMIT} bytes",
-        )
 
 
 def _policy_missing() -> AwsError:

@@ -2,10 +2,7 @@
 
 import shutil
 import threading
-import uuid
-import zipfile
 from collections import Counter
-from pathlib import Path
 
 from localcloud.environment import Deployed, Environment, Outcome, Site
 
@@ -98,24 +95,3 @@ class Pool:
         with self._changed:
             self._living[revision] -= 1
             self._changed.notify_all()
-
-
-def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a function's zip once, its files read-only; gives the folder.
-
-    Raises:
-        zipfile.BadZipFile: It is not a zip.
-    """
-    if not folder.exists():
-        temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.part")
-        with zipfile.ZipFile(archive) as code:
-            code.extractall(temporary)
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                path.chmod(0o444)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-    return folder

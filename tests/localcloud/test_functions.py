@@ -180,6 +180,51 @@ def test_what_aws_refuses_is_refused(functions, build, local_cloud):
     assert functions.get_function(FunctionName=name)["Concurrency"]
 
 
+def test_concurrency_above_what_is_reserved_is_throttled(functions, build, local_cloud):
+    name = build.function(local_cloud, "import time\ndef handler(s, c):\n    time.sleep(s)\n")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+
+    def refused():
+        try:
+            call(functions, name, 0)
+        except functions.exceptions.TooManyRequestsException as error:
+            return error.response
+        return None
+
+    # An event waits for its slot, so that it runs whatever came before.
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"2")
+    response = build.wait_for(refused)
+    assert response["Error"]["Message"] == "Rate Exceeded."
+    assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    limits = functions.get_account_settings()["AccountLimit"]
+    assert limits["ConcurrentExecutions"] == 1000
+    assert limits["UnreservedConcurrentExecutions"] < 1000
+
+
+def test_variables_of_the_runtime_cannot_be_set(functions, build, local_cloud):
+    name = build.function(local_cloud, ECHO)
+    with pytest.raises(ClientError, match="Reserved keys used in this request: AWS_REGION"):
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {"AWS_REGION": "eu-west-1", "MINE": "1"}}
+        )
+
+
+def test_json_logs_are_found_in_the_group_of_the_configuration(functions, build, local_cloud):
+    group = build.unique("group")
+    code = "import logging\ndef handler(e, c):\n    logging.getLogger().info('seen')\n"
+    name = build.function(local_cloud, code, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+    call(functions, name)
+    logs = local_cloud.client("logs")
+    events = logs.filter_log_events(logGroupName=group)["events"]
+    found = [json.loads(event["message"]) for event in events]
+    assert [line.get("type") or line["message"] for line in found] == [
+        "platform.start",
+        "seen",
+        "platform.report",
+    ]
+
+
 def test_a_role_allows_what_its_policies_say(functions, build, local_cloud):
     s3 = local_cloud.client("s3")
     bucket = build.unique("allowed")
