@@ -19,6 +19,8 @@ from workflow.asl.failures import QueryError
 
 _HASHES: Final = ("MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512")
 _RANGE_LIMIT: Final = 1000
+# An expression that calls itself without end would never come back.
+_LONGEST_MILLISECONDS: Final = 5_000
 _MISSING: Final = object()
 
 
@@ -55,7 +57,7 @@ def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - a
     about = f"The JSONata expression '{text}' specified for the field '{location}'"
     try:
         # An expression keeps marks of its evaluation, so each evaluation has one of its own.
-        query = jsonata.Jsonata(text)
+        query = jsonata.Jsonata(text, timeout=_LONGEST_MILLISECONDS)
         query.set_output_convert_nulls(False)
         found = query.evaluate(None, _bindings(scope))
     except jsonata.JException as error:
