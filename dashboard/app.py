@@ -30,6 +30,6 @@ pages = [
     for name, title, icon in PAGES
 ]
 page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
-with components.explained():
+with components.page_run(), components.explained():
     components.cloud_badge(components.connection().cloud)
     page.run()

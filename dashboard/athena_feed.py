@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.capture_tables import ERRORS
+from dashboard.cloud_reads import CloudReads
 from dashboard.models import inferences
 from dashboard.models.inferences import JUDGED, InferenceFilters
 from dashboard.models.selection import Selection
@@ -32,6 +33,7 @@ DEFAULT_DAYS: Final = 7
 """Without a first day in the filters so many are read: the bill is by the bytes of the hours."""
 
 _KEPT_SECONDS: Final = 15 * 60.0
+_KEPT: Final = 50  # answers, of which one may be large
 _DEFAULT: Final = timedelta(days=DEFAULT_DAYS)
 
 
@@ -61,7 +63,7 @@ class AthenaFeed:
         self._queries = AthenaQueries(connection, self._database)
         self._made = False
         self._as_of: datetime | None = None
-        self._memory: dict[tuple[object, ...], tuple[float, object]] = {}
+        self._reads = CloudReads(kept=_KEPT)
 
     syncing = False
     paused = False
@@ -85,7 +87,7 @@ class AthenaFeed:
     def resume(self, *, full: bool = False) -> None:
         """Ask again: forget every answer."""
         del full
-        self._memory.clear()
+        self._reads = CloudReads(kept=_KEPT)
 
     def period(self, filters: InferenceFilters, now: datetime) -> Period:
         """By what length of time the records of a filter are best counted."""
@@ -288,16 +290,11 @@ class AthenaFeed:
         """As ``_remembered``, but nothing is not: the first of anything is not to wait."""
         found = self._remembered(key, make)
         if not found:
-            self._memory.pop(key, None)
+            self._reads.forget("athena", key)
         return found
 
     def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        known = self._memory.get(key)
-        if known is None or time.monotonic() - known[0] > _KEPT_SECONDS:
-            known = (time.monotonic(), make())
-            kept = {k: v for k, v in list(self._memory.items()) if known[0] - v[0] <= _KEPT_SECONDS}
-            self._memory = {**kept, key: known}
-        return cast("T", known[1])
+        return self._reads.get("athena", key, "the answer of Athena", make, fresh_s=_KEPT_SECONDS)
 
 
 def _begun(span: Span, now: datetime) -> Span:

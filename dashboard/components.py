@@ -2,24 +2,38 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import streamlit as st
 
+from dashboard import cloud_reads
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection, connect
-from dashboard.jobs import Job, Jobs
+from dashboard.cloud_reads import CloudRead, CloudReads
+from dashboard.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.palette import STYLES, pill
-from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.submissions import StoredImage
 
+T = TypeVar("T")
+
 TICK_SECONDS = 0.75
 """How often a running job is drawn anew."""
+
+AWAITED_SECONDS = 1.0
+"""How often a page looks whether what it waits for is there."""
+
+ACTION_PATIENCE_S = 4.0
+"""How long a page waits for what a button does."""
+
+ACTION_TOLD = timedelta(minutes=2)
+"""How long it is told that an action failed."""
 
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
@@ -37,25 +51,154 @@ def jobs() -> Jobs:
     return Jobs()
 
 
-def thumbnail(image: StoredImage) -> bytes | None:
-    """A small JPEG of an image in S3; None where it is not there yet, or is no image."""
+@st.cache_resource(show_spinner=False)
+def reads() -> CloudReads:
+    """What this process has read of the cloud for its pages, shared by every session."""
+    return CloudReads()
+
+
+@st.cache_resource(show_spinner=False)
+def pictures() -> CloudReads:
+    """Small pictures by content, likewise."""
+    return CloudReads(kept=2_000)
+
+
+def read(
+    service: str, key: Hashable, title: str, work: Callable[[], T], *, fresh_s: float = 30.0
+) -> T:
+    """Return what ``work`` reads of the cloud, as ``CloudReads.get`` does.
+
+    A deployment by this process makes every earlier answer old.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` where it has not answered in time.
+    """
+    deploy = jobs().get(DEPLOYMENT)
+    deployed = deploy and (deploy.started_at, deploy.running)
+    return reads().get(service, (connection().cloud, deployed, key), title, work, fresh_s=fresh_s)
+
+
+def act(title: str, work: Callable[[], T]) -> T:
+    """Do in the background what a button asks for; return its result if that comes soon.
+
+    What ends later is told at the top of the page, if it failed.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` while it goes on.
+    """
+    key = uuid.uuid4().hex
     try:
-        return _thumbnail(image.location.bucket, image.location.key, image.sha256)
+        with cloud_reads.page(ACTION_PATIENCE_S):
+            return reads().get("action", key, title, work, fresh_s=float("inf"))
+    except WorkflowError as error:
+        if error.code == cloud_reads.STILL_WAITING:
+            found = reads().start("action", key, title, work, fresh_s=float("inf"))
+            st.session_state.setdefault("actions", []).append(found.last)
+        raise
+
+
+def deployed() -> bool:
+    """Whether the workflow is deployed; taken to be so as long as AWS has not answered.
+
+    Raises:
+        WorkflowError: AWS's own code for any answer but yes and no.
+    """
+    cloud = connection()
+    arn = cloud.settings.alias_arn
+    try:
+        return read(
+            "states",
+            ("deployed", arn),
+            "whether the workflow is deployed",
+            lambda: submissions.is_deployed(cloud),
+            fresh_s=5.0,
+        )
+    except WorkflowError as error:
+        if error.code == cloud_reads.STILL_WAITING:
+            return True
+        raise
+
+
+def picture(image: StoredImage) -> bytes:
+    """A small JPEG of an image in S3.
+
+    Raises:
+        WorkflowError: It is not there, or is no image; ``StillWaiting`` while it is fetched.
+    """
+    cloud = connection()
+    key = (cloud.cloud, image.location.bucket, image.location.key, image.sha256)
+    title = f"the picture of {image.name}"
+    return pictures().get(
+        "s3", key, title, lambda: submissions.thumbnail(cloud, image), fresh_s=float("inf")
+    )
+
+
+def thumbnail(image: StoredImage) -> bytes | None:
+    """As ``picture``; None where there is none yet, or none at all."""
+    try:
+        return picture(image)
     except WorkflowError:
         return None
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _thumbnail(bucket: str, key: str, sha256: str) -> bytes:
-    """Cached by content; a failure is not cached, for the image may still be on its way."""
-    return submissions.thumbnail(connection(), StoredImage(key, ImageLocation(bucket, key), sha256))
+@contextmanager
+def page_run() -> Iterator[None]:
+    """Run a page: no read is waited for longer than a person would, and what is late is followed.
+
+    What is awaited is said at the top; the page is run again when it is there.
+    """
+    place = st.container()
+    with cloud_reads.page() as late:
+        try:
+            yield
+        finally:
+            with place:
+                _failed_actions()
+                _awaited(late)
+
+
+def _failed_actions() -> None:
+    """Say what became of actions that took longer than their button waited."""
+    actions: list[CloudRead] = st.session_state.get("actions", [])
+    for action in actions:
+        if isinstance(action.problem, WorkflowError):
+            st.caption(plain(f"Not done: {action.title}."))
+            error_state(action.problem)
+    recent = datetime.now(UTC) - ACTION_TOLD
+    st.session_state["actions"] = [one for one in actions if one.running or one.since > recent]
+
+
+def _awaited(late: Sequence[CloudRead]) -> None:
+    """Say what is awaited, since when and what is shown meanwhile; run the page again with it."""
+    if not late:
+        return
+    awaited = [one for one in late if one.running]
+
+    def tick() -> None:
+        now = datetime.now(UTC)
+        for one in late:
+            st.caption(f":material/hourglass: {plain(_awaited_words(one, now))}")
+        if any(not one.running for one in awaited):
+            st.rerun()
+
+    st.fragment(tick, run_every=AWAITED_SECONDS if awaited else None)()
+
+
+def _awaited_words(one: CloudRead, now: datetime) -> str:
+    shown = f" What is shown is as of {one.as_of:%H:%M:%S} UTC." if one.as_of else ""
+    if one.problem is not None:
+        return (
+            f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
+        )
+    return f"Waiting for AWS since {age(one.since, now)}: {one.title}.{shown}"
 
 
 @contextmanager
 def explained() -> Iterator[None]:
     """Show a ``WorkflowError`` of this block in its place, with the remedy; the page goes on."""
     try:
-        yield
+        with cloud_reads.page():
+            yield
     except WorkflowError as error:
         error_state(error)
 
@@ -108,6 +251,9 @@ def error_state(error: WorkflowError) -> None:
     """What happened and what to do next; never a traceback."""
     # The message may quote a file name or a key; the remedy is ours and may hold a command.
     said = f"**{plain(error.message)}**  \n{error.remedy}  \n:gray[{plain(error.code)}]"
+    if error.code == cloud_reads.STILL_WAITING:
+        st.info(said, icon=":material/hourglass:")
+        return
     st.error(said, icon=":material/error:")
 
 
@@ -177,7 +323,8 @@ def watch(key: str, show: Callable[[Job], None]) -> Job | None:
 
     def tick(found: Job) -> None:
         ended = not found.running
-        show(found)
+        with explained():
+            show(found)
         job_failure(found, key)
         if ticking and ended:
             st.rerun()

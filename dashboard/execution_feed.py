@@ -16,8 +16,9 @@ from dashboard.aws.cloud import STATE_DIRECTORY, Connection
 from dashboard.aws.events import EventQueue
 from dashboard.aws.execution_sync import ExecutionSync, Progress, stored_progress
 from dashboard.aws.executions import States, states
-from dashboard.aws.notes import NoteLog
-from dashboard.aws.redrives import RepairLog
+from dashboard.aws.notes import NoteLog, Notes
+from dashboard.aws.redrives import RepairLog, RepairRun
+from dashboard.cloud_reads import STILL_WAITING, CloudReads
 from dashboard.jobs import Job
 from dashboard.store import SegmentStore
 from workflow.errors import WorkflowError
@@ -31,6 +32,9 @@ PASS_S = 10.0
 """A pass works so long on what is missing before it lists what is new."""
 
 WATCHED_PAUSE_S = 3.0
+SHARED_S = 3.0
+"""Notes and repairs are read so often, whatever the number of pages that look."""
+
 IDLE_PAUSE_S = 30.0
 ALERT_EVERY_S = 60.0
 IDLE_AFTER_S = 300.0
@@ -72,6 +76,7 @@ class ExecutionFeed:
         self._queue = EventQueue(connection.client("sqs"), settings.executions_queue)
         self._watched_at = time.monotonic()
         self._wake = threading.Event()
+        self._reads = CloudReads()
         self._memory: dict[str, tuple[object, object]] = {}
         self._lock = threading.Lock()
         self._job: Job | None = None
@@ -96,10 +101,12 @@ class ExecutionFeed:
     def inbox(self, now: datetime) -> tuple[FailureGroup, ...]:
         """The inbox, grouped again when the store, the notes or the minute have changed.
 
+        As long as notes and repairs are still awaited, groups are shown without them.
+
         Raises:
             WorkflowError: AWS's own code, where notes or repairs cannot be read.
         """
-        notes, restarts = self.notes.read().events, self.repairs.restarts()
+        notes, restarts = self.read_notes().events, self.restarts()
         key = (self.version, len(notes), len(restarts), f"{now:%H%M}")
 
         def group() -> tuple[FailureGroup, ...]:
@@ -113,14 +120,46 @@ class ExecutionFeed:
         """The definition that a new execution would run; asked once a minute.
 
         Raises:
-            WorkflowError: AWS's own code.
+            WorkflowError: AWS's own code; ``StillWaiting``.
         """
-        return self._remembered("definition", f"{now:%H%M}", self.states.current_definition)
+        read = self.states.current_definition
+        return self._reads.get("states", f"definition {now:%H%M}", "the definition", read)
 
     def current_version(self, now: datetime) -> str | None:
         """The version that a restart would run, None where nothing is deployed; likewise."""
         alias = self._connection.settings.alias_arn
-        return self._remembered("alias", f"{now:%H%M}", lambda: self.states.live_version(alias))
+        return self._reads.get(
+            "states",
+            f"alias {now:%H%M}",
+            "the version that is deployed",
+            lambda: self.states.live_version(alias),
+        )
+
+    def read_notes(self) -> Notes:
+        """Every note of the team; those known so far while S3 is awaited.
+
+        Raises:
+            WorkflowError: AWS's own code.
+        """
+        log = self.notes
+        self._read_log("notes", "the decisions of the team", log.read, Notes())
+        return log.known()
+
+    def repair_runs(self) -> tuple[RepairRun, ...]:
+        """Every bulk repair, the newest first; likewise."""
+        return self._read_log("repairs", "the repairs of the team", self.repairs.runs, ())
+
+    def restarts(self) -> dict[str, str]:
+        """ARN of the execution that restarts another, by the ARN of that other; likewise."""
+        return self._read_log("restarts", "the restarts of the team", self.repairs.restarts, {})
+
+    def _read_log(self, key: str, title: str, read: Callable[[], T], nothing: T) -> T:
+        try:
+            return self._reads.get("s3", key, title, read, fresh_s=SHARED_S)
+        except WorkflowError as error:
+            if error.code == STILL_WAITING:
+                return nothing
+            raise
 
     @property
     def version(self) -> int:
@@ -145,7 +184,8 @@ class ExecutionFeed:
             ended.check()
 
     def refresh(self) -> None:
-        """Make the next pass now."""
+        """Make the next pass now, and read notes and repairs again when they are asked for."""
+        self._reads.expire("s3")
         self._wake.set()
 
     def _remembered(self, name: str, version: object, make: Callable[[], T]) -> T:
@@ -166,6 +206,8 @@ class ExecutionFeed:
         return job
 
     def _run(self) -> None:
+        if self.version:
+            self._follow()  # what the store knows is shown before AWS has answered
         while self._connection.alive():
             with self.store.claimed("execution-sync") as mine:
                 if mine:

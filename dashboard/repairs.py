@@ -20,6 +20,7 @@ def start(jobs: Jobs, connection: Connection, feed: ExecutionFeed, plan: RepairP
         WorkflowError: AWS's own code, where the plan cannot be written; nothing is done then.
     """
     feed.repairs.add_plan(plan)
+    feed.refresh()
     return resume(jobs, connection, feed, RepairRun(plan=plan, results={}))
 
 

@@ -160,6 +160,62 @@ def test_the_vocabulary_has_no_clock() -> None:
     assert not {(path, name) for path, name in calls if name in clocks}, "`now` is an argument"
 
 
+CACHES = frozenset({"cache_data", "cache_resource"})
+
+
+def test_a_cached_function_depends_on_nothing_that_is_not_in_its_key() -> None:
+    # Streamlit leaves parameters that begin with an underscore out of the key: what depends on one
+    # stays as it was when that has changed.
+    found = {path: names for path in sources() if (names := keyless_in(parsed(path)))}
+
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@st.cache_data\ndef read(_cloud, name): ...",
+        "@st.cache_data(ttl=300)\ndef read(name, *, _present): ...",
+        "@streamlit.cache_resource(max_entries=4)\nasync def read(*_clouds): ...",
+        "@cache_data\ndef read(_cloud, /): ...",
+        "read = st.cache_data(lambda _cloud: 1)",
+        "read = st.cache_data(ttl=1)(lambda **_known: 1)",
+    ],
+)
+def test_a_parameter_outside_of_the_key_is_found(source: str) -> None:
+    assert keyless_in(ast.parse(source))
+
+
+def test_a_parameter_in_the_key_is_allowed_whether_it_is_used_or_not() -> None:
+    assert not keyless_in(ast.parse("@st.cache_data\ndef read(name, *known_for): ..."))
+    assert not keyless_in(ast.parse("@lru_cache\ndef read(_cloud): ..."))
+
+
+def keyless_in(tree: ast.AST) -> list[str]:
+    """Parameters of cached functions that Streamlit leaves out of the key."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if any(_is_cache(decorator) for decorator in node.decorator_list):
+                found += _keyless(node.args)
+        elif isinstance(node, ast.Call) and _is_cache(node.func):
+            given = [argument for argument in node.args if isinstance(argument, ast.Lambda)]
+            found += [name for argument in given for name in _keyless(argument.args)]
+    return found
+
+
+def _is_cache(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        return _is_cache(node.func)
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in CACHES
+
+
+def _keyless(given: ast.arguments) -> list[str]:
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return [one.arg for one in every if one is not None and one.arg.startswith("_")]
+
+
 CALLBACKS = frozenset(
     {"map_elements", "map_batches", "map_groups", "map_rows", "map_columns", "rolling_map"}
     | {"pipe_with_schema", "collect_batches", "sink_batches", "register_io_source"}

@@ -4,7 +4,6 @@ import streamlit as st
 
 from dashboard import batches, components
 from dashboard.aws.images import Upload
-from dashboard.aws.submissions import is_deployed
 from dashboard.jobs import Job
 from dashboard.models import classify
 from dashboard.panels import classify as panel
@@ -43,7 +42,7 @@ if batch := st.query_params.get("batch"):
     st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
     batches.find(components.jobs(), cloud, batch)
     components.watch(batches.job_key(batch), results)
-elif is_deployed(cloud):
+elif components.deployed():
     hand_in()
 else:
     components.not_deployed()

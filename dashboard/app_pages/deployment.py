@@ -37,9 +37,8 @@ def start(title: str, planned: Callable[[], Plan]) -> None:
     st.rerun()
 
 
-@st.cache_data(ttl=60, show_spinner="Comparing what is wanted with what is there …")
-def read(*known_for: str) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG001 - cache keys
-    """The plan and the outputs, as JSON."""
+def read() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the plan and the outputs, as JSON."""
     plan = deployment.observe_and_plan(settings, session)
     return plan.to_json(), deployment.status(settings, session).to_json()
 
@@ -49,7 +48,8 @@ connection = components.connection()
 session, settings = connection.session, panel.wanted(connection.settings)
 if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:
     st.stop()
-plan, outputs = read(str(connection.cloud), str(settings), str(job and job.started_at))
+with st.spinner("Comparing what is wanted with what is there …"):
+    plan, outputs = components.read("deployment", str(settings), "the plan", read, fresh_s=60.0)
 if panel.plan(model.plan_view(plan)):
     start("Deploy", lambda: deployment.observe_and_plan(settings, session))
 panel.outputs(outputs, links=connection.cloud.endpoint_url is None)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard import components
-from dashboard.aws.opening import open_execution
 from dashboard.models import execution, executions
 from dashboard.panels import executions as panel
 from dashboard.panels import feed as feeds
@@ -45,8 +44,9 @@ for sentence in query.ignored:
     st.warning(sentence)
 if chosen.execution:
     panel.back(chosen)
-    record = open_execution(feed.states, feed.store, chosen.execution)
-    panel.restarts(feed, chosen)
+    record = panel.known_record(feed, chosen.execution)
+    with components.explained():
+        panel.restarts(feed, chosen)
     panel.one_execution(execution.view(record, threshold=settings.threshold), record, feed, chosen)
 elif imported := panel.imported():
     view = execution.view(imported, threshold=settings.threshold)

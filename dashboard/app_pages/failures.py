@@ -24,7 +24,7 @@ def inbox() -> None:
     if feeds.ready(feed):
         now = datetime.now(UTC)
         panel.inbox(failures.cards(feed.inbox(now), chosen, now=now), chosen)
-        panel.unread_notes(feed.notes.read())
+        panel.unread_notes(feed.read_notes())
 
 
 @components.explained()

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard import components
-from dashboard.aws.submissions import is_deployed
 from dashboard.models import overview as model
 from dashboard.panels import feed as feeds
 from dashboard.panels import overview as panel
@@ -18,7 +17,7 @@ def screen() -> None:
     if not feeds.ready(feed):
         return
     now = datetime.now(UTC)
-    shown = model.overview(feed.listing(), feed.inbox(now), feed.repairs.runs(), now=now)
+    shown = model.overview(feed.listing(), feed.inbox(now), feed.repair_runs(), now=now)
     panel.verdict(shown)
     panel.tiles(shown)
     left, right = st.columns(2)
@@ -29,7 +28,7 @@ def screen() -> None:
 
 
 components.page_header("Overview", "Is it healthy, what changed, what needs you.")
-if is_deployed(components.connection()):
+if components.deployed():
     feed = feeds.feed()
     st.fragment(screen, run_every=feeds.REFRESH_SECONDS)()
 else:

@@ -30,11 +30,15 @@ STATE_DIRECTORY = Path(__file__).resolve().parents[2] / ".localcloud"
 START_SECONDS = 60
 _ALIVE_SECONDS = 1
 _CLIENTS = Config(
-    retries={"mode": "standard", "max_attempts": 4},
-    connect_timeout=5,
-    read_timeout=65,  # an endpoint may take 60 s to answer
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=3,
+    read_timeout=10,  # no call of a page takes longer; deploy has clients of its own
     max_pool_connections=32,
 )
+_AT_START = Config(
+    retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=3
+)
+"""Nothing can be shown before that call is answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +127,8 @@ def connect(environ: Mapping[str, str]) -> Connection:
 def _connect_aws(environ: Mapping[str, str]) -> Connection:
     with explained("sts:GetCallerIdentity"):
         region = boto3.Session().region_name or region_from(environ)
-        session = _session(botocore.session.Session(), region)
-        account = session.client("sts").get_caller_identity()["Account"]
+        session = _session(_Session(), region)
+        account = session.client("sts", config=_AT_START).get_caller_identity()["Account"]
     settings = Settings.from_env({**environ, "AWS_REGION": region}, account=account)
     cloud = Cloud(name="AWS", account=account, region=region)
     return Connection(cloud, settings, session, Pacer(region))
@@ -152,7 +156,19 @@ def _session(core: botocore.session.Session, region: str) -> boto3.Session:
     return boto3.Session(botocore_session=core, region_name=region)
 
 
-class _LocalSession(botocore.session.Session):
+class _Session(botocore.session.Session):
+    """A session that threads share: botocore makes clients of one session one at a time only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._making = threading.RLock()
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as botocore's own
+        with self._making:
+            return super().create_client(*args, **kwargs)
+
+
+class _LocalSession(_Session):
     """A session whose every client talks to one endpoint, whatever profile the user has."""
 
     def __init__(self, endpoint_url: str) -> None:

@@ -22,6 +22,7 @@ PAGE = 1000
 
 # The pacer repeats what is throttled. Were botocore to repeat it too, calls would go uncounted.
 UNREPEATED = Config(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=32)
+"""For clients whose calls are paced; timeouts are those of the session."""
 
 
 @dataclass(frozen=True, slots=True)

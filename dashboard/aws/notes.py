@@ -66,7 +66,11 @@ class NoteLog:
             unread = [key for key in self._keys() if key not in self._read]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 self._read |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
-        found = self._read.values()
+        return self.known()
+
+    def known(self) -> Notes:
+        """Every note that was read or written by this process so far; nothing is asked."""
+        found = list(self._read.values())
         return Notes(
             tuple(note for note in found if isinstance(note, TriageEvent)),
             tuple(problem for problem in found if isinstance(problem, str)),

@@ -126,8 +126,8 @@ class Bucket:
                 credential_provider=credentials,
                 client_options={
                     "allow_http": endpoint.startswith("http:"),
-                    "connect_timeout": timedelta(seconds=5),
-                    "read_timeout": timedelta(seconds=60),
+                    "connect_timeout": timedelta(seconds=3),
+                    "read_timeout": timedelta(seconds=20),
                     "timeout": timedelta(minutes=10),
                     **_trusted(session),
                 },

@@ -37,6 +37,28 @@ def open_execution(states: States, store: SegmentStore, arn: str) -> Export:
     )
 
 
+def stored_record(store: SegmentStore, arn: str, problem: WorkflowError) -> Export | None:
+    """What the store alone knows of an execution, or None.
+
+    Args:
+        store: Keeps ``execution_tables.TABLES``.
+        arn: Of the execution.
+        problem: Why AWS is not asked; part of the record.
+    """
+    known = stored_execution(store.scan("executions"), store.scan("execution_details"), arn)
+    if known is None:
+        return None
+    stored = stored_history(store.scan("histories"), arn, known.redrive_count)
+    events = () if stored is None else decode_events(stored)
+    return Export(
+        execution=settle(known, events),
+        recorded_status=known.status.value,
+        events=events,
+        definition=None,
+        problems=(f"{_said(problem)} What is shown is from the store.",),
+    )
+
+
 def _history(
     states: States, store: SegmentStore, execution: Execution, problems: list[str]
 ) -> tuple[HistoryEvent, ...]:

@@ -8,19 +8,21 @@ import streamlit as st
 
 from dashboard import charts, components
 from dashboard.aws import metrics, monitoring
-from dashboard.aws.cloud import Cloud, Connection
+from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import configurations, sampling_percentage
 from dashboard.models import capture_health as model
 from dashboard.models import inferences
 from dashboard.models.capture_health import Health, Traffic
 from dashboard.panels.inferences import Look, chart
 from dashboard.tables import Period
-from workflow.configurations import Configurations, Sampling
+from workflow.configurations import Sampling
 from workflow.errors import WorkflowError
 from workflow.monitoring import CaptureState
 
 OBJECTS = 1_000
 ERRORS = 200
+FRESH_SECONDS = 10.0
+"""How long what AWS says of an endpoint is not asked for again."""
 
 
 def show(look: Look, connection: Connection, untimed: int) -> None:
@@ -103,7 +105,7 @@ def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period,
     refused: list[Health] = []
     for endpoint in model.endpoints(names, look.filters, own):
         try:
-            state = monitoring.capture_state(connection, endpoint)
+            state = _state(connection, endpoint)
             samplings = _samplings(connection, endpoint, state)
         except WorkflowError as error:
             refused.append(model.unasked(endpoint, error.message))
@@ -124,20 +126,36 @@ def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period,
 
 def _samplings(connection: Connection, endpoint: str, state: CaptureState) -> tuple[Sampling, ...]:
     """When which share of the endpoint's invocations was captured, as far as that is known."""
-    cloud = connection.cloud
-    known = _configurations(cloud, endpoint, state.configuration)
-    earlier = {name: _percentage(cloud, name) for name in known.made if name != known.present}
+    known = components.read(
+        "sagemaker",
+        ("configurations", endpoint, state.configuration),
+        f"the configurations of {endpoint}",
+        lambda: configurations(connection, endpoint),
+        fresh_s=300.0,
+    )
+    earlier = {name: _percentage(connection, name) for name in known.made if name != known.present}
     return known.samplings({**earlier, known.present: state.share})
 
 
-@st.cache_data(ttl=300, show_spinner=False)
-def _configurations(_known_for: Cloud, endpoint: str, _present: str) -> Configurations:
-    return configurations(components.connection(), endpoint)
+def _state(connection: Connection, endpoint: str) -> CaptureState:
+    return components.read(
+        "sagemaker",
+        ("capture state", endpoint),
+        f"the data capture of {endpoint}",
+        lambda: monitoring.capture_state(connection, endpoint),
+        fresh_s=FRESH_SECONDS,
+    )
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
-def _percentage(_known_for: Cloud, name: str) -> float:
-    return sampling_percentage(components.connection(), name)
+def _percentage(connection: Connection, name: str) -> float:
+    """The share that a configuration captures; it never changes."""
+    return components.read(
+        "sagemaker",
+        ("sampling", name),
+        f"the sampling of {name}",
+        lambda: sampling_percentage(connection, name),
+        fresh_s=float("inf"),
+    )
 
 
 def _coverage(traffic: list[Traffic], period: Period) -> None:
@@ -157,9 +175,15 @@ def _invoked(
     if span is None:
         return replace(traffic, refusal="no record with a usable time tells from when to look.")
     who = (connection, traffic.endpoint, traffic.variant)
-    try:
+
+    def read() -> tuple[pl.DataFrame, float | None]:
         invocations = metrics.invocations(*who, *span, every=period.length)
-        disk = metrics.disk_percent(*who, span[1])
+        return invocations, metrics.disk_percent(*who, span[1])
+
+    key = (traffic.endpoint, traffic.variant, period, *(f"{end:%Y%m%d%H%M}" for end in span))
+    title = f"the metrics of {traffic.endpoint}, {traffic.variant}"
+    try:
+        invocations, disk = components.read("cloudwatch", key, title, read, fresh_s=FRESH_SECONDS)
     except WorkflowError as error:
         return replace(traffic, refusal=error.message)
     state = replace(traffic.state, disk_percent=disk)

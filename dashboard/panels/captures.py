@@ -1,13 +1,15 @@
 """The feed of captures as the page uses it: one for each process, with how fresh it is."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
 from dashboard import components
 from dashboard.athena_feed import AthenaFeed
+from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.captures import CaptureProgress
 from dashboard.aws.cloud import Cloud
 from dashboard.capture_feed import CaptureFeed
@@ -49,6 +51,26 @@ def feed() -> Feed:
     found = _feed(components.connection().cloud)
     found.watch()
     return found
+
+
+def start_picture(source: Feed, line: CaptureLine) -> None:
+    """Begin to fetch the image behind a capture."""
+    components.pictures().start("s3", *_asked(source, line), fresh_s=float("inf"))
+
+
+def picture(source: Feed, line: CaptureLine) -> bytes:
+    """The captured image as a small JPEG.
+
+    Raises:
+        WorkflowError: Why there is none to show; ``StillWaiting`` while it is fetched.
+    """
+    return components.pictures().get("s3", *_asked(source, line), fresh_s=float("inf"))
+
+
+def _asked(source: Feed, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
+    bucket = source.bucket
+    title = f"the picture of {line.key}"
+    return (bucket.name, line), title, partial(thumbnail, bucket, line)
 
 
 def status(source: Feed) -> None:

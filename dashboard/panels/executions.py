@@ -11,10 +11,11 @@ import streamlit as st
 
 from dashboard import components, execution_charts
 from dashboard.aws import logs
-from dashboard.aws.captured_images import CaptureLine, thumbnail
+from dashboard.aws.captured_images import CaptureLine
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
-from dashboard.aws.opening import open_execution
+from dashboard.aws.opening import open_execution, stored_record
 from dashboard.capture_feed import CaptureFeed
+from dashboard.cloud_reads import STILL_WAITING
 from dashboard.execution_feed import ExecutionFeed
 from dashboard.execution_tables import VISITS, frame, visit_row
 from dashboard.models import execution as one
@@ -26,12 +27,16 @@ from dashboard.panels import feed as feeds
 from dashboard.query import write
 from workflow.contract import ImageLocation
 from workflow.definitions import read_definition
+from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.exports import Export, read_export, write_export
 from workflow.submissions import StoredImage
 
 HOURS: Mapping[Any, str] = {1: "1 hour", 6: "6 hours", 24: "1 day", 168: "7 days", 0: "All"}
 NO_BAR = {"displayModeBar": False}
+FRESH_SECONDS = 3.0
+"""How long an execution and its logs are not read again; it may be running."""
+
 CAUSE_LINES = 12
 CAUSE_PIXELS = 280
 _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
@@ -183,6 +188,27 @@ def upload() -> None:
             st.rerun()
 
 
+def known_record(feed: ExecutionFeed, arn: str) -> Export:
+    """One execution as far as it is known: from AWS, or from the store while that is awaited.
+
+    Raises:
+        WorkflowError: As ``open_execution``; ``StillWaiting`` where the store does not know it.
+    """
+    try:
+        return components.read(
+            "states",
+            ("execution", arn),
+            f"the execution {arn.rpartition(':')[2]}",
+            lambda: open_execution(feed.states, feed.store, arn),
+            fresh_s=FRESH_SECONDS,
+        )
+    except WorkflowError as error:
+        stored = stored_record(feed.store, arn, error)
+        if error.code != STILL_WAITING or stored is None:
+            raise
+        return stored
+
+
 def imported() -> Export | None:
     """The execution of the file that was opened, or None."""
     data = st.session_state.get("imported")
@@ -231,7 +257,7 @@ def back(current: many.ExecutionFilters) -> None:
 
 def restarts(source: ExecutionFeed, current: many.ExecutionFilters) -> None:
     """Links between an execution and the one that restarts it."""
-    links = source.repairs.restarts()
+    links = source.restarts()
     back = {new: old for old, new in links.items()}
     for arn, said in (
         (links.get(current.execution), "Was restarted as"),
@@ -252,7 +278,7 @@ def one_execution(
     """One execution in tabs; beside another where one was chosen."""
     if current.compare:
         with components.explained():
-            other = open_execution(feed.states, feed.store, current.compare)
+            other = known_record(feed, current.compare)
             threshold = components.connection().settings.threshold
             comparison(view, one.view(other, threshold=threshold))
         return
@@ -359,11 +385,13 @@ def image(view: one.ExecutionView) -> None:
         return
     bucket, _, key = view.image.removeprefix("s3://").partition("/")
     location = ImageLocation(bucket, key)
-    small = components.thumbnail(StoredImage(name=key, location=location, sha256=""))
     st.caption(f"`{view.image}`")
-    if small:
+    try:
+        small = components.picture(StoredImage(name=key, location=location, sha256=""))
         st.image(small, width=320, alt=key)
-    else:
+    except WorkflowError as error:
+        if error.code == STILL_WAITING:
+            raise
         components.empty_state("The image is not there", "It was deleted, or you may not read it.")
 
 
@@ -405,7 +433,7 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
         )
         st.caption(f"`{row['key']}`, line {row['line']}")
         with components.explained():
-            picture = thumbnail(source.bucket, CaptureLine.of(row))
+            picture = captures.picture(source, CaptureLine.of(row))
             st.image(picture, width=320, alt="What the endpoint was given")
     return rows["event_id"].to_list()
 
@@ -416,12 +444,18 @@ def log_lines(view: one.ExecutionView) -> None:
     names = connection.settings
     functions = (names.serialize_function, names.classify_function, names.filter_function)
     execution = view.execution
-    found = logs.read_logs(
-        connection.client("logs"),
-        connection.pacer,
-        functions,
-        began=execution.started_at,
-        ended=execution.stopped_at or datetime.now(UTC),
+    found = components.read(
+        "logs",
+        ("logs", execution.arn, execution.stopped_at),
+        f"the logs of {execution.name}",
+        lambda: logs.read_logs(
+            connection.client("logs"),
+            connection.pacer,
+            functions,
+            began=execution.started_at,
+            ended=execution.stopped_at or datetime.now(UTC),
+        ),
+        fresh_s=FRESH_SECONDS,
     )
     mine = logs.about(found.lines, execution.arn, view.inference_id)
     everything = st.toggle("Also lines of executions that ran meanwhile", value=not mine)

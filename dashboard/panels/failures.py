@@ -207,7 +207,7 @@ def note(feed: ExecutionFeed, group: FailureGroup, action: Action, **said: objec
         action=action,
         **said,  # type: ignore[arg-type]  # named and typed by TriageEvent
     )
-    feed.notes.append(event)
+    components.act("writing the decision", lambda: feed.notes.append(event))
     st.rerun()
 
 
@@ -258,13 +258,14 @@ def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
     redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
     label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"
     if st.button(label, type="primary", disabled=not plan.items, icon=":material/build:"):
-        repairs.start(components.jobs(), components.connection(), feed, plan)
+        jobs, connection = components.jobs(), components.connection()
+        components.act("starting the repair", lambda: repairs.start(jobs, connection, feed, plan))
         st.rerun()
 
 
 def runs(feed: ExecutionFeed, digest: str | None) -> None:
     """Repairs of a group, or of all: progress, results, stop and resume."""
-    for run in feed.repairs.runs():
+    for run in feed.repair_runs():
         if digest in (None, run.plan.fingerprint):
             with st.container(border=True):
                 repair_run(feed, run)
@@ -304,7 +305,7 @@ def test_case(feed: ExecutionFeed, group: FailureGroup) -> None:
     """A bundle that replays the newest failure, made when asked for."""
     key = f"bundle-{group.fingerprint.digest}"
     if st.button("Make a test of the newest failure", icon=":material/science:"):
-        st.session_state[key] = _bundle(feed, group)
+        st.session_state[key] = components.act("making the test", lambda: _bundle(feed, group))
     if key in st.session_state:
         st.download_button(
             "Download the test",

@@ -16,7 +16,7 @@ import streamlit as st
 from dashboard import charts, components, tables
 from dashboard.aws import monitoring
 from dashboard.aws.captured_images import CaptureLine, sample_statistics
-from dashboard.aws.cloud import Cloud, Connection
+from dashboard.aws.cloud import Connection
 from dashboard.models import inference_drift as model
 from dashboard.models import inferences
 from dashboard.models.inference_drift import DriftReport, ModelCard, Side
@@ -193,7 +193,7 @@ def _say_when(look: Look) -> None:
 def _version(look: Look, connection: Connection) -> None:
     """The traffic of a deployed version, from its start to the next one's."""
     endpoint = look.filters.endpoint or connection.settings.endpoint
-    known = {version.name: version for version in _listed_versions(connection.cloud, endpoint)}
+    known = {version.name: version for version in _listed_versions(connection, endpoint)}
 
     def words(name: str) -> str:
         # Not its time: the address holds these words, and the next deployment says more of that.
@@ -257,7 +257,7 @@ def moment(look: Look, connection: Connection) -> datetime | None:
     if timed.is_empty():
         st.info(_NO_TIME)
         return None
-    versions = _versions(connection.cloud, look.filters.endpoint)
+    versions = _versions(connection, look.filters.endpoint)
     known = {version.at.isoformat(): version for version in versions}
     options = ["middle", *known, "own"]
 
@@ -288,16 +288,21 @@ def middle(timed: pl.DataFrame) -> datetime:
     return by_time["time"][int(uneven.arg_min() or 0)]  # type: ignore[no-any-return]
 
 
-def _versions(cloud: Cloud, endpoint: str) -> tuple[DeployedVersion, ...]:
+def _versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
     try:
-        return _listed_versions(cloud, endpoint or components.connection().settings.endpoint)
+        return _listed_versions(connection, endpoint or connection.settings.endpoint)
     except WorkflowError:
         return ()  # a moment of one's own can still be chosen
 
 
-@st.cache_data(ttl=300, show_spinner=False)
-def _listed_versions(_known_for: Cloud, endpoint: str) -> tuple[DeployedVersion, ...]:
-    return monitoring.deployed_versions(components.connection(), endpoint)
+def _listed_versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
+    return components.read(
+        "versions",
+        ("versions", endpoint),
+        f"the versions deployed of {endpoint}",
+        lambda: monitoring.deployed_versions(connection, endpoint),
+        fresh_s=300.0,
+    )
 
 
 def _sides(look: Look, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -398,7 +403,10 @@ def _violations(found: DriftReport, connection: Connection, now: datetime) -> No
             alt="Constraint violations in Model Monitor's words",
         )
         if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
-            address = monitoring.write_violations(connection, encode_violations(violations), now)
+            address = components.act(
+                "writing constraint_violations.json",
+                lambda: monitoring.write_violations(connection, encode_violations(violations), now),
+            )
             st.success(f"Written to {address}")
 
 
@@ -414,8 +422,12 @@ def _images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, 
         )
         if not wanted:
             return
-        found, unreadable = _measured(
-            look.feed, look.feed.version, look.filters, name, before, after
+        found, unreadable = components.read(
+            "images",
+            (look.feed.version, look.filters, name, before, after),
+            "the captured images to measure",
+            lambda: _measured(look.feed, look.filters, name, before, after),
+            fresh_s=float("inf"),
         )
         _verdict(found)
         if unreadable:
@@ -423,19 +435,14 @@ def _images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, 
         _means(found)
 
 
-@st.cache_data(max_entries=20, show_spinner="Measuring captured images …")
 def _measured(
-    _feed: Feed,
-    version: tuple[object, ...],  # noqa: ARG001 - part of the cache key
-    filters: InferenceFilters,
-    name: str,
-    *times: tuple[Span, ...],
+    feed: Feed, filters: InferenceFilters, name: str, *times: tuple[Span, ...]
 ) -> tuple[DriftReport, int]:
     sides, unreadable = [], 0
     for spans in times:
-        rows = _feed.sample(filters, spans, SAMPLE)
+        rows = feed.sample(filters, spans, SAMPLE)
         lines = [CaptureLine.of(row) for row in rows.iter_rows(named=True)]
-        measured, failed = sample_statistics(_feed.bucket, lines)
+        measured, failed = sample_statistics(feed.bucket, lines)
         sides.append(columns(measured))
         unreadable += failed
     before, after = drift.paired_statistics(*sides)
@@ -465,12 +472,19 @@ def _monitor_baseline(look: Look, connection: Connection) -> None:
     with st.container(horizontal=True):
         if st.button("Save the selection as a baseline", icon=":material/save:"):
             current = inferences.statistics_of(look.counts)
-            st.success(
-                f"Saved to {monitoring.write_baseline(connection, current, look.now)}: give that"
-                " address above to compare with it."
+            folder = components.act(
+                "saving the baseline",
+                lambda: monitoring.write_baseline(connection, current, look.now),
             )
+            st.success(f"Saved to {folder}: give that address above to compare with it.")
     if address:
-        _report(look, monitoring.read_baseline(connection, address), look.counts, connection)
+        baseline = components.read(
+            "s3",
+            ("baseline", address),
+            f"the baseline in {address}",
+            lambda: monitoring.read_baseline(connection, address),
+        )
+        _report(look, baseline, look.counts, connection)
 
 
 def _schedules(look: Look, connection: Connection) -> None:
@@ -478,7 +492,7 @@ def _schedules(look: Look, connection: Connection) -> None:
     endpoint = look.filters.endpoint or connection.settings.endpoint
     with st.expander("Model Monitor schedules of this endpoint"):
         try:
-            found = _listed(connection.cloud, endpoint)
+            found = _listed(connection, endpoint)
         except WorkflowError as error:
             st.caption(
                 "This account cannot list monitoring schedules; Model Monitor is closed to new"
@@ -498,6 +512,11 @@ def _schedules(look: Look, connection: Connection) -> None:
                 st.markdown(f"- {said}")
 
 
-@st.cache_data(ttl=300, show_spinner=False)
-def _listed(_known_for: Cloud, endpoint: str) -> Sequence[Schedule]:
-    return monitoring.schedules(components.connection(), endpoint)
+def _listed(connection: Connection, endpoint: str) -> Sequence[Schedule]:
+    return components.read(
+        "sagemaker",
+        ("schedules", endpoint),
+        f"the monitoring schedules of {endpoint}",
+        lambda: monitoring.schedules(connection, endpoint),
+        fresh_s=300.0,
+    )

@@ -3,10 +3,9 @@
 import io
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -14,7 +13,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import charts, components, tables
-from dashboard.aws.captured_images import CaptureLine, thumbnail
+from dashboard.aws.captured_images import CaptureLine
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.models import inferences as model
@@ -323,18 +322,19 @@ def gallery(look: Look, selection: Selection | None) -> None:
     rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
     st.caption(f"{model.records(total)}, newest first")
     records_ = rows.rows(named=True)
-    with ThreadPoolExecutor(PAGE) as pool:  # first all pictures: then cards change at once
-        pictures = list(pool.map(partial(_picture, look.feed), map(CaptureLine.of, records_)))
+    lines = [CaptureLine.of(row) for row in records_]
+    for line in lines:  # all at once, before any is waited for: cards then change together
+        captures.start_picture(look.feed, line)
+    pictures = [_picture(look.feed, line) for line in lines]
     with st.container(horizontal=True, gap="small"):
         for row, picture in zip(records_, pictures, strict=True):
             _card(look, row, picture)
 
 
-@lru_cache(maxsize=2_000)
 def _picture(feed: Feed, line: CaptureLine) -> bytes | str:
     """The captured image as a small JPEG, or why there is none to show."""
     try:
-        return thumbnail(feed.bucket, line)
+        return captures.picture(feed, line)
     except WorkflowError as error:
         return error.message
 

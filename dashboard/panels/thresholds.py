@@ -2,11 +2,8 @@
 
 import os
 
-import streamlit as st
-
 from dashboard import components
 from dashboard.aws.thresholds import deployed_thresholds
-from dashboard.jobs import DEPLOYMENT
 from workflow import thresholds
 from workflow.errors import WorkflowError
 from workflow.thresholds import VARIABLE, DeployedThreshold, Standing
@@ -15,18 +12,18 @@ SECONDS = 30
 """A deployment from elsewhere is seen after so long; one of this process at once."""
 
 
-@st.cache_data(ttl=SECONDS, show_spinner=False)
-def _read(*known_for: str) -> tuple[DeployedThreshold, ...]:  # noqa: ARG001 - cache keys
-    return deployed_thresholds(components.connection())
-
-
 def standing() -> Standing:
     """Which threshold is deployed now, beside that of the settings."""
-    connection, job = components.connection(), components.jobs().get(DEPLOYMENT)
-    changed = "" if job is None else f"{job.started_at} {job.running}"
+    connection = components.connection()
     deployed: tuple[DeployedThreshold, ...] | WorkflowError
     try:
-        deployed = _read(str(connection.cloud), connection.settings.alias_arn, changed)
+        deployed = components.read(
+            "states",
+            ("thresholds", connection.settings.alias_arn),
+            "the threshold that is deployed",
+            lambda: deployed_thresholds(connection),
+            fresh_s=SECONDS,
+        )
     except WorkflowError as error:
         deployed = error
     explicit = bool(os.environ.get(VARIABLE))

@@ -2,9 +2,16 @@
 
 import pytest
 
+from dashboard import cloud_reads
 from dashboard.aws.cloud import Connection, connect
 from deploy import deployment
 from deploy.apply import Failed
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have pages wait for what they read: a busy machine is no cloud that hangs."""
+    monkeypatch.setattr(cloud_reads, "PATIENCE_S", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -327,14 +327,11 @@ def test_a_bucket_that_fails_is_a_problem_and_leaves_the_page(feed: AthenaFeed) 
     assert feed.problem is None
 
 
-def test_answers_that_are_too_old_take_no_room(
-    feed: AthenaFeed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(athena_feed, "_KEPT_SECONDS", -1.0)
-    for day in range(1, 10):
-        feed.counts(InferenceFilters(since=date(2026, 11, day)), Period.HOUR, NOW)
+def test_answers_beyond_the_last_few_take_no_room(feed: AthenaFeed) -> None:
+    for hour in range(athena_feed._KEPT + 10):
+        feed.counts(ALL, Period.HOUR, NOW + timedelta(hours=hour))
 
-    assert len(feed._memory) == 1
+    assert len(feed._reads._known) == athena_feed._KEPT
 
 
 class Lake:
