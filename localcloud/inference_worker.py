@@ -61,11 +61,19 @@ def answer(
         result = transform(module, model, head, body)
     except Exception as error:  # noqa: BLE001 - a container answers every exception
         status = int(getattr(error, "status_code", _SERVER_ERROR))
-        text = str(error) if status < _SERVER_ERROR else traceback.format_exc()
+        text = str(error) if status < _SERVER_ERROR else _traceback(error)
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return status, "text/plain", text.encode()
     content, kind = result if isinstance(result, tuple) else (result, head["accept"])
     return 200, kind, content if isinstance(content, bytes) else str(content).encode()
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback of an exception from the model's own code on."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def main(own_paths: list[str]) -> None:

@@ -48,24 +48,20 @@ class View:
     namespaces: bool = True
 
 
-def enter(view: View) -> list[str]:
-    """Confine this process to a view; gives the layers that the system allowed.
+def enter(view: View) -> None:
+    """Confine this process to a view, as far as the system allows it.
 
     ``/tmp`` and the paths in ``shown`` are then its own, for Python's functions at least.
-
-    Returns:
-        Of ``namespaces``, ``landlock`` and ``redirect`` those in force.
     """
     _limit(view.tmp_megabytes)
     if sys.platform != "linux":
         _redirect(view).install()
-        return ["redirect"]
+        return
     # ctypes and the rest only where they are of use: every cold start pays for them.
     from localcloud import kernel, landlock  # noqa: PLC0415
 
     kernel.forbid_new_privileges()
     redirect = None if _enter_own_root(view) else _redirect(view)
-    layers = ["redirect" if redirect else "namespaces"]
     with contextlib.suppress(OSError):
         if redirect:
             outside = {os.path.realpath(path) for path in view.shown.values()}
@@ -75,11 +71,9 @@ def enter(view: View) -> list[str]:
             # The new root is there to be read; of /proc, only what says nothing of others.
             readable = {f"/{name}" for name in os.listdir("/") if name != "proc"} | {*_KERNEL}  # noqa: PTH208
             landlock.restrict(readable, {"/tmp", *_DEVICES}, listable="/")  # noqa: S108
-        layers.append("landlock")
     kernel.drop_capabilities()
     if redirect:  # last, as what comes before opens the paths of the machine
         redirect.install()
-    return layers
 
 
 def _enter_own_root(view: View) -> bool:

@@ -204,6 +204,9 @@ def test_a_crash_of_the_model_is_a_500_with_its_traceback(model):
     head = {"content_type": "text/plain", "accept": "text/plain"}
     status, _, text = inference_worker.answer(model, 2, head, b"no number")
     assert status == 500
+    assert text.startswith(b"Traceback (most recent call last):\n")
+    assert b"inference.py" in text
+    assert b"inference_worker.py" not in text
     assert b"ValueError" in text
 
 
