@@ -11,7 +11,8 @@ from typing import TypeVar, cast
 import polars as pl
 
 from dashboard import execution_tables, failure_inbox
-from dashboard.aws.alerts import AlertTopic, group_alerts, rejection_alert
+from dashboard.aws.alert_outbox import AlertOutbox
+from dashboard.aws.alerts import group_alerts, rejection_alert
 from dashboard.aws.cloud import STATE_DIRECTORY, Connection
 from dashboard.aws.events import EventQueue
 from dashboard.aws.execution_sync import ExecutionSync, Progress, stored_progress
@@ -37,6 +38,10 @@ SHARED_S = 3.0
 
 IDLE_PAUSE_S = 30.0
 ALERT_EVERY_S = 60.0
+ALERT_RETRY_S = 5.0
+ALERT_LONGEST_S = 300.0
+"""Alerts that SNS refuses are tried again after 5 s, 10 s, 20 s and so on up to this."""
+
 IDLE_AFTER_S = 300.0
 """After so long without a page looking, passes are rarer; alerts still need them."""
 
@@ -67,10 +72,12 @@ class ExecutionFeed:
         self.repairs = RepairLog(connection.client("s3"), settings.bucket)
         self.alert_problem: WorkflowError | None = None
         topic = f"arn:aws:sns:{settings.region}:{settings.account}:{settings.topic}"
-        self._topic = AlertTopic(
+        self._outbox = AlertOutbox(
             connection.client("s3"), connection.client("sns"), settings.bucket, topic
         )
-        self._alerted: tuple[int, float] = (0, float("-inf"))
+        self._alerts_version = 0
+        self._alerts_due = float("-inf")
+        self._alerts_failed = 0
         self._connection = connection
         self._threshold = settings.threshold
         self._queue = EventQueue(connection.client("sqs"), settings.executions_queue)
@@ -237,24 +244,40 @@ class ExecutionFeed:
             self._pause()
 
     def _alert(self, now: datetime) -> None:
-        """Publish what is due, where anything has changed since a minute ago."""
-        version, at = self._alerted
-        if self.version == version or time.monotonic() - at < ALERT_EVERY_S:
+        """Publish what is due, once a minute; what could not be published, again and again."""
+        if time.monotonic() < self._alerts_due:
             return
-        self._alerted = self.version, time.monotonic()
         try:
-            rejections = rejection_alert(self.listing(), now=now)
-            due = group_alerts(self.inbox(now), now=now)
-            for alert in (*due, *([rejections] if rejections else [])):
-                self._topic.publish(alert)
-            self.alert_problem = None
+            self._write_alerts(now)
+            problems = self._outbox.deliver(now=now)
         except WorkflowError as error:
-            self.alert_problem = error
+            problems = (error,)
+        self.alert_problem = next(iter(problems), None)
+        self._alerts_failed = self._alerts_failed + 1 if problems else 0
+        self._alerts_due = time.monotonic() + alert_pause(self._alerts_failed)
+
+    def _write_alerts(self, now: datetime) -> None:
+        """Write what is due into the outbox, where anything has changed."""
+        version = self.version
+        if version == self._alerts_version:
+            return
+        rejections = rejection_alert(self.listing(), now=now)
+        due = group_alerts(self.inbox(now), now=now)
+        for alert in (*due, *([rejections] if rejections else [])):
+            self._outbox.add(alert)
+        self._alerts_version = version
 
     def _pause(self) -> None:
         idle = time.monotonic() - self._watched_at > IDLE_AFTER_S
         self._wake.wait(IDLE_PAUSE_S if idle else WATCHED_PAUSE_S)
         self._wake.clear()
+
+
+def alert_pause(failed: int) -> float:
+    """Seconds until alerts are tried next, after so many failures in a row."""
+    if not failed:
+        return ALERT_EVERY_S
+    return min(ALERT_LONGEST_S, ALERT_RETRY_S * 2.0 ** (failed - 1))
 
 
 def store_root(

@@ -1,30 +1,20 @@
-"""Alerts through SNS: new groups, regressions, and rejections out of their usual band.
+"""Alerts: new groups, regressions, and rejections out of their usual band.
 
 They are found where groups are known: by the dashboard that syncs, so some dashboard must run.
-Faults alone are told by CloudWatch alarms that ``deploy`` makes, which need no dashboard. Each
-alert is claimed in S3 before it is published, so of several dashboards one publishes it; a claim is
-given back when publishing fails, and lost only if the process dies in between.
+Faults alone are told by CloudWatch alarms that ``deploy`` makes, which need no dashboard. How they
+go out is the matter of ``alert_outbox``.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import pstdev
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dashboard.aws.errors import explained
-from dashboard.aws.notes import TRIAGE_PREFIX, create
-from workflow.errors import WorkflowError
 from workflow.executions import Kind, Outcome
 from workflow.triage import Action, FailureGroup, GroupStatus
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-    from types_boto3_sns import SNSClient
-
-ALERTS_PREFIX = f"{TRIAGE_PREFIX}alerts/"
 NEW_FOR = timedelta(hours=24)
 """A group first seen longer ago is no news, as when a dashboard meets an old account."""
 
@@ -118,54 +108,3 @@ def _alert(key: str, what: str, group: FailureGroup) -> Alert:
         f"{group.first_seen:%Y-%m-%d %H:%M} UTC, last {group.last_seen:%H:%M} UTC.\n"
         f"Example: {group.examples[0]}\nGroup {group.fingerprint.digest} on the Failures page.",
     )
-
-
-class AlertTopic:
-    """Publishes each alert once.
-
-    Args:
-        s3: A boto3 ``s3`` client.
-        sns: A boto3 ``sns`` client.
-        bucket: Where alerts are claimed.
-        topic_arn: The topic of alerts.
-    """
-
-    def __init__(self, s3: "S3Client", sns: "SNSClient", bucket: str, topic_arn: str) -> None:
-        self._s3 = s3
-        self._sns = sns
-        self._bucket = bucket
-        self._topic_arn = topic_arn
-        self._published: set[str] = set()
-
-    def publish(self, alert: Alert) -> bool:
-        """Publish an alert unless that was done; whether this call did.
-
-        Raises:
-            WorkflowError: AWS's own code; the alert is due still.
-        """
-        if alert.key in self._published:
-            return False
-        key = f"{ALERTS_PREFIX}{alert.key}.json"
-        mine = create(self._s3, self._bucket, key, alert.subject.encode())
-        if mine:
-            try:
-                self._send(alert)
-            except WorkflowError:
-                with explained("s3:DeleteObject", f"s3://{self._bucket}/{key}"):
-                    self._s3.delete_object(Bucket=self._bucket, Key=key)
-                raise
-        self._published.add(alert.key)
-        return mine
-
-    def _send(self, alert: Alert) -> None:
-        with explained("sns:Publish", self._topic_arn):
-            self._sns.publish(
-                TopicArn=self._topic_arn,
-                Subject=_ascii(alert.subject),
-                Message=alert.body,
-            )
-
-
-def _ascii(text: str) -> str:
-    """A subject as SNS takes it: ASCII, in one line."""
-    return " ".join(text.encode("ascii", "replace").decode().split())

@@ -39,6 +39,12 @@ def fresh(source: ExecutionFeed) -> None:
     st.caption(said.text)
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate that AWS allows …")
+    if source.alert_problem is not None:
+        problem = components.plain(str(source.alert_problem))
+        st.warning(
+            f"**An alert could not be sent; it is tried again.** {problem}",
+            icon=":material/notification_important:",
+        )
     for warning in said.warnings:
         st.warning(components.plain(warning), icon=":material/warning:")
 

@@ -10,9 +10,10 @@ import boto3
 import botocore.session
 import pytest
 
+from dashboard import execution_feed
 from dashboard.aws.cloud import Cloud, Connection
 from dashboard.aws.quotas import Pacer
-from dashboard.execution_feed import ExecutionFeed, store_root
+from dashboard.execution_feed import ExecutionFeed, alert_pause, store_root
 from tests.conftest import LocalCloud
 from workflow.executions import Outcome
 from workflow.settings import Settings
@@ -50,8 +51,9 @@ class _Session(boto3.Session):
 
 
 @pytest.fixture
-def connection(local_cloud: LocalCloud) -> Connection:
-    settings = Settings(account=local_cloud.account, region=local_cloud.region, project="feed")
+def connection(local_cloud: LocalCloud, request: pytest.FixtureRequest) -> Connection:
+    project = getattr(request, "param", "feed")
+    settings = Settings(account=local_cloud.account, region=local_cloud.region, project=project)
     cloud = Cloud(
         name="Local cloud",
         account=local_cloud.account,
@@ -120,3 +122,29 @@ def test_a_local_clouds_store_goes_with_it_and_aws_has_one_for_each_deployment(
     real = Connection(aws, connection.settings, connection.session, connection.pacer)
     kept = store_root(real, {"SCONES_STORE": str(tmp_path / "store")})
     assert kept == tmp_path / "store" / "executions-123456789012-eu-west-1-feed-dev"
+
+
+@pytest.mark.parametrize("connection", ["refused"], indirect=True)
+def test_an_alert_that_is_refused_is_said_and_goes_out_when_it_is_taken(
+    connection: Connection, feed: ExecutionFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution_feed, "ALERT_EVERY_S", 0.0)
+    monkeypatch.setattr(execution_feed, "ALERT_RETRY_S", 0.0)
+    sns, topic = connection.client("sns"), connection.settings.topic
+    arn = sns.create_topic(Name=topic)["TopicArn"]
+    sns.delete_topic(TopicArn=arn)
+    feed.watch()
+    until(lambda: feed.alert_problem is not None)
+
+    sns.create_topic(Name=topic)
+
+    until(lambda: feed.alert_problem is None)
+    s3, bucket = connection.client("s3"), connection.settings.bucket
+    until(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="triage/alerts/")["KeyCount"] > 0)
+
+
+def test_alerts_that_are_refused_are_tried_ever_less_often() -> None:
+    pauses = [alert_pause(failed) for failed in range(10)]
+
+    assert pauses[:4] == [60, 5, 10, 20]
+    assert pauses[-1] == 300

@@ -1,26 +1,17 @@
 """Alerts: for what is new or back, once, never for a silence or a usual rejection."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import polars as pl
 import pytest
-from moto import mock_aws
 
 from dashboard.aws import alerts
-from workflow.errors import WorkflowError
 from workflow.executions import Failure
 from workflow.fingerprints import fingerprint
 from workflow.triage import Action, TriageEvent, group
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-    from types_boto3_sns import SNSClient
-
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-BUCKET = "scones-unlimited-dev-123456789012-us-east-1"
 
 
 def failed(minutes_ago: float, error: str = "Boom", cause: str = "It broke.") -> Failure:
@@ -108,31 +99,3 @@ def test_too_little_history_says_nothing() -> None:
     assert alerts.rejection_alert(hours([0.1] * 10 + [0.9]), now=NOW) is None
     assert alerts.rejection_alert(hours([0.1] * 60 + [0.9], count=5), now=NOW) is None
     assert alerts.rejection_alert(hours([]), now=NOW) is None
-
-
-@pytest.fixture
-def clients() -> Iterator[tuple["S3Client", "SNSClient", str]]:
-    keys = {"aws_access_key_id": "t", "aws_secret_access_key": "t", "region_name": "us-east-1"}
-    with mock_aws():
-        s3 = boto3.client("s3", **keys)  # type: ignore[call-overload]
-        sns = boto3.client("sns", **keys)  # type: ignore[call-overload]
-        s3.create_bucket(Bucket=BUCKET)
-        yield s3, sns, sns.create_topic(Name="alerts")["TopicArn"]
-
-
-def test_of_two_dashboards_one_publishes(clients: tuple["S3Client", "SNSClient", str]) -> None:
-    s3, sns, topic = clients
-    alert = alerts.Alert("new-1", "Subject with ü\nand a break", "Body")
-    one = alerts.AlertTopic(s3, sns, BUCKET, topic)
-    other = alerts.AlertTopic(s3, sns, BUCKET, topic)
-    assert [one.publish(alert), other.publish(alert), one.publish(alert)] == [True, False, False]
-
-
-def test_an_alert_that_could_not_be_published_is_due_still(
-    clients: tuple["S3Client", "SNSClient", str],
-) -> None:
-    s3, sns, topic = clients
-    alert = alerts.Alert("new-2", "Subject", "Body")
-    with pytest.raises(WorkflowError):
-        alerts.AlertTopic(s3, sns, BUCKET, f"{topic}-gone").publish(alert)
-    assert alerts.AlertTopic(s3, sns, BUCKET, topic).publish(alert)
