@@ -40,8 +40,9 @@ QUEUE_RETENTION_SECONDS = 14 * 24 * 60 * 60
 VARIANT = "AllTraffic"
 MEMORY_MB = 512
 """A 6 MB photo is held as bytes, as base64 and as JSON; CPU share grows with memory."""
-TIMEOUT_SECONDS = 60
-"""As long as the state machine waits for a task."""
+TIMEOUT_SECONDS = {"serialize_image": 60, "classify_image": 120, "filter_inferences": 60}
+"""Longer than what the function itself waits for (SageMaker lets a model think for 60 s), and
+shorter than the state machine waits for its task."""
 
 # The hyperparameters of the starter notebook of the original project.
 HYPERPARAMETERS = {
@@ -305,7 +306,7 @@ def _function(
         description=f"Scones Unlimited: {part.replace('_', ' ')}",
         environment=environment,
         memory_mb=MEMORY_MB,
-        timeout_seconds=TIMEOUT_SECONDS,
+        timeout_seconds=TIMEOUT_SECONDS[part],
         code_sha256=lambda_digest(archive),
         archive=archive,
     )

@@ -72,6 +72,11 @@ class KnownError:
         """Whether it passes by itself."""
         return self.repair is Repair.WAIT
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it was said at once and passes by itself, so that asking again costs little."""
+        return self.passes and not self.slow
+
     def search(self, message: str) -> re.Match[str] | None:
         """What the pattern finds; compiled on first use, for functions start cold."""
         return re.search(self.message, message, re.IGNORECASE | re.DOTALL)
@@ -155,6 +160,13 @@ OUR_OWN: Final = (
         "ServiceRefused",
         "AWS refuses a call that {place} makes: {message}",
         "Correct what the message names.",
+    ),
+    _row(
+        _CAPACITY,
+        "Throttled",
+        "AWS has throttled {place} for minutes: {message}",
+        "Find out what else uses the quota, or ask AWS for a higher one.",
+        repair=Repair.SURROUNDINGS,
     ),
     _row(
         _AWS,

@@ -23,6 +23,7 @@ __all__ = [
     "Repair",
     "find",
     "is_throttling",
+    "passes_at_once",
     "passes_by_itself",
     "read_error",
 ]
@@ -134,12 +135,16 @@ def passes_by_itself(code: str, message: str = "", status: int = 0) -> bool:
     return found is not None and found.row.passes
 
 
-def is_throttling(code: str) -> bool:
+def is_throttling(answer: "AwsAnswer") -> bool:
     """Whether AWS refuses because too much was asked at once."""
-    found = find((code,))
-    if found is None or found.row.slow:
-        return False
-    return found.row.passes and found.row.blame is Blame.CAPACITY
+    found = find((answer.code,), answer.message, status=answer.status)
+    return found is not None and found.row.at_once and found.row.blame is Blame.CAPACITY
+
+
+def passes_at_once(answer: "AwsAnswer") -> bool:
+    """Whether the same call may succeed seconds later: not after a wait in vain for an answer."""
+    found = find((answer.code,), answer.message, status=answer.status)
+    return found is not None and found.row.at_once
 
 
 def read_error(error: Exception) -> AwsAnswer:

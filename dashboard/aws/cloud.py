@@ -22,6 +22,7 @@ from botocore.config import Config
 from botocore.configloader import load_config
 
 from dashboard.aws.errors import explained
+from dashboard.aws.parsing import CheckedParsers
 from dashboard.aws.quotas import Pacer
 from workflow.errors import WorkflowError, last_error
 from workflow.settings import Settings, region_from
@@ -153,6 +154,7 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
 
 def _session(core: botocore.session.Session, region: str) -> boto3.Session:
     core.set_default_client_config(_CLIENTS)
+    core.register_component("response_parser_factory", CheckedParsers())
     return boto3.Session(botocore_session=core, region_name=region)
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from dashboard.aws.errors import explained
 from workflow.errors import WorkflowError
 from workflow.executions import Execution, parse_execution
+from workflow.known_errors import read_error
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -111,6 +112,6 @@ class EventQueue:
         try:
             return self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
         except ClientError as error:
-            if error.response["Error"]["Code"] in _NO_QUEUE:
+            if read_error(error).code in _NO_QUEUE:
                 return None
             raise

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import polars as pl
@@ -32,6 +32,9 @@ LIST_EVERY_S = 60.0
 """How often to list where events arrive: they are best effort, so listing still completes them."""
 
 REDRIVEN_PAGES = 5
+_NEW_FOR = timedelta(minutes=5)
+"""How long AWS's reads may lag behind the start of an execution."""
+
 GONE = "ExecutionDoesNotExist"
 DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 K = TypeVar("K")
@@ -271,7 +274,7 @@ class ExecutionSync:
         executions = self._needs.next_histories(self._affordable("GetExecutionHistory"))
         refusal = None
         for execution, answer in self._in_parallel(self._read_history, executions):
-            if isinstance(answer, WorkflowError) and answer.code != GONE:
+            if isinstance(answer, WorkflowError) and not self._is_gone(execution, answer):
                 self._needs.history_refused(execution)
                 refusal = answer
             else:
@@ -280,6 +283,10 @@ class ExecutionSync:
             if refusal.code in DENIED:
                 self._needs.describe_failures()
             raise refusal
+
+    def _is_gone(self, execution: Execution, answer: WorkflowError) -> bool:
+        """Whether AWS will never know an execution again: of a new one it may not know yet."""
+        return answer.code == GONE and self._now() - execution.started_at > _NEW_FOR
 
     def _read_history(self, execution: Execution) -> Events:
         return self._states.history(execution.arn)

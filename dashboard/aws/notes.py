@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from dashboard.aws.errors import explained
 from workflow.errors import WorkflowError
+from workflow.known_errors import read_error
 from workflow.triage import TriageEvent, from_line, to_line
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def create(client: "S3Client", bucket: str, key: str, body: bytes) -> bool:
                 Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in _EXISTS:
+            if read_error(error).code in _EXISTS:
                 return False
             raise
     return True

@@ -7,15 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow.errors import WorkflowError
-from workflow.known_errors import is_throttling, read_error
+from workflow.known_errors import is_throttling, passes_at_once, read_error
 
 T = TypeVar("T")
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 20.0
+MOST_FAULTS = 4
+"""How often a 500 or a broken connection is asked again: within two seconds or so."""
+
+FIRST_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,34 +170,45 @@ class Pacer:
             return self._buckets[operation]
 
     def call(self, operation: str, request: Callable[[], T]) -> T:
-        """Make one paced call; throttled calls are repeated with full jitter.
+        """Make one paced call; what is throttled or passes at once is repeated with full jitter.
 
         Args:
             operation: The API operation, such as ``GetExecutionHistory``.
-            request: Makes the call.
+            request: Makes the call; every paced operation may be sent twice.
 
         Raises:
             WorkflowError: ``Throttled`` when AWS refuses for longer than the patience.
-            ClientError: Any other refusal, unchanged.
+            ClientError, BotoCoreError: Any other refusal, or one that has not passed, unchanged.
         """
-        bucket = self.bucket(operation)
-        started, attempt = self._clock(), 0
+        started, throttled, faults = self._clock(), 0, 0
         while True:
-            bucket.take()
-            with self._lock:
-                self.calls[operation] = self.calls.get(operation, 0) + 1
+            self._take(operation)
             try:
                 return request()
-            except ClientError as error:
-                if not is_throttling(read_error(error).code):
+            except (BotoCoreError, ClientError) as error:
+                said = read_error(error)
+                if is_throttling(said):
+                    throttled += 1
+                elif passes_at_once(said) and faults < MOST_FAULTS:
+                    faults += 1
+                    self._sleep(self._jitter() * FIRST_PAUSE_S * 2.0**faults)
+                    continue
+                else:
                     raise
-            with self._lock:
-                self.throttled += 1
-            bucket.drain()
-            if self._clock() - started > self._patience_s:
-                raise _throttled(operation, self._region, self._patience_s)
-            self._sleep(self._backoff(attempt))
-            attempt += 1
+            self._throttle(operation, started)
+            self._sleep(self._backoff(throttled - 1))
+
+    def _take(self, operation: str) -> None:
+        self.bucket(operation).take()
+        with self._lock:
+            self.calls[operation] = self.calls.get(operation, 0) + 1
+
+    def _throttle(self, operation: str, started: float) -> None:
+        with self._lock:
+            self.throttled += 1
+        self.bucket(operation).drain()
+        if self._clock() - started > self._patience_s:
+            raise _throttled(operation, self._region, self._patience_s)
 
     def _backoff(self, attempt: int) -> float:
         # Full jitter: AWS Architecture Blog, "Exponential Backoff And Jitter".

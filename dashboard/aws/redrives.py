@@ -23,6 +23,7 @@ from dashboard.aws.errors import explained
 from dashboard.aws.executions import States
 from dashboard.aws.notes import TRIAGE_PREFIX, create
 from workflow.errors import WorkflowError
+from workflow.known_errors import passes_by_itself
 from workflow.redrive import RedriveAction
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ BATCH = 16
 """Items whose results are written together: so many are looked at again after a kill."""
 
 _AT_ONCE = 8
+_MORE_TRIES = 2
+"""How often an item is tried again after the pacer has given up asking for it."""
+
 _NAMESPACE = uuid.UUID("5c0e5d52-9d27-4c1f-8c4e-3a0d2a5b7f10")
 _REFUSES_ONE = frozenset(
     {
@@ -252,6 +256,15 @@ class Repairer:
                         raise one
 
     def _answer(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
+        """What became of an item; all of it may be done twice, so what passes is tried again."""
+        answer = self._tried(plan, item)
+        for _ in range(_MORE_TRIES):
+            if isinstance(answer, ItemResult) or not passes_by_itself(answer.code):
+                break
+            answer = self._tried(plan, item)
+        return answer
+
+    def _tried(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
         try:
             return self._repair(plan, item)
         except WorkflowError as error:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,7 +19,8 @@ from dashboard.aws.images import Photo, Upload, verify
 from dashboard.aws.intake import take_in
 from workflow.contract import MAX_IMAGE_BYTES, ImageLocation, execution_input
 from workflow.errors import WorkflowError
-from workflow.executions import Execution, Outcome, Status, parse_event
+from workflow.executions import Execution, HistoryEvent, Outcome, Status, parse_event
+from workflow.known_errors import passes_by_itself, read_error
 from workflow.submissions import (
     Batch,
     Faulted,
@@ -35,11 +37,22 @@ from workflow.submissions import (
 )
 from workflow.timelines import settle, timeline
 
+T = TypeVar("T")
+
 AT_ONCE = 8
 """Executions of a batch in flight: a full queue for the endpoint, and within every quota."""
 
 FIRST_LOOK_SECONDS = 0.15
 LAST_LOOK_SECONDS = 2.0
+
+PATIENCE_SECONDS = 60.0
+"""How long an execution is followed on while AWS gives nothing but errors that pass."""
+
+VISIBLE_SECONDS = 15.0
+"""How long after its start an execution may not be found: reads of AWS lag behind its starts."""
+
+_TRIES = 3
+"""How often what is done once for an image is tried, each time with botocore's own retries."""
 
 Step: TypeAlias = Batch | tuple[int, Submission]
 """What a batch reports: itself once, then how far the image of an index has come."""
@@ -68,7 +81,7 @@ def is_deployed(connection: Connection) -> bool:
     try:
         connection.client("stepfunctions").describe_state_machine_alias(stateMachineAliasArn=arn)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"ResourceNotFound", "StateMachineDoesNotExist"}:
+        if read_error(error).code in {"ResourceNotFound", "StateMachineDoesNotExist"}:
             return False
         raise explain(error, "states:DescribeStateMachineAlias", arn) from error
     except BotoCoreError as error:
@@ -152,7 +165,7 @@ def classify(
         images=(*planned, *found),
         refused=tuple(_refusal(item) for item in (*intake.refused, *missing)),
     )
-    _save(connection, batch)
+    _insistently(partial(_save, connection, batch))
     report(batch)
     photos = dict(zip((image.location.key for image in planned), intake.photos, strict=True))
     _run(connection, batch, photos, report)
@@ -189,7 +202,7 @@ def _find(connection: Connection, keys: Iterable[str]) -> tuple[list[StoredImage
     found, missing = [], []
     for key in keys:
         try:
-            found.append(_existing(connection, key))
+            found.append(_insistently(partial(_existing, connection, key)))
         except WorkflowError as error:
             missing.append(Refused(key, error))
     return found, missing
@@ -216,8 +229,9 @@ def _submit(desk: _Desk, index: int, image: StoredImage, photo: Photo | None) ->
     submission = Submission(image=image)
     try:
         if photo is not None:
-            _store(desk.connection, image, photo)
-        arn = _start(desk.connection, execution_name(desk.batch, index), image)
+            _insistently(partial(_store, desk.connection, image, photo))
+        name = execution_name(desk.batch, index)
+        arn = _insistently(partial(_start, desk.connection, name, image))
         submission = replace(submission, execution_arn=arn)
         for progress in _follow(desk, submission):
             desk.report((index, progress))
@@ -246,7 +260,7 @@ def _start(connection: Connection, name: str, image: StoredImage) -> str:
     try:
         answer = connection.pacer.call("StartExecution", lambda: client.start_execution(**request))
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
+        if read_error(error).code == "ExecutionAlreadyExists":
             machine = settings.state_machine_arn.replace(":stateMachine:", ":execution:")
             return f"{machine}:{name}"
         raise explain(error, "states:StartExecution", settings.alias_arn) from error
@@ -265,8 +279,14 @@ def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
         status=Status.RUNNING,
         started_at=datetime.now(UTC),
     )
+    last_heard = time.monotonic()
     while True:
-        history = [parse_event(raw) for raw in desk.states.history(submission.execution_arn)]
+        silence = time.monotonic() - last_heard
+        history = _history(desk, submission.execution_arn, silence)
+        if history is None:
+            time.sleep(pause)
+            continue
+        last_heard = time.monotonic()
         visits = timeline(history)
         found = verdict(settle(begun, history), visits, threshold=settings.threshold)
         yield replace(submission, verdict=found, visits=visits)
@@ -274,3 +294,32 @@ def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
             return
         time.sleep(pause)
         pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+
+
+def _history(desk: _Desk, arn: str, silence: float) -> list[HistoryEvent] | None:
+    """The history so far; None where it could not be had now, which says nothing of the execution.
+
+    Args:
+        desk: What following needs.
+        arn: Of the execution.
+        silence: Seconds since the history was had last, or since the execution was started.
+    """
+    try:
+        return [parse_event(raw) for raw in desk.states.history(arn)]
+    except WorkflowError as error:
+        unseen = error.code == "ExecutionDoesNotExist" and silence < VISIBLE_SECONDS
+        if not unseen and (silence >= PATIENCE_SECONDS or not passes_by_itself(error.code)):
+            raise
+        return None
+
+
+def _insistently(ask: Callable[[], T]) -> T:
+    """Do what may be done twice, again where it failed for a reason that passes by itself."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ask()
+        except WorkflowError as error:
+            if not passes_by_itself(error.code):
+                raise
+        time.sleep(FIRST_LOOK_SECONDS)
+    return ask()

@@ -15,11 +15,14 @@ from workflow import contract
 from workflow.known_errors import read_error
 
 _ENDPOINT = os.environ["SCONES_ENDPOINT"]
-_S3 = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=20))
-# The state machine retries with backoff; a second, hidden retry here would only delay it.
+# The state machine retries with backoff; more hidden retries here would only delay it.
+_S3 = boto3.client(
+    "s3", config=Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2})
+)
+# SageMaker lets a model take 60 s for an answer, and says itself when these are over.
 _RUNTIME = boto3.client(
     "sagemaker-runtime",
-    config=Config(connect_timeout=3, read_timeout=30, retries={"total_max_attempts": 1}),
+    config=Config(connect_timeout=3, read_timeout=70, retries={"total_max_attempts": 1}),
 )
 
 

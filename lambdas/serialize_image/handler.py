@@ -12,7 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workflow import contract
 from workflow.known_errors import read_error
 
-_S3 = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=20))
+# The state machine retries with backoff; more hidden retries here would only delay it.
+_S3 = boto3.client(
+    "s3", config=Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2})
+)
 
 
 def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - Lambda's own object

@@ -8,6 +8,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from deploy import stack
+from deploy.package import ROOT, read_definition
 from deploy.resources import (
     Alarm,
     Bucket,
@@ -156,6 +157,22 @@ def test_functions_are_told_their_endpoint_and_threshold() -> None:
     }
     assert {item.runtime for item in by_name.values()} == {"python3.13"}
     assert {item.architecture for item in by_name.values()} == {"arm64"}
+
+
+def test_a_model_may_take_the_60_seconds_that_sagemaker_allows() -> None:
+    """Each limit is longer than the one inside it, so that the innermost is what is told."""
+    definition = read_definition(ROOT / "step_function.json")
+    functions = {item.handler.split(".")[1]: item for item in desired() if type(item) is Function}
+    states = {
+        "serialize_image": definition["States"]["SerializeImage"],
+        "classify_image": definition["States"]["ClassifyImage"],
+        "filter_inferences": definition["States"]["FilterInferences"],
+    }
+    assert functions["classify_image"].timeout_seconds > 60 + 2 * 23  # the model, and S3 before it
+    for part, state in states.items():
+        assert state["TimeoutSeconds"] > functions[part].timeout_seconds
+    attempts = 1 + states["classify_image"]["Retry"][0]["MaxAttempts"]
+    assert definition["TimeoutSeconds"] > attempts * 73 + 60
 
 
 def test_the_definition_calls_versions_not_functions() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
@@ -218,3 +218,56 @@ def test_calls_an_unreachable_s3_transient(
 
     with pytest.raises(contract.StorageUnavailable, match="could not be reached"):
         classify.handler(by_reference(PNG), context)
+
+
+def test_waits_for_a_model_as_long_as_sagemaker_does_and_asks_once(classify: ModuleType) -> None:
+    config = classify._RUNTIME.meta.config
+
+    assert config.read_timeout > 60
+    assert config.retries["total_max_attempts"] == 1
+    assert classify._S3.meta.config.retries["total_max_attempts"] == 2
+
+
+@pytest.mark.parametrize("status", [0, None, 408, 429, 500, 502, 503, 504, 529])
+def test_a_container_that_may_answer_later_is_not_the_images_fault(
+    classify: ModuleType, endpoint: Stubber, context: Context, status: int | None
+) -> None:
+    modeled = {"OriginalMessage": "later"} | (
+        {} if status is None else {"OriginalStatusCode": status}
+    )
+    endpoint.add_client_error(
+        "invoke_endpoint", "ModelError", "Received an error", 424, modeled_fields=modeled
+    )
+
+    with pytest.raises(contract.EndpointUnavailable, match="later"):
+        classify.handler(inline(), context)
+
+
+@pytest.mark.parametrize("bucket", ["s3://b", "b/", "a b", "B_", "<name>"])
+def test_a_request_that_botocore_refuses_is_not_tried_again(
+    classify: ModuleType, context: Context, bucket: str
+) -> None:
+    with pytest.raises(contract.ContractError) as caught:
+        classify.handler({**by_reference(PNG), "s3_bucket": bucket}, context)
+
+    assert not isinstance(caught.value, contract.TRANSIENT)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"), [(None, None), ("", ""), ("ThrottlingException", None), (None, "odd")]
+)
+def test_what_aws_leaves_out_breaks_nothing(
+    classify: ModuleType,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str | None,
+    message: str | None,
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "InvokeEndpoint")  # type: ignore[typeddict-item]
+
+    monkeypatch.setattr(classify._RUNTIME, "invoke_endpoint", refuse)
+
+    with pytest.raises(contract.ContractError) as caught:
+        classify.handler(inline(), context)
+    assert "None" not in str(caught.value)

@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow.error_rows import ROWS
-from workflow.known_errors import Blame, Repair, find, is_throttling, passes_by_itself, read_error
+from workflow.known_errors import (
+    AwsAnswer,
+    Blame,
+    Repair,
+    find,
+    is_throttling,
+    passes_at_once,
+    passes_by_itself,
+    read_error,
+)
 
 STATES = (
     "BranchFailed",
@@ -212,8 +221,21 @@ def test_other_statuses_do_not_make_an_unknown_error_pass(status: int) -> None:
 
 
 def test_only_too_many_calls_are_throttling() -> None:
-    assert is_throttling("SlowDown")
-    assert not any(map(is_throttling, ("ReadTimeoutError", "LimitExceededException", "Weird", "")))
+    def said(code: str, status: int = 0) -> AwsAnswer:
+        return AwsAnswer(code, "", status)
+
+    assert is_throttling(said("SlowDown"))
+    assert is_throttling(said("Odd", 429))
+    others = ("ReadTimeoutError", "LimitExceededException", "InternalFailure", "Weird", "")
+    assert not any(is_throttling(said(code)) for code in others)
+
+
+def test_what_was_waited_for_in_vain_is_not_asked_again_at_once() -> None:
+    def said(code: str, status: int = 0) -> AwsAnswer:
+        return AwsAnswer(code, "", status)
+
+    assert all(map(passes_at_once, (said("ConnectionClosedError"), said("Odd", 500), said("503"))))
+    assert not any(map(passes_at_once, (said("ReadTimeoutError"), said("AccessDenied"), said(""))))
 
 
 @pytest.mark.parametrize(

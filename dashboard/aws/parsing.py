@@ -1,0 +1,85 @@
+"""Parsing: what answers in AWS's place, or was cut short, is a named error instead of no data.
+
+botocore takes a page of a proxy, an empty body or other JSON for an answer without members, and
+stumbles over members of other types. Every answer of a session passes here before it is believed.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from botocore.model import Shape
+from botocore.parsers import BaseJSONParser, ResponseParserFactory
+
+_FIRST_REDIRECT = 300
+_ELSEWHERE = frozenset({"header", "headers", "statusCode"})
+_PAGES = (b"<html", b"<!doctype html")
+
+
+class AnswerMalformed(BotoCoreError):  # noqa: N818 - its name is the code that people see
+    """The answer is not of the form that AWS documents."""
+
+    fmt = "{reason}"
+
+
+class CheckedParsers(ResponseParserFactory):
+    """botocore's parsers, each looking at the form of an answer first."""
+
+    def create_parser(self, protocol_name: str) -> Any:  # noqa: ANN401 - botocore has no types
+        """A parser that raises ``AnswerMalformed`` for whatever is not an answer of AWS."""
+        parser: Any = super().create_parser(protocol_name)
+        is_json = isinstance(parser, BaseJSONParser)
+        parser.parse = partial(_parse, parser.parse, is_json=is_json)
+        return parser
+
+
+def _parse(
+    parse: Callable[[Mapping[str, Any], Shape | None], dict[str, Any]],
+    response: Mapping[str, Any],
+    shape: Shape | None,
+    *,
+    is_json: bool,
+) -> dict[str, Any]:
+    try:
+        parsed = parse(response, shape)
+    except Exception as error:  # the one edge to bytes of whoever answers
+        raise AnswerMalformed(reason=f"It cannot be parsed ({type(error).__name__}).") from error
+    if response["status_code"] < _FIRST_REDIRECT and shape is not None:
+        problem = _problem(response["body"], shape, parsed, is_json=is_json)
+        if problem:
+            raise AnswerMalformed(reason=problem)
+    return parsed
+
+
+def _problem(body: object, shape: Any, parsed: Mapping[str, Any], *, is_json: bool) -> str:  # noqa: ANN401 - botocore's shapes have no types
+    """What is wrong with the answer to a call that went well; empty where nothing is."""
+    members = {
+        member.serialization.get("name", name)
+        for name, member in shape.members.items()
+        if member.serialization.get("location") not in _ELSEWHERE
+    }
+    if not members or not isinstance(body, bytes) or "payload" in shape.serialization:
+        return ""  # nothing is expected in the body, or it is data
+    if not body.strip():
+        return "It is empty."
+    if body.lstrip()[:20].lower().startswith(_PAGES):
+        return "It is a web page."
+    if is_json and (problem := _json_problem(body, members)):
+        return problem
+    missing = [name for name in shape.required_members if name not in parsed]
+    return f"It has no {missing[0]}." if missing else ""
+
+
+def _json_problem(body: bytes, members: set[str]) -> str:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return "It is no JSON, or was cut short."
+    if not isinstance(value, dict):
+        return "It is no JSON object."
+    known = {name.lower() for name in members}
+    if value and known.isdisjoint(name.lower() for name in value):
+        return f"It holds nothing that was asked for, but {min(value)[:40]!r}."
+    return ""
