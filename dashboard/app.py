@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from dashboard import components
+from dashboard.guard import Guard
 
 ICON = (
     Path(__file__).parent / "icon.svg"
@@ -19,17 +20,27 @@ PAGES = (
 )
 
 
-def home() -> None:
-    """The bare address leads to the first page, so that every page has an address of its own."""
-    st.switch_page(pages[0])
+def draw() -> None:
+    """Draw the page that the address names."""
+    from dashboard import components  # noqa: PLC0415 - its caches want Streamlit's runtime
+
+    st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
+    pages = [
+        st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
+        for name, title, icon in PAGES
+    ]
+
+    def home() -> None:
+        """The bare address leads to the first page, so that every page has its own address."""
+        st.switch_page(pages[0])
+
+    page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
+    with components.page_run(), components.explained():
+        components.cloud_badge(components.connection().cloud)
+        page.run()
 
 
-st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
-pages = [
-    st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
-    for name, title, icon in PAGES
-]
-page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
-with components.page_run(), components.explained():
-    components.cloud_badge(components.connection().cloud)
-    page.run()
+if st.runtime.exists():
+    draw()
+else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
+    app = st.App(__file__, middleware=[Middleware(Guard)])

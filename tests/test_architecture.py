@@ -61,7 +61,8 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/store.py", frozenset({"workflow", "polars", "pyarrow"})),
     ("dashboard/query.py", frozenset({"workflow", "msgspec"})),
     ("dashboard/app_pages/", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
-    ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit"})),
+    ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit", "starlette"})),
+    ("dashboard/guard.py", frozenset({"streamlit", "starlette"})),
     ("dashboard/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
     (
         "dashboard/panels/",
