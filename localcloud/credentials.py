@@ -134,6 +134,8 @@ def exports(line: Mapping[str, str], credentials: Credentials) -> str:
     """
     variables = {
         "AWS_ENDPOINT_URL": line["endpoint_url"],
+        # TestState has a host of its own on AWS; 127.0.0.1 cannot have one.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_REGION": line["region"],

@@ -13,6 +13,24 @@ from localcloud.wire import Environ, Response
 ACCOUNT = "123456789012"
 
 
+class _Dispatcher(DomainDispatcherApplication):
+    """moto's choice of a service by the host of a request."""
+
+    def get_backend_for_host(self, host: str | None) -> Any:  # noqa: ANN401 - moto's own types
+        """The service that a host means.
+
+        Raises:
+            NotImplementedError: moto has no such service; by itself it prints that, and fails.
+        """
+        hosts = (f"http://{host}", f"https://{host}")
+        patterns = [pattern for _, pattern in self.backend_url_patterns]
+        if str(host).endswith(".amazonaws.com") and not any(
+            pattern.match(url) for pattern in patterns for url in hosts
+        ):
+            raise NotImplementedError(host)
+        return super().get_backend_for_host(host)
+
+
 class Moto:
     """moto's WSGI application, with a journal so that it survives a restart.
 
@@ -21,7 +39,7 @@ class Moto:
     """
 
     def __init__(self, store: Store) -> None:
-        self._app = DomainDispatcherApplication(create_backend_app)
+        self._app = _Dispatcher(create_backend_app)
         self._journal = Journal(store, self._ask)
 
     def start(self) -> None:
@@ -29,8 +47,16 @@ class Moto:
         self._journal.replay()
 
     def answer(self, environ: Environ) -> Response:
-        """Let moto answer a request."""
-        return self._journal.answer(environ)
+        """Let moto answer a request.
+
+        Raises:
+            NotImplementedError: moto has no such service or no such operation.
+        """
+        response = self._journal.answer(environ)
+        html = response.headers.get("Content-Type", "").startswith("text/html")
+        if html and response.status in (404, 405):  # Flask has no route: moto knows no operation
+            raise NotImplementedError(environ["PATH_INFO"])
+        return response
 
     def _ask(self, environ: Environ) -> Response:
         given: dict[str, Any] = {}

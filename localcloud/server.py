@@ -57,7 +57,7 @@ class Router:
             return self._cloud.s3.answer(environ)
         if service in self._cloud.services:
             return self._own(environ, service, region)
-        return self._cloud.moto.answer(environ)
+        return self._motos(environ, service)
 
     def _own(self, environ: Environ, service: str, region: str) -> Response:
         try:
@@ -68,7 +68,14 @@ class Router:
         except AwsError as error:
             return wire.refuse(environ, service, error)
         except Unowned:
+            return self._motos(environ, service)
+
+    def _motos(self, environ: Environ, service: str) -> Response:
+        try:
             return self._cloud.moto.answer(environ)
+        except NotImplementedError:
+            text = f"The local cloud has no such operation of {service}."
+            return wire.refuse(environ, service, AwsError("NotImplemented", text, 501))
 
     def _handler(self, call: Call) -> Callable[[Call], Params]:
         service = self._cloud.services[call.service]

@@ -179,7 +179,7 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
     content = {"__type": error.code, "message": error.message, **error.members}
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         return Response(error.status, _headers(cbor=True), _cbor_map(content))
-    if is_query(environ):
+    if is_query(environ) or _speaks_xml(service):
         request_id = str(uuid.uuid4())
         kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP
         text = (
@@ -196,6 +196,13 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
         headers["content-type"] = "application/json"
         content = {"Type": "User", "Message": error.message, **content}
     return Response(error.status, headers, json.dumps(content).encode())
+
+
+@cache
+def _speaks_xml(service: str) -> bool:
+    """Whether a service answers in XML, whatever the type of the request."""
+    known = service in botocore.session.get_session().get_available_services()
+    return known and _model(service).metadata["protocol"] == "rest-xml"
 
 
 @cache

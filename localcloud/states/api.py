@@ -15,6 +15,7 @@ from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.states.definitions import diagnostics
 from localcloud.states.engine import Ending, Job, Run
+from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
 from localcloud.states.machines import Machines, Target, check_name
@@ -23,7 +24,6 @@ from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
 from localcloud.wire import Call, Params
 
-_INPUT_LIMIT = 262_144
 _TOKEN_SECONDS = 900
 _PAGE = 1000
 _METRICS = {
@@ -118,7 +118,9 @@ class States(Machines):
 
     def list_executions(self, call: Call) -> Params:
         p = call.params
-        arn = p["stateMachineArn"]
+        arn = p.get("stateMachineArn")
+        if arn is None:
+            raise AwsError("ValidationException", "Must specify a stateMachineArn or a mapRunArn.")
         target = self.resolve(arn)
         column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
         size = min(p.get("maxResults") or 100, _PAGE)
@@ -278,11 +280,23 @@ class States(Machines):
             start_at=start_at,
             resumed_with=resumed_with,
         )
+        log = ExecutionLog(
+            self._machines.get(execution["machine"], {}).get("logging", {}),
+            self.cloud.logs.append,
+            arn,
+            execution["redrives"],
+            execution["start"],
+        )
+
+        def write(event: Event) -> None:
+            self.executions.write_event(arn, event)
+            log.write(event)
+
         run = Run(
             job,
             self._services,
             self._tokens,
-            lambda event: self.executions.write_event(arn, event),
+            write,
             lambda ending: self._ended(arn, ending),
         )
         self._runs[arn] = run
@@ -398,12 +412,6 @@ def _started(execution: Execution) -> Event:
 
 
 def _check_input(text: str) -> None:
-    if len(text.encode()) > _INPUT_LIMIT:
-        raise AwsError(
-            "ValidationException",
-            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member "
-            f"must have length less than or equal to {_INPUT_LIMIT}",
-        )
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -8,8 +8,6 @@ from localcloud.errors import AwsError
 from localcloud.states.resources import read_resource
 from workflow.asl.validation import Diagnostic, diagnose
 
-_LIMIT = 1_048_576
-
 
 def check(definition: str) -> None:
     """Refuse a definition that AWS would refuse, or that this cloud cannot run.
@@ -17,12 +15,6 @@ def check(definition: str) -> None:
     Raises:
         AwsError: ``InvalidDefinition`` with everything that is wrong.
     """
-    if len(definition) > _LIMIT:
-        raise AwsError(
-            "ValidationException",
-            "1 validation error detected: Value at 'definition' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {_LIMIT}",
-        )
     wrong = [found for found in diagnostics(definition) if found.severity == "ERROR"]
     if wrong:
         text = ", ".join(f"{d.code}: {d.message} at {d.location}" for d in wrong)

@@ -4,11 +4,13 @@ import random
 import re
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, now, page, tag_list, tag_map
+from localcloud.states.constraints import check_input
 from localcloud.states.definitions import check
 from localcloud.wire import Call, Params
 
@@ -49,6 +51,18 @@ class Machines(Service):
         super().__init__(cloud)
         self._machines = cloud.store.table("states.machine")
         self._lock = threading.RLock()
+
+    def operation(self, name: str) -> Callable[[Call], Params] | None:
+        """The method that answers an operation, behind a check of its input."""
+        method = super().operation(name)
+        if method is None:
+            return None
+
+        def checked(call: Call) -> Params:
+            check_input(name, call.params)
+            return method(call)
+
+        return checked
 
     # -- machines ------------------------------------------------------------------------------
 

@@ -3,11 +3,14 @@
 import json
 import threading
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.cloud
 
+ARN = "arn:aws:states:us-east-1:123456789012"
 PASS = {"Type": "Pass", "End": True}
 FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "so it is"}
 
@@ -397,3 +400,90 @@ def test_a_role_that_may_not_invoke_fails_the_task(states, build, local_cloud):
     found = build.run(local_cloud, arn)
     assert found["error"] == "Lambda.AWSLambdaException"
     assert "is not authorized to perform: lambda:InvokeFunction" in found["cause"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "expected"),
+    [
+        ("describe_state_machine", {"stateMachineArn": "m"}, "InvalidArn"),
+        ("describe_execution", {"executionArn": f"{ARN}:stateMachine:m"}, "InvalidArn"),
+        ("describe_execution", {"executionArn": f"{ARN}:execution:m:e"}, "ExecutionDoesNotExist"),
+        ("start_execution", {"stateMachineArn": f"{ARN}:execution:m:e"}, "InvalidArn"),
+        ("describe_state_machine", {"stateMachineArn": f"{ARN}:stateMachine:no"},
+         "StateMachineDoesNotExist"),
+        ("list_executions", {}, "ValidationException"),
+        ("list_executions", {"stateMachineArn": f"{ARN}:stateMachine:m", "maxResults": 1001},
+         "ValidationException"),
+        ("list_executions", {"stateMachineArn": f"{ARN}:stateMachine:m", "statusFilter": "GONE"},
+         "ValidationException"),
+        ("stop_execution", {"executionArn": f"{ARN}:execution:m:e", "error": "e" * 257},
+         "ValidationException"),
+        ("create_state_machine", {"name": "n", "definition": "{}"}, "ValidationException"),
+        ("create_state_machine", {"name": "n", "definition": "{}", "roleArn": "r"}, "InvalidArn"),
+        ("send_task_success", {"taskToken": "t", "output": "{"}, "InvalidOutput"),
+        ("list_state_machines", {"nextToken": "not-ours"}, "InvalidToken"),
+    ],
+)  # fmt: skip
+def test_an_input_is_refused_by_the_code_that_aws_gives(local_cloud, operation, given, expected):
+    client = local_cloud.client("stepfunctions")
+    unchecked = boto3.client(
+        "stepfunctions",
+        endpoint_url=client.meta.endpoint_url,
+        region_name="us-east-1",
+        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+        **local_cloud.keys,
+    )
+    with pytest.raises(ClientError) as caught:
+        getattr(unchecked, operation)(**given)
+    assert code(caught) == expected
+
+
+def test_states_are_logged_as_the_machine_asks(local_cloud, build):
+    logs, group = local_cloud.client("logs"), f"/aws/states/{build.unique('log')}"
+    logs.create_log_group(logGroupName=group)
+    arn = f"arn:aws:logs:us-east-1:{local_cloud.account}:log-group:{group}:*"
+    configuration = {
+        "level": "ERROR",
+        "includeExecutionData": False,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}],
+    }
+    machine = build.machine(
+        local_cloud, build.one_state(**FAIL), loggingConfiguration=configuration
+    )["stateMachineArn"]
+    execution = build.run(local_cloud, machine, '{"secret": 1}')["executionArn"]
+
+    events = logs.filter_log_events(logGroupName=group)["events"]
+
+    lines = [json.loads(event["message"]) for event in events]
+    assert [line["type"] for line in lines] == ["FailStateEntered", "ExecutionFailed"]
+    assert lines[1]["details"] == {"error": "Bad", "cause": "so it is"}
+    assert (lines[1]["execution_arn"], lines[1]["previous_event_id"]) == (execution, "2")
+    assert "secret" not in str(events)
+
+
+def test_hosts_with_a_prefix_are_turned_off_by_one_variable(states, local_cloud, monkeypatch):
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+    plain = boto3.client(
+        "stepfunctions",
+        endpoint_url=states.meta.endpoint_url,
+        region_name="us-east-1",
+        **local_cloud.keys,
+    )
+    assert plain.test_state(definition=json.dumps(PASS), input="{}")["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given"),
+    [
+        ("stepfunctions", "list_activities", {}),
+        ("lightsail", "get_instances", {}),
+        ("sagemaker", "list_hubs", {}),
+        ("route53", "list_cidr_collections", {}),
+        ("iam", "get_human_readable_summary", {"EntityArn": "arn:aws:iam::123456789012:role/r"}),
+    ],
+)
+def test_what_no_service_has_is_not_implemented_at_once(local_cloud, service, operation, given):
+    with pytest.raises(ClientError) as caught:
+        getattr(local_cloud.client(service), operation)(**given)
+    assert code(caught) == "NotImplemented"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
