@@ -103,9 +103,19 @@ def _read(error: str, cause: str, depth: int) -> Cause:
         return _read(error, json.dumps(inner), depth - 1)
     if depth and isinstance(value.get("Cause"), str):
         return _read(str(value.get("Error") or error), value["Cause"], depth - 1)
+    if "ExecutionArn" in value and "Status" in value:
+        return _nested(error, value)
     if "errorMessage" in value or "errorType" in value:
         return _from_lambda(error, value)
     return Cause(error=error, message=json.dumps(value, sort_keys=True, ensure_ascii=False))
+
+
+def _nested(error: str, value: Mapping[str, Any]) -> Cause:
+    """A nested execution that ended without a cause: its answer to DescribeExecution."""
+    status = str(value["Status"])
+    unnamed = "States.Timeout" if status == "TIMED_OUT" else error
+    said = f"The nested execution has {status}."
+    return Cause(error=str(value.get("Error") or unnamed), message=said)
 
 
 def _said_by_lambda(cause: str) -> str | None:

@@ -563,9 +563,16 @@ _MACHINES: Final = (
     ),
     _row(
         _CODE,
-        "States.BranchFailed",
-        "A branch of {place} failed.",
-        "Open the execution: the cause is that of the state in the branch.",
+        "States.BranchFailed States.TaskFailed States.ALL",
+        "{place} failed, and the error does not say why: {message}",
+        "Open the execution: the cause may be that of a state inside, or in the function's log.",
+        repair=Repair.LOOK,
+    ),
+    _row(
+        _CODE,
+        "Lambda.Unknown Function.Unknown Runtime.Unknown Extension.Unknown",
+        "The function of {place} ended without saying why: {message}",
+        "Read the function's log around that time: memory, timeout or a crash of the process.",
         repair=Repair.LOOK,
     ),
     _row(
@@ -622,7 +629,7 @@ _FUNCTIONS: Final = (
         _CODE,
         "Runtime.ExitError Runtime.NodejsExit Runtime.UnhandledPromiseRejection"
         " Extension.Crash Extension.InitError Extension.ExitError Extension.LaunchError"
-        " Extension.Unknown Sandbox.Failure Runtime.StreamError",
+        " Sandbox.Failure Runtime.StreamError",
         "The process of the function behind {place} ended before it answered: {message}",
         "Read the function's log: look for sys.exit, a crash in a native library, or a layer or"
         " extension that does not fit.",

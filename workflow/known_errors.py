@@ -22,6 +22,7 @@ __all__ = [
     "Match",
     "Repair",
     "find",
+    "is_denial",
     "is_throttling",
     "passes_at_once",
     "passes_by_itself",
@@ -41,10 +42,13 @@ _GENERIC: Final = frozenset(
         "os",
         "runtime.exit",
         "runtime.unknown",
+        "extension.unknown",
         "runtime",
+        "states.all",
         "states.runtime",
         "states.taskfailed",
         "unhandled",
+        "unknown",
     }
 )
 """Names that say little: the message decides, and the name only where the message is silent."""
@@ -139,6 +143,12 @@ def is_throttling(answer: "AwsAnswer") -> bool:
     """Whether AWS refuses because too much was asked at once."""
     found = find((answer.code,), answer.message, status=answer.status)
     return found is not None and found.row.at_once and found.row.blame is Blame.CAPACITY
+
+
+def is_denial(code: str) -> bool:
+    """Whether AWS refuses for want of a permission."""
+    found = find((code,))
+    return found is not None and found.row.blame is Blame.PERMISSION
 
 
 def passes_at_once(answer: "AwsAnswer") -> bool:

@@ -97,7 +97,7 @@ class AthenaQueries:
 
 
 def _failure(query_id: str, status: dict[str, Any]) -> WorkflowError:
-    reason = status.get("StateChangeReason", "It gave no reason.")
+    reason = status.get("StateChangeReason") or "It gave no reason."
     return WorkflowError(
         "AthenaQueryFailed",
         f"Athena ended query {query_id} as {status['State']}: {reason}",

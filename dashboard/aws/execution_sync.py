@@ -24,6 +24,7 @@ from dashboard.execution_reading import Events, read_history
 from dashboard.store import SegmentStore
 from workflow.errors import WorkflowError
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
+from workflow.known_errors import is_denial
 from workflow.silent import image_of, silent_failure
 from workflow.timelines import failure_of
 
@@ -36,7 +37,6 @@ _NEW_FOR = timedelta(minutes=5)
 """How long AWS's reads may lag behind the start of an execution."""
 
 GONE = "ExecutionDoesNotExist"
-DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -280,7 +280,7 @@ class ExecutionSync:
             else:
                 self._take_history(execution, answer)
         if refusal:
-            if refusal.code in DENIED:
+            if is_denial(refusal.code):
                 self._needs.describe_failures()
             raise refusal
 

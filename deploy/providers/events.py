@@ -71,9 +71,9 @@ class Rules:
         )
         for entry in answer["FailedEntries"]:
             raise WorkflowError(
-                entry.get("ErrorCode", "TargetRefused"),
+                entry.get("ErrorCode") or "TargetRefused",
                 f"EventBridge refuses the target {rule.target} of the rule {rule.name}:"
-                f" {entry.get('ErrorMessage', 'no reason given')}.",
+                f" {entry.get('ErrorMessage') or 'no reason given'}.",
                 "Correct what the message names, then apply again.",
             )
 

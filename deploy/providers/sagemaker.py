@@ -246,7 +246,7 @@ class TrainingJobs:
             TrainingJobName=alive[-1] if alive else attempts[-1][0]
         )
         status = job["TrainingJobStatus"]
-        failure = "" if alive else f"It has {status}: {job.get('FailureReason', status)}"
+        failure = "" if alive else f"It has {status}: {job.get('FailureReason') or status}"
         return Observed(
             properties=_training_properties(job),
             outputs={"model_data": job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")},
@@ -295,7 +295,7 @@ class TrainingJobs:
             if status in {"Failed", "Stopped"}:
                 raise WorkflowError(
                     "TrainingFailed",
-                    f"The training job {name} has {status}: {job.get('FailureReason', status)}",
+                    f"The training job {name} has {status}: {job.get('FailureReason') or status}",
                     "Read the log group /aws/sagemaker/TrainingJobs, correct the data, then apply"
                     " again: it starts a new attempt.",
                 )

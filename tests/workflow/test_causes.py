@@ -176,3 +176,46 @@ def test_a_rejection_is_known_however_it_was_said(error: str | None, cause: str)
 )
 def test_a_fault_near_the_threshold_is_no_rejection(error: str | None, cause: str | None) -> None:
     assert not is_rejection(error, cause)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"Error": "EndpointNotFound", "Status": "FAILED"}, "EndpointNotFound"),
+        ({"Error": None, "Cause": None, "Status": "TIMED_OUT"}, "States.Timeout"),
+        ({"Status": "ABORTED"}, "States.TaskFailed"),
+    ],
+)
+def test_a_nested_execution_without_a_cause_tells_its_error(
+    answer: dict[str, str | None], error: str
+) -> None:
+    found = read_cause("States.TaskFailed", json.dumps({"ExecutionArn": "arn:x", **answer}))
+
+    assert (found.error, found.message) == (error, f"The nested execution has {answer['Status']}.")
+
+
+@pytest.mark.parametrize("said", [None, "", [], {}])
+def test_what_a_function_left_out_is_not_called_none(said: object) -> None:
+    for cause in (
+        {"errorMessage": said, "errorType": said, "stackTrace": said},
+        {"Error": said, "Cause": said},
+        {"errorMessage": said},
+    ):
+        found = read_cause("E", json.dumps(cause))
+
+        assert "None" not in f"{found.error} {found.message}"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        'File "/var/task/f.py", line 3, in <module>\n    E = os.environ["ENDPOINT"]\n',
+        'File "/var/task/f.py", line 3, in <module>\n    E = environ["ENDPOINT"]\n',
+        'File "/var/lang/lib/python3.13/os.py", line 714, in __getitem__\n    raise\n',
+    ],
+)
+def test_a_missing_environment_variable_is_told_from_a_missing_key(frame: str) -> None:
+    missing = {"errorMessage": "'ENDPOINT'", "errorType": "KeyError", "stackTrace": [frame]}
+
+    assert read_cause("KeyError", json.dumps(missing)).lacks_variable
+    assert not read_cause("KeyError", lambda_cause("'body'")).lacks_variable

@@ -25,6 +25,7 @@ from workflow.known_errors import (
 )
 
 STATES = (
+    "ALL",
     "BranchFailed",
     "DataLimitExceeded",
     "ExceedToleratedFailureThreshold",
@@ -39,9 +40,14 @@ STATES = (
     "ResultPathMatchFailure",
     "ResultWriterFailed",
     "Runtime",
+    "TaskFailed",
     "Timeout",
 )
 RUNTIME = (
+    "Lambda.Unknown",
+    "Runtime.Unknown",
+    "Function.Unknown",
+    "Extension.Unknown",
     "Runtime.ExitError",
     "Runtime.HandlerNotFound",
     "Runtime.ImportModuleError",
@@ -162,7 +168,7 @@ def test_every_row_can_be_filled_and_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Weird", "", "Exception", "Error", "RuntimeError", "ClientError", "Lambda.Unknown", "None"],
+    ["Weird", "", "Exception", "Error", "RuntimeError", "ClientError", "OSError", "None"],
 )
 @pytest.mark.parametrize("message", ["", "something odd"])
 def test_an_unknown_error_has_no_row_and_does_not_pass(name: str, message: str) -> None:
@@ -286,3 +292,11 @@ def test_a_function_can_import_the_table_with_the_standard_library_alone() -> No
 def test_what_passes_is_to_be_waited_for_and_nothing_else() -> None:
     assert all(row.passes == (row.repair is Repair.WAIT) for row in ROWS)
     assert all(row.blame in (Blame.AWS, Blame.CAPACITY) for row in ROWS if row.passes)
+
+
+@pytest.mark.parametrize("name", ["States.TaskFailed", "Lambda.Unknown", "Runtime.Unknown"])
+def test_a_name_that_says_nothing_is_to_be_looked_at(name: str) -> None:
+    found = find((name,), "odd")
+
+    assert found is not None
+    assert found.row.repair is Repair.LOOK
