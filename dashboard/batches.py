@@ -1,6 +1,7 @@
 """Batches under way in this process: started by one session, found again by any."""
 
 import uuid
+from collections import deque
 from collections.abc import Sequence
 
 from dashboard.aws import submissions
@@ -15,11 +16,13 @@ def start(
     jobs: Jobs, connection: Connection, uploads: Sequence[Upload], keys: Sequence[str]
 ) -> str:
     """Submit files and S3 keys in the background; the id under which ``find`` finds them."""
-    batch_id = uuid.uuid4().hex[:12]
+    batch_id, waiting = uuid.uuid4().hex[:12], deque(uploads)
+    # Each file is handed over, so that one that is refused does not stay in memory with the batch.
+    handed_over = (waiting.popleft() for _ in range(len(waiting)))
     jobs.start(
         job_key(batch_id),
         _TITLE,
-        lambda report: submissions.classify(connection, batch_id, uploads, keys, report),
+        lambda report: submissions.classify(connection, batch_id, handed_over, keys, report),
     )
     return batch_id
 

@@ -299,11 +299,20 @@ def job_failure(job: Job, key: str) -> None:
     """Why a job ended early, with a way to try again; nothing where it did not."""
     try:
         job.check()
-    except WorkflowError as error:
-        error_state(error)
+    except Exception as error:  # noqa: BLE001 - a fragment that raises would do so at every tick
+        error_state(error if isinstance(error, WorkflowError) else _defect(job, error))
         if st.button("Try again", icon=":material/replay:"):
             jobs().forget(key)
             st.rerun()
+
+
+def _defect(job: Job, error: Exception) -> WorkflowError:
+    return WorkflowError(
+        "UnexpectedError",
+        f"{job.title} ended by an error that nobody foresaw ({type(error).__name__}: {error}).",
+        "This is a defect of this project: report it with this text. What was started before "
+        "it goes on, and is on the Executions page.",
+    )
 
 
 def watch(key: str, show: Callable[[Job], None]) -> Job | None:

@@ -66,9 +66,13 @@ def write(filters: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any dataclass
 
 
 def href(page: str, filters: Any) -> str:  # noqa: ANN401 - any dataclass instance
-    """The address of a page with its filters, such as ``/executions?status=FAILED``."""
+    """The address of a page with its filters, such as ``executions?status=FAILED``.
+
+    It is relative to the page that shows it, all of which are side by side: so it leads there below
+    a base path and behind a proxy too.
+    """
     query = urlencode(write(filters), doseq=True)
-    return f"/{page}?{query}" if query else f"/{page}"
+    return f"{page}?{query}" if query else page
 
 
 def _texts(value: object) -> list[str]:

@@ -22,7 +22,15 @@ from workflow.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ("serialize_image", "classify_image", "filter_inferences")
-SHARED = ("__init__.py", "answers.py", "contract.py", "error_rows.py", "known_errors.py")
+SHARED = (
+    "__init__.py",
+    "addresses.py",
+    "answers.py",
+    "contract.py",
+    "error_rows.py",
+    "formats.py",
+    "known_errors.py",
+)
 """Of the package ``workflow``, what every function is shipped with."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -15,17 +15,28 @@ TABLES = frozenset({"msgspec", "numpy", "polars", "pyarrow"})
 # The first folder that matches a file rules it; each may import itself, the standard library and
 # what is listed.
 ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("workflow/addresses.py", frozenset()),
     ("workflow/answers.py", frozenset()),
-    ("workflow/contract.py", frozenset({"workflow.answers", "workflow.known_errors"})),
+    (
+        "workflow/contract.py",
+        frozenset(
+            {f"workflow.{name}" for name in ("addresses", "answers", "formats", "known_errors")}
+        ),
+    ),
+    ("workflow/formats.py", frozenset()),
     ("workflow/known_errors.py", frozenset({"workflow.error_rows"})),
     ("workflow/error_rows.py", frozenset()),
+    ("workflow/pictures.py", frozenset({"workflow.formats", "numpy", "PIL"})),
     ("workflow/asl/", frozenset({"workflow.asl", "jsonata"})),
     ("workflow/", frozenset({"workflow", "msgspec", "numpy"})),
     (
         "lambdas/",
         frozenset({"workflow.contract", "workflow.known_errors", "boto3", "botocore"}),
     ),
-    ("deploy/model/code/", frozenset({"numpy", "onnxruntime", "PIL", "sagemaker_inference"})),
+    (
+        "deploy/model/code/",
+        frozenset({"workflow.pictures", "numpy", "onnxruntime", "PIL", "sagemaker_inference"}),
+    ),
     (
         "deploy/model/",
         frozenset(

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflow import answers
+from workflow import addresses, answers, formats
 from workflow.known_errors import Blame, KnownError, Match, Repair, find
 
 State = dict[str, Any]
@@ -48,19 +48,6 @@ _UNKNOWN = "This error is not known here: look it up, and ask a person before tr
 _WANTED = f"Use an endpoint that answers the probabilities of {' and '.join(LABELS)}."
 _REJECTION = re.compile(
     r"Confidence (?P<confidence>\S+) for (?P<label>\S+) is below the threshold (?P<threshold>\S+): "
-)
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-)
-_REFUSED_SIGNATURES = (
-    (b"GIF8", "a GIF"),
-    (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"BM", "a BMP"),
-    (b"II*\x00", "a TIFF"),
-    (b"MM\x00*", "a TIFF"),
-    (b"<svg", "an SVG"),
 )
 
 
@@ -185,33 +172,63 @@ def unwrap(event: object) -> State:
 def image_location(state: Mapping[str, Any]) -> ImageLocation:
     """Where the image of an execution lies.
 
+    Either field may hold a whole address (``s3://bucket/key``, an ARN, a URL), as far as the other
+    one is empty or says the same.
+
     Raises:
-        InvalidInput: Bucket or key is missing or no text.
+        InvalidInput: Bucket or key is missing, no text, or cannot be one.
     """
-    for name in ("s3_bucket", "s3_key"):
-        value = state.get(name)
-        if not isinstance(value, str) or not value:
-            raise InvalidInput(
-                f"The input has no {name}. Give the bucket and the key of an image, such as "
-                '{"s3_bucket": "my-bucket", "s3_key": "images/bicycle.png"}.'
-            )
-    return ImageLocation(bucket=state["s3_bucket"], key=state["s3_key"])
+    bucket, key = (_field(state, name) for name in ("s3_bucket", "s3_key"))
+    try:
+        if addresses.is_whole(key) or (addresses.is_whole(bucket) and not key):
+            return _whole_location(bucket, key)
+        if bucket and key:
+            return ImageLocation(addresses.checked_bucket(bucket), key)
+    except addresses.AddressError as error:
+        raise InvalidInput(str(error)) from None
+    raise InvalidInput(
+        f"The input has no {'s3_key' if bucket else 's3_bucket'}. Give the bucket and the key of "
+        'an image, such as {"s3_bucket": "my-bucket", "s3_key": "images/bicycle.png"}.'
+    )
+
+
+def other_locations(location: ImageLocation) -> tuple[ImageLocation, ...]:
+    """Where the image may lie instead: S3 events send keys URL-encoded, a space as a plus."""
+    keys = addresses.decoded_keys(location.key)[1:]
+    return tuple(ImageLocation(location.bucket, key) for key in keys)
+
+
+def _field(state: Mapping[str, Any], name: str) -> str:
+    value = state.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _whole_location(bucket: str, key: str) -> ImageLocation:
+    """Where one field says all; the other one may say the same."""
+    address = addresses.read_address(key or bucket)
+    if key and bucket and addresses.checked_bucket(bucket) != address.bucket:
+        raise addresses.AddressError(
+            f"The input names two buckets, {bucket} and {address.bucket}.",
+            "Give the bucket in s3_bucket and the key alone in s3_key.",
+        )
+    return ImageLocation(address.bucket, address.keys[0])
 
 
 def content_type(image: bytes, name: str) -> str:
     """The content type that the first bytes of an image prove.
 
     Args:
-        image: The whole image, or at least its first 16 bytes.
+        image: The whole image, or at least its first ``formats.HEAD_BYTES``.
         name: What to call the image in the error.
 
     Raises:
         NotAnImage: The bytes are neither PNG nor JPEG; says what they are where that is known.
     """
-    for signature, kind in _SIGNATURES:
-        if image.startswith(signature):
-            return kind
-    raise NotAnImage(f"{name} is {_what_it_is(image)}. Submit a PNG or a JPEG.")
+    kind = formats.image_type(image)
+    if kind is None:
+        other = formats.other_format(image)
+        raise NotAnImage(f"{name} is {other.name}. {other.way_on}")
+    return kind
 
 
 def check_size(size: int, name: str) -> None:
@@ -233,9 +250,9 @@ def check_size(size: int, name: str) -> None:
 
 def with_image(state: State, image: bytes) -> State:
     """Put an image into the state: as base64 while it is small, else as a checked reference."""
-    name = str(image_location(state))
-    kind = content_type(image, name)
-    check_size(len(image), name)
+    location = image_location(state)
+    kind = content_type(image, str(location))
+    check_size(len(image), str(location))
     rest = {key: value for key, value in state.items() if key != "image_ref"}
     if len(image) <= MAX_INLINE_BYTES:
         return {**rest, "image_data": base64.b64encode(image).decode(), "inferences": []}
@@ -506,21 +523,6 @@ def _check_status(state: Mapping[str, Any]) -> None:
             f"The input says that an earlier function failed with status {status}: "
             f"{str(state['body'])[:200]}. Fix that function first."
         )
-
-
-def _what_it_is(data: bytes) -> str:
-    if not data:
-        return "empty"
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
-        return "a HEIC photo"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "a WebP"
-    for signature, kind in _REFUSED_SIGNATURES:
-        if data.startswith(signature):
-            return kind
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in data[:64]):  # noqa: PLR2004 - ASCII
-        return "text"
-    return "no image format that is known here"
 
 
 def _json_kind(value: object) -> str:

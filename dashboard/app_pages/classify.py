@@ -12,11 +12,15 @@ from dashboard.panels import classify as panel
 def hand_in() -> None:
     """Choose files, take a photo or name keys; the button starts the batch."""
     upload, camera, stored = st.tabs(["Upload", "Camera", "From S3"])
-    files = upload.file_uploader(
-        "Photos (PNG or JPEG), or a zip of them", accept_multiple_files=True
-    )
+    with upload:
+        files = panel.files()
     shot = camera.camera_input("Take a photo") if camera.toggle("Use the camera") else None
-    lines = stored.text_area("S3 keys or s3:// addresses, one a line") or ""
+    lines = (
+        stored.text_area(
+            "S3 keys or s3:// addresses, one a line", help="ARNs and URLs of the console do, too."
+        )
+        or ""
+    )
     uploads = [Upload(file.name, file.getvalue()) for file in [*files, *([shot] if shot else [])]]
     keys = [line.strip() for line in lines.splitlines() if line.strip()]
     count = len(uploads) + len(keys)

@@ -1,12 +1,11 @@
 """Zip archives of photos, opened in memory under limits; nothing is ever written to a disk."""
 
 import io
-import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Self
 
 from dashboard.aws.images import Upload
 from workflow.contract import MAX_IMAGE_BYTES
@@ -14,16 +13,8 @@ from workflow.errors import WorkflowError
 
 MAX_FILES = 500
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,  # offsets outside the file, names in no encoding
-    NotImplementedError,  # compression methods
-    RuntimeError,  # strong encryption
-)
+"""What all archives of a batch may unpack to, together."""
+
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
 
@@ -35,25 +26,35 @@ class Refused:
     name: str
     error: WorkflowError
 
+    @classmethod
+    def of(cls, name: str, error: WorkflowError) -> Self:
+        """Keep what an error says and let go of its traceback, which holds the file's bytes."""
+        return cls(name, WorkflowError(error.code, error.message, error.remedy))
+
 
 def is_archive(upload: Upload) -> bool:
     """Whether the bytes are a zip archive, whatever the name says."""
     return upload.data.startswith(_SIGNATURES)
 
 
-def unpack(upload: Upload) -> Iterator[Upload | Refused]:
+def unpack(upload: Upload, room: int | None = None) -> Iterator[Upload | Refused]:
     """The files in an archive, in its order; folders and macOS's resource forks are not files.
 
     Each file is read up to one byte past the largest image, whatever size the archive claims for
     it, so a bomb costs no more than that. Names keep their folders, as text only.
 
+    Args:
+        upload: The archive.
+        room: Bytes that it may unpack to: ``MAX_TOTAL_BYTES``, less what others of its batch took.
+
     Raises:
         WorkflowError: ``ArchiveDamaged``, ``ArchiveEmpty``, ``TooManyFiles`` or
-            ``ArchiveTooLarge``; the last one once the files so far exceed 256 MB.
+            ``ArchiveTooLarge``; the last one once the files so far exceed the room.
     """
+    room = MAX_TOTAL_BYTES if room is None else room
     try:
         archive = zipfile.ZipFile(io.BytesIO(upload.data))
-    except _UNREADABLE:
+    except Exception:  # noqa: BLE001 - the edge: whatever damage makes zipfile raise is a refusal
         raise _damaged(upload.name) from None
     with archive:
         members = [member for member in archive.infolist() if _is_file(member)]
@@ -62,11 +63,12 @@ def unpack(upload: Upload) -> Iterator[Upload | Refused]:
         for member in members:
             item = _read(archive, member)
             total += len(item.data) if isinstance(item, Upload) else 0
-            if total > MAX_TOTAL_BYTES:
+            if total > room:
                 raise WorkflowError(
                     "ArchiveTooLarge",
-                    f"{upload.name} unpacks to more than {MAX_TOTAL_BYTES // 1024**2} MB.",
-                    "Split it into several archives.",
+                    f"With {upload.name}, the archives of this batch unpack to more than "
+                    f"{MAX_TOTAL_BYTES // 1024**2} MB.",
+                    "Split it, or submit it in a batch of its own.",
                 )
             yield item
 
@@ -99,7 +101,7 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Upload | Refused
     try:
         with archive.open(member) as stream:
             return Upload(name, stream.read(MAX_IMAGE_BYTES + 1))
-    except _UNREADABLE:
+    except Exception:  # noqa: BLE001 - as above, for one file of the archive
         return Refused(name, _damaged(name))
 
 

@@ -87,17 +87,22 @@ def sample_statistics(
 
     def measure(line: CaptureLine) -> ImageStatistics | None:
         try:
-            return _measured(captured_input(bucket, line)[0])
+            return measured(captured_input(bucket, line)[0])
         except WorkflowError:
             return None
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(measure, lines))
-    measured = [statistics for statistics in found if statistics is not None]
-    return measured, len(found) - len(measured)
+    usable = [statistics for statistics in found if statistics is not None]
+    return usable, len(found) - len(usable)
 
 
-def _measured(data: bytes) -> ImageStatistics:
+def measured(data: bytes) -> ImageStatistics:
+    """Measure an image as people see it.
+
+    Raises:
+        WorkflowError: It is none, as ``verify`` says.
+    """
     photo = verify(Upload("The captured input", data))
     with Image.open(io.BytesIO(photo.thumbnail), formats=("JPEG",)) as picture:
         found = image_statistics(np.asarray(picture.convert("RGB")))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dashboard.aws import archives
 from dashboard.aws.archives import Refused, is_archive, unpack
 from dashboard.aws.images import Photo, Upload, verify
 from workflow.errors import WorkflowError
@@ -31,19 +32,23 @@ def take_in(uploads: Iterable[Upload]) -> Intake:
             try:
                 photos.append(verify(item))
             except WorkflowError as error:
-                refused.append(Refused(item.name, error))
+                refused.append(Refused.of(item.name, error))
     return Intake(tuple(photos), tuple(refused))
 
 
 def _files(uploads: Iterable[Upload]) -> Iterator[Upload | Refused]:
+    """Every file, those of archives among them; what archives hold is bounded over the batch."""
+    room = archives.MAX_TOTAL_BYTES
     for upload in uploads:
         if not is_archive(upload):
             yield upload
             continue
         try:
-            yield from unpack(upload)
+            for item in unpack(upload, room):
+                room -= len(item.data) if isinstance(item, Upload) else 0
+                yield item
         except WorkflowError as error:
-            yield Refused(upload.name, error)
+            yield Refused.of(upload.name, error)
 
 
 def _too_many(name: str) -> WorkflowError:

@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +18,7 @@ from dashboard.aws.errors import explain, explained
 from dashboard.aws.executions import States, states
 from dashboard.aws.images import Photo, Upload, verify
 from dashboard.aws.intake import take_in
+from workflow.addresses import AddressError, read_address
 from workflow.contract import MAX_IMAGE_BYTES, ImageLocation, execution_input
 from workflow.errors import WorkflowError
 from workflow.executions import Execution, HistoryEvent, Outcome, Status, parse_event
@@ -96,36 +98,42 @@ def _planned(connection: Connection, photo: Photo) -> StoredImage:
     return StoredImage(photo.name, ImageLocation(settings.bucket, key), photo.sha256)
 
 
-def _existing(connection: Connection, key: str) -> StoredImage:
-    """An image that lies in the workflow's bucket already, by its key or its ``s3://`` address.
+def _existing(connection: Connection, text: str) -> StoredImage:
+    """An image that lies in S3 already, by its key or by its address in any form of AWS.
 
     Raises:
-        WorkflowError: ``KeyMissing`` for no key; AWS's own code where it is not there or is not
-            to be read; ``ImageTooLarge`` before anything is started.
+        WorkflowError: ``AddressInvalid`` for what is no address of an object; AWS's own code
+            where it is not there or is not to be read; ``ImageTooLarge`` before anything is
+            started.
     """
-    bucket, name = _location(connection, key)
-    if not name:
-        raise WorkflowError(
-            "KeyMissing", "There is no key in that.", "Give a key such as images/bicycle.png."
-        )
-    address = f"s3://{bucket}/{name}"
-    with explained("s3:HeadObject", address):
-        head = connection.client("s3").head_object(Bucket=bucket, Key=name)
-    if head["ContentLength"] > MAX_IMAGE_BYTES:
+    try:
+        address = read_address(text)
+    except AddressError as error:
+        raise WorkflowError("AddressInvalid", error.message, error.remedy) from None
+    bucket = address.bucket or connection.settings.bucket
+    name, size = _sized(connection, bucket, address.keys)
+    if size > MAX_IMAGE_BYTES:
         raise WorkflowError(
             "ImageTooLarge",
-            f"{address} has {head['ContentLength']:,} bytes; the endpoint takes "
+            f"s3://{bucket}/{name} has {size:,} bytes; the endpoint takes "
             f"{MAX_IMAGE_BYTES:,} at most.",
             "Submit a smaller image.",
         )
     return StoredImage(name, ImageLocation(bucket, name))
 
 
-def _location(connection: Connection, key: str) -> tuple[str, str]:
-    if key.startswith("s3://"):
-        bucket, _, name = key.removeprefix("s3://").partition("/")
-        return bucket, name
-    return connection.settings.bucket, key.removeprefix("/")
+def _sized(connection: Connection, bucket: str, keys: Sequence[str]) -> tuple[str, int]:
+    """The first of the keys that is there, and its size in bytes."""
+    first, *others = keys
+    client = connection.client("s3")
+    try:
+        with explained("s3:HeadObject", f"s3://{bucket}/{first}"):
+            return first, client.head_object(Bucket=bucket, Key=first)["ContentLength"]
+    except WorkflowError:
+        for other in others:  # an event's key is URL-encoded
+            with suppress(ClientError, BotoCoreError):
+                return other, client.head_object(Bucket=bucket, Key=other)["ContentLength"]
+        raise
 
 
 def _save(connection: Connection, batch: Batch) -> None:

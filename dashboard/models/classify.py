@@ -4,12 +4,13 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.models.executions import ExecutionFilters
 from dashboard.palette import STYLES
+from dashboard.query import href
 from workflow.executions import Outcome
 from workflow.submissions import Batch, Classified, Faulted, Refusal, Rejected, Submission, Verdict
 from workflow.timelines import StateVisit, VisitStatus
@@ -235,7 +236,9 @@ def _milliseconds(visit: StateVisit) -> str:
 
 
 def _href(execution_arn: str) -> str:
-    return f"/executions?{urlencode({'execution': execution_arn})}" if execution_arn else ""
+    if not execution_arn:
+        return ""
+    return href("executions", ExecutionFilters(execution=execution_arn))
 
 
 def _row(submission: Submission) -> dict[str, object]:

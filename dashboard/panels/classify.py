@@ -2,11 +2,30 @@
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from dashboard import components
 from dashboard.models import classify
 from dashboard.palette import pill
 from workflow.errors import WorkflowError
+
+
+def files() -> list[UploadedFile]:
+    """The files that were chosen; says so where the dashboard no longer has some of them."""
+    chosen = st.file_uploader(
+        "Photos (PNG or JPEG), or a zip of them", accept_multiple_files=True, key="files"
+    )
+    lost = sum(isinstance(file, DeletedFile) for file in st.session_state["files"])
+    if lost:
+        components.error_state(
+            WorkflowError(
+                "FilesNotKept",
+                f"{lost} of the chosen files are no longer here: the dashboard was started again, "
+                "and browsers do not send a file twice.",
+                "Remove them from the list and choose them again.",
+            )
+        )
+    return chosen
 
 
 def progress(view: classify.BatchView, *, running: bool) -> None:

@@ -13,6 +13,9 @@ from workflow.errors import WorkflowError
 
 CODE = Path(__file__).parent / "code"
 _CODE_FILES = ("inference.py", "requirements.txt")
+_WORKFLOW = Path(__file__).parents[2] / "workflow"
+_DECODER = ("__init__.py", "formats.py", "pictures.py")
+"""Of the package ``workflow``, what ``inference.py`` imports; the page decodes with it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ def model_archive(artifacts: Path = ARTIFACTS, code: Path = CODE) -> ModelArchiv
     files = {name: _read(artifacts / name) for name in (MANIFEST_FILE, MODEL_FILE)}
     _check(files)
     files |= {f"code/{name}": _read(code / name) for name in _CODE_FILES}
+    files |= {f"code/workflow/{name}": _read(_WORKFLOW / name) for name in _DECODER}
     packed = _tar(files)
     return ModelArchive(gzip.compress(packed, mtime=0), hashlib.sha256(packed).hexdigest())
 

@@ -3,6 +3,7 @@
 Takes and gives the flat object of ``workflow.contract``. Needs ``s3:GetObject`` on the image.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -25,8 +26,8 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
         ContractError: One of its subclasses, with what to do about it.
     """
     state = contract.unwrap(event)
-    location = contract.image_location(state)
-    image = _read(location)
+    location, image = _found(contract.image_location(state))
+    state |= {"s3_bucket": location.bucket, "s3_key": location.key}
     serialized = contract.with_image(state, image)
     print(  # noqa: T201 - what a function prints is its log
         contract.log_line(
@@ -39,6 +40,17 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
         )
     )
     return serialized
+
+
+def _found(location: contract.ImageLocation) -> tuple[contract.ImageLocation, bytes]:
+    """The image, and where it was: a key from an S3 event may have to be decoded."""
+    try:
+        return location, _read(location)
+    except (contract.ImageNotFound, contract.ImageAccessDenied):  # S3 says either, by the role
+        for other in contract.other_locations(location):
+            with suppress(contract.ImageNotFound, contract.ImageAccessDenied):
+                return other, _read(other)
+        raise
 
 
 def _read(location: contract.ImageLocation) -> bytes:

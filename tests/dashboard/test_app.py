@@ -109,7 +109,7 @@ def test_photos_are_classified_and_a_bad_file_is_refused_beside_them(
     assert ":green-badge[:material/check_circle: Accepted]" in said(test)
     assert r"red\*.png" in said(test), "a name is text, not Markdown"
     assert "**notes.png is text.**" in test.error[0].value
-    assert "[Open the execution](/executions?execution=arn" in said(test)
+    assert "[Open the execution](executions?execution=arn" in said(test)
     assert list(test.dataframe[0].value["outcome"]) == ["Accepted", "Not submitted"]
 
 

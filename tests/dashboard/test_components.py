@@ -75,3 +75,41 @@ def test_the_parts_of_a_page() -> None:
     assert test.error[0].value == (
         r"**file\*name\* broke.**" "  \nRun `make run`.  \n:gray[Broken]"
     )
+
+
+def test_a_job_that_ends_by_an_error_nobody_foresaw_has_an_end_on_the_page() -> None:
+    def page() -> None:
+        from dashboard import components  # noqa: PLC0415 - the script of the page
+        from dashboard.jobs import Job  # noqa: PLC0415
+
+        def fail(_: object) -> None:
+            raise AttributeError("odd")
+
+        job = Job("Classifying")
+        job.run(fail)
+        components.job_failure(job, "batch-1")
+
+    test = AppTest.from_function(page).run()
+
+    assert not test.exception
+    assert "Classifying ended by an error" in test.error[0].value
+    assert [one.label for one in test.button] == ["Try again"]
+
+
+def test_files_that_a_new_server_does_not_have_are_named() -> None:
+    def page() -> None:
+        from unittest import mock  # noqa: PLC0415 - the script of the page
+
+        import streamlit as st  # noqa: PLC0415
+        from streamlit.runtime.uploaded_file_manager import DeletedFile  # noqa: PLC0415
+
+        from dashboard.panels import classify  # noqa: PLC0415
+
+        st.session_state["files"] = [DeletedFile("1"), DeletedFile("2")]
+        with mock.patch.object(st, "file_uploader", return_value=[]):
+            classify.files()
+
+    test = AppTest.from_function(page).run()
+
+    assert not test.exception
+    assert "2 of the chosen files are no longer here" in test.error[0].value

@@ -38,9 +38,11 @@ def test_a_function_holds_its_handler_and_what_all_share_and_nothing_else(name: 
             f"lambdas/{name}/__init__.py",
             f"lambdas/{name}/handler.py",
             "workflow/__init__.py",
+            "workflow/addresses.py",
             "workflow/answers.py",
             "workflow/contract.py",
             "workflow/error_rows.py",
+            "workflow/formats.py",
             "workflow/known_errors.py",
         ]
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}

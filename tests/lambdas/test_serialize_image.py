@@ -52,6 +52,35 @@ def test_takes_the_wrapped_input_of_older_projects(serialize: ModuleType, contex
     assert base64.b64decode(state["image_data"]) == PNG
 
 
+def test_reads_the_key_of_an_s3_event_decoded(serialize: ModuleType, context: Context) -> None:
+    put(PNG, "images/red flower (1).png")
+
+    state = serialize.handler(event("images/red+flower+%281%29.png"), context)
+
+    assert state["s3_key"] == "images/red flower (1).png"
+
+
+def test_a_key_that_looks_encoded_is_taken_as_it_is_first(
+    serialize: ModuleType, context: Context
+) -> None:
+    put(PNG, "images/a+b.png")
+    put(b"text", "images/a b.png")
+
+    state = serialize.handler(event("images/a+b.png"), context)
+
+    assert state["s3_key"] == "images/a+b.png"
+
+
+def test_a_whole_address_as_key_is_understood_by_every_function_after(
+    serialize: ModuleType, context: Context
+) -> None:
+    put(PNG)
+
+    state = serialize.handler(event(f"arn:aws:s3:::{BUCKET}/images/a.png"), context)
+
+    assert (state["s3_bucket"], state["s3_key"]) == (BUCKET, "images/a.png")
+
+
 def test_refers_to_an_image_too_large_for_the_state(
     serialize: ModuleType, context: Context
 ) -> None:

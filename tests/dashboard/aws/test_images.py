@@ -96,6 +96,12 @@ def test_text_renamed_png_is_refused_as_text() -> None:
     assert error.remedy == "Submit a PNG or a JPEG."
 
 
+def test_the_way_on_for_a_heic_photo_names_the_setting_of_the_phone() -> None:
+    heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
+
+    assert "Most Compatible" in refused("IMG_0001.HEIC", heic).remedy
+
+
 def test_a_heic_photo_is_refused_by_its_name() -> None:
     heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
 

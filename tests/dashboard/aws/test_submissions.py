@@ -98,8 +98,8 @@ def test_an_image_that_lies_in_s3_is_classified_by_its_key(deployed: Connection,
     [
         ("images/none.png", "404", "Check the spelling"),
         ("s3://no-bucket-of-anybodys-here/a.png", "404", "Check the spelling"),
-        ("/", "KeyMissing", "Give a key"),
-        ("s3://bucket", "KeyMissing", "Give a key"),
+        ("/", "AddressInvalid", "Give a key"),
+        ("s3://bucket", "AddressInvalid", "Give a key"),
     ],
 )
 def test_a_key_that_leads_nowhere_is_refused_with_a_remedy(

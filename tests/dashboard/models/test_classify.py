@@ -77,7 +77,7 @@ def test_an_accepted_image_shows_label_confidence_and_threshold() -> None:
 
     assert (card.outcome, card.headline, card.note) == (Outcome.ACCEPTED, "bicycle, 98.3%", "")
     assert (card.confidence, card.threshold) == (0.983, 0.93)
-    assert card.href == f"/executions?execution={ARN.replace(':', '%3A')}"
+    assert card.href == f"executions?execution={ARN.replace(':', '%3A')}"
 
 
 def test_a_rejection_is_shown_as_a_result_and_not_as_a_fault() -> None:

@@ -170,19 +170,23 @@ REFUSED = {
     "tiff": (encoded(picture(), "TIFF"), 415, "The file is a TIFF image"),
     "pdf": (b"%PDF-1.7", 415, "The file is a PDF document"),
     "zip": (b"PK\x03\x04rest", 415, "The file is a zip archive"),
-    "unknown": (b"\x00\xff\x13\x37" * 8, 415, "The file is not a known image"),
+    "unknown": (b"\x00\xff\x13\x37" * 8, 415, "The file is no image format that is known here"),
     "animated png": (
         encoded(picture(), save_all=True, append_images=[Image.new("RGB", (40, 30))]),
         415,
-        "The PNG is animated",
+        "is an animation",
     ),
     "png header only": (encoded(picture())[:12], 400, "header cannot be read"),
     "jpeg header only": (encoded(picture(), "JPEG")[:4], 400, "header cannot be read"),
-    "truncated jpeg": (encoded(picture(), "JPEG")[:-200], 400, "damaged or cut short"),
-    "truncated png": (encoded(picture())[:-30], 400, "damaged or cut short"),
-    "bomb": (png_of_size(20_000, 20_000), 413, "more than 89,478,485 pixels"),
-    "bomb that Pillow only warns of": (png_of_size(10_000, 10_000), 413, "more than 89,478,485"),
-    "no pixels": (png_of_size(30, 30), 400, "damaged or cut short"),
+    "truncated jpeg": (encoded(picture(), "JPEG")[:-200], 400, "cut off or damaged"),
+    "truncated png": (encoded(picture())[:-30], 400, "cut off or damaged"),
+    "bomb": (png_of_size(20_000, 20_000), 413, "more than the 50,000,000 allowed"),
+    "bomb that Pillow only warns of": (
+        png_of_size(10_000, 10_000),
+        413,
+        "more than the 50,000,000",
+    ),
+    "no pixels": (png_of_size(30, 30), 400, "cut off or damaged"),
 }
 
 

@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from deploy.model.artifacts import ARTIFACTS
 from deploy.model.package import CODE, model_archive
 from workflow.errors import WorkflowError
+
+WORKFLOW = Path(__file__).parents[3] / "workflow"
 
 
 @pytest.fixture
@@ -30,9 +34,29 @@ def test_the_archive_holds_what_the_container_wants_byte_for_byte() -> None:
     assert members(model_archive().body) == {
         "code/inference.py": (CODE / "inference.py").read_bytes(),
         "code/requirements.txt": (CODE / "requirements.txt").read_bytes(),
+        "code/workflow/__init__.py": (WORKFLOW / "__init__.py").read_bytes(),
+        "code/workflow/formats.py": (WORKFLOW / "formats.py").read_bytes(),
+        "code/workflow/pictures.py": (WORKFLOW / "pictures.py").read_bytes(),
         "manifest.json": (ARTIFACTS / "manifest.json").read_bytes(),
         "model.onnx": (ARTIFACTS / "model.onnx").read_bytes(),
     }
+
+
+def test_the_code_of_the_archive_needs_nothing_else_of_the_project(tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(model_archive().body)) as tar:
+        tar.extractall(tmp_path, filter="data")
+    code = tmp_path / "code"
+
+    done = subprocess.run(
+        [sys.executable, "-c", "import inference; print(inference.pictures.__file__)"],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"},
+        text=True,
+    )
+
+    assert done.stdout.strip() == str(code / "workflow" / "pictures.py")
 
 
 def test_the_archive_does_not_depend_on_file_times(artifacts: Path) -> None:
