@@ -25,6 +25,7 @@ from dashboard.models.inferences import JUDGED, InferenceFilters
 from dashboard.models.selection import Selection
 from dashboard.tables import COUNTS, Period
 from workflow.errors import WorkflowError
+from workflow.monitoring import CapturePlace
 from workflow.spans import Span
 
 T = TypeVar("T")
@@ -42,9 +43,11 @@ class AthenaFeed:
 
     Args:
         connection: The cloud.
+        place: Where the captures are.
 
     Attributes:
         bucket: Where the captures are, for the images behind them.
+        place: The same with the prefix.
         progress: Nothing is synced, so always None.
         problem: Why the ground truths could not be read, or None; a question that fails is raised.
         reads_objects: Whether it knows of each object when it came and what could not be read.
@@ -52,13 +55,15 @@ class AthenaFeed:
 
     reads_objects: Final = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, place: CapturePlace) -> None:
         settings = connection.settings
-        self.bucket = Bucket.of(connection.session, settings.bucket)
+        own = Bucket.of(connection.session, settings.bucket)
+        elsewhere = place.bucket != settings.bucket
+        self.bucket = Bucket.of(connection.session, place.bucket) if elsewhere else own
+        self.place = place
         self.progress = None
         self.problem: WorkflowError | None = None
-        self._truths = GroundTruthLog(self.bucket)
-        self._prefix = settings.capture_prefix
+        self._truths = GroundTruthLog(own)
         self._database = settings.prefix.replace("-", "_")
         self._queries = AthenaQueries(connection, self._database)
         self._made = False
@@ -240,16 +245,17 @@ class AthenaFeed:
         endpoints, variants = listed
         return CaptureTable(
             database=self._database,
-            name=athena.table_name(self.bucket.name, self._prefix),
+            name=athena.table_name(self.bucket.name, self.place.prefix),
             bucket=self.bucket.name,
-            prefix=self._prefix,
+            prefix=self.place.prefix,
             endpoints=endpoints,
             variants=variants,
         )
 
     def _listed(self) -> tuple[list[str], list[str]] | None:
         """Names of the endpoints and of the variants that lie below the prefix now, if any."""
-        endpoints, _ = self.bucket.children(self._prefix)
+        one = [self.place.folder] if self.place.endpoint else []
+        endpoints = one or self.bucket.children(self.place.prefix)[0]
         variants = {
             variant.rpartition("/")[2]
             for endpoint in endpoints

@@ -15,6 +15,7 @@ from typing import Final, TypeVar, cast
 
 import polars as pl
 
+from dashboard.aws.capture_places import capture_place
 from dashboard.aws.captures import CaptureProgress, last_pass, sync_captures
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GroundTruthLog
@@ -27,6 +28,7 @@ from dashboard.models.selection import Selection
 from dashboard.store import SegmentStore
 from dashboard.tables import Period, count_captures
 from workflow.errors import WorkflowError
+from workflow.monitoring import CapturePlace
 from workflow.spans import Span
 
 T = TypeVar("T")
@@ -36,6 +38,9 @@ WATCHED_PAUSE_S: Final = 4.0
 
 IDLE_AFTER_S: Final = 60.0
 """Without a page looking for so long, the thread rests."""
+
+PLACE_SECONDS: Final = 300.0
+"""The endpoint is asked again after so long where it captures."""
 
 _KEPT: Final = 8  # answers remembered; each is small
 
@@ -50,6 +55,7 @@ class CaptureFeed:
     Attributes:
         store: Keeps ``capture_tables.TABLES``.
         bucket: Where the captures are, for the images behind them.
+        place: The same with the prefix; None until the endpoint was asked where it captures.
         progress: Of the pass under way, or of the last one; None before the first.
         problem: What ended the last pass early, or None.
         reads_objects: Whether it knows of each object when it came and what could not be read.
@@ -60,6 +66,8 @@ class CaptureFeed:
     def __init__(self, connection: Connection, root: Path) -> None:
         self.store = SegmentStore(root, TABLES)
         self.bucket = Bucket.of(connection.session, connection.settings.bucket)
+        self.place: CapturePlace | None = None
+        self._asked_at = 0.0
         self._truths = GroundTruthLog(self.bucket)
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
@@ -265,20 +273,32 @@ class CaptureFeed:
     def _sync(self) -> None:
         full, self._full = self._full, False
         self._syncing = True
-        captures = partial(
-            sync_captures,
-            self.bucket,
-            self._connection.settings.capture_prefix,
-            self.store,
-            report=self._report,
-            stop=self._stop,
-            full=full,
-        )
+        captures = partial(self._sync_captures, full=full)
         try:
             problems = [_problem(captures), _problem(self._truths.refresh)]
             self.problem = next(filter(None, problems), None)
         finally:
             self._syncing = False
+
+    def _sync_captures(self, *, full: bool) -> None:
+        place = self._asked()
+        sync_captures(
+            self.bucket,
+            place.folder,
+            self.store,
+            report=self._report,
+            stop=self._stop,
+            full=full,
+        )
+
+    def _asked(self) -> CapturePlace:
+        """Where captures lie; the endpoint is asked again now and then, for it may be updated."""
+        if self.place is None or time.monotonic() - self._asked_at > PLACE_SECONDS:
+            place = capture_place(self._connection)
+            if place.bucket != self.bucket.name:
+                self.bucket = Bucket.of(self._connection.session, place.bucket)
+            self.place, self._asked_at = place, time.monotonic()
+        return self.place
 
     def _report(self, progress: CaptureProgress) -> None:
         self.progress = progress

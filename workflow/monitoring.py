@@ -32,6 +32,32 @@ class CaptureState:
 
 
 @dataclass(frozen=True, slots=True)
+class CapturePlace:
+    """Where captures lie.
+
+    Attributes:
+        bucket: Their bucket.
+        prefix: Before ``/endpoint/variant/yyyy/mm/dd/hh``, without slashes at its ends; may be
+            empty.
+        endpoint: Whose captures are meant; empty for those of all endpoints there.
+        notes: What is to be known of them, a sentence each.
+    """
+
+    bucket: str
+    prefix: str
+    endpoint: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The prefix of the captures that are meant, without its final slash."""
+        return "/".join(part for part in (self.prefix, self.endpoint) if part)
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.folder}"
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """A monitoring schedule of Model Monitor.
 
@@ -42,6 +68,7 @@ class Schedule:
         last_run: When its last execution was scheduled; None before the first.
         last_status: How it ended, such as ``CompletedWithViolations``; empty before the first.
         violations: What it found; empty where it found nothing or wrote no report.
+        problems: Why it failed, and what of it could not be read, a sentence each.
     """
 
     name: str
@@ -50,6 +77,7 @@ class Schedule:
     last_run: datetime | None
     last_status: str
     violations: tuple[ConstraintViolation, ...]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,24 @@ The format is AWS's: "Ingest Ground Truth labels and merge them with predictions
 developer guide. A label joins its capture by the capture's inference id, else its event id.
 """
 
+import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
+from workflow.answers import number_of, shortened
 from workflow.captures import CaptureError
+from workflow.contract import LABELS
+
+_MOST_CLASSES: Final = 1 << 31  # a class is kept in 32 bits
+_MAX_NESTING: Final = 4
+_SEPARATORS: Final = str.maketrans("", "", "_- ")
+_LABEL_KEYS: Final = (
+    *("classname", "labelname", "label", "class", "groundtruth", "category", "value", "data"),
+    *("answer", "target", "y"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +30,8 @@ class GroundTruth:
 
     Attributes:
         event_id: The inference id of the capture where it has one, else its event id.
-        label: As labelled: for image classification the index of the class, such as ``1``.
+        label: As labelled, decoded: the index of the class, such as ``1``, its name, or JSON that
+            holds either; ``class_of`` reads it.
         labelled_at: When it was labelled, where the line tells.
     """
 
@@ -43,7 +56,7 @@ def read_ground_truth(data: bytes, key: str) -> GroundTruthBatch:
         key: Its S3 key, to name errors by.
 
     Returns:
-        Labels and errors; no bytes make this raise.
+        A label or an error for every line that is not blank; no bytes make this raise.
     """
     truths: list[GroundTruth] = []
     errors: list[CaptureError] = []
@@ -90,17 +103,101 @@ def _truth(line: bytes) -> GroundTruth | tuple[str, str]:
         return "not JSON", str(error)
     if not isinstance(record, dict):
         return "not ground truth", f"the line is a JSON {type(record).__name__}"
-    if "captureData" in record:
+    return _truth_in(record)
+
+
+def _truth_in(record: Mapping[str, object]) -> GroundTruth | tuple[str, str]:
+    if "captureData" in record and "groundTruthData" not in record:  # a merge writes both
         return "a capture, not ground truth", ""
     labelled, event = record.get("groundTruthData"), record.get("eventMetadata")
-    if not isinstance(labelled, dict) or not isinstance(labelled.get("data"), str | int):
+    if not isinstance(labelled, dict) or labelled.get("data") is None:
         return "not ground truth", "the line has no groundTruthData.data"
     about = event if isinstance(event, dict) else {}
-    event_id = about.get("eventId")
+    event_id = about.get("eventId") or about.get("inferenceId")
     if not isinstance(event_id, str) or not event_id.isprintable():
         return "no event id", "the label cannot be joined with a capture"
-    label = str(labelled["data"]).strip()
-    return GroundTruth(event_id, label, _time(about.get("inferenceTime")))
+    label = _label(labelled["data"], str(labelled.get("encoding") or "CSV"))
+    time = _time(about.get("inferenceTime"))
+    return GroundTruth(event_id, label, time) if isinstance(label, str) else label
+
+
+def _label(data: object, encoding: str) -> str | tuple[str, str]:
+    """What names a class, or the reason and detail why it names none."""
+    try:
+        label = _decoded(data, encoding)
+    except ValueError as error:
+        return "label cannot be decoded", str(error)
+    if class_of(label) is None:
+        return "no class", f"{shortened(label)} is no class"
+    return label
+
+
+def _decoded(data: object, encoding: str) -> str:
+    """The label as text.
+
+    Raises:
+        ValueError: The encoding is unknown, or the text is not encoded so.
+    """
+    text = data.strip() if isinstance(data, str) else json.dumps(data)
+    match encoding.upper():
+        case "CSV" | "JSON":  # content types and encodings do not always agree
+            return text
+        case "BASE64":
+            return binascii.a2b_base64(text, strict_mode=True).decode("utf-8-sig").strip()
+        case _:
+            raise ValueError(f"the encoding is {shortened(encoding)}")
+
+
+def class_of(label: str) -> int | None:
+    """The index of the class that a label names; None where it names none.
+
+    A label is an index, a name of ``LABELS``, a one-hot list (``[0, 1]`` or ``0,1``), or a JSON
+    object that holds one of these as ``label`` or by class.
+    """
+    return _class_of(label, _MAX_NESTING)
+
+
+def _class_of(value: object, depth: int) -> int | None:
+    number = number_of(value)
+    if number is not None:
+        return int(number) if 0 <= number < _MOST_CLASSES and number.is_integer() else None
+    if not depth:
+        return None
+    if isinstance(value, str):
+        return _class_in_text(value, depth)
+    if isinstance(value, Mapping):
+        return _class_in_object(value, depth)
+    if isinstance(value, list):
+        return _class_of(value[0], depth - 1) if len(value) == 1 else _hot(value)
+    return None
+
+
+def _class_in_text(text: str, depth: int) -> int | None:
+    name = text.strip().strip('"').strip().casefold()
+    if name in LABELS:
+        return LABELS.index(name)
+    if text.lstrip()[:1] in ("[", "{", '"'):
+        try:
+            return _class_of(json.loads(text), depth - 1)
+        except (ValueError, RecursionError):
+            return None
+    return _hot(text.split(","))
+
+
+def _class_in_object(value: Mapping[str, object], depth: int) -> int | None:
+    plain = {key.translate(_SEPARATORS).casefold(): item for key, item in value.items()}
+    if set(LABELS) <= set(plain):
+        return _hot([plain[label] for label in LABELS])
+    held = (_class_of(plain[key], depth - 1) for key in _LABEL_KEYS if key in plain)
+    return next((found for found in held if found is not None), None)
+
+
+def _hot(cells: list[object] | list[str]) -> int | None:
+    """The one place that is 1 among zeros."""
+    numbers = [number_of(cell) for cell in cells]
+    if numbers.count(1.0) == 1 and numbers.count(0.0) == len(numbers) - 1 > 0:
+        return numbers.index(1.0)
+    return None
 
 
 def _time(text: object) -> datetime | None:

@@ -12,17 +12,14 @@ from dashboard.aws.captures import MAX_OBJECT_BYTES, not_asked_for, not_read
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
 from dashboard.capture_tables import ERRORS, error_rows
 from workflow.captures import CaptureError
-from workflow.contract import LABELS
 from workflow.errors import WorkflowError
-from workflow.reviews import GroundTruth, read_ground_truth
+from workflow.reviews import GroundTruth, class_of, read_ground_truth
 
 GROUND_TRUTH_PREFIX: Final = "ground_truth"
 """Where labels lie in the workflow's bucket, in Model Monitor's layout."""
 
 TRUTHS: Final = pl.Schema({"event_id": pl.String(), "truth": pl.Int32()})
 """The id a label was given under, and the class that is right."""
-
-_MOST_CLASSES: Final = 1 << 31  # a class is kept in 32 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +100,14 @@ class GroundTruthLog:
         return tuple((key, one.meta.etag, one.refused) for key, one in self._read.items())
 
     def truths(self) -> pl.DataFrame:
-        """The class of each label that names one, in the order of the keys: a frame of ``TRUTHS``.
+        """The class of each label, in the order of the keys: a frame of ``TRUTHS``.
 
-        A label is the index of a class, or its name; anything else is no class of this workflow.
+        A label that names no class is one of the ``errors``.
         """
         rows = [
-            (truth.event_id, label)
+            (truth.event_id, class_of(truth.label))
             for _, one in sorted(self._read.items())
             for truth in one.truths
-            if (label := _label(truth.label)) is not None
         ]
         return pl.DataFrame(rows, schema=TRUTHS, orient="row")
 
@@ -120,14 +116,3 @@ class GroundTruthLog:
         found = [error_rows(one.errors, one.read_at) for one in self._read.values()]
         rows = pl.concat([pl.DataFrame(schema=pl.Schema(ERRORS)), *found])
         return rows.sort("found_at", descending=True, maintain_order=True)
-
-
-def _label(text: str) -> int | None:
-    name = text.strip().strip('"').lower()
-    if name in LABELS:
-        return LABELS.index(name)
-    try:
-        number = float(name)
-    except ValueError:
-        return None
-    return int(number) if 0 <= number < _MOST_CLASSES and number.is_integer() else None

@@ -4,7 +4,8 @@ Model Monitor is closed to new customers: an account without it answers with an 
 nothing, which is no failure of ours and is told as a sentence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from workflow.spans import Span
 
 _SCHEDULES: Final = 20  # of an endpoint; more would not be read by anybody
 _VERSIONS: Final = 50
+_FAILED: Final = "Failed"
 _ROLLBACKS: Final = (
     "It is taken to have served from its publication until that of the next version: AWS keeps no"
     " record of a rollback, nor of when an alias shifted its traffic."
@@ -122,6 +124,8 @@ def _in_turn(dated: Iterable[tuple[datetime, str]], unknown: str) -> Iterable[De
 def schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:
     """The endpoint's monitoring schedules, each with the violations of its last execution.
 
+    What cannot be read of one of them is one of its problems, and hides nothing of the others.
+
     Raises:
         WorkflowError: Under AWS's code; ``AccessDenied`` and ``ValidationException`` are what
             accounts without Model Monitor answer.
@@ -135,7 +139,52 @@ def schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:
 
 
 def _schedule(cloud: Connection, summary: dict[str, Any]) -> Schedule:
-    name = summary["MonitoringScheduleName"]
+    name, status = summary["MonitoringScheduleName"], summary["MonitoringScheduleStatus"]
+    problems: list[str] = []
+    with _kept(problems):
+        if status == _FAILED:
+            problems += _failure("The schedule", _described(cloud, name))
+    last: dict[str, Any] = {}
+    with _kept(problems):
+        last = _last_run(cloud, name)
+    problems += _failure("Its last run", last)
+    violations: list[ConstraintViolation] = []
+    with _kept(problems):
+        for uri in _reports(cloud, last):
+            with _kept(problems):
+                violations += decode_violations(_read(cloud, uri), source=uri)
+    return Schedule(
+        name=name,
+        kind=summary.get("MonitoringType", "DataQuality"),
+        status=status,
+        last_run=last.get("ScheduledTime"),
+        last_status=last.get("MonitoringExecutionStatus", ""),
+        violations=tuple(violations),
+        problems=tuple(problems),
+    )
+
+
+@contextmanager
+def _kept(problems: list[str]) -> Iterator[None]:
+    """Keep what goes wrong as a sentence."""
+    try:
+        yield
+    except WorkflowError as error:
+        problems.append(f"{error.message} {error.remedy}")
+
+
+def _failure(what: str, said: Mapping[str, Any]) -> list[str]:
+    reason = said.get("FailureReason")
+    return [f"{what} failed: {reason}"] if reason else []
+
+
+def _described(cloud: Connection, name: str) -> Mapping[str, Any]:
+    with explained("sagemaker:DescribeMonitoringSchedule", name):
+        found = cloud.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=name)
+    return dict(found)
+
+
+def _last_run(cloud: Connection, name: str) -> dict[str, Any]:
     with explained("sagemaker:ListMonitoringExecutions", name):
         runs = cloud.client("sagemaker").list_monitoring_executions(
             MonitoringScheduleName=name,
@@ -143,31 +192,21 @@ def _schedule(cloud: Connection, summary: dict[str, Any]) -> Schedule:
             SortBy="ScheduledTime",
             SortOrder="Descending",
         )["MonitoringExecutionSummaries"]
-    last = runs[0] if runs else {}
-    return Schedule(
-        name=name,
-        kind=summary.get("MonitoringType", "DataQuality"),
-        status=summary["MonitoringScheduleStatus"],
-        last_run=last.get("ScheduledTime"),
-        last_status=last.get("MonitoringExecutionStatus", ""),
-        violations=tuple(_violations(cloud, last)),
-    )
+    return dict(runs[0]) if runs else {}
 
 
-def _violations(cloud: Connection, run: dict[str, Any]) -> Iterable[ConstraintViolation]:
+def _reports(cloud: Connection, run: Mapping[str, Any]) -> list[str]:
+    """The addresses of the violations that a run reported."""
     job = run.get("ProcessingJobArn")
-    if not job or run["MonitoringExecutionStatus"] != "CompletedWithViolations":
-        return ()
+    if not job or run.get("MonitoringExecutionStatus") != "CompletedWithViolations":
+        return []
     with explained("sagemaker:DescribeProcessingJob", job):
         described = cloud.client("sagemaker").describe_processing_job(
             ProcessingJobName=job.rpartition("/")[2]
         )
     outputs = described["ProcessingOutputConfig"]["Outputs"]
-    found: list[ConstraintViolation] = []
-    for output in outputs:
-        uri = f"{output['S3Output']['S3Uri'].rstrip('/')}/{VIOLATIONS_FILE}"
-        found.extend(decode_violations(_read(cloud, uri), source=uri))
-    return found
+    folders = [output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output]
+    return [f"{folder.rstrip('/')}/{VIOLATIONS_FILE}" for folder in folders]
 
 
 def read_baseline(cloud: Connection, uri: str) -> Baseline:

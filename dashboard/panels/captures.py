@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.athena_feed import AthenaFeed
+from dashboard.aws.capture_places import capture_place
 from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.captures import CaptureProgress
 from dashboard.aws.cloud import Cloud
@@ -33,7 +34,7 @@ def _feed(cloud: Cloud) -> Feed:
         case "s3":
             return CaptureFeed(connection, store_root(connection, kind="captures"))
         case "athena":
-            return AthenaFeed(connection)
+            return AthenaFeed(connection, capture_place(connection))
         case other:
             raise WorkflowError(
                 "SettingInvalid",
@@ -109,6 +110,8 @@ def _line(source: Feed) -> bool:
         live = st.toggle("Live", value=True, key="live", help="Draw the page anew on news.")
     if reading and found and progress:
         st.progress(progress.read / found, text=_words(progress))
+    for note in source.place.notes if source.place else ():
+        st.caption(components.plain(note))
     if source.problem is not None:
         components.error_state(source.problem)
     return live

@@ -507,6 +507,8 @@ def _schedules(look: Look, connection: Connection) -> None:
                 f"**{schedule.name}** {schedule.kind}, {schedule.status}; last run {last}"
                 f" {schedule.last_status}"
             )
+            for problem in schedule.problems:
+                st.warning(components.plain(problem), icon=":material/warning:")
             for one in schedule.violations:
                 said = f"`{one.feature_name}` {one.constraint_check_type}: {one.description}"
                 st.markdown(f"- {said}")

@@ -143,9 +143,8 @@ def nothing_yet(feed: Feed, connection: Connection) -> None:
     else:
         components.empty_state(
             "No inferences captured yet",
-            "Data capture writes every inference to "
-            f"s3://{connection.settings.bucket}/{connection.settings.capture_prefix}; classify a"
-            " photo, or send some traffic.",
+            f"Data capture writes every inference to {feed.place}; classify a photo, or send some"
+            " traffic.",
             page="app_pages/classify.py",
             label="Classify a photo",
         )

@@ -14,6 +14,7 @@ import pytest
 from dashboard import athena, athena_feed, capture_feed
 from dashboard.athena import RECORD_COLUMNS
 from dashboard.athena_feed import AthenaFeed
+from dashboard.aws.capture_places import capture_place
 from dashboard.aws.objects import ObjectMeta
 from dashboard.capture_feed import CaptureFeed
 from dashboard.models.inferences import InferenceFilters
@@ -84,7 +85,8 @@ class Queries:
 def feed(monkeypatch: pytest.MonkeyPatch) -> AthenaFeed:
     monkeypatch.setattr(athena_feed, "Bucket", Shelf)
     monkeypatch.setattr(athena_feed, "AthenaQueries", Queries)
-    return AthenaFeed(unconnected())
+    connection = unconnected()
+    return AthenaFeed(connection, capture_place(connection))
 
 
 def asked(feed: AthenaFeed) -> list[str]:

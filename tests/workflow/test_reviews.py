@@ -11,6 +11,7 @@ from tests.builders import capture_lines, captured
 from workflow.captures import read_captures
 from workflow.reviews import (
     GroundTruth,
+    class_of,
     ground_truth_key,
     ground_truth_lines,
     read_ground_truth,
@@ -70,6 +71,83 @@ def test_a_line_that_is_no_label_is_named(line: bytes, reason: str) -> None:
     assert len(batch.truths) == 2
     (error,) = batch.errors
     assert (error.key, error.line, error.reason, error.length) == ("k", 2, reason, len(line) + 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("1", "CSV"),
+        (" 1.0\n", "CSV"),
+        ("0,1", "CSV"),
+        ("motorcycle", "CSV"),
+        ('"Motorcycle"', "CSV"),
+        (1, "JSON"),
+        (1.0, "JSON"),
+        ([0, 1], "JSON"),
+        ({"label": 1}, "JSON"),
+        ("[0, 1]", "JSON"),
+        ("[1]", "JSON"),
+        ('["motorcycle"]', "JSON"),
+        ('"motorcycle"', "JSON"),
+        ('{"label": 1}', "JSON"),
+        ('{"class-name": "motorcycle", "class": 7}', "JSON"),
+        ('{"bicycle": 0, "motorcycle": 1}', "JSON"),
+        ('{"motorcycle": 1, "bicycle": 0}', "JSON"),
+        ("motorcycle", "JSON"),
+        ("MQ==", "BASE64"),
+        ("WzAsIDFd", "BASE64"),
+        ("bW90b3JjeWNsZQo=", "BASE64"),
+        ("1", None),
+        ("1", "csv"),
+    ],
+)
+def test_a_label_is_read_in_every_encoding_and_shape(data: object, encoding: str | None) -> None:
+    given = {"data": data} if encoding is None else {"data": data, "encoding": encoding}
+    line = {"groundTruthData": given, "eventMetadata": {"eventId": "a"}}
+
+    batch = read_ground_truth(json.dumps(line).encode(), "k")
+
+    assert batch.errors == ()
+    assert [class_of(truth.label) for truth in batch.truths] == [1]
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "reason"),
+    [
+        ("motorbike", "CSV", "no class"),
+        ("", "CSV", "no class"),
+        ("1,1", "CSV", "no class"),
+        ("0,0", "CSV", "no class"),
+        ("0.2,0.8", "CSV", "no class"),
+        (1.5, "JSON", "no class"),
+        (-1, "JSON", "no class"),
+        (True, "JSON", "no class"),
+        ([], "JSON", "no class"),
+        ({"mask": "x"}, "JSON", "no class"),
+        ("[0, 1", "JSON", "no class"),
+        ("[" * 100_000, "JSON", "no class"),
+        ("MQ", "BASE64", "label cannot be decoded"),
+        ("/////w==", "BASE64", "label cannot be decoded"),
+        ("1", "XML", "label cannot be decoded"),
+    ],
+)
+def test_a_label_that_names_no_class_is_an_error(data: object, encoding: str, reason: str) -> None:
+    line = {
+        "groundTruthData": {"data": data, "encoding": encoding},
+        "eventMetadata": {"eventId": "a"},
+    }
+
+    batch = read_ground_truth(json.dumps(line).encode(), "k")
+
+    assert batch.truths == ()
+    assert [error.reason for error in batch.errors] == [reason]
+    assert len(batch.errors[0].detail) < 150
+
+
+def test_a_merged_line_keeps_its_label() -> None:
+    line = captured() | {"groundTruthData": {"data": "1", "encoding": "CSV"}}
+
+    assert [truth.label for truth in read_ground_truth(capture_lines(line), "k").truths] == ["1"]
 
 
 @pytest.mark.parametrize("time", ["{%s}", "2026-11-23T12:00:00", 5, "0001-01-01T00:00:00+14:00"])

@@ -77,6 +77,7 @@ def test_a_label_that_is_no_class_is_none(s3: SimulatedS3, log: GroundTruthLog, 
     s3.put({key("a"): labels(one=label, two="2147483647", three='"Bicycle"')})
     log.refresh()
     assert truths(log) == [("two", 2147483647), ("three", 0)]
+    assert errors(log) == [(key("a"), 1, "no class")]
 
 
 def test_lines_that_give_no_label_are_named(s3: SimulatedS3, log: GroundTruthLog) -> None:

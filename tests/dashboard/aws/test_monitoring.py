@@ -309,6 +309,41 @@ def test_a_schedule_without_violations_reads_no_report(
     assert monitoring.schedules(aws.connection, "e")[0].violations == ()
 
 
+def test_why_a_run_failed_is_told(aws: Stubbed) -> None:
+    aws.answer(
+        "sagemaker", "list_monitoring_schedules", {"MonitoringScheduleSummaries": [schedule()]}
+    )
+    failed = run("Failed") | {"FailureReason": "AlgorithmError: no captures in the hour"}
+    aws.answer(
+        "sagemaker", "list_monitoring_executions", {"MonitoringExecutionSummaries": [failed]}
+    )
+
+    (found,) = monitoring.schedules(aws.connection, "e")
+
+    assert found.problems == ("Its last run failed: AlgorithmError: no captures in the hour",)
+    assert (found.last_status, found.violations) == ("Failed", ())
+
+
+def test_a_report_that_is_missing_hides_no_other_schedule(aws: Stubbed) -> None:
+    second = schedule() | {"MonitoringScheduleName": "weekly"}
+    aws.answer(
+        "sagemaker",
+        "list_monitoring_schedules",
+        {"MonitoringScheduleSummaries": [schedule(), second]},
+    )
+    aws.refuse("sagemaker", "list_monitoring_executions", "ThrottlingException")
+    aws.answer(
+        "sagemaker",
+        "list_monitoring_executions",
+        {"MonitoringExecutionSummaries": [run("Completed")]},
+    )
+
+    first, other = monitoring.schedules(aws.connection, "e")
+
+    assert len(first.problems) == 1
+    assert (other.name, other.last_status, other.problems) == ("weekly", "Completed", ())
+
+
 def test_an_account_without_model_monitor_is_an_error_of_its_own_code(aws: Stubbed) -> None:
     aws.refuse("sagemaker", "list_monitoring_schedules", "AccessDeniedException")
 

@@ -1,0 +1,80 @@
+"""The edge to where an endpoint captures: asked of the endpoint, where it is not our own.
+
+Source: SageMaker API reference, DescribeEndpoint (``DataCaptureConfigSummary``) and
+DescribeEndpointConfig (``DataCaptureConfig``).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explained
+from workflow.errors import WorkflowError
+from workflow.monitoring import CapturePlace
+
+_TURN_ON = (
+    "Create an endpoint configuration with a DataCaptureConfig (EnableCapture, DestinationS3Uri, "
+    "CaptureOptions Input and Output) and update the endpoint to it."
+)
+
+
+def capture_place(cloud: Connection) -> CapturePlace:
+    """Where captures of the workflow's endpoint lie; no request where deploy creates the endpoint.
+
+    Raises:
+        WorkflowError: ``CaptureNotConfigured`` where the endpoint captures nowhere; AWS's own code
+            where there is no such endpoint or no permission.
+    """
+    settings, name = cloud.settings, cloud.settings.existing_endpoint
+    if name is None:
+        return CapturePlace(settings.bucket, settings.capture_prefix)
+    with explained("sagemaker:DescribeEndpoint", name):
+        described = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+    summary: Mapping[str, Any] = described.get("DataCaptureConfig", {})
+    configured: Mapping[str, Any] = {}
+    notes: list[str] = []
+    try:
+        configured = _configured(cloud, described["EndpointConfigName"])
+    except WorkflowError as error:
+        notes.append(f"What {name} captures is not known: {error.message}")
+    uri = str(summary.get("DestinationS3Uri") or configured.get("DestinationS3Uri") or "")
+    bucket, _, prefix = uri.removeprefix("s3://").strip("/").partition("/")
+    if not bucket:
+        raise _nowhere(name, described.get("ProductionVariants", ()))
+    notes += _notes(name, summary, configured)
+    return CapturePlace(bucket, prefix, name, tuple(notes))
+
+
+def _configured(cloud: Connection, name: str) -> Mapping[str, Any]:
+    with explained("sagemaker:DescribeEndpointConfig", name):
+        found = cloud.client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
+    return dict(found.get("DataCaptureConfig", {}))
+
+
+def _nowhere(name: str, variants: Iterable[Mapping[str, Any]]) -> WorkflowError:
+    if any(variant.get("CurrentServerlessConfig") for variant in variants):
+        return WorkflowError(
+            "CaptureNotConfigured",
+            f"The endpoint {name} is serverless: SageMaker captures no inferences of those.",
+            "Use an endpoint on instances to see its inferences here; Executions shows each one.",
+        )
+    message = f"The endpoint {name} has no data capture, so there are no inferences to read."
+    return WorkflowError("CaptureNotConfigured", message, _TURN_ON)
+
+
+def _notes(name: str, summary: Mapping[str, Any], configured: Mapping[str, Any]) -> Iterable[str]:
+    """What is to be known of what lies there, a sentence each."""
+    on = summary.get("EnableCapture", configured.get("EnableCapture", True))
+    if not on or summary.get("CaptureStatus") == "Stopped":
+        yield f"Data capture of {name} is switched off: what is shown was captured before."
+    share = summary.get("CurrentSamplingPercentage", configured.get("InitialSamplingPercentage"))
+    if share is not None and share < 100:  # noqa: PLR2004 - per cent
+        yield f"{name} captures {share:g} % of its invocations."
+    modes = {str(option.get("CaptureMode")) for option in configured.get("CaptureOptions", ())}
+    if modes and not modes & {"Output", "InputAndOutput"}:
+        yield f"{name} captures inputs only: without outputs there are no inferences to read."
+    elif modes and not modes & {"Input", "InputAndOutput"}:
+        yield f"{name} captures outputs only: the images behind its inferences are not there."
+    key = summary.get("KmsKeyId") or configured.get("KmsKeyId")
+    if key:
+        yield f"Captures of {name} are encrypted: reading them needs kms:Decrypt with {key}."
