@@ -11,13 +11,19 @@ import pandas as pd
 from workflow.contract import inference_id
 from workflow.executions import Execution, HistoryEvent, Outcome
 from workflow.exports import Export
-from workflow.silent import image_of, outcome, read_inference, silent_failure
+from workflow.machine_rules import classifies, stated_threshold
+from workflow.silent import image_of, last_inference, outcome, read_inference, silent_failure
 from workflow.timelines import StateVisit, VisitStatus, failure_of, timeline
 
 PAYLOAD_CHARACTERS = 20_000
 """Of an input or output that are shown; an image as base64 is longer and tells nobody anything."""
 
 _INDENT = "\u2003"
+_OTHER_MACHINE = (
+    "**No classification**  \nNothing in this record speaks of inferences: what its state machine "
+    "demands of an output is not known, so its success is not judged."
+)
+_NOT_STATED = " Its state machine states no threshold in this record."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +81,28 @@ class ExecutionView:
 
 
 def view(record: Export, *, threshold: float) -> ExecutionView:
-    """Read a record, from AWS or from a file, into what is shown."""
+    """Read a record, from AWS or from a file, into what is shown.
+
+    Args:
+        record: The execution with its history.
+        threshold: Confidence to demand where neither the output nor the machine states one.
+    """
     execution, visits = record.execution, timeline(record.events)
+    stated = stated_threshold(record.definition, visits)
+    found = outcome(execution, visits, threshold=stated or threshold)
+    finding = _finding(execution, visits, stated or threshold)
+    if "Silent.NoInference" in finding and not classifies(
+        record.definition, _texts(execution, visits)
+    ):
+        found, finding = Outcome.UNEXAMINED, _OTHER_MACHINE
+    elif stated is None and "Silent.BelowThreshold" in finding:
+        finding += _NOT_STATED
     return ExecutionView(
         execution=execution,
-        outcome=outcome(execution, threshold=threshold),
-        facts=tuple(_facts(execution)),
-        finding=_finding(execution, visits, threshold),
-        image=image_of(execution.input),
+        outcome=found,
+        facts=tuple(_facts(execution, visits)),
+        finding=finding,
+        image=_image(execution, visits),
         inference_id=inference_id(execution.arn),
         bars=tuple(bars(visits)),
         steps=tuple(_step(visit) for visit in visits),
@@ -189,7 +209,21 @@ def _shortened(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     return [_shortened(item) for item in value] if isinstance(value, list) else value
 
 
-def _facts(execution: Execution) -> Iterable[tuple[str, str]]:
+def _texts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str | None]:
+    """What went into the execution and its states, and what came out of them, in order."""
+    yield execution.input
+    for visit in visits:
+        yield from (visit.input, visit.payload, visit.output)
+    yield execution.output
+
+
+def _image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
+    """The image that the execution names, in its input or in any state."""
+    named = map(image_of, _texts(execution, visits))
+    return next((image for image in named if image), None)
+
+
+def _facts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[tuple[str, str]]:
     yield "Started", f"{execution.started_at:%Y-%m-%d %H:%M:%S} UTC"
     ended = execution.stopped_at
     took = max(0.0, (ended - execution.started_at).total_seconds()) if ended else None
@@ -201,6 +235,8 @@ def _facts(execution: Execution) -> Iterable[tuple[str, str]]:
     )
     yield "Redrives", str(execution.redrive_count)
     inference = read_inference(execution.output)
+    if inference is None or inference.label is None:
+        inference = last_inference(visits) or inference
     if inference:
         yield "Inference", f"{inference.label or 'unnamed class'}, {inference.confidence:.1%}"
 

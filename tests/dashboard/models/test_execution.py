@@ -176,3 +176,80 @@ def test_the_waterfall_of_25_000_events_is_cut_and_stays_small() -> None:
     ]
     figure = execution_charts.waterfall(bars, BEGAN)
     assert sum(len(trace.x) for trace in figure.data) == execution_charts.MAX_BARS
+
+
+def export_of(*, output: dict[str, Any], definition: str | None = None, **final: Any) -> Export:
+    """A success whose one state gave this output."""
+    events = [
+        event("ExecutionStarted", 1, executionStartedEventDetails={"input": "{}"}),
+        event("TaskStateEntered", 2, stateEnteredEventDetails={"name": "Classify", "input": "{}"}),
+        event(
+            "TaskStateExited",
+            3,
+            stateExitedEventDetails={"name": "Classify", "output": json.dumps(output)},
+        ),
+        event(
+            "ExecutionSucceeded", 4, executionSucceededEventDetails={"output": json.dumps(final)}
+        ),
+    ]
+    value = {
+        "execution": {
+            "executionArn": "arn:aws:states:us-east-1:123456789012:execution:theirs:run",
+            "name": "run",
+            "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:theirs",
+            "status": "RUNNING",
+            "startDate": "2026-11-20T12:00:00Z",
+        },
+        "historyHash": {str(one["id"]): one for one in events},
+        "stateMachine": {"definition": definition},
+    }
+    return read_export(json.dumps(value))
+
+
+def event(kind: str, number: int, **details: Any) -> dict[str, Any]:
+    known = {"id": number, "previousEventId": number - 1, "type": kind}
+    return known | {"timestamp": f"2026-11-20T12:00:0{number}Z", **details}
+
+
+THEIRS = json.dumps(
+    {
+        "StartAt": "Classify",
+        "States": {
+            "Sure": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.confidence", "NumericGreaterThanEquals": 0.8}],
+            }
+        },
+    }
+)
+
+
+def test_an_export_is_judged_by_the_threshold_of_its_own_machine() -> None:
+    given = export_of(output={"inferences": [0.15, 0.85]}, definition=THEIRS, done=True)
+
+    view = model.view(given, threshold=0.93)
+
+    assert (view.outcome, view.finding) == (Outcome.ACCEPTED, "")
+    assert ("Inference", "motorcycle, 85.0%") in view.facts
+
+
+def test_an_export_whose_machine_states_no_threshold_says_so() -> None:
+    view = model.view(export_of(output={"inferences": [0.15, 0.85]}), threshold=0.93)
+
+    assert view.outcome is Outcome.SILENT
+    assert "states no threshold in this record" in view.finding
+
+
+def test_an_image_that_only_a_state_names_is_found() -> None:
+    given = export_of(output={"bucket": "b", "key": "a.png", "inferences": [0.01, 0.99]})
+
+    assert model.view(given, threshold=0.93).image == "s3://b/a.png"
+
+
+def test_a_machine_that_classifies_nothing_owes_no_inference() -> None:
+    given = export_of(output={"order": 7}, definition='{"Comment": "Ships orders"}', shipped=True)
+
+    view = model.view(given, threshold=0.93)
+
+    assert view.outcome is Outcome.UNEXAMINED
+    assert "is not judged" in view.finding
