@@ -75,6 +75,10 @@ class OutputError(Exception):
         self.reason = reason
         self.detail = detail
 
+    def kept(self) -> "OutputError":
+        """The same to keep: without a traceback, whose frames would keep what was read."""
+        return OutputError(self.reason, self.detail)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -159,7 +159,7 @@ class Records:
             try:
                 found = probability_rows(answer.decode(errors="surrogatepass"), self.encoding)
             except OutputError as error:
-                refused.append(Refused(int(self.index[i]), self.event_ids[i], error))
+                refused.append(Refused(int(self.index[i]), self.event_ids[i], error.kept()))
             else:
                 rows += found
                 record += [i] * len(found)

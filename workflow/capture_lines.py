@@ -221,7 +221,7 @@ class Window:
                 if record or line.strip():
                     kept[i] = record or record_of(line)
             except OutputError as error:
-                failures[i] = error
+                failures[i] = error.kept()
         return Records.of(list(kept.values()), np.array(list(kept), np.int64)), failures
 
     def _places(self, with_carriage_return: list[int]) -> Places:

@@ -17,7 +17,7 @@ def hand_in() -> None:
     shot = camera.camera_input("Take a photo") if camera.toggle("Use the camera") else None
     lines = (
         stored.text_area(
-            "S3 keys or s3:// addresses, one a line", help="ARNs and URLs of the console do, too."
+            "S3 keys or s3:// addresses, one a line", placeholder="ARNs and https URLs do, too."
         )
         or ""
     )

@@ -52,7 +52,7 @@ def test_a_rejection_is_a_rejection_and_a_bad_file_a_sentence(strict: App, visit
     expect(page.get_by_text("1 rejected")).to_be_visible()
     expect(page.get_by_text("This is a result, not a fault")).to_be_visible()
     expect(page.get_by_text("IMG_1.HEIC is a HEIC photo.")).to_be_visible()
-    expect(page.get_by_text("Submit a PNG or a JPEG.")).to_be_visible()
+    expect(page.get_by_text("Most Compatible on an iPhone")).to_be_visible()
     picture(page, "classify-rejected")
     address = page.url.removeprefix(f"{strict.url}/")
     for theme, phone in (("dark", False), ("light", True)):

@@ -323,6 +323,16 @@ def test_an_object_that_is_something_else_is_named_once() -> None:
     assert [(e.line, e.reason) for e in binary.errors] == [(0, "binary data")]
 
 
+@pytest.mark.parametrize("output", ['{"text": "a"}', "[", "bicycle"])
+def test_many_objects_of_unreadable_answers_are_read_to_their_end(output: str) -> None:
+    lines = [captured(output, event_id=f"e{i}" + "x" * (i // 1000)) for i in range(10_000)]
+    objects = [(f"{KEY}{i}", capture_lines(*lines[i : i + 50])) for i in range(0, 10_000, 50)]
+
+    batch = read_objects(objects)
+
+    assert sum(error.lines for error in batch.errors) == 10_000
+
+
 def test_errors_of_one_object_are_bounded_and_every_line_is_still_counted() -> None:
     batch = read_captures(b"junk\n" * (MAX_ERRORS + 500), KEY)
     assert len(batch.errors) == MAX_ERRORS + 1
