@@ -274,7 +274,7 @@ class ExecutionSync:
         executions = self._needs.next_histories(self._affordable("GetExecutionHistory"))
         refusal = None
         for execution, answer in self._in_parallel(self._read_history, executions):
-            if isinstance(answer, WorkflowError) and not self._is_gone(execution, answer):
+            if isinstance(answer, WorkflowError) and not self._is_gone(execution.arn, answer):
                 self._needs.history_refused(execution)
                 refusal = answer
             else:
@@ -284,9 +284,9 @@ class ExecutionSync:
                 self._needs.describe_failures()
             raise refusal
 
-    def _is_gone(self, execution: Execution, answer: WorkflowError) -> bool:
+    def _is_gone(self, arn: str, answer: WorkflowError) -> bool:
         """Whether AWS will never know an execution again: of a new one it may not know yet."""
-        return answer.code == GONE and self._now() - execution.started_at > _NEW_FOR
+        return answer.code == GONE and self._needs.age(arn, self._now()) > _NEW_FOR
 
     def _read_history(self, execution: Execution) -> Events:
         return self._states.history(execution.arn)
@@ -315,7 +315,7 @@ class ExecutionSync:
             if isinstance(answer, Execution):
                 self._observe(answer)
                 self._see(answer, "describe")
-            elif answer.code == GONE:
+            elif self._is_gone(attempt[0], answer):
                 self._gone(attempt)
             else:
                 self._needs.details_refused(attempt)

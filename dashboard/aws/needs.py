@@ -2,14 +2,12 @@
 
 import heapq
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from workflow.causes import is_rejection
 from workflow.executions import Execution, Status
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 Attempt = tuple[str, int]
 """An execution's ARN and its redrive count: what was read of it once never changes."""
@@ -72,10 +70,14 @@ class Needs:
         """Whether ``next_details`` may have something to give."""
         return bool(self._detail_queue)
 
-    def open(self, *, before: "datetime | None" = None) -> frozenset[str]:
+    def open(self, *, before: datetime | None = None) -> frozenset[str]:
         """ARNs of executions that had not ended when last seen, of those started before a time."""
         limit = before.timestamp() if before else float("inf")
         return frozenset(arn for arn in self._open if self._known[arn].started < limit)
+
+    def age(self, arn: str, now: datetime) -> timedelta:
+        """How long ago an execution that was observed has started."""
+        return now - datetime.fromtimestamp(self._known[arn].started, UTC)
 
     def observe(self, execution: Execution) -> bool:
         """Take note of an execution; whether that says more than what was known."""

@@ -223,6 +223,18 @@ def test_a_history_that_cannot_be_found_yet_is_asked_for_again(world: World) -> 
     assert len(tables.failures(world.store().scan("failures"))) == 1
 
 
+def test_an_output_that_cannot_be_found_yet_is_asked_for_again(world: World) -> None:
+    began = (world.clock.now() - EPOCH).total_seconds()
+    arn = world.aws.add("new", started=began, output=OUTPUT)
+    sync = world.sync()
+    list(zip(range(1), sync.run(budget_s=1e6), strict=False))
+    hidden = world.aws.executions.pop(arn)
+    world.run(sync)
+    world.aws.executions[arn] = hidden
+
+    assert world.run(sync).examined == 1
+
+
 def test_a_history_gone_after_90_days_is_never_asked_for_again(world: World) -> None:
     arn = world.aws.add("old", status="FAILED")
     sync = world.sync()
