@@ -134,8 +134,9 @@ class Environment:
             memory_mb=self.deployed.configuration["MemorySize"],
             used_mb=self._process.peak_memory_mb,
             status=status,
+            reason=json.loads(payload)["errorMessage"] if status in {"failure", "timeout"} else "",
         )
-        log = early_log + self._log(done, payload)
+        log = early_log + self._log(done)
         return Outcome(payload, status != "success", log, self._stream, done.duration_ms)
 
     def close(self) -> None:
@@ -195,13 +196,13 @@ class Environment:
             "log_stream_name": self._stream,
         }
 
-    def _log(self, done: platform_log.Invocation, payload: bytes) -> str:
-        as_json = self.deployed.configuration["LoggingConfig"]["LogFormat"] == "JSON"
-        lines = platform_log.start(done.request_id, done.version, as_json=as_json)
-        lines += self._process.take_log()
-        if done.status in {"failure", "timeout"} and not as_json:
-            lines += f"{json.loads(payload)['errorMessage'].removeprefix('RequestId: ')}\n"
-        return lines + platform_log.end(done, as_json=as_json)
+    def _log(self, done: platform_log.Invocation) -> str:
+        settings = self.deployed.configuration["LoggingConfig"]
+        if settings.get("SystemLogLevel") == "WARN":  # the platform's lines are of level INFO
+            return self._process.take_log()
+        as_json = settings["LogFormat"] == "JSON"
+        start = platform_log.start(done.request_id, done.version, as_json=as_json)
+        return start + self._process.take_log() + platform_log.end(done, as_json=as_json)
 
 
 def _ended(error: Exception, request_id: str, timeout: float) -> tuple[str, bytes]:

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_STATUS = {
+    "timeout": "Status: timeout",
+    "failure": "Status: error\tError Type: Runtime.ExitError",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -23,6 +28,7 @@ class Invocation:
         memory_mb: The memory that the function has.
         used_mb: The most memory that its environment has used.
         status: ``success``, ``error``, ``failure`` (the runtime ended) or ``timeout``.
+        reason: What ended the runtime, as the error message says it; else empty.
     """
 
     request_id: str
@@ -32,6 +38,7 @@ class Invocation:
     memory_mb: int
     used_mb: int
     status: str
+    reason: str
 
 
 def start(request_id: str, version: str, *, as_json: bool) -> str:
@@ -56,15 +63,25 @@ def end(done: Invocation, *, as_json: bool) -> str:
         return _event("platform.report", record)
     init = "" if done.init_ms is None else f"Init Duration: {done.init_ms:.2f} ms\t"
     return (
-        f"END RequestId: {done.request_id}\n"
+        f"{_ended(done)}END RequestId: {done.request_id}\n"
         f"REPORT RequestId: {done.request_id}\tDuration: {done.duration_ms:.2f} ms\t"
         f"Billed Duration: {int(done.duration_ms) + 1} ms\tMemory Size: {done.memory_mb} MB\t"
-        f"Max Memory Used: {done.used_mb} MB\t{init}\n"
+        f"Max Memory Used: {done.used_mb} MB\t{init}{_STATUS.get(done.status, '')}\n"
     )
 
 
+def _ended(done: Invocation) -> str:
+    """The line that says why the runtime ended; none where it did not."""
+    if done.status == "timeout":
+        return f"{_stamp()} {done.request_id} {done.reason.partition('Error: ')[2]}\n\n"
+    return f"{done.reason}\nRuntime.ExitError\n" if done.status == "failure" else ""
+
+
 def _event(kind: str, record: Mapping[str, Any]) -> str:
+    return json.dumps({"time": _stamp(), "type": kind, "record": record}) + "\n"
+
+
+def _stamp() -> str:
     moment = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
-    event = {"time": f"{stamp}.{int(moment * 1000) % 1000:03d}Z", "type": kind, "record": record}
-    return json.dumps(event) + "\n"
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+    return f"{seconds}.{int(moment * 1000) % 1000:03d}Z"

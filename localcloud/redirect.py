@@ -24,6 +24,7 @@ _ONE_PATH = (
     "unlink", "utime",
 )  # fmt: skip
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
+_PATH_NAMES = {"path", "file", "src", "dst"}
 _OPENERS: tuple[tuple[ModuleType, str], ...] = (
     (builtins, "open"),
     (io, "open"),
@@ -93,6 +94,7 @@ class Redirect:
         @functools.wraps(original)
         def redirected(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as the original
             moved = [self.moved(path) for path in given[:paths]]
+            named |= {name: self.moved(named[name]) for name in _PATH_NAMES & named.keys()}
             try:
                 return original(*moved, *given[paths:], **named)
             except OSError as error:  # the message names the path that the caller gave

@@ -102,6 +102,7 @@ def ask(site, tmp_path):
         "os.write(os.open('/tmp/x', os.O_CREAT | os.O_WRONLY), b'mine')",
         "os.rename(tempfile.mkstemp()[1], '/tmp/x')",
         "shutil.copy('/var/task/handler.py', '/tmp/x')",
+        "open(file='/tmp/x', mode='w').write('mine')",
         "[os.chdir('/tmp'), open('x', 'w').write('mine'), os.chdir('/var/task')] and 4",
         "[os.makedirs('/tmp/x/y'), shutil.rmtree('/tmp/x/y')] and 4",
         "os.symlink('/var/task/handler.py', '/tmp/x')",
@@ -256,6 +257,8 @@ def test_the_timeout_holds_in_a_cold_start(tmp_path, load, run, init_seconds, ki
             "errorType": kind,
             "errorMessage": "RequestId: r-1 Error: Task timed out after 1.00 seconds",
         }
+        assert "Z r-1 Task timed out after 1.00 seconds\n" in outcome.log
+        assert outcome.log.endswith("Status: timeout\n")
     environment.close()
 
 
@@ -284,7 +287,7 @@ def test_a_runtime_that_ends_is_named_as_aws_names_it(tmp_path, code, reason):
         "errorType": "Runtime.ExitError",
         "errorMessage": f"RequestId: r-1 Error: {reason}",
     }
-    assert f"r-1 Error: {reason}" in outcome.log
+    assert f"RequestId: r-1 Error: {reason}\nRuntime.ExitError\n" in outcome.log
 
 
 def test_a_failed_init_is_tried_again_with_the_next_invocation(tmp_path):
@@ -295,6 +298,15 @@ def test_a_failed_init_is_tried_again_with_the_next_invocation(tmp_path):
     deployed(tmp_path / "code", "def handler(e, c):\n    return 'now'")
     assert pool.invoke(function, b"{}", "r").payload == b'"now"'
     pool.close()
+
+
+def test_the_platform_is_silent_at_the_level_of_warnings(tmp_path):
+    configuration = {"LogFormat": "JSON", "LogGroup": "g", "SystemLogLevel": "WARN"}
+    code = "def handler(e, c):\n    print('mine')\n"
+    function = deployed(tmp_path / "code", code, LoggingConfig=configuration)
+    environment = Environment(function, Site("", tmp_path / "environments"))
+    assert environment.invoke(b"{}", "r-1").log == "mine\n"
+    environment.close()
 
 
 def test_json_logs_are_json_from_start_to_report(tmp_path):
