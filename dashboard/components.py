@@ -219,7 +219,10 @@ def cloud_badge(cloud: Cloud) -> None:
         )
         st.markdown(f":{color}-badge[{icon} **{cloud.name}**]")
         where = f"  \n{urlsplit(cloud.endpoint_url).netloc}" if cloud.endpoint_url else ""
-        st.caption(f"Account {cloud.account}  \nRegion {cloud.region}{where}")
+        st.caption(
+            f"Account {cloud.account}  \nRegion {cloud.region}"
+            f"  \n(from {plain(cloud.region_source)}){where}"
+        )
     known = st.session_state.setdefault("cloud_pid", cloud.pid)
     if known != cloud.pid:
         st.session_state["cloud_pid"] = cloud.pid

@@ -71,7 +71,7 @@ class ExecutionFeed:
         self.progress: Progress | None = None
         self.repairs = RepairLog(connection.client("s3"), settings.bucket)
         self.alert_problem: WorkflowError | None = None
-        topic = f"arn:aws:sns:{settings.region}:{settings.account}:{settings.topic}"
+        topic = settings.topic_arn
         self._outbox = AlertOutbox(
             connection.client("s3"), connection.client("sns"), settings.bucket, topic
         )

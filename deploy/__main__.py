@@ -1,4 +1,4 @@
-"""The command line: ``python -m deploy plan | apply | destroy | status | rollback``.
+"""The command line of deploy: check, plan, apply, export, status, rollback and destroy.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``), 130 interrupted.
 """
@@ -9,10 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NoReturn
 
 from deploy import deployment
 from deploy.apply import Applied, Failed, Progress, Started
+from deploy.check import Finding, Level
 from deploy.plan import Action, Diff, Op, Plan
 from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         environment = _environment(options)
-        settings, session = deployment.connect(environment)
+        settings, session = deployment.connect(environment, region=options.region)
         command: Callable[[Context], int] = options.command
         return command(Context(options, settings, session, bool(environment.get(VARIABLE))))
     except WorkflowError as error:
@@ -92,7 +94,28 @@ def _plan(context: Context) -> int:
     return PENDING if plan.changes else DONE
 
 
+def _check(context: Context) -> int:
+    found = deployment.check(context.settings, context.session)
+    if context.options.json:
+        print(json.dumps([finding.to_json() for finding in found], indent=2))
+    else:
+        print(_where(context))
+        _tell(found)
+    return FAILED if found[0].level is Level.PROBLEM else DONE
+
+
+def _tell(found: Sequence[Finding]) -> None:
+    for finding in found:
+        print(f"  {finding.level.value:<8}{finding.topic}: {finding.says}")
+        if finding.remedy:
+            print(f"          {finding.remedy}")
+
+
 def _apply(context: Context) -> int:
+    found = deployment.check(context.settings, context.session)
+    _tell([finding for finding in found if finding.level is not Level.OK])
+    if found[0].level is Level.PROBLEM:
+        raise WorkflowError("CheckFailed", f"Nothing was changed: {found[0].says}", found[0].remedy)
     plan, threshold = _wanted(context, weight=context.options.canary)
     return _carry_out(plan, context, threshold)
 
@@ -104,6 +127,25 @@ def _wanted(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
     settings = replace(settings, threshold=now.wanted)
     plan = deployment.observe_and_plan(settings, session, weight=weight)
     return plan, of_plan(now, now.wanted)
+
+
+def _export(context: Context) -> int:
+    """Print the template; what is left to be done goes to stderr, out of the template's way."""
+    template, artifacts = deployment.export(context.settings)
+    print(json.dumps(template, indent=2))
+    folder = Path(context.options.artifacts) if context.options.artifacts else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, body in artifacts.items():
+            (folder / name).write_bytes(body)
+    where = f"are in {folder}" if folder else "are written by --artifacts FOLDER"
+    print(
+        f"Left to do: upload {', '.join(artifacts)} ({where}) under one prefix of a bucket in"
+        f" {context.settings.region}, give both as the parameters ArtifactBucket and"
+        " ArtifactPrefix, and deploy with CAPABILITY_NAMED_IAM.",
+        file=sys.stderr,
+    )
+    return DONE
 
 
 def _rollback(context: Context) -> int:
@@ -149,12 +191,21 @@ def _status(context: Context) -> int:
 def _carry_out(plan: Plan, context: Context, threshold: str = "") -> int:
     _show(plan, context, threshold)
     if plan.changes and not plan.blocked and not context.options.yes:
-        answer = _ask("Apply this plan? [y/N] ")
+        answer = _ask(f"Apply this plan{_at_price(plan)}? [y/N] ")
         if answer.strip().lower() not in {"y", "yes"}:
             raise WorkflowError("NotConfirmed", "Nothing was changed.", "Answer y, or give --yes.")
     if not plan.changes and not plan.blocked:
         return DONE
     return _report(deployment.apply(plan, context.settings, context.session))
+
+
+def _at_price(plan: Plan) -> str:
+    """What a month costs, for the question: nobody should pay before they have read it."""
+    if plan.price is None:
+        return ""
+    usd = plan.price.monthly_usd
+    cost = "an unknown price" if usd is None else f"about {usd:.2f} USD"
+    return f" at {cost} a month"
 
 
 def _report(events: Iterator[deployment.Event]) -> int:
@@ -188,6 +239,8 @@ def _show(plan: Plan, context: Context, threshold: str = "") -> None:
     if plan.retained:
         earlier = sum(key.kind == EndpointConfig.KIND for key in plan.retained)
         print(f"  Earlier endpoint configurations retained, with their models: {earlier}.")
+    if plan.price is not None:
+        print(plan.price.says)
     print(f"{len(plan.changes)} to change, {kept} as wanted, {len(plan.blocked)} in the way.")
 
 
@@ -199,7 +252,8 @@ def _is_left_behind(action: Action) -> bool:
 def _where(context: Context) -> str:
     settings = context.settings
     where = cloud_url(context.session)
-    return f"{settings.prefix} in account {settings.account}, {settings.region}, at {where}"
+    region = f"{settings.region} (from {settings.region_source})"
+    return f"{settings.prefix} in account {settings.account}, region {region}, at {where}"
 
 
 def _title(action: Action) -> str:
@@ -232,7 +286,6 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
     given = {
         "SCONES_PROJECT": options.project,
         "SCONES_STAGE": options.stage,
-        "AWS_REGION": options.region,
         "SCONES_ENDPOINT": options.endpoint,
         "SCONES_TRAINING_DATA": options.train,
         VARIABLE: options.threshold,
@@ -264,6 +317,19 @@ def _parser() -> _Parser:
     )
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
     plan.set_defaults(command=_plan)
+    check = commands.add_parser(
+        "check",
+        parents=[shared],
+        help="show what would end a deployment, and its price; exit code 1: a problem",
+    )
+    check.add_argument("--json", action="store_true", help="print the findings as JSON")
+    check.set_defaults(command=_check)
+    export = commands.add_parser(
+        "export", parents=[shared], help="print the deployment as a template for other tools"
+    )
+    export.add_argument("--format", choices=["cloudformation"], required=True)
+    export.add_argument("--artifacts", metavar="FOLDER", help="write what it needs uploaded here")
+    export.set_defaults(command=_export)
     apply = commands.add_parser("apply", parents=[shared], help="create or update everything")
     apply.add_argument("--yes", action="store_true", help="do not ask")
     apply.add_argument(
@@ -295,7 +361,9 @@ def _shared_options() -> _Parser:
     shared = _Parser(add_help=False)
     shared.add_argument("--project", help="first part of every name (SCONES_PROJECT)")
     shared.add_argument("--stage", help="second part of every name (SCONES_STAGE)")
-    shared.add_argument("--region", help="AWS region (AWS_REGION)")
+    shared.add_argument(
+        "--region", help="AWS region, else AWS_REGION, AWS_DEFAULT_REGION or the profile's"
+    )
     endpoint = shared.add_mutually_exclusive_group()
     endpoint.add_argument(
         "--endpoint", metavar="NAME", help="use this SageMaker endpoint (SCONES_ENDPOINT)"

@@ -4,14 +4,16 @@ Nothing is remembered between runs. What a plan said is a promise to people; wha
 anew from what is there, so that a run that was cut off at any step is finished by the next.
 """
 
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from deploy.cloud import Cloud, Observed
+from deploy.cloud import Cloud, Observed, RefusedError
+from deploy.passing import PATIENCE, waiting
 from deploy.plan import Action, Op, Plan, deletions, plan_resource
-from deploy.resources import Key, Resource
+from deploy.resources import Key, Resource, Role
 from workflow.errors import WorkflowError
 
 SETTLING_SECONDS = (1, 2, 4, 8, 15)
@@ -55,6 +57,35 @@ class Failed:
 Event: TypeAlias = Started | Progress | Applied | Failed
 
 
+_Patience: TypeAlias = defaultdict[tuple[str, str], Iterator[int]]
+"""What is left of the patience with each operation and code: each is another thing to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one run knows.
+
+    Attributes:
+        outputs: Attributes of the resources that it has come to.
+        desired: What is wanted, by key.
+        created: What it has created, or has begun to.
+    """
+
+    plan: Plan
+    cloud: Cloud
+    desired: Mapping[Key, Resource]
+    outputs: dict[Key, Mapping[str, str]] = field(default_factory=dict)
+    created: set[Key] = field(default_factory=set)
+
+    def new(self, resource: Resource) -> list[Resource]:
+        """Return what a resource refers to and AWS may not know everywhere yet.
+
+        A role counts whoever created it: an earlier run that was cut off may have, seconds ago.
+        """
+        needed = dict.fromkeys(key for key, _ in resource.refs() if key in self.desired)
+        return [self.desired[key] for key in needed if key in self.created or key.kind == Role.KIND]
+
+
 def apply(plan: Plan, cloud: Cloud) -> Iterator[Event]:
     """Make it so.
 
@@ -66,12 +97,13 @@ def apply(plan: Plan, cloud: Cloud) -> Iterator[Event]:
         first = plan.blocked[0]
         yield Failed(first.key, _blocked(first))
         return
-    outputs: dict[Key, Mapping[str, str]] = {}
+    desired = {one.key: one.resource for one in plan.actions if one.resource is not None}
+    run = _Run(plan, cloud, desired)
     try:
         for index, action in enumerate(plan.actions, start=1):
             yield Started(action, index, len(plan.actions))
             try:
-                yield from _act(action, plan, cloud, outputs)
+                yield from _act(action, run)
             except WorkflowError as error:
                 yield Failed(action.key, error)
                 return
@@ -81,25 +113,80 @@ def apply(plan: Plan, cloud: Cloud) -> Iterator[Event]:
             cloud.release()
 
 
-def _act(
-    action: Action, plan: Plan, cloud: Cloud, outputs: dict[Key, Mapping[str, str]]
-) -> Iterator[Event]:
-    seen = cloud.read(action.key)
+def _act(action: Action, run: _Run) -> Iterator[Event]:
+    seen = run.cloud.read(action.key)
     if action.resource is None:
-        yield from _remove(action, seen, plan, cloud)
+        yield from _remove(action, seen, run.plan, run.cloud)
         return
-    now = plan_resource(action.resource, seen, outputs, owner=plan.owner)
+    now = plan_resource(action.resource, seen, run.outputs, owner=run.plan.owner)
     if now.op is Op.BLOCKED:
         raise _blocked(now)
-    resource = action.resource.resolved(outputs)
+    resource = action.resource.resolved(run.outputs)
     if unknown := resource.refs():
         raise _unknown(resource, *unknown[0])
     if now.op is not Op.KEEP:
-        for message in _write(now.op, resource, seen, cloud):
-            yield Progress(action.key, message)
-        seen = yield from _settled(resource, plan, cloud)
-    outputs[action.key] = {} if seen is None else seen.outputs
+        seen = yield from _converged(now.op, resource, seen, run)
+    run.outputs[action.key] = {} if seen is None else seen.outputs
     yield Applied(action.key, now.op)
+
+
+def _converged(
+    op: Op, resource: Resource, seen: Observed | None, run: _Run
+) -> Generator[Event, None, Observed | None]:
+    """Write, and look until it shows; after an error that passes by itself, look and go on.
+
+    This is the one place that knows of AWS's eventual consistency: what was refused is not
+    repeated blindly, but decided anew from what is there by then.
+    """
+    if op is not Op.UPDATE:
+        run.created.add(resource.key)
+    patience: _Patience = defaultdict(lambda: iter(PATIENCE))
+    while True:
+        try:
+            if op is not Op.KEEP:
+                for message in _write(op, resource, seen, run.cloud):
+                    yield Progress(resource.key, message)
+            return (yield from _settled(resource, run.plan, run.cloud))
+        except RefusedError as error:
+            yield from _patiently(error, resource, run, patience)
+        op, seen = yield from _looked(resource, run, patience)
+
+
+def _looked(
+    resource: Resource, run: _Run, patience: _Patience
+) -> Generator[Event, None, tuple[Op, Observed | None]]:
+    """Return what is there by now, and what is still to be done."""
+    while True:
+        try:
+            seen = run.cloud.read(resource.key)
+        except RefusedError as error:
+            yield from _patiently(error, resource, run, patience)
+            continue
+        if seen is not None and not seen.tags and resource.key in run.created:
+            # There was none when this run began: it is ours, and its tags are still to come.
+            seen = replace(seen, tags=None)
+        now = plan_resource(resource, seen, {}, owner=run.plan.owner)
+        if now.op is Op.BLOCKED:
+            raise _blocked(now)
+        return now.op, seen
+
+
+def _patiently(
+    error: RefusedError, resource: Resource, run: _Run, patience: _Patience
+) -> Iterator[Event]:
+    """Wait for an error to pass, in its own words; raise it where it will not, or has not."""
+    words = waiting(
+        error.code,
+        error.said,
+        writing=resource,
+        made=resource.key in run.created,
+        needs=run.new(run.desired[resource.key]),
+    )
+    seconds = next(patience[error.operation, error.code], None)
+    if not words or seconds is None:
+        raise error
+    yield Progress(resource.key, words)
+    run.cloud.pause(seconds)
 
 
 def _remove(action: Action, seen: Observed | None, plan: Plan, cloud: Cloud) -> Iterator[Event]:

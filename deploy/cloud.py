@@ -7,6 +7,23 @@ from typing import Protocol
 
 from deploy.resources import Key, Properties, Resource
 from deploy.versions import Version
+from workflow.errors import WorkflowError
+
+
+class RefusedError(WorkflowError):
+    """A cloud's refusal of a call.
+
+    Attributes:
+        operation: The call, such as ``iam:CreateRole``.
+        said: The cloud's own message.
+    """
+
+    def __init__(
+        self, code: str, message: str, remedy: str, *, operation: str = "", said: str = ""
+    ) -> None:
+        super().__init__(code, message, remedy)
+        self.operation = operation
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +46,10 @@ class Observed:
 
 
 class Cloud(Protocol):
-    """A place to deploy to. Every method raises ``WorkflowError`` where a call fails.
+    """A place to deploy to.
+
+    Every method raises ``WorkflowError`` where a call fails: ``RefusedError`` where the cloud
+    itself refused it.
 
     The writing methods are generators: they say what they wait for, and are done when exhausted.
     """
@@ -41,7 +61,10 @@ class Cloud(Protocol):
         """Keys of the immutable resources whose names say that this deployment made them."""
 
     def create(self, resource: Resource) -> Iterator[str]:
-        """Create a resource whose references are resolved, and wait until it can be used."""
+        """Create a resource whose references are resolved, and wait until it can be used.
+
+        A refusal that passes by itself is the caller's to wait for: ``deploy.passing``.
+        """
 
     def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
         """Change what is there into what is wanted, and wait until it can be used."""

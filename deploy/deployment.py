@@ -8,16 +8,20 @@ Which cloud is meant, AWS or a local one, is decided by the environment alone (A
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from deploy import apply as applying
 from deploy import stack
+from deploy.check import Finding, findings
 from deploy.cloud import Cloud, Observed
 from deploy.package import artifacts
 from deploy.plan import Plan, plan, plan_deletion
+from deploy.prices import price_of
 from deploy.providers.aws import AwsCloud
-from deploy.providers.session import Session, account_of, is_aws, open_session
+from deploy.providers.session import Session, account_of, console_host, is_aws, open_session
 from deploy.resources import Alias, Bucket, Endpoint, ExistingEndpoint, Json, Key, Queue
+from deploy.template import artifact_names, template
 from deploy.versions import Version, rollback_target
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
@@ -69,14 +73,19 @@ class Outputs:
         }
 
 
-def connect(environ: Mapping[str, str]) -> tuple[Settings, Session]:
-    """Settings and session that the environment names.
+def connect(environ: Mapping[str, str], *, region: str | None = None) -> tuple[Settings, Session]:
+    """Return the settings and the session that the environment names.
+
+    Args:
+        environ: What ``Settings.from_env`` reads, ``SCONES_CLOUD``, and boto3's own variables.
+        region: The region that was asked for by an argument; it overrides the environment's.
 
     Raises:
-        WorkflowError: A variable cannot be used, or the account cannot be asked for.
+        WorkflowError: A variable cannot be used, nothing names the cloud or the region, or the
+            account cannot be asked for.
     """
-    session = open_session(environ)
-    return Settings.from_env(environ, account=account_of(session)), session
+    session, found = open_session(environ, region=region)
+    return Settings.from_env(environ, account=account_of(session), region=found), session
 
 
 def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100) -> Plan:
@@ -95,7 +104,31 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     cloud = _cloud(settings, session)
     wanted = (one.key for one in desired)
     observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
-    return plan(desired, observed, owner=settings.tags)
+    price = price_of(desired, settings.region)
+    return replace(plan(desired, observed, owner=settings.tags), price=price)
+
+
+def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
+    """Return what would end a deployment, or surprise whoever pays for it. Only reads.
+
+    Returns:
+        What stands in the way first; what could not be looked up is UNKNOWN, and is no error.
+
+    Raises:
+        WorkflowError: The sources are not complete, or nothing of the kind is offered there.
+    """
+    desired = stack.stack(settings, artifacts(settings))
+    return findings(settings, desired, _cloud(settings, session).account(settings, desired))
+
+
+def export(settings: Settings) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the CloudFormation template, and what has to be uploaded before it is deployed.
+
+    Raises:
+        WorkflowError: The sources are not complete, or a template cannot hold what is wanted.
+    """
+    desired = stack.stack(settings, artifacts(settings))
+    return template(desired, settings), artifact_names(desired)
 
 
 def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standing:
@@ -192,7 +225,7 @@ def status(settings: Settings, session: Session) -> Outputs:
         endpoint_status=seen[endpoint].outputs["status"] if endpoint in seen else None,
         queue_url=seen[queue].outputs["url"] if queue in seen else None,
         versions=cloud.versions(settings.state_machine, settings.alias),
-        links=_links(settings) if is_aws(session) else {},
+        links=_links(settings, session) if is_aws(session) else {},
     )
 
 
@@ -209,12 +242,13 @@ def _alias_name(settings: Settings) -> str:
     return f"{settings.state_machine}/{settings.alias}"
 
 
-def _links(settings: Settings) -> dict[str, str]:
+def _links(settings: Settings, session: Session) -> dict[str, str]:
     region = settings.region
-    console = f"https://{region}.console.aws.amazon.com"
+    console = f"https://{console_host(session)}"
+    machine = settings.state_machine_arn
     return {
-        "State machine": settings.console_url,
-        "Bucket": f"https://s3.console.aws.amazon.com/s3/buckets/{settings.bucket}?region={region}",
+        "State machine": f"{console}/states/home?region={region}#/statemachines/view/{machine}",
+        "Bucket": f"{console}/s3/buckets/{settings.bucket}?region={region}",
         "Endpoint": f"{console}/sagemaker/home?region={region}#/endpoints/{settings.endpoint}",
         "Alarms": f"{console}/cloudwatch/home?region={region}#alarmsV2:?search={settings.prefix}",
     }

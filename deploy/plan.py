@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deploy.cloud import Observed
+from deploy.prices import Price
 from deploy.resources import (
     CREATION_ORDER,
+    Alias,
     Bucket,
     BucketContents,
+    Endpoint,
     EndpointConfig,
     Json,
     Key,
@@ -94,11 +97,13 @@ class Plan:
         owner: The tags that mark a resource as owned by this deployment.
         retained: What is no longer wanted and stays nevertheless: earlier endpoint configurations,
             the newest first, and their models. Nothing is done with it.
+        price: What a month costs once it is applied; None where nothing is left that costs.
     """
 
     actions: tuple[Action, ...]
     owner: Mapping[str, str]
     retained: tuple[Key, ...] = ()
+    price: Price | None = None
 
     @property
     def changes(self) -> tuple[Action, ...]:
@@ -111,12 +116,13 @@ class Plan:
         return tuple(a for a in self.actions if a.op is Op.BLOCKED)
 
     def to_json(self) -> dict[str, Json]:
-        """The plan as JSON: counts by operation, the actions, and the keys of what is retained."""
+        """The plan as JSON: counts by operation, the actions, what is retained, and the price."""
         counts = {op.value: sum(a.op is op for a in self.actions) for op in Op}
         return {
             "counts": counts,
             "actions": [action.to_json() for action in self.actions],
             "retained": [str(key) for key in self.retained],
+            "price": None if self.price is None else self.price.to_json(),
         }
 
 
@@ -141,12 +147,25 @@ def plan(
         action = plan_resource(resource, seen, outputs, owner=owner)
         outputs[resource.key] = _known_outputs(resource, seen, action.op)
         actions.append(action)
+    actions = _endpoint_before_alias(actions)
     wanted = {resource.key for resource in desired}
     obsolete = {key: seen for key, seen in observed.items() if key not in wanted}
     serves = any(resource.KIND == EndpointConfig.KIND for resource in desired)
     stays = retained(obsolete, owner=owner) if serves else ()
     gone = {key: seen for key, seen in obsolete.items() if key not in stays}
     return Plan(actions=(*actions, *deletions(gone, owner=owner)), owner=owner, retained=stays)
+
+
+def _endpoint_before_alias(actions: list[Action]) -> list[Action]:
+    """Move an alias behind an endpoint that is created, where executions reach it already.
+
+    In a first deployment the endpoint is last: what fails before it costs nothing. Where an alias
+    routes executions already, they must not be shifted to an endpoint that does not serve yet.
+    """
+    if not any(one.key.kind == Endpoint.KIND and one.op is Op.CREATE for one in actions):
+        return actions
+    later = [one for one in actions if one.key.kind == Alias.KIND and one.op is Op.UPDATE]
+    return [*(one for one in actions if one not in later), *later]
 
 
 def plan_resource(

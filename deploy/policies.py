@@ -8,6 +8,7 @@ the service act in our name (the confused deputy, IAM User Guide).
 from typing import Any
 
 from deploy.resources import Document
+from workflow.regions import partition_of
 from workflow.settings import Settings
 
 VERSION = "2012-10-17"
@@ -40,7 +41,8 @@ def trust(service: str, settings: Settings, *source_arns: str) -> dict[str, Any]
     """A trust policy for one AWS service, acting for resources of this account only.
 
     Args:
-        service: The service principal, such as ``lambda.amazonaws.com``.
+        service: The service principal, such as ``lambda.amazonaws.com``: of the services used here
+            it is the same in every partition (Terraform's aws_service_principal lists the others).
         settings: Whose account.
         source_arns: Patterns of the ARNs of the resources it acts for.
     """
@@ -59,7 +61,7 @@ def trust(service: str, settings: Settings, *source_arns: str) -> dict[str, Any]
 
 def bucket_policy(settings: Settings) -> dict[str, Any]:
     """Refuse every request to the bucket that does not come by TLS."""
-    arn = f"arn:aws:s3:::{settings.bucket}"
+    arn = settings.bucket_arn
     return _document(
         {
             "Sid": "TlsOnly",
@@ -84,7 +86,7 @@ def serialize_policy(settings: Settings, log_group: str) -> dict[str, Any]:
             "Sid": "TellMissingFromForbidden",
             "Effect": "Allow",
             "Action": "s3:ListBucket",
-            "Resource": f"arn:aws:s3:::{settings.bucket}",
+            "Resource": settings.bucket_arn,
         },
         _write_log(settings, log_group),
     )
@@ -125,10 +127,7 @@ def states_policy(settings: Settings) -> dict[str, Any]:
             "Sid": "InvokeFunctionVersions",
             "Effect": "Allow",
             "Action": "lambda:InvokeFunction",
-            "Resource": tuple(
-                f"arn:aws:lambda:{settings.region}:{settings.account}:function:{name}:*"
-                for name in functions
-            ),
+            "Resource": tuple(settings.arn("lambda", f"function:{name}:*") for name in functions),
         },
         {
             "Sid": "DeliverLogs",
@@ -158,7 +157,7 @@ def endpoint_policy(
         image: URI of the container image.
         training_data: ``s3://bucket/prefix`` that a training job reads, or None.
     """
-    bucket = f"arn:aws:s3:::{settings.bucket}"
+    bucket = settings.bucket_arn
     statements: list[Document] = [
         _allow("ReadModels", "s3:GetObject", f"{bucket}/{settings.model_prefix}*"),
         _allow("WriteCaptures", "s3:PutObject", f"{bucket}/{settings.capture_prefix}/*"),
@@ -180,7 +179,7 @@ def endpoint_policy(
                 "logs:DescribeLogStreams",
                 "logs:PutLogEvents",
             ),
-            f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/*",
+            settings.arn("logs", "log-group:/aws/sagemaker/*"),
         ),
         {
             **_allow("WriteMetrics", "cloudwatch:PutMetricData", "*"),
@@ -191,9 +190,10 @@ def endpoint_policy(
     ]
     if training_data is not None:
         source, _, prefix = training_data.removeprefix("s3://").partition("/")
+        data = f"arn:{settings.partition}:s3:::{source}"
         statements += [
-            _allow("ReadTrainingData", "s3:GetObject", f"arn:aws:s3:::{source}/{prefix}*"),
-            _allow("ListTrainingData", "s3:ListBucket", f"arn:aws:s3:::{source}"),
+            _allow("ReadTrainingData", "s3:GetObject", f"{data}/{prefix}*"),
+            _allow("ListTrainingData", "s3:ListBucket", data),
             _allow("WriteModels", "s3:PutObject", f"{bucket}/{settings.model_prefix}*"),
         ]
     return _document(*statements)
@@ -201,7 +201,7 @@ def endpoint_policy(
 
 def topic_policy(settings: Settings, topic_arn: str) -> dict[str, Any]:
     """CloudWatch alarms of this deployment may publish to the topic, by TLS only."""
-    alarms = f"arn:aws:cloudwatch:{settings.region}:{settings.account}:alarm:{settings.prefix}-*"
+    alarms = settings.arn("cloudwatch", f"alarm:{settings.prefix}-*")
     return _document(
         {
             "Sid": "AlarmsPublish",
@@ -252,27 +252,24 @@ def queue_policy(settings: Settings, queue_arn: str) -> dict[str, Any]:
 
 def endpoint_arn(settings: Settings) -> str:
     """ARN of the endpoint; SageMaker writes names in lower case there, and IAM minds the case."""
-    return (
-        f"arn:aws:sagemaker:{settings.region}:{settings.account}"
-        f":endpoint/{settings.endpoint.lower()}"
-    )
+    return settings.arn("sagemaker", f"endpoint/{settings.endpoint.lower()}")
 
 
 def rule_arn(settings: Settings) -> str:
     """ARN of the EventBridge rule that forwards status changes of executions."""
-    return f"arn:aws:events:{settings.region}:{settings.account}:rule/{settings.executions_rule}"
+    return settings.arn("events", f"rule/{settings.executions_rule}")
 
 
 def repository_arn(image: str) -> str:
     """ARN of the ECR repository that an image URI names.
 
     Args:
-        image: ``account.dkr.ecr.region.amazonaws.com/repository:tag``.
+        image: ``account.dkr.ecr.region.suffix/repository:tag``.
     """
     host, _, path = image.partition("/")
     account, _, _, region, *_ = host.split(".")
     repository = path.partition("@")[0].partition(":")[0]
-    return f"arn:aws:ecr:{region}:{account}:repository/{repository}"
+    return f"arn:{partition_of(region).name}:ecr:{region}:{account}:repository/{repository}"
 
 
 def _allow(sid: str, actions: str | tuple[str, ...], resource: str) -> dict[str, Any]:
@@ -280,11 +277,9 @@ def _allow(sid: str, actions: str | tuple[str, ...], resource: str) -> dict[str,
 
 
 def _read_images(settings: Settings) -> dict[str, Any]:
-    return _allow(
-        "ReadImages", "s3:GetObject", f"arn:aws:s3:::{settings.bucket}/{settings.upload_prefix}*"
-    )
+    return _allow("ReadImages", "s3:GetObject", f"{settings.bucket_arn}/{settings.upload_prefix}*")
 
 
 def _write_log(settings: Settings, log_group: str) -> dict[str, Any]:
-    arn = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:{log_group}:*"
+    arn = settings.arn("logs", f"log-group:{log_group}:*")
     return _allow("WriteLog", ("logs:CreateLogStream", "logs:PutLogEvents"), arn)

@@ -425,14 +425,17 @@ CREATION_ORDER: tuple[type[Resource], ...] = (
     Subscription,
     Queue,
     Rule,
-    TrainingJob,
-    Model,
-    EndpointConfig,
-    Endpoint,
     ExistingEndpoint,
     Function,
     StateMachine,
     Alias,
     Alarm,
+    TrainingJob,
+    Model,
+    EndpointConfig,
+    Endpoint,
 )
-"""Kinds in an order in which none needs a later one; they are deleted in the reverse."""
+"""Kinds in an order in which none needs a later one, what costs money last.
+
+They are deleted in the reverse, so that what costs money goes first.
+"""

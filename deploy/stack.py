@@ -66,18 +66,19 @@ def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tup
         weight: Percentage of new executions that reach a new version of the state machine.
 
     Returns:
-        The resources; each refers only to earlier ones.
+        The resources; each refers only to earlier ones. An endpoint of our own comes last: what
+        fails before it costs nothing.
     """
-    serving = _serving(settings, artifacts)
-    functions = _functions(settings, artifacts)
+    existing, created, variant = _serving(settings, artifacts)
     return (
         _bucket(settings),
         *_alerts(settings),
         *_executions_events(settings),
-        *serving,
-        *functions,
+        *existing,
+        *_functions(settings, artifacts),
         *_state_machine(settings, artifacts.definition, weight),
-        *_alarms(settings, serving[-1]),
+        *_alarms(settings, variant),
+        *created,
     )
 
 
@@ -135,9 +136,10 @@ def _bucket(settings: Settings) -> Bucket:
 
 
 def _alerts(settings: Settings) -> tuple[Resource, ...]:
-    arn = f"arn:aws:sns:{settings.region}:{settings.account}:{settings.topic}"
     topic = Topic(
-        name=settings.topic, tags=settings.tags, policy=policies.topic_policy(settings, arn)
+        name=settings.topic,
+        tags=settings.tags,
+        policy=policies.topic_policy(settings, settings.topic_arn),
     )
     if settings.alarm_email is None:
         return (topic,)
@@ -150,7 +152,7 @@ def _alerts(settings: Settings) -> tuple[Resource, ...]:
 
 
 def _executions_events(settings: Settings) -> tuple[Resource, ...]:
-    arn = f"arn:aws:sqs:{settings.region}:{settings.account}:{settings.executions_queue}"
+    arn = settings.arn("sqs", settings.executions_queue)
     queue = Queue(
         name=settings.executions_queue,
         tags=settings.tags,
@@ -171,17 +173,20 @@ def _executions_events(settings: Settings) -> tuple[Resource, ...]:
     return (queue, rule)
 
 
-def _serving(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
-    """What answers InvokeEndpoint; the last one is the endpoint."""
+def _serving(
+    settings: Settings, artifacts: Artifacts
+) -> tuple[tuple[Resource, ...], tuple[Resource, ...], str]:
+    """Return what answers InvokeEndpoint: what exists, what is created, and its variant."""
     if settings.existing_endpoint is not None:
-        return (ExistingEndpoint(name=settings.existing_endpoint),)
+        existing = ExistingEndpoint(name=settings.existing_endpoint)
+        return (existing,), (), Ref(existing.key, "variant")
     role = Role(
         name=_role_name(settings, "sagemaker"),
         tags=settings.tags,
         trust=policies.trust(
             "sagemaker.amazonaws.com",
             settings,
-            f"arn:aws:sagemaker:{settings.region}:{settings.account}:*",
+            settings.arn("sagemaker", "*"),
         ),
         policy=policies.endpoint_policy(
             settings, artifacts.image, training_data=settings.training_data
@@ -190,7 +195,7 @@ def _serving(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
     source, model = _model(settings, artifacts, role)
     config = _endpoint_config(settings, model)
     endpoint = Endpoint(name=settings.endpoint, tags=settings.tags, config=Ref(config.key, "name"))
-    return (role, source, model, config, endpoint)
+    return (), (role, source, model, config, endpoint), VARIANT
 
 
 def _model(settings: Settings, artifacts: Artifacts, role: Role) -> tuple[Resource, Model]:
@@ -349,12 +354,12 @@ def _filled_in(definition: Document, names: Mapping[str, str]) -> Document:
     return filled
 
 
-def _alarms(settings: Settings, endpoint: Resource) -> tuple[Resource, ...]:
+def _alarms(settings: Settings, endpoint_variant: str) -> tuple[Resource, ...]:
     """Alarms on faults. None on ExecutionsFailed: it counts rejections, which are business."""
     machine = {"StateMachineArn": settings.state_machine_arn}
     variant = {
         "EndpointName": settings.endpoint,
-        "VariantName": Ref(endpoint.key, "variant"),
+        "VariantName": endpoint_variant,
     }
     functions = [
         _alarm(
@@ -419,8 +424,7 @@ def _function_names(settings: Settings) -> dict[str, str]:
 
 
 def _function_arn(settings: Settings, part: str) -> str:
-    name = _function_names(settings)[part]
-    return f"arn:aws:lambda:{settings.region}:{settings.account}:function:{name}"
+    return settings.arn("lambda", f"function:{_function_names(settings)[part]}")
 
 
 def _with_versions(arn: str) -> tuple[str, str]:

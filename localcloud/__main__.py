@@ -23,9 +23,10 @@ from typing import Any, TextIO
 
 from localcloud import credentials, kernel
 from workflow.errors import WorkflowError
-from workflow.settings import DEFAULT_REGION
 
 DEFAULT_PORT = 4577
+DEFAULT_REGION = "us-east-1"
+"""Of a local cloud that is told none: a machine lies in no region."""
 _START_SECONDS = 30.0
 
 

@@ -10,6 +10,7 @@ from localcloud.moto_services import ACCOUNT, Moto
 from localcloud.permissions import Permissions
 from localcloud.quotas import Quotas
 from localcloud.store import Store
+from workflow.regions import partition_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,7 @@ class Cloud:
     ) -> None:
         self.account = ACCOUNT
         self.region = region
+        self.partition = partition_of(region).name
         self.endpoint_url = endpoint_url
         self.credentials = credentials
         self.store = Store(directory)
@@ -95,7 +97,7 @@ class Cloud:
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this cloud."""
-        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def warn(self, message: str) -> None:
         """Say something to whoever runs the local cloud."""

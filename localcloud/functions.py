@@ -23,7 +23,7 @@ _TAIL = 4096
 _CODE_LIMIT = 80_530_636_800  # 75 GB
 _PENDING_SECONDS = 0.2
 _REFERENCE = re.compile(
-    r"(?:arn:aws:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
+    r"(?:arn:[a-z-]+:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>[$a-zA-Z0-9_-]+))?"
 )
 

@@ -30,7 +30,8 @@ from localcloud.drawings import KINDS, Change, as_png, changed, draw
 from workflow.aws_errors import translate
 from workflow.contract import ImageLocation, content_type, execution_input
 from workflow.errors import WorkflowError
-from workflow.settings import Settings, region_from
+from workflow.regions import Region, resolve
+from workflow.settings import Settings
 from workflow.submissions import upload_key
 
 PREFIX: Final = "traffic-"
@@ -307,15 +308,17 @@ def _plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session]:
-    region = region_from(os.environ)
+def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session, Region]:
+    """Where the cloud listens, a session for it, and its region."""
     if options.endpoint_url:
-        return str(options.endpoint_url), boto3.Session(region_name=region)
+        region = resolve(os.environ)
+        return str(options.endpoint_url), boto3.Session(region_name=region.name), region
     try:
         line = json.loads((Path(options.dir) / "endpoint.json").read_text())
         keys = credentials.read(Path(line["credentials_file"]))
-        session = boto3.Session(keys.access_key_id, keys.secret_access_key, region_name=region)
-        return str(line["endpoint_url"]), session
+        region = Region(str(line["region"]), "endpoint.json")
+        session = boto3.Session(keys.access_key_id, keys.secret_access_key, region_name=region.name)
+        return str(line["endpoint_url"]), session, region
     except (OSError, ValueError, KeyError):
         raise WorkflowError(
             "CloudUnreachable",
@@ -324,7 +327,9 @@ def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session]:
         ) from None
 
 
-def _connect(endpoint_url: str, session: boto3.Session) -> tuple[Settings, Callable[[str], Any]]:
+def _connect(
+    endpoint_url: str, session: boto3.Session, region: Region
+) -> tuple[Settings, Callable[[str], Any]]:
     def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
         config = Config(max_pool_connections=AT_ONCE)
         return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
@@ -344,7 +349,7 @@ def _connect(endpoint_url: str, session: boto3.Session) -> tuple[Settings, Calla
             f"Nothing answers at {endpoint_url}.",
             "Start it with `make run` or `python -m localcloud`.",
         ) from error
-    return Settings.from_env(os.environ, account=account), client
+    return Settings.from_env(os.environ, account=account, region=region), client
 
 
 if __name__ == "__main__":

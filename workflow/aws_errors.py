@@ -10,7 +10,11 @@ from workflow.errors import WorkflowError
 from workflow.known_errors import Blame, find
 
 # botocore's client names that differ from the IAM service prefix.
-_SERVICE_PREFIXES = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
+_SERVICE_PREFIXES = {
+    "stepfunctions": "states",
+    "sagemaker-runtime": "sagemaker",
+    "service-quotas": "servicequotas",
+}
 
 # Operations whose IAM action has another name (AWS Service Authorization Reference, S3 and Lambda).
 _ACTIONS = {

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from workflow.errors import WorkflowError
+from workflow.regions import Region, partition_of
 
 DEFAULT_THRESHOLD = 0.93
-DEFAULT_REGION = "us-east-1"
 DEFAULT_INSTANCE_TYPE = "ml.m5.large"
 
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]{3,9}){1,2}-\d")
 _ACCOUNT = re.compile(r"\d{12}")
 _ENDPOINT = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
@@ -32,6 +31,7 @@ class Settings:
         stage: Lower-case slug, such as ``dev`` or ``prod``; second part of every name.
         account: The twelve-digit AWS account id, as ``sts:GetCallerIdentity`` gives it.
         region: The AWS region, such as ``us-east-1``.
+        region_source: Where the region's name comes from, for people; empty where nobody asks.
         threshold: The confidence at or above which an inference is accepted, 0.5 to 1.
         existing_endpoint: Name of a SageMaker endpoint to use instead of creating one, or None.
         training_data: ``s3://bucket/prefix`` of images and ``.lst`` files to train SageMaker's
@@ -42,9 +42,10 @@ class Settings:
     """
 
     account: str
+    region: str
+    region_source: str = field(default="", compare=False)
     project: str = "scones-unlimited"
     stage: str = "dev"
-    region: str = DEFAULT_REGION
     threshold: float = DEFAULT_THRESHOLD
     existing_endpoint: str | None = None
     training_data: str | None = None
@@ -59,8 +60,8 @@ class Settings:
         object.__setattr__(self, "tags", tags)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, account: str) -> Self:
-        """Read the ``SCONES_*`` variables and the region that boto3 would use.
+    def from_env(cls, environ: Mapping[str, str], *, account: str, region: Region) -> Self:
+        """Read the ``SCONES_*`` variables.
 
         Raises:
             WorkflowError: ``SettingInvalid`` where a variable has a value that cannot be used.
@@ -69,7 +70,8 @@ class Settings:
             account=account,
             project=environ.get("SCONES_PROJECT", "scones-unlimited"),
             stage=environ.get("SCONES_STAGE", "dev"),
-            region=region_from(environ),
+            region=region.name,
+            region_source=region.source,
             threshold=_number(environ, "SCONES_THRESHOLD", DEFAULT_THRESHOLD),
             existing_endpoint=environ.get("SCONES_ENDPOINT") or None,
             training_data=environ.get("SCONES_TRAINING_DATA") or None,
@@ -77,6 +79,20 @@ class Settings:
             sampling_percentage=_whole(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
         )
+
+    @property
+    def partition(self) -> str:
+        """First part of every ARN in the region, such as ``aws`` or ``aws-cn``."""
+        return partition_of(self.region).name
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of a service in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def bucket_arn(self) -> str:
+        """ARN of the bucket; S3 has names that are unique in a partition, so it has no region."""
+        return f"arn:{self.partition}:s3:::{self.bucket}"
 
     @property
     def prefix(self) -> str:
@@ -111,7 +127,7 @@ class Settings:
     @property
     def state_machine_arn(self) -> str:
         """ARN of the state machine, without version or alias."""
-        return f"arn:aws:states:{self.region}:{self.account}:stateMachine:{self.state_machine}"
+        return self.arn("states", f"stateMachine:{self.state_machine}")
 
     @property
     def alias(self) -> str:
@@ -132,6 +148,11 @@ class Settings:
     def topic(self) -> str:
         """Name of the SNS topic of alerts."""
         return f"{self.prefix}-alerts"
+
+    @property
+    def topic_arn(self) -> str:
+        """ARN of the SNS topic of alerts."""
+        return self.arn("sns", self.topic)
 
     @property
     def executions_queue(self) -> str:
@@ -160,19 +181,6 @@ class Settings:
         It is the prefix of the original project's notebook.
         """
         return "data_capture"
-
-    @property
-    def console_url(self) -> str:
-        """The AWS console page of the state machine, for those who want to compare."""
-        return (
-            f"https://{self.region}.console.aws.amazon.com/states/home"
-            f"?region={self.region}#/statemachines/view/{self.state_machine_arn}"
-        )
-
-
-def region_from(environ: Mapping[str, str]) -> str:
-    """The region boto3 would use by the environment, else ``us-east-1``."""
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
 
 
 def _number(environ: Mapping[str, str], name: str, default: float) -> float:
@@ -207,11 +215,6 @@ def _check(settings: Settings) -> None:
             _SLUG.fullmatch(settings.stage) is not None and len(settings.stage) <= 8,  # noqa: PLR2004 - bucket names end at 63
             f"The stage {settings.stage!r} is not a short slug.",
             "Use 1 to 8 lower-case letters, digits and single hyphens, a letter first.",
-        ),
-        (
-            _REGION.fullmatch(settings.region) is not None,
-            f"{settings.region!r} is not an AWS region.",
-            "Set AWS_REGION to a region such as us-east-1.",
         ),
         (
             _ACCOUNT.fullmatch(settings.account) is not None,
@@ -261,6 +264,7 @@ def _check(settings: Settings) -> None:
             "Set SCONES_ALARM_EMAIL to an address, or leave it out.",
         ),
     )
+    partition_of(settings.region)
     for holds, message, remedy in rules:
         if not holds:
             raise WorkflowError("SettingInvalid", message, remedy)

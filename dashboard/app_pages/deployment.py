@@ -37,10 +37,11 @@ def start(title: str, planned: Callable[[], Plan]) -> None:
     st.rerun()
 
 
-def read() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the plan and the outputs, as JSON."""
+def read() -> tuple[Any, Any, Any]:
+    """Return the plan, the outputs and the checks, as JSON."""
     plan = deployment.observe_and_plan(settings, session)
-    return plan.to_json(), deployment.status(settings, session).to_json()
+    checks = [one.to_json() for one in deployment.check(settings, session)]
+    return plan.to_json(), deployment.status(settings, session).to_json(), checks
 
 
 components.page_header("Deployment", "The plan is shown before anything is touched.")
@@ -49,12 +50,11 @@ session, settings = connection.session, panel.wanted(connection.settings)
 if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:
     st.stop()
 with st.spinner("Comparing what is wanted with what is there …"):
-    plan, outputs = components.read("deployment", str(settings), "the plan", read, fresh_s=60.0)
-if panel.plan(model.plan_view(plan)):
+    plan, outputs, seen = components.read("deployment", str(settings), "the plan", read, fresh_s=60)
+if panel.plan(model.plan_view(plan), hindered=panel.checks(model.check_view(seen))):
     start("Deploy", lambda: deployment.observe_and_plan(settings, session))
 panel.outputs(outputs, links=connection.cloud.endpoint_url is None)
 if panel.versions(outputs):
     start("Roll back", lambda: deployment.plan_rollback(settings, session))
-destroy, bucket = panel.destruction(settings.prefix, outputs["bucket"])
-if destroy:
-    start("Destroy", lambda: deployment.plan_destroy(settings, session, empty_bucket=bucket))
+if (asked := panel.destruction(settings.prefix, outputs["bucket"]))[0]:
+    start("Destroy", lambda: deployment.plan_destroy(settings, session, empty_bucket=asked[1]))

@@ -25,7 +25,8 @@ from dashboard.aws.errors import explained
 from dashboard.aws.parsing import CheckedParsers
 from dashboard.aws.quotas import Pacer
 from workflow.errors import WorkflowError, last_error
-from workflow.settings import Settings, region_from
+from workflow.regions import Region, partition_of, resolve
+from workflow.settings import Settings
 
 STATE_DIRECTORY = Path(__file__).resolve().parents[2] / ".localcloud"
 START_SECONDS = 60
@@ -49,7 +50,8 @@ class Cloud:
     Attributes:
         name: ``AWS`` or ``Local cloud``.
         account: Twelve-digit account id.
-        region: Such as ``us-east-1``.
+        region: Such as ``eu-west-1``.
+        region_source: Where the region's name comes from, such as ``AWS_REGION``.
         endpoint_url: Where the local cloud listens; None on AWS.
         pid: Process id of the local cloud; None on AWS.
         credentials_file: Where the local cloud keeps its access key; None on AWS.
@@ -58,6 +60,7 @@ class Cloud:
     name: str
     account: str
     region: str
+    region_source: str = ""
     endpoint_url: str | None = None
     pid: int | None = None
     credentials_file: str | None = None
@@ -107,7 +110,8 @@ def connect(environ: Mapping[str, str]) -> Connection:
 
     Args:
         environ: ``SCONES_CLOUD`` (``aws``, or unset), ``SCONES_LOCALCLOUD_DIR`` and
-            ``SCONES_LOCALCLOUD_PORT`` for the local cloud, and what ``Settings.from_env`` reads.
+            ``SCONES_LOCALCLOUD_PORT`` for the local cloud, the variables that name the region, and
+            what ``Settings.from_env`` reads.
 
     Raises:
         WorkflowError: with the local cloud's own code where it cannot start; with AWS's where the
@@ -127,12 +131,14 @@ def connect(environ: Mapping[str, str]) -> Connection:
 
 def _connect_aws(environ: Mapping[str, str]) -> Connection:
     with explained("sts:GetCallerIdentity"):
-        region = boto3.Session().region_name or region_from(environ)
-        session = _session(_Session(), region)
+        core = _Session()
+        region = resolve(environ, profile=core.get_scoped_config().get("region"))
+        partition_of(region.name)
+        session = _session(core, region.name)
         account = session.client("sts", config=_AT_START).get_caller_identity()["Account"]
-    settings = Settings.from_env({**environ, "AWS_REGION": region}, account=account)
-    cloud = Cloud(name="AWS", account=account, region=region)
-    return Connection(cloud, settings, session, Pacer(region))
+    settings = Settings.from_env(environ, account=account, region=region)
+    cloud = Cloud(name="AWS", account=account, region=region.name, region_source=region.source)
+    return Connection(cloud, settings, session, Pacer(region.name))
 
 
 def _connect_local(environ: Mapping[str, str]) -> Connection:
@@ -141,6 +147,7 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
         name="Local cloud",
         account=ready["account"],
         region=ready["region"],
+        region_source="endpoint.json",
         endpoint_url=ready["endpoint_url"],
         pid=ready["pid"],
         credentials_file=ready["credentials_file"],
@@ -148,7 +155,8 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
     core = _LocalSession(ready["endpoint_url"])
     keys = load_config(ready["credentials_file"])["profiles"]["default"]
     core.set_credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
-    settings = Settings.from_env({**environ, "AWS_REGION": cloud.region}, account=cloud.account)
+    region = Region(cloud.region, cloud.region_source)
+    settings = Settings.from_env(environ, account=cloud.account, region=region)
     return Connection(cloud, settings, _session(core, cloud.region), Pacer(cloud.region))
 
 

@@ -37,6 +37,12 @@ _ICONS = {
     "KEEP": "= keep",
     "BLOCKED": "! blocked",
 }
+_LEVELS = {
+    "PROBLEM": "in the way",
+    "WARNING": "to know",
+    "UNKNOWN": "unknown",
+    "OK": "✓",
+}
 _LONGEST = 160
 
 
@@ -64,6 +70,7 @@ class PlanView:
         rows: Each resource with what happens to it.
         changes: Those with details: all but creations and what is kept.
         retained: What stays though it is no longer wanted, in a sentence; else empty.
+        price: What a month costs once it is applied, with what that leaves out; else empty.
         settled: Nothing is to be done.
         fresh: Nothing is there yet.
         blocked: Something is in the way that only a person may move.
@@ -73,9 +80,27 @@ class PlanView:
     rows: pd.DataFrame
     changes: tuple[Change, ...]
     retained: str
+    price: str
     settled: bool
     fresh: bool
     blocked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckView:
+    """What was looked at before a deployment.
+
+    Attributes:
+        summary: How it went, in one sentence.
+        rows: Each finding with what to do about it, what stands in the way first.
+        problem: Whether something would end the deployment.
+        calm: Whether nothing is to be done.
+    """
+
+    summary: str
+    rows: pd.DataFrame
+    problem: bool
+    calm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +147,8 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
     """A plan for people.
 
     Args:
-        plan: ``Plan.to_json()``: ``counts`` by operation, ``actions``, and the keys ``retained``.
+        plan: ``Plan.to_json()``: ``counts`` by operation, ``actions``, the keys ``retained`` and
+            the ``price``.
     """
     actions, counts = plan["actions"], plan["counts"]
     said = [f"{counts[op]} {verb}" for op, verb in _VERBS.items() if counts[op]]
@@ -134,9 +160,37 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
         rows=_rows(actions),
         changes=tuple(_change(action) for action in actions if action["op"] not in _PLAIN),
         retained=_retained(plan["retained"]),
+        price=plan["price"]["says"] if plan["price"] else "",
         settled=not changes,
         fresh=counts["CREATE"] == len(actions),
         blocked=bool(counts["BLOCKED"]),
+    )
+
+
+def check_view(findings: Sequence[Mapping[str, str]]) -> CheckView:
+    """Return the checks for people.
+
+    Args:
+        findings: What ``python -m deploy check --json`` prints: ``level``, ``topic``, ``says`` and
+            ``remedy`` of each.
+    """
+    levels = [finding["level"] for finding in findings]
+    counts = [
+        f"{levels.count(level)} {words}"
+        for level, words in _LEVELS.items()
+        if levels.count(level) and level != "OK"
+    ]
+    return CheckView(
+        summary=f"Checks: {', '.join(counts)}." if counts else "Checks: nothing stands in the way.",
+        rows=pd.DataFrame(
+            [
+                (_LEVELS[one["level"]], one["topic"], f"{one['says']} {one['remedy']}".strip())
+                for one in findings
+            ],
+            columns=["Result", "What", "Finding"],
+        ),
+        problem="PROBLEM" in levels,
+        calm=not counts,
     )
 
 

@@ -52,15 +52,39 @@ def run(job: Job) -> None:
             st.dataframe(view.rows, hide_index=True, alt="Steps of the run, the latest first")
 
 
-def plan(view: model.PlanView) -> bool:
-    """What would be done, with the differences; whether the button that does it was pressed."""
+def checks(view: model.CheckView) -> bool:
+    """What would end a deployment, or surprise whoever pays; whether it would end one."""
+    icon = ":material/check_circle:" if view.calm else ":material/info:"
+    with st.expander(view.summary, icon=icon, expanded=view.problem):
+        st.dataframe(
+            view.rows,
+            hide_index=True,
+            row_height=56,
+            column_config={"Finding": st.column_config.TextColumn(width="large")},
+            alt="Checks of the account, what stands in the way first",
+        )
+    return view.problem
+
+
+def plan(view: model.PlanView, *, hindered: bool) -> bool:
+    """What would be done, with the differences; whether the button that does it was pressed.
+
+    Args:
+        view: The plan.
+        hindered: Whether a check says that it would fail.
+    """
     pressed = False
     with st.container(border=True):
         st.markdown(f"**{view.summary}**")
+        if view.price:
+            st.caption(components.plain(view.price))
         if not view.settled:
             label = "Deploy" if view.fresh else "Apply these changes"
             pressed = st.button(
-                label, type="primary", disabled=view.blocked, icon=":material/rocket_launch:"
+                label,
+                type="primary",
+                disabled=view.blocked or hindered,
+                icon=":material/rocket_launch:",
             )
         else:
             st.page_link(

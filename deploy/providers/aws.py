@@ -1,16 +1,19 @@
 """AwsCloud: the port of ``deploy.cloud`` on boto3, one provider a kind."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from deploy.check import Account, quota_names
 from deploy.cloud import Observed
+from deploy.permissions import needed
 from deploy.providers import (
     cloudwatch,
     events,
     iam,
     lambda_,
     logs,
+    quotas,
     s3,
     sagemaker,
     sns,
@@ -20,6 +23,7 @@ from deploy.providers import (
 from deploy.providers.clients import Aws
 from deploy.providers.errors import explained
 from deploy.providers.lock import Lock
+from deploy.providers.session import caller_of
 from deploy.resources import (
     Alarm,
     Alias,
@@ -43,6 +47,7 @@ from deploy.resources import (
     TrainingJob,
 )
 from deploy.versions import Version
+from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import (
     VARIABLE,
@@ -54,6 +59,8 @@ from workflow.thresholds import (
 
 if TYPE_CHECKING:
     import boto3
+
+Answer = TypeVar("Answer")
 
 PROVIDERS: dict[type[Resource], Callable[[Aws], Any]] = {
     Bucket: s3.Buckets,
@@ -162,9 +169,32 @@ class AwsCloud:
             variables = lambda_.variables(self.aws, arn)
         return read_threshold(variables.get(VARIABLE), function)
 
+    def account(self, settings: Settings, resources: Sequence[Resource]) -> Account:
+        """Ask what the account allows of what a deployment needs; errors are answers too."""
+        iam_needs = needed(settings)
+        return Account(
+            denied=_asked(
+                "iam", lambda: iam.denied(self.aws, caller_of(self.aws.session), iam_needs)
+            ),
+            quotas=_asked(
+                "service-quotas",
+                lambda: quotas.sagemaker_quotas(self.aws, quota_names(resources)),
+            ),
+            lambda_at_once=_asked("lambda", lambda: lambda_.concurrency(self.aws)),
+        )
+
     def pause(self, seconds: float) -> None:
         """Wait for AWS to settle."""
         self.aws.pause(seconds)
+
+
+def _asked(service: str, call: Callable[[], Answer]) -> Answer | WorkflowError:
+    """Return the answer to a question that may be refused without harm."""
+    try:
+        with explained(service, "the account"):
+            return call()
+    except WorkflowError as error:
+        return error
 
 
 def _service(key: Key) -> str:

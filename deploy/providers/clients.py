@@ -1,7 +1,7 @@
 """The clients that the providers share, and how they wait."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypedDict, TypeVar
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deploy.providers.errors import code_of, message_of
+from deploy.providers.errors import code_of
 
 if TYPE_CHECKING:
     import boto3
@@ -22,9 +22,6 @@ CONFIG = Config(
 )
 """Standard mode retries throttling and AWS's own faults with backoff and jitter."""
 
-PATIENCE = (1, 2, 3, 5, 8, 13, 20, 30)
-"""Seconds between tries of a call that AWS's eventual consistency makes fail at first."""
-
 POLLING = (0.25, 0.5, 1, 2, 3, 5, 8)
 LONGEST_POLL = 15
 """Seconds between looks at something that changes by itself: often at first, then patiently."""
@@ -36,8 +33,10 @@ class Aws:
     """One account and region: its clients, and time that passes.
 
     Attributes:
+        session: Whose credentials.
         account: The twelve-digit account id.
         region: The region of every client.
+        partition: The partition of the region, first part of every ARN.
         pause: Sleeps a number of seconds; tests make it instant.
     """
 
@@ -49,8 +48,10 @@ class Aws:
         region: str,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.session = session
         self.account = account
         self.region = region
+        self.partition = session.get_partition_for_region(region)
         self.pause = pause
         self.s3 = session.client("s3", region_name=region, config=CONFIG)
         self.iam = session.client("iam", region_name=region, config=CONFIG)
@@ -62,40 +63,16 @@ class Aws:
         self.states = session.client("stepfunctions", region_name=region, config=CONFIG)
         self.sagemaker = session.client("sagemaker", region_name=region, config=CONFIG)
         self.cloudwatch = session.client("cloudwatch", region_name=region, config=CONFIG)
+        self.quotas = session.client("service-quotas", region_name=region, config=CONFIG)
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def waits(self) -> Iterator[Callable[[], None]]:
         """One wait after the other, without end, each longer than the one before."""
         for seconds in chain(POLLING, repeat(LONGEST_POLL)):
             yield partial(self.pause, seconds)
-
-    def retried(
-        self, call: Callable[[], Result], passing: Mapping[str, tuple[str, ...]], *, waiting: str
-    ) -> Generator[str, None, Result]:
-        """Repeat a call while it fails in a way that passes by itself.
-
-        Args:
-            call: The call.
-            passing: Error codes that pass by themselves, each with the texts of which its message
-                must hold one; no text: the code says enough.
-            waiting: What to tell people meanwhile.
-
-        Yields:
-            ``waiting`` before each further try.
-        """
-        for seconds in PATIENCE:
-            try:
-                return call()
-            except ClientError as error:
-                texts = passing.get(code_of(error))
-                if texts is None or not any(text in message_of(error) for text in texts or ("",)):
-                    raise
-            yield waiting
-            self.pause(seconds)
-        return call()
 
 
 def found(call: Callable[[], Result], *missing: str) -> Result | None:

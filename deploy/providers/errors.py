@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from deploy.cloud import RefusedError
 from workflow import aws_errors
-from workflow.errors import WorkflowError
 from workflow.known_errors import read_error
 
 
@@ -30,18 +31,26 @@ def explained(service: str, subject: str) -> Iterator[None]:
     """
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise explain(error, service, subject) from error
 
 
-def explain(error: BotoCoreError | ClientError, service: str, subject: str) -> WorkflowError:
-    """Say what an AWS call ran into and what to do about it."""
+def explain(error: Exception, service: str, subject: str) -> RefusedError:
+    """Say what an AWS call ran into and what to do about it; ``error`` is botocore's."""
     said = read_error(error)
     name = getattr(error, "operation_name", "")
-    return aws_errors.translate(
-        operation=f"{service}:{name}" if name else service,
+    operation = f"{service}:{name}" if name else service
+    translated = aws_errors.translate(
+        operation=operation,
         code=said.code,
         message=said.message,
         status=said.status,
         subject=subject,
+    )
+    return RefusedError(
+        translated.code,
+        translated.message,
+        translated.remedy,
+        operation=operation,
+        said=said.message,
     )

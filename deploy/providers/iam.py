@@ -1,13 +1,16 @@
 """IAM: roles, each with one inline policy."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from deploy import policies
 from deploy.cloud import Observed
 from deploy.providers.clients import Aws, found, tag_list, tag_map
 from deploy.resources import Document, Role
+
+if TYPE_CHECKING:
+    from types_boto3_iam.type_defs import ContextEntryTypeDef
 
 POLICY = "permissions"
 """Name of the inline policy of every role."""
@@ -75,3 +78,50 @@ class Roles:
 def _document(value: Any) -> Document:  # noqa: ANN401 - the stubs say text, botocore gives a dict
     document: Document = json.loads(value) if isinstance(value, str) else value
     return document
+
+
+def denied(aws: Aws, caller: str, needed: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the actions that IAM's simulation does not allow.
+
+    Args:
+        aws: Whose account.
+        caller: ARN of the caller, as ``sts:GetCallerIdentity`` gives it.
+        needed: ARN of a resource to the actions to be allowed on it.
+    """
+    principal = _principal(aws, caller)
+    if principal.endswith(":root"):
+        return []
+    pages = aws.iam.get_paginator("simulate_principal_policy")
+    return [
+        result["EvalActionName"]
+        for resource, actions in needed.items()
+        for page in pages.paginate(
+            PolicySourceArn=principal,
+            ActionNames=list(actions),
+            ResourceArns=[resource],
+            ContextEntries=_CONTEXT,
+        )
+        for result in page["EvaluationResults"]
+        if result["EvalDecision"] != "allowed"
+    ]
+
+
+_CONTEXT: "list[ContextEntryTypeDef]" = [
+    {
+        "ContextKeyName": "iam:PassedToService",
+        "ContextKeyValues": ["lambda.amazonaws.com"],
+        "ContextKeyType": "string",
+    }
+]
+"""The condition under which the operator policy allows roles to be passed on."""
+
+
+def _principal(aws: Aws, caller: str) -> str:
+    """Return the ARN of the user, or of the role that a session has assumed, with its path."""
+    kind, _, rest = caller.partition(":assumed-role/")
+    if not rest:
+        return caller
+    name = rest.partition("/")[0]
+    role = found(lambda: aws.iam.get_role(RoleName=name), "NoSuchEntity", "AccessDenied")
+    account = kind.replace(":sts:", ":iam:")
+    return role["Role"]["Arn"] if role else f"{account}:role/{name}"

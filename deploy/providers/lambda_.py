@@ -45,21 +45,18 @@ class Functions:
         )
 
     def create(self, resource: Function) -> Iterator[str]:
-        """Create and publish; a role that is seconds old cannot be assumed at once."""
+        """Create and publish, and wait until the version can be invoked."""
         yield "Creating the function"
-        yield from self._aws.retried(
-            lambda: self._lambda.create_function(
-                **_configuration(resource),
-                Code={"ZipFile": resource.archive},
-                Architectures=[resource.architecture],  # type: ignore[list-item]  # a Literal
-                PackageType="Zip",
-                Publish=True,
-                Tags=dict(resource.tags),
-            ),
-            {"InvalidParameterValueException": ("cannot be assumed by Lambda",)},
-            waiting="Waiting until Lambda can assume the new role",
+        answer = self._lambda.create_function(
+            **_configuration(resource),
+            Code={"ZipFile": resource.archive},
+            Architectures=[resource.architecture],  # type: ignore[list-item]  # a Literal
+            PackageType="Zip",
+            Publish=True,
+            Tags=dict(resource.tags),
         )
         yield from self._ready(resource.name)
+        yield from self._ready(f"{resource.name}:{answer['Version']}")
 
     def update(self, resource: Function, observed: Observed) -> Iterator[str]:
         """Change code, then configuration, then publish; each only once the last has settled."""
@@ -82,11 +79,12 @@ class Functions:
             )
             yield from self._ready(resource.name)
         yield "Publishing a version"
-        self._lambda.publish_version(
+        answer = self._lambda.publish_version(
             FunctionName=resource.name,
             CodeSha256=resource.code_sha256,
             RevisionId=self._revision(resource.name),
         )
+        yield from self._ready(f"{resource.name}:{answer['Version']}")
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the function with all its versions."""
@@ -126,6 +124,11 @@ def variables(aws: Aws, function: str) -> Mapping[str, str]:
     """The environment of a function, or of the version of it that an ARN names."""
     answer = aws.functions.get_function_configuration(FunctionName=function)
     return answer.get("Environment", {}).get("Variables", {})
+
+
+def concurrency(aws: Aws) -> int:
+    """Return how many executions of functions the account may run at once in the region."""
+    return aws.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
 
 
 def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:

@@ -72,17 +72,10 @@ class Buckets:
         configuration: Any = {"Tags": tag_list(resource.tags)}
         if self._aws.region != "us-east-1":
             configuration["LocationConstraint"] = self._aws.region
-        yield from self._aws.retried(
-            lambda: found(
-                lambda: self._s3.create_bucket(
-                    Bucket=resource.name,
-                    ObjectOwnership="BucketOwnerEnforced",
-                    CreateBucketConfiguration=configuration,
-                ),
-                "BucketAlreadyOwnedByYou",
-            ),
-            {"OperationAborted": ()},
-            waiting="Waiting for S3 to free the name",
+        self._s3.create_bucket(
+            Bucket=resource.name,
+            ObjectOwnership="BucketOwnerEnforced",
+            CreateBucketConfiguration=configuration,
         )
         yield from self._configure(resource)
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 """States of an endpoint that last."""
-NEW_ROLE = ("Could not assume role", "Could not access model data")
-"""What SageMaker says of a role that is seconds old."""
 
 Result = TypeVar("Result")
 
@@ -60,19 +58,15 @@ class Models:
     def create(self, resource: Model) -> Iterator[str]:
         """Create the model; SageMaker checks role and archive at once."""
         yield "Creating the model"
-        yield from self._aws.retried(
-            lambda: self._sagemaker.create_model(
-                ModelName=resource.name,
-                ExecutionRoleArn=resource.role,
-                PrimaryContainer={
-                    "Image": resource.image,
-                    "ModelDataUrl": resource.model_data,
-                    "Environment": dict(resource.environment),
-                },
-                Tags=tag_list(resource.tags),
-            ),
-            {"ValidationException": NEW_ROLE},
-            waiting="Waiting until SageMaker can assume the new role",
+        self._sagemaker.create_model(
+            ModelName=resource.name,
+            ExecutionRoleArn=resource.role,
+            PrimaryContainer={
+                "Image": resource.image,
+                "ModelDataUrl": resource.model_data,
+                "Environment": dict(resource.environment),
+            },
+            Tags=tag_list(resource.tags),
         )
 
     def delete(self, name: str) -> Iterator[str]:
@@ -202,9 +196,9 @@ class Endpoints:
 
     def _in_service(self, resource: Endpoint) -> Iterator[str]:
         yield from self._steady(resource.name)
-        endpoint = self._describe(resource.name)
-        status = endpoint["EndpointStatus"] if endpoint else "gone"
-        config = endpoint.get("EndpointConfigName") if endpoint else None
+        # One that is not found was asked for too early: that is the caller's to wait for.
+        endpoint = self._sagemaker.describe_endpoint(EndpointName=resource.name)
+        status, config = endpoint["EndpointStatus"], endpoint.get("EndpointConfigName")
         if status != "InService" or config != resource.config:
             raise WorkflowError(
                 "EndpointFailed",
@@ -259,11 +253,7 @@ class TrainingJobs:
         attempts = self._attempts(resource.name)
         name = f"{resource.name}-{len(attempts) + 1}" if attempts else resource.name
         yield f"Starting the training job {name}"
-        yield from self._aws.retried(
-            lambda: self._sagemaker.create_training_job(**_training_request(resource, name)),
-            {"ValidationException": NEW_ROLE},
-            waiting="Waiting until SageMaker can assume the new role",
-        )
+        self._sagemaker.create_training_job(**_training_request(resource, name))
         yield from self._trained(name)
 
     def update(self, resource: TrainingJob, _observed: Observed) -> Iterator[str]:
@@ -329,9 +319,8 @@ def _tags(aws: Aws, arn: str) -> dict[str, str]:
     return tag_map(tag for page in pages for tag in page["Tags"])
 
 
-def _reason(endpoint: "DescribeEndpointOutputTypeDef | None") -> str:
-    reason = endpoint.get("FailureReason") if endpoint else None
-    return reason or "SageMaker gives no reason."
+def _reason(endpoint: "DescribeEndpointOutputTypeDef") -> str:
+    return endpoint.get("FailureReason") or "SageMaker gives no reason."
 
 
 def _endpoint_outputs(endpoint: "DescribeEndpointOutputTypeDef") -> dict[str, str]:

@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
 MISSING = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-DELETED_RECENTLY = ("AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
 
 
 class Queues:
     """Reads and writes :class:`Queue`."""
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
         self._sqs = aws.sqs
 
     def read(self, name: str) -> Observed | None:
@@ -47,12 +45,9 @@ class Queues:
 
     def create(self, resource: Queue) -> Iterator[str]:
         """Create the queue with its tags; SQS refuses a name for a minute after its deletion."""
-        yield from self._aws.retried(
-            lambda: self._sqs.create_queue(
-                QueueName=resource.name, Attributes=_attributes(resource), tags=dict(resource.tags)
-            ),
-            dict.fromkeys(DELETED_RECENTLY, ()),
-            waiting="Waiting the minute for which SQS keeps the name of a deleted queue",
+        yield "Creating the queue"
+        self._sqs.create_queue(
+            QueueName=resource.name, Attributes=_attributes(resource), tags=dict(resource.tags)
         )
 
     def update(self, resource: Queue, observed: Observed) -> Iterator[str]:

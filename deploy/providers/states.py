@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     )
 
 MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
-# Step Functions checks the role when it is given one, and a role seconds old does not work yet.
-NEW_ROLE = {
-    "AccessDeniedException": ("assume the provided role", "IAM Role is not authorized"),
-    "InvalidLoggingConfiguration": (),
-}
 
 
 class StateMachines:
@@ -56,18 +51,14 @@ class StateMachines:
     def create(self, resource: StateMachine) -> Iterator[str]:
         """Create and publish."""
         yield "Creating the state machine"
-        yield from self._aws.retried(
-            lambda: self._states.create_state_machine(
-                name=resource.name,
-                type="STANDARD",
-                definition=json.dumps(resource.definition, indent=2),
-                roleArn=resource.role,
-                loggingConfiguration=_logging(resource),
-                publish=True,
-                tags=[{"key": key, "value": value} for key, value in resource.tags.items()],
-            ),
-            {**NEW_ROLE, "StateMachineDeleting": ()},
-            waiting="Waiting until Step Functions can assume the new role",
+        self._states.create_state_machine(
+            name=resource.name,
+            type="STANDARD",
+            definition=json.dumps(resource.definition, indent=2),
+            roleArn=resource.role,
+            loggingConfiguration=_logging(resource),
+            publish=True,
+            tags=[{"key": key, "value": value} for key, value in resource.tags.items()],
         )
 
     def update(self, resource: StateMachine, observed: Observed) -> Iterator[str]:
@@ -79,16 +70,12 @@ class StateMachines:
             self._states.publish_state_machine_version(stateMachineArn=arn)
             return
         yield "Updating and publishing a version"
-        yield from self._aws.retried(
-            lambda: self._states.update_state_machine(
-                stateMachineArn=arn,
-                definition=json.dumps(resource.definition, indent=2),
-                roleArn=resource.role,
-                loggingConfiguration=_logging(resource),
-                publish=True,
-            ),
-            NEW_ROLE,
-            waiting="Waiting until Step Functions can assume the new role",
+        self._states.update_state_machine(
+            stateMachineArn=arn,
+            definition=json.dumps(resource.definition, indent=2),
+            roleArn=resource.role,
+            loggingConfiguration=_logging(resource),
+            publish=True,
         )
 
     def delete(self, name: str) -> Iterator[str]:

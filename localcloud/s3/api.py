@@ -289,7 +289,7 @@ class S3:
         action = _ACTIONS.get(request.operation)
         if action is None:
             return
-        bucket = f"arn:aws:s3:::{request.bucket}"
+        bucket = f"arn:{self._cloud.partition}:s3:::{request.bucket}"
         target = f"{bucket}/{request.key}" if request.key else bucket
         check = self._cloud.permissions.check
         check(key, action, target, code="AccessDenied", status=403)

@@ -89,7 +89,7 @@ class States(Machines):
         }
 
     def test_state(self, call: Call) -> Params:
-        prefix = f"arn:aws:states:{self.cloud.region}:{self.cloud.account}"
+        prefix = f"arn:{self.cloud.partition}:states:{self.cloud.region}:{self.cloud.account}"
         return run_test(call.params, prefix, self._services)
 
     # -- executions ----------------------------------------------------------------------------

@@ -8,12 +8,19 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from deploy import deployment
+from deploy import check, deployment
 from deploy.providers import clients
 from deploy.providers.aws import AwsCloud
 from tests.deploy import moto_gaps
 from tests.deploy.cases import REGION, artifacts, settings
 from workflow.settings import Settings
+
+ALLOWING = check.Account(
+    denied=(),
+    quotas={"ml.m5.large for endpoint usage": 4, "ml.c5.large for endpoint usage": 4},
+    lambda_at_once=1000,
+)
+"""What an account answers in which nothing is in the way; moto has none of these calls."""
 
 
 class _Status(NamedTuple):
@@ -64,7 +71,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("SCONES_CLOUD", "aws")
     monkeypatch.setattr(deployment, "artifacts", lambda _settings: artifacts())
+    monkeypatch.setattr(AwsCloud, "account", lambda *_: ALLOWING)
     monkeypatch.setattr(clients, "POLLING", ())
     monkeypatch.setattr(clients, "LONGEST_POLL", 0)
     moto_gaps.install(monkeypatch)

@@ -15,8 +15,9 @@ import boto3
 import pytest
 from botocore import xform_name
 
-from deploy import deployment
+from deploy import deployment, permissions
 from deploy.apply import Failed
+from deploy.providers import iam, lambda_, quotas
 from deploy.providers import session as sessions
 from tests.deploy.cases import ACCOUNT, artifacts, settings
 from tests.deploy.conftest import Account
@@ -36,6 +37,7 @@ PROVIDERS = {
     "lambda_": "lambda",
     "states": "stepfunctions",
     "sagemaker": "sagemaker",
+    "quotas": "service-quotas",
     "session": "sts",
 }
 NO_CLIENTS = {"aws", "clients", "errors", "algorithms", "__init__"}
@@ -180,7 +182,7 @@ def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Create, change, drift, roll back and destroy: all of it validated by botocore."""
-    sessions.account_of(account.session)
+    asked(account)
     go(account, training_data="s3://data/images")
     go(account, alarm_email="a@example.com")
     go(account, threshold=0.8, instance_type="ml.c5.large", alarm_email="a@example.com")
@@ -194,7 +196,8 @@ def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
     bucket = settings().bucket
     list(deployment.destroy(settings(), account.session, empty_bucket=bucket))
 
-    assert set(account.calls) == {call for call, _, _ in rows("What `deploy` calls")}
+    documented = {call for call, _, _ in rows("What `deploy` calls")}
+    assert set(account.calls) | ANSWERED_HERE == documented
 
 
 def go(account: Account, **changes: Any) -> None:
@@ -202,6 +205,53 @@ def go(account: Account, **changes: Any) -> None:
     plan = deployment.observe_and_plan(owner, account.session)
     events = list(deployment.apply(plan, owner, account.session))
     assert not [event for event in events if isinstance(event, Failed)]
+
+
+ANSWERED_HERE = {
+    "iam:SimulatePrincipalPolicy",
+    "lambda:GetAccountSettings",
+    "service-quotas:ListServiceQuotas",
+}
+"""What moto does not have: answered by ``asked``, and so not counted by the account."""
+
+
+def asked(account: Account) -> None:
+    """The checks before a deployment."""
+    account.answer("lambda.GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 10}})
+    account.answer("service-quotas.ListServiceQuotas", {"Quotas": []})
+    nothing = {"EvaluationResults": []}
+    account.answer("iam.SimulatePrincipalPolicy", *[nothing] * len(permissions.needed(settings())))
+    aws = account.cloud().aws
+    role = f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/ana"
+
+    assert sessions.account_of(account.session) == ACCOUNT
+    assert iam.denied(aws, role, permissions.needed(settings())) == []
+    assert quotas.sagemaker_quotas(aws, ["ml.m5.large for endpoint usage"]) == {}
+    assert lambda_.concurrency(aws) == 10
+
+
+def test_apply_asks_beforehand_for_what_it_needs() -> None:
+    """All that the document has, but for training, for data of others, and for the checks."""
+    needed = {one for actions in permissions.needed(settings()).values() for one in actions}
+    documented = {action for _, action, _ in rows("What `deploy` calls")}
+
+    assert needed - ON_TOP <= documented
+    assert documented - needed == {
+        "cloudwatch:DescribeAlarms",
+        "iam:SimulatePrincipalPolicy",
+        "lambda:GetAccountSettings",
+        "logs:DescribeLogGroups",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:PutObject",
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:DescribeTrainingJob",
+        "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListModels",
+        "sagemaker:ListTrainingJobs",
+        "servicequotas:ListServiceQuotas",
+        "sts:GetCallerIdentity",
+    }
 
 
 def drift(account: Account) -> None:

@@ -352,7 +352,10 @@ def test_status_is_json(account: Account) -> None:
     assert read["endpoint_status"] == "InService"
     assert read["queue_url"].endswith("/scones-unlimited-dev-executions")
     assert read["versions"][0]["weight"] == 100
-    assert read["links"]["State machine"] == settings().console_url
+    assert read["links"]["State machine"] == (
+        "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1"
+        f"#/statemachines/view/{settings().state_machine_arn}"
+    )
 
 
 def test_there_are_no_console_links_for_another_cloud(
@@ -364,7 +367,9 @@ def test_there_are_no_console_links_for_another_cloud(
 
 
 def test_connects_to_the_account_of_the_credentials(account: Account) -> None:
-    owner, _ = deployment.connect({"SCONES_PROJECT": "vans", "AWS_REGION": "eu-west-1"})
+    owner, _ = deployment.connect(
+        {"SCONES_CLOUD": "aws", "SCONES_PROJECT": "vans", "AWS_REGION": "eu-west-1"}
+    )
 
     assert (owner.account, owner.project, owner.region) == (ACCOUNT, "vans", "eu-west-1")
 
@@ -379,7 +384,7 @@ def test_says_so_where_there_are_no_credentials(
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
 
     with pytest.raises(WorkflowError, match="No AWS credentials") as caught:
-        deployment.connect({"AWS_REGION": "us-east-1"})
+        deployment.connect({"SCONES_CLOUD": "aws", "AWS_REGION": "us-east-1"})
 
     assert caught.value.code == "NoCredentialsError"
 
@@ -390,7 +395,7 @@ def test_a_profile_that_does_not_exist_is_named(
     monkeypatch.setenv("AWS_PROFILE", "nobody")
 
     with pytest.raises(WorkflowError, match="nobody"):
-        deployment.connect({"AWS_REGION": "us-east-1"})
+        deployment.connect({"SCONES_CLOUD": "aws", "AWS_REGION": "us-east-1"})
 
 
 def test_every_started_resource_is_shown_with_its_title(account: Account) -> None:

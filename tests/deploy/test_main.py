@@ -129,7 +129,7 @@ def test_apply_shows_progress_for_each_resource(capsys: pytest.CaptureFixture[st
 
     shown = capsys.readouterr().out
     assert f"[1/28] S3 bucket {settings().bucket}: Blocking public access" in shown
-    assert f"[28/28] alarm {NAME}-endpoint-errors: created" in shown
+    assert f"[28/28] SageMaker endpoint {NAME}: created" in shown
 
 
 def test_apply_asks_first(answers: Callable[[str], None], account: Account) -> None:
@@ -169,7 +169,7 @@ def test_a_failure_is_told_with_its_remedy(
     monkeypatch.setattr(
         command_line.deployment,
         "connect",
-        lambda environ: (environment(environ)[0], account.session),
+        lambda environ, **given: (environment(environ, **given)[0], account.session),
     )
 
     assert main(["apply", "--yes"]) == FAILED
@@ -273,7 +273,10 @@ def test_options_override_the_environment(
 
     main(["plan", "--project", "pies", "--stage", "prod", "--region", "eu-west-1"])
 
-    assert "pies-prod in account 123456789012, eu-west-1" in capsys.readouterr().out
+    assert (
+        "pies-prod in account 123456789012, region eu-west-1 (from --region)"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_setting_that_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str]) -> None:

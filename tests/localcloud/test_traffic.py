@@ -158,7 +158,7 @@ class Recorder:
 
 
 def test_an_image_is_uploaded_and_its_execution_started_on_the_alias() -> None:
-    recorder, settings = Recorder(), Settings(account="123456789012")
+    recorder, settings = Recorder(), Settings(account="123456789012", region="us-east-1")
     sender = Sender(settings, lambda _: recorder)
 
     assert sender.send(png()) == "arn:execution"

@@ -5,17 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow.errors import WorkflowError
+from workflow.regions import Region
 from workflow.settings import Settings
 
 ACCOUNT = "123456789012"
+REGION = "us-east-1"
+IRELAND = Region("eu-west-1", "AWS_REGION")
 slugs = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
 
 
 def test_defaults_are_those_of_the_original_project() -> None:
-    settings = Settings.from_env({}, account=ACCOUNT)
+    settings = Settings.from_env({}, account=ACCOUNT, region=IRELAND)
 
     assert settings.threshold == 0.93
-    assert settings.region == "us-east-1"
+    assert (settings.region, settings.region_source) == ("eu-west-1", "AWS_REGION")
     assert settings.sampling_percentage == 100
     assert settings.capture_prefix == "data_capture"
     assert settings.endpoint == settings.prefix == "scones-unlimited-dev"
@@ -30,9 +33,9 @@ def test_reads_every_variable() -> None:
             "SCONES_ENDPOINT": "my-Endpoint",
             "SCONES_SAMPLING_PERCENTAGE": "20",
             "SCONES_ALARM_EMAIL": "a@example.com",
-            "AWS_DEFAULT_REGION": "eu-west-1",
         },
         account=ACCOUNT,
+        region=IRELAND,
     )
 
     assert (settings.prefix, settings.region, settings.threshold) == ("vans-prod", "eu-west-1", 0.8)
@@ -68,7 +71,7 @@ def test_reads_every_variable() -> None:
 )
 def test_refuses_what_cannot_be_used_and_says_what_to_do(variable: str, value: str) -> None:
     with pytest.raises(WorkflowError) as caught:
-        Settings.from_env({variable: value}, account=ACCOUNT)
+        Settings.from_env({variable: value}, account=ACCOUNT, region=IRELAND)
 
     assert caught.value.code == "SettingInvalid"
     assert caught.value.remedy
@@ -77,7 +80,7 @@ def test_refuses_what_cannot_be_used_and_says_what_to_do(variable: str, value: s
 @pytest.mark.parametrize("account", ["", "12345678901", "12345678901x"])
 def test_refuses_what_is_no_account_id(account: str) -> None:
     with pytest.raises(WorkflowError, match="not an AWS account id"):
-        Settings(account=account)
+        Settings(account=account, region=REGION)
 
 
 @pytest.mark.parametrize("region", ["", "us-east", "US-EAST-1", "http://x"])
@@ -94,7 +97,7 @@ def test_the_longest_bucket_name_is_within_the_limit_of_s3() -> None:
 
 @given(project=slugs, stage=slugs)
 def test_names_are_within_the_limits_of_their_services(project: str, stage: str) -> None:
-    settings = Settings(account=ACCOUNT, project=project, stage=stage)
+    settings = Settings(account=ACCOUNT, region=REGION, project=project, stage=stage)
 
     assert len(settings.bucket) <= 63
     functions = {
@@ -109,20 +112,26 @@ def test_names_are_within_the_limits_of_their_services(project: str, stage: str)
 
 
 def test_tags_say_who_owns_a_resource() -> None:
-    settings = Settings(account=ACCOUNT, project="vans", stage="prod")
+    settings = Settings(account=ACCOUNT, region=REGION, project="vans", stage="prod")
 
     assert settings.tags == {"project": "vans", "stage": "prod", "managed-by": "scones-unlimited"}
 
 
 def test_an_endpoint_is_either_existing_or_trained() -> None:
     with pytest.raises(WorkflowError, match="only one can be used"):
-        Settings(account=ACCOUNT, existing_endpoint="theirs", training_data="s3://data/images")
+        Settings(
+            account=ACCOUNT,
+            region=REGION,
+            existing_endpoint="theirs",
+            training_data="s3://data/images",
+        )
 
 
 def test_reads_how_the_endpoint_is_made() -> None:
     settings = Settings.from_env(
         {"SCONES_TRAINING_DATA": "s3://data/images", "SCONES_INSTANCE_TYPE": "ml.c5.xlarge"},
         account=ACCOUNT,
+        region=IRELAND,
     )
 
     assert settings.training_data == "s3://data/images"

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import boto3
 import pytest
 
 from dashboard.aws import cloud
@@ -63,6 +62,7 @@ def test_the_local_cloud_is_the_one_that_says_it_is_ready(program: Path) -> None
         name="Local cloud",
         account="123456789012",
         region="eu-west-1",
+        region_source="endpoint.json",
         endpoint_url="http://127.0.0.1:9",
         pid=7,
         credentials_file=str(program.with_name("credentials")),
@@ -169,7 +169,9 @@ def test_aws_is_asked_who_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with mock_aws():
         found = connect({"SCONES_CLOUD": "aws", "AWS_REGION": "eu-west-1"})
 
-    assert found.cloud == cloud.Cloud(name="AWS", account="123456789012", region="eu-west-1")
+    assert found.cloud == cloud.Cloud(
+        name="AWS", account="123456789012", region="eu-west-1", region_source="AWS_REGION"
+    )
     assert found.client("s3").meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
     assert found.alive()
 
@@ -183,7 +185,7 @@ def test_without_credentials_aws_is_not_asked(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
-    error = refused({"SCONES_CLOUD": "aws"})
+    error = refused({"SCONES_CLOUD": "aws", "AWS_REGION": "eu-west-1"})
 
     assert error.code == "NoCredentialsError"
     assert "aws sso login" in error.remedy
@@ -197,9 +199,13 @@ def test_a_profile_that_does_not_exist_is_said_to_be_missing(
     assert refused({"SCONES_CLOUD": "aws"}).code == "ProfileNotFound"
 
 
-def test_no_region_means_the_default_one(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
-    monkeypatch.delenv("AWS_REGION", raising=False)
-    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-    write(program, saying(READY))
+def test_no_region_on_aws_is_refused_and_never_guessed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
 
-    assert isinstance(connect({}).session, boto3.Session)
+    error = refused({"SCONES_CLOUD": "aws"})
+
+    assert error.code == "RegionMissing"
+    assert "AWS_REGION" in error.remedy

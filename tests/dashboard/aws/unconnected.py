@@ -13,4 +13,6 @@ def unconnected() -> Connection:
     """A connection to AWS's documentation account with made-up credentials."""
     session = boto3.Session("test", "test", region_name="us-east-1")
     cloud = Cloud(name="AWS", account=ACCOUNT, region="us-east-1")
-    return Connection(cloud, Settings(account=ACCOUNT), session, Pacer("us-east-1"))
+    return Connection(
+        cloud, Settings(account=ACCOUNT, region="us-east-1"), session, Pacer("us-east-1")
+    )

@@ -35,7 +35,7 @@ def messages(events: list[Event]) -> list[str]:
 @pytest.fixture(autouse=True)
 def no_time_passes(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr("deploy.providers.clients.PATIENCE", (0, 0))
+    monkeypatch.setattr("deploy.apply.PATIENCE", (0, 0))
     monkeypatch.setattr(deployment, "_cloud", lambda owner, _: account.cloud(owner))
 
 
@@ -125,11 +125,6 @@ def test_patience_ends(account: Account) -> None:
             EndpointConnectionError(endpoint_url="https://iam.amazonaws.com/"),
             "could not be reached",
         ),
-        (
-            "lambda.CreateFunction",
-            ("ResourceConflictException", "Function already exist", 409),
-            "Somebody else",
-        ),
     ],
 )
 def test_each_failure_says_which_call_why_and_what_to_do(
@@ -143,6 +138,14 @@ def test_each_failure_says_which_call_why_and_what_to_do(
 
     assert says in error.message
     assert error.remedy
+
+
+def test_a_change_by_somebody_else_meanwhile_is_noticed(account: Account) -> None:
+    applied(account)
+    refusal = ("PreconditionFailedException", "The Revision Id provided does not match.", 412)
+    account.answer("lambda.UpdateFunctionConfiguration", refusal)
+
+    assert "Somebody else" in failure(applied(account, threshold=0.7)).message
 
 
 def test_the_next_apply_goes_on_from_a_failure(account: Account) -> None:

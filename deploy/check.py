@@ -1,0 +1,211 @@
+"""Checks: what would end a deployment, or surprise whoever pays for it, before it begins. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploy.prices import price_of
+from deploy.resources import EndpointConfig, Json, Resource, TrainingJob
+from workflow.errors import WorkflowError
+from workflow.regions import partition_of
+from workflow.settings import Settings
+
+REQUEST_QUOTA = "Ask for more under Service Quotas in the AWS console, then check again."
+LAMBDA_AT_ONCE = 10
+"""Concurrent executions of a new account: enough for one execution, not for repair in bulk."""
+
+ENDPOINT_QUOTA = "{} for endpoint usage"
+TRAINING_QUOTA = "{} for training job usage"
+
+
+class Level(StrEnum):
+    """How a finding stands in the way: a PROBLEM ends ``apply`` before anything is created."""
+
+    OK = "OK"
+    UNKNOWN = "UNKNOWN"
+    WARNING = "WARNING"
+    PROBLEM = "PROBLEM"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: How it stands in the way.
+        topic: What was looked at, such as ``region``.
+        says: What was found, in a sentence.
+        remedy: What to do about it; empty where it is OK.
+    """
+
+    level: Level
+    topic: str
+    says: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """The finding as JSON."""
+        return {
+            "level": self.level.value,
+            "topic": self.topic,
+            "says": self.says,
+            "remedy": self.remedy,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What an account answered; an error where it could not be asked.
+
+    Attributes:
+        denied: Actions that the caller may not call on resources of the deployment.
+        quotas: SageMaker's quotas by name; what AWS does not list lacks.
+        lambda_at_once: Concurrent executions that Lambda allows.
+    """
+
+    denied: Sequence[str] | WorkflowError
+    quotas: Mapping[str, float] | WorkflowError
+    lambda_at_once: int | WorkflowError
+
+
+def quota_names(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """Return the names of the SageMaker quotas that resources need."""
+    names = {
+        EndpointConfig: ENDPOINT_QUOTA,
+        TrainingJob: TRAINING_QUOTA,
+    }
+    return tuple(
+        names[type(one)].format(one.instance_type)
+        for one in resources
+        if isinstance(one, EndpointConfig | TrainingJob)
+    )
+
+
+def findings(
+    settings: Settings, resources: Sequence[Resource], account: Account
+) -> tuple[Finding, ...]:
+    """Return all findings, what stands in the way first.
+
+    Args:
+        settings: What is wanted.
+        resources: What it is made of.
+        account: What the account answered.
+    """
+    found = (
+        _region(settings),
+        _names(settings),
+        _permissions(account.denied),
+        *_quotas(resources, account.quotas),
+        _concurrency(account.lambda_at_once),
+        _image(resources),
+        _price(resources, settings.region),
+    )
+    order = list(reversed(Level))
+    return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
+
+
+def _region(settings: Settings) -> Finding:
+    partition = partition_of(settings.region)
+    where = f"{settings.region} of the partition {partition.name}"
+    if settings.region in partition.regions:
+        return Finding(Level.OK, "region", f"The region is {where}.")
+    return Finding(
+        Level.WARNING,
+        "region",
+        f"botocore does not know the region {where}.",
+        "Correct the name, or upgrade boto3 if the region is new.",
+    )
+
+
+def _names(settings: Settings) -> Finding:
+    return Finding(
+        Level.OK,
+        "names",
+        f"Every name begins with {settings.prefix} and is within its limits; the longest, of the"
+        f" bucket, has {len(settings.bucket)} of 63 characters.",
+    )
+
+
+def _permissions(denied: Sequence[str] | WorkflowError) -> Finding:
+    if isinstance(denied, WorkflowError):
+        return _unknown("permissions", denied, "The first one that is missing ends `apply`.")
+    if denied:
+        return Finding(
+            Level.PROBLEM,
+            "permissions",
+            f"These credentials may not call {', '.join(denied)}.",
+            "Ask an administrator to allow them; docs/aws.md has the whole operator policy.",
+        )
+    return Finding(Level.OK, "permissions", "IAM's simulation allows every call of `apply`.")
+
+
+def _quotas(
+    resources: Sequence[Resource], quotas: Mapping[str, float] | WorkflowError
+) -> Iterable[Finding]:
+    for name in quota_names(resources):
+        topic = f"quota: {name}"
+        if isinstance(quotas, WorkflowError):
+            yield _unknown(topic, quotas, "A quota of 0 ends `apply` at this resource.")
+        elif name not in quotas:
+            yield Finding(
+                Level.UNKNOWN,
+                topic,
+                "AWS lists no such quota in this region: the type may not be offered here.",
+                "Look under Service Quotas, or choose another type (--instance-type).",
+            )
+        else:
+            yield _quota(topic, quotas[name])
+
+
+def _quota(topic: str, value: float) -> Finding:
+    if value < 1:
+        return Finding(Level.PROBLEM, topic, "The quota is 0: none can be started.", REQUEST_QUOTA)
+    if value < 2 and "endpoint" in topic:  # noqa: PLR2004 - the one that serves and the next one
+        return Finding(
+            Level.WARNING,
+            topic,
+            "The quota is 1: enough to create the endpoint, not to update it, for SageMaker starts"
+            " the new instance beside the old one.",
+            REQUEST_QUOTA,
+        )
+    return Finding(Level.OK, topic, f"The quota is {value:g}, without what runs already.")
+
+
+def _concurrency(value: int | WorkflowError) -> Finding:
+    topic = "Lambda concurrency"
+    if isinstance(value, WorkflowError):
+        return _unknown(topic, value, "Too little of it shows as throttled functions.")
+    if value <= LAMBDA_AT_ONCE:
+        return Finding(
+            Level.WARNING,
+            topic,
+            f"The account runs at most {value} functions at once: more executions than that are"
+            " throttled, and retried.",
+            REQUEST_QUOTA,
+        )
+    return Finding(Level.OK, topic, f"The account runs up to {value} functions at once.")
+
+
+def _image(resources: Sequence[Resource]) -> Finding:
+    images = dict.fromkeys(
+        one.properties()["image"] for one in resources if "image" in one.properties()
+    )
+    if not images:
+        return Finding(Level.OK, "container image", "None is needed: the endpoint exists already.")
+    return Finding(Level.OK, "container image", f"SageMaker pulls {', '.join(map(str, images))}.")
+
+
+def _price(resources: Sequence[Resource], region: str) -> Finding:
+    price = price_of(resources, region)
+    if price.monthly_usd is None:
+        return Finding(Level.UNKNOWN, "price", price.says, "Look it up before you apply.")
+    return Finding(Level.OK, "price", price.says)
+
+
+def _unknown(topic: str, error: WorkflowError, consequence: str) -> Finding:
+    return Finding(
+        Level.UNKNOWN,
+        topic,
+        f"It could not be looked up: {error.message}",
+        f"Nothing has to be done. {consequence}",
+    )

@@ -1,0 +1,416 @@
+"""The CloudFormation template of a stack, for those who may only deploy templates. Pure.
+
+It is made from the same resources as a plan, so both say the same. What a template cannot hold, the
+functions' zips and the model archive, it expects in a bucket that its parameters name.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from deploy.resources import (
+    Alarm,
+    Alias,
+    Bucket,
+    Document,
+    Endpoint,
+    EndpointConfig,
+    ExistingEndpoint,
+    Function,
+    Key,
+    LogGroup,
+    Model,
+    ModelArchive,
+    Queue,
+    Resource,
+    Role,
+    Rule,
+    StateMachine,
+    Subscription,
+    Topic,
+)
+from workflow.errors import WorkflowError
+from workflow.settings import Settings
+
+Block: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Entries of a template's ``Resources``."""
+
+BUCKET = "ArtifactBucket"
+PREFIX = "ArtifactPrefix"
+_DIGEST = 10
+_TEXT = re.compile(r"\$\{[A-Z]\w*(\.\w+)?\}")
+
+
+def artifact_names(resources: Iterable[Resource]) -> dict[str, bytes]:
+    """Return what has to be uploaded before the template is deployed, by its name."""
+    found = {}
+    for one in resources:
+        if isinstance(one, Function | ModelArchive):
+            found[_artifact(one)] = one.archive
+    return found
+
+
+def template(resources: Sequence[Resource], settings: Settings) -> dict[str, Any]:
+    """Return the template as JSON.
+
+    Args:
+        resources: The stack, with its references.
+        settings: Whose account and region its ARNs name; it is deployed there and nowhere else.
+
+    Raises:
+        WorkflowError: ``NotExportable`` where a template cannot hold a kind: a training job.
+    """
+    outputs = {one.key: _outputs(one) for one in resources}
+    blocks: dict[str, Any] = {}
+    for one in resources:
+        if type(one) not in _BLOCKS:
+            raise WorkflowError(
+                "NotExportable",
+                f"A CloudFormation template cannot hold the {one.TITLE} {one.name}.",
+                "Train with `python -m deploy apply --train`, then export with --endpoint NAME.",
+            )
+        blocks |= _BLOCKS[type(one)](one.resolved(outputs), settings)
+        if isinstance(one, Function | StateMachine):
+            blocks |= _version(one)
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": (
+            f"Scones Unlimited: {settings.prefix} in account {settings.account}, {settings.region}"
+        ),
+        "Metadata": {
+            "Account": settings.account,
+            "Region": settings.region,
+            "UploadFirst": sorted(artifact_names(resources)),
+        },
+        "Parameters": {
+            BUCKET: {
+                "Type": "String",
+                "Description": "Bucket that holds what Metadata.UploadFirst lists",
+            },
+            PREFIX: {
+                "Type": "String",
+                "Default": "scones-unlimited/",
+                "Description": "Prefix of their keys, with its final slash",
+            },
+        },
+        "Resources": _substituted(blocks),
+        "Outputs": {
+            "AliasArn": {
+                "Description": "Where executions are started",
+                "Value": settings.alias_arn,
+            }
+        },
+    }
+
+
+def _substituted(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Mark every text that names another resource or a parameter as one to be filled in."""
+    if isinstance(value, str):
+        return {"Fn::Sub": value} if _TEXT.search(value) else value
+    if isinstance(value, Mapping):
+        return {key: _substituted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_substituted(item) for item in value]
+    return value
+
+
+def _id(key: Key) -> str:
+    """Return the logical id of a resource: letters and digits only."""
+    words = re.findall(r"[A-Za-z0-9]+", f"{key.kind.partition('.')[2]} {key.name}")
+    return "".join(word[0].upper() + word[1:] for word in words)
+
+
+def _version_id(resource: Resource) -> str:
+    """Return the logical id of a version: another where anything differs, for versions last."""
+    text = json.dumps(resource.properties(), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+    return f"{_id(resource.key)}Version{digest}"
+
+
+def _artifact(resource: Function | ModelArchive) -> str:
+    if isinstance(resource, ModelArchive):
+        return f"model-{resource.digest[:_DIGEST]}.tar.gz"
+    digest = hashlib.sha256(resource.archive).hexdigest()[:_DIGEST]
+    return f"{resource.name}-{digest}.zip"
+
+
+def _artifact_key(resource: Function | ModelArchive) -> str:
+    return f"${{{PREFIX}}}{_artifact(resource)}"
+
+
+def _outputs(resource: Resource) -> dict[str, str]:
+    """Return what others refer to, as CloudFormation writes it."""
+    name = _id(resource.key)
+    outputs = {"arn": f"${{{name}.Arn}}", "name": f"${{{name}}}", "variant": "AllTraffic"}
+    match resource:
+        case Function() | StateMachine():
+            return {**outputs, "version_arn": f"${{{_version_id(resource)}}}"}
+        case Topic():
+            return {"arn": f"${{{name}}}"}
+        case Model():
+            return {"name": f"${{{name}.ModelName}}"}
+        case EndpointConfig():
+            return {"name": f"${{{name}.EndpointConfigName}}"}
+        case ModelArchive():
+            return {"url": f"s3://${{{BUCKET}}}/{_artifact_key(resource)}"}
+    return outputs
+
+
+def _tags(resource: Resource) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in resource.tags.items()]
+
+
+def _bucket(bucket: Bucket, _settings: Settings) -> Block:
+    name = _id(bucket.key)
+    rules: list[dict[str, Any]] = [
+        {"Id": f"expire-{prefix.strip('/')}", "Prefix": prefix, "ExpirationInDays": days}
+        for prefix, days in bucket.expire_days.items()
+    ]
+    abort = {
+        "Id": "abort-incomplete-uploads",
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": bucket.abort_upload_days},
+    }
+    blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    return {
+        name: {
+            "Type": "AWS::S3::Bucket",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "BucketName": bucket.name,
+                "PublicAccessBlockConfiguration": dict.fromkeys(blocked, True),
+                "BucketEncryption": {
+                    "ServerSideEncryptionConfiguration": [
+                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": bucket.encryption}}
+                    ]
+                },
+                "OwnershipControls": {"Rules": [{"ObjectOwnership": bucket.ownership}]},
+                "LifecycleConfiguration": {
+                    "Rules": [{**rule, "Status": "Enabled"} for rule in (*rules, abort)]
+                },
+                "Tags": _tags(bucket),
+            },
+        },
+        f"{name}Policy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {"Bucket": f"${{{name}}}", "PolicyDocument": bucket.policy},
+        },
+    }
+
+
+def _role(role: Role, settings: Settings) -> Block:
+    documents: dict[str, Document] = {"permissions": role.policy}
+    if role.name.startswith(f"{settings.prefix}-sagemaker"):
+        artifacts = f"arn:{settings.partition}:s3:::${{{BUCKET}}}/${{{PREFIX}}}*"
+        documents["artifacts"] = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": artifacts}],
+        }
+    return _one(
+        role,
+        "AWS::IAM::Role",
+        RoleName=role.name,
+        AssumeRolePolicyDocument=role.trust,
+        Policies=[
+            {"PolicyName": name, "PolicyDocument": document} for name, document in documents.items()
+        ],
+    )
+
+
+def _topic(topic: Topic, _settings: Settings) -> Block:
+    name = _id(topic.key)
+    policy = {"Topics": [f"${{{name}}}"], "PolicyDocument": topic.policy}
+    return {
+        **_one(topic, "AWS::SNS::Topic", TopicName=topic.name),
+        f"{name}Policy": {"Type": "AWS::SNS::TopicPolicy", "Properties": policy},
+    }
+
+
+def _subscription(one: Subscription, _settings: Settings) -> Block:
+    return _one(
+        one, "AWS::SNS::Subscription", TopicArn=one.topic, Protocol="email", Endpoint=one.address
+    )
+
+
+def _queue(queue: Queue, _settings: Settings) -> Block:
+    name = _id(queue.key)
+    policy = {"Queues": [f"${{{name}}}"], "PolicyDocument": queue.policy}
+    return {
+        **_one(
+            queue,
+            "AWS::SQS::Queue",
+            QueueName=queue.name,
+            MessageRetentionPeriod=queue.retention_seconds,
+            SqsManagedSseEnabled=queue.encrypted,
+        ),
+        f"{name}Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy},
+    }
+
+
+def _rule(rule: Rule, _settings: Settings) -> Block:
+    return _one(
+        rule,
+        "AWS::Events::Rule",
+        Name=rule.name,
+        Description=rule.description,
+        EventPattern=rule.pattern,
+        State=rule.state,
+        Targets=[{"Id": "queue", "Arn": rule.target}],
+    )
+
+
+def _log_group(group: LogGroup, _settings: Settings) -> Block:
+    return _one(
+        group, "AWS::Logs::LogGroup", LogGroupName=group.name, RetentionInDays=group.retention_days
+    )
+
+
+def _function(function: Function, _settings: Settings) -> Block:
+    return _one(
+        function,
+        "AWS::Lambda::Function",
+        FunctionName=function.name,
+        Description=function.description,
+        Handler=function.handler,
+        Runtime=function.runtime,
+        Architectures=[function.architecture],
+        Role=function.role,
+        MemorySize=function.memory_mb,
+        Timeout=function.timeout_seconds,
+        Environment={"Variables": function.environment},
+        LoggingConfig={"LogFormat": function.log_format, "LogGroup": function.log_group},
+        Code={"S3Bucket": f"${{{BUCKET}}}", "S3Key": _artifact_key(function)},
+    )
+
+
+def _state_machine(machine: StateMachine, _settings: Settings) -> Block:
+    return _one(
+        machine,
+        "AWS::StepFunctions::StateMachine",
+        StateMachineName=machine.name,
+        StateMachineType="STANDARD",
+        RoleArn=machine.role,
+        DefinitionString=json.dumps(machine.definition, indent=1),
+        LoggingConfiguration={
+            "Level": machine.log_level,
+            "IncludeExecutionData": False,
+            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": machine.log_group}}],
+        },
+    )
+
+
+def _version(resource: Function | StateMachine) -> Block:
+    """Return a version of a resource; it stays where the next one takes its place."""
+    name = f"${{{_id(resource.key)}}}"
+    kind, properties = (
+        ("AWS::Lambda::Version", {"FunctionName": name})
+        if isinstance(resource, Function)
+        else ("AWS::StepFunctions::StateMachineVersion", {"StateMachineArn": name})
+    )
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    return {_version_id(resource): {"Type": kind, **kept, "Properties": properties}}
+
+
+def _alias(alias: Alias, _settings: Settings) -> Block:
+    route = {"StateMachineVersionArn": alias.version, "Weight": 100}
+    properties = {"Name": alias.name.partition("/")[2], "RoutingConfiguration": [route]}
+    kind = "AWS::StepFunctions::StateMachineAlias"
+    return {_id(alias.key): {"Type": kind, "Properties": properties}}
+
+
+def _model(model: Model, _settings: Settings) -> Block:
+    container = {"Image": model.image, "ModelDataUrl": model.model_data}
+    return _one(
+        model,
+        "AWS::SageMaker::Model",
+        ModelName=model.name,
+        ExecutionRoleArn=model.role,
+        PrimaryContainer={**container, "Environment": model.environment},
+    )
+
+
+def _endpoint_config(config: EndpointConfig, _settings: Settings) -> Block:
+    return _one(
+        config,
+        "AWS::SageMaker::EndpointConfig",
+        EndpointConfigName=config.name,
+        ProductionVariants=[
+            {
+                "VariantName": config.variant,
+                "ModelName": config.model,
+                "InstanceType": config.instance_type,
+                "InitialInstanceCount": config.instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+        DataCaptureConfig={
+            "EnableCapture": config.capture_enabled,
+            "InitialSamplingPercentage": config.sampling_percentage,
+            "DestinationS3Uri": config.capture_url,
+            "CaptureOptions": [{"CaptureMode": mode} for mode in config.capture_modes],
+            "CaptureContentTypeHeader": {
+                "CsvContentTypes": config.csv_content_types,
+                "JsonContentTypes": config.json_content_types,
+            },
+        },
+    )
+
+
+def _endpoint(endpoint: Endpoint, _settings: Settings) -> Block:
+    return _one(
+        endpoint,
+        "AWS::SageMaker::Endpoint",
+        EndpointName=endpoint.name,
+        EndpointConfigName=endpoint.config,
+    )
+
+
+def _alarm(alarm: Alarm, _settings: Settings) -> Block:
+    return _one(
+        alarm,
+        "AWS::CloudWatch::Alarm",
+        AlarmName=alarm.name,
+        AlarmDescription=alarm.description,
+        AlarmActions=[alarm.topic],
+        Namespace=alarm.namespace,
+        MetricName=alarm.metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in alarm.dimensions.items()],
+        Period=alarm.period_seconds,
+        EvaluationPeriods=1,
+        Statistic=alarm.statistic,
+        Threshold=alarm.threshold,
+        ComparisonOperator=alarm.comparison,
+        TreatMissingData=alarm.missing_data,
+    )
+
+
+def _nothing(_resource: Resource, _settings: Settings) -> Block:
+    """Return no entry, for what is uploaded, or exists already."""
+    return {}
+
+
+def _one(resource: Resource, kind: str, **properties: Any) -> Block:  # noqa: ANN401 - any JSON
+    tags = {"Tags": _tags(resource)} if resource.tags else {}
+    return {_id(resource.key): {"Type": kind, "Properties": {**properties, **tags}}}
+
+
+_BLOCKS: Mapping[type[Resource], Callable[[Any, Settings], Block]] = {
+    Alarm: _alarm,
+    Alias: _alias,
+    Bucket: _bucket,
+    Endpoint: _endpoint,
+    EndpointConfig: _endpoint_config,
+    ExistingEndpoint: _nothing,
+    Function: _function,
+    LogGroup: _log_group,
+    Model: _model,
+    ModelArchive: _nothing,
+    Queue: _queue,
+    Role: _role,
+    Rule: _rule,
+    StateMachine: _state_machine,
+    Subscription: _subscription,
+    Topic: _topic,
+}
