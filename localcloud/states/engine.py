@@ -41,7 +41,8 @@ class Job:
         redrives: How often it was redriven.
         start_at: The state to start at, for a redrive; None for the definition's own.
         context: What the context object holds otherwise, for tests of a state.
-        mocks: Results of Tasks by the name of their state, for tests of a state.
+        mocks: Results of states by their name, for tests of a state.
+        inspected: Where to keep what became of a state's data, for tests of a state.
     """
 
     execution_arn: str
@@ -61,6 +62,7 @@ class Job:
     resumed_with: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
+    inspected: dict[str, dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,7 @@ class Run:
                 services=services,
                 tokens=tokens,
                 mocks=job.mocks,
+                inspected=job.inspected,
             )
         )
 

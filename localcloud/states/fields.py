@@ -1,7 +1,7 @@
 """Fields: the fields of one state, evaluated in its query language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workflow.asl import paths, queries, templates
@@ -20,6 +20,7 @@ class Fields:
         context: The context object.
         variables: The workflow variables as they were when it was entered.
         jsonata: Whether its query language is JSONata.
+        seen: What became of the data, by the names that TestState gives.
     """
 
     state: Mapping[str, Any]
@@ -27,6 +28,7 @@ class Fields:
     context: Mapping[str, Any]
     variables: Mapping[str, Any]
     jsonata: bool
+    seen: dict[str, Any] = field(default_factory=dict)
 
     def scope(self, value: Any, **states: Any) -> Scope:  # noqa: ANN401 - any JSON value
         """What can be referred to: ``value`` as input, ``states`` as more of ``$states``."""
@@ -34,17 +36,20 @@ class Fields:
 
     def input(self) -> Any:  # noqa: ANN401 - any JSON value
         """The input after InputPath."""
-        return self.data if self.jsonata else self._at("InputPath", self.data)
-
-    def arguments(self, given: Any, field: str = "Parameters") -> Any:  # noqa: ANN401
-        """What Parameters or Arguments make of the input."""
         if self.jsonata:
-            if "Arguments" not in self.state:
-                return given
-            return templates.query(self.state["Arguments"], self.scope(self.data), "Arguments")
-        if field not in self.state:
-            return given
-        return templates.fill(self.state[field], self.scope(given))
+            return self.data
+        self.seen["afterInputPath"] = self._at("InputPath", self.data)
+        return self.seen["afterInputPath"]
+
+    def arguments(self, given: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """What Parameters or Arguments make of the input."""
+        made, scope = given, self.scope(given)
+        if self.jsonata and "Arguments" in self.state:
+            made = templates.query(self.state["Arguments"], scope, "Arguments")
+        elif not self.jsonata and "Parameters" in self.state:
+            made = templates.fill(self.state["Parameters"], scope)
+        self.seen["afterArguments" if self.jsonata else "afterParameters"] = made
+        return made
 
     def output(self, result: Any, *, selects: bool = True) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
         """Output and assigned variables of a state that has a result.
@@ -53,6 +58,8 @@ class Fields:
             result: The result.
             selects: Whether ResultSelector and ResultPath apply to the type of the state.
         """
+        if selects:
+            self.seen["result"] = result
         if self.jsonata:
             scope = self.scope(self.data, result=result)
             assigned = templates.query(self.state.get("Assign", {}), scope, "Assign")
@@ -64,7 +71,9 @@ class Fields:
         if selects:
             if "ResultSelector" in self.state:
                 made = templates.fill(self.state["ResultSelector"], self.scope(result))
+            self.seen["afterResultSelector"] = made
             made = self.placed(self.state.get("ResultPath", "$"), made)
+            self.seen["afterResultPath"] = made
         return self._at("OutputPath", made), assigned
 
     def passed_on(self, rule: Mapping[str, Any], given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401

@@ -37,7 +37,8 @@ class World:
         role_arn: The role that it runs under.
         services: What its Tasks call.
         tokens: The task tokens that wait.
-        mocks: Results of Tasks by the name of the state, for tests.
+        mocks: Results of states by their name, for tests.
+        inspected: Where to keep what became of a state's data, by its name; None for nowhere.
     """
 
     language: str
@@ -48,6 +49,7 @@ class World:
     services: Services
     tokens: Tokens
     mocks: "Mapping[str, tasks.Mock]"
+    inspected: dict[str, dict[str, Any]] | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +115,8 @@ class Interpreter:
         flow.context["State"] = seen
         jsonata = state.get("QueryLanguage", self.world.language) == "JSONata"
         fields = Fields(state, data, flow.context, flow.variables, jsonata)
+        if self.world.inspected is not None:
+            self.world.inspected[name] = fields.seen
         step = Step(name, state, flow, fields, entered)
         output, assigned, following = self._attempts(step)
         _check_size(output, name)
@@ -188,9 +192,12 @@ class Interpreter:
         elif step.kind == "Task":
             result = tasks.run(self.world, step, given)
         elif step.kind == "Parallel":
-            result = fanout.run_branches(self, step, fields.arguments(given))
+            data = fields.arguments(given)
+            mocked = tasks.mocked(self.world, step)
+            result = mocked.result if mocked else fanout.run_branches(self, step, data)
         else:
-            result = fanout.run_map(self, step, given)
+            mocked = tasks.mocked(self.world, step)
+            result = mocked.result if mocked else fanout.run_map(self, step, given)
         return *fields.output(result), following
 
     def _choice(self, step: Step, given: Any) -> tuple[Any, dict[str, Any], str | None]:  # noqa: ANN401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.states.failure import Failure
@@ -72,7 +73,8 @@ def batched(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # noqa:
         else:
             filled = templates.fill(batcher["BatchInput"], scope)
         shared = {"BatchInput": filled}
-    size = batcher.get("MaxItemsPerBatch", len(items) or 1)
+    fields = replace(step.fields, state=batcher)
+    size = int(fields.number("MaxItemsPerBatch", given) or len(items) or 1)
     return [
         {**shared, "Items": list(items[start : start + size])}
         for start in range(0, len(items), size)

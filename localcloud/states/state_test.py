@@ -9,15 +9,14 @@ from localcloud.service import now
 from localcloud.states.definitions import check
 from localcloud.states.engine import Ending, Job, Run
 from localcloud.states.failure import Failure, handler
-from localcloud.states.history import Event
 from localcloud.states.services import Services
 from localcloud.states.tasks import Mock
 from localcloud.states.tokens import Tokens
 from localcloud.wire import Params
+from workflow.asl.data import to_json
 
 _ALONE = "TestState"
 _SECONDS = 300.0
-_UNSUPPORTED = ("Map", "Parallel")
 
 
 def run_test(params: Params, arn_prefix: str, services: Services) -> Params:
@@ -33,15 +32,11 @@ def run_test(params: Params, arn_prefix: str, services: Services) -> Params:
     """
     name, state, language = _state(params)
     _check_params(params, state)
-    machine = _machine(name, state, language)
-    definition = json.dumps(machine)
+    definition = json.dumps(_machine(name, state, language))
     check(definition)
-    history, ending = _run(params, name, definition, arn_prefix, services)
-    out = _outcome(name, state, history, ending, params)
-    level = params.get("inspectionLevel", "INFO")
-    if level != "INFO":
-        out["inspectionData"] = out.get("inspectionData", {}) | _inspection(name, history)
-    return out
+    test = _Test(name, state, params)
+    test.run(definition, arn_prefix, services)
+    return test.outcome()
 
 
 def _state(params: Params) -> tuple[str, Params, str | None]:
@@ -61,15 +56,14 @@ def _state(params: Params) -> tuple[str, Params, str | None]:
 
 
 def _check_params(params: Params, state: Params) -> None:
-    if state.get("Type") in _UNSUPPORTED:
-        raise AwsError(
-            "ValidationException", f"The local cloud does not test {state['Type']} states."
-        )
+    waits = str(state.get("Resource", "")).endswith((".sync", ".sync:2", ".waitForTaskToken"))
+    if "mock" not in params and (waits or state.get("Type") in ("Map", "Parallel")):
+        raise AwsError("ValidationException", "A mock is required to test this state.")
     if state.get("Type") == "Task" and "mock" not in params and "roleArn" not in params:
         raise AwsError("ValidationException", "A Task state needs a roleArn or a mock.")
     try:
         json.loads(params.get("input") or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AwsError("InvalidExecutionInput", f"Invalid Input: '{error}'") from error
 
 
@@ -87,36 +81,102 @@ def _targets(state: Mapping[str, Any]) -> Iterator[str]:
         yield from (rule[field] for field in ("Next", "Default") if field in rule)
 
 
-def _run(
-    params: Params, name: str, definition: str, arn_prefix: str, services: Services
-) -> tuple[list[Event], Ending]:
-    text = params.get("input") or "{}"
-    history: list[Event] = []
-    endings: list[Ending] = []
-    job = Job(
-        execution_arn=f"{arn_prefix}:execution:testState:{name}",
-        name="testState",
-        machine_arn=f"{arn_prefix}:stateMachine:testState",
-        machine_name="testState",
-        machine_type="STANDARD",
-        role_arn=params.get("roleArn", ""),
-        definition=definition,
-        input=text,
-        started=now(),
-        first_event={
-            "type": "ExecutionStarted",
-            "details": {"executionStartedEventDetails": {"input": text}},
-        },
-        last_event_id=0,
-        variables=json.loads(params.get("variables") or "{}"),
-        context=json.loads(params.get("context") or "{}"),
-        mocks={name: _mock(params["mock"])} if "mock" in params else {},
-    )
-    run = Run(job, services, Tokens(), history.append, endings.append)
-    run.start()
-    if not run.wait(_SECONDS):
-        run.stop("States.Timeout", "The test took longer than five minutes.")
-    return history, endings[0]
+class _Test:
+    """One test of one state.
+
+    Args:
+        name: Its name.
+        state: Its definition.
+        params: The input of the operation.
+    """
+
+    def __init__(self, name: str, state: Params, params: Params) -> None:
+        self._name = name
+        self._state = state
+        self._params = params
+        self._history: list[Params] = []
+        self._endings: list[Ending] = []
+        self._inspected: dict[str, Params] = {}
+        self._variables: Params = {}
+
+    def run(self, definition: str, arn_prefix: str, services: Services) -> None:
+        """Run the state to its end."""
+        params, text = self._params, self._params.get("input") or "{}"
+        job = Job(
+            execution_arn=f"{arn_prefix}:execution:testState:{self._name}",
+            name="testState",
+            machine_arn=f"{arn_prefix}:stateMachine:testState",
+            machine_name="testState",
+            machine_type="STANDARD",
+            role_arn=params.get("roleArn", ""),
+            definition=definition,
+            input=text,
+            started=now(),
+            first_event={
+                "type": "ExecutionStarted",
+                "details": {"executionStartedEventDetails": {"input": text}},
+            },
+            last_event_id=0,
+            variables=json.loads(params.get("variables") or "{}"),
+            context=json.loads(params.get("context") or "{}"),
+            mocks={self._name: _mock(params["mock"])} if "mock" in params else {},
+            inspected=self._inspected,
+        )
+        run = Run(job, services, Tokens(), self._history.append, self._endings.append)
+        run.start()
+        if not run.wait(_SECONDS):
+            run.stop("States.Timeout", "The test took longer than five minutes.")
+        self._variables = run.variables
+
+    def outcome(self) -> Params:
+        """The answer: status, output or error, and what the inspection level asks for."""
+        out, details = self._result()
+        level = self._params.get("inspectionLevel", "INFO")
+        data: Params = {"errorDetails": details} if details else {}
+        if level != "INFO":
+            seen = {"input": json.loads(self._params.get("input") or "{}")}
+            seen |= self._inspected.get(self._name, {})
+            data |= {key: to_json(value) for key, value in seen.items()}
+            if self._variables:
+                data["variables"] = to_json(self._variables)
+        return out | ({"inspectionData": data} if data else {})
+
+    def _result(self) -> tuple[Params, Params]:
+        """The answer, and the details of an error that a Retry or a Catch takes."""
+        entered = [e.get("stateEnteredEventDetails") for e in self._history]
+        after = [details for details in entered if details and details["name"] != self._name]
+        failure = self._failure()
+        if failure is None:
+            output = after[0]["input"] if after else self._endings[0].output
+            out: Params = {"status": "SUCCEEDED", "output": output}
+            return out | ({"nextState": after[0]["name"]} if after else {}), {}
+        out = {key: value for key, value in failure.items() if value is not None}
+        rule = handler(self._state.get("Retry", ()), failure["error"])
+        done = int(self._params.get("stateConfiguration", {}).get("retrierRetryCount", 0))
+        if rule is not None and done < self._state["Retry"][rule].get("MaxAttempts", 3):
+            given = self._state["Retry"][rule]
+            wait = given.get("IntervalSeconds", 1) * given.get("BackoffRate", 2.0) ** done
+            seconds = int(min(wait, given.get("MaxDelaySeconds", wait)))
+            details = {"retryIndex": rule, "retryBackoffIntervalSeconds": seconds}
+            return {**out, "status": "RETRIABLE"}, details
+        if after:
+            caught = {"output": after[0]["input"], "nextState": after[0]["name"]}
+            index = handler(self._state.get("Catch", ()), failure["error"])
+            return {**out, "status": "CAUGHT_ERROR", **caught}, {"catchIndex": index}
+        return {**out, "status": "FAILED"}, {}
+
+    def _failure(self) -> dict[str, str | None] | None:
+        """Error and cause of the state, whether or not it was caught; None where it succeeded."""
+        for event in self._history:
+            if event["type"].startswith("Execution"):
+                continue
+            for details in event.values():
+                if isinstance(details, dict) and "error" in details:
+                    return {"error": details["error"], "cause": details.get("cause")}
+        ending = self._endings[0]
+        if ending.status == "SUCCEEDED":
+            return None
+        return {"error": ending.error, "cause": ending.cause}
 
 
 def _mock(mock: Params) -> Mock:
@@ -127,57 +187,3 @@ def _mock(mock: Params) -> Mock:
         return Mock(json.loads(mock["result"]))
     except ValueError as error:
         raise AwsError("ValidationException", f"The mock's result is not JSON: {error}") from error
-
-
-def _outcome(
-    name: str, state: Params, history: list[Event], ending: Ending, params: Params
-) -> Params:
-    entered = [e["stateEnteredEventDetails"] for e in history if "stateEnteredEventDetails" in e]
-    after = [details for details in entered if details["name"] != name]
-    failure = _failure(history, ending)
-    if failure is None:
-        out: Params = {"status": "SUCCEEDED", "output": ending.output}
-        return out | ({"nextState": after[0]["name"]} if after else {})
-    out = {key: value for key, value in failure.items() if value is not None}
-    rule = handler(state.get("Retry", ()), failure["error"])
-    done = int(params.get("stateConfiguration", {}).get("retrierRetryCount", 0))
-    if rule is not None and done < state["Retry"][rule].get("MaxAttempts", 3):
-        given = state["Retry"][rule]
-        wait = given.get("IntervalSeconds", 1) * given.get("BackoffRate", 2.0) ** done
-        seconds = int(min(wait, given.get("MaxDelaySeconds", wait)))
-        details = {"retryIndex": rule, "retryBackoffIntervalSeconds": seconds}
-        return {**out, "status": "RETRIABLE", "inspectionData": {"errorDetails": details}}
-    if after:
-        caught = {"output": after[0]["input"], "nextState": after[0]["name"]}
-        return {**out, "status": "CAUGHT_ERROR", **caught}
-    return {**out, "status": "FAILED"}
-
-
-def _failure(history: list[Event], ending: Ending) -> dict[str, str | None] | None:
-    """Error and cause of the state, whether or not it was caught; None where it succeeded."""
-    for event in history:
-        for key in ("taskFailedEventDetails", "lambdaFunctionFailedEventDetails"):
-            if key in event:
-                return {"error": event[key].get("error"), "cause": event[key].get("cause")}
-    if ending.status == "SUCCEEDED":
-        return None
-    return {"error": ending.error, "cause": ending.cause}
-
-
-def _inspection(name: str, history: list[Event]) -> Params:
-    """What the history shows of the state's data."""
-    found: Params = {}
-    for event in history:
-        entered = event.get("stateEnteredEventDetails")
-        if entered and entered["name"] == name:
-            found["input"] = entered["input"]
-        for key in ("taskScheduledEventDetails", "lambdaFunctionScheduledEventDetails"):
-            if key in event:
-                found["afterParameters"] = event[key].get("parameters", event[key].get("input"))
-        for key in ("taskSucceededEventDetails", "lambdaFunctionSucceededEventDetails"):
-            if key in event:
-                found["result"] = event[key]["output"]
-        exited = event.get("stateExitedEventDetails")
-        if exited and exited["name"] == name:
-            found["afterResultPath"] = exited["output"]
-    return found

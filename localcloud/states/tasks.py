@@ -29,7 +29,7 @@ _CHILD_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Mock:
-    """What a Task gives instead of calling: a result, or an error and its cause."""
+    """What a state gives instead of being run: a result, or an error and its cause."""
 
     result: Any = None
     failure: Failure | None = None
@@ -51,6 +51,18 @@ def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON
     if resource is None:
         raise Failure("States.Runtime", f"The resource {step.state['Resource']} is not supported.")
     return _Task(world, step, resource).run(given)
+
+
+def mocked(world: World, step: Step) -> Mock | None:
+    """What a state is to give instead of being run; None where it is to run.
+
+    Raises:
+        Failure: The error that it is to end with.
+    """
+    mock = world.mocks.get(step.name)
+    if mock is not None and mock.failure is not None:
+        raise mock.failure
+    return mock
 
 
 class _Task:
@@ -92,7 +104,7 @@ class _Task:
         flow.record("LambdaFunctionScheduled", {"lambdaFunctionScheduledEventDetails": details})
         flow.record("LambdaFunctionStarted")
         try:
-            if (mock := self._mock()) is not None:
+            if (mock := mocked(self._world, self._step)) is not None:
                 result = mock.result
             else:
                 asked = {"FunctionName": self._resource.function, "Payload": to_json(data)}
@@ -142,8 +154,7 @@ class _Task:
         named: Params,
     ) -> Any:  # noqa: ANN401 - any JSON value
         started = time.monotonic()
-        mock = self._mock()
-        if mock is not None and not self._token:
+        if (mock := mocked(self._world, self._step)) is not None:
             return mock.result
         answer = self._within(seconds, lambda: self._call(parameters))
         if not self._resource.pattern:
@@ -197,12 +208,6 @@ class _Task:
         if found["status"] != "SUCCEEDED":
             raise Failure("States.TaskFailed", to_json(_shown(found, parsed=False)))
         return shown
-
-    def _mock(self) -> Mock | None:
-        mock = self._world.mocks.get(self._step.name)
-        if mock is not None and mock.failure is not None:
-            raise mock.failure
-        return mock
 
     def _within(self, seconds: float | None, function: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Call a function that may take no longer; what takes longer is left to itself."""

@@ -402,6 +402,54 @@ def test_a_role_that_may_not_invoke_fails_the_task(states, build, local_cloud):
     assert "is not authorized to perform: lambda:InvokeFunction" in found["cause"]
 
 
+def test_the_inspection_of_a_state_shows_each_step_of_its_data(states):
+    state = {
+        "Type": "Pass",
+        "InputPath": "$.a",
+        "Parameters": {"b.$": "$.b"},
+        "ResultPath": "$.r",
+        "OutputPath": "$.r",
+        "Assign": {"v": 1},
+        "End": True,
+    }
+    given = {"definition": json.dumps(state), "input": '{"a": {"b": 2}}'}
+
+    found = states.test_state(**given, inspectionLevel="DEBUG")
+
+    data = {key: json.loads(value) for key, value in found["inspectionData"].items()}
+    assert data == {
+        "input": {"a": {"b": 2}},
+        "afterInputPath": {"b": 2},
+        "afterParameters": {"b": 2},
+        "result": {"b": 2},
+        "afterResultSelector": {"b": 2},
+        "afterResultPath": {"a": {"b": 2}, "r": {"b": 2}},
+        "variables": {"v": 1},
+    }
+    assert json.loads(found["output"]) == {"b": 2}
+    assert "inspectionData" not in states.test_state(**given)
+
+
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_a_state_that_holds_others_is_tested_with_a_mock(states, build, kind):
+    inner = {"StartAt": "I", "States": {"I": PASS}}
+    holds = {"ItemProcessor": inner} if kind == "Map" else {"Branches": [inner]}
+    catch = [{"ErrorEquals": ["E"], "Next": "Later"}]
+    state = {"Type": kind, **holds, "ResultSelector": {"first.$": "$[0]"}, "Catch": catch,
+             "Next": "Later"}  # fmt: skip
+    given = {"definition": json.dumps(state), "input": "[1]"}
+
+    fine = states.test_state(**given, mock={"result": "[7]"})
+    caught = states.test_state(**given, mock={"errorOutput": {"error": "E", "cause": "c"}})
+
+    assert (json.loads(fine["output"]), fine["nextState"]) == ({"first": 7}, "Later")
+    assert (caught["status"], caught["nextState"]) == ("CAUGHT_ERROR", "Later")
+    assert caught["inspectionData"]["errorDetails"]["catchIndex"] == 0
+    with pytest.raises(ClientError) as refused:
+        states.test_state(**given)
+    assert code(refused) == "ValidationException"
+
+
 @pytest.mark.parametrize(
     ("operation", "given", "expected"),
     [

@@ -23,7 +23,8 @@ from workflow.asl.paths import InvalidPath, Path, PathNotFound
 
 _NAME: Final = re.compile(r"States\.(\w+)\(")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
-_STRING: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+# A backslash stands before a quote, a brace or another one, and nowhere else.
+_STRING: Final = re.compile(r"'((?:[^'\\]|\\['{}\\])*)'")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _HOLE: Final = re.compile(r"\\(.)|\{\}", re.DOTALL)
 _WORDS: Final = {"true": True, "false": False, "null": None}
@@ -239,7 +240,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def _string_to_json(text: Any) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        return json.loads(_text(text))
+        return json.loads(_text(text)) if _text(text).strip() else None
     except ValueError:
         raise _Refused("The argument is not a JSON string.") from None
 

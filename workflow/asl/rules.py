@@ -17,6 +17,7 @@ Check = Callable[[Any], str | None]
 
 LONGEST_SECONDS: Final = 99_999_999
 _PERCENT: Final = 100
+_LABEL_LIMIT: Final = 40
 _PATHS: Final = ("InputPath", "OutputPath")
 _RESULTS: Final = ("ResultPath", "ResultSelector")
 _AFTER: Final = ("Next", "End", "Assign")
@@ -207,6 +208,14 @@ def check_list(value: object) -> str | None:
     return None if isinstance(value, list) and value else "Expected a non-empty array"
 
 
+def check_label(value: object) -> str | None:
+    """The label of a distributed Map."""
+    if not isinstance(value, str) or not 1 <= len(value) <= _LABEL_LIMIT:
+        return f"Label must have 1 to {_LABEL_LIMIT} characters"
+    wrong = set(value) & set(' ?*<>{}[]:;,\\|^~$#%&`"')
+    return f"Label must not contain {' '.join(sorted(wrong))}" if wrong else None
+
+
 _SECONDS: Final = between(1, LONGEST_SECONDS)
 FIELDS: Final[dict[str, Check]] = {
     "Comment": check_text,
@@ -242,7 +251,7 @@ FIELDS: Final[dict[str, Check]] = {
     "Branches": check_list,
     "Retry": lambda value: None if isinstance(value, list) else "Expected value of type Array",
     "Catch": lambda value: None if isinstance(value, list) else "Expected value of type Array",
-    "Label": check_text,
+    "Label": check_label,
     "QueryLanguage": one_of("JSONPath", "JSONata"),
 }
 RETRY: Final[dict[str, Check]] = {

@@ -32,6 +32,7 @@ def value(text: str) -> object:
         ("States.Format($.t, 'x, y')", "ax, yb"),
         ("States.Format('{}{}{}', null, true, $.o)", "nulltrue{a=1, b=[x, false]}"),
         ("States.StringToJson('{\"a\": [1]}')", {"a": [1]}),
+        ("States.StringToJson(' ')", None),
         ("States.JsonToString($.o)", '{"a":1,"b":["x",false]}'),
         ("States.ArrayPartition($.l, 3)", [[1, 1, True], [None]]),
         ("States.ArrayContains($.l, true)", True),
@@ -109,6 +110,7 @@ def test_a_path_that_leads_nowhere_is_an_error_at_run_time() -> None:
         "States.Array(a)",
         "States.Array() x",
         "States.Array($.)",
+        "States.Array('a\\n')",
         "Array()",
     ],
 )
