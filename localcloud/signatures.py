@@ -14,22 +14,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
 
-from botocore.auth import (
-    HmacV1QueryAuth,
-    S3SigV4Auth,
-    S3SigV4QueryAuth,
-    SigV4Auth,
-    SigV4QueryAuth,
-)
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as Key
 
 from localcloud.credentials import Credentials
 from localcloud.errors import AwsError
-from localcloud.wire import Environ, is_query, read_body, request_headers
+from localcloud.wire import HEADERS, Environ, is_query, read_body, request_headers
 
 SKEW = dt.timedelta(minutes=15)
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -42,7 +37,7 @@ _AUTHORIZATION = re.compile(
 _CREDENTIAL = re.compile(
     r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request"
 )
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGEST_HEADER = "x-amz-content-sha256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
@@ -152,41 +147,48 @@ def check(environ: Environ, credentials: Credentials, service: str, now: dt.date
         raise AwsError(code, str(refused), problem.status) from None
 
 
-class _Request(AWSRequest):
-    """A request that has come, as botocore's signers want it."""
+class _Signed(NamedTuple):
+    """All that a signature of version 4 covers, and the key that it was made with."""
 
-    @property
-    def body(self) -> bytes:  # type: ignore[override]  # the stubs say str
-        """The bytes that came, which need no preparation."""
-        return bytes(self.data or b"")
+    access_key_id: str
+    secret: str
+    service: str
+    region: str
+    stamp: str
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    digest: str
 
 
-class _Header(SigV4Auth):
-    """Signature version 4 in the header, of a request that has come."""
+class _Signer(SigV4Auth):
+    """botocore's signer, of requests that have come."""
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
-        """The headers that the client has signed, and no others."""
-        chosen = HTTPHeaders()
-        for name in request.context["signed_headers"]:
-            chosen[name] = request.headers.get(name, "")
-        return chosen
+        """Return the headers that the client has signed; there are no others."""
+        return request.headers
 
-    def signature(self, string_to_sign: str, request: AWSRequest) -> str:
-        """The signature, with a signing key that is derived once a day."""
-        key = _signing_key(str(self.credentials.secret_key), self.credential_scope(request))
-        return hmac.new(key, string_to_sign.encode(), hashlib.sha256).hexdigest()
+    def payload(self, request: AWSRequest) -> str:
+        """Return the digest of the body."""
+        return str(request.context["digest"])
 
 
-class _S3Header(_Header, S3SigV4Auth):
+class _S3Signer(_Signer, S3SigV4Auth):
     """The same for S3, whose paths are not normalized."""
 
 
-class _Url(_Header, SigV4QueryAuth):
-    """Signature version 4 in a presigned URL."""
-
-
-class _S3Url(_Header, S3SigV4QueryAuth):
-    """The same for S3, which does not sign the body."""
+@lru_cache(maxsize=512)
+def _signature(signed: _Signed) -> str:
+    """Return the signature; one that polls sends the same request many times within a second."""
+    request = AWSRequest(signed.method, f"http://cloud{signed.path}", dict(signed.headers))
+    request.params = signed.params  # type: ignore[assignment]
+    request.context |= {"timestamp": signed.stamp, "digest": signed.digest}
+    signer = (_S3Signer if signed.service == "s3" else _Signer)(
+        Key(signed.access_key_id, signed.secret), signed.service, signed.region
+    )
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return str(signer.signature(text, request))
 
 
 class _OldUrl(HmacV1QueryAuth):
@@ -198,14 +200,6 @@ class _OldUrl(HmacV1QueryAuth):
 
     def _get_date(self) -> str:
         return self._until
-
-
-@lru_cache(maxsize=64)
-def _signing_key(secret: str, scope: str) -> bytes:
-    key = f"AWS4{secret}".encode()
-    for part in scope.split("/"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
 
 
 def _check(environ: Environ, credentials: Credentials, now: dt.datetime) -> None:
@@ -240,14 +234,9 @@ def _check_header(
     s3 = scope["service"] == "s3"
     if abs(now - signed_at) > SKEW:
         raise _Refused(_SKEWED, "" if s3 else _skew(stamp, signed_at, now))
-    signer = (_S3Header if s3 else _Header)(
-        _key(credentials, scope["key"]), scope["service"], scope["region"]
-    )
-    request = _request(environ, query, s3=s3)
-    request.context |= {"timestamp": stamp, "signed_headers": headers}
-    _check_unsigned_headers(request, s3=s3)
-    _compare(signer, request, parts["signature"])
-    _check_payload(request, s3=s3)
+    secret = _secret(credentials, scope["key"])
+    signed = _signed(environ, scope, secret=secret, stamp=stamp, params=query, names=headers)
+    _compare(signed, environ, parts["signature"])
 
 
 def _check_url(
@@ -267,16 +256,12 @@ def _check_url(
     headers = _signed_headers(given.get("X-Amz-SignedHeaders", ""), _INCOMPLETE_URL)
     if signed_at - now > SKEW or now - signed_at > dt.timedelta(seconds=int(expires)):
         raise _Refused(_EXPIRED)
-    s3 = scope["service"] == "s3"
-    signer = (_S3Url if s3 else _Url)(
-        _key(credentials, scope["key"]), scope["service"], scope["region"]
-    )
-    signed = [(name, value) for name, value in query if name != "X-Amz-Signature"]
-    request = _request(environ, signed, s3=s3)
-    request.context |= {"timestamp": stamp, "signed_headers": headers}
-    _check_unsigned_headers(request, s3=s3)
-    _compare(signer, request, given.get("X-Amz-Signature", ""))
-    _check_payload(request, s3=s3)
+    params = [(name, value) for name, value in query if name != "X-Amz-Signature"]
+    secret = _secret(credentials, scope["key"])
+    signed = _signed(environ, scope, secret=secret, stamp=stamp, params=params, names=headers)
+    if scope["service"] == "s3" and _DIGEST_HEADER not in environ[HEADERS]:
+        signed = signed._replace(digest=_UNSIGNED)
+    _compare(signed, environ, given.get("X-Amz-Signature", ""))
 
 
 def _check_old_url(
@@ -287,7 +272,8 @@ def _check_old_url(
         raise _Refused(_INCOMPLETE_URL)
     if now.timestamp() > int(expires[:12]):
         raise _Refused(_EXPIRED)
-    signer = _OldUrl(_key(credentials, given["AWSAccessKeyId"]), expires)
+    key_id = given["AWSAccessKeyId"]
+    signer = _OldUrl(Key(key_id, _secret(credentials, key_id)), expires)
     headers = HTTPHeaders()
     moved = {name: value for name, value in given.items() if name.startswith("x-amz-")}
     for name, value in (moved | request_headers(environ)).items():
@@ -308,13 +294,14 @@ def _skew(stamp: str, signed_at: dt.datetime, now: dt.datetime) -> str:
     return f"Signature {said}: {stamp} is {order} than {limit} ({moment} {sign} {minutes} min.)"
 
 
-def _key(credentials: Credentials, access_key_id: str) -> Key:
+def _secret(credentials: Credentials, access_key_id: str) -> str:
     secret = credentials.secret_of(access_key_id)
     if secret is None:
         raise _Refused(_UNKNOWN_KEY)
-    return Key(access_key_id, secret)
+    return secret
 
 
+@lru_cache(maxsize=64)
 def _moment(stamp: str) -> dt.datetime | None:
     try:
         return dt.datetime.strptime(stamp, _STAMP).replace(tzinfo=dt.UTC)
@@ -329,39 +316,51 @@ def _signed_headers(text: str, problem: _Problem) -> list[str]:
     return names
 
 
-def _request(environ: Environ, params: list[tuple[str, str]], *, s3: bool) -> _Request:
-    """A request as the signers see it; S3's path in the one encoding that is signed."""
-    path = _s3_path(environ) if s3 else environ["RAW_URI"].partition("?")[0]
-    headers = {
-        name: value.encode("latin-1", "replace").decode("utf-8", "replace")
-        for name, value in request_headers(environ).items()
-    }
-    request = _Request(environ["REQUEST_METHOD"], f"http://cloud{path}", headers)
-    request.data, request.params = read_body(environ), params  # type: ignore[assignment]
-    return request
+def _signed(
+    environ: Environ,
+    scope: re.Match[str],
+    *,
+    secret: str,
+    stamp: str,
+    params: list[tuple[str, str]],
+    names: list[str],
+) -> _Signed:
+    """Return what the client has signed; S3's path in the one encoding that it signs."""
+    given: dict[str, str] = environ[HEADERS]
+    s3 = scope["service"] == "s3"
+    if s3 and any(name.startswith("x-amz-") and name not in names for name in given):
+        raise _Refused(_UNSIGNED_HEADERS)  # x-amz-copy-source would make a copy of an upload
+    digest = given.get(_DIGEST_HEADER) or hashlib.sha256(read_body(environ)).hexdigest()
+    return _Signed(
+        scope["key"],
+        secret,
+        scope["service"],
+        scope["region"],
+        stamp,
+        environ["REQUEST_METHOD"],
+        _s3_path(environ) if s3 else environ["RAW_URI"].partition("?")[0],
+        tuple(params),
+        tuple((name, _text(given.get(name, ""))) for name in names),
+        digest,
+    )
+
+
+def _text(value: str) -> str:
+    """Return a header's value as the client wrote it, which is UTF-8 if it is not ASCII."""
+    return value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _s3_path(environ: Environ) -> str:
     return quote(unquote_to_bytes(environ["RAW_URI"].partition("?")[0]), safe="/-_.~")
 
 
-def _check_unsigned_headers(request: _Request, *, s3: bool) -> None:
-    """Let nobody add to what was signed: ``x-amz-copy-source`` makes a copy of an upload."""
-    signed = request.context["signed_headers"]
-    if s3 and any(n.lower() not in signed for n in request.headers if n.startswith("x-amz-")):
-        raise _Refused(_UNSIGNED_HEADERS)
-
-
-def _compare(signer: SigV4Auth, request: _Request, given: str) -> None:
-    text = signer.string_to_sign(request, signer.canonical_request(request))
-    if not hmac.compare_digest(signer.signature(text, request).encode(), given.encode()):
+def _compare(signed: _Signed, environ: Environ, given: str) -> None:
+    """Compare the signatures, and the body with its digest where the client has given one."""
+    if not hmac.compare_digest(_signature(signed).encode(), given.encode()):
         raise _Refused(_MISMATCH)
-
-
-def _check_payload(request: _Request, *, s3: bool) -> None:
-    """Compare the body with its signed digest, where the client has given one."""
-    digest = request.headers.get("x-amz-content-sha256")
-    if digest is None or (s3 and (digest == _UNSIGNED or digest.startswith("STREAMING-"))):
+    digest = environ[HEADERS].get(_DIGEST_HEADER)
+    free = digest == _UNSIGNED or str(digest).startswith("STREAMING-")
+    if digest is None or (signed.service == "s3" and free):
         return
-    if not _DIGEST.fullmatch(digest) or digest != hashlib.sha256(request.body).hexdigest():
+    if digest != hashlib.sha256(read_body(environ)).hexdigest():
         raise _Refused(_OTHER_BODY)
