@@ -362,7 +362,7 @@ _PERMISSIONS: Final = (
         " not trust Lambda.",
         "Let the trust policy of the function's role allow lambda.amazonaws.com to do"
         " sts:AssumeRole, or deploy the role again.",
-        message=r"role.{0,80} cannot be assumed by Lambda",
+        message=r"role.{0,80} cannot be assumed by Lambda|execution role.{0,80}not authorized",
     ),
     _row(
         _PERMISSION,
@@ -436,6 +436,13 @@ _PACKAGES: Final = (
         "Add {module} to the package, or the layer that holds it, for the right Python version and"
         " architecture.",
         message=r"(?:no module named|cannot find (?:module|package)) '?(?P<module>[\w.@/-]*[\w])",
+    ),
+    _row(
+        _CODE,
+        "PermissionError Runtime.ImportModuleError Runtime.ExitError Runtime.InvalidEntrypoint",
+        "The function of {place} may not read a file of its own: {message}",
+        "Give the files in the zip or layer the modes 644 (755 for folders and programs).",
+        message=r"\[Errno 13\]|EACCES|permission denied",
     ),
     _row(
         _CODE,
@@ -950,8 +957,8 @@ _PYTHON: Final = (
         "AttributeError TypeError NameError IndexError ValueError ZeroDivisionError"
         " UnboundLocalError AssertionError SyntaxError NotImplementedError RecursionError"
         " JSONDecodeError UnicodeDecodeError UnicodeEncodeError LookupError IndentationError"
-        " OverflowError ArithmeticError StopIteration FileNotFoundError NotADirectoryError"
-        " IsADirectoryError ReferenceError Runtime.SyntaxError",
+        " OverflowError ArithmeticError binascii.Error StopIteration FileNotFoundError"
+        " NotADirectoryError IsADirectoryError ReferenceError Runtime.SyntaxError",
         "The function of {place} has a bug: {error}, {message}",
         "Export a test from this failure and correct the code.",
     ),

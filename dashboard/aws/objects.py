@@ -331,7 +331,7 @@ def _translated(error: Exception, operation: str, subject: str) -> WorkflowError
     return translate(
         operation=operation,
         code=code[1] if code else name,
-        message=message[1] if message else text.splitlines()[0],
+        message=message[1] if message else text.partition("\n")[0],
         status=int(status[1]) if status else 0,
         subject=subject,
     )

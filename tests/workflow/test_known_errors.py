@@ -185,6 +185,13 @@ def test_an_unknown_error_has_no_row_and_does_not_pass(name: str, message: str) 
         ("Lambda.AWSLambdaException", "odd (Status Code: 400)", Blame.CONFIGURATION, False),
         ("Lambda.AWSLambdaException", "odd (Status Code: 429)", Blame.CAPACITY, True),
         ("Lambda.AWSLambdaException", "role cannot be assumed by Lambda", Blame.PERMISSION, False),
+        (
+            "Lambda.AWSLambdaException",
+            "The execution role is not authorized",
+            Blame.PERMISSION,
+            False,
+        ),
+        ("PermissionError", "[Errno 13] Permission denied: '/var/task/x'", Blame.CODE, False),
         ("Lambda.Unknown", "Task timed out after 3.00 seconds", Blame.CAPACITY, True),
         ("OSError", "[Errno 28] No space left on device", Blame.CONFIGURATION, False),
         ("SSLError", "certificate verify failed", Blame.CONFIGURATION, False),
