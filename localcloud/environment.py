@@ -16,6 +16,7 @@ from typing import Any
 from localcloud import platform_log
 from localcloud.credentials import Credentials
 from localcloud.process import ChildExited, ChildTimedOut, Process
+from localcloud.runtime_logs import EVENT_NEWLINE
 from localcloud.sandbox import View
 
 RESPONSE_LIMIT = 6_291_556
@@ -70,14 +71,14 @@ class Outcome:
     Attributes:
         payload: The result or the error object, as JSON.
         failed: Whether the payload is an error (``X-Amz-Function-Error: Unhandled``).
-        log: The lines that belong to this invocation, START and REPORT included.
+        log: The events that belong to this invocation, START and REPORT included.
         stream: The log stream of the environment it ran in.
         duration_ms: Its duration in milliseconds.
     """
 
     payload: bytes
     failed: bool
-    log: str
+    log: list[str]
     stream: str
     duration_ms: float
 
@@ -136,7 +137,8 @@ class Environment:
             status=status,
             reason=json.loads(payload)["errorMessage"] if status in {"failure", "timeout"} else "",
         )
-        log = early_log + self._log(done)
+        text = early_log + self._log(done)
+        log = [event.replace(EVENT_NEWLINE, "\n") for event in text.split("\n") if event]
         return Outcome(payload, status != "success", log, self._stream, done.duration_ms)
 
     def close(self) -> None:

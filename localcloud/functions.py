@@ -280,7 +280,8 @@ class Functions(Service):
         if outcome.failed:
             out["FunctionError"] = "Unhandled"
         if p.get("LogType") == "Tail":
-            out["LogResult"] = base64.b64encode(outcome.log.encode()[-_TAIL:]).decode()
+            tail = "\n".join([*outcome.log, ""]).encode()[-_TAIL:]
+            out["LogResult"] = base64.b64encode(tail).decode()
         return out
 
     def _run_queued(self, name: str, configuration: Params, event: bytes) -> None:
@@ -317,7 +318,7 @@ class Functions(Service):
         )
         outcome = self.pool.invoke(deployed, event or b"{}", str(uuid.uuid4()))
         group = configuration["LoggingConfig"]["LogGroup"]
-        self.cloud.logs.append(group, outcome.stream, outcome.log.splitlines())
+        self.cloud.logs.append(group, outcome.stream, outcome.log)
         self._measure(name, outcome)
         return outcome
 

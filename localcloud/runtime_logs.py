@@ -15,6 +15,8 @@ from typing import Any
 
 _USUAL_FIELDS = {*vars(logging.makeLogRecord({})), "aws_request_id"}
 
+EVENT_NEWLINE = "\r"  # AWS's runtime, too, ends the lines within an event so
+
 Frames = Callable[[TracebackType | None], list[str]]
 
 
@@ -52,18 +54,19 @@ class Logs(logging.Handler):
                 f"[{record.levelname}]\t{_stamp(record.created)}\t{self.request_id}\t"
                 f"{self.format(record)}"
             )
-        sys.stderr.write(text + "\n")
+        _write(text)
 
     def failure(self, failure: dict[str, Any]) -> None:
         """Write the error with which an invocation ends."""
         if self._as_json:
             fields = {"timestamp": _stamp(time.time()), "level": "ERROR", **failure}
-            sys.stderr.write(json.dumps(fields, ensure_ascii=False) + "\n")
+            _write(json.dumps(fields, ensure_ascii=False))
             return
-        sys.stderr.write(f"[ERROR] {failure['errorType']}: {failure['errorMessage']}\n")
-        if failure["stackTrace"]:
-            stack = "".join(failure["stackTrace"])
-            sys.stderr.write(f"Traceback (most recent call last):\n{stack}")
+        stack = "".join(failure["stackTrace"])
+        _write(
+            f"[ERROR] {failure['errorType']}: {failure['errorMessage']}\n"
+            f"Traceback (most recent call last):\n{stack}"
+        )
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -94,6 +97,11 @@ def print_exception(frames: Frames) -> Callable[..., None]:
         sys.stderr.write("".join([*lines, *traceback.format_exception_only(kind, error)]))
 
     return show
+
+
+def _write(event: str) -> None:
+    """Write one event; ``EVENT_NEWLINE`` keeps its lines together."""
+    sys.stderr.write(event.rstrip("\n").replace("\n", EVENT_NEWLINE) + "\n")
 
 
 def _stamp(seconds: float) -> str:

@@ -22,10 +22,13 @@ from types import TracebackType
 from typing import Any
 
 import simplejson
+from simplejson.raw_json import RawJSON
 
 from localcloud import pipes, runtime_logs, sandbox
 
 _TASK_ROOT = "/var/task"
+# Python 3.12 was the first whose answers hold other characters than ASCII as they are.
+_ESCAPING_RUNTIMES = {f"AWS_Lambda_python3.{minor}" for minor in range(8, 12)}
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - beside what frames give
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120
 
@@ -66,15 +69,16 @@ class Fault(Exception):  # noqa: N818 - what AWS's runtime calls it
         self.stack = stack or []
 
 
-class _Encoder(simplejson.JSONEncoder):  # type: ignore[misc,unused-ignore]
-    """AWS's marshaller: simplejson (bytes as text, named tuples as objects), Decimal as number."""
+class _Encoder(simplejson.JSONEncoder):
+    """AWS's marshaller: simplejson (bytes as text, named tuples as objects), Decimal as written."""
 
     def __init__(self) -> None:
-        super().__init__(use_decimal=False, ensure_ascii=False, allow_nan=True)
+        ascii_only = os.environ["AWS_EXECUTION_ENV"] in _ESCAPING_RUNTIMES
+        super().__init__(use_decimal=False, ensure_ascii=ascii_only, allow_nan=True)
 
     def default(self, o: object) -> object:
         if isinstance(o, Decimal):
-            return math.nan if o.is_nan() else float(o)
+            return math.nan if o.is_nan() else RawJSON(str(o))
         return super().default(o)
 
 

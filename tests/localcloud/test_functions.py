@@ -225,6 +225,21 @@ def test_json_logs_are_found_in_the_group_of_the_configuration(functions, build,
     ]
 
 
+def test_an_error_is_one_event_of_the_log(functions, build, local_cloud):
+    code = (
+        "import logging\ndef handler(e, c):\n"
+        "    logging.error('two\\nlines')\n    print('a\\nb')\n    1 / 0\n"
+    )
+    name = build.function(local_cloud, code)
+    call(functions, name)
+    logs = local_cloud.client("logs")
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    _, record, first, second, error, _, _ = (event["message"] for event in events)
+    assert record.endswith("two\nlines")
+    assert (first, second) == ("a", "b")
+    assert error.startswith("[ERROR] ZeroDivisionError: division by zero\nTraceback (most recent")
+
+
 def test_a_role_allows_what_its_policies_say(functions, build, local_cloud):
     s3 = local_cloud.client("s3")
     bucket = build.unique("allowed")

@@ -14,11 +14,16 @@ import pytest
 from localcloud import inference_worker, pipes, runtime_logs, worker
 
 
+@pytest.fixture(autouse=True)
+def runtime(monkeypatch):
+    """What the configuration of a function names."""
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+
+
 @pytest.fixture
 def task(tmp_path, monkeypatch):
     """Writes a handler's module and makes it importable, as if its folder were /var/task."""
     monkeypatch.setattr(worker, "_TASK_ROOT", str(tmp_path))
-    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def write(name, source):
@@ -64,7 +69,8 @@ class Point(NamedTuple):
     [
         ({"image": b"aGk="}, b'{"image": "aGk="}'),
         ({b"key": (1, 2)}, b'{"key": [1, 2]}'),
-        ({"price": decimal.Decimal("0.5")}, b'{"price": 0.5}'),
+        ({"price": decimal.Decimal("1.10")}, b'{"price": 1.10}'),
+        ({"count": decimal.Decimal(3)}, b'{"count": 3}'),
         ({"at": Point(1, 2)}, b'{"at": {"x": 1, "y": 2}}'),
         ("größer", '"größer"'.encode()),
         ([math.nan, decimal.Decimal("NaN")], b"[NaN, NaN]"),
@@ -73,6 +79,12 @@ class Point(NamedTuple):
 )
 def test_results_are_marshalled_as_by_aws(result, payload):
     assert worker.answer(lambda _event, _context: result, b"{}", context()) == (b"result", payload)
+
+
+def test_runtimes_before_python_3_12_answer_in_ascii(monkeypatch):
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11")
+    answer = worker.answer(lambda _event, _context: "größer", b"{}", context())
+    assert answer == (b"result", b'"gr\\u00f6\\u00dfer"')
 
 
 @pytest.mark.parametrize("result", [{1}, {"body": object()}, {"data": b"\xff"}])
@@ -132,7 +144,6 @@ def test_log_records_are_written_as_the_runtime_writes_them(capsys):
 
 def test_log_records_are_json_where_the_function_says_so(capsys, monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_LOG_FORMAT", "JSON")
-    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
     logs = runtime_logs.Logs(worker.shown_frames)
     logs.request_id = "r-1"
     logs.emit(vars_added(record(logging.INFO, "%s images", 3), bucket="b"))
