@@ -299,7 +299,7 @@ class CaptureReader:
         """Read an object; of its bytes, the payloads are let go of."""
         gzipped = data.startswith(_GZIP)
         if gzipped:
-            data, damage = _unzipped(data)
+            data, damage = unzipped(data)
             if damage:
                 self._errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
         self._window.add(len(self._sources), data)
@@ -404,8 +404,8 @@ def _joined(chunks: Sequence[CaptureBatch]) -> CaptureBatch:
     )
 
 
-def _unzipped(data: bytes) -> tuple[bytes, str]:
-    """Decompress all members; what comes before damage is kept, and the damage told."""
+def unzipped(data: bytes) -> tuple[bytes, str]:
+    """Decompress all members of a gzip; what comes before damage is kept, and the damage told."""
     parts: list[bytes] = []
     room = MAX_UNZIPPED_BYTES
     while data.startswith(_GZIP):

@@ -1,7 +1,6 @@
 """Captured images: the input behind a capture, fetched by Range out of its object."""
 
 import io
-import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,12 +11,11 @@ from PIL import Image
 
 from dashboard.aws.images import Upload, verify
 from dashboard.aws.objects import Bucket
-from workflow.captures import image_of
+from workflow.captures import image_of, unzipped
 from workflow.errors import WorkflowError
 from workflow.image_statistics import ImageStatistics, image_statistics
 
 AT_ONCE: Final = 16
-_GZIP_WINDOW: Final = 31  # zlib's way of saying: a gzip header comes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def captured_input(bucket: Bucket, line: CaptureLine) -> tuple[bytes, str]:
     if line.event_id:
         return image_of(_line_of(bucket.read_whole(line.key), line.event_id))
     if line.gzipped:
-        whole = zlib.decompress(bucket.read_whole(line.key), _GZIP_WINDOW)
+        whole, _ = unzipped(bucket.read_whole(line.key))
         return image_of(whole[line.offset : line.offset + line.length])
     return image_of(bucket.read_range(line.key, line.offset, line.length))
 

@@ -245,3 +245,28 @@ def test_a_bucket_that_is_not_there_is_a_problem_and_no_crash(
     assert feed.counts(ALL, Period.HOUR, NOW).is_empty()
     assert feed.names().is_empty()
     feed.pause()
+
+
+def test_captures_of_another_endpoint_are_read_where_it_writes_them(
+    deployed: Connection, tmp_path: Path
+) -> None:
+    """The endpoint of this deployment, told to another as its existing one, with its own place."""
+    s3, sagemaker = deployed.client("s3"), deployed.client("sagemaker")
+    name, own = deployed.settings.endpoint, deployed.settings.bucket
+    other = replace(
+        deployed, settings=replace(deployed.settings, stage="other", existing_endpoint=name)
+    )
+    uri = sagemaker.describe_endpoint(EndpointName=name)["DataCaptureConfig"]["DestinationS3Uri"]
+    prefix = uri.removeprefix(f"s3://{own}/")
+    key = f"{prefix}/{name}/AllTraffic/{NOW - timedelta(hours=3):%Y/%m/%d/%H}/theirs.jsonl"
+    s3.put_object(Bucket=own, Key=key, Body=record(7000, 0.75, 1))
+    feed = CaptureFeed(other, tmp_path)
+
+    feed.watch()
+    until(lambda: feed.as_of is not None)
+    feed.pause()
+
+    assert str(feed.place) == f"s3://{own}/{prefix}/{name}"
+    assert feed.bucket.name == own != other.settings.bucket
+    assert set(feed.names()["endpoint"]) == {name}
+    s3.delete_object(Bucket=own, Key=key)

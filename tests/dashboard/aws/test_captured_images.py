@@ -41,7 +41,13 @@ def line(event: str, image: bytes) -> bytes:
 RED, BLUE = png(40, 20, "red"), png(10, 10, "blue")
 FIRST, SECOND = line("event-a", RED), line("event-b", BLUE)
 WHOLE = FIRST + b"\n" + SECOND + b"\n"
-SHELF = Shelf(plain=WHOLE, zipped=gzip.compress(WHOLE), words=line("w", b"words"))
+SHELF = Shelf(
+    plain=WHOLE,
+    zipped=gzip.compress(WHOLE),
+    members=gzip.compress(WHOLE[:9]) + gzip.compress(WHOLE[9:]),
+    damaged=gzip.compress(WHOLE)[:40],
+    words=line("w", b"words"),
+)
 
 
 def place(key: str, *, gzipped: bool = False) -> CaptureLine:
@@ -95,3 +101,14 @@ def test_a_sample_is_measured_and_what_cannot_be_is_counted() -> None:
     assert failed == 2
     assert [statistics.pixels for statistics in measured] == [800]
     assert measured[0].warmth > 0.9
+
+
+def test_an_image_in_a_gzip_of_several_members_is_found() -> None:
+    assert captured_input(SHELF, place("members", gzipped=True)) == (BLUE, "image/png")
+
+
+def test_a_damaged_gzip_is_one_image_that_cannot_be_read() -> None:
+    with pytest.raises(WorkflowError, match="holds no input to show"):
+        captured_input(SHELF, place("damaged", gzipped=True))
+
+    assert sample_statistics(SHELF, [place("damaged", gzipped=True)]) == ([], 1)
