@@ -38,6 +38,10 @@ _HOUR: Final = "%Y/%m/%d/%H"
 _FIRST_HOUR: Final = "2017/11/29/00"
 _INSTANT: Final = timedelta(microseconds=1)
 _NUMBER: Final = r"[-+0-9.eE]+"
+_BARE: Final = r"^[^{}]*$"
+"""Answers without names: where there are names, SQL that takes every number for a probability would
+give some to the wrong class."""
+
 _ROW: Final = r"\s*(?:\r?\n|\]\s*,\s*\[)\s*"
 _SUM_TOLERANCE: Final = "1e-2"
 _UNITS: Final = {
@@ -310,6 +314,7 @@ def _captures(
       AS probabilities
   FROM lines CROSS JOIN UNNEST(regexp_split(trim(answer), {_text(_ROW)}))
     WITH ORDINALITY AS rows_of (one, place)
+  WHERE regexp_like(answer, {_text(_BARE)})
 ), classified AS (
   SELECT event_id, inference_id, inference_time, endpoint, variant, key, place, probabilities,
     array_max(probabilities) AS confidence,

@@ -387,3 +387,31 @@ def test_a_database_of_another_alphabet_is_refused() -> None:
         )
 
     assert caught.value.code == "AthenaNameInvalid"
+
+
+@pytest.mark.parametrize(
+    ("answer", "counted"),
+    [
+        ("[[0.2, 0.8]]", 1),
+        ('{"predictions": [[0.2, 0.8]], "label": 0}', 0),
+        ('{"prediction": 0, "probabilities": [0.2, 0.8]}', 0),
+        ('{"0": 0.2, "1": 0.8}', 0),
+        ('[{"label": "motorcycle", "score": 0.8}, {"label": "bicycle", "score": 0.2}]', 0),
+    ],
+)
+def test_numbers_of_an_answer_with_names_are_given_to_no_wrong_class(
+    lake: duckdb.DuckDBPyConnection, answer: str, counted: int
+) -> None:
+    lake.execute(
+        "INSERT INTO scones_dev.captures VALUES (?, ?, 'named', 'AllTraffic', ?, 'k')",
+        [
+            {"endpointoutput": {"data": answer, "encoding": "JSON"}},
+            {"eventid": "n", "inferenceid": None, "inferencetime": "2026-11-23T10:05:00Z"},
+            "2026/11/23/10",
+        ],
+    )
+    table = replace(TABLE, endpoints=("named",))
+
+    found = rows(lake, athena.counts_sql(table, InferenceFilters(), Period.HOUR, now=NOW))
+
+    assert len(found) == counted
