@@ -13,16 +13,19 @@ MASK: Final = "*"
 
 _INTRODUCED: Final = re.compile(
     r"(?:\bin the input|\bto input|\bReturned payload:|\bevaluated to|\bfor value:"
-    r"|\bto a number:|\bCurrent context is:) ?(?=\S)",
+    r"|\bto a number:|\bCurrent context is:|\bThe (?:Parameters|Arguments)(?= '\{)) ?(?=\S)",
     re.IGNORECASE,
 )
 """What stands before data in the messages of Step Functions and of its JSON languages."""
 
 _TO_THE_END: Final = re.compile(r"Current context is: ?$", re.IGNORECASE)
-_CONSTRAINT: Final = re.compile(
-    r"(?<=\bvalue ')(?:(?!' at ').)*(?=' at ')", re.IGNORECASE | re.DOTALL
+_ENCLOSED: Final = re.compile(
+    r"(?<=\bvalue ')(?:(?!' at ').)*(?=' at ')"
+    r"|(?<=\bUnrecognized token ').*?(?=': was expecting)"
+    r"|(?<=\(byte\[\]\)\").*(?=\"(?:\[truncated|; line))",
+    re.IGNORECASE | re.DOTALL,
 )
-"""Validation: ``Value '<data>' at 'field' failed to satisfy constraint``."""
+"""``Value '<data>' at 'field' failed ...``, and what Lambda says of a payload that is no JSON."""
 
 _QUOTED: Final = re.compile(r"'.*'(?=[\s.,;:)]|$)", re.DOTALL)
 _BARE: Final = re.compile(r".*?(?=,? (?:but|which|instead of|rather than|not an?)\b|$)", re.DOTALL)
@@ -36,7 +39,7 @@ def without_data(message: str) -> str:
         parts.append(message[start : found.end()])
         start, mask = _data(message, found.end(), found[0])
         parts.append(mask)
-    return _CONSTRAINT.sub(MASK, "".join(parts) + message[start:])
+    return _ENCLOSED.sub(MASK, "".join(parts) + message[start:])
 
 
 def _data(message: str, start: int, introduction: str) -> tuple[int, str]:

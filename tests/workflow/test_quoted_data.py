@@ -85,6 +85,26 @@ def test_a_value_that_is_no_json_is_masked_too(value: str) -> None:
     )
 
 
+@given(inputs, inputs)
+def test_parameters_that_do_not_start_a_task_are_data(one: Any, other: Any) -> None:
+    form = "The Parameters '{}' could not be used to start the Task: [The field 'b' is missing]"
+
+    def told(value: Any) -> str:
+        return normalised(form.replace("{}", written(value)))
+
+    assert told(one) == told(other)
+    assert told(one).endswith("The field 'b' is missing]")
+
+
+def test_a_payload_that_is_no_json_is_data() -> None:
+    form = (
+        "Could not parse request body into json: Unrecognized token '{0}': was expecting a value "
+        'at [Source: (byte[])"{0} and "more""; line: 1, column: 5]'
+    )
+
+    assert normalised(form.format("Ana")) == normalised(form.format("Bo's \nthing"))
+
+
 def test_a_constraint_quotes_its_value() -> None:
     told = "1 error: Value '{}' at 'bucket' failed to satisfy constraint: Member must match"
 
