@@ -39,7 +39,7 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## Measure everything: executions, captures, inferences, plan, classifier
-	@for benchmark in executions captures inferences executions_sync triage plan classifier; do \
+	@for benchmark in executions definitions captures inferences executions_sync triage plan classifier; do \
 		echo "== $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; done
 
 conformance: $(READY) ## Run definitions whose outcome is known: make conformance RECORDED=file

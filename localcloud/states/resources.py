@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from localcloud.states.services import client_name, operation_name
+from localcloud.wire import operations
+
 _FUNCTION = re.compile(r"arn:aws[\w-]*:lambda:[^:]*:\d*:function:.+")
 _SERVICE = re.compile(
     r"arn:aws[\w-]*:states:[^:]*:[^:]*:(?P<sdk>aws-sdk:)?(?P<service>[\w-]+):(?P<action>\w+)"
@@ -59,6 +62,7 @@ def read_resource(arn: str) -> Resource | None:
     service, action, pattern = match["service"], match["action"], match["pattern"] or ""
     if match["sdk"]:
         known = service in _SDK and pattern in ("", "waitForTaskToken")
+        known = known and operation_name(action) in operations(client_name(service))
     else:
         patterns = _OPTIMIZED.get((service, action))
         known = patterns is not None and (not pattern or pattern in patterns)

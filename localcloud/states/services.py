@@ -7,10 +7,11 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.response import StreamingBody
 
 from localcloud.errors import AwsError
+from workflow.asl.data import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,13 +100,8 @@ class CloudServices:
         """Call a service; see ``Services``."""
         name, shown = _NAMES[service]
         client = self._client(name)
-        operation = action[0].upper() + action[1:]
-        try:
-            model = client.meta.service_model.operation_model(operation)
-        except KeyError:
-            raise ServiceError(
-                "States.Runtime", f"The service {service} has no action {action}."
-            ) from None
+        operation = operation_name(action)
+        model = client.meta.service_model.operation_model(operation)
         method = getattr(client, _python_name(client, operation))
         try:
             answer = method(**_input(model, parameters))
@@ -113,7 +109,13 @@ class CloudServices:
             told = error.response["Error"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             raise _refused(shown, told["Code"], told.get("Message", ""), status) from None
-        except (BotoCoreError, TypeError) as error:
+        except ParamValidationError as error:
+            raise ServiceError(
+                "States.Runtime",
+                f"The Parameters '{to_json(parameters)}' could not be used to start the Task: "
+                f"[{error.kwargs['report']}]",
+            ) from None
+        except BotoCoreError as error:
             raise ServiceError(f"{shown}.SdkClientException", str(error)) from None
         return dict(_plain(answer))
 
@@ -122,9 +124,21 @@ class CloudServices:
         return self._describe(execution_arn)
 
 
+def client_name(service: str) -> str:
+    """What botocore calls a service that a Resource names."""
+    return _NAMES[service][0]
+
+
+def operation_name(action: str) -> str:
+    """What botocore calls an action that a Resource names."""
+    return action[0].upper() + action[1:]
+
+
 def optimized_error(service: str, error: str) -> str:
     """An error's name in an optimized integration, which writes some services otherwise."""
     prefix, _, code = error.partition(".")
+    if prefix == "States":
+        return error
     return f"{_OPTIMIZED_NAMES.get(service, prefix)}.{code}"
 
 

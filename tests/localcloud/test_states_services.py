@@ -134,8 +134,17 @@ def test_a_model_that_is_not_there_is_named(outcome):
     assert found["error"].startswith("SageMakerRuntime.Validation")
 
 
+def test_parameters_that_a_service_does_not_take_are_named(outcome):
+    found = outcome(call("aws-sdk:s3:getObject", Bucket="b", Kee="k"))
+
+    assert found["error"] == "States.Runtime"
+    assert "could not be used to start the Task" in found["cause"]
+    assert "Kee" in found["cause"]
+
+
 @pytest.mark.parametrize(
-    "resource", ["glue:startJobRun.sync", "aws-sdk:ec2:runInstances", "lambda:invoke.sync"]
+    "resource",
+    ["glue:startJobRun.sync", "aws-sdk:ec2:runInstances", "lambda:invoke.sync", "aws-sdk:s3:getNo"],
 )
 def test_what_this_cloud_cannot_call_is_refused_at_creation(local_cloud, build, resource):
     with pytest.raises(ClientError) as caught:
