@@ -100,8 +100,7 @@ def silent_failure(
     """
     if execution.status is not Status.SUCCEEDED or execution.output is None:
         return None
-    visits = tuple(visits)
-    finding = find_silent(execution.output, visits, threshold=threshold)
+    finding = find_silent(execution.output, threshold=threshold)
     if finding is None:
         return None
     outputs = [visit for visit in visits if visit.output is not None]

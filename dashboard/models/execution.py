@@ -12,7 +12,14 @@ from workflow.contract import inference_id
 from workflow.executions import Execution, HistoryEvent, Outcome
 from workflow.exports import Export
 from workflow.machine_rules import classifies, stated_threshold
-from workflow.silent import image_of, last_inference, outcome, read_inference, silent_failure
+from workflow.silent import (
+    find_silent,
+    image_of,
+    last_inference,
+    outcome,
+    read_inference,
+    silent_failure,
+)
 from workflow.timelines import StateVisit, VisitStatus, failure_of, timeline
 
 PAYLOAD_CHARACTERS = 20_000
@@ -243,9 +250,14 @@ def _facts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[tuple
 
 def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: float) -> str:
     """What went wrong, in which state: a line, and the cause below it; empty where nothing did."""
+    if outcome(execution, visits, threshold=threshold) is Outcome.ACCEPTED:
+        return ""
     failure = failure_of(execution, visits) or silent_failure(
         execution, visits, threshold=threshold
     )
+    wrong = find_silent(execution.output or "", visits, threshold=threshold)
+    if failure and wrong and failure.error == "Silent.NoInference" != wrong.error:
+        return f"**{wrong.error}**  \n{wrong.cause}"  # the inference of an earlier state
     error = failure.error if failure else execution.error
     cause = failure.cause if failure else execution.cause
     if failure is None and not (error or cause):

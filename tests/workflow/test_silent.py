@@ -316,7 +316,6 @@ def test_the_inference_of_an_earlier_state_counts_where_the_last_one_dropped_it(
     assert outcome(success, threshold=0.93) is Outcome.SILENT
     assert outcome(success, visits, threshold=0.93) is Outcome.ACCEPTED
     assert outcome(success, visits, threshold=0.96) is Outcome.SILENT
-    assert silent_failure(success, visits, threshold=0.93) is None
 
 
 @pytest.mark.parametrize(
