@@ -85,7 +85,7 @@ def sample_statistics(
 
     def measure(line: CaptureLine) -> ImageStatistics | None:
         try:
-            return measured(captured_input(bucket, line)[0])
+            return _measured(captured_input(bucket, line)[0])
         except WorkflowError:
             return None
 
@@ -95,7 +95,7 @@ def sample_statistics(
     return usable, len(found) - len(usable)
 
 
-def measured(data: bytes) -> ImageStatistics:
+def _measured(data: bytes) -> ImageStatistics:
     """Measure an image as people see it.
 
     Raises:
