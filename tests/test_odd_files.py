@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from dashboard.aws.archives import Refused
-from dashboard.aws.captured_images import measured
+from dashboard.aws.captured_images import _measured
 from dashboard.aws.images import Upload, verify
 from dashboard.aws.intake import Intake, take_in
 from deploy.model.code import inference
@@ -126,7 +126,7 @@ def test_people_drift_and_model_see_the_same_picture(case: str) -> None:
     small = np.asarray(shown.resize((32, 32), Image.Resampling.BICUBIC), float)
 
     assert np.abs(small - np.asarray(seen, float)).mean() < 4
-    assert measured(ODD[case]).brightness == pytest.approx(np.asarray(seen).mean() / 255, abs=0.03)
+    assert _measured(ODD[case]).brightness == pytest.approx(np.asarray(seen).mean() / 255, abs=0.03)
 
 
 def test_the_depth_of_grey_changes_nothing() -> None:
