@@ -235,7 +235,9 @@ def test_a_directory_that_cannot_be_read_is_named_and_left_alone(start, build, d
 
 
 def test_quotas_throttle_when_switched_on(start, build):
-    cloud = start("--quotas")
+    cloud = start("--quotas", "--lambda-concurrency", "10")
+    limits = cloud.client("lambda").get_account_settings()["AccountLimit"]
+    assert limits["ConcurrentExecutions"] == limits["UnreservedConcurrentExecutions"] == 10
     states = cloud.client("stepfunctions")
     definition = json.dumps(build.one_state(Type="Pass", End=True))
     allowed = 0
