@@ -38,7 +38,10 @@ class Router:
         text = browsers.refusal(method, path, environ["QUERY_STRING"], headers, port=port)
         kind = browsers.form_type(method, headers)
         if text is None and kind is not None and kind not in wire.form_types(service):
-            text = f"This call takes no body of type {kind}, which a web page can send."
+            text = (
+                f"This call takes no body of type {kind}, which a web page can send: "
+                "give it the content-type of its protocol, such as application/json."
+            )
         return None if text is None else _refuse(environ, service, AwsError(_DENIED, text, 403))
 
     def __call__(self, environ: Environ) -> Response:

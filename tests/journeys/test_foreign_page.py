@@ -4,8 +4,12 @@ The page sends everything to a server of the test's own, too: what arrives there
 browser did send it.
 """
 
+import base64
+import io
 import json
 import threading
+import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,7 +17,10 @@ from urllib.parse import quote
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.configloader import load_config
+from botocore.credentials import Credentials
 from playwright.sync_api import Browser, Page
 
 from tests.builders import PNG
@@ -24,24 +31,24 @@ pytestmark = pytest.mark.journey
 CREDENTIAL = quote("AKIA/20260101/us-east-1/lambda/aws4_request", safe="")
 CREATE = f"/2015-03-31/functions?X-Amz-Credential={CREDENTIAL}"
 FAULT = "/_localcloud/faults"
-BODY = json.dumps({"FunctionName": "attack", "Runtime": "python3.13"})
 SCRIPT = """
 function form(base, path, type) {
     const made = document.createElement("form"), field = document.createElement("input");
     const frame = document.createElement("iframe");
     frame.name = "f" + Math.random();
     document.body.append(frame, made);
-    [field.name, field.value] = [BODY, ""];
+    [field.name, field.value] = [BODIES[path].slice(0, -2), '"}'];  // joined by "="
     Object.assign(made, {method: "post", action: base + path, enctype: type, target: frame.name});
     made.append(field);
     return new Promise(done => { frame.onload = () => done("loaded"); made.submit(); });
 }
 function blindly(base, path) {
-    return fetch(base + path, {method: "POST", mode: "no-cors", body: BODY}).then(a => a.type);
+    const sent = {method: "POST", mode: "no-cors", body: BODIES[path]};
+    return fetch(base + path, sent).then(answer => answer.type);
 }
 function openly(base, path) {
     const headers = {"content-type": "application/json"};
-    return fetch(base + path, {method: "POST", headers, body: BODY}).then(a => a.text());
+    return fetch(base + path, {method: "POST", headers, body: BODIES[path]}).then(a => a.text());
 }
 function read(url) { return fetch(url).then(answer => answer.text()); }
 function picture(url) {
@@ -66,7 +73,7 @@ function socket(url) {
     });
 }
 const tried = promise => promise.catch(error => "refused");
-""".replace("BODY", json.dumps(BODY))
+"""
 PAGE = f"<!doctype html><title>Elsewhere</title><body><script>{SCRIPT}</script>"
 
 
@@ -139,12 +146,36 @@ def attempt(page: Page, call: str) -> Any:
     return page.evaluate(f"tried({call})")
 
 
+def bodies(role: str) -> dict[str, str]:
+    """What the page sends to each path: it would do its work if it were taken."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("attack.py", "def handler(event, context):\n    return event\n")
+    code = base64.b64encode(packed.getvalue()).decode()
+    function = {"FunctionName": "attack", "Runtime": "python3.13", "Handler": "attack.handler"}
+    fault = {"service": "s3", "operation": "ListBuckets", "delay_seconds": 1, "message": ""}
+    made = {**function, "Role": role, "Code": {"ZipFile": code}, "Description": ""}
+    return {CREATE: json.dumps(made), FAULT: json.dumps(fault)}
+
+
+def faults(environ: dict[str, str]) -> str:
+    """The faults that are switched on in the cloud of an environment."""
+    url = f"{environ['AWS_ENDPOINT_URL']}{FAULT}"
+    keys = load_config(environ["AWS_SHARED_CREDENTIALS_FILE"])["profiles"]["default"]
+    request = AWSRequest("GET", url)
+    SigV4Auth(Credentials(*keys.values()), "localcloud", "us-east-1").add_auth(request)
+    signed = urllib.request.Request(url, headers=dict(request.headers.items()))  # noqa: S310 - loopback
+    with urllib.request.urlopen(signed, timeout=30) as answer:  # noqa: S310 - loopback
+        return str(json.loads(answer.read())["faults"])
+
+
 def test_it_creates_runs_and_reads_nothing(
     deployed: App, page: Page, elsewhere: Elsewhere, cloud: Callable[[str], Any]
 ) -> None:
     cloud_url = deployed.aws_environ["AWS_ENDPOINT_URL"]
     functions = cloud("lambda")
-    before = [one["FunctionName"] for one in functions.list_functions()["Functions"]]
+    there = functions.list_functions()["Functions"]
+    page.evaluate("given => { window.BODIES = given; }", bodies(there[0]["Role"]))
     ways = [f"form(BASE, {CREATE!r}, {kind!r})" for kind in ("text/plain", "multipart/form-data")]
     ways += [
         f"{name}(BASE, {path!r})" for name in ("blindly", "openly") for path in (CREATE, FAULT)
@@ -154,7 +185,7 @@ def test_it_creates_runs_and_reads_nothing(
         attempt(page, way.replace("BASE", repr(elsewhere.url)))
     posts = [body for command, _, body in elsewhere.received if command == "POST"]
     assert len(posts) == len(ways)
-    assert all("attack" in body for body in posts)
+    assert json.loads(posts[0])["Description"] == "="  # a form can send JSON
     assert {attempt(page, f"openly({cloud_url!r}, {path!r})") for path in (CREATE, FAULT)} == {
         "refused"
     }
@@ -163,7 +194,8 @@ def test_it_creates_runs_and_reads_nothing(
     assert attempt(page, f"read('{cloud_url}/')") == "refused"
     assert attempt(page, f"read('{deployed.url}/_stcore/host-config')") == "refused"
 
-    assert [one["FunctionName"] for one in functions.list_functions()["Functions"]] == before
+    assert functions.list_functions()["Functions"] == there
+    assert faults(deployed.aws_environ) == "[]"
     frames = [frame for frame in page.frames if cloud_url in frame.url]
     assert all("AccessDenied" in frame.content() for frame in frames)
 
