@@ -23,6 +23,7 @@ from localcloud.states.services import CloudServices
 from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
 from localcloud.wire import Call, Params
+from workflow.asl.data import read_json
 
 _TOKEN_SECONDS = 900
 _PAGE = 1000
@@ -199,8 +200,8 @@ class States(Machines):
     def send_task_success(self, call: Call) -> Params:
         token, output = call.params["taskToken"], call.params["output"]
         try:
-            json.loads(output)
-        except (ValueError, RecursionError) as error:
+            read_json(output)
+        except ValueError as error:
             raise AwsError("InvalidOutput", f"Invalid Output: '{error}'") from error
         return _known(token, found=self._tokens.succeed(token, output))
 
@@ -413,8 +414,8 @@ def _started(execution: Execution) -> Event:
 
 def _check_input(text: str) -> None:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError) as error:
+        read_json(text)
+    except ValueError as error:
         raise AwsError(
             "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
         ) from error

@@ -18,6 +18,7 @@ from localcloud.states.tokens import Tokens
 from workflow.asl.data import to_json
 
 _log = logging.getLogger(__name__)
+_EXPRESS_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ class Run:
         self.job = job
         self._ended = ended
         self._finished = threading.Event()
-        self._history = History(write, job.last_event_id, limited=job.machine_type == "STANDARD")
+        self._history = History(write, job.last_event_id)
         self._machine = json.loads(job.definition)
         self._flow = Flow(self._history, job.last_event_id, dict(job.variables), _context(job))
         _, _, _, region, account, *_ = job.execution_arn.split(":")
@@ -147,9 +148,8 @@ class Run:
             pass
         except Failure as failure:
             self._end("Failed", failure.error, failure.cause)
-        except HistoryFull:
-            cause = "The execution reached the maximum number of history events (25000)."
-            self._end("Failed", RUNTIME, cause)
+        except HistoryFull as full:
+            self._end("Failed", RUNTIME, str(full))
         except Exception:  # noqa: BLE001 - the one edge where a fault of ours becomes an ending
             # Whatever is wrong with the interpreter, the execution ends and its history says so.
             _log.exception("The execution %s met an internal error", self.job.execution_arn)
@@ -160,8 +160,10 @@ class Run:
                 timer.cancel()
 
     def _timer(self) -> threading.Timer | None:
-        """What ends the run when its TimeoutSeconds are over."""
+        """What ends the run after its TimeoutSeconds, or the five minutes of an express one."""
         seconds = self._machine.get("TimeoutSeconds")
+        if self.job.machine_type == "EXPRESS":
+            seconds = min(seconds or _EXPRESS_SECONDS, _EXPRESS_SECONDS)
         if seconds is None:
             return None
         timer = threading.Timer(seconds, self._end, ("TimedOut", None, None))

@@ -7,8 +7,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from localcloud.states.failure import Failure
-from localcloud.states.history import Flow, History
+from localcloud.states.failure import RUNTIME, Failure
+from localcloud.states.history import Flow, History, HistoryFull
 from localcloud.states.items import batched, read_items
 from workflow.asl import queries, templates
 from workflow.asl.data import Scope, to_json
@@ -179,8 +179,11 @@ class _Map:
         arn = f"arn:aws:states:{world.region}:{world.account}:execution:{label}:{name}"
         parent = inner.context["Execution"]
         inner.context["Execution"] = {**parent, "Id": arn, "Name": name, "Input": data}
-        inner.variables, inner.previous = {}, 0
-        return self._interpreter.run(self._processor, inner, data)
+        inner.variables, inner.previous, inner.history = {}, 0, _unseen()
+        try:
+            return self._interpreter.run(self._processor, inner, data)
+        except HistoryFull as full:
+            raise Failure(RUNTIME, str(full)) from None
 
     def _context(self, index: int) -> dict[str, Any]:
         return {"Item": {"Index": index, "Value": self._items[index]}}
@@ -217,7 +220,7 @@ class _Map:
 
 def _unseen() -> History:
     """A history that nobody reads: child executions have none here."""
-    return History(lambda _event: None, limited=False)
+    return History(lambda _event: None)
 
 
 def _items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value

@@ -31,16 +31,12 @@ class History:
     Args:
         write: Takes each event as ``GetExecutionHistory`` gives it.
         last_id: Id of the last event already written.
-        limited: Whether AWS's limit of 25,000 events holds; it does for standard workflows.
     """
 
-    def __init__(
-        self, write: Callable[[Event], None], last_id: int = 0, *, limited: bool = True
-    ) -> None:
+    def __init__(self, write: Callable[[Event], None], last_id: int = 0) -> None:
         self.lock = threading.RLock()
         self.last_id = last_id
         self._write = write
-        self._limited = limited
         self._closed = False
 
     def add(self, kind: str, details: dict[str, Any] | None, previous: int) -> int:
@@ -62,8 +58,10 @@ class History:
             if self._closed:
                 raise Stopped
             ends = kind in _LAST
-            if self._limited and self.last_id >= _EVENT_LIMIT - 1 and not ends:
-                raise HistoryFull
+            if self.last_id >= _EVENT_LIMIT - 1 and not ends:
+                raise HistoryFull(
+                    "The execution reached the maximum number of history events (25000)."
+                )
             self.last_id += 1
             event: Event = {
                 "timestamp": round(time.time(), 3),

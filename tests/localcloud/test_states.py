@@ -81,8 +81,12 @@ def test_a_name_is_used_once_unless_the_same_is_still_running(states, build, loc
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [("{", "InvalidExecutionInput"), ('"' + "a" * 262_144 + '"', "ValidationException")],
-    ids=["no JSON", "too long"],
+    [
+        ("{", "InvalidExecutionInput"),
+        ("NaN", "InvalidExecutionInput"),
+        ('"' + "a" * 262_144 + '"', "ValidationException"),
+    ],
+    ids=["no JSON", "no number", "too long"],
 )
 def test_an_input_that_aws_refuses_is_refused(states, build, local_cloud, given, expected):
     arn = build.machine(local_cloud, build.one_state(**PASS))["stateMachineArn"]

@@ -324,6 +324,16 @@ def test_whatever_raises_ends_the_execution_with_an_error_in_its_history(caplog)
     assert "a fault of ours" in caplog.text
 
 
+def test_an_endless_child_of_a_distributed_map_ends_too():
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    loop = {**machine(A={"Type": "Pass", "Next": "A"}), "ProcessorConfig": config}
+
+    run = ended({"M": {"Type": "Map", "ItemProcessor": loop, "End": True}}, [1])
+
+    assert run.ending.error == "States.ExceedToleratedFailureThreshold"
+    assert len(run.history) < 10
+
+
 def test_an_endless_loop_ends_at_the_limit_of_events():
     run = ended({"A": {"Type": "Pass", "Next": "A"}})
 

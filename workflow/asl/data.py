@@ -28,6 +28,22 @@ def to_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """The value of JSON text.
+
+    Raises:
+        ValueError: The text is no JSON; Python's NaN and Infinity are none.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("The JSON is nested too deeply.") from None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON.")
+
+
 def size(value: object) -> int:
     """How many bytes a value takes as JSON."""
     return len(to_json(value).encode(errors="surrogatepass"))

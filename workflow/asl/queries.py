@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 
 import hashlib
 import json
+import math
 import random
 import uuid
 from collections.abc import Callable, Mapping
@@ -121,7 +122,7 @@ def _json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return None
     if isinstance(value, bool | str):
         return value
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and math.isfinite(value):
         return int(value) if value == int(value) and abs(value) < 1e15 else value  # noqa: PLR2004 - JavaScript writes larger numbers otherwise
     if isinstance(value, dict):
         made = {str(key): _json(item) for key, item in value.items()}

@@ -203,6 +203,11 @@ def check_object(value: object) -> str | None:
     return None if isinstance(value, Mapping) else "Expected value of type Object"
 
 
+def check_array(value: object) -> str | None:
+    """An array."""
+    return None if isinstance(value, list) else "Expected value of type Array"
+
+
 def check_list(value: object) -> str | None:
     """An array that holds something."""
     return None if isinstance(value, list) and value else "Expected a non-empty array"
@@ -247,10 +252,14 @@ FIELDS: Final[dict[str, Check]] = {
     "End": check_flag,
     "Assign": check_object,
     "ResultSelector": check_object,
+    "Parameters": check_object,
+    "ItemSelector": check_object,
+    "Items": check_array,
+    "Version": check_text,
     "Choices": check_list,
     "Branches": check_list,
-    "Retry": lambda value: None if isinstance(value, list) else "Expected value of type Array",
-    "Catch": lambda value: None if isinstance(value, list) else "Expected value of type Array",
+    "Retry": check_array,
+    "Catch": check_array,
     "Label": check_label,
     "QueryLanguage": one_of("JSONPath", "JSONata"),
 }

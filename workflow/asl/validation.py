@@ -62,12 +62,10 @@ def diagnose(text: str) -> tuple[Diagnostic, ...]:
     if not isinstance(value, dict):
         return (Diagnostic(_JSON, "The definition is not a JSON object", "/"),)
     found = [Diagnostic(_JSON, f"Duplicate field '{key}'", "/") for key in twice]
-    return (*found, *examine(value))
-
-
-def examine(definition: Mapping[str, Any]) -> tuple[Diagnostic, ...]:
-    """What is wrong with a definition that has been parsed."""
-    return tuple(_Examiner(definition).all())
+    try:
+        return (*found, *_Examiner(value).all())
+    except RecursionError:
+        return (*found, _wrong("The definition is nested too deeply", "/"))
 
 
 def _wrong(message: str, at: str) -> Diagnostic:
@@ -86,10 +84,8 @@ class _Examiner:
         """Everything that is wrong."""
         definition = self._definition
         yield from _unsupported(definition, _TOP, "")
-        if "QueryLanguage" in definition:
-            yield from _checked(definition, {"QueryLanguage": rules.FIELDS["QueryLanguage"]}, "")
-        if "TimeoutSeconds" in definition:
-            yield from _checked(definition, {"TimeoutSeconds": rules.FIELDS["TimeoutSeconds"]}, "")
+        checked = ("Comment", "Version", "QueryLanguage", "TimeoutSeconds")
+        yield from _checked(definition, {field: rules.FIELDS[field] for field in checked}, "")
         yield from self._machine(definition, "")
 
     def _machine(self, machine: Mapping[str, Any], at: str) -> Found:

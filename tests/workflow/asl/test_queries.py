@@ -45,6 +45,7 @@ def test_an_expression_has_its_value(text: str, expected: object) -> None:
         ("$states.input.l + 'x'", "threw an error during evaluation. T2001"),
         ("function($x){$x}", "returned an unsupported result type."),
         ("[$sum]", "returned an unsupported result type."),
+        ("$power(10, 400)", "threw an error during evaluation."),
         ("$parse('{')", "threw an error during evaluation."),
         ("$partition([1], 0)", "threw an error during evaluation."),
         ("$range(0, 1, 0)", "threw an error during evaluation."),

@@ -59,6 +59,7 @@ def test_what_aws_takes_is_taken(state: dict[str, Any]) -> None:
     ("state", "place"),
     [
         ({**PASS, "Foo": 1}, "/States/A/Foo"),
+        ({**PASS, "Parameters": "$.a"}, "/States/A/Parameters"),
         ({**PASS, "Retry": []}, "/States/A/Retry"),
         ({**PASS, "ResultSelector": {}}, "/States/A/ResultSelector"),
         ({**PASS, "Comment": 1}, "/States/A/Comment"),
@@ -158,6 +159,17 @@ def test_the_machine_has_rules_too() -> None:
     assert "80 characters" in str(
         diagnose(json.dumps({"StartAt": "a" * 81, "States": {"a" * 81: PASS}}))
     )
+
+
+def test_a_definition_may_be_nested_deeply_but_not_without_end() -> None:
+    machine: dict[str, Any] = {"StartAt": "S", "States": {"S": PASS}}
+    for level in range(200):
+        state = {"Type": "Parallel", "Branches": [machine], "End": True}
+        machine = {"StartAt": f"{level}", "States": {f"{level}": state}}
+
+    found = diagnose(json.dumps(machine))
+
+    assert [one.message for one in found] in ([], ["The definition is nested too deeply"])
 
 
 def test_what_looks_wrong_is_a_warning() -> None:
