@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dashboard.aws.cloud import Connection
+from dashboard.aws.concurrency import repairs_at_once
 from dashboard.aws.executions import UNREPEATED
 from dashboard.aws.redrives import Repairer, RepairPlan, RepairRun
 from dashboard.execution_feed import ExecutionFeed
@@ -37,6 +38,7 @@ def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairR
             connection.session.client("stepfunctions", config=UNREPEATED),
             feed.states,
             feed.repairs,
+            most=repairs_at_once(connection.client("lambda")),
             now=lambda: datetime.now(UTC),
         )
         for result in repairer.run(run, stopped=stop.is_set):

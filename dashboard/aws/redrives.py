@@ -7,9 +7,14 @@ stopped or killed is resumed from what has no result yet, by any dashboard. Noth
   made is left alone;
 - a redrive carries a ``clientToken`` made of run and execution, idempotent for 15 minutes;
 - a restart has a name made of run and execution, and AWS takes a name once.
+
+No more executions are under way at once than Lambda has room for: a repair that is throttled would
+only fail again.
 """
 
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +43,8 @@ _AT_ONCE = 8
 _MORE_TRIES = 2
 """How often an item is tried again after the pacer has given up asking for it."""
 
+_PAUSE_SECONDS = 1.0
+"""Between two looks at what is under way: DescribeExecution refills 10 to 15 times a second."""
 _NAMESPACE = uuid.UUID("5c0e5d52-9d27-4c1f-8c4e-3a0d2a5b7f10")
 _REFUSES_ONE = frozenset(
     {
@@ -204,6 +211,13 @@ class RepairLog:
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
 
+def _repaired(result: ItemResult) -> str | None:
+    """ARN of the execution that a result says was set going, if any."""
+    if result.status is ItemStatus.REDRIVEN:
+        return result.arn
+    return result.started
+
+
 class Repairer:
     """Does what a plan says.
 
@@ -211,7 +225,9 @@ class Repairer:
         client: A boto3 ``stepfunctions`` client that does not retry.
         states: Reads where an execution stands.
         log: Where plan and results are kept.
+        most: How many executions may be under way at once (``concurrency.repairs_at_once``).
         now: The time, aware UTC.
+        pause: Sleeps a number of seconds.
     """
 
     def __init__(
@@ -220,12 +236,16 @@ class Repairer:
         states: States,
         log: RepairLog,
         *,
+        most: int,
         now: Callable[[], datetime],
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._states = states
         self._log = log
+        self._most = most
         self._now = now
+        self._pause = pause
 
     def run(
         self, run: RepairRun, *, stopped: Callable[[], bool] = lambda: False
@@ -234,26 +254,56 @@ class Repairer:
 
         Args:
             run: The plan with the results there are; for a new plan, none.
-            stopped: Asked between batches.
+            stopped: Asked between batches, and while a batch waits for room.
 
         Raises:
             WorkflowError: What would refuse every item alike, such as a missing permission. Items
                 without a result are pending still.
         """
-        pending = run.pending
+        pending = deque(run.pending)
+        latest = sorted(run.results.values(), key=lambda result: result.at)[-self._most :]
+        under_way = deque(filter(None, map(_repaired, latest)))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="repair") as pool:
-            for begin in range(0, len(pending), BATCH):
-                if stopped():
+            while pending:
+                room = self._room(under_way, stopped)
+                if not room:
                     return
-                batch = pending[begin : begin + BATCH]
+                batch = [pending.popleft() for _ in range(min(room, BATCH, len(pending)))]
                 answers = list(pool.map(lambda item: self._answer(run.plan, item), batch))
                 results = tuple(one for one in answers if isinstance(one, ItemResult))
                 if results:
                     self._log.add_results(run.plan, results)
+                under_way.extend(filter(None, map(_repaired, results)))
                 yield from results
                 for one in answers:
                     if isinstance(one, WorkflowError):
                         raise one
+
+    def _room(self, under_way: deque[str], stopped: Callable[[], bool]) -> int:
+        """Wait until another execution may run; gives how many, or 0 once stopped.
+
+        Those that have ended leave ``under_way``. They are looked at in turn, until one has: the
+        quota of DescribeExecution is shared with the whole account.
+        """
+        looked_at = 0
+        while not stopped():
+            if len(under_way) < self._most:
+                return self._most - len(under_way)
+            arn = under_way.popleft()
+            if self._runs(arn):
+                under_way.append(arn)
+            looked_at += 1
+            if looked_at % self._most == 0:
+                self._pause(_PAUSE_SECONDS)
+        return 0
+
+    def _runs(self, arn: str) -> bool:
+        try:
+            return not self._states.describe(arn).status.ended
+        except WorkflowError as error:
+            if error.code in _REFUSES_ONE:  # deleted meanwhile
+                return False
+            raise
 
     def _answer(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
         """What became of an item; all of it may be done twice, so what passes is tried again."""

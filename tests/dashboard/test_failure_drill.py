@@ -158,7 +158,7 @@ def test_repairing_400_killed_halfway_does_each_once_and_empties_the_inbox(night
     log.add_plan(plan)
 
     def repairer() -> Repairer:
-        return Repairer(night.aws, night.states(), log, now=night.clock.now)  # type: ignore[arg-type]
+        return Repairer(night.aws, night.states(), log, most=1000, now=night.clock.now)  # type: ignore[arg-type]
 
     killed = repairer().run(RepairRun(plan=plan, results={}))
     for _ in range(203):

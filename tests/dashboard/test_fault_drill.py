@@ -218,7 +218,7 @@ def test_repairing_400_with_a_kill_halfway_redrives_each_once(drill: Drill) -> N
     source = states(
         drill.connection.session, drill.connection.pacer, drill.settings.state_machine_arn
     )
-    list(Repairer(drill.states, source, log, now=lambda: datetime.now(UTC)).run(left))
+    list(Repairer(drill.states, source, log, most=1000, now=lambda: datetime.now(UTC)).run(left))
     drill.wait()
 
     listed = drill.states.list_executions(

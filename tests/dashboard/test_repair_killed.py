@@ -34,7 +34,8 @@ region, machine, bucket = sys.argv[1:]
 client = boto3.client("stepfunctions")
 log = RepairLog(boto3.client("s3"), bucket)
 states = States(client, Pacer(region), machine)
-for result in Repairer(client, states, log, now=lambda: datetime.now(UTC)).run(log.runs()[0]):
+repairer = Repairer(client, states, log, most=1000, now=lambda: datetime.now(UTC))
+for result in repairer.run(log.runs()[0]):
     print(result.arn, flush=True)
 """
 
@@ -101,7 +102,7 @@ def test_each_is_redriven_once_though_the_process_is_killed(
     assert left.pending, "It was killed too late to show anything."
     client = local_cloud.client("stepfunctions")
     states = States(client, Pacer(local_cloud.region), machine)
-    list(Repairer(client, states, log, now=lambda: datetime.now(UTC)).run(left))
+    list(Repairer(client, states, log, most=1000, now=lambda: datetime.now(UTC)).run(left))
 
     assert not log.runs()[0].pending
     counts = [one["redriveCount"] for one in settled(local_cloud, machine)]

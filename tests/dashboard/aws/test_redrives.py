@@ -1,5 +1,6 @@
 """Repairs in bulk: once each, nothing forgotten, whatever is killed or refused in between."""
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates
+from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, refusal
+from dashboard.aws.concurrency import repairs_at_once
 from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
 from dashboard.aws.redrives import (
@@ -44,13 +46,70 @@ def s3() -> Iterator["S3Client"]:
         yield client
 
 
+class Throttled(SimulatedStates):
+    """Executions that end after some seconds, or at once where too many run for Lambda.
+
+    Attributes:
+        seconds: How long an execution runs; None: until it is finished by hand.
+        concurrency: How many may run at once.
+        peak: How many ran at once.
+    """
+
+    seconds: float | None = None
+    concurrency = 10
+    peak = 0
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.lock = threading.Lock()
+
+    def redrive_execution(self, *, executionArn: str, clientToken: str) -> dict[str, Any]:  # noqa: N803
+        with self.lock:
+            answer = super().redrive_execution(executionArn=executionArn, clientToken=clientToken)
+            self._run(executionArn)
+        return answer
+
+    def start_execution(self, **request: Any) -> dict[str, Any]:
+        with self.lock:
+            answer = super().start_execution(**request)
+            self._run(answer["executionArn"])
+        return answer
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        with self.lock:
+            self._pass()
+        return super().describe_execution(executionArn=executionArn)
+
+    def running(self) -> list[dict[str, Any]]:
+        return [one for one in self.executions.values() if one["status"] == "RUNNING"]
+
+    def _run(self, arn: str) -> None:
+        if self.seconds is None:
+            return
+        self.executions[arn]["since"] = self.clock.seconds
+        self._pass()
+        running = len(self.running())
+        self.peak = max(self.peak, running)
+        if running > self.concurrency:
+            self.finish(arn, "FAILED")
+            self.executions[arn]["error"] = "Lambda.TooManyRequestsException"
+
+    def _pass(self) -> None:
+        if self.seconds is None:
+            return
+        for one in self.running():
+            if self.clock.seconds - one["since"] >= self.seconds:
+                self.finish(one["executionArn"])
+
+
 class Bench:
     """Failed executions, a bucket for the journal, and repairers that can be killed."""
 
-    def __init__(self, s3: "S3Client", failed: int) -> None:
+    def __init__(self, s3: "S3Client", failed: int, most: int = 1000) -> None:
         self.s3 = s3
+        self.most = most
         self.clock = Clock()
-        self.aws = SimulatedStates(self.clock)
+        self.aws = Throttled(self.clock)
         self.arns = [
             self.aws.add(f"e{at}", started=at, status="FAILED", input=f'{{"n": {at}}}')
             for at in range(failed)
@@ -63,7 +122,14 @@ class Bench:
     def repairer(self) -> Repairer:
         pacer = Pacer("us-east-1", clock=self.clock.monotonic, sleep=self.clock.sleep)
         states = States(self.aws, pacer, MACHINE)  # type: ignore[arg-type]
-        return Repairer(self.aws, states, self.log, now=self.clock.now)  # type: ignore[arg-type]
+        return Repairer(
+            self.aws,  # type: ignore[arg-type]
+            states,
+            self.log,
+            most=self.most,
+            now=self.clock.now,
+            pause=self.clock.sleep,
+        )
 
     def plan(self, action: RedriveAction = RedriveAction.REDRIVE) -> RepairPlan:
         plan = plan_repair(
@@ -224,3 +290,96 @@ def test_killed_anywhere_any_number_of_times_each_is_redriven_once(
         assert not bench.resume().pending
         assert len(bench.aws.redrives) == 60
         assert set(bench.aws.redrives.values()) == {1}
+
+
+class FakeLambda:
+    """Answers GetAccountSettings, or refuses to."""
+
+    def __init__(self, limit: dict[str, int] | str) -> None:
+        self.limit = limit
+
+    def get_account_settings(self) -> dict[str, Any]:
+        if isinstance(self.limit, str):
+            raise refusal("GetAccountSettings", self.limit)
+        return {"AccountLimit": self.limit}
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"),
+    [
+        ({"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}, 5),
+        ({"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 100}, 50),
+        ({"ConcurrentExecutions": 10_000, "UnreservedConcurrentExecutions": 10_000}, 100),
+        ({"UnreservedConcurrentExecutions": 0}, 1),
+        ({}, 5),
+        ("AccessDeniedException", 5),
+        ("NotImplemented", 5),
+    ],
+)
+def test_half_of_what_lambda_has_free_is_used(limit: dict[str, int] | str, most: int) -> None:
+    assert repairs_at_once(FakeLambda(limit)) == most  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("action", [RedriveAction.REDRIVE, RedriveAction.RESTART])
+def test_in_a_new_account_none_of_300_fails_again_for_throttling(
+    action: RedriveAction, s3: "S3Client"
+) -> None:
+    bench = Bench(s3, 300, most=5)
+    bench.aws.seconds = 3.0
+    bench.plan(action)
+
+    run = bench.resume()
+    bench.clock.sleep(10)
+
+    assert not run.pending
+    assert bench.aws.peak <= 5
+    ended = [result.started or result.arn for result in run.results.values()]
+    assert {bench.aws.describe_execution(executionArn=arn)["status"] for arn in ended} == {
+        "SUCCEEDED"
+    }
+
+
+def test_one_that_never_ends_does_not_hold_up_the_others(s3: "S3Client") -> None:
+    bench = Bench(s3, 20, most=2)
+    bench.aws.seconds = 3.0
+    bench.plan()
+    repairing = bench.repairer().run(bench.log.runs()[0])
+    first = next(repairing)
+    bench.aws.executions[first.arn]["since"] = 1e9
+
+    assert len(list(repairing)) == 19
+
+
+def test_a_resumed_run_counts_what_is_still_under_way(s3: "S3Client") -> None:
+    bench = Bench(s3, 20, most=5)
+    bench.aws.seconds = 3.0
+    bench.plan()
+    killed = bench.repairer().run(bench.log.runs()[0])
+    for _ in range(5):
+        next(killed)
+    killed.close()
+
+    assert not bench.resume().pending
+    assert bench.aws.peak == 5
+
+
+def test_what_was_deleted_while_it_ran_makes_room(s3: "S3Client") -> None:
+    bench = Bench(s3, 3, most=1)
+    bench.plan()
+    repairing = bench.repairer().run(bench.log.runs()[0])
+    del bench.aws.executions[next(repairing).arn]
+    second = next(repairing)
+    bench.aws.finish(second.arn)
+
+    assert len(list(repairing)) == 1
+
+
+def test_a_run_that_waits_for_room_can_be_stopped(s3: "S3Client") -> None:
+    bench = Bench(s3, 3, most=1)
+    bench.plan()
+    stops = iter([False] * 5)
+
+    done = list(bench.repairer().run(bench.log.runs()[0], stopped=lambda: next(stops, True)))
+
+    assert len(done) == 1
+    assert len(bench.log.runs()[0].pending) == 2
