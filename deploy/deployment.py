@@ -100,7 +100,9 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     Raises:
         WorkflowError: A call failed, or the sources are not complete.
     """
-    desired = stack.stack(settings, artifacts(settings), weight=weight)
+    # Any other cloud serves models in its own Python, and would carry 50 MB for nothing.
+    made_of = artifacts(settings, wheels=is_aws(session))
+    desired = stack.stack(settings, made_of, weight=weight)
     cloud = _cloud(settings, session)
     wanted = (one.key for one in desired)
     observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
@@ -117,7 +119,7 @@ def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
     Raises:
         WorkflowError: The sources are not complete, or nothing of the kind is offered there.
     """
-    desired = stack.stack(settings, artifacts(settings))
+    desired = stack.stack(settings, artifacts(settings, wheels=is_aws(session)))
     return findings(settings, desired, _cloud(settings, session).account(settings, desired))
 
 
@@ -127,7 +129,7 @@ def export(settings: Settings) -> tuple[dict[str, Any], dict[str, bytes]]:
     Raises:
         WorkflowError: The sources are not complete, or a template cannot hold what is wanted.
     """
-    desired = stack.stack(settings, artifacts(settings))
+    desired = stack.stack(settings, artifacts(settings, wheels=True))
     return template(desired, settings), artifact_names(desired)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from deploy.model import package as model_package
 from deploy.model.container import container_image
+from deploy.model.wheels import pinned_wheels
 from deploy.providers.algorithms import training_image
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
@@ -60,8 +61,12 @@ class Artifacts:
     image: str = ""
 
 
-def artifacts(settings: Settings) -> Artifacts:
+def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
     """Collect from the source tree what a deployment with these settings is made from.
+
+    Args:
+        settings: Which deployment.
+        wheels: Whether the model archive carries what the container installs.
 
     Raises:
         WorkflowError: Something that belongs to the sources is missing or cannot be read.
@@ -73,7 +78,7 @@ def artifacts(settings: Settings) -> Artifacts:
     if settings.training_data is not None:
         image = training_image(settings.region)
         return Artifacts(functions=functions, definition=definition, image=image)
-    model = model_package.model_archive()
+    model = model_package.model_archive(wheels=pinned_wheels() if wheels else {})
     return Artifacts(
         functions=functions,
         definition=definition,

@@ -61,7 +61,7 @@ def answer(
         result = transform(module, model, head, body)
     except Exception as error:  # noqa: BLE001 - a container answers every exception
         status = int(getattr(error, "status_code", _SERVER_ERROR))
-        text = str(error) if status < _SERVER_ERROR else _traceback(error)
+        text = f"{error}\n{_traceback(error)}"  # as the toolkit's Transformer.handle_error
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return status, "text/plain", text.encode()
     content, kind = result if isinstance(result, tuple) else (result, head["accept"])

@@ -440,6 +440,8 @@ def endpoint_error(
         model_status: ``OriginalStatusCode`` of a ``ModelError``, as AWS gives it.
         status: HTTP status of the answer, 0 where there was none.
     """
+    # The SageMaker inference toolkit appends its traceback to what the container says.
+    message = (message or "").partition("\nTraceback (most recent call last)")[0]
     told = _told(code, message)
     if code == "ModelError":
         return _container_error(told, message, endpoint, _status(model_status))

@@ -1,11 +1,15 @@
 """Container: the image of the CPU PyTorch inference container that runs ``inference.py`` on AWS."""
 
 import functools
+from datetime import date
 
 from workflow.errors import WorkflowError
 
 VERSION = "2.6.0"
 PYTHON = "py312"
+PYTHON_VERSION = "3.12"
+END_OF_PATCH = date(2026, 6, 30)
+"""The last PyTorch image with a model server: AWS publishes no newer one (docs/aws.md)."""
 
 # Regions whose images lie in AWS's one general registry: they need no 4-second import to find it.
 # Source: the account table of docs.aws.amazon.com/deep-learning-containers (Available images);

@@ -5,10 +5,12 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
+from deploy.model.wheels import FOLDER
 from workflow.errors import WorkflowError
 
 CODE = Path(__file__).parent / "code"
@@ -32,8 +34,15 @@ class ModelArchive:
     digest: str
 
 
-def model_archive(artifacts: Path = ARTIFACTS, code: Path = CODE) -> ModelArchive:
+def model_archive(
+    artifacts: Path = ARTIFACTS, code: Path = CODE, wheels: Mapping[str, bytes] | None = None
+) -> ModelArchive:
     """Pack ``model.onnx``, ``manifest.json`` and ``code/`` as the PyTorch container wants them.
+
+    Args:
+        artifacts: Folder of the model and its manifest.
+        code: Folder of what runs it.
+        wheels: File name to content of what the container installs (``wheels.pinned_wheels``).
 
     Source: docs.aws.amazon.com/sagemaker, "Model directory structure" of the SageMaker Python SDK's
     PyTorch page.
@@ -46,8 +55,12 @@ def model_archive(artifacts: Path = ARTIFACTS, code: Path = CODE) -> ModelArchiv
     _check(files)
     files |= {f"code/{name}": _read(code / name) for name in _CODE_FILES}
     files |= {f"code/workflow/{name}": _read(_WORKFLOW / name) for name in _DECODER}
+    files |= {f"{FOLDER}/{name}": content for name, content in (wheels or {}).items()}
     packed = _tar(files)
-    return ModelArchive(gzip.compress(packed, mtime=0), hashlib.sha256(packed).hexdigest())
+    # Wheels are compressed already: more effort would only make every plan slow.
+    return ModelArchive(
+        gzip.compress(packed, compresslevel=1, mtime=0), hashlib.sha256(packed).hexdigest()
+    )
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

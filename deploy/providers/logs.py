@@ -21,10 +21,13 @@ class LogGroups:
         if group is None:
             return None
         arn = self._aws.arn("logs", f"log-group:{name}")
+        tags = self._logs.list_tags_for_resource(resourceArn=arn)["tags"]
         return Observed(
             properties={"retention_days": group.get("retentionInDays")},
             outputs={"arn": arn, "name": name},
-            tags=self._logs.list_tags_for_resource(resourceArn=arn)["tags"],
+            # A service that logs makes the group anew, without tags: SageMaker when it writes the
+            # last lines of an endpoint that is gone. No tag at all is nobody's mark.
+            tags=tags or None,
         )
 
     def create(self, resource: LogGroup) -> Iterator[str]:
@@ -33,9 +36,12 @@ class LogGroups:
         self._logs.create_log_group(logGroupName=resource.name, tags=dict(resource.tags))
         self._put_retention(resource)
 
-    def update(self, resource: LogGroup, _observed: Observed) -> Iterator[str]:
-        """Set the retention."""
+    def update(self, resource: LogGroup, observed: Observed) -> Iterator[str]:
+        """Set the retention, and the tags where there are none."""
         yield "Setting the retention"
+        if observed.tags is None:
+            arn = observed.outputs["arn"]
+            self._logs.tag_resource(resourceArn=arn, tags=dict(resource.tags))
         self._put_retention(resource)
 
     def delete(self, name: str) -> Iterator[str]:

@@ -33,12 +33,12 @@ def test_a_whole_life(
     again = deployment.observe_and_plan(owner, session)
     assert {action.op for action in again.actions} == {Op.KEEP}
 
-    real = deployment.artifacts(owner)
+    real = deployment.artifacts(owner, wheels=False)
     changed = {**real.functions, "filter_inferences": artifacts().functions["filter_inferences"]}
     monkeypatch.setattr(
         deployment,
         "artifacts",
-        lambda _: type(real)(
+        lambda *_, **__: type(real)(
             functions=changed,
             definition=real.definition,
             model=real.model,

@@ -340,3 +340,17 @@ def test_a_log_line_is_one_json_object() -> None:
 
     assert json.loads(line) == {"event": "image_read", "image": "s3://b/k\n", "size": 3}
     assert "\n" not in line
+
+
+def test_a_refused_image_is_one_line_without_the_toolkits_traceback() -> None:
+    said = 'The image is empty: it has 0 bytes.\nTraceback (most recent call last):\n  File "a.py"'
+
+    found = contract.endpoint_error("ModelError", said, "an-endpoint", 400)
+
+    assert str(found) == "The model refuses the image: The image is empty: it has 0 bytes."
+
+
+def test_an_answer_of_several_lines_that_is_no_traceback_is_kept() -> None:
+    said = '{\n  "code": 503,\n  "message": "Prediction failed"\n}'
+
+    assert said in str(contract.endpoint_error("ModelError", said, "an-endpoint", 503))
