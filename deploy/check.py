@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deploy.model.container import END_OF_PATCH
 from deploy.prices import price_of
 from deploy.resources import EndpointConfig, Json, Resource, TrainingJob
 from workflow.errors import WorkflowError
@@ -192,7 +193,10 @@ def _image(resources: Sequence[Resource]) -> Finding:
     )
     if not images:
         return Finding(Level.OK, "container image", "None is needed: the endpoint exists already.")
-    return Finding(Level.OK, "container image", f"SageMaker pulls {', '.join(map(str, images))}.")
+    says = f"SageMaker pulls {', '.join(map(str, images))}."
+    if any("/pytorch-inference:" in str(image) for image in images):
+        says += f" AWS patches it until {END_OF_PATCH}, and publishes no newer one."
+    return Finding(Level.OK, "container image", says)
 
 
 def _price(resources: Sequence[Resource], region: str) -> Finding:

@@ -53,7 +53,7 @@ def needed(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the ARN of one resource of each service, and the actions that it is needed for."""
     prefix = settings.prefix
     resources = {
-        "cloudwatch": settings.arn("cloudwatch", f"alarm:{prefix}-timed-out"),
+        "cloudwatch": settings.arn("cloudwatch", f"alarm:{prefix}-faults"),
         "events": settings.arn("events", f"rule/{settings.executions_rule}"),
         "iam": f"arn:{settings.partition}:iam::{settings.account}:role/{prefix}-states",
         "lambda": settings.arn("lambda", f"function:{settings.serialize_function}"),

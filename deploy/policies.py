@@ -7,6 +7,7 @@ the service act in our name (the confused deputy, IAM User Guide).
 
 from typing import Any
 
+from deploy.alarms import faults_rule, input_rule
 from deploy.resources import Document
 from workflow.regions import partition_of
 from workflow.settings import Settings
@@ -226,17 +227,17 @@ def topic_policy(settings: Settings, topic_arn: str) -> dict[str, Any]:
 
 
 def queue_policy(settings: Settings, queue_arn: str) -> dict[str, Any]:
-    """EventBridge may send what one rule matches to the queue; nobody may without TLS."""
+    """EventBridge may send what three rules match to the queue; nobody may without TLS."""
     return _document(
         {
-            "Sid": "RuleSends",
+            "Sid": "RulesSend",
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": queue_arn,
             "Condition": {
                 "StringEquals": {"aws:SourceAccount": settings.account},
-                "ArnEquals": {"aws:SourceArn": rule_arn(settings)},
+                "ArnEquals": {"aws:SourceArn": rule_arns(settings)},
             },
         },
         {
@@ -255,9 +256,10 @@ def endpoint_arn(settings: Settings) -> str:
     return settings.arn("sagemaker", f"endpoint/{settings.endpoint.lower()}")
 
 
-def rule_arn(settings: Settings) -> str:
-    """ARN of the EventBridge rule that forwards status changes of executions."""
-    return settings.arn("events", f"rule/{settings.executions_rule}")
+def rule_arns(settings: Settings) -> list[str]:
+    """ARNs of the EventBridge rules on status changes of executions."""
+    names = (settings.executions_rule, faults_rule(settings), input_rule(settings))
+    return [settings.arn("events", f"rule/{name}") for name in names]
 
 
 def repository_arn(image: str) -> str:

@@ -53,10 +53,11 @@ class Price:
 def price_of(resources: Sequence[Resource], region: str) -> Price:
     """Return what resources cost a month in a region while nothing runs."""
     parts = [_instances(one, region) for one in resources if isinstance(one, EndpointConfig)]
-    alarms = sum(isinstance(one, Alarm) for one in resources)
+    alarms = [one for one in resources if isinstance(one, Alarm)]
     if alarms:
-        each = ALARM_MONTH.get(region)
-        parts.append((f"{alarms} alarms", None if each is None else alarms * each))
+        each, metrics = ALARM_MONTH.get(region), sum(len(one.metrics) for one in alarms)
+        name = f"{len(alarms)} alarms on {metrics} metrics"
+        parts.append((name, None if each is None else metrics * each))
     training = [_training(one, region) for one in resources if isinstance(one, TrainingJob)]
     unknown = [name for name, usd in parts if usd is None]
     known = {name: usd for name, usd in parts if usd is not None}

@@ -398,17 +398,26 @@ class ExistingEndpoint(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm(Resource):
-    """A CloudWatch alarm that fires when a metric sums to more than 0. Outputs: ``arn``."""
+    """A CloudWatch alarm on a metric, or on an expression of several. Outputs: ``arn``.
+
+    Attributes:
+        metrics: Name to ``namespace``, ``name`` and ``dimensions`` of each metric.
+        expression: Metric math over the names; empty where the one metric itself is watched.
+        topic: ARN of the topic that is told.
+        periods: How many periods are looked at.
+        datapoints: How many of them have to be over the threshold.
+    """
 
     KIND = "cloudwatch.alarm"
     TITLE = "alarm"
 
     description: str
-    namespace: str
-    metric: str
-    dimensions: Mapping[str, str]
+    metrics: Mapping[str, Document]
     topic: str
+    expression: str = ""
     period_seconds: int = 60
+    periods: int = 1
+    datapoints: int = 1
     statistic: str = "Sum"
     threshold: float = 0.0
     comparison: str = "GreaterThanThreshold"

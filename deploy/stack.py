@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from deploy import policies
+from deploy import alarms, policies
 from deploy.package import Artifacts, lambda_digest
 from deploy.resources import (
     Alarm,
@@ -69,7 +69,7 @@ def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tup
         The resources; each refers only to earlier ones. An endpoint of our own comes last: what
         fails before it costs nothing.
     """
-    existing, created, variant = _serving(settings, artifacts)
+    existing, created = _serving(settings, artifacts)
     return (
         _bucket(settings),
         *_alerts(settings),
@@ -77,7 +77,7 @@ def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tup
         *existing,
         *_functions(settings, artifacts),
         *_state_machine(settings, artifacts.definition, weight),
-        *_alarms(settings, variant),
+        *alarms.alarms(settings, _function_names(settings).values()),
         *created,
     )
 
@@ -100,20 +100,23 @@ def _names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
             _role_name(settings, part)
             for part in ("serialize", "classify", "filter", "states", "sagemaker")
         ),
-        LogGroup: (*map(_function_log_group, functions), _states_log_group(settings)),
+        LogGroup: (
+            *map(_function_log_group, functions),
+            _states_log_group(settings),
+            _endpoint_log_group(settings),
+        ),
         Topic: (settings.topic,),
         Queue: (settings.executions_queue,),
-        Rule: (settings.executions_rule,),
+        Rule: (
+            settings.executions_rule,
+            alarms.faults_rule(settings),
+            alarms.input_rule(settings),
+        ),
         Endpoint: (settings.prefix,),
         Function: tuple(functions),
         StateMachine: (settings.state_machine,),
         Alias: (f"{settings.state_machine}/{settings.alias}",),
-        Alarm: (
-            *(f"{name}-errors" for name in functions),
-            f"{settings.prefix}-timed-out",
-            f"{settings.prefix}-throttled",
-            f"{settings.prefix}-endpoint-errors",
-        ),
+        Alarm: alarms.alarm_names(settings, functions),
     }
 
 
@@ -163,23 +166,18 @@ def _executions_events(settings: Settings) -> tuple[Resource, ...]:
         name=settings.executions_rule,
         tags=settings.tags,
         description="Status changes of executions, for the dashboard",
-        pattern={
-            "source": ["aws.states"],
-            "detail-type": ["Step Functions Execution Status Change"],
-            "detail": {"stateMachineArn": [settings.state_machine_arn]},
-        },
+        pattern=alarms.status_changes(settings),
         target=Ref(queue.key, "arn"),
     )
-    return (queue, rule)
+    return (queue, rule, *alarms.rules(settings, queue))
 
 
 def _serving(
     settings: Settings, artifacts: Artifacts
-) -> tuple[tuple[Resource, ...], tuple[Resource, ...], str]:
-    """Return what answers InvokeEndpoint: what exists, what is created, and its variant."""
+) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
+    """Return what answers InvokeEndpoint: what exists, and what is created."""
     if settings.existing_endpoint is not None:
-        existing = ExistingEndpoint(name=settings.existing_endpoint)
-        return (existing,), (), Ref(existing.key, "variant")
+        return (ExistingEndpoint(name=settings.existing_endpoint),), ()
     role = Role(
         name=_role_name(settings, "sagemaker"),
         tags=settings.tags,
@@ -192,10 +190,11 @@ def _serving(
             settings, artifacts.image, training_data=settings.training_data
         ),
     )
+    log_group = _log_group(settings, _endpoint_log_group(settings))
     source, model = _model(settings, artifacts, role)
     config = _endpoint_config(settings, model)
     endpoint = Endpoint(name=settings.endpoint, tags=settings.tags, config=Ref(config.key, "name"))
-    return (), (role, source, model, config, endpoint), VARIANT
+    return (), (role, log_group, source, model, config, endpoint)
 
 
 def _model(settings: Settings, artifacts: Artifacts, role: Role) -> tuple[Resource, Model]:
@@ -354,67 +353,6 @@ def _filled_in(definition: Document, names: Mapping[str, str]) -> Document:
     return filled
 
 
-def _alarms(settings: Settings, endpoint_variant: str) -> tuple[Resource, ...]:
-    """Alarms on faults. None on ExecutionsFailed: it counts rejections, which are business."""
-    machine = {"StateMachineArn": settings.state_machine_arn}
-    variant = {
-        "EndpointName": settings.endpoint,
-        "VariantName": endpoint_variant,
-    }
-    functions = [
-        _alarm(
-            settings,
-            f"{name}-errors",
-            f"The function {name} raised an error.",
-            ("AWS/Lambda", "Errors"),
-            {"FunctionName": name},
-        )
-        for name in _function_names(settings).values()
-    ]
-    return (
-        *functions,
-        _alarm(
-            settings,
-            f"{settings.prefix}-timed-out",
-            "An execution ran out of time.",
-            ("AWS/States", "ExecutionsTimedOut"),
-            machine,
-        ),
-        _alarm(
-            settings,
-            f"{settings.prefix}-throttled",
-            "Step Functions throttled executions: the quota of state transitions is used up.",
-            ("AWS/States", "ExecutionThrottled"),
-            machine,
-        ),
-        _alarm(
-            settings,
-            f"{settings.prefix}-endpoint-errors",
-            f"The endpoint {settings.endpoint} answered with a server error.",
-            ("AWS/SageMaker", "Invocation5XXErrors"),
-            variant,
-        ),
-    )
-
-
-def _alarm(
-    settings: Settings,
-    name: str,
-    description: str,
-    metric: tuple[str, str],
-    dimensions: Mapping[str, str],
-) -> Alarm:
-    return Alarm(
-        name=name,
-        tags=settings.tags,
-        description=description,
-        namespace=metric[0],
-        metric=metric[1],
-        dimensions=dimensions,
-        topic=Ref(Key(Topic.KIND, settings.topic), "arn"),
-    )
-
-
 def _function_names(settings: Settings) -> dict[str, str]:
     return {
         "serialize_image": settings.serialize_function,
@@ -439,6 +377,11 @@ def _role_name(settings: Settings, part: str) -> str:
 
 def _function_log_group(function: str) -> str:
     return f"/aws/lambda/{function}"
+
+
+def _endpoint_log_group(settings: Settings) -> str:
+    """Where SageMaker writes what the container of the endpoint says."""
+    return f"/aws/sagemaker/Endpoints/{settings.prefix}"
 
 
 def _states_log_group(settings: Settings) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from deploy.alarms import metric_queries
 from deploy.resources import (
     Alarm,
     Alias,
@@ -374,12 +375,9 @@ def _alarm(alarm: Alarm, _settings: Settings) -> Block:
         AlarmName=alarm.name,
         AlarmDescription=alarm.description,
         AlarmActions=[alarm.topic],
-        Namespace=alarm.namespace,
-        MetricName=alarm.metric,
-        Dimensions=[{"Name": name, "Value": value} for name, value in alarm.dimensions.items()],
-        Period=alarm.period_seconds,
-        EvaluationPeriods=1,
-        Statistic=alarm.statistic,
+        Metrics=metric_queries(alarm),
+        EvaluationPeriods=alarm.periods,
+        DatapointsToAlarm=alarm.datapoints,
         Threshold=alarm.threshold,
         ComparisonOperator=alarm.comparison,
         TreatMissingData=alarm.missing_data,

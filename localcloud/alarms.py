@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from localcloud import metric_math
 from localcloud.errors import AwsError
 from localcloud.service import now, page, tag_list, tag_map
 from localcloud.statistics import statistic
@@ -86,6 +87,7 @@ class Alarms:
             raise AwsError(
                 "ValidationError", f"{p.get('ComparisonOperator')} is no comparison supported here."
             )
+        _check_watched(p)
         with self._lock:
             old = self._alarms.get(name)
             made = now()
@@ -217,7 +219,9 @@ class Alarms:
                 "Region": self._cloud.region,
                 "AlarmArn": alarm["AlarmArn"],
                 "OldStateValue": old,
-                "Trigger": {k: alarm[k] for k in ("MetricName", "Namespace") if k in alarm},
+                "Trigger": {
+                    k: alarm[k] for k in ("MetricName", "Namespace", "Metrics") if k in alarm
+                },
             }
         )
         subject = f'{state}: "{alarm["AlarmName"]}" in {self._cloud.region}'[:100]
@@ -249,7 +253,7 @@ class Alarms:
         while not self._stop.wait(_SECONDS):
             for name in self._alarms:
                 alarm = self._alarms.get(name)
-                if alarm is not None and "MetricName" in alarm:
+                if alarm is not None:
                     state, reason = evaluate(alarm, self._values, time.time())
                     if state != alarm["StateValue"] and name in self._alarms:
                         self.move(name, state, reason)
@@ -261,15 +265,14 @@ def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
     The period under way counts as soon as it has a value, so that an alarm goes off sooner than
     AWS's, which waits for whole periods.
     """
-    period = float(alarm["Period"])
+    period = _period(alarm)
     periods = int(alarm["EvaluationPeriods"])
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     current = moment // period * period
     window = (current - periods * period, current + period)
-    found = values(alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], window, period)
+    found = _watched(alarm, values, window, period)
     found.pop(window[0] if current in found else current, None)
-    name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
-    points = [statistic(name, found[start]) for start in sorted(found)]
+    points = [found[start] for start in sorted(found)]
     over = _COMPARISONS[alarm["ComparisonOperator"]]
     threshold = float(alarm["Threshold"])
     breaching = [point for point in points if over(point, threshold)]
@@ -286,6 +289,49 @@ def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
     if treatment == "ignore":
         return alarm["StateValue"], alarm["StateReason"]
     return "INSUFFICIENT_DATA", f"Insufficient Data: {missing} datapoints were unknown."
+
+
+def _period(alarm: Params) -> float:
+    stats = (one["MetricStat"] for one in alarm.get("Metrics", ()) if "MetricStat" in one)
+    return float(next(stats, alarm)["Period"])
+
+
+def _watched(
+    alarm: Params, values: Values, window: tuple[float, float], period: float
+) -> dict[float, float]:
+    """What an alarm watches, by the start of each period: a metric, or an expression of several."""
+
+    def series(metric: Params, name: str) -> dict[float, float]:
+        dimensions = metric.get("Dimensions", [])
+        found = values(metric["Namespace"], metric["MetricName"], dimensions, window, period)
+        return {start: statistic(name, given) for start, given in found.items()}
+
+    if "MetricName" in alarm:
+        return series(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"])
+    queries = alarm["Metrics"]
+    stats = {one["Id"]: one["MetricStat"] for one in queries if "MetricStat" in one}
+    metrics = {name: series(stat["Metric"], stat["Stat"]) for name, stat in stats.items()}
+    (watched,) = (one for one in queries if one.get("ReturnData", True))
+    if "Expression" in watched:
+        return metric_math.compute(watched["Expression"], metrics)
+    return metrics[watched["Id"]]
+
+
+def _check_watched(p: Params) -> None:
+    """Refuse an alarm that watches nothing, too much, or what cannot be computed here."""
+    if "MetricName" in p:
+        return
+    queries = p.get("Metrics", [])
+    stats = {one["Id"]: one for one in queries if "MetricStat" in one}
+    watched = [one for one in queries if one.get("ReturnData", True)]
+    if len(watched) != 1 or not stats:
+        raise AwsError(
+            "ValidationError", "Exactly one element of the metrics list should return data."
+        )
+    if len({stat["MetricStat"]["Period"] for stat in stats.values()}) > 1:
+        raise AwsError("ValidationError", "All metrics of an alarm must have the same period.")
+    if "Expression" in watched[0]:
+        metric_math.check(watched[0]["Expression"], stats)
 
 
 def _shown(alarm: Params) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Events(Service):
         }
         for rule in list(self._rules.values()):
             if rule["State"] == "ENABLED" and _matches(rule, event):
+                self.cloud.metrics.count("AWS/Events", "MatchedEvents", {"RuleName": rule["Name"]})
                 for target in rule["targets"].values():
                     self._deliver(target, event)
 

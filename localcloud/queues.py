@@ -23,6 +23,7 @@ CREATE INDEX IF NOT EXISTS messages_by_time ON messages (queue, visible);
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _BODY_LIMIT = 1_048_576
 _BATCH = 10
+_MEASURED_SECONDS = 60.0
 _ATTRIBUTES = {
     "VisibilityTimeout": "30",
     "MaximumMessageSize": str(_BODY_LIMIT),
@@ -43,6 +44,15 @@ class Queues(Service):
         cloud.store.script(_TABLE)
         self._queues = cloud.store.table("sqs.queue")
         self._arrived = threading.Condition()
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Tell CloudWatch once a minute how old the oldest message of each queue is."""
+        threading.Thread(target=self._measure, daemon=True, name="queues").start()
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._stop.set()
 
     def offer(self, arn: str, body: str) -> bool:
         """Send a message to the queue of an ARN; gives False where there is none."""
@@ -256,6 +266,22 @@ class Queues(Service):
             [(moment + hidden, m["first"], m["receives"], m["receipt"], m["id"]) for m in taken],
         )
         return taken
+
+    def _measure(self) -> None:
+        while not self._stop.wait(_MEASURED_SECONDS):
+            self.measure(time.time())
+
+    def measure(self, moment: float) -> None:
+        """Record the age of the oldest message of each queue that has any."""
+        rows = self.cloud.store.execute("SELECT queue, MIN(sent) FROM messages GROUP BY queue")
+        for name, sent in rows:
+            self.cloud.metrics.record(
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                {"QueueName": name},
+                moment - sent,
+                "Seconds",
+            )
 
     def _delete(self, name: str, receipt: str) -> None:
         self.cloud.store.execute(

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from deploy.alarms import metric_queries
 from deploy.cloud import Observed
 from deploy.providers.clients import Aws, tag_list, tag_map
 from deploy.resources import Alarm
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
+
+_ONE = "metric"
+"""Name of the metric of an alarm that has but one, as alarms of earlier releases do."""
 
 
 class Alarms:
@@ -45,17 +49,30 @@ class Alarms:
 
 
 def _properties(alarm: "MetricAlarmTypeDef") -> dict[str, Any]:
+    queries = alarm.get("Metrics", ())
+    stats = {one["Id"]: one["MetricStat"] for one in queries if "MetricStat" in one}
+    first = next(iter(stats.values()), None)
     return {
         "description": alarm.get("AlarmDescription", ""),
-        "namespace": alarm.get("Namespace"),
-        "metric": alarm.get("MetricName"),
-        "dimensions": {one["Name"]: one["Value"] for one in alarm.get("Dimensions", ())},
+        "metrics": {name: _metric(stat["Metric"]) for name, stat in stats.items()}
+        or {_ONE: _metric(alarm)},
+        "expression": ", ".join(one["Expression"] for one in queries if "Expression" in one),
         "topic": ", ".join(alarm.get("AlarmActions", ())) or None,
-        "period_seconds": alarm.get("Period"),
-        "statistic": alarm.get("Statistic"),
+        "period_seconds": first["Period"] if first else alarm.get("Period"),
+        "periods": alarm.get("EvaluationPeriods"),
+        "datapoints": alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods"),
+        "statistic": first["Stat"] if first else alarm.get("Statistic"),
         "threshold": alarm.get("Threshold"),
         "comparison": alarm.get("ComparisonOperator"),
         "missing_data": alarm.get("TreatMissingData"),
+    }
+
+
+def _metric(described: Any) -> dict[str, Any]:  # noqa: ANN401 - an alarm and a metric alike
+    return {
+        "namespace": described.get("Namespace"),
+        "name": described.get("MetricName"),
+        "dimensions": {one["Name"]: one["Value"] for one in described.get("Dimensions", ())},
     }
 
 
@@ -65,13 +82,10 @@ def _request(alarm: Alarm) -> dict[str, Any]:
         "AlarmDescription": alarm.description,
         "ActionsEnabled": True,
         "AlarmActions": [alarm.topic],
-        "Namespace": alarm.namespace,
-        "MetricName": alarm.metric,
-        "Dimensions": [{"Name": k, "Value": v} for k, v in alarm.dimensions.items()],
-        "Period": alarm.period_seconds,
-        "EvaluationPeriods": 1,
-        "Statistic": alarm.statistic,
+        "EvaluationPeriods": alarm.periods,
+        "DatapointsToAlarm": alarm.datapoints,
         "Threshold": alarm.threshold,
         "ComparisonOperator": alarm.comparison,
         "TreatMissingData": alarm.missing_data,
+        "Metrics": metric_queries(alarm),
     }

@@ -186,7 +186,7 @@ def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
     go(account, training_data="s3://data/images")
     go(account, alarm_email="a@example.com")
     go(account, threshold=0.8, instance_type="ml.c5.large", alarm_email="a@example.com")
-    monkeypatch.setattr(deployment, "artifacts", lambda _: artifacts(code="2"))
+    monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts(code="2"))
     go(account)
     list(deployment.rollback(settings(), account.session))
     drift(account)
@@ -270,6 +270,14 @@ def drift(account: Account) -> None:
     account.client("logs").put_retention_policy(
         logGroupName=f"/aws/lambda/{name}-filter-inferences", retentionInDays=1
     )
+    # SageMaker writes the last lines of an endpoint that is gone, and so makes its group anew.
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    account.client("logs").delete_log_group(logGroupName=group)
+    account.client("logs").create_log_group(logGroupName=group)
+    account.client("logs").untag_resource(
+        resourceArn=f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}",
+        tagKeys=list(settings().tags),
+    )
     topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}-alerts"
     account.client("sns").set_topic_attributes(
         TopicArn=topic, AttributeName="Policy", AttributeValue='{"Statement": []}'
@@ -281,7 +289,7 @@ def drift(account: Account) -> None:
         Rule=f"{name}-executions", Targets=[{"Id": "other", "Arn": topic}]
     )
     account.client("cloudwatch").put_metric_alarm(
-        AlarmName=f"{name}-timed-out",
+        AlarmName=f"{name}-faults",
         MetricName="m",
         Namespace="n",
         EvaluationPeriods=1,

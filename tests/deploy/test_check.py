@@ -79,13 +79,13 @@ def test_what_stands_in_the_way_comes_first() -> None:
 def test_the_price_is_that_of_the_instance_and_the_alarms() -> None:
     price = price_of(desired(), "us-east-1")
 
-    assert price.monthly_usd == pytest.approx(0.115 * 730 + 0.6)
+    assert price.monthly_usd == pytest.approx(0.115 * 730 + 0.8)
     assert AS_OF in price.says
     assert "Not included" in price.says
 
 
 def test_an_endpoint_that_exists_costs_this_deployment_nothing() -> None:
-    assert price_of(desired(existing_endpoint="theirs"), "us-east-1").monthly_usd == 0.6
+    assert price_of(desired(existing_endpoint="theirs"), "us-east-1").monthly_usd == 0.8
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_plan_shows_each_change_with_its_values(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert 'environment.SCONES_THRESHOLD: "0.93" -> "0.8"' in shown
     assert "(known after apply)" in shown
-    assert "3 to change, 25 as wanted, 0 in the way." in shown
+    assert "3 to change, 29 as wanted, 0 in the way." in shown
 
 
 def test_a_threshold_that_was_applied_is_kept_by_a_plan_that_asks_for_none(
@@ -100,7 +100,7 @@ def test_earlier_configurations_that_are_retained_are_one_line(
 
     shown = capsys.readouterr().out
     assert "Earlier endpoint configurations retained, with their models: 1.\n" in shown
-    assert "0 to change, 28 as wanted, 0 in the way." in shown
+    assert "0 to change, 32 as wanted, 0 in the way." in shown
     main(["plan", "--json", "--sampling-percentage", "50"])
     (retained,) = json.loads(capsys.readouterr().out)["retained"]
     assert retained.startswith(f"sagemaker.endpoint-config/{NAME}-")
@@ -109,7 +109,7 @@ def test_earlier_configurations_that_are_retained_are_one_line(
 def test_plan_is_json_for_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json"]) == PENDING
 
-    assert json.loads(capsys.readouterr().out)["counts"]["CREATE"] == 28
+    assert json.loads(capsys.readouterr().out)["counts"]["CREATE"] == 32
 
 
 def test_plan_says_what_is_in_the_way(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,8 +128,8 @@ def test_apply_shows_progress_for_each_resource(capsys: pytest.CaptureFixture[st
     assert main(["apply", "--yes"]) == DONE
 
     shown = capsys.readouterr().out
-    assert f"[1/28] S3 bucket {settings().bucket}: Blocking public access" in shown
-    assert f"[28/28] SageMaker endpoint {NAME}: created" in shown
+    assert f"[1/32] S3 bucket {settings().bucket}: Blocking public access" in shown
+    assert f"[32/32] SageMaker endpoint {NAME}: created" in shown
 
 
 def test_apply_asks_first(answers: Callable[[str], None], account: Account) -> None:

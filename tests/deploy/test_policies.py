@@ -201,8 +201,12 @@ def test_services_write_only_for_our_own_resources_and_only_by_tls(
 
     assert allow["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
     sources = [
-        arn for one in ("ArnLike", "ArnEquals") for arn in allow["Condition"].get(one, {}).values()
+        arn
+        for one in ("ArnLike", "ArnEquals")
+        for given in allow["Condition"].get(one, {}).values()
+        for arn in ([given] if isinstance(given, str) else given)
     ]
+    assert sources
     assert all(
         ":scones-unlimited-dev-" in arn or "/scones-unlimited-dev-" in arn for arn in sources
     )

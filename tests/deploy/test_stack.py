@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from deploy import stack
 from deploy.package import ROOT, read_definition
 from deploy.resources import (
-    Alarm,
     Bucket,
     Endpoint,
     EndpointConfig,
@@ -188,20 +187,15 @@ def test_the_definition_calls_versions_not_functions() -> None:
     }
 
 
-def test_alarms_watch_faults_and_never_rejections() -> None:
-    metrics = {item.metric for item in desired() if isinstance(item, Alarm)}
-
-    assert metrics == {"Errors", "Invocation5XXErrors", "ExecutionsTimedOut", "ExecutionThrottled"}
-    assert "ExecutionsFailed" not in metrics
-
-
 def test_status_changes_of_this_state_machine_go_to_the_queue() -> None:
-    rule = one(Rule)
+    rules = {item.name: item for item in desired() if isinstance(item, Rule)}
     queue = one(Queue)
 
-    assert isinstance(rule, Rule)
-    assert rule.pattern["detail"] == {"stateMachineArn": [settings().state_machine_arn]}
-    assert rule.refs() == ((queue.key, "arn"),)
+    assert len(rules) == 3
+    for rule in rules.values():
+        assert rule.pattern["detail"]["stateMachineArn"] == [settings().state_machine_arn]
+        assert rule.refs() == ((queue.key, "arn"),)
+    assert rules[settings().executions_rule].pattern["detail"].keys() == {"stateMachineArn"}
     assert queue.properties()["retention_seconds"] == 1_209_600
 
 

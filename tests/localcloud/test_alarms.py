@@ -88,3 +88,34 @@ def test_statistics(name, expected):
 def test_an_unknown_statistic_is_refused():
     with pytest.raises(AwsError, match="tm99"):
         statistic("tm99", [1.0])
+
+
+def queries(expression, **ids):
+    metric = {"Namespace": "N", "Dimensions": []}
+    return [
+        *(
+            {
+                "Id": name,
+                "MetricStat": {
+                    "Metric": {**metric, "MetricName": watched},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+                "ReturnData": False,
+            }
+            for name, watched in ids.items()
+        ),
+        {"Id": "e", "Expression": expression, "ReturnData": True},
+    ]
+
+
+def test_an_expression_of_several_metrics_can_be_watched():
+    given = alarm(Metrics=queries("100 * bad / all", bad="bad", all="all"), Threshold=50.0)
+    for field in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period"):
+        del given[field]
+
+    def values(_namespace, name, _dimensions, window, period):
+        return {NOW // period * period: [{"bad": 6.0, "all": 10.0}[name]]}
+
+    assert evaluate(given, values, NOW)[0] == "ALARM"
+    assert evaluate({**given, "Threshold": 61.0}, values, NOW)[0] == "OK"

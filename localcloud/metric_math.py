@@ -1,0 +1,113 @@
+"""Metric math: the arithmetic, comparisons, IF and FILL of CloudWatch's expressions. Pure.
+
+Source: CloudWatch User Guide, "Metric math syntax and functions".
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localcloud.errors import AwsError
+
+Series = Mapping[float, float]
+"""Values by the start of their period."""
+
+_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_ARGUMENTS = {"IF": (2, 3), "FILL": (2, 2)}
+
+
+def compute(expression: str, series: Mapping[str, Series]) -> dict[float, float]:
+    """What an expression gives for each period; none where a value is missing or divided by 0.
+
+    Raises:
+        AwsError: ``ValidationError`` for what is no expression, or none that is known here.
+    """
+    tree = _parsed(expression, series)
+    starts = sorted({start for values in series.values() for start in values})
+    found = {start: _value(tree, {n: v.get(start) for n, v in series.items()}) for start in starts}
+    return {start: float(value) for start, value in found.items() if value is not None}
+
+
+def check(expression: str, names: Mapping[str, Any]) -> None:
+    """Refuse an expression that ``compute`` could not work out; see there."""
+    _parsed(expression, names)
+
+
+def _parsed(expression: str, names: Mapping[str, Any]) -> ast.expr:
+    try:
+        tree = ast.parse(expression, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise _refused(expression) from error
+    for node in ast.walk(tree):
+        if not _known(node, names):
+            raise _refused(expression)
+    return tree
+
+
+def _known(node: ast.AST, names: Mapping[str, Any]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in names or node.id in _ARGUMENTS
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        least, most = _ARGUMENTS.get(name, (0, -1))
+        return not node.keywords and least <= len(node.args) <= most
+    if isinstance(node, ast.Constant):
+        return type(node.value) in (int, float)
+    if isinstance(node, ast.Compare):
+        return len(node.ops) == 1
+    return type(node) in _OPERATORS or isinstance(
+        node, ast.BinOp | ast.UnaryOp | ast.USub | ast.Load
+    )
+
+
+def _value(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
+    found: float | None = None
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            found = number
+        case ast.Name(id=name):
+            found = values.get(name)
+        case ast.UnaryOp(operand=operand):
+            positive = _value(operand, values)
+            found = None if positive is None else -positive
+        case ast.BinOp(left=left, op=op, right=right):
+            found = _combined(op, left, right, values)
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            found = _combined(op, left, right, values)
+        case ast.Call(func=ast.Name(id="FILL"), args=[metric, otherwise]):
+            given = _value(metric, values)
+            found = _value(otherwise, values) if given is None else given
+        case ast.Call(args=[condition, *branches]):
+            met = _value(condition, values)
+            chosen = branches[:1] if met else branches[1:]
+            found = _value(chosen[0], values) if met is not None and chosen else None
+    return found
+
+
+def _combined(
+    op: ast.AST, left: ast.expr, right: ast.expr, values: Mapping[str, float | None]
+) -> float | None:
+    first, second = _value(left, values), _value(right, values)
+    if first is None or second is None or (isinstance(op, ast.Div) and second == 0):
+        return None
+    return float(_OPERATORS[type(op)](first, second))
+
+
+def _refused(expression: str) -> AwsError:
+    return AwsError(
+        "ValidationError",
+        f"The local cloud cannot compute {expression!r}: it knows + - * /, comparisons, IF and "
+        "FILL of the metrics' ids.",
+    )
