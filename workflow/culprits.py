@@ -22,7 +22,7 @@ _PASSES_ON: Final = ("Pass", "Choice", "Wait")
 _TELLS: Final = re.compile(
     r"\b(sns|sqs|events|ses|sesv2|logs|cloudwatch|dynamodb|chatbot):"
     r"|notif|alert|alarm|report|record|handl|clean|fail(?!over)|error|roll.?back|compensat|dead.?letter"
-    r"|dlq|mail|slack|pager|escalat|warn|publish|audit|\blog",
+    r"|dlq|mail|slack|pager|escalat|warn|publish|audit|inform|send|message|save|store|updat|mark|status|queue|emit|\blog",
     re.IGNORECASE,
 )
 """In the name or resource of a Task: it tells somebody, or tidies up, after a failure."""
