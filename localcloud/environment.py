@@ -113,15 +113,11 @@ class Environment:
         init_ms, early_log, started = None, "", time.perf_counter()
         try:
             if not self._loaded:
-                try:
-                    init_ms = self._load(self._site.init_seconds)
-                    early_log = self._process.take_log()
-                except ChildTimedOut:  # AWS starts over then, in the invocation's own time
-                    self.close()
-                    self._begin()
-                    self._load(timeout)
-                else:
-                    started = time.perf_counter()
+                init_ms = self._load_in_its_own_time()
+                early_log = self._process.take_log()
+                started = time.perf_counter()
+            if not self._loaded:  # AWS then starts over, in the invocation's time
+                self._load(timeout)
             left = timeout - (time.perf_counter() - started)
             status, payload = self._ask(event, request_id, left)
         except (_InitFailed, ChildExited, ChildTimedOut) as error:
@@ -152,6 +148,15 @@ class Environment:
         self._folder.mkdir(parents=True)
         environ = _environ(self.deployed, self._site, self._stream)
         self._process = Process(_MODULE, environ, self._folder)
+
+    def _load_in_its_own_time(self) -> float | None:
+        """Load the handler in the init phase; None where that was too short for it."""
+        try:
+            return self._load(self._site.init_seconds)
+        except ChildTimedOut:
+            self.close()
+            self._begin()
+            return None
 
     def _load(self, seconds: float) -> float:
         """Load the handler; gives how long it took, in milliseconds."""

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -260,6 +261,23 @@ def test_the_timeout_holds_in_a_cold_start(tmp_path, load, run, init_seconds, ki
         assert any(e.endswith("Z r-1 Task timed out after 1.00 seconds") for e in outcome.log)
         assert outcome.log[-1].endswith("Status: timeout")
     environment.close()
+
+
+def test_an_init_phase_that_was_too_short_goes_on_in_the_invocation(tmp_path):
+    """The first load of the handler never ends, the second finds the mark gone."""
+    code = (
+        "import os, time\n"
+        "if os.path.exists('/var/task/slow'):\n    time.sleep(60)\n"
+        "def handler(e, c):\n    pass\n"
+    )
+    function = deployed(tmp_path / "code", code)
+    mark = tmp_path / "code" / "slow"
+    mark.touch()
+    threading.Timer(1.0, mark.unlink).start()
+    environment = Environment(function, Site("", tmp_path / "environments", init_seconds=3))
+    outcome = environment.invoke(b"{}", "r-1")
+    environment.close()
+    assert outcome.payload == b"null"
 
 
 @pytest.mark.parametrize(
