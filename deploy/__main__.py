@@ -289,6 +289,7 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
         "SCONES_ENDPOINT": options.endpoint,
         "SCONES_TRAINING_DATA": options.train,
         VARIABLE: options.threshold,
+        "SCONES_TRAINING_INSTANCE": options.training_instance,
         "SCONES_INSTANCE_TYPE": options.instance_type,
         "SCONES_SAMPLING_PERCENTAGE": options.sampling_percentage,
         "SCONES_ALARM_EMAIL": options.alarm_email,
@@ -376,6 +377,9 @@ def _shared_options() -> _Parser:
     shared.add_argument(
         "--threshold",
         help="confidence that is accepted, else the deployed one (SCONES_THRESHOLD)",
+    )
+    shared.add_argument(
+        "--training-instance", help="that trains, with a GPU (SCONES_TRAINING_INSTANCE)"
     )
     shared.add_argument("--instance-type", help="of the endpoint (SCONES_INSTANCE_TYPE)")
     shared.add_argument(

@@ -50,7 +50,6 @@ HYPERPARAMETERS = {
     "num_classes": "2",
     "num_training_samples": "1000",
 }
-TRAINING_INSTANCE = "ml.p3.2xlarge"
 TRAINING_VOLUME_GB = 50
 TRAINING_SECONDS = 3600
 
@@ -246,7 +245,7 @@ def _training_job(settings: Settings, data: str, image: str, role: Role) -> Trai
             "validation_lst": f"{data}/test.lst",
         },
         "output": f"s3://{settings.bucket}/{settings.model_prefix}",
-        "instance_type": TRAINING_INSTANCE,
+        "instance_type": settings.training_instance,
         "volume_gb": TRAINING_VOLUME_GB,
         "max_seconds": TRAINING_SECONDS,
     }

@@ -10,6 +10,8 @@ from workflow.regions import Region, partition_of
 
 DEFAULT_THRESHOLD = 0.93
 DEFAULT_INSTANCE_TYPE = "ml.m5.large"
+DEFAULT_TRAINING_INSTANCE = "ml.g4dn.xlarge"
+"""The smallest with a GPU: new accounts have no quota for the ml.p3.2xlarge of the notebook."""
 
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,23}")
 _ACCOUNT = re.compile(r"\d{12}")
@@ -36,6 +38,7 @@ class Settings:
         existing_endpoint: Name of a SageMaker endpoint to use instead of creating one, or None.
         training_data: ``s3://bucket/prefix`` of images and ``.lst`` files to train SageMaker's
             built-in image classification on, instead of serving the model shipped here, or None.
+        training_instance: SageMaker instance type of the training job.
         instance_type: SageMaker instance type of the endpoint.
         sampling_percentage: Share of invocations that data capture keeps, 0 to 100.
         alarm_email: Address subscribed to the alerts topic, or None.
@@ -49,6 +52,7 @@ class Settings:
     threshold: float = DEFAULT_THRESHOLD
     existing_endpoint: str | None = None
     training_data: str | None = None
+    training_instance: str = DEFAULT_TRAINING_INSTANCE
     instance_type: str = DEFAULT_INSTANCE_TYPE
     sampling_percentage: int = 100
     alarm_email: str | None = None
@@ -75,6 +79,7 @@ class Settings:
             threshold=_number(environ, "SCONES_THRESHOLD", DEFAULT_THRESHOLD),
             existing_endpoint=environ.get("SCONES_ENDPOINT") or None,
             training_data=environ.get("SCONES_TRAINING_DATA") or None,
+            training_instance=environ.get("SCONES_TRAINING_INSTANCE") or DEFAULT_TRAINING_INSTANCE,
             instance_type=environ.get("SCONES_INSTANCE_TYPE") or DEFAULT_INSTANCE_TYPE,
             sampling_percentage=_whole(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
@@ -252,6 +257,11 @@ def _check(settings: Settings) -> None:
             or _S3_PREFIX.fullmatch(settings.training_data) is not None,
             f"{settings.training_data!r} is no S3 prefix.",
             "Give s3://bucket/prefix, the folder that holds train/, test/, train.lst and test.lst.",
+        ),
+        (
+            _INSTANCE.fullmatch(settings.training_instance) is not None,
+            f"{settings.training_instance!r} is no SageMaker instance type.",
+            "Use one with a GPU, such as ml.g4dn.xlarge.",
         ),
         (
             _INSTANCE.fullmatch(settings.instance_type) is not None,

@@ -90,6 +90,7 @@ def test_training_follows_the_starter_notebook() -> None:
         "num_classes": "2",
         "num_training_samples": "1000",
     }
+    assert job.instance_type == "ml.g4dn.xlarge"
     assert job.channels == {
         "train": "s3://data/images/train/",
         "validation": "s3://data/images/test/",

@@ -129,10 +129,15 @@ def test_an_endpoint_is_either_existing_or_trained() -> None:
 
 def test_reads_how_the_endpoint_is_made() -> None:
     settings = Settings.from_env(
-        {"SCONES_TRAINING_DATA": "s3://data/images", "SCONES_INSTANCE_TYPE": "ml.c5.xlarge"},
+        {
+            "SCONES_TRAINING_DATA": "s3://data/images",
+            "SCONES_TRAINING_INSTANCE": "ml.g5.xlarge",
+            "SCONES_INSTANCE_TYPE": "ml.c5.xlarge",
+        },
         account=ACCOUNT,
         region=IRELAND,
     )
 
     assert settings.training_data == "s3://data/images"
+    assert settings.training_instance == "ml.g5.xlarge"
     assert settings.instance_type == "ml.c5.xlarge"
