@@ -2,7 +2,6 @@
 
 import json
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -75,8 +74,7 @@ class Workflow:
             "status": 503,
             "count": 1,
         }
-        url = f"{self.cloud.endpoint_url}/_localcloud/faults"
-        urllib.request.urlopen(url, json.dumps(fault).encode(), timeout=10).close()  # noqa: S310 - loopback
+        self.cloud.admin("POST", "faults", fault)
 
 
 def wait_for(look: Callable[[], Any]) -> Any:
@@ -89,9 +87,8 @@ def wait_for(look: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def workflow(local_cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Workflow:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", local_cloud.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for name, value in local_cloud.environ.items():
+        monkeypatch.setenv(name, value)
     session = boto3.Session(region_name=local_cloud.region)
     settings = Settings(
         account=local_cloud.account,
