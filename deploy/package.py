@@ -26,6 +26,7 @@ FUNCTIONS = ("serialize_image", "classify_image", "filter_inferences")
 SHARED = (
     "__init__.py",
     "addresses.py",
+    "answer_rows.py",
     "answers.py",
     "contract.py",
     "error_rows.py",

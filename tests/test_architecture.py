@@ -16,11 +16,15 @@ TABLES = frozenset({"msgspec", "numpy", "polars", "pyarrow"})
 # what is listed.
 ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("workflow/addresses.py", frozenset()),
-    ("workflow/answers.py", frozenset()),
+    ("workflow/answer_rows.py", frozenset()),
+    ("workflow/answers.py", frozenset({"workflow.answer_rows"})),
     (
         "workflow/contract.py",
         frozenset(
-            {f"workflow.{name}" for name in ("addresses", "answers", "formats", "known_errors")}
+            {
+                f"workflow.{name}"
+                for name in ("addresses", "answer_rows", "answers", "formats", "known_errors")
+            }
         ),
     ),
     ("workflow/formats.py", frozenset()),

@@ -8,27 +8,28 @@ answer names its classes, the names decide which probability is whose, not the o
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-SUM_TOLERANCE = 0.01
-"""How far the sum of a row may be from one: outputs are rounded, quantized softmax drifts."""
+from workflow.answer_rows import (
+    CLASS_INDEX,
+    SINGLE,
+    OutputError,
+    Row,
+    in_order,
+    is_sound,
+    number_of,
+    shortened,
+)
 
 NO_PROBABILITIES = "no list of numbers"
 """Reason of an answer in which no probabilities are found."""
 
-_SINGLE = "single value, no probability per class"
 _MAX_NESTING = 16
-_DETAIL_CHARACTERS = 80
 _BINARY = 2
 _BOX_WIDTH = 6
-_NUMBER = re.compile(
-    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE
-)
-_CLASS_INDEX = re.compile(r"(?:label|class|category)?[ _-]?(\d{1,9})")
 _NOT_IN_KEYS = re.compile(r"[\s_.-]")
 
 # Keys of answers, without separators and in lower case. The first that is there is read.
@@ -62,39 +63,6 @@ _OTHERS = (
 )
 
 
-class OutputError(Exception):
-    """An endpoint's answer is no row of probabilities.
-
-    Attributes:
-        reason: A short stable phrase that names the kind, such as ``empty output``.
-        detail: The numbers or the text involved.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-
-    def kept(self) -> "OutputError":
-        """The same to keep: without a traceback, whose frames would keep what was read."""
-        return OutputError(self.reason, self.detail)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What an answer says about one image; ``is_sound`` tells whether they are probabilities.
-
-    Attributes:
-        values: One number a class: by the index of the class, or in the order of ``names``.
-        names: Name of each class, where the answer gives names that are no indexes; else empty.
-        chosen: The class that the answer calls the likeliest, where it says so; else empty.
-    """
-
-    values: tuple[float, ...]
-    names: tuple[str, ...] = ()
-    chosen: str = ""
-
-
 def read_text(text: str, classes: Sequence[str]) -> list[Row]:
     """Read an answer as an endpoint gave it: JSON, JSON Lines or CSV.
 
@@ -110,51 +78,12 @@ def read_text(text: str, classes: Sequence[str]) -> list[Row]:
         OutputError: It holds no numbers for classes. Whether they are probabilities is told by
             ``is_sound``.
     """
-    return [_in_order(row, classes) for row in _rows_in_text(text, _MAX_NESTING)]
+    return [in_order(row, classes) for row in _rows_in_text(text, _MAX_NESTING)]
 
 
 def read_value(value: object, classes: Sequence[str]) -> list[Row]:
     """Read an answer that is parsed already; otherwise as ``read_text``."""
-    return [_in_order(row, classes) for row in _rows(value, _MAX_NESTING)]
-
-
-def is_sound(row: Sequence[float]) -> bool:
-    """Whether a row is two or more probabilities that sum to 1."""
-    within = all(0 <= value <= 1 + SUM_TOLERANCE for value in row)
-    return len(row) > 1 and within and abs(math.fsum(row) - 1) <= SUM_TOLERANCE
-
-
-def fault(row: Sequence[float]) -> OutputError:
-    """Name what is wrong with a row that is not sound."""
-    if not row:
-        return OutputError("empty output", "the answer is an empty list")
-    if len(row) == 1:
-        return OutputError(_SINGLE, f"the value is {row[0]!r}")
-    if not all(map(math.isfinite, row)):
-        return OutputError("not finite", f"the {len(row)} values hold NaN or infinity")
-    if min(row) < 0:
-        return OutputError("negative value", f"the smallest of {len(row)} values is {min(row)!r}")
-    total = f"the {len(row)} values sum to {math.fsum(row):.6g}"
-    return OutputError("values do not sum to 1", total)
-
-
-def number_of(value: object) -> float | None:
-    """A number, also one written as text; None for anything else, truth values among it."""
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        if isinstance(value, str):
-            text = value.strip().strip('"').strip()
-            return float(text) if _NUMBER.fullmatch(text) else None
-    except OverflowError:
-        pass
-    return None
-
-
-def shortened(value: object) -> str:
-    """A value as it is quoted in an error."""
-    text = repr(value)
-    return text if len(text) <= _DETAIL_CHARACTERS else f"{text[:_DETAIL_CHARACTERS]}..."
+    return [in_order(row, classes) for row in _rows(value, _MAX_NESTING)]
 
 
 # --- text
@@ -299,7 +228,7 @@ def _elsewhere(value: Mapping[str, Any], depth: int) -> list[Row]:
         raise OutputError(NO_PROBABILITIES, f"{len(found)} lists could be meant")
     score = _score(_plain(value))
     if score is not None:
-        raise OutputError(_SINGLE, f"the score is {score!r}")
+        raise OutputError(SINGLE, f"the score is {score!r}")
     raise OutputError(NO_PROBABILITIES, f"the answer is {shortened(value)}")
 
 
@@ -401,7 +330,7 @@ def _columns(value: Mapping[str, Any]) -> list[Row]:
     numbers = [[number_of(cell) for cell in item] for item in lists.values()]
     if not all(cell is not None for item in numbers for cell in item):
         return []
-    if not all(_CLASS_INDEX.fullmatch(str(key).lower()) for key in lists):
+    if not all(CLASS_INDEX.fullmatch(str(key).lower()) for key in lists):
         return []
     return [Row(tuple(map(_number, row)), tuple(lists)) for row in zip(*numbers, strict=True)]
 
@@ -448,48 +377,3 @@ def _with_names(row: Row, names: list[Any]) -> Row:
     if fits and all(isinstance(name, str | int) for name in names):
         return replace(row, names=tuple(map(str, names)))
     return row
-
-
-def _in_order(row: Row, classes: Sequence[str]) -> Row:
-    """A row by the index of the class, or by name where the classes are others."""
-    known = {name.casefold(): index for index, name in enumerate(classes)}
-    if not row.names:
-        return _turned(row, known)
-    names = [_class_name(name) for name in row.names]
-    if len(set(names)) < len(names):
-        raise OutputError("a class is named twice", shortened(list(row.names)))
-    if set(known) <= set(names) and not is_sound(row.values):
-        among = tuple(row.values[names.index(name)] for name in known)
-        if is_sound(among):  # the others count something else
-            return Row(among, tuple(classes))
-    indexes = [_CLASS_INDEX.fullmatch(name) for name in names]
-    if all(indexes):
-        return _by_index(row, [int(found[1]) for found in indexes if found])
-    order = sorted(range(len(names)), key=lambda i: (known.get(names[i], len(known)), names[i]))
-    return Row(
-        tuple(row.values[i] for i in order),
-        tuple(
-            classes[known[names[i]]] if names[i] in known else row.names[i].strip() for i in order
-        ),
-    )
-
-
-def _class_name(name: str) -> str:
-    return name.strip().strip('"').removeprefix("__label__").casefold()
-
-
-def _by_index(row: Row, indexes: list[int]) -> Row:
-    first, size = min(indexes), len(indexes)
-    if size > 1 and (first > 1 or sorted(indexes) != list(range(first, first + size))):
-        raise OutputError("some of the classes alone", f"classes {shortened(sorted(indexes))}")
-    return Row(tuple(value for _, value in sorted(zip(indexes, row.values, strict=True))))
-
-
-def _turned(row: Row, known: Mapping[str, int]) -> Row:
-    """Of two classes the likelier one is the one that the answer names, whatever the order."""
-    wanted = known.get(_class_name(row.chosen))
-    if wanted is None or len(row.values) != _BINARY or len(known) != _BINARY:
-        return row
-    likelier = row.values[1] > row.values[0]
-    turned = bool(wanted) != likelier and row.values[0] != row.values[1]
-    return replace(row, values=row.values[::-1]) if turned else row

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.answers import OutputError, fault
+from workflow.answer_rows import OutputError, fault
 from workflow.capture_records import Record
 from workflow.capture_times import times_of
 from workflow.outputs import Answers, bulk_rows, probability_rows, sound

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.answers import OutputError
+from workflow.answer_rows import OutputError
 from workflow.capture_columns import Columns, Records, Refused
 from workflow.capture_forms import HEAD, SPARE, Forms, Tails
 from workflow.capture_records import Record, decode, document_reason, record_of

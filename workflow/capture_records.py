@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from workflow.answers import OutputError
+from workflow.answer_rows import OutputError
 
 BINARY: Final = "binary data"
 

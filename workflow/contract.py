@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflow import addresses, answers, formats
+from workflow import addresses, answer_rows, answers, formats
 from workflow.known_errors import Blame, KnownError, Match, Repair, find
 
 State = dict[str, Any]
@@ -318,7 +318,7 @@ def read_inferences(value: object) -> list[float]:
         raise BadInference("There are no inferences. Run ClassifyImage before FilterInferences.")
     try:
         rows = answers.read_value(value, LABELS)
-    except answers.OutputError as error:
+    except answer_rows.OutputError as error:
         raise BadInference(
             f"The endpoint's answer is {_json_kind(value)} that cannot be used ({error}). {_WANTED}"
         ) from None
@@ -330,7 +330,7 @@ def read_inferences(value: object) -> list[float]:
     return _probabilities(rows[0])
 
 
-def _probabilities(row: answers.Row) -> list[float]:
+def _probabilities(row: answer_rows.Row) -> list[float]:
     values = list(row.values)
     if row.names and row.names != LABELS:
         raise BadInference(
@@ -348,7 +348,7 @@ def _probabilities(row: answers.Row) -> list[float]:
             f"'{outside[0]}' is not a probability between 0 and 1. "
             "Look at the last layer of the model."
         )
-    if not answers.is_sound(values):
+    if not answer_rows.is_sound(values):
         raise BadInference(
             f"The probabilities {values} sum to {sum(values):.3f}, not to 1. "
             "Look at the last layer of the model."

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
-from workflow.answers import number_of
+from workflow.answer_rows import number_of
 from workflow.silent import layers
 from workflow.thresholds import LOWEST
 from workflow.timelines import StateVisit

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.answers import SUM_TOLERANCE, OutputError, read_text, shortened
+from workflow.answer_rows import SUM_TOLERANCE, OutputError, shortened
+from workflow.answers import read_text
 from workflow.contract import LABELS
 
 _NUMBERS: Final = msgspec.json.Decoder(list[float])

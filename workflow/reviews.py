@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from workflow.answers import number_of, shortened
+from workflow.answer_rows import number_of, shortened
 from workflow.captures import CaptureError
 from workflow.contract import LABELS
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workflow.answers import OutputError, Row, fault, is_sound, number_of, read_text, read_value
+from workflow.answer_rows import OutputError, Row, fault, is_sound, number_of
+from workflow.answers import read_text, read_value
 from workflow.causes import is_rejection, read_cause
 from workflow.contract import LABELS, REJECTED
 from workflow.executions import Execution, Failure, Kind, Outcome, Status

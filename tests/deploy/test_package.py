@@ -39,6 +39,7 @@ def test_a_function_holds_its_handler_and_what_all_share_and_nothing_else(name: 
             f"lambdas/{name}/handler.py",
             "workflow/__init__.py",
             "workflow/addresses.py",
+            "workflow/answer_rows.py",
             "workflow/answers.py",
             "workflow/contract.py",
             "workflow/error_rows.py",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.answers import OutputError, Row, fault, is_sound, read_text, read_value
+from workflow.answer_rows import OutputError, Row, fault, is_sound
+from workflow.answers import read_text, read_value
 
 CLASSES = ("bicycle", "motorcycle")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow.answers import OutputError, fault
+from workflow.answer_rows import OutputError, fault
 from workflow.outputs import Answers, bulk_rows, probability_rows, sound
 
 
