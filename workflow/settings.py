@@ -18,6 +18,8 @@ _ACCOUNT = re.compile(r"\d{12}")
 _ENDPOINT = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 _S3_PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
+_RESERVED = ("xn--", "sthree-", "amzn-s3-demo-")
+"""Beginnings that no bucket's name may have (S3 User Guide, "Bucket naming rules")."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -220,6 +222,11 @@ def _check(settings: Settings) -> None:
             _SLUG.fullmatch(settings.stage) is not None and len(settings.stage) <= 8,  # noqa: PLR2004 - bucket names end at 63
             f"The stage {settings.stage!r} is not a short slug.",
             "Use 1 to 8 lower-case letters, digits and single hyphens, a letter first.",
+        ),
+        (
+            not settings.bucket.startswith(_RESERVED),
+            f"S3 reserves bucket names that begin as {settings.bucket!r} does.",
+            f"Choose a project name that does not begin with {', '.join(_RESERVED)}.",
         ),
         (
             _ACCOUNT.fullmatch(settings.account) is not None,

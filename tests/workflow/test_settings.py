@@ -50,6 +50,8 @@ def test_reads_every_variable() -> None:
         ("SCONES_PROJECT", "Upper"),
         ("SCONES_PROJECT", "a--b"),
         ("SCONES_PROJECT", "a" * 25),
+        ("SCONES_PROJECT", "sthree-cakes"),
+        ("SCONES_PROJECT", "amzn-s3-demo-cakes"),
         ("SCONES_STAGE", "production"),
         ("SCONES_STAGE", "9"),
         ("SCONES_THRESHOLD", "high"),
