@@ -107,7 +107,7 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     wanted = (one.key for one in desired)
     observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
     price = price_of(desired, settings.region)
-    return replace(plan(desired, observed, owner=settings.tags), price=price)
+    return replace(plan(desired, observed, owner=settings.owner), price=price)
 
 
 def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
@@ -169,7 +169,7 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
     cloud = _cloud(settings, session)
     observed = _observe((*stack.keys(settings), *cloud.find()), cloud)
     return plan_deletion(
-        observed, owner=settings.tags, bucket=settings.bucket, empty_bucket=empty_bucket
+        observed, owner=settings.owner, bucket=settings.bucket, empty_bucket=empty_bucket
     )
 
 
@@ -182,7 +182,7 @@ def plan_rollback(settings: Settings, session: Session) -> Plan:
     cloud = _cloud(settings, session)
     target = rollback_target(cloud.versions(settings.state_machine, settings.alias))
     alias = Alias(name=_alias_name(settings), tags=settings.tags, version=target.arn)
-    return plan((alias,), _observe((alias.key,), cloud), owner=settings.tags)
+    return plan((alias,), _observe((alias.key,), cloud), owner=settings.owner)
 
 
 def apply(plan: Plan, settings: Settings, session: Session) -> Iterator[Event]:

@@ -291,7 +291,8 @@ def _decide(
     if seen.failure:
         return Op.REPLACE, seen.failure, ""
     if diffs:
-        return Op.UPDATE, f"Differs in {_paths(diffs)}.", ""
+        fixed = any(one.path in resource.FIXED for one in diffs)
+        return Op.REPLACE if fixed else Op.UPDATE, f"Differs in {_paths(diffs)}.", ""
     return Op.KEEP, "It is as wanted.", ""
 
 

@@ -251,6 +251,48 @@ def queue_policy(settings: Settings, queue_arn: str) -> dict[str, Any]:
     )
 
 
+def prescribed(settings: Settings, policy: Document, *, part: str) -> dict[str, Any]:
+    """Return a role's policy with what a VPC and a key of the organisation need on top.
+
+    Source: Lambda Developer Guide, "Giving Lambda functions access to resources in a VPC";
+    SageMaker Developer Guide, "Execution role permissions" (CreateModel with a VPC). EC2 has no
+    resource-level permissions for what describes network interfaces, hence ``*``.
+    """
+    statements = list(policy["Statement"])
+    if settings.organisation.subnets and part != "states":
+        interfaces = _SAGEMAKER_VPC if part == "sagemaker" else _LAMBDA_VPC
+        statements.append(_allow("UseVpc", interfaces, "*"))
+    if settings.organisation.kms_key and part in _KEY_USES:
+        statements.append(_allow("UseKey", _KEY_USES[part], settings.organisation.kms_key))
+    return _document(*statements)
+
+
+_LAMBDA_VPC = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+_SAGEMAKER_VPC = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
+_KEY_USES = {
+    "serialize": ("kms:Decrypt",),
+    "classify": ("kms:Decrypt",),
+    "sagemaker": ("kms:Decrypt", "kms:GenerateDataKey"),
+}
+
+
 def endpoint_arn(settings: Settings) -> str:
     """ARN of the endpoint; SageMaker writes names in lower case there, and IAM minds the case."""
     return settings.arn("sagemaker", f"endpoint/{settings.endpoint.lower()}")

@@ -56,6 +56,8 @@ class Resource:
     """What people call this kind, such as ``IAM role``."""
     VOLATILE: ClassVar[frozenset[str]] = frozenset()
     """Outputs that get a new value when the resource is updated."""
+    FIXED: ClassVar[frozenset[str]] = frozenset()
+    """Properties that AWS does not change: another value means another resource."""
     EXTERNAL: ClassVar[bool] = False
     """True for what must exist already and is only looked at."""
 
@@ -143,6 +145,7 @@ class Bucket(Resource):
     expire_days: Mapping[str, int]
     public_access: str = "blocked"
     encryption: str = "AES256"
+    kms_key: str | None = None
     ownership: str = "BucketOwnerEnforced"
     abort_upload_days: int = 7
 
@@ -179,9 +182,12 @@ class Role(Resource):
 
     KIND = "iam.role"
     TITLE = "IAM role"
+    FIXED = frozenset({"path"})
 
     trust: Document
     policy: Document
+    path: str = "/"
+    boundary: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +277,8 @@ class Function(Resource):
     runtime: str = "python3.13"
     architecture: str = "arm64"
     log_format: str = "JSON"
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
     state: str = "Active"
     published: bool = True
 
@@ -341,6 +349,8 @@ class TrainingJob(Resource):
     instance_type: str
     volume_gb: int
     max_seconds: int
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
     status: str = "Completed"
 
 
@@ -355,6 +365,8 @@ class Model(Resource):
     model_data: str
     role: str
     environment: Mapping[str, str]
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,6 +134,8 @@ def _bucket(settings: Settings) -> Bucket:
         tags=settings.tags,
         policy=policies.bucket_policy(settings),
         expire_days={f"{settings.capture_prefix}/": CAPTURE_RETENTION_DAYS},
+        encryption="aws:kms" if settings.organisation.kms_key else "AES256",
+        kms_key=settings.organisation.kms_key,
     )
 
 
@@ -171,32 +173,57 @@ def _executions_events(settings: Settings) -> tuple[Resource, ...]:
     return (queue, rule, *alarms.rules(settings, queue))
 
 
+def _role(
+    settings: Settings, part: str, trust: Document, policy: Document
+) -> tuple[tuple[Role, ...], str]:
+    """Return the role of a part, none where the organisation gives one, and its ARN."""
+    if part in settings.organisation.roles:
+        return (), settings.organisation.roles[part]
+    role = Role(
+        name=_role_name(settings, part),
+        tags=settings.tags,
+        trust=trust,
+        policy=policies.prescribed(settings, policy, part=part),
+        path=settings.organisation.role_path,
+        boundary=settings.organisation.permissions_boundary,
+    )
+    return (role,), Ref(role.key, "arn")
+
+
+def _told_apart(settings: Settings, role: str) -> str:
+    """Return a role as it enters a name: its ARN has the path, which a reference does not show."""
+    path = settings.organisation.role_path
+    return role if path == "/" else f"{path} {role}"
+
+
+def _placed(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return where functions, models and training jobs run; nothing where they are in no VPC."""
+    organisation = settings.organisation
+    if not organisation.subnets:
+        return {}
+    return {"subnets": organisation.subnets, "security_groups": organisation.security_groups}
+
+
 def _serving(
     settings: Settings, artifacts: Artifacts
 ) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
     """Return what answers InvokeEndpoint: what exists, and what is created."""
     if settings.existing_endpoint is not None:
         return (ExistingEndpoint(name=settings.existing_endpoint),), ()
-    role = Role(
-        name=_role_name(settings, "sagemaker"),
-        tags=settings.tags,
-        trust=policies.trust(
-            "sagemaker.amazonaws.com",
-            settings,
-            settings.arn("sagemaker", "*"),
-        ),
-        policy=policies.endpoint_policy(
-            settings, artifacts.image, training_data=settings.training_data
-        ),
+    roles, role = _role(
+        settings,
+        "sagemaker",
+        policies.trust("sagemaker.amazonaws.com", settings, settings.arn("sagemaker", "*")),
+        policies.endpoint_policy(settings, artifacts.image, training_data=settings.training_data),
     )
     log_group = _log_group(settings, _endpoint_log_group(settings))
     source, model = _model(settings, artifacts, role)
     config = _endpoint_config(settings, model)
     endpoint = Endpoint(name=settings.endpoint, tags=settings.tags, config=Ref(config.key, "name"))
-    return (), (role, log_group, source, model, config, endpoint)
+    return (), (*roles, log_group, source, model, config, endpoint)
 
 
-def _model(settings: Settings, artifacts: Artifacts, role: Role) -> tuple[Resource, Model]:
+def _model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Resource, Model]:
     environment: dict[str, str] = {}
     if settings.training_data is None:
         source: Resource = _archive(settings, artifacts)
@@ -214,10 +241,11 @@ def _model(settings: Settings, artifacts: Artifacts, role: Role) -> tuple[Resour
     spec: dict[str, Any] = {
         "image": artifacts.image,
         "model_data": model_data,
-        "role": Ref(role.key, "arn"),
+        "role": role,
         "environment": environment,
+        **_placed(settings),
     }
-    name = digested(settings.prefix, Model, **spec)
+    name = digested(settings.prefix, Model, **{**spec, "role": _told_apart(settings, role)})
     return source, Model(name=name, tags=settings.tags, **spec)
 
 
@@ -231,11 +259,11 @@ def _archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
     )
 
 
-def _training_job(settings: Settings, data: str, image: str, role: Role) -> TrainingJob:
+def _training_job(settings: Settings, data: str, image: str, role: str) -> TrainingJob:
     data = data.rstrip("/")
     spec: dict[str, Any] = {
         "image": image,
-        "role": Ref(role.key, "arn"),
+        "role": role,
         "hyperparameters": HYPERPARAMETERS,
         # The channels of the starter notebook.
         "channels": {
@@ -248,8 +276,10 @@ def _training_job(settings: Settings, data: str, image: str, role: Role) -> Trai
         "instance_type": settings.training_instance,
         "volume_gb": TRAINING_VOLUME_GB,
         "max_seconds": TRAINING_SECONDS,
+        **_placed(settings),
     }
-    name = digested(settings.prefix, TrainingJob, **spec)
+    told = {**spec, "role": _told_apart(settings, role)}
+    name = digested(settings.prefix, TrainingJob, **told)
     return TrainingJob(name=name, tags=settings.tags, **spec)
 
 
@@ -267,44 +297,50 @@ def _endpoint_config(settings: Settings, model: Model) -> EndpointConfig:
 
 def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
     names = _function_names(settings)
-    serialize = _function(settings, artifacts, "serialize_image", {})
-    classify = _function(
-        settings, artifacts, "classify_image", {"SCONES_ENDPOINT": settings.endpoint}
-    )
-    decide = _function(
-        settings, artifacts, "filter_inferences", {"SCONES_THRESHOLD": str(settings.threshold)}
-    )
+    environments = {
+        "serialize_image": {},
+        "classify_image": {"SCONES_ENDPOINT": settings.endpoint},
+        "filter_inferences": {"SCONES_THRESHOLD": str(settings.threshold)},
+    }
     documents = {
         "serialize_image": policies.serialize_policy,
         "classify_image": policies.classify_policy,
         "filter_inferences": policies.filter_policy,
     }
-    roles = [
-        Role(
-            name=_role_name(settings, part.partition("_")[0]),
-            tags=settings.tags,
-            trust=policies.trust(
+    roles = {
+        part: _role(
+            settings,
+            part.partition("_")[0],
+            policies.trust(
                 "lambda.amazonaws.com", settings, *_with_versions(_function_arn(settings, part))
             ),
-            policy=document(settings, _function_log_group(names[part])),
+            document(settings, _function_log_group(names[part])),
         )
         for part, document in documents.items()
-    ]
+    }
     groups = [_log_group(settings, _function_log_group(name)) for name in names.values()]
-    return (*roles, *groups, serialize, classify, decide)
+    functions = [
+        _function(settings, artifacts, part, environment, role=roles[part][1])
+        for part, environment in environments.items()
+    ]
+    return (*(role for made, _ in roles.values() for role in made), *groups, *functions)
 
 
 def _function(
-    settings: Settings, artifacts: Artifacts, part: str, environment: Mapping[str, str]
+    settings: Settings,
+    artifacts: Artifacts,
+    part: str,
+    environment: Mapping[str, str],
+    *,
+    role: str,
 ) -> Function:
     name = _function_names(settings)[part]
     archive = artifacts.functions[part]
-    role = Key(Role.KIND, _role_name(settings, part.partition("_")[0]))
     return Function(
         name=name,
         tags=settings.tags,
         handler=f"lambdas.{part}.handler.handler",
-        role=Ref(role, "arn"),
+        role=role,
         log_group=Ref(Key(LogGroup.KIND, _function_log_group(name)), "name"),
         description=f"Scones Unlimited: {part.replace('_', ' ')}",
         environment=environment,
@@ -312,24 +348,26 @@ def _function(
         timeout_seconds=TIMEOUT_SECONDS[part],
         code_sha256=lambda_digest(archive),
         archive=archive,
+        subnets=settings.organisation.subnets,
+        security_groups=settings.organisation.security_groups,
     )
 
 
 def _state_machine(settings: Settings, definition: Document, weight: int) -> tuple[Resource, ...]:
-    role = Role(
-        name=_role_name(settings, "states"),
-        tags=settings.tags,
-        trust=policies.trust(
+    roles, role = _role(
+        settings,
+        "states",
+        policies.trust(
             "states.amazonaws.com", settings, *_with_versions(settings.state_machine_arn)
         ),
-        policy=policies.states_policy(settings),
+        policies.states_policy(settings),
     )
     log_group = _log_group(settings, _states_log_group(settings))
     machine = StateMachine(
         name=settings.state_machine,
         tags=settings.tags,
         definition=_filled_in(definition, _function_names(settings)),
-        role=Ref(role.key, "arn"),
+        role=role,
         log_group=Ref(log_group.key, "arn"),
         log_level="ERROR",
     )
@@ -339,7 +377,7 @@ def _state_machine(settings: Settings, definition: Document, weight: int) -> tup
         version=Ref(machine.key, "version_arn"),
         weight=weight,
     )
-    return (role, log_group, machine, alias)
+    return (*roles, log_group, machine, alias)
 
 
 def _filled_in(definition: Document, names: Mapping[str, str]) -> Document:

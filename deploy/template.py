@@ -184,7 +184,7 @@ def _bucket(bucket: Bucket, _settings: Settings) -> Block:
                 "PublicAccessBlockConfiguration": dict.fromkeys(blocked, True),
                 "BucketEncryption": {
                     "ServerSideEncryptionConfiguration": [
-                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": bucket.encryption}}
+                        {"ServerSideEncryptionByDefault": _encryption(bucket)}
                     ]
                 },
                 "OwnershipControls": {"Rules": [{"ObjectOwnership": bucket.ownership}]},
@@ -201,6 +201,18 @@ def _bucket(bucket: Bucket, _settings: Settings) -> Block:
     }
 
 
+def _encryption(bucket: Bucket) -> dict[str, str]:
+    key = {"KMSMasterKeyID": bucket.kms_key} if bucket.kms_key else {}
+    return {"SSEAlgorithm": bucket.encryption, **key}
+
+
+def _vpc(resource: Function | Model, subnets: str) -> dict[str, Any]:
+    """Return where a resource runs; CloudFormation has two names for the subnets."""
+    groups = list(resource.security_groups)
+    places = {subnets: list(resource.subnets), "SecurityGroupIds": groups}
+    return {"VpcConfig": places} if resource.subnets else {}
+
+
 def _role(role: Role, settings: Settings) -> Block:
     documents: dict[str, Document] = {"permissions": role.policy}
     if role.name.startswith(f"{settings.prefix}-sagemaker"):
@@ -213,6 +225,8 @@ def _role(role: Role, settings: Settings) -> Block:
         role,
         "AWS::IAM::Role",
         RoleName=role.name,
+        Path=role.path,
+        **({"PermissionsBoundary": role.boundary} if role.boundary else {}),
         AssumeRolePolicyDocument=role.trust,
         Policies=[
             {"PolicyName": name, "PolicyDocument": document} for name, document in documents.items()
@@ -283,6 +297,7 @@ def _function(function: Function, _settings: Settings) -> Block:
         Environment={"Variables": function.environment},
         LoggingConfig={"LogFormat": function.log_format, "LogGroup": function.log_group},
         Code={"S3Bucket": f"${{{BUCKET}}}", "S3Key": _artifact_key(function)},
+        **_vpc(function, "SubnetIds"),
     )
 
 
@@ -329,6 +344,7 @@ def _model(model: Model, _settings: Settings) -> Block:
         ModelName=model.name,
         ExecutionRoleArn=model.role,
         PrimaryContainer={**container, "Environment": model.environment},
+        **_vpc(model, "Subnets"),
     )
 
 

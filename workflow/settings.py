@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from workflow.errors import WorkflowError
+from workflow.organisation import Organisation
 from workflow.regions import Region, partition_of
 
 DEFAULT_THRESHOLD = 0.93
@@ -44,6 +45,9 @@ class Settings:
         instance_type: SageMaker instance type of the endpoint.
         sampling_percentage: Share of invocations that data capture keeps, 0 to 100.
         alarm_email: Address subscribed to the alerts topic, or None.
+        organisation: What a company prescribes for everything that is created.
+        owner: The tags by which the deployment knows what it owns.
+        tags: Those, and the ones that the organisation prescribes.
     """
 
     account: str
@@ -58,12 +62,15 @@ class Settings:
     instance_type: str = DEFAULT_INSTANCE_TYPE
     sampling_percentage: int = 100
     alarm_email: str | None = None
+    organisation: Organisation = field(default_factory=Organisation)
+    owner: Mapping[str, str] = field(init=False)
     tags: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         _check(self)
-        tags = {"project": self.project, "stage": self.stage, "managed-by": "scones-unlimited"}
-        object.__setattr__(self, "tags", tags)
+        owner = {"project": self.project, "stage": self.stage, "managed-by": "scones-unlimited"}
+        object.__setattr__(self, "owner", owner)
+        object.__setattr__(self, "tags", {**self.organisation.tags, **owner})
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, account: str, region: Region) -> Self:
@@ -85,6 +92,7 @@ class Settings:
             instance_type=environ.get("SCONES_INSTANCE_TYPE") or DEFAULT_INSTANCE_TYPE,
             sampling_percentage=_whole(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
+            organisation=Organisation.from_env(environ),
         )
 
     @property

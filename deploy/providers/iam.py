@@ -37,6 +37,8 @@ class Roles:
                 "policy": policies.canonical(_document(policy["PolicyDocument"]))
                 if policy
                 else None,
+                "path": role["Path"],
+                "boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             },
             outputs={"arn": role["Arn"]},
             tags=tag_map(role.get("Tags", ())),
@@ -45,21 +47,30 @@ class Roles:
     def create(self, resource: Role) -> Iterator[str]:
         """Create the role with its tags, then its policy."""
         yield "Creating the role"
+        bounded: Any = {"PermissionsBoundary": resource.boundary} if resource.boundary else {}
         self._iam.create_role(
             RoleName=resource.name,
             AssumeRolePolicyDocument=json.dumps(resource.trust),
             Description="Made by the deployment of Scones Unlimited",
             Tags=tag_list(resource.tags),
+            Path=resource.path,
+            **bounded,
         )
         self._put_policy(resource)
 
-    def update(self, resource: Role, _observed: Observed) -> Iterator[str]:
-        """Replace both documents."""
+    def update(self, resource: Role, observed: Observed) -> Iterator[str]:
+        """Replace both documents, and the boundary where it is another."""
         yield "Updating trust and permissions"
         self._iam.update_assume_role_policy(
             RoleName=resource.name, PolicyDocument=json.dumps(resource.trust)
         )
         self._put_policy(resource)
+        if resource.boundary:
+            self._iam.put_role_permissions_boundary(
+                RoleName=resource.name, PermissionsBoundary=resource.boundary
+            )
+        elif observed.properties.get("boundary"):
+            self._iam.delete_role_permissions_boundary(RoleName=resource.name)
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the policy, then the role."""

@@ -75,7 +75,8 @@ class Functions:
         if changed - CODE_FIELDS - {"state", "published"}:
             yield "Updating the configuration"
             self._lambda.update_function_configuration(
-                **_configuration(resource), RevisionId=self._revision(resource.name)
+                **_configuration(resource, before=observed),
+                RevisionId=self._revision(resource.name),
             )
             yield from self._ready(resource.name)
         yield "Publishing a version"
@@ -145,10 +146,19 @@ def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
         "runtime": now.get("Runtime"),
         "architecture": now.get("Architectures", ["x86_64"])[0],
         "log_format": logging.get("LogFormat"),
+        "subnets": sorted(now.get("VpcConfig", {}).get("SubnetIds", ())),
+        "security_groups": sorted(now.get("VpcConfig", {}).get("SecurityGroupIds", ())),
     }
 
 
-def _configuration(function: Function) -> dict[str, Any]:
+def _configuration(function: Function, *, before: Observed | None = None) -> dict[str, Any]:
+    """Return the request; an empty VPC is only said where it takes the function out of one."""
+    placed = function.subnets or (before is not None and before.properties.get("subnets"))
+    places = {
+        "SubnetIds": list(function.subnets),
+        "SecurityGroupIds": list(function.security_groups),
+    }
+    vpc = {"VpcConfig": places} if placed else {}
     return {
         "FunctionName": function.name,
         "Runtime": function.runtime,
@@ -159,6 +169,7 @@ def _configuration(function: Function) -> dict[str, Any]:
         "MemorySize": function.memory_mb,
         "Environment": {"Variables": dict(function.environment)},
         "LoggingConfig": {"LogFormat": function.log_format, "LogGroup": function.log_group},
+        **vpc,
     }
 
 

@@ -1,7 +1,7 @@
 """S3: the bucket and the model archive in it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -59,7 +59,7 @@ class Buckets:
             properties={
                 "policy": self._policy(name),
                 "public_access": self._public_access(name),
-                "encryption": self._encryption(name),
+                **self._encryption(name),
                 "ownership": self._ownership(name),
                 **self._lifecycle(name),
             },
@@ -107,9 +107,7 @@ class Buckets:
         )
         self._s3.put_bucket_encryption(
             Bucket=name,
-            ServerSideEncryptionConfiguration={
-                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-            },
+            ServerSideEncryptionConfiguration={"Rules": [_encryption_rule(bucket)]},
         )
         self._s3.put_bucket_policy(Bucket=name, Policy=json.dumps(bucket.policy))
         self._s3.put_bucket_lifecycle_configuration(
@@ -132,20 +130,21 @@ class Buckets:
         blocked = answer is not None and answer["PublicAccessBlockConfiguration"] == _BLOCKED
         return "blocked" if blocked else "open"
 
-    def _encryption(self, name: str) -> Json:
+    def _encryption(self, name: str) -> dict[str, Json]:
         answer = found(
             lambda: self._s3.get_bucket_encryption(Bucket=name),
             "ServerSideEncryptionConfigurationNotFoundError",
         )
         rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
-        return next(
+        applied: Mapping[str, Any] = next(
             (
-                rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+                rule["ApplyServerSideEncryptionByDefault"]
                 for rule in rules
                 if "ApplyServerSideEncryptionByDefault" in rule
             ),
-            None,
+            {},
         )
+        return {"encryption": applied.get("SSEAlgorithm"), "kms_key": applied.get("KMSMasterKeyID")}
 
     def _ownership(self, name: str) -> Json:
         answer = found(
@@ -261,6 +260,15 @@ def _deleted(s3: "S3Client", bucket: str, prefix: str) -> Iterator[int]:
             )
         count += len(keys)
         yield count
+
+
+def _encryption_rule(bucket: Bucket) -> Any:  # noqa: ANN401 - boto3's own shape
+    applied = {"SSEAlgorithm": bucket.encryption}
+    if bucket.kms_key is None:
+        return {"ApplyServerSideEncryptionByDefault": applied}
+    applied["KMSMasterKeyID"] = bucket.kms_key
+    # One data key for many objects: KMS is paid by the request.
+    return {"ApplyServerSideEncryptionByDefault": applied, "BucketKeyEnabled": True}
 
 
 def _rules(bucket: Bucket) -> "list[LifecycleRuleTypeDef]":

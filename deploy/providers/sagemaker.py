@@ -50,6 +50,7 @@ class Models:
                 "model_data": container.get("ModelDataUrl"),
                 "role": model.get("ExecutionRoleArn"),
                 "environment": dict(container.get("Environment", {})),
+                **_placed(model),
             },
             outputs={"name": name},
             tags=_tags(self._aws, model["ModelArn"]),
@@ -67,6 +68,7 @@ class Models:
                 "Environment": dict(resource.environment),
             },
             Tags=tag_list(resource.tags),
+            **_vpc(resource),
         )
 
     def delete(self, name: str) -> Iterator[str]:
@@ -314,6 +316,22 @@ def _found(call: Callable[[], Result]) -> Result | None:
         raise
 
 
+def _placed(described: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return where a model or a training job runs."""
+    vpc = described.get("VpcConfig", {})
+    return {
+        "subnets": sorted(vpc.get("Subnets", ())),
+        "security_groups": sorted(vpc.get("SecurityGroupIds", ())),
+    }
+
+
+def _vpc(resource: Model | TrainingJob) -> Any:  # noqa: ANN401 - boto3's own shape
+    if not resource.subnets:
+        return {}
+    groups = list(resource.security_groups)
+    return {"VpcConfig": {"Subnets": list(resource.subnets), "SecurityGroupIds": groups}}
+
+
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
     pages = aws.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
     return tag_map(tag for page in pages for tag in page["Tags"])
@@ -374,6 +392,7 @@ def _training_properties(job: "DescribeTrainingJobResponseTypeDef") -> Propertie
         "volume_gb": resources["VolumeSizeInGB"],
         "max_seconds": job["StoppingCondition"].get("MaxRuntimeInSeconds"),
         "status": job["TrainingJobStatus"],
+        **_placed(job),
     }
 
 
@@ -404,5 +423,6 @@ def _training_request(job: TrainingJob, name: str) -> dict[str, Any]:
             "VolumeSizeInGB": job.volume_gb,
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": job.max_seconds},
+        **_vpc(job),
         "Tags": tag_list(job.tags),
     }

@@ -22,6 +22,7 @@ from deploy.providers import session as sessions
 from tests.deploy.cases import ACCOUNT, artifacts, settings
 from tests.deploy.conftest import Account
 from workflow.aws_errors import permission
+from workflow.organisation import Organisation
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/aws.md").read_text()
@@ -185,6 +186,8 @@ def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
     asked(account)
     go(account, training_data="s3://data/images")
     go(account, alarm_email="a@example.com")
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/bounds"
+    go(account, organisation=Organisation(permissions_boundary=boundary))
     go(account, threshold=0.8, instance_type="ml.c5.large", alarm_email="a@example.com")
     monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts(code="2"))
     go(account)
@@ -238,6 +241,8 @@ def test_apply_asks_beforehand_for_what_it_needs() -> None:
     assert needed - ON_TOP <= documented
     assert documented - needed == {
         "cloudwatch:DescribeAlarms",
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:PutRolePermissionsBoundary",
         "iam:SimulatePrincipalPolicy",
         "lambda:GetAccountSettings",
         "logs:DescribeLogGroups",
