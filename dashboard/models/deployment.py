@@ -40,9 +40,9 @@ _ICONS = {
 _LEVELS = {
     "PROBLEM": "in the way",
     "WARNING": "to know",
-    "UNKNOWN": "unknown",
-    "OK": "✓",
+    "UNKNOWN": "could not be looked up",
 }
+_MARKS = {"PROBLEM": "✗", "WARNING": "!", "UNKNOWN": "?", "OK": "✓"}
 _LONGEST = 160
 
 
@@ -92,13 +92,13 @@ class CheckView:
 
     Attributes:
         summary: How it went, in one sentence.
-        rows: Each finding with what to do about it, what stands in the way first.
+        lines: Each finding, and what to do about it or nothing; what stands in the way first.
         problem: Whether something would end the deployment.
         calm: Whether nothing is to be done.
     """
 
     summary: str
-    rows: pd.DataFrame
+    lines: tuple[tuple[str, str], ...]
     problem: bool
     calm: bool
 
@@ -176,18 +176,13 @@ def check_view(findings: Sequence[Mapping[str, str]]) -> CheckView:
     """
     levels = [finding["level"] for finding in findings]
     counts = [
-        f"{levels.count(level)} {words}"
-        for level, words in _LEVELS.items()
-        if levels.count(level) and level != "OK"
+        f"{levels.count(level)} {words}" for level, words in _LEVELS.items() if levels.count(level)
     ]
     return CheckView(
         summary=f"Checks: {', '.join(counts)}." if counts else "Checks: nothing stands in the way.",
-        rows=pd.DataFrame(
-            [
-                (_LEVELS[one["level"]], one["topic"], f"{one['says']} {one['remedy']}".strip())
-                for one in findings
-            ],
-            columns=["Result", "What", "Finding"],
+        lines=tuple(
+            (f"{_MARKS[one['level']]} {one['topic']}: {one['says']}", one["remedy"])
+            for one in findings
         ),
         problem="PROBLEM" in levels,
         calm=not counts,

@@ -56,13 +56,10 @@ def checks(view: model.CheckView) -> bool:
     """What would end a deployment, or surprise whoever pays; whether it would end one."""
     icon = ":material/check_circle:" if view.calm else ":material/info:"
     with st.expander(view.summary, icon=icon, expanded=view.problem):
-        st.dataframe(
-            view.rows,
-            hide_index=True,
-            row_height=56,
-            column_config={"Finding": st.column_config.TextColumn(width="large")},
-            alt="Checks of the account, what stands in the way first",
-        )
+        for line, remedy in view.lines:
+            st.markdown(components.plain(line))
+            if remedy:
+                st.caption(components.plain(remedy))
     return view.problem
 
 

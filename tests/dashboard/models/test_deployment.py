@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboard.models.deployment import Step, facts, plan_view, run_view, versions
+from dashboard.models.deployment import Step, check_view, facts, plan_view, run_view, versions
 from workflow.errors import WorkflowError
 
 OPS = ("CREATE", "UPDATE", "REPLACE", "DELETE", "KEEP", "BLOCKED")
@@ -141,3 +141,23 @@ def test_outputs_leave_out_what_is_not_there() -> None:
 def test_versions_show_their_share_of_new_executions() -> None:
     assert versions(OUTPUTS).to_numpy().tolist() == [[2, "2026-11-23 12:00:00", "100 %"]]
     assert versions({**OUTPUTS, "versions": []}).empty
+
+
+def test_checks_are_counted_and_each_is_told_with_its_remedy() -> None:
+    def finding(level: str, remedy: str = "") -> dict[str, str]:
+        return {"level": level, "topic": "quota", "says": "It is so.", "remedy": remedy}
+
+    view = check_view([finding("PROBLEM", "Ask."), finding("UNKNOWN", "Look."), finding("OK")])
+
+    assert view.summary == "Checks: 1 in the way, 1 could not be looked up."
+    assert view.lines[0] == ("✗ quota: It is so.", "Ask.")
+    assert view.lines[-1] == ("✓ quota: It is so.", "")
+    assert (view.problem, view.calm) == (True, False)
+    assert check_view([finding("OK")]).calm
+
+
+def test_a_plan_says_what_it_costs() -> None:
+    priced = {**plan(action("CREATE", "a")), "price": {"monthly_usd": 1.0, "says": "1 USD."}}
+
+    assert plan_view(priced).price == "1 USD."
+    assert plan_view(plan(action("CREATE", "a"))).price == ""
