@@ -6,6 +6,7 @@ import uuid
 
 from moto.events.models import EventPattern
 
+from localcloud import event_patterns
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, page, tag_list, tag_map
@@ -54,7 +55,8 @@ class Events(Service):
                 "Parameter(s) EventPattern or ScheduleExpression must be specified.",
             )
         name = p["Name"]
-        _check_pattern(p.get("EventPattern"))
+        if "EventPattern" in p:
+            event_patterns.check(p["EventPattern"])
         old = self._rules.get(name, {"targets": {}, "tags": tag_map(p.get("Tags", []))})
         fields = ("Name", "EventPattern", "ScheduleExpression", "Description", "RoleArn")
         arn = self.cloud.arn("events", f"rule/{name}")
@@ -166,19 +168,6 @@ class Events(Service):
 def _matches(rule: Params, event: Params) -> bool:
     pattern = rule.get("EventPattern")
     return pattern is not None and bool(EventPattern.load(pattern).matches_event(event))  # type: ignore[arg-type]
-
-
-def _check_pattern(pattern: str | None) -> None:
-    if pattern is None:
-        return
-    try:
-        given = json.loads(pattern)
-    except ValueError as error:
-        raise AwsError(
-            "InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}"
-        ) from error
-    if not isinstance(given, dict):
-        raise AwsError("InvalidEventPatternException", "Event pattern is not valid: no object.")
 
 
 def _shown(rule: Params) -> Params:
