@@ -15,7 +15,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint format bench conformance bench-captures bench-triage model lock browser node linters clean
+.PHONY: help run check test lint format bench conformance bench-captures bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ conformance: $(READY) ## Run definitions whose outcome is known: make conformanc
 bench-captures: $(READY) ## Measure the capture reader and its sync beside their peers and limits
 	$(BIN)/uv pip install -q -p $(VENV) -e '.[bench]'
 	$(BIN)/python -m benchmarks.captures
+
+bench-sessions: $(READY) ## Measure 20 readers over all views for two minutes: make bench-sessions SESSIONS=30
+	$(BIN)/python -m benchmarks.sessions $(if $(SESSIONS),--sessions $(SESSIONS))
 
 bench-triage: $(READY) ## Measure the sync of executions under quota and the grouping of failures
 	$(BIN)/python -m benchmarks.executions_sync

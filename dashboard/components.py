@@ -19,6 +19,7 @@ from dashboard.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.palette import STYLES, pill
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
+from workflow.known_errors import passes_by_itself
 from workflow.submissions import StoredImage
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def act(title: str, work: Callable[[], T]) -> T:
 
 
 def deployed() -> bool:
-    """Whether the workflow is deployed; taken to be so as long as AWS has not answered.
+    """Whether the workflow is deployed; taken to be so where AWS cannot be reached.
 
     Raises:
         WorkflowError: AWS's own code for any answer but yes and no.
@@ -114,9 +115,11 @@ def deployed() -> bool:
             fresh_s=5.0,
         )
     except WorkflowError as error:
-        if error.code == cloud_reads.STILL_WAITING:
-            return True
-        raise
+        if passes_by_itself(error.code):
+            error_state(error)
+        elif error.code != cloud_reads.STILL_WAITING:
+            raise
+        return True
 
 
 def picture(image: StoredImage) -> bytes:

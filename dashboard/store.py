@@ -23,6 +23,7 @@ import polars as pl
 
 from workflow.errors import WorkflowError
 
+_PRIVATE: Final = 0o700
 MERGE_AT: Final = 8
 """So many neighbours of one size class are merged into one segment, of the next class mostly."""
 
@@ -197,6 +198,7 @@ class SegmentStore:
     def _make_root(self) -> None:
         try:
             (self.root / "segments").mkdir(parents=True, exist_ok=True)
+            self.root.chmod(_PRIVATE)  # keys, inputs and outputs are nobody else's to read
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -304,9 +306,10 @@ class SegmentStore:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.root / "manifest.json")
-        for directory in (self.root / "segments").iterdir():
-            if directory.name not in live and directory.name not in manifest.retired:
-                shutil.rmtree(directory)
+        for entry in (self.root / "segments").iterdir():
+            known = entry.name in live or entry.name in manifest.retired
+            if not known and entry.is_dir():  # a file, such as .DS_Store, is none of ours
+                shutil.rmtree(entry)
 
     def _set_aside(self, sound: Callable[[_Segment], bool]) -> _Manifest:
         with self._writing():

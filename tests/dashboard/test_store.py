@@ -341,3 +341,23 @@ def test_whatever_is_committed_and_replaced_a_plain_list_agrees(
         plain = [n for n in plain if str(n) not in replaced] + numbers
     assert numbers_in(store) == plain
     assert store.count("marks") == len(plain)
+
+
+def test_a_file_of_the_desktop_stops_no_commit(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    stranger = store.root / "segments" / ".DS_Store"
+    stranger.write_bytes(b"Bud1")
+
+    store.append("marks", marks(2))
+
+    assert numbers_in(store) == [1, 2]
+    assert stranger.exists()
+
+
+def test_nobody_else_can_read_the_store(tmp_path: Path) -> None:
+    open_to_all = tmp_path / "store"
+    open_to_all.mkdir(mode=0o755)
+
+    SegmentStore(open_to_all, TABLES).append("marks", marks(1))
+
+    assert stat.S_IMODE(open_to_all.stat().st_mode) == 0o700
