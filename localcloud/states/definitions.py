@@ -6,7 +6,8 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.states.resources import read_resource
-from workflow.asl.validation import Diagnostic, diagnose
+from workflow.asl.diagnostics import Diagnostic
+from workflow.asl.validation import diagnose
 
 
 def check(definition: str) -> None:

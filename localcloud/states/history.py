@@ -8,6 +8,7 @@ from typing import Any
 Event = dict[str, Any]
 
 _EVENT_LIMIT = 25_000
+_FULL = "The execution reached the maximum number of history events (25000)."
 _LAST = frozenset(f"Execution{how}" for how in ("Succeeded", "Failed", "Aborted", "TimedOut"))
 _ABORTED = {
     "Task": "TaskStateAborted",

@@ -1,0 +1,58 @@
+"""Diagnostics: what a validator says of a definition, and the checks that all its parts share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workflow.asl import rules
+
+_SCHEMA: Final = "SCHEMA_VALIDATION_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing that is wrong, or that looks wrong.
+
+    Attributes:
+        code: Such as ``SCHEMA_VALIDATION_FAILED``.
+        message: What is wrong.
+        location: Where, such as ``/States/A/Next``.
+        severity: ``ERROR`` where AWS refuses the definition, else ``WARNING``.
+    """
+
+    code: str
+    message: str
+    location: str
+    severity: str = "ERROR"
+
+
+Found = Iterator[Diagnostic]
+
+
+def wrong(message: str, at: str) -> Diagnostic:
+    """An error of the schema at a place."""
+    return Diagnostic(_SCHEMA, message, at or "/")
+
+
+def unsupported(value: Mapping[str, Any], fields: Sequence[str], at: str) -> Found:
+    """The fields of an object that it may not have."""
+    for field in value:
+        if field not in fields:
+            yield wrong("Field is not supported", f"{at}/{field}")
+
+
+def checked(value: Mapping[str, Any], checks: Mapping[str, rules.Check], at: str) -> Found:
+    """What is wrong with the fields of an object, by a check for each."""
+    for field, check in checks.items():
+        if field in value and (message := check(value[field])) is not None:
+            yield wrong(message, f"{at}/{field}")
+
+
+def listed(fields: Sequence[str]) -> str:
+    """Names in brackets, as AWS lists them."""
+    return f"[{', '.join(fields)}]"
+
+
+def items(value: object) -> list[Any]:
+    """The items of an array; none of what is no array."""
+    return value if isinstance(value, list) else []
