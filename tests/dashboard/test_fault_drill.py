@@ -148,7 +148,7 @@ class Drill:
         bad = self.version("SerializeImage", old, new)
         self.start("bad deploy", [good] * COUNTS["bad deploy"], bad)
         self.fault(ENDED_BY["slow state"])
-        slow = self.version("ClassifyImage", '"TimeoutSeconds": 60', '"TimeoutSeconds": 1')
+        slow = self.version("ClassifyImage", '"TimeoutSeconds": 130', '"TimeoutSeconds": 1')
         self.start("slow state", [good] * COUNTS["slow state"], slow)
         self.fault(None)
 
