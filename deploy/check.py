@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from deploy.model.container import END_OF_PATCH
@@ -83,7 +84,7 @@ def quota_names(resources: Iterable[Resource]) -> tuple[str, ...]:
 
 
 def findings(
-    settings: Settings, resources: Sequence[Resource], account: Account
+    settings: Settings, resources: Sequence[Resource], account: Account, *, today: date
 ) -> tuple[Finding, ...]:
     """Return all findings, what stands in the way first.
 
@@ -91,6 +92,7 @@ def findings(
         settings: What is wanted.
         resources: What it is made of.
         account: What the account answered.
+        today: The day on which it is asked.
     """
     found = (
         _region(settings),
@@ -98,7 +100,7 @@ def findings(
         _permissions(account.denied),
         *_quotas(resources, account.quotas),
         _concurrency(account.lambda_at_once),
-        _image(resources),
+        _image(resources, today),
         _price(resources, settings.region),
     )
     order = list(reversed(Level))
@@ -187,16 +189,23 @@ def _concurrency(value: int | WorkflowError) -> Finding:
     return Finding(Level.OK, topic, f"The account runs up to {value} functions at once.")
 
 
-def _image(resources: Sequence[Resource]) -> Finding:
+def _image(resources: Sequence[Resource], today: date) -> Finding:
     images = dict.fromkeys(
         one.properties()["image"] for one in resources if "image" in one.properties()
     )
     if not images:
         return Finding(Level.OK, "container image", "None is needed: the endpoint exists already.")
     says = f"SageMaker pulls {', '.join(map(str, images))}."
-    if any("/pytorch-inference:" in str(image) for image in images):
-        says += f" AWS patches it until {END_OF_PATCH}, and publishes no newer one."
-    return Finding(Level.OK, "container image", says)
+    if not any("/pytorch-inference:" in str(image) for image in images):
+        return Finding(Level.OK, "container image", says)
+    if today <= END_OF_PATCH:
+        return Finding(Level.OK, "container image", f"{says} AWS patches it until {END_OF_PATCH}.")
+    return Finding(
+        Level.WARNING,
+        "container image",
+        f"{says} AWS has not patched it since {END_OF_PATCH}, and publishes no newer one.",
+        "It serves as before; docs/aws.md says which versions there are.",
+    )
 
 
 def _price(resources: Sequence[Resource], region: str) -> Finding:

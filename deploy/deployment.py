@@ -9,6 +9,7 @@ import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from deploy import apply as applying
@@ -120,7 +121,8 @@ def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
         WorkflowError: The sources are not complete, or nothing of the kind is offered there.
     """
     desired = stack.stack(settings, artifacts(settings, wheels=is_aws(session)))
-    return findings(settings, desired, _cloud(settings, session).account(settings, desired))
+    account = _cloud(settings, session).account(settings, desired)
+    return findings(settings, desired, account, today=datetime.now(UTC).date())
 
 
 def export(settings: Settings) -> tuple[dict[str, Any], dict[str, bytes]]:

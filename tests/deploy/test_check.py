@@ -1,11 +1,13 @@
 """What would end a deployment is found before it begins, each with what to do about it."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
 
 from deploy.check import Account, Finding, Level, findings, quota_names
+from deploy.model.container import END_OF_PATCH
 from deploy.prices import AS_OF, price_of
 from tests.deploy.cases import desired, settings
 from workflow.errors import WorkflowError
@@ -19,6 +21,7 @@ def found(
     denied: Any = (),
     quotas: Mapping[str, float] | WorkflowError | None = None,
     at_once: int | WorkflowError = 1000,
+    today: date = END_OF_PATCH,
     **changes: Any,
 ) -> Finding:
     resources = desired(**changes)
@@ -26,7 +29,7 @@ def found(
     account = Account(
         denied=denied, quotas=plenty if quotas is None else quotas, lambda_at_once=at_once
     )
-    seen = findings(settings(**changes), resources, account)
+    seen = findings(settings(**changes), resources, account, today=today)
     assert all(one.remedy for one in seen if one.level is not Level.OK)
     return next(one for one in seen if topic in one.topic)
 
@@ -55,6 +58,7 @@ def test_nothing_is_in_the_way_of_an_account_that_allows_everything() -> None:
         ),
         ("Lambda", {"at_once": 10}, Level.WARNING, "at most 10"),
         ("Lambda", {"at_once": REFUSED}, Level.UNKNOWN, "You may not ask"),
+        ("image", {"today": date(2036, 1, 1)}, Level.WARNING, "not patched it since"),
         ("price", {"instance_type": "ml.c9.large"}, Level.UNKNOWN, "unknown"),
     ],
 )
@@ -70,7 +74,7 @@ def test_each_finding_says_what_it_is(
 def test_what_stands_in_the_way_comes_first() -> None:
     account = Account(denied=["iam:CreateRole"], quotas=REFUSED, lambda_at_once=10)
 
-    levels = [one.level for one in findings(settings(), desired(), account)]
+    levels = [one.level for one in findings(settings(), desired(), account, today=END_OF_PATCH)]
 
     assert levels == sorted(levels, key=list(reversed(Level)).index)
     assert levels[0] is Level.PROBLEM
