@@ -67,7 +67,7 @@ def tar() -> bytes:
         (b"\xff\x0a" + bytes(9), "a JPEG XL image"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
         (archive(), "a zip archive"),
-        (gzip.compress(PNG), "a gzip file"),
+        (gzip.compress(PNG, mtime=0), "a gzip file"),
         (tar(), "a tar archive"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer, not"),
         (b"../.git/annex/objects/xx/yy/SHA256E-s1", "a git-annex pointer"),
