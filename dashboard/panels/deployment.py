@@ -74,7 +74,7 @@ def plan(view: model.PlanView, *, hindered: bool) -> bool:
     with st.container(border=True):
         st.markdown(f"**{view.summary}**")
         if view.price:
-            st.caption(components.plain(view.price))
+            st.markdown(components.plain(view.price))
         if not view.settled:
             label = "Deploy" if view.fresh else "Apply these changes"
             pressed = st.button(
