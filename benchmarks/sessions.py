@@ -36,6 +36,7 @@ from websockets.typing import Origin, Subprotocol
 from benchmarks.inferences import NOW, captures
 from dashboard.aws import cloud as connection
 from dashboard.capture_tables import CAPTURES, TABLES
+from dashboard.execution_feed import store_root
 from dashboard.store import SegmentStore
 from deploy import deployment
 from deploy.apply import Failed
@@ -188,8 +189,8 @@ def together(parts: Sequence[Reruns]) -> Reruns:
     return whole
 
 
-def fill(directory: Path, account: str, records: int) -> None:
-    """Store so many captures of two weeks where the dashboard of a local cloud keeps them."""
+def fill(root: Path, records: int) -> None:
+    """Store so many captures of two weeks in a directory."""
     number = pl.int_range(records)
     rows = (
         captures(records)
@@ -208,8 +209,9 @@ def fill(directory: Path, account: str, records: int) -> None:
         )
         .with_columns(hour=pl.col("inference_time").dt.truncate("1h"))
     )
-    store = SegmentStore(directory / f"dashboard/captures-{account}-us-east-1-scones-dev", TABLES)
-    store.commit({"captures": rows.select(list(CAPTURES)).cast(pl.Schema(CAPTURES))})
+    SegmentStore(root, TABLES).commit(
+        {"captures": rows.select(list(CAPTURES)).cast(pl.Schema(CAPTURES))}
+    )
 
 
 @contextmanager
@@ -227,7 +229,7 @@ def running(directory: Path, records: int) -> Iterator[tuple[str, int]]:
     for event in deployment.apply(plan, settings, session):
         if isinstance(event, Failed):
             raise event.error
-    fill(directory, cloud.cloud.account, records)
+    fill(store_root(cloud, environ, kind="captures"), records)
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard/app.py")]
     command += ["--server.port", str(port), "--server.headless", "true"]
     with (directory / "dashboard.log").open("wb") as log:

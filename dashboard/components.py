@@ -193,7 +193,7 @@ def _awaited_words(one: CloudRead, now: datetime) -> str:
         return (
             f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
         )
-    return f"Waiting for AWS since {age(one.since, now)}: {one.title}.{shown}"
+    return f"AWS has not answered for {age(one.since, now)}: {one.title}.{shown}"
 
 
 @contextmanager
