@@ -272,6 +272,7 @@ class CaptureFeed:
 
     def _sync(self) -> None:
         full, self._full = self._full, False
+        self.problem = self.store.problem or self.problem
         self._syncing = True
         captures = partial(self._sync_captures, full=full)
         try:

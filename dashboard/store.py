@@ -1,26 +1,29 @@
 """Store: tables as Parquet segments that processes can read while one of them appends.
 
-A commit writes one segment (a directory with one file a table) and then replaces the manifest by
-an atomic rename: readers see all of a commit or nothing, and ``kill -9`` leaves no half commit.
+A commit writes one segment (a directory with one file a table) to the disk and then replaces the
+manifest by an atomic rename: readers see all of a commit or nothing, and neither ``kill -9`` nor a
+power cut leaves half a commit. The manifest has the checksum of each file: a damaged segment is
+moved to ``damaged`` and named, so that the next sync reads again what it held.
 Nothing in the store is the only copy: it can be deleted at any time, and is read again from AWS.
 """
 
 import fcntl
 import json
-import os
 import shutil
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from dashboard.segments import Schema, Segment, SegmentFiles, flush
 from workflow.errors import WorkflowError
 
 _PRIVATE: Final = 0o700
@@ -33,23 +36,6 @@ SIZE_CLASSES: Final = (1_000, 8_000, 64_000, 512_000)
 GRACE_SECONDS: Final = 600
 """How long merged segments stay on disk, for queries that were made before the merge."""
 
-Schema = Mapping[str, pl.DataType | type[pl.DataType]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """One commit, or several merged ones.
-
-    Attributes:
-        name: Directory below ``segments``.
-        rows: Rows of each table that has any.
-        sizes: Bytes of each table's file.
-    """
-
-    name: str
-    rows: dict[str, int]
-    sizes: dict[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class _Manifest:
@@ -58,11 +44,11 @@ class _Manifest:
     Attributes:
         segments: The live ones.
         retired: Merged ones and when (epoch seconds); still on disk for a while.
-        damaged: Names of segments that could not be read and were set aside.
+        damaged: Names of segments that were not as written and were set aside.
         versions: For each table that ever had a row, a name that is new whenever its rows are.
     """
 
-    segments: tuple[_Segment, ...] = ()
+    segments: tuple[Segment, ...] = ()
     retired: dict[str, float] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
@@ -79,6 +65,7 @@ class SegmentStore:
     def __init__(self, root: Path, tables: Mapping[str, Schema]) -> None:
         self.root = root
         self.tables = tables
+        self._files = SegmentFiles(root / "segments", tables)
         self._known: tuple[tuple[int, int], _Manifest] | None = None
 
     def append(self, table: str, rows: pl.DataFrame) -> None:
@@ -102,13 +89,13 @@ class SegmentStore:
             WorkflowError: ``StoreUnwritable`` where the directory cannot be written to.
         """
         with self._writing():
-            manifest = self._manifest()
+            manifest = self._without_damage(self._files.sound)
             segments = list(manifest.segments)
             if replacing:
-                segments = [kept for s in segments if (kept := self._without(s, replacing))]
+                segments = [kept for s in segments if (kept := self._files.without(s, replacing))]
             changed = _fewer(manifest.segments, segments)
             rows = {name: frame.height for name, frame in frames.items() if frame.height}
-            if added := self._write({name: frames[name].lazy() for name in rows}, rows):
+            if added := self._files.write({name: frames[name].lazy() for name in rows}, rows):
                 segments.append(added)
                 changed |= added.rows.keys()
             self._publish(manifest, self._merged(segments), changed)
@@ -116,13 +103,15 @@ class SegmentStore:
     def scan(self, table: str) -> pl.LazyFrame:
         """All rows of a table in the order they were appended; nothing is read before ``collect``.
 
-        A segment whose files are gone or cut is set aside and named in ``damaged``.
+        A segment whose files are not what was written is set aside and named in ``damaged``: the
+        bytes of the table's own files are verified once a process, the sizes of all each time.
         """
         schema = pl.Schema(self.tables[table])
         manifest = self._manifest()
-        if not all(map(self._intact, manifest.segments)):
-            manifest = self._set_aside(self._intact)
-        files = [self._file(s.name, table) for s in manifest.segments if table in s.rows]
+        sound = partial(self._files.sound, tables=(table,))
+        if not all(map(sound, manifest.segments)):
+            manifest = self._set_aside(sound)
+        files = [self._files.path(s.name, table) for s in manifest.segments if table in s.rows]
         if not files:
             return pl.LazyFrame(schema=schema)
         return pl.scan_parquet(
@@ -144,22 +133,35 @@ class SegmentStore:
     def compact(self) -> None:
         """Merge all segments into one; commits already merge neighbours as they add up."""
         with self._writing():
-            manifest = self._manifest()
+            manifest = self._without_damage(self._files.sound)
             if len(manifest.segments) > 1:
-                self._publish(manifest, [self._merge(manifest.segments)])
+                self._publish(manifest, [self._files.merge(manifest.segments)])
 
     @property
     def damaged(self) -> tuple[str, ...]:
         """Segments set aside because they could not be read; their rows are missing."""
         return self._manifest().damaged
 
+    @property
+    def problem(self) -> WorkflowError | None:
+        """What to say of ``damaged``, None where nothing is."""
+        if not (damaged := self.damaged):
+            return None
+        return WorkflowError(
+            "StoreDamaged",
+            f"{len(damaged)} of the segments in {self.root} were damaged and are set aside in "
+            f"{self._damaged_folder}; what is shown lacks what they held.",
+            "Wait: it is read again from AWS by itself. Delete what was set aside when you like.",
+        )
+
     def check(self) -> tuple[str, ...]:
-        """Read every byte and set aside what cannot be read.
+        """Read every byte and set aside what is not as it was written.
 
         Returns:
             All damaged segments, earlier ones included.
         """
-        return self._set_aside(self._readable).damaged
+        self._files.forget()
+        return self._set_aside(self._files.sound).damaged
 
     def mended(self) -> None:
         """Forget the damage, once what was lost has been read again from its origin."""
@@ -209,27 +211,7 @@ class SegmentStore:
             "Free space there, or set SCONES_STORE to a directory that you may write to.",
         )
 
-    def _write(self, frames: Mapping[str, pl.LazyFrame], rows: dict[str, int]) -> _Segment | None:
-        """Write one segment; None where no table has a row.
-
-        Args:
-            frames: The tables that have any.
-            rows: How many each has.
-        """
-        if not rows:
-            return None
-        name, sizes = uuid.uuid4().hex, {}
-        (self.root / "segments" / name).mkdir()
-        for table in rows:
-            schema = self.tables[table]
-            path = self._file(name, table)
-            columns = [pl.col(column).cast(kind) for column, kind in schema.items()]
-            frame = frames[table].select(columns)
-            frame.sink_parquet(path, compression="zstd", compression_level=1)
-            sizes[table] = path.stat().st_size
-        return _Segment(name, rows, sizes)
-
-    def _merged(self, segments: list[_Segment]) -> list[_Segment]:
+    def _merged(self, segments: list[Segment]) -> list[Segment]:
         """Merge the first run of small neighbours in which a size class is full.
 
         Smaller ones between them go along and do not count: else a few segments of one row each,
@@ -242,42 +224,16 @@ class SegmentStore:
                 if end < len(segments) and sizes[end] < limit:
                     continue
                 if sum(size >= floor for size in sizes[begin:end]) >= MERGE_AT:
-                    return [*segments[:begin], self._merge(segments[begin:end]), *segments[end:]]
+                    return [
+                        *segments[:begin],
+                        self._files.merge(segments[begin:end]),
+                        *segments[end:],
+                    ]
                 begin = end + 1
         return segments
 
-    def _merge(self, segments: Sequence[_Segment]) -> _Segment:
-        frames = {
-            table: pl.scan_parquet(
-                [self._file(s.name, table) for s in segments if table in s.rows],
-                schema=pl.Schema(schema),
-                missing_columns="insert",
-                extra_columns="ignore",
-            )
-            for table, schema in self.tables.items()
-            if any(table in s.rows for s in segments)
-        }
-        rows = Counter[str]()
-        for segment in segments:
-            rows.update(segment.rows)
-        return self._write(frames, dict(rows)) or segments[0]
-
-    def _without(
-        self, segment: _Segment, replaced: Mapping[str, tuple[str, Sequence[str]]]
-    ) -> _Segment | None:
-        """The segment without the rows that are replaced, None where no row is left."""
-        frames = {table: pl.scan_parquet(self._file(segment.name, table)) for table in segment.rows}
-        kept = dict(frames)
-        for table, (column, values) in replaced.items():
-            if table in frames:
-                kept[table] = frames[table].filter(~pl.col(column).is_in(list(values)))
-        counts = {table: frame.select(pl.len()).collect().item() for table, frame in kept.items()}
-        if counts == segment.rows:
-            return segment
-        return self._write(kept, {table: count for table, count in counts.items() if count})
-
     def _publish(
-        self, before: _Manifest, segments: Sequence[_Segment], changed: Iterable[str] = ()
+        self, before: _Manifest, segments: Sequence[Segment], changed: Iterable[str] = ()
     ) -> None:
         """Replace the manifest, then delete what nobody can be reading any more.
 
@@ -292,60 +248,52 @@ class SegmentStore:
         fresh = {n: at for n, at in before.retired.items() if now - at < GRACE_SECONDS}
         versions = before.versions | dict.fromkeys(changed, uuid.uuid4().hex)
         manifest = _Manifest(tuple(segments), fresh | gone, before.damaged, versions)
-        text = json.dumps(
-            {
-                "segments": [[s.name, s.rows, s.sizes] for s in manifest.segments],
-                "retired": manifest.retired,
-                "damaged": manifest.damaged,
-                "versions": manifest.versions,
-            }
-        )
         temporary = self.root / "manifest.new"
-        with temporary.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary.write_text(
+            json.dumps(
+                {
+                    "segments": [[s.name, s.rows, s.sizes, s.checksums] for s in segments],
+                    "retired": manifest.retired,
+                    "damaged": manifest.damaged,
+                    "versions": manifest.versions,
+                }
+            )
+        )
+        flush(temporary)
         temporary.replace(self.root / "manifest.json")
+        flush(self.root)
         for entry in (self.root / "segments").iterdir():
             known = entry.name in live or entry.name in manifest.retired
             if not known and entry.is_dir():  # a file, such as .DS_Store, is none of ours
                 shutil.rmtree(entry)
 
-    def _set_aside(self, sound: Callable[[_Segment], bool]) -> _Manifest:
+    def _set_aside(self, sound: Callable[[Segment], bool]) -> _Manifest:
         with self._writing():
-            before = self._manifest()
-            kept = [segment for segment in before.segments if sound(segment)]
-            lost = tuple(s.name for s in before.segments if s not in kept)
-            if lost:
-                damaged = (*before.damaged, *lost)
-                changed = _fewer(before.segments, kept)
-                self._publish(replace(before, damaged=damaged), kept, changed)
+            return self._without_damage(sound)
+
+    def _without_damage(self, sound: Callable[[Segment], bool]) -> _Manifest:
+        """Move damaged segments away and name them in the manifest, under the lock."""
+        before = self._manifest()
+        kept = [segment for segment in before.segments if sound(segment)]
+        lost = tuple(s.name for s in before.segments if s not in kept)
+        if not lost:
+            return before
+        self._damaged_folder.mkdir(exist_ok=True)
+        for name in lost:
+            with suppress(FileNotFoundError):
+                (self.root / "segments" / name).rename(self._damaged_folder / name)
+        self._publish(
+            replace(before, damaged=(*before.damaged, *lost)),
+            kept,
+            _fewer(before.segments, kept),
+        )
         return self._manifest()
 
+    @property
+    def _damaged_folder(self) -> Path:
+        return self.root / "damaged"
+
     # --- reading
-
-    def _file(self, segment: str, table: str) -> Path:
-        return self.root / "segments" / segment / f"{table}.parquet"
-
-    def _intact(self, segment: _Segment) -> bool:
-        """Whether the files are there in full; told by their sizes."""
-        try:
-            return all(
-                self._file(segment.name, table).stat().st_size == size
-                for table, size in segment.sizes.items()
-            )
-        except FileNotFoundError:
-            return False
-
-    def _readable(self, segment: _Segment) -> bool:
-        """Whether the files can be read to their end."""
-        try:
-            return all(
-                pl.read_parquet(self._file(segment.name, table)).height == rows
-                for table, rows in segment.rows.items()
-            )
-        except (pl.exceptions.PolarsError, OSError):
-            return False
 
     def _manifest(self) -> _Manifest:
         path = self.root / "manifest.json"
@@ -365,7 +313,7 @@ class SegmentStore:
         return self._known[1]
 
 
-def _fewer(before: Iterable[_Segment], after: Iterable[_Segment]) -> set[str]:
+def _fewer(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
     """The tables that have fewer rows than before."""
     lost = Counter[str]()
     for segment in before:
@@ -377,7 +325,7 @@ def _fewer(before: Iterable[_Segment], after: Iterable[_Segment]) -> set[str]:
 
 def _parsed(text: str) -> _Manifest:
     value = json.loads(text)
-    segments = tuple(_Segment(*entry) for entry in value["segments"])
+    segments = tuple(Segment(*entry) for entry in value["segments"])
     # Manifests had no versions once: the last segment of a table stands for what it had then.
     versions = {table: segment.name for segment in segments for table in segment.rows}
     return _Manifest(

@@ -73,7 +73,8 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
             | {"boto3", "botocore", "obstore", "msgspec", "polars", "pyarrow", "PIL", "numpy"}
         ),
     ),
-    ("dashboard/store.py", frozenset({"workflow", "polars", "pyarrow"})),
+    ("dashboard/store.py", frozenset({"workflow", "dashboard.segments", "polars", "pyarrow"})),
+    ("dashboard/segments.py", frozenset({"polars"})),
     ("dashboard/query.py", frozenset({"workflow", "msgspec"})),
     ("dashboard/app_pages/", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit", "starlette"})),

@@ -153,8 +153,9 @@ def sync_captures(
 
     Raises:
         WorkflowError: ``AlreadyRunning`` while another pass of the store is under way anywhere;
-            AWS's own code where the bucket cannot be listed or objects are refused. Whatever was
-            read before is stored.
+            ``StoreDamaged`` where damage to the store was found, once: the next pass reads again
+            what was lost; AWS's own code where the bucket cannot be listed or objects are refused.
+            Whatever was read before is stored.
     """
     with store.claimed("sync") as free:
         if not free:
@@ -163,18 +164,16 @@ def sync_captures(
                 "Captures are being read by another session.",
                 "Wait until it has ended; what it reads appears here too.",
             )
-        full = full or bool(store.damaged)
+        known = store.damaged
         try:
-            return _Pass(bucket, prefix, store, report, stop, full=full).run()
-        except pl.exceptions.PolarsError as error:
-            lost = store.check()
-            if not lost:
+            progress = _Pass(bucket, prefix, store, report, stop, full=full or bool(known)).run()
+        except pl.exceptions.PolarsError:
+            if store.check() == known:
                 raise
-            raise WorkflowError(
-                "StoreDamaged",
-                f"{len(lost)} segments of the store in {store.root} could not be read.",
-                "Sync again: they were set aside, and what they held is read anew.",
-            ) from error
+        found = store.problem
+        if found and set(store.damaged) - set(known):
+            raise found
+        return progress
 
 
 class _Pass:
@@ -199,6 +198,7 @@ class _Pass:
         self._store = store
         self._report = report
         self._stop = stop
+        self._damaged = store.damaged
         self._settled = _settled(store)
         self._full = full or not self._settled
         self._began = self._reported = time.monotonic()
@@ -474,7 +474,8 @@ class _Pass:
         self._committed()
         complete = None if self._ended else self._row()
         self._batch.store_in(self._store, self._results, complete)
-        if complete is not None and self._full and self._store.damaged:
+        known = self._damaged and self._damaged == self._store.damaged
+        if complete is not None and self._full and known:
             self._store.mended()
 
     def _row(self) -> pl.DataFrame:

@@ -104,6 +104,7 @@ class ExecutionSync:
         self._flushed_at = clock()
         self._problems: dict[str, WorkflowError] = {}
         self._as_of = now()
+        self._damaged: tuple[str, ...] = ()
         self._load()
 
     def run(
@@ -120,13 +121,16 @@ class ExecutionSync:
             WorkflowError: Never for what AWS refuses: that is in ``Progress.problems``.
         """
         self._problems = {}
+        self._attempt("Store", self._flush)
+        if self._store.damaged != self._damaged:
+            self._load()
         deadline = self._clock() + budget_s
         self._attempt("ReceiveMessage", self._drain_queue)
         self._attempt("ListExecutions", self._list_newest)
         yield self.progress()
         while not stopped() and self._clock() < deadline and self._step():
             yield self.progress()
-        self._flush()
+        self._attempt("Store", self._flush)
         yield self.progress()
 
     def progress(self) -> Progress:
@@ -140,11 +144,19 @@ class ExecutionSync:
             wanted=wanted,
             examined=examined,
             succeeded=succeeded,
-            problems=dict(self._problems),
+            problems=_with_damage(self._problems, self._store),
             as_of=self._as_of,
         )
 
     def _load(self) -> None:
+        """Take up what the store has, until no damage was found on the way."""
+        damaged: tuple[str, ...] | None = None
+        while damaged != self._store.damaged:
+            damaged = self._damaged = self._store.damaged
+            self._needs, self._spans, self._span = Needs(), (), None
+            self._take_up()
+
+    def _take_up(self) -> None:
         """Take up what earlier runs, perhaps killed, have stored."""
         scan = self._store.scan
         for attempt in scan("histories").select("arn", "redrive_count").collect().iter_rows():
@@ -187,12 +199,12 @@ class ExecutionSync:
             ("DescribeExecution", self._needs.lacks_details, self._describe),
         )
         open_work = [one for one in work if one[1] and one[0] not in self._problems]
-        if not open_work:
+        if not open_work or "Store" in self._problems:  # what cannot be kept is not read
             return False
         operation, _, do = min(open_work, key=lambda one: self._states.pacer.bucket(one[0]).wait())
         self._attempt(operation, do)
         if self._clock() - self._flushed_at >= FLUSH_S:
-            self._flush()
+            self._attempt("Store", self._flush)
         return True
 
     def _drain_queue(self) -> None:
@@ -383,8 +395,10 @@ class ExecutionSync:
         if frames:
             self._store.commit(frames)
             self._buffers = {name: [] for name in tables.TABLES}
-        if self._store.damaged and self._span and self._span.complete:
+        complete = self._span is not None and self._span.complete
+        if self._damaged and self._damaged == self._store.damaged and complete:
             self._store.mended()
+            self._damaged = ()
         self._flushed_at = self._clock()
 
 
@@ -409,9 +423,17 @@ def stored_progress(store: SegmentStore, *, as_of: datetime) -> Progress:
         wanted=wanted.height,
         examined=succeeded.filter(outcome != Outcome.UNEXAMINED.value).height,
         succeeded=succeeded.height,
-        problems={},
+        problems=_with_damage({}, store),
         as_of=as_of,
     )
+
+
+def _with_damage(
+    problems: Mapping[str, WorkflowError], store: SegmentStore
+) -> dict[str, WorkflowError]:
+    """The problems of a pass, and that the store was damaged until what it lost is back."""
+    damage = store.problem
+    return {**problems, **({"Damage": damage} if damage else {})}
 
 
 _WANTED = (Outcome.REJECTED, Outcome.FAULTED, Outcome.SILENT)

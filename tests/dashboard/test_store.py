@@ -19,6 +19,7 @@ from dashboard import store as module
 from dashboard.store import SegmentStore
 from workflow.errors import WorkflowError
 
+FLIPS = 200 if os.environ.get("SCONES_SOAK") else 7
 TABLES = {"marks": {"key": pl.String, "n": pl.Int64}, "notes": {"text": pl.String}}
 
 
@@ -240,6 +241,142 @@ def test_a_segment_with_wrong_bytes_is_found_by_a_check(store: SegmentStore) -> 
     victim.write_bytes(bytes(victim.stat().st_size))
     assert store.check() == (victim.parent.name,)
     assert numbers_in(store) == [2]
+
+
+def damage_of(path: Path, place: float) -> None:
+    """Flip one bit of a file, 0 being its first byte and 1 its last."""
+    data = bytearray(path.read_bytes())
+    data[round(place * (len(data) - 1))] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("opened_before", [True, False])
+@pytest.mark.parametrize("place", [n / (FLIPS - 1) for n in range(FLIPS)])
+def test_one_wrong_byte_is_found_kept_and_costs_no_other_segment(
+    store: SegmentStore, place: float, *, opened_before: bool
+) -> None:
+    store.append("marks", marks(1))
+    (victim,) = files_of(store)
+    store.append("marks", marks(2))
+    reader = store if opened_before else SegmentStore(store.root, TABLES)
+    if opened_before:
+        assert numbers_in(reader) == [1, 2]
+    damage_of(victim, place)
+    wrong = victim.read_bytes()
+    assert numbers_in(reader) == [2]
+    assert reader.damaged == (victim.parent.name,)
+    assert (store.root / "damaged" / victim.parent.name / victim.name).read_bytes() == wrong
+    assert reader.problem is not None
+    assert reader.problem.code == "StoreDamaged"
+    reader.append("marks", marks(3))
+    reader.mended()
+    assert reader.problem is None
+    assert numbers_in(reader) == [2, 3]
+
+
+def test_two_segments_that_changed_places_are_both_set_aside(store: SegmentStore) -> None:
+    store.append("marks", marks(1))
+    store.append("marks", marks(2))
+    store.append("marks", marks(3))
+    first, second = (store.root / "segments" / s.name for s in store._manifest().segments[:2])
+    first.rename(store.root / "between")
+    second.rename(first)
+    (store.root / "between").rename(second)
+    assert numbers_in(store) == [3]
+    assert set(store.damaged) == {first.name, second.name}
+
+
+def test_damage_is_found_before_it_is_merged_or_rewritten(store: SegmentStore) -> None:
+    for n in range(module.MERGE_AT - 1):
+        store.append("marks", marks(n, key=str(n)))
+    damage_of(files_of(store)[0], 0.3)
+    lost = files_of(store)[0].parent.name
+    store.commit({"marks": marks(100)}, replacing={"marks": ("key", ["none has it"])})
+    assert store.damaged == (lost,)
+    store.compact()
+    assert len(numbers_in(store)) == module.MERGE_AT - 1
+
+
+def test_a_store_from_before_there_were_checksums_is_read_and_verified(
+    store: SegmentStore,
+) -> None:
+    store.append("marks", marks(1))
+    (victim,) = files_of(store)
+    store.append("marks", marks(2))
+    path = store.root / "manifest.json"
+    old = json.loads(path.read_text())
+    old["segments"] = [entry[:3] for entry in old["segments"]]
+    path.write_text(json.dumps(old))
+    assert numbers_in(SegmentStore(store.root, TABLES)) == [1, 2]
+    victim.write_bytes(bytes(victim.stat().st_size))
+    assert numbers_in(SegmentStore(store.root, TABLES)) == [2]
+
+
+def test_every_byte_is_on_the_disk_before_the_manifest_names_it(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("marks", marks(1))
+    flushed: set[int] = set()
+    fsync, rename = os.fsync, Path.replace
+
+    def flushing(handle: int) -> None:
+        flushed.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def publishing(self: Path, target: Path) -> Path:
+        named = {entry[0] for entry in json.loads(self.read_text())["segments"]}
+        new = [file for file in files_of(store) if file.parent.name in named - before]
+        assert new
+        wanted = {path.stat().st_ino for file in new for path in (file, file.parent)}
+        assert flushed >= {*wanted, self.stat().st_ino}
+        return rename(self, target)
+
+    before = {segment.name for segment in store._manifest().segments}
+    monkeypatch.setattr(os, "fsync", flushing)
+    monkeypatch.setattr(Path, "replace", publishing)
+    store.append("marks", marks(2))
+    assert store.root.stat().st_ino in flushed
+
+
+def test_a_death_between_the_segment_and_the_manifest_leaves_the_rows_before(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("marks", marks(1))
+
+    def dying(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", dying)
+        with pytest.raises(KeyboardInterrupt):
+            store.append("marks", marks(2))
+    opened = SegmentStore(store.root, TABLES)
+    assert numbers_in(opened) == [1]
+    assert opened.damaged == ()
+    opened.append("marks", marks(3))
+    assert numbers_in(opened) == [1, 3]
+    assert len(files_of(opened)) == 2
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("marks", marks(1))
+
+    def full(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("parquet: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pl.LazyFrame, "sink_parquet", full)
+        with pytest.raises(WorkflowError) as raised:
+            store.append("marks", marks(2))
+    assert raised.value.code == "StoreUnwritable"
+    assert "No space left on device" in raised.value.message
+    assert "Free space" in raised.value.remedy
+    assert numbers_in(store) == [1]
+    assert len(list((store.root / "segments").iterdir())) == 1
+    store.append("marks", marks(3))
+    assert numbers_in(store) == [1, 3]
 
 
 def test_a_manifest_that_cannot_be_read_says_what_to_do(store: SegmentStore) -> None:

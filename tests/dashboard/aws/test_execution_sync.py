@@ -13,6 +13,7 @@ from dashboard.aws.execution_sync import ExecutionSync, Progress, stored_progres
 from dashboard.aws.executions import States, decode_events
 from dashboard.aws.quotas import Pacer
 from dashboard.store import SegmentStore
+from workflow.errors import WorkflowError
 
 OUTPUT = '{"inferences": [0.98, 0.02], "label": "bicycle", "confidence": 0.98}'
 UNSURE = '{"inferences": [0.6, 0.4], "label": "bicycle", "confidence": 0.6}'
@@ -308,6 +309,41 @@ def test_a_lost_segment_is_read_again(world: World) -> None:
     assert world.run().executions == 50
     assert len({row["arn"] for row in world.rows("executions")}) == 50
     assert world.store().damaged == ()
+
+
+def test_a_sync_that_goes_on_reads_again_what_was_lost_under_it(world: World) -> None:
+    fill(world, 50)
+    sync = world.sync()
+    assert world.run(sync).executions == 50
+    (victim,) = (world.root / "segments").glob("*/executions.parquet")
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    assert world.rows("executions") == []
+    world.clock.sleep(60)
+    progress = next(iter(sync.run(budget_s=1e9)))
+    assert progress.problems["Damage"].code == "StoreDamaged"
+    assert world.run(sync).problems == {}
+    assert len({row["arn"] for row in world.rows("executions")}) == 50
+    assert world.store().damaged == ()
+
+
+def test_a_full_disk_is_a_problem_beside_the_count_and_nothing_is_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world, 50)
+    sync = world.sync()
+
+    def full(*_: object, **__: object) -> None:
+        raise WorkflowError("StoreUnwritable", "No space left on device.", "Free space there.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SegmentStore, "commit", full)
+        assert world.run(sync).problems["Store"].code == "StoreUnwritable"
+        assert world.run(sync).problems["Store"].code == "StoreUnwritable"
+    assert world.rows("executions") == []
+    assert world.run(sync).problems == {}
+    assert len({row["arn"] for row in world.rows("executions")}) == 50
 
 
 def test_a_history_that_cannot_be_read_is_kept_and_named_and_hides_no_failure(
