@@ -28,17 +28,6 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests that wait for other processes a second try, which the report shows.
-
-    They watch a browser or a cloud by the wall clock, and a busy machine can stop either for
-    longer than any patience. A test that fails twice fails.
-    """
-    for item in items:
-        if item.get_closest_marker("journey") or item.get_closest_marker("cloud"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @dataclass(frozen=True)
 class LocalCloud:
     """A running local cloud; ``client`` gives boto3 clients that talk to nothing else."""

@@ -31,9 +31,11 @@ def s3() -> Iterator["S3Client"]:
 def desk(bench: Bench) -> tuple[Any, Any]:
     """What ``repairs`` asks of a connection and of a feed."""
     session = SimpleNamespace(client=lambda *_, **__: bench.aws)
+    limit = {"AccountLimit": {"UnreservedConcurrentExecutions": 10}}
+    functions = SimpleNamespace(get_account_settings=lambda: limit)
     states = bench.repairer()._states
     feed = SimpleNamespace(states=states, repairs=bench.log, refresh=lambda: None)
-    return SimpleNamespace(session=session), feed
+    return SimpleNamespace(session=session, client=lambda _: functions), feed
 
 
 def test_a_repair_runs_to_its_end_and_a_second_start_waits_for_it(s3: "S3Client") -> None:

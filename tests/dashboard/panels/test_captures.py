@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.captures import CaptureProgress
 from workflow.errors import WorkflowError
+from workflow.monitoring import CapturePlace
 
 SECONDS = 60
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -25,6 +26,7 @@ class Source:
     paused: bool = False
     problem: WorkflowError | None = None
     version: tuple[object, ...] = ("", "", ())
+    place: CapturePlace | None = None
 
     def watch(self) -> None:
         """Nothing runs."""
