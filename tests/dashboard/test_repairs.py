@@ -31,7 +31,7 @@ def s3() -> Iterator["S3Client"]:
 def desk(bench: Bench) -> tuple[Any, Any]:
     """What ``repairs`` asks of a connection and of a feed."""
     session = SimpleNamespace(client=lambda *_, **__: bench.aws)
-    limit = {"AccountLimit": {"UnreservedConcurrentExecutions": 10}}
+    limit = {"AccountLimit": {"UnreservedConcurrentExecutions": 1000}}
     functions = SimpleNamespace(get_account_settings=lambda: limit)
     states = bench.repairer()._states
     feed = SimpleNamespace(states=states, repairs=bench.log, refresh=lambda: None)
