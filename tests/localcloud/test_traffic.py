@@ -187,6 +187,7 @@ def test_no_cloud_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert traffic.main(arguments) == 2
     assert json.loads(capsys.readouterr().err)["code"] == code
 
@@ -209,6 +210,7 @@ def test_credentials_that_are_refused_name_the_command_that_gives_them(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("AWS_REGION", local_cloud.region)
 
     assert traffic.main(["--endpoint-url", local_cloud.endpoint_url]) == 2
     said = json.loads(capsys.readouterr().err)
