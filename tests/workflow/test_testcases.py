@@ -23,7 +23,7 @@ from workflow.timelines import StateVisit
 
 ROOT = Path(__file__).parents[2]
 DEFINITION = (ROOT / "step_function.json").read_text()
-PLACE = {"s3_bucket": "b", "s3_key": "bike.png", "image_data": "", "inferences": []}
+PLACE = {"s3_bucket": "photos", "s3_key": "bike.png", "image_data": "", "inferences": []}
 INLINE = PLACE | {"image_data": base64.b64encode(png()).decode()}
 REFERRED = PLACE | {"image_ref": {"size": 9, "sha256": "0" * 64, "content_type": "image/png"}}
 DENIED = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
