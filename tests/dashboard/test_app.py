@@ -176,7 +176,7 @@ def test_an_earlier_configuration_is_retained_in_one_line_until_all_is_destroyed
 
     test = button(app("deployment", **sampled), "Apply these changes")
 
-    assert "Everything is deployed as wanted: 28 resources, nothing to do." in said(test)
+    assert "Everything is deployed as wanted: 32 resources, nothing to do." in said(test)
     assert "Earlier endpoint configurations retained, with their models: 1." in said(test)
     (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
     confirm.set_value("keeps-dev").run()
