@@ -16,7 +16,7 @@ from deploy import apply as applying
 from deploy import stack
 from deploy.check import Finding, findings
 from deploy.cloud import Cloud, Observed
-from deploy.package import artifacts
+from deploy.package import Artifacts, artifacts
 from deploy.plan import Plan, plan, plan_deletion
 from deploy.prices import price_of
 from deploy.providers.aws import AwsCloud
@@ -101,10 +101,8 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     Raises:
         WorkflowError: A call failed, or the sources are not complete.
     """
-    # Any other cloud serves models in its own Python, and would carry 50 MB for nothing.
-    made_of = artifacts(settings, wheels=is_aws(session))
-    desired = stack.stack(settings, made_of, weight=weight)
     cloud = _cloud(settings, session)
+    desired = stack.stack(settings, _made_of(settings, session, cloud), weight=weight)
     wanted = (one.key for one in desired)
     observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
     price = price_of(desired, settings.region)
@@ -120,8 +118,9 @@ def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
     Raises:
         WorkflowError: The sources are not complete, or nothing of the kind is offered there.
     """
-    desired = stack.stack(settings, artifacts(settings, wheels=is_aws(session)))
-    account = _cloud(settings, session).account(settings, desired)
+    cloud = _cloud(settings, session)
+    desired = stack.stack(settings, _made_of(settings, session, cloud))
+    account = cloud.account(settings, desired)
     return findings(settings, desired, account, today=datetime.now(UTC).date())
 
 
@@ -235,6 +234,15 @@ def status(settings: Settings, session: Session) -> Outputs:
 
 def _cloud(settings: Settings, session: Session) -> AwsCloud:
     return AwsCloud(settings, session, holder=f"process {os.getpid()} on {platform.node()}")
+
+
+def _made_of(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts:
+    # Any other cloud serves models in its own Python, and would carry 50 MB for nothing.
+    made_of = artifacts(settings, wheels=is_aws(session))
+    if settings.training_data is None:
+        return made_of
+    samples = cloud.training_samples(stack.training_list(settings.training_data))
+    return replace(made_of, training_samples=samples)
 
 
 def _observe(keys: Iterable[Key], cloud: Cloud) -> dict[Key, Observed]:

@@ -53,6 +53,7 @@ class Artifacts:
         model_digest: Hex SHA-256 of what is packed in the archive.
         image: URI of the container image that serves the model, or trains it; empty where the
             endpoint exists already.
+        training_samples: How many images the list file for training names.
     """
 
     functions: Mapping[str, bytes] = field(repr=False)
@@ -60,6 +61,7 @@ class Artifacts:
     model: bytes = field(repr=False, default=b"")
     model_digest: str = ""
     image: str = ""
+    training_samples: int = 0
 
 
 def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:

@@ -44,12 +44,9 @@ TIMEOUT_SECONDS = {"serialize_image": 60, "classify_image": 120, "filter_inferen
 """Longer than what the function itself waits for (SageMaker lets a model think for 60 s), and
 shorter than the state machine waits for its task."""
 
-# The hyperparameters of the starter notebook of the original project.
-HYPERPARAMETERS = {
-    "image_shape": "3,32,32",
-    "num_classes": "2",
-    "num_training_samples": "1000",
-}
+# The hyperparameters of the starter notebook of the original project; the number of samples is
+# that of the list file.
+HYPERPARAMETERS = {"image_shape": "3,32,32", "num_classes": "2"}
 TRAINING_VOLUME_GB = 50
 TRAINING_SECONDS = 3600
 
@@ -236,7 +233,7 @@ def _model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Resourc
             "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
         }
     else:
-        source = _training_job(settings, settings.training_data, artifacts.image, role)
+        source = _training_job(settings, settings.training_data, artifacts, role)
         model_data = Ref(source.key, "model_data")
     spec: dict[str, Any] = {
         "image": artifacts.image,
@@ -259,17 +256,23 @@ def _archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
     )
 
 
-def _training_job(settings: Settings, data: str, image: str, role: str) -> TrainingJob:
+def training_list(data: str) -> str:
+    """Return the address of the list file below a prefix of training data."""
+    return f"{data.rstrip('/')}/train.lst"
+
+
+def _training_job(settings: Settings, data: str, artifacts: Artifacts, role: str) -> TrainingJob:
+    samples = {"num_training_samples": str(artifacts.training_samples)}
     data = data.rstrip("/")
     spec: dict[str, Any] = {
-        "image": image,
+        "image": artifacts.image,
         "role": role,
-        "hyperparameters": HYPERPARAMETERS,
+        "hyperparameters": {**HYPERPARAMETERS, **samples},
         # The channels of the starter notebook.
         "channels": {
             "train": f"{data}/train/",
             "validation": f"{data}/test/",
-            "train_lst": f"{data}/train.lst",
+            "train_lst": training_list(data),
             "validation_lst": f"{data}/test.lst",
         },
         "output": f"s3://{settings.bucket}/{settings.model_prefix}",

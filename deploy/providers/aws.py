@@ -149,6 +149,15 @@ class AwsCloud:
         with explained("stepfunctions", machine):
             return states.versions(self.aws, machine, alias)
 
+    def training_samples(self, address: str) -> int:
+        """Return how many images a list file for training names.
+
+        Raises:
+            WorkflowError: ``TrainingDataMissing``, or the file cannot be read.
+        """
+        with explained("s3", address):
+            return s3.listed_images(self.aws, address)
+
     def thresholds(self, machine: str, alias: str, function: str) -> tuple[DeployedThreshold, ...]:
         """What new executions are measured against, the one for most of them first.
 

@@ -35,6 +35,7 @@ def artifacts(*, code: str = "1", model: str = "a") -> Artifacts:
         model=b"model " + model.encode(),
         model_digest=model * 64,
         image=IMAGE,
+        training_samples=1000,
     )
 
 

@@ -184,6 +184,8 @@ def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
 ) -> None:
     """Create, change, drift, roll back and destroy: all of it validated by botocore."""
     asked(account)
+    account.client("s3").create_bucket(Bucket="data")
+    account.client("s3").put_object(Bucket="data", Key="images/train.lst", Body=b"0\t1\ta.png")
     go(account, training_data="s3://data/images")
     go(account, alarm_email="a@example.com")
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/bounds"

@@ -261,17 +261,41 @@ def test_training_makes_the_model_that_is_served(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = settings(training_data="s3://data/images")
+    listed(account, b"0\t0\tbike_1.png\n1\t1\tmotorbike_1.png\n\n")
 
     events = applied(account, owner)
 
     assert not [event for event in events if isinstance(event, Failed)]
     sagemaker = account.client("sagemaker")
     job = sagemaker.list_training_jobs()["TrainingJobSummaries"][0]["TrainingJobName"]
-    artifact = sagemaker.describe_training_job(TrainingJobName=job)["ModelArtifacts"]
+    described = sagemaker.describe_training_job(TrainingJobName=job)
+    artifact = described["ModelArtifacts"]
     model = sagemaker.list_models()["Models"][0]["ModelName"]
     container = sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
     assert container["ModelDataUrl"] == artifact["S3ModelArtifacts"]
+    assert described["HyperParameters"]["num_training_samples"] == "2"
     assert ops(deployment.observe_and_plan(owner, account.session)).keys() == {Op.KEEP}
+
+
+def listed(account: Account, lines: bytes) -> None:
+    """Put a list file where the training data lies."""
+    client = account.client("s3")
+    client.create_bucket(Bucket="data")
+    client.put_object(Bucket="data", Key="images/train.lst", Body=lines)
+
+
+@pytest.mark.parametrize("lines", [None, b"", b"\n \n"])
+def test_training_on_nothing_is_refused_before_anything_is_made(
+    account: Account, lines: bytes | None
+) -> None:
+    if lines is not None:
+        listed(account, lines)
+
+    with pytest.raises(WorkflowError, match=r"s3://data/images/train\.lst") as caught:
+        deployment.observe_and_plan(settings(training_data="s3://data/images"), account.session)
+
+    assert caught.value.code == "TrainingDataMissing"
+    assert not writes(account)
 
 
 def test_destroy_leaves_an_empty_account(account: Account) -> None:
