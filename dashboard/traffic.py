@@ -42,7 +42,7 @@ class Traffic:
         others = {name: value for name, value in os.environ.items() if name not in KEYS}
         self._process = subprocess.Popen(
             [*command, *arguments],
-            env={**others, "AWS_SHARED_CREDENTIALS_FILE": keys},
+            env={**others, "AWS_SHARED_CREDENTIALS_FILE": keys, "AWS_REGION": cloud.region},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -678,9 +678,11 @@ _MODELS: Final = (
         _CONFIGURATION,
         "",
         "The endpoint {endpoint} does not exist.",
-        "Deploy the endpoint, or correct its name in the function's environment.",
-        message=r"(?:endpoint|variant) (?P<endpoint>\S+) (of account \S+ )?not found"
-        r"|could not find (?:endpoint|variant) \"?(?P<named>[\w-]+)",
+        "Deploy the endpoint, or correct its name where it is set, such as in the function's"
+        " environment.",
+        message=r"(?:could not find (?:endpoint|variant)"
+        r"|(?:endpoint|variant)(?= \S+ (?:of account \S+ )?not found))"
+        r" \"?(?:arn:\S+?:endpoint/)?(?P<endpoint>[\w-]+)",
     ),
     _row(
         _CONFIGURATION,
