@@ -1,84 +1,171 @@
-"""Redaction: what leaves an execution when its data is exported, secrets and image bytes.
+"""Redaction: what leaves an execution when its data is exported, without secrets and image bytes.
 
-People commit exported tests, so account ids are replaced too, by AWS's documentation placeholder.
+``workflow.secret_forms`` knows the forms of secrets in text; here they are found in JSON, in text
+that is JSON and in JSON that a sentence quotes.
 """
 
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
-SAMPLE_IMAGE: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAA"
-    "AABJRU5ErkJggg=="
+from workflow.secret_forms import (
+    ACCOUNT_PLACEHOLDER,
+    REDACTED,
+    SAMPLE_BASE64,
+    SAMPLE_IMAGE,
+    SECRET_NAME,
+    without_secrets,
 )
-"""A red PNG of 2 x 2 pixels: it stands for every image, so that handlers still accept it."""
 
-REDACTED: Final = "REDACTED"
 NOT_BASE64: Final = "(redacted, was no base64)"
 
 _MAX_NESTING: Final = 32
-_SECRET_KEY: Final = re.compile(
-    r"passw(or)?d|secret|token|api[_-]?key|authori[sz]ation|credential|private[_-]?key"
-    r"|access[_-]?key|signature|cookie|session[_-]?id",
-    re.IGNORECASE,
+_MAX_PIECES: Final = 500
+"""How many brackets of one text are tried as the start of JSON."""
+
+_MIN_BYTES: Final = 32
+"""So many whole numbers of a byte each are data, not counts."""
+
+_MIN_PIXELS: Final = 192
+_IMAGE_STARTS: Final = tuple(
+    tuple(start) for start in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 )
-_SECRETS: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|(?<=[?&])(?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature)=[^&\s\"']+"
-    r"|\bBearer\s+[\w.~+/=-]+"
-    r"|(?<=aws_secret_access_key = )\S+",
-    re.DOTALL | re.IGNORECASE,
-)
-_ACCOUNT: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
-_ACCOUNT_PLACEHOLDER: Final = "123456789012"
-_IMAGE: Final = re.compile(r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk)[A-Za-z0-9+/]{40,}={0,2}")
-_BYTES: Final = re.compile(r"[A-Za-z0-9+/_-]{200,}={0,2}")
+_COUNT: Final = re.compile(r"tokens|count|length|size|ttl|expir|seconds|days|age$", re.IGNORECASE)
+_PATH: Final = re.compile(r"\$\$?(?:[.\[][\w.\[\]'*-]*)?|\{%\s*\$states[\w.]*\s*%\}")
+_OPENING: Final = re.compile(r"[\[{]")
+_DECODER: Final = json.JSONDecoder()
 
 
 def redact(value: Any, depth: int = _MAX_NESTING) -> Any:  # noqa: ANN401 - JSON of any shape
-    """The value without secrets, image bytes and account ids; its shape stays.
+    """Return the value without secrets, image bytes and account ids; its shape stays.
 
     JSON inside text, as in a body, is redacted likewise and stays text.
     """
     if depth == 0:
         return REDACTED
     if isinstance(value, Mapping):
-        return {key: _entry(str(key), item, depth - 1) for key, item in value.items()}
+        return _object(value, depth - 1)
     if isinstance(value, list):
-        return [redact(item, depth - 1) for item in value]
+        return _list(value, depth - 1)
     return redact_text(value, depth) if isinstance(value, str) else value
 
 
 def redact_text(text: str, depth: int = _MAX_NESTING) -> str:
-    """Text, or JSON as text, without secrets, image bytes and account ids."""
+    """Return text, or JSON as text, without secrets, image bytes and account ids."""
+    if depth <= 0:
+        return REDACTED
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
             return json.dumps(redact(json.loads(text), depth - 1))
         except (ValueError, RecursionError):
-            pass
-    sample = base64.b64encode(SAMPLE_IMAGE).decode()
-    text = _SECRETS.sub(REDACTED, text)
-    text = _IMAGE.sub(sample, text)
-    text = _BYTES.sub(REDACTED, text)
-    return _ACCOUNT.sub(_ACCOUNT_PLACEHOLDER, text)
+            pass  # then it is a sentence that begins so
+    return without_secrets("".join(_with_pieces_redacted(text, depth)))
+
+
+def _with_pieces_redacted(text: str, depth: int) -> Iterator[str]:
+    """Yield the text in parts, each object and list of JSON within it redacted."""
+    start = searched = 0
+    for _ in range(_MAX_PIECES):
+        opening = _OPENING.search(text, searched)
+        if opening is None:
+            break
+        try:
+            value, end = _DECODER.raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            searched = opening.end()
+            continue
+        yield text[start : opening.start()]
+        yield json.dumps(redact(value, depth - 1))
+        start = searched = end
+    yield text[start:]
+
+
+def _object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    numbers = list(value.values())
+    if _is_bytes(numbers) and list(value) == [str(place) for place in range(len(numbers))]:
+        return {str(place): byte for place, byte in enumerate(_bytes_for(numbers))}
+    named = _holds_named_secret(value)
+    redacted: dict[str, Any] = {}
+    for key, item in value.items():
+        name = redact_text(str(key), depth)
+        while name in redacted:  # two secrets as keys are two entries still
+            name += "'"
+        secret = named and key.lower() == "value"
+        redacted[name] = _secret(item) if secret else _entry(str(key), item, depth)
+    return redacted
+
+
+def _holds_named_secret(value: Mapping[str, Any]) -> bool:
+    """Whether it is a pair such as ``{"Name": "DB_PASSWORD", "Value": ...}``."""
+    names = [item for key, item in value.items() if key.lower() in ("name", "key", "header")]
+    return any(isinstance(name, str) and SECRET_NAME.search(name) for name in names)
 
 
 def _entry(key: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of any shape
-    if _SECRET_KEY.search(key) and item not in (None, "", [], {}):
-        return REDACTED
+    number = isinstance(item, int | float)
     if key == "image_data" and isinstance(item, str) and item:
-        return base64.b64encode(SAMPLE_IMAGE).decode() if _is_base64(item) else NOT_BASE64
-    return redact(item, depth)
+        return SAMPLE_BASE64 if _is_base64(item) else NOT_BASE64
+    if number and re.search("account|owner", key, re.IGNORECASE) and len(str(item)) == 12:  # noqa: PLR2004
+        return int(ACCOUNT_PLACEHOLDER)
+    if not SECRET_NAME.search(key) or (number and _COUNT.search(key)):
+        return redact(item, depth)
+    if isinstance(item, str) and _PATH.fullmatch(item):
+        return item  # a definition says where the value is, not what it is
+    return _secret(item)
+
+
+def _secret(item: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    return item if isinstance(item, bool) or item in (None, "", [], {}) else REDACTED
+
+
+def _list(items: list[Any], depth: int) -> list[Any]:
+    numbers = list(_leaves(items, depth))
+    if _is_bytes(numbers) or (numbers != items and _are_pixels(numbers)):
+        return list(_bytes_for(numbers))
+    redacted = [redact(item, depth) for item in items]
+    for place, (option, item) in enumerate(pairwise(items), start=1):
+        named = isinstance(option, str) and SECRET_NAME.search(option)
+        pair = len(items) == 2 or (isinstance(option, str) and option.startswith("-"))  # noqa: PLR2004
+        if named and pair and isinstance(item, str) and not re.search(r"[\s=]", option):
+            redacted[place] = _secret(item)
+    return redacted
+
+
+def _leaves(items: Sequence[Any], depth: int) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, list) and depth > 0:
+            yield from _leaves(item, depth - 1)
+        else:
+            yield item
+
+
+def _are_pixels(numbers: Sequence[Any]) -> bool:
+    return len(numbers) >= _MIN_PIXELS and all(isinstance(one, int | float) for one in numbers)
+
+
+def _is_bytes(numbers: Sequence[Any]) -> bool:
+    """Whether these are bytes, signed or not, of data, of an image or of text with a secret."""
+    if not numbers or not all(type(one) is int and -128 <= one < 256 for one in numbers):  # noqa: PLR2004
+        return False
+    text = "".join(chr(one % 256) for one in numbers)
+    return len(numbers) >= _MIN_BYTES or _is_image(numbers) or without_secrets(text) != text
+
+
+def _is_image(numbers: Sequence[int]) -> bool:
+    first = tuple(one % 256 for one in numbers[:4])
+    return any(first[: len(start)] == start for start in _IMAGE_STARTS)
+
+
+def _bytes_for(numbers: Sequence[Any]) -> bytes:
+    return SAMPLE_IMAGE if _is_bytes(numbers) and _is_image(numbers) else REDACTED.encode()
 
 
 def _is_base64(text: str) -> bool:
     try:
-        base64.b64decode(text, validate=True)
+        base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
         return False
     return True

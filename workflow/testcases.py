@@ -1,14 +1,17 @@
 """Test cases: the failure of one state as a pytest file and as a TestState call.
 
 The pytest file replays the state's input against the handler of its Lambda function, offline: AWS's
-answers are those that the failure tells of. The call is a request of TestState (Step Functions API
-reference) with the failure as its mock, for ``aws stepfunctions test-state --cli-input-json``.
+answers are those that the failure tells of. What others wrote (inputs, messages, frames) is in
+the file as ASCII literals only, so it never becomes code. The call is a request of TestState (Step
+Functions API reference) with the failure as its mock, for
+``aws stepfunctions test-state --cli-input-json``.
 """
 
 import base64
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
@@ -17,7 +20,8 @@ from typing import Any, Final
 from workflow.causes import Cause, read_cause
 from workflow.errors import WorkflowError
 from workflow.executions import Failure
-from workflow.redaction import SAMPLE_IMAGE, redact, redact_text
+from workflow.redaction import redact, redact_text
+from workflow.secret_forms import SAMPLE_IMAGE
 from workflow.timelines import StateVisit
 
 _OWN_HANDLERS: Final = ("serialize_image", "classify_image", "filter_inferences")
@@ -28,6 +32,15 @@ _CALLED: Final = re.compile(
 )
 _OUTSIDE_HANDLER: Final = ("Runtime.", "Sandbox.", "Lambda.", "States.", "Silent.")
 _MOCKABLE: Final = ("Task", "Map", "Parallel")
+_NO_HANDLERS: Final = sys.stdlib_module_names | {
+    "benchmarks",
+    "dashboard",
+    "deploy",
+    "localcloud",
+    "tests",
+    "workflow",
+}
+"""Modules that a stack frame may name but that hold no handler; ``cProfile.run`` runs its input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +98,7 @@ def _test_state_call(
         "inspectionLevel": "DEBUG",
     }
     if visit.type in _MOCKABLE:
-        error = {"error": failure.error, "cause": redact_text(failure.cause)}
+        error = {"error": redact_text(failure.error), "cause": redact_text(failure.cause)}
         call["mock"] = {"errorOutput": error, "fieldValidationMode": "NONE"}
     return call
 
@@ -96,8 +109,10 @@ def _state(definition: str, name: str) -> dict[str, Any] | None:
         machine = json.loads(definition)
     except (ValueError, RecursionError):
         return None
+    if not isinstance(machine, dict):
+        return None
     language = {"QueryLanguage": machine["QueryLanguage"]} if "QueryLanguage" in machine else {}
-    ahead = [machine]
+    ahead: list[Any] = [machine]
     while ahead:
         value = ahead.pop()
         if isinstance(value, dict):
@@ -114,30 +129,58 @@ def _handler(visit: StateVisit, cause: Cause) -> tuple[str, str] | None:
     """Module and function behind a Task: by the stack, else ours by name, else Lambda's default."""
     if visit.type != "Task":
         return None
-    if cause.entry_frame and cause.entry_frame[0].endswith(".py"):
-        file, function = cause.entry_frame
-        return file.removesuffix(".py").replace("/", "."), function
+    told = _told_handler(cause)
+    if told:
+        return told
     called = _folded(f"{visit.name} {(visit.resource or '').rpartition(':function:')[2]}")
     own = next((name for name in _OWN_HANDLERS if _folded(name) in called), None)
     return (f"lambdas.{own}.handler", "handler") if own else ("lambda_function", "lambda_handler")
+
+
+def _told_handler(cause: Cause) -> tuple[str, str] | None:
+    """The handler that the stack tells of, where it can be one: the test imports and calls it."""
+    file, function = cause.entry_frame or ("", "")
+    module = file.removesuffix(".py").replace("/", ".")
+    parts = module.split(".")
+    names = all(name.isidentifier() and name.isascii() for name in (*parts, function))
+    if not file.endswith(".py") or not names or parts[0] in _NO_HANDLERS:
+        return None
+    return None if function.startswith("__") else (module, function)
 
 
 def _pytest_file(
     failure: Failure, visit: StateVisit, cause: Cause, text: str, handler: tuple[str, str]
 ) -> str:
     outside = cause.error.startswith(_OUTSIDE_HANDLER) or failure.kind is not None
-    event = redact(json.loads(text))
+    event = redact(_event(text, visit.name))
     if cause.error != "ImageChanged":
         event = _with_sample_reference(event)
     return _FILE.substitute(
-        state=json.dumps(visit.name),
-        module=json.dumps(handler[0]),
-        function=json.dumps(handler[1]),
-        error=repr(None if outside else cause.error),
-        told=json.dumps(redact_text(f"{cause.error}: {cause.message}")),
-        event=json.dumps(event, indent=4),
-        answers=json.dumps(_answers(cause), indent=4),
+        state=ascii(redact_text(visit.name)),
+        module=ascii(handler[0]),
+        function=ascii(handler[1]),
+        error=ascii(None if outside else redact_text(cause.error)),
+        told=ascii(redact_text(f"{cause.error}: {cause.message}")),
+        event=_literal(event),
+        answers=_literal(_answers(cause)),
     )
+
+
+def _event(text: str, state: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WorkflowError(
+            "InputNotReadable",
+            f"The recorded input of {state!r} is not JSON, so there is nothing to replay.",
+            "Take another execution of the group; histories cut inputs above 256 KiB.",
+        ) from error
+
+
+def _literal(value: Any) -> str:  # noqa: ANN401 - JSON of any shape
+    """JSON as Python literals, one a line, that ``json.loads`` takes."""
+    lines = json.dumps(value, indent=4).splitlines(keepends=True)
+    return "\n".join(f"    {line!a}" for line in lines)
 
 
 def _with_sample_reference(event: Any) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -199,7 +242,7 @@ EXPECTED_ERROR to None, and the test demands an answer.
 """
 
 import base64
-import importlib
+import importlib.util
 import io
 import json
 
@@ -211,13 +254,13 @@ STATE = $state
 TOLD = $told
 EXPECTED_ERROR = $error
 
-EVENT = json.loads(r"""
+EVENT = json.loads(
 $event
-""")
+)
 
-ANSWERS = json.loads(r"""
+ANSWERS = json.loads(
 $answers
-""")
+)
 
 
 class Context:
@@ -250,6 +293,9 @@ def handler(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", answer)
+    found = importlib.util.find_spec($module.partition(".")[0])
+    if found and "-packages" in f"{found.origin} {found.submodule_search_locations}":
+        pytest.skip(f"{found.name} is an installed library, not the function's code.")
     try:
         module = importlib.import_module($module)
     except ModuleNotFoundError as error:

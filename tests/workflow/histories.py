@@ -1,6 +1,7 @@
 """Histories and failures that tests build, in the shapes of the Step Functions API."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,8 +68,15 @@ class History:
         return tuple(parse_event(event) for event in self.raw)
 
 
-def lambda_cause(message: str, kind: str = "KeyError", *, line: int = 7, request: str = "r") -> str:
-    """A cause as the Lambda runtime for Python writes it."""
+def lambda_cause(
+    message: str,
+    kind: str = "KeyError",
+    *,
+    line: int = 7,
+    request: str = "r",
+    frames: Sequence[str] = (),
+) -> str:
+    """A cause as the Lambda runtime for Python writes it; ``frames`` come before its own."""
     own = f'  File "/var/task/lambda_function.py", line {line}, in lambda_handler'
     library = f'  File "/var/lang/lib/python3.13/json/decoder.py", line {line}, in decode'
     return json.dumps(
@@ -76,7 +84,7 @@ def lambda_cause(message: str, kind: str = "KeyError", *, line: int = 7, request
             "errorMessage": message,
             "errorType": kind,
             "requestId": request,
-            "stackTrace": [f"{own}\n    go()\n", f"{library}\n    x\n"],
+            "stackTrace": [*frames, f"{own}\n    go()\n", f"{library}\n    x\n"],
         }
     )
 

@@ -1,5 +1,6 @@
 """A failure becomes a test that runs as exported and replays it, without its secrets."""
 
+import ast
 import base64
 import json
 import os
@@ -13,11 +14,14 @@ from xml.etree import ElementTree as ET  # the report is our own pytest's
 import botocore.session
 import pytest
 from botocore.validate import validate_parameters
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.builders import png
 from tests.workflow.histories import START, failure, lambda_cause
 from workflow.errors import WorkflowError
 from workflow.executions import Failure, Kind
+from workflow.redaction import redact
 from workflow.testcases import bundle
 from workflow.timelines import StateVisit
 
@@ -203,7 +207,12 @@ def test_a_state_that_runs_no_code_has_its_call_only() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "code"),
-    [({"input": None}, "InputNotRecorded"), ({"type": "Choice"}, "NothingToReplay")],
+    [
+        ({"input": None}, "InputNotRecorded"),
+        ({"input": '{"cut'}, "InputNotReadable"),
+        ({"input": "[" * 100_000}, "InputNotReadable"),
+        ({"type": "Choice"}, "NothingToReplay"),
+    ],
 )
 def test_what_cannot_be_replayed_is_said(changes: dict[str, Any], code: str) -> None:
     with pytest.raises(WorkflowError) as caught:
@@ -219,8 +228,8 @@ def test_an_unknown_function_is_looked_for_under_lambdas_default_name() -> None:
         unknown, visit("Ask", 'tricky """ \\ text', resource="arn:aws:lambda:::function:x")
     )
 
-    assert 'import_module("lambda_function")' in text
-    assert 'getattr(module, "lambda_handler")' in text
+    assert "import_module('lambda_function')" in text
+    assert "getattr(module, 'lambda_handler')" in text
     compile(text, "exported", "exec")
 
 
@@ -229,4 +238,103 @@ def test_our_functions_are_known_by_the_arn_that_the_state_calls() -> None:
 
     text = exported(failure(error="E", cause="c"), visit("Ask", {}, resource=arn))
 
-    assert 'import_module("lambdas.classify_image.handler")' in text
+    assert "import_module('lambdas.classify_image.handler')" in text
+
+
+PLAIN = ast.parse(exported(failure(error="E", cause=lambda_cause("m", "E")), visit("Ask", {})))
+
+
+def shape(tree: ast.AST) -> str:
+    """A program without its literals: what it does, whatever the data are."""
+
+    class Blank(ast.NodeTransformer):
+        def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+            return ast.copy_location(ast.Constant("" if isinstance(node.value, str) else 0), node)
+
+    return ast.dump(Blank().visit(ast.parse(ast.unparse(tree))))
+
+
+ATTACKS = (
+    '"""\nimport os; os.system("x")\n"""',
+    "'''\nimport os\n'''",
+    'x\\"""+__import__("os").system("x")+r"""',
+    "\\",
+    "\\\\N{BULLET}",
+    "a\r\nimport os",
+    "a\u2028import os\u2029b\x85c\x0bd\x0ce",
+    "\x00\x1a",
+    "\u202eos tropmi\u2066",
+    "$state ${event} $$",
+    "{0} %s {{x}}",
+    "\ud800\udfff",
+    "# -*- coding: utf-7 -*-",
+    "\ufeff",
+)
+written = st.one_of(st.sampled_from(ATTACKS), st.text(max_size=30)) | st.text(
+    "\"'\\\n\r$`#(){}\x00\u2028", max_size=30
+)
+
+
+@given(written, written, written, written, st.dictionaries(written, written, max_size=3))
+@example(ATTACKS[0], ATTACKS[1], ATTACKS[2], ATTACKS[6], {ATTACKS[2]: ATTACKS[7]})
+def test_what_others_wrote_is_data_of_the_exported_test_and_never_code(
+    name: str, error: str, message: str, frame: str, state: dict[str, str]
+) -> None:
+    frames = [f'  File "/var/task/{frame}.py", line 1, in {frame}\n    {frame}\n']
+    failed = failure(error=error, cause=lambda_cause(message, error, frames=frames), state=name)
+
+    files = bundle(failed, visit(name, state), DEFINITION).files
+
+    (text,) = (text for file, text in files.items() if file.endswith(".py"))
+    assert text.isascii()
+    assert "\0" not in text
+    assert all(file.isascii() and "/" not in file and ".." not in file for file in files)
+    if not error.startswith(("Runtime.", "Sandbox.", "Lambda.", "States.", "Silent.")):
+        assert shape(ast.parse(text)) == shape(PLAIN)
+
+
+@given(st.recursive(written, lambda inner: st.lists(inner, max_size=3), max_leaves=5))
+def test_the_exported_event_is_the_recorded_one(value: object) -> None:
+    state = {"note": value}
+    text = exported(failure(error="E", cause="c"), visit("Ask", state))
+    (event,) = (
+        ast.literal_eval(node.value.args[0])
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == "EVENT"
+        and isinstance(node.value, ast.Call)
+    )
+
+    assert json.loads(event) == redact(json.loads(json.dumps(state)))
+
+
+@pytest.mark.parametrize(
+    ("file", "function"),
+    [
+        ("cProfile.py", "run"),
+        ("os.py", "system"),
+        ("builtins.py", "exec"),
+        ("deploy/apply.py", "main"),
+        ("../../etc/evil.py", "handler"),
+        ("a b.py", "handler"),
+        ("function.py", "__import__"),
+        ("function.py", 'f"); import os; ("'),
+    ],
+)
+def test_a_stack_frame_cannot_choose_what_the_test_calls(file: str, function: str) -> None:
+    frames = [f'  File "/var/task/{file}", line 1, in {function}\n    x\n']
+    failed = failure(error="E", cause=lambda_cause("m", "E", frames=frames))
+
+    text = exported(failed, visit("Ask", "__import__('os').system('x')"))
+
+    assert f"getattr(module, {function!r})" not in text
+    assert "getattr(module, 'lambda_handler')" in text
+
+
+def test_a_library_that_is_installed_is_not_called(tmp_path: Path) -> None:
+    frames = ['  File "/var/task/pandas/core/computation/eval.py", line 1, in eval\n    x\n']
+    failed = failure(error="E", cause=lambda_cause("m", "E", frames=frames))
+
+    (tmp_path / "test_it.py").write_text(exported(failed, visit("Ask", "1 + 1")))
+
+    assert run(tmp_path) == {"test_it": "skipped"}

@@ -1,0 +1,243 @@
+"""Forms of secrets and of image bytes within text: one row a form, as people and tools write them.
+
+A row names the form and gives a pattern. Its group ``keep`` stays, the rest becomes ``REDACTED``,
+or the sample image. Account ids are a row too, because exported tests are committed.
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+REDACTED: Final = "REDACTED"
+ACCOUNT_PLACEHOLDER: Final = "123456789012"
+"""The account id of AWS's documentation."""
+
+SAMPLE_IMAGE: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGP8z8DAwMDAxMDAwMDAAAANHQEDasKb6QAA"
+    "AABJRU5ErkJggg=="
+)
+"""A red PNG of 2 x 2 pixels: it stands for every image, so that handlers still accept it."""
+
+SAMPLE_BASE64: Final = base64.b64encode(SAMPLE_IMAGE).decode()
+
+_WORDS: Final = (
+    r"(?:passw(?:or)?d|passwort|passphrase|passcode|(?<![a-z])(?:pwd|pass)(?![a-z])|secret(?!s?-?manager)"
+    r"|token|credential|authori[sz]ation|(?<![a-z])auth(?![a-z])|signature|(?<![a-z])sig(?![a-z])"
+    r"|cookie|sess(?:ion)?[_-]?id|session[_-]?key|csrf|xsrf|jwt|access[_-]?key"
+    r"|(?:api|private|account|encryption|signing|master|ssh|shared[_-]?access|shared"
+    r"|subscription|licen[cs]e|client|auth|service|functions?)[_. -]?key)"
+)
+"""What the name of a secret holds; a key alone is none, for images have keys."""
+
+SECRET_NAME: Final = re.compile(_WORDS, re.IGNORECASE)
+
+_VALUE: Final = (
+    r"(?:(?P<open>[bru]{0,2}(?P<quote>\\*[\"']))(?!(?P=quote)(?!\\*[\"']))"
+    r"(?:.*?(?<!\\)(?P=quote)|.*)"
+    r"|\{[^{}]*\}|\[[^\[\]]*\]"
+    r"|(?!\\*[\"'])(?:(?![\"']?(?:[\s,;&)\]}]+(?:\\*[\"'{\[(]|[\w.-]+\s*[=:]|\s|$)|\s|$)"
+    r"|\\*[\"'](?:[\s,;:)\]}]|$)|&|</?\w|%26)\S)+)"
+)
+"""A value after a name: quoted (with escapes, or cut off), an object, a list, or up to a space."""
+
+_NO_SECRETS: Final = (
+    r"(?P<harmless>\barn:[\w-]+:[\w-]+:[\w-]*:\d*:[\w+.@:/*-]+"
+    r"|(?-i:\b(?:Invalid|Expired|Missing|Unrecognized|Malformed|Incomplete)[A-Z]\w*(?=:\s)"
+    r"|\b\w*(?:Exception|Error|Fault|Malformed|DoesNotMatch|NotFound|Required)(?=:\s))"
+    r"|\b\w*tokens?(?:_count)?\\*[\"']?\s*[:=]\s*\d{1,9}(?![\w.-])"
+    r"|\b[\w-]*" + _WORDS + r"[\w-]*\\*[\"']?\s*[:=]\s*(?:true|false|null|none)\b)"
+)
+"""What looks like a secret beside its name: ARNs, names of errors, counts of tokens, no value."""
+
+_LINE: Final = r"(?:\\*\r?\n|(?:\\+r)?\\+n)"
+_BASE64: Final = r"(?:[A-Za-z0-9+/_-]|%2[BbFf])"
+_WRAPPED: Final = (
+    rf"(?:={{1,2}}|(?:{_LINE}[ \t]*{_BASE64}{{16,}})*"
+    rf"(?:{_LINE}{_BASE64}{{1,75}}={{0,2}}(?![\w ]))?(?:=|%3[Dd]){{0,2}})"
+)
+"""The rest of base64: padding, or further lines as MIME breaks them, unescaped or as ``\\n``."""
+
+_IMAGE_BASE64: Final = r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA..Z0eX|Qk(?=.{4}AAAA))"
+_IMAGE_BYTES: Final = (
+    r"(?:(?:137|-119),?\s+80,?\s+78,?\s+71|(?:255|-1),?\s+(?:216|-40),?\s+(?:255|-1)"
+    r"|(?:137|-119),80,78,71|(?:255|-1),(?:216|-40),(?:255|-1)"
+    r"|71,\s*73,\s*70,\s*56|82,\s*73,\s*70,\s*70)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way in which a secret or an image is written; ``put`` stands in its place."""
+
+    name: str
+    pattern: re.Pattern[str]
+    put: str | Callable[[re.Match[str]], str] = REDACTED
+
+    def redacted(self, text: str) -> str:
+        """Return the text with each occurrence of the form replaced."""
+        return self.pattern.sub(self._replacement, text)
+
+    def _replacement(self, found: re.Match[str]) -> str:
+        put = self.put if isinstance(self.put, str) else self.put(found)
+        return f"{found.groupdict().get('keep') or ''}{put}"
+
+
+def _assigned(found: re.Match[str]) -> str:
+    if found["harmless"]:
+        return found["harmless"]
+    quote = found["quote"] or ""
+    return f"{found['open'] or ''}{REDACTED}{quote}"
+
+
+def _bytes_literal(found: re.Match[str]) -> str:
+    """Bytes that are text stay, as far as no other form is in them."""
+    binary = found[0].count("\\x") >= 4 or len(found[0]) > 200  # noqa: PLR2004 - few are no image
+    return f"b{found['quote']}{REDACTED}{found['quote']}" if binary else found[0]
+
+
+def _form(
+    name: str, pattern: str, put: str | Callable[[re.Match[str]], str] = REDACTED, flags: int = 0
+) -> Form:
+    return Form(name, re.compile(pattern, re.DOTALL | flags), put)
+
+
+_ANY_CASE: Final = re.IGNORECASE
+
+FORMS: Final = (
+    _form(
+        "private key",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
+        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    ),
+    _form(
+        "data URL",
+        rf"(?P<keep>\bdata:[\w.+/-]*(?:;[\w.=-]+)*;base64,)\s*{_BASE64}*{_WRAPPED}",
+        SAMPLE_BASE64,
+        _ANY_CASE,
+    ),
+    _form("data URL of text", r"(?P<keep>\bdata:image/[\w.+-]+[;,])(?!base64,)[^\s\"'<>)]+"),
+    _form(
+        "image as base64",
+        rf"(?<![A-Za-z0-9+]){_IMAGE_BASE64}{_BASE64}{{12,}}{_WRAPPED}",
+        SAMPLE_BASE64,
+    ),
+    _form("long data", rf"{_BASE64}{{200,}}{_WRAPPED}"),
+    _form(
+        "data in lines",
+        rf"(?<![A-Za-z0-9+/]){_BASE64}{{60,}}(?:{_LINE}[ \t]*{_BASE64}{{60,}})+{_WRAPPED}",
+    ),
+    _form(
+        "image as hex",
+        r"\b(?:0x)?(?:89504e470d0a|ffd8ff[def]|47494638)[0-9a-f]{16,}",
+        flags=re.IGNORECASE,
+    ),
+    _form(
+        "bytes as hex pairs",
+        r"\b(?:(?:0x|\\*x)?[0-9a-f]{2}[\s:,]+){40,}[0-9a-f]{0,2}",
+        flags=re.IGNORECASE,
+    ),
+    _form(
+        "bytes literal",
+        r"\bb(?P<quote>[\"'])(?:\\.|(?!(?P=quote)).)*(?:(?P=quote)|\Z)",
+        _bytes_literal,
+    ),
+    _form("image as numbers", rf"(?<![\w.-]){_IMAGE_BYTES}(?:[,\s]+-?\d{{1,3}}(?![\w.]))*"),
+    _form(
+        "bytes as numbers", r"(?<![\w.-])(?:-?\d{1,3}(?:\s*,\s*|\s+)){31,}(?:-?\d{1,3}(?![\w.]))?"
+    ),
+    _form(
+        "image as text",
+        r"(?:[\x89\ufffd]PNG\r?\n|\xff\xd8\xff|\ufffd{2,4}.{0,4}(?:JFIF|Exif)|GIF8[79]a.{0,6}\x00"
+        r"|\\u0089PNG|\\xff\\xd8|\\x89PNG).*",
+    ),
+    _form(
+        "cookie",
+        r"(?P<keep>\bcookie\\*[\"']?\s*[:=]\s*\\*[\"']?)"
+        r"[^\s=;,\"']+=[^\s;,\"'\\]*(?:;\s*[^\s=;\"']+(?:=[^\s;\"'\\]*)?)*",
+        flags=_ANY_CASE,
+    ),
+    _form(
+        "authorization",
+        r"(?P<keep>\b(?:authori[sz]ation|auth)\\*[\"']?\s*[:=,]\s*\\*[\"']?)"
+        r"(?:digest\s+[^\r\n]+|(?:(?:basic|bearer|token|api-?key|negotiate|ntlm|aws4-[\w-]+)\s+)"
+        r"[^\s,\"'\\]+)",
+        flags=_ANY_CASE,
+    ),
+    _form(
+        "bearer token",
+        r"(?P<keep>\bbearer\s+)(?!(?:tokens?|auth\w*|scheme|realm|header|is|was|and|or)\b)"
+        r"[\w.~+/=-]+",
+        flags=_ANY_CASE,
+    ),
+    _form(
+        "basic credentials",
+        r"(?P<keep>\b[Bb]asic\s+)(?![A-Z]?[a-z]+(?![\w+/=]))[A-Za-z0-9+/_-]{6,}={0,2}",
+    ),
+    _form(
+        "address with a password",
+        r"(?<=://)[^/\s:@\"'<>]{0,200}:(?:[^/\s\"'<>]{1,500}|(?!\d{1,5}[/?#])[^@\s\"'<>]{1,500})@",
+        f"{REDACTED}@",
+    ),
+    _form("address with a token", r"(?<=://)[^/\s:@\"'<>]{16,500}(?=@)"),
+    _form(
+        "database login",
+        r"\b[\w.-]{1,200}[:/][^\s:/@\"']{1,200}(?=@(?://|tcp\(|unix\(|[\w.-]+:\d))",
+    ),
+    _form("AWS access key", r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}"),
+    _form(
+        "AWS secret key",
+        r"(?P<keep>(?:secret|key|aws|credential|REDACTED)[^\n]{0,60}?(?<![A-Za-z0-9/+._-]))"
+        r"(?=[^\s]*?(?-i:[a-z]))(?=[^\s]*?(?-i:[A-Z]))[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=._-])",
+        flags=_ANY_CASE,
+    ),
+    _form("AWS session token", r"(?:FwoG|IQoJ|FQoG)[A-Za-z0-9+/_-]{40,}={0,2}"),
+    _form("JSON web token", r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"),
+    _form(
+        "token of a vendor",
+        r"(?<![A-Za-z0-9])(?:gh[a-z]_\w{16,}|github_pat_\w{16,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}"
+        r"|glpat-[\w-]{16,}|sk-[\w-]{16,}|(?:sk|rk|pk)_(?:live|test)_\w{8,}|whsec_\w{8,}"
+        r"|AIza[\w-]{30,}|ya29\.[\w-]{8,}|hf_\w{20,}|npm_\w{30,}|pypi-[\w-]{30,}"
+        r"|SG\.[\w-]{16,}\.[\w-]{16,}|hv[sb]\.[\w-]{20,}|dop_v1_\w{20,}|AGE-SECRET-KEY-1\w+)",
+    ),
+    _form("webhook", r"(?P<keep>hooks\.slack\.com/(?:services|workflows)/)[\w/-]+"),
+    _form("password hash", r"\$(?:2[abxy]|[156y]|argon2\w*|pbkdf2[\w-]*)\$[^\s:\"',]{8,}"),
+    _form(
+        "element",
+        rf"(?P<keep><(?P<tag>[\w:.-]*{_WORDS}[\w:.-]*)(?:\s[^<>]*)?>)[^<]+(?=<|\Z)",
+        flags=_ANY_CASE,
+    ),
+    _form(
+        "value of a name",
+        rf"{_NO_SECRETS}|(?P<keep>{_WORDS}[\w.-]{{0,64}}(?:\\*[\"']\]?)?\s*"
+        rf"(?:=>|[:=]{{1,2}}|%3d|(?<=[\"'])\s*,(?=\s*\\*[\"']))\s*){_VALUE}",
+        _assigned,
+        _ANY_CASE,
+    ),
+    _form(
+        "option of a command",
+        rf"(?P<keep>(?<!\S)--?[\w-]*{_WORDS}[\w-]*\s+)(?!-)[^\s]+",
+        flags=_ANY_CASE,
+    ),
+    _form("parameter of an address", r"(?P<keep>[?&](?:code|policy|key-pair-id)=)[^&\s\"'#]+"),
+    _form(
+        "named in a sentence",
+        r"(?P<keep>\b(?:password|passphrase|passcode|secret|api key)\s+(?:(?:is|was|of)\s+)?)"
+        r"(?:\\*[\"'][^\"']+\\*[\"']|(?=\S*\d)[^\s,;]{4,})",
+        flags=_ANY_CASE,
+    ),
+    _form(
+        "account id",
+        r"(?<!\d)(?<!\d\.)(?:\d{12}|\d{4}-\d{4}-\d{4})(?!\d)(?!-\d{4}\b)",
+        ACCOUNT_PLACEHOLDER,
+    ),
+)
+"""In this order: what holds other forms comes first."""
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with every form replaced."""
+    for form in FORMS:
+        text = form.redacted(text)
+    return text
