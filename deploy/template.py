@@ -144,7 +144,7 @@ def _artifact_key(resource: Function | ModelArchive) -> str:
 def _outputs(resource: Resource) -> dict[str, str]:
     """Return what others refer to, as CloudFormation writes it."""
     name = _id(resource.key)
-    outputs = {"arn": f"${{{name}.Arn}}", "name": f"${{{name}}}", "variant": "AllTraffic"}
+    outputs = {"arn": f"${{{name}.Arn}}", "name": f"${{{name}}}"}
     match resource:
         case Function() | StateMachine():
             return {**outputs, "version_arn": f"${{{_version_id(resource)}}}"}

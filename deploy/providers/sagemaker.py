@@ -218,7 +218,7 @@ class ExistingEndpoints:
         self._sagemaker = aws.sagemaker
 
     def read(self, name: str) -> Observed | None:
-        """The variant that answers."""
+        """The endpoint, where there is one."""
         endpoint = _found(lambda: self._sagemaker.describe_endpoint(EndpointName=name))
         if endpoint is None:
             return None
@@ -342,13 +342,11 @@ def _reason(endpoint: "DescribeEndpointOutputTypeDef") -> str:
 
 
 def _endpoint_outputs(endpoint: "DescribeEndpointOutputTypeDef") -> dict[str, str]:
-    variants = endpoint.get("ProductionVariants", ())
-    outputs = {
+    return {
         "arn": endpoint["EndpointArn"],
         "name": endpoint["EndpointName"],
         "status": endpoint["EndpointStatus"],
     }
-    return {**outputs, "variant": variants[0]["VariantName"]} if variants else outputs
 
 
 def _config_request(config: EndpointConfig) -> dict[str, Any]:

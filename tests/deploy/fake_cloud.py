@@ -135,10 +135,8 @@ class FakeCloud:
             outputs["version_arn"] = f"{arn}:{self.published[resource.key]}"
         if isinstance(resource, TrainingJob):
             outputs["model_data"] = f"s3://{resource.name}/model.tar.gz"
-        return {**outputs, "variant": "AllTraffic"}
+        return outputs
 
 
 def existing_endpoint(name: str) -> dict[Key, Observed]:
-    return {
-        Key(ExistingEndpoint.KIND, name): Observed(properties={}, outputs={"variant": "Theirs"})
-    }
+    return {Key(ExistingEndpoint.KIND, name): Observed(properties={}, outputs={"name": name})}

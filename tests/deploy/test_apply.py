@@ -1,6 +1,7 @@
 """Applying converges: after any interruption, to any wish, and without touching what is others'."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
@@ -225,15 +226,19 @@ def test_a_lock_that_cannot_be_given_back_does_not_hide_the_outcome() -> None:
 
 
 def test_nothing_is_written_with_a_reference_that_has_no_value() -> None:
-    """An existing endpoint that is still being created has no variant to watch."""
-    theirs = Key("sagemaker.existing-endpoint", "theirs")
-    cloud = FakeCloud(store={theirs: Observed(properties={})})
+    """A topic that is not ready yet tells no ARN to the alarms that write to it."""
+    cloud = FakeCloud()
+    run(cloud, desired())
+    (topic,) = (key for key in cloud.store if key.kind == "sns.topic")
+    cloud.store[topic] = replace(cloud.store[topic], outputs={})
+    for key in [key for key in cloud.store if key.kind == "cloudwatch.alarm"]:
+        del cloud.store[key]
 
-    events = run(cloud, desired(existing_endpoint="theirs"))
+    events = run(cloud, desired())
 
     assert isinstance(events[-1], Failed)
     assert events[-1].error.code == "ReferenceUnknown"
-    assert "variant" in events[-1].error.message
+    assert "needs the arn" in events[-1].error.message
     assert "${ref" not in str(cloud.store)
 
 
