@@ -33,6 +33,7 @@ _START_SECONDS = 30.0
 def main(argv: list[str] | None = None) -> int:
     """Serve until told to stop; gives the exit status."""
     options = _options(argv)
+    os.umask(0o077)  # objects, inputs and logs are nobody else's to read
     directory = Path(options.dir).absolute()
     try:
         if options.command == "env":

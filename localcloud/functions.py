@@ -42,6 +42,9 @@ class Functions(Service):
         self._code = self.cloud.store.directory / "functions"
         self._code.mkdir(exist_ok=True)
         self._lock = threading.RLock()
+        # Until when functions are being made or changed, by a clock that nobody sets back.
+        self._pending_until: dict[str, float] = {}
+        self._updating_until: dict[str, float] = {}
         self._concurrency = Concurrency(self.cloud.lambda_concurrency)
         for name, record in self._functions.items():
             if record["reserved"] is not None:
@@ -79,11 +82,10 @@ class Functions(Service):
                 "versions": {},
                 "next_version": 1,
                 "tags": p.get("Tags", {}),
-                "created": time.time(),
-                "updated": 0.0,
                 "reserved": None,
                 "policy": {},
             }
+            self._pending_until[name] = time.monotonic() + _PENDING_SECONDS
             if p.get("Publish"):
                 self._publish(name, p.get("Description"))
             return self._shown(name, latest)
@@ -301,8 +303,7 @@ class Functions(Service):
             raise
 
     def _run_now(self, name: str, configuration: Params, event: bytes) -> Outcome:
-        record = self._functions[name]
-        if time.time() - record["created"] < _PENDING_SECONDS:
+        if self._pending(name):
             raise AwsError(
                 "ResourceConflictException",
                 "The operation cannot be performed at this time. The function is currently in "
@@ -368,7 +369,8 @@ class Functions(Service):
         record = self._functions[name]
         self.pool.retire(record["latest"]["RevisionId"])
         settings.touch(configuration)
-        self._functions[name] = {**record, "latest": configuration, "updated": time.time()}
+        self._functions[name] = {**record, "latest": configuration}
+        self._updating_until[name] = time.monotonic() + _PENDING_SECONDS
         return self._shown(name, self._publish(name, None) if publish else configuration)
 
     def _publish(self, name: str, description: str | None) -> Params:
@@ -392,14 +394,15 @@ class Functions(Service):
 
     def _shown(self, name: str, configuration: Params) -> Params:
         """A configuration with the states that pass with time."""
-        record = self._functions[name]
-        pending = time.time() - record["created"] < _PENDING_SECONDS
-        updating = time.time() - record["updated"] < _PENDING_SECONDS
+        updating = time.monotonic() < self._updating_until.get(name, 0.0)
         return {
             **configuration,
-            "State": "Pending" if pending else "Active",
+            "State": "Pending" if self._pending(name) else "Active",
             "LastUpdateStatus": "InProgress" if updating else "Successful",
         }
+
+    def _pending(self, name: str) -> bool:
+        return time.monotonic() < self._pending_until.get(name, 0.0)
 
     def _upload(self, code: Params) -> Params:
         if "ZipFile" in code:

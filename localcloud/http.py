@@ -23,6 +23,7 @@ Gate = Callable[[Environ], Response | None]
 _DISCARDED = 1 << 20
 _LINE = 65_536
 _HEADERS = 200
+_PIECE = 1 << 18
 
 
 class _BadRequest(Exception):  # noqa: N818 - answered with 400
@@ -62,6 +63,9 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.StreamRequestHandler):
+    # How long a connection may be silent, between two requests and within one. Clients keep idle
+    # connections for up to 90 s (obstore), and each costs a thread.
+    timeout = 120.0
     disable_nagle_algorithm = True
     rbufsize = 1 << 16
     server: Server
@@ -201,4 +205,10 @@ class _Connection(socketserver.StreamRequestHandler):
             headers.pop("content-length")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-        self.wfile.write(data if head else data + response.body)
+        self._write(data if head else data + response.body)
+
+    def _write(self, data: bytes) -> None:
+        """Send bytes in pieces, each of which has the whole timeout: a slow client is not cut."""
+        view = memoryview(data)
+        for start in range(0, len(view), _PIECE):
+            self.wfile.write(view[start : start + _PIECE])

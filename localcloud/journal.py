@@ -60,13 +60,22 @@ class Journal:
         store.script(_TABLE)
 
     def replay(self) -> None:
-        """Let moto do again all that it did."""
-        rows = self._store.execute("SELECT time, seed, environ, body FROM journal ORDER BY id")
+        """Let moto do again all that it did.
+
+        Raises:
+            WorkflowError: ``CloudCorrupt`` where a row is not what was written.
+        """
+        rows = self._store.execute("SELECT id, time, seed, environ, body FROM journal ORDER BY id")
         try:
-            for moment, seed, environ, body in rows:
-                _clock.moment = moment
-                mock_random.seed(seed)
-                self._ask(_revived(json.loads(environ), body))
+            for number, moment, seed, environ, body in rows:
+                try:
+                    _clock.moment = float(moment)
+                    _clock()  # raises for a number that is no time
+                    mock_random.seed(int(seed))
+                    self._ask(_revived(environ, body))
+                except Exception as error:
+                    said = f"row {number} of its journal is damaged ({type(error).__name__})"
+                    raise self._store.corrupt(self._store.path, said) from error
         finally:
             _clock.moment = None
             mock_random.seed()
@@ -110,9 +119,17 @@ def _kept(environ: Environ) -> dict[str, Any]:
     return kept
 
 
-def _revived(kept: dict[str, Any], body: bytes) -> Environ:
+def _revived(kept: str, body: bytes) -> Environ:
+    """The request that was written down.
+
+    Raises:
+        ValueError: It is no request.
+    """
+    environ = json.loads(kept)
+    if not isinstance(environ, dict) or not isinstance(body, bytes):
+        raise ValueError("no request")  # noqa: TRY004 - the bytes are wrong, not the caller
     return {
-        **kept,
+        **environ,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body),

@@ -8,7 +8,6 @@ the blobs it names.
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
@@ -19,6 +18,9 @@ from typing import Any
 from workflow.errors import WorkflowError
 
 _SCHEMA_VERSION = 1
+_NAME = 32
+"""Names of the files of objects and blobs have at least so many digits; .DS_Store has not."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)
@@ -34,19 +36,46 @@ class Store:
     Args:
         directory: Where to keep things; made when missing.
 
+    Attributes:
+        path: The database.
+
     Raises:
         WorkflowError: ``CloudNotWritable`` or ``CloudCorrupt``; nothing is ever deleted or mended.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.path = directory / "cloud.db"
         self._blobs = directory / "blobs"
         self._lock = threading.RLock()
         try:
-            self._blobs.mkdir(parents=True, exist_ok=True)
-            self._db = self._open(directory / "cloud.db")
+            self._check_complete()
+            self.private_folder("blobs")
+            self.path.touch(mode=0o600)
+            self.path.chmod(0o600)
+            self._db = self._open(self.path)
         except OSError as error:
             raise _not_writable(directory, error) from error
+
+    def _check_complete(self) -> None:
+        """Refuse a directory that has bytes and not the database that says what they are."""
+        if self.path.exists() and self.path.stat().st_size:
+            return
+        for folder in (self.directory / "objects", self._blobs):
+            if any(path.is_file() and len(path.name) >= _NAME for path in folder.glob("??/*")):
+                raise WorkflowError(
+                    "CloudCorrupt",
+                    f"{self.path} is missing or empty, and {folder} beside it is not.",
+                    f"Bring {self.path.name} back, or move the whole of {self.directory} aside "
+                    "and start again; nothing was deleted.",
+                )
+
+    def private_folder(self, name: str) -> Path:
+        """A folder of the directory that only the user can look into; made when missing."""
+        folder = self.directory / name
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return folder
 
     def _open(self, path: Path) -> sqlite3.Connection:
         try:
@@ -61,8 +90,17 @@ class Store:
         except sqlite3.OperationalError as error:
             raise _not_writable(path, error) from error
         except sqlite3.DatabaseError as error:
-            raise corrupt(path, error) from error
+            raise self.corrupt(path, error) from error
         return db
+
+    def corrupt(self, path: Path, error: Exception | str) -> WorkflowError:
+        """The error for a file of the local cloud that cannot be read."""
+        return WorkflowError(
+            "CloudCorrupt",
+            f"The local cloud cannot read {path}: {error}.",
+            f"Bring {path.name} back as it was, or move the whole of {self.directory} aside and "
+            "start again; nothing was deleted.",
+        )
 
     def script(self, statements: str) -> None:
         """Run the ``CREATE`` statements of a service that has tables of its own."""
@@ -75,8 +113,9 @@ class Store:
             try:
                 return self._db.execute(statement, tuple(values)).fetchall()
             except sqlite3.DatabaseError as error:
-                if type(error) is sqlite3.DatabaseError:  # "malformed", not a fault of the caller
-                    raise corrupt(self.directory / "cloud.db", error) from error
+                malformed = type(error) is sqlite3.DatabaseError  # else a fault of the caller
+                if malformed or "decode to UTF-8" in str(error):
+                    raise self.corrupt(self.path, error) from error
                 raise
 
     @contextmanager
@@ -121,7 +160,7 @@ class Store:
         try:
             return path.read_bytes()
         except FileNotFoundError as error:
-            raise corrupt(path, error) from error
+            raise self.corrupt(path, error) from error
 
     def blob_path(self, digest: str) -> Path:
         """Where a blob lies."""
@@ -146,7 +185,7 @@ class Table(MutableMapping[str, Record]):
         try:
             self._records: dict[str, Record] = {key: json.loads(body) for key, body in rows}
         except ValueError as error:
-            raise corrupt(store.directory / "cloud.db", error) from error
+            raise store.corrupt(store.directory / "cloud.db", error) from error
 
     def __getitem__(self, key: str) -> Record:
         return self._records[key]
@@ -166,16 +205,6 @@ class Table(MutableMapping[str, Record]):
 
     def __len__(self) -> int:
         return len(self._records)
-
-
-def corrupt(path: Path, error: Exception) -> WorkflowError:
-    """The error for a file of the local cloud that cannot be read."""
-    return WorkflowError(
-        "CloudCorrupt",
-        f"The local cloud cannot read {path}: {error}.",
-        f"Move {path.name} (or the whole of {os.fspath(path.parent)}) aside and start again; "
-        "nothing was deleted.",
-    )
 
 
 def _wrong_version(path: Path, version: int) -> WorkflowError:

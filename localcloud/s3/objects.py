@@ -77,8 +77,7 @@ class Objects:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._folder = store.directory / "objects"
-        self._folder.mkdir(exist_ok=True)
+        self._folder = store.private_folder("objects")
         self._lock = threading.RLock()
         self._readers: Counter[str] = Counter()
         self._discarded: set[str] = set()  # files that wait for their last reader

@@ -234,6 +234,20 @@ def test_a_directory_that_cannot_be_read_is_named_and_left_alone(start, build, d
     assert file.read_bytes() == before
 
 
+def test_a_clock_set_back_leaves_functions_active(start, build):
+    cloud = start()
+    name = build.function(cloud, ECHO)
+    cloud.stop()
+    with sqlite3.connect(cloud.directory / "cloud.db") as db:
+        (text,) = db.execute("SELECT body FROM records WHERE kind = 'lambda.function'").fetchone()
+        later = {**json.loads(text), "created": 4e9, "updated": 4e9}
+        db.execute("UPDATE records SET body = ? WHERE key = ?", (json.dumps(later), name))
+    db.close()
+    functions = start().client("lambda")
+    assert functions.get_function_configuration(FunctionName=name)["State"] == "Active"
+    assert functions.invoke(FunctionName=name, Payload=b"1")["Payload"].read() == b"1"
+
+
 def test_quotas_throttle_when_switched_on(start, build):
     cloud = start("--quotas", "--lambda-concurrency", "10")
     limits = cloud.client("lambda").get_account_settings()["AccountLimit"]
