@@ -19,7 +19,8 @@ _KEPT = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS  # what a remount in a namespace
 def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_megabytes: int) -> None:
     """Change this process's root to one that holds nothing but what is named here.
 
-    ``/tmp`` is an empty file system in memory; it is gone with the last process that sees it.
+    ``/tmp`` is a file system in memory, empty but for what is shown below it; it is gone with the
+    last process that sees it.
 
     Args:
         stage: An empty folder to build the root in.
@@ -37,14 +38,15 @@ def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_mega
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     kernel.mount("", "/", flags=_RECURSIVE | _PRIVATE)
     kernel.mount("tmpfs", stage, "tmpfs", _NO_SETUID | _NO_DEVICES, "size=1m,mode=755")
-    for inside, outside in shown.items():
-        _show(outside, stage + inside, read_only=True)
-    for device in devices:
-        _show(device, stage + device, read_only=False)
     tmp = f"{stage}/tmp"  # noqa: S108 - the new one
     os.mkdir(tmp)  # noqa: PTH102 - text, as mounts take it
     size = f"size={tmp_megabytes}m,mode=700"
     kernel.mount("tmpfs", tmp, "tmpfs", _NO_SETUID | _NO_DEVICES, size)
+    # After /tmp: what is shown may lie below it, such as the packages of a checkout there.
+    for inside, outside in shown.items():
+        _show(outside, stage + inside, read_only=True)
+    for device in devices:
+        _show(device, stage + device, read_only=False)
     kernel.mount("", stage, flags=_REMOUNT | _BIND | _READ_ONLY | _NO_SETUID | _NO_DEVICES)
     os.chroot(stage)
 

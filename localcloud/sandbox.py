@@ -110,11 +110,11 @@ def _redirect(view: View) -> Redirect:
 
     tmp = _tmp(view)
     os.makedirs(tmp)  # noqa: PTH103
-    places = {"/tmp": tmp}  # noqa: S108 - this child's own
+    places = {"/tmp": tmp, **{path: path for path in _python()}}  # noqa: S108 - this child's own
     for inside, outside in view.shown.items():
-        if inside == outside:
-            continue
         places[inside] = outside
+        if inside == outside:  # stays visible, also below /tmp
+            continue
         # Links, for those who list the folders above, such as /var/lang.
         link = f"{view.folder}/files{inside}"
         os.makedirs(os.path.dirname(link), exist_ok=True)  # noqa: PTH103, PTH120

@@ -3,10 +3,17 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
+from localcloud import container
 from localcloud.container import Container, ContainerFailed
+
+BELOW_TMP = sorted(
+    {Path(path).parts[2] for path in container._LIBRARIES if path.startswith("/tmp/")}  # noqa: S108
+)
+"""What a checkout in /tmp leaves visible there: the way to its packages."""
 
 # The model evaluates what it is sent: each test asks what it wants to know.
 EVALUATE = """
@@ -58,12 +65,29 @@ def test_a_model_sees_what_a_container_has(ask):
     assert ask("[os.environ['MINE'], os.path.expanduser('~'), os.listdir('/tmp')]") == [
         "1",
         "/tmp",  # noqa: S108 - its own
-        [],
+        BELOW_TMP,
     ]
     assert ask("attempt(lambda: __import__('numpy').arange(2).tolist())") == [0, 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only paths are kept apart")
+def test_packages_below_tmp_are_seen(tmp_path, monkeypatch):
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "word.txt").write_text("seen")
+    (tmp_path / "other.txt").write_text("hidden")
+    monkeypatch.setattr(container, "_LIBRARIES", {*container._LIBRARIES, str(packages)})
+    model = packed(tmp_path, EVALUATE)
+    served = container.Container(model, {}, tmp_path / "containers")
+
+    word, other = str(packages / "word.txt"), str(tmp_path / "other.txt")
+    read = f"[open({word!r}).read(), os.path.exists({other!r})]"
+    answer, _ = served.ask(read.encode(), "text/plain", "application/json")
+    served.close()
+
+    assert json.loads(answer.body) == ["seen", False]
+
+
 def test_a_model_reaches_nothing_of_the_user(ask, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
