@@ -12,6 +12,7 @@ from localcloud.errors import AwsError
 from localcloud.service import now, page, tag_list, tag_map
 from localcloud.statistics import statistic
 from localcloud.wire import Params
+from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -251,12 +252,18 @@ class Alarms:
 
     def _watch(self) -> None:
         while not self._stop.wait(_SECONDS):
-            for name in self._alarms:
-                alarm = self._alarms.get(name)
-                if alarm is not None:
-                    state, reason = evaluate(alarm, self._values, time.time())
-                    if state != alarm["StateValue"] and name in self._alarms:
-                        self.move(name, state, reason)
+            try:
+                self._judge()
+            except WorkflowError as error:  # such as a full disk, which may get room again
+                self._cloud.warn(str(error))
+
+    def _judge(self) -> None:
+        for name in self._alarms:
+            alarm = self._alarms.get(name)
+            if alarm is not None:
+                state, reason = evaluate(alarm, self._values, time.time())
+                if state != alarm["StateValue"] and name in self._alarms:
+                    self.move(name, state, reason)
 
 
 def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:

@@ -66,6 +66,8 @@ class Cloud:
         self.endpoint_url = endpoint_url
         self.credentials = credentials
         self.store = Store(directory)
+        if not self.store.disk.has_reserve():
+            self.warn(str(self.store.disk.full()))
         self.faults = Faults()
         self.lambda_concurrency = lambda_concurrency
         self.quotas = Quotas(enabled=quotas, region=region)

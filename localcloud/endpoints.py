@@ -14,6 +14,7 @@ from localcloud.container import Answer, Container, ContainerFailed, unpack
 from localcloud.errors import AwsError
 from localcloud.service import Service, Unowned, now, page, tag_list, tag_map
 from localcloud.wire import Call, Params
+from workflow.errors import WorkflowError
 
 _CREATING_SECONDS = 1.0
 _BODY_LIMIT = 6_291_456
@@ -367,8 +368,11 @@ class EndpointRuntime(Service):
         self.capture = capture.Capture(cloud.store, self._put)
 
     def start(self) -> None:
-        """Deliver what was captured before the process ended."""
-        self.capture.flush()
+        """Deliver what was captured before the process ended; on a full disk, later."""
+        try:
+            self.capture.flush()
+        except WorkflowError as error:
+            self.cloud.warn(str(error))
 
     def invoke_endpoint(self, call: Call) -> Params:
         p = call.params

@@ -12,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, page
 from localcloud.wire import Call, Params
+from workflow.errors import WorkflowError
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -269,7 +270,10 @@ class Queues(Service):
 
     def _measure(self) -> None:
         while not self._stop.wait(_MEASURED_SECONDS):
-            self.measure(time.time())
+            try:
+                self.measure(time.time())
+            except WorkflowError as error:  # such as a full disk, which may get room again
+                self.cloud.warn(str(error))
 
     def measure(self, moment: float) -> None:
         """Record the age of the oldest message of each queue that has any."""

@@ -6,12 +6,16 @@ from urllib.parse import urlsplit
 
 from localcloud import admin, browsers, signatures, wire
 from localcloud.cloud import Cloud
+from localcloud.disk import FULL
 from localcloud.errors import AwsError
 from localcloud.s3 import api as s3
 from localcloud.service import Unowned
 from localcloud.wire import Call, Environ, Params, Response
+from workflow.errors import WorkflowError
 
 _DENIED = "AccessDenied"
+_UNRETRIED = 507
+"""The status of what is wrong with this machine: no SDK repeats such a request."""
 
 
 class Router:
@@ -54,6 +58,18 @@ class Router:
                 signatures.check(environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC))
             except AwsError as error:
                 return _refuse(environ, service, error)
+        try:
+            return self._by_service(environ, service, region)
+        except WorkflowError as error:
+            problem = error
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            problem = self._cloud.store.disk.full()
+        text = f"{problem.message} {problem.remedy}"
+        return _refuse(environ, service, AwsError(f"LocalCloud.{problem.code}", text, _UNRETRIED))
+
+    def _by_service(self, environ: Environ, service: str, region: str) -> Response:
         if service == admin.NAME:
             return self._admin.answer(environ)
         if service == "s3":

@@ -11,10 +11,11 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from localcloud.disk import Disk
 from workflow.errors import WorkflowError
 
 _SCHEMA_VERSION = 1
@@ -38,22 +39,28 @@ class Store:
 
     Attributes:
         path: The database.
+        disk: The room that is left for it.
 
     Raises:
-        WorkflowError: ``CloudNotWritable`` or ``CloudCorrupt``; nothing is ever deleted or mended.
+        WorkflowError: ``CloudNotWritable``, ``DiskFull`` or ``CloudCorrupt``; nothing is ever
+            deleted or mended.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "cloud.db"
         self._blobs = directory / "blobs"
+        self.disk = Disk(directory)
         self._lock = threading.RLock()
         try:
             self._check_complete()
             self.private_folder("blobs")
+            if self.disk.nearly_full():
+                self.disk.release()
             self.path.touch(mode=0o600)
             self.path.chmod(0o600)
             self._db = self._open(self.path)
+            self.disk.refill()
         except OSError as error:
             raise _not_writable(directory, error) from error
 
@@ -86,8 +93,11 @@ class Store:
             if version not in (0, _SCHEMA_VERSION):
                 raise _wrong_version(path, version)
             db.executescript(_SCHEMA)
-            db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+            if not version:
+                db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         except sqlite3.OperationalError as error:
+            if self.disk.is_full(error):
+                raise self.disk.full() from error
             raise _not_writable(path, error) from error
         except sqlite3.DatabaseError as error:
             raise self.corrupt(path, error) from error
@@ -104,31 +114,63 @@ class Store:
 
     def script(self, statements: str) -> None:
         """Run the ``CREATE`` statements of a service that has tables of its own."""
-        with self._lock:
+        with self._lock, self._named():
             self._db.executescript(statements)
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and give all its rows."""
-        with self._lock:
-            try:
+        """Run one statement and give all its rows.
+
+        Raises:
+            WorkflowError: ``DiskFull`` or ``CloudCorrupt``.
+        """
+        with self._lock, self._named():
+            deleting = statement.startswith("DELETE") and not self._db.in_transaction
+            with self._ballast() if deleting else nullcontext():
                 return self._db.execute(statement, tuple(values)).fetchall()
-            except sqlite3.DatabaseError as error:
-                malformed = type(error) is sqlite3.DatabaseError  # else a fault of the caller
-                if malformed or "decode to UTF-8" in str(error):
-                    raise self.corrupt(self.path, error) from error
-                raise
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Let the statements of a block take effect together, for readers and after a kill."""
-        with self._lock:
+    def transaction(self, *, deleting: bool = False) -> Iterator[None]:
+        """Let the statements of a block take effect together, for readers and after a kill.
+
+        Args:
+            deleting: Whether they make room, so that they may use the room of the ballast.
+
+        Raises:
+            WorkflowError: ``DiskFull`` or ``CloudCorrupt``; nothing has taken effect then.
+        """
+        with self._lock, self._named(), self._ballast() if deleting else nullcontext():
             self._db.execute("BEGIN")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite ends some by itself on a full disk
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name what SQLite reports of the disk and the file; other errors are the caller's."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if self.disk.is_full(error):
+                raise self.disk.full() from error
+            if type(error) is sqlite3.DatabaseError or "decode to UTF-8" in str(error):
+                raise self.corrupt(self.path, error) from error
+            raise
+
+    @contextmanager
+    def _ballast(self) -> Iterator[None]:
+        """Let a deletion use the room of the ballast where there is no other."""
+        scarce = self.disk.nearly_full()
+        if scarce:
+            self.disk.release()
+        yield
+        if scarce:
+            with suppress(sqlite3.OperationalError):  # the log shrinks with the next one then
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.disk.refill()
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows, all or none of them."""
@@ -146,7 +188,8 @@ class Store:
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             temporary = path.with_name(f"{digest}.{threading.get_ident()}.part")
-            temporary.write_bytes(data)
+            with self.disk.writing(temporary):
+                temporary.write_bytes(data)
             temporary.replace(path)
         return digest
 
@@ -197,8 +240,10 @@ class Table(MutableMapping[str, Record]):
         self._records[key] = record
 
     def __delitem__(self, key: str) -> None:
-        del self._records[key]
+        if key not in self._records:
+            raise KeyError(key)
         self._store.execute("DELETE FROM records WHERE kind = ? AND key = ?", (self._kind, key))
+        del self._records[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._records))

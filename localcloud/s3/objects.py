@@ -92,13 +92,14 @@ class Objects:
     def write_file(self, data: bytes) -> str:
         """Write bytes into a new file; gives its name."""
         name, path = self._new_file()
-        path.write_bytes(data)
+        with self._store.disk.writing(path):
+            path.write_bytes(data)
         return name
 
     def join_files(self, files: list[str]) -> str:
         """Join files into a new one; gives its name."""
         name, path = self._new_file()
-        with path.open("wb") as out:
+        with self._store.disk.writing(path), path.open("wb") as out:
             for part in files:
                 with self.path(part).open("rb") as data:
                     shutil.copyfileobj(data, out)
@@ -177,7 +178,7 @@ class Objects:
         """Remove one version for good; the one before it becomes the newest."""
         key = (gone.bucket, gone.key)
         with self._lock:
-            with self._store.transaction():
+            with self._store.transaction(deleting=True):
                 self._store.execute(
                     "DELETE FROM objects WHERE bucket = ? AND key = ? AND version = ?",
                     (*key, gone.version),

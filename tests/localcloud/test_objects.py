@@ -1,5 +1,6 @@
 """Objects: a reader sees the old bytes or the new, beside an overwrite and after a kill."""
 
+import os
 import random
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from localcloud.errors import AwsError
 from localcloud.s3.objects import Object, Objects
 from localcloud.store import Store
 
-KILLS = 6
+KILLS = 200 if os.environ.get("SCONES_SOAK") else 6
 SIZE = 50_000
 
 OVERWRITE = """
@@ -110,6 +111,7 @@ def test_a_kill_during_an_overwrite_leaves_the_old_bytes_or_the_new(tmp_path: Pa
         assert len(body) == SIZE
         assert acknowledged <= int(body.partition(b";")[0]) <= acknowledged + 1
         store.close()
+    print(f"{KILLS} kills during an overwrite")  # noqa: T201 - the soak counts its tries
 
 
 @pytest.mark.parametrize("left", [None, b"", b"ol"])
