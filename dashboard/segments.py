@@ -170,6 +170,7 @@ def _sink(frame: pl.LazyFrame, path: Path) -> None:
         if said is None:
             raise
         raise OSError(int(said[1]), os.strerror(int(said[1])), os.fspath(path)) from error
+    path.chmod(0o600)
     flush(path)
 
 

@@ -259,6 +259,7 @@ class SegmentStore:
                 }
             )
         )
+        temporary.chmod(0o600)
         flush(temporary)
         temporary.replace(self.root / "manifest.json")
         flush(self.root)

@@ -393,6 +393,23 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(
     assert numbers_in(store) == [1, 3]
 
 
+def test_a_disk_without_room_is_named_and_the_store_goes_on_once_there_is_some(
+    small_disk: Path,
+) -> None:
+    store = SegmentStore(small_disk / "store", TABLES)
+    store.append("marks", marks(1))
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    with pytest.raises(WorkflowError) as raised:
+        store.append("marks", marks(*range(100_000)))
+    assert raised.value.code == "StoreUnwritable"
+    assert "No space left on device" in raised.value.message
+    assert numbers_in(SegmentStore(store.root, TABLES)) == [1]
+    filler.unlink()
+    store.append("marks", marks(2))
+    assert numbers_in(store) == [1, 2]
+
+
 def test_a_manifest_that_cannot_be_read_says_what_to_do(store: SegmentStore) -> None:
     store.append("marks", marks(1))
     (store.root / "manifest.json").write_text("{")
@@ -513,3 +530,5 @@ def test_nobody_else_can_read_the_store(tmp_path: Path) -> None:
     SegmentStore(open_to_all, TABLES).append("marks", marks(1))
 
     assert stat.S_IMODE(open_to_all.stat().st_mode) == 0o700
+    written = [*open_to_all.rglob("*.parquet"), open_to_all / "manifest.json"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}

@@ -19,22 +19,7 @@ from localcloud.store import Store
 from tests.conftest import LocalCloud
 from workflow.errors import WorkflowError
 
-ROOM = 6 << 20
 OBJECTS = 40 if os.environ.get("SCONES_SOAK") else 4
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with room for 6 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(disk)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def write(objects: Objects, key: str, body: bytes) -> None:
