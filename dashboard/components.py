@@ -1,7 +1,6 @@
 """What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states."""
 
 import os
-import re
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dashboard import cloud_reads
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection, connect
 from dashboard.cloud_reads import CloudRead, CloudReads
+from dashboard.escaping import plain
 from dashboard.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.palette import STYLES, pill
 from workflow.errors import WorkflowError
@@ -221,7 +221,7 @@ def cloud_badge(cloud: Cloud) -> None:
             else (":material/computer:", "blue")
         )
         st.markdown(f":{color}-badge[{icon} **{cloud.name}**]")
-        where = f"  \n{urlsplit(cloud.endpoint_url).netloc}" if cloud.endpoint_url else ""
+        where = f"  \n{plain(urlsplit(cloud.endpoint_url).netloc)}" if cloud.endpoint_url else ""
         st.caption(
             f"Account {cloud.account}  \nRegion {cloud.region}"
             f"  \n(from {plain(cloud.region_source)}){where}"
@@ -346,8 +346,3 @@ def watch(key: str, show: Callable[[Job], None]) -> Job | None:
 
     st.fragment(tick, run_every=TICK_SECONDS if ticking else None)(job)
     return job
-
-
-def plain(text: str) -> str:
-    """Text of others as itself: no Markdown, no directive, no link in it takes effect."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-!|~<>$:])", r"\\\1", text)

@@ -11,6 +11,7 @@ from typing import Final
 import plotly.graph_objects as go
 import polars as pl
 
+from dashboard.escaping import chart_text
 from dashboard.models.execution import Bar, in_words
 from dashboard.models.state_graph import Arrow, Box, StateGraph
 from dashboard.palette import STYLES
@@ -78,8 +79,8 @@ def durations(rows: pl.DataFrame, between: Between) -> go.Figure:
             figure.add_scatter(
                 x=part["time"].to_list(),
                 y=part[quantile].to_list(),
-                name=state,
-                legendgroup=state,
+                name=chart_text(state),
+                legendgroup=chart_text(state),
                 showlegend=quantile == "p50",
                 mode="lines+markers",
                 marker={"size": 4},
@@ -117,10 +118,10 @@ def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
             textposition="outside",
             textfont={"size": 11},
             cliponaxis=False,
-            customdata=[[bar.label, bar.hover] for bar in part],
+            customdata=[[chart_text(bar.label), bar.hover] for bar in part],
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
         )
-    labels = {bar.row: bar.label for bar in shown}
+    labels = {bar.row: chart_text(bar.label) for bar in shown}
     figure.update_layout(barmode="overlay", xaxis_title="seconds since the start")
     ends = [(bar.begin - started_at).total_seconds() + bar.seconds for bar in shown]
     figure.update_xaxes(range=[min([0.0, *ends]), 1.12 * max([0.001, *ends])])  # room for text
@@ -202,23 +203,24 @@ def _rectangle(box: Box) -> dict[str, object]:
 
 
 def _text(box: Box) -> dict[str, object]:
+    name = chart_text(box.name)
     return {
         "x": box.x,
         "y": box.y,
-        "text": f"<b>{box.name}</b><br><span style='font-size:11px'>{_numbers(box)}</span>",
+        "text": f"<b>{name}</b><br><span style='font-size:11px'>{_numbers(box)}</span>",
         "showarrow": False,
     }
 
 
 def _numbers(box: Box) -> str:
     if not box.visits:
-        return f"{box.type}, not visited"
+        return f"{chart_text(box.type)}, not visited"
     failed = f", {box.failed:,} failed" if box.failed else ""
     return f"{box.visits:,} visits{failed}<br>p50 {in_words(box.p50)}, p95 {in_words(box.p95)}"
 
 
 def _hover(box: Box) -> str:
-    return f"<b>{box.name}</b> ({box.type})<br>{_numbers(box)}"
+    return f"<b>{chart_text(box.name)}</b> ({chart_text(box.type)})<br>{_numbers(box)}"
 
 
 def _head(arrow: Arrow) -> dict[str, object]:
@@ -244,8 +246,10 @@ def _condition(arrow: Arrow) -> dict[str, object]:
     return {
         "x": (arrow.start.x + arrow.end.x) / 2,
         "y": (arrow.start.y + arrow.end.y) / 2,
-        "text": arrow.label if len(arrow.label) <= 36 else f"{arrow.label[:35]}…",  # noqa: PLR2004 - fits
-        "hovertext": arrow.label,
+        "text": chart_text(
+            arrow.label if len(arrow.label) <= 36 else f"{arrow.label[:35]}…"  # noqa: PLR2004 - fits
+        ),
+        "hovertext": chart_text(arrow.label),
         "showarrow": False,
         "font": {"size": 10},
         "opacity": 0.8,

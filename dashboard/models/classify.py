@@ -1,13 +1,15 @@
 """What the Classify page shows of a batch: counts, a card an image, and a table to download."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 import plotly.graph_objects as go
+import polars as pl
 
+from dashboard.csv_files import csv_file
+from dashboard.escaping import plain
 from dashboard.models.executions import ExecutionFilters
 from dashboard.palette import STYLES
 from dashboard.query import href
@@ -159,10 +161,8 @@ def table(view: BatchView) -> pd.DataFrame:
 
 
 def csv(frame: pd.DataFrame) -> bytes:
-    """The table as CSV, UTF-8 with a byte-order mark so that spreadsheets read its names right."""
-    out = io.StringIO()
-    frame.to_csv(out, index=False)
-    return out.getvalue().encode("utf-8-sig")
+    """The table as CSV."""
+    return csv_file(pl.from_pandas(frame))
 
 
 def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> go.Figure:
@@ -226,7 +226,7 @@ def _says(submission: Submission) -> tuple[str, str, float | None, float | None]
 def _step(visit: StateVisit) -> str:
     icon = _ICONS.get(visit.status, _FAILED_ICON)
     attempts = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
-    return f"{icon} {visit.name} {_milliseconds(visit)}{attempts}".rstrip()
+    return f"{icon} {plain(visit.name)} {_milliseconds(visit)}{attempts}".rstrip()
 
 
 def _milliseconds(visit: StateVisit) -> str:

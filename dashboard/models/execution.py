@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from dashboard.escaping import chart_text, plain
 from workflow.contract import inference_id
 from workflow.executions import Execution, HistoryEvent, Outcome
 from workflow.exports import Export
@@ -134,6 +135,7 @@ def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
             seconds = max(0.0, (end - begin).total_seconds()) if end else 0.0
             tried = f"attempt {number} of {len(parts)}, " if len(parts) > 1 else ""
             spent = in_words(seconds) if end else "running"
+            failed = f"<br>{chart_text(error)}" if error else ""
             yield Bar(
                 row=row,
                 label=label,
@@ -141,7 +143,7 @@ def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
                 seconds=seconds,
                 status=status,
                 text=spent if len(parts) == 1 else "",
-                hover=f"{tried}{status.lower()}, {spent}{f'<br>{error}' if error else ''}",
+                hover=f"{tried}{status.lower()}, {spent}{failed}",
             )
 
 
@@ -257,14 +259,16 @@ def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: floa
     )
     wrong = find_silent(execution.output or "", visits, threshold=threshold)
     if failure and wrong and failure.error == "Silent.NoInference" != wrong.error:
-        return f"**{wrong.error}**  \n{wrong.cause}"  # the inference of an earlier state
+        return f"**{plain(wrong.error)}**  \n{wrong.cause}"  # the inference of an earlier state
     error = failure.error if failure else execution.error
     cause = failure.cause if failure else execution.cause
     if failure is None and not (error or cause):
         return ""
-    where = f" in {failure.state}" if failure and failure.state else ""
-    then = f", caught, then {failure.ended_in}" if failure and failure.ended_in else ""
-    return f"**{error or 'Error without name'}**{where}{then}  \n{pretty(cause or None) or ''}"
+    where = f" in {plain(failure.state)}" if failure and failure.state else ""
+    then = f", caught, then {plain(failure.ended_in)}" if failure and failure.ended_in else ""
+    return (
+        f"**{plain(error or 'Error without name')}**{where}{then}  \n{pretty(cause or None) or ''}"
+    )
 
 
 def _problems(record: Export) -> Iterable[str]:

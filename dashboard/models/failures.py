@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import polars as pl
 
+from dashboard.escaping import plain
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.fingerprints import explain
 from workflow.redrive import Advice, RedriveAction, advise, summarise
@@ -264,7 +265,7 @@ def _facts(group: FailureGroup, now: datetime) -> str:
         f"first {ago(group.first_seen, now)} ago",
     ]
     if group.versions:
-        parts.append(f"version {', '.join(group.versions[-3:])}")
+        parts.append(f"version {plain(', '.join(group.versions[-3:]))}")
     if group.images:
         parts.append(f"{len(group.images):,} {_plural(len(group.images), 'image')}")
     if group.fixed:

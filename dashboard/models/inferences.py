@@ -306,29 +306,6 @@ def measured_sweep(judged: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def flat(rows: pl.DataFrame) -> pl.DataFrame:
-    """Records without lists, for CSV: probabilities as ``[0.98, 0.02]``.
-
-    A text that a spreadsheet would take for a formula is given an apostrophe.
-    """
-    texts = [name for name, kind in rows.schema.items() if kind == pl.String]
-    lists = [name for name, kind in rows.schema.items() if isinstance(kind, pl.List)]
-    listed = (
-        pl.concat_str(
-            pl.lit("["), pl.col(name).cast(pl.List(pl.String)).list.join(", "), pl.lit("]")
-        ).alias(name)
-        for name in lists
-    )
-    harmless = (
-        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]"))
-        .then(pl.concat_str(pl.lit("'"), name))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in texts
-    )
-    return rows.with_columns(*listed, *harmless)
-
-
 def statistics_of(counts: pl.DataFrame) -> Statistics:
     """The two features that are watched for drift: confidence and class."""
     bins = [0] * BINS

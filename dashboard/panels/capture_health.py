@@ -10,6 +10,7 @@ from dashboard import charts, components
 from dashboard.aws import metrics, monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import configurations, sampling_percentage
+from dashboard.escaping import plain
 from dashboard.models import capture_health as model
 from dashboard.models import inferences
 from dashboard.models.capture_health import Health, Traffic
@@ -73,9 +74,9 @@ def _read_at(look: Look) -> datetime | None:
 def _verdict(health: Health) -> None:
     """What is wrong, what was judged, and what nothing can be said of."""
     for finding in health.findings:
-        where = f" {components.plain(finding.subject)}:" if finding.subject else ""
+        where = f" {plain(finding.subject)}:" if finding.subject else ""
         st.warning(
-            f"**{finding.kind.capitalize()}.**{where} {finding.sentence}",
+            f"**{finding.kind.capitalize()}.**{where} {plain(finding.sentence)}",
             icon=":material/warning:",
         )
     if health.judged:
@@ -91,7 +92,7 @@ def _verdict(health: Health) -> None:
 
 
 def _listed(sentences: tuple[str, ...]) -> str:
-    return "".join(f"\n- {components.plain(sentence)}" for sentence in sentences)
+    return "".join(f"\n- {plain(sentence)}" for sentence in sentences)
 
 
 def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period, Health]:
@@ -205,7 +206,7 @@ def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
         said.append(
             f"Objects arrive {inferences.duration(delay)} after their last record, in the median."
         )
-    st.caption(components.plain(" ".join(said)))
+    st.caption(plain(" ".join(said)))
 
 
 def _errors(errors: pl.DataFrame, noun: str) -> None:

@@ -14,6 +14,7 @@ from dashboard.aws.captured_images import CaptureLine, thumbnail
 from dashboard.aws.captures import CaptureProgress
 from dashboard.aws.cloud import Cloud
 from dashboard.capture_feed import CaptureFeed
+from dashboard.escaping import plain
 from dashboard.execution_feed import store_root
 from workflow.errors import WorkflowError
 
@@ -111,7 +112,7 @@ def _line(source: Feed) -> bool:
     if reading and found and progress:
         st.progress(progress.read / found, text=_words(progress))
     for note in source.place.notes if source.place else ():
-        st.caption(components.plain(note))
+        st.caption(plain(note))
     if source.problem is not None:
         components.error_state(source.problem)
     return live

@@ -5,6 +5,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from dashboard import components
+from dashboard.escaping import plain
 from dashboard.models import classify
 from dashboard.palette import pill
 from workflow.errors import WorkflowError
@@ -59,8 +60,8 @@ def card(card: classify.Card, key: str) -> None:
         if small:
             picture.image(small, width="stretch", alt=image.name)
         with says.container(gap="xsmall"):
-            name = components.plain(image.name)
-            st.markdown(f"{pill(card.outcome)} **{components.plain(card.headline)}** :gray[{name}]")
+            name = plain(image.name)
+            st.markdown(f"{pill(card.outcome)} **{plain(card.headline)}** :gray[{name}]")
             if card.confidence is not None and card.threshold is not None:
                 figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
                 st.plotly_chart(
@@ -70,6 +71,6 @@ def card(card: classify.Card, key: str) -> None:
                     alt=classify.alt_text(card),
                 )
             if card.note:
-                st.markdown(components.plain(card.note))
+                st.markdown(plain(card.note))
             way = [*card.steps, *([f"[Open the execution]({card.href})"] if card.href else [])]
             st.markdown(f":small[{'  →  '.join(way)}]")

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import components
+from dashboard.escaping import code, plain
 from dashboard.jobs import Job
 from dashboard.models import deployment as model
 from dashboard.panels.thresholds import standing
@@ -29,10 +30,10 @@ def wanted(settings: Settings) -> Settings:
             help="SCONES_THRESHOLD where it is set, else what is deployed.",
         )
         st.caption(
-            f"Project {settings.project}, stage {settings.stage}; data capture keeps "
+            f"Project {plain(settings.project)}, stage {plain(settings.stage)}; data capture keeps "
             f"{settings.sampling_percentage} % of all inferences."
         )
-    st.caption(components.plain(of_plan(now, threshold)))
+    st.caption(plain(of_plan(now, threshold)))
     return replace(settings, threshold=threshold)
 
 
@@ -44,9 +45,9 @@ def run(job: Job) -> None:
         components.error_state(view.error)
         st.caption("What was done stays done; the next deploy goes on from here.")
     elif running:
-        st.progress(view.share, text=components.plain(view.says))
+        st.progress(view.share, text=plain(view.says))
     elif view.done:
-        st.success(view.says, icon=":material/check_circle:")
+        st.success(plain(view.says), icon=":material/check_circle:")
     if not view.rows.empty:
         with st.expander("Steps", expanded=running):
             st.dataframe(view.rows, hide_index=True, alt="Steps of the run, the latest first")
@@ -57,9 +58,9 @@ def checks(view: model.CheckView) -> bool:
     icon = ":material/check_circle:" if view.calm else ":material/info:"
     with st.expander(view.summary, icon=icon, expanded=view.problem):
         for line, remedy in view.lines:
-            st.markdown(components.plain(line))
+            st.markdown(plain(line))
             if remedy:
-                st.caption(components.plain(remedy))
+                st.caption(plain(remedy))
     return view.problem
 
 
@@ -74,7 +75,7 @@ def plan(view: model.PlanView, *, hindered: bool) -> bool:
     with st.container(border=True):
         st.markdown(f"**{view.summary}**")
         if view.price:
-            st.markdown(components.plain(view.price))
+            st.markdown(plain(view.price))
         if not view.settled:
             label = "Deploy" if view.fresh else "Apply these changes"
             pressed = st.button(
@@ -88,8 +89,8 @@ def plan(view: model.PlanView, *, hindered: bool) -> bool:
                 "app_pages/classify.py", label="Classify a photo", icon=":material/arrow_forward:"
             )
     for change in view.changes:
-        with st.expander(components.plain(change.title)):
-            st.caption(components.plain(change.reason))
+        with st.expander(plain(change.title)):
+            st.caption(plain(change.reason))
             if not change.diffs.empty:
                 st.dataframe(change.diffs, hide_index=True, alt="Properties that differ")
     with st.expander(f"All {len(view.rows)} resources", expanded=view.fresh):
@@ -105,7 +106,7 @@ def outputs(found: Mapping[str, Any], *, links: bool) -> None:
     if not facts:
         return
     st.header("Outputs", anchor=False)
-    st.markdown("\n".join(f"- {name}: `{value}`" for name, value in facts.items()))
+    st.markdown("\n".join(f"- {name}: {code(value)}" for name, value in facts.items()))
     if links:
         st.markdown(" · ".join(f"[{name}]({url})" for name, url in found["links"].items()))
 
@@ -128,7 +129,7 @@ def destruction(prefix: str, bucket: str | None) -> tuple[bool, str | None]:
     """The typed confirmation: whether to destroy, and the bucket to empty, if it is to be."""
     with st.expander("Destroy", icon=":material/delete_forever:"):
         st.write("Deletes everything this deployment owns. A bucket that holds objects is kept.")
-        emptied = bucket is not None and st.checkbox(f"Also delete every object in {bucket}")
-        typed = st.text_input(f"Type {prefix} to confirm")
+        emptied = bucket is not None and st.checkbox(f"Also delete every object in {plain(bucket)}")
+        typed = st.text_input(f"Type {plain(prefix)} to confirm")
         pressed = st.button("Destroy", disabled=typed != prefix, icon=":material/delete_forever:")
     return pressed, bucket if emptied else None

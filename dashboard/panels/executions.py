@@ -16,6 +16,7 @@ from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.aws.opening import open_execution, stored_record
 from dashboard.capture_feed import CaptureFeed
 from dashboard.cloud_reads import STILL_WAITING
+from dashboard.escaping import code, plain
 from dashboard.execution_feed import ExecutionFeed
 from dashboard.execution_tables import VISITS, frame, visit_row
 from dashboard.models import execution as one
@@ -137,7 +138,7 @@ def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
             alt="The state machine as a graph, coloured by outcome",
         )
         for problem in drawn.problems:
-            st.warning(components.plain(problem), icon=":material/warning:")
+            st.warning(plain(problem), icon=":material/warning:")
 
 
 def listing(rows: pl.DataFrame) -> str | None:
@@ -266,7 +267,7 @@ def restarts(source: ExecutionFeed, current: many.ExecutionFilters) -> None:
         if arn:
             st.page_link(
                 "app_pages/executions.py",
-                label=f"{said} {arn.rpartition(':')[2]}",
+                label=f"{said} {plain(arn.rpartition(':')[2])}",
                 icon=":material/link:",
                 query_params=write(many.ExecutionFilters(execution=arn)),
             )
@@ -330,12 +331,13 @@ def choose_other(
 
 def header(view: one.ExecutionView) -> None:
     """Which execution it is, how it went, and what its record lacks."""
-    st.subheader(components.plain(view.execution.name), anchor=False)
+    st.subheader(plain(view.execution.name), anchor=False)
     st.markdown(
-        f"{pill(view.outcome)} " + " · ".join(f"{name}: **{value}**" for name, value in view.facts)
+        f"{pill(view.outcome)} "
+        + " · ".join(f"{name}: **{plain(value)}**" for name, value in view.facts)
     )
     for problem in view.problems:
-        st.info(components.plain(problem), icon=":material/info:")
+        st.info(plain(problem), icon=":material/info:")
     if view.finding:
         title, _, detail = view.finding.partition("\n")
         st.markdown(title.strip())
@@ -361,7 +363,7 @@ def timeline(view: one.ExecutionView) -> None:
 def steps(view: one.ExecutionView) -> None:
     """Input and output of every state."""
     for step in view.steps[: execution_charts.MAX_BARS]:
-        with st.expander(components.plain(step.title)):
+        with st.expander(plain(step.title)):
             left, right = st.columns(2)
             for column, name, text in ((left, "Input", step.input), (right, "Output", step.output)):
                 column.caption(name)
@@ -385,7 +387,7 @@ def image(view: one.ExecutionView) -> None:
         return
     bucket, _, key = view.image.removeprefix("s3://").partition("/")
     location = ImageLocation(bucket, key)
-    st.caption(f"`{view.image}`")
+    st.caption(code(view.image))
     try:
         small = components.picture(StoredImage(name=key, location=location, sha256=""))
         st.image(small, width=320, alt=key)
@@ -406,11 +408,11 @@ def capture(view: one.ExecutionView) -> None:
         st.code(view.inference_id, language=None)
     truth = source.truth_of([view.inference_id, *events])
     if truth:
-        st.markdown(f"Ground truth: **{truth}**")
+        st.markdown(f"Ground truth: **{plain(truth)}**")
     else:
         st.caption(
             f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
-            f"the inference id `{view.inference_id}`."
+            f"the inference id {code(view.inference_id)}."
         )
 
 
@@ -429,9 +431,9 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
         probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
         st.markdown(
             f"Captured **{one.captured_at(row['inference_time'])}** by variant "
-            f"**{components.plain(row['variant'])}**: [{probabilities}]"
+            f"**{plain(row['variant'])}**: [{probabilities}]"
         )
-        st.caption(f"`{row['key']}`, line {row['line']}")
+        st.caption(f"{code(row['key'])}, line {row['line']}")
         with components.explained():
             picture = captures.picture(source, CaptureLine.of(row))
             st.image(picture, width=320, alt="What the endpoint was given")

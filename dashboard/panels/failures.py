@@ -13,6 +13,7 @@ from dashboard import components, execution_charts, repairs
 from dashboard.aws.notes import Notes
 from dashboard.aws.opening import open_execution
 from dashboard.aws.redrives import ItemStatus, RepairItem, RepairRun, plan_repair
+from dashboard.escaping import plain
 from dashboard.execution_feed import ExecutionFeed
 from dashboard.failure_inbox import outcomes
 from dashboard.models import failures as model
@@ -71,9 +72,7 @@ def inbox(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
             digest = card.group.fingerprint.digest
             with left, st.container(gap=None):
                 st.markdown(card.badges)
-                if st.button(
-                    f"**{components.plain(card.title)}**", key=f"open-{digest}", type="tertiary"
-                ):
+                if st.button(f"**{plain(card.title)}**", key=f"open-{digest}", type="tertiary"):
                     go(replace(current, group=digest))
                 st.caption(card.facts)
             with right:
@@ -90,13 +89,13 @@ def headline(card: model.Card) -> None:
     """What a group is, what probably causes it, and what to do."""
     group = card.group
     st.markdown(card.badges)
-    st.subheader(components.plain(card.title), anchor=False)
+    st.subheader(plain(card.title), anchor=False)
     st.caption(card.facts)
     with st.container(border=True):
-        st.markdown(f"**Probable cause.** {components.plain(group.diagnosis.cause)}")
-        st.markdown(f"**Remedy.** {components.plain(group.diagnosis.remedy)}")
+        st.markdown(f"**Probable cause.** {plain(group.diagnosis.cause)}")
+        st.markdown(f"**Remedy.** {plain(group.diagnosis.remedy)}")
     with st.expander("Why these are one problem", icon=":material/fingerprint:"):
-        st.markdown(components.plain(model.why(group)))
+        st.markdown(plain(model.why(group)))
         st.code(group.sample.cause or group.sample.error, language="json", wrap_lines=True)
 
 
@@ -119,14 +118,14 @@ def examples(group: FailureGroup) -> None:
     for arn in group.examples:
         st.page_link(
             "app_pages/executions.py",
-            label=arn.rpartition(":")[2],
+            label=plain(arn.rpartition(":")[2]),
             icon=":material/timeline:",
             query_params=write(ExecutionFilters(execution=arn)),
         )
     if group.images:
         shown = ", ".join(image.rpartition("/")[2] for image in group.images[:5])
         more = f" and {len(group.images) - 5:,} more" if len(group.images) > 5 else ""  # noqa: PLR2004 - five are shown
-        st.caption(f"Images: {components.plain(shown)}{more}")
+        st.caption(f"Images: {plain(shown)}{more}")
 
 
 def triage(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
@@ -189,9 +188,7 @@ def history(feed: ExecutionFeed, group: FailureGroup, event: TriageEvent) -> Non
     said = f": {event.text}" if event.text else ""
     left, right = st.columns([6, 1], vertical_alignment="center")
     left.caption(
-        components.plain(
-            f"{event.at:%d %b %H:%M} UTC, {event.author}: {event.action} {extra}{until}{said}"
-        )
+        plain(f"{event.at:%d %b %H:%M} UTC, {event.author}: {event.action} {extra}{until}{said}")
     )
     if right.button("Undo", key=f"undo-{event.id}", type="tertiary"):
         note(feed, group, Action.UNDO, undoes=event.id)
@@ -219,7 +216,7 @@ def author() -> str:
 def unread_notes(notes: Notes) -> None:
     """Name the notes that could not be read."""
     for problem in notes.problems:
-        st.warning(components.plain(problem), icon=":material/warning:")
+        st.warning(plain(problem), icon=":material/warning:")
 
 
 def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
@@ -236,7 +233,7 @@ def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
     )
     if dry.advice is None:
         return
-    st.markdown(f"**{dry.advice.action.capitalize()}.** {components.plain(dry.advice.reason)}")
+    st.markdown(f"**{dry.advice.action.capitalize()}.** {plain(dry.advice.reason)}")
     choice = st.segmented_control(
         "Repair", list(CHOICES), default="advised", format_func=CHOICES.__getitem__, required=True
     )
@@ -277,7 +274,7 @@ def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
     job = jobs.get(repairs.job_key(plan))
     running = job is not None and job.running
     total, done = len(plan.items), len(run.results)
-    st.markdown(f"**Repair of {total:,}** by {components.plain(plan.author)}, {plan.at:%H:%M} UTC")
+    st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {plan.at:%H:%M} UTC")
     st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} done")
     if running and st.button("Stop", key=f"stop-{plan.id}", icon=":material/stop:"):
         repairs.stop(plan)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.aws.cloud import Cloud
+from dashboard.escaping import plain
 from dashboard.execution_feed import ExecutionFeed, store_root
 from dashboard.models.freshness import NOT_DEPLOYED, freshness
 from workflow.errors import WorkflowError
@@ -40,13 +41,13 @@ def fresh(source: ExecutionFeed) -> None:
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate that AWS allows …")
     if source.alert_problem is not None:
-        problem = components.plain(str(source.alert_problem))
+        problem = plain(str(source.alert_problem))
         st.warning(
             f"**An alert could not be sent; it is tried again.** {problem}",
             icon=":material/notification_important:",
         )
     for warning in said.warnings:
-        st.warning(components.plain(warning), icon=":material/warning:")
+        st.warning(plain(warning), icon=":material/warning:")
 
 
 def ready(source: ExecutionFeed) -> bool:

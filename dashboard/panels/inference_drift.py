@@ -17,6 +17,7 @@ from dashboard import charts, components, tables
 from dashboard.aws import monitoring
 from dashboard.aws.captured_images import CaptureLine, sample_statistics
 from dashboard.aws.cloud import Connection
+from dashboard.escaping import code, plain
 from dashboard.models import inference_drift as model
 from dashboard.models import inferences
 from dashboard.models.inference_drift import DriftReport, ModelCard, Side
@@ -102,7 +103,7 @@ def _side(side: Side) -> None:
         for name, share in side.shares.items():
             low, high = share.interval
             st.metric(
-                name.capitalize(),
+                plain(name.capitalize()),
                 f"{share.value:.1%}" if side.total else "-",
                 width="content",
                 help=f"Class share: {share.hits:,} records; 95 % interval {low:.1%} to {high:.1%}",
@@ -211,7 +212,7 @@ def _version(look: Look, connection: Connection) -> None:
     )
     span, selected = known[chosen].span, _selected(look)
     for version in (known[name] for name in (chosen, other) if name in known):
-        st.caption(f"{version.name}: {version.span.words()}. {version.unknown}")
+        st.caption(plain(f"{version.name}: {version.span.words()}. {version.unknown}"))
     wanted: tuple[Span, ...] = (selected,)
     if other in known:
         shared = known[other].span.meet(selected)
@@ -350,9 +351,9 @@ def _verdict(found: DriftReport) -> None:
     word = found.verdict.value
     if not found.comparable:
         color, icon, word = _INCOMPARABLE
-    st.markdown(f":{color}-badge[{icon} {word}] {components.plain(found.sentence())}")
+    st.markdown(f":{color}-badge[{icon} {word}] {plain(found.sentence())}")
     if found.lacking():
-        st.caption(components.plain(found.lacking()))
+        st.caption(plain(found.lacking()))
 
 
 def _tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
@@ -407,7 +408,7 @@ def _violations(found: DriftReport, connection: Connection, now: datetime) -> No
                 "writing constraint_violations.json",
                 lambda: monitoring.write_violations(connection, encode_violations(violations), now),
             )
-            st.success(f"Written to {address}")
+            st.success(f"Written to {code(address)}")
 
 
 def _images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
@@ -476,7 +477,7 @@ def _monitor_baseline(look: Look, connection: Connection) -> None:
                 "saving the baseline",
                 lambda: monitoring.write_baseline(connection, current, look.now),
             )
-            st.success(f"Saved to {folder}: give that address above to compare with it.")
+            st.success(f"Saved to {code(folder)}: give that address above to compare with it.")
     if address:
         baseline = components.read(
             "s3",
@@ -496,7 +497,7 @@ def _schedules(look: Look, connection: Connection) -> None:
         except WorkflowError as error:
             st.caption(
                 "This account cannot list monitoring schedules; Model Monitor is closed to new"
-                f" customers, and nothing here needs it. {components.plain(error.message)}"
+                f" customers, and nothing here needs it. {plain(error.message)}"
             )
             return
         if not found:
@@ -504,14 +505,16 @@ def _schedules(look: Look, connection: Connection) -> None:
         for schedule in found:
             last = f"{schedule.last_run:%Y-%m-%d %H:%M} UTC" if schedule.last_run else "never"
             st.markdown(
-                f"**{schedule.name}** {schedule.kind}, {schedule.status}; last run {last}"
-                f" {schedule.last_status}"
+                f"**{plain(schedule.name)}** "
+                + plain(
+                    f"{schedule.kind}, {schedule.status}; last run {last} {schedule.last_status}"
+                )
             )
             for problem in schedule.problems:
-                st.warning(components.plain(problem), icon=":material/warning:")
+                st.warning(plain(problem), icon=":material/warning:")
             for one in schedule.violations:
-                said = f"`{one.feature_name}` {one.constraint_check_type}: {one.description}"
-                st.markdown(f"- {said}")
+                said = plain(f"{one.constraint_check_type}: {one.description}")
+                st.markdown(f"- {code(one.feature_name)} {said}")
 
 
 def _listed(connection: Connection, endpoint: str) -> Sequence[Schedule]:

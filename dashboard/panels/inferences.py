@@ -16,6 +16,8 @@ from dashboard import charts, components, tables
 from dashboard.aws.captured_images import CaptureLine
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
+from dashboard.csv_files import csv_file
+from dashboard.escaping import code, plain
 from dashboard.models import inferences as model
 from dashboard.models.inferences import InferenceFilters, Summary, WhatIf, label_name
 from dashboard.models.selection import Selection, together
@@ -143,8 +145,8 @@ def nothing_yet(feed: Feed, connection: Connection) -> None:
     else:
         components.empty_state(
             "No inferences captured yet",
-            f"Data capture writes every inference to {feed.place}; classify a photo, or send some"
-            " traffic.",
+            f"Data capture writes every inference to {plain(str(feed.place))}; classify a photo, or"
+            " send some traffic.",
             page="app_pages/classify.py",
             label="Classify a photo",
         )
@@ -176,7 +178,9 @@ def summary(said: Summary, threshold: float, ece: float | None) -> None:
         )
         st.metric("Accuracy to expect", _percent(said.expected_accuracy), width="content")
         for label, count in list(said.by_label.items())[:4]:
-            st.metric(label_name(label).capitalize(), _percent(count / said.total), width="content")
+            st.metric(
+                plain(label_name(label).capitalize()), _percent(count / said.total), width="content"
+            )
     st.caption(
         f"Rejected: below today's threshold of {threshold:g}, whichever was deployed when a record"
         f" was made. Accuracy to expect: {assumption(ece)}"
@@ -344,11 +348,11 @@ def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
     with st.container(border=True, width=172, gap="xsmall", key=key):
         name = label_name(row["label"])
         if isinstance(picture, str):
-            st.caption(components.plain(picture))
+            st.caption(plain(picture))
         else:
             st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
         mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
-        st.markdown(f"**{name}** {row['confidence']:.3f}{mark}")
+        st.markdown(f"**{plain(name)}** {row['confidence']:.3f}{mark}")
         st.caption(_when(row["inference_time"], look.now))
         with st.popover("Details", width="stretch"):
             _details(row)
@@ -362,9 +366,9 @@ def _when(moment: datetime | None, now: datetime) -> str:
 
 
 def _details(row: dict[str, Any]) -> None:
-    st.markdown(f"Probabilities `{model.likeliest(row['probabilities'])}`")
-    st.markdown(f"Event `{row['event_id']}`")
-    st.markdown(f"Inference `{row['inference_id'] or 'none given'}`")
+    st.markdown(f"Probabilities {code(model.likeliest(row['probabilities']))}")
+    st.markdown(f"Event {code(row['event_id'])}")
+    st.markdown(f"Inference {code(row['inference_id'] or 'none given')}")
     st.markdown("Object, line")
     st.code(f"{row['key']}\n{row['line']}", language=None, wrap_lines=True)
     arn = _execution(row["inference_id"], row["inference_time"])
@@ -464,7 +468,7 @@ def threshold(look: Look, standing: Standing) -> None:
             icon=":material/rocket_launch:",
             query_params={"threshold": f"{tried:g}"},
         )
-    st.caption(components.plain(f"{standing.says} {standing.wish}".rstrip()))
+    st.caption(plain(f"{standing.says} {standing.wish}".rstrip()))
 
 
 def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
@@ -558,8 +562,8 @@ def _export(feed: Feed, filters: InferenceFilters, write: Callable[[pl.DataFrame
 
 
 def as_csv(rows: pl.DataFrame) -> bytes:
-    """Records as CSV; lists as JSON text, texts that a spreadsheet would run made harmless."""
-    return model.flat(rows).write_csv().encode()
+    """Records as CSV."""
+    return csv_file(rows)
 
 
 def as_parquet(rows: pl.DataFrame) -> bytes:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components
+from dashboard.escaping import plain
 from dashboard.models import overview as model
 
 _LOOKS = {
@@ -16,7 +16,7 @@ def verdict(shown: model.Overview) -> None:
     """Is it healthy."""
     color, icon, word = _LOOKS[shown.health]
     st.markdown(f"### :{color}-badge[{icon} {word}]")
-    st.markdown(components.plain(shown.sentence))
+    st.markdown(plain(shown.sentence))
 
 
 def tiles(shown: model.Overview) -> None:
@@ -43,9 +43,9 @@ def lines(title: str, found: tuple[model.Line, ...], nothing: str) -> None:
     for line in found:
         st.page_link(
             line.page,
-            label=components.plain(line.text),
+            label=plain(line.text),
             icon=line.icon,
             query_params=dict(line.params),
         )
         if line.detail:
-            st.caption(components.plain(line.detail))
+            st.caption(plain(line.detail))

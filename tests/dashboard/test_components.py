@@ -3,12 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components import age, plain
+from dashboard.components import age
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -28,22 +25,6 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 )
 def test_an_age_is_said_in_its_largest_unit(seconds: float, said: str) -> None:
     assert age(NOW - timedelta(seconds=seconds), NOW) == said
-
-
-@pytest.mark.parametrize(
-    "text", ["**bold**", "[a](http://b)", "`code`", ":red[loud]", "$x$", "<b>", "# title", "1|2"]
-)
-def test_text_of_others_has_no_power_over_the_page(text: str) -> None:
-    shown = MarkdownIt().renderInline(plain(text))
-
-    assert shown.replace("&lt;", "<").replace("&gt;", ">") == text
-
-
-@given(st.text("abc *_`[]()<>:$#|~!-+\\{}", max_size=20).map(str.strip))
-def test_plain_text_is_shown_as_it_was_written(text: str) -> None:
-    shown = MarkdownIt().renderInline(plain(text))
-
-    assert shown.replace("&lt;", "<").replace("&gt;", ">") == text
 
 
 def parts() -> None:

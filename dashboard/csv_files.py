@@ -1,0 +1,40 @@
+"""CSV files: the one writer of every download."""
+
+from typing import Final
+
+import polars as pl
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_FORMULA: Final = r"^\s*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+_NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+
+
+def csv_file(frame: pl.DataFrame) -> bytes:
+    """Return a table as CSV in UTF-8, with a byte-order mark for spreadsheets.
+
+    Lists become text such as ``[0.98, 0.02]``. A text that a spreadsheet would run as a formula is
+    given an apostrophe (OWASP, CSV injection); numbers stay numbers.
+    """
+    columns = (_harmless(_text(frame[name])) for name in frame.columns)
+    return _BYTE_ORDER_MARK + pl.DataFrame(list(columns)).write_csv().encode()
+
+
+def _text(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.List):
+        listed = column.cast(pl.List(pl.String)).list.join(", ")
+        return ("[" + listed + "]").alias(column.name)
+    enumerated = isinstance(column.dtype, pl.Categorical | pl.Enum)
+    return column.cast(pl.String) if enumerated else column
+
+
+def _harmless(column: pl.Series) -> pl.Series:
+    (name,) = _quoted(pl.Series([column.name]))
+    kept = _quoted(column) if column.dtype == pl.String else column
+    return kept.alias(name)
+
+
+def _quoted(texts: pl.Series) -> pl.Series:
+    value = pl.col("value")
+    runs = value.str.contains(_FORMULA) & ~value.str.contains(_NUMBER)
+    quoted = pl.when(runs).then("'" + value).otherwise(value)
+    return texts.to_frame("value").select(quoted.alias("value"))["value"]

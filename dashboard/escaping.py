@@ -1,0 +1,60 @@
+"""Escapes for text of others, such as S3 keys, ids, names, errors and authors.
+
+``plain`` is for Markdown (every label of Streamlit is), ``code`` for what people copy out of it,
+``chart_text`` for the subset of HTML that Plotly renders.
+"""
+
+import html
+import re
+from typing import Final
+
+_MARKED: Final = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>$:&])")
+_NUMBERED: Final = re.compile(r"^(\d+)\.(?=\s|$)")
+_SPACE: Final = re.compile(r"\s*[\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029]\s*")
+_INVISIBLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_JOINER: Final = "\u2060"
+"""A word joiner: not seen, breaks no line. It stays where a backslash is gone after parsing."""
+
+_LINKED: Final = re.compile(
+    r"\b(?P<scheme>https?|ftp|mailto|xmpp):|\b(?P<www>www)\."
+    r"|(?<=[\w.+-])(?P<at>@)(?=[\w-]+\.)"
+    r"|(?P<icon>:)(?=(?:material|streamlit)\b)"
+    r"|(?<![\w:/.-])(?P<emoji>:)(?=[\w+-]*[A-Za-z+-][\w+-]*:)",
+    re.IGNORECASE,
+)
+"""What Streamlit looks for in text once it is parsed: addresses, icons and emoji."""
+
+
+def one_line(text: str) -> str:
+    """Return text in one line, with ``\N{REPLACEMENT CHARACTER}`` for what is not seen.
+
+    That is control characters, marks that turn the direction of writing, and lone surrogates.
+    """
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _SPACE.sub(" ", text)).strip()
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown shows as it is: no image, link, directive, HTML or formula."""
+    unlinked = _LINKED.sub(_apart, one_line(text))
+    return _NUMBERED.sub(r"\1\\.", _MARKED.sub(r"\\\1", unlinked))
+
+
+def _apart(found: re.Match[str]) -> str:
+    before = found["at"] is not None
+    return f"{_JOINER}{found[0]}" if before else f"{found[0]}{_JOINER}"
+
+
+def code(text: str) -> str:
+    """Return text as inline code, whatever backticks are in it."""
+    said = one_line(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", said)), default=0))
+    space = " " if said.startswith("`") or said.endswith("`") or not said else ""
+    return f"{fence}{space}{said}{space}{fence}"
+
+
+def chart_text(text: str) -> str:
+    """Return text that Plotly draws as it is: no link, no tag, no entity, no formula."""
+    shown = html.escape(_INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
+    return shown.replace("$", f"{_JOINER}$")
