@@ -18,7 +18,7 @@ _JOINER: Final = "\u2060"
 """A word joiner: not seen, breaks no line. It stays where a backslash is gone after parsing."""
 
 _LINKED: Final = re.compile(
-    r"\b(?P<scheme>https?|ftp|mailto|xmpp):|\b(?P<www>www)\."
+    r"\b(?P<scheme>https?|ftp|mailto|xmpp):|\bwww(?=\.)"
     r"|(?<=[\w.+-])(?P<at>@)(?=[\w-]+\.)"
     r"|(?P<icon>:)(?=(?:material|streamlit)\b)"
     r"|(?<![\w:/.-])(?P<emoji>:)(?=[\w+-]*[A-Za-z+-][\w+-]*:)",

@@ -42,8 +42,6 @@ PAYLOADS = (
     "x\u2028# y",
     "\\![x](http://evil.example/a.png)",
 )
-ACTIVE = re.compile(r"<(?!p>|/p>|code>|/code>)|https?:(?!\u2060)|\bwww\.(?!\u2060)")
-"""What a page would act upon: any tag, and addresses that it makes links of."""
 
 
 def rendered(markdown: str) -> str:
@@ -61,7 +59,7 @@ def test_markdown_shows_text_of_others_and_does_nothing_else(payload: str, aroun
     shown = rendered(around.format(plain(payload)))
 
     assert re.findall(r"<[^>]*>", shown) == re.findall(r"<[^>]*>", harmless)
-    assert not re.search(r"https?:(?!\u2060)|\bwww\.(?!\u2060)|\w@", shown)
+    assert not re.search(r"https?:(?!\u2060)|\bwww\.|\w@", shown)
     assert not re.search(r"(?<!\\):(?:red|blue|material|streamlit)", plain(payload))
     assert not re.search(":(?:material|streamlit|smile):?", shown)
 
