@@ -139,6 +139,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         "credentials_file": os.fspath(directory / credentials.FILE_NAME),
     }
     (directory / "endpoint.json").write_text(json.dumps(line))
+    cloud.store.disk.refill()
     _wait_for_signal(json.dumps(line))
     server.shutdown()
     cloud.close()

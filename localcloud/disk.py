@@ -63,14 +63,12 @@ class Disk:
         return True
 
     def refill(self) -> None:
-        """Make the ballast where it is missing and there is room for it twice."""
-        if self.has_reserve() or shutil.disk_usage(self._directory).free < 2 * _BALLAST:
+        """Make the ballast where it is missing, as large as there is room for."""
+        if self.has_reserve():
             return
-        try:
+        with suppress(OSError):
             self._ballast.touch(mode=0o600)
             self._ballast.write_bytes(os.urandom(_BALLAST))  # zeros may take no room
-        except OSError:
-            self.release()
 
     @contextmanager
     def writing(self, path: Path) -> Iterator[None]:

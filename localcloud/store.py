@@ -55,12 +55,14 @@ class Store:
         try:
             self._check_complete()
             self.private_folder("blobs")
-            if self.disk.nearly_full():
+            scarce = self.disk.nearly_full()
+            if scarce:
                 self.disk.release()
             self.path.touch(mode=0o600)
             self.path.chmod(0o600)
             self._db = self._open(self.path)
-            self.disk.refill()
+            if not scarce:  # else the start itself needs the room
+                self.disk.refill()
         except OSError as error:
             raise _not_writable(directory, error) from error
 
