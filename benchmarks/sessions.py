@@ -142,6 +142,7 @@ class Session:
     def _end(self) -> bool:
         """Receive to the end of a run; whether it ended without an exception of the script."""
         well = True
+        named: dict[str, tuple[float, float]] = {}
         while True:
             message = ForwardMsg.FromString(bytes(self._socket.recv(timeout=LOST_S)))
             kind = message.WhichOneof("type")
@@ -150,11 +151,17 @@ class Session:
             elif kind == "auto_rerun":
                 wanted = message.auto_rerun
                 due = time.monotonic() + wanted.interval
-                self._refreshed[wanted.fragment_id] = (wanted.interval, due)
-            elif (
-                kind == "script_finished"
-                and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
-            ):
+                self._refreshed[wanted.fragment_id] = named[wanted.fragment_id] = (
+                    wanted.interval,
+                    due,
+                )
+            elif kind == "script_finished":
+                if message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                    named = {}
+                    continue
+                if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                    # Of the whole page: Streamlit drops requests for what it no longer has.
+                    self._refreshed = named
                 return well
 
 
