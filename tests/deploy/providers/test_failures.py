@@ -247,9 +247,16 @@ def test_a_function_that_fails_while_it_is_waited_for_says_why(account: Account)
     assert "The key is gone." in error.message
 
 
+def listed(account: Account) -> None:
+    """Put a list of images to train on where the job finds it."""
+    account.client("s3").create_bucket(Bucket="data")
+    account.client("s3").put_object(Bucket="data", Key="x/train.lst", Body=b"0\t1\ta.png")
+
+
 def test_a_training_job_is_waited_for(account: Account) -> None:
     progress = {"TrainingJobStatus": "InProgress", "SecondaryStatus": "Downloading"}
     account.answer("sagemaker.DescribeTrainingJob", progress)
+    listed(account)
 
     assert "Training: Downloading" in messages(applied(account, training_data="s3://data/x"))
 
@@ -259,6 +266,7 @@ def test_a_training_job_that_fails_says_why_and_the_next_is_a_new_attempt(
 ) -> None:
     failed = {"TrainingJobStatus": "Failed", "FailureReason": "ClientError: no .lst file"}
     account.answer("sagemaker.DescribeTrainingJob", failed)
+    listed(account)
     error = failure(applied(account, training_data="s3://data/x"))
     fail_every_attempt(account)
 
