@@ -9,7 +9,7 @@ from localcloud.errors import AwsError
 from localcloud.s3.attributes import storage_class
 from localcloud.s3.bucket_objects import BucketObjects
 from localcloud.s3.buckets import OWNER, document, stamp
-from localcloud.s3.objects import Object
+from localcloud.s3.objects import Object, shared_prefix
 from localcloud.s3.request import Request, number
 from localcloud.s3.upload import CHECKSUMS
 from localcloud.wire import Response
@@ -170,8 +170,7 @@ def _folded(
     """Yield versions, those that share a prefix behind the marker up to the delimiter as one."""
     last = marker
     for one in found:
-        head, cut, _ = one.key[len(prefix) :].partition(delimiter or "\0\0")
-        shared = prefix + head + cut if delimiter and cut else None
+        shared = shared_prefix(one.key, prefix, delimiter)
         if shared is None:
             yield one
         elif shared > last:

@@ -20,7 +20,7 @@ from localcloud.s3.bucket_objects import BucketObjects
 from localcloud.s3.buckets import OWNER, document, stamp
 from localcloud.s3.conditions import check_write, window
 from localcloud.s3.listing import encoder
-from localcloud.s3.objects import Object, Part
+from localcloud.s3.objects import Object, Part, shared_prefix
 from localcloud.s3.request import Request, number
 from localcloud.s3.upload import given_checksums, unwrap
 from localcloud.service import now
@@ -171,11 +171,11 @@ class MultipartUploads:
             )
             if about["bucket"] != request.bucket or not key.startswith(prefix) or not behind:
                 continue
-            head, cut, _ = key[len(prefix) :].partition(delimiter or "\0\0")
-            if not (delimiter and cut):
+            shared = shared_prefix(key, prefix, delimiter)
+            if shared is None:
                 found.append((key, upload))
-            elif prefix + head + cut > key_marker:
-                found.append((prefix + head + cut, ""))
+            elif shared > key_marker:
+                found.append((shared, ""))
         return sorted(set(found))
 
     def _keep(self, upload: str, request: Request, body: bytes) -> Part:

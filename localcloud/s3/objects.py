@@ -217,9 +217,8 @@ class Objects:
             )
             for row in rows:
                 found = _object(row)
-                head, cut, _ = found.key[len(prefix) :].partition(delimiter or "\0\0")
-                if delimiter and cut:
-                    shared = prefix + head + cut
+                shared = shared_prefix(found.key, prefix, delimiter)
+                if shared is not None:
                     if shared != after:
                         yield shared
                     after = shared + _LAST
@@ -303,6 +302,14 @@ class Objects:
                 self._discarded.add(file)
             else:
                 self.path(file).unlink(missing_ok=True)
+
+
+def shared_prefix(key: str, prefix: str, delimiter: str) -> str | None:
+    """Return what a list shows in the place of a key that has the delimiter behind the prefix."""
+    if not delimiter:
+        return None
+    head, cut, _ = key[len(prefix) :].partition(delimiter)
+    return prefix + head + cut if cut else None
 
 
 def _damaged(found: Object) -> AwsError:
