@@ -29,9 +29,11 @@ class Disk:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._ballast = directory / "ballast"
+        self._refused = False  # a write, since the ballast was last made whole
 
     def full(self) -> WorkflowError:
-        """The error for a write that has no room."""
+        """Return the error for a write that has no room, and remember that it had none."""
+        self._refused = True
         return WorkflowError(
             "DiskFull",
             f"The disk is full, so the local cloud can keep nothing more in {self._directory}. "
@@ -43,12 +45,28 @@ class Disk:
         """Whether SQLite failed for want of room."""
         if "disk is full" in str(error):
             return True
-        # Where the shared memory of its log cannot grow, it only speaks of input and output.
-        return "disk I/O error" in str(error) and self.nearly_full()
+        # Where the shared memory of its log cannot grow, and where a quota is used up, it only
+        # speaks of input and output.
+        return "disk I/O error" in str(error) and not self.has_room()
 
     def nearly_full(self) -> bool:
-        """Whether not even the ballast would have room."""
-        return shutil.disk_usage(self._directory).free < _BALLAST
+        """Return whether a write was refused lately, or the ballast would have no room."""
+        return self._refused or shutil.disk_usage(self._directory).free < _BALLAST
+
+    def has_room(self) -> bool:
+        """Return whether as much as the ballast can be written: the free space hides quotas."""
+        if shutil.disk_usage(self._directory).free < _BALLAST:
+            return False
+        probe = self._directory / "probe"
+        try:
+            _fill(probe)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            return False
+        finally:
+            probe.unlink(missing_ok=True)
+        return True
 
     def has_reserve(self) -> bool:
         """Whether there is a ballast to give up."""
@@ -67,8 +85,8 @@ class Disk:
         if self.has_reserve():
             return
         with suppress(OSError):
-            self._ballast.touch(mode=0o600)
-            self._ballast.write_bytes(os.urandom(_BALLAST))  # zeros may take no room
+            _fill(self._ballast)
+            self._refused = False
 
     @contextmanager
     def writing(self, path: Path) -> Iterator[None]:
@@ -85,3 +103,8 @@ class Disk:
             with suppress(FileNotFoundError):
                 path.unlink()
             raise self.full() from error
+
+
+def _fill(path: Path) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(os.urandom(_BALLAST))  # zeros may take no room

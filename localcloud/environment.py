@@ -178,7 +178,7 @@ class Environment:
         return (time.perf_counter() - started) * 1000
 
     def _ask(self, event: bytes, request_id: str, seconds: float) -> tuple[str, bytes]:
-        context = json.dumps(self._context(request_id, time.time() + seconds)).encode()
+        context = json.dumps(self._context(request_id, seconds)).encode()
         kind, payload = self._process.ask([context, event], replies=2, timeout=seconds)
         if len(payload) > RESPONSE_LIMIT:
             text = (
@@ -188,11 +188,11 @@ class Environment:
             return "error", _error("Function.ResponseSizeTooLarge", text)
         return "success" if kind == b"result" else "error", payload
 
-    def _context(self, request_id: str, deadline: float) -> dict[str, Any]:
+    def _context(self, request_id: str, seconds: float) -> dict[str, Any]:
         configuration = self.deployed.configuration
         trace = uuid.uuid4().hex
         return {
-            "deadline": deadline,
+            "seconds": seconds,
             "aws_request_id": request_id,
             "trace_id": f"Root=1-{int(time.time()):08x}-{trace[:24]};Parent={trace[16:]};Sampled=0",
             "function_name": configuration["FunctionName"],

@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, page
+from localcloud.service import Service, page, steady
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
 
@@ -114,7 +114,7 @@ class Queues(Service):
     def get_queue_attributes(self, call: Call) -> Params:
         name = self._name(call.params)
         wanted = set(call.params.get("AttributeNames", []))
-        moment = time.time()
+        moment = steady()
         ((total, hidden),) = self.cloud.store.execute(
             "SELECT COUNT(*), COALESCE(SUM(visible > ?), 0) FROM messages WHERE queue = ?",
             (moment, name),
@@ -203,7 +203,7 @@ class Queues(Service):
         self.cloud.store.execute(
             "UPDATE messages SET visible = ? WHERE queue = ? AND receipt = ?",
             (
-                time.time() + call.params["VisibilityTimeout"],
+                steady() + call.params["VisibilityTimeout"],
                 self._name(call.params),
                 call.params["ReceiptHandle"],
             ),
@@ -230,7 +230,7 @@ class Queues(Service):
                 f"{_BODY_LIMIT} bytes.",
             )
         message_id = str(uuid.uuid4())
-        sent = time.time()
+        sent = steady()
         delay = float(
             message.get("DelaySeconds") or self._queues[name]["attributes"]["DelaySeconds"]
         )
@@ -244,7 +244,7 @@ class Queues(Service):
         return {"MessageId": message_id, "MD5OfMessageBody": _md5(body)}
 
     def _take(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
-        moment = time.time()
+        moment = steady()
         keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
         self.cloud.store.execute(
             "DELETE FROM messages WHERE queue = ? AND sent < ?", (name, moment - keep)
@@ -271,7 +271,7 @@ class Queues(Service):
     def _measure(self) -> None:
         while not self._stop.wait(_MEASURED_SECONDS):
             try:
-                self.measure(time.time())
+                self.measure(steady())
             except WorkflowError as error:  # such as a full disk, which may get room again
                 self.cloud.warn(str(error))
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_BOOT = time.time() - time.monotonic()
+
 
 class Service:
     """One AWS service: a method for each operation it has, named as boto3 names it.
@@ -77,6 +79,11 @@ def tag_list(tags: dict[str, Any], key: str = "Key", value: str = "Value") -> li
 def now() -> float:
     """The time as seconds since 1970, to the millisecond as AWS gives it."""
     return round(time.time(), 3)
+
+
+def steady() -> float:
+    """Return the time as seconds since 1970, by a clock that nobody sets while the process runs."""
+    return _BOOT + time.monotonic()
 
 
 class Unowned(Exception):  # noqa: N818 - an outcome with a name of its own

@@ -55,7 +55,7 @@ class Store:
         try:
             self._check_complete()
             self.private_folder("blobs")
-            scarce = self.disk.nearly_full()
+            scarce = not self.disk.has_room()
             if scarce:
                 self.disk.release()
             self.path.touch(mode=0o600)

@@ -40,7 +40,7 @@ class Context:
     """What a handler gets as its second argument, by the names of AWS's runtime."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        self._deadline: float = given.pop("deadline")
+        self._deadline: float = time.monotonic() + given.pop("seconds")
         self.aws_request_id = ""
         self.client_context = None
         self.identity = None
@@ -48,7 +48,7 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the invocation times out."""
-        return max(0, int((self._deadline - time.time()) * 1000))
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 Handler = Callable[[Any, Context], Any]

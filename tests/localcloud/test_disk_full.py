@@ -102,6 +102,50 @@ def test_a_file_without_room_is_named_and_leaves_nothing(
     assert store.blob(store.put_blob(b"new")) == b"new"
 
 
+class DeletingDatabase:
+    """A connection that notes, at each deletion, whether the reserve is still there."""
+
+    def __init__(self, database: Any, ballast: Path) -> None:
+        self._database = database
+        self._ballast = ballast
+        self.reserves: list[bool] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def execute(self, statement: str, *values: Any) -> Any:
+        if statement.startswith("DELETE"):
+            self.reserves.append(self._ballast.exists())
+        return self._database.execute(statement, *values)
+
+
+def test_an_exhausted_quota_frees_the_reserve_though_the_disk_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    ballast = tmp_path / "ballast"
+    table = store.table("kind")
+    table["old"], table["older"] = {"n": 1}, {"n": 0}
+    database = DeletingDatabase(store._db, ballast)
+    monkeypatch.setattr(store, "_db", database)
+
+    def exhausted(self: Path, data: bytes) -> int:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", exhausted)
+        assert store.disk.is_full(sqlite3.OperationalError("disk I/O error"))
+        with pytest.raises(WorkflowError, match="The disk is full"):
+            store.put_blob(b"new")
+        del table["old"]
+    del table["older"]
+    store.execute("DELETE FROM records WHERE kind = 'none'")
+
+    assert database.reserves == [False, False, True]
+    assert ballast.stat().st_size == 1 << 20
+    assert not (tmp_path / "probe").exists()
+
+
 class FullDatabase:
     """A connection whose writes have no room."""
 

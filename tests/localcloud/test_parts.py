@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import time
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,10 +14,12 @@ from hypothesis import strategies as st
 from localcloud import capture
 from localcloud.errors import AwsError
 from localcloud.faults import Faults
+from localcloud.queues import Queues
 from localcloud.quotas import Quotas
 from localcloud.s3.objects import Object, Objects
 from localcloud.s3.upload import unwrap
 from localcloud.store import Store
+from localcloud.wire import Call
 
 
 def test_a_bucket_of_tokens_empties_and_fills_at_the_published_rate():
@@ -52,6 +56,22 @@ def test_a_fault_may_only_wait():
     faults = Faults()
     faults.add({"service": "s3", "delay_seconds": 0.01})
     faults.check("s3", "GetObject")
+
+
+def test_a_message_stays_hidden_though_the_wall_clock_is_set(tmp_path, monkeypatch):
+    queues = Queues(SimpleNamespace(store=Store(tmp_path), arn=lambda *_: "arn", account="1",
+                                    endpoint_url=""))  # fmt: skip
+
+    def call(operation, **params):
+        queue = {"QueueUrl": "/q", "QueueName": "q"}
+        return queues.operation(operation)(Call("sqs", operation, "", queue | params))
+
+    call("CreateQueue")
+    call("SendMessage", MessageBody="m")
+    assert len(call("ReceiveMessage")["Messages"]) == 1
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert call("ReceiveMessage") == {}
 
 
 CONFIG = {

@@ -34,12 +34,18 @@ def task(tmp_path, monkeypatch):
 
 
 def context(seconds=3.0):
-    return worker.Context({"deadline": time.time() + seconds, "aws_request_id": "r-1"})
+    return worker.Context({"seconds": seconds, "aws_request_id": "r-1"})
 
 
 def test_a_context_counts_down():
     assert 2000 < context().get_remaining_time_in_millis() <= 3000
     assert context(-1.0).get_remaining_time_in_millis() == 0
+
+
+def test_a_context_counts_down_though_the_wall_clock_is_set(monkeypatch):
+    counting = context()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert 2000 < counting.get_remaining_time_in_millis() <= 3000
 
 
 def test_a_result_is_json(task):
