@@ -31,7 +31,7 @@ test: $(READY) browser node linters lint ## Run every check and test, browser te
 
 soak: $(READY) ## Run the kills, overwrites, flipped bytes and full disks many times; prints how many
 	SCONES_SOAK=1 $(BIN)/python -m pytest -q -s tests/localcloud/test_objects.py \
-		tests/localcloud/test_disk_full.py tests/dashboard/test_store.py
+		tests/localcloud/test_disk_full.py tests/dashboard/shared/test_store.py
 
 lint: $(READY) ## Check style, types and the two lists of requirements
 	$(BIN)/ruff format --check .

@@ -169,8 +169,8 @@ def ours(paths: Paths) -> Any:  # noqa: ANN401
     """``read_objects`` and ``capture_rows``, in batches as large as the sync stores."""
     import polars as pl  # noqa: PLC0415
 
-    from dashboard.aws.captures import COMMIT_CAPTURES  # noqa: PLC0415
-    from dashboard.capture_tables import capture_rows  # noqa: PLC0415
+    from dashboard.captures.sync import COMMIT_CAPTURES  # noqa: PLC0415
+    from dashboard.captures.tables import capture_rows  # noqa: PLC0415
     from workflow.captures import CaptureReader  # noqa: PLC0415
 
     frames, reader = [], CaptureReader()
@@ -196,7 +196,7 @@ READERS: dict[str, tuple[Callable[[Paths], Any], tuple[str, ...]]] = {
     "orjson loop": (orjson_loop, ("pandas", "orjson")),
     "polars": (polars_scan, ("polars",)),
     "duckdb": (duckdb_read_json, ("duckdb", "pyarrow")),
-    "ours": (ours, ("dashboard.aws.captures",)),
+    "ours": (ours, ("dashboard.captures.sync",)),
     "limit: read the bytes": (limit, ()),
 }
 """Each reader and what it imports before the clock starts."""

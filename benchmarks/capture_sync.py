@@ -24,10 +24,10 @@ from botocore.config import Config
 
 from benchmarks.capture_files import ENDPOINT
 from benchmarks.memory import PeakMemory
-from dashboard.aws.captures import IN_FLIGHT, CaptureProgress, sync_captures
 from dashboard.aws.objects import Bucket, ObjectMeta
-from dashboard.capture_tables import TABLES
-from dashboard.store import SegmentStore
+from dashboard.captures.sync import IN_FLIGHT, CaptureProgress, sync_captures
+from dashboard.captures.tables import TABLES
+from dashboard.shared.store import SegmentStore
 
 BUCKET = "captures"
 PREFIX = "data_capture"

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 from benchmarks.simulated_states import CAPACITY, MACHINE, Clock, SimulatedStates, failed_history
-from dashboard import execution_tables as tables
-from dashboard.aws.execution_sync import ExecutionSync, Progress
 from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
-from dashboard.store import SegmentStore
+from dashboard.executions import tables
+from dashboard.executions.sync import ExecutionSync
+from dashboard.executions.sync_progress import SyncProgress
+from dashboard.shared.store import SegmentStore
 
 FAILED_SHARE = 0.03
 NEW = 1000
@@ -39,7 +40,7 @@ def bound(operation: str, calls: int) -> float:
     return max(0.0, (calls - capacity) / refill)
 
 
-def run(sync: ExecutionSync, clock: Clock) -> tuple[Progress, float, float]:
+def run(sync: ExecutionSync, clock: Clock) -> tuple[SyncProgress, float, float]:
     """Passes until every failure is known: the last progress, quota seconds, own CPU seconds."""
     quota, own = clock.seconds, time.process_time()
     while True:

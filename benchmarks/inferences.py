@@ -18,9 +18,9 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from dashboard import tables
-from dashboard.models import inferences
-from dashboard.tables import Period, count_captures
+from dashboard.inferences import aggregates as tables
+from dashboard.inferences import model as inferences
+from dashboard.inferences.aggregates import Period, count_captures
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAYS = 14

@@ -35,9 +35,9 @@ from websockets.typing import Origin, Subprotocol
 
 from benchmarks.inferences import NOW, captures
 from dashboard.aws import cloud as connection
-from dashboard.capture_tables import CAPTURES, TABLES
-from dashboard.execution_feed import store_root
-from dashboard.store import SegmentStore
+from dashboard.captures.tables import CAPTURES, TABLES
+from dashboard.executions.feed import store_root
+from dashboard.shared.store import SegmentStore
 from deploy import deployment
 from deploy.apply import Failed
 

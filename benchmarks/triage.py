@@ -12,8 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from dashboard import execution_tables as tables
-from dashboard.models import executions, failures
+from dashboard.executions import model as executions
+from dashboard.executions import tables
+from dashboard.failures import model as failures
 from workflow.executions import Execution, Failure, Status
 from workflow.triage import group
 

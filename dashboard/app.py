@@ -22,7 +22,7 @@ PAGES = (
 
 def draw() -> None:
     """Draw the page that the address names."""
-    from dashboard import components  # noqa: PLC0415 - its caches want Streamlit's runtime
+    from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
 
     st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
     pages = [

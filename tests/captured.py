@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dashboard.capture_tables import CAPTURES, PASSES, TABLES
-from dashboard.store import SegmentStore
-from dashboard.tables import Period, count_captures
+from dashboard.captures.tables import CAPTURES, PASSES, TABLES
+from dashboard.inferences.aggregates import Period, count_captures
+from dashboard.shared.store import SegmentStore
 from workflow.contract import LABELS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

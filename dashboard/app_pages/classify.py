@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard import batches, components
 from dashboard.aws.images import Upload
-from dashboard.jobs import Job
-from dashboard.models import classify
-from dashboard.panels import classify as panel
+from dashboard.classify import batches, panel
+from dashboard.classify import model as classify
+from dashboard.shared import components
+from dashboard.shared.jobs import Job
 
 
 def hand_in() -> None:

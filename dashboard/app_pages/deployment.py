@@ -5,9 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import components, jobs
-from dashboard.models import deployment as model
-from dashboard.panels import deployment as panel
+from dashboard.deployment import model, panel
+from dashboard.shared import components, jobs
 from deploy import deployment
 from deploy.apply import Applied, Event, Failed, Progress, Started
 from deploy.plan import Plan

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import components
-from dashboard.models import execution, executions
-from dashboard.panels import executions as panel
-from dashboard.panels import feed as feeds
-from dashboard.query import read
+from dashboard.executions import detail_model as execution
+from dashboard.executions import freshness_panel as feeds
+from dashboard.executions import model as executions
+from dashboard.executions import panel
+from dashboard.shared import components
+from dashboard.shared.query import read
 
 feed = feeds.feed()
 settings = components.connection().settings

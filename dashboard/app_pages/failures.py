@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import components
-from dashboard.models import failures
-from dashboard.panels import failures as panel
-from dashboard.panels import feed as feeds
-from dashboard.query import read
+from dashboard.executions import freshness_panel as feeds
+from dashboard.failures import model as failures
+from dashboard.failures import panel
+from dashboard.shared import components
+from dashboard.shared.query import read
 
 feed = feeds.feed()
 params = {name: st.query_params.get_all(name) for name in st.query_params}

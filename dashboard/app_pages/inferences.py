@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import components
-from dashboard.models import inferences as model
-from dashboard.panels import capture_health, captures, inference_drift, thresholds, traffic
-from dashboard.panels import inferences as panel
+from dashboard.captures import panel as captures
+from dashboard.data_health import panel as capture_health
+from dashboard.drift import panel as inference_drift
+from dashboard.inferences import model, panel
+from dashboard.inferences import traffic_panel as traffic
+from dashboard.shared import components
+from dashboard.thresholds import panel as thresholds
 
 components.page_header("Inferences", "Every captured inference: what the model said, how sure.")
 connection, feed = components.connection(), captures.feed()

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard import components
-from dashboard.models import overview as model
-from dashboard.panels import feed as feeds
-from dashboard.panels import overview as panel
+from dashboard.executions import freshness_panel as feeds
+from dashboard.overview import model, panel
+from dashboard.shared import components
 
 
 @components.explained()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dashboard import cloud_reads
 from dashboard.aws.cloud import Connection, connect
+from dashboard.shared import cloud_reads
 from deploy import deployment
 from deploy.apply import Failed
 

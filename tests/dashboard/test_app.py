@@ -9,8 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import components
 from dashboard.aws.cloud import Connection
+from dashboard.shared import components
 from tests.builders import png
 
 pytestmark = pytest.mark.cloud

@@ -16,14 +16,15 @@ import pytest
 from moto import mock_aws
 
 from benchmarks.simulated_states import EPOCH, MACHINE, Clock, SimulatedStates, failed_history
-from dashboard import execution_tables as tables
-from dashboard.aws.execution_sync import ExecutionSync
 from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
-from dashboard.aws.redrives import Repairer, RepairItem, RepairLog, RepairRun, plan_repair
-from dashboard.failure_inbox import inbox, listing
-from dashboard.models import failures as model
-from dashboard.store import SegmentStore
+from dashboard.executions import tables
+from dashboard.executions.sync import ExecutionSync
+from dashboard.failures import model
+from dashboard.failures.inbox import inbox, listing
+from dashboard.failures.redrives import Repairer, RepairLog
+from dashboard.failures.repair_plan import RepairItem, RepairRun, plan_repair
+from dashboard.shared.store import SegmentStore
 from workflow.executions import Kind
 from workflow.redrive import RedriveAction
 from workflow.triage import FailureGroup

@@ -21,13 +21,14 @@ from typing import Any
 
 import pytest
 
-from dashboard import execution_tables as tables
 from dashboard.aws.cloud import Connection, connect
-from dashboard.aws.execution_sync import ExecutionSync
 from dashboard.aws.executions import states
-from dashboard.aws.redrives import Repairer, RepairItem, RepairLog, plan_repair
-from dashboard.failure_inbox import inbox, listing
-from dashboard.store import SegmentStore
+from dashboard.executions import tables
+from dashboard.executions.sync import ExecutionSync
+from dashboard.failures.inbox import inbox, listing
+from dashboard.failures.redrives import Repairer, RepairLog
+from dashboard.failures.repair_plan import RepairItem, plan_repair
+from dashboard.shared.store import SegmentStore
 from tests.builders import PNG
 from tests.conftest import LocalCloud, start_local_cloud, stop_local_cloud
 from tests.dashboard.conftest import deploy

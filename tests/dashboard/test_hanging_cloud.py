@@ -20,15 +20,15 @@ from botocore.httpsession import URLLib3Session
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cloud_reads, components
 from dashboard.aws import cloud as clouds
 from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.objects import Bucket
 from dashboard.aws.quotas import Pacer
-from dashboard.capture_tables import TABLES
-from dashboard.cloud_reads import CloudRead
-from dashboard.execution_feed import ExecutionFeed, store_root
-from dashboard.store import SegmentStore
+from dashboard.captures.tables import TABLES
+from dashboard.executions.feed import ExecutionFeed, store_root
+from dashboard.shared import cloud_reads, components
+from dashboard.shared.cloud_reads import CloudRead
+from dashboard.shared.store import SegmentStore
 from tests.captured import captured
 from tests.dashboard.conftest import deploy
 

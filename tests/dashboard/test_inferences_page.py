@@ -13,12 +13,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import athena_feed
 from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.monitoring import write_baseline
-from dashboard.panels import traffic
-from dashboard.tables import COUNTS
-from dashboard.traffic import Traffic
+from dashboard.captures import athena_feed
+from dashboard.inferences import traffic_panel as traffic
+from dashboard.inferences.aggregates import COUNTS
+from dashboard.inferences.traffic import Traffic
 from tests import captured as builders
 from workflow.baselines import NumericalStatistics, Statistics
 from workflow.reviews import GroundTruth, ground_truth_lines

@@ -15,8 +15,8 @@ from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
-from dashboard.panels import captures
-from dashboard.panels.inferences import PAGE, VIEWS
+from dashboard.captures import panel as captures
+from dashboard.inferences.panel import PAGE, VIEWS
 from tests.captured import filled, many_captures
 
 pytestmark = pytest.mark.cloud

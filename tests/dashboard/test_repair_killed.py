@@ -14,7 +14,8 @@ import pytest
 
 from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
-from dashboard.aws.redrives import Repairer, RepairItem, RepairLog, plan_repair
+from dashboard.failures.redrives import Repairer, RepairLog
+from dashboard.failures.repair_plan import RepairItem, plan_repair
 from tests.conftest import LocalCloud
 from workflow.redrive import RedriveAction
 
@@ -28,7 +29,7 @@ from datetime import UTC, datetime
 import boto3
 from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
-from dashboard.aws.redrives import Repairer, RepairLog
+from dashboard.failures.redrives import Repairer, RepairLog
 
 region, machine, bucket = sys.argv[1:]
 client = boto3.client("stepfunctions")

@@ -6,12 +6,7 @@ import json
 
 import pytest
 
-from dashboard.aws.captured_images import (
-    CaptureLine,
-    captured_input,
-    sample_statistics,
-    thumbnail,
-)
+from dashboard.aws.captured_images import CaptureLine, captured_input, sample_statistics, thumbnail
 from tests.builders import png
 from workflow.errors import WorkflowError
 

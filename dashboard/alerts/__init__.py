@@ -1,0 +1,1 @@
+"""Alerts: what is sent to people when failures are new or back."""

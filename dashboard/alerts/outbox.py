@@ -1,0 +1,142 @@
+"""The outbox of alerts in S3: each alert is published to SNS at least once, whatever is killed.
+
+An alert is written to the outbox before it is published. Once SNS has taken it, an object under
+``ALERTS_PREFIX`` says so, and it leaves the outbox. The dashboard that wrote it tries until then;
+any other one takes over what has waited for longer than ``TAKEN_OVER``. So an alert goes out twice
+only where a dashboard ends between the publication and its record.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from dashboard.alerts.client import Alert
+from dashboard.aws.errors import explained
+from dashboard.failures.notes import TRIAGE_PREFIX, create
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+
+ALERTS_PREFIX = f"{TRIAGE_PREFIX}alerts/"
+OUTBOX_PREFIX = f"{TRIAGE_PREFIX}outbox/"
+TAKEN_OVER = timedelta(minutes=5)
+
+_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+class AlertOutbox:
+    """Publishes each alert once, as far as that can be known.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        sns: A boto3 ``sns`` client.
+        bucket: Where alerts wait, and where it is recorded that they went out.
+        topic_arn: The topic of alerts.
+    """
+
+    def __init__(self, s3: "S3Client", sns: "SNSClient", bucket: str, topic_arn: str) -> None:
+        self._s3 = s3
+        self._sns = sns
+        self._bucket = bucket
+        self._topic_arn = topic_arn
+        self._published: set[str] = set()
+        self._mine: set[str] = set()
+
+    def add(self, alert: Alert) -> None:
+        """Write an alert into the outbox, unless it waits there or went out.
+
+        Raises:
+            WorkflowError: AWS's own code; the alert was not written then.
+        """
+        if alert.key in self._published or alert.key in self._mine:
+            return
+        if self._is_recorded(alert.key):
+            self._published.add(alert.key)
+        elif create(self._s3, self._bucket, _waiting(alert.key), msgspec.json.encode(alert)):
+            self._mine.add(alert.key)
+
+    def deliver(self, *, now: datetime) -> tuple[WorkflowError, ...]:
+        """Publish what waits; why some could not be, one that is refused stops no other.
+
+        Args:
+            now: Aware.
+
+        Raises:
+            WorkflowError: AWS's own code, where the outbox cannot be listed.
+        """
+        problems = []
+        for key, since in list(self._waiting()):
+            if key in self._mine or now - since > TAKEN_OVER:
+                try:
+                    self._deliver(key)
+                except WorkflowError as error:
+                    problems.append(error)
+        return tuple(problems)
+
+    def _deliver(self, key: str) -> None:
+        waiting = _waiting(key)
+        if key not in self._published and not self._is_recorded(key):
+            with explained("s3:GetObject", f"s3://{self._bucket}/{waiting}"):
+                body = self._s3.get_object(Bucket=self._bucket, Key=waiting)["Body"].read()
+            self._publish(_decoded(body, waiting))
+        self._published.add(key)
+        create(self._s3, self._bucket, _recorded(key), b"{}")
+        with explained("s3:DeleteObject", f"s3://{self._bucket}/{waiting}"):
+            self._s3.delete_object(Bucket=self._bucket, Key=waiting)
+        self._mine.discard(key)
+
+    def _publish(self, alert: Alert) -> None:
+        with explained("sns:Publish", self._topic_arn):
+            self._sns.publish(
+                TopicArn=self._topic_arn, Subject=_ascii(alert.subject), Message=alert.body
+            )
+
+    def _waiting(self) -> Iterator[tuple[str, datetime]]:
+        """Keys of the alerts in the outbox, and since when they wait."""
+        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{OUTBOX_PREFIX}"):
+            pages = self._s3.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=OUTBOX_PREFIX):
+                for item in page.get("Contents", []):
+                    key = item["Key"].removeprefix(OUTBOX_PREFIX).removesuffix(".json")
+                    yield key, item["LastModified"]
+
+    def _is_recorded(self, key: str) -> bool:
+        """Whether the alert went out."""
+        address = f"s3://{self._bucket}/{_recorded(key)}"
+        with explained("s3:HeadObject", address):
+            try:
+                self._s3.head_object(Bucket=self._bucket, Key=_recorded(key))
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _ABSENT:
+                    return False
+                raise
+        return True
+
+
+def _waiting(key: str) -> str:
+    return f"{OUTBOX_PREFIX}{key}.json"
+
+
+def _recorded(key: str) -> str:
+    return f"{ALERTS_PREFIX}{key}.json"
+
+
+def _decoded(body: bytes, key: str) -> Alert:
+    try:
+        return msgspec.json.decode(body, type=Alert)
+    except msgspec.DecodeError as error:
+        raise WorkflowError(
+            "AlertUnreadable",
+            f"The alert that waits in {key} cannot be read ({error}).",
+            "Delete that object: the alert is written again while its cause lasts.",
+        ) from error
+
+
+def _ascii(text: str) -> str:
+    """A subject as SNS takes it: ASCII, in one line."""
+    return " ".join(text.encode("ascii", "replace").decode().split())

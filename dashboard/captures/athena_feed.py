@@ -1,0 +1,313 @@
+"""The Athena feed: the questions of the capture feed, asked of S3 in place by Athena.
+
+For more captures than one machine should hold; ``SCONES_CAPTURES=athena`` chooses it. Answers are
+remembered for as long as Athena reuses its own, so that moving a threshold costs nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+import polars as pl
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import GroundTruthLog
+from dashboard.aws.objects import Bucket
+from dashboard.captures import athena_queries as athena
+from dashboard.captures.athena_client import AthenaQueries
+from dashboard.captures.athena_queries import CaptureTable
+from dashboard.captures.tables import ERRORS
+from dashboard.inferences import model as inferences
+from dashboard.inferences.aggregates import COUNTS, Period
+from dashboard.inferences.model import JUDGED, InferenceFilters
+from dashboard.inferences.selection import Selection
+from dashboard.shared.cloud_reads import CloudReads
+from workflow.errors import WorkflowError
+from workflow.monitoring import CapturePlace
+from workflow.spans import Span
+
+T = TypeVar("T")
+
+DEFAULT_DAYS: Final = 7
+"""Without a first day in the filters so many are read: the bill is by the bytes of the hours."""
+
+_KEPT_SECONDS: Final = 15 * 60.0
+_KEPT: Final = 50  # answers, of which one may be large
+_DEFAULT: Final = timedelta(days=DEFAULT_DAYS)
+
+
+class AthenaFeed:
+    """What pages read captures from, without a store.
+
+    Args:
+        connection: The cloud.
+        place: Where the captures are.
+
+    Attributes:
+        bucket: Where the captures are, for the images behind them.
+        place: The same with the prefix.
+        progress: Nothing is synced, so always None.
+        problem: Why the ground truths could not be read, or None; a question that fails is raised.
+        reads_objects: Whether it knows of each object when it came and what could not be read.
+    """
+
+    reads_objects: Final = False
+
+    def __init__(self, connection: Connection, place: CapturePlace) -> None:
+        settings = connection.settings
+        own = Bucket.of(connection.session, settings.bucket)
+        elsewhere = place.bucket != settings.bucket
+        self.bucket = Bucket.of(connection.session, place.bucket) if elsewhere else own
+        self.place = place
+        self.progress = None
+        self.problem: WorkflowError | None = None
+        self._truths = GroundTruthLog(own)
+        self._database = settings.prefix.replace("-", "_")
+        self._queries = AthenaQueries(connection, self._database)
+        self._made = False
+        self._as_of: datetime | None = None
+        self._reads = CloudReads(kept=_KEPT)
+
+    syncing = False
+    paused = False
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Changes when remembered answers are too old."""
+        return (int(time.monotonic() / _KEPT_SECONDS),)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the last question was answered."""
+        return self._as_of
+
+    def watch(self) -> None:
+        """Nothing: there is no thread to keep running."""
+
+    def pause(self) -> None:
+        """Nothing: there is no sync to stop."""
+
+    def resume(self, *, full: bool = False) -> None:
+        """Ask again: forget every answer."""
+        del full
+        self._reads = CloudReads(kept=_KEPT)
+
+    def period(self, filters: InferenceFilters, now: datetime) -> Period:
+        """By what length of time the records of a filter are best counted."""
+        start, end = self._bounded(filters, now).window()
+        span = (end or now) - (start or now)
+        return Period.HOUR if span <= timedelta(days=16) else Period.DAY
+
+    def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
+        """Records by period, endpoint, variant, class and bin, as the filters let through."""
+        asked, hour = self._bounded(filters, now), _hour(now)
+        return self._rows(lambda table: athena.counts_sql(table, asked, period, now=hour), COUNTS)
+
+    def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
+        """Records of a time of its own, to the moment, by day; the filters' days do not matter.
+
+        Without a beginning the time is that of the last days before its end.
+        """
+        asked = replace(filters, since=None, until=None)
+        within, hour = _begun(span, now), _hour(now)
+        return self._rows(
+            lambda table: athena.counts_sql(table, asked, Period.DAY, now=hour, span=within), COUNTS
+        )
+
+    def names(self) -> pl.DataFrame:
+        """Every ``endpoint``, ``variant`` and ``label`` of the last days."""
+        now = datetime.now(UTC)
+        counts = self.counts(InferenceFilters(), Period.HOUR, now)
+        return counts.select("endpoint", "variant", "label").unique().sort(pl.all())
+
+    def records(
+        self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
+    ) -> pl.DataFrame:
+        """Single records, newest first; their place in the object is not known."""
+        now = datetime.now(UTC)
+        asked = self._bounded(filters, now)
+        span = Span(*asked.window())
+        return self._records(asked, span, selection, now=now, limit=limit, offset=offset)
+
+    def confidences(self, filters: InferenceFilters) -> pl.Series:
+        """The confidence of every record: more than it is worth to fetch.
+
+        Raises:
+            WorkflowError: ``BinsDoNotAlign``, always.
+        """
+        raise WorkflowError(
+            "BinsDoNotAlign",
+            f"Athena counts confidence in bins of 0.005, and this baseline's lie between them"
+            f" ({filters.endpoint or 'all endpoints'}).",
+            "Choose another baseline, or leave SCONES_CAPTURES out to read into a store.",
+        )
+
+    def errors(self) -> pl.DataFrame:
+        """None: Athena leaves out lines it cannot read, without a word."""
+        return pl.DataFrame(schema=pl.Schema(ERRORS))
+
+    def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
+        """None: Athena does not know when an object came."""
+        del filters, limit
+        time_ = pl.Datetime("us", "UTC")
+        return pl.DataFrame(schema={"key": pl.String, "last_modified": time_, "last": time_})
+
+    def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
+        """The newest records of some spans of time, to the moment; the filters' days do not matter.
+
+        Without a beginning a span is that of the last days before its end.
+        """
+        asked = replace(filters, since=None, until=None)
+        now = datetime.now(UTC)
+        begun = [_begun(span, now) for span in spans]
+        found = [self._records(asked, span, None, now=now, limit=size) for span in begun]
+        newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
+        return inferences.matching(newest.lazy(), asked, now=now).head(size).collect()
+
+    def judged(self, filters: InferenceFilters) -> pl.DataFrame:
+        """The records that have a ground truth, counted, as the filters let through.
+
+        Where there is no ground truth nothing is asked. The class of the filters is no part of the
+        question, which costs the same for all.
+
+        Returns:
+            A frame of ``models.inferences.JUDGED``.
+        """
+        now = _hour(datetime.now(UTC))
+        asked, truths = self._bounded(filters, now), self._labels()
+        if truths.is_empty():
+            return pl.DataFrame(schema=JUDGED)
+        records = self._labelled(replace(asked, label=""), truths["event_id"], now)
+        return inferences.count_judged(inferences.judge(records, truths), asked, now)
+
+    def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
+        """The records that have one of these ids, each once."""
+        table = self._laid_out()
+        schema = athena.LABELLED_COLUMNS
+        found = [pl.DataFrame(schema=schema)]
+        if table is not None:
+            queries = athena.labelled_sql(table, filters, ids, now=now)
+            found += [self._asked(table, sql, schema) for sql in queries]
+        return pl.concat(found).unique(["event_id", "place"])
+
+    def truth_of(self, ids: Iterable[str]) -> str | None:
+        """The class that is right for a record, by its inference id, else its event id, if any."""
+        return inferences.truth_of(self._labels(), ids)
+
+    def truth_errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no ground truth, newest first."""
+        self._labels()
+        return self._truths.errors()
+
+    def _labels(self) -> pl.DataFrame:
+        """The ground truths, read anew when they are too old."""
+        self._remembered_if_any(("truths",), self._refresh)
+        return self._truths.truths()
+
+    def _refresh(self) -> bool:
+        """Read the ground truths; whether there are any and all could be read."""
+        try:
+            self._truths.refresh()
+        except WorkflowError as error:
+            self.problem = error
+        else:
+            self.problem = None
+        return self.problem is None and not self._truths.truths().is_empty()
+
+    def _records(
+        self,
+        filters: InferenceFilters,
+        span: Span,
+        selection: Selection | None,
+        *,
+        now: datetime,
+        limit: int,
+        offset: int = 0,
+    ) -> pl.DataFrame:
+        def write(table: CaptureTable) -> str:
+            return athena.records_sql(
+                table, filters, selection, now=_hour(now), limit=limit, offset=offset, span=span
+            )
+
+        return self._rows(write, athena.RECORD_COLUMNS).with_columns(
+            row=pl.lit(0),
+            line=pl.lit(None, pl.Int32),
+            length=pl.lit(None, pl.Int64),
+        )
+
+    def _laid_out(self) -> CaptureTable | None:
+        """The table over what lies below the prefix; None where nothing was captured yet."""
+        listed = self._remembered_if_any(("listed",), self._listed)
+        if listed is None:
+            return None
+        endpoints, variants = listed
+        return CaptureTable(
+            database=self._database,
+            name=athena.table_name(self.bucket.name, self.place.prefix),
+            bucket=self.bucket.name,
+            prefix=self.place.prefix,
+            endpoints=endpoints,
+            variants=variants,
+        )
+
+    def _listed(self) -> tuple[list[str], list[str]] | None:
+        """Names of the endpoints and of the variants that lie below the prefix now, if any."""
+        one = [self.place.folder] if self.place.endpoint else []
+        endpoints = one or self.bucket.children(self.place.prefix)[0]
+        variants = {
+            variant.rpartition("/")[2]
+            for endpoint in endpoints
+            for variant in self.bucket.children(endpoint)[0]
+        }
+        names = [endpoint.rpartition("/")[2] for endpoint in endpoints]
+        return (names, sorted(variants)) if variants else None
+
+    def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
+        if filters.since is not None:
+            return filters
+        last = filters.until or now.date()
+        return replace(filters, since=last - timedelta(days=DEFAULT_DAYS - 1))
+
+    def _rows(self, write: Callable[[CaptureTable], str], schema: pl.Schema) -> pl.DataFrame:
+        """What a query gives; nothing, and no query, where nothing was captured yet."""
+        table = self._laid_out()
+        if table is None:
+            self._as_of = datetime.now(UTC)
+            return pl.DataFrame(schema=schema)
+        return self._asked(table, write(table), schema)
+
+    def _asked(self, table: CaptureTable, sql: str, schema: pl.Schema) -> pl.DataFrame:
+        """What a query gives, once the table is there."""
+
+        def ask() -> pl.DataFrame:
+            if not self._made:
+                for statement in athena.ddl(table):
+                    self._queries.execute(statement)
+                self._made = True
+            found = self._queries.rows(sql, schema)
+            self._as_of = datetime.now(UTC)
+            return found
+
+        return self._remembered((sql,), ask)
+
+    def _remembered_if_any(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """As ``_remembered``, but nothing is not: the first of anything is not to wait."""
+        found = self._remembered(key, make)
+        if not found:
+            self._reads.forget("athena", key)
+        return found
+
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        return self._reads.get("athena", key, "the answer of Athena", make, fresh_s=_KEPT_SECONDS)
+
+
+def _begun(span: Span, now: datetime) -> Span:
+    """The span itself, or its last days where it has no beginning."""
+    return Span(span.start or (span.end or _hour(now)) - _DEFAULT, span.end)
+
+
+def _hour(now: datetime) -> datetime:
+    """The beginning of an hour, so that the same is asked all hour long."""
+    return now.replace(minute=0, second=0, microsecond=0)

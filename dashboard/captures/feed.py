@@ -1,0 +1,336 @@
+"""The capture feed: one thread of this process that brings captures into the store, and the counts.
+
+Of all processes that share a store, one syncs at a time; the others read what it writes. Pages ask
+for counts and single records here and never wait for a sync.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import polars as pl
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.ground_truth import GroundTruthLog
+from dashboard.aws.objects import Bucket
+from dashboard.captures.places import capture_place
+from dashboard.captures.sync import CaptureProgress, last_pass, sync_captures
+from dashboard.captures.tables import TABLES
+from dashboard.inferences import model as inferences
+from dashboard.inferences.aggregates import Period, count_captures
+from dashboard.inferences.model import COUNTED, InferenceFilters
+from dashboard.inferences.selection import Selection
+from dashboard.shared.jobs import Job
+from dashboard.shared.store import SegmentStore
+from workflow.errors import WorkflowError
+from workflow.monitoring import CapturePlace
+from workflow.spans import Span
+
+T = TypeVar("T")
+
+WATCHED_PAUSE_S: Final = 4.0
+"""Between passes while a page is looking: a pass that finds nothing costs a few listings."""
+
+IDLE_AFTER_S: Final = 60.0
+"""Without a page looking for so long, the thread rests."""
+
+PLACE_SECONDS: Final = 300.0
+"""The endpoint is asked again after so long where it captures."""
+
+_KEPT: Final = 8  # answers remembered; each is small
+
+
+class CaptureFeed:
+    """What pages read captures from.
+
+    Args:
+        connection: The cloud.
+        root: Directory of the store.
+
+    Attributes:
+        store: Keeps ``capture_tables.TABLES``.
+        bucket: Where the captures are, for the images behind them.
+        place: The same with the prefix; None until the endpoint was asked where it captures.
+        progress: Of the pass under way, or of the last one; None before the first.
+        problem: What ended the last pass early, or None.
+        reads_objects: Whether it knows of each object when it came and what could not be read.
+    """
+
+    reads_objects: Final = True
+
+    def __init__(self, connection: Connection, root: Path) -> None:
+        self.store = SegmentStore(root, TABLES)
+        self.bucket = Bucket.of(connection.session, connection.settings.bucket)
+        self.place: CapturePlace | None = None
+        self._asked_at = 0.0
+        self._truths = GroundTruthLog(self.bucket)
+        self.progress: CaptureProgress | None = None
+        self.problem: WorkflowError | None = None
+        self._connection = connection
+        self._watched_at = time.monotonic()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._paused = False
+        self._full = False
+        self._lock = threading.Lock()
+        self._memory: dict[tuple[object, ...], tuple[object, object]] = {}
+        self._job: Job | None = None
+        self._syncing = False
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Changes whenever what was read has: the key of what is computed from it."""
+        return (
+            self.store.version("captures"),
+            self.store.version("errors"),
+            self._truths.version,
+        )
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the last complete pass ended; None before the first."""
+        return last_pass(self.store)
+
+    @property
+    def syncing(self) -> bool:
+        """Whether a pass of this process is under way."""
+        return self._syncing
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody stopped the sync."""
+        return self._paused
+
+    def period(self, filters: InferenceFilters, now: datetime) -> Period:
+        """By what length of time the records of a filter are best counted."""
+        key = ("period", filters.window())
+        return self._remembered(key, lambda: inferences.period_of(self._captured(), filters, now))
+
+    def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
+        """Records by period, endpoint, variant, class and bin, as the filters let through.
+
+        Returns:
+            A frame of ``tables.COUNTS``.
+        """
+        window = filters.window()
+
+        def count() -> pl.DataFrame:
+            captured = self._captured()
+            if window != (None, None):
+                captured = captured.filter(inferences.timed(*window))
+            return count_captures(captured, period, now=now)
+
+        return inferences.select(self._remembered(("counts", window, period), count), filters)
+
+    def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
+        """Records of a time of its own, to the moment, by day; the filters' days do not matter."""
+
+        def count() -> pl.DataFrame:
+            captured = self._captured().filter(inferences.timed(span.start, span.end))
+            return count_captures(captured, Period.DAY, now=now)
+
+        within = replace(filters, since=None, until=None)
+        return inferences.select(self._remembered(("counted", span), count), within)
+
+    def names(self) -> pl.DataFrame:
+        """Every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
+        columns = ("endpoint", "variant", "label")
+        found = self._remembered(
+            ("names",), lambda: self._captured().select(columns).unique(maintain_order=False)
+        )
+        return found.cast({"endpoint": pl.String, "variant": pl.String}).sort(columns)
+
+    def records(
+        self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
+    ) -> pl.DataFrame:
+        """Single records with all their columns, newest first."""
+        found = inferences.matching(
+            self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
+        )
+        return found.slice(offset, limit).collect()
+
+    def confidences(self, filters: InferenceFilters) -> pl.Series:
+        """The confidence of every record that the filters let through."""
+        found = inferences.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
+        return found.select("confidence").collect()["confidence"]
+
+    def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
+        """Records of some spans of time, drawn at random, the same for the same records.
+
+        The filters' days do not matter.
+        """
+        within = replace(filters, since=None, until=None)
+        found = inferences.matching(self.store.scan("captures"), within, now=datetime.now(UTC))
+        places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
+        inside = [inferences.timed(span.start, span.end) for span in spans]
+        drawn = places.filter(pl.any_horizontal(pl.lit(value=False), *inside))
+        return drawn.sort(pl.col("event_id").hash(seed=0)).head(size).collect()
+
+    def judged(self, filters: InferenceFilters) -> pl.DataFrame:
+        """The records that have a ground truth, counted, as the filters let through.
+
+        Returns:
+            A frame of ``models.inferences.JUDGED``.
+        """
+
+        def judge() -> pl.DataFrame:
+            columns = ("event_id", "inference_id", *COUNTED)
+            captures = self.store.scan("captures").select(columns).collect()
+            return inferences.judge(captures, self._truths.truths())
+
+        judged = self._remembered(("judged",), judge)
+        return inferences.count_judged(judged, filters, datetime.now(UTC))
+
+    def truth_of(self, ids: Iterable[str]) -> str | None:
+        """The class that is right for a record, by its inference id, else its event id, if any."""
+        return inferences.truth_of(self._truths.truths(), ids)
+
+    def truth_errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no ground truth, newest first."""
+        return self._truths.errors()
+
+    def errors(self) -> pl.DataFrame:
+        """Lines and objects that gave no capture, newest first."""
+        return self._remembered(
+            ("errors",),
+            lambda: self.store.scan("errors").sort("found_at", descending=True).collect(),
+        )
+
+    def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
+        """When the newest objects of an endpoint, variant and time came; of all classes.
+
+        Returns:
+            ``key``, ``last_modified`` and ``last``, the time of its last record; newest first.
+        """
+        asked = replace(filters, label="")
+        named = {"endpoint": asked.endpoint, "variant": asked.variant}
+        chosen = {column: name for column, name in named.items() if name}
+
+        def read() -> pl.DataFrame:
+            objects = self.store.scan("objects").select("key", "last_modified")
+            last = (
+                self.store.scan("captures")
+                .filter(**chosen)
+                .group_by("key")
+                .agg(pl.col("inference_time").max())
+                .filter(inferences.timed(*asked.window()))
+                .rename({"inference_time": "last"})
+            )
+            found = objects.join(last, on="key", how="inner")
+            return found.sort("last_modified", descending=True).head(limit).collect()
+
+        return self._remembered(("deliveries", asked, limit), read)
+
+    def watch(self) -> None:
+        """A page is looking: keep the thread running.
+
+        Raises:
+            WorkflowError: What ended the thread; it is started again by the next call.
+        """
+        self._watched_at = time.monotonic()
+        with self._lock:
+            ended = self._job if self._job and not self._job.running else None
+            if (self._job is None or ended) and not self._paused:
+                self._job = Job("Sync of captures")
+                self._thread(self._job).start()
+        if ended and not self._paused:
+            ended.check()
+
+    def pause(self) -> None:
+        """End the pass under way; what was read is kept."""
+        self._paused = True
+        self._stop.set()
+
+    def resume(self, *, full: bool = False) -> None:
+        """Go on, now.
+
+        Args:
+            full: Whether the next pass looks at every object again.
+        """
+        self._full = self._full or full
+        self._paused = False
+        self._stop.clear()
+        self._wake.set()
+        self.watch()
+
+    def _thread(self, job: Job) -> threading.Thread:
+        return threading.Thread(
+            target=job.run, args=(lambda _: self._run(),), name="capture-feed", daemon=True
+        )
+
+    def _run(self) -> None:
+        while self._connection.alive() and not self._paused:
+            if time.monotonic() - self._watched_at < IDLE_AFTER_S:
+                self._sync()
+            self._wake.wait(WATCHED_PAUSE_S)
+            self._wake.clear()
+
+    def _sync(self) -> None:
+        full, self._full = self._full, False
+        self.problem = self.store.problem or self.problem
+        self._syncing = True
+        captures = partial(self._sync_captures, full=full)
+        try:
+            problems = [_problem(captures), _problem(self._truths.refresh)]
+            self.problem = next(filter(None, problems), None)
+        finally:
+            self._syncing = False
+
+    def _sync_captures(self, *, full: bool) -> None:
+        place = self._asked()
+        sync_captures(
+            self.bucket,
+            place.folder,
+            self.store,
+            report=self._report,
+            stop=self._stop,
+            full=full,
+        )
+
+    def _asked(self) -> CapturePlace:
+        """Where captures lie; the endpoint is asked again now and then, for it may be updated."""
+        if self.place is None or time.monotonic() - self._asked_at > PLACE_SECONDS:
+            place = capture_place(self._connection)
+            if place.bucket != self.bucket.name:
+                self.bucket = Bucket.of(self._connection.session, place.bucket)
+            self.place, self._asked_at = place, time.monotonic()
+        return self.place
+
+    def _report(self, progress: CaptureProgress) -> None:
+        self.progress = progress
+
+    def _captured(self) -> pl.DataFrame:
+        """The counted columns of every capture, in memory: 28 bytes a record."""
+
+        def read() -> pl.DataFrame:
+            names = pl.col("endpoint", "variant").cast(pl.Categorical)
+            return self.store.scan("captures").select(COUNTED).with_columns(names).collect()
+
+        return self._remembered(("captured",), read)
+
+    def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What was made for the present version of the store; made anew for a later one."""
+        version = self.version
+        with self._lock:
+            known = self._memory.get(key)
+        if known is None or known[0] != version:
+            known = (version, make())
+            with self._lock:
+                fresh = {k: v for k, v in self._memory.items() if v[0] == version}
+                kept = list(fresh.items())[-_KEPT:]
+                self._memory = {**dict(kept), key: known}
+        return cast("T", known[1])
+
+
+def _problem(work: Callable[[], object]) -> WorkflowError | None:
+    """Do some work; what ended it early, but for another session that does it already."""
+    try:
+        work()
+    except WorkflowError as error:
+        return None if error.code == "AlreadyRunning" else error
+    return None

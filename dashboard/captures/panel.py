@@ -1,0 +1,135 @@
+"""The feed of captures as the page uses it: one for each process, with how fresh it is."""
+
+import os
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+
+from dashboard.aws.captured_images import CaptureLine, thumbnail
+from dashboard.aws.cloud import Cloud
+from dashboard.captures.athena_feed import AthenaFeed
+from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.places import capture_place
+from dashboard.captures.sync import CaptureProgress
+from dashboard.executions.feed import store_root
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from workflow.errors import WorkflowError
+
+TICK_SECONDS = 2.0
+"""How often it is asked whether there is anything new."""
+
+Feed = CaptureFeed | AthenaFeed
+"""What the page reads captures from; ``SCONES_CAPTURES=athena`` chooses the second."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _feed(cloud: Cloud) -> Feed:
+    """The feed of a cloud; another one when the local cloud was started again."""
+    connection = components.connection()
+    if connection.cloud != cloud:
+        raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
+    match os.environ.get("SCONES_CAPTURES") or "s3":
+        case "s3":
+            return CaptureFeed(connection, store_root(connection, kind="captures"))
+        case "athena":
+            return AthenaFeed(connection, capture_place(connection))
+        case other:
+            raise WorkflowError(
+                "SettingInvalid",
+                f"SCONES_CAPTURES is {other!r}, which is neither s3 nor athena.",
+                "Set it to athena, or leave it out to read captures from S3.",
+            )
+
+
+def feed() -> Feed:
+    """The feed of the connection, running.
+
+    Raises:
+        WorkflowError: What ended its thread.
+    """
+    found = _feed(components.connection().cloud)
+    found.watch()
+    return found
+
+
+def start_picture(source: Feed, line: CaptureLine) -> None:
+    """Begin to fetch the image behind a capture."""
+    components.pictures().start("s3", *_asked(source, line), fresh_s=float("inf"))
+
+
+def picture(source: Feed, line: CaptureLine) -> bytes:
+    """The captured image as a small JPEG.
+
+    Raises:
+        WorkflowError: Why there is none to show; ``StillWaiting`` while it is fetched.
+    """
+    return components.pictures().get("s3", *_asked(source, line), fresh_s=float("inf"))
+
+
+def _asked(source: Feed, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
+    bucket = source.bucket
+    title = f"the picture of {line.key}"
+    return (bucket.name, line), title, partial(thumbnail, bucket, line)
+
+
+def status(source: Feed) -> None:
+    """How far the sync has come and as of when the page is; draws the page anew on news."""
+    shown, unknown = source.version, source.as_of is None
+
+    def tick() -> None:
+        source.watch()
+        live = _line(source)
+        if source.version != shown and (live or not any(shown)):
+            st.rerun()
+        if (source.as_of is None) != unknown:
+            st.rerun()
+
+    st.fragment(tick, run_every=TICK_SECONDS)()
+
+
+def _line(source: Feed) -> bool:
+    """How fresh the page is; whether it is to follow what comes in."""
+    now = datetime.now(UTC)
+    progress = source.progress
+    found = progress.found if progress else 0
+    under_way = source.syncing and not source.paused
+    reading = under_way and (source.as_of is None or _unfinished(progress))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if source.paused:
+            st.caption("Reading is stopped; what was read is shown.", width="content")
+            _button("Resume reading", "play_arrow", source.resume)
+        elif reading:
+            st.caption("Reading captures …" if found else "Looking for captures …", width="content")
+            _button("Stop reading", "stop", source.pause)
+        elif source.as_of is None:
+            st.caption("Looking for captures …", width="content")
+        else:
+            components.as_of(source.as_of, now)
+        live = st.toggle("Live", value=True, key="live", help="Draw the page anew on news.")
+    if reading and found and progress:
+        st.progress(progress.read / found, text=_words(progress))
+    for note in source.place.notes if source.place else ():
+        st.caption(plain(note))
+    if source.problem is not None:
+        components.error_state(source.problem)
+    return live
+
+
+def _button(label: str, icon: str, act: Callable[[], None]) -> None:
+    """A button that acts before the line is drawn again, so that the line shows what it did."""
+    st.button(label, icon=f":material/{icon}:", type="tertiary", on_click=act)
+
+
+def _unfinished(progress: CaptureProgress | None) -> bool:
+    """Whether a pass has something left to do; one that finds nothing new is over at once."""
+    return progress is not None and (progress.read < progress.found or not progress.all_listed)
+
+
+def _words(progress: CaptureProgress) -> str:
+    said = f"{progress.read:,} of {progress.found:,} objects read, {progress.rate:,.0f} a second"
+    if progress.seconds_left is not None:
+        return f"{said}, {progress.seconds_left:,.0f} s left"
+    return f"{said}, still listing"

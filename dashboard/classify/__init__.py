@@ -1,0 +1,1 @@
+"""Classify: submit images and follow their executions."""

@@ -1,0 +1,265 @@
+"""What the Classify page shows of a batch: counts, a card an image, and a table to download."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.executions.model import ExecutionFilters
+from dashboard.shared.csv_files import csv_file
+from dashboard.shared.escaping import plain
+from dashboard.shared.palette import STYLES
+from dashboard.shared.query import href
+from workflow.executions import Outcome
+from workflow.submissions import Batch, Classified, Faulted, Refusal, Rejected, Submission, Verdict
+from workflow.timelines import StateVisit, VisitStatus
+
+MAX_CARDS = 12
+"""Images shown as cards; more are shown as a table."""
+
+COLUMNS = (
+    "image",
+    "outcome",
+    "label",
+    "confidence",
+    "threshold",
+    "seconds",
+    "error",
+    "message",
+    "s3_uri",
+    "execution_arn",
+)
+_ICONS = {
+    VisitStatus.SUCCEEDED: ":material/check:",
+    VisitStatus.RUNNING: ":material/progress_activity:",
+    VisitStatus.CAUGHT: ":material/redo:",
+}
+_INSTANT = frozenset({"Choice", "Pass", "Succeed", "Fail"})
+"""Types of states that do no work: the verdict says what they decided."""
+
+_FAILED_ICON = ":material/close:"
+_MUTED = "#8A8F98"
+_LOWEST = 0.5
+"""Two classes: the better one has at least half."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch as far as it has come.
+
+    Attributes:
+        submissions: One for each image, in the order they were handed in.
+        refused: Files that went no further.
+    """
+
+    submissions: tuple[Submission, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """Images by outcome."""
+        return Counter(outcome_of(item.verdict) for item in self.submissions)
+
+    @property
+    def done(self) -> int:
+        """Images with a final verdict."""
+        return len(self.submissions) - self.counts.get(Outcome.RUNNING, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One image and what became of it.
+
+    Attributes:
+        headline: The verdict in a few words, such as ``bicycle, 98.3 %``.
+        note: A sentence where the verdict needs one.
+        confidence: 0.5 to 1; None where there is none.
+        steps: The states in order: icon, name and milliseconds in Markdown.
+        href: Address of the execution's page; empty until it has started.
+    """
+
+    submission: Submission
+    outcome: Outcome
+    headline: str
+    note: str = ""
+    confidence: float | None = None
+    threshold: float | None = None
+    steps: tuple[str, ...] = field(default=())
+    href: str = ""
+
+
+def batch_view(steps: Iterable[object]) -> BatchView:
+    """Fold what a batch has reported so far: itself, and each image's progress by its index."""
+    batch: Batch | None = None
+    latest: dict[int, Submission] = {}
+    for step in steps:
+        if isinstance(step, Batch):
+            batch = step
+        elif isinstance(step, tuple):
+            index, submission = step
+            latest[index] = submission
+    if batch is None:
+        return BatchView()
+    return BatchView(
+        tuple(
+            latest.get(index, Submission(image=image)) for index, image in enumerate(batch.images)
+        ),
+        batch.refused,
+    )
+
+
+def outcome_of(verdict: Verdict) -> Outcome:
+    """The outcome that a verdict is shown as."""
+    match verdict:
+        case Classified():
+            return Outcome.ACCEPTED
+        case Rejected():
+            return Outcome.REJECTED
+        case Faulted():
+            return verdict.outcome
+        case _:
+            return Outcome.RUNNING
+
+
+def cards(view: BatchView) -> tuple[Card, ...]:
+    """The first twelve images as cards, in the order they were handed in."""
+    return tuple(card(submission) for submission in view.submissions[:MAX_CARDS])
+
+
+def card(submission: Submission) -> Card:
+    """One image as a card."""
+    verdict = submission.verdict
+    headline, note, confidence, threshold = _says(submission)
+    return Card(
+        submission=submission,
+        outcome=outcome_of(verdict),
+        headline=headline,
+        note=note,
+        confidence=confidence,
+        threshold=threshold,
+        steps=tuple(_step(visit) for visit in submission.visits if visit.type not in _INSTANT),
+        href=_href(submission.execution_arn),
+    )
+
+
+def table(view: BatchView) -> pd.DataFrame:
+    """Every image and every refused file in a row, with ``COLUMNS``."""
+    rows = [_row(item) for item in view.submissions]
+    rows += [
+        {
+            "image": item.name,
+            "outcome": "Not submitted",
+            "error": item.code,
+            "message": f"{item.message} {item.remedy}",
+        }
+        for item in view.refused
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def csv(frame: pd.DataFrame) -> bytes:
+    """The table as CSV."""
+    return csv_file(pl.from_pandas(frame))
+
+
+def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> go.Figure:
+    """The confidence as a bar from 0.5 to 1, with the threshold as a line across it."""
+    figure = go.Figure(
+        go.Bar(
+            x=[confidence - _LOWEST],
+            base=_LOWEST,
+            y=[""],
+            orientation="h",
+            marker_color=STYLES[outcome].color,
+            hovertemplate=f"confidence {confidence:.4f}<extra></extra>",
+            width=0.55,
+        )
+    )
+    figure.add_vline(x=threshold, line_width=2, line_dash="dot", line_color=_MUTED)
+    figure.add_annotation(
+        x=threshold,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        text=f"threshold {threshold:.1%}",
+        showarrow=False,
+        font={"size": 11, "color": _MUTED},
+        xanchor="right" if threshold > 0.75 else "left",  # noqa: PLR2004 - the label stays inside
+    )
+    figure.update_layout(height=80, margin={"l": 16, "r": 16, "t": 22, "b": 24}, showlegend=False)
+    figure.update_xaxes(
+        range=[_LOWEST, 1], tickvals=[0.5, 0.75, 1], tickformat=".0%", fixedrange=True
+    )
+    figure.update_xaxes(showgrid=False, showline=True, linecolor=_MUTED)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    return figure
+
+
+def alt_text(card: Card) -> str:
+    """The figure in words, for those who cannot see it."""
+    return f"Confidence {card.confidence:.1%} against the threshold of {card.threshold:.1%}"
+
+
+def _says(submission: Submission) -> tuple[str, str, float | None, float | None]:
+    match submission.verdict:
+        case Classified(label, confidence, threshold):
+            return f"{label}, {confidence:.1%}", "", confidence, threshold
+        case Rejected(label, confidence, threshold):
+            if label is None or confidence is None:
+                note = "The confidence was below the threshold; it was not recorded."
+                return "too uncertain", note, None, threshold
+            note = (
+                f"Below the threshold of {threshold:.1%}, so the label is not used. This is a "
+                "result, not a fault: look at the image, or change the threshold."
+            )
+            return f"perhaps {label}, {confidence:.1%}", note, confidence, threshold
+        case Faulted(_, state, error, message, remedy):
+            where = f" in {state}" if state else ""
+            return f"{error}{where}", f"{message} {remedy}".strip(), None, None
+        case _:
+            return ("under way" if submission.execution_arn else "waiting its turn"), "", None, None
+
+
+def _step(visit: StateVisit) -> str:
+    icon = _ICONS.get(visit.status, _FAILED_ICON)
+    attempts = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
+    return f"{icon} {plain(visit.name)} {_milliseconds(visit)}{attempts}".rstrip()
+
+
+def _milliseconds(visit: StateVisit) -> str:
+    if visit.exited_at is None:
+        return ""
+    return f"{max(0.0, (visit.exited_at - visit.entered_at).total_seconds()) * 1000:,.0f} ms"
+
+
+def _href(execution_arn: str) -> str:
+    if not execution_arn:
+        return ""
+    return href("executions", ExecutionFilters(execution=execution_arn))
+
+
+def _row(submission: Submission) -> dict[str, object]:
+    headline, note, confidence, threshold = _says(submission)
+    verdict = submission.verdict
+    return {
+        "image": submission.image.name,
+        "outcome": STYLES[outcome_of(verdict)].word,
+        "label": verdict.label if isinstance(verdict, Classified | Rejected) else None,
+        "confidence": confidence,
+        "threshold": threshold,
+        "seconds": _seconds(submission.visits),
+        "error": verdict.error if isinstance(verdict, Faulted) else None,
+        "message": note or headline,
+        "s3_uri": str(submission.image.location),
+        "execution_arn": submission.execution_arn,
+    }
+
+
+def _seconds(visits: tuple[StateVisit, ...]) -> float | None:
+    ends = [visit.exited_at for visit in visits if visit.exited_at is not None]
+    if not visits or len(ends) < len(visits):
+        return None
+    return round((max(ends) - visits[0].entered_at).total_seconds(), 3)

@@ -1,0 +1,1 @@
+"""Data health: compare what was captured with what should have been."""

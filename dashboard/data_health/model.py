@@ -1,0 +1,576 @@
+"""What the *Inferences* page shows of data health: are all inferences captured, soon, and once?"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import polars as pl
+
+from dashboard.inferences.aggregates import COUNTS, EARLIEST, Period
+from dashboard.inferences.model import InferenceFilters
+from workflow.captures import DUPLICATE, CaptureSource
+from workflow.configurations import Sampling
+from workflow.monitoring import CaptureState
+from workflow.spans import Span
+
+SETTLED_AFTER = timedelta(minutes=30)
+"""SageMaker delivers captures minutes late; younger periods are not yet judged."""
+
+LATE = timedelta(minutes=15)
+"""An object that came later than this after its last record is late."""
+
+DISK_LIMIT = 75.0
+"""Percent of disk above which SageMaker may stop capturing (developer guide, data capture)."""
+
+_SIGMAS = 4  # a sampled hour this far below its mean is no chance
+_EDGE = 2  # invocations at the border of a period may be counted in its neighbour
+_FEW = 5  # expected records below which silence means little
+
+
+class Finding(StrEnum):
+    """A kind of thing that is wrong with the captures."""
+
+    OFF = "capture is off"
+    SILENCE = "silence"
+    GAP = "gap"
+    SURPLUS = "surplus"
+    LATE = "late"
+    DUPLICATES = "duplicates"
+    UNREADABLE = "unreadable"
+    UNTIMED = "no usable time"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFinding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: What.
+        sentence: With its numbers, and what to do about it.
+        subject: Which endpoint, and which of its variants; empty where all that is shown.
+    """
+
+    kind: Finding
+    sentence: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was looked at, what could not be, and what is wrong.
+
+    Attributes:
+        findings: What is wrong with what was judged.
+        judged: What was looked at, in words; empty where nothing was.
+        unjudged: What nothing can be said of, and why.
+    """
+
+    findings: tuple[HealthFinding, ...] = ()
+    judged: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+
+def together(parts: Iterable[Health]) -> Health:
+    """All of them as one; what several of them find is told once."""
+    every = tuple(parts)
+    return Health(
+        tuple(dict.fromkeys(finding for part in every for finding in part.findings)),
+        tuple(said for part in every for said in part.judged),
+        tuple(said for part in every for said in part.unjudged),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Invocations and records of one production variant, in the time that is shown.
+
+    Attributes:
+        endpoint: Name of its endpoint.
+        variant: Its name.
+        state: Of the endpoint's data capture.
+        captured: ``time``, ``count`` of its records, of all classes.
+        samplings: The times in which it is known what share was captured.
+        invocations: ``time``, ``count``, ``failed`` of CloudWatch, in the same periods; None where
+            it was not asked.
+        refusal: Why it was not.
+    """
+
+    endpoint: str
+    variant: str
+    state: CaptureState
+    captured: pl.DataFrame
+    samplings: tuple[Sampling, ...] = ()
+    invocations: pl.DataFrame | None = None
+    refusal: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Endpoint and variant, in words."""
+        return f"{self.endpoint}, {self.variant}"
+
+    def rows(self, period: Period) -> pl.DataFrame:
+        """``expected_and_captured``; no row where invocations are not known."""
+        none = self.captured.clear().with_columns(failed=pl.lit(0, pl.Int64))
+        invocations = none if self.invocations is None else self.invocations
+        return expected_and_captured(invocations, self.captured, self.samplings, period)
+
+
+def endpoints(names: pl.DataFrame, filters: InferenceFilters, own: str) -> list[str]:
+    """The endpoints that are shown: the one chosen, or all with records and the workflow's own."""
+    if filters.endpoint:
+        return [filters.endpoint]
+    return sorted({*names["endpoint"], own} - {""})
+
+
+def variants(
+    names: pl.DataFrame, filters: InferenceFilters, endpoint: str, state: CaptureState
+) -> list[str]:
+    """The variants of an endpoint that are shown: those with records, and those it has now."""
+    captured = names.filter(pl.col("endpoint") == endpoint)["variant"]
+    known = {*captured, *state.variants}
+    return sorted(known & {filters.variant} if filters.variant else known)
+
+
+def metric_period(period: Period, kept: timedelta) -> Period:
+    """By what length of time invocations and records are compared.
+
+    Args:
+        period: By which the records are shown.
+        kept: The shortest period that CloudWatch has for the time shown.
+    """
+    # A day is too long to find a gap in, and CloudWatch counts by the minute at the finest.
+    finest = max(period.length, kept)
+    return Period.MINUTE if finest <= Period.MINUTE.length else Period.HOUR
+
+
+def window(
+    filters: InferenceFilters, counts: pl.DataFrame, now: datetime
+) -> tuple[datetime, datetime] | None:
+    """From when (inclusive) to when (exclusive) invocations and records are compared.
+
+    Args:
+        filters: Their days; where the first is open, the first record begins.
+        counts: A frame of ``tables.COUNTS``, as the filters let through.
+        now: Later is nothing.
+
+    Returns:
+        None where that is no time at all.
+    """
+    start, end = filters.window()
+    first = start or counts["time"].min()
+    soon = now + Period.MINUTE.length
+    last = min(end or soon, soon)
+    return (first, last) if isinstance(first, datetime) and first < last else None
+
+
+def captured_by_time(counts: pl.DataFrame, endpoint: str, variant: str) -> pl.DataFrame:
+    """``time``, ``count`` of a variant's records with a usable time."""
+    mine = counts.filter(pl.col("endpoint") == endpoint, pl.col("variant") == variant)
+    return mine.drop_nulls("time").group_by("time").agg(pl.col("count").sum())
+
+
+def expected_and_captured(
+    invocations: pl.DataFrame,
+    captured: pl.DataFrame,
+    samplings: Sequence[Sampling],
+    period: Period,
+) -> pl.DataFrame:
+    """Captures expected and found, by time.
+
+    Args:
+        invocations: ``time``, ``count``, ``failed`` of CloudWatch, one row a period with any.
+        captured: ``time``, ``count`` of the captures, in the same periods.
+        samplings: The times in which it is known what share of the invocations is captured.
+        period: The length of a row's time.
+
+    Returns:
+        ``time``, ``invocations``, ``failed``, ``share`` (0 to 1), ``expected``, ``captured``;
+        sorted, from the first invocation; no row where there is none. Share and expected are null
+        in a period that does not lie in one of ``samplings`` as a whole.
+    """
+    both = invocations.rename({"count": "invocations"}).join(
+        captured.rename({"count": "captured"}), on="time", how="full", coalesce=True
+    )
+    counted = both.with_columns(pl.col("invocations", "failed", "captured").fill_null(0))
+    first = pl.lit(invocations["time"].min(), COUNTS["time"])
+    rows = counted.sort("time").filter(pl.col("time") >= first)
+    return rows.with_columns(share=_share(samplings, period)).select(
+        "time",
+        "invocations",
+        "failed",
+        "share",
+        # AWS does not say whether it captures failed invocations: none is missed.
+        expected=(pl.col("invocations") - pl.col("failed")) * pl.col("share"),
+        captured="captured",
+    )
+
+
+def _share(samplings: Sequence[Sampling], period: Period) -> pl.Expr:
+    share = pl.lit(None, pl.Float64)
+    for one in samplings:
+        share = pl.when(_within(one.span, period)).then(one.percentage / 100).otherwise(share)
+    return share
+
+
+def _within(span: Span, period: Period) -> pl.Expr:
+    """Whether the whole of a row's time lies in a span."""
+    bounds = [pl.lit(value=True)]
+    if span.start is not None:
+        bounds.append(pl.col("time") >= span.start)
+    if span.end is not None:
+        bounds.append(pl.col("time") + period.length <= span.end)
+    return pl.all_horizontal(bounds)
+
+
+def summed(traffic: Sequence[Traffic], period: Period) -> pl.DataFrame:
+    """What was expected and captured of one or more, added up by time.
+
+    Returns:
+        ``time``, ``expected``, ``captured``; expected is null where it is not known of all.
+    """
+    rows = pl.concat(one.rows(period) for one in traffic)
+    unknown = pl.col("expected").is_null().any()
+    return (
+        rows.group_by("time")
+        .agg(
+            expected=pl.when(unknown).then(None).otherwise(pl.col("expected").sum()),
+            captured=pl.col("captured").sum(),
+        )
+        .sort("time")
+    )
+
+
+def volumes(traffic: Sequence[Traffic], period: Period, *, read_at: datetime | None) -> Health:
+    """Whether every invocation that should be captured was, each variant by itself.
+
+    Args:
+        traffic: What is shown.
+        period: The length of a row's time.
+        read_at: When all captures there were had been read; None where that has not yet been.
+    """
+    found = together(_volume(one, period, read_at) for one in traffic)
+    if traffic and found == Health():
+        return Health(unjudged=("Volume: no invocation and no record in that time.",))
+    return found
+
+
+def _volume(traffic: Traffic, period: Period, read_at: datetime | None) -> Health:
+    rows, now = traffic.rows(period), read_at or EARLIEST
+    named = {Finding.OFF: traffic.endpoint}
+    findings = tuple(
+        replace(finding, subject=named.get(finding.kind, traffic.subject))
+        for finding in health(rows, traffic.state, period, now=now)
+    )
+    done = settled(rows, period, now)
+    judged = _judged(done)
+    said = (_compared(traffic, judged, period),) if judged.height else ()
+    return Health(findings, said, tuple(_not_compared(traffic, rows, done, period, read_at)))
+
+
+def _judged(settled: pl.DataFrame) -> pl.DataFrame:
+    """The rows of which it is known what share was captured."""
+    return settled.filter(pl.col("share").is_not_null())
+
+
+def _compared(traffic: Traffic, rows: pl.DataFrame, period: Period) -> str:
+    failed = rows["failed"].sum()
+    vain = (
+        f" ({failed:,} of them failed; AWS does not say whether it captures those, so they are"
+        " neither missed nor too many)"
+        if failed
+        else ""
+    )
+    return (
+        f"{rows['invocations'].sum():,} invocations{vain} and {rows['captured'].sum():,} records of"
+        f" {traffic.subject}, {_span(rows, period)}, by {period}"
+    )
+
+
+def _not_compared(
+    traffic: Traffic,
+    rows: pl.DataFrame,
+    done: pl.DataFrame,
+    period: Period,
+    read_at: datetime | None,
+) -> Iterable[str]:
+    who = f"Volume of {traffic.subject}"
+    records = traffic.captured["count"].sum()
+    young = rows.slice(done.height)
+    unknown = done.filter(pl.col("share").is_null(), pl.col("invocations") > 0)
+    if unknown.height:
+        yield (
+            f"{who}: {unknown['invocations'].sum():,} invocations in {_periods(unknown, period)},"
+            f" first at {unknown['time'][0]:%Y-%m-%d %H:%M} UTC. What share of them was to be"
+            " captured is not known: the endpoint's configuration changed then, or it no longer"
+            " exists."
+        )
+    if traffic.invocations is None:
+        yield f"{who}: {traffic.refusal}"
+    elif traffic.invocations.is_empty() and records:
+        yield f"{who}: CloudWatch has no invocation of it in that time, for {records:,} records."
+    elif young.height and read_at is None:
+        yield f"{who}: the captures have not all been read yet."
+    elif young["invocations"].sum():
+        yield (
+            f"{who}: {young['invocations'].sum():,} invocations since"
+            f" {young['time'][0]:%Y-%m-%d %H:%M} UTC are too young. Captures come minutes late, so"
+            f" a {period} is judged by what is read {SETTLED_AFTER // timedelta(minutes=1)} minutes"
+            " after its end or later."
+        )
+
+
+def _span(rows: pl.DataFrame, period: Period) -> str:
+    last = rows["time"][-1] + period.length
+    return f"{rows['time'][0]:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+
+
+def unasked(endpoint: str, refusal: str) -> Health:
+    """An endpoint that does not say what share it captures: nothing can be expected of it."""
+    return Health(unjudged=(f"Volume of {endpoint}: {refusal}",))
+
+
+def nameless(counts: pl.DataFrame) -> Health:
+    """Records whose key names no endpoint have no invocations to be compared with."""
+    records = counts.filter(pl.col("endpoint") == "")["count"].sum()
+    if not records:
+        return Health()
+    return Health(unjudged=(f"Volume of {records:,} records whose key names no endpoint.",))
+
+
+def settled(rows: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
+    """The rows that no longer fill up."""
+    return rows.filter(pl.col("time") <= now - SETTLED_AFTER - period.length)
+
+
+def health(
+    rows: pl.DataFrame,
+    state: CaptureState,
+    period: Period,
+    *,
+    now: datetime,
+) -> tuple[HealthFinding, ...]:
+    """What is wrong with the number of captures.
+
+    Args:
+        rows: Of ``expected_and_captured``.
+        state: Of the endpoint.
+        period: The length of a row's time.
+        now: Rows that may still fill up are not judged, nor those of an unknown share.
+    """
+    return tuple(_findings(settled(rows, period, now), state, period))
+
+
+def _findings(
+    settled: pl.DataFrame, state: CaptureState, period: Period
+) -> Iterable[HealthFinding]:
+    on = state.share > 0
+    if not on:
+        yield HealthFinding(
+            Finding.OFF,
+            "Data capture is switched off, so nothing new will appear here. Deploy again with a"
+            " sampling percentage above 0.",
+        )
+    silent = _silent(settled)
+    if on and not silent.is_empty():
+        yield HealthFinding(Finding.SILENCE, _silence_sentence(silent, state, period))
+    heard = settled if silent.is_empty() else settled.filter(pl.col("time") < silent["time"][0])
+    judged = _judged(heard)
+    spread = (pl.col("expected") * (1 - pl.col("share"))).sqrt() * _SIGMAS + _EDGE
+    gaps = judged.filter(pl.col("captured") < pl.col("expected") - spread)
+    if not gaps.is_empty():
+        missing = float(gaps.select((pl.col("expected") - pl.col("captured")).sum()).item())
+        yield HealthFinding(
+            Finding.GAP,
+            f"About {missing:,.0f} records are missing in {_periods(gaps, period)}, first at"
+            f" {gaps['time'][0]:%Y-%m-%d %H:%M} UTC. Objects may have been deleted by the bucket's"
+            " lifecycle, or records not be readable or have no usable time: look at the bucket,"
+            " then check all objects again.",
+        )
+    surplus = judged.filter(pl.col("captured") > pl.col("invocations") + spread)
+    if not surplus.is_empty():
+        yield HealthFinding(
+            Finding.SURPLUS,
+            f"There are more records than invocations in {_periods(surplus, period)}. Batch"
+            " requests make several records each; else another endpoint of this name wrote them.",
+        )
+
+
+def _silent(settled: pl.DataFrame) -> pl.DataFrame:
+    """The last rows, where invocations went on and captures did not."""
+    heard = settled.with_row_index().filter(pl.col("captured") > 0)["index"].max()
+    tail = _judged(settled.slice(0 if heard is None else int(heard) + 1))  # type: ignore[arg-type]
+    return tail if tail["expected"].sum() >= _FEW else tail.clear()
+
+
+def _silence_sentence(silent: pl.DataFrame, state: CaptureState, period: Period) -> str:
+    said = (
+        f"Nothing was captured from {_span(silent, period)}, though"
+        f" {silent['invocations'].sum():,} invocations"
+    )
+    disk = state.disk_percent
+    if disk is not None and disk >= DISK_LIMIT:
+        return (
+            f"{said} came in. The instance's disk is {disk:.0f} % full, and SageMaker stops"
+            " capturing without a word when it fills: update the endpoint to get fresh instances."
+        )
+    return (
+        f"{said} came in. SageMaker stops capturing without a word when the instance's disk fills"
+        " or its role may not write to the bucket: check both, then update the endpoint."
+    )
+
+
+def _periods(rows: pl.DataFrame, period: Period) -> str:
+    return f"{rows.height:,} {period}{'s' if rows.height != 1 else ''}"
+
+
+def shown(errors: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
+    """The errors of the endpoint, variant and time that the filters let through, by their key.
+
+    Args:
+        errors: Rows of ``capture_tables.ERRORS``.
+        filters: What to keep; of what class a line is, that gave no record, is not known.
+    """
+    start, end = filters.window()
+
+    def let_through(key: str) -> bool:
+        source = CaptureSource.of(key)
+        return (
+            filters.endpoint in ("", source.endpoint)
+            and filters.variant in ("", source.variant)
+            and (start is None or (source.hour is not None and source.hour >= start))
+            and (end is None or (source.hour is not None and source.hour < end))
+        )
+
+    return errors.filter(pl.col("key").is_in(list(filter(let_through, errors["key"].unique()))))
+
+
+def lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> Health:
+    """Whether every line gave a record, once.
+
+    Args:
+        errors: ``reason`` and ``lines`` of those that did not.
+        records: How many records there are.
+        untimed: How many of these have no usable time.
+        known: Whether errors are known of.
+    """
+    if not known:
+        return Health(
+            reading_findings(errors, untimed),
+            unjudged=("Unreadable lines and duplicates: Athena leaves them out without a word.",),
+        )
+    read = records + int(errors["lines"].sum())
+    if not read:
+        return Health(unjudged=("Unreadable lines and duplicates: nothing was read.",))
+    return Health(reading_findings(errors, untimed), (f"{read:,} lines that were read",))
+
+
+def deliveries(objects: pl.DataFrame, *, known: bool) -> tuple[timedelta | None, Health]:
+    """How late objects come, in the median, and whether that was judged.
+
+    Args:
+        objects: As for ``lateness``.
+        known: Whether it is known when objects came.
+    """
+    if not known:
+        return None, Health(unjudged=("Lateness: Athena does not know when an object came.",))
+    delay, late = lateness(objects)
+    if delay is None:
+        return None, Health(unjudged=("Lateness: no object has a record with a usable time.",))
+    return delay, Health(late, (f"how soon {objects.height:,} objects came",))
+
+
+def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding, ...]:
+    """What is wrong with the lines themselves.
+
+    Args:
+        errors: ``reason`` and ``lines`` of the store's errors.
+        untimed: Records without a usable time.
+    """
+    twice = pl.col("reason") == DUPLICATE
+    duplicates = int(errors.filter(twice)["lines"].sum())
+    unread = errors.filter(~twice)
+    found = []
+    if not unread.is_empty():
+        found.append(
+            HealthFinding(
+                Finding.UNREADABLE,
+                f"{counted(unread)} without a capture that can be read, listed below with the"
+                " reasons.",
+            )
+        )
+    if duplicates:
+        found.append(
+            HealthFinding(
+                Finding.DUPLICATES,
+                f"{duplicates:,} records came more than once and are counted once.",
+            )
+        )
+    if untimed:
+        found.append(
+            HealthFinding(
+                Finding.UNTIMED,
+                f"{untimed:,} records have no usable time (absent, before SageMaker, or in the"
+                " future): they are counted, but in no chart over time.",
+            )
+        )
+    return tuple(found)
+
+
+def truths(errors: pl.DataFrame) -> Health:
+    """Whether all that lies where labels do gives one.
+
+    Args:
+        errors: ``lines`` of what does not.
+    """
+    if errors.is_empty():
+        return Health()
+    said = f"{counted(errors)} without a label that can be read, listed below with the reasons."
+    return Health((HealthFinding(Finding.UNREADABLE, said, "Ground truth"),))
+
+
+def counted(errors: pl.DataFrame) -> str:
+    """How many lines, and whole objects, could not be read: ``3 lines and 1 object``.
+
+    Args:
+        errors: ``lines`` of each; 0 for an object that was not read.
+    """
+    lines, objects = int(errors["lines"].sum()), int((errors["lines"] == 0).sum())
+    numbers = ((lines, "line"), (objects, "object"))
+    said = [f"{count:,} {noun}{'s' if count != 1 else ''}" for count, noun in numbers if count]
+    return " and ".join(said)
+
+
+def by_reason(errors: pl.DataFrame) -> pl.DataFrame:
+    """How many lines and objects have each ``reason``, the most frequent first."""
+    lines = pl.col("lines")
+    sums = errors.group_by("reason").agg(lines.sum(), objects=(lines == 0).sum())
+    return sums.sort("lines", "objects", "reason", descending=[True, True, False])
+
+
+def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFinding, ...]]:
+    """How long after its last record an object came, in the median, and whether some came late.
+
+    Args:
+        objects: ``last_modified`` of each object and ``last`` time of a record in it.
+    """
+    timed = objects.drop_nulls().filter(pl.col("last") >= EARLIEST)
+    delays = timed.select(delay=pl.col("last_modified") - pl.col("last"))["delay"]
+    if delays.is_empty():
+        return None, ()
+    late = int((delays > LATE).sum())
+    median = delays.median()
+    delay = median if isinstance(median, timedelta) else timedelta(0)
+    if not late:
+        return delay, ()
+    worst = delays.max()
+    minutes = worst / timedelta(minutes=1) if isinstance(worst, timedelta) else math.nan
+    return delay, (
+        HealthFinding(
+            Finding.LATE,
+            f"{late:,} objects came more than {LATE // timedelta(minutes=1)} minutes after their"
+            f" last record, the latest after {minutes:,.0f} minutes. Recent charts may still fill"
+            " up.",
+        ),
+    )

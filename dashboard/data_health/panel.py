@@ -1,0 +1,226 @@
+"""The data health panel of the Inferences page: is every inference captured, soon, and once?"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import polars as pl
+import streamlit as st
+
+from dashboard.aws import monitoring
+from dashboard.aws.cloud import Connection
+from dashboard.aws.configurations import configurations, sampling_percentage
+from dashboard.data_health import metrics, model
+from dashboard.data_health.model import Health, Traffic
+from dashboard.inferences import charts
+from dashboard.inferences import model as inferences
+from dashboard.inferences.aggregates import Period
+from dashboard.inferences.panel import Look, chart
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from workflow.configurations import Sampling
+from workflow.errors import WorkflowError
+from workflow.monitoring import CaptureState
+
+OBJECTS = 1_000
+ERRORS = 200
+FRESH_SECONDS = 10.0
+"""How long what AWS says of an endpoint is not asked for again."""
+
+
+def show(look: Look, connection: Connection, untimed: int) -> None:
+    """Findings, invocations against captures, and every line that could not be read."""
+    if look.filters.label:
+        st.caption(
+            "The class filter does not apply here: neither invocations nor unreadable lines have a"
+            " class."
+        )
+        look, untimed = _of_all_classes(look)
+    known = look.feed.reads_objects
+    errors = model.shown(look.feed.errors(), look.filters)
+    unlabelled = look.feed.truth_errors()
+    delay, delivery = model.deliveries(look.feed.deliveries(look.filters, OBJECTS), known=known)
+    records = int(look.counts["count"].sum())
+    read = model.lines(errors, records, untimed, known=known)
+    traffic, period, refused = _traffic(look, connection)
+    volume = model.volumes(traffic, period, read_at=_read_at(look))
+    nameless = model.nameless(look.counts)
+    _verdict(model.together((volume, refused, nameless, read, delivery, model.truths(unlabelled))))
+    _coverage(traffic, period)
+    _facts(traffic, delay)
+    _errors(errors, "record")
+    _errors(unlabelled, "ground truth")
+    if st.button(
+        "Check all objects again",
+        icon=":material/refresh:",
+        help="Lists the whole prefix and reads what is new or has changed, however old.",
+    ):
+        look.feed.resume(full=True)
+        st.toast("All objects are being checked.", icon=":material/refresh:")
+
+
+def _of_all_classes(look: Look) -> tuple[Look, int]:
+    """The same without its class filter, and how many of its records have no usable time."""
+    filters = replace(look.filters, label="")
+    counts = look.feed.counts(filters, look.period, look.now)
+    untimed = inferences.summarise(counts, look.threshold).untimed
+    return replace(look, filters=filters, counts=counts), untimed
+
+
+def _read_at(look: Look) -> datetime | None:
+    """Up to when all captures have been read: a sync may be stopped, or fail."""
+    as_of = look.feed.as_of
+    return None if as_of is None else min(as_of, look.now)
+
+
+def _verdict(health: Health) -> None:
+    """What is wrong, what was judged, and what nothing can be said of."""
+    for finding in health.findings:
+        where = f" {plain(finding.subject)}:" if finding.subject else ""
+        st.warning(
+            f"**{finding.kind.capitalize()}.**{where} {plain(finding.sentence)}",
+            icon=":material/warning:",
+        )
+    if health.judged:
+        if health.findings:
+            st.info(f"Judged:{_listed(health.judged)}", icon=":material/fact_check:")
+        else:
+            st.success(
+                f"Nothing is wrong with what was judged:{_listed(health.judged)}",
+                icon=":material/check_circle:",
+            )
+    if health.unjudged:
+        st.info(f"Not judged:{_listed(health.unjudged)}", icon=":material/help:")
+
+
+def _listed(sentences: tuple[str, ...]) -> str:
+    return "".join(f"\n- {plain(sentence)}" for sentence in sentences)
+
+
+def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period, Health]:
+    """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
+    names, own = look.feed.names(), connection.settings.endpoint
+    window = model.window(look.filters, look.counts, look.now)
+    age = look.now - window[0] if window else timedelta(0)
+    period = model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))
+    counts = look.feed.counts(look.filters, period, look.now)
+    found: list[Traffic] = []
+    refused: list[Health] = []
+    for endpoint in model.endpoints(names, look.filters, own):
+        try:
+            state = _state(connection, endpoint)
+            samplings = _samplings(connection, endpoint, state)
+        except WorkflowError as error:
+            refused.append(model.unasked(endpoint, error.message))
+            continue
+        for variant in model.variants(names, look.filters, endpoint, state):
+            captured = model.captured_by_time(counts, endpoint, variant)
+            span = model.window(look.filters, captured if captured.height else counts, look.now)
+            one = Traffic(
+                endpoint=endpoint,
+                variant=variant,
+                state=state,
+                captured=captured,
+                samplings=samplings,
+            )
+            found.append(_invoked(one, span, period, connection))
+    return found, period, model.together(refused)
+
+
+def _samplings(connection: Connection, endpoint: str, state: CaptureState) -> tuple[Sampling, ...]:
+    """When which share of the endpoint's invocations was captured, as far as that is known."""
+    known = components.read(
+        "sagemaker",
+        ("configurations", endpoint, state.configuration),
+        f"the configurations of {endpoint}",
+        lambda: configurations(connection, endpoint),
+        fresh_s=300.0,
+    )
+    earlier = {name: _percentage(connection, name) for name in known.made if name != known.present}
+    return known.samplings({**earlier, known.present: state.share})
+
+
+def _state(connection: Connection, endpoint: str) -> CaptureState:
+    return components.read(
+        "sagemaker",
+        ("capture state", endpoint),
+        f"the data capture of {endpoint}",
+        lambda: monitoring.capture_state(connection, endpoint),
+        fresh_s=FRESH_SECONDS,
+    )
+
+
+def _percentage(connection: Connection, name: str) -> float:
+    """The share that a configuration captures; it never changes."""
+    return components.read(
+        "sagemaker",
+        ("sampling", name),
+        f"the sampling of {name}",
+        lambda: sampling_percentage(connection, name),
+        fresh_s=float("inf"),
+    )
+
+
+def _coverage(traffic: list[Traffic], period: Period) -> None:
+    rows = model.summed(traffic, period) if traffic else None
+    if rows is not None and not rows.is_empty():
+        chart(
+            charts.coverage_of_capture(rows, period),
+            "captured",
+            f"Invocations that should be captured and captures, by {period}",
+        )
+
+
+def _invoked(
+    traffic: Traffic, span: tuple[datetime, datetime] | None, period: Period, connection: Connection
+) -> Traffic:
+    """The same with what CloudWatch says of it."""
+    if span is None:
+        return replace(traffic, refusal="no record with a usable time tells from when to look.")
+    who = (connection, traffic.endpoint, traffic.variant)
+
+    def read() -> tuple[pl.DataFrame, float | None]:
+        invocations = metrics.invocations(*who, *span, every=period.length)
+        return invocations, metrics.disk_percent(*who, span[1])
+
+    key = (traffic.endpoint, traffic.variant, period, *(f"{end:%Y%m%d%H%M}" for end in span))
+    title = f"the metrics of {traffic.endpoint}, {traffic.variant}"
+    try:
+        invocations, disk = components.read("cloudwatch", key, title, read, fresh_s=FRESH_SECONDS)
+    except WorkflowError as error:
+        return replace(traffic, refusal=error.message)
+    state = replace(traffic.state, disk_percent=disk)
+    return replace(traffic, state=state, invocations=invocations)
+
+
+def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
+    shares = {one.endpoint: one.state.share for one in traffic}
+    said = [
+        f"Data capture of {endpoint} keeps {share:g} % of all invocations now."
+        for endpoint, share in shares.items()
+    ]
+    if traffic:
+        said.append(
+            "Earlier ones are judged by the configuration that had been created last; whether an"
+            " older one was used again meanwhile, AWS does not tell."
+        )
+    if delay is not None:
+        said.append(
+            f"Objects arrive {inferences.duration(delay)} after their last record, in the median."
+        )
+    st.caption(plain(" ".join(said)))
+
+
+def _errors(errors: pl.DataFrame, noun: str) -> None:
+    if errors.is_empty():
+        return
+    with st.expander(f"{model.counted(errors)} that gave no {noun}, by reason"):
+        st.dataframe(
+            model.by_reason(errors),
+            hide_index=True,
+            alt=f"What gave no {noun}, by reason",
+        )
+        st.dataframe(
+            errors.select("reason", "detail", "key", "line", "event_id").head(ERRORS),
+            hide_index=True,
+            alt=f"The newest {ERRORS} that gave no {noun}",
+        )

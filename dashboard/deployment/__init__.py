@@ -1,0 +1,1 @@
+"""Deployment: show the plan, apply it and follow it."""

@@ -1,0 +1,135 @@
+"""Panels of the Deployment page."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from dashboard.deployment import model
+from dashboard.shared import components
+from dashboard.shared.escaping import code, plain
+from dashboard.shared.jobs import Job
+from dashboard.thresholds.panel import standing
+from workflow.settings import Settings
+from workflow.thresholds import LOWEST, of_plan
+
+
+def wanted(settings: Settings) -> Settings:
+    """The settings, with the threshold that the address or the reader asks for."""
+    now = standing()
+    with st.expander("Settings", icon=":material/tune:"):
+        threshold = st.number_input(
+            "Confidence threshold",
+            min_value=LOWEST,
+            max_value=1.0,
+            value=now.wanted,
+            step=0.005,
+            key="threshold",
+            bind="query-params",
+            help="SCONES_THRESHOLD where it is set, else what is deployed.",
+        )
+        st.caption(
+            f"Project {plain(settings.project)}, stage {plain(settings.stage)}; data capture keeps "
+            f"{settings.sampling_percentage} % of all inferences."
+        )
+    st.caption(plain(of_plan(now, threshold)))
+    return replace(settings, threshold=threshold)
+
+
+def run(job: Job) -> None:
+    """A run step by step, and what ended it early."""
+    running = job.running
+    view = model.run_view(job.events, running=running, title=job.title)
+    if view.error is not None:
+        components.error_state(view.error)
+        st.caption("What was done stays done; the next deploy goes on from here.")
+    elif running:
+        st.progress(view.share, text=plain(view.says))
+    elif view.done:
+        st.success(plain(view.says), icon=":material/check_circle:")
+    if not view.rows.empty:
+        with st.expander("Steps", expanded=running):
+            st.dataframe(view.rows, hide_index=True, alt="Steps of the run, the latest first")
+
+
+def checks(view: model.CheckView) -> bool:
+    """What would end a deployment, or surprise whoever pays; whether it would end one."""
+    icon = ":material/check_circle:" if view.calm else ":material/info:"
+    with st.expander(view.summary, icon=icon, expanded=view.problem):
+        for line, remedy in view.lines:
+            st.markdown(plain(line))
+            if remedy:
+                st.caption(plain(remedy))
+    return view.problem
+
+
+def plan(view: model.PlanView, *, hindered: bool) -> bool:
+    """What would be done, with the differences; whether the button that does it was pressed.
+
+    Args:
+        view: The plan.
+        hindered: Whether a check says that it would fail.
+    """
+    pressed = False
+    with st.container(border=True):
+        st.markdown(f"**{view.summary}**")
+        if view.price:
+            st.markdown(plain(view.price))
+        if not view.settled:
+            label = "Deploy" if view.fresh else "Apply these changes"
+            pressed = st.button(
+                label,
+                type="primary",
+                disabled=view.blocked or hindered,
+                icon=":material/rocket_launch:",
+            )
+        else:
+            st.page_link(
+                "app_pages/classify.py", label="Classify a photo", icon=":material/arrow_forward:"
+            )
+    for change in view.changes:
+        with st.expander(plain(change.title)):
+            st.caption(plain(change.reason))
+            if not change.diffs.empty:
+                st.dataframe(change.diffs, hide_index=True, alt="Properties that differ")
+    with st.expander(f"All {len(view.rows)} resources", expanded=view.fresh):
+        st.dataframe(view.rows, hide_index=True, alt="The plan, resource by resource")
+        if view.retained:
+            st.caption(view.retained)
+    return pressed
+
+
+def outputs(found: Mapping[str, Any], *, links: bool) -> None:
+    """What the deployment offers; the console's pages only where there is a console."""
+    facts = model.facts(found)
+    if not facts:
+        return
+    st.header("Outputs", anchor=False)
+    st.markdown("\n".join(f"- {name}: {code(value)}" for name, value in facts.items()))
+    if links:
+        st.markdown(" · ".join(f"[{name}]({url})" for name, url in found["links"].items()))
+
+
+def versions(found: Mapping[str, Any]) -> bool:
+    """The versions of the state machine; whether the button that goes back one was pressed."""
+    frame = model.versions(found)
+    if frame.empty:
+        return False
+    st.header("Versions", anchor=False)
+    st.dataframe(
+        frame, width="content", hide_index=True, alt="Versions of the state machine, newest first"
+    )
+    return len(frame) > 1 and st.button(
+        "Roll back to the version before", icon=":material/undo:", help="Shifts all new executions."
+    )
+
+
+def destruction(prefix: str, bucket: str | None) -> tuple[bool, str | None]:
+    """The typed confirmation: whether to destroy, and the bucket to empty, if it is to be."""
+    with st.expander("Destroy", icon=":material/delete_forever:"):
+        st.write("Deletes everything this deployment owns. A bucket that holds objects is kept.")
+        emptied = bucket is not None and st.checkbox(f"Also delete every object in {plain(bucket)}")
+        typed = st.text_input(f"Type {plain(prefix)} to confirm")
+        pressed = st.button("Destroy", disabled=typed != prefix, icon=":material/delete_forever:")
+    return pressed, bucket if emptied else None

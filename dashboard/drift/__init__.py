@@ -1,0 +1,1 @@
+"""Drift: compare the inferences of two spans of time, or with a baseline."""

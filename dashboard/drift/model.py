@@ -1,0 +1,355 @@
+"""What the *Inferences* page shows of drift: a baseline, the verdicts against it, violations."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import msgspec
+import polars as pl
+
+from dashboard.inferences.aggregates import BINS
+from dashboard.inferences.model import CONFIDENCE, LABEL, label_name, summarise
+from workflow import drift
+from workflow.baselines import (
+    Baseline,
+    ConstraintViolation,
+    Histogram,
+    NumericalStatistics,
+    Statistics,
+    StringStatistics,
+    check,
+)
+from workflow.drift import Drift, Statistic, Verdict
+from workflow.errors import WorkflowError
+from workflow.intervals import Share
+
+MANIFEST_EDGES = (0.5, 1.0)
+"""Between these the manifest of a trained model counts confidence in equal bins."""
+
+SHOWN_CLASSES = 4
+"""Of an endpoint with more classes, the most frequent are shown."""
+
+FEATURE_WORDS: Mapping[str, str] = {
+    CONFIDENCE: "Confidence",
+    LABEL: "Class share",
+    "brightness": "Image brightness",
+    "contrast": "Image contrast",
+    "sharpness": "Image sharpness",
+    "colourfulness": "Image colourfulness",
+    "warmth": "Image warmth",
+    "pixels": "Image size",
+}
+"""Features as the page names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """The current data held against a baseline.
+
+    Attributes:
+        baseline: What it was held against.
+        current: What was held against it.
+        drifts: One entry a test; empty where the two have no feature in common.
+        broken: Constraints of the baseline that the current data break.
+    """
+
+    baseline: Baseline
+    current: Statistics
+    drifts: tuple[Drift, ...]
+    broken: tuple[ConstraintViolation, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Over all tests."""
+        return drift.overall(self.drifts)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the two have a feature in common; without one, more records change nothing."""
+        return bool(self.drifts)
+
+    def lacking(self) -> str:
+        """What each side holds, where they have nothing in common; else empty."""
+        if self.comparable:
+            return ""
+        held, wanted = (
+            ", ".join(feature.name for feature in side.features) or "no feature"
+            for side in (self.baseline.statistics, self.current)
+        )
+        return (
+            f"The baseline holds {held}; the captures hold {wanted}. More records would not help:"
+            " choose another baseline."
+        )
+
+    @property
+    def violations(self) -> tuple[ConstraintViolation, ...]:
+        """What ``constraint_violations.json`` is to hold."""
+        return (*self.broken, *drift.drift_violations(self.drifts))
+
+    def sentence(self) -> str:
+        """The verdict in words, with what it rests on."""
+        sizes = f"{self.current.item_count:,} records against {self.baseline.name}"
+        if not self.drifts:
+            return f"No feature in common: {sizes}."
+        if self.verdict is Verdict.DRIFT:
+            drifted = dict.fromkeys(
+                FEATURE_WORDS.get(item.feature, item.feature)
+                for item in self.drifts
+                if item.verdict is Verdict.DRIFT
+            )
+            return f"{' and '.join(drifted)} drifted: {sizes}."
+        if self.verdict is Verdict.STABLE:
+            return f"No drift: {sizes}."
+        current = max(item.current_needed for item in self.drifts)
+        before = max(item.baseline_needed for item in self.drifts)
+        needed = [
+            text
+            for count, text in (
+                (current, f"{current:,} more current records"),
+                (before, f"{before:,} more in the baseline"),
+            )
+            if count
+        ]
+        return f"Not enough data to tell: {' and '.join(needed)} needed ({sizes})."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a comparison in a few numbers.
+
+    Attributes:
+        total: Records.
+        rejected: Those below the threshold.
+        median: Median confidence, known to its bin: right to 0.0025; NaN without a record.
+        shares: The classes shown, by name, each with its share; the same of both sides.
+    """
+
+    total: int
+    rejected: Share
+    median: float
+    shares: Mapping[str, Share]
+
+
+def side_by_side(before: pl.DataFrame, after: pl.DataFrame, threshold: float) -> tuple[Side, Side]:
+    """Two sides, with the shares of the classes that are the most frequent over both.
+
+    Args:
+        before: A frame of ``tables.COUNTS``.
+        after: Another.
+        threshold: Where records part into accepted and rejected.
+    """
+    both = pl.concat([before, after]).group_by("label").agg(pl.col("count").sum())
+    labels = both.sort("count", "label", descending=[True, False])["label"].head(SHOWN_CLASSES)
+    shown = labels.sort().to_list()
+    first, second = (_side(counts, threshold, shown) for counts in (before, after))
+    return first, second
+
+
+def _side(counts: pl.DataFrame, threshold: float, labels: Sequence[int]) -> Side:
+    said = summarise(counts, threshold)
+    return Side(
+        total=said.total,
+        rejected=said.rejected,
+        median=median(counts),
+        shares={
+            label_name(label): Share(said.by_label.get(label, 0), said.total) for label in labels
+        },
+    )
+
+
+def median(counts: pl.DataFrame) -> float:
+    """The median confidence of a frame of ``tables.COUNTS``: the middle of its bin, else NaN."""
+    bins = counts.group_by("bin").agg(pl.col("count").sum()).sort("bin")
+    total = int(bins["count"].sum())
+    if not total:
+        return math.nan
+    reached = bins.filter(pl.col("count").cum_sum() * 2 >= total)
+    return min((int(reached["bin"][0]) + 0.5) / BINS, 1.0)
+
+
+def report(
+    baseline: Baseline, current: Statistics, *, numerical: Sequence[Statistic] = drift.NUMERICAL
+) -> DriftReport:
+    """Hold current data against a baseline.
+
+    Args:
+        baseline: With or without constraints.
+        current: A numerical feature's bins must contain the edges of the baseline's.
+        numerical: Which statistics compare numerical features.
+
+    Raises:
+        WorkflowError: ``BinsDoNotAlign``.
+    """
+    return DriftReport(
+        baseline,
+        current,
+        drift.compare(baseline.statistics, current, numerical=numerical),
+        check(baseline.constraints, current) if baseline.constraints else (),
+    )
+
+
+def verdicts(report: DriftReport) -> pl.DataFrame:
+    """One row a test, for the page's table."""
+    return pl.DataFrame(
+        [
+            {
+                "feature": FEATURE_WORDS.get(item.feature, item.feature),
+                "statistic": item.statistic.value,
+                "distance": item.value,
+                "threshold": item.threshold,
+                "verdict": item.verdict.value,
+                "in words": item.sentence(),
+            }
+            for item in report.drifts
+        ],
+        schema={
+            "feature": pl.String,
+            "statistic": pl.String,
+            "distance": pl.Float64,
+            "threshold": pl.Float64,
+            "verdict": pl.String,
+            "in words": pl.String,
+        },
+    )
+
+
+def means(report: DriftReport) -> pl.DataFrame:
+    """Mean of each numerical feature before and after, with its test."""
+    before = {feature.name: feature for feature in report.baseline.statistics.features}
+    after = {feature.name: feature for feature in report.current.features}
+    rows = []
+    for item in report.drifts:
+        old, new = before[item.feature], after[item.feature]
+        if isinstance(old, NumericalStatistics) and isinstance(new, NumericalStatistics):
+            name = FEATURE_WORDS.get(item.feature, item.feature)
+            numbers = (old.mean, new.mean, item.value, item.threshold)
+            rows.append((name, *numbers, item.verdict.value))
+    names = ("before", "after", "distance", "threshold")
+    numeric = dict.fromkeys(names, pl.Float64)
+    schema = {"feature": pl.String, **numeric, "verdict": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def in_bins_of(baseline: Baseline, current: Statistics, values: pl.Series) -> Statistics:
+    """The current statistics with confidence counted in the baseline's own bins.
+
+    Args:
+        baseline: Whose bins to use.
+        current: What to count anew.
+        values: Every current confidence.
+    """
+    feature = numerical_feature(baseline.statistics)
+    if feature is None:
+        return current
+    counted = NumericalStatistics.of(CONFIDENCE, values.to_numpy(), feature.histogram.edges)
+    others = tuple(other for other in current.features if other.name != CONFIDENCE)
+    return Statistics(current.item_count, (counted, *others))
+
+
+def bars(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
+    """The confidence histogram of statistics in given bins: ``low``, ``high``, ``count``."""
+    feature = numerical_feature(statistics)
+    histogram = feature.histogram.on(edges) if feature else Histogram(tuple(edges), ())
+    return pl.DataFrame(
+        [
+            {"low": low, "high": high, "count": count}
+            for (low, high), count in zip(pairwise(histogram.edges), histogram.counts, strict=False)
+        ],
+        schema={"low": pl.Float64, "high": pl.Float64, "count": pl.Int64},
+    )
+
+
+def shown_edges(baseline: Statistics, current: Statistics, most: int) -> tuple[float, ...]:
+    """Edges of a chart's bars: the baseline's, thinned to about so many, from where data begin."""
+    features = [numerical_feature(statistics) for statistics in (baseline, current)]
+    edges = features[0].histogram.edges if features[0] else (0.0, 1.0)
+    held = [
+        low
+        for feature in features
+        if feature is not None
+        for low, count in zip(feature.histogram.edges, feature.histogram.counts, strict=False)
+        if count
+    ]
+    start = min(held, default=edges[0])
+    first = max((i for i, edge in enumerate(edges[:-1]) if edge <= start), default=0)
+    step = max(1, (len(edges) - 1 - first) // most)
+    return (*edges[first:-1:step], edges[-1])
+
+
+def numerical_feature(statistics: Statistics) -> NumericalStatistics | None:
+    """The statistics of confidence, where they are there."""
+    return next(
+        (
+            feature
+            for feature in statistics.features
+            if isinstance(feature, NumericalStatistics) and feature.name == CONFIDENCE
+        ),
+        None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a trained model's manifest says of its confidence.
+
+    Attributes:
+        baseline: Confidence and class share on the validation images.
+        calibration_error: Expected calibration error on the test images, 0 to 1.
+        test_accuracy: Accuracy on the test images, 0 to 1.
+    """
+
+    baseline: Baseline
+    calibration_error: float
+    test_accuracy: float
+
+
+class _Validation(msgspec.Struct):
+    confidence: dict[str, list[int]]
+
+
+class _Accuracy(msgspec.Struct):
+    value: float
+
+
+class _Test(msgspec.Struct):
+    accuracy: _Accuracy
+    calibration_error: float
+
+
+class _Manifest(msgspec.Struct):
+    validation: _Validation
+    test: _Test
+
+
+def read_model_card(content: bytes) -> ModelCard:
+    """Read the manifest that a training run writes beside the model.
+
+    Raises:
+        WorkflowError: ``ManifestUnreadable``.
+    """
+    try:
+        manifest = msgspec.json.decode(content, type=_Manifest)
+        by_label = manifest.validation.confidence
+        counts = [sum(row) for row in zip(*by_label.values(), strict=True)]
+    except (msgspec.DecodeError, ValueError) as error:
+        raise WorkflowError(
+            "ManifestUnreadable",
+            f"The manifest of the model cannot be read: {error}.",
+            "Choose another baseline, or train the model again: `make model` writes it.",
+        ) from error
+    low, high = MANIFEST_EDGES
+    edges = tuple(low + (high - low) * i / len(counts) for i in range(len(counts) + 1))
+    total = {label: sum(row) for label, row in by_label.items()}
+    statistics = Statistics(
+        sum(counts),
+        (
+            NumericalStatistics.of_histogram(CONFIDENCE, Histogram(edges, tuple(counts))),
+            StringStatistics(name=LABEL, missing=0, counts=total),
+        ),
+    )
+    return ModelCard(
+        Baseline(f"the {sum(counts):,} validation images of the training", statistics),
+        manifest.test.calibration_error,
+        manifest.test.accuracy.value,
+    )

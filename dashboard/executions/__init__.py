@@ -1,0 +1,1 @@
+"""Executions: sync the list and the histories, and show one or many."""

@@ -1,0 +1,257 @@
+"""Charts of executions: small tables in, plotly figures out.
+
+Colours come from ``dashboard.shared.palette`` and are never the only sign: outcomes are named in
+legends, states carry their numbers as text. Text takes the page's own colour: it can be read in
+both themes.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.executions.detail_model import Bar, in_words
+from dashboard.executions.state_graph_model import Arrow, Box, StateGraph
+from dashboard.shared.escaping import chart_text
+from dashboard.shared.palette import STYLES
+from workflow.definitions import Via
+from workflow.executions import Outcome
+from workflow.timelines import VisitStatus
+
+VISIT_COLORS: Final = {
+    VisitStatus.SUCCEEDED: STYLES[Outcome.ACCEPTED].color,
+    VisitStatus.CAUGHT: STYLES[Outcome.REJECTED].color,
+    VisitStatus.FAILED: STYLES[Outcome.FAULTED].color,
+    VisitStatus.TIMED_OUT: STYLES[Outcome.FAULTED].color,
+    VisitStatus.ABORTED: STYLES[Outcome.ABORTED].color,
+    VisitStatus.RUNNING: STYLES[Outcome.RUNNING].color,
+}
+STATE_COLORS: Final = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#D55E00", "#B3A125")
+GREY: Final = "#8A8F98"
+Between = tuple[datetime, datetime]
+
+MAX_BARS: Final = 400
+"""Bars of a waterfall; a longer one cannot be read."""
+
+_ROW_PX: Final = 26
+_HALF_WIDTH: Final = 0.42
+_HALF_HEIGHT: Final = 0.29
+_RANK_PX: Final = 96
+
+
+def outcomes(bins: pl.DataFrame, width: timedelta, between: Between) -> go.Figure:
+    """Executions by start, stacked by outcome.
+
+    Args:
+        bins: ``time``, ``outcome``, ``count`` of ``models.executions.outcomes_over_time``.
+        width: Of one bin.
+        between: Begin and end of the axis.
+    """
+    figure = _figure(height=260)
+    for outcome, style in STYLES.items():
+        part = bins.filter(pl.col("outcome") == outcome.value)
+        if part.height:
+            figure.add_bar(
+                x=part["time"].to_list(),
+                y=part["count"].to_list(),
+                name=style.word,
+                marker={"color": style.color, "line": {"width": 0}},
+                width=width / timedelta(milliseconds=1) * 0.92,
+                offset=0,
+                hovertemplate="%{y:,}",
+            )
+    figure.update_layout(barmode="stack", hovermode="x unified", yaxis_title="executions")
+    figure.update_xaxes(type="date", range=list(between))
+    return figure
+
+
+def durations(rows: pl.DataFrame, between: Between) -> go.Figure:
+    """Median (solid) and 95th percentile (dotted) of each state's duration by time.
+
+    Args:
+        rows: ``time``, ``state``, ``p50``, ``p95`` of ``models.executions.durations_over_time``.
+        between: Begin and end of the axis.
+    """
+    figure = _figure(height=260)
+    for at, ((state,), part) in enumerate(rows.group_by("state", maintain_order=True)):
+        for quantile, dash in (("p50", "solid"), ("p95", "dot")):
+            figure.add_scatter(
+                x=part["time"].to_list(),
+                y=part[quantile].to_list(),
+                name=chart_text(state),
+                legendgroup=chart_text(state),
+                showlegend=quantile == "p50",
+                mode="lines+markers",
+                marker={"size": 4},
+                line={"color": STATE_COLORS[at % len(STATE_COLORS)], "dash": dash, "width": 2},
+                hovertemplate=f"{quantile} %{{y:.3s}}s",
+            )
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(type="date", range=list(between), hoverformat="%b %d, %H:%M")
+    figure.update_yaxes(title="seconds", type="log", nticks=6, tickformat=".2~s")
+    return figure
+
+
+def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
+    """When each state of one execution ran, an attempt a bar, in the order they began.
+
+    Args:
+        bars: Of ``models.execution.bars``; at most ``MAX_BARS`` are drawn.
+        started_at: Zero of the axis.
+    """
+    shown = bars[:MAX_BARS]
+    figure = _figure(height=70 + _ROW_PX * max(2, len({bar.row for bar in shown})))
+    for status, color in VISIT_COLORS.items():
+        part = [bar for bar in shown if bar.status is status]
+        if not part:
+            continue
+        figure.add_bar(
+            orientation="h",
+            y=[bar.row for bar in part],
+            x=[bar.seconds for bar in part],
+            base=[(bar.begin - started_at).total_seconds() for bar in part],
+            name=status.replace("_", " ").capitalize(),
+            marker={"color": color, "line": {"width": 0}},
+            width=0.62,
+            text=[bar.text for bar in part],
+            textposition="outside",
+            textfont={"size": 11},
+            cliponaxis=False,
+            customdata=[[chart_text(bar.label), bar.hover] for bar in part],
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
+        )
+    labels = {bar.row: chart_text(bar.label) for bar in shown}
+    figure.update_layout(barmode="overlay", xaxis_title="seconds since the start")
+    ends = [(bar.begin - started_at).total_seconds() + bar.seconds for bar in shown]
+    figure.update_xaxes(range=[min([0.0, *ends]), 1.12 * max([0.001, *ends])])  # room for text
+    figure.update_yaxes(
+        autorange="reversed", tickvals=list(labels), ticktext=list(labels.values()), title=None
+    )
+    return figure
+
+
+def graph(drawn: StateGraph) -> go.Figure:
+    """The state machine from top to bottom; each box with its visits and durations."""
+    ranks = max((box.y for box in drawn.boxes), default=0) + 1
+    figure = _figure(height=40 + _RANK_PX * ranks)
+    figure.update_layout(
+        shapes=[_rectangle(box) for box in drawn.boxes],
+        annotations=[
+            *(_text(box) for box in drawn.boxes),
+            *(_head(arrow) for arrow in drawn.arrows),
+            *(_condition(arrow) for arrow in drawn.arrows if arrow.label),
+        ],
+        showlegend=False,
+        margin={"l": 4, "r": 4, "t": 4, "b": 4},
+    )
+    figure.add_scatter(
+        x=[box.x for box in drawn.boxes],
+        y=[box.y for box in drawn.boxes],
+        mode="markers",
+        marker={"size": 44, "opacity": 0},
+        hovertext=[_hover(box) for box in drawn.boxes],
+        hoverinfo="text",
+    )
+    reach = max((abs(box.x) for box in drawn.boxes), default=0) + 0.6
+    figure.update_xaxes(visible=False, range=[-reach, reach], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[ranks - 0.5, -0.5], fixedrange=True)
+    return figure
+
+
+def trend(counts: Sequence[int], color: str) -> go.Figure:
+    """A small bar chart of counts over time, oldest first."""
+    figure = _figure(height=60)
+    figure.add_bar(y=list(counts), marker={"color": color, "line": {"width": 0}}, hoverinfo="y")
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
+    figure.update_xaxes(visible=False, fixedrange=True)
+    figure.update_yaxes(visible=False, fixedrange=True, rangemode="tozero")
+    return figure
+
+
+def _figure(*, height: int) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+    )
+    return figure
+
+
+def _color(box: Box) -> str:
+    if not box.visits:
+        return GREY
+    if box.failed and box.type == "Fail":
+        return STYLES[Outcome.REJECTED].color
+    return STYLES[Outcome.FAULTED if box.failed else Outcome.ACCEPTED].color
+
+
+def _rectangle(box: Box) -> dict[str, object]:
+    color = _color(box)
+    return {
+        "type": "rect",
+        "x0": box.x - _HALF_WIDTH,
+        "x1": box.x + _HALF_WIDTH,
+        "y0": box.y - _HALF_HEIGHT,
+        "y1": box.y + _HALF_HEIGHT,
+        "line": {"color": color, "width": 2, "dash": "solid" if box.visits else "dot"},
+        "fillcolor": color,
+        "opacity": 0.28,
+        "layer": "below",
+    }
+
+
+def _text(box: Box) -> dict[str, object]:
+    name = chart_text(box.name)
+    return {
+        "x": box.x,
+        "y": box.y,
+        "text": f"<b>{name}</b><br><span style='font-size:11px'>{_numbers(box)}</span>",
+        "showarrow": False,
+    }
+
+
+def _numbers(box: Box) -> str:
+    if not box.visits:
+        return f"{chart_text(box.type)}, not visited"
+    failed = f", {box.failed:,} failed" if box.failed else ""
+    return f"{box.visits:,} visits{failed}<br>p50 {in_words(box.p50)}, p95 {in_words(box.p95)}"
+
+
+def _hover(box: Box) -> str:
+    return f"<b>{chart_text(box.name)}</b> ({chart_text(box.type)})<br>{_numbers(box)}"
+
+
+def _head(arrow: Arrow) -> dict[str, object]:
+    downwards = arrow.end.y > arrow.start.y
+    return {
+        "x": arrow.end.x,
+        "y": arrow.end.y - _HALF_HEIGHT if downwards else arrow.end.y + _HALF_HEIGHT,
+        "ax": arrow.start.x,
+        "ay": arrow.start.y + _HALF_HEIGHT if downwards else arrow.start.y - _HALF_HEIGHT,
+        "xref": "x",
+        "yref": "y",
+        "axref": "x",
+        "ayref": "y",
+        "text": "",
+        "showarrow": True,
+        "arrowhead": 2,
+        "arrowwidth": 1.5,
+        "arrowcolor": STYLES[Outcome.FAULTED].color if arrow.via is Via.CATCH else GREY,
+    }
+
+
+def _condition(arrow: Arrow) -> dict[str, object]:
+    return {
+        "x": (arrow.start.x + arrow.end.x) / 2,
+        "y": (arrow.start.y + arrow.end.y) / 2,
+        "text": chart_text(
+            arrow.label if len(arrow.label) <= 36 else f"{arrow.label[:35]}…"  # noqa: PLR2004 - fits
+        ),
+        "hovertext": chart_text(arrow.label),
+        "showarrow": False,
+        "font": {"size": 10},
+        "opacity": 0.8,
+    }

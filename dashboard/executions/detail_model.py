@@ -1,0 +1,335 @@
+"""What is shown of one execution: facts, waterfall, states and events, from any record of it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from dashboard.shared.escaping import chart_text, plain
+from workflow.contract import inference_id
+from workflow.executions import Execution, HistoryEvent, Outcome
+from workflow.exports import Export
+from workflow.machine_rules import classifies, stated_threshold
+from workflow.silent import (
+    find_silent,
+    image_of,
+    last_inference,
+    outcome,
+    read_inference,
+    silent_failure,
+)
+from workflow.timelines import StateVisit, VisitStatus, failure_of, timeline
+
+PAYLOAD_CHARACTERS = 20_000
+"""Of an input or output that are shown; an image as base64 is longer and tells nobody anything."""
+
+_INDENT = "\u2003"
+_OTHER_MACHINE = (
+    "**No classification**  \nNothing in this record speaks of inferences: what its state machine "
+    "demands of an output is not known, so its success is not judged."
+)
+_NOT_STATED = " Its state machine states no threshold in this record."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One attempt of one visit of a state, as a bar of the waterfall.
+
+    Attributes:
+        row: Place from the top; attempts of one visit share it.
+        label: Name of the state, indented by its depth.
+        hover: Times, and the error where it failed.
+        text: The duration, in words.
+    """
+
+    row: int
+    label: str
+    begin: datetime
+    seconds: float
+    status: VisitStatus
+    text: str
+    hover: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One visit of a state with what went in and out, pretty-printed; None where not recorded."""
+
+    visit: StateVisit
+    title: str
+    input: str | None
+    output: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionView:
+    """One execution, ready to show.
+
+    Attributes:
+        facts: ``(name, value)``, each in words.
+        finding: What is wrong with a success, else the error and cause of a failure, else empty.
+        image: ``s3://bucket/key``, or None.
+        inference_id: Joins the execution to its capture and label.
+        problems: What the record lacks or contradicts, a sentence each.
+    """
+
+    execution: Execution
+    outcome: Outcome
+    facts: tuple[tuple[str, str], ...]
+    finding: str
+    image: str | None
+    inference_id: str
+    bars: tuple[Bar, ...]
+    steps: tuple[Step, ...]
+    events: pd.DataFrame
+    problems: tuple[str, ...]
+
+
+def view(record: Export, *, threshold: float) -> ExecutionView:
+    """Read a record, from AWS or from a file, into what is shown.
+
+    Args:
+        record: The execution with its history.
+        threshold: Confidence to demand where neither the output nor the machine states one.
+    """
+    execution, visits = record.execution, timeline(record.events)
+    stated = stated_threshold(record.definition, visits)
+    found = outcome(execution, visits, threshold=stated or threshold)
+    finding = _finding(execution, visits, stated or threshold)
+    if "Silent.NoInference" in finding and not classifies(
+        record.definition, _texts(execution, visits)
+    ):
+        found, finding = Outcome.UNEXAMINED, _OTHER_MACHINE
+    elif stated is None and "Silent.BelowThreshold" in finding:
+        finding += _NOT_STATED
+    return ExecutionView(
+        execution=execution,
+        outcome=found,
+        facts=tuple(_facts(execution, visits)),
+        finding=finding,
+        image=_image(execution, visits),
+        inference_id=inference_id(execution.arn),
+        bars=tuple(bars(visits)),
+        steps=tuple(_step(visit) for visit in visits),
+        events=events_table(record.events, execution.started_at),
+        problems=tuple(_problems(record)),
+    )
+
+
+def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
+    """The bars of a waterfall: every attempt of every visit, or the visit where it has none.
+
+    An end before the begin, as clocks that disagree record it, is drawn as no time at all.
+    """
+    depths: dict[int, int] = {}
+    for row, visit in enumerate(visits):
+        depth = 0 if visit.parent is None else depths.get(visit.parent, 0) + 1
+        depths[visit.event_id] = depth
+        at = "" if visit.iteration is None else f" [{visit.iteration}]"
+        label = f"{_INDENT * depth}{visit.name or '(unnamed)'}{at}"
+        parts = _attempts(visit)
+        for number, (begin, end, status, error) in enumerate(parts, start=1):
+            seconds = max(0.0, (end - begin).total_seconds()) if end else 0.0
+            tried = f"attempt {number} of {len(parts)}, " if len(parts) > 1 else ""
+            spent = in_words(seconds) if end else "running"
+            failed = f"<br>{chart_text(error)}" if error else ""
+            yield Bar(
+                row=row,
+                label=label,
+                begin=begin,
+                seconds=seconds,
+                status=status,
+                text=spent if len(parts) == 1 else "",
+                hover=f"{tried}{status.lower()}, {spent}{failed}",
+            )
+
+
+def events_table(events: Iterable[HistoryEvent], started_at: datetime) -> pd.DataFrame:
+    """Every event: id, type, milliseconds since the start, state, previous id and details."""
+    rows = [
+        {
+            "id": event.id,
+            "type": event.type,
+            "ms": (event.timestamp - started_at).total_seconds() * 1000,
+            "state": event.step or event.details.get("name") or "",
+            "after": event.previous_id,
+            "details": json.dumps(dict(event.details), default=str)[:PAYLOAD_CHARACTERS],
+        }
+        for event in events
+    ]
+    return pd.DataFrame(rows, columns=["id", "type", "ms", "state", "after", "details"])
+
+
+def comparison(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
+    """Two executions state by state: durations, their difference and whether the outputs agree.
+
+    A state visited several times is compared visit by visit, in order.
+    """
+    left, right = _by_state(one), _by_state(other)
+    rows = [
+        {
+            "state": name if number == 1 else f"{name} ({number})",
+            "seconds": _seconds(a),
+            "other_seconds": _seconds(b),
+            "slower_by": None if a is None or b is None else _difference(a, b),
+            "status": a.visit.status.value if a else "not visited",
+            "other_status": b.visit.status.value if b else "not visited",
+            "same_output": bool(a and b and a.output == b.output),
+        }
+        for (name, number) in dict.fromkeys([*left, *right])
+        for a, b in [(left.get((name, number)), right.get((name, number)))]
+    ]
+    return pd.DataFrame(rows)
+
+
+def in_words(seconds: float | None) -> str:
+    """A duration: ``85 ms``, ``1.24 s``, ``3.1 min``; a dash for none."""
+    if seconds is None:
+        return "-"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.1f} min"  # noqa: PLR2004 - reads well
+
+
+def captured_at(moment: datetime | None) -> str:
+    """When an inference was captured; a captured line need not have a time that can be read."""
+    return f"at {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "at a time that is not known"
+
+
+def pretty(text: str | None) -> str | None:
+    """JSON indented, other text as it stands; long strings inside shortened to their length."""
+    if text is None:
+        return None
+    try:
+        value = _shortened(json.loads(text))
+    except (ValueError, RecursionError):
+        return text[:PAYLOAD_CHARACTERS]
+    return json.dumps(value, indent=2, ensure_ascii=False)[:PAYLOAD_CHARACTERS]
+
+
+def _shortened(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    if isinstance(value, str) and len(value) > 2_000:  # noqa: PLR2004 - longer is data, not words
+        return f"{value[:80]}… ({len(value):,} characters)"
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    return [_shortened(item) for item in value] if isinstance(value, list) else value
+
+
+def _texts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str | None]:
+    """What went into the execution and its states, and what came out of them, in order."""
+    yield execution.input
+    for visit in visits:
+        yield from (visit.input, visit.payload, visit.output)
+    yield execution.output
+
+
+def _image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
+    """The image that the execution names, in its input or in any state."""
+    named = map(image_of, _texts(execution, visits))
+    return next((image for image in named if image), None)
+
+
+def _facts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[tuple[str, str]]:
+    yield "Started", f"{execution.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    ended = execution.stopped_at
+    took = max(0.0, (ended - execution.started_at).total_seconds()) if ended else None
+    yield "Took", in_words(took) if ended else "still running"
+    yield "Status", execution.status.value
+    yield (
+        "Version",
+        f"{execution.version or 'none'}{f' ({execution.alias})' * bool(execution.alias)}",
+    )
+    yield "Redrives", str(execution.redrive_count)
+    inference = read_inference(execution.output)
+    if inference is None or inference.label is None:
+        inference = last_inference(visits) or inference
+    if inference:
+        yield "Inference", f"{inference.label or 'unnamed class'}, {inference.confidence:.1%}"
+
+
+def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: float) -> str:
+    """What went wrong, in which state: a line, and the cause below it; empty where nothing did."""
+    if outcome(execution, visits, threshold=threshold) is Outcome.ACCEPTED:
+        return ""
+    failure = failure_of(execution, visits) or silent_failure(
+        execution, visits, threshold=threshold
+    )
+    wrong = find_silent(execution.output or "", visits, threshold=threshold)
+    if failure and wrong and failure.error == "Silent.NoInference" != wrong.error:
+        return f"**{plain(wrong.error)}**  \n{wrong.cause}"  # the inference of an earlier state
+    error = failure.error if failure else execution.error
+    cause = failure.cause if failure else execution.cause
+    if failure is None and not (error or cause):
+        return ""
+    where = f" in {plain(failure.state)}" if failure and failure.state else ""
+    then = f", caught, then {plain(failure.ended_in)}" if failure and failure.ended_in else ""
+    return (
+        f"**{plain(error or 'Error without name')}**{where}{then}  \n{pretty(cause or None) or ''}"
+    )
+
+
+def _problems(record: Export) -> Iterable[str]:
+    yield from record.problems
+    if record.recorded_status != record.execution.status.value:
+        yield (
+            f"The record says {record.recorded_status}, the history proves "
+            f"{record.execution.status.value}: the history is believed."
+        )
+    ends = [visit.exited_at for visit in timeline(record.events) if visit.exited_at]
+    if any(end < record.execution.started_at for end in ends):
+        yield "Some events are older than the start: the clocks that wrote them disagree."
+    if not record.events:
+        yield "There is no history: AWS keeps it for 90 days, and only Standard workflows have one."
+
+
+def _step(visit: StateVisit) -> Step:
+    ended = visit.exited_at
+    took = max(0.0, (ended - visit.entered_at).total_seconds()) if ended else None
+    spent = in_words(took) if ended else visit.status.lower()
+    tries = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
+    return Step(
+        visit=visit,
+        title=f"{visit.name or '(unnamed)'}: {visit.status.lower()}, {spent}{tries}",
+        input=pretty(visit.input),
+        output=pretty(visit.output),
+    )
+
+
+def _attempts(
+    visit: StateVisit,
+) -> list[tuple[datetime, datetime | None, VisitStatus, str | None]]:
+    if len(visit.attempts) <= 1:
+        return [(visit.entered_at, visit.exited_at, visit.status, visit.error)]
+    return [
+        (
+            attempt.started_at,
+            attempt.ended_at,
+            VisitStatus.FAILED if attempt.error is not None else visit.status,
+            attempt.error,
+        )
+        for attempt in visit.attempts
+    ]
+
+
+def _by_state(shown: ExecutionView) -> dict[tuple[str, int], Step]:
+    counts: dict[str, int] = {}
+    steps: dict[tuple[str, int], Step] = {}
+    for step in shown.steps:
+        name = step.visit.name
+        counts[name] = counts.get(name, 0) + 1
+        steps[(name, counts[name])] = step
+    return steps
+
+
+def _seconds(step: Step | None) -> float | None:
+    if step is None or step.visit.exited_at is None:
+        return None
+    return (step.visit.exited_at - step.visit.entered_at).total_seconds()
+
+
+def _difference(one: Step, other: Step) -> float | None:
+    a, b = _seconds(one), _seconds(other)
+    return None if a is None or b is None else b - a

@@ -1,0 +1,49 @@
+"""How complete and how old what is shown of executions is, in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboard.executions.sync_progress import SyncProgress
+
+NOT_DEPLOYED = "StateMachineDoesNotExist"
+"""No warning: pages lead to the Deployment page instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """One line for every panel that shows executions.
+
+    Attributes:
+        text: Completeness and age.
+        warnings: What AWS refused, a sentence each.
+        share: Work done, 0 to 1; None where everything is read.
+    """
+
+    text: str
+    warnings: tuple[str, ...]
+    share: float | None
+
+
+def freshness(progress: SyncProgress | None, *, now: datetime) -> Freshness:
+    """Say how far the sync has come."""
+    if progress is None:
+        return Freshness("Reading executions …", (), None)
+    parts = [
+        f"{progress.executions:,} executions{'' if progress.listed else ' so far'}",
+        f"{progress.histories:,} of {progress.wanted:,} histories of failures",
+    ]
+    if progress.succeeded:
+        share = progress.examined / progress.succeeded
+        parts.append(
+            f"{progress.examined:,} of {progress.succeeded:,} successes ({share:.0%}) examined"
+        )
+    age = max(0, int((now - progress.as_of).total_seconds()))
+    text = f"{', '.join(parts)}, as of {progress.as_of:%H:%M:%S} UTC, {age} s ago"
+    warnings = tuple(
+        f"{error.message} {error.remedy}"
+        for error in progress.problems.values()
+        if error.code != NOT_DEPLOYED
+    )
+    unread = progress.wanted - progress.histories
+    done = progress.histories / progress.wanted if unread else None
+    return Freshness(text, warnings, done)

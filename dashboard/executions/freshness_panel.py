@@ -1,0 +1,62 @@
+"""The feed of executions as pages use it: one for each process, with how fresh it is."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.aws.cloud import Cloud
+from dashboard.executions.feed import ExecutionFeed, store_root
+from dashboard.executions.freshness_model import NOT_DEPLOYED, freshness
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from workflow.errors import WorkflowError
+
+REFRESH_SECONDS = 4.0
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _feed(cloud: Cloud) -> ExecutionFeed:
+    """The feed of a cloud; another one when the local cloud was started again."""
+    connection = components.connection()
+    if connection.cloud != cloud:
+        raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
+    return ExecutionFeed(connection, store_root(connection))
+
+
+def feed() -> ExecutionFeed:
+    """The feed of the connection, running.
+
+    Raises:
+        WorkflowError: What ended its thread.
+    """
+    found = _feed(components.connection().cloud)
+    found.watch()
+    return found
+
+
+def fresh(source: ExecutionFeed) -> None:
+    """How complete and how old what is shown is, and what AWS refused."""
+    said = freshness(source.progress, now=datetime.now(UTC))
+    st.caption(said.text)
+    if said.share is not None and said.share < 1:
+        st.progress(said.share, text="Reading histories at the rate that AWS allows …")
+    if source.alert_problem is not None:
+        problem = plain(str(source.alert_problem))
+        st.warning(
+            f"**An alert could not be sent; it is tried again.** {problem}",
+            icon=":material/notification_important:",
+        )
+    for warning in said.warnings:
+        st.warning(plain(warning), icon=":material/warning:")
+
+
+def ready(source: ExecutionFeed) -> bool:
+    """Whether enough was read to judge by; says so where it was not."""
+    progress = source.progress
+    if progress is None or (not progress.listed and not progress.problems):
+        st.skeleton()
+        return False
+    if any(error.code == NOT_DEPLOYED for error in progress.problems.values()):
+        components.not_deployed()
+        return False
+    return True

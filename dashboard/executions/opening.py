@@ -1,0 +1,85 @@
+"""Opening one execution: its record, history and definition, from the store or from AWS."""
+
+from dashboard.aws.executions import States, decode_events, encode_events
+from dashboard.executions.sync import GONE
+from dashboard.executions.tables import stored_execution, stored_history
+from dashboard.shared.store import SegmentStore
+from workflow.errors import WorkflowError
+from workflow.executions import Execution, HistoryEvent
+from workflow.exports import Export
+from workflow.timelines import settle
+
+
+def open_execution(states: States, store: SegmentStore, arn: str) -> Export:
+    """All that can be known of one execution now; what AWS refuses becomes a problem of the record.
+
+    A stored history is not read again. One that is running is read live and not stored.
+
+    Raises:
+        WorkflowError: AWS's own code, where neither AWS nor the store knows the execution.
+    """
+    problems: list[str] = []
+    known = stored_execution(store.scan("executions"), store.scan("execution_details"), arn)
+    try:
+        execution = states.describe(arn)
+    except WorkflowError as error:
+        if known is None:
+            raise
+        execution = known
+        problems.append(_said(error))
+    events = _history(states, store, execution, problems)
+    return Export(
+        execution=settle(execution, events),
+        recorded_status=execution.status.value,
+        events=events,
+        definition=_definition(states, arn, problems),
+        problems=tuple(problems),
+    )
+
+
+def stored_record(store: SegmentStore, arn: str, problem: WorkflowError) -> Export | None:
+    """What the store alone knows of an execution, or None.
+
+    Args:
+        store: Keeps ``execution_tables.TABLES``.
+        arn: Of the execution.
+        problem: Why AWS is not asked; part of the record.
+    """
+    known = stored_execution(store.scan("executions"), store.scan("execution_details"), arn)
+    if known is None:
+        return None
+    stored = stored_history(store.scan("histories"), arn, known.redrive_count)
+    events = () if stored is None else decode_events(stored)
+    return Export(
+        execution=settle(known, events),
+        recorded_status=known.status.value,
+        events=events,
+        definition=None,
+        problems=(f"{_said(problem)} What is shown is from the store.",),
+    )
+
+
+def _history(
+    states: States, store: SegmentStore, execution: Execution, problems: list[str]
+) -> tuple[HistoryEvent, ...]:
+    stored = stored_history(store.scan("histories"), execution.arn, execution.redrive_count)
+    if stored is not None:
+        return decode_events(stored)
+    try:
+        return decode_events(encode_events(states.history(execution.arn)))
+    except WorkflowError as error:
+        problems.append(_said(error))
+        return ()
+
+
+def _definition(states: States, arn: str, problems: list[str]) -> str | None:
+    try:
+        return states.definition(arn)
+    except WorkflowError as error:
+        if error.code != GONE:
+            problems.append(_said(error))
+        return None
+
+
+def _said(error: WorkflowError) -> str:
+    return f"{error.message} {error.remedy}"

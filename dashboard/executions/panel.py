@@ -1,0 +1,509 @@
+"""Panels of the Executions page."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import polars as pl
+import streamlit as st
+
+from dashboard.aws.captured_images import CaptureLine
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
+from dashboard.captures import panel as captures
+from dashboard.captures.feed import CaptureFeed
+from dashboard.executions import charts as execution_charts
+from dashboard.executions import detail_model as one
+from dashboard.executions import freshness_panel as feeds
+from dashboard.executions import logs
+from dashboard.executions import model as many
+from dashboard.executions.feed import ExecutionFeed
+from dashboard.executions.opening import open_execution, stored_record
+from dashboard.executions.state_graph_model import state_graph
+from dashboard.executions.tables import VISITS, frame, visit_row
+from dashboard.shared import components
+from dashboard.shared.cloud_reads import STILL_WAITING
+from dashboard.shared.escaping import code, plain
+from dashboard.shared.palette import STYLES, pill
+from dashboard.shared.query import write
+from workflow.contract import ImageLocation
+from workflow.definitions import read_definition
+from workflow.errors import WorkflowError
+from workflow.executions import Outcome
+from workflow.exports import Export, read_export, write_export
+from workflow.submissions import StoredImage
+
+HOURS: Mapping[Any, str] = {1: "1 hour", 6: "6 hours", 24: "1 day", 168: "7 days", 0: "All"}
+NO_BAR = {"displayModeBar": False}
+FRESH_SECONDS = 3.0
+"""How long an execution and its logs are not read again; it may be running."""
+
+CAUSE_LINES = 12
+CAUSE_PIXELS = 280
+_COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
+
+
+def filters(current: many.ExecutionFilters, versions: list[str]) -> many.ExecutionFilters:
+    """The controls of the filters, as they are set now."""
+    hours = st.segmented_control(
+        "Started within",
+        list(HOURS),
+        default=current.hours,
+        format_func=HOURS.__getitem__,
+        required=True,
+    )
+    outcome = st.pills(
+        "Outcome",
+        [kind.value for kind in Outcome],
+        default=list(current.outcome),
+        selection_mode="multi",
+        format_func=lambda value: STYLES[Outcome(value)].word,
+    )
+    columns = st.columns(4)
+    options = ["", *dict.fromkeys([*versions, *([current.version] if current.version else [])])]
+    version = columns[0].selectbox(
+        "Version",
+        options,
+        index=options.index(current.version),
+        format_func=lambda number: number or "All",
+    )
+    texts = {
+        "error": columns[1].text_input("Error contains", current.error),
+        "image": columns[2].text_input("Image contains", current.image),
+        "name": columns[3].text_input("Name contains", current.name),
+    }
+    return replace(
+        current,
+        hours=cast("many.Hours", hours),
+        outcome=tuple(outcome),
+        version=version or "",
+        **{name: (text or "").strip() for name, text in texts.items()},
+    )
+
+
+def go(filters: object) -> None:
+    """Show the page with other filters, in the address too."""
+    st.query_params.from_dict(write(filters))
+    st.rerun()
+
+
+def numbers(rates: many.Rates) -> None:
+    """Throughput, shares and durations of a selection."""
+    shown = (
+        ("Executions", f"{rates.count:,}", f"{rates.per_hour:.3g} an hour"),
+        ("Succeeded", _percent(rates.accepted), "of those ended"),
+        ("Rejected", _percent(rates.rejected), "below threshold"),
+        ("Faults", _percent(rates.faulted), "or timed out"),
+        ("Silently wrong", _percent(rates.silent), "of those examined"),
+        ("Median", _seconds(rates.p50), f"p95 {_seconds(rates.p95)}"),
+    )
+    with st.container(horizontal=True, gap="small"):
+        for label, value, said in shown:
+            with st.container(border=True, width=126, height="stretch", gap=None):
+                st.metric(label, value)
+                st.caption(said)
+
+
+def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
+    """Outcomes and durations over time."""
+    now, width = datetime.now(UTC), many.bar_width(span)
+    between = (now - span - width, now)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Outcomes**")
+        bins = many.outcomes_over_time(rows, span)
+        st.plotly_chart(
+            execution_charts.outcomes(bins, width, between),
+            config=NO_BAR,
+            alt="Executions by start, stacked by outcome",
+        )
+    with right:
+        read = many.read_histories(rows, visits)
+        st.markdown(f"**Durations by state** (from the {read:,} histories read)")
+        st.plotly_chart(
+            execution_charts.durations(many.durations_over_time(rows, visits, span), between),
+            config=NO_BAR,
+            alt="Median and 95th percentile of each state's duration by time",
+        )
+
+
+def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
+    """A state machine with what became of its states, or why it cannot be drawn."""
+    with components.explained():
+        drawn = state_graph(read_definition(definition), states)
+        st.caption(said)
+        st.plotly_chart(
+            execution_charts.graph(drawn),
+            config=NO_BAR,
+            alt="The state machine as a graph, coloured by outcome",
+        )
+        for problem in drawn.problems:
+            st.warning(plain(problem), icon=":material/warning:")
+
+
+def listing(rows: pl.DataFrame) -> str | None:
+    """The list, newest first; the ARN of the row that was chosen."""
+    shown = rows.head(many.LISTED)
+    more = f", the newest {many.LISTED:,} of {rows.height:,}" if rows.height > many.LISTED else ""
+    st.markdown(f"**Executions**{more}")
+    table = shown.select(*_COLUMNS, "version", "redrive_count").to_pandas()
+    table["image"] = table["image"].str.replace(r"^s3://[^/]*/", "", regex=True)
+    table["outcome"] = [STYLES[Outcome(value)].word for value in table["outcome"]]
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="executions",
+        placeholder="",
+        alt="The list of executions; choose a row to open it",
+        column_config={
+            "started_at": st.column_config.DatetimeColumn(
+                "Started (UTC)", format="MMM DD, HH:mm:ss", timezone="UTC"
+            ),
+            "outcome": "Outcome",
+            "name": "Name",
+            "seconds": st.column_config.NumberColumn("Took", format="%.2f s"),
+            "label": "Label",
+            "confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+            "error": "Error",
+            "image": "Image",
+            "version": "Version",
+            "redrive_count": "Redrives",
+        },
+    )
+    picked = chosen["selection"]["rows"]
+    return str(shown["arn"][picked[0]]) if picked else None
+
+
+def upload() -> None:
+    """Choose a file of the console; the page shows it in place of the list."""
+    with st.expander("Open an export of the console", icon=":material/upload_file:"):
+        file = st.file_uploader(
+            "execution-detail.json, as the Step Functions console exports it",
+            type=["json"],
+            max_upload_size=64,
+        )
+        if file:
+            st.session_state["imported"] = file.getvalue()
+            st.rerun()
+
+
+def known_record(feed: ExecutionFeed, arn: str) -> Export:
+    """One execution as far as it is known: from AWS, or from the store while that is awaited.
+
+    Raises:
+        WorkflowError: As ``open_execution``; ``StillWaiting`` where the store does not know it.
+    """
+    try:
+        return components.read(
+            "states",
+            ("execution", arn),
+            f"the execution {arn.rpartition(':')[2]}",
+            lambda: open_execution(feed.states, feed.store, arn),
+            fresh_s=FRESH_SECONDS,
+        )
+    except WorkflowError as error:
+        stored = stored_record(feed.store, arn, error)
+        if error.code != STILL_WAITING or stored is None:
+            raise
+        return stored
+
+
+def imported() -> Export | None:
+    """The execution of the file that was opened, or None."""
+    data = st.session_state.get("imported")
+    if data is None:
+        return None
+    if st.button("Close the file", icon=":material/arrow_back:", type="tertiary"):
+        del st.session_state["imported"]
+        st.rerun()
+    return _read(data)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _read(data: bytes) -> Export:
+    return read_export(data)
+
+
+def nothing_yet(source: ExecutionFeed) -> None:
+    """What to say where no execution is known."""
+    if feeds.ready(source):
+        components.empty_state(
+            "No executions yet",
+            "Classify a photo: each one is an execution of the workflow.",
+            page="app_pages/classify.py",
+            label="Go to Classify",
+        )
+
+
+def nothing_found() -> None:
+    """What to say where the filters let nothing through."""
+    components.empty_state("No execution fits", "Widen the time, or drop a filter.")
+
+
+def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
+    """The state machine as it is deployed now, with what the selection did in it."""
+    with st.expander("State machine", icon=":material/account_tree:"), components.explained():
+        visits = feed.visits()
+        said = f"From the {many.read_histories(rows, visits):,} histories read of this selection."
+        graph(feed.definition(datetime.now(UTC)), many.states(rows, visits), said)
+
+
+def back(current: many.ExecutionFilters) -> None:
+    """The way back to the list, as it was filtered."""
+    if st.button("All executions", icon=":material/arrow_back:", type="tertiary"):
+        go(replace(current, execution="", compare=""))
+
+
+def restarts(source: ExecutionFeed, current: many.ExecutionFilters) -> None:
+    """Links between an execution and the one that restarts it."""
+    links = source.restarts()
+    back = {new: old for old, new in links.items()}
+    for arn, said in (
+        (links.get(current.execution), "Was restarted as"),
+        (back.get(current.execution), "Is the restart of"),
+    ):
+        if arn:
+            st.page_link(
+                "app_pages/executions.py",
+                label=f"{said} {plain(arn.rpartition(':')[2])}",
+                icon=":material/link:",
+                query_params=write(many.ExecutionFilters(execution=arn)),
+            )
+
+
+def one_execution(
+    view: one.ExecutionView, record: Export, feed: ExecutionFeed, current: many.ExecutionFilters
+) -> None:
+    """One execution in tabs; beside another where one was chosen."""
+    if current.compare:
+        with components.explained():
+            other = known_record(feed, current.compare)
+            threshold = components.connection().settings.threshold
+            comparison(view, one.view(other, threshold=threshold))
+        return
+    header(view)
+    names = ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs", "Compare")
+    tabs = dict(zip(names, st.tabs(names, key="view", on_change="rerun"), strict=True))
+    shown = {
+        "Timeline": lambda: timeline(view),
+        "States": lambda: steps(view),
+        "Events": lambda: events(view),
+        "State machine": lambda: own_machine(view, record),
+        "Image": lambda: image(view),
+        "Capture": lambda: capture(view),
+        "Logs": lambda: log_lines(view),
+        "Compare": lambda: choose_other(view, feed, current),
+    }
+    for name, tab in tabs.items():
+        if tab.open:
+            with tab, components.explained():
+                shown[name]()
+    export(record)
+
+
+def own_machine(view: one.ExecutionView, record: Export) -> None:
+    """The definition that the execution ran, with its own visits."""
+    if record.definition is None:
+        components.empty_state("No definition", "The record holds none, and AWS gives none.")
+        return
+    rows = [visit_row(("", 0), step.visit) for step in view.steps]
+    states = many.states_of(frame(rows, VISITS))
+    graph(record.definition, states, "As this execution ran it.")
+
+
+def choose_other(
+    view: one.ExecutionView, feed: ExecutionFeed, current: many.ExecutionFilters
+) -> None:
+    """Choose an execution to compare with, such as the last that went well."""
+    others = feed.listing().filter(pl.col("arn") != view.execution.arn).head(many.LISTED)
+    label = {
+        row["arn"]: f"{row['name']} ({row['outcome']}, {row['started_at']:%b %d %H:%M:%S})"
+        for row in others.select("arn", "name", "outcome", "started_at").iter_rows(named=True)
+    }
+    other = st.selectbox(
+        "Compare with", list(label), index=None, format_func=label.__getitem__, key="other"
+    )
+    if other:
+        go(replace(current, execution=view.execution.arn, compare=other))
+
+
+def header(view: one.ExecutionView) -> None:
+    """Which execution it is, how it went, and what its record lacks."""
+    st.subheader(plain(view.execution.name), anchor=False)
+    st.markdown(
+        f"{pill(view.outcome)} "
+        + " · ".join(f"{name}: **{plain(value)}**" for name, value in view.facts)
+    )
+    for problem in view.problems:
+        st.info(plain(problem), icon=":material/info:")
+    if view.finding:
+        title, _, detail = view.finding.partition("\n")
+        st.markdown(title.strip())
+        long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
+        with st.container(height=CAUSE_PIXELS if long else "content", border=False):
+            st.code(detail, language="json", wrap_lines=True)
+
+
+def timeline(view: one.ExecutionView) -> None:
+    """When each state ran."""
+    if not view.bars:
+        components.empty_state("No timeline", "The record holds no events.")
+        return
+    st.plotly_chart(
+        execution_charts.waterfall(view.bars, view.execution.started_at),
+        config=NO_BAR,
+        alt="Waterfall of the states of this execution",
+    )
+    if len(view.bars) > execution_charts.MAX_BARS:
+        st.caption(f"The first {execution_charts.MAX_BARS} of {len(view.bars):,} visits are drawn.")
+
+
+def steps(view: one.ExecutionView) -> None:
+    """Input and output of every state."""
+    for step in view.steps[: execution_charts.MAX_BARS]:
+        with st.expander(plain(step.title)):
+            left, right = st.columns(2)
+            for column, name, text in ((left, "Input", step.input), (right, "Output", step.output)):
+                column.caption(name)
+                column.code(text or "not recorded", language="json", wrap_lines=True)
+
+
+def events(view: one.ExecutionView) -> None:
+    """Every event."""
+    st.dataframe(
+        view.events,
+        hide_index=True,
+        alt="Every event of the execution",
+        column_config={"ms": st.column_config.NumberColumn("ms since start", format="%.0f")},
+    )
+
+
+def image(view: one.ExecutionView) -> None:
+    """The image, from S3."""
+    if view.image is None:
+        components.empty_state("No image", "The input names none.")
+        return
+    bucket, _, key = view.image.removeprefix("s3://").partition("/")
+    location = ImageLocation(bucket, key)
+    st.caption(code(view.image))
+    try:
+        small = components.picture(StoredImage(name=key, location=location, sha256=""))
+        st.image(small, width=320, alt=key)
+    except WorkflowError as error:
+        if error.code == STILL_WAITING:
+            raise
+        components.empty_state("The image is not there", "It was deleted, or you may not read it.")
+
+
+def capture(view: one.ExecutionView) -> None:
+    """What data capture kept of it, and its ground truth, joined by the inference id."""
+    source = captures.feed()
+    events: list[str] = []
+    if isinstance(source, CaptureFeed):
+        events = _captured(view, source)
+    else:
+        components.empty_state("Captures are in Athena", "Look for the inference id there.")
+        st.code(view.inference_id, language=None)
+    truth = source.truth_of([view.inference_id, *events])
+    if truth:
+        st.markdown(f"Ground truth: **{plain(truth)}**")
+    else:
+        st.caption(
+            f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
+            f"the inference id {code(view.inference_id)}."
+        )
+
+
+def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
+    """What the store has of it; the event ids of that."""
+    mine = pl.col("inference_id") == view.inference_id
+    rows = source.store.scan("captures").filter(mine).collect()
+    if source.as_of is None:
+        st.caption("Captures are being read for the first time …")
+    elif rows.is_empty():
+        components.empty_state(
+            "No capture yet",
+            "Data capture delivers minutes late, and sampling may have left this inference out.",
+        )
+    for row in rows.iter_rows(named=True):
+        probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
+        st.markdown(
+            f"Captured **{one.captured_at(row['inference_time'])}** by variant "
+            f"**{plain(row['variant'])}**: [{probabilities}]"
+        )
+        st.caption(f"{code(row['key'])}, line {row['line']}")
+        with components.explained():
+            picture = captures.picture(source, CaptureLine.of(row))
+            st.image(picture, width=320, alt="What the endpoint was given")
+    return rows["event_id"].to_list()
+
+
+def log_lines(view: one.ExecutionView) -> None:
+    """What its Lambda functions logged."""
+    connection = components.connection()
+    names = connection.settings
+    functions = (names.serialize_function, names.classify_function, names.filter_function)
+    execution = view.execution
+    found = components.read(
+        "logs",
+        ("logs", execution.arn, execution.stopped_at),
+        f"the logs of {execution.name}",
+        lambda: logs.read_logs(
+            connection.client("logs"),
+            connection.pacer,
+            functions,
+            began=execution.started_at,
+            ended=execution.stopped_at or datetime.now(UTC),
+        ),
+        fresh_s=FRESH_SECONDS,
+    )
+    mine = logs.about(found.lines, execution.arn, view.inference_id)
+    everything = st.toggle("Also lines of executions that ran meanwhile", value=not mine)
+    lines = found.lines if everything else mine
+    for problem in found.problems:
+        st.caption(problem)
+    text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
+    st.code(text or "Nothing was logged in this time.", language="log", wrap_lines=True)
+
+
+def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
+    """Two executions side by side."""
+    left, right = st.columns(2)
+    for column, shown in ((left, view), (right, other)):
+        with column:
+            header(shown)
+            timeline(shown)
+    st.dataframe(
+        one.comparison(view, other),
+        hide_index=True,
+        alt="Both executions state by state",
+        column_config={
+            "seconds": st.column_config.NumberColumn("Left", format="%.3f s"),
+            "other_seconds": st.column_config.NumberColumn("Right", format="%.3f s"),
+            "slower_by": st.column_config.NumberColumn("Right is slower by", format="%.3f s"),
+            "same_output": "Same output",
+        },
+    )
+
+
+def export(record: Export) -> None:
+    """The record as a file, in the console's shape."""
+    st.download_button(
+        "Export as JSON",
+        write_export(record.execution, record.events, record.definition),
+        f"{record.execution.name}.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.1%}"
+
+
+def _seconds(value: float) -> str:
+    return one.in_words(None if math.isnan(value) else value)

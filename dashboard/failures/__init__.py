@@ -1,0 +1,1 @@
+"""Failures: group failed executions, keep the team's decisions, and repair."""

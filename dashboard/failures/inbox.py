@@ -1,0 +1,58 @@
+"""The inbox: failures of the store, with the team's notes and what became of repairs, as groups."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from dashboard.executions import tables
+from dashboard.shared.store import SegmentStore
+from workflow.executions import Failure, Outcome
+from workflow.triage import FailureGroup, TriageEvent, group
+
+TREND_WINDOW = timedelta(hours=24)
+
+
+def inbox(
+    failures: Collection[Failure],
+    rows: pl.DataFrame,
+    notes: Iterable[TriageEvent],
+    restarts: Mapping[str, str],
+    *,
+    now: datetime,
+) -> tuple[FailureGroup, ...]:
+    """Groups that still hurt, the most urgent first.
+
+    Args:
+        failures: The latest failure of each execution.
+        rows: ``execution_tables.listing``.
+        notes: Every note of the team.
+        restarts: ARN of the execution that restarts another, by the ARN of that other.
+        now: Aware.
+    """
+    arns = {failure.execution_arn for failure in failures} | set(restarts.values())
+    return group(
+        failures,
+        notes,
+        now=now,
+        window=TREND_WINDOW,
+        outcomes=outcomes(rows, arns),
+        restarts=restarts,
+    )
+
+
+def listing(store: SegmentStore) -> pl.DataFrame:
+    """One row an execution: ``execution_tables.listing`` of the store."""
+    scan = store.scan
+    return tables.listing(scan("executions"), scan("execution_details"), scan("failures"))
+
+
+def outcomes(rows: pl.DataFrame, arns: Iterable[str]) -> dict[str, Outcome]:
+    """How the named executions stand by now.
+
+    Args:
+        rows: ``execution_tables.listing``.
+        arns: Executions that failed, and those that restarted them.
+    """
+    wanted = rows.join(pl.DataFrame({"arn": list(arns)}, {"arn": pl.String}), on="arn", how="semi")
+    return {arn: Outcome(value) for arn, value in wanted.select("arn", "outcome").iter_rows()}

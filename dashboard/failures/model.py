@@ -1,0 +1,277 @@
+"""What the Failures page shows: the inbox, one group, and the dry run of a repair."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import pandas as pd
+import polars as pl
+
+from dashboard.shared.escaping import plain
+from workflow.executions import Execution, Failure, Kind, Outcome, Status
+from workflow.fingerprints import explain
+from workflow.redrive import Advice, RedriveAction, advise, summarise
+from workflow.triage import FailureGroup, GroupStatus
+
+AT_REST = (GroupStatus.RESOLVED,)
+
+STATUS_BADGES: Mapping[GroupStatus, tuple[str, str]] = {
+    GroupStatus.NEW: ("red", ":material/fiber_new:"),
+    GroupStatus.REGRESSED: ("red", ":material/replay:"),
+    GroupStatus.ACKNOWLEDGED: ("blue", ":material/visibility:"),
+    GroupStatus.RESOLVED: ("green", ":material/check:"),
+}
+
+KIND_ICONS: Mapping[Kind, str] = {
+    Kind.REJECTION: ":material/do_not_disturb_on:",
+    Kind.FAULT: ":material/error:",
+    Kind.THROTTLING: ":material/speed:",
+    Kind.TIMEOUT: ":material/timer_off:",
+    Kind.PERMISSION: ":material/lock:",
+    Kind.CODE: ":material/bug_report:",
+    Kind.BAD_INPUT: ":material/broken_image:",
+    Kind.SILENT: ":material/warning:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailureFilters:
+    """What the inbox is narrowed to, and which group is open.
+
+    Attributes:
+        show: ``open`` hides what is resolved or silenced.
+        kind: Values of ``workflow.executions.Kind``; none means all.
+        group: Digest of the open group.
+    """
+
+    show: Literal["open", "all"] = "open"
+    kind: tuple[str, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One group as a line of the inbox.
+
+    Attributes:
+        title: Error and state.
+        badges: Markdown badges: status, kind, silence.
+        facts: Count, first and last seen, versions, in words.
+    """
+
+    group: FailureGroup
+    title: str
+    badges: str
+    facts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a bulk repair would do, before anything is done.
+
+    Attributes:
+        table: One row an execution: name, action, version, time of failure, reason.
+        advice: For the group as a whole, None where it has no execution.
+        actions: Action of each execution, by ARN.
+    """
+
+    table: pd.DataFrame
+    advice: Advice | None
+    actions: Mapping[str, RedriveAction]
+
+    @property
+    def counts(self) -> Mapping[RedriveAction, int]:
+        """Executions by action."""
+        return Counter(self.actions.values())
+
+
+def cards(
+    groups: Iterable[FailureGroup], filters: FailureFilters, *, now: datetime
+) -> tuple[Card, ...]:
+    """The inbox as filtered, in the order of the groups."""
+    return tuple(
+        card(group, now=now)
+        for group in groups
+        if (filters.show == "all" or not _at_rest(group))
+        and (not filters.kind or group.kind.value in filters.kind)
+    )
+
+
+def card(group: FailureGroup, *, now: datetime) -> Card:
+    """One group as a line of the inbox."""
+    return Card(group=group, title=title(group), badges=_badges(group), facts=_facts(group, now))
+
+
+def title(group: FailureGroup) -> str:
+    """What a group is called: the error and where it is raised."""
+    if group.kind is Kind.REJECTION:
+        return "Confidence below the threshold"
+    where = f" in {group.sample.state}" if group.sample.state else ""
+    return f"{group.sample.error or 'Error without name'}{where}"
+
+
+def find(groups: Sequence[FailureGroup], digest: str) -> FailureGroup | None:
+    """The group that a digest is of, also after a merge; None where it hurts no more."""
+    members = ((one, {member.digest for member in one.members}) for one in groups)
+    return next((group for group, digests in members if digest in digests), None)
+
+
+def why(group: FailureGroup) -> str:
+    """Why its failures are one group, and of how many fingerprints it is made."""
+    texts = [explain(member) for member in group.members]
+    merged = f"Merged of {len(texts)} fingerprints. " if len(texts) > 1 else ""
+    return merged + " ".join(texts)
+
+
+def totals(groups: Iterable[FailureGroup]) -> Mapping[str, int]:
+    """How many groups are new, regressed, acknowledged, resolved or silenced, and executions."""
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts["silenced" if group.silenced_until else group.status.value] += 1
+        counts["executions"] += group.count
+    return counts
+
+
+def dry_run(
+    group: FailureGroup,
+    rows: pl.DataFrame,
+    failures: Mapping[str, Failure],
+    *,
+    now: datetime,
+    current_version: str | None,
+    state_types: Mapping[str, str],
+) -> DryRun:
+    """What the adviser says for each execution of a group.
+
+    Args:
+        group: The group to repair.
+        rows: ``execution_tables.listing``.
+        failures: The latest failure of each execution, by ARN.
+        now: Aware.
+        current_version: State machine version that a restart would run, None when unknown.
+        state_types: Type of each state of the current definition, by name.
+    """
+    mine = rows.filter(pl.col("arn").is_in(group.executions))
+    advice: dict[str, Advice] = {}
+    for row in mine.iter_rows(named=True):
+        failure = failures[row["arn"]]
+        advice[row["arn"]] = advise(
+            _execution(row),
+            failure,
+            now=now,
+            current_version=current_version,
+            state_type=state_types.get(failure.state),
+        )
+    arns = mine["arn"].to_list()
+    table = pd.DataFrame(
+        {
+            "execution": mine["name"].to_list(),
+            "action": [advice[arn].action.value for arn in arns],
+            "version": mine["version"].to_list(),
+            "failed (UTC)": [f"{at:%b %d %H:%M:%S}" if at else "" for at in mine["stopped_at"]],
+            "why": [advice[arn].reason for arn in arns],
+        }
+    )
+    return DryRun(
+        table=table,
+        advice=summarise(advice.values()) if advice else None,
+        actions={arn: one.action for arn, one in advice.items()},
+    )
+
+
+def override(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, RedriveAction]:
+    """The actions with the user's choice for all that the adviser would repair.
+
+    Args:
+        actions: As advised.
+        choice: ``advised``, or a value of ``RedriveAction`` for every execution.
+    """
+    if choice == "advised":
+        return dict(actions)
+    return dict.fromkeys(actions, RedriveAction(choice))
+
+
+def planned(dry: DryRun, actions: Mapping[str, RedriveAction]) -> pd.DataFrame:
+    """The dry run's table with the actions that were chosen, in the same order of executions."""
+    return dry.table.assign(action=[actions[arn].value for arn in dry.actions])
+
+
+def repair_table(
+    results: Iterable[tuple[str, str, str]], outcomes: Mapping[str, Outcome]
+) -> pd.DataFrame:
+    """What became of each item of a run, followed to its end.
+
+    Args:
+        results: ``(arn, status, message)``; the ARN is that of the execution to follow.
+        outcomes: How executions stand by now, by ARN.
+    """
+    rows = [
+        {
+            "execution": arn.rpartition(":")[2],
+            "repair": status,
+            "now": outcomes[arn].value if arn in outcomes else "not listed yet",
+            "message": message,
+        }
+        for arn, status, message in results
+    ]
+    return pd.DataFrame(rows, columns=["execution", "repair", "now", "message"])
+
+
+def silence_end(hours: int, *, now: datetime) -> datetime:
+    """When a silence of so many hours ends."""
+    return now + timedelta(hours=hours)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for limit, unit in ((60, "s"), (3600, "min"), (48 * 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // {'s': 1, 'min': 60, 'h': 3600}[unit]} {unit}"
+    return f"{seconds // 86400} d"
+
+
+def _execution(row: Mapping[str, Any]) -> Execution:
+    names = ("arn", "name", "version", "alias", "started_at", "stopped_at", "redrive_count")
+    known = {name: row[name] for name in names}
+    return Execution(**known, status=Status(row["status"]), state_machine_arn="")
+
+
+def _at_rest(group: FailureGroup) -> bool:
+    return group.status in AT_REST or group.silenced_until is not None
+
+
+def _badges(group: FailureGroup) -> str:
+    color, icon = STATUS_BADGES[group.status]
+    text = group.status.value
+    if group.status is GroupStatus.RESOLVED and group.resolved_in:
+        text = f"resolved in version {group.resolved_in}"
+    badges = [f":{color}-badge[{icon} {text}]"]
+    badges.append(f":gray-badge[{KIND_ICONS[group.kind]} {group.kind.value}]")
+    if group.silenced_until:
+        until = f"{group.silenced_until:%d %b %H:%M} UTC"
+        badges.append(f":gray-badge[:material/notifications_off: silent until {until}]")
+    if group.repairing:
+        badges.append(f":blue-badge[:material/build: {group.repairing:,} running again]")
+    return " ".join(badges)
+
+
+def _facts(group: FailureGroup, now: datetime) -> str:
+    parts = [
+        f"**{group.count:,}** {_plural(group.count, 'execution')}",
+        f"last {ago(group.last_seen, now)} ago",
+        f"first {ago(group.first_seen, now)} ago",
+    ]
+    if group.versions:
+        parts.append(f"version {plain(', '.join(group.versions[-3:]))}")
+    if group.images:
+        parts.append(f"{len(group.images):,} {_plural(len(group.images), 'image')}")
+    if group.fixed:
+        parts.append(f"{group.fixed:,} repaired")
+    return " · ".join(parts)
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

@@ -1,0 +1,298 @@
+"""Repairs in bulk: redrive or restart many executions once each, whatever happens in between.
+
+The plan of a run is written to S3 before anything is done, the results as they come. A run that is
+stopped or killed is resumed from what has no result yet, by any dashboard. Nothing is done twice:
+
+- before each item AWS is asked where the execution stands, and one redriven since the plan was
+  made is left alone;
+- a redrive carries a ``clientToken`` made of run and execution, idempotent for 15 minutes;
+- a restart has a name made of run and execution, and AWS takes a name once.
+
+No more executions are under way at once than Lambda has room for: a repair that is throttled would
+only fail again.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dashboard.aws.errors import explained
+from dashboard.aws.executions import States
+from dashboard.failures.notes import TRIAGE_PREFIX, create
+from dashboard.failures.repair_plan import (
+    ItemResult,
+    ItemStatus,
+    RepairItem,
+    RepairPlan,
+    RepairRun,
+    client_token,
+)
+from workflow.errors import WorkflowError
+from workflow.known_errors import passes_by_itself
+from workflow.redrive import RedriveAction
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_stepfunctions import SFNClient
+
+REPAIRS_PREFIX = f"{TRIAGE_PREFIX}repairs/"
+BATCH = 16
+"""Items whose results are written together: so many are looked at again after a kill."""
+
+_AT_ONCE = 8
+_MORE_TRIES = 2
+"""How often an item is tried again after the pacer has given up asking for it."""
+
+_PAUSE_SECONDS = 1.0
+"""Between two looks at what is under way: DescribeExecution refills 10 to 15 times a second."""
+_REFUSES_ONE = frozenset(
+    {
+        "ExecutionDoesNotExist",
+        "ExecutionNotRedrivable",
+        "InvalidExecutionInput",
+        "ValidationException",
+    }
+)
+"""Codes that are about one item; any other would refuse the next one likewise."""
+
+
+class RepairLog:
+    """Plans and results in S3; objects once read are never read again.
+
+    Args:
+        client: A boto3 ``s3`` client.
+        bucket: The workflow's bucket.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._bodies: dict[str, bytes] = {}
+
+    def add_plan(self, plan: RepairPlan) -> None:
+        """Write a plan, before anything of it is done.
+
+        Raises:
+            WorkflowError: AWS's own code; nothing was written then.
+        """
+        key = f"{REPAIRS_PREFIX}{plan.id}/plan.json"
+        create(self._client, self._bucket, key, msgspec.json.encode(plan))
+
+    def add_results(self, plan: RepairPlan, results: tuple[ItemResult, ...]) -> None:
+        """Write results, beside those there are.
+
+        Raises:
+            WorkflowError: AWS's own code; nothing was written then.
+        """
+        key = f"{REPAIRS_PREFIX}{plan.id}/results/{client_token(plan.id, results[0].arn)}.json"
+        create(self._client, self._bucket, key, msgspec.json.encode(results))
+
+    def runs(self) -> tuple[RepairRun, ...]:
+        """Every run, the newest first.
+
+        Raises:
+            WorkflowError: AWS's own code, where listing or reading is refused.
+        """
+        keys = self._read_new()
+        plans = [key for key in keys if key.endswith("/plan.json")]
+        return tuple(self._run(key, keys) for key in sorted(plans, reverse=True))
+
+    def restarts(self) -> dict[str, str]:
+        """ARN of the execution that restarts another, by the ARN of that other."""
+        return {
+            result.arn: result.started
+            for run in reversed(self.runs())
+            for result in run.results.values()
+            if result.started
+        }
+
+    def _run(self, plan_key: str, keys: list[str]) -> RepairRun:
+        folder = plan_key.removesuffix("plan.json") + "results/"
+        batches = [
+            msgspec.json.decode(self._bodies[key], type=tuple[ItemResult, ...])
+            for key in keys
+            if key.startswith(folder)
+        ]
+        return RepairRun(
+            plan=msgspec.json.decode(self._bodies[plan_key], type=RepairPlan),
+            results={result.arn: result for batch in batches for result in batch},
+        )
+
+    def _read_new(self) -> list[str]:
+        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{REPAIRS_PREFIX}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=REPAIRS_PREFIX
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+            unread = [key for key in keys if key not in self._bodies]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                self._bodies |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
+        return keys
+
+    def _fetch(self, key: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+
+def _repaired(result: ItemResult) -> str | None:
+    """ARN of the execution that a result says was set going, if any."""
+    if result.status is ItemStatus.REDRIVEN:
+        return result.arn
+    return result.started
+
+
+class Repairer:
+    """Does what a plan says.
+
+    Args:
+        client: A boto3 ``stepfunctions`` client that does not retry.
+        states: Reads where an execution stands.
+        log: Where plan and results are kept.
+        most: How many executions may be under way at once (``concurrency.repairs_at_once``).
+        now: The time, aware UTC.
+        pause: Sleeps a number of seconds.
+    """
+
+    def __init__(
+        self,
+        client: "SFNClient",
+        states: States,
+        log: RepairLog,
+        *,
+        most: int,
+        now: Callable[[], datetime],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._states = states
+        self._log = log
+        self._most = most
+        self._now = now
+        self._pause = pause
+
+    def run(
+        self, run: RepairRun, *, stopped: Callable[[], bool] = lambda: False
+    ) -> Generator[ItemResult, None, None]:
+        """Work off what is pending, yielding each result once it is in S3.
+
+        Args:
+            run: The plan with the results there are; for a new plan, none.
+            stopped: Asked between batches, and while a batch waits for room.
+
+        Raises:
+            WorkflowError: What would refuse every item alike, such as a missing permission. Items
+                without a result are pending still.
+        """
+        pending = deque(run.pending)
+        latest = sorted(run.results.values(), key=lambda result: result.at)[-self._most :]
+        under_way = deque(filter(None, map(_repaired, latest)))
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="repair") as pool:
+            while pending:
+                room = self._room(under_way, stopped)
+                if not room:
+                    return
+                batch = [pending.popleft() for _ in range(min(room, BATCH, len(pending)))]
+                answers = list(pool.map(lambda item: self._answer(run.plan, item), batch))
+                results = tuple(one for one in answers if isinstance(one, ItemResult))
+                if results:
+                    self._log.add_results(run.plan, results)
+                under_way.extend(filter(None, map(_repaired, results)))
+                yield from results
+                for one in answers:
+                    if isinstance(one, WorkflowError):
+                        raise one
+
+    def _room(self, under_way: deque[str], stopped: Callable[[], bool]) -> int:
+        """Wait until another execution may run; gives how many, or 0 once stopped.
+
+        Those that have ended leave ``under_way``. They are looked at in turn, until one has: the
+        quota of DescribeExecution is shared with the whole account.
+        """
+        looked_at = 0
+        while not stopped():
+            if len(under_way) < self._most:
+                return self._most - len(under_way)
+            arn = under_way.popleft()
+            if self._runs(arn):
+                under_way.append(arn)
+            looked_at += 1
+            if looked_at % self._most == 0:
+                self._pause(_PAUSE_SECONDS)
+        return 0
+
+    def _runs(self, arn: str) -> bool:
+        try:
+            return not self._states.describe(arn).status.ended
+        except WorkflowError as error:
+            if error.code in _REFUSES_ONE:  # deleted meanwhile
+                return False
+            raise
+
+    def _answer(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
+        """What became of an item; all of it may be done twice, so what passes is tried again."""
+        answer = self._tried(plan, item)
+        for _ in range(_MORE_TRIES):
+            if isinstance(answer, ItemResult) or not passes_by_itself(answer.code):
+                break
+            answer = self._tried(plan, item)
+        return answer
+
+    def _tried(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
+        try:
+            return self._repair(plan, item)
+        except WorkflowError as error:
+            if error.code not in _REFUSES_ONE:
+                return error
+            message = f"{error.message} {error.remedy}"
+            return self._result(item, ItemStatus.REFUSED, message=message)
+
+    def _repair(self, plan: RepairPlan, item: RepairItem) -> ItemResult:
+        execution = self._states.describe(item.arn)
+        if execution.redrive_count > item.redrive_count:
+            return self._result(item, ItemStatus.ALREADY)
+        if item.action is RedriveAction.REDRIVE:
+            token = client_token(plan.id, item.arn)
+            request = {"executionArn": item.arn, "clientToken": token}
+            self._call(
+                "RedriveExecution", lambda: self._client.redrive_execution(**request), item.arn
+            )
+            return self._result(item, ItemStatus.REDRIVEN)
+        if execution.input is None:
+            message = "AWS does not give its input, so it cannot be started again."
+            return self._result(item, ItemStatus.REFUSED, message=message)
+        started = self._restart(plan, item.arn, execution.input)
+        return self._result(item, ItemStatus.RESTARTED, started=started)
+
+    def _restart(self, plan: RepairPlan, arn: str, text: str) -> str:
+        name = f"restart-{client_token(plan.id, arn)}"
+        request = {"stateMachineArn": plan.target, "name": name, "input": text}
+        try:
+            answer = self._call(
+                "StartExecution", lambda: self._client.start_execution(**request), arn
+            )
+        except WorkflowError as error:
+            if error.code != "ExecutionAlreadyExists":
+                raise
+            return f"{arn.rpartition(':')[0]}:{name}"
+        return str(answer["executionArn"])
+
+    def _call(self, operation: str, request: Callable[[], Any], arn: str) -> Mapping[str, Any]:
+        with explained(f"states:{operation}", arn):
+            answer: Mapping[str, Any] = self._states.pacer.call(operation, request)
+            return answer
+
+    def _result(
+        self,
+        item: RepairItem,
+        status: ItemStatus,
+        *,
+        message: str = "",
+        started: str | None = None,
+    ) -> ItemResult:
+        return ItemResult(
+            arn=item.arn, status=status, at=self._now(), message=message, started=started
+        )

@@ -1,0 +1,62 @@
+"""Bulk repairs under way in this process: started, watched, stopped and resumed by any session."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.executions import UNREPEATED
+from dashboard.executions.feed import ExecutionFeed
+from dashboard.failures.concurrency import repairs_at_once
+from dashboard.failures.redrives import Repairer
+from dashboard.failures.repair_plan import RepairPlan, RepairRun
+from dashboard.shared.jobs import Job, Jobs
+
+_stops: dict[str, threading.Event] = {}
+
+
+def start(jobs: Jobs, connection: Connection, feed: ExecutionFeed, plan: RepairPlan) -> Job:
+    """Write a new plan to S3 and begin with it.
+
+    Raises:
+        WorkflowError: AWS's own code, where the plan cannot be written; nothing is done then.
+    """
+    feed.repairs.add_plan(plan)
+    feed.refresh()
+    return resume(jobs, connection, feed, RepairRun(plan=plan, results={}))
+
+
+def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairRun) -> Job:
+    """Work off what has no result yet.
+
+    Raises:
+        WorkflowError: ``AlreadyRunning`` while this process is at it.
+    """
+    stop = threading.Event()
+
+    def work(report: Callable[[object], None]) -> None:
+        repairer = Repairer(
+            connection.session.client("stepfunctions", config=UNREPEATED),
+            feed.states,
+            feed.repairs,
+            most=repairs_at_once(connection.client("lambda")),
+            now=lambda: datetime.now(UTC),
+        )
+        for result in repairer.run(run, stopped=stop.is_set):
+            report(result)
+        feed.refresh()
+
+    job = jobs.start(job_key(run.plan), "Repair", work)
+    _stops[run.plan.id] = stop  # only now: a refused second start must not hide the first one's
+    return job
+
+
+def stop(plan: RepairPlan) -> None:
+    """End a run of this process after the batch at hand; what is left stays pending."""
+    if plan.id in _stops:
+        _stops[plan.id].set()
+
+
+def job_key(plan: RepairPlan) -> str:
+    """The key of a run's job."""
+    return f"repair-{plan.id}"

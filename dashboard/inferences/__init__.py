@@ -1,0 +1,1 @@
+"""Inferences: filter, count and chart captured records."""

@@ -1,0 +1,55 @@
+"""Traffic as a page offers it: a button on the local cloud, how it goes, and why it ended."""
+
+import streamlit as st
+
+from dashboard.aws.cloud import Cloud
+from dashboard.inferences.traffic import Traffic
+from dashboard.shared import components
+
+TICK_SECONDS = 1.0
+
+
+@st.cache_resource(show_spinner=False)
+def _started() -> dict[str, Traffic]:
+    """The traffic that this process started last, by address of the cloud."""
+    return {}
+
+
+def running(cloud: Cloud) -> bool:
+    """Whether traffic that this process started is under way."""
+    found = _started().get(cloud.endpoint_url or "")
+    return found is not None and found.running
+
+
+def button(cloud: Cloud) -> None:
+    """Starts traffic, or stops it while it runs; says why the last did not end well."""
+    url = cloud.endpoint_url
+    if url is None:
+        return
+    found = _started().get(url)
+    if found is not None and found.running:
+        _until_ended(found)
+        if st.button("Stop the traffic", icon=":material/stop_circle:"):
+            found.stop()
+            st.rerun()
+        return
+    if found is not None and found.problem is not None:
+        components.error_state(found.problem)
+    if st.button(
+        "Send traffic",
+        icon=":material/conveyor_belt:",
+        help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
+        " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
+    ):
+        _started()[url] = Traffic(cloud)
+        st.rerun()
+
+
+def _until_ended(traffic: Traffic) -> None:
+    """Draw the page anew when the traffic has ended."""
+
+    def tick() -> None:
+        if not traffic.running:
+            st.rerun()
+
+    st.fragment(tick, run_every=TICK_SECONDS)()

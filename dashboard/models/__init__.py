@@ -1,1 +1,0 @@
-"""View models: pure functions from records to what a page shows."""

@@ -1,0 +1,1 @@
+"""Overview: the state of the workflow on one screen."""

@@ -1,0 +1,244 @@
+"""What the Overview says: is it healthy, what changed, what needs somebody."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import polars as pl
+
+from dashboard.executions import model as executions
+from dashboard.executions.detail_model import in_words
+from dashboard.executions.model import ExecutionFilters, Rates
+from dashboard.failures import model as failures
+from dashboard.failures.model import FailureFilters
+from dashboard.failures.repair_plan import RepairRun
+from dashboard.shared.query import write
+from workflow.executions import Kind, Outcome
+from workflow.intervals import Share
+from workflow.triage import FailureGroup, GroupStatus
+
+DAY = timedelta(days=1)
+MOST_NEEDS = 6
+_UNDECIDED = (GroupStatus.NEW, GroupStatus.REGRESSED)
+
+
+class Health(StrEnum):
+    """The verdict."""
+
+    HEALTHY = "healthy"
+    NEEDS_YOU = "needs you"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One sentence with the page that it leads to, and what more there is to say."""
+
+    text: str
+    icon: str
+    page: str
+    params: Mapping[str, list[str]]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One number of the last 24 hours, beside the 24 hours before.
+
+    Attributes:
+        change: The difference in words, empty where there is nothing to compare with.
+        worse: Whether the change is for the worse, None where it is neither.
+    """
+
+    label: str
+    value: str
+    change: str
+    worse: bool | None
+    page: str
+    params: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """One screen."""
+
+    health: Health
+    sentence: str
+    tiles: tuple[Tile, ...]
+    changes: tuple[Line, ...]
+    needs: tuple[Line, ...]
+
+
+def overview(
+    listing: pl.DataFrame,
+    groups: Sequence[FailureGroup],
+    runs: Sequence[RepairRun],
+    *,
+    now: datetime,
+) -> Overview:
+    """Look at the last 24 hours, and at the 24 before for comparison.
+
+    Args:
+        listing: ``execution_tables.listing``.
+        groups: The inbox, the most urgent first.
+        runs: Bulk repairs, the newest first.
+        now: Aware.
+    """
+    today = listing.filter(pl.col("started_at") > now - DAY)
+    before = listing.filter(pl.col("started_at").is_between(now - 2 * DAY, now - DAY))
+    open_groups = [group for group in groups if _needs_somebody(group)]
+    waiting = [run for run in runs if run.pending]
+    health, sentence = _verdict(today, open_groups)
+    return Overview(
+        health=health,
+        sentence=sentence,
+        tiles=_tiles(executions.rates(today, DAY), executions.rates(before, DAY)),
+        changes=(
+            *_changed_shares(today, before),
+            *_new_versions(listing, now),
+            *_news(groups, now),
+        ),
+        needs=(*map(_unfinished, waiting), *map(_open, open_groups))[:MOST_NEEDS],
+    )
+
+
+def _needs_somebody(group: FailureGroup) -> bool:
+    quiet = group.silenced_until is not None or group.kind is Kind.REJECTION
+    return group.status in _UNDECIDED and not quiet
+
+
+def _verdict(today: pl.DataFrame, open_groups: Sequence[FailureGroup]) -> tuple[Health, str]:
+    if open_groups:
+        hurt = sum(group.count for group in open_groups)
+        problems = "1 problem" if len(open_groups) == 1 else f"{len(open_groups)} problems"
+        return Health.NEEDS_YOU, f"{problems} nobody has looked at yet, in {hurt:,} executions."
+    if today.is_empty():
+        return Health.QUIET, "Nothing has run for 24 hours, and nothing waits."
+    return Health.HEALTHY, f"{today.height:,} executions in 24 hours, and no open problem."
+
+
+def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
+    day = ExecutionFilters(hours=24)
+    rejected = replace(day, outcome=(Outcome.REJECTED.value,))
+    faults = replace(day, outcome=(Outcome.FAULTED.value,))
+    silent = replace(day, outcome=(Outcome.SILENT.value,))
+    count = today.count - before.count
+    return (
+        _tile("Executions", f"{today.count:,}", f"{count:+,}" if before.count else "", day),
+        _share("Succeeded", today.accepted, before.accepted, day, more_is_worse=False),
+        _share("Rejected", today.rejected, before.rejected, rejected, more_is_worse=None),
+        _share("Faults", today.faulted, before.faulted, faults, more_is_worse=True),
+        _share("Silently wrong", today.silent, before.silent, silent, more_is_worse=True),
+        _tile("Median duration", _took(today.p50), _slower(today.p50, before.p50), day),
+    )
+
+
+def _share(
+    label: str, now: float, before: float, filters: ExecutionFilters, *, more_is_worse: bool | None
+) -> Tile:
+    value = "-" if math.isnan(now) else f"{now:.1%}"
+    if math.isnan(now) or math.isnan(before) or round(now - before, 3) == 0:
+        return _tile(label, value, "", filters)
+    points = f"{100 * (now - before):+.1f} points"
+    worse = None if more_is_worse is None else (now > before) == more_is_worse
+    return _tile(label, value, points, filters, worse=worse)
+
+
+def _tile(
+    label: str, value: str, change: str, filters: ExecutionFilters, *, worse: bool | None = None
+) -> Tile:
+    return Tile(
+        label=label,
+        value=value,
+        change=change,
+        worse=worse,
+        page="app_pages/executions.py",
+        params=write(filters),
+    )
+
+
+def _took(seconds: float) -> str:
+    return "-" if math.isnan(seconds) else in_words(seconds)
+
+
+def _slower(now: float, before: float) -> str:
+    if math.isnan(now) or math.isnan(before) or not before:
+        return ""
+    return f"{now / before - 1:+.0%}"
+
+
+def _changed_shares(today: pl.DataFrame, before: pl.DataFrame) -> tuple[Line, ...]:
+    """Shares whose 95 % intervals no longer touch: a change that chance does not explain."""
+    lines = []
+    for outcome, word in ((Outcome.REJECTED, "Rejections"), (Outcome.FAULTED, "Faults")):
+        now, then = _share_of(today, outcome), _share_of(before, outcome)
+        if not now.count or not then.count:
+            continue
+        rose = now.interval[0] > then.interval[1]
+        if rose or now.interval[1] < then.interval[0]:
+            text = f"{word} {'rose' if rose else 'fell'} from {then.value:.1%} to {now.value:.1%}"
+            filters = ExecutionFilters(outcome=(outcome.value,))
+            icon = ":material/trending_up:" if rose else ":material/trending_down:"
+            lines.append(_line(text, icon, "executions", write(filters)))
+    return tuple(lines)
+
+
+def _share_of(rows: pl.DataFrame, outcome: Outcome) -> Share:
+    ended = rows.filter(pl.col("outcome") != Outcome.RUNNING.value)
+    return Share(int((ended["outcome"] == outcome.value).sum()), ended.height)
+
+
+def _new_versions(listing: pl.DataFrame, now: datetime) -> tuple[Line, ...]:
+    first = listing.drop_nulls("version").group_by("version").agg(at=pl.col("started_at").min())
+    fresh = first.filter(pl.col("at") > now - DAY).sort("at", descending=True)
+    return tuple(
+        _line(
+            f"Version {version} runs since {at:%H:%M} UTC",
+            ":material/rocket_launch:",
+            "executions",
+            write(ExecutionFilters(version=version)),
+        )
+        for version, at in fresh.iter_rows()
+    )
+
+
+def _news(groups: Sequence[FailureGroup], now: datetime) -> tuple[Line, ...]:
+    return tuple(
+        _line(
+            f"{'Back again' if group.status is GroupStatus.REGRESSED else 'New'}: "
+            f"{failures.title(group)}, since {group.first_seen:%H:%M} UTC",
+            ":material/replay:"
+            if group.status is GroupStatus.REGRESSED
+            else ":material/fiber_new:",
+            "failures",
+            write(FailureFilters(group=group.fingerprint.digest)),
+        )
+        for group in groups
+        if group.kind is not Kind.REJECTION
+        and (group.status is GroupStatus.REGRESSED or group.first_seen > now - DAY)
+    )[:MOST_NEEDS]
+
+
+def _open(group: FailureGroup) -> Line:
+    line = _line(
+        f"{failures.title(group)} ({group.count:,})",
+        failures.KIND_ICONS[group.kind],
+        "failures",
+        write(FailureFilters(group=group.fingerprint.digest)),
+    )
+    return replace(line, detail=group.diagnosis.cause)
+
+
+def _unfinished(run: RepairRun) -> Line:
+    return _line(
+        f"A repair stopped: {len(run.pending):,} of {len(run.plan.items):,} were not reached",
+        ":material/build:",
+        "failures",
+        write(FailureFilters(group=run.plan.fingerprint)),
+    )
+
+
+def _line(text: str, icon: str, page: str, params: Mapping[str, list[str]]) -> Line:
+    return Line(text=text, icon=icon, page=f"app_pages/{page}.py", params=params)

@@ -1,0 +1,348 @@
+"""What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states."""
+
+import os
+import uuid
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from dashboard.aws import submissions
+from dashboard.aws.cloud import Cloud, Connection, connect
+from dashboard.shared import cloud_reads
+from dashboard.shared.cloud_reads import CloudRead, CloudReads
+from dashboard.shared.escaping import plain
+from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
+from dashboard.shared.palette import STYLES, pill
+from workflow.errors import WorkflowError
+from workflow.executions import Outcome
+from workflow.known_errors import passes_by_itself
+from workflow.submissions import StoredImage
+
+T = TypeVar("T")
+
+TICK_SECONDS = 0.75
+"""How often a running job is drawn anew."""
+
+AWAITED_SECONDS = 1.0
+"""How often a page looks whether what it waits for is there."""
+
+ACTION_PATIENCE_S = 4.0
+"""How long a page waits for what a button does."""
+
+ACTION_TOLD = timedelta(minutes=2)
+"""How long it is told that an action failed."""
+
+_HOUR_SECONDS = 3600
+_MINUTE_SECONDS = 60
+
+
+@st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
+def connection() -> Connection:
+    """The process's one connection; made anew when the local cloud no longer answers."""
+    return connect(os.environ)
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The background jobs of this process, shared by every session."""
+    return Jobs()
+
+
+@st.cache_resource(show_spinner=False)
+def reads() -> CloudReads:
+    """What this process has read of the cloud for its pages, shared by every session."""
+    return CloudReads()
+
+
+@st.cache_resource(show_spinner=False)
+def pictures() -> CloudReads:
+    """Small pictures by content, likewise."""
+    return CloudReads(kept=2_000)
+
+
+def read(
+    service: str, key: Hashable, title: str, work: Callable[[], T], *, fresh_s: float = 30.0
+) -> T:
+    """Return what ``work`` reads of the cloud, as ``CloudReads.get`` does.
+
+    A deployment by this process makes every earlier answer old.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` where it has not answered in time.
+    """
+    deploy = jobs().get(DEPLOYMENT)
+    deployed = deploy and (deploy.started_at, deploy.running)
+    return reads().get(service, (connection().cloud, deployed, key), title, work, fresh_s=fresh_s)
+
+
+def act(title: str, work: Callable[[], T]) -> T:
+    """Do in the background what a button asks for; return its result if that comes soon.
+
+    What ends later is told at the top of the page, if it failed.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` while it goes on.
+    """
+    key = uuid.uuid4().hex
+    try:
+        with cloud_reads.page(ACTION_PATIENCE_S):
+            return reads().get("action", key, title, work, fresh_s=float("inf"))
+    except WorkflowError as error:
+        if error.code == cloud_reads.STILL_WAITING:
+            found = reads().start("action", key, title, work, fresh_s=float("inf"))
+            st.session_state.setdefault("actions", []).append(found.last)
+        raise
+
+
+def deployed() -> bool:
+    """Whether the workflow is deployed; taken to be so where AWS cannot be reached.
+
+    Raises:
+        WorkflowError: AWS's own code for any answer but yes and no.
+    """
+    cloud = connection()
+    arn = cloud.settings.alias_arn
+    try:
+        return read(
+            "states",
+            ("deployed", arn),
+            "whether the workflow is deployed",
+            lambda: submissions.is_deployed(cloud),
+            fresh_s=5.0,
+        )
+    except WorkflowError as error:
+        if passes_by_itself(error.code):
+            error_state(error)
+        elif error.code != cloud_reads.STILL_WAITING:
+            raise
+        return True
+
+
+def picture(image: StoredImage) -> bytes:
+    """A small JPEG of an image in S3.
+
+    Raises:
+        WorkflowError: It is not there, or is no image; ``StillWaiting`` while it is fetched.
+    """
+    cloud = connection()
+    key = (cloud.cloud, image.location.bucket, image.location.key, image.sha256)
+    title = f"the picture of {image.name}"
+    return pictures().get(
+        "s3", key, title, lambda: submissions.thumbnail(cloud, image), fresh_s=float("inf")
+    )
+
+
+def thumbnail(image: StoredImage) -> bytes | None:
+    """As ``picture``; None where there is none yet, or none at all."""
+    try:
+        return picture(image)
+    except WorkflowError:
+        return None
+
+
+@contextmanager
+def page_run() -> Iterator[None]:
+    """Run a page: no read is waited for longer than a person would, and what is late is followed.
+
+    What is awaited is said at the top; the page is run again when it is there.
+    """
+    place = st.container()
+    with cloud_reads.page() as late:
+        try:
+            yield
+        finally:
+            with place:
+                _failed_actions()
+                _awaited(late)
+
+
+def _failed_actions() -> None:
+    """Say what became of actions that took longer than their button waited."""
+    actions: list[CloudRead] = st.session_state.get("actions", [])
+    for action in actions:
+        if isinstance(action.problem, WorkflowError):
+            st.caption(plain(f"Not done: {action.title}."))
+            error_state(action.problem)
+    recent = datetime.now(UTC) - ACTION_TOLD
+    st.session_state["actions"] = [one for one in actions if one.running or one.since > recent]
+
+
+def _awaited(late: Sequence[CloudRead]) -> None:
+    """Say what is awaited, since when and what is shown meanwhile; run the page again with it."""
+    if not late:
+        return
+    awaited = [one for one in late if one.running]
+
+    def tick() -> None:
+        now = datetime.now(UTC)
+        for one in late:
+            st.caption(f":material/hourglass: {plain(_awaited_words(one, now))}")
+        if any(not one.running for one in awaited):
+            st.rerun()
+
+    st.fragment(tick, run_every=AWAITED_SECONDS if awaited else None)()
+
+
+def _awaited_words(one: CloudRead, now: datetime) -> str:
+    shown = f" What is shown is as of {one.as_of:%H:%M:%S} UTC." if one.as_of else ""
+    if one.problem is not None:
+        return (
+            f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
+        )
+    return f"AWS has not answered for {age(one.since, now)}: {one.title}.{shown}"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Show a ``WorkflowError`` of this block in its place, with the remedy; the page goes on."""
+    try:
+        with cloud_reads.page():
+            yield
+    except WorkflowError as error:
+        error_state(error)
+
+
+def page_header(title: str, purpose: str) -> None:
+    """The page's title and, in one sentence, what it is for."""
+    st.title(title, anchor=False)
+    st.caption(purpose)
+
+
+def cloud_badge(cloud: Cloud) -> None:
+    """Which cloud, account and region one is looking at; and that it had to be started again."""
+    with st.sidebar:
+        icon, color = (
+            (":material/cloud:", "orange")
+            if cloud.name == "AWS"
+            else (":material/computer:", "blue")
+        )
+        st.markdown(f":{color}-badge[{icon} **{cloud.name}**]")
+        where = f"  \n{plain(urlsplit(cloud.endpoint_url).netloc)}" if cloud.endpoint_url else ""
+        st.caption(
+            f"Account {cloud.account}  \nRegion {cloud.region}"
+            f"  \n(from {plain(cloud.region_source)}){where}"
+        )
+    known = st.session_state.setdefault("cloud_pid", cloud.pid)
+    if known != cloud.pid:
+        st.session_state["cloud_pid"] = cloud.pid
+        st.toast(
+            "The local cloud had stopped and was started again. Whatever had finished is intact; "
+            "executions that were running are shown as aborted.",
+            icon=":material/restart_alt:",
+            duration="long",
+        )
+
+
+def empty_state(title: str, body: str, *, page: str = "", label: str = "") -> None:
+    """What to say where there is nothing yet, and the page where one gets on.
+
+    Args:
+        title: What is not there, such as "No executions yet".
+        body: One sentence: when there will be something.
+        page: Path of the page to go to, such as ``app_pages/classify.py``; none where empty.
+        label: What the link to it says.
+    """
+    with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
+        st.markdown(f"**{title}**", width="content")
+        st.caption(body, width="content", text_alignment="center")
+        if page:
+            st.page_link(page, label=label, icon=":material/arrow_forward:")
+
+
+def error_state(error: WorkflowError) -> None:
+    """What happened and what to do next; never a traceback."""
+    # The message may quote a file name or a key; the remedy is ours and may hold a command.
+    said = f"**{plain(error.message)}**  \n{error.remedy}  \n:gray[{plain(error.code)}]"
+    if error.code == cloud_reads.STILL_WAITING:
+        st.info(said, icon=":material/hourglass:")
+        return
+    st.error(said, icon=":material/error:")
+
+
+def as_of(moment: datetime, now: datetime) -> None:
+    """How old what is shown is, with the exact time in UTC."""
+    st.caption(f"As of {moment.astimezone(UTC):%H:%M:%S} UTC, {age(moment, now)} ago")
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """The time between two moments in its largest unit: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    if seconds < _MINUTE_SECONDS:
+        return f"{seconds} s"
+    if seconds < _HOUR_SECONDS:
+        return f"{seconds // _MINUTE_SECONDS} min"
+    if seconds < 48 * _HOUR_SECONDS:
+        return f"{seconds // _HOUR_SECONDS} h"
+    return f"{seconds // (24 * _HOUR_SECONDS)} d"
+
+
+def outcome_counts(counts: Mapping[Outcome, int]) -> None:
+    """How many of each outcome, as pills in one line; none is left out that is not zero."""
+    st.markdown(
+        " ".join(
+            pill(outcome, f"{counts[outcome]} {style.word.lower()}")
+            for outcome, style in STYLES.items()
+            if counts.get(outcome)
+        )
+    )
+
+
+def not_deployed() -> None:
+    """What to say on pages that need the workflow while it is not there."""
+    empty_state(
+        "The workflow is not deployed yet",
+        "One click on the Deployment page sets it up; then photos can be classified.",
+        page="app_pages/deployment.py",
+        label="Go to Deployment",
+    )
+
+
+def job_failure(job: Job, key: str) -> None:
+    """Why a job ended early, with a way to try again; nothing where it did not."""
+    try:
+        job.check()
+    except Exception as error:  # noqa: BLE001 - a fragment that raises would do so at every tick
+        error_state(error if isinstance(error, WorkflowError) else _defect(job, error))
+        if st.button("Try again", icon=":material/replay:"):
+            jobs().forget(key)
+            st.rerun()
+
+
+def _defect(job: Job, error: Exception) -> WorkflowError:
+    return WorkflowError(
+        "UnexpectedError",
+        f"{job.title} ended by an error that nobody foresaw ({type(error).__name__}: {error}).",
+        "This is a defect of this project: report it with this text. What was started before "
+        "it goes on, and is on the Executions page.",
+    )
+
+
+def watch(key: str, show: Callable[[Job], None]) -> Job | None:
+    """Show a job, again and again while it runs; then run the whole page once more.
+
+    Args:
+        key: The job's key.
+        show: Draws the job, on its own: the rest of the page rests meanwhile.
+
+    Returns:
+        The job, or None where there is none.
+    """
+    job = jobs().get(key)
+    if job is None:
+        return None
+    ticking = job.running
+
+    def tick(found: Job) -> None:
+        ended = not found.running
+        with explained():
+            show(found)
+        job_failure(found, key)
+        if ticking and ended:
+            st.rerun()
+
+    st.fragment(tick, run_every=TICK_SECONDS if ticking else None)(job)
+    return job

@@ -1,0 +1,337 @@
+"""Store: tables as Parquet segments that processes can read while one of them appends.
+
+A commit writes one segment (a directory with one file a table) to the disk and then replaces the
+manifest by an atomic rename: readers see all of a commit or nothing, and neither ``kill -9`` nor a
+power cut leaves half a commit. The manifest has the checksum of each file: a damaged segment is
+moved to ``damaged`` and named, so that the next sync reads again what it held.
+Nothing in the store is the only copy: it can be deleted at any time, and is read again from AWS.
+"""
+
+import fcntl
+import json
+import shutil
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from dashboard.shared.segments import Schema, Segment, SegmentFiles, flush
+from workflow.errors import WorkflowError
+
+_PRIVATE: Final = 0o700
+MERGE_AT: Final = 8
+"""So many neighbours of one size class are merged into one segment, of the next class mostly."""
+
+SIZE_CLASSES: Final = (1_000, 8_000, 64_000, 512_000)
+"""Upper limits of the size classes, in rows; larger segments are never rewritten."""
+
+GRACE_SECONDS: Final = 600
+"""How long merged segments stay on disk, for queries that were made before the merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """Which segments there are, in the order they were appended.
+
+    Attributes:
+        segments: The live ones.
+        retired: Merged ones and when (epoch seconds); still on disk for a while.
+        damaged: Names of segments that were not as written and were set aside.
+        versions: For each table that ever had a row, a name that is new whenever its rows are.
+    """
+
+    segments: tuple[Segment, ...] = ()
+    retired: dict[str, float] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+class SegmentStore:
+    """Append-only tables in one directory, safe for many processes and threads.
+
+    Args:
+        root: The directory; made when first written to.
+        tables: Columns of each table. A column added later is null in older segments.
+    """
+
+    def __init__(self, root: Path, tables: Mapping[str, Schema]) -> None:
+        self.root = root
+        self.tables = tables
+        self._files = SegmentFiles(root / "segments", tables)
+        self._known: tuple[tuple[int, int], _Manifest] | None = None
+
+    def append(self, table: str, rows: pl.DataFrame) -> None:
+        """Add rows to one table, all or none."""
+        self.commit({table: rows})
+
+    def commit(
+        self,
+        frames: Mapping[str, pl.DataFrame],
+        *,
+        replacing: Mapping[str, tuple[str, Sequence[str]]] | None = None,
+    ) -> None:
+        """Add rows to several tables, all or none.
+
+        Args:
+            frames: New rows of each table; columns in any order, cast to the table's types.
+            replacing: For each table, a column and values of it whose earlier rows go away in
+                the same step. Rewrites the segments that hold such rows: for the rare case.
+
+        Raises:
+            WorkflowError: ``StoreUnwritable`` where the directory cannot be written to.
+        """
+        with self._writing():
+            manifest = self._without_damage(self._files.sound)
+            segments = list(manifest.segments)
+            if replacing:
+                segments = [kept for s in segments if (kept := self._files.without(s, replacing))]
+            changed = _fewer(manifest.segments, segments)
+            rows = {name: frame.height for name, frame in frames.items() if frame.height}
+            if added := self._files.write({name: frames[name].lazy() for name in rows}, rows):
+                segments.append(added)
+                changed |= added.rows.keys()
+            self._publish(manifest, self._merged(segments), changed)
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """All rows of a table in the order they were appended; nothing is read before ``collect``.
+
+        A segment whose files are not what was written is set aside and named in ``damaged``: the
+        bytes of the table's own files are verified once a process, the sizes of all each time.
+        """
+        schema = pl.Schema(self.tables[table])
+        manifest = self._manifest()
+        sound = partial(self._files.sound, tables=(table,))
+        if not all(map(sound, manifest.segments)):
+            manifest = self._set_aside(sound)
+        files = [self._files.path(s.name, table) for s in manifest.segments if table in s.rows]
+        if not files:
+            return pl.LazyFrame(schema=schema)
+        return pl.scan_parquet(
+            files, schema=schema, missing_columns="insert", extra_columns="ignore", glob=False
+        )
+
+    def count(self, table: str) -> int:
+        """Number of rows of a table, without reading them."""
+        return sum(segment.rows.get(table, 0) for segment in self._manifest().segments)
+
+    def version(self, table: str) -> str:
+        """Changes when rows of a table have, and only then: the key of what is computed from them.
+
+        Returns:
+            A name that never comes again, empty until the table has had a row.
+        """
+        return self._manifest().versions.get(table, "")
+
+    def compact(self) -> None:
+        """Merge all segments into one; commits already merge neighbours as they add up."""
+        with self._writing():
+            manifest = self._without_damage(self._files.sound)
+            if len(manifest.segments) > 1:
+                self._publish(manifest, [self._files.merge(manifest.segments)])
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Segments set aside because they could not be read; their rows are missing."""
+        return self._manifest().damaged
+
+    @property
+    def problem(self) -> WorkflowError | None:
+        """What to say of ``damaged``, None where nothing is."""
+        if not (damaged := self.damaged):
+            return None
+        return WorkflowError(
+            "StoreDamaged",
+            f"{len(damaged)} of the segments in {self.root} were damaged and are set aside in "
+            f"{self._damaged_folder}; what is shown lacks what they held.",
+            "Wait: it is read again from AWS by itself. Delete what was set aside when you like.",
+        )
+
+    def check(self) -> tuple[str, ...]:
+        """Read every byte and set aside what is not as it was written.
+
+        Returns:
+            All damaged segments, earlier ones included.
+        """
+        self._files.forget()
+        return self._set_aside(self._files.sound).damaged
+
+    def mended(self) -> None:
+        """Forget the damage, once what was lost has been read again from its origin."""
+        with self._writing():
+            manifest = self._manifest()
+            self._publish(replace(manifest, damaged=()), manifest.segments)
+
+    @contextmanager
+    def claimed(self, purpose: str) -> Iterator[bool]:
+        """Claim a purpose for this thread alone, among all processes; ends with the process.
+
+        Yields:
+            Whether it was free.
+        """
+        self._make_root()
+        with (self.root / f"{purpose}.lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    # --- writing, under the lock
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._make_root()
+        try:
+            with (self.root / "write.lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _make_root(self) -> None:
+        try:
+            (self.root / "segments").mkdir(parents=True, exist_ok=True)
+            self.root.chmod(_PRIVATE)  # keys, inputs and outputs are nobody else's to read
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> WorkflowError:
+        return WorkflowError(
+            "StoreUnwritable",
+            f"The store in {self.root} cannot be written to: {error.strerror or error}.",
+            "Free space there, or set SCONES_STORE to a directory that you may write to.",
+        )
+
+    def _merged(self, segments: list[Segment]) -> list[Segment]:
+        """Merge the first run of small neighbours in which a size class is full.
+
+        Smaller ones between them go along and do not count: else a few segments of one row each,
+        as refreshes leave them, would have the last large load rewritten.
+        """
+        sizes = [sum(segment.rows.values()) for segment in segments]
+        for floor, limit in pairwise((0, *SIZE_CLASSES)):
+            begin = 0
+            for end in range(len(segments) + 1):
+                if end < len(segments) and sizes[end] < limit:
+                    continue
+                if sum(size >= floor for size in sizes[begin:end]) >= MERGE_AT:
+                    return [
+                        *segments[:begin],
+                        self._files.merge(segments[begin:end]),
+                        *segments[end:],
+                    ]
+                begin = end + 1
+        return segments
+
+    def _publish(
+        self, before: _Manifest, segments: Sequence[Segment], changed: Iterable[str] = ()
+    ) -> None:
+        """Replace the manifest, then delete what nobody can be reading any more.
+
+        Args:
+            before: The manifest until now.
+            segments: The live ones from now on.
+            changed: Tables that have other rows than before.
+        """
+        now = time.time()
+        live = {segment.name for segment in segments}
+        gone = {s.name: now for s in before.segments if s.name not in live}
+        fresh = {n: at for n, at in before.retired.items() if now - at < GRACE_SECONDS}
+        versions = before.versions | dict.fromkeys(changed, uuid.uuid4().hex)
+        manifest = _Manifest(tuple(segments), fresh | gone, before.damaged, versions)
+        temporary = self.root / "manifest.new"
+        temporary.write_text(
+            json.dumps(
+                {
+                    "segments": [[s.name, s.rows, s.sizes, s.checksums] for s in segments],
+                    "retired": manifest.retired,
+                    "damaged": manifest.damaged,
+                    "versions": manifest.versions,
+                }
+            )
+        )
+        temporary.chmod(0o600)
+        flush(temporary)
+        temporary.replace(self.root / "manifest.json")
+        flush(self.root)
+        for entry in (self.root / "segments").iterdir():
+            known = entry.name in live or entry.name in manifest.retired
+            if not known and entry.is_dir():  # a file, such as .DS_Store, is none of ours
+                shutil.rmtree(entry)
+
+    def _set_aside(self, sound: Callable[[Segment], bool]) -> _Manifest:
+        with self._writing():
+            return self._without_damage(sound)
+
+    def _without_damage(self, sound: Callable[[Segment], bool]) -> _Manifest:
+        """Move damaged segments away and name them in the manifest, under the lock."""
+        before = self._manifest()
+        kept = [segment for segment in before.segments if sound(segment)]
+        lost = tuple(s.name for s in before.segments if s not in kept)
+        if not lost:
+            return before
+        self._damaged_folder.mkdir(exist_ok=True)
+        for name in lost:
+            with suppress(FileNotFoundError):
+                (self.root / "segments" / name).rename(self._damaged_folder / name)
+        self._publish(
+            replace(before, damaged=(*before.damaged, *lost)),
+            kept,
+            _fewer(before.segments, kept),
+        )
+        return self._manifest()
+
+    @property
+    def _damaged_folder(self) -> Path:
+        return self.root / "damaged"
+
+    # --- reading
+
+    def _manifest(self) -> _Manifest:
+        path = self.root / "manifest.json"
+        try:
+            status = path.stat()
+            version = (status.st_ino, status.st_mtime_ns)
+            if self._known is None or self._known[0] != version:
+                self._known = (version, _parsed(path.read_text()))
+        except FileNotFoundError:
+            return _Manifest()
+        except (ValueError, TypeError, KeyError) as error:
+            raise WorkflowError(
+                "StoreDamaged",
+                f"The manifest of the store in {self.root} cannot be read ({error}).",
+                "Delete that directory: the next sync reads everything again from AWS.",
+            ) from error
+        return self._known[1]
+
+
+def _fewer(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
+    """The tables that have fewer rows than before."""
+    lost = Counter[str]()
+    for segment in before:
+        lost.update(segment.rows)
+    for segment in after:
+        lost.subtract(segment.rows)
+    return set(+lost)
+
+
+def _parsed(text: str) -> _Manifest:
+    value = json.loads(text)
+    segments = tuple(Segment(*entry) for entry in value["segments"])
+    # Manifests had no versions once: the last segment of a table stands for what it had then.
+    versions = {table: segment.name for segment in segments for table in segment.rows}
+    return _Manifest(
+        segments,
+        value["retired"],
+        tuple(value["damaged"]),
+        value.get("versions", versions),
+    )

@@ -1,0 +1,1 @@
+"""Threshold: read it where it is deployed, and apply another."""

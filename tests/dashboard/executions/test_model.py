@@ -1,0 +1,202 @@
+"""The Executions page's numbers."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dashboard.executions import model, tables
+from workflow.executions import Execution, Failure, Outcome, Status
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def ran(name: str, minutes_ago: float = 10, **fields: Any) -> Execution:
+    started = NOW - timedelta(minutes=minutes_ago)
+    known: dict[str, Any] = {
+        "arn": f"arn:{name}",
+        "name": name,
+        "state_machine_arn": "arn:m",
+        "version": "1",
+        "status": Status.SUCCEEDED,
+        "started_at": started,
+        "stopped_at": started + timedelta(seconds=2),
+    }
+    return Execution(**known | fields)
+
+
+def listing(*executions: Execution, seen: tuple[Execution, ...] = ()) -> pl.DataFrame:
+    rows = [tables.execution_row(one, NOW) for one in executions]
+    details = [tables.detail_row(one, "describe", NOW, threshold=0.93) for one in seen]
+    return tables.listing(
+        tables.frame(rows, tables.EXECUTIONS).lazy(),
+        tables.frame(details, tables.DETAILS).lazy(),
+        tables.frame([], tables.FAILURES).lazy(),
+    )
+
+
+GOOD = '{"inferences": [0.98, 0.02]}'
+LOW = '{"inferences": [0.6, 0.4]}'
+
+
+def test_each_outcome_is_told_by_what_is_known() -> None:
+    good, low = ran("good", output=GOOD), ran("low", output=LOW)
+    rejected = ran(
+        "rejected", status=Status.FAILED, error="Exception", cause="THRESHOLD_CONFIDENCE_NOT_MET"
+    )
+    rows = listing(
+        good,
+        low,
+        rejected,
+        ran("unseen"),
+        ran("failed", status=Status.FAILED),
+        ran("late", status=Status.TIMED_OUT),
+        ran("running", status=Status.RUNNING, stopped_at=None),
+        ran("aborted", status=Status.ABORTED),
+        seen=(good, low, rejected),
+    )
+    assert dict(rows.select("name", "outcome").iter_rows()) == {
+        "good": Outcome.ACCEPTED,
+        "low": Outcome.SILENT,
+        "rejected": Outcome.REJECTED,
+        "unseen": Outcome.UNEXAMINED,
+        "failed": Outcome.FAULTED,
+        "late": Outcome.FAULTED,
+        "running": Outcome.RUNNING,
+        "aborted": Outcome.ABORTED,
+    }
+
+
+def test_observations_in_any_order_say_the_same() -> None:
+    running = ran("one", status=Status.RUNNING, stopped_at=None)
+    failed = ran("one", status=Status.FAILED)
+    again = ran("one", status=Status.RUNNING, stopped_at=None, redrive_count=1)
+    fixed = ran("one", redrive_count=1)
+    for order in ([running, failed, again, fixed], [fixed, again, failed, running]):
+        rows = listing(*order)
+        assert rows.select("status", "redrive_count").row(0) == ("SUCCEEDED", 1)
+        assert rows.height == 1
+
+
+def test_details_of_an_earlier_attempt_do_not_colour_the_later_one() -> None:
+    failed = ran("one", status=Status.FAILED, error="Oops")
+    rows = listing(failed, ran("one", redrive_count=1), seen=(failed,))
+    assert rows.select("outcome", "error").row(0) == (Outcome.UNEXAMINED, None)
+
+
+def test_a_failure_names_the_error_and_the_state() -> None:
+    failed = ran("one", status=Status.FAILED)
+    failure = Failure(
+        execution_arn=failed.arn, state="Classify", error="Boom", cause="", failed_at=NOW
+    )
+    rows = tables.listing(
+        tables.frame([tables.execution_row(failed, NOW)], tables.EXECUTIONS).lazy(),
+        tables.frame([], tables.DETAILS).lazy(),
+        tables.frame([tables.failure_row(failure, NOW)], tables.FAILURES).lazy(),
+    )
+    assert rows.select("state", "error").row(0) == ("Classify", "Boom")
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        (model.ExecutionFilters(hours=1), {"new"}),
+        (model.ExecutionFilters(hours=0), {"new", "old"}),
+        (model.ExecutionFilters(hours=0, outcome=("fault",)), {"old"}),
+        (model.ExecutionFilters(hours=0, version="2"), {"old"}),
+        (model.ExecutionFilters(hours=0, name="NE"), {"new"}),
+        (model.ExecutionFilters(hours=0, image="[.png"), {"new"}),
+        (model.ExecutionFilters(hours=0, error="oops"), {"old"}),
+    ],
+)
+def test_filters_narrow_the_list(filters: model.ExecutionFilters, names: set[str]) -> None:
+    new = ran("new", input='{"s3_bucket": "b", "s3_key": "a[.PNG"}', output=GOOD)
+    old = ran("old", 600, version="2", status=Status.FAILED, error="OopsError")
+    rows = model.select(listing(new, old, seen=(new, old)), filters, now=NOW)
+    assert set(rows["name"]) == names
+
+
+def test_rates_are_of_those_that_ended() -> None:
+    good, low = ran("good", output=GOOD), ran("low", output=LOW)
+    rows = listing(
+        good,
+        low,
+        ran("failed", status=Status.FAILED, stopped_at=NOW),
+        ran("unseen"),
+        ran("running", status=Status.RUNNING, stopped_at=None),
+        seen=(good, low),
+    )
+    rates = model.rates(rows, timedelta(hours=2))
+    assert (rates.count, rates.per_hour) == (5, 2.5)
+    assert (rates.accepted, rates.faulted, rates.rejected) == (0.5, 0.25, 0.0)
+    assert rates.silent == 0.5
+    assert rates.p50 == 2.0
+
+
+def test_rates_of_nothing_are_no_numbers() -> None:
+    rates = model.rates(listing(), timedelta(hours=1))
+    assert rates.count == 0
+    assert math.isnan(rates.accepted)
+    assert math.isnan(rates.p50)
+
+
+def test_the_span_is_that_of_the_selection_but_an_hour_at_least() -> None:
+    day = model.ExecutionFilters()
+    assert model.window(listing(), day, now=NOW) == timedelta(hours=1)
+    assert model.window(listing(ran("a", 90)), day, now=NOW) == timedelta(minutes=90)
+    everything = model.ExecutionFilters(hours=0)
+    assert model.window(listing(ran("a", 6000)), everything, now=NOW) == timedelta(minutes=6000)
+
+
+def test_bars_are_round_and_not_too_many() -> None:
+    for hours in (1, 6, 24, 168, 2160, 20000):
+        width = model.bar_width(timedelta(hours=hours))
+        assert width in model.WIDTHS
+        assert timedelta(hours=hours) / width <= model.BARS or width == model.WIDTHS[-1]
+
+
+def test_outcomes_over_time_count_every_execution_once() -> None:
+    rows = listing(*(ran(f"e{at}", at) for at in range(100)))
+    bins = model.outcomes_over_time(rows, timedelta(hours=2))
+    assert bins["count"].sum() == 100
+
+
+def visit(arn: str, state: str, seconds: float, **fields: Any) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "arn": arn,
+        "redrive_count": 0,
+        "state": state,
+        "type": "Task",
+        "status": "SUCCEEDED",
+        "entered_at": NOW,
+        "seconds": seconds,
+        "retries": 0,
+    }
+    return known | fields
+
+
+def test_states_are_counted_and_timed_in_the_selection_only() -> None:
+    rows = listing(ran("a"), ran("b"))
+    visits = tables.frame(
+        [
+            visit("arn:a", "Classify", 1.0),
+            visit("arn:b", "Classify", 3.0, status="FAILED", retries=2),
+            visit("arn:other", "Classify", 100.0),
+            visit("arn:a", "Choose", 0.0, type="Choice"),
+        ],
+        tables.VISITS,
+    )
+    states = {row["state"]: row for row in model.states(rows, visits).to_dicts()}
+    assert states["Classify"]["visits"] == 2
+    assert (states["Classify"]["failed"], states["Classify"]["retries"]) == (1, 2)
+    assert states["Classify"]["p50"] == 2.0
+    over_time = model.durations_over_time(rows, visits, timedelta(hours=1))
+    assert over_time["state"].to_list() == ["Classify"]
+    assert model.read_histories(rows, visits) == 2
+
+
+def test_versions_are_listed_the_latest_first() -> None:
+    rows = listing(*(ran(f"e{v}", version=v) for v in ("9", "10", "2")), ran("none", version=None))
+    assert model.versions(rows) == ["10", "9", "2"]

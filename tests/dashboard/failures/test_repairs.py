@@ -1,0 +1,70 @@
+"""Repairs in the background: begun once, stopped between batches, resumed by anybody."""
+
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from dashboard.failures import repairs
+from dashboard.shared.jobs import Jobs
+from tests.dashboard.failures.test_redrives import BUCKET, Bench
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def s3() -> Iterator["S3Client"]:
+    with mock_aws():
+        client = boto3.client(
+            "s3", region_name="us-east-1", aws_access_key_id="t", aws_secret_access_key="t"
+        )
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def desk(bench: Bench) -> tuple[Any, Any]:
+    """What ``repairs`` asks of a connection and of a feed."""
+    session = SimpleNamespace(client=lambda *_, **__: bench.aws)
+    limit = {"AccountLimit": {"UnreservedConcurrentExecutions": 1000}}
+    functions = SimpleNamespace(get_account_settings=lambda: limit)
+    states = bench.repairer()._states
+    feed = SimpleNamespace(states=states, repairs=bench.log, refresh=lambda: None)
+    return SimpleNamespace(session=session, client=lambda _: functions), feed
+
+
+def test_a_repair_runs_to_its_end_and_a_second_start_waits_for_it(s3: "S3Client") -> None:
+    bench = Bench(s3, 40)
+    connection, feed = desk(bench)
+    plan = bench.plan()
+    jobs = Jobs()
+    held, release = threading.Event(), threading.Event()
+    redrive = bench.aws.redrive_execution
+
+    def slow(**request: str) -> dict[str, Any]:
+        held.set()
+        release.wait(30)
+        return redrive(**request)
+
+    bench.aws.redrive_execution = slow  # type: ignore[method-assign, assignment]
+    job = repairs.start(jobs, connection, feed, plan)
+    assert held.wait(30)
+    with pytest.raises(WorkflowError, match="under way"):
+        repairs.resume(jobs, connection, feed, bench.log.runs()[0])
+    repairs.stop(plan)
+    release.set()
+    assert job.wait(30)
+    job.check()
+    left = bench.log.runs()[0]
+    assert 0 < len(left.pending) < 40
+    again = repairs.resume(jobs, connection, feed, left)
+    assert again.wait(30)
+    again.check()
+    assert not bench.log.runs()[0].pending
+    assert len(bench.aws.redrives) == 40
+    assert set(bench.aws.redrives.values()) == {1}

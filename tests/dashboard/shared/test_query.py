@@ -1,0 +1,85 @@
+"""Filters in the URL."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.shared import query
+
+
+@dataclass(frozen=True)
+class Filters:
+    name: str = ""
+    least: float | None = None
+    count: int = 10
+    live: bool = False
+    since: datetime | None = None
+    day: date | None = None
+    sort: Literal["new", "old"] = "new"
+    status: tuple[str, ...] = ()
+
+
+values = st.builds(
+    Filters,
+    name=st.text(),
+    least=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    count=st.integers(-(2**40), 2**40),
+    live=st.booleans(),
+    since=st.none() | st.datetimes(timezones=st.just(UTC)),
+    day=st.none() | st.dates(),
+    sort=st.sampled_from(["new", "old"]),
+    status=st.lists(st.text(), max_size=3).map(tuple),
+)
+
+
+@given(values)
+def test_what_is_written_is_read_again(filters: Filters) -> None:
+    assert query.read(Filters, query.write(filters)) == query.Query(filters)
+
+
+def test_defaults_leave_the_address_bare() -> None:
+    assert query.write(Filters()) == {}
+    assert query.href("executions", Filters()) == "executions"
+
+
+def test_an_address_is_escaped_and_repeats_lists() -> None:
+    found = query.href("executions", Filters(name="a b&c", status=("FAILED", "ABORTED")))
+
+    assert found == "executions?name=a+b%26c&status=FAILED&status=ABORTED"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", "ten"),
+        ("least", "much"),
+        ("since", "yesterday"),
+        ("sort", "sideways"),
+        ("live", "2"),
+    ],
+)
+def test_a_value_that_cannot_be_read_leaves_the_default_and_says_so(name: str, value: str) -> None:
+    found = query.read(Filters, {name: [value], "name": ["kept"]})
+
+    assert found.filters == Filters(name="kept")
+    assert found.ignored == (f"{name}={value} in the address could not be used and was ignored.",)
+
+
+def test_parameters_of_others_are_left_alone() -> None:
+    assert query.read(Filters, {"execution": ["arn"]}) == query.Query(Filters())
+
+
+def test_a_value_out_of_the_dataclasss_own_bounds_is_ignored() -> None:
+    @dataclass(frozen=True)
+    class Bounded:
+        share: float = 0.5
+
+        def __post_init__(self) -> None:
+            if self.share > 1:
+                raise ValueError
+
+    assert query.read(Bounded, {"share": ["7"]}).filters == Bounded()
