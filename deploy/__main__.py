@@ -1,23 +1,23 @@
-"""The command line of deploy: check, plan, apply, export, status, rollback and destroy.
+"""The command line of deploy: check, plan, apply, export, policy, status, rollback and destroy.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``), 130 interrupted.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 from deploy import deployment
 from deploy.apply import Applied, Failed, Progress, Started
 from deploy.check import Finding, Level
+from deploy.options import Parser, environment, percentage, shared_options
 from deploy.plan import Action, Diff, Op, Plan
 from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
+from deploy.user_policies import User, user_policy
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
@@ -71,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        environment = _environment(options)
-        settings, session = deployment.connect(environment, region=options.region)
+        given = environment(options)
+        settings, session = deployment.connect(given, region=options.region)
         command: Callable[[Context], int] = options.command
-        return command(Context(options, settings, session, bool(environment.get(VARIABLE))))
+        return command(Context(options, settings, session, bool(given.get(VARIABLE))))
     except WorkflowError as error:
         _complain(error)
         return FAILED
@@ -145,6 +145,11 @@ def _export(context: Context) -> int:
         " ArtifactPrefix, and deploy with CAPABILITY_NAMED_IAM.",
         file=sys.stderr,
     )
+    return DONE
+
+
+def _policy(context: Context) -> int:
+    print(json.dumps(user_policy(User(context.options.user), context.settings), indent=2))
     return DONE
 
 
@@ -281,38 +286,14 @@ def _complain(error: WorkflowError) -> None:
     print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
 
 
-def _environment(options: argparse.Namespace) -> dict[str, str]:
-    """The environment with what the command line overrides."""
-    given = {
-        "SCONES_PROJECT": options.project,
-        "SCONES_STAGE": options.stage,
-        "SCONES_ENDPOINT": options.endpoint,
-        "SCONES_TRAINING_DATA": options.train,
-        VARIABLE: options.threshold,
-        "SCONES_TRAINING_INSTANCE": options.training_instance,
-        "SCONES_INSTANCE_TYPE": options.instance_type,
-        "SCONES_SAMPLING_PERCENTAGE": options.sampling_percentage,
-        "SCONES_ALARM_EMAIL": options.alarm_email,
-    }
-    return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose usage errors end with 1: 2 means that changes are pending."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(FAILED, f"{self.prog}: {message}\n")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m deploy",
         description="Deploy the image-classification workflow to AWS, or to the cloud that"
         " AWS_ENDPOINT_URL names. Every option can also be set by an environment variable.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = _shared_options()
+    shared = shared_options()
     plan = commands.add_parser(
         "plan", parents=[shared], help="show what apply would do; exit code 2: changes pending"
     )
@@ -331,11 +312,16 @@ def _parser() -> _Parser:
     export.add_argument("--format", choices=["cloudformation"], required=True)
     export.add_argument("--artifacts", metavar="FOLDER", help="write what it needs uploaded here")
     export.set_defaults(command=_export)
+    policy = commands.add_parser(
+        "policy", parents=[shared], help="print the IAM policy of a user of the deployment"
+    )
+    policy.add_argument("user", choices=list(User))
+    policy.set_defaults(command=_policy)
     apply = commands.add_parser("apply", parents=[shared], help="create or update everything")
     apply.add_argument("--yes", action="store_true", help="do not ask")
     apply.add_argument(
         "--canary",
-        type=_percentage,
+        type=percentage,
         default=100,
         metavar="PERCENT",
         help="send only this share of new executions to the new version; apply again to finish",
@@ -356,48 +342,6 @@ def _parser() -> _Parser:
     )
     destroy.set_defaults(command=_destroy)
     return parser
-
-
-def _shared_options() -> _Parser:
-    shared = _Parser(add_help=False)
-    shared.add_argument("--project", help="first part of every name (SCONES_PROJECT)")
-    shared.add_argument("--stage", help="second part of every name (SCONES_STAGE)")
-    shared.add_argument(
-        "--region", help="AWS region, else AWS_REGION, AWS_DEFAULT_REGION or the profile's"
-    )
-    endpoint = shared.add_mutually_exclusive_group()
-    endpoint.add_argument(
-        "--endpoint", metavar="NAME", help="use this SageMaker endpoint (SCONES_ENDPOINT)"
-    )
-    endpoint.add_argument(
-        "--train",
-        metavar="S3_PREFIX",
-        help="train SageMaker's image classification on this prefix (SCONES_TRAINING_DATA)",
-    )
-    shared.add_argument(
-        "--threshold",
-        help="confidence that is accepted, else the deployed one (SCONES_THRESHOLD)",
-    )
-    shared.add_argument(
-        "--training-instance", help="that trains, with a GPU (SCONES_TRAINING_INSTANCE)"
-    )
-    shared.add_argument("--instance-type", help="of the endpoint (SCONES_INSTANCE_TYPE)")
-    shared.add_argument(
-        "--sampling-percentage",
-        metavar="PERCENT",
-        help="share of inferences captured (SCONES_SAMPLING_PERCENTAGE)",
-    )
-    shared.add_argument(
-        "--alarm-email", metavar="ADDRESS", help="who is told of faults (SCONES_ALARM_EMAIL)"
-    )
-    return shared
-
-
-def _percentage(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 100:  # noqa: PLR2004 - a percentage
-        raise argparse.ArgumentTypeError("a whole number from 1 to 100")
-    return value
 
 
 if __name__ == "__main__":

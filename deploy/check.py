@@ -137,7 +137,7 @@ def _permissions(denied: Sequence[str] | WorkflowError) -> Finding:
             Level.PROBLEM,
             "permissions",
             f"These credentials may not call {', '.join(denied)}.",
-            "Ask an administrator to allow them; docs/aws.md has the whole operator policy.",
+            "Ask an administrator to allow them; `python -m deploy policy operator` prints all.",
         )
     return Finding(Level.OK, "permissions", "IAM's simulation allows every call of `apply`.")
 

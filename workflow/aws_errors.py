@@ -94,6 +94,6 @@ def _denied(operation: str, code: str, message: str, subject: str) -> WorkflowEr
     return WorkflowError(
         code,
         said,
-        f"Ask an administrator of the account to allow {action}; docs/aws.md has the whole"
-        " operator policy. Then repeat the step.",
+        f"Ask an administrator of the account to allow {action}; `python -m deploy policy"
+        " operator` prints the whole policy. Then repeat the step.",
     )

@@ -142,43 +142,6 @@ def test_each_call_has_its_permission_and_its_cost(title: str) -> None:
         assert cost
 
 
-def policy() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(
-        section("Operator policy").split("```")[1].removeprefix("json")
-    )
-    return document
-
-
-def allowed(statement: dict[str, Any]) -> list[str]:
-    actions = statement["Action"]
-    return [actions] if isinstance(actions, str) else actions
-
-
-def test_the_operator_policy_allows_every_call_and_nothing_else() -> None:
-    titles = ("What `deploy` calls", "What the dashboard calls")
-    needed = {action for title in titles for _, action, _ in rows(title)}
-
-    granted = [action for statement in policy()["Statement"] for action in allowed(statement)]
-
-    assert set(granted) == needed | ON_TOP
-    assert len(granted) == len(set(granted))
-    assert "states:RedriveExecution" in granted
-
-
-def test_the_operator_policy_fits_where_aws_limits_it() -> None:
-    assert len(re.sub(r"\s", "", json.dumps(policy()))) <= 6144
-
-
-def test_the_operator_may_pass_roles_to_three_services_only() -> None:
-    statement = next(one for one in policy()["Statement"] if "iam:PassRole" in allowed(one))
-
-    assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == [
-        "lambda.amazonaws.com",
-        "states.amazonaws.com",
-        "sagemaker.amazonaws.com",
-    ]
-
-
 def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

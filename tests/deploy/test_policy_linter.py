@@ -8,6 +8,7 @@ import pytest
 
 from deploy import policies
 from deploy.resources import Document, Queue, Role, Topic
+from deploy.user_policies import User, user_policy
 from tests.deploy.cases import desired, settings
 
 PARLIAMENT = Path(__file__).parents[2] / ".venv/parliament/bin/parliament"
@@ -51,3 +52,20 @@ def test_the_linter_does_find_something(tmp_path: Path) -> None:
     }
 
     assert "UNKNOWN_ACTION" in lint(misspelt, tmp_path)
+
+
+@pytest.mark.parametrize("user", User)
+def test_of_what_people_may_do_the_linter_has_two_remarks(user: User, tmp_path: Path) -> None:
+    found = [
+        json.loads(line) for line in lint(user_policy(user, settings()), tmp_path).splitlines()
+    ]
+
+    # DescribeAlarms is granted on all; Express and Map runs, which are not used, are left out.
+    (star,) = (one["detail"] for one in found if one["issue"] == "RESOURCE_STAR")
+    (formats,) = (one["detail"] for one in found if one["issue"] == "RESOURCE_MISMATCH")
+    assert len(found) == 2
+    assert star == ["cloudwatch:DescribeAlarms"]
+    assert all(
+        ":express:" in one["required_format"] or "mapRun" in one["required_format"]
+        for one in formats
+    )
