@@ -8,7 +8,7 @@ error, without a usable inference, or below the threshold.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -158,10 +158,15 @@ def find_silent(
     )
 
 
-def read_inference(output: str | None) -> Inference | None:
-    """The inference in an output of any shape; None where there is no usable one."""
+def read_inference(output: str | None, classes: Sequence[str] = LABELS) -> Inference | None:
+    """The inference in an output of any shape; None where there is no usable one.
+
+    Args:
+        output: JSON text, None where it is not known.
+        classes: Names of the classes by index, for outputs that do not name them.
+    """
     try:
-        return _inference(tuple(layers(output)))
+        return _inference(tuple(layers(output)), classes)
     except OutputError:
         return None
 
@@ -251,7 +256,9 @@ def _status(layer: Mapping[str, Any]) -> int:
     return int(_number(layer.get("statusCode", layer.get("StatusCode"))) or 0)
 
 
-def _inference(found: tuple[Mapping[str, Any], ...]) -> Inference | None:
+def _inference(
+    found: tuple[Mapping[str, Any], ...], classes: Sequence[str] = LABELS
+) -> Inference | None:
     """The least confident usable inference; None without any.
 
     Raises:
@@ -262,7 +269,8 @@ def _inference(found: tuple[Mapping[str, Any], ...]) -> Inference | None:
     for layer in found:
         for name, value in _candidates(layer):
             try:
-                usable += [_read(layer, row, found) for row in _rows(value)]
+                rows = _rows(value, classes)
+                usable += [_read(layer, row, found, classes) for row in rows]
             except OutputError as error:
                 if name == "inferences":
                     problem = problem or error
@@ -301,18 +309,23 @@ def _confidences(
                 )
 
 
-def _rows(value: object) -> list[Row]:
-    rows = read_text(value, LABELS) if isinstance(value, str) else read_value(value, LABELS)
+def _rows(value: object, classes: Sequence[str]) -> list[Row]:
+    rows = read_text(value, classes) if isinstance(value, str) else read_value(value, classes)
     for row in rows:
         if not is_sound(row.values):
             raise fault(row.values)
     return rows
 
 
-def _read(layer: Mapping[str, Any], row: Row, found: tuple[Mapping[str, Any], ...]) -> Inference:
+def _read(
+    layer: Mapping[str, Any],
+    row: Row,
+    found: tuple[Mapping[str, Any], ...],
+    classes: Sequence[str],
+) -> Inference:
     best = max(range(len(row.values)), key=lambda index: row.values[index])
     named = layer.get("label")
-    names = row.names or (LABELS if len(row.values) == len(LABELS) else ())
+    names = row.names or (classes if len(row.values) == len(classes) else ())
     threshold = _first(found, "threshold")
     meets = _first(found, "meets_threshold")
     return Inference(
