@@ -15,7 +15,8 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.states.definitions import check
-from localcloud.states.engine import Ending, Event, Job, Run
+from localcloud.states.engine import Ending, Job, Run
+from localcloud.states.history import Event
 from localcloud.states.services import CloudServices
 from localcloud.states.tokens import Tokens
 

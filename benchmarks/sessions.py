@@ -144,7 +144,7 @@ class Session:
         well = True
         named: dict[str, tuple[float, float]] = {}
         while True:
-            message = ForwardMsg.FromString(bytes(self._socket.recv(timeout=LOST_S)))
+            message = ForwardMsg.FromString(self._socket.recv(timeout=LOST_S, decode=False))
             kind = message.WhichOneof("type")
             if kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception":
                 well = False

@@ -19,6 +19,15 @@ APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 SECONDS = 60
 
 
+def until(go: threading.Event) -> Callable[[object], None]:
+    """Return work that waits for an event."""
+
+    def work(_: object) -> None:
+        go.wait(SECONDS)
+
+    return work
+
+
 @pytest.fixture
 def app(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Run a page of the app in the session's cloud; variables change the environment."""
@@ -224,7 +233,7 @@ def test_while_a_deploy_is_under_way_nobody_can_start_a_second_one(
 ) -> None:
     test = app("deployment", {"threshold": "0.7"})
     go = threading.Event()
-    running = components.jobs().start("deployment", "Deploy", lambda _: go.wait(SECONDS) and None)
+    running = components.jobs().start("deployment", "Deploy", until(go))
 
     (apply,) = [one for one in test.button if one.label == "Apply these changes"]
     apply.click().run()

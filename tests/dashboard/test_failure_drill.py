@@ -195,9 +195,10 @@ def test_the_dry_run_says_for_each_what_repairs_it(night: Night) -> None:
         )
         assert len(dry.table) == group.count
         advised[group.kind] = dry.advice
-    assert advised[Kind.THROTTLING] is not None
-    assert advised[Kind.THROTTLING].action is RedriveAction.REDRIVE
-    assert advised[Kind.CODE] is not None
-    assert advised[Kind.CODE].action is RedriveAction.RESTART
-    assert advised[Kind.BAD_INPUT] is not None
-    assert advised[Kind.BAD_INPUT].action is RedriveAction.NEITHER
+    throttling, code, bad = (advised[kind] for kind in (Kind.THROTTLING, Kind.CODE, Kind.BAD_INPUT))
+    assert throttling is not None
+    assert throttling.action is RedriveAction.REDRIVE
+    assert code is not None
+    assert code.action is RedriveAction.RESTART
+    assert bad is not None
+    assert bad.action is RedriveAction.NEITHER

@@ -48,7 +48,7 @@ COUNTS = {
     "bad deploy": 70,
     "slow state": 30,
 }
-ENDED_BY = {
+ENDED_BY: dict[str, dict[str, Any] | None] = {
     "throttling": {"error": "ThrottlingException", "status": 400},
     "endpoint down": {"error": "ServiceUnavailable", "status": 503},
     "missing permission": {"error": "AccessDeniedException", "status": 400},

@@ -57,7 +57,8 @@ class Account:
         self.session.events.register(f"before-call.{operation}", reply)
 
     def client(self, service: str) -> Any:
-        return boto3.Session(region_name=REGION).client(service)
+        session: Any = boto3.Session(region_name=REGION)
+        return session.client(service)
 
     def cloud(self, owner: Settings | None = None, holder: str = "test") -> AwsCloud:
         return AwsCloud(owner or settings(), self.session, holder=holder, pause=lambda _: None)

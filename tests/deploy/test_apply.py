@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given
@@ -206,7 +206,7 @@ def test_a_failure_is_the_last_event_and_the_next_apply_goes_on_from_there() -> 
 
 def test_the_lock_is_given_back_when_the_reader_goes_away() -> None:
     cloud = FakeCloud()
-    events = apply(planned(cloud, desired(), settings()), cloud)
+    events: Any = apply(planned(cloud, desired(), settings()), cloud)
     while not cloud.held:
         next(events)
 

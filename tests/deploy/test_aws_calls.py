@@ -187,7 +187,7 @@ def asked(account: Account) -> None:
     """The checks before a deployment."""
     account.answer("lambda.GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 10}})
     account.answer("service-quotas.ListServiceQuotas", {"Quotas": []})
-    nothing = {"EvaluationResults": []}
+    nothing: dict[str, list[str]] = {"EvaluationResults": []}
     account.answer("iam.SimulatePrincipalPolicy", *[nothing] * len(permissions.needed(settings())))
     aws = account.cloud().aws
     role = f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/ana"

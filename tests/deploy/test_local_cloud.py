@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 import pytest
 
-from deploy import deployment
+from deploy import deployment, package
 from deploy.apply import Failed
 from deploy.plan import Op
 from tests.deploy.cases import artifacts
@@ -33,7 +33,7 @@ def test_a_whole_life(
     again = deployment.observe_and_plan(owner, session)
     assert {action.op for action in again.actions} == {Op.KEEP}
 
-    real = deployment.artifacts(owner, wheels=False)
+    real = package.artifacts(owner, wheels=False)
     changed = {**real.functions, "filter_inferences": artifacts().functions["filter_inferences"]}
     monkeypatch.setattr(
         deployment,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy import __main__ as command_line
+from deploy import deployment
 from deploy.__main__ import DONE, FAILED, INTERRUPTED, PENDING, main
 from tests.deploy.cases import settings
 from tests.deploy.conftest import Account
@@ -165,9 +166,9 @@ def test_a_failure_is_told_with_its_remedy(
     account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.answer("iam.CreateRole", ("LimitExceeded", "1000 roles.", 409))
-    environment = command_line.deployment.connect
+    environment = deployment.connect
     monkeypatch.setattr(
-        command_line.deployment,
+        deployment,
         "connect",
         lambda environ, **given: (environment(environ, **given)[0], account.session),
     )
@@ -238,7 +239,7 @@ def test_an_interruption_is_said_to_be_harmless(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line.deployment, "observe_and_plan", interrupt)
+    monkeypatch.setattr(deployment, "observe_and_plan", interrupt)
 
     assert main(["plan"]) == INTERRUPTED
     assert "stays done" in capsys.readouterr().out

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "docs" / "screenshots"
 START_SECONDS = 60
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 NOTHING_STALE = (
     "() => document.querySelectorAll('[data-testid=stSkeleton],[data-stale=true]').length === 0"

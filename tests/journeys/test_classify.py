@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from dashboard.aws.cloud import connect
 from tests.builders import png
@@ -30,7 +30,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterat
 def hand_in(page: Page, *files: tuple[str, bytes]) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
         [
-            {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+            FilePayload(name=name, mimeType="application/octet-stream", buffer=data)
             for name, data in files
         ]
     )

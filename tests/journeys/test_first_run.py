@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.journeys.browser import App, barriers, fits, picture, settle
 from tests.journeys.photos import bicycle
@@ -26,7 +26,7 @@ def test_four_clicks_lead_from_an_empty_cloud_to_a_classified_photo(app: App, vi
     page.get_by_role("link", name="Classify a photo").click()  # 2
     chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
     chooser.set_input_files(  # 3
-        [{"name": "my bicycle.jpg", "mimeType": "image/jpeg", "buffer": bicycle()}]
+        [FilePayload(name="my bicycle.jpg", mimeType="image/jpeg", buffer=bicycle())]
     )
     page.get_by_role("button", name="Classify (1)").click()  # 4
 

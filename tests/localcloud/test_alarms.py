@@ -1,5 +1,7 @@
 """When an alarm goes off: a pure function of its definition, the values and the time."""
 
+from typing import Any
+
 import pytest
 
 from localcloud.alarms import evaluate
@@ -30,7 +32,7 @@ def state(given, points, moment=NOW):
     """The state with points of (minutes ago, value)."""
 
     def values(_namespace, _name, _dimensions, window, period):
-        found = {}
+        found: dict[Any, Any] = {}
         for ago, value in points:
             at = moment - ago * MINUTE
             if window[0] <= at < window[1]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -127,7 +128,7 @@ def test_errors_of_the_container_are_model_errors(  # noqa: PLR0917 - a case has
         local_cloud.client("sagemaker-runtime").invoke_endpoint(
             EndpointName=endpoint, Body=body, ContentType=kind
         )
-    answer = caught.value.response
+    answer: Any = caught.value.response
     assert (code(caught), answer["ResponseMetadata"]["HTTPStatusCode"]) == ("ModelError", 424)
     assert answer["OriginalStatusCode"] == original
     assert text in answer["OriginalMessage"]

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -164,7 +165,8 @@ def test_whoever_has_no_key_is_kept_out(local_cloud, bucket):
     calls = ("get_caller_identity", "list_state_machines", "list_functions", "list_buckets",
              "list_roles")  # fmt: skip
     for name, call in zip(names, calls, strict=True):
-        client = boto3.client(
+        make: Any = boto3.client
+        client = make(
             name, endpoint_url=local_cloud.endpoint_url, region_name="us-east-1",
             aws_access_key_id="local", aws_secret_access_key="local",
         )  # fmt: skip

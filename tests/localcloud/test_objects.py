@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ while True:
 """
 
 
-def write(objects: Objects, body: bytes, **options: str) -> Object:
+def write(objects: Objects, body: bytes, **options: Any) -> Object:
     stored = Object(
         bucket="b", key="k", size=len(body), file=objects.write_file(body), etag="e", **options
     )
@@ -100,7 +101,7 @@ def test_a_kill_during_an_overwrite_leaves_the_old_bytes_or_the_new(tmp_path: Pa
             acknowledged = int(process.stdout.readline())
             time.sleep(chance.random() / 20)
             process.send_signal(signal.SIGKILL)
-            acknowledged = int((process.stdout.read().splitlines() or [acknowledged])[-1])
+            acknowledged = int((process.stdout.read().splitlines() or [b"%d" % acknowledged])[-1])
             process.wait()
         store = Store(tmp_path)
         objects = Objects(store)

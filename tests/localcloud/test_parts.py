@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,12 +60,14 @@ def test_a_fault_may_only_wait():
 
 
 def test_a_message_stays_hidden_though_the_wall_clock_is_set(tmp_path, monkeypatch):
-    queues = Queues(SimpleNamespace(store=Store(tmp_path), arn=lambda *_: "arn", account="1",
-                                    endpoint_url=""))  # fmt: skip
+    cloud: Any = SimpleNamespace(store=Store(tmp_path), arn=lambda *_: "arn", account="1",
+                                 endpoint_url="")  # fmt: skip
+    queues = Queues(cloud)
 
     def call(operation, **params):
         queue = {"QueueUrl": "/q", "QueueName": "q"}
-        return queues.operation(operation)(Call("sqs", operation, "", queue | params))
+        operate: Any = queues.operation(operation)
+        return operate(Call("sqs", operation, "", queue | params))
 
     call("CreateQueue")
     call("SendMessage", MessageBody="m")

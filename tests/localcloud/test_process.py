@@ -32,6 +32,7 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdout is not None
         self.line = json.loads(self.process.stdout.readline())
         url, account, region = (self.line[k] for k in ("endpoint_url", "account", "region"))
         self.cloud = LocalCloud(url, account, region, directory, self.process)
@@ -42,9 +43,7 @@ class Running:
             client.close()
         self.process.send_signal(number)
         self.process.wait(30)
-        self.process.stdout.close()
-        said = self.process.stderr.read()
-        self.process.stderr.close()
+        said = self.process.communicate()[1]
         return self.process.returncode, said
 
 
@@ -177,12 +176,12 @@ def test_a_second_start_finds_the_first(start):
 def test_two_starts_at_once_are_one_cloud(tmp_path):
     options = [sys.executable, "-m", "localcloud", "--dir", str(tmp_path), "--port", "0"]
     both = [subprocess.Popen(options, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    lines = [json.loads(one.stdout.readline()) for one in both]
+    lines = [json.loads(one.stdout.readline()) for one in both if one.stdout is not None]
     assert lines[0] == lines[1]
     os.kill(lines[0]["pid"], signal.SIGTERM)
     for one in both:
-        one.stdout.close()
-        assert one.wait(30) == 0
+        one.communicate(timeout=30)
+        assert one.returncode == 0
 
 
 def refused(*options):

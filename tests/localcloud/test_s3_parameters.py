@@ -2,6 +2,7 @@
 
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import botocore.session
 import pytest
@@ -36,12 +37,13 @@ WITHOUT_EFFECT = {
 
 
 def test_every_parameter_is_used_or_refused(tmp_path):
-    cloud = SimpleNamespace(store=Store(tmp_path), region="us-east-1", endpoint_url="")
+    cloud: Any = SimpleNamespace(store=Store(tmp_path), region="us-east-1", endpoint_url="")
     operations = set(S3(cloud)._handlers) & set(MODEL.operation_names)
+    shapes: dict[str, Any] = {name: MODEL.operation_model(name).input_shape for name in operations}
     members = [
         (operation, member.serialization["name"])
         for operation in operations
-        for member in MODEL.operation_model(operation).input_shape.members.values()
+        for member in shapes[operation].members.values()
         if member.serialization.get("location") in ("header", "headers", "querystring")
     ]
     ignored = {

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import boto3
 import pytest
@@ -331,7 +332,7 @@ def test_a_choice_of_a_whole_definition_is_tested_by_name(states):
 
 def test_executions_started_at_once_all_end(states, build, local_cloud):
     arn = build.machine(local_cloud, build.one_state(**PASS))["stateMachineArn"]
-    found = []
+    found: list[Any] = []
 
     def start():
         found.extend(build.run(local_cloud, arn)["status"] for _ in range(5))

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ class Services(CloudServices):
     """Lambda answers what a test says; there is nothing else."""
 
     def __init__(self, answer=None):
-        super().__init__(None, None, None)
+        unused: Any = None
+        super().__init__(unused, unused, unused)
         self.answer = answer or (lambda payload: payload)
 
     def invoke(self, parameters, role_arn):
@@ -38,8 +40,8 @@ class Runner:
     """One execution: its history and how it ended."""
 
     def __init__(self, states, data=None, services=None, **top):
-        self.history = []
-        self.endings = []
+        self.history: list[Any] = []
+        self.endings: list[Any] = []
         self.tokens = Tokens()
         text = json.dumps({} if data is None else data)
         self.run = Run(
@@ -349,7 +351,7 @@ def test_a_task_waits_for_its_token(how):
             sent.append(parameters["MessageBody"])
             return {"MessageId": "m"}
 
-    sent = []
+    sent: list[Any] = []
     state = task(
         Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         Parameters={"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}},

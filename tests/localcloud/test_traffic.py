@@ -33,7 +33,8 @@ class Clock:
 
 
 def send_all(plan: Plan, send: Any) -> tuple[traffic.Tally, list[str], Clock]:
-    clock, lines = Clock(), []
+    clock = Clock()
+    lines: list[str] = []
     tally = traffic.run(plan, send, lines.append, clock=clock, sleep=clock.sleep)
     return tally, lines, clock
 

@@ -7,7 +7,7 @@ import logging
 import math
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_a_result_is_json(task):
 def test_an_exception_becomes_an_error_with_its_frames(task, tmp_path):
     source = "import json\ndef handler(e, c):\n    json.loads(e['label'])\n"
     handler = worker.load(task("broken", source))
-    failure = worker.answer(handler, b'{"label": "no json"}', context())
+    failure: Any = worker.answer(handler, b'{"label": "no json"}', context())
     assert failure["errorType"] == "JSONDecodeError"
     assert failure["errorMessage"].startswith("Expecting value")
     assert failure["requestId"] == "r-1"
@@ -95,7 +95,7 @@ def test_runtimes_before_python_3_12_answer_in_ascii(monkeypatch):
 
 @pytest.mark.parametrize("result", [{1}, {"body": object()}, {"data": b"\xff"}])
 def test_a_result_that_is_not_json_is_a_marshal_error(result):
-    failure = worker.answer(lambda _event, _context: result, b"{}", context())
+    failure: Any = worker.answer(lambda _event, _context: result, b"{}", context())
     assert failure["errorType"] == "Runtime.MarshalError"
     assert failure["errorMessage"].startswith("Unable to marshal response: ")
 
@@ -154,7 +154,7 @@ def test_log_records_are_json_where_the_function_says_so(capsys, monkeypatch):
     logs.request_id = "r-1"
     logs.emit(vars_added(record(logging.INFO, "%s images", 3), bucket="b"))
     try:
-        {}["label"]
+        dict[str, str]()["label"]
     except KeyError:
         logs.emit(record(logging.ERROR, "failed", exc_info=sys.exc_info()))
     first, second = map(json.loads, capsys.readouterr().err.splitlines())

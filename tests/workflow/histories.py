@@ -46,7 +46,7 @@ class History:
 
     def attempt(self, function: str = "f", *, previous: int | None = None) -> int:
         parameters = json.dumps({"FunctionName": function, "Payload": {"a": 1}})
-        known = {"resourceType": "lambda", "resource": "invoke"}
+        known: dict[str, Any] = {"resourceType": "lambda", "resource": "invoke"}
         self.add("TaskScheduled", previous=previous, parameters=parameters, **known)
         return self.add("TaskStarted", **known)
 

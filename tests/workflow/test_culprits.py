@@ -10,7 +10,7 @@ from workflow.remedies import diagnose
 from workflow.submissions import Rejected, verdict
 from workflow.timelines import VisitStatus, failure_of, settle, timeline
 
-GENERAL = {"error": "ProcessingFailed", "cause": "The image could not be processed"}
+GENERAL: dict[str, Any] = {"error": "ProcessingFailed", "cause": "The image could not be processed"}
 NOTHING: dict[str, Any] = {}
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import jpeg, png
-from workflow.redaction import REDACTED, SAMPLE_IMAGE, redact, redact_text
+from workflow.redaction import redact, redact_text
+from workflow.secret_forms import REDACTED, SAMPLE_IMAGE
 
 SAMPLE = base64.b64encode(SAMPLE_IMAGE).decode()
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"".join(
 SIGNED = [one - 256 if one > 127 else one for one in PNG]
 MIME = base64.encodebytes(PNG).decode()
 
-FORMS_OF_SECRETS = {
+FORMS_OF_SECRETS: dict[str, tuple[str, Any]] = {
     "password=": (f"password={WORD}", WORD),
     "password: ": (f"Password: {WORD}", WORD),
     "quoted with spaces": (f'password="{WORD} and {WORD}"', WORD),

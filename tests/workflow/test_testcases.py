@@ -28,13 +28,13 @@ from workflow.timelines import StateVisit
 ROOT = Path(__file__).parents[2]
 DEFINITION = (ROOT / "step_function.json").read_text()
 PLACE = {"s3_bucket": "photos", "s3_key": "bike.png", "image_data": "", "inferences": []}
-INLINE = PLACE | {"image_data": base64.b64encode(png()).decode()}
+INLINE: dict[str, Any] = PLACE | {"image_data": base64.b64encode(png()).decode()}
 REFERRED = PLACE | {"image_ref": {"size": 9, "sha256": "0" * 64, "content_type": "image/png"}}
 DENIED = "An error occurred (AccessDenied) when calling the GetObject operation: Access Denied"
 
 
 def visit(name: str, state: object, **changes: Any) -> StateVisit:
-    known = {"event_id": 2, "name": name, "type": "Task", "entered_at": START}
+    known: dict[str, Any] = {"event_id": 2, "name": name, "type": "Task", "entered_at": START}
     return StateVisit(**(known | {"input": json.dumps(state)} | changes))
 
 
@@ -166,7 +166,9 @@ def test_the_call_is_one_that_test_state_takes() -> None:
     call = json.loads(next(text for name, text in files.items() if name.endswith(".json")))
 
     model = botocore.session.get_session().get_service_model("stepfunctions")
-    validate_parameters(call, model.operation_model("TestState").input_shape)
+    shape = model.operation_model("TestState").input_shape
+    assert shape is not None
+    validate_parameters(call, shape)
     assert call["mock"]["errorOutput"]["error"] == "BadInference"
     assert json.loads(call["definition"])["Next"] == "FilterInferences"
 

@@ -62,7 +62,7 @@ def test_the_threshold_of_most_executions_comes_first_and_equal_ones_are_one() -
 
 def test_a_version_without_weight_is_not_asked() -> None:
     assert weighed([("3", 100), ("gone", 0)], {"3": 0.8}.__getitem__) == ONE
-    assert weighed([], {}.__getitem__) == ()
+    assert weighed([], dict[str, float]().__getitem__) == ()
 
 
 def test_what_is_deployed_is_what_holds_and_what_a_plan_keeps() -> None:

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def line(event: str, image: bytes) -> bytes:
 RED, BLUE = png(40, 20, "red"), png(10, 10, "blue")
 FIRST, SECOND = line("event-a", RED), line("event-b", BLUE)
 WHOLE = FIRST + b"\n" + SECOND + b"\n"
-SHELF = Shelf(
+SHELF: Any = Shelf(
     plain=WHOLE,
     zipped=gzip.compress(WHOLE),
     members=gzip.compress(WHOLE[:9]) + gzip.compress(WHOLE[9:]),

@@ -26,7 +26,7 @@ READY: dict[str, object] = {
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands in for the interpreter that is asked to run ``-m localcloud``; tests write it."""
     path = tmp_path / "python"
-    monkeypatch.setattr(cloud.sys, "executable", str(path))
+    monkeypatch.setattr("dashboard.aws.cloud.sys.executable", str(path))
     return path
 
 

@@ -1,5 +1,7 @@
 """Botocore's errors in words."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
@@ -14,7 +16,7 @@ def caught(error: Exception) -> WorkflowError:
 
 
 def test_an_answer_keeps_awss_own_code_and_names_what_was_asked_for() -> None:
-    answer = {
+    answer: Any = {
         "Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."},
         "ResponseMetadata": {"HTTPStatusCode": 404},
     }

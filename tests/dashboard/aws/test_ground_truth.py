@@ -1,6 +1,7 @@
 """The log of ground truth against a simulated bucket."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -21,9 +22,9 @@ def s3() -> Iterator[SimulatedS3]:
 
 @pytest.fixture
 def log(s3: SimulatedS3) -> GroundTruthLog:
-    session = boto3.Session("x", "y", region_name="us-east-1")
+    session: Any = boto3.Session("x", "y", region_name="us-east-1")
     make = session.client
-    session.client = lambda service: make(service, endpoint_url=s3.url)  # type: ignore[method-assign]
+    session.client = lambda service: make(service, endpoint_url=s3.url)
     return GroundTruthLog(Bucket.of(session, BUCKET))
 
 
@@ -136,13 +137,15 @@ def test_an_object_deleted_after_it_was_listed_is_named(
     assert errors(log) == [(key("a"), 0, "NoSuchKey")]
 
 
-def test_a_bucket_that_fails_leaves_what_was_read(s3: SimulatedS3, log: GroundTruthLog) -> None:
+def test_a_bucket_that_fails_leaves_what_was_read(
+    s3: SimulatedS3, log: GroundTruthLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     s3.put({key("a"): labels(one="0")})
     log.refresh()
     s3.put({key("b"): labels(two="1")})
     error = s3._error
     s3.denied = None
-    s3._error = lambda *_: error(400, "ExpiredToken")  # type: ignore[method-assign]
+    monkeypatch.setattr(s3, "_error", lambda *_: error(400, "ExpiredToken"))
     with pytest.raises(WorkflowError) as raised:
         log.refresh()
     assert raised.value.code == "ExpiredToken"

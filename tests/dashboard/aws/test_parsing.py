@@ -65,7 +65,7 @@ def answer() -> Iterator[Answer]:
     server.server_close()
 
 
-CALLS = (
+CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("stepfunctions", "get_execution_history", {"executionArn": ARN}),
     ("stepfunctions", "list_executions", {"stateMachineArn": MACHINE}),
     ("stepfunctions", "describe_execution", {"executionArn": ARN}),

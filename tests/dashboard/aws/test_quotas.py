@@ -1,6 +1,7 @@
 """Pacing: what a token bucket allows, on a clock that only moves when somebody sleeps."""
 
 import threading
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -117,13 +118,13 @@ def test_an_operation_without_a_published_bucket_is_a_mistake() -> None:
 )
 def test_a_throttled_call_is_repeated_with_growing_pauses(code: str) -> None:
     time = Time()
-    answers = iter([refusal(code), refusal(code), "history"])
+    answers: Any = iter([refusal(code), refusal(code), "history"])
 
     def request() -> str:
         answer = next(answers)
         if isinstance(answer, ClientError):
             raise answer
-        return answer
+        return str(answer)
 
     paced = pacer(time)
     assert paced.call("GetExecutionHistory", request) == "history"

@@ -23,7 +23,7 @@ ID = "11111111-2222-3333-4444-555555555555"
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> Connection:
-    monkeypatch.setattr(athena.time, "sleep", lambda _: None)
+    monkeypatch.setattr("dashboard.captures.athena_client.time.sleep", lambda _: None)
     return unconnected()
 
 

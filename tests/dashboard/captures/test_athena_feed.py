@@ -156,7 +156,7 @@ def test_a_record_of_the_future_is_not_the_newest_of_a_sample(
 
     sample = feed.sample(ALL, [Span(NOW), Span(end=NOW)], 5)
 
-    assert sample["inference_time"].max() < NOW
+    assert (sample["inference_time"] < NOW).all()
 
 
 def test_the_period_is_never_finer_than_an_hour(feed: AthenaFeed) -> None:
@@ -393,7 +393,9 @@ def test_what_is_judged_is_what_the_store_judges(
         hour=(pl.col("inference_time") + (now - NOW)).dt.truncate("1h"),
     )
     days = {"since": filters.since, "until": filters.until}
-    moved = {name: day + (now.date() - NOW.date()) for name, day in days.items() if day}
+    moved: dict[str, Any] = {
+        name: day + (now.date() - NOW.date()) for name, day in days.items() if day
+    }
     within = replace(filters, **moved)
     shelf(feed).endpoints, shelf(feed).variants = ["endpoint", "second"], ["AllTraffic", "Other"]
     shelf(feed).label(**{f"inference_0_{n}": f"{n % 2}" for n in range(0, 400, 3)})

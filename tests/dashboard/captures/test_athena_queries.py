@@ -356,7 +356,9 @@ def test_a_table_that_is_defined_otherwise_has_another_name() -> None:
 def test_a_span_is_cut_at_its_moments(
     lake: duckdb.DuckDBPyConnection, start: str | None, end: str | None, events: set[str]
 ) -> None:
-    span = Span(*(text and datetime.fromisoformat(f"{text}+00:00") for text in (start, end)))
+    span = Span(
+        *(datetime.fromisoformat(f"{text}+00:00") if text else None for text in (start, end))
+    )
 
     found = rows(
         lake, athena.records_sql(TABLE, InferenceFilters(), None, now=NOW, limit=100, span=span)

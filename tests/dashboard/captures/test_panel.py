@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -38,7 +39,7 @@ class Source:
         self.paused = False
 
 
-def _page(source: object) -> None:
+def _page(source: Any) -> None:
     from dashboard.captures import panel as captures  # noqa: PLC0415
 
     captures.status(source)

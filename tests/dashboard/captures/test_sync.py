@@ -59,16 +59,16 @@ def store(tmp_path: Path) -> SegmentStore:
 
 
 def bucket(s3: SimulatedS3, name: str = BUCKET) -> Bucket:
-    session = boto3.Session(
+    session: Any = boto3.Session(
         aws_access_key_id="x", aws_secret_access_key="y", region_name="us-east-1"
     )
     make = session.client
-    session.client = lambda service: make(service, endpoint_url=s3.url)  # type: ignore[method-assign]
+    session.client = lambda service: make(service, endpoint_url=s3.url)
     return Bucket.of(session, name)
 
 
 def sync(s3: SimulatedS3, store: SegmentStore, **options: Any) -> CaptureProgress:
-    options = {"report": lambda _: None, "stop": threading.Event()} | options
+    options = dict[str, Any]({"report": lambda _: None, "stop": threading.Event()}) | options
     return sync_captures(bucket(s3), "data_capture", store, **options)
 
 

@@ -1,6 +1,7 @@
 """What the Deployment page shows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dashboard.deployment.model import Step, check_view, facts, plan_view, run_view, versions
 from workflow.errors import WorkflowError
@@ -122,7 +123,7 @@ def test_a_run_that_failed_keeps_its_error() -> None:
     assert list(view.rows["Progress"]) == ["✗ failed"]
 
 
-OUTPUTS = {
+OUTPUTS: dict[str, Any] = {
     "bucket": "photos",
     "alias_arn": None,
     "endpoint": "scones",

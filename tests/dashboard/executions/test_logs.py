@@ -26,7 +26,7 @@ class FakeLogs:
         self.asked.append(request)
         name = request["logGroupName"]
         if name not in self.events:
-            error = {"Error": {"Code": "ResourceNotFoundException", "Message": "no group"}}
+            error: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "no group"}}
             raise ClientError(error, "FilterLogEvents")
         milliseconds = AT.timestamp() * 1000
         return {
@@ -157,7 +157,7 @@ def test_streams_of_the_same_name_are_kept_apart_by_their_function() -> None:
     assert about(lines, "arn:mine") == (lines[0], lines[2])
 
 
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @settings(deadline=None)

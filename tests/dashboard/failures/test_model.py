@@ -43,8 +43,8 @@ def groups(*found: Failure, notes: tuple[TriageEvent, ...] = ()) -> tuple[Failur
     return group(found, notes, now=NOW)
 
 
-BUG = {"error": "KeyError", "cause": "'s3_key'"}
-REJECTED = {"error": "Exception", "cause": "THRESHOLD_CONFIDENCE_NOT_MET"}
+BUG: dict[str, Any] = {"error": "KeyError", "cause": "'s3_key'"}
+REJECTED: dict[str, Any] = {"error": "Exception", "cause": "THRESHOLD_CONFIDENCE_NOT_MET"}
 
 
 def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:

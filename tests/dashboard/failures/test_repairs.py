@@ -51,7 +51,7 @@ def test_a_repair_runs_to_its_end_and_a_second_start_waits_for_it(s3: "S3Client"
         release.wait(30)
         return redrive(**request)
 
-    bench.aws.redrive_execution = slow  # type: ignore[method-assign, assignment]
+    bench.aws.redrive_execution = slow  # type: ignore[method-assign]
     job = repairs.start(jobs, connection, feed, plan)
     assert held.wait(30)
     with pytest.raises(WorkflowError, match="under way"):

@@ -137,7 +137,7 @@ def test_the_summary_adds_up() -> None:
     said = model.summarise(counted(frame), 0.93)
 
     assert said.total == 2000
-    assert said.rejected == Share((frame["confidence"] < 0.93).sum(), 2000)
+    assert said.rejected == Share(int((frame["confidence"] < 0.93).sum()), 2000)
     assert said.by_label == dict(frame["label"].value_counts().sort("label").iter_rows())
     assert said.untimed == 0
     assert said.first is not None
@@ -168,7 +168,7 @@ def test_what_if_tells_coverage_and_pace() -> None:
 
     said = model.what_if(counted(frame), NONE_JUDGED, 0.95, Period.HOUR)
 
-    rejected = (frame["confidence"] < 0.95).sum()
+    rejected = int((frame["confidence"] < 0.95).sum())
     assert said.coverage == Share(4800 - rejected, 4800)
     assert said.rejected_per_day == pytest.approx(rejected / 2, rel=0.03)
     assert said.measured.count == 0

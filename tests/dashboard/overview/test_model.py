@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def rows(*parts: tuple[float, str, int], version: str = "1") -> pl.DataFrame:
     """Executions: hours ago, outcome, how many."""
-    columns = {
+    columns: dict[str, Any] = {
         "started_at": pl.Datetime("us", "UTC"),
         "outcome": pl.String,
         "version": pl.String,

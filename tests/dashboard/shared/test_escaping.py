@@ -45,9 +45,8 @@ PAYLOADS = (
 
 
 def rendered(markdown: str) -> str:
-    return (
-        MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(markdown)
-    )
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return str(parser.render(markdown))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

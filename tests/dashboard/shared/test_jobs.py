@@ -13,6 +13,15 @@ SECONDS = 60
 FAILURE = WorkflowError("Broken", "It broke.", "Mend it.")
 
 
+def until(go: threading.Event) -> Callable[[object], None]:
+    """Return work that waits for an event."""
+
+    def work(_: object) -> None:
+        go.wait(SECONDS)
+
+    return work
+
+
 def counted(report: Callable[[Any], None]) -> None:
     for number in range(3):
         report(number)
@@ -28,7 +37,7 @@ def test_what_a_job_reported_stays_readable_after_its_end() -> None:
 
 def test_a_job_can_be_left_and_found_again_under_way() -> None:
     jobs, go = Jobs(), threading.Event()
-    started = jobs.start("deploy", "Deploy", lambda _: go.wait(SECONDS) and None)
+    started = jobs.start("deploy", "Deploy", until(go))
 
     found = jobs.get("deploy")
 
@@ -40,7 +49,7 @@ def test_a_job_can_be_left_and_found_again_under_way() -> None:
 
 def test_two_at_once_under_one_key_are_refused() -> None:
     jobs, go = Jobs(), threading.Event()
-    first = jobs.start("deploy", "Deploy", lambda _: go.wait(SECONDS) and None)
+    first = jobs.start("deploy", "Deploy", until(go))
 
     with pytest.raises(WorkflowError, match="Deploy is under way since") as caught:
         jobs.start("deploy", "Destroy", counted)
@@ -77,7 +86,7 @@ def test_a_job_is_found_or_started() -> None:
 
 def test_a_job_that_has_ended_can_be_forgotten_and_one_under_way_cannot() -> None:
     jobs, go = Jobs(), threading.Event()
-    job = jobs.start("deploy", "Deploy", lambda _: go.wait(SECONDS) and None)
+    job = jobs.start("deploy", "Deploy", until(go))
 
     jobs.forget("deploy")
     assert jobs.get("deploy") is job

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -22,7 +23,10 @@ from workflow.errors import WorkflowError
 
 KILLS = 50 if os.environ.get("SCONES_SOAK") else 2
 FLIPS = 2000 if os.environ.get("SCONES_SOAK") else 20
-TABLES = {"marks": {"key": pl.String, "n": pl.Int64}, "notes": {"text": pl.String}}
+TABLES: dict[str, dict[str, Any]] = {
+    "marks": {"key": pl.String, "n": pl.Int64},
+    "notes": {"text": pl.String},
+}
 
 
 @pytest.fixture

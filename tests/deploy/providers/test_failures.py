@@ -286,6 +286,7 @@ def test_a_training_job_that_fails_says_why_and_the_next_is_a_new_attempt(
 def fail_every_attempt(account: Account) -> None:
     from moto.sagemaker.models import sagemaker_backends  # noqa: PLC0415 - this case only
 
+    job: Any  # moto reads its reason, and declares none
     for job in sagemaker_backends["123456789012"]["us-east-1"].training_jobs.values():
         job.training_job_status = "Failed"
         job.failure_reason = "ClientError: no .lst file"

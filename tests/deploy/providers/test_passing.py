@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
 from deploy import deployment
@@ -143,9 +144,10 @@ def test_a_create_whose_answer_was_lost_looks_and_converges(
             return None
         lost.append(request.url)
         botocore_stubber(given.pop("event_name"), request, **given)
-        return AWSResponse(request.url, 500, {}, _Nothing())
+        return AWSResponse(request.url, 500, HTTPHeaders(), _Nothing())
 
-    account.session.events.register_first(f"before-send.{operation}", lose)
+    events: Any = account.session.events  # its stub wants handlers that return nothing
+    events.register_first(f"before-send.{operation}", lose)
 
     apply_once(account)
 
