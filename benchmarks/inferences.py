@@ -18,9 +18,10 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from dashboard.inferences import aggregates as tables
+from dashboard.captures import aggregates as tables
+from dashboard.captures import record_filters
+from dashboard.captures.aggregates import Period, count_captures
 from dashboard.inferences import model as inferences
-from dashboard.inferences.aggregates import Period, count_captures
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAYS = 14
@@ -74,7 +75,7 @@ def aggregates(frame: pl.DataFrame) -> None:
 
 def from_counts(counts: pl.DataFrame) -> None:
     """Everything the page shows after a filter or a threshold was moved."""
-    chosen = inferences.select(counts, inferences.InferenceFilters(label="bicycle"))
+    chosen = record_filters.select(counts, record_filters.InferenceFilters(label="bicycle"))
     inferences.summarise(chosen, THRESHOLD)
     tables.histogram(counts, 50)
     tables.volume(counts, Period.HOUR, THRESHOLD)

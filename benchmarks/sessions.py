@@ -36,8 +36,8 @@ from websockets.typing import Origin, Subprotocol
 from benchmarks.inferences import NOW, captures
 from dashboard.aws import cloud as connection
 from dashboard.captures.tables import CAPTURES, TABLES
-from dashboard.executions.feed import store_root
 from dashboard.shared.store import SegmentStore
+from dashboard.shared.store_root import store_root
 from deploy import deployment
 from deploy.apply import Failed
 

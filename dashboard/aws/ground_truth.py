@@ -8,9 +8,14 @@ from typing import Final
 
 import polars as pl
 
+from dashboard.aws.capture_errors import (
+    ERRORS,
+    MAX_OBJECT_BYTES,
+    error_rows,
+    not_asked_for,
+    not_read,
+)
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
-from dashboard.captures.sync import MAX_OBJECT_BYTES, not_asked_for, not_read
-from dashboard.captures.tables import ERRORS, error_rows
 from workflow.captures import CaptureError
 from workflow.errors import WorkflowError
 from workflow.reviews import GroundTruth, class_of, read_ground_truth

@@ -12,17 +12,18 @@ from typing import Final, TypeVar
 
 import polars as pl
 
+from dashboard.aws.capture_errors import ERRORS
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.captures import athena_queries as athena
+from dashboard.captures import judgement, record_filters
+from dashboard.captures.aggregates import COUNTS, Period
 from dashboard.captures.athena_client import AthenaQueries
 from dashboard.captures.athena_queries import CaptureTable
-from dashboard.captures.tables import ERRORS
-from dashboard.inferences import model as inferences
-from dashboard.inferences.aggregates import COUNTS, Period
-from dashboard.inferences.model import JUDGED, InferenceFilters
-from dashboard.inferences.selection import Selection
+from dashboard.captures.judgement import JUDGED
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.selection import Selection
 from dashboard.shared.cloud_reads import CloudReads
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
@@ -164,7 +165,7 @@ class AthenaFeed:
         begun = [_begun(span, now) for span in spans]
         found = [self._records(asked, span, None, now=now, limit=size) for span in begun]
         newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
-        return inferences.matching(newest.lazy(), asked, now=now).head(size).collect()
+        return record_filters.matching(newest.lazy(), asked, now=now).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
         """The records that have a ground truth, counted, as the filters let through.
@@ -173,14 +174,14 @@ class AthenaFeed:
         question, which costs the same for all.
 
         Returns:
-            A frame of ``models.inferences.JUDGED``.
+            A frame of ``judgement.JUDGED``.
         """
         now = _hour(datetime.now(UTC))
         asked, truths = self._bounded(filters, now), self._labels()
         if truths.is_empty():
             return pl.DataFrame(schema=JUDGED)
         records = self._labelled(replace(asked, label=""), truths["event_id"], now)
-        return inferences.count_judged(inferences.judge(records, truths), asked, now)
+        return judgement.count_judged(judgement.judge(records, truths), asked, now)
 
     def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
         """The records that have one of these ids, each once."""
@@ -194,7 +195,7 @@ class AthenaFeed:
 
     def truth_of(self, ids: Iterable[str]) -> str | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
-        return inferences.truth_of(self._labels(), ids)
+        return judgement.truth_of(self._labels(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
         """Lines and objects that gave no ground truth, newest first."""

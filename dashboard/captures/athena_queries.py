@@ -1,4 +1,4 @@
-"""SQL for Athena over the capture objects in S3, for the aggregates of ``inferences.aggregates``.
+"""SQL for Athena over the capture objects in S3, for the aggregates of ``captures.aggregates``.
 
 For more captures than one machine should hold. Nothing is copied: a table by partition projection
 lays over the prefix that SageMaker writes to, a query decodes each answer, drops what is no
@@ -25,9 +25,9 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from dashboard.inferences.aggregates import AHEAD, BINS, EARLIEST, ROUNDING, Period
-from dashboard.inferences.model import COUNTED, InferenceFilters, label_index
-from dashboard.inferences.selection import Selection
+from dashboard.captures.aggregates import AHEAD, BINS, EARLIEST, ROUNDING, Period
+from dashboard.captures.record_filters import COUNTED, InferenceFilters, label_index
+from dashboard.captures.selection import Selection
 from workflow.errors import WorkflowError
 from workflow.spans import Span
 
@@ -188,7 +188,7 @@ def records_sql(
 ) -> str:
     """Single records, newest first, those without a usable time last.
 
-    It is ``models.inferences.matching`` in SQL: a time filter leaves those out.
+    It is ``record_filters.matching`` in SQL: a time filter leaves those out.
 
     Args:
         table: Where they lie.

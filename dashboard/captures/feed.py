@@ -18,13 +18,13 @@ import polars as pl
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
+from dashboard.captures import judgement, record_filters
+from dashboard.captures.aggregates import Period, count_captures
 from dashboard.captures.places import capture_place
+from dashboard.captures.record_filters import COUNTED, InferenceFilters
+from dashboard.captures.selection import Selection
 from dashboard.captures.sync import CaptureProgress, last_pass, sync_captures
 from dashboard.captures.tables import TABLES
-from dashboard.inferences import model as inferences
-from dashboard.inferences.aggregates import Period, count_captures
-from dashboard.inferences.model import COUNTED, InferenceFilters
-from dashboard.inferences.selection import Selection
 from dashboard.shared.jobs import Job
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
@@ -109,7 +109,9 @@ class CaptureFeed:
     def period(self, filters: InferenceFilters, now: datetime) -> Period:
         """By what length of time the records of a filter are best counted."""
         key = ("period", filters.window())
-        return self._remembered(key, lambda: inferences.period_of(self._captured(), filters, now))
+        return self._remembered(
+            key, lambda: record_filters.period_of(self._captured(), filters, now)
+        )
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
         """Records by period, endpoint, variant, class and bin, as the filters let through.
@@ -122,20 +124,20 @@ class CaptureFeed:
         def count() -> pl.DataFrame:
             captured = self._captured()
             if window != (None, None):
-                captured = captured.filter(inferences.timed(*window))
+                captured = captured.filter(record_filters.timed(*window))
             return count_captures(captured, period, now=now)
 
-        return inferences.select(self._remembered(("counts", window, period), count), filters)
+        return record_filters.select(self._remembered(("counts", window, period), count), filters)
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
         """Records of a time of its own, to the moment, by day; the filters' days do not matter."""
 
         def count() -> pl.DataFrame:
-            captured = self._captured().filter(inferences.timed(span.start, span.end))
+            captured = self._captured().filter(record_filters.timed(span.start, span.end))
             return count_captures(captured, Period.DAY, now=now)
 
         within = replace(filters, since=None, until=None)
-        return inferences.select(self._remembered(("counted", span), count), within)
+        return record_filters.select(self._remembered(("counted", span), count), within)
 
     def names(self) -> pl.DataFrame:
         """Every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
@@ -149,14 +151,14 @@ class CaptureFeed:
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
         """Single records with all their columns, newest first."""
-        found = inferences.matching(
+        found = record_filters.matching(
             self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
         )
         return found.slice(offset, limit).collect()
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """The confidence of every record that the filters let through."""
-        found = inferences.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
+        found = record_filters.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
         return found.select("confidence").collect()["confidence"]
 
     def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
@@ -165,9 +167,9 @@ class CaptureFeed:
         The filters' days do not matter.
         """
         within = replace(filters, since=None, until=None)
-        found = inferences.matching(self.store.scan("captures"), within, now=datetime.now(UTC))
+        found = record_filters.matching(self.store.scan("captures"), within, now=datetime.now(UTC))
         places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
-        inside = [inferences.timed(span.start, span.end) for span in spans]
+        inside = [record_filters.timed(span.start, span.end) for span in spans]
         drawn = places.filter(pl.any_horizontal(pl.lit(value=False), *inside))
         return drawn.sort(pl.col("event_id").hash(seed=0)).head(size).collect()
 
@@ -175,20 +177,20 @@ class CaptureFeed:
         """The records that have a ground truth, counted, as the filters let through.
 
         Returns:
-            A frame of ``models.inferences.JUDGED``.
+            A frame of ``judgement.JUDGED``.
         """
 
         def judge() -> pl.DataFrame:
             columns = ("event_id", "inference_id", *COUNTED)
             captures = self.store.scan("captures").select(columns).collect()
-            return inferences.judge(captures, self._truths.truths())
+            return judgement.judge(captures, self._truths.truths())
 
         judged = self._remembered(("judged",), judge)
-        return inferences.count_judged(judged, filters, datetime.now(UTC))
+        return judgement.count_judged(judged, filters, datetime.now(UTC))
 
     def truth_of(self, ids: Iterable[str]) -> str | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
-        return inferences.truth_of(self._truths.truths(), ids)
+        return judgement.truth_of(self._truths.truths(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
         """Lines and objects that gave no ground truth, newest first."""
@@ -218,7 +220,7 @@ class CaptureFeed:
                 .filter(**chosen)
                 .group_by("key")
                 .agg(pl.col("inference_time").max())
-                .filter(inferences.timed(*asked.window()))
+                .filter(record_filters.timed(*asked.window()))
                 .rename({"inference_time": "last"})
             )
             found = objects.join(last, on="key", how="inner")

@@ -13,9 +13,9 @@ from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
 from dashboard.captures.sync import CaptureProgress
-from dashboard.executions.feed import store_root
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from dashboard.shared.store_root import store_root
 from workflow.errors import WorkflowError
 
 TICK_SECONDS = 2.0

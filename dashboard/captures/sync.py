@@ -20,9 +20,10 @@ from typing import Final
 
 import polars as pl
 
+from dashboard.aws.capture_errors import MAX_OBJECT_BYTES, error_rows, not_asked_for, not_read
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, PAGE, Bucket, ObjectMeta
 from dashboard.captures.byte_semaphore import Room
-from dashboard.captures.tables import OBJECTS, PASSES, capture_rows, error_rows
+from dashboard.captures.tables import OBJECTS, PASSES, capture_rows
 from dashboard.shared.store import SegmentStore
 from workflow.captures import DUPLICATE, CaptureError, CaptureReader, CaptureSource
 from workflow.errors import WorkflowError
@@ -36,8 +37,6 @@ IN_FLIGHT: Final = 64
 IN_FLIGHT_BYTES: Final = 64 << 20
 """Bytes asked for and not yet in a batch; one larger object is asked for alone."""
 
-MAX_OBJECT_BYTES: Final = 256 << 20
-"""Larger objects are named as errors and not read; SageMaker's are below 100 MB."""
 
 COMMIT_CAPTURES: Final = 50_000
 COMMIT_SECONDS: Final = 3.0
@@ -611,21 +610,6 @@ class _Batch:
             "errors": error_rows(errors, datetime.now(UTC)),
             "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
         }
-
-
-def not_asked_for(meta: ObjectMeta) -> CaptureError:
-    """Why an object will not be read as long as it is what it is."""
-    if meta.readable:
-        reason, said = "object too large", f"{meta.size:,} bytes; captures are at most a few MB"
-    else:
-        reason = "key unreadable"
-        said = "folder names that are empty, as in a//b, or dots; move or delete the object"
-    return CaptureError(meta.key, 0, reason, said, lines=0)
-
-
-def not_read(meta: ObjectMeta, error: WorkflowError) -> CaptureError:
-    """Why an object could not be read this time."""
-    return CaptureError(meta.key, 0, error.code, error.message, lines=0)
 
 
 def _readers(objects: int) -> int:

@@ -1,22 +1,20 @@
 """Capture tables: what the store keeps of data capture files, and how a batch becomes rows."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from workflow.captures import CaptureBatch, CaptureError
-
-_TIME: Final = pl.Datetime("us", "UTC")
+from dashboard.aws.capture_errors import ERRORS, TIME
+from workflow.captures import CaptureBatch
 
 CAPTURES: Mapping[str, Any] = {
     "event_id": pl.String,
     "inference_id": pl.String,
-    "inference_time": _TIME,
-    "hour": _TIME,
+    "inference_time": TIME,
+    "hour": TIME,
     "endpoint": pl.String,
     "variant": pl.String,
     "probabilities": pl.List(pl.Float64),
@@ -35,36 +33,24 @@ CAPTURES: Mapping[str, Any] = {
 ``inference_time`` is null where the line has none that can be read.
 """
 
-ERRORS: Mapping[str, Any] = {
-    "key": pl.String,
-    "line": pl.Int32,
-    "reason": pl.String,
-    "detail": pl.String,
-    "offset": pl.Int64,
-    "length": pl.Int64,
-    "event_id": pl.String,
-    "lines": pl.Int64,
-    "found_at": _TIME,
-}
-"""One row a ``workflow.captures.CaptureError`` and when it was found."""
 
 OBJECTS: Mapping[str, Any] = {
     "key": pl.String,
     "etag": pl.String,
     "size": pl.Int64,
-    "last_modified": _TIME,
-    "read_at": _TIME,
+    "last_modified": TIME,
+    "read_at": TIME,
 }
 """One row an object that was read; ``etag`` is empty where S3 refused it or gave fewer bytes than
 listed, so that it is tried again whenever it is listed."""
 
 PASSES: Mapping[str, Any] = {
-    "finished_at": _TIME,
+    "finished_at": TIME,
     "full": pl.Boolean,
     "listed": pl.Int64,
     "read": pl.Int64,
     "directories": pl.List(pl.String),
-    "settled": pl.List(_TIME),
+    "settled": pl.List(TIME),
 }
 """One row a sync pass that came to its end: in each directory (prefix/endpoint/variant) of
 ``directories``, all objects up to the hour in ``settled`` were read."""
@@ -106,7 +92,7 @@ def _hours(batch: CaptureBatch) -> pl.Series:
     """The hour of each source, by way of numbers: polars takes long over aware times."""
     hours = [source.hour for source in batch.sources]
     seconds = [hour and int(hour.timestamp()) for hour in hours]
-    return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(_TIME)
+    return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(TIME)
 
 
 def _attributes(batch: CaptureBatch) -> pl.Series:
@@ -126,11 +112,3 @@ def _lists(values: NDArray[np.float64], widths: NDArray[np.int64]) -> pl.Series:
         return pl.Series(values.reshape(len(widths), -1)).cast(kind)
     rows = pl.DataFrame({"row": np.repeat(np.arange(len(widths)), widths), "value": values})
     return rows.group_by("row", maintain_order=True).agg("value")["value"]
-
-
-def error_rows(errors: Sequence[CaptureError], found_at: datetime) -> pl.DataFrame:
-    """Rows of ``ERRORS``, one an error."""
-    kept = [{name: getattr(e, name) for name in ERRORS if name != "found_at"} for e in errors]
-    return pl.DataFrame(kept, schema=pl.Schema(ERRORS)).with_columns(
-        found_at=pl.lit(found_at, _TIME)
-    )

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import polars as pl
 
-from dashboard.inferences.aggregates import COUNTS, EARLIEST, Period
-from dashboard.inferences.model import InferenceFilters
+from dashboard.captures.aggregates import COUNTS, EARLIEST, Period
+from dashboard.captures.record_filters import InferenceFilters
 from workflow.captures import DUPLICATE, CaptureSource
 from workflow.configurations import Sampling
 from workflow.monitoring import CaptureState

@@ -9,11 +9,11 @@ import streamlit as st
 from dashboard.aws import monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import configurations, sampling_percentage
+from dashboard.captures.aggregates import Period
 from dashboard.data_health import metrics, model
 from dashboard.data_health.model import Health, Traffic
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.aggregates import Period
 from dashboard.inferences.panel import Look, chart
 from dashboard.shared import components
 from dashboard.shared.escaping import plain

@@ -8,8 +8,9 @@ from itertools import pairwise
 import msgspec
 import polars as pl
 
-from dashboard.inferences.aggregates import BINS
-from dashboard.inferences.model import CONFIDENCE, LABEL, label_name, summarise
+from dashboard.captures.aggregates import BINS
+from dashboard.captures.record_filters import label_name
+from dashboard.inferences.model import CONFIDENCE, LABEL, summarise
 from workflow import drift
 from workflow.baselines import (
     Baseline,

@@ -16,13 +16,14 @@ import streamlit as st
 from dashboard.aws import monitoring
 from dashboard.aws.captured_images import CaptureLine, sample_statistics
 from dashboard.aws.cloud import Connection
+from dashboard.captures import aggregates as tables
+from dashboard.captures import record_filters
 from dashboard.captures.panel import Feed
+from dashboard.captures.record_filters import InferenceFilters
 from dashboard.drift import model
 from dashboard.drift.model import DriftReport, ModelCard, Side
-from dashboard.inferences import aggregates as tables
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.model import InferenceFilters
 from dashboard.inferences.panel import Look, chart
 from dashboard.shared import components
 from dashboard.shared.escaping import code, plain
@@ -250,7 +251,7 @@ def _counted(look: Look, span: Span) -> pl.DataFrame:
     """The records of a span of the selection, to the moment."""
     moments = [moment for moment in (span.start, span.end) if moment is not None]
     if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
-        return inferences.between(look.counts, span.start, span.end)
+        return record_filters.between(look.counts, span.start, span.end)
     return look.feed.counted(look.filters, span, look.now)
 
 

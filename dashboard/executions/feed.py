@@ -1,9 +1,8 @@
 """The feed: one thread of this process that keeps the store of executions in step with AWS."""
 
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -12,7 +11,7 @@ import polars as pl
 
 from dashboard.alerts.client import group_alerts, rejection_alert
 from dashboard.alerts.outbox import AlertOutbox
-from dashboard.aws.cloud import STATE_DIRECTORY, Connection
+from dashboard.aws.cloud import Connection
 from dashboard.aws.executions import States, states
 from dashboard.executions import tables as execution_tables
 from dashboard.executions.events import EventQueue
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STORE_DIRECTORY = Path(__file__).resolve().parents[1] / ".scones"
 PASS_S = 10.0
 """A pass works so long on what is missing before it lists what is new."""
 
@@ -283,19 +281,3 @@ def alert_pause(failed: int) -> float:
     if not failed:
         return ALERT_EVERY_S
     return min(ALERT_LONGEST_S, ALERT_RETRY_S * 2.0 ** (failed - 1))
-
-
-def store_root(
-    connection: Connection, environ: Mapping[str, str] = os.environ, *, kind: str = "executions"
-) -> Path:
-    """Where the executions of a deployment are kept, or another ``kind`` of its records.
-
-    A local cloud's lie in its own directory, so that they go when it is deleted.
-    """
-    settings, cloud = connection.settings, connection.cloud
-    name = f"{cloud.account}-{cloud.region}-{settings.prefix}"
-    if cloud.endpoint_url:
-        state = Path(environ.get("SCONES_LOCALCLOUD_DIR") or STATE_DIRECTORY)
-        return state / "dashboard" / f"{kind}-{name}"
-    home = Path(environ.get("SCONES_STORE") or STORE_DIRECTORY)
-    return home / f"{kind}-{name}"

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.aws.cloud import Cloud
-from dashboard.executions.feed import ExecutionFeed, store_root
+from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_model import NOT_DEPLOYED, freshness
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from dashboard.shared.store_root import store_root
 from workflow.errors import WorkflowError
 
 REFRESH_SECONDS = 4.0

@@ -16,9 +16,9 @@ from typing import Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.inferences import aggregates as tables
-from dashboard.inferences.aggregates import MAX_STEPS, OTHERS, Period, Step
-from dashboard.inferences.selection import Selection
+from dashboard.captures import aggregates as tables
+from dashboard.captures.aggregates import MAX_STEPS, OTHERS, Period, Step
+from dashboard.captures.selection import Selection
 from dashboard.shared.palette import STYLES
 from workflow.executions import Outcome
 

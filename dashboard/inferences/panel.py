@@ -15,15 +15,17 @@ import streamlit as st
 from dashboard.aws.captured_images import CaptureLine
 from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
+from dashboard.captures import aggregates as tables
 from dashboard.captures import panel as captures
+from dashboard.captures import record_filters
+from dashboard.captures.aggregates import Period
 from dashboard.captures.panel import Feed
+from dashboard.captures.record_filters import InferenceFilters, label_name
+from dashboard.captures.selection import Selection, together
 from dashboard.executions import freshness_panel as feeds
-from dashboard.inferences import aggregates as tables
 from dashboard.inferences import charts, model
 from dashboard.inferences import traffic_panel as traffic
-from dashboard.inferences.aggregates import Period
-from dashboard.inferences.model import InferenceFilters, Summary, WhatIf, label_name
-from dashboard.inferences.selection import Selection, together
+from dashboard.inferences.model import Summary, WhatIf
 from dashboard.shared import components
 from dashboard.shared.csv_files import csv_file
 from dashboard.shared.escaping import code, plain
@@ -364,7 +366,7 @@ def _when(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "no usable time"
     said = f"{moment:%Y-%m-%d %H:%M:%S}"
-    return said if model.has_usable_time(moment, now) else f"no usable time: {said}"
+    return said if record_filters.has_usable_time(moment, now) else f"no usable time: {said}"
 
 
 def _details(row: dict[str, Any]) -> None:

@@ -25,10 +25,11 @@ from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.objects import Bucket
 from dashboard.aws.quotas import Pacer
 from dashboard.captures.tables import TABLES
-from dashboard.executions.feed import ExecutionFeed, store_root
+from dashboard.executions.feed import ExecutionFeed
 from dashboard.shared import cloud_reads, components
 from dashboard.shared.cloud_reads import CloudRead
 from dashboard.shared.store import SegmentStore
+from dashboard.shared.store_root import store_root
 from tests.captured import captured
 from tests.dashboard.conftest import deploy
 

@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.monitoring import write_baseline
 from dashboard.captures import athena_feed
+from dashboard.captures.aggregates import COUNTS
 from dashboard.inferences import traffic_panel as traffic
-from dashboard.inferences.aggregates import COUNTS
 from dashboard.inferences.traffic import Traffic
 from tests import captured as builders
 from workflow.baselines import NumericalStatistics, Statistics

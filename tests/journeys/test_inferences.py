@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from dashboard.aws.cloud import Connection, connect
-from dashboard.executions.feed import store_root
 from dashboard.inferences.panel import VIEWS
+from dashboard.shared.store_root import store_root
 from tests.builders import png
 from tests.captured import filled, many_captures
 from tests.journeys.browser import App, barriers, fits, picture, running_app, settle

@@ -12,9 +12,9 @@ from botocore.stub import ANY, Stubber
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures import athena_client as athena
+from dashboard.captures.aggregates import COUNTS
 from dashboard.captures.athena_client import AthenaQueries, parse_result
 from dashboard.captures.athena_queries import RECORD_COLUMNS
-from dashboard.inferences.aggregates import COUNTS
 from tests.dashboard.aws.unconnected import unconnected
 from workflow.errors import WorkflowError
 

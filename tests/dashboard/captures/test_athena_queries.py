@@ -15,12 +15,12 @@ import sqlglot
 from sqlglot import exp
 
 from dashboard.captures import athena_queries as athena
+from dashboard.captures import record_filters
+from dashboard.captures.aggregates import COUNTS, Period, count_captures
 from dashboard.captures.athena_queries import CaptureTable
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.selection import Selection
 from dashboard.captures.tables import capture_rows
-from dashboard.inferences import model as inferences
-from dashboard.inferences.aggregates import COUNTS, Period, count_captures
-from dashboard.inferences.model import InferenceFilters
-from dashboard.inferences.selection import Selection
 from tests.captured import NOW
 from workflow.captures import read_objects
 from workflow.errors import WorkflowError
@@ -141,7 +141,7 @@ FILTERS = [
 def test_counts_are_those_of_the_reader(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
 ) -> None:
-    expected = inferences.select(count_captures(read(), Period.HOUR, now=NOW), filters)
+    expected = record_filters.select(count_captures(read(), Period.HOUR, now=NOW), filters)
 
     found = pl.DataFrame(
         rows(lake, athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW)),
@@ -179,11 +179,11 @@ def test_a_bar_selects_its_records(
 def test_records_are_those_of_the_reader_in_their_order(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters, selection: Selection | None
 ) -> None:
-    expected = inferences.matching(read().lazy(), filters, selection, now=NOW).collect()
+    expected = record_filters.matching(read().lazy(), filters, selection, now=NOW).collect()
 
     found = rows(lake, athena.records_sql(TABLE, filters, selection, now=NOW, limit=100))
 
-    timed = [row for row in found if inferences.has_usable_time(row[2], NOW)]
+    timed = [row for row in found if record_filters.has_usable_time(row[2], NOW)]
     untimed = found[len(timed) :]
     assert [(row[0], row[5], row[6]) for row in timed + sorted(untimed)] == [
         (row["event_id"], row["probabilities"], row["label"])
@@ -223,7 +223,7 @@ def test_records_of_some_ids_are_those_of_the_reader(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
 ) -> None:
     mine = pl.col("event_id").is_in(IDS) | pl.col("inference_id").is_in(IDS)
-    expected = inferences.matching(read().lazy().filter(mine), filters, now=NOW).collect()
+    expected = record_filters.matching(read().lazy().filter(mine), filters, now=NOW).collect()
 
     found = labelled(lake, filters)
 

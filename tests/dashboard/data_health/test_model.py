@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from dashboard.captures.aggregates import Period
+from dashboard.captures.record_filters import InferenceFilters
 from dashboard.data_health import model
 from dashboard.data_health.model import Finding, Health, Traffic
-from dashboard.inferences.aggregates import Period
-from dashboard.inferences.model import InferenceFilters
 from tests.captured import NOW, captured, counted
 from workflow.captures import DUPLICATE
 from workflow.configurations import Sampling

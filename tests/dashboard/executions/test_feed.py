@@ -13,7 +13,8 @@ import pytest
 from dashboard.aws.cloud import Cloud, Connection
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import feed as execution_feed
-from dashboard.executions.feed import ExecutionFeed, alert_pause, store_root
+from dashboard.executions.feed import ExecutionFeed, alert_pause
+from dashboard.shared.store_root import store_root
 from tests.conftest import LocalCloud
 from workflow.executions import Outcome
 from workflow.settings import Settings

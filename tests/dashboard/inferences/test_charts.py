@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.inferences import aggregates as tables
+from dashboard.captures import aggregates as tables
+from dashboard.captures.aggregates import COUNTS as COUNTS_SCHEMA
+from dashboard.captures.aggregates import Period
+from dashboard.captures.record_filters import label_name
+from dashboard.captures.selection import Selection
 from dashboard.inferences import charts
-from dashboard.inferences.aggregates import COUNTS as COUNTS_SCHEMA
-from dashboard.inferences.aggregates import Period
-from dashboard.inferences.model import label_name
-from dashboard.inferences.selection import Selection
 from tests.captured import NOW, captured, counted
 
 COUNTS = counted(captured(20_000, hours=24 * 14))

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dashboard.captures import judgement, record_filters
+from dashboard.captures.aggregates import Period
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.selection import Selection
 from dashboard.inferences import model
-from dashboard.inferences.aggregates import Period
-from dashboard.inferences.model import InferenceFilters
-from dashboard.inferences.selection import Selection
 from dashboard.shared import query
 from dashboard.shared.csv_files import csv_file
 from tests.captured import NOW, captured, counted
@@ -52,14 +53,14 @@ def test_days_are_whole_and_in_utc() -> None:
 def test_counts_and_records_are_filtered_alike(filters: InferenceFilters) -> None:
     frame = captured(2000, hours=40, endpoints=("a", "b"), variants=("x", "y"))
 
-    kept = model.select(counted(frame), filters)["count"].sum()
+    kept = record_filters.select(counted(frame), filters)["count"].sum()
 
-    assert kept == model.matching(frame.lazy(), filters, now=NOW).collect().height
+    assert kept == record_filters.matching(frame.lazy(), filters, now=NOW).collect().height
 
 
 def test_the_records_behind_a_bar_are_newest_first() -> None:
     frame = captured(1000)
-    found = model.matching(
+    found = record_filters.matching(
         frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, (1,), others=False), now=NOW
     ).collect()
 
@@ -71,7 +72,7 @@ def test_the_records_behind_a_bar_are_newest_first() -> None:
 def test_the_last_bar_includes_a_confidence_of_one() -> None:
     frame = captured(3).with_columns(confidence=pl.Series([0.5, 0.999, 1.0]))
 
-    found = model.matching(
+    found = record_filters.matching(
         frame.lazy(), InferenceFilters(), Selection(0.99, 1.0), now=NOW
     ).collect()
 
@@ -86,7 +87,7 @@ def test_a_record_without_a_time_comes_last() -> None:
         .otherwise("inference_time")
     )
 
-    found = model.matching(timeless.lazy(), InferenceFilters(), now=NOW).collect()
+    found = record_filters.matching(timeless.lazy(), InferenceFilters(), now=NOW).collect()
 
     assert found["event_id"].to_list() == ["event-0-1", "event-0-0", "event-0-2"]
 
@@ -98,15 +99,15 @@ def test_a_record_of_the_future_is_not_the_newest_and_no_day_holds_it() -> None:
         inference_time=pl.when(event_id="event-0-0").then(late).otherwise("inference_time")
     )
 
-    found = model.matching(absurd.lazy(), InferenceFilters(), now=NOW).collect()
+    found = record_filters.matching(absurd.lazy(), InferenceFilters(), now=NOW).collect()
     since = InferenceFilters(since=date(2026, 1, 1))
-    days = model.matching(absurd.lazy(), since, now=NOW).collect()
+    days = record_filters.matching(absurd.lazy(), since, now=NOW).collect()
 
     assert found["event_id"].to_list() == ["event-0-2", "event-0-1", "event-0-0"]
-    assert days.height == model.select(counted(absurd), since)["count"].sum() == 2
-    assert not model.has_usable_time(found["inference_time"][-1], NOW)
-    assert model.has_usable_time(found["inference_time"][0], NOW)
-    assert not model.has_usable_time(None, NOW)
+    assert days.height == record_filters.select(counted(absurd), since)["count"].sum() == 2
+    assert not record_filters.has_usable_time(found["inference_time"][-1], NOW)
+    assert record_filters.has_usable_time(found["inference_time"][0], NOW)
+    assert not record_filters.has_usable_time(None, NOW)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_a_truth_is_found_by_inference_id_and_else_by_event_id() -> None:
         schema_overrides={"truth": pl.Int32},
     )
 
-    judged = model.count_judged(model.judge(frame, truths), InferenceFilters(), NOW)
+    judged = judgement.count_judged(judgement.judge(frame, truths), InferenceFilters(), NOW)
 
     assert judged.rows() == [(120, True, 1), (140, False, 1), (160, True, 1)]
     assert model.measured(judged, 0.5) == Share(2, 3)
@@ -234,7 +235,7 @@ def test_measured_accuracy_follows_the_filters(filters: InferenceFilters, share:
     )
     truths = frame.select("event_id", truth=pl.lit(0, pl.Int32))
 
-    judged = model.count_judged(model.judge(frame, truths), filters, NOW)
+    judged = judgement.count_judged(judgement.judge(frame, truths), filters, NOW)
 
     assert model.measured(judged, 0.5) == share
 
@@ -245,7 +246,7 @@ def test_a_later_truth_replaces_an_earlier_one() -> None:
     )
     frame = captured(1).with_columns(label=pl.lit(1, pl.Int32))
 
-    judged = model.count_judged(model.judge(frame, truths), InferenceFilters(), NOW)
+    judged = judgement.count_judged(judgement.judge(frame, truths), InferenceFilters(), NOW)
 
     assert model.measured(judged, 0) == Share(1, 1)
 
@@ -283,7 +284,7 @@ def test_counts_are_parted_at_a_moment() -> None:
     counts = counted(captured(600, hours=6))
     at = NOW - timedelta(hours=3)
 
-    before, after = model.between(counts, end=at), model.between(counts, start=at)
+    before, after = record_filters.between(counts, end=at), record_filters.between(counts, start=at)
 
     assert before["count"].sum() == after["count"].sum() == 300
 
@@ -291,17 +292,17 @@ def test_counts_are_parted_at_a_moment() -> None:
 def test_the_period_follows_the_filters() -> None:
     frame = pl.concat([captured(10, hours=24 * 40), captured(10, hours=0.1, seed=1)])
 
-    assert model.period_of(frame, InferenceFilters(), NOW) is Period.DAY
-    assert model.period_of(frame, InferenceFilters(since=TODAY), NOW) is Period.TEN_SECONDS
-    assert model.period_of(frame.clear(), InferenceFilters(), NOW) is Period.HOUR
+    assert record_filters.period_of(frame, InferenceFilters(), NOW) is Period.DAY
+    assert record_filters.period_of(frame, InferenceFilters(since=TODAY), NOW) is Period.TEN_SECONDS
+    assert record_filters.period_of(frame.clear(), InferenceFilters(), NOW) is Period.HOUR
 
 
 @pytest.mark.parametrize(
     ("label", "name"), [(0, "bicycle"), (1, "motorcycle"), (2, "class 2"), (999, "class 999")]
 )
 def test_a_class_and_its_name_lead_to_each_other(label: int, name: str) -> None:
-    assert model.label_name(label) == name
-    assert model.label_index(name) == label
+    assert record_filters.label_name(label) == name
+    assert record_filters.label_index(name) == label
 
 
 def test_csv_has_no_lists_and_runs_no_formula() -> None:
@@ -320,10 +321,10 @@ def test_the_truth_of_a_record_is_that_of_its_inference_id_and_the_last_one_give
     given = [("event", 0), ("inference", 0), ("inference", 1), ("other", 7)]
     truths = pl.DataFrame(given, schema=["event_id", "truth"], orient="row")
 
-    assert model.truth_of(truths, ["inference", "event"]) == "motorcycle"
-    assert model.truth_of(truths, ["another", "event"]) == "bicycle"
-    assert model.truth_of(truths, ["other"]) == "class 7"
-    assert model.truth_of(truths, ["nobody"]) is None
+    assert judgement.truth_of(truths, ["inference", "event"]) == "motorcycle"
+    assert judgement.truth_of(truths, ["another", "event"]) == "bicycle"
+    assert judgement.truth_of(truths, ["other"]) == "class 7"
+    assert judgement.truth_of(truths, ["nobody"]) is None
 
 
 def test_the_largest_probabilities_are_shown_with_their_classes() -> None:
@@ -374,7 +375,7 @@ def test_as_many_records_are_counted_behind_a_bar_as_are_found(selection: Select
     labels = pl.Series("label", np.arange(20_000) ** 2 % 1_000, pl.Int32)
     frame = captured(20_000).with_columns(labels)
 
-    found = model.matching(frame.lazy(), InferenceFilters(), selection, now=NOW).collect()
+    found = record_filters.matching(frame.lazy(), InferenceFilters(), selection, now=NOW).collect()
 
     assert model.count_behind(counted(frame), selection) == found.height > 0
     assert set(found["label"].is_in(selection.labels)) == {not selection.others}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.inferences import aggregates as tables
-from dashboard.inferences.aggregates import COUNTS, Period, count_captures
+from dashboard.captures import aggregates as tables
+from dashboard.captures.aggregates import COUNTS, Period, count_captures
 from tests.captured import NOW, captured, counted
 
 

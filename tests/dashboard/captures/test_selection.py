@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from dashboard.inferences.model import label_name
-from dashboard.inferences.selection import Selection, together
+from dashboard.captures.record_filters import label_name
+from dashboard.captures.selection import Selection, together
 
 NAMED = (3, 7, 12, 40)
 OTHERS = Selection(0.98, 0.99, NAMED)

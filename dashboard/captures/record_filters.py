@@ -1,0 +1,156 @@
+"""Filters of captured records, and the records and counts that they let through."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import polars as pl
+
+from dashboard.captures import aggregates as tables
+from dashboard.captures.aggregates import BINS, Period
+from dashboard.captures.selection import Selection
+from workflow.contract import LABELS
+
+COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
+"""The columns of the captures table that are counted; all others are read for single records."""
+
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceFilters:
+    """Which records; every field is a query parameter of the page.
+
+    Attributes:
+        endpoint: Only this endpoint; empty for all.
+        variant: Only this production variant; empty for all.
+        label: Only this class, by name; empty for all.
+        since: From the start of this day (UTC).
+        until: To the end of this day (UTC).
+    """
+
+    endpoint: str = ""
+    variant: str = ""
+    label: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    def window(self) -> tuple[datetime | None, datetime | None]:
+        """From when (inclusive) to when (exclusive), in UTC; None where open."""
+        start = None if self.since is None else datetime.combine(self.since, time(), UTC)
+        end = None if self.until is None else datetime.combine(self.until, time(), UTC) + _DAY
+        return start, end
+
+
+def label_name(label: int) -> str:
+    """The name of a class of this workflow; its number where the endpoint has others."""
+    return LABELS[label] if 0 <= label < len(LABELS) else f"class {label}"
+
+
+def label_index(name: str) -> int:
+    """The number of a class by its name; -1, which no record has, where no class has it."""
+    if name in LABELS:
+        return LABELS.index(name)
+    number = name.removeprefix("class ")
+    return int(number) if number.isdecimal() else -1
+
+
+def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) -> Period:
+    """By what length of time to count: minutes for hours, hours for weeks, else days."""
+    start, end = filters.window()
+    times = captures.lazy().select("inference_time").filter(_in_usable_time(start, end, now))
+    first, last = (
+        times.select(low=pl.col("inference_time").min(), high=pl.col("inference_time").max())
+        .collect()
+        .row(0)
+    )
+    return Period.HOUR if first is None else Period.of(last - first)
+
+
+def _in_usable_time(start: datetime | None, end: datetime | None, now: datetime) -> pl.Expr:
+    low = max(start or tables.EARLIEST, tables.EARLIEST)
+    high = min(end or now + tables.AHEAD, now + tables.AHEAD)
+    return pl.col("inference_time").is_between(low, high)
+
+
+def select(counts: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
+    """The counts that the filters let through; a time filter leaves out records without a time.
+
+    Args:
+        counts: A frame of ``COUNTS`` whose periods do not cross midnight (UTC).
+        filters: What to keep.
+    """
+    start, end = filters.window()
+    conditions = [
+        pl.col(column) == value
+        for column, value in (("endpoint", filters.endpoint), ("variant", filters.variant))
+        if value
+    ]
+    if filters.label:
+        conditions.append(pl.col("label") == label_index(filters.label))
+    return counts.filter(*conditions, *_time_between(start, end))
+
+
+def _time_between(start: datetime | None, end: datetime | None) -> list[pl.Expr]:
+    conditions = []
+    if start is not None:
+        conditions.append(pl.col("time") >= start)
+    if end is not None:
+        conditions.append(pl.col("time") < end)
+    return conditions
+
+
+def between(
+    counts: pl.DataFrame, start: datetime | None = None, end: datetime | None = None
+) -> pl.DataFrame:
+    """The counts from one time (inclusive) to another (exclusive)."""
+    return counts.filter(*_time_between(start, end))
+
+
+def matching(
+    captures: pl.LazyFrame,
+    filters: InferenceFilters,
+    selection: Selection | None = None,
+    *,
+    now: datetime,
+) -> pl.LazyFrame:
+    """The records behind a bar, newest first; those without a usable time last.
+
+    A time filter leaves those out, as in ``select``.
+    """
+    start, end = filters.window()
+    wanted = label_index(filters.label) if filters.label else None
+    conditions = [
+        pl.col(column) == value
+        for column, value in (
+            ("endpoint", filters.endpoint or None),
+            ("variant", filters.variant or None),
+            ("label", wanted),
+        )
+        if value is not None
+    ]
+    usable = _in_usable_time(None, None, now)
+    if (start, end) != (None, None):
+        conditions += [timed(start, end), usable]
+    if selection is not None:
+        conditions.append(selection.of_class())
+        conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
+        if selection.high < 1:
+            conditions.append(pl.col("confidence") < selection.high - tables.ROUNDING / BINS)
+    newest = pl.when(usable).then("inference_time")
+    return captures.filter(*conditions).sort(newest, descending=True, nulls_last=True)
+
+
+def has_usable_time(moment: datetime | None, now: datetime) -> bool:
+    """Whether a record's time is there, not before SageMaker was, and not in the future."""
+    return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
+
+
+def timed(start: datetime | None, end: datetime | None) -> pl.Expr:
+    """Whether a record's time lies from one moment (inclusive) to another (exclusive)."""
+    conditions = [pl.lit(value=True)]
+    if start is not None:
+        conditions.append(pl.col("inference_time") >= start)
+    if end is not None:
+        conditions.append(pl.col("inference_time") < end)
+    return pl.all_horizontal(conditions)

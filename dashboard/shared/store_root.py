@@ -1,0 +1,25 @@
+"""The directory in which a deployment's records are kept."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dashboard.aws.cloud import STATE_DIRECTORY, Connection
+
+STORE_DIRECTORY = Path(__file__).resolve().parents[2] / ".scones"
+
+
+def store_root(
+    connection: Connection, environ: Mapping[str, str] = os.environ, *, kind: str = "executions"
+) -> Path:
+    """Where the executions of a deployment are kept, or another ``kind`` of its records.
+
+    A local cloud's lie in its own directory, so that they go when it is deleted.
+    """
+    settings, cloud = connection.settings, connection.cloud
+    name = f"{cloud.account}-{cloud.region}-{settings.prefix}"
+    if cloud.endpoint_url:
+        state = Path(environ.get("SCONES_LOCALCLOUD_DIR") or STATE_DIRECTORY)
+        return state / "dashboard" / f"{kind}-{name}"
+    home = Path(environ.get("SCONES_STORE") or STORE_DIRECTORY)
+    return home / f"{kind}-{name}"
