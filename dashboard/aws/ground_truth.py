@@ -8,13 +8,8 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.aws.capture_errors import (
-    ERRORS,
-    MAX_OBJECT_BYTES,
-    error_rows,
-    not_asked_for,
-    not_read,
-)
+from dashboard.aws.capture_errors import MAX_OBJECT_BYTES, not_asked_for, not_read
+from dashboard.aws.error_tables import ERRORS, error_rows
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
 from workflow.captures import CaptureError
 from workflow.errors import WorkflowError

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 
 import polars as pl
 
-from dashboard.aws.capture_errors import ERRORS
 from dashboard.aws.cloud import Connection
+from dashboard.aws.error_tables import ERRORS
 from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.captures import athena_queries as athena

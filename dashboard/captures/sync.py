@@ -20,7 +20,8 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.aws.capture_errors import MAX_OBJECT_BYTES, error_rows, not_asked_for, not_read
+from dashboard.aws.capture_errors import MAX_OBJECT_BYTES, not_asked_for, not_read
+from dashboard.aws.error_tables import error_rows
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, PAGE, Bucket, ObjectMeta
 from dashboard.captures.byte_semaphore import Room
 from dashboard.captures.tables import OBJECTS, PASSES, capture_rows

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dashboard.aws.capture_errors import ERRORS, TIME
+from dashboard.aws.error_tables import ERRORS, TIME
 from workflow.captures import CaptureBatch
 
 CAPTURES: Mapping[str, Any] = {

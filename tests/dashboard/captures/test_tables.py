@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from dashboard.aws.capture_errors import ERRORS, error_rows
+from dashboard.aws.error_tables import ERRORS, error_rows
 from dashboard.captures.tables import CAPTURES, capture_rows
 from tests.builders import capture_lines, captured
 from workflow.captures import read_captures, read_objects
