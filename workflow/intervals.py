@@ -1,4 +1,4 @@
-"""Intervals: a share of a sample with the interval that the true share lies in, 95 times of 100."""
+"""Intervals: where the true share, or the true change of a share, lies 95 times of 100."""
 
 import math
 from dataclasses import dataclass
@@ -43,3 +43,19 @@ class Share:
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.hits + other.hits, self.count + other.count)
+
+
+def difference(before: Share, after: Share) -> tuple[float, float]:
+    """Return the interval of the change from one share to another; -1 to 1 where one is of nothing.
+
+    Source: Newcombe, "Interval estimation for the difference between independent proportions"
+    (1998), method 10: the two score intervals, put together as independent errors are.
+    """
+    if not before.count or not after.count:
+        return -1.0, 1.0
+    change = after.value - before.value
+    (b_low, b_high), (a_low, a_high) = before.interval, after.interval
+    return (
+        change - math.hypot(after.value - a_low, b_high - before.value),
+        change + math.hypot(a_high - after.value, before.value - b_low),
+    )

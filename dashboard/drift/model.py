@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import msgspec
 import polars as pl
 
 from dashboard.captures.aggregates import BINS
@@ -18,15 +17,17 @@ from workflow.baselines import (
     Histogram,
     NumericalStatistics,
     Statistics,
-    StringStatistics,
     check,
 )
-from workflow.drift import Drift, Statistic, Verdict
-from workflow.errors import WorkflowError
+from workflow.drift import MATTERS, Drift, Statistic, Verdict, in_units
 from workflow.intervals import Share
+from workflow.monitoring import DeployedVersion
 
-MANIFEST_EDGES = (0.5, 1.0)
-"""Between these the manifest of a trained model counts confidence in equal bins."""
+LEADING: Mapping[Statistic, str] = {
+    Statistic.KOLMOGOROV_SMIRNOV: "Kolmogorov-Smirnov {}",
+    Statistic.SHARE_CHANGE: "{} of a class share",
+}
+"""The statistics in which the size of a drift is told, and how."""
 
 SHOWN_CLASSES = 4
 """Of an endpoint with more classes, the most frequent are shown."""
@@ -89,19 +90,16 @@ class DriftReport:
         return (*self.broken, *drift.drift_violations(self.drifts))
 
     def sentence(self) -> str:
-        """The verdict in words, with what it rests on."""
+        """Return the verdict in words, with what it rests on."""
         sizes = f"{self.current.item_count:,} records against {self.baseline.name}"
         if not self.drifts:
             return f"No feature in common: {sizes}."
-        if self.verdict is Verdict.DRIFT:
-            drifted = dict.fromkeys(
-                FEATURE_WORDS.get(item.feature, item.feature)
-                for item in self.drifts
-                if item.verdict is Verdict.DRIFT
-            )
-            return f"{' and '.join(drifted)} drifted: {sizes}."
+        if self.verdict in {Verdict.DRIFT, Verdict.SMALL}:
+            small = self.verdict is Verdict.SMALL
+            said = " and ".join(self._detected(self.verdict))
+            return f"{said} {'changed, but little' if small else 'drifted'}: {sizes}."
         if self.verdict is Verdict.STABLE:
-            return f"No drift: {sizes}."
+            return f"No drift larger than {self._largest()}: {sizes}."
         current = max(item.current_needed for item in self.drifts)
         before = max(item.baseline_needed for item in self.drifts)
         needed = [
@@ -113,6 +111,48 @@ class DriftReport:
             if count
         ]
         return f"Not enough data to tell: {' and '.join(needed)} needed ({sizes})."
+
+    def _detected(self, verdict: Verdict) -> list[str]:
+        """Return the features of a verdict, each once, with the category that changed most."""
+        found = [item for item in self.drifts if item.verdict is verdict]
+        changes = {item.feature: item.change for item in self.drifts if item.change is not None}
+        return [
+            FEATURE_WORDS.get(name, name)
+            + (f" ({changes[name].sentence()})" if name in changes else "")
+            for name in dict.fromkeys(item.feature for item in found)
+        ]
+
+    def _largest(self) -> str:
+        """Return the largest drift that the data leave possible, of each kind of feature."""
+        largest = {
+            statistic: max(
+                (item.largest for item in self.drifts if item.statistic is statistic), default=None
+            )
+            for statistic in LEADING
+        }
+        return " and ".join(
+            LEADING[statistic].format(in_units(statistic, value))
+            for statistic, value in largest.items()
+            if value is not None
+        )
+
+    def reach(self) -> str:
+        """Return what this baseline cannot tell, however many records are held against it.
+
+        Empty where it can tell every drift that matters.
+        """
+        least = [
+            LEADING[item.statistic].format(in_units(item.statistic, item.least_detectable))
+            for item in self.drifts
+            if item.statistic in LEADING and item.least_detectable > MATTERS[item.statistic]
+        ]
+        if not least:
+            return ""
+        size = max(item.baseline_size for item in self.drifts)
+        return (
+            f"With {size:,} records this baseline can tell a drift from {' and '.join(least)} on."
+            " A smaller one goes unnoticed, however many records are held against it."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,28 +230,32 @@ def report(
     )
 
 
+def version_before(versions: Sequence[DeployedVersion]) -> DeployedVersion:
+    """Return the version to compare with by default: the newest that another one has replaced.
+
+    Args:
+        versions: At least one, newest first.
+    """
+    return next((version for version in versions if version.span.end is not None), versions[0])
+
+
 def verdicts(report: DriftReport) -> pl.DataFrame:
-    """One row a test, for the page's table."""
+    """Return one row a test, for the page's table."""
+    columns = ("feature", "statistic", "distance", "threshold", "verdict", "in words")
     return pl.DataFrame(
         [
-            {
-                "feature": FEATURE_WORDS.get(item.feature, item.feature),
-                "statistic": item.statistic.value,
-                "distance": item.value,
-                "threshold": item.threshold,
-                "verdict": item.verdict.value,
-                "in words": item.sentence(),
-            }
+            (
+                FEATURE_WORDS.get(item.feature, item.feature),
+                item.statistic.value,
+                in_units(item.statistic, item.value),
+                in_units(item.statistic, item.threshold),
+                item.verdict.value,
+                item.sentence(),
+            )
             for item in report.drifts
         ],
-        schema={
-            "feature": pl.String,
-            "statistic": pl.String,
-            "distance": pl.Float64,
-            "threshold": pl.Float64,
-            "verdict": pl.String,
-            "in words": pl.String,
-        },
+        schema=dict.fromkeys(columns, pl.String),
+        orient="row",
     )
 
 
@@ -287,70 +331,4 @@ def numerical_feature(statistics: Statistics) -> NumericalStatistics | None:
             if isinstance(feature, NumericalStatistics) and feature.name == CONFIDENCE
         ),
         None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What a trained model's manifest says of its confidence.
-
-    Attributes:
-        baseline: Confidence and class share on the validation images.
-        calibration_error: Expected calibration error on the test images, 0 to 1.
-        test_accuracy: Accuracy on the test images, 0 to 1.
-    """
-
-    baseline: Baseline
-    calibration_error: float
-    test_accuracy: float
-
-
-class _Validation(msgspec.Struct):
-    confidence: dict[str, list[int]]
-
-
-class _Accuracy(msgspec.Struct):
-    value: float
-
-
-class _Test(msgspec.Struct):
-    accuracy: _Accuracy
-    calibration_error: float
-
-
-class _Manifest(msgspec.Struct):
-    validation: _Validation
-    test: _Test
-
-
-def read_model_card(content: bytes) -> ModelCard:
-    """Read the manifest that a training run writes beside the model.
-
-    Raises:
-        WorkflowError: ``ManifestUnreadable``.
-    """
-    try:
-        manifest = msgspec.json.decode(content, type=_Manifest)
-        by_label = manifest.validation.confidence
-        counts = [sum(row) for row in zip(*by_label.values(), strict=True)]
-    except (msgspec.DecodeError, ValueError) as error:
-        raise WorkflowError(
-            "ManifestUnreadable",
-            f"The manifest of the model cannot be read: {error}.",
-            "Choose another baseline, or train the model again: `make model` writes it.",
-        ) from error
-    low, high = MANIFEST_EDGES
-    edges = tuple(low + (high - low) * i / len(counts) for i in range(len(counts) + 1))
-    total = {label: sum(row) for label, row in by_label.items()}
-    statistics = Statistics(
-        sum(counts),
-        (
-            NumericalStatistics.of_histogram(CONFIDENCE, Histogram(edges, tuple(counts))),
-            StringStatistics(name=LABEL, missing=0, counts=total),
-        ),
-    )
-    return ModelCard(
-        Baseline(f"the {sum(counts):,} validation images of the training", statistics),
-        manifest.test.calibration_error,
-        manifest.test.accuracy.value,
     )

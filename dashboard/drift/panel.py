@@ -14,46 +14,33 @@ import polars as pl
 import streamlit as st
 
 from dashboard.aws import monitoring
-from dashboard.aws.captured_images import CaptureLine, sample_statistics
 from dashboard.aws.cloud import Connection
 from dashboard.captures import aggregates as tables
 from dashboard.captures import record_filters
-from dashboard.captures.panel import Feed
-from dashboard.captures.record_filters import InferenceFilters
 from dashboard.drift import model
-from dashboard.drift.model import DriftReport, ModelCard, Side
+from dashboard.drift.image_panel import show_images
+from dashboard.drift.model import Side
+from dashboard.drift.model_card import ModelCard, read_model_card
+from dashboard.drift.monitor_panel import show_monitor_baseline, show_schedules
+from dashboard.drift.report_panel import BARS, show_report, show_verdict, tested
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.panel import Look, chart
 from dashboard.shared import components
-from dashboard.shared.escaping import code, plain
-from workflow import drift
-from workflow.baselines import Baseline, encode_violations
-from workflow.drift import Statistic, Verdict
+from dashboard.shared.escaping import plain
+from workflow.baselines import Baseline
 from workflow.errors import WorkflowError
-from workflow.image_statistics import columns
-from workflow.monitoring import DeployedVersion, Schedule
+from workflow.monitoring import DeployedVersion
 from workflow.spans import Span
 
 MANIFEST: Final = Path(__file__).resolve().parents[2] / "deploy/model/artifacts/manifest.json"
 """Written by the training run; read as a file, since the dashboard imports nothing of deploy."""
-
-BARS: Final = 25
-SAMPLE: Final = 650
-"""Images of each side that are measured: as many as a Kolmogorov-Smirnov distance of 0.1 takes to
-be told from chance over six features."""
 
 EARLIER: Final = "Earlier traffic"
 RANGE: Final = "A time range"
 VERSION: Final = "A version"
 TRAINING: Final = "The model's training"
 MONITOR: Final = "A Model Monitor baseline"
-_MARKS: Final = {
-    Verdict.DRIFT: ("red", ":material/trending_down:"),
-    Verdict.STABLE: ("green", ":material/check_circle:"),
-    Verdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
-}
-_INCOMPARABLE: Final = ("gray", ":material/link_off:", "nothing in common")
 _OTHERS: Final = "all other records selected"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_TIME: Final = "No record of the selection has a usable time, so there is no before and after."
@@ -62,7 +49,7 @@ _NO_TIME: Final = "No record of the selection has a usable time, so there is no 
 @st.cache_data(show_spinner=False)
 def model_card(modified: float) -> ModelCard | None:
     """What the manifest of the trained model says; None where there is no manifest."""
-    return model.read_model_card(MANIFEST.read_bytes()) if modified else None
+    return read_model_card(MANIFEST.read_bytes()) if modified else None
 
 
 def known_model() -> ModelCard | None:
@@ -77,7 +64,7 @@ def compare(look: Look, connection: Connection) -> None:
         return
     before, after = _sides(look, at)
     name = f"the records before {at:%Y-%m-%d %H:%M:%S} UTC"
-    _verdict(_tested(look, Baseline(name, inferences.statistics_of(before)), after))
+    show_verdict(tested(look, Baseline(name, inferences.statistics_of(before)), after))
     _overlay(look, before, after, ("before", "after"))
     columns_ = st.columns(2)
     sides = model.side_by_side(before, after, look.threshold)
@@ -128,11 +115,11 @@ def show(look: Look, connection: Connection) -> None:
         RANGE: _time_range,
         VERSION: _version,
         TRAINING: _training,
-        MONITOR: _monitor_baseline,
+        MONITOR: show_monitor_baseline,
     }
     with components.explained():
         views[chosen or EARLIER](look, connection)
-    _schedules(look, connection)
+    show_schedules(look, connection)
 
 
 def _earlier(look: Look, connection: Connection) -> None:
@@ -141,9 +128,9 @@ def _earlier(look: Look, connection: Connection) -> None:
         return
     before, after = _sides(look, at)
     name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
-    _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+    show_report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
     selected = _selected(look)
-    _images(
+    show_images(
         look,
         f"before {at:%Y-%m-%d %H:%M:%S} UTC",
         (Span(selected.start, at),),
@@ -156,7 +143,7 @@ def _training(look: Look, connection: Connection) -> None:
     if card is None:
         st.info("There is no manifest of a trained model here: `make model` writes one.")
     else:
-        _report(look, card.baseline, look.counts, connection)
+        show_report(look, card.baseline, look.counts, connection)
 
 
 def _time_range(look: Look, connection: Connection) -> None:
@@ -206,8 +193,14 @@ def _version(look: Look, connection: Connection) -> None:
     if not known:
         st.info("No version is deployed yet.")
         return
+    default = model.version_before(list(known.values()))
     chosen = st.selectbox(
-        "Version", list(known), format_func=words, key="baseline_version", bind="query-params"
+        "Version",
+        list(known),
+        list(known).index(default.name),
+        format_func=words,
+        key="baseline_version",
+        bind="query-params",
     )
     others = [_OTHERS, *(name for name in known if name != chosen)]
     other = st.selectbox(
@@ -236,8 +229,8 @@ def _against(
     if after.is_empty():
         st.warning("No record selected lies outside of the baseline: widen the filters above.")
         return
-    _report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
-    _images(look, f"of {span.words()}", (span,), tuple(current))
+    show_report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+    show_images(look, f"of {span.words()}", (span,), tuple(current))
 
 
 def _selected(look: Look) -> Span:
@@ -328,203 +321,4 @@ def _overlay(look: Look, before: pl.DataFrame, after: pl.DataFrame, names: tuple
         charts.overlay(sides[0], sides[1], names, look.threshold),
         "before-and-after",
         "Confidence before and after, as shares",
-    )
-
-
-def _report(look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Connection) -> None:
-    """The verdict, the charts behind it, every test, and the violations to write."""
-    found = _tested(look, baseline, counts)
-    _verdict(found)
-    feature = model.numerical_feature(baseline.statistics)
-    if feature is not None and feature.histogram.counts:
-        edges = model.shown_edges(baseline.statistics, found.current, BARS)
-        before = model.bars(baseline.statistics, edges)
-        after = model.bars(found.current, edges)
-        chart(
-            charts.overlay(before, after, ("baseline", "current"), look.threshold),
-            "drift",
-            "Confidence of the baseline and of the current records, as shares",
-        )
-    _tests(found)
-    _violations(found, connection, look.now)
-
-
-def _verdict(found: DriftReport) -> None:
-    color, icon = _MARKS[found.verdict]
-    word = found.verdict.value
-    if not found.comparable:
-        color, icon, word = _INCOMPARABLE
-    st.markdown(f":{color}-badge[{icon} {word}] {plain(found.sentence())}")
-    if found.lacking():
-        st.caption(plain(found.lacking()))
-
-
-def _tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
-    current = inferences.statistics_of(counts)
-    try:
-        return model.report(baseline, current)
-    except WorkflowError as error:
-        if error.code != "BinsDoNotAlign":
-            raise
-    values = look.feed.confidences(look.filters)
-    return model.report(baseline, model.in_bins_of(baseline, current, values))
-
-
-def _tests(found: DriftReport) -> None:
-    rows = model.verdicts(found)
-    if rows.is_empty():
-        return
-    st.dataframe(
-        rows,
-        hide_index=True,
-        alt="Every test of the comparison",
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in ("distance", "threshold")
-        },
-    )
-    st.caption(
-        f"Thresholds are what chance alone exceeds in {drift.FALSE_ALARM_RATE:.0%} of comparisons"
-        " without drift, at these sample sizes and over all tests shown (permutation null), and"
-        " never below what matters: PSI 0.1, Jensen-Shannon 0.13, Kolmogorov-Smirnov 0.1."
-    )
-
-
-def _violations(found: DriftReport, connection: Connection, now: datetime) -> None:
-    violations = found.violations
-    if not violations:
-        return
-    with st.expander(f"{len(violations)} constraint violations"):
-        st.dataframe(
-            pl.DataFrame(
-                [
-                    (one.feature_name, str(one.constraint_check_type), one.description)
-                    for one in violations
-                ],
-                schema=["feature_name", "constraint_check_type", "description"],
-                orient="row",
-            ),
-            hide_index=True,
-            alt="Constraint violations in Model Monitor's words",
-        )
-        if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
-            address = components.act(
-                "writing constraint_violations.json",
-                lambda: monitoring.write_violations(connection, encode_violations(violations), now),
-            )
-            st.success(f"Written to {code(address)}")
-
-
-def _images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
-    """Whether the images themselves have changed, by a sample of each side."""
-    with st.container(border=True):
-        st.markdown("**Image input**")
-        wanted = st.toggle(
-            f"Measure up to {SAMPLE} captured images of each side",
-            key="measure",
-            bind="query-params",
-            help="Brightness, contrast, sharpness, colour and size, of images fetched by Range.",
-        )
-        if not wanted:
-            return
-        found, unreadable = components.read(
-            "images",
-            (look.feed.version, look.filters, name, before, after),
-            "the captured images to measure",
-            lambda: _measured(look.feed, look.filters, name, before, after),
-            fresh_s=float("inf"),
-        )
-        _verdict(found)
-        if unreadable:
-            st.caption(f"{unreadable:,} of the sample are no image that can be read.")
-        _means(found)
-
-
-def _measured(
-    feed: Feed, filters: InferenceFilters, name: str, *times: tuple[Span, ...]
-) -> tuple[DriftReport, int]:
-    sides, unreadable = [], 0
-    for spans in times:
-        rows = feed.sample(filters, spans, SAMPLE)
-        lines = [CaptureLine.of(row) for row in rows.iter_rows(named=True)]
-        measured, failed = sample_statistics(feed.bucket, lines)
-        sides.append(columns(measured))
-        unreadable += failed
-    before, after = drift.paired_statistics(*sides)
-    ks = (Statistic.KOLMOGOROV_SMIRNOV,)
-    return model.report(Baseline(f"images {name}", before), after, numerical=ks), unreadable
-
-
-def _means(found: DriftReport) -> None:
-    st.dataframe(
-        model.means(found),
-        hide_index=True,
-        alt="Image statistics before and after",
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3f")
-            for name in ("before", "after", "distance", "threshold")
-        },
-    )
-
-
-def _monitor_baseline(look: Look, connection: Connection) -> None:
-    address = st.text_input(
-        "Folder of statistics.json, as s3://bucket/prefix",
-        key="monitor",
-        bind="query-params",
-        placeholder=f"s3://{connection.settings.bucket}/monitoring/baseline",
-    )
-    with st.container(horizontal=True):
-        if st.button("Save the selection as a baseline", icon=":material/save:"):
-            current = inferences.statistics_of(look.counts)
-            folder = components.act(
-                "saving the baseline",
-                lambda: monitoring.write_baseline(connection, current, look.now),
-            )
-            st.success(f"Saved to {code(folder)}: give that address above to compare with it.")
-    if address:
-        baseline = components.read(
-            "s3",
-            ("baseline", address),
-            f"the baseline in {address}",
-            lambda: monitoring.read_baseline(connection, address),
-        )
-        _report(look, baseline, look.counts, connection)
-
-
-def _schedules(look: Look, connection: Connection) -> None:
-    """Monitoring schedules of accounts that have them; a sentence for all others."""
-    endpoint = look.filters.endpoint or connection.settings.endpoint
-    with st.expander("Model Monitor schedules of this endpoint"):
-        try:
-            found = _listed(connection, endpoint)
-        except WorkflowError as error:
-            st.caption(
-                "This account cannot list monitoring schedules; Model Monitor is closed to new"
-                f" customers, and nothing here needs it. {plain(error.message)}"
-            )
-            return
-        if not found:
-            st.caption("There are none. Nothing here needs them.")
-        for schedule in found:
-            last = f"{schedule.last_run:%Y-%m-%d %H:%M} UTC" if schedule.last_run else "never"
-            st.markdown(
-                f"**{plain(schedule.name)}** "
-                + plain(
-                    f"{schedule.kind}, {schedule.status}; last run {last} {schedule.last_status}"
-                )
-            )
-            for problem in schedule.problems:
-                st.warning(plain(problem), icon=":material/warning:")
-            for one in schedule.violations:
-                said = plain(f"{one.constraint_check_type}: {one.description}")
-                st.markdown(f"- {code(one.feature_name)} {said}")
-
-
-def _listed(connection: Connection, endpoint: str) -> Sequence[Schedule]:
-    return components.read(
-        "sagemaker",
-        ("schedules", endpoint),
-        f"the monitoring schedules of {endpoint}",
-        lambda: monitoring.schedules(connection, endpoint),
-        fresh_s=300.0,
     )

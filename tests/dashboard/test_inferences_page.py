@@ -108,7 +108,7 @@ def test_the_summary_counts_every_record(page: Callable[..., AppTest], captured:
         ("Over time", "**Volume**"),
         ("Before and after", "records before"),
         ("Threshold", "0.5 is what is deployed."),
-        ("Drift", "Thresholds are what chance alone exceeds"),
+        ("Drift", "one joint permutation test"),
         ("Data health", "1 line without a capture that can be read"),
         ("Records", f"The newest 250 of {RECORDS:,} records"),
     ],

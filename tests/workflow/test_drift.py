@@ -43,30 +43,64 @@ def verdict(before: Statistics, after: Statistics) -> Verdict:
     return drift.overall(drift.compare(before, after))
 
 
-SEEDS = 200
-# Of 200 comparisons at a rate of 1 %, more than 7 alarms have a chance of 0.1 %.
-MOST_ALARMS = 7
+SEEDS = 120
+# Of 120 comparisons at a rate of 5 %, fewer than 1 or more than 14 alarms have a chance of 0.4 %.
+ALARMS = range(1, 15)
+DETECTED = {Verdict.DRIFT, Verdict.SMALL}
 
 
-@pytest.mark.parametrize("size", [50, 100, 500, 5000])
-def test_false_alarms_stay_within_the_stated_rate(size: int) -> None:
-    rng = default_rng(size)
+@pytest.mark.parametrize(("before", "after"), [(50, 50), (500, 500), (5000, 5000), (1000, 60)])
+def test_false_alarms_come_at_the_stated_rate(before: int, after: int) -> None:
+    rng = default_rng(before)
     alarms = sum(
-        verdict(traffic(rng, size), traffic(rng, size)) is Verdict.DRIFT for _ in range(SEEDS)
+        verdict(traffic(rng, before), traffic(rng, after)) in DETECTED for _ in range(SEEDS)
     )
 
-    assert drift.FALSE_ALARM_RATE == 0.01
-    assert alarms <= MOST_ALARMS
+    assert drift.FALSE_ALARM_RATE == 0.05
+    assert alarms in ALARMS
 
 
-@pytest.mark.parametrize(("before", "after"), [(1000, 60), (60, 1000)])
-def test_the_rate_holds_where_the_samples_differ_in_size(before: int, after: int) -> None:
-    rng = default_rng(7)
-    alarms = sum(
-        verdict(traffic(rng, before), traffic(rng, after)) is Verdict.DRIFT for _ in range(SEEDS)
+def test_half_a_standard_deviation_among_100_records_is_found_in_most_cases_at_1_percent() -> None:
+    found = 0
+    edges = tuple(np.linspace(-6, 7, 201))
+    for seed in range(80):
+        rng = default_rng(seed)
+        before, after = (
+            Statistics(
+                100,
+                (
+                    NumericalStatistics.of("confidence", rng.normal(shift, 1, 100), edges),
+                    StringStatistics(name="label", missing=0, counts={"a": 40, "b": 60}),
+                ),
+            )
+            for shift in (0.0, 0.5)
+        )
+        drifts = drift.compare(before, after, false_alarm_rate=0.01)
+        found += drift.overall(drifts) is Verdict.DRIFT
+
+    assert found / 80 >= 0.6
+
+
+def test_ten_percentage_points_among_500_records_are_found_in_most_cases() -> None:
+    found = 0
+    for seed in range(150):
+        rng = default_rng(seed)
+        before, after = traffic(rng, 500, motorcycles=0.5), traffic(rng, 500, motorcycles=0.6)
+        label = [item for item in drift.compare(before, after) if item.feature == "label"]
+        found += drift.overall(label) is Verdict.DRIFT
+
+    assert found / 150 >= 0.85
+
+
+def test_tests_that_say_the_same_share_no_rate() -> None:
+    rng = default_rng(3)
+    before, after = traffic(rng, 300), traffic(rng, 300)
+    once, twice = (
+        drift.compare(before, after, numerical=(Statistic.KOLMOGOROV_SMIRNOV,) * times)
+        for times in (1, 2)
     )
 
-    assert alarms <= MOST_ALARMS
+    assert once[0].limit == twice[0].limit
 
 
 @pytest.mark.parametrize("size", [100, 500, 5000])
@@ -86,17 +120,51 @@ def test_the_share_of_a_class_is_watched_too() -> None:
     assert {item.feature for item in drifts if item.verdict is Verdict.DRIFT} == {"label"}
 
 
-def test_identical_large_samples_are_stable() -> None:
-    rng = default_rng(2)
+def test_identical_samples_are_told_how_large_a_drift_is_ruled_out() -> None:
+    same = traffic(default_rng(2), 500)
 
-    assert verdict(traffic(rng, 5000), traffic(rng, 5000)) is Verdict.STABLE
+    drifts = drift.compare(same, same)
+
+    assert {item.verdict for item in drifts} == {Verdict.STABLE}
+    assert all(item.largest == pytest.approx(item.limit) for item in drifts)
+    assert all("no drift larger than" in item.sentence() for item in drifts)
 
 
-def test_a_difference_that_is_certain_but_tiny_is_no_drift() -> None:
+def test_a_difference_that_is_certain_but_tiny_is_said_to_be_detected_and_small() -> None:
     rng = default_rng(3)
     before, after = traffic(rng, 400_000), traffic(rng, 400_000, motorcycles=0.41)
 
-    assert verdict(before, after) is Verdict.STABLE
+    drifts = drift.compare(before, after)
+
+    assert drift.overall(drifts) is Verdict.SMALL
+    assert [item.statistic for item in drifts if item.verdict is Verdict.SMALL] == [
+        Statistic.SHARE_CHANGE,
+        Statistic.PSI,
+    ]
+    label = next(item for item in drifts if item.statistic is Statistic.SHARE_CHANGE)
+    assert "percentage points (95 % interval" in label.sentence()
+    assert "more than chance explains (0.2 points), but less than matters (5.0 points)" in (
+        label.sentence()
+    )
+
+
+def test_a_new_rare_category_is_found_though_its_share_is_small() -> None:
+    before = StringStatistics(name="label", missing=0, counts={"a": 1000, "b": 1000})
+    after = StringStatistics(name="label", missing=0, counts={"a": 960, "b": 960, "c": 80})
+
+    drifts = drift.compare(Statistics(2000, (before,)), Statistics(2000, (after,)))
+
+    assert drift.overall(drifts) is Verdict.DRIFT
+
+
+def test_a_small_baseline_says_what_it_cannot_tell_however_many_records_come() -> None:
+    rng = default_rng(12)
+    baseline = traffic(rng, 150)
+    few, many = (drift.compare(baseline, traffic(rng, size)) for size in (150, 100_000))
+
+    for small, large in zip(few, many, strict=True):
+        assert small.least_detectable == pytest.approx(large.limit, rel=0.35)
+        assert large.least_detectable == pytest.approx(large.limit, rel=0.01)
 
 
 def test_few_records_are_told_how_many_more_are_needed() -> None:
@@ -108,7 +176,8 @@ def test_few_records_are_told_how_many_more_are_needed() -> None:
     assert drift.overall(drifts) is Verdict.NOT_ENOUGH_DATA
     needed = max(item.current_needed for item in drifts)
     assert all(item.baseline_needed == 0 for item in drifts)
-    assert verdict(before, traffic(rng, 60 + math.ceil(needed * 1.1))) is Verdict.STABLE
+    drifts = drift.compare(before, traffic(rng, 60 + math.ceil(needed * 1.1)))
+    assert Verdict.NOT_ENOUGH_DATA not in {item.verdict for item in drifts}
 
 
 def test_a_small_baseline_is_told_so() -> None:
@@ -118,7 +187,8 @@ def test_a_small_baseline_is_told_so() -> None:
     )
 
     enough = 40 + math.ceil(needed * 1.1)
-    assert verdict(traffic(rng, enough), traffic(rng, 50_000)) is Verdict.STABLE
+    drifts = drift.compare(traffic(rng, enough), traffic(rng, 50_000))
+    assert Verdict.NOT_ENOUGH_DATA not in {item.verdict for item in drifts}
 
 
 def test_no_records_at_all_are_not_enough() -> None:
@@ -172,34 +242,7 @@ def test_the_same_data_always_give_the_same_answer() -> None:
     assert drift.compare(*pair) == drift.compare(*pair)
 
 
-def test_the_distances_of_equal_shares_are_zero_and_of_disjoint_ones_greatest() -> None:
-    one, other = np.array([10, 0]), np.array([0, 10])
-
-    assert drift.jensen_shannon(one, one) == 0
-    assert drift.jensen_shannon(one, other) == pytest.approx(1)
-    assert drift.kolmogorov_smirnov(one, one) == 0
-    assert drift.kolmogorov_smirnov(one, other) == 1
-    assert drift.psi(one, one) == 0
-    assert np.isfinite(drift.psi(one, other))
-
-
-def test_psi_is_the_textbooks_but_for_half_a_record() -> None:
-    before, after = np.array([50_000, 50_000]), np.array([60_000, 40_000])
-    expected = 0.1 * math.log(0.6 / 0.5) - 0.1 * math.log(0.4 / 0.5)
-
-    assert drift.psi(before, after) == pytest.approx(expected, rel=1e-3)
-
-
 counts = st.lists(st.integers(0, 500), min_size=1, max_size=40)
-
-
-@given(counts)
-def test_groups_cover_every_bin_once_and_are_at_most_ten(bins: list[int]) -> None:
-    starts = drift.equal_mass(np.array(bins))
-
-    assert starts[0] == 0
-    assert len(starts) <= drift.BINS
-    assert np.add.reduceat(np.array(bins), starts).sum() == sum(bins)
 
 
 @settings(deadline=None, max_examples=40)
@@ -246,6 +289,66 @@ def test_raw_values_are_compared_in_common_bins() -> None:
 
     assert [item.verdict for item in drifts if item.feature == "brightness"] == [Verdict.DRIFT]
     assert [item.verdict for item in drifts if item.feature == "gone"] == [Verdict.NOT_ENOUGH_DATA]
+
+
+def raw(before: list[float], after: list[float]) -> Verdict:
+    paired = drift.paired_statistics({"pixels": before}, {"pixels": after})
+    return drift.overall(drift.compare(*paired, numerical=(Statistic.KOLMOGOROV_SMIRNOV,)))
+
+
+def test_pictures_that_all_changed_their_size_are_drift() -> None:
+    assert raw([25_600.0] * 300, [1_024.0] * 300) is Verdict.DRIFT
+    assert raw([1_024.0] * 300, [25_600.0] * 300) is Verdict.DRIFT
+
+
+def test_two_values_drift_where_their_shares_do() -> None:
+    assert raw([1.0] * 200 + [2.0] * 300, [1.0] * 205 + [2.0] * 295) is Verdict.STABLE
+    assert raw([1.0] * 200 + [2.0] * 300, [1.0] * 300 + [2.0] * 200) is Verdict.DRIFT
+
+
+def test_a_constant_is_stable_until_it_is_another_constant() -> None:
+    assert raw([0.1] * 300, [0.1] * 300) is Verdict.STABLE
+    assert raw([0.1] * 300, [np.nextafter(0.1, 1)] * 300) is Verdict.DRIFT
+
+
+def test_a_constant_with_a_few_other_values_on_both_sides_is_compared_value_by_value() -> None:
+    before = [0.0] * 20 + [1.0] * 960 + [2.0] * 20
+    after = [0.0] * 220 + [1.0] * 760 + [2.0] * 20
+
+    assert raw(before, before) is Verdict.STABLE
+    assert raw(before, after) is Verdict.DRIFT
+
+
+def test_heavy_tails_neither_hide_a_drift_nor_make_one() -> None:
+    rng = default_rng(13)
+    before, same, wider = (rng.standard_cauchy(600) * scale for scale in (1.0, 1.0, 3.0))
+
+    assert raw(list(before), list(same)) is Verdict.STABLE
+    assert raw(list(before), list(wider)) is Verdict.DRIFT
+
+
+def test_discrete_values_are_compared_value_by_value() -> None:
+    rng = default_rng(14)
+    fair, again = rng.integers(1, 7, 600), rng.integers(1, 7, 600)
+    loaded = np.where(rng.random(600) < 0.3, 6, rng.integers(1, 7, 600))
+
+    assert raw(list(map(float, fair)), list(map(float, again))) is Verdict.STABLE
+    assert raw(list(map(float, fair)), list(map(float, loaded))) is Verdict.DRIFT
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.floats(-1e150, 1e150), min_size=1, max_size=30),
+    st.lists(st.floats(-1e150, 1e150), max_size=30),
+)
+def test_every_raw_value_is_counted_once(before: list[float], after: list[float]) -> None:
+    for side, statistics in zip(
+        (before, after),
+        drift.paired_statistics({"x": before}, {"x": after}),
+        strict=True,
+    ):
+        (feature,) = statistics.features
+        assert feature.present == len(side)
 
 
 def test_raw_values_that_are_all_the_same_or_none_are_no_error() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.intervals import Share
+from workflow.intervals import Share, difference
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -42,3 +42,13 @@ def test_more_data_never_widens_the_interval(count: int) -> None:
         return high - low
 
     assert width(Share(2 * count, 4 * count)) < width(Share(count, 2 * count))
+
+
+def test_the_interval_of_a_change_is_newcombes() -> None:
+    """Newcombe (1998), "Interval estimation for the difference", table II, contrast (a)."""
+    assert difference(Share(48, 80), Share(56, 70)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_change_from_nothing_may_be_any() -> None:
+    assert difference(Share(0, 0), Share(1, 2)) == (-1.0, 1.0)
+    assert difference(Share(1, 2), Share(0, 0)) == (-1.0, 1.0)

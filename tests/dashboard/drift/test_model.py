@@ -2,11 +2,13 @@
 
 import json
 import math
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
 from dashboard.drift import model
+from dashboard.drift.model_card import read_model_card
 from dashboard.inferences import model as inferences
 from tests.captured import captured, counted
 from workflow.baselines import (
@@ -18,6 +20,8 @@ from workflow.baselines import (
 )
 from workflow.drift import Verdict, paired_statistics
 from workflow.errors import WorkflowError
+from workflow.monitoring import DeployedVersion
+from workflow.spans import Span
 
 
 def traffic(size: int, *, seed: int = 0, skill: float = 8) -> Statistics:
@@ -29,13 +33,51 @@ def against(before: Statistics, after: Statistics) -> model.DriftReport:
 
 
 def test_traffic_that_drifts_is_announced_and_other_traffic_is_not() -> None:
-    steady = against(traffic(3000), traffic(3000, seed=1))
-    drifted = against(traffic(3000), traffic(3000, seed=1, skill=2))
+    steady = against(traffic(3000), traffic(3000, seed=2))
+    drifted = against(traffic(3000), traffic(3000, seed=2, skill=2))
 
     assert steady.verdict is Verdict.STABLE
-    assert steady.sentence() == "No drift: 3,000 records against last week."
+    assert steady.sentence() == (
+        "No drift larger than Kolmogorov-Smirnov 0.053 and 4.3 points of a class share:"
+        " 3,000 records against last week."
+    )
     assert drifted.verdict is Verdict.DRIFT
-    assert drifted.sentence() == "Confidence drifted: 3,000 records against last week."
+    assert drifted.sentence().startswith("Confidence")
+    assert drifted.sentence().endswith("drifted: 3,000 records against last week.")
+
+
+def test_what_is_detected_but_small_is_said_as_that() -> None:
+    found = against(traffic(3000), traffic(3000, seed=1))
+
+    assert found.verdict is Verdict.SMALL
+    assert found.sentence() == (
+        "Class share (bicycle -3.0 percentage points (95 % interval -5.5 to -0.6)) changed, but"
+        " little: 3,000 records against last week."
+    )
+    assert found.violations == ()
+
+
+def test_a_small_baseline_says_what_it_cannot_tell() -> None:
+    small, large = (against(traffic(size), traffic(30_000, seed=2)) for size in (150, 5000))
+
+    assert small.reach() == (
+        "With 150 records this baseline can tell a drift from Kolmogorov-Smirnov 0.123 and 8.5"
+        " points of a class share on. A smaller one goes unnoticed, however many records are held"
+        " against it."
+    )
+    assert large.reach() == ""
+    assert against(traffic(150), traffic(0)).reach() == ""
+
+
+def test_the_default_baseline_is_the_version_that_was_replaced_last() -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    first, second, third = (
+        DeployedVersion(f"version {number}", now, Span(now, end))
+        for number, end in ((1, now), (2, now), (3, None))
+    )
+
+    assert model.version_before([third, second, first]) is second
+    assert model.version_before([third]) is third
 
 
 def test_too_few_records_are_told_how_many_are_missing() -> None:
@@ -108,7 +150,7 @@ def test_drift_and_broken_constraints_become_violations() -> None:
 def test_every_test_has_a_row() -> None:
     rows = model.verdicts(against(traffic(300), traffic(300, seed=1)))
 
-    assert rows["feature"].to_list() == ["Confidence"] * 3 + ["Class share"] * 2
+    assert rows["feature"].to_list() == ["Confidence"] * 4 + ["Class share"] * 2
     assert (rows["in words"].str.len_chars() > 10).all()
 
 
@@ -121,7 +163,7 @@ def manifest(**validation: object) -> bytes:
 
 
 def test_the_training_is_a_baseline() -> None:
-    card = model.read_model_card(manifest())
+    card = read_model_card(manifest())
 
     confidence, label = card.baseline.statistics.features
     assert isinstance(confidence, NumericalStatistics)
@@ -135,7 +177,7 @@ def test_the_training_is_a_baseline() -> None:
 @pytest.mark.parametrize("content", [b"{}", b"junk", manifest(confidence={"a": [1], "b": [1, 2]})])
 def test_a_manifest_that_cannot_be_read_is_an_error(content: bytes) -> None:
     with pytest.raises(WorkflowError) as caught:
-        model.read_model_card(content)
+        read_model_card(content)
 
     assert caught.value.code == "ManifestUnreadable"
 

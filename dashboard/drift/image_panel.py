@@ -1,0 +1,75 @@
+"""Whether the captured images themselves have changed, by a sample of each side."""
+
+from typing import Final
+
+import streamlit as st
+
+from dashboard.aws.captured_images import CaptureLine, sample_statistics
+from dashboard.captures.panel import Feed
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.drift import model
+from dashboard.drift.model import DriftReport
+from dashboard.drift.report_panel import show_verdict
+from dashboard.inferences.panel import Look
+from dashboard.shared import components
+from workflow import drift
+from workflow.baselines import Baseline
+from workflow.drift import Statistic
+from workflow.image_statistics import columns
+from workflow.spans import Span
+
+SAMPLE: Final = 650
+"""Images of each side that are measured: as many as a Kolmogorov-Smirnov distance of 0.1 takes to
+be told from chance over six features."""
+
+
+def show_images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
+    """Whether the images themselves have changed, by a sample of each side."""
+    with st.container(border=True):
+        st.markdown("**Image input**")
+        wanted = st.toggle(
+            f"Measure up to {SAMPLE} captured images of each side",
+            key="measure",
+            bind="query-params",
+            help="Brightness, contrast, sharpness, colour and size, of images fetched by Range.",
+        )
+        if not wanted:
+            return
+        found, unreadable = components.read(
+            "images",
+            (look.feed.version, look.filters, name, before, after),
+            "the captured images to measure",
+            lambda: _measured(look.feed, look.filters, name, before, after),
+            fresh_s=float("inf"),
+        )
+        show_verdict(found)
+        if unreadable:
+            st.caption(f"{unreadable:,} of the sample are no image that can be read.")
+        _means(found)
+
+
+def _measured(
+    feed: Feed, filters: InferenceFilters, name: str, *times: tuple[Span, ...]
+) -> tuple[DriftReport, int]:
+    sides, unreadable = [], 0
+    for spans in times:
+        rows = feed.sample(filters, spans, SAMPLE)
+        lines = [CaptureLine.of(row) for row in rows.iter_rows(named=True)]
+        measured, failed = sample_statistics(feed.bucket, lines)
+        sides.append(columns(measured))
+        unreadable += failed
+    before, after = drift.paired_statistics(*sides)
+    ks = (Statistic.KOLMOGOROV_SMIRNOV,)
+    return model.report(Baseline(f"images {name}", before), after, numerical=ks), unreadable
+
+
+def _means(found: DriftReport) -> None:
+    st.dataframe(
+        model.means(found),
+        hide_index=True,
+        alt="Image statistics before and after",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in ("before", "after", "distance", "threshold")
+        },
+    )

@@ -1,0 +1,80 @@
+"""Baselines and schedules of Model Monitor, for the accounts that have them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.aws import monitoring
+from dashboard.aws.cloud import Connection
+from dashboard.drift.report_panel import show_report
+from dashboard.inferences import model as inferences
+from dashboard.inferences.panel import Look
+from dashboard.shared import components
+from dashboard.shared.escaping import code, plain
+from workflow.errors import WorkflowError
+from workflow.monitoring import Schedule
+
+
+def show_monitor_baseline(look: Look, connection: Connection) -> None:
+    """Draw the choice of a saved baseline, and the selection against it."""
+    address = st.text_input(
+        "Folder of statistics.json, as s3://bucket/prefix",
+        key="monitor",
+        bind="query-params",
+        placeholder=f"s3://{connection.settings.bucket}/monitoring/baseline",
+    )
+    with st.container(horizontal=True):
+        if st.button("Save the selection as a baseline", icon=":material/save:"):
+            current = inferences.statistics_of(look.counts)
+            folder = components.act(
+                "saving the baseline",
+                lambda: monitoring.write_baseline(connection, current, look.now),
+            )
+            st.success(f"Saved to {code(folder)}: give that address above to compare with it.")
+    if address:
+        baseline = components.read(
+            "s3",
+            ("baseline", address),
+            f"the baseline in {address}",
+            lambda: monitoring.read_baseline(connection, address),
+        )
+        show_report(look, baseline, look.counts, connection)
+
+
+def show_schedules(look: Look, connection: Connection) -> None:
+    """Monitoring schedules of accounts that have them; a sentence for all others."""
+    endpoint = look.filters.endpoint or connection.settings.endpoint
+    with st.expander("Model Monitor schedules of this endpoint"):
+        try:
+            found = _listed(connection, endpoint)
+        except WorkflowError as error:
+            st.caption(
+                "This account cannot list monitoring schedules; Model Monitor is closed to new"
+                f" customers, and nothing here needs it. {plain(error.message)}"
+            )
+            return
+        if not found:
+            st.caption("There are none. Nothing here needs them.")
+        for schedule in found:
+            last = f"{schedule.last_run:%Y-%m-%d %H:%M} UTC" if schedule.last_run else "never"
+            st.markdown(
+                f"**{plain(schedule.name)}** "
+                + plain(
+                    f"{schedule.kind}, {schedule.status}; last run {last} {schedule.last_status}"
+                )
+            )
+            for problem in schedule.problems:
+                st.warning(plain(problem), icon=":material/warning:")
+            for one in schedule.violations:
+                said = plain(f"{one.constraint_check_type}: {one.description}")
+                st.markdown(f"- {code(one.feature_name)} {said}")
+
+
+def _listed(connection: Connection, endpoint: str) -> Sequence[Schedule]:
+    return components.read(
+        "sagemaker",
+        ("schedules", endpoint),
+        f"the monitoring schedules of {endpoint}",
+        lambda: monitoring.schedules(connection, endpoint),
+        fresh_s=300.0,
+    )

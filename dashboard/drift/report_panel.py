@@ -1,0 +1,116 @@
+"""A drift report drawn: the verdict, the charts behind it, every test, the violations to write."""
+
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard.aws import monitoring
+from dashboard.aws.cloud import Connection
+from dashboard.drift import model
+from dashboard.drift.model import DriftReport
+from dashboard.inferences import charts
+from dashboard.inferences import model as inferences
+from dashboard.inferences.panel import Look, chart
+from dashboard.shared import components
+from dashboard.shared.escaping import code, plain
+from workflow import drift
+from workflow.baselines import Baseline, encode_violations
+from workflow.drift import Verdict
+from workflow.errors import WorkflowError
+
+BARS: Final = 25
+_MARKS: Final = {
+    Verdict.DRIFT: ("red", ":material/trending_down:"),
+    Verdict.SMALL: ("blue", ":material/trending_flat:"),
+    Verdict.STABLE: ("green", ":material/check_circle:"),
+    Verdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
+}
+_INCOMPARABLE: Final = ("gray", ":material/link_off:", "nothing in common")
+
+
+def show_report(
+    look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Connection
+) -> None:
+    """The verdict, the charts behind it, every test, and the violations to write."""
+    found = tested(look, baseline, counts)
+    show_verdict(found)
+    feature = model.numerical_feature(baseline.statistics)
+    if feature is not None and feature.histogram.counts:
+        edges = model.shown_edges(baseline.statistics, found.current, BARS)
+        before = model.bars(baseline.statistics, edges)
+        after = model.bars(found.current, edges)
+        chart(
+            charts.overlay(before, after, ("baseline", "current"), look.threshold),
+            "drift",
+            "Confidence of the baseline and of the current records, as shares",
+        )
+    _tests(found)
+    _violations(found, connection, look.now)
+
+
+def show_verdict(found: DriftReport) -> None:
+    """Draw the verdict in a sentence, and what the baseline cannot tell."""
+    color, icon = _MARKS[found.verdict]
+    word = found.verdict.value
+    if not found.comparable:
+        color, icon, word = _INCOMPARABLE
+    st.markdown(f":{color}-badge[{icon} {word}] {plain(found.sentence())}")
+    for caption in (found.lacking(), found.reach()):
+        if caption:
+            st.caption(plain(caption))
+
+
+def tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
+    """Hold the current counts against a baseline, in its own bins where it has such."""
+    current = inferences.statistics_of(counts)
+    try:
+        return model.report(baseline, current)
+    except WorkflowError as error:
+        if error.code != "BinsDoNotAlign":
+            raise
+    values = look.feed.confidences(look.filters)
+    return model.report(baseline, model.in_bins_of(baseline, current, values))
+
+
+def _tests(found: DriftReport) -> None:
+    rows = model.verdicts(found)
+    if rows.is_empty():
+        return
+    st.dataframe(rows, hide_index=True, alt="Every test of the comparison")
+    st.caption(
+        f"In {drift.FALSE_ALARM_RATE:.0%} of comparisons without drift something is detected by"
+        " chance, in all tests shown together (one joint permutation test, exact at these sample"
+        " sizes). It is drift if it also matters: "
+        + ", ".join(
+            f"{statistic} {drift.in_units(statistic, least)}"
+            for statistic, least in drift.MATTERS.items()
+        )
+        + "; else it is detected but small."
+    )
+
+
+def _violations(found: DriftReport, connection: Connection, now: datetime) -> None:
+    violations = found.violations
+    if not violations:
+        return
+    with st.expander(f"{len(violations)} constraint violations"):
+        st.dataframe(
+            pl.DataFrame(
+                [
+                    (one.feature_name, str(one.constraint_check_type), one.description)
+                    for one in violations
+                ],
+                schema=["feature_name", "constraint_check_type", "description"],
+                orient="row",
+            ),
+            hide_index=True,
+            alt="Constraint violations in Model Monitor's words",
+        )
+        if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
+            address = components.act(
+                "writing constraint_violations.json",
+                lambda: monitoring.write_violations(connection, encode_violations(violations), now),
+            )
+            st.success(f"Written to {code(address)}")
