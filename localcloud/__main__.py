@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from workflow.errors import WorkflowError
 DEFAULT_PORT = 4577
 DEFAULT_REGION = "us-east-1"
 """Of a local cloud that is told none: a machine lies in no region."""
+AWS_LIKE = "SCONES_LOCALCLOUD_AWS_LIKE"
 _START_SECONDS = 30.0
 
 
@@ -67,9 +69,22 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--lambda-concurrency",
         type=int,
-        default=1000,
         metavar="N",
-        help="how many invocations may run at once before they are throttled; new accounts have 10",
+        help="how many invocations may run at once before they are throttled: 1000, in new"
+        " accounts 10",
+    )
+    parser.add_argument(
+        "--aws-like",
+        nargs="?",
+        type=_speed,
+        const=1.0,
+        default=os.environ.get(AWS_LIKE) or None,
+        metavar="SPEED",
+        help="be as unkind as a new AWS account; what takes a while passes SPEED times faster than"
+        f" there, 1 if not given. {AWS_LIKE} means the same",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="what --aws-like leaves to chance follows"
     )
     parser.add_argument(
         "--any-credentials",
@@ -77,6 +92,18 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help="answer requests whoever signed them: any program of this machine may do everything",
     )
     return parser.parse_args(argv)
+
+
+def _speed(text: str) -> float:
+    """Read how many times faster time passes.
+
+    Raises:
+        ValueError: It is no number above 0.
+    """
+    speed = float(text)
+    if not 0 < speed < math.inf:
+        raise ValueError(text)
+    return speed
 
 
 def _running(directory: Path) -> dict[str, Any] | None:
@@ -109,6 +136,12 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     with contextlib.suppress(OSError):  # what runs here must not read the secrets of this process
         kernel.make_undumpable()
     # moto and the engine take a second to import: not before it is known that they are needed.
+    from localcloud.aws_like.account import (  # noqa: PLC0415
+        CONCURRENCY,
+        Account,
+        AwsLike,
+        new_account,
+    )
     from localcloud.cloud import Cloud  # noqa: PLC0415
     from localcloud.http import Server  # noqa: PLC0415
     from localcloud.server import Router  # noqa: PLC0415
@@ -118,13 +151,18 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         server = Server(options.port)
     except OSError as error:
         raise _port_error(options.port, error) from error
+    if options.aws_like:
+        aws_like = AwsLike(options.aws_like, options.seed)
+        allows = new_account(aws_like, options.lambda_concurrency)
+    else:
+        concurrency = options.lambda_concurrency or CONCURRENCY
+        allows = Account(quotas=options.quotas, lambda_concurrency=concurrency)
     cloud = Cloud(
         directory,
         region=options.region,
         endpoint_url=server.url,
         credentials=credentials.keep(directory),
-        quotas=options.quotas,
-        lambda_concurrency=options.lambda_concurrency,
+        allows=allows,
     )
     router = Router(cloud, any_credentials=options.any_credentials)
     server.app, server.gate = router, router.gate

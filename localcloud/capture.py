@@ -1,8 +1,8 @@
 """Capture: what an endpoint was asked and answered, written to S3 as SageMaker writes it.
 
 Files are ``{prefix}/{endpoint}/{variant}/yyyy/mm/dd/hh/MM-SS-mmm-<uuid>.jsonl``, several records
-each. AWS delivers them minutes late; here they are delivered within ``FLUSH_SECONDS``. Until then
-they wait in the store, so that none is lost with the process.
+each. When they are delivered, ``aws_like.delivery`` says; until then they wait in the store, so
+that none is lost with the process.
 """
 
 import base64
@@ -14,10 +14,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.aws_like.delivery import Delivery
 from localcloud.store import Store
 
-FLUSH_SECONDS = 2.0
-_RECORDS = 100
 _TABLE = """
 CREATE TABLE IF NOT EXISTS captures (
     id INTEGER PRIMARY KEY, bucket TEXT, folder TEXT, moment REAL, line BLOB, key TEXT
@@ -33,12 +32,14 @@ class Capture:
     Args:
         store: Keeps what waits to be delivered.
         put: Stores an object: bucket, key, body.
+        delivery: When they are delivered, and in which files.
     """
 
-    def __init__(self, store: Store, put: Put) -> None:
+    def __init__(self, store: Store, put: Put, delivery: Delivery) -> None:
         store.script(_TABLE)
         self._store = store
         self._put = put
+        self._delivery = delivery
         self._lock = threading.Lock()
         self._delivering = threading.Lock()
         self._waiting = 0
@@ -63,9 +64,9 @@ class Capture:
         )
         with self._lock:
             self._waiting += 1
-            full = self._waiting >= _RECORDS
+            full = self._waiting >= self._delivery.most
             if self._timer is None:
-                self._timer = threading.Timer(FLUSH_SECONDS, self.flush)
+                self._timer = threading.Timer(self._delivery.wait(), self.flush)
                 self._timer.daemon = True
                 self._timer.start()
         if full:
@@ -86,21 +87,33 @@ class Capture:
                 lines = self._store.execute(
                     "SELECT line FROM captures WHERE key = ? ORDER BY id", [key]
                 )
-                self._put(bucket, key, b"".join(line for (line,) in lines))
+                self._put(bucket, key, self._delivery.body([line for (line,) in lines]))
                 self._store.execute("DELETE FROM captures WHERE key = ?", [key])
 
     def _assign_keys(self) -> None:
         """Name the object of each record, so that one that is delivered again replaces itself."""
-        for bucket, folder, first in self._store.execute(
-            "SELECT bucket, folder, MIN(moment) FROM captures WHERE key IS NULL "
-            "GROUP BY bucket, folder"
-        ):
-            moment = dt.datetime.fromtimestamp(first, dt.UTC)
-            name = f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-            self._store.execute(
-                "UPDATE captures SET key = ? WHERE key IS NULL AND bucket = ? AND folder = ?",
-                (f"{folder}/{name}", bucket, folder),
+        folders = self._store.execute(
+            "SELECT DISTINCT bucket, folder FROM captures WHERE key IS NULL"
+        )
+        for bucket, folder in folders:
+            records = self._store.execute(
+                "SELECT id, moment FROM captures WHERE key IS NULL AND bucket = ? AND folder = ? "
+                "ORDER BY moment",
+                (bucket, folder),
             )
+            for ids in self._delivery.files([number for number, _ in records]):
+                key = f"{folder}/{_file_name(min(m for number, m in records if number in ids))}"
+                marks = ", ".join("?" * len(ids))
+                self._store.execute(
+                    f"UPDATE captures SET key = ? WHERE id IN ({marks})",  # noqa: S608 - "?" only
+                    (key, *ids),
+                )
+
+
+def _file_name(first: float) -> str:
+    """The name of a file whose first record is of a moment."""
+    moment = dt.datetime.fromtimestamp(first, dt.UTC)
+    return f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
 
 
 def sampled(config: Mapping[str, Any] | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from localcloud.aws_like.conditions import Conditions
 from localcloud.faults import Faults
 from localcloud.moto_services import ACCOUNT, Moto
 from localcloud.permissions import Permissions
@@ -15,6 +16,7 @@ from workflow.regions import partition_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from localcloud.aws_like.account import Account
     from localcloud.credentials import Credentials
     from localcloud.endpoints import Endpoints
     from localcloud.events import Events
@@ -35,10 +37,11 @@ class Cloud:
         region: The region that its ARNs name.
         endpoint_url: Where it is served.
         credentials: What its callers sign with.
-        quotas: Whether AWS's request rates are enforced.
-        lambda_concurrency: How many invocations of functions may run at once.
+        allows: What the account allows, and how long things take in it.
 
     Attributes:
+        allows: The same.
+        conditions: What happens to calls where it is as unkind as AWS; None where it is kind.
         services: The services it has of its own, by botocore's names.
     """
 
@@ -57,8 +60,7 @@ class Cloud:
         region: str,
         endpoint_url: str,
         credentials: Credentials,
-        quotas: bool,
-        lambda_concurrency: int,
+        allows: Account,
     ) -> None:
         self.account = ACCOUNT
         self.region = region
@@ -69,8 +71,10 @@ class Cloud:
         if not self.store.disk.has_reserve():
             self.warn(str(self.store.disk.full()))
         self.faults = Faults()
-        self.lambda_concurrency = lambda_concurrency
-        self.quotas = Quotas(enabled=quotas, region=region)
+        self.allows = allows
+        self.quotas = Quotas(enabled=allows.quotas, region=region)
+        names = {"partition": self.partition, "region": region, "account": self.account}
+        self.conditions = Conditions(allows.aws_like, names) if allows.aws_like else None
         self.moto = Moto(self.store)
         self.permissions = Permissions(ACCOUNT)
         self.services: dict[str, Service] = {}
@@ -83,6 +87,8 @@ class Cloud:
         """
         handler = self.services[call.service].operation(call.operation)
         assert handler is not None  # noqa: S101 - called with operations that exist
+        if self.conditions is not None:
+            self.conditions.check(call)
         self.admit(call)
         return handler(call)
 

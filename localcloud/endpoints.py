@@ -6,9 +6,11 @@ import shutil
 import threading
 import time
 import uuid
+from collections import Counter
 from typing import Any
 
 from localcloud import capture
+from localcloud.aws_like.delivery import delivery_of
 from localcloud.cloud import Cloud
 from localcloud.container import Answer, Container, ContainerFailed, unpack
 from localcloud.errors import AwsError
@@ -16,7 +18,6 @@ from localcloud.service import Service, Unowned, now, page, tag_list, tag_map
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
 
-_CREATING_SECONDS = 1.0
 _BODY_LIMIT = 6_291_456
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
@@ -43,9 +44,11 @@ class Endpoints(Service):
         shutil.rmtree(self._folders, ignore_errors=True)
 
     def start(self) -> None:
-        """Go on with what was being created or updated when the process died."""
+        """Go on with what was being created, updated or deleted when the process died."""
         for name, endpoint in self._endpoints.items():
-            if endpoint["EndpointStatus"] in ("Creating", "Updating"):
+            if endpoint["EndpointStatus"] == "Deleting":
+                self._begin_deleting(name)
+            elif endpoint["EndpointStatus"] in ("Creating", "Updating"):
                 self._begin(name, endpoint["wanted"])
 
     # -- models --------------------------------------------------------------------------------
@@ -93,6 +96,7 @@ class Endpoints(Service):
     def create_endpoint(self, call: Call) -> Params:
         p = call.params
         wanted = self._deployment(p["EndpointConfigName"])
+        self._check_instances(wanted)
         record = {**p, "EndpointStatus": "Creating", "wanted": wanted, "deployed": None}
         arn = self._new("endpoint", p["EndpointName"], self._endpoints, record)
         self._begin(p["EndpointName"], wanted)
@@ -104,6 +108,7 @@ class Endpoints(Service):
         with self._lock:
             endpoint = self._settled(name, "update")
             wanted = self._deployment(p["EndpointConfigName"])
+            self._check_instances(wanted)
             if p.get("RetainAllVariantProperties") and endpoint["deployed"]:
                 _retain(endpoint["deployed"], wanted)
             self._endpoints[name] = {
@@ -146,8 +151,16 @@ class Endpoints(Service):
 
     def delete_endpoint(self, call: Call) -> Params:
         name = call.params["EndpointName"]
-        self._remove("endpoint", name, self._endpoints)
-        self._close(name)
+        with self._lock:
+            endpoint = self._get("endpoint", name, self._endpoints)
+            status = endpoint["EndpointStatus"]
+            if status in ("Creating", "Updating"):
+                arn = endpoint["EndpointArn"]
+                raise _invalid(f'Cannot update in-progress endpoint "{arn}".')
+            changes = {"EndpointStatus": "Deleting", "LastModifiedTime": now()}
+            self._endpoints[name] = {**endpoint, **changes}
+        if status != "Deleting":
+            self._begin_deleting(name)
         return {}
 
     def list_endpoints(self, call: Call) -> Params:
@@ -194,7 +207,8 @@ class Endpoints(Service):
     ) -> tuple[Answer, Params, Params]:
         """Ask an endpoint: the container's answer, the variant that gave it, what is deployed."""
         endpoint = self._endpoints.get(name)
-        if endpoint is None or endpoint["deployed"] is None:
+        gone = endpoint is not None and endpoint["EndpointStatus"] == "Deleting"
+        if endpoint is None or endpoint["deployed"] is None or gone:
             raise _refused(f"Endpoint {name} of account {self.cloud.account} not found.")
         deployed = endpoint["deployed"]
         chosen = _route(deployed["variants"], variant)
@@ -265,6 +279,7 @@ class Endpoints(Service):
                     "VariantName": variant["VariantName"],
                     "InitialVariantWeight": variant.get("InitialVariantWeight", 1.0),
                     "InstanceCount": variant.get("InitialInstanceCount", 1),
+                    "InstanceType": variant.get("InstanceType", ""),
                     "Image": container.get("Image", ""),
                     "Environment": container.get("Environment", {}),
                     "ModelDataUrl": container.get("ModelDataUrl", ""),
@@ -287,7 +302,7 @@ class Endpoints(Service):
 
     def _deploy(self, name: str, wanted: Params) -> None:
         """Fetch and load the models; then the endpoint is in service, or it has failed."""
-        ready_at = time.monotonic() + _CREATING_SECONDS
+        ready_at = time.monotonic() + self.cloud.allows.durations.endpoint_creating
         reason = None
         try:
             for variant in wanted["variants"]:
@@ -312,6 +327,44 @@ class Endpoints(Service):
             self._endpoints[name] = {**endpoint, **changes}
         if reason is None:
             self._close(name)
+
+    def _begin_deleting(self, name: str) -> None:
+        seconds = self.cloud.allows.durations.endpoint_deleting
+        if not seconds:
+            self._delete(name)
+            return
+        timer = threading.Timer(seconds, self._delete, args=(name,))
+        timer.daemon = True
+        timer.start()
+
+    def _delete(self, name: str) -> None:
+        self._remove("endpoint", name, self._endpoints)
+        self._close(name)
+
+    def _check_instances(self, wanted: Params) -> None:
+        """Refuse more instances than the account may have; an update needs both fleets at once.
+
+        Raises:
+            AwsError: ``ResourceLimitExceeded``.
+        """
+        limit = self.cloud.allows.endpoint_instances
+        if limit is None:
+            return
+        used: Counter[str] = Counter()
+        for endpoint in self._endpoints.values():
+            updating = endpoint["EndpointStatus"] in ("Creating", "Updating")
+            for fleet in (endpoint["deployed"], endpoint["wanted"] if updating else None):
+                used += _instances(fleet or {"variants": []})
+        for kind, count in _instances(wanted).items():
+            if used[kind] + count > limit:
+                raise AwsError(
+                    "ResourceLimitExceeded",
+                    f"The account-level service limit '{kind} for endpoint usage' is {limit} "
+                    f"Instances, with current utilization of {used[kind]} Instances and a request "
+                    f"delta of {count} Instances. Please use AWS Service Quotas to request an "
+                    "increase for this quota. If AWS Service Quotas is not available, contact AWS "
+                    "support to request an increase for this quota.",
+                )
 
     def _failure(self, name: str, variant: str, log: str) -> str:
         self.cloud.logs.append(
@@ -365,7 +418,7 @@ class EndpointRuntime(Service):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self.capture = capture.Capture(cloud.store, self._put)
+        self.capture = capture.Capture(cloud.store, self._put, delivery_of(cloud.allows))
 
     def start(self) -> None:
         """Deliver what was captured before the process ended; on a full disk, later."""
@@ -484,6 +537,14 @@ def _retain(old: Params, new: Params) -> None:
     for variant in new["variants"]:
         name = variant["VariantName"]
         variant["InitialVariantWeight"] = weights.get(name, variant["InitialVariantWeight"])
+
+
+def _instances(fleet: Params) -> Counter[str]:
+    """How many instances of each type a fleet has."""
+    used: Counter[str] = Counter()
+    for variant in fleet["variants"]:
+        used[variant.get("InstanceType", "")] += variant["InstanceCount"]
+    return used
 
 
 def _route(variants: list[Params], target: str | None) -> Params:

@@ -21,7 +21,6 @@ _REQUEST_LIMIT = 6_291_456
 _ASYNC_LIMIT = 1_048_576
 _TAIL = 4096
 _CODE_LIMIT = 80_530_636_800  # 75 GB
-_PENDING_SECONDS = 0.2
 _REFERENCE = re.compile(
     r"(?:arn:[a-z-]+:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>[$a-zA-Z0-9_-]+))?"
@@ -43,9 +42,10 @@ class Functions(Service):
         self._code.mkdir(exist_ok=True)
         self._lock = threading.RLock()
         # Until when functions are being made or changed, by a clock that nobody sets back.
+        self._pending_seconds = self.cloud.allows.durations.function_pending
         self._pending_until: dict[str, float] = {}
         self._updating_until: dict[str, float] = {}
-        self._concurrency = Concurrency(self.cloud.lambda_concurrency)
+        self._concurrency = Concurrency(self.cloud.allows.lambda_concurrency)
         for name, record in self._functions.items():
             if record["reserved"] is not None:
                 self._concurrency.reserved[name] = record["reserved"]
@@ -85,7 +85,7 @@ class Functions(Service):
                 "reserved": None,
                 "policy": {},
             }
-            self._pending_until[name] = time.monotonic() + _PENDING_SECONDS
+            self._pending_until[name] = time.monotonic() + self._pending_seconds
             if p.get("Publish"):
                 self._publish(name, p.get("Description"))
             return self._shown(name, latest)
@@ -370,7 +370,7 @@ class Functions(Service):
         self.pool.retire(record["latest"]["RevisionId"])
         settings.touch(configuration)
         self._functions[name] = {**record, "latest": configuration}
-        self._updating_until[name] = time.monotonic() + _PENDING_SECONDS
+        self._updating_until[name] = time.monotonic() + self._pending_seconds
         return self._shown(name, self._publish(name, None) if publish else configuration)
 
     def _publish(self, name: str, description: str | None) -> Params:

@@ -187,6 +187,8 @@ class _Connection(socketserver.StreamRequestHandler):
         assert self.server.app is not None  # noqa: S101 - set before serving
         try:
             return self.server.app(environ)
+        except ConnectionError:  # the application breaks the connection: that is its answer
+            raise
         except Exception:  # noqa: BLE001 - a fault of this cloud must not take the server down
             traceback.print_exc()
             text = (

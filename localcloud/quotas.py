@@ -1,32 +1,27 @@
-"""Quotas: AWS's request rates of Step Functions, kept by token buckets when switched on.
-
-Source: Step Functions developer guide, "Service quotas", API action throttling, for the large
-regions (us-east-1, us-west-2, eu-west-1) and the others.
-"""
+"""Quotas: AWS's request rates, kept by token buckets when switched on."""
 
 import threading
 import time
 from collections.abc import Callable
 
 from localcloud.errors import AwsError
+from workflow.quotas import Bucket, bucket_of
 
-_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
-
-# Operation -> (bucket size, refill a second) in large regions and in others.
-_BUCKETS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
-    "ListExecutions": ((200, 5), (100, 2)),
-    "DescribeExecution": ((300, 15), (250, 10)),
-    "GetExecutionHistory": ((400, 20), (400, 20)),
-    "StartExecution": ((1300, 300), (800, 150)),
-    "RedriveExecution": ((1300, 300), (800, 150)),
-    "TestState": ((50, 10), (50, 10)),
-    "UpdateStateMachine": ((100, 1), (100, 1)),
-    "ValidateStateMachineDefinition": ((100, 1), (100, 1)),
+_RATE_EXCEEDED = "Rate exceeded"
+# How each service says it; the others say ThrottlingException.
+_REFUSALS = {
+    "lambda": ("TooManyRequestsException", _RATE_EXCEEDED, 429),
+    "service-quotas": ("TooManyRequestsException", _RATE_EXCEEDED, 429),
+    "s3": ("SlowDown", "Please reduce your request rate.", 503),
+    "sns": ("Throttled", _RATE_EXCEEDED, 429),
+    "iam": ("Throttling", _RATE_EXCEEDED, 400),
+    "sts": ("Throttling", _RATE_EXCEEDED, 400),
+    "cloudwatch": ("Throttling", _RATE_EXCEEDED, 400),
 }
 
 
 class Quotas:
-    """Token buckets, one an operation.
+    """Token buckets, one for each operation, or for all that AWS counts together.
 
     Args:
         enabled: Whether calls are throttled at all.
@@ -37,27 +32,28 @@ class Quotas:
     def __init__(
         self, *, enabled: bool, region: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self._enabled = enabled
+        self._region = region
         self._clock = clock
         self._lock = threading.Lock()
-        column = 0 if region in _LARGE_REGIONS else 1
-        self._rates = {name: rates[column] for name, rates in _BUCKETS.items()} if enabled else {}
-        self._left = {name: float(size) for name, (size, _) in self._rates.items()}
-        self._seen = dict.fromkeys(self._rates, clock())
+        self._buckets: dict[str, tuple[float, float]] = {}
 
     def check(self, service: str, operation: str) -> None:
         """Take a token for a call.
 
         Raises:
-            AwsError: ``ThrottlingException`` where none is left.
+            AwsError: Where none is left, as the service says it.
         """
-        if service != "stepfunctions" or operation not in self._rates:
+        bucket = bucket_of(service, operation, self._region) if self._enabled else None
+        if bucket is None or self._take(bucket):
             return
-        size, refill = self._rates[operation]
+        raise AwsError(*_REFUSALS.get(service, ("ThrottlingException", _RATE_EXCEEDED, 400)))
+
+    def _take(self, bucket: Bucket) -> bool:
+        quota = bucket.quota
         with self._lock:
             moment = self._clock()
-            grown = (moment - self._seen[operation]) * refill
-            left = min(size, self._left[operation] + grown)
-            self._seen[operation] = moment
-            self._left[operation] = left - 1 if left >= 1 else left
-        if left < 1:
-            raise AwsError("ThrottlingException", "Rate exceeded")
+            left, seen = self._buckets.get(bucket.name, (float(quota.capacity), moment))
+            left = min(quota.capacity, left + (moment - seen) * quota.refill)
+            self._buckets[bucket.name] = (left - 1 if left >= 1 else left, moment)
+        return left >= 1

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
-from localcloud import admin, browsers, signatures, wire
+from localcloud import admin, browsers, requests, signatures, wire
 from localcloud.cloud import Cloud
 from localcloud.disk import FULL
 from localcloud.errors import AwsError
@@ -72,11 +73,22 @@ class Router:
     def _by_service(self, environ: Environ, service: str, region: str) -> Response:
         if service == admin.NAME:
             return self._admin.answer(environ)
+        conditions = self._cloud.conditions
+        call = requests.identify(environ, service, region) if conditions else None
+        if conditions is None or call is None:
+            return self._answered(environ, service, region)
+        try:
+            go_on = partial(self._answered, environ, service, region)
+            return conditions.answer(environ, call, go_on)
+        except AwsError as error:
+            return _refuse(environ, service, error)
+
+    def _answered(self, environ: Environ, service: str, region: str) -> Response:
         if service == "s3":
             return self._cloud.s3.answer(environ)
         if service in self._cloud.services:
             return self._own(environ, service, region)
-        return self._motos(environ, service)
+        return self._motos(environ, service, region)
 
     def _own(self, environ: Environ, service: str, region: str) -> Response:
         try:
@@ -87,11 +99,15 @@ class Router:
         except AwsError as error:
             return wire.refuse(environ, service, error)
         except Unowned:
-            return self._motos(environ, service)
+            return self._motos(environ, service, region)
 
-    def _motos(self, environ: Environ, service: str) -> Response:
+    def _motos(self, environ: Environ, service: str, region: str) -> Response:
         try:
+            if call := requests.identify(environ, service, region):
+                self._cloud.admit(call)
             return self._cloud.moto.answer(environ)
+        except AwsError as error:
+            return wire.refuse(environ, service, error)
         except NotImplementedError:
             text = f"The local cloud has no such operation of {service}."
             return wire.refuse(environ, service, AwsError("NotImplemented", text, 501))

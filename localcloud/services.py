@@ -8,6 +8,7 @@ from localcloud.logs import Logs
 from localcloud.metrics import Metrics
 from localcloud.queues import Queues
 from localcloud.s3.api import S3
+from localcloud.service_quotas import ServiceQuotas
 from localcloud.states.api import States
 from localcloud.topics import Topics
 
@@ -31,6 +32,7 @@ def furnish(cloud: Cloud) -> None:
         cloud.endpoints,
         EndpointRuntime(cloud),
         Functions(cloud),
+        ServiceQuotas(cloud),
         States(cloud),
     )
     cloud.services = {service.name: service for service in made}

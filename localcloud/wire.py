@@ -38,6 +38,7 @@ Params = dict[str, Any]
 # What the signature calls a service -> what botocore calls it.
 _SERVICES = {
     "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
     "states": "stepfunctions",
     "sagemaker": "sagemaker",
 }
@@ -209,6 +210,12 @@ def _speaks_xml(service: str) -> bool:
 def operations(service: str) -> frozenset[str]:
     """The names of all operations that AWS has in a service."""
     return frozenset(_model(service).operation_names)
+
+
+@cache
+def values_of(service: str, shape: str) -> tuple[str, ...]:
+    """The values that AWS knows of an enumeration of a service."""
+    return tuple(_model(service).shape_for(shape).enum)
 
 
 @lru_cache(256)

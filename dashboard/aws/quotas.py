@@ -4,13 +4,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workflow.errors import WorkflowError
 from workflow.known_errors import is_throttling, passes_at_once, read_error
+from workflow.quotas import Quota, bucket_of
 
 T = TypeVar("T")
 
@@ -22,40 +22,8 @@ MOST_FAULTS = 4
 FIRST_PAUSE_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A token bucket as AWS documents it.
-
-    Attributes:
-        capacity: Calls that a rested account may make at once.
-        refill: Calls a second that it may go on making.
-    """
-
-    capacity: int
-    refill: float
-
-
-# Step Functions developer guide, "Quotas related to API action throttling" (Standard workflows);
-# CloudWatch Logs user guide for FilterLogEvents. Both are per account and region.
-_LARGE_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
-_LARGE = {
-    "ListExecutions": Quota(200, 5),
-    "DescribeExecution": Quota(300, 15),
-    "GetExecutionHistory": Quota(400, 20),
-    "StartExecution": Quota(1300, 300),
-    "RedriveExecution": Quota(1300, 300),
-    "DescribeStateMachine": Quota(200, 20),
-    "DescribeStateMachineAlias": Quota(200, 20),
-    "DescribeStateMachineForExecution": Quota(200, 1),
-    "FilterLogEvents": Quota(10, 10),
-}
-_ELSEWHERE = _LARGE | {
-    "ListExecutions": Quota(100, 2),
-    "DescribeExecution": Quota(250, 10),
-    "StartExecution": Quota(800, 150),
-    "RedriveExecution": Quota(800, 150),
-    "FilterLogEvents": Quota(5, 5),
-}
+_PACED = ("stepfunctions", "logs")
+"""The services whose operations are paced; no operation has a bucket in both."""
 
 
 def quota(operation: str, region: str) -> Quota:
@@ -64,7 +32,10 @@ def quota(operation: str, region: str) -> Quota:
     Raises:
         KeyError: For an operation without a published bucket, which is a mistake in the caller.
     """
-    return (_LARGE if region in _LARGE_REGIONS else _ELSEWHERE)[operation]
+    for service in _PACED:
+        if bucket := bucket_of(service, operation, region):
+            return bucket.quota
+    raise KeyError(operation)
 
 
 class TokenBucket:

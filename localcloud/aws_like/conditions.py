@@ -1,0 +1,69 @@
+"""Conditions: stands in front of every request, and lets an account be as unkind as a new one."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from localcloud import wire
+from localcloud.aws_like.account import AwsLike
+from localcloud.aws_like.disturbances import Disturbances, Kind, fault
+from localcloud.aws_like.visibility import Visibility
+from localcloud.wire import Call, Environ, Response
+
+_SUCCESS = 300
+
+
+class Disconnected(ConnectionError):  # noqa: N818 - an outcome with a name of its own
+    """The connection breaks without an answer."""
+
+
+class Conditions:
+    """What happens to the calls of one account before, instead of and after they are answered.
+
+    Args:
+        aws_like: How unkind it is.
+        names: ``partition``, ``region`` and ``account``.
+    """
+
+    def __init__(self, aws_like: AwsLike, names: Mapping[str, str]) -> None:
+        self._disturbances = Disturbances(aws_like)
+        self._visibility = Visibility(aws_like, names)
+
+    def answer(self, environ: Environ, call: Call, go_on: Callable[[], Response]) -> Response:
+        """Answer a request, or let it go on.
+
+        Args:
+            environ: The request.
+            call: The call in it.
+            go_on: Answers it as a kind cloud does.
+
+        Raises:
+            AwsError: The call is refused.
+            Disconnected: It gets no answer.
+        """
+        disturbance = self._disturbances.next()
+        kind = disturbance.kind if disturbance else None
+        if kind is Kind.LOST:
+            raise Disconnected
+        if kind is Kind.FAULT:
+            raise fault(call.service)
+        if disturbance:
+            time.sleep(disturbance.seconds)
+        if empty := self._visibility.check(call):
+            return wire.answer(environ, call, dict(empty.result))
+        response = go_on()
+        if response.status < _SUCCESS:
+            self._visibility.note(call, response.body)
+        if kind is Kind.UNANSWERED:
+            raise Disconnected
+        return response
+
+    def check(self, call: Call) -> None:
+        """Let a call of another service have the same fate, as far as it has a connection.
+
+        Raises:
+            AwsError: The call is refused.
+        """
+        disturbance = self._disturbances.next()
+        if disturbance and disturbance.kind is not Kind.LATE:
+            raise fault(call.service)
+        self._visibility.check(call)
