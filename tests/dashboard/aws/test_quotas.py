@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.aws.quotas import Pacer, Quota, TokenBucket, quota
+from dashboard.aws.quotas import Pacer, TokenBucket, quota
 from workflow.errors import WorkflowError
+from workflow.quotas import Quota
 
 
 class Time:
