@@ -197,9 +197,13 @@ class Endpoints:
             wait()
 
     def _in_service(self, resource: Endpoint) -> Iterator[str]:
-        yield from self._steady(resource.name)
         # One that is not found was asked for too early: that is the caller's to wait for.
-        endpoint = self._sagemaker.describe_endpoint(EndpointName=resource.name)
+        for wait in self._aws.waits():
+            endpoint = self._sagemaker.describe_endpoint(EndpointName=resource.name)
+            if endpoint["EndpointStatus"] in STEADY:
+                break
+            yield f"Waiting for the endpoint: {endpoint['EndpointStatus']}"
+            wait()
         status, config = endpoint["EndpointStatus"], endpoint.get("EndpointConfigName")
         if status != "InService" or config != resource.config:
             raise WorkflowError(

@@ -181,6 +181,16 @@ def test_an_endpoint_is_waited_for(account: Account) -> None:
     assert isinstance(events[-1], Applied)
 
 
+def test_an_endpoint_that_shows_late_and_is_being_created_by_then_is_waited_for(
+    account: Account,
+) -> None:
+    unseen = ("ValidationException", "Could not find endpoint", 400)
+    creating = endpoint("Creating")
+    account.answer("sagemaker.DescribeEndpoint", None, None, None, unseen, creating, creating)
+
+    assert isinstance(applied(account)[-1], Applied)
+
+
 def test_an_endpoint_that_fails_says_why(account: Account) -> None:
     failed = endpoint("Failed", FailureReason="The image cannot be pulled.")
     account.answer("sagemaker.DescribeEndpoint", None, None, None, failed, failed)
