@@ -14,6 +14,7 @@ PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("classify", "Classify", ":material/add_photo_alternate:"),
     ("inferences", "Inferences", ":material/bar_chart:"),
+    ("review", "Review", ":material/rate_review:"),
     ("executions", "Executions", ":material/timeline:"),
     ("failures", "Failures", ":material/inbox:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),

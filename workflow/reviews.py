@@ -7,7 +7,7 @@ developer guide. A label joins its capture by the capture's inference id, else i
 import binascii
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,11 +17,42 @@ from workflow.contract import LABELS
 
 _MOST_CLASSES: Final = 1 << 31  # a class is kept in 32 bits
 _MAX_NESTING: Final = 4
+_REVIEW: Final = "reviewMetadata"  # a key of ours: Model Monitor ignores what it does not know
 _SEPARATORS: Final = str.maketrans("", "", "_- ")
+NEITHER: Final = -1
+"""The class of a photo that shows none of the model's classes: whatever the model said is wrong."""
+
+NEITHER_NAME: Final = "neither"
+"""How a label names that class."""
+
+UNDECIDED: Final = "cannot tell"
+"""The answer of a reviewer who looked and could not tell: no truth, but no missing label either."""
+
 _LABEL_KEYS: Final = (
     *("classname", "labelname", "label", "class", "groundtruth", "category", "value", "data"),
     *("answer", "target", "y"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Who gave a label on the review page, and what was seen of the photo.
+
+    Attributes:
+        reviewer: Login or name.
+        draw: Id of the draw that chose the photo.
+        settles: Whether the answer settles a disagreement of others.
+        brightness: Mean luma, 0 to 1; None where it was not measured.
+        sharpness: As in ``image_statistics``.
+        pixels: Width times height.
+    """
+
+    reviewer: str
+    draw: str = ""
+    settles: bool = False
+    brightness: float | None = None
+    sharpness: float | None = None
+    pixels: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +64,13 @@ class GroundTruth:
         label: As labelled, decoded: the index of the class, such as ``1``, its name, or JSON that
             holds either; ``class_of`` reads it.
         labelled_at: When it was labelled, where the line tells.
+        review: Who labelled it on the review page; None for a label of another program.
     """
 
     event_id: str
     label: str
     labelled_at: datetime | None = None
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +121,18 @@ def _line(truth: GroundTruth) -> dict[str, object]:
     event = {"eventId": truth.event_id}
     if truth.labelled_at:
         event["inferenceTime"] = f"{truth.labelled_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return {
+    line: dict[str, object] = {
         "groundTruthData": {"data": truth.label, "encoding": "CSV"},
         "eventMetadata": event,
         "eventVersion": "0",
     }
+    if truth.review:
+        at = truth.labelled_at and truth.labelled_at.astimezone(UTC).isoformat()
+        line[_REVIEW] = {
+            **asdict(truth.review),
+            "at": at,
+        }  # two answers in one second have an order
+    return line
 
 
 def _truth(line: bytes) -> GroundTruth | tuple[str, str]:
@@ -118,7 +158,25 @@ def _truth_in(record: Mapping[str, object]) -> GroundTruth | tuple[str, str]:
         return "no event id", "the label cannot be joined with a capture"
     label = _label(labelled["data"], str(labelled.get("encoding") or "CSV"))
     time = _time(about.get("inferenceTime"))
-    return GroundTruth(event_id, label, time) if isinstance(label, str) else label
+    if not isinstance(label, str):
+        return label
+    said = record.get(_REVIEW)
+    exact = _time(said.get("at")) if isinstance(said, dict) else None
+    return GroundTruth(event_id, label, exact or time, _review(said))
+
+
+def _review(said: object) -> Review | None:
+    """The review in a line; None where there is none of ours."""
+    if not isinstance(said, dict) or not isinstance(said.get("reviewer"), str):
+        return None
+    numbers = {name: number_of(said.get(name)) for name in ("brightness", "sharpness", "pixels")}
+    draw = said.get("draw")
+    return Review(
+        reviewer=said["reviewer"],
+        draw=draw if isinstance(draw, str) else "",
+        settles=said.get("settles") is True,
+        **numbers,
+    )
 
 
 def _label(data: object, encoding: str) -> str | tuple[str, str]:
@@ -127,7 +185,7 @@ def _label(data: object, encoding: str) -> str | tuple[str, str]:
         label = _decoded(data, encoding)
     except ValueError as error:
         return "label cannot be decoded", str(error)
-    if class_of(label) is None:
+    if label != UNDECIDED and class_of(label) is None:
         return "no class", f"{shortened(label)} is no class"
     return label
 
@@ -149,7 +207,7 @@ def _decoded(data: object, encoding: str) -> str:
 
 
 def class_of(label: str) -> int | None:
-    """The index of the class that a label names; None where it names none.
+    """The index of the class that a label names, or ``NEITHER``; None where it names none.
 
     A label is an index, a name of ``LABELS``, a one-hot list (``[0, 1]`` or ``0,1``), or a JSON
     object that holds one of these as ``label`` or by class.
@@ -176,6 +234,8 @@ def _class_in_text(text: str, depth: int) -> int | None:
     name = text.strip().strip('"').strip().casefold()
     if name in LABELS:
         return LABELS.index(name)
+    if name == NEITHER_NAME:
+        return NEITHER
     if text.lstrip()[:1] in ("[", "{", '"'):
         try:
             return _class_of(json.loads(text), depth - 1)

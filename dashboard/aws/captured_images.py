@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +14,12 @@ from dashboard.aws.objects import Bucket
 from workflow.captures import image_of, unzipped
 from workflow.errors import WorkflowError
 from workflow.image_statistics import ImageStatistics, image_statistics
+from workflow.pictures import decode, on_white
 
 AT_ONCE: Final = 16
+
+LARGE_PIXELS: Final = 1_280
+"""The longer side of a photo that is looked at by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,34 @@ def thumbnail(bucket: Bucket, line: CaptureLine) -> bytes:
     """
     data, _ = captured_input(bucket, line)
     return verify(Upload("The captured input", data)).thumbnail
+
+
+@dataclass(frozen=True, slots=True)
+class LargePhoto:
+    """A captured image as a reviewer sees it.
+
+    Attributes:
+        jpeg: At most ``LARGE_PIXELS`` a side, the right way up.
+        statistics: Of the image.
+    """
+
+    jpeg: bytes = field(repr=False)
+    statistics: ImageStatistics
+
+
+def large_photo(bucket: Bucket, line: CaptureLine) -> LargePhoto:
+    """Return the captured image large enough to judge it.
+
+    Raises:
+        WorkflowError: As ``captured_input``; ``NotAnImage`` and its like where it is none.
+    """
+    data, _ = captured_input(bucket, line)
+    statistics = _measured(data)
+    picture = decode(data, at_least=LARGE_PIXELS)
+    picture.image.thumbnail((LARGE_PIXELS, LARGE_PIXELS))
+    out = io.BytesIO()
+    on_white(picture.image).save(out, "JPEG", quality=90)
+    return LargePhoto(out.getvalue(), statistics)
 
 
 def sample_statistics(

@@ -14,6 +14,7 @@ from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
 from workflow.captures import CaptureError
 from workflow.errors import WorkflowError
 from workflow.reviews import GroundTruth, class_of, read_ground_truth
+from workflow.verdicts import Answer
 
 GROUND_TRUTH_PREFIX: Final = "ground_truth"
 """Where labels lie in the workflow's bucket, in Model Monitor's layout."""
@@ -46,10 +47,12 @@ class GroundTruthLog:
 
     Args:
         bucket: Where they are.
+        prefix: Below which prefix.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, prefix: str = GROUND_TRUTH_PREFIX) -> None:
         self._bucket = bucket
+        self._prefix = prefix
         self._read: dict[str, _Labels] = {}
 
     def refresh(self) -> None:
@@ -62,7 +65,7 @@ class GroundTruthLog:
             WorkflowError: The bucket cannot be read, under AWS's own code. An object that cannot
                 be read ends nothing and is one of the ``errors``.
         """
-        listed = [meta for page in self._bucket.objects(GROUND_TRUTH_PREFIX) for meta in page]
+        listed = [meta for page in self._bucket.objects(self._prefix) for meta in page]
         read: dict[str, _Labels] = {}
         refused: list[_Labels] = []
         for meta in listed:
@@ -110,6 +113,20 @@ class GroundTruthLog:
             for truth in one.truths
         ]
         return pl.DataFrame(rows, schema=TRUTHS, orient="row")
+
+    def answers(self) -> list[Answer]:
+        """Return every label with its reviewer and time; that of the object where it has none."""
+        return [
+            Answer(
+                truth.event_id,
+                class_of(truth.label),
+                truth.labelled_at or one.meta.last_modified,
+                key,
+                truth.review,
+            )
+            for key, one in sorted(self._read.items())
+            for truth in one.truths
+        ]
 
     def errors(self) -> pl.DataFrame:
         """Objects and lines that give no label, newest first: rows of ``capture_tables.ERRORS``."""

@@ -9,6 +9,7 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures.aggregates import BINS, Period
 from dashboard.captures.selection import Selection
 from workflow.contract import LABELS
+from workflow.reviews import NEITHER, NEITHER_NAME
 
 COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 """The columns of the captures table that are counted; all others are read for single records."""
@@ -44,6 +45,8 @@ class InferenceFilters:
 
 def label_name(label: int) -> str:
     """The name of a class of this workflow; its number where the endpoint has others."""
+    if label == NEITHER:
+        return NEITHER_NAME
     return LABELS[label] if 0 <= label < len(LABELS) else f"class {label}"
 
 

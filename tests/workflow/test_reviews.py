@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from tests.builders import capture_lines, captured
 from workflow.captures import read_captures
 from workflow.reviews import (
+    NEITHER,
+    UNDECIDED,
     GroundTruth,
+    Review,
     class_of,
     ground_truth_key,
     ground_truth_lines,
@@ -165,3 +168,22 @@ def test_no_bytes_make_it_raise_and_every_line_is_accounted_for(data: bytes) -> 
     batch = read_ground_truth(data, "k")
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     assert len(batch.truths) + len(batch.errors) == sum(1 for line in lines if line.strip())
+
+
+def test_a_review_is_read_as_it_was_written_to_the_microsecond() -> None:
+    at = datetime(2026, 11, 26, 12, 0, 0, 123456, tzinfo=UTC)
+    review = Review(reviewer="ada", draw="d", settles=True, brightness=0.5, pixels=1024.0)
+    truths = [GroundTruth("photo", label, at, review) for label in ("1", "neither", UNDECIDED)]
+
+    assert read_ground_truth(ground_truth_lines(truths), "key").truths == tuple(truths)
+    assert [class_of(truth.label) for truth in truths] == [1, NEITHER, None]
+
+
+@pytest.mark.parametrize("said", [1, [], {}, {"reviewer": 1}, {"reviewer": None, "at": "x"}])
+def test_a_review_of_another_form_is_none_but_its_label_counts(said: object) -> None:
+    line = json.loads(ground_truth_lines([GroundTruth("photo", "1")]))
+    line["reviewMetadata"] = said
+
+    batch = read_ground_truth(json.dumps(line).encode(), "key")
+
+    assert batch.truths == (GroundTruth("photo", "1"),)
