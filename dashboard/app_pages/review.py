@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.captures import panel as captures
-from dashboard.review import panel
+from dashboard.review import desk_panel, panel
 from dashboard.shared import components
 
 components.page_header("Review", "Label doubtful photos, and random ones to judge the rest by.")
@@ -30,7 +30,7 @@ if not draws:
     st.stop()
 match panel.view(verdicts):
     case "Label":
-        panel.label(found, panel.which(draws), who)
+        desk_panel.label(found, panel.which(draws), who)
     case "Disagreements":
         panel.disagreements(found, draws, who)
     case _:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -93,7 +94,7 @@ def press(test: AppTest, label: str) -> None:
     assert not test.exception
 
 
-def labels(cloud: Connection) -> list[dict[str, str]]:
+def labels(cloud: Connection) -> list[dict[str, Any]]:
     s3, bucket = cloud.client("s3"), cloud.settings.bucket
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="ground_truth/").get("Contents", [])
     bodies = [s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in listed]
