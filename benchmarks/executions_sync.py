@@ -17,6 +17,7 @@ from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore
+from workflow.execution_rules import ExecutionRules
 
 FAILED_SHARE = 0.03
 NEW = 1000
@@ -63,7 +64,7 @@ def main(executions: int) -> None:
                 States(aws, pacer, MACHINE),  # type: ignore[arg-type]
                 store,
                 None,
-                threshold=0.93,
+                rules=ExecutionRules(threshold=0.93),
                 now=clock.now,
                 clock=clock.monotonic,
                 at_once=1,

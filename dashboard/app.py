@@ -18,12 +18,15 @@ PAGES = (
     ("executions", "Executions", ":material/timeline:"),
     ("failures", "Failures", ":material/inbox:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),
+    ("workflows", "Workflows", ":material/lan:"),
 )
 
 
 def draw() -> None:
     """Draw the page that the address names."""
     from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
+    from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
+    from dashboard.workflows import review_panel  # noqa: PLC0415 - likewise
 
     st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
     pages = [
@@ -37,8 +40,12 @@ def draw() -> None:
 
     page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
     with components.page_run(), components.explained():
-        components.cloud_badge(components.connection().cloud)
-        page.run()
+        components.cloud_badge(components.cloud_connection().cloud)
+        workflows.choose()
+        if page.url_path == "deployment" and not components.connection().watched.deployed:
+            review_panel.show()
+        else:
+            page.run()
 
 
 if st.runtime.exists():

@@ -1,4 +1,4 @@
-"""The IAM policies of people: what a viewer and an operator of one deployment may do. Pure.
+"""The IAM policies of people: what viewers, operators and watchers may do. Pure.
 
 Both are made of the calls that the code makes: ``tests/deploy/test_user_policies.py`` compares the
 lists below with the calls in ``docs/aws.md``, which are compared with the code as it runs.
@@ -18,12 +18,13 @@ class User(StrEnum):
 
     VIEWER = "viewer"
     OPERATOR = "operator"
+    WATCHER = "watcher"
 
 
 READS: Final[Mapping[str, str]] = {
     "cloudwatch": "DescribeAlarms GetMetricData ListTagsForResource",
     "events": "DescribeRule ListTagsForResource ListTargetsByRule",
-    "iam": "GetRole GetRolePolicy",
+    "iam": "GetRole GetRolePolicy ListRolePolicies",
     "lambda": (
         "GetAccountSettings GetFunction GetFunctionConfiguration ListTags ListVersionsByFunction"
     ),
@@ -35,7 +36,7 @@ READS: Final[Mapping[str, str]] = {
     ),
     "sagemaker": (
         "DescribeEndpoint DescribeEndpointConfig DescribeModel DescribeMonitoringSchedule"
-        " DescribeProcessingJob DescribeTrainingJob ListEndpointConfigs ListModels"
+        " DescribeProcessingJob DescribeTrainingJob ListEndpointConfigs ListEndpoints ListModels"
         " ListMonitoringExecutions ListMonitoringSchedules ListTags ListTrainingJobs"
     ),
     "servicequotas": "ListServiceQuotas",
@@ -44,11 +45,30 @@ READS: Final[Mapping[str, str]] = {
     "states": (
         "DescribeExecution DescribeStateMachine DescribeStateMachineAlias"
         " DescribeStateMachineForExecution GetExecutionHistory ListExecutions"
-        " ListStateMachineVersions ListTagsForResource"
+        " ListStateMachineVersions ListStateMachines ListTagsForResource"
     ),
     "sts": "GetCallerIdentity",
 }
 """IAM actions by service that change nothing."""
+
+WATCHES: Final[Mapping[str, str]] = {
+    "cloudwatch": "GetMetricData",
+    "iam": "GetRolePolicy ListRolePolicies",
+    "lambda": "GetAccountSettings GetFunction GetFunctionConfiguration",
+    "logs": "FilterLogEvents",
+    "s3": "GetObject ListBucket",
+    "sagemaker": (
+        "DescribeEndpoint DescribeEndpointConfig DescribeMonitoringSchedule DescribeProcessingJob"
+        " ListEndpointConfigs ListEndpoints ListMonitoringExecutions ListMonitoringSchedules"
+    ),
+    "states": (
+        "DescribeExecution DescribeStateMachine DescribeStateMachineAlias"
+        " DescribeStateMachineForExecution GetExecutionHistory ListExecutions"
+        " ListStateMachineVersions ListStateMachines"
+    ),
+    "sts": "GetCallerIdentity",
+}
+"""Those of them that the dashboard makes of a workflow that somebody else made."""
 
 WRITES: Final[Mapping[str, str]] = {
     "athena": "GetQueryExecution StartQueryExecution",
@@ -90,11 +110,13 @@ _WITHOUT_RESOURCE: Final = frozenset(
         "lambda:GetAccountSettings",
         "logs:DescribeLogGroups",
         "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListEndpoints",
         "sagemaker:ListModels",
         "sagemaker:ListMonitoringExecutions",
         "sagemaker:ListMonitoringSchedules",
         "sagemaker:ListTrainingJobs",
         "servicequotas:ListServiceQuotas",
+        "states:ListStateMachines",
         "sts:GetCallerIdentity",
     }
 )
@@ -106,7 +128,13 @@ PASSED_TO: Final = ("lambda.amazonaws.com", "states.amazonaws.com", "sagemaker.a
 
 
 def user_policy(user: User, settings: Settings) -> dict[str, Any]:
-    """Return the identity policy of a user of this deployment, within IAM's 6,144 characters."""
+    """Return the identity policy of a user of this deployment, within IAM's 6,144 characters.
+
+    That of a watcher is about workflows of others, whose names nobody knows beforehand.
+    """
+    if user is User.WATCHER:
+        statement = {"Sid": "Watch", "Effect": "Allow", "Action": _actions(WATCHES)}
+        return canonical({"Version": VERSION, "Statement": [{**statement, "Resource": "*"}]})
     if user is User.VIEWER:
         return _policy(settings, _actions(READS))
     return _policy(settings, [*_actions(READS), *_actions(WRITES)], *_operator_statements(settings))

@@ -8,7 +8,7 @@ deprecation policy"; SageMaker developer guide, "Capture data from real-time end
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -32,6 +32,8 @@ _DEPRECATED: Final[Mapping[str, date]] = {
 """End of security patches by runtime ("Lambda runtimes", read in November 2026)."""
 
 _SOON_DAYS: Final = 180
+_NAMED: Final = 3
+"""States that one advice names; it counts the others."""
 _BASE64_IMAGE: Final = re.compile(r"\"(iVBORw0KGgo|/9j/)[A-Za-z0-9+/]{100}")
 """Base64 of the first bytes of a PNG or a JPEG, and more of it."""
 
@@ -74,7 +76,7 @@ def definition_advice(definition: str) -> tuple[Advice, ...]:
     except (ValueError, RecursionError):
         return ()
     tasks = [(name, one) for name, one in states_of(value) if one.get("Type") == "Task"]
-    found = [advice for name, state in tasks for advice in _of_task(name, state)]
+    found = _together(advice for name, state in tasks for advice in _of_task(name, state))
     if isinstance(value, Mapping) and "TimeoutSeconds" not in value and tasks:
         bare = [name for name, state in tasks if not _has_timeout(state)]
         if bare:
@@ -129,11 +131,24 @@ def _of_task(name: str, state: Mapping[str, Any]) -> Iterator[Advice]:
 
 def _without_timeout(states: Sequence[str]) -> Advice:
     return Advice(
-        subject=", ".join(states[:3]) + (" and others" if len(states) > 3 else ""),  # noqa: PLR2004
+        subject=_listed(states),
         problem="Neither the state machine nor its tasks have TimeoutSeconds: a task that never "
         "answers keeps its execution running for up to a year.",
         remedy="Set TimeoutSeconds on each Task, a little above the function's own timeout.",
     )
+
+
+def _together(advice: Iterable[Advice]) -> list[Advice]:
+    """One advice for all states that it is about."""
+    subjects: dict[Advice, list[str]] = {}
+    for one in advice:
+        subjects.setdefault(replace(one, subject=""), []).append(one.subject)
+    return [replace(one, subject=_listed(names)) for one, names in subjects.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _has_timeout(state: Mapping[str, Any]) -> bool:
@@ -191,7 +206,7 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
     if hidden:
         yield Advice(
             subject=hidden[-1].state or "the last state",
-            problem=f"{len(hidden):,} executions SUCCEEDED although their output holds an error: "
+            problem=f"{_counted(hidden)} SUCCEEDED although the output holds an error: "
             "no alarm rings and no retry helps.",
             remedy="Raise an exception in the function instead of returning the error.",
             weight=Weight.HIGH,
@@ -200,7 +215,7 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
     if bare:
         yield Advice(
             subject=bare[-1].state or "the filter",
-            problem=f"{len(bare):,} executions below the threshold failed with a bare Exception: "
+            problem=f"{_counted(bare)} below the threshold failed with a bare Exception: "
             "neither a Retry nor a Catch nor an alarm can tell them from a defect.",
             remedy=f"Raise a class of your own, such as class {_named(REJECTED)}(Exception), or "
             "let a Choice state lead to a Fail state with that error.",
@@ -213,6 +228,10 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
             remedy="Pass bucket and key, and read the image in the function that needs it.",
             weight=Weight.HIGH,
         )
+
+
+def _counted(failures: Sequence[Failure]) -> str:
+    return "1 execution" if len(failures) == 1 else f"{len(failures):,} executions"
 
 
 def _named(error: str) -> str:

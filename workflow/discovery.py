@@ -9,13 +9,15 @@ guide, "Invoke a Lambda function" and "AWS SDK service integrations"; IAM policy
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from workflow.answer_rows import number_of
-from workflow.machine_rules import stated_threshold
+from workflow.image_search import find_image
+from workflow.machine_rules import classifies, stated_threshold
 from workflow.monitoring import CapturePlace
 from workflow.thresholds import LOWEST
+from workflow.watched import WatchedWorkflow
 
 _FUNCTION_ARN: Final = re.compile(
     r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:(?P<name>[A-Za-z0-9_-]+)"
@@ -149,6 +151,45 @@ def guess_threshold(definition: str, functions: Iterable[FunctionRecord]) -> Gue
     return Guess(f"{stated:g}", "the state machine compares with it", certain=True)
 
 
+def described(
+    workflow: WatchedWorkflow,
+    definition: str,
+    functions: Sequence[FunctionRecord],
+    endpoints: Sequence[EndpointRecord],
+) -> WatchedWorkflow:
+    """Return a workflow with what was found of it; what is known of it already stays.
+
+    Args:
+        workflow: As somebody named it.
+        definition: Of its state machine, as JSON text; empty where it may not be read.
+        functions: As for ``guess_endpoint``.
+        endpoints: Likewise.
+    """
+    endpoint = guess_endpoint(definition, functions, endpoints)
+    threshold = guess_threshold(definition, functions)
+    name = workflow.endpoint or (endpoint.value if endpoint else "")
+    texts = (text for function in functions for text in (function.name, *function.variables))
+    return replace(
+        workflow,
+        functions=called_functions(definition),
+        endpoint=name,
+        endpoint_source=endpoint.reason if endpoint and name == endpoint.value else "",
+        threshold=float(threshold.value) if threshold else workflow.threshold,
+        threshold_source=threshold.reason if threshold else workflow.threshold_source,
+        owes_inference=classifies(definition, texts),
+        fixed_image=fixed_image(definition),
+    )
+
+
+def fixed_image(definition: str) -> str:
+    """Return the image that a definition hands to its first task itself; empty without one."""
+    for _, state in states_of(_parsed(definition)):
+        for block in ("Parameters", "Arguments"):
+            if isinstance(state.get(block), Mapping):
+                return find_image(json.dumps(state[block])) or ""
+    return ""
+
+
 def endpoints_named(code: bytes, known: Iterable[str]) -> tuple[str, ...]:
     """Return the known endpoints whose names stand in a function's source."""
     return tuple(
@@ -200,11 +241,7 @@ def _function_name(key: str, text: str) -> str:
 
 def _task_texts(definition: str) -> Iterator[tuple[str, str]]:
     """``Resource`` ARNs of functions, and the names of functions and endpoints in parameters."""
-    try:
-        value = json.loads(definition)
-    except (ValueError, RecursionError):
-        return
-    for _, state in states_of(value):
+    for _, state in states_of(_parsed(definition)):
         resource = state.get("Resource")
         if isinstance(resource, str) and ":lambda:" in resource and ":function:" in resource:
             yield "Resource", resource
@@ -227,3 +264,10 @@ def states_of(value: object, depth: int = _MAX_NESTING) -> Iterator[tuple[str, M
             nested = branches if isinstance(branches, list) else []
             for inner in (state.get("ItemProcessor"), state.get("Iterator"), *nested):
                 yield from states_of(inner, depth - 1)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None

@@ -138,6 +138,12 @@ def standing(
     )
 
 
+def of_watched(threshold: float, source: str) -> Standing:
+    """Return what holds for a workflow that somebody else made."""
+    says = f"{threshold:g}: {source}."
+    return Standing(now=threshold, wanted=threshold, known=False, absent=False, says=says, wish="")
+
+
 def _says(deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: float) -> str:
     fallback = f"{settings:g} is the threshold of the settings."
     if isinstance(deployed, WorkflowError):

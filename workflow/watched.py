@@ -22,7 +22,7 @@ from workflow.thresholds import LOWEST
 DEFAULT_TEMPLATE: Final = (
     '{"s3_bucket": "{bucket}", "s3_key": "{key}", "image_data": "", "inferences": []}'
 )
-"""Input of an execution; ``{bucket}`` and ``{key}`` stand for the image."""
+"""Input of the original project; ``{bucket}`` and ``{key}`` stand for the image."""
 
 NO_THRESHOLD: Final = "no threshold was found, so no confidence is too low"
 """Where the threshold of a workflow is known from, when nothing states one."""
@@ -49,12 +49,15 @@ class WatchedWorkflow:
         state_machine_arn: Without version and alias; empty where only captures are watched.
         started_through: ARN that new executions are started through: an alias, or the state
             machine itself.
+        functions: Names of the functions that its Task states call, as far as they are known.
         endpoint: Name of the SageMaker endpoint; empty where it is not known.
+        endpoint_source: Why the endpoint is thought to be that one; empty where somebody said so.
         captures: Where its captures lie; None where the endpoint is to be asked.
         classes: Names of the classes, by their index in an answer.
         threshold: Confidence that a success needs where nothing else states one, 0.5 to 1.
         threshold_source: Where the threshold is known from, for people.
         owes_inference: Whether a success without an inference is wrong.
+        fixed_image: Image that the definition itself names; empty where it comes with the input.
         image_path: JSONPath of the image in the execution's input; empty to look for it.
         input_template: Input of a new execution, with ``{bucket}`` and ``{key}``.
         bucket: Where images are put and notes and batches are kept; empty where nothing may be
@@ -68,12 +71,15 @@ class WatchedWorkflow:
     name: str
     state_machine_arn: str = ""
     started_through: str = ""
+    functions: tuple[str, ...] = ()
     endpoint: str = ""
+    endpoint_source: str = ""
     captures: CapturePlace | None = None
     classes: tuple[str, ...] = LABELS
     threshold: float = LOWEST
     threshold_source: str = NO_THRESHOLD
     owes_inference: bool = False
+    fixed_image: str = ""
     image_path: str = ""
     input_template: str = DEFAULT_TEMPLATE
     bucket: str = ""
@@ -93,8 +99,15 @@ class WatchedWorkflow:
         if self.deployed:
             return self.name
         slug = _NOT_IN_FILES.sub("-", self.name).strip("-")[:_SLUG_CHARACTERS]
-        digest = hashlib.sha256(self.reference.encode()).hexdigest()[:_DIGEST_CHARACTERS]
-        return f"watched-{slug}-{digest}"
+        return f"watched-{slug}-{_digest(self.reference)}"
+
+    @property
+    def executions_store_name(self) -> str:
+        """Likewise for executions, which are read anew where they are to be read otherwise."""
+        if self.deployed:
+            return self.name
+        known = (self.classes, self.threshold, self.owes_inference, self.image_path)
+        return f"{self.store_name}-{_digest(repr((*known, self.fixed_image)))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +128,10 @@ class StateMachineName:
         return self.arn.rpartition(":")[2]
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+
+
 def of_deployment(settings: Settings) -> WatchedWorkflow:
     """Return the workflow that ``deploy`` makes of these settings."""
     own = CapturePlace(settings.bucket, settings.capture_prefix)
@@ -122,6 +139,11 @@ def of_deployment(settings: Settings) -> WatchedWorkflow:
         name=settings.prefix,
         state_machine_arn=settings.state_machine_arn,
         started_through=settings.alias_arn,
+        functions=(
+            settings.serialize_function,
+            settings.classify_function,
+            settings.filter_function,
+        ),
         endpoint=settings.endpoint,
         captures=None if settings.existing_endpoint else own,
         threshold=settings.threshold,
@@ -206,14 +228,31 @@ def captured_at(place: CapturePlace) -> WatchedWorkflow:
     return WatchedWorkflow(name=str(place), captures=place, endpoint=place.endpoint)
 
 
-def with_input_template(workflow: WatchedWorkflow, template: str) -> WatchedWorkflow:
-    """Return the workflow with another input template.
+def read_reference(text: str, *, partition: str, region: str, account: str) -> WatchedWorkflow:
+    """Return the workflow that a reference names: a state machine, or ``s3://`` for captures.
 
     Raises:
-        WorkflowError: ``TemplateInvalid`` where the template names no key or makes no JSON.
+        WorkflowError: As ``read_captures_uri`` and ``read_state_machine``.
     """
-    filled_input(template, "bucket", "key.png")
-    return replace(workflow, input_template=template)
+    if text.strip().startswith("s3://"):
+        return captured_at(read_captures_uri(text))
+    return named(read_state_machine(text, partition=partition, region=region, account=account))
+
+
+def of_environment(
+    environ: Mapping[str, str], *, partition: str, region: str, account: str
+) -> WatchedWorkflow | None:
+    """Return the workflow of ``SCONES_STATE_MACHINE`` and ``SCONES_CAPTURES_URI``, if any.
+
+    Raises:
+        WorkflowError: As ``read_reference``.
+    """
+    machine, uri = environ.get("SCONES_STATE_MACHINE"), environ.get("SCONES_CAPTURES_URI")
+    captures = read_captures_uri(uri) if uri else None
+    if not machine:
+        return captured_at(captures) if captures else None
+    found = read_reference(machine, partition=partition, region=region, account=account)
+    return replace(found, captures=captures)
 
 
 def filled_input(template: str, bucket: str, key: str) -> str:

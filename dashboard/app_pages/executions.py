@@ -11,9 +11,10 @@ from dashboard.executions import model as executions
 from dashboard.executions import panel
 from dashboard.shared import components
 from dashboard.shared.query import read
+from workflow.execution_rules import rules_of
 
 feed = feeds.feed()
-settings = components.connection().settings
+rules = rules_of(components.connection().watched)
 params = {name: st.query_params.get_all(name) for name in st.query_params}
 query = read(executions.ExecutionFilters, params)
 chosen = query.filters
@@ -48,10 +49,9 @@ if chosen.execution:
     record = panel.known_record(feed, chosen.execution)
     with components.explained():
         panel.restarts(feed, chosen)
-    panel.one_execution(execution.view(record, threshold=settings.threshold), record, feed, chosen)
+    panel.one_execution(execution.view(record, rules=rules), record, feed, chosen)
 elif imported := panel.imported():
-    view = execution.view(imported, threshold=settings.threshold)
-    panel.one_execution(view, imported, feed, chosen)
+    panel.one_execution(execution.view(imported, rules=rules), imported, feed, chosen)
 else:
     asked = panel.filters(chosen, executions.versions(feed.listing()))
     if asked != chosen:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from dashboard.aws.quotas import Pacer
 from workflow.errors import WorkflowError, last_error
 from workflow.regions import Region, partition_of, resolve
 from workflow.settings import Settings
+from workflow.watched import WatchedWorkflow, of_deployment
 
 STATE_DIRECTORY = Path(__file__).resolve().parents[2] / ".localcloud"
 START_SECONDS = 60
@@ -68,21 +69,32 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A cloud, the names of the deployment in it, and boto3 clients to reach it.
+    """A cloud, the workflow that is watched in it, and boto3 clients to reach it.
 
     Attributes:
         cloud: Which cloud it is.
-        settings: The deployment's settings, in that cloud's account and region.
+        settings: The deployment's settings, in that cloud's account and region; for ``deploy``.
         session: What the functions of ``deploy`` take; every client of it reaches ``cloud``.
         pacer: Keeps the process within the Step Functions quotas of the account and region.
+        chosen: The workflow that is watched instead of the deployed one, or None.
     """
 
     cloud: Cloud
     settings: Settings
     session: boto3.Session
     pacer: Pacer
+    chosen: WatchedWorkflow | None = None
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def watched(self) -> WatchedWorkflow:
+        """The workflow that is watched: whose names every page asks for."""
+        return self.chosen or of_deployment(self.settings)
+
+    def watching(self, workflow: WatchedWorkflow) -> "Connection":
+        """Return the same connection, with its clients, for another workflow."""
+        return replace(self, chosen=None if workflow.deployed else workflow)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
         """The client of an AWS service, such as ``s3``; made once, safe to share by threads."""

@@ -84,7 +84,7 @@ def deployed_versions(cloud: Connection, endpoint: str) -> tuple[DeployedVersion
 
 
 def _state_machine_versions(cloud: Connection) -> Iterable[DeployedVersion]:
-    arn = cloud.settings.state_machine_arn
+    arn = cloud.watched.state_machine_arn
     with explained("states:ListStateMachineVersions", arn):
         listed = cloud.client("stepfunctions").list_state_machine_versions(
             stateMachineArn=arn, maxResults=_VERSIONS
@@ -239,7 +239,7 @@ def write_violations(cloud: Connection, content: bytes, now: datetime) -> str:
     Raises:
         WorkflowError: Under AWS's code.
     """
-    bucket = cloud.settings.bucket
+    bucket = cloud.watched.bucket
     key = f"monitoring/{now:%Y/%m/%d/%H-%M-%S}/{VIOLATIONS_FILE}"
     with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         cloud.client("s3").put_object(
@@ -254,7 +254,7 @@ def write_baseline(cloud: Connection, statistics: Statistics, now: datetime) -> 
     Raises:
         WorkflowError: Under AWS's code.
     """
-    bucket = cloud.settings.bucket
+    bucket = cloud.watched.bucket
     folder = f"monitoring/baselines/{now:%Y-%m-%dT%H-%M-%S}"
     files = {
         "statistics.json": encode_statistics(statistics),

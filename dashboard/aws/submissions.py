@@ -21,15 +21,18 @@ from dashboard.aws.intake import take_in
 from workflow.addresses import AddressError, read_address
 from workflow.contract import MAX_IMAGE_BYTES, ImageLocation, execution_input
 from workflow.errors import WorkflowError
+from workflow.execution_rules import rules_of
 from workflow.executions import Execution, HistoryEvent, Outcome, Status, parse_event
 from workflow.known_errors import passes_by_itself, read_error
 from workflow.submissions import (
     Batch,
+    Classified,
     Faulted,
     Refusal,
     Running,
     StoredImage,
     Submission,
+    Verdict,
     batch_key,
     decode_batch,
     encode_batch,
@@ -37,7 +40,8 @@ from workflow.submissions import (
     upload_key,
     verdict,
 )
-from workflow.timelines import settle, timeline
+from workflow.timelines import StateVisit, settle, timeline
+from workflow.watched import WatchedWorkflow, filled_input
 
 T = TypeVar("T")
 
@@ -53,6 +57,11 @@ PATIENCE_SECONDS = 60.0
 VISIBLE_SECONDS = 15.0
 """How long after its start an execution may not be found: reads of AWS lag behind its starts."""
 
+_DESCRIBE = ("states:DescribeStateMachine", "states:DescribeStateMachineAlias")
+_NO_INFERENCE = (
+    "The execution SUCCEEDED; there is no inference in the output.",
+    "Open the execution to see its output. Name the classes on the Workflows page if it has any.",
+)
 _TRIES = 3
 """How often what is done once for an image is tried, each time with botocore's own retries."""
 
@@ -79,23 +88,27 @@ def is_deployed(connection: Connection) -> bool:
     Raises:
         WorkflowError: AWS's own code for any answer but yes and no.
     """
-    arn = connection.settings.alias_arn
+    watched, client = connection.watched, connection.client("stepfunctions")
+    arn = watched.started_through
     try:
-        connection.client("stepfunctions").describe_state_machine_alias(stateMachineAliasArn=arn)
+        if arn != watched.state_machine_arn:
+            client.describe_state_machine_alias(stateMachineAliasArn=arn)
+        else:
+            client.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:
         if read_error(error).code in {"ResourceNotFound", "StateMachineDoesNotExist"}:
             return False
-        raise explain(error, "states:DescribeStateMachineAlias", arn) from error
+        raise explain(error, _DESCRIBE[arn != watched.state_machine_arn], arn) from error
     except BotoCoreError as error:
-        raise explain(error, "states:DescribeStateMachineAlias", arn) from error
+        raise explain(error, _DESCRIBE[arn != watched.state_machine_arn], arn) from error
     return True
 
 
 def _planned(connection: Connection, photo: Photo) -> StoredImage:
     """Where a photo will lie: under the upload prefix, by its content."""
-    settings = connection.settings
-    key = upload_key(settings.upload_prefix, photo.name, photo.sha256)
-    return StoredImage(photo.name, ImageLocation(settings.bucket, key), photo.sha256)
+    watched = connection.watched
+    key = upload_key(watched.upload_prefix, photo.name, photo.sha256)
+    return StoredImage(photo.name, ImageLocation(watched.bucket, key), photo.sha256)
 
 
 def _existing(connection: Connection, text: str) -> StoredImage:
@@ -110,7 +123,7 @@ def _existing(connection: Connection, text: str) -> StoredImage:
         address = read_address(text)
     except AddressError as error:
         raise WorkflowError("AddressInvalid", error.message, error.remedy) from None
-    bucket = address.bucket or connection.settings.bucket
+    bucket = address.bucket or connection.watched.bucket
     name, size = _sized(connection, bucket, address.keys)
     if size > MAX_IMAGE_BYTES:
         raise WorkflowError(
@@ -137,7 +150,7 @@ def _sized(connection: Connection, bucket: str, keys: Sequence[str]) -> tuple[st
 
 
 def _save(connection: Connection, batch: Batch) -> None:
-    bucket, key = connection.settings.bucket, batch_key(batch.id)
+    bucket, key = connection.watched.bucket, batch_key(batch.id)
     with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         connection.client("s3").put_object(
             Bucket=bucket, Key=key, Body=encode_batch(batch), ContentType="application/json"
@@ -185,7 +198,7 @@ def resume(connection: Connection, batch_id: str, report: Report) -> None:
     Raises:
         WorkflowError: ``BatchInvalid``, ``BatchDamaged``, or AWS's own code.
     """
-    key, bucket = batch_key(batch_id), connection.settings.bucket
+    key, bucket = batch_key(batch_id), connection.watched.bucket
     with explained("s3:GetObject", f"s3://{bucket}/{key}"):
         answer = connection.client("s3").get_object(Bucket=bucket, Key=key)
         batch = decode_batch(answer["Body"].read())
@@ -221,8 +234,8 @@ def _refusal(item: Refused) -> Refusal:
 
 
 def _run(connection: Connection, batch: Batch, photos: Mapping[str, Photo], report: Report) -> None:
-    settings = connection.settings
-    reader = states(connection.session, connection.pacer, settings.state_machine_arn)
+    watched = connection.watched
+    reader = states(connection.session, connection.pacer, watched.state_machine_arn)
     desk = _Desk(connection, reader, batch, report)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
@@ -258,32 +271,39 @@ def _store(connection: Connection, image: StoredImage, photo: Photo) -> None:
 
 def _start(connection: Connection, name: str, image: StoredImage) -> str:
     """Start the execution of that name through the alias, or find the one that has it."""
-    settings = connection.settings
+    watched = connection.watched
     request = {
-        "stateMachineArn": settings.alias_arn,
+        "stateMachineArn": watched.started_through,
         "name": name,
-        "input": json.dumps(execution_input(image.location), ensure_ascii=False),
+        "input": _input(watched, image.location),
     }
     client = connection.client("stepfunctions")
     try:
         answer = connection.pacer.call("StartExecution", lambda: client.start_execution(**request))
     except ClientError as error:
         if read_error(error).code == "ExecutionAlreadyExists":
-            machine = settings.state_machine_arn.replace(":stateMachine:", ":execution:")
+            machine = watched.state_machine_arn.replace(":stateMachine:", ":execution:")
             return f"{machine}:{name}"
-        raise explain(error, "states:StartExecution", settings.alias_arn) from error
+        raise explain(error, "states:StartExecution", watched.started_through) from error
     except BotoCoreError as error:
-        raise explain(error, "states:StartExecution", settings.alias_arn) from error
+        raise explain(error, "states:StartExecution", watched.started_through) from error
     return str(answer["executionArn"])
+
+
+def _input(watched: WatchedWorkflow, location: ImageLocation) -> str:
+    """The input of an execution, as the workflow takes it."""
+    if watched.deployed:
+        return json.dumps(execution_input(location), ensure_ascii=False)
+    return filled_input(watched.input_template, location.bucket, location.key)
 
 
 def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
     """How far the execution has come, again and again until it has ended."""
-    settings, pause = desk.connection.settings, FIRST_LOOK_SECONDS
+    watched, pause = desk.connection.watched, FIRST_LOOK_SECONDS
     begun = Execution(
         arn=submission.execution_arn,
         name=submission.execution_arn.rpartition(":")[2],
-        state_machine_arn=settings.state_machine_arn,
+        state_machine_arn=watched.state_machine_arn,
         status=Status.RUNNING,
         started_at=datetime.now(UTC),
     )
@@ -296,12 +316,27 @@ def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
             continue
         last_heard = time.monotonic()
         visits = timeline(history)
-        found = verdict(settle(begun, history), visits, threshold=settings.threshold)
+        found = _verdict(watched, settle(begun, history), visits)
         yield replace(submission, verdict=found, visits=visits)
         if not isinstance(found, Running):
             return
         time.sleep(pause)
         pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+
+
+def _verdict(
+    watched: WatchedWorkflow, execution: Execution, visits: tuple[StateVisit, ...]
+) -> Verdict:
+    """What became of a submission; an output of somebody else's workflow is read in any form."""
+    found = verdict(execution, visits, threshold=watched.threshold)
+    rules = rules_of(watched)
+    if not rules.foreign or rules.outcome(execution, visits) is not Outcome.ACCEPTED:
+        return found
+    inference = rules.inference(execution, visits)
+    if inference is None:
+        return Faulted(Outcome.UNEXAMINED, "", "NoInference", *_NO_INFERENCE)
+    label = inference.label or "unnamed class"
+    return Classified(label, inference.confidence, inference.threshold or rules.threshold)
 
 
 def _history(desk: _Desk, arn: str, silence: float) -> list[HistoryEvent] | None:

@@ -87,6 +87,9 @@ class AthenaFeed:
     def watch(self) -> None:
         """Nothing: there is no thread to keep running."""
 
+    def close(self) -> None:
+        """Nothing: there is no thread to end."""
+
     def pause(self) -> None:
         """Nothing: there is no sync to stop."""
 

@@ -65,10 +65,13 @@ class CaptureFeed:
 
     def __init__(self, connection: Connection, root: Path) -> None:
         self.store = SegmentStore(root, TABLES)
-        self.bucket = Bucket.of(connection.session, connection.settings.bucket)
+        watched = connection.watched
+        own = watched.captures.bucket if watched.captures else watched.bucket
+        self.bucket = Bucket.of(connection.session, own or connection.settings.bucket)
         self.place: CapturePlace | None = None
         self._asked_at = 0.0
         self._truths = GroundTruthLog(self.bucket)
+        self._closed = False
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
         self._connection = connection
@@ -260,13 +263,19 @@ class CaptureFeed:
         self._wake.set()
         self.watch()
 
+    def close(self) -> None:
+        """End the thread; another feed takes over its store."""
+        self._closed = True
+        self._stop.set()
+        self._wake.set()
+
     def _thread(self, job: Job) -> threading.Thread:
         return threading.Thread(
             target=job.run, args=(lambda _: self._run(),), name="capture-feed", daemon=True
         )
 
     def _run(self) -> None:
-        while self._connection.alive() and not self._paused:
+        while self._connection.alive() and not self._paused and not self._closed:
             if time.monotonic() - self._watched_at < IDLE_AFTER_S:
                 self._sync()
             self._wake.wait(WATCHED_PAUSE_S)

@@ -8,13 +8,14 @@ from functools import partial
 import streamlit as st
 
 from dashboard.aws.captured_images import CaptureLine, thumbnail
-from dashboard.aws.cloud import Cloud
+from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
 from dashboard.captures.sync import CaptureProgress
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from dashboard.shared.feeds import Feeds
 from dashboard.shared.store_root import store_root
 from workflow.errors import WorkflowError
 
@@ -25,17 +26,18 @@ Feed = CaptureFeed | AthenaFeed
 """What the page reads captures from; ``SCONES_CAPTURES=athena`` chooses the second."""
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _feed(cloud: Cloud) -> Feed:
-    """The feed of a cloud; another one when the local cloud was started again."""
-    connection = components.connection()
-    if connection.cloud != cloud:
-        raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
+@st.cache_resource(show_spinner=False)
+def _feeds() -> Feeds[Feed]:
+    return Feeds(_made)
+
+
+def _made(connection: Connection) -> Feed:
+    """Make the feed of the watched workflow, of the kind that is asked for."""
     match os.environ.get("SCONES_CAPTURES") or "s3":
-        case "s3":
-            return CaptureFeed(connection, store_root(connection, kind="captures"))
-        case "athena":
+        case "athena" if connection.watched.deployed:  # its tables are named after the deployment
             return AthenaFeed(connection, capture_place(connection))
+        case "s3" | "athena":
+            return CaptureFeed(connection, store_root(connection, kind="captures"))
         case other:
             raise WorkflowError(
                 "SettingInvalid",
@@ -45,12 +47,12 @@ def _feed(cloud: Cloud) -> Feed:
 
 
 def feed() -> Feed:
-    """The feed of the connection, running.
+    """The feed of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended its thread.
     """
-    found = _feed(components.connection().cloud)
+    found = _feeds().of(components.connection())
     found.watch()
     return found
 

@@ -19,15 +19,18 @@ _TURN_ON = (
 
 
 def capture_place(cloud: Connection) -> CapturePlace:
-    """Where captures of the workflow's endpoint lie; no request where deploy creates the endpoint.
+    """Where captures of the workflow's endpoint lie; no request where that is known.
 
     Raises:
         WorkflowError: ``CaptureNotConfigured`` where the endpoint captures nowhere; AWS's own code
             where there is no such endpoint or no permission.
     """
-    settings, name = cloud.settings, cloud.settings.existing_endpoint
-    if name is None:
-        return CapturePlace(settings.bucket, settings.capture_prefix)
+    watched = cloud.watched
+    if watched.captures is not None:
+        return watched.captures
+    name = watched.endpoint
+    if not name:
+        raise _no_endpoint(watched.name)
     with explained("sagemaker:DescribeEndpoint", name):
         described = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
     summary: Mapping[str, Any] = described.get("DataCaptureConfig", {})
@@ -49,6 +52,14 @@ def _configured(cloud: Connection, name: str) -> Mapping[str, Any]:
     with explained("sagemaker:DescribeEndpointConfig", name):
         found = cloud.client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
     return dict(found.get("DataCaptureConfig", {}))
+
+
+def _no_endpoint(workflow: str) -> WorkflowError:
+    return WorkflowError(
+        "CaptureNotConfigured",
+        f"Which endpoint {workflow} asks is not known, so there are no captures to read.",
+        "Name the endpoint, or where its captures lie, on the Workflows page.",
+    )
 
 
 def _nowhere(name: str, variants: Iterable[Mapping[str, Any]]) -> WorkflowError:

@@ -98,7 +98,7 @@ def _listed(sentences: tuple[str, ...]) -> str:
 
 def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period, Health]:
     """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
-    names, own = look.feed.names(), connection.settings.endpoint
+    names, own = look.feed.names(), connection.watched.endpoint
     window = model.window(look.filters, look.counts, look.now)
     age = look.now - window[0] if window else timedelta(0)
     period = model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))

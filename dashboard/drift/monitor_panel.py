@@ -21,7 +21,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
         "Folder of statistics.json, as s3://bucket/prefix",
         key="monitor",
         bind="query-params",
-        placeholder=f"s3://{connection.settings.bucket}/monitoring/baseline",
+        placeholder=f"s3://{connection.watched.bucket}/monitoring/baseline",
     )
     with st.container(horizontal=True):
         if st.button("Save the selection as a baseline", icon=":material/save:"):
@@ -43,7 +43,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
 
 def show_schedules(look: Look, connection: Connection) -> None:
     """Monitoring schedules of accounts that have them; a sentence for all others."""
-    endpoint = look.filters.endpoint or connection.settings.endpoint
+    endpoint = look.filters.endpoint or connection.watched.endpoint
     with st.expander("Model Monitor schedules of this endpoint"):
         try:
             found = _listed(connection, endpoint)

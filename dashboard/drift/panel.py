@@ -183,7 +183,7 @@ def _say_when(look: Look) -> None:
 
 def _version(look: Look, connection: Connection) -> None:
     """The traffic of a deployed version, from its start to the next one's."""
-    endpoint = look.filters.endpoint or connection.settings.endpoint
+    endpoint = look.filters.endpoint or connection.watched.endpoint
     known = {version.name: version for version in _listed_versions(connection, endpoint)}
 
     def words(name: str) -> str:
@@ -287,7 +287,7 @@ def middle(timed: pl.DataFrame) -> datetime:
 
 def _versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
     try:
-        return _listed_versions(connection, endpoint or connection.settings.endpoint)
+        return _listed_versions(connection, endpoint or connection.watched.endpoint)
     except WorkflowError:
         return ()  # a moment of one's own can still be chosen
 

@@ -10,15 +10,16 @@ import pandas as pd
 
 from dashboard.shared.escaping import chart_text, plain
 from workflow.contract import inference_id
-from workflow.executions import Execution, HistoryEvent, Outcome
+from workflow.execution_rules import ExecutionRules
+from workflow.executions import Execution, HistoryEvent, Outcome, Status
 from workflow.exports import Export
+from workflow.foreign_outputs import NO_INFERENCE
 from workflow.machine_rules import classifies, stated_threshold
 from workflow.silent import (
     find_silent,
     image_of,
     last_inference,
     outcome,
-    read_inference,
     silent_failure,
 )
 from workflow.timelines import StateVisit, VisitStatus, failure_of, timeline
@@ -88,18 +89,21 @@ class ExecutionView:
     problems: tuple[str, ...]
 
 
-def view(record: Export, *, threshold: float) -> ExecutionView:
+def view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
     """Read a record, from AWS or from a file, into what is shown.
 
     Args:
         record: The execution with its history.
-        threshold: Confidence to demand where neither the output nor the machine states one.
+        rules: Of the workflow; its threshold holds where neither the output nor the machine
+            states one.
     """
     execution, visits = record.execution, timeline(record.events)
     stated = stated_threshold(record.definition, visits)
-    found = outcome(execution, visits, threshold=stated or threshold)
-    finding = _finding(execution, visits, stated or threshold)
-    if "Silent.NoInference" in finding and not classifies(
+    found = outcome(execution, visits, threshold=stated or rules.threshold)
+    finding = _finding(execution, visits, stated or rules.threshold)
+    if rules.foreign and found is Outcome.SILENT and not rules.silent(execution, visits):
+        found, finding = Outcome.ACCEPTED, ""
+    elif "Silent.NoInference" in finding and not classifies(
         record.definition, _texts(execution, visits)
     ):
         found, finding = Outcome.UNEXAMINED, _OTHER_MACHINE
@@ -108,9 +112,9 @@ def view(record: Export, *, threshold: float) -> ExecutionView:
     return ExecutionView(
         execution=execution,
         outcome=found,
-        facts=tuple(_facts(execution, visits)),
+        facts=tuple(_facts(execution, visits, rules)),
         finding=finding,
-        image=_image(execution, visits),
+        image=_image(execution, visits) or rules.image(execution, visits),
         inference_id=inference_id(execution.arn),
         bars=tuple(bars(visits)),
         steps=tuple(_step(visit) for visit in visits),
@@ -232,7 +236,9 @@ def _image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
     return next((image for image in named if image), None)
 
 
-def _facts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[tuple[str, str]]:
+def _facts(
+    execution: Execution, visits: Sequence[StateVisit], rules: ExecutionRules
+) -> Iterable[tuple[str, str]]:
     yield "Started", f"{execution.started_at:%Y-%m-%d %H:%M:%S} UTC"
     ended = execution.stopped_at
     took = max(0.0, (ended - execution.started_at).total_seconds()) if ended else None
@@ -243,10 +249,12 @@ def _facts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[tuple
         f"{execution.version or 'none'}{f' ({execution.alias})' * bool(execution.alias)}",
     )
     yield "Redrives", str(execution.redrive_count)
-    inference = read_inference(execution.output)
+    inference = rules.inference(execution, visits)
     if inference is None or inference.label is None:
         inference = last_inference(visits) or inference
-    if inference:
+    if inference is None and rules.foreign and execution.status is Status.SUCCEEDED:
+        yield "Inference", NO_INFERENCE
+    elif inference:
         yield "Inference", f"{inference.label or 'unnamed class'}, {inference.confidence:.1%}"
 
 

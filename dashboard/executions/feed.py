@@ -17,14 +17,18 @@ from dashboard.executions import tables as execution_tables
 from dashboard.executions.events import EventQueue
 from dashboard.executions.sync import ExecutionSync, stored_progress
 from dashboard.failures import inbox as failure_inbox
+from dashboard.failures.local_objects import LocalObjects
 from dashboard.failures.notes import NoteLog, Notes
 from dashboard.failures.redrives import RepairLog
 from dashboard.failures.repair_plan import RepairRun
+from dashboard.failures.team_notes import TeamNotes
 from dashboard.shared.cloud_reads import STILL_WAITING, CloudReads
 from dashboard.shared.jobs import Job
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
+from workflow.execution_rules import rules_of
 from workflow.executions import Failure
+from workflow.known_errors import is_denial
 from workflow.triage import FailureGroup
 
 if TYPE_CHECKING:
@@ -57,33 +61,43 @@ class ExecutionFeed:
     Attributes:
         store: Keeps ``execution_tables.TABLES``.
         states: Reads executions, for a page that opens one.
-        notes: What the team decided.
+        notes: What the team decided, and what this reader did where only reading is permitted.
         repairs: Bulk repairs, under way and done.
+        denied: What may not be read of notes and repairs, by what it is.
         alert_problem: What kept alerts from being published, or None.
         progress: Of the last step of the sync, or as the store tells where another process syncs;
             None before the first.
     """
 
     def __init__(self, connection: Connection, root: Path) -> None:
-        settings = connection.settings
+        watched = connection.watched
         self.store = SegmentStore(root, execution_tables.TABLES)
         self.states: States = states(
-            connection.session, connection.pacer, settings.state_machine_arn
+            connection.session, connection.pacer, watched.state_machine_arn
         )
-        self.notes = NoteLog(connection.client("s3"), settings.bucket)
+        cloud = connection.cloud
+        here = root.parent / f"notes-{cloud.account}-{cloud.region}-{watched.store_name}"
+        s3, local = connection.client("s3"), LocalObjects(here).as_client()
+        shared = NoteLog(s3, watched.bucket) if watched.bucket else None
+        self.notes = TeamNotes(shared, NoteLog(local, "local"))
         self.progress: SyncProgress | None = None
-        self.repairs = RepairLog(connection.client("s3"), settings.bucket)
+        self.repairs = (
+            RepairLog(s3, watched.bucket) if watched.bucket else RepairLog(local, "local")
+        )
+        self.denied: dict[str, WorkflowError] = {}
         self.alert_problem: WorkflowError | None = None
-        topic = settings.topic_arn
-        self._outbox = AlertOutbox(
-            connection.client("s3"), connection.client("sns"), settings.bucket, topic
+        self._outbox = (
+            AlertOutbox(s3, connection.client("sns"), watched.bucket, watched.topic_arn)
+            if watched.topic_arn
+            else None
         )
         self._alerts_version = 0
         self._alerts_due = float("-inf")
         self._alerts_failed = 0
         self._connection = connection
-        self._threshold = settings.threshold
-        self._queue = EventQueue(connection.client("sqs"), settings.executions_queue)
+        self._closed = False
+        self._rules = rules_of(watched)
+        self._queue = EventQueue(connection.client("sqs"), watched.queue) if watched.queue else None
         self._watched_at = time.monotonic()
         self._wake = threading.Event()
         self._reads = CloudReads()
@@ -136,8 +150,11 @@ class ExecutionFeed:
         return self._reads.get("states", f"definition {now:%H%M}", "the definition", read)
 
     def current_version(self, now: datetime) -> str | None:
-        """The version that a restart would run, None where nothing is deployed; likewise."""
-        alias = self._connection.settings.alias_arn
+        """The version that a restart would run, None where no alias names one; likewise."""
+        watched = self._connection.watched
+        alias = watched.started_through
+        if alias == watched.state_machine_arn:
+            return None
         return self._reads.get(
             "states",
             f"alias {now:%H%M}",
@@ -165,11 +182,15 @@ class ExecutionFeed:
 
     def _read_log(self, key: str, title: str, read: Callable[[], T], nothing: T) -> T:
         try:
-            return self._reads.get("s3", key, title, read, fresh_s=SHARED_S)
+            found = self._reads.get("s3", key, title, read, fresh_s=SHARED_S)
         except WorkflowError as error:
-            if error.code == STILL_WAITING:
-                return nothing
-            raise
+            if is_denial(error.code):
+                self.denied[title] = error
+            elif error.code != STILL_WAITING:
+                raise
+            return nothing
+        self.denied.pop(title, None)
+        return found
 
     @property
     def version(self) -> int:
@@ -198,6 +219,14 @@ class ExecutionFeed:
         self._reads.expire("s3")
         self._wake.set()
 
+    def close(self) -> None:
+        """End the thread after the pass at hand; another feed takes over its store."""
+        self._closed = True
+        self._wake.set()
+
+    def _goes_on(self) -> bool:
+        return not self._closed and self._connection.alive()
+
     def _remembered(self, name: str, version: object, make: Callable[[], T]) -> T:
         with self._lock:
             known = self._memory.get(name)
@@ -218,7 +247,7 @@ class ExecutionFeed:
     def _run(self) -> None:
         if self.version:
             self._follow()  # what the store knows is shown before AWS has answered
-        while self._connection.alive():
+        while self._goes_on():
             with self.store.claimed("execution-sync") as mine:
                 if mine:
                     self._sync()
@@ -237,10 +266,10 @@ class ExecutionFeed:
             self.states,
             self.store,
             self._queue,
-            threshold=self._threshold,
+            rules=self._rules,
             now=lambda: datetime.now(UTC),
         )
-        while self._connection.alive():
+        while self._goes_on():
             for progress in sync.run(budget_s=PASS_S):
                 self.progress = progress
             self._alert(datetime.now(UTC))
@@ -248,10 +277,10 @@ class ExecutionFeed:
 
     def _alert(self, now: datetime) -> None:
         """Publish what is due, once a minute; what could not be published, again and again."""
-        if time.monotonic() < self._alerts_due:
+        if self._outbox is None or time.monotonic() < self._alerts_due:
             return
         try:
-            self._write_alerts(now)
+            self._write_alerts(self._outbox, now)
             problems = self._outbox.deliver(now=now)
         except WorkflowError as error:
             problems = (error,)
@@ -259,7 +288,7 @@ class ExecutionFeed:
         self._alerts_failed = self._alerts_failed + 1 if problems else 0
         self._alerts_due = time.monotonic() + alert_pause(self._alerts_failed)
 
-    def _write_alerts(self, now: datetime) -> None:
+    def _write_alerts(self, outbox: AlertOutbox, now: datetime) -> None:
         """Write what is due into the outbox, where anything has changed."""
         version = self.version
         if version == self._alerts_version:
@@ -267,7 +296,7 @@ class ExecutionFeed:
         rejections = rejection_alert(self.listing(), now=now)
         due = group_alerts(self.inbox(now), now=now)
         for alert in (*due, *([rejections] if rejections else [])):
-            self._outbox.add(alert)
+            outbox.add(alert)
         self._alerts_version = version
 
     def _pause(self) -> None:

@@ -4,33 +4,28 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.aws.cloud import Cloud
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_model import NOT_DEPLOYED, freshness
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from dashboard.shared.feeds import Feeds
 from dashboard.shared.store_root import store_root
-from workflow.errors import WorkflowError
 
 REFRESH_SECONDS = 4.0
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _feed(cloud: Cloud) -> ExecutionFeed:
-    """The feed of a cloud; another one when the local cloud was started again."""
-    connection = components.connection()
-    if connection.cloud != cloud:
-        raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
-    return ExecutionFeed(connection, store_root(connection))
+@st.cache_resource(show_spinner=False)
+def _feeds() -> Feeds[ExecutionFeed]:
+    return Feeds(lambda connection: ExecutionFeed(connection, store_root(connection)))
 
 
 def feed() -> ExecutionFeed:
-    """The feed of the connection, running.
+    """The feed of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended its thread.
     """
-    found = _feed(components.connection().cloud)
+    found = _feeds().of(components.connection())
     found.watch()
     return found
 
@@ -47,7 +42,8 @@ def fresh(source: ExecutionFeed) -> None:
             f"**An alert could not be sent; it is tried again.** {problem}",
             icon=":material/notification_important:",
         )
-    for warning in said.warnings:
+    denied = (f"{error.message} {error.remedy}" for error in source.denied.values())
+    for warning in dict.fromkeys((*said.warnings, *denied)):
         st.warning(plain(warning), icon=":material/warning:")
 
 

@@ -30,6 +30,7 @@ from dashboard.shared.query import write
 from workflow.contract import ImageLocation
 from workflow.definitions import read_definition
 from workflow.errors import WorkflowError
+from workflow.execution_rules import rules_of
 from workflow.executions import Outcome
 from workflow.exports import Export, read_export, write_export
 from workflow.submissions import StoredImage
@@ -281,8 +282,8 @@ def one_execution(
     if current.compare:
         with components.explained():
             other = known_record(feed, current.compare)
-            threshold = components.connection().settings.threshold
-            comparison(view, one.view(other, threshold=threshold))
+            rules = rules_of(components.connection().watched)
+            comparison(view, one.view(other, rules=rules))
         return
     header(view)
     names = ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs", "Compare")
@@ -444,8 +445,7 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
 def log_lines(view: one.ExecutionView) -> None:
     """What its Lambda functions logged."""
     connection = components.connection()
-    names = connection.settings
-    functions = (names.serialize_function, names.classify_function, names.filter_function)
+    functions = connection.watched.functions
     execution = view.execution
     found = components.read(
         "logs",

@@ -6,8 +6,8 @@ from typing import Any
 
 from workflow.causes import is_rejection
 from workflow.errors import WorkflowError
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, Failure, parse_event
-from workflow.silent import image_of, silent_failure
 from workflow.timelines import StateVisit, failure_of, settle, timeline
 
 Events = tuple[Mapping[str, Any], ...]
@@ -31,16 +31,16 @@ class Reading:
     problem: str | None
 
 
-def read_history(execution: Execution, events: Events, *, threshold: float) -> Reading:
+def read_history(execution: Execution, events: Events, *, rules: ExecutionRules) -> Reading:
     """Read the events of an ended execution as far as they can be read."""
     try:
         history = tuple(parse_event(event) for event in events)
     except WorkflowError as error:
         return Reading(execution, failure_of(execution, ()), (), error.code)
     settled, visits = settle(execution, history), timeline(history)
-    image = image_of(settled.input)
+    image = rules.image(settled, visits)
     failure = failure_of(settled, visits, image=image)
     if failure and is_rejection(failure.error, failure.cause):  # perhaps one that was caught
         settled = replace(settled, error=failure.error, cause=failure.cause)
-    silent = silent_failure(settled, visits, threshold=threshold, image=image)
+    silent = rules.silent(settled, visits, image=image)
     return Reading(settled, failure or silent, visits, None)

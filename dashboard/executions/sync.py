@@ -24,10 +24,10 @@ from dashboard.executions.reading import Events, read_history
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.known_errors import is_denial
-from workflow.silent import image_of, silent_failure
-from workflow.timelines import failure_of
+from workflow.timelines import StateVisit, failure_of
 
 FLUSH_S = 2.0
 LIST_EVERY_S = 60.0
@@ -49,7 +49,7 @@ class ExecutionSync:
         states: Reads executions.
         store: Keeps ``execution_tables.TABLES``.
         queue: Status-change events, where deployed.
-        threshold: Confidence that a success needs where its output does not name it.
+        rules: How executions of the workflow are read and judged.
         now: The time, aware UTC.
         clock: Seconds that never go backwards.
         at_once: Calls in flight: enough to use the histories' burst of 400 within seconds.
@@ -61,7 +61,7 @@ class ExecutionSync:
         store: SegmentStore,
         queue: EventQueue | None,
         *,
-        threshold: float,
+        rules: ExecutionRules,
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
         at_once: int = 8,
@@ -69,7 +69,7 @@ class ExecutionSync:
         self._states = states
         self._store = store
         self._queue = queue
-        self._threshold = threshold
+        self._rules = rules
         self._now = now
         self._clock = clock
         self._needs = Needs()
@@ -145,6 +145,7 @@ class ExecutionSync:
             self._needs.details_seen(attempt)
         silent = scan("failures").filter(pl.col("kind") == Kind.SILENT.value)
         wrong = set(silent.select("execution_arn", "attempt").collect().iter_rows())
+        unread = self._without_inference()
         known = tables.current(scan("executions")).drop("observed_at").collect()
         # Sampled successes first, so that they are counted before new ones are sampled.
         read = scan("histories").select("arn", "redrive_count", read=True).collect()
@@ -152,11 +153,20 @@ class ExecutionSync:
         for row in known.sort("read", nulls_last=True).drop("read").iter_rows(named=True):
             execution = self._execution(row)
             self._needs.observe(execution)
-            if (execution.arn, execution.redrive_count) in wrong:
+            attempt = (execution.arn, execution.redrive_count)
+            if attempt in wrong or attempt in unread:
                 self._needs.silently_wrong(execution)
         if not self._store.damaged:  # else what was lost with a segment must be listed again
             rows = scan("spans").collect().iter_rows(named=True)
             self._spans = fold(Span(**row) for row in rows)
+
+    def _without_inference(self) -> frozenset[Attempt]:
+        """Successes of somebody else's workflow whose output named no inference."""
+        if not (self._rules.foreign and self._rules.owes_inference):
+            return frozenset()
+        details = tables.latest(self._store.scan("execution_details"), "arn", "redrive_count")
+        bare = details.filter(status=Status.SUCCEEDED.value).filter(pl.col("label").is_null())
+        return frozenset(bare.select("arn", "redrive_count").collect().iter_rows())
 
     def _execution(self, row: Mapping[str, Any]) -> Execution:
         machine = self._states.state_machine_arn
@@ -209,7 +219,8 @@ class ExecutionSync:
         self._list_redriven()
 
     def _fed(self) -> bool:
-        return self._queue is not None and self._queue.deployed()
+        refused = "ReceiveMessage" in self._problems  # then listing alone tells what is new
+        return self._queue is not None and not refused and self._queue.deployed()
 
     def _list_open(self, since: datetime | None) -> None:
         """Find which of the executions that had not ended, and were not listed just now, have."""
@@ -288,13 +299,13 @@ class ExecutionSync:
         if isinstance(answer, WorkflowError):
             self._buffers["histories"].append(row | {"events": None, "problem": answer.code})
             return
-        reading = read_history(execution, answer, threshold=self._threshold)
+        reading = read_history(execution, answer, rules=self._rules)
         if reading.execution.redrive_count > execution.redrive_count:
             return  # redriven since it was listed: the listing will tell, and the end is to come
         data = encode_events(answer)
         self._buffers["histories"].append(row | {"events": data, "problem": reading.problem})
         self._buffers["visits"] += [tables.visit_row(attempt, visit) for visit in reading.visits]
-        self._see(reading.execution, "history")
+        self._see(reading.execution, "history", reading.visits)
         if reading.failure:
             self._fail(reading.failure)
 
@@ -319,19 +330,21 @@ class ExecutionSync:
             self._buffers["executions"].append(tables.execution_row(execution, self._now()))
         return news
 
-    def _see(self, execution: Execution, source: str) -> None:
+    def _see(self, execution: Execution, source: str, visits: tuple[StateVisit, ...] = ()) -> None:
         """Take note of what an ended attempt was given and gave, where it is all there."""
         complete = execution.status is not Status.SUCCEEDED or execution.output is not None
         if not execution.status.ended or not complete:
             return
         attempt = (execution.arn, execution.redrive_count)
-        if not self._needs.details_seen(attempt):
+        first = self._needs.details_seen(attempt)
+        # The states of somebody else's workflow may tell what its output does not.
+        if not first and not (self._rules.foreign and visits):
             return
-        detail = tables.detail_row(execution, source, self._now(), threshold=self._threshold)
+        detail = tables.detail_row(execution, source, self._now(), rules=self._rules, visits=visits)
         self._buffers["execution_details"].append(detail)
-        image = image_of(execution.input)
-        silent = silent_failure(execution, threshold=self._threshold, image=image)
-        if silent:
+        image = self._rules.image(execution, visits)
+        silent = self._rules.silent(execution, visits, image=image)
+        if silent or self._rules.needs_history(execution):
             self._needs.silently_wrong(execution)
         without_history = "GetExecutionHistory" in self._problems
         failure = silent or (failure_of(execution, (), image=image) if without_history else None)

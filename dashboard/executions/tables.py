@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from workflow.contract import read_rejection
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
-from workflow.silent import image_of, outcome, read_inference
 from workflow.timelines import StateVisit
 
 _TIME = pl.Datetime("us", "UTC")
@@ -117,24 +117,29 @@ def execution_row(execution: Execution, observed_at: datetime) -> dict[str, Any]
 
 
 def detail_row(
-    execution: Execution, source: str, observed_at: datetime, *, threshold: float
+    execution: Execution,
+    source: str,
+    observed_at: datetime,
+    *,
+    rules: ExecutionRules,
+    visits: tuple[StateVisit, ...] = (),
 ) -> dict[str, Any]:
-    """One row of ``DETAILS``; the threshold holds where the output does not name its own."""
+    """One row of ``DETAILS``, by the rules of the workflow."""
     rejection = read_rejection(execution.cause)
-    inference = rejection or read_inference(execution.output)
+    inference = rejection or rules.inference(execution, visits)
     return {
         "arn": execution.arn,
         "redrive_count": execution.redrive_count,
         "status": execution.status.value,
         "source": source,
-        "outcome": outcome(execution, threshold=threshold).value,
+        "outcome": rules.outcome(execution, visits).value,
         "input": execution.input,
         "output": execution.output,
         "error": execution.error,
         "cause": execution.cause,
         "redrive_status": execution.redrive_status,
         "redrive_reason": execution.redrive_reason,
-        "image": image_of(execution.input),
+        "image": rules.image(execution, visits),
         "label": inference.label if inference else None,
         "confidence": inference.confidence if inference else None,
         "observed_at": observed_at,

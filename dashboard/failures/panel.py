@@ -143,6 +143,10 @@ def triage(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup,
             resolve(feed, group)
         silence(feed, group)
         regroup(feed, group, groups)
+    if feed.notes.stay_here:
+        st.caption(
+            f":material/computer: Decisions stay on this machine: {plain(feed.notes.reason)}"
+        )
     text = st.text_input("Comment", key=f"comment-{group.fingerprint.digest}-{len(group.notes)}")
     if text and text.strip():
         note(feed, group, Action.COMMENT, text=text.strip())
@@ -222,7 +226,7 @@ def unread_notes(notes: Notes) -> None:
 
 def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
     """The adviser's word, the dry run, and the button."""
-    settings = components.connection().settings
+    watched = components.connection().watched
     machine = _machine(feed)
     dry = model.dry_run(
         group,
@@ -251,7 +255,7 @@ def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
         now=datetime.now(UTC),
         author=author(),
         fingerprint=group.fingerprint.digest,
-        target=settings.alias_arn,
+        target=watched.started_through,
     )
     redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
     label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -17,12 +18,17 @@ from dashboard.shared.cloud_reads import CloudRead, CloudReads
 from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.shared.palette import STYLES, pill
+from dashboard.shared.store_root import store_root
+from dashboard.workflows.registry import WorkflowRegistry
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.known_errors import passes_by_itself
 from workflow.submissions import StoredImage
 
 T = TypeVar("T")
+
+WORKFLOW = "workflow"
+"""Key of the session and of the address that names the watched workflow."""
 
 TICK_SECONDS = 0.75
 """How often a running job is drawn anew."""
@@ -41,9 +47,27 @@ _MINUTE_SECONDS = 60
 
 
 @st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
-def connection() -> Connection:
+def cloud_connection() -> Connection:
     """The process's one connection; made anew when the local cloud no longer answers."""
     return connect(os.environ)
+
+
+def connection() -> Connection:
+    """The connection, for the workflow that this session watches."""
+    whole = cloud_connection()
+    chosen = registry().find(st.session_state.get(WORKFLOW, ""))
+    return whole.watching(chosen) if chosen is not None else whole
+
+
+@st.cache_resource(show_spinner=False)
+def _registries() -> dict[Path, WorkflowRegistry]:
+    return {}
+
+
+def registry() -> WorkflowRegistry:
+    """The workflows that are watched in this cloud beside the deployed one."""
+    path = store_root(cloud_connection(), kind="workflows").with_suffix(".json")
+    return _registries().setdefault(path, WorkflowRegistry(path))
 
 
 @st.cache_resource(show_spinner=False)
@@ -74,9 +98,22 @@ def read(
     Raises:
         WorkflowError: AWS's own code; ``StillWaiting`` where it has not answered in time.
     """
+    return reads().get(service, _whole(key), title, work, fresh_s=fresh_s)
+
+
+def begin(
+    service: str, key: Hashable, title: str, work: Callable[[], T], *, fresh_s: float = 30.0
+) -> None:
+    """Begin what ``read`` reads, without waiting; several reads then run at once."""
+    reads().start(service, _whole(key), title, work, fresh_s=fresh_s)
+
+
+def _whole(key: Hashable) -> tuple[Hashable, ...]:
+    """A key with all that an answer depends on beside it."""
     deploy = jobs().get(DEPLOYMENT)
     deployed = deploy and (deploy.started_at, deploy.running)
-    return reads().get(service, (connection().cloud, deployed, key), title, work, fresh_s=fresh_s)
+    here = connection()
+    return (here.cloud, here.watched.reference, deployed, key)
 
 
 def act(title: str, work: Callable[[], T]) -> T:
@@ -105,7 +142,7 @@ def deployed() -> bool:
         WorkflowError: AWS's own code for any answer but yes and no.
     """
     cloud = connection()
-    arn = cloud.settings.alias_arn
+    arn = cloud.watched.started_through
     try:
         return read(
             "states",

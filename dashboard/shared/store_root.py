@@ -1,4 +1,4 @@
-"""The directory in which a deployment's records are kept."""
+"""The directory in which the records of a workflow are kept."""
 
 import os
 from collections.abc import Mapping
@@ -12,12 +12,13 @@ STORE_DIRECTORY = Path(__file__).resolve().parents[2] / ".scones"
 def store_root(
     connection: Connection, environ: Mapping[str, str] = os.environ, *, kind: str = "executions"
 ) -> Path:
-    """Where the executions of a deployment are kept, or another ``kind`` of its records.
+    """Where the executions of the watched workflow are kept, or another ``kind`` of its records.
 
     A local cloud's lie in its own directory, so that they go when it is deleted.
     """
-    settings, cloud = connection.settings, connection.cloud
-    name = f"{cloud.account}-{cloud.region}-{settings.prefix}"
+    watched, cloud = connection.watched, connection.cloud
+    own = watched.executions_store_name if kind == "executions" else watched.store_name
+    name = f"{cloud.account}-{cloud.region}-{own}"
     if cloud.endpoint_url:
         state = Path(environ.get("SCONES_LOCALCLOUD_DIR") or STATE_DIRECTORY)
         return state / "dashboard" / f"{kind}-{name}"

@@ -33,7 +33,7 @@ def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
 
 def _routes(cloud: Connection) -> list[tuple[str, int]]:
     """Versions of the state machine that the alias routes to, and their weights."""
-    arn = cloud.settings.alias_arn
+    arn = cloud.watched.started_through
     try:
         with explained("states:DescribeStateMachineAlias", arn):
             alias = cloud.client("stepfunctions").describe_state_machine_alias(

@@ -15,11 +15,14 @@ SECONDS = 30
 def standing() -> Standing:
     """Which threshold is deployed now, beside that of the settings."""
     connection = components.connection()
+    watched = connection.watched
+    if not watched.deployed:
+        return thresholds.of_watched(watched.threshold, watched.threshold_source)
     deployed: tuple[DeployedThreshold, ...] | WorkflowError
     try:
         deployed = components.read(
             "states",
-            ("thresholds", connection.settings.alias_arn),
+            ("thresholds", watched.started_through),
             "the threshold that is deployed",
             lambda: deployed_thresholds(connection),
             fresh_s=SECONDS,
@@ -27,4 +30,4 @@ def standing() -> Standing:
     except WorkflowError as error:
         deployed = error
     explicit = bool(os.environ.get(VARIABLE))
-    return thresholds.standing(deployed, connection.settings.threshold, explicit=explicit)
+    return thresholds.standing(deployed, watched.threshold, explicit=explicit)

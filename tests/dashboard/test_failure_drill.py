@@ -25,6 +25,7 @@ from dashboard.failures.inbox import inbox, listing
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import RepairItem, RepairRun, plan_repair
 from dashboard.shared.store import SegmentStore
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Kind
 from workflow.redrive import RedriveAction
 from workflow.triage import FailureGroup
@@ -110,7 +111,7 @@ class Night:
             self.states(),
             self.store,
             None,
-            threshold=0.93,
+            rules=ExecutionRules(threshold=0.93),
             now=self.clock.now,
             clock=self.clock.monotonic,
             at_once=1,

@@ -33,6 +33,7 @@ from tests.builders import PNG
 from tests.conftest import LocalCloud, start_local_cloud, stop_local_cloud
 from tests.dashboard.conftest import deploy
 from tests.dashboard.test_repair_killed import REPAIR
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Kind
 from workflow.redrive import RedriveAction
 from workflow.triage import FailureGroup
@@ -158,7 +159,13 @@ class Drill:
         source = states(
             self.connection.session, self.connection.pacer, self.settings.state_machine_arn
         )
-        sync = ExecutionSync(source, self.store, None, threshold=0.5, now=lambda: datetime.now(UTC))
+        sync = ExecutionSync(
+            source,
+            self.store,
+            None,
+            rules=ExecutionRules(threshold=0.5),
+            now=lambda: datetime.now(UTC),
+        )
         list(sync.run(budget_s=1e6))
         failures = tables.failures(self.store.scan("failures"))
         restarts = RepairLog(self.s3, self.settings.bucket).restarts()

@@ -43,7 +43,7 @@ PROVIDERS = {
 }
 NO_CLIENTS = {"aws", "clients", "errors", "algorithms", "__init__"}
 DASHBOARD_SERVICES = (
-    "athena cloudwatch lambda logs s3 sagemaker sns sqs stepfunctions sts".split()  # noqa: SIM905
+    "athena cloudwatch iam lambda logs s3 sagemaker sns sqs stepfunctions sts".split()  # noqa: SIM905
 )
 ON_TOP = {
     "cloudwatch:TagResource",

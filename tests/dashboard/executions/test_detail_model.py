@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.simulated_states import arn_of, failed_history
 from dashboard.executions import charts as execution_charts
 from dashboard.executions import detail_model as model
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, Outcome, Status, parse_event
 from workflow.exports import Export, read_export, write_export
 
@@ -35,7 +36,7 @@ def record(events: list[dict[str, Any]] | None = None, **fields: Any) -> Export:
 
 
 def shown(given: Export) -> model.ExecutionView:
-    return model.view(given, threshold=0.93)
+    return model.view(given, rules=ExecutionRules(threshold=0.93))
 
 
 def test_a_failure_shows_its_error_state_and_image() -> None:
@@ -227,14 +228,16 @@ THEIRS = json.dumps(
 def test_an_export_is_judged_by_the_threshold_of_its_own_machine() -> None:
     given = export_of(output={"inferences": [0.15, 0.85]}, definition=THEIRS, done=True)
 
-    view = model.view(given, threshold=0.93)
+    view = model.view(given, rules=ExecutionRules(threshold=0.93))
 
     assert (view.outcome, view.finding) == (Outcome.ACCEPTED, "")
     assert ("Inference", "motorcycle, 85.0%") in view.facts
 
 
 def test_an_export_whose_machine_states_no_threshold_says_so() -> None:
-    view = model.view(export_of(output={"inferences": [0.15, 0.85]}), threshold=0.93)
+    view = model.view(
+        export_of(output={"inferences": [0.15, 0.85]}), rules=ExecutionRules(threshold=0.93)
+    )
 
     assert view.outcome is Outcome.SILENT
     assert "states no threshold in this record" in view.finding
@@ -243,13 +246,13 @@ def test_an_export_whose_machine_states_no_threshold_says_so() -> None:
 def test_an_image_that_only_a_state_names_is_found() -> None:
     given = export_of(output={"bucket": "b", "key": "a.png", "inferences": [0.01, 0.99]})
 
-    assert model.view(given, threshold=0.93).image == "s3://b/a.png"
+    assert model.view(given, rules=ExecutionRules(threshold=0.93)).image == "s3://b/a.png"
 
 
 def test_a_machine_that_classifies_nothing_owes_no_inference() -> None:
     given = export_of(output={"order": 7}, definition='{"Comment": "Ships orders"}', shipped=True)
 
-    view = model.view(given, threshold=0.93)
+    view = model.view(given, rules=ExecutionRules(threshold=0.93))
 
     assert view.outcome is Outcome.UNEXAMINED
     assert "is not judged" in view.finding

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from dashboard.executions import model, tables
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, Failure, Outcome, Status
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -29,7 +30,10 @@ def ran(name: str, minutes_ago: float = 10, **fields: Any) -> Execution:
 
 def listing(*executions: Execution, seen: tuple[Execution, ...] = ()) -> pl.DataFrame:
     rows = [tables.execution_row(one, NOW) for one in executions]
-    details = [tables.detail_row(one, "describe", NOW, threshold=0.93) for one in seen]
+    details = [
+        tables.detail_row(one, "describe", NOW, rules=ExecutionRules(threshold=0.93))
+        for one in seen
+    ]
     return tables.listing(
         tables.frame(rows, tables.EXECUTIONS).lazy(),
         tables.frame(details, tables.DETAILS).lazy(),

@@ -13,6 +13,7 @@ from dashboard.executions.opening import open_execution
 from dashboard.executions.sync import ExecutionSync
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
+from workflow.execution_rules import ExecutionRules
 from workflow.executions import Status
 
 DEFINITION = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
@@ -56,7 +57,7 @@ class Desk:
             self.states,
             self.store,
             None,
-            threshold=0.93,
+            rules=ExecutionRules(threshold=0.93),
             now=self.clock.now,
             clock=self.clock.monotonic,
             at_once=1,

@@ -15,6 +15,7 @@ from dashboard.executions.sync import ExecutionSync, stored_progress
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
+from workflow.execution_rules import ExecutionRules
 
 OUTPUT = '{"inferences": [0.98, 0.02], "label": "bicycle", "confidence": 0.98}'
 UNSURE = '{"inferences": [0.6, 0.4], "label": "bicycle", "confidence": 0.6}'
@@ -37,7 +38,7 @@ class World:
             States(self.aws, pacer, MACHINE),  # type: ignore[arg-type]  # speaks boto3
             self.store(),
             queue,
-            threshold=0.93,
+            rules=ExecutionRules(threshold=0.93),
             now=self.clock.now,
             clock=self.clock.monotonic,
             at_once=1,

@@ -1,0 +1,26 @@
+"""Workflows: what is watched, how it does, and how to watch another."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from dashboard.workflows import panel
+
+components.page_header(
+    "Workflows", "Watch any state machine and any endpoint. Nothing is created or changed in AWS."
+)
+now, watched = datetime.now(UTC), components.connection().watched
+with components.explained():
+    panel.health_table(panel.all_watched(), now)
+    st.caption(f"As of {now:%H:%M:%S} UTC. Choose a row to watch it.")
+left, right = st.columns([3, 2], gap="large")
+with left:
+    st.subheader("Connect", anchor=False)
+    with components.explained():
+        panel.connect(now)
+with right:
+    st.subheader(plain(watched.name), anchor=False)
+    with components.explained():
+        panel.known_of(watched)

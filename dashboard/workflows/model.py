@@ -1,0 +1,213 @@
+"""What the Workflows page shows: workflows with their health, and what was found of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from workflow.advice import Advice
+from workflow.discovery import EndpointRecord, FunctionRecord
+from workflow.errors import WorkflowError
+from workflow.image_search import image_at
+from workflow.thresholds import LOWEST
+from workflow.watched import (
+    NO_THRESHOLD,
+    WatchedWorkflow,
+    filled_input,
+    read_captures_uri,
+)
+
+SAID_BY_YOU = "you said so"
+"""Where a value is known from that somebody typed."""
+
+UNKNOWN = "not known yet"
+MOST_SHOWN = 200
+"""State machines in one table; a filter finds the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a workflow does, in words; ``problem`` where that may not be read.
+
+    Attributes:
+        last: When it last ran, such as ``12 min ago``.
+        failures: Within 24 hours, such as ``3`` or ``100 or more``.
+        problem: Why neither is known; empty where both are.
+    """
+
+    last: str
+    failures: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What a person typed of a workflow; every field as text."""
+
+    endpoint: str
+    captures: str
+    classes: str
+    threshold: str
+    image_path: str
+    input_template: str
+    bucket: str
+
+
+def watched_table(
+    workflows: Sequence[WatchedWorkflow], health: Mapping[str, Health]
+) -> pd.DataFrame:
+    """Return a row for each watched workflow.
+
+    Args:
+        workflows: The deployed one among them.
+        health: By reference; one that is not known yet is left out.
+    """
+    rows = []
+    for one in workflows:
+        known = health.get(one.reference, Health(UNKNOWN, UNKNOWN))
+        rows.append(
+            {
+                "Workflow": one.name,
+                "Last execution": known.last,
+                "Failed in 24 h": known.failures,
+                "Endpoint": one.endpoint or UNKNOWN,
+                "Made by": "deploy" if one.deployed else "somebody else",
+                "Remark": known.problem,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def health_in_words(
+    last: datetime | None, failures: int, *, more: bool, gone: bool, now: datetime
+) -> Health:
+    """Say how a state machine does."""
+    if gone:
+        return Health("-", "-", "There is no such state machine: deleted, or not deployed yet.")
+    ran = "never" if last is None else f"{_age(now - last.astimezone(UTC))} ago"
+    return Health(ran, f"{failures:,}{' or more' if more else ''}")
+
+
+def found_names(names: Iterable[str], wanted: str) -> list[int]:
+    """Return the places of the names that contain a text, whatever its case; the first 200."""
+    text = wanted.strip().casefold()
+    places = [at for at, name in enumerate(names) if text in name.casefold()]
+    return places[:MOST_SHOWN]
+
+
+def facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
+    """Return what is known of a workflow: its name, its value, and where that is known from."""
+    captures = str(workflow.captures) if workflow.captures else "asked of the endpoint"
+    image = workflow.image_path or workflow.fixed_image or "any S3 location in the input"
+    demanded = "none" if workflow.threshold_source == NO_THRESHOLD else f"{workflow.threshold:g}"
+    return (
+        ("State machine", workflow.state_machine_arn or "none, captures only", ""),
+        ("Functions", ", ".join(workflow.functions) or UNKNOWN, ""),
+        ("Endpoint", workflow.endpoint or UNKNOWN, workflow.endpoint_source),
+        ("Captures", captures if workflow.captures or workflow.endpoint else UNKNOWN, ""),
+        ("Image", image, ""),
+        ("Classes", ", ".join(workflow.classes), ""),
+        ("Threshold", demanded, workflow.threshold_source),
+        ("Notes", f"s3://{workflow.bucket}" if workflow.bucket else "on this machine only", ""),
+    )
+
+
+def corrected(workflow: WatchedWorkflow, said: Correction) -> WatchedWorkflow:
+    """Return a workflow with what a person said of it.
+
+    Raises:
+        WorkflowError: ``CapturesUriInvalid``, ``TemplateInvalid``, ``PathInvalid``,
+            ``ThresholdInvalid`` or ``ClassesInvalid``; nothing is changed then.
+    """
+    filled_input(said.input_template, "bucket", "key.png")
+    if said.image_path:
+        image_at("{}", said.image_path)
+    endpoint = said.endpoint.strip()
+    threshold, source = _threshold(workflow, said.threshold)
+    return replace(
+        workflow,
+        endpoint=endpoint,
+        endpoint_source=workflow.endpoint_source if endpoint == workflow.endpoint else SAID_BY_YOU,
+        captures=read_captures_uri(said.captures) if said.captures.strip() else None,
+        classes=_classes(said.classes),
+        threshold=threshold,
+        threshold_source=source,
+        image_path=said.image_path.strip(),
+        input_template=said.input_template,
+        bucket=read_captures_uri(said.bucket).bucket if said.bucket.strip() else "",
+    )
+
+
+def functions_table(functions: Iterable[FunctionRecord]) -> pd.DataFrame:
+    """Return a row for each function."""
+    rows = [
+        {
+            "Function": one.name,
+            "Runtime": one.runtime or "container image",
+            "Timeout": f"{one.timeout_s} s",
+            "Last change": one.last_modified[:19],
+            "Role": one.role.rpartition("/")[2],
+        }
+        for one in functions
+    ]
+    return pd.DataFrame(rows, columns=["Function", "Runtime", "Timeout", "Last change", "Role"])
+
+
+def endpoints_table(endpoints: Iterable[EndpointRecord]) -> pd.DataFrame:
+    """Return a row for each endpoint."""
+    rows = [
+        {
+            "Endpoint": one.name,
+            "Status": one.status or UNKNOWN,
+            "Captures": str(one.captures) if one.captures else "none",
+            "Share captured": f"{one.sampling_percentage:g} %" if one.capturing else "-",
+            "Configuration": one.configuration,
+        }
+        for one in endpoints
+    ]
+    names = ["Endpoint", "Status", "Captures", "Share captured", "Configuration"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def by_weight(advice: Iterable[Advice]) -> list[Advice]:
+    """Return advice with what matters most first."""
+    return sorted(advice, key=lambda one: (one.weight.name, one.subject))
+
+
+def _classes(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if len(names) < 2:  # noqa: PLR2004 - one class is no choice
+        raise WorkflowError(
+            "ClassesInvalid",
+            f"{text[:80]!r} names fewer than two classes.",
+            "Give the names in the order of the model's answer, such as bicycle, motorcycle.",
+        )
+    return names
+
+
+def _threshold(workflow: WatchedWorkflow, text: str) -> tuple[float, str]:
+    said = text.strip()
+    if not said:
+        return LOWEST, NO_THRESHOLD
+    try:
+        value = float(said)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise WorkflowError(
+            "ThresholdInvalid",
+            f"{said[:40]!r} is no confidence.",
+            "Give a number from 0 to 1, or leave it empty where the workflow demands none.",
+        )
+    if value == workflow.threshold and workflow.threshold_source != NO_THRESHOLD:
+        return value, workflow.threshold_source
+    return value, SAID_BY_YOU
+
+
+def _age(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{max(0, seconds)} s"

@@ -1,0 +1,315 @@
+"""Panels of the Workflows page, and the switch in the sidebar."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.aws.cloud import Connection
+from dashboard.shared import cloud_reads, components
+from dashboard.shared.components import WORKFLOW
+from dashboard.shared.escaping import plain
+from dashboard.workflows import client, model
+from workflow.errors import WorkflowError
+from workflow.regions import partition_of
+from workflow.watched import (
+    NO_THRESHOLD,
+    WatchedWorkflow,
+    captured_at,
+    of_environment,
+    read_reference,
+)
+
+HEALTH_SECONDS = 60.0
+LISTING_SECONDS = 120.0
+_SHOWN_WITH_HEALTH = 20
+_CHOICES = ("State machines", "Endpoints", "By name")
+
+
+def choose() -> None:
+    """Watch what the address names, else what this session watched last; show the switch."""
+    whole = components.cloud_connection()
+    asked = st.query_params.get(WORKFLOW, "")
+    with components.explained():
+        if asked:
+            st.session_state[WORKFLOW] = _known(whole, asked).reference
+        elif WORKFLOW not in st.session_state:
+            st.session_state[WORKFLOW] = _first(whole).reference
+    reference = st.session_state.get(WORKFLOW, "")
+    if reference and reference != whole.watched.reference:
+        st.query_params[WORKFLOW] = reference
+    workflows = all_watched()
+    if len(workflows) > 1:
+        _switch(workflows, components.connection().watched)
+
+
+def all_watched() -> tuple[WatchedWorkflow, ...]:
+    """Return the deployed workflow and every other one that is watched."""
+    return (components.cloud_connection().watched, *components.registry().all())
+
+
+def watch(workflow: WatchedWorkflow) -> None:
+    """Find out about a workflow, remember it, and watch it from now on.
+
+    Raises:
+        WorkflowError: Under AWS's own code; ``StillWaiting`` while it goes on.
+    """
+    whole = components.cloud_connection()
+    registry = components.registry()
+
+    def find() -> WatchedWorkflow:
+        found = registry.find(workflow.reference) or client.describe(whole, workflow)
+        registry.save(found)
+        return found
+
+    found = components.act(f"finding out about {workflow.name}", find)
+    go(found.reference)
+
+
+def go(reference: str) -> None:
+    """Watch another workflow, from its start page."""
+    st.session_state[WORKFLOW] = reference
+    st.query_params.from_dict({WORKFLOW: reference})
+    st.rerun()
+
+
+def health_table(workflows: Sequence[WatchedWorkflow], now: datetime) -> None:
+    """Every watched workflow with its health; a chosen row is watched."""
+    health = _health([(one.reference, one.state_machine_arn) for one in workflows], now)
+    chosen = _table(
+        model.watched_table(workflows, health), "watched-workflows", "Watched workflows"
+    )
+    current = components.connection().watched
+    if chosen is not None and workflows[chosen].reference != current.reference:
+        go(workflows[chosen].reference)
+
+
+def connect(now: datetime) -> None:
+    """Ways to another workflow."""
+    match st.segmented_control("Find it by", _CHOICES, default=_CHOICES[0], required=True):
+        case "State machines":
+            _machines(now)
+        case "Endpoints":
+            _endpoints()
+        case _:
+            _by_name()
+
+
+def known_of(workflow: WatchedWorkflow) -> None:
+    """What is known of the workflow and from where; a form that corrects it."""
+    for name, value, source in model.facts(workflow):
+        st.markdown(f"**{name}**  \n{plain(value)}")
+        if source:
+            st.caption(f"{plain(source[:1].upper() + source[1:])}.")
+    if workflow.deployed:
+        return
+    with st.expander("Correct it", icon=":material/edit:"), components.explained():
+        _correction(workflow)
+    if st.button("Stop watching it", icon=":material/visibility_off:", type="tertiary"):
+        components.registry().remove(workflow.reference)
+        go(components.cloud_connection().watched.reference)
+
+
+def _first(whole: Connection) -> WatchedWorkflow:
+    """What a session watches first: what the environment names, else the deployed workflow."""
+    named = of_environment(os.environ, **_place(whole))
+    return _remembered(whole, named) if named is not None else whole.watched
+
+
+def _known(whole: Connection, asked: str) -> WatchedWorkflow:
+    """The workflow of an address.
+
+    Raises:
+        WorkflowError: As ``read_reference``.
+    """
+    if asked == whole.watched.reference:
+        return whole.watched
+    return _remembered(whole, read_reference(asked, **_place(whole)))
+
+
+def _remembered(whole: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
+    """What is known of a workflow; one that is new is found out about once AWS has answered."""
+    if workflow.reference == whole.watched.reference:
+        return whole.watched
+    registry = components.registry()
+    known = registry.find(workflow.reference)
+    if known is not None:
+        return known
+    key = ("discovery", workflow.reference)
+    title = f"what {workflow.name} consists of"
+    found = components.read("states", key, title, lambda: client.describe(whole, workflow))
+    registry.save(found)
+    return found
+
+
+def _place(whole: Connection) -> dict[str, str]:
+    cloud = whole.cloud
+    partition = partition_of(cloud.region).name
+    return {"partition": partition, "region": cloud.region, "account": cloud.account}
+
+
+def _switch(workflows: Sequence[WatchedWorkflow], current: WatchedWorkflow) -> None:
+    names = {one.reference: one.name for one in workflows}
+    with st.sidebar:
+        chosen = st.selectbox(
+            "Workflow",
+            list(names),
+            index=list(names).index(current.reference),
+            format_func=names.__getitem__,
+            key=f"switch-{current.reference}",
+        )
+    if chosen and chosen != current.reference:
+        go(chosen)
+
+
+def _health(machines: Sequence[tuple[str, str]], now: datetime) -> dict[str, model.Health]:
+    """How state machines do, by reference; all of them are asked at once."""
+    whole = components.cloud_connection()
+    asked = [(reference, arn) for reference, arn in machines if arn]
+    for reference, arn in asked:
+        components.begin(
+            "states", ("health", reference), *_health_read(whole, arn, now), fresh_s=HEALTH_SECONDS
+        )
+    found = {}
+    for reference, arn in asked:
+        try:
+            told = components.read(
+                "states",
+                ("health", reference),
+                *_health_read(whole, arn, now),
+                fresh_s=HEALTH_SECONDS,
+            )
+        except WorkflowError as error:
+            if error.code != cloud_reads.STILL_WAITING:
+                found[reference] = model.Health("-", "-", error.message)
+        else:
+            found[reference] = model.health_in_words(
+                told.last_started, told.failures, more=told.more, gone=told.gone, now=now
+            )
+    return found
+
+
+def _health_read(
+    whole: Connection, arn: str, now: datetime
+) -> tuple[str, Callable[[], client.MachineHealth]]:
+    title = f"how {arn.rpartition(':')[2]} does"
+    return title, lambda: client.machine_health(whole, arn, now)
+
+
+def _machines(now: datetime) -> None:
+    whole = components.cloud_connection()
+    listed = components.read(
+        "states",
+        ("state machines", whole.cloud.region),
+        "the state machines of the region",
+        lambda: client.list_machines(whole),
+        fresh_s=LISTING_SECONDS,
+    )
+    if not listed:
+        components.empty_state(
+            "No state machine here",
+            f"The region {whole.cloud.region} has none. Another region is chosen by AWS_REGION.",
+        )
+        return
+    wanted = st.text_input("Name contains", key="machine-name") or ""
+    shown = [listed[at] for at in model.found_names([one.name for one in listed], wanted)]
+    st.caption(f"{len(shown):,} of {len(listed):,} state machines.")
+    first = [(one.arn, one.arn) for one in shown[:_SHOWN_WITH_HEALTH] if not one.express]
+    health = _health(first, now)
+    empty = model.Health("-", "-")
+    table = pd.DataFrame(
+        [
+            {
+                "State machine": one.name,
+                "Type": "Express" if one.express else "Standard",
+                "Last execution": health.get(one.arn, empty).last,
+                "Failed in 24 h": health.get(one.arn, empty).failures,
+                "Created (UTC)": one.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
+            }
+            for one in shown
+        ]
+    )
+    chosen = _table(table, "state-machines", "State machines of the region")
+    if chosen is not None and st.button(
+        f"Watch {shown[chosen].name}", type="primary", icon=":material/visibility:"
+    ):
+        watch(read_reference(shown[chosen].arn, **_place(whole)))
+
+
+def _endpoints() -> None:
+    whole = components.cloud_connection()
+    listed = components.read(
+        "sagemaker",
+        ("endpoints", whole.cloud.region),
+        "the endpoints of the region",
+        lambda: client.list_endpoints(whole),
+        fresh_s=LISTING_SECONDS,
+    )
+    if not listed:
+        components.empty_state("No endpoint here", "The region has no SageMaker endpoint.")
+        return
+    chosen = _table(model.endpoints_table(listed), "endpoints", "Endpoints of the region")
+    if chosen is None:
+        return
+    place = listed[chosen].captures
+    if place is None:
+        st.info(f"{plain(listed[chosen].name)} captures nothing, so there is nothing to watch.")
+    elif st.button(f"Watch the captures of {place.endpoint}", icon=":material/visibility:"):
+        watch(captured_at(place))
+
+
+def _by_name() -> None:
+    whole = components.cloud_connection()
+    said = st.text_input(
+        "Name or ARN of a state machine, or s3://bucket/prefix of captures", key="workflow-name"
+    )
+    if st.button("Watch", type="primary", disabled=not said, icon=":material/visibility:"):
+        watch(read_reference(said or "", **_place(whole)))
+
+
+def _correction(workflow: WatchedWorkflow) -> None:
+    with st.form("correction"):
+        states_threshold = workflow.threshold_source != NO_THRESHOLD
+        said = model.Correction(
+            endpoint=st.text_input("Endpoint", workflow.endpoint) or "",
+            captures=st.text_input(
+                "Captures (s3://bucket/prefix)",
+                str(replace(workflow.captures, endpoint="")) if workflow.captures else "",
+                help="Empty: the endpoint is asked.",
+            )
+            or "",
+            classes=st.text_input(
+                "Classes, in the order of the answer", ", ".join(workflow.classes)
+            )
+            or "",
+            threshold=st.text_input(
+                "Threshold", f"{workflow.threshold:g}" if states_threshold else ""
+            )
+            or "",
+            image_path=st.text_input(
+                "JSONPath of the image in the input", workflow.image_path, placeholder="$.image.key"
+            )
+            or "",
+            input_template=st.text_area("Input of a new execution", workflow.input_template) or "",
+            bucket=st.text_input(
+                "Bucket for images, batches and notes",
+                workflow.bucket,
+                help="Empty: nothing is written, and notes stay on this machine.",
+            )
+            or "",
+        )
+        if st.form_submit_button("Save", type="primary"):
+            components.registry().save(model.corrected(workflow, said))
+            st.rerun()
+
+
+def _table(frame: pd.DataFrame, key: str, alt: str) -> int | None:
+    """A table of which one row can be chosen; its place."""
+    chosen = st.dataframe(
+        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=key, alt=alt
+    )
+    rows = chosen["selection"]["rows"]
+    return int(rows[0]) if rows else None

@@ -1,0 +1,105 @@
+"""The Deployment page of a workflow that somebody else made: what there is and what is weak."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.executions import panel as executions
+from dashboard.executions.freshness_panel import feed
+from dashboard.executions.tables import failures
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from dashboard.workflows import client, model
+from workflow.advice import (
+    Advice,
+    Weight,
+    definition_advice,
+    endpoint_advice,
+    function_advice,
+    outcome_advice,
+)
+
+FRESH_SECONDS = 300.0
+_PAYLOADS_LOOKED_AT = 50
+_EXPRESS = (
+    "This state machine is of type EXPRESS: Step Functions keeps no executions of it, so there is "
+    "no list, no history and no failure to group. "
+)
+
+
+def show() -> None:
+    """The whole page; it changes nothing."""
+    components.page_header(
+        "Deployment", "Somebody else made this workflow: what it consists of and what is weak."
+    )
+    connection = components.connection()
+    workflow = connection.watched
+    found = components.read(
+        "states",
+        ("review", workflow.reference),
+        f"what {workflow.name} consists of",
+        lambda: client.read_machine(connection, workflow),
+        fresh_s=FRESH_SECONDS,
+    )
+    if found.express:
+        wanted = (
+            "Its executions are in its log group."
+            if found.log_group
+            else ("Turn on its logging (level ALL) to see them in CloudWatch Logs.")
+        )
+        st.warning(_EXPRESS + wanted, icon=":material/bolt:")
+        if found.log_group:
+            st.code(found.log_group, language=None)
+    _advice(found)
+    if found.definition:
+        changed = f"{found.changed_at:%Y-%m-%d %H:%M} UTC" if found.changed_at else "not known"
+        role = plain(found.role.rpartition("/")[2])
+        with st.container(border=True):
+            executions.graph(found.definition, None, f"Last changed {changed}; its role is {role}.")
+    st.subheader("Functions", anchor=False)
+    if found.functions:
+        st.dataframe(
+            model.functions_table(found.functions), hide_index=True, alt="Functions of its tasks"
+        )
+    else:
+        components.empty_state("No function is known", "Its tasks call none, or none may be read.")
+    st.subheader("Endpoint", anchor=False)
+    own = [one for one in found.endpoints if one.name == workflow.endpoint]
+    if own:
+        st.dataframe(model.endpoints_table(own), hide_index=True, alt="The endpoint")
+        if workflow.endpoint_source:
+            st.caption(f"Found because {plain(workflow.endpoint_source)}.")
+    else:
+        components.empty_state(
+            "The endpoint is not known",
+            "Name it on the Workflows page to see its captures.",
+            page="app_pages/workflows.py",
+            label="Go to Workflows",
+        )
+    for refused in found.refused:
+        st.caption(plain(f"Not shown: {refused.message} {refused.remedy}"))
+    st.caption(f"As of {datetime.now(UTC):%H:%M:%S} UTC, read at most every five minutes.")
+
+
+def _advice(found: client.MachineRecord) -> None:
+    advice = model.by_weight(_all_advice(found))
+    if not advice:
+        st.success("Nothing weak was found in what may be read.", icon=":material/check_circle:")
+    for one in advice:
+        icon = ":material/priority_high:" if one.weight is Weight.HIGH else ":material/info:"
+        said = f"**{plain(one.subject)}.** {plain(one.problem)}  \n{plain(one.remedy)}"
+        (st.warning if one.weight is Weight.HIGH else st.info)(said, icon=icon)
+
+
+def _all_advice(found: client.MachineRecord) -> list[Advice]:
+    workflow = components.connection().watched
+    store = feed().store
+    details = store.scan("execution_details").tail(_PAYLOADS_LOOKED_AT).collect()
+    payloads = [text for text in (*details["input"], *details["output"]) if text]
+    own = [one for one in found.endpoints if one.name == workflow.endpoint]
+    return [
+        *definition_advice(found.definition),
+        *function_advice(found.functions, today=datetime.now(UTC).date()),
+        *(advice for one in own for advice in endpoint_advice(one)),
+        *outcome_advice(failures(store.scan("failures")), payloads),
+    ]
