@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,6 @@ _KEPT = [
     "ExtendedStatistic",
     "Dimensions",
     "Period",
-    "Unit",
     "EvaluationPeriods",
     "DatapointsToAlarm",
     "Threshold",
@@ -120,12 +120,13 @@ class Alarms:
         """DescribeAlarms."""
         names = p.get("AlarmNames") or sorted(self._alarms)
         prefix, state = p.get("AlarmNamePrefix", ""), p.get("StateValue")
+        alarms = [self._alarms[name] for name in names if name in self._alarms and _is_metric(p)]
         found = [
-            _shown(self._alarms[name])
-            for name in names
-            if name in self._alarms
-            and name.startswith(prefix)
-            and state in (None, self._alarms[name]["StateValue"])
+            _shown(alarm)
+            for alarm in alarms
+            if alarm["AlarmName"].startswith(prefix)
+            and state in (None, alarm["StateValue"])
+            and _acts(alarm, p.get("ActionPrefix", ""))
         ]
         shown, token = page(found, p, size="MaxRecords", token="NextToken", default=50)  # noqa: S106 - a paging token
         out: Params = {"MetricAlarms": shown, "CompositeAlarms": []}
@@ -134,12 +135,14 @@ class Alarms:
     def history(self, p: Params) -> Params:
         """DescribeAlarmHistory, newest first."""
         names = [p["AlarmName"]] if p.get("AlarmName") else list(self._history)
+        names = names if _is_metric(p) else []
         kind = p.get("HistoryItemType")
+        start, end = seconds(p.get("StartDate") or 0.0), seconds(p.get("EndDate") or math.inf)
         items = [
             {**item, "Timestamp": _moment(item["Timestamp"])}
             for name in names
             for item in self._history.get(name, {"items": []})["items"]
-            if kind in (None, item["HistoryItemType"])
+            if kind in (None, item["HistoryItemType"]) and start <= item["Timestamp"] <= end
         ]
         items.sort(
             key=lambda item: item["Timestamp"], reverse=p.get("ScanBy") != "TimestampAscending"
@@ -339,6 +342,25 @@ def _check_watched(p: Params) -> None:
         raise AwsError("ValidationError", "All metrics of an alarm must have the same period.")
     if "Expression" in watched[0]:
         metric_math.check(watched[0]["Expression"], stats)
+
+
+def _is_metric(params: Params) -> bool:
+    """Return whether a request asks for metric alarms, the only ones that exist here."""
+    return "MetricAlarm" in (params.get("AlarmTypes") or ["MetricAlarm"])
+
+
+def _acts(alarm: Params, prefix: str) -> bool:
+    actions = [action for field in _ACTIONS.values() for action in alarm[field]]
+    return not prefix or any(action.startswith(prefix) for action in actions)
+
+
+def seconds(moment: Any) -> float:  # noqa: ANN401 - each protocol has times of its own
+    """Return a time of a request as seconds since 1970."""
+    if isinstance(moment, str):
+        moment = dt.datetime.fromisoformat(moment)
+    if isinstance(moment, dt.datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    return float(moment)
 
 
 def _shown(alarm: Params) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from localcloud import parameters
 from localcloud.aws_like.conditions import Conditions
 from localcloud.faults import Faults
 from localcloud.moto_services import ACCOUNT, Moto
@@ -93,7 +94,8 @@ class Cloud:
         return handler(call)
 
     def admit(self, call: Call) -> None:
-        """Let the faults and the quotas that are switched on have their say about a call."""
+        """Refuse what the operation does not honour; then faults and quotas have their say."""
+        parameters.check(call)
         self.faults.check(call.service, call.operation)
         self.quotas.check(call.service, call.operation)
 

@@ -1,5 +1,6 @@
 """SageMaker: models, endpoint configurations and endpoints, and what invokes them."""
 
+import math
 import random
 import re
 import shutil
@@ -55,11 +56,13 @@ class Endpoints(Service):
 
     def create_model(self, call: Call) -> Params:
         p = call.params
-        arn = self._new("model", p["ModelName"], self._models, p)
+        if len(p.get("Containers") or ()) > 1:
+            text = "The local cloud does not implement several Containers of a model."
+            raise AwsError("NotImplemented", text, 501)
         container = p.get("PrimaryContainer") or (p.get("Containers") or [{}])[0]
         if url := container.get("ModelDataUrl"):
             self._check_artifact(url)
-        return {"ModelArn": arn}
+        return {"ModelArn": self._new("model", p["ModelName"], self._models, p)}
 
     def describe_model(self, call: Call) -> Params:
         return self._get("model", call.params["ModelName"], self._models)
@@ -131,6 +134,9 @@ class Endpoints(Service):
                 variant["InitialVariantWeight"] = desired.get(
                     "DesiredWeight", variant["InitialVariantWeight"]
                 )
+                variant["InstanceCount"] = desired.get(
+                    "DesiredInstanceCount", variant["InstanceCount"]
+                )
             self._endpoints[name] = {
                 **endpoint,
                 "deployed": deployed,
@@ -164,13 +170,12 @@ class Endpoints(Service):
         return {}
 
     def list_endpoints(self, call: Call) -> Params:
-        wanted = call.params.get("StatusEquals")
         listed = _listed("Endpoints", "Endpoint", self._endpoints, call.params)
         items = [
             {**item, "EndpointStatus": self._endpoints[item["EndpointName"]]["EndpointStatus"]}
             for item in listed["Endpoints"]
         ]
-        return {**listed, "Endpoints": [i for i in items if wanted in (None, i["EndpointStatus"])]}
+        return {**listed, "Endpoints": items}
 
     # -- monitoring, as far as the dashboard reads it; new customers cannot have any --------------
 
@@ -192,7 +197,9 @@ class Endpoints(Service):
         return {"Tags": tag_list(self._tags[arn])}
 
     def list_tags(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._tags.get(self._owned(call.params["ResourceArn"]), {}))}
+        tags = tag_list(self._tags.get(self._owned(call.params["ResourceArn"]), {}))
+        shown, token = page(tags, call.params, size="MaxResults", token="NextToken", default=50)  # noqa: S106 - a paging token
+        return {"Tags": shown} | ({"NextToken": token} if token else {})
 
     def delete_tags(self, call: Call) -> Params:
         arn = self._owned(call.params["ResourceArn"])
@@ -519,17 +526,31 @@ def _refused(message: str) -> AwsError:
 
 def _listed(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
     """A list of summaries, newest first, by the filters that all lists of SageMaker have."""
-    wanted = params.get("NameContains", "")
-    found = [(n, r) for n, r in table.items() if wanted in n]
-    by_name = params.get("SortBy") == "Name"
+    found = [(n, r) for n, r in table.items() if _is_asked_for(n, r, params)]
+    by = params.get("SortBy", "CreationTime")
     found.sort(
-        key=lambda pair: pair[0] if by_name else pair[1]["CreationTime"],
+        key=lambda pair: {"Name": pair[0], "Status": pair[1].get("EndpointStatus")}.get(
+            by, pair[1]["CreationTime"]
+        ),
         reverse=params.get("SortOrder", "Descending") == "Descending",
     )
     shown, token = page(found, params, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
     fields = (f"{item}Arn", "CreationTime", "LastModifiedTime")
     items = [{f"{item}Name": n, **{f: r[f] for f in fields if f in r}} for n, r in shown]
     return {field: items} | ({"NextToken": token} if token else {})
+
+
+def _is_asked_for(name: str, record: Params, params: Params) -> bool:
+    """Return whether a record passes the filters of a list."""
+    if params.get("StatusEquals") not in (None, record.get("EndpointStatus")):
+        return False
+    for field, after, before in (
+        ("CreationTime", "CreationTimeAfter", "CreationTimeBefore"),
+        ("LastModifiedTime", "LastModifiedTimeAfter", "LastModifiedTimeBefore"),
+    ):
+        if not params.get(after, 0.0) <= record.get(field, 0.0) <= params.get(before, math.inf):
+            return False
+    return params.get("NameContains", "") in name
 
 
 def _retain(old: Params, new: Params) -> None:

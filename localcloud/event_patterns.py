@@ -1,4 +1,4 @@
-"""Event patterns: what EventBridge takes for one. Pure; moto's code matches them.
+"""Event patterns: what EventBridge takes for one, and what they match, by moto's code. Pure.
 
 Source: EventBridge User Guide, "Creating event patterns" and "Comparison operators for use in event
 patterns"; quota of 2,048 characters.
@@ -6,8 +6,10 @@ patterns"; quota of 2,048 characters.
 
 import ipaddress
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from moto.events.models import EventPattern
 
 from localcloud.errors import AwsError
 
@@ -31,21 +33,44 @@ def check(pattern: str) -> None:
         raise _refused(str(error)) from error
     if not isinstance(given, dict) or not given:
         raise _refused("Filter is not an object")
-    _check_object(given)
+    check_object(given)
 
 
-def _check_object(given: dict[str, Any]) -> None:
+def check_object(given: Mapping[str, Any]) -> None:
+    """Refuse an object of a pattern.
+
+    Raises:
+        AwsError: ``InvalidEventPatternException``, with the reason.
+    """
     for name, value in given.items():
         if name == "$or":
             _check_or(value)
         elif isinstance(value, dict):
             if not value:
                 raise _refused("Empty objects are not allowed")
-            _check_object(value)
+            check_object(value)
         elif isinstance(value, list):
             _check_values(name, value)
         else:
             raise _refused(f'"{name}" must be an object or an array')
+
+
+def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Return whether an event matches a pattern; of an array, one element has to."""
+    return bool(EventPattern(None, dict(pattern)).matches_event(_merged(event)))
+
+
+def _merged(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return objects of an array as one object of arrays: moto looks into no object of an array."""
+    if isinstance(value, Mapping):
+        return {name: _merged(inner) for name, inner in value.items()}
+    if not isinstance(value, list) or not any(isinstance(one, dict) for one in value):
+        return value
+    together: dict[str, list[Any]] = {}
+    for one in value:
+        for name, inner in one.items() if isinstance(one, dict) else ():
+            together.setdefault(name, []).extend(inner if isinstance(inner, list) else [inner])
+    return _merged(together)
 
 
 def _check_or(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
@@ -53,7 +78,7 @@ def _check_or(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
     if not fits or not all(isinstance(one, dict) and one for one in value):
         raise _refused('"$or" must be an array of two objects or more')
     for one in value:
-        _check_object(one)
+        check_object(one)
 
 
 def _check_values(name: str, values: list[Any]) -> None:

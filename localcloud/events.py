@@ -4,12 +4,10 @@ import datetime as dt
 import json
 import uuid
 
-from moto.events.models import EventPattern
-
-from localcloud import event_patterns
+from localcloud import event_inputs, event_patterns
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, page, tag_list, tag_map
+from localcloud.service import Service, now, page, tag_list, tag_map
 from localcloud.wire import Call, Params
 
 _TARGETS = 5
@@ -24,17 +22,34 @@ class Events(Service):
         super().__init__(cloud)
         self._rules = cloud.store.table("events.rule")
 
-    def put(self, source: str, detail_type: str, resources: list[str], detail: Params) -> None:
-        """Publish an event on the default bus."""
-        if not self._rules:
-            return
+    def put(
+        self,
+        source: str,
+        detail_type: str,
+        resources: list[str],
+        detail: Params,
+        moment: float | None = None,
+    ) -> str:
+        """Publish an event on the default bus.
+
+        Args:
+            source: Who publishes it.
+            detail_type: What kind of event it is.
+            resources: ARNs of what it is about.
+            detail: What it says.
+            moment: When it happened, seconds since 1970; None for now.
+
+        Returns:
+            Its id.
+        """
+        happened = dt.datetime.fromtimestamp(now() if moment is None else moment, dt.UTC)
         event = {
             "version": "0",
             "id": str(uuid.uuid4()),
             "detail-type": detail_type,
             "source": source,
             "account": self.cloud.account,
-            "time": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "time": f"{happened:%Y-%m-%dT%H:%M:%SZ}",
             "region": self.cloud.region,
             "resources": resources,
             "detail": detail,
@@ -43,7 +58,10 @@ class Events(Service):
             if rule["State"] == "ENABLED" and _matches(rule, event):
                 self.cloud.metrics.count("AWS/Events", "MatchedEvents", {"RuleName": rule["Name"]})
                 for target in rule["targets"].values():
-                    self._deliver(target, event)
+                    self._deliver(
+                        target["Arn"], event_inputs.target_input(target, event, rule["Arn"])
+                    )
+        return str(event["id"])
 
     # -- rules ---------------------------------------------------------------------------------
 
@@ -96,6 +114,8 @@ class Events(Service):
 
     def put_targets(self, call: Call) -> Params:
         rule = self._rule(call.params["Rule"])
+        for target in call.params["Targets"]:
+            event_inputs.check_target(target)
         targets = {**rule["targets"], **{t["Id"]: t for t in call.params["Targets"]}}
         if len(targets) > _TARGETS:
             raise AwsError("LimitExceededException", "The requested resource exceeds the limit.")
@@ -110,14 +130,14 @@ class Events(Service):
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
     def list_targets_by_rule(self, call: Call) -> Params:
-        return {"Targets": list(self._rule(call.params["Rule"])["targets"].values())}
+        targets = list(self._rule(call.params["Rule"])["targets"].values())
+        shown, token = page(targets, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
+        return {"Targets": shown} | ({"NextToken": token} if token else {})
 
     def put_events(self, call: Call) -> Params:
-        for entry in call.params["Entries"]:
-            detail = json.loads(entry.get("Detail", "{}"))
-            self.put(entry["Source"], entry["DetailType"], entry.get("Resources", []), detail)
-        entries = [{"EventId": str(uuid.uuid4())} for _ in call.params["Entries"]]
-        return {"FailedEntryCount": 0, "Entries": entries}
+        entries = [self._put_entry(entry) for entry in call.params["Entries"]]
+        failed = sum("ErrorCode" in entry for entry in entries)
+        return {"FailedEntryCount": failed, "Entries": entries}
 
     # -- tags ----------------------------------------------------------------------------------
 
@@ -151,8 +171,22 @@ class Events(Service):
         self._rules[name] = {**self._rule(name), "State": state}
         return {}
 
-    def _deliver(self, target: Params, event: Params) -> None:
-        arn, body = target["Arn"], target.get("Input") or json.dumps(event)
+    def _put_entry(self, entry: Params) -> Params:
+        """Publish an entry of PutEvents: its id, or why it is no event."""
+        for field in ("Source", "DetailType", "Detail"):
+            if not entry.get(field):
+                text = f"Parameter {field} is not valid. Reason: {field} is a required argument."
+                return {"ErrorCode": "InvalidArgument", "ErrorMessage": text}
+        try:
+            detail = json.loads(entry["Detail"])
+        except ValueError:
+            detail = None
+        if not isinstance(detail, dict):
+            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+        about = (entry["Source"], entry["DetailType"], entry.get("Resources", []), detail)
+        return {"EventId": self.put(*about, entry.get("Time"))}
+
+    def _deliver(self, arn: str, body: str) -> None:
         if ":sqs:" in arn:
             if not self.cloud.queues.offer(arn, body):
                 self.cloud.warn(f"An event is lost: there is no queue {arn}.")
@@ -167,7 +201,7 @@ class Events(Service):
 
 def _matches(rule: Params, event: Params) -> bool:
     pattern = rule.get("EventPattern")
-    return pattern is not None and bool(EventPattern.load(pattern).matches_event(event))  # type: ignore[arg-type]
+    return pattern is not None and event_patterns.matches(json.loads(pattern), event)
 
 
 def _shown(rule: Params) -> Params:

@@ -15,12 +15,10 @@ _CONFIGURABLE = [
     "MemorySize",
     "Environment",
     "Runtime",
-    "Layers",
     "TracingConfig",
     "EphemeralStorage",
     "LoggingConfig",
     "VpcConfig",
-    "DeadLetterConfig",
 ]
 _VOLATILE = [
     "Version",
@@ -96,3 +94,19 @@ def _logging(name: str, given: Params) -> Params:
 def frozen(configuration: Params) -> dict[str, Any]:
     """What makes one version of a function differ from another."""
     return {k: v for k, v in configuration.items() if k not in _VOLATILE}
+
+
+def statement(params: Params, arn: str, partition: str) -> Params:
+    """Return the statement that AddPermission adds to the policy of a function."""
+    who, made = params["Principal"], {"Sid": params["StatementId"], "Effect": "Allow"}
+    if who.isdigit():
+        principal = {"AWS": f"arn:{partition}:iam::{who}:root"}
+    else:
+        principal = {"Service" if who.endswith(".amazonaws.com") else "AWS": who}
+    made |= {"Principal": principal, "Action": params["Action"], "Resource": arn}
+    condition: Params = {}
+    if "SourceArn" in params:
+        condition["ArnLike"] = {"AWS:SourceArn": params["SourceArn"]}
+    if "SourceAccount" in params:
+        condition["StringEquals"] = {"AWS:SourceAccount": params["SourceAccount"]}
+    return made | ({"Condition": condition} if condition else {})

@@ -113,6 +113,8 @@ class Functions(Service):
             if "Architectures" in p:
                 configuration["Architectures"] = p["Architectures"]
             configuration.update(self._upload(p))
+            if p.get("DryRun"):
+                return self._shown(name, configuration)
             return self._changed(name, configuration, publish=bool(p.get("Publish")))
 
     def update_function_configuration(self, call: Call) -> Params:
@@ -136,10 +138,14 @@ class Functions(Service):
         return {}
 
     def list_functions(self, call: Call) -> Params:
-        names = sorted(self._functions)
-        shown, marker = page(names, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
-        functions = [self._shown(n, self._functions[n]["latest"]) for n in shown]
-        return {"Functions": functions, "NextMarker": marker}
+        every = call.params.get("FunctionVersion") == "ALL"
+        found = [
+            (name, configuration)
+            for name, record in sorted(self._functions.items())
+            for configuration in (record["latest"], *(record["versions"].values() if every else ()))
+        ]
+        shown, marker = page(found, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
+        return {"Functions": [self._shown(*one) for one in shown], "NextMarker": marker}
 
     # -- versions ------------------------------------------------------------------------------
 
@@ -222,15 +228,7 @@ class Functions(Service):
                 f"The statement id ({p['StatementId']}) provided already exists.",
                 409,
             )
-        statement: Params = {
-            "Sid": p["StatementId"],
-            "Effect": "Allow",
-            "Principal": {"Service": p["Principal"]},
-            "Action": p["Action"],
-            "Resource": self._arn(name),
-        }
-        if "SourceArn" in p:
-            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": p["SourceArn"]}}
+        statement = settings.statement(p, self._arn(name), self.cloud.partition)
         record["policy"][p["StatementId"]] = statement
         self._functions[name] = record
         return {"Statement": json.dumps(statement)}
@@ -408,7 +406,8 @@ class Functions(Service):
         if "ZipFile" in code:
             data = code["ZipFile"]
         elif "S3Bucket" in code:
-            data = self.cloud.s3.read(code["S3Bucket"], code["S3Key"])
+            version = code.get("S3ObjectVersion")
+            data = self.cloud.s3.read(code["S3Bucket"], code["S3Key"], version)
         else:
             raise AwsError("InvalidParameterValueException", "Please provide a source for code.")
         check_zip(data, direct="ZipFile" in code)

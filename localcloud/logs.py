@@ -1,10 +1,10 @@
 """CloudWatch Logs: groups, streams and events, kept in SQLite."""
 
-import re
 import time
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
+from localcloud.log_patterns import compile_pattern
 from localcloud.service import Service, page
 from localcloud.wire import Call, Params
 
@@ -155,13 +155,13 @@ class Logs(Service):
             "AND time >= ? AND time < ? ORDER BY time, id",
             (group, stream, p.get("startTime", 0), p.get("endTime", 1 << 62)),
         )
-        start = int(str(p.get("nextToken", "f/0"))[2:] or 0)
-        end = start + p.get("limit", _PAGE)
-        shown = rows[start:end]
-        events = [{"timestamp": t, "message": m, "ingestionTime": t} for _, _, t, m in shown]
+        start, end = _span(p, len(rows))
+        events = [
+            {"timestamp": t, "message": m, "ingestionTime": t} for _, _, t, m in rows[start:end]
+        ]
         return {
             "events": events,
-            "nextForwardToken": f"f/{start + len(shown)}",
+            "nextForwardToken": f"f/{end}",
             "nextBackwardToken": f"b/{start}",
         }
 
@@ -170,7 +170,7 @@ class Logs(Service):
         group = self._group(p)
         streams = p.get("logStreamNames")
         prefix = p.get("logStreamNamePrefix", "")
-        wanted = Terms(p.get("filterPattern", ""))
+        matches = compile_pattern(p.get("filterPattern", ""))
         rows = self.cloud.store.execute(
             "SELECT id, stream, time, message FROM log_events WHERE log_group = ? "
             "AND time >= ? AND time <= ? ORDER BY time, id",
@@ -179,7 +179,7 @@ class Logs(Service):
         found = [
             _event(row)
             for row in rows
-            if (not streams or row[1] in streams) and row[1].startswith(prefix) and wanted(row[3])
+            if (not streams or row[1] in streams) and row[1].startswith(prefix) and matches(row[3])
         ]
         shown, token = page(found, p, size="limit", token="nextToken", default=_PAGE)  # noqa: S106 - a paging token
         out: Params = {"events": shown, "searchedLogStreams": []}
@@ -226,18 +226,20 @@ class Logs(Service):
         return shown
 
 
-class Terms:
-    """A filter pattern of plain, quoted and negated (``-``) terms; calling it tests a message."""
+def _span(params: Params, count: int) -> tuple[int, int]:
+    """Return (start, end) of the events to show of so many: from the head, the tail or a token.
 
-    def __init__(self, pattern: str) -> None:
-        parts = re.findall(r'(-?)(?:"([^"]*)"|(\S+))', pattern)
-        self._wanted = [quoted or plain for sign, quoted, plain in parts if not sign]
-        self._unwanted = [quoted or plain for sign, quoted, plain in parts if sign]
-
-    def __call__(self, message: str) -> bool:
-        return all(term in message for term in self._wanted) and not any(
-            term in message for term in self._unwanted
-        )
+    Raises:
+        AwsError: ``InvalidParameterException`` for a token that this cloud did not give.
+    """
+    size = params.get("limit", _PAGE)
+    forward = bool(params.get("startFromHead"))
+    token = params.get("nextToken") or ("f/0" if forward else f"b/{count}")
+    direction, _, number = token.partition("/")
+    if direction not in ("f", "b") or not number.isdigit():
+        raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+    place = min(int(number), count)
+    return (place, min(place + size, count)) if direction == "f" else (max(0, place - size), place)
 
 
 def _event(row: tuple[int, str, int, str]) -> Params:

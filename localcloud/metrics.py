@@ -5,9 +5,8 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from localcloud.alarms import Alarms
+from localcloud.alarms import Alarms, seconds
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, page
@@ -78,7 +77,7 @@ class Metrics(Service):
         rows = []
         for datum in call.params.get("MetricData", []):
             key = _key({d["Name"]: d["Value"] for d in datum.get("Dimensions", [])})
-            moment = _seconds(datum.get("Timestamp", time.time()))
+            moment = seconds(datum.get("Timestamp", time.time()))
             unit = datum.get("Unit", "None")
             for value in _datum_values(datum):
                 row = (call.params["Namespace"], datum["MetricName"], key, moment, value, unit)
@@ -88,7 +87,7 @@ class Metrics(Service):
 
     def get_metric_statistics(self, call: Call) -> Params:
         p = call.params
-        window = _seconds(p["StartTime"]), _seconds(p["EndTime"])
+        window = seconds(p["StartTime"]), seconds(p["EndTime"])
         period = float(p["Period"])
         found = self.values(
             p["Namespace"], p["MetricName"], p.get("Dimensions", []), window, period
@@ -105,13 +104,24 @@ class Metrics(Service):
 
     def get_metric_data(self, call: Call) -> Params:
         p = call.params
-        window = _seconds(p["StartTime"]), _seconds(p["EndTime"])
-        results = [self._series(query, window) for query in p["MetricDataQueries"]]
+        window = seconds(p["StartTime"]), seconds(p["EndTime"])
+        queries = [query for query in p["MetricDataQueries"] if query.get("ReturnData", True)]
+        results = [self._series(query, window) for query in queries]
         if p.get("ScanBy", "TimestampDescending") == "TimestampDescending":
             for result in results:
                 result["Timestamps"].reverse()
                 result["Values"].reverse()
-        return {"MetricDataResults": results, "Messages": []}
+        points = [(n, at) for n, found in enumerate(results) for at in range(len(found["Values"]))]
+        shown, token = page(points, p, size="MaxDatapoints", token="NextToken", default=_PAGE)  # noqa: S106 - a paging token
+        for number, found in enumerate(results):
+            mine = [at for n, at in shown if n == number]
+            left = len(found["Values"]) - (mine[-1] + 1 if mine else 0)
+            found["StatusCode"] = "PartialData" if token and left else "Complete"
+            for field in ("Timestamps", "Values"):
+                found[field] = [found[field][at] for at in mine]
+        return {"MetricDataResults": results, "Messages": []} | (
+            {"NextToken": token} if token else {}
+        )
 
     def list_metrics(self, call: Call) -> Params:
         p = call.params
@@ -185,7 +195,6 @@ class Metrics(Service):
             "Label": query.get("Label", metric["MetricName"]),
             "Timestamps": [_moment(moment) for moment in times],
             "Values": [statistic(stat["Stat"], found[moment]) for moment in times],
-            "StatusCode": "Complete",
         }
 
     def _insert(self, rows: Iterable[tuple[str, str, str, float, float, str]]) -> None:
@@ -199,21 +208,22 @@ def _datum_values(datum: Params) -> list[float]:
         return [float(value) for value, count in pairs for _ in range(int(count))]
     if "StatisticValues" in datum:
         given = datum["StatisticValues"]
-        return [given["Sum"] / given["SampleCount"]] * int(given["SampleCount"])
+        return _values_of(given)
     return [float(datum["Value"])]
+
+
+def _values_of(statistics: Params) -> list[float]:
+    """Return values that have the given count, sum, minimum and maximum."""
+    count, total = int(statistics["SampleCount"]), float(statistics["Sum"])
+    if count <= 2:  # noqa: PLR2004 - a minimum and a maximum
+        return [float(statistics["Minimum"]), float(statistics["Maximum"])][:count]
+    least, most = float(statistics["Minimum"]), float(statistics["Maximum"])
+    return [least, most, *[(total - least - most) / (count - 2)] * (count - 2)]
 
 
 def _key(dimensions: Mapping[str, str]) -> str:
     return json.dumps(dict(dimensions), sort_keys=True)
 
 
-def _seconds(moment: Any) -> float:  # noqa: ANN401 - each protocol has times of its own
-    if isinstance(moment, str):
-        moment = dt.datetime.fromisoformat(moment)
-    if isinstance(moment, dt.datetime):
-        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
-    return float(moment)
-
-
-def _moment(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+def _moment(stamp: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(stamp, dt.UTC)

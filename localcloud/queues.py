@@ -8,8 +8,10 @@ import time
 import uuid
 from typing import Any
 
+from localcloud import message_attributes
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
+from localcloud.queue_settings import BODY_LIMIT, DEFAULTS, check_attributes, check_range
 from localcloud.service import Service, page, steady
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
@@ -17,22 +19,13 @@ from workflow.errors import WorkflowError
 _TABLE = """
 CREATE TABLE IF NOT EXISTS messages (
     id TEXT PRIMARY KEY, queue TEXT, body TEXT, attributes TEXT, sent REAL, visible REAL,
-    first REAL, receives INTEGER, receipt TEXT
+    first REAL, receives INTEGER, receipt TEXT, system TEXT
 );
 CREATE INDEX IF NOT EXISTS messages_by_time ON messages (queue, visible);
 """
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_BODY_LIMIT = 1_048_576
 _BATCH = 10
 _MEASURED_SECONDS = 60.0
-_ATTRIBUTES = {
-    "VisibilityTimeout": "30",
-    "MaximumMessageSize": str(_BODY_LIMIT),
-    "MessageRetentionPeriod": "345600",
-    "DelaySeconds": "0",
-    "ReceiveMessageWaitTimeSeconds": "0",
-    "SqsManagedSseEnabled": "true",
-}
 
 
 class Queues(Service):
@@ -43,6 +36,9 @@ class Queues(Service):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         cloud.store.script(_TABLE)
+        columns = cloud.store.execute("PRAGMA table_info(messages)")
+        if "system" not in [column[1] for column in columns]:  # made by an earlier version
+            cloud.store.script("ALTER TABLE messages ADD COLUMN system TEXT")
         self._queues = cloud.store.table("sqs.queue")
         self._arrived = threading.Condition()
         self._stop = threading.Event()
@@ -55,12 +51,18 @@ class Queues(Service):
         """Measure no more."""
         self._stop.set()
 
-    def offer(self, arn: str, body: str) -> bool:
-        """Send a message to the queue of an ARN; gives False where there is none."""
+    def offer(
+        self, arn: str, body: str, attributes: message_attributes.Attributes | None = None
+    ) -> bool:
+        """Send a message to the queue of an ARN; gives False where there is none.
+
+        Raises:
+            AwsError: ``InvalidParameterValue`` for what the queue does not take.
+        """
         name = arn.rpartition(":")[2]
         if name not in self._queues:
             return False
-        self._send(name, {"MessageBody": body})
+        self._send(name, {"MessageBody": body, "MessageAttributes": attributes or {}})
         return True
 
     # -- queues --------------------------------------------------------------------------------
@@ -73,11 +75,12 @@ class Queues(Service):
                 "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
                 "length",
             )
+        check_attributes(attributes)
         queue = self._queues.get(name)
         if queue is None:
             stamp = str(int(time.time()))
             made = {
-                **_ATTRIBUTES,
+                **DEFAULTS,
                 **attributes,
                 "QueueArn": self.cloud.arn("sqs", name),
                 "CreatedTimestamp": stamp,
@@ -99,7 +102,8 @@ class Queues(Service):
 
     def get_queue_url(self, call: Call) -> Params:
         name = call.params["QueueName"]
-        if name not in self._queues:
+        owner = call.params.get("QueueOwnerAWSAccountId") or self.cloud.account
+        if name not in self._queues or owner != self.cloud.account:
             raise _missing()
         return {"QueueUrl": self._url(name)}
 
@@ -115,15 +119,16 @@ class Queues(Service):
         name = self._name(call.params)
         wanted = set(call.params.get("AttributeNames", []))
         moment = steady()
-        ((total, hidden),) = self.cloud.store.execute(
-            "SELECT COUNT(*), COALESCE(SUM(visible > ?), 0) FROM messages WHERE queue = ?",
-            (moment, name),
+        ((total, taken, delayed),) = self.cloud.store.execute(
+            "SELECT COUNT(*), COALESCE(SUM(visible > ? AND receives > 0), 0), "
+            "COALESCE(SUM(visible > ? AND receives = 0), 0) FROM messages WHERE queue = ?",
+            (moment, moment, name),
         )
         attributes = {
             **self._queues[name]["attributes"],
-            "ApproximateNumberOfMessages": str(total - hidden),
-            "ApproximateNumberOfMessagesNotVisible": str(hidden),
-            "ApproximateNumberOfMessagesDelayed": "0",
+            "ApproximateNumberOfMessages": str(total - taken - delayed),
+            "ApproximateNumberOfMessagesNotVisible": str(taken),
+            "ApproximateNumberOfMessagesDelayed": str(delayed),
         }
         return {
             "Attributes": {k: v for k, v in attributes.items() if "All" in wanted or k in wanted}
@@ -132,9 +137,11 @@ class Queues(Service):
     def set_queue_attributes(self, call: Call) -> Params:
         name = self._name(call.params)
         queue = self._queues[name]
+        check_attributes(call.params["Attributes"])
         changed = {k: v for k, v in call.params["Attributes"].items() if v != ""}
         cleared = [k for k, v in call.params["Attributes"].items() if v == ""]
-        kept = {k: v for k, v in queue["attributes"].items() if k not in cleared}
+        defaults = {k: DEFAULTS[k] for k in cleared if k in DEFAULTS}
+        kept = {k: v for k, v in queue["attributes"].items() if k not in cleared} | defaults
         stamp = {"LastModifiedTimestamp": str(int(time.time()))}
         self._queues[name] = {**queue, "attributes": {**kept, **changed, **stamp}}
         return {}
@@ -167,8 +174,21 @@ class Queues(Service):
 
     def send_message_batch(self, call: Call) -> Params:
         name = self._name(call.params)
-        entries = call.params["Entries"]
-        return {"Successful": [{"Id": e["Id"], **self._send(name, e)} for e in entries]}
+        entries = _distinct(call.params["Entries"])
+        if sum(_size(entry) for entry in entries) > BODY_LIMIT:
+            raise AwsError(
+                "BatchRequestTooLong",
+                f"Batch requests cannot be longer than {BODY_LIMIT} bytes.",
+            )
+        sent: list[Params] = []
+        failed: list[Params] = []
+        for entry in entries:
+            try:
+                sent.append({"Id": entry["Id"], **self._send(name, entry)})
+            except AwsError as error:
+                why = {"Code": error.code, "Message": error.message, "SenderFault": True}
+                failed.append({"Id": entry["Id"], **why})
+        return {"Successful": sent, "Failed": failed}
 
     def receive_message(self, call: Call) -> Params:
         p = call.params
@@ -187,7 +207,8 @@ class Queues(Service):
                     return {}
                 self._arrived.wait(min(left, 1.0))
         asked = {*p.get("AttributeNames", []), *p.get("MessageSystemAttributeNames", [])}
-        return {"Messages": [_message(row, asked) for row in taken]}
+        named = p.get("MessageAttributeNames", [])
+        return {"Messages": [_message(row, asked, named) for row in taken]}
 
     def delete_message(self, call: Call) -> Params:
         self._delete(self._name(call.params), call.params["ReceiptHandle"])
@@ -195,9 +216,10 @@ class Queues(Service):
 
     def delete_message_batch(self, call: Call) -> Params:
         name = self._name(call.params)
-        for entry in call.params["Entries"]:
+        entries = _distinct(call.params["Entries"])
+        for entry in entries:
             self._delete(name, entry["ReceiptHandle"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in call.params["Entries"]]}
+        return {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []}
 
     def change_message_visibility(self, call: Call) -> Params:
         self.cloud.store.execute(
@@ -222,26 +244,42 @@ class Queues(Service):
         return name
 
     def _send(self, name: str, message: Params) -> Params:
-        body = message["MessageBody"]
-        if len(body.encode()) > _BODY_LIMIT:
+        body, settings = message["MessageBody"], self._queues[name]["attributes"]
+        limit = int(settings["MaximumMessageSize"])
+        if _size(message) > limit:
             raise AwsError(
                 "InvalidParameterValue",
                 f"One or more parameters are invalid. Reason: Message must be shorter than "
-                f"{_BODY_LIMIT} bytes.",
+                f"{limit} bytes.",
             )
+        attributes = message_attributes.checked(message.get("MessageAttributes", {}))
+        system = message_attributes.checked(message.get("MessageSystemAttributes", {}))
         message_id = str(uuid.uuid4())
         sent = steady()
-        delay = float(
-            message.get("DelaySeconds") or self._queues[name]["attributes"]["DelaySeconds"]
-        )
-        attributes = json.dumps(message.get("MessageAttributes", {}))
+        delay = message.get("DelaySeconds")
+        delay = settings["DelaySeconds"] if delay is None else delay
+        check_range("DelaySeconds", delay, "InvalidParameterValue")
         self.cloud.store.execute(
-            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, NULL, 0, NULL)",
-            (message_id, name, body, attributes, sent, sent + delay),
+            "INSERT INTO messages (id, queue, body, attributes, system, sent, visible, receives) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+            (
+                message_id,
+                name,
+                body,
+                json.dumps(attributes),
+                json.dumps(system),
+                sent,
+                sent + float(delay),
+            ),
         )
         with self._arrived:
             self._arrived.notify_all()
-        return {"MessageId": message_id, "MD5OfMessageBody": _md5(body)}
+        out = {"MessageId": message_id, "MD5OfMessageBody": _md5(body)}
+        if attributes:
+            out["MD5OfMessageAttributes"] = message_attributes.md5(attributes)
+        if system:
+            out["MD5OfMessageSystemAttributes"] = message_attributes.md5(system)
+        return out
 
     def _take(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
         moment = steady()
@@ -250,11 +288,11 @@ class Queues(Service):
             "DELETE FROM messages WHERE queue = ? AND sent < ?", (name, moment - keep)
         )
         rows = self.cloud.store.execute(
-            "SELECT id, body, attributes, sent, first, receives FROM messages "
+            "SELECT id, body, attributes, system, sent, first, receives FROM messages "
             "WHERE queue = ? AND visible <= ? ORDER BY sent LIMIT ?",
             (name, moment, size),
         )
-        fields = ("id", "body", "attributes", "sent", "first", "receives")
+        fields = ("id", "body", "attributes", "system", "sent", "first", "receives")
         taken = []
         for row in rows:
             message = dict(zip(fields, row, strict=True))
@@ -293,8 +331,32 @@ class Queues(Service):
         )
 
 
-def _message(message: dict[str, Any], asked: set[str]) -> Params:
-    system = {
+def _distinct(entries: list[Params]) -> list[Params]:
+    """Return the entries of a batch, if they can be told apart and are not too many.
+
+    Raises:
+        AwsError: As AWS refuses a batch.
+    """
+    if not entries:
+        raise AwsError("EmptyBatchRequest", "There should be at least one entry in the request.")
+    if len(entries) > _BATCH:
+        raise AwsError(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are {_BATCH}. You have sent {len(entries)}.",
+        )
+    if len({entry["Id"] for entry in entries}) < len(entries):
+        raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
+    return entries
+
+
+def _size(message: Params) -> int:
+    attributes = message_attributes.checked(message.get("MessageAttributes", {}), most=None)
+    return len(message["MessageBody"].encode()) + message_attributes.size(attributes)
+
+
+def _message(message: dict[str, Any], asked: set[str], named: list[str]) -> Params:
+    given = json.loads(message["system"] or "{}")
+    system = {name: attribute["StringValue"] for name, attribute in given.items()} | {
         "SentTimestamp": str(int(message["sent"] * 1000)),
         "ApproximateReceiveCount": str(message["receives"]),
         "ApproximateFirstReceiveTimestamp": str(int(message["first"] * 1000)),
@@ -308,8 +370,11 @@ def _message(message: dict[str, Any], asked: set[str]) -> Params:
     wanted = {k: v for k, v in system.items() if "All" in asked or k in asked}
     if wanted:
         out["Attributes"] = wanted
-    given = json.loads(message["attributes"])
-    return out | ({"MessageAttributes": given} if given else {})
+    attributes = message_attributes.asked_for(json.loads(message["attributes"]), named)
+    if not attributes:
+        return out
+    digest = message_attributes.md5(attributes)
+    return out | {"MessageAttributes": attributes, "MD5OfMessageAttributes": digest}
 
 
 def _md5(text: str) -> str:

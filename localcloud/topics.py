@@ -5,10 +5,14 @@ import json
 import re
 import threading
 import uuid
+from collections.abc import Mapping
 
+from localcloud import message_attributes
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
+from localcloud.message_attributes import Attributes
 from localcloud.service import Service, page, tag_list, tag_map
+from localcloud.subscription_filters import check_settings, passes
 from localcloud.wire import Call, Params
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}(\.fifo)?")
@@ -27,22 +31,47 @@ class Topics(Service):
         self._subscriptions = cloud.store.table("sns.subscription")
         self._lock = threading.RLock()
 
-    def send(self, arn: str, message: str, subject: str | None) -> str:
-        """Deliver a message to the subscribers of a topic; gives its id."""
+    def send(
+        self,
+        arn: str,
+        message: str,
+        subject: str | None,
+        attributes: Attributes | None = None,
+        by_protocol: Mapping[str, str] | None = None,
+    ) -> str:
+        """Deliver a message to the subscribers of a topic whose filters it passes.
+
+        Args:
+            arn: The topic.
+            message: The body.
+            subject: The subject, where it has one.
+            attributes: The attributes of the message.
+            by_protocol: Other bodies for the subscribers of a protocol.
+
+        Returns:
+            The id of the message.
+        """
         self._topic(arn)
+        given = attributes or {}
         message_id = str(uuid.uuid4())
         stamp = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        envelope = {
-            "Type": "Notification",
-            "MessageId": message_id,
-            "TopicArn": arn,
-            **({"Subject": subject} if subject else {}),
-            "Message": message,
-            "Timestamp": stamp,
+        shown = {
+            name: {"Type": one["DataType"], "Value": one.get("StringValue", one.get("BinaryValue"))}
+            for name, one in given.items()
         }
-        group = f"/aws/sns/{arn.rpartition(':')[2]}"
         for subscription in self._of(arn):
-            self._deliver(subscription, envelope, group)
+            body = (by_protocol or {}).get(subscription["Protocol"], message)
+            envelope = {
+                "Type": "Notification",
+                "MessageId": message_id,
+                "TopicArn": arn,
+                **({"Subject": subject} if subject else {}),
+                "Message": body,
+                "Timestamp": stamp,
+                **({"MessageAttributes": shown} if shown else {}),
+            }
+            if passes(subscription["attributes"], given, body):
+                self._deliver(subscription, envelope, given)
         return message_id
 
     # -- topics --------------------------------------------------------------------------------
@@ -110,8 +139,11 @@ class Topics(Service):
         arn = call.params.get("TopicArn") or call.params.get("TargetArn")
         if arn is None:
             raise AwsError("InvalidParameter", "Invalid parameter: TopicArn or TargetArn")
-        message_id = self.send(str(arn), call.params["Message"], call.params.get("Subject"))
-        return {"MessageId": message_id}
+        p = call.params
+        attributes = _checked(p.get("MessageAttributes") or {})
+        message, by_protocol = _bodies(p["Message"], p.get("MessageStructure"))
+        sent = self.send(str(arn), message, p.get("Subject"), attributes, by_protocol)
+        return {"MessageId": sent}
 
     # -- subscriptions -------------------------------------------------------------------------
 
@@ -119,9 +151,17 @@ class Topics(Service):
         p = call.params
         self._topic(p["TopicArn"])
         protocol, endpoint = p["Protocol"], p.get("Endpoint", "")
+        attributes = p.get("Attributes") or {}
+        check_settings(attributes, protocol)
         with self._lock:
             for known in self._of(p["TopicArn"]):
                 if (known["Protocol"], known["Endpoint"]) == (protocol, endpoint):
+                    if any(known["attributes"].get(k) != v for k, v in attributes.items()):
+                        raise AwsError(
+                            "InvalidParameter",
+                            "Invalid parameter: Attributes Reason: Subscription already exists "
+                            "with different attributes",
+                        )
                     return {"SubscriptionArn": _shown_arn(known)}
             arn = f"{p['TopicArn']}:{uuid.uuid4()}"
             pending = protocol not in _CONFIRMED_AT_ONCE
@@ -132,7 +172,7 @@ class Topics(Service):
                 "Endpoint": endpoint,
                 "TopicArn": p["TopicArn"],
                 "pending": str(pending).lower(),
-                "attributes": p.get("Attributes", {}),
+                "attributes": attributes,
             }
             self._subscriptions[arn] = subscription
         if p.get("ReturnSubscriptionArn"):
@@ -162,6 +202,7 @@ class Topics(Service):
         subscription = self._subscription(p["SubscriptionArn"])
         named = {p["AttributeName"]: p.get("AttributeValue", "")}
         attributes = {**subscription["attributes"], **named}
+        check_settings(attributes, subscription["Protocol"])
         self._subscriptions[p["SubscriptionArn"]] = {**subscription, "attributes": attributes}
         return {}
 
@@ -201,14 +242,25 @@ class Topics(Service):
     def _of(self, arn: str) -> list[Params]:
         return [s for s in self._subscriptions.values() if s["TopicArn"] == arn]
 
-    def _deliver(self, subscription: Params, envelope: Params, group: str) -> None:
-        raw = subscription["attributes"].get("RawMessageDelivery") == "true"
+    def _deliver(self, subscription: Params, envelope: Params, attributes: Attributes) -> None:
+        raw = subscription["attributes"].get("RawMessageDelivery", "").lower() == "true"
         body = envelope["Message"] if raw else json.dumps(envelope)
         protocol, endpoint = subscription["Protocol"], subscription["Endpoint"]
-        if protocol == "sqs" and self.cloud.queues.offer(endpoint, body):
-            return
+        reason = f"Not sent to {protocol} {endpoint}"
+        if protocol == "sqs":
+            try:
+                if self.cloud.queues.offer(endpoint, body, attributes if raw else {}):
+                    return
+            except AwsError as error:  # such as more attributes than SQS takes
+                reason = f"{reason} ({error.message})"
         if protocol == "lambda":
-            event = json.dumps({"Records": [{"EventSource": "aws:sns", "Sns": envelope}]})
+            record = {
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": subscription["SubscriptionArn"],
+                "Sns": {"Subject": None, "MessageAttributes": {}, **envelope},
+            }
+            event = json.dumps({"Records": [record]})
             parameters = {
                 "FunctionName": endpoint,
                 "InvocationType": "Event",
@@ -216,8 +268,8 @@ class Topics(Service):
             }
             self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
             return
-        line = f"Not sent to {protocol} {endpoint}: {json.dumps(envelope)}"
-        self.cloud.logs.append(group, "not-sent", [line])
+        group = f"/aws/sns/{envelope['TopicArn'].rpartition(':')[2]}"
+        self.cloud.logs.append(group, "not-sent", [f"{reason}: {json.dumps(envelope)}"])
 
     def _listed(self, subscriptions: list[Params], params: Params) -> Params:
         fields = ("Owner", "Protocol", "Endpoint", "TopicArn")
@@ -238,6 +290,40 @@ class Topics(Service):
             "Condition": {"StringEquals": {"AWS:SourceOwner": self.cloud.account}},
         }
         return json.dumps({"Version": "2008-10-17", "Statement": [statement]})
+
+
+def _checked(attributes: Attributes) -> Attributes:
+    """Return the attributes of a message as they are kept.
+
+    Raises:
+        AwsError: ``ParameterValueInvalid``, SNS's name for what SQS calls otherwise.
+    """
+    try:
+        return message_attributes.checked(attributes, most=None)
+    except AwsError as error:
+        raise AwsError("ParameterValueInvalid", error.message) from error
+
+
+def _bodies(message: str, structure: str | None) -> tuple[str, dict[str, str]]:
+    """Return the body of a message, and those that its structure gives for protocols.
+
+    Raises:
+        AwsError: ``InvalidParameter``.
+    """
+    if not structure:
+        return message, {}
+    if structure != "json":
+        raise AwsError("InvalidParameter", "Invalid parameter: MessageStructure")
+    why = "Invalid parameter: Message Structure - "
+    try:
+        bodies = json.loads(message)
+    except ValueError as error:
+        text = f"{why}JSON message body failed to parse"
+        raise AwsError("InvalidParameter", text) from error
+    if not isinstance(bodies, dict) or not isinstance(bodies.get("default"), str):
+        raise AwsError("InvalidParameter", f"{why}No default entry in JSON message body")
+    texts = {protocol: body for protocol, body in bodies.items() if isinstance(body, str)}
+    return texts["default"], texts
 
 
 def _shown_arn(subscription: Params) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
+from localcloud import wire
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.s3 import request as requests
@@ -108,6 +109,11 @@ class S3:
             "ListMultipartUploads": uploads.list_uploads,
         }
 
+    @property
+    def operations(self) -> frozenset[str]:
+        """The operations that it has, by botocore's names."""
+        return wire.operations("s3") & self._handlers.keys()
+
     def answer(self, environ: Environ) -> Response:
         """Answer one HTTP request."""
         try:
@@ -128,13 +134,13 @@ class S3:
         found = self._objects.find(bucket, key)
         return found is not None and not found.deleted
 
-    def read(self, bucket: str, key: str) -> bytes:
-        """The bytes of an object.
+    def read(self, bucket: str, key: str, version: str | None = None) -> bytes:
+        """The bytes of an object, or of one of its versions.
 
         Raises:
-            AwsError: ``NoSuchBucket`` or ``NoSuchKey``.
+            AwsError: ``NoSuchBucket``, ``NoSuchKey`` or ``NoSuchVersion``.
         """
-        with self._found.reading(bucket, key, None) as found:
+        with self._found.reading(bucket, key, version) as found:
             return self._objects.read(found)
 
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:

@@ -18,7 +18,7 @@ from localcloud.states.engine import Ending, Job, Run
 from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
-from localcloud.states.machines import Machines, Target, check_name
+from localcloud.states.machines import Machines, Target, check_name, shown_definition
 from localcloud.states.services import CloudServices
 from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
@@ -80,7 +80,8 @@ class States(Machines):
 
     def validate_state_machine_definition(self, call: Call) -> Params:
         size = call.params.get("maxResults") or 100
-        all_found = diagnostics(call.params["definition"])
+        machine_type = call.params.get("type") or "STANDARD"
+        all_found = diagnostics(call.params["definition"], machine_type)
         wanted = ("ERROR", "WARNING")[: 2 if call.params.get("severity") == "WARNING" else 1]
         found = [one for one in all_found if one.severity in wanted]
         return {
@@ -115,7 +116,11 @@ class States(Machines):
         return {"executionArn": arn, "startDate": execution["start"]}
 
     def describe_execution(self, call: Call) -> Params:
-        return self._described(self.executions.get(call.params["executionArn"]))
+        described = self._described(self.executions.get(call.params["executionArn"]))
+        if call.params.get("includedData") != "METADATA_ONLY":
+            return described
+        shown = {k: v for k, v in described.items() if k not in ("input", "output")}
+        return shown | {k: {"included": False} for k in shown if k.endswith("Details")}
 
     def list_executions(self, call: Call) -> Params:
         p = call.params
@@ -187,7 +192,9 @@ class States(Machines):
         out: Params = {
             "stateMachineArn": execution["machine"],
             "name": body["machine_name"],
-            "definition": self.cloud.store.blob(body["definition"]).decode(),
+            "definition": shown_definition(
+                call.params, self.cloud.store.blob(body["definition"]).decode()
+            ),
             "roleArn": body["role"],
             "updateDate": machine.get("updated", execution["start"]),
             "loggingConfiguration": machine.get("logging", {"level": "OFF"}),

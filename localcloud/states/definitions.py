@@ -9,28 +9,35 @@ from localcloud.states.resources import read_resource
 from workflow.asl.diagnostics import Diagnostic
 from workflow.asl.validation import diagnose
 
+_NOT_EXPRESS = (".sync", ".sync:2", ".waitForTaskToken")
 
-def check(definition: str) -> None:
+
+def check(definition: str, machine_type: str = "STANDARD") -> None:
     """Refuse a definition that AWS would refuse, or that this cloud cannot run.
+
+    Args:
+        definition: The definition.
+        machine_type: ``STANDARD`` or ``EXPRESS``.
 
     Raises:
         AwsError: ``InvalidDefinition`` with everything that is wrong.
     """
-    wrong = [found for found in diagnostics(definition) if found.severity == "ERROR"]
+    wrong = [one for one in diagnostics(definition, machine_type) if one.severity == "ERROR"]
     if wrong:
         text = ", ".join(f"{d.code}: {d.message} at {d.location}" for d in wrong)
         raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{text}'")
 
 
-def diagnostics(definition: str) -> tuple[Diagnostic, ...]:
+def diagnostics(definition: str, machine_type: str) -> tuple[Diagnostic, ...]:
     """What AWS would say of a definition, and what this cloud cannot run of one that AWS takes."""
     found = diagnose(definition)
     if any(one.severity == "ERROR" for one in found):
         return found
-    return (*found, *_missing_here(json.loads(definition), ""))
+    express = machine_type == "EXPRESS"
+    return (*found, *_missing_here(json.loads(definition), "", express=express))
 
 
-def _missing_here(machine: dict[str, Any], at: str) -> Iterator[Diagnostic]:
+def _missing_here(machine: dict[str, Any], at: str, *, express: bool) -> Iterator[Diagnostic]:
     for name, state in machine["States"].items():
         here = f"{at}/States/{name}"
         resource = state.get("Resource")
@@ -40,15 +47,21 @@ def _missing_here(machine: dict[str, Any], at: str) -> Iterator[Diagnostic]:
                 "resource ARN, or the resource is not available in this region.",
                 f"{here}/Resource",
             )
+        for pattern in _NOT_EXPRESS:
+            if express and str(resource).endswith(pattern):
+                yield _unsupported(
+                    f"Express state machine does not support '{pattern}' service integration",
+                    f"{here}/Resource",
+                )
         for field in ("ResultWriter", "Credentials"):
             if field in state:
                 message = "The local cloud does not support this field."
                 yield _unsupported(message, f"{here}/{field}")
         for field in ("ItemProcessor", "Iterator"):
             if field in state:
-                yield from _missing_here(state[field], f"{here}/{field}")
+                yield from _missing_here(state[field], f"{here}/{field}", express=express)
         for index, branch in enumerate(state.get("Branches", ())):
-            yield from _missing_here(branch, f"{here}/Branches[{index}]")
+            yield from _missing_here(branch, f"{here}/Branches[{index}]", express=express)
 
 
 def _unsupported(message: str, location: str) -> Diagnostic:

@@ -69,7 +69,7 @@ class Machines(Service):
     def create_state_machine(self, call: Call) -> Params:
         p = call.params
         check_name(p["name"])
-        check(p["definition"])
+        check(p["definition"], p.get("type", "STANDARD"))
         arn = self.cloud.arn("states", f"stateMachine:{p['name']}")
         with self._lock:
             machine = self._machines.get(arn)
@@ -99,10 +99,10 @@ class Machines(Service):
                 "Either the definition, the role ARN, the LoggingConfiguration, or the "
                 "TracingConfiguration must be specified",
             )
-        if "definition" in p:
-            check(p["definition"])
         with self._lock:
             machine = dict(self.machine(p["stateMachineArn"]))
+            if "definition" in p:
+                check(p["definition"], machine["type"])
             changes = {ours: p[theirs] for theirs, ours in fields.items() if theirs in p}
             if any(machine[k] != v for k, v in changes.items()):
                 changes |= {"revision": str(uuid.uuid4()), "updated": now()}
@@ -120,7 +120,7 @@ class Machines(Service):
             "stateMachineArn": call.params["stateMachineArn"],
             "name": machine["name"],
             "status": "ACTIVE",
-            "definition": target.definition,
+            "definition": shown_definition(call.params, target.definition),
             "roleArn": target.role_arn,
             "type": machine["type"],
             "creationDate": machine["created"],
@@ -419,6 +419,11 @@ class Machines(Service):
 
 
 _LOGGING = {"level": "OFF", "includeExecutionData": False}
+
+
+def shown_definition(params: Params, definition: str) -> str:
+    """Return the definition, or nothing of it where ``METADATA_ONLY`` is asked for."""
+    return "{}" if params.get("includedData") == "METADATA_ONLY" else definition
 
 
 def check_name(name: str) -> None:

@@ -190,10 +190,10 @@ def test_settings_of_a_topic_and_its_subscriptions_are_kept(local_cloud, build):
     assert attributes["DisplayName"] == "Scones Unlimited"
     assert attributes["SubscriptionsPending"] == "1"
     sns.set_subscription_attributes(
-        SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="true"
+        SubscriptionArn=arn, AttributeName="FilterPolicyScope", AttributeValue="MessageBody"
     )
     found = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-    assert (found["RawMessageDelivery"], found["PendingConfirmation"]) == ("true", "true")
+    assert (found["FilterPolicyScope"], found["PendingConfirmation"]) == ("MessageBody", "true")
     (listed,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert listed["Endpoint"] == "ann@example.com"
     sns.tag_resource(ResourceArn=topic, Tags=[{"Key": "a", "Value": "1"}])
@@ -259,3 +259,128 @@ def test_settings_of_a_rule_are_kept_and_a_disabled_rule_rests(local_cloud, buil
     for bad in ("{", "[]"):
         with pytest.raises(events.exceptions.InvalidEventPatternException):
             events.put_rule(Name=name, EventPattern=bad)
+
+
+def test_attributes_of_messages_come_back_when_they_are_asked_for(local_cloud, build):
+    sqs = local_cloud.client("sqs")
+    url = sqs.create_queue(QueueName=build.unique("attributes"))["QueueUrl"]
+    given = {
+        "kind": {"DataType": "String", "StringValue": "photo"},
+        "image": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1"}}
+    sent = sqs.send_message(
+        QueueUrl=url, MessageBody="m", MessageAttributes=given, MessageSystemAttributes=trace
+    )
+    again = {"QueueUrl": url, "VisibilityTimeout": 0}
+
+    (plain,) = sqs.receive_message(**again)["Messages"]
+    (one,) = sqs.receive_message(**again, MessageAttributeNames=["kind"])["Messages"]
+    (every,) = sqs.receive_message(
+        **again, MessageAttributeNames=["All"], MessageSystemAttributeNames=["AWSTraceHeader"]
+    )["Messages"]
+
+    assert "MessageAttributes" not in plain
+    assert set(one["MessageAttributes"]) == {"kind"}
+    assert every["MessageAttributes"]["image"]["BinaryValue"] == b"\x00\xff"
+    assert every["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
+    assert every["Attributes"] == {"AWSTraceHeader": "Root=1"}
+
+
+def test_a_queue_keeps_to_its_attributes(local_cloud, build):
+    sqs = local_cloud.client("sqs")
+    limits = {"MaximumMessageSize": "1024", "DelaySeconds": "60"}
+    url = sqs.create_queue(QueueName=build.unique("limits"), Attributes=limits)["QueueUrl"]
+    entries = [{"Id": "long", "MessageBody": "." * 1025}, {"Id": "fits", "MessageBody": "."}]
+    sent = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert [one["Id"] for one in sent["Successful"]] == ["fits"]
+    assert [(one["Id"], one["SenderFault"]) for one in sent["Failed"]] == [("long", True)]
+    sqs.send_message(QueueUrl=url, MessageBody="now", DelaySeconds=0)
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert found["ApproximateNumberOfMessages"] == "1"
+    assert found["ApproximateNumberOfMessagesDelayed"] == "1"
+    with pytest.raises(sqs.exceptions.InvalidAttributeValue):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "43201"})
+    with pytest.raises(sqs.exceptions.InvalidAttributeName):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"QueueArn": "arn"})
+    with pytest.raises(sqs.exceptions.BatchEntryIdsNotDistinct):
+        sqs.send_message_batch(QueueUrl=url, Entries=[entries[1]] * 2)
+
+
+def test_a_subscription_gets_what_passes_its_filter_as_it_asks_for_it(local_cloud, build):
+    sns, sqs = local_cloud.client("sns"), local_cloud.client("sqs")
+    name = build.unique("filtered")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    settings = {"RawMessageDelivery": "true", "FilterPolicy": '{"kind": ["photo"]}'}
+    queue = f"arn:aws:sqs:us-east-1:{local_cloud.account}:{name}"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=settings)
+
+    for kind in ("video", "photo"):
+        attributes = {"kind": {"DataType": "String", "StringValue": kind}}
+        bodies = json.dumps({"default": "for all", "sqs": f"a {kind}"})
+        sns.publish(
+            TopicArn=topic, Message=bodies, MessageStructure="json", MessageAttributes=attributes
+        )
+
+    (message,) = sqs.receive_message(
+        QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert message["Body"] == "a photo"
+    assert message["MessageAttributes"]["kind"]["StringValue"] == "photo"
+
+
+def test_a_target_gets_what_it_asks_for_of_an_event(local_cloud, build):
+    sqs, events = local_cloud.client("sqs"), local_cloud.client("events")
+    name = build.unique("asked")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{local_cloud.account}:{name}"
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    template = {"InputPathsMap": {"a": "$.detail.a"}, "InputTemplate": '"a is <a>"'}
+    events.put_targets(
+        Rule=name,
+        Targets=[
+            {"Id": "path", "Arn": arn, "InputPath": "$.detail"},
+            {"Id": "template", "Arn": arn, "InputTransformer": template},
+            {"Id": "time", "Arn": arn, "InputPath": "$.time"},
+        ],
+    )
+    entry = {"Source": name, "DetailType": "Test", "Detail": '{"a": 1}'}
+    moment = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    answer = events.put_events(Entries=[{**entry, "Time": moment}, {**entry, "Detail": "no JSON"}])
+    assert (answer["FailedEntryCount"], answer["Entries"][1]["ErrorCode"]) == (1, "MalformedDetail")
+    bodies = {message["Body"] for message in receive(sqs, url)}
+    assert bodies == {'{"a":1}', '"a is 1"', '"2026-01-02T00:00:00Z"'}
+
+
+def test_metric_data_comes_in_pages_and_without_what_is_not_returned(local_cloud, build):
+    cloudwatch = local_cloud.client("cloudwatch")
+    name = build.unique("Paged")
+    now = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
+    data = [
+        {"MetricName": "m", "Value": n, "Timestamp": now - dt.timedelta(minutes=n)}
+        for n in range(1, 6)
+    ]
+    cloudwatch.put_metric_data(Namespace=name, MetricData=data)
+    few = {"SampleCount": 4, "Sum": 20, "Minimum": 1, "Maximum": 9}
+    cloudwatch.put_metric_data(
+        Namespace=name, MetricData=[{"MetricName": "few", "StatisticValues": few}]
+    )
+
+    def query(metric, statistic, **options):
+        stat = {"Metric": {"Namespace": name, "MetricName": metric}, "Period": 60}
+        return {"Id": f"{metric}_{statistic.lower()}",
+                "MetricStat": {**stat, "Stat": statistic}, **options}  # fmt: skip
+
+    window = {"StartTime": now - dt.timedelta(hours=1), "EndTime": now + dt.timedelta(minutes=2)}
+    given = {**window, "MaxDatapoints": 2, "ScanBy": "TimestampAscending"}
+    queries = [query("m", "Sum"), query("m", "Maximum", ReturnData=False)]
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, **given)
+    found = [result for page in pages for result in page["MetricDataResults"]]
+    assert [result["Values"] for result in found] == [[5.0, 4.0], [3.0, 2.0], [1.0]]
+    assert {result["Id"] for result in found} == {"m_sum"}
+    statistics = ("Sum", "Minimum", "Maximum", "SampleCount")
+    (point,) = cloudwatch.get_metric_statistics(
+        Namespace=name, MetricName="few", Period=60, Statistics=statistics, **window
+    )["Datapoints"]
+    assert [point[statistic] for statistic in statistics] == [20, 1, 9, 4]

@@ -88,3 +88,41 @@ def test_a_deleted_group_is_gone_with_its_events(logs, group):
         logs.filter_log_events(logGroupName=group)
     logs.create_log_group(logGroupName=group)
     assert logs.filter_log_events(logGroupName=group)["events"] == []
+
+
+def test_the_tail_of_a_stream_comes_first_unless_the_head_is_asked_for(logs, group):
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    put(logs, group, "s", "a", "b", "c")
+    given = {"logGroupName": group, "logStreamName": "s", "limit": 2}
+
+    def read(**options):
+        found = logs.get_log_events(**given, **options)
+        return [event["message"] for event in found["events"]], found
+
+    shown, last = read()
+    assert shown == ["b", "c"]
+    shown, first = read(nextToken=last["nextBackwardToken"])
+    assert shown == ["a"]
+    assert read(nextToken=first["nextBackwardToken"])[0] == []
+    assert read(nextToken=last["nextForwardToken"])[0] == []
+    assert read(startFromHead=True)[0] == ["a", "b"]
+    with pytest.raises(logs.exceptions.InvalidParameterException):
+        read(nextToken="mine")
+
+
+def test_events_are_found_by_what_is_in_their_json(logs, group):
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    put(logs, group, "s", '{"level": "ERROR", "n": 1}', '{"level": "INFO", "n": 2}', "n 1")
+
+    def found(pattern):
+        events = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+        return [event["message"] for event in events]
+
+    assert found("{ $.level = ERROR || $.n > 1 }") == [
+        '{"level": "ERROR", "n": 1}',
+        '{"level": "INFO", "n": 2}',
+    ]
+    assert found("?INFO ?n") == found("")
+    assert found("[name, number = 1]") == ["n 1"]
+    with pytest.raises(logs.exceptions.InvalidParameterException):
+        found("{ $.level }")

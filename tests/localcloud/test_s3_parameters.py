@@ -38,7 +38,7 @@ WITHOUT_EFFECT = {
 
 def test_every_parameter_is_used_or_refused(tmp_path):
     cloud: Any = SimpleNamespace(store=Store(tmp_path), region="us-east-1", endpoint_url="")
-    operations = set(S3(cloud)._handlers) & set(MODEL.operation_names)
+    operations = S3(cloud).operations
     shapes: dict[str, Any] = {name: MODEL.operation_model(name).input_shape for name in operations}
     members = [
         (operation, member.serialization["name"])
