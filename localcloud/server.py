@@ -10,6 +10,7 @@ from localcloud.cloud import Cloud
 from localcloud.disk import FULL
 from localcloud.errors import AwsError
 from localcloud.s3 import api as s3
+from localcloud.s3 import posts
 from localcloud.service import Unowned
 from localcloud.wire import Call, Environ, Params, Response
 from workflow.errors import WorkflowError
@@ -42,7 +43,8 @@ class Router:
         port = urlsplit(self._cloud.endpoint_url).port if self._any_credentials else None
         text = browsers.refusal(method, path, environ["QUERY_STRING"], headers, port=port)
         kind = browsers.form_type(method, headers)
-        if text is None and kind is not None and kind not in wire.form_types(service):
+        taken = wire.form_types(service)
+        if text is None and kind not in (None, *taken) and not posts.is_form(environ):
             text = (
                 f"This call takes no body of type {kind}, which a web page can send: "
                 "give it the content-type of its protocol, such as application/json."
@@ -54,7 +56,8 @@ class Router:
         service, region = wire.scope(environ) or ("s3", self._cloud.region)
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             service = admin.NAME
-        if not self._any_credentials or browsers.by_page(wire.request_headers(environ)):
+        by_page = browsers.by_page(wire.request_headers(environ))
+        if (by_page or not self._any_credentials) and not posts.is_form(environ):
             try:
                 signatures.check(environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC))
             except AwsError as error:

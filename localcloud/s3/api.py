@@ -1,5 +1,6 @@
 """S3: the operations on objects, and the front door of the service."""
 
+import datetime as dt
 import threading
 import uuid
 from collections.abc import Callable
@@ -10,8 +11,8 @@ from typing import Any
 from localcloud import wire
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
+from localcloud.s3 import posts, xml
 from localcloud.s3 import request as requests
-from localcloud.s3 import xml
 from localcloud.s3.attributes import (
     checked_tags,
     copied_attributes,
@@ -117,11 +118,17 @@ class S3:
     def answer(self, environ: Environ) -> Response:
         """Answer one HTTP request."""
         try:
-            request = requests.read(environ)
+            request, post, key = requests.read(environ), None, access_key(environ)
+            if posts.is_form(environ):
+                moment = dt.datetime.now(dt.UTC)
+                post = posts.read(environ, self._cloud.credentials, moment)
+                request, key = post.request, post.access_key
             self._cloud.admit(Call("s3", request.operation, self._cloud.region, {}))
-            self._authorize(request, access_key(environ))
+            self._authorize(request, key)
             check_parameters(request, self._cloud.account)
             response = self._handlers[request.operation](request)
+            if post is not None:
+                response = posts.answer(post, response, self._cloud.endpoint_url)
         except AwsError as error:
             return refuse(environ, error)
         response.headers |= {"x-amz-request-id": _request_id(), "x-amz-id-2": "local"}
