@@ -1,6 +1,7 @@
 """Parameters: each one that botocore knows is used, or refused instead of ignored."""
 
 import inspect
+import sys
 from functools import cache
 
 import botocore.session
@@ -75,7 +76,7 @@ def test_the_paths_of_the_table_are_those_of_botocore():
 def test_what_is_said_to_be_used_is_read_by_the_service():
     unread = set()
     for name, operation in OPERATIONS:
-        modules = (inspect.getmodule(OWN[name]), service, *BESIDE.get(name, ()))
+        modules = (sys.modules[OWN[name].__module__], service, *BESIDE.get(name, ()))
         source = "".join(inspect.getsource(module) for module in modules)
         named = {path.partition(".")[0] for path in table()[name][operation].used}
         unread |= {(operation, member) for member in named if f'"{member}"' not in source}
