@@ -15,14 +15,20 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 from moto.sagemaker.responses import SageMakerResponse
+from moto.servicequotas.responses import ServiceQuotasResponse
 
-from localcloud.endpoints import Endpoints
 from localcloud.parameters import Honoured, table
 from localcloud.s3.api import S3
 from localcloud.s3.parameters import NOT_IMPLEMENTED
 from localcloud.store import Store
 
 PAGE = Path(__file__).parent.parent / "docs" / "local-cloud.md"
+MOTOS: dict[str, type] = {
+    "sagemaker": SageMakerResponse,
+    "service-quotas": ServiceQuotasResponse,
+}
+"""What answers the rest of the operations of a service that is moto's otherwise."""
+
 BEGIN = "<!-- made by python -m localcloud.parameter_docs -->\n"
 END = "<!-- end -->\n"
 
@@ -103,9 +109,7 @@ def _operations(session: Any) -> Iterator[str]:  # noqa: ANN401 - botocore has n
     owned = {service: set(operations) for service, operations in table().items()}
     for service, own in sorted({**owned, "s3": _s3_operations()}.items()):
         every = set(session.get_service_model(service).operation_names)
-        others: set[str] = set()
-        if service == Endpoints.name:
-            others = {n for n in every - own if hasattr(SageMakerResponse, xform_name(n))}
+        others = {n for n in every - own if hasattr(MOTOS.get(service), xform_name(n))}
         rest = len(every) - len(own) - len(others)
         yield f"| {service} | {len(every)} | {len(own)} | {len(others)} | {rest} |"
 

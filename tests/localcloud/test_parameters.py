@@ -1,5 +1,6 @@
 """Parameters: each one that botocore knows is used, or refused instead of ignored."""
 
+import importlib
 import inspect
 import sys
 from functools import cache
@@ -10,26 +11,22 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from localcloud import alarms, function_settings, service
-from localcloud.endpoints import EndpointRuntime, Endpoints
 from localcloud.errors import AwsError
-from localcloud.events import Events
-from localcloud.functions import Functions
-from localcloud.logs import Logs
-from localcloud.metrics import Metrics
-from localcloud.parameter_docs import PAGE, placed, refused_members
+from localcloud.parameter_docs import MOTOS, PAGE, placed, refused_members
 from localcloud.parameters import Honoured, check, table
-from localcloud.queues import Queues
 from localcloud.states import executions, machines, state_test
-from localcloud.states.api import States
-from localcloud.topics import Topics
 from localcloud.wire import Call
 
-OWN = {
-    kind.name: kind
-    for kind in (
-        Logs, Metrics, Events, Queues, Topics, Endpoints, EndpointRuntime, Functions, States,
-    )
-}  # fmt: skip
+
+def own_services(kind=service.Service):
+    """The classes of services by their names: those that no other is made of."""
+    below = kind.__subclasses__()
+    found = [pair for one in below for pair in own_services(one).items()]
+    return dict(found) if below else {kind.name: kind}
+
+
+importlib.import_module("localcloud.services")  # has them all
+OWN = own_services()
 BESIDE = {
     "cloudwatch": (alarms,),
     "lambda": (function_settings,),
@@ -59,6 +56,7 @@ def test_every_operation_with_a_handler_says_which_parameters_it_honours():
         for name, kind in OWN.items()
     }
     assert {name: set(operations) for name, operations in table().items()} == handled
+    assert {name for name, kind in OWN.items() if kind.rest_is_motos} == MOTOS.keys()
 
 
 def test_the_paths_of_the_table_are_those_of_botocore():
