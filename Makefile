@@ -15,7 +15,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test soak lint format bench conformance bench-captures bench-drift bench-sessions bench-triage model lock browser node linters clean
+.PHONY: help run check test nightly lint format bench conformance bench-captures bench-drift bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,11 +29,10 @@ check: $(READY) lint ## Check style and types, and run the tests that need no pr
 test: $(READY) browser node linters lint ## Run every check and test, browser tests included
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
 
-soak: $(READY) ## Run the kills, overwrites, flipped bytes and full disks many times; prints how many
-	SCONES_SOAK=1 $(BIN)/python -m pytest -q -s tests/localcloud/test_objects.py \
-		tests/localcloud/test_disk_full.py tests/dashboard/shared/test_store.py
+nightly: $(READY) browser node linters lint ## Run every test, what goes by chance many times
+	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: $(READY) ## Check style, types and the two lists of requirements
+lint: $(READY) ## Check style and types, those of tests and benchmarks too
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

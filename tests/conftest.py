@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,7 +18,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.configloader import load_config
 from botocore.credentials import Credentials
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
+
+from tests.nightly import NIGHTLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 # A busy machine is no bug: how long an example takes is measured in benchmarks, not in tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# Every session reads the models of the services that it uses: 20 ms each, hundreds of times a run.
+_load_model = partial(JSONFileLoader.load_file, JSONFileLoader())
+JSONFileLoader.load_file = staticmethod(cache(_load_model))  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,14 @@ def stop_local_cloud(cloud: LocalCloud) -> None:
         client.close()
     cloud.process.terminate()
     assert cloud.process.wait(30) == 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what is marked ``nightly`` to ``make nightly``."""
+    if not NIGHTLY:
+        left = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")

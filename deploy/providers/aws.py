@@ -20,7 +20,7 @@ from deploy.providers import (
     sqs,
     states,
 )
-from deploy.providers.clients import Aws
+from deploy.providers.clients import Aws, account_of
 from deploy.providers.errors import explained
 from deploy.providers.lock import Lock
 from deploy.providers.session import caller_of
@@ -103,7 +103,7 @@ class AwsCloud:
         holder: str,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.aws = Aws(session, account=settings.account, region=settings.region, pause=pause)
+        self.aws = account_of(session, settings.account, settings.region, pause)
         self._prefix = settings.prefix
         self._lock = Lock(self.aws, settings.bucket, holder)
         self._providers = {kind.KIND: make(self.aws) for kind, make in PROVIDERS.items()}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -73,6 +73,14 @@ class Aws:
         """One wait after the other, without end, each longer than the one before."""
         for seconds in chain(POLLING, repeat(LONGEST_POLL)):
             yield partial(self.pause, seconds)
+
+
+@lru_cache(maxsize=4)
+def account_of(
+    session: "boto3.Session", number: str, region: str, pause: Callable[[float], None]
+) -> Aws:
+    """Return the clients of a session, each time the same ones: making them takes 0.2 s of CPU."""
+    return Aws(session, account=number, region=region, pause=pause)
 
 
 def found(call: Callable[[], Result], *missing: str) -> Result | None:

@@ -32,6 +32,7 @@ from dashboard.shared.store import SegmentStore
 from dashboard.shared.store_root import store_root
 from tests.captured import captured
 from tests.dashboard.conftest import deploy
+from tests.nightly import NIGHTLY
 
 pytestmark = [
     pytest.mark.cloud,
@@ -249,7 +250,7 @@ def looks_useful(test: AppTest, page: str, query: dict[str, str], watched: Watch
     assert watched.longest < LONGEST_S, f"{page} {query}"
 
 
-@pytest.mark.parametrize("service", [*OF_PAGES, *OF_FEEDS_AND_DEPLOYMENT])
+@pytest.mark.parametrize("service", [*OF_PAGES, *(OF_FEEDS_AND_DEPLOYMENT if NIGHTLY else ())])
 def test_a_service_that_hangs_holds_up_no_page(
     visit: Callable[[dict[str, str]], Callable[..., AppTest]],
     whole: Connection,

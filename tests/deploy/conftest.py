@@ -23,6 +23,10 @@ ALLOWING = check.Account(
 """What an account answers in which nothing is in the way; moto has none of these calls."""
 
 
+def no_pause(_seconds: float) -> None:
+    """Let no time pass."""
+
+
 class _Status(NamedTuple):
     """As much of an HTTP response as botocore looks at."""
 
@@ -55,13 +59,14 @@ class Account:
             return None if answer is None else (_Status(200), answer)
 
         self.session.events.register(f"before-call.{operation}", reply)
+        clients.account_of.cache_clear()  # clients keep the handlers that they were made with
 
     def client(self, service: str) -> Any:
         session: Any = boto3.Session(region_name=REGION)
         return session.client(service)
 
     def cloud(self, owner: Settings | None = None, holder: str = "test") -> AwsCloud:
-        return AwsCloud(owner or settings(), self.session, holder=holder, pause=lambda _: None)
+        return AwsCloud(owner or settings(), self.session, holder=holder, pause=no_pause)
 
 
 @pytest.fixture

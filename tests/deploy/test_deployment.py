@@ -9,7 +9,7 @@ import pytest
 from deploy import deployment
 from deploy.apply import Applied, Event, Failed, Started
 from deploy.plan import Op, Plan
-from deploy.providers import lock
+from deploy.providers import clients, lock
 from tests.deploy.cases import ACCOUNT, artifacts, settings
 from tests.deploy.conftest import Account
 from workflow.errors import WorkflowError
@@ -458,9 +458,11 @@ def test_an_apply_that_is_killed_at_any_write_is_finished_by_the_next(
             written += 1
 
     account.session.events.register("before-call", kill)
+    clients.account_of.cache_clear()
     with pytest.raises(KeyboardInterrupt):
         applied(account)
     account.session.events.unregister("before-call", kill)
+    clients.account_of.cache_clear()
     monkeypatch.setattr(lock, "LEASE_SECONDS", -1)
 
     events = applied(account)

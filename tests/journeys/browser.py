@@ -1,7 +1,9 @@
 """A running dashboard and the browser's view of it: what every journey needs at hand."""
 
+import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -84,6 +86,7 @@ def running_app(directory: Path, *, deployed: bool = False, **environ: str) -> I
         if deployed:
             stack.enter_context(_deployed_cloud(app))
         out = stack.enter_context(log.open("wb"))
+        stack.callback(_end_cloud, directory / "cloud")
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=directory)
         stack.enter_context(_ending(process))
         _wait_until_healthy(port, process, log)
@@ -100,6 +103,14 @@ def _deployed_cloud(app: App) -> Iterator[None]:
         apply = [sys.executable, "-m", "deploy", "apply", "--yes"]
         subprocess.run(apply, env=app.aws_environ, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         yield
+
+
+def _end_cloud(directory: Path) -> None:
+    """End the local cloud that an app started, which serves on after the app."""
+    ready = directory / "endpoint.json"
+    if ready.exists():
+        with suppress(ProcessLookupError):
+            os.kill(json.loads(ready.read_text())["pid"], signal.SIGTERM)
 
 
 @contextmanager

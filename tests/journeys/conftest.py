@@ -11,6 +11,7 @@ leaves the tree as it was.
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from playwright.sync_api import (
@@ -59,13 +60,33 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iter
     yield from running_app(tmp_path_factory.mktemp("deployed"), deployed=True)
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Iterator[Callable[[str, bool], BrowserContext]]:
+    """Give one browser context for each theme and width, so that scripts are compiled once."""
+
+    @cache
+    def context(theme: str, phone: bool) -> BrowserContext:  # noqa: FBT001 - a key
+        made = browser.new_context(
+            viewport=PHONE if phone else WIDE,
+            color_scheme="dark" if theme == "dark" else "light",
+            reduced_motion="reduce",
+            accept_downloads=True,
+        )
+        made.set_default_timeout(PATIENCE_MS)
+        return made
+
+    yield context
+    for made in browser.contexts:
+        made.close()
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a page of an app in a browser context of its own, and wait until it has settled.
+def visit(contexts: Callable[[str, bool], BrowserContext]) -> Iterator[Callable[..., Page]]:
+    """Open a page of an app in a tab of its own, and wait until it has settled.
 
     A page that follows a running job is drawn again and again: open it with ``settled=False``.
     """
-    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
 
     def open_page(
         app: App,
@@ -75,19 +96,13 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         phone: bool = False,
         settled: bool = True,
     ) -> Page:
-        context = browser.new_context(
-            viewport=PHONE if phone else WIDE,
-            color_scheme="dark" if theme == "dark" else "light",
-            accept_downloads=True,
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        page = context.new_page()
+        page = contexts(theme, phone).new_page()
+        pages.append(page)
         page.goto(f"{app.url}/{path}")
         if settled:
             settle(page)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()

@@ -106,38 +106,42 @@ def test_the_whole_way_can_be_gone_by_keyboard(strict: App, visit: Visit) -> Non
     expect(page.get_by_text("1 rejected")).to_be_visible()
 
 
-def test_an_endpoint_that_is_deleted_is_a_fault_with_its_remedy(
-    tmp_path_factory: pytest.TempPathFactory, browser: Browser, visit: Visit
-) -> None:
-    for app in running_app(tmp_path_factory.mktemp("gone"), deployed=True):
-        cloud = connect(app.environ)
-        cloud.client("sagemaker").delete_endpoint(EndpointName=cloud.settings.endpoint)
-        page = visit(app, "classify")
-
-        hand_in(page, ("bicycle.jpg", bicycle()))
-        done(page)
-
-        expect(page.get_by_text("1 fault")).to_be_visible()
-        expect(page.get_by_text("in ClassifyImage")).to_be_visible()
-        expect(page.get_by_text("Deploy again").first).to_be_visible()
-        picture(page, "classify-fault")
+@pytest.fixture(scope="module")
+def breakable(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
+    """A workflow that its tests break, one after the other."""
+    directory = tmp_path_factory.mktemp("breakable")
+    yield from running_app(directory, deployed=True, SCONES_THRESHOLD="0.5")
 
 
 def test_a_cloud_that_is_killed_is_started_again_with_everything_that_had_finished(
-    tmp_path_factory: pytest.TempPathFactory, browser: Browser, visit: Visit
+    breakable: App, visit: Visit
 ) -> None:
-    directory = tmp_path_factory.mktemp("killed")
-    for app in running_app(directory, deployed=True, SCONES_THRESHOLD="0.5"):
-        page = visit(app, "classify")
-        hand_in(page, ("bicycle.jpg", bicycle()))
-        done(page)
-        pid = connect(app.environ).cloud.pid
-        assert pid is not None
+    page = visit(breakable, "classify")
+    hand_in(page, ("bicycle.jpg", bicycle()))
+    done(page)
+    pid = connect(breakable.environ).cloud.pid
+    assert pid is not None
 
-        os.kill(pid, signal.SIGKILL)
-        page.reload()
-        settle(page)
+    os.kill(pid, signal.SIGKILL)
+    page.reload()
+    settle(page)
 
-        again = connect(app.environ).cloud.pid
-        assert again != pid
-        expect(page.get_by_text("1 accepted")).to_be_visible()
+    again = connect(breakable.environ).cloud.pid
+    assert again != pid
+    expect(page.get_by_text("1 accepted")).to_be_visible()
+
+
+def test_an_endpoint_that_is_deleted_is_a_fault_with_its_remedy(
+    breakable: App, visit: Visit
+) -> None:
+    cloud = connect(breakable.environ)
+    cloud.client("sagemaker").delete_endpoint(EndpointName=cloud.settings.endpoint)
+    page = visit(breakable, "classify")
+
+    hand_in(page, ("bicycle.jpg", bicycle()))
+    done(page)
+
+    expect(page.get_by_text("1 fault")).to_be_visible()
+    expect(page.get_by_text("in ClassifyImage")).to_be_visible()
+    expect(page.get_by_text("Deploy again").first).to_be_visible()
+    picture(page, "classify-fault")

@@ -18,6 +18,7 @@ from dashboard.shared.store_root import store_root
 from tests.builders import png
 from tests.captured import filled, many_captures
 from tests.journeys.browser import App, barriers, fits, picture, running_app, settle
+from tests.nightly import NIGHTLY
 
 pytestmark = pytest.mark.journey
 Visit = Callable[..., Page]
@@ -236,8 +237,11 @@ def test_a_baseline_is_saved_and_compared_with(busy: App, visit: Visit) -> None:
     expect(page.get_by_text("No drift")).to_be_visible()
 
 
-@pytest.mark.parametrize(("theme", "phone"), [("light", True), ("dark", False)])
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    ("view", "theme", "phone"),
+    [(view, "light", True) for view in VIEWS]
+    + [(view, "dark", False) for view in (VIEWS if NIGHTLY else VIEWS[:1])],
+)
 def test_every_view_fits_and_keeps_nobody_out(
     busy: App, visit: Visit, view: str, theme: str, *, phone: bool
 ) -> None:
@@ -275,6 +279,7 @@ def choose(page: Page, label: str, option: str) -> None:
     raise AssertionError(f"{option} cannot be chosen")
 
 
+@pytest.mark.nightly  # tests/dashboard/test_inferences_size.py counts the same without a browser
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_rerun_at_a_million_records_sends_little(million: App, visit: Visit, view: str) -> None:
     page = visit(million, "")

@@ -17,9 +17,10 @@ from botocore.exceptions import ClientError
 from localcloud.s3.objects import Object, Objects
 from localcloud.store import Store
 from tests.conftest import LocalCloud
+from tests.nightly import often
 from workflow.errors import WorkflowError
 
-OBJECTS = 40 if os.environ.get("SCONES_SOAK") else 4
+OBJECTS = often(40, 4)
 
 
 def write(objects: Objects, key: str, body: bytes) -> None:

@@ -1,6 +1,5 @@
 """Objects: a reader sees the old bytes or the new, beside an overwrite and after a kill."""
 
-import os
 import random
 import signal
 import subprocess
@@ -15,8 +14,9 @@ import pytest
 from localcloud.errors import AwsError
 from localcloud.s3.objects import Object, Objects
 from localcloud.store import Store
+from tests.nightly import often
 
-KILLS = 200 if os.environ.get("SCONES_SOAK") else 6
+KILLS = often(200, 6)
 SIZE = 50_000
 
 OVERWRITE = """

@@ -23,6 +23,7 @@ from dashboard.failures.repair_plan import (
     client_token,
     plan_repair,
 )
+from tests.nightly import often
 from workflow.errors import WorkflowError
 from workflow.redrive import RedriveAction
 
@@ -264,7 +265,7 @@ def test_what_neither_repairs_is_not_in_the_plan(s3: "S3Client") -> None:
     assert bench.plan(RedriveAction.NEITHER).items == ()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=often(100, 5), deadline=None)
 @given(
     kills=st.lists(st.integers(0, 60), max_size=4), waits=st.lists(st.integers(0, 2000), max_size=4)
 )

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from dashboard.shared import store as module
 from dashboard.shared.store import SegmentStore
+from tests.nightly import often
 from workflow.errors import WorkflowError
 
-KILLS = 50 if os.environ.get("SCONES_SOAK") else 2
-FLIPS = 2000 if os.environ.get("SCONES_SOAK") else 20
+KILLS = often(50, 2)
+FLIPS = often(2000, 20)
 TABLES: dict[str, dict[str, Any]] = {
     "marks": {"key": pl.String, "n": pl.Int64},
     "notes": {"text": pl.String},

@@ -11,6 +11,7 @@ from moto.core.models import botocore_stubber
 from deploy import deployment
 from deploy.apply import Failed, Progress
 from deploy.plan import Op
+from deploy.providers import clients
 from tests.deploy.cases import settings
 from tests.deploy.conftest import Account
 
@@ -148,6 +149,7 @@ def test_a_create_whose_answer_was_lost_looks_and_converges(
 
     events: Any = account.session.events  # its stub wants handlers that return nothing
     events.register_first(f"before-send.{operation}", lose)
+    clients.account_of.cache_clear()
 
     apply_once(account)
 
