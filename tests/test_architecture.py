@@ -86,7 +86,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", "polars", "pyarrow"})),
     ("dashboard/shared/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
     *(
-        (pattern, frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas", "sqlglot"}))
+        (pattern, frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas"}))
         for pattern in PURE
     ),
     (

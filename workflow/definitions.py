@@ -69,16 +69,9 @@ class Graph:
         problems: Why AWS would refuse the definition, each with its place; empty when it is valid.
     """
 
-    comment: str
-    query_language: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     problems: tuple[str, ...]
-
-    @property
-    def valid(self) -> bool:
-        """Whether nothing is wrong with it, as far as can be told without running it."""
-        return not self.problems
 
 
 def read_definition(text: str) -> Graph:
@@ -105,8 +98,6 @@ def read_definition(text: str) -> Graph:
     reader = _Reader()
     reader.level(value, None, 0)
     return Graph(
-        comment=str(value.get("Comment", "")),
-        query_language=str(value.get("QueryLanguage", "JSONPath")),
         nodes=tuple(reader.nodes),
         edges=tuple(reader.edges),
         problems=tuple(

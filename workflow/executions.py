@@ -114,7 +114,6 @@ class Failure:
         version: State machine version that ran, or None.
         image: ``s3://bucket/key`` of the image, or None.
         attempt: Redrive count at the time, so that a later attempt supersedes this one.
-        restart_of: ARN of the execution that this one restarts, or None.
         ended_in: Name of the Fail state that a Catch led to after this failure, or None.
     """
 
@@ -127,7 +126,6 @@ class Failure:
     version: str | None = None
     image: str | None = None
     attempt: int = 0
-    restart_of: str | None = None
     ended_in: str | None = None
 
 

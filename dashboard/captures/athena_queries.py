@@ -2,8 +2,8 @@
 
 For more captures than one machine should hold. Nothing is copied: a table by partition projection
 lays over the prefix that SageMaker writes to, a query decodes each answer, drops what is no
-classification, counts an event once, and groups. The SQL is Athena's (Trino); ``for_duckdb``
-transpiles it, which is how the tests run these very queries on real lines.
+classification, counts an event once, and groups. The SQL is Athena's (Trino); the tests
+transpile it to DuckDB's and run these very queries on real lines.
 
 Endpoint and variant are *injected*: Athena takes them from the query, which must name each by
 constants. So the table never has to know them, and a new endpoint needs no change of it; but a
@@ -22,8 +22,6 @@ from functools import partial
 from typing import Any, Final
 
 import polars as pl
-import sqlglot
-from sqlglot import exp
 
 from dashboard.captures.aggregates import AHEAD, BINS, EARLIEST, ROUNDING, Period
 from dashboard.captures.record_filters import COUNTED, InferenceFilters, label_index
@@ -279,13 +277,6 @@ LABELLED_COLUMNS: Final = pl.Schema(_LABELLED_COLUMNS)
 """The columns that ``labelled_sql`` selects; ``place`` is that of the record in its answer."""
 
 
-def for_duckdb(sql: str) -> str:
-    """A query for Athena as DuckDB would have it."""
-    # DuckDB's reduce takes no final function; ours is the identity, so nothing is lost.
-    ignore = sqlglot.ErrorLevel.IGNORE
-    return sqlglot.transpile(sql, read="trino", write="duckdb", unsupported_level=ignore)[0]
-
-
 def _time(filters: InferenceFilters) -> Span:
     return Span(*filters.window())
 
@@ -374,4 +365,4 @@ def _moment(moment: datetime) -> str:
 
 
 def _text(value: str) -> str:
-    return exp.Literal.string(value).sql("trino")
+    return "'" + value.replace("'", "''") + "'"

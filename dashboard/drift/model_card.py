@@ -25,24 +25,17 @@ class ModelCard:
     Attributes:
         baseline: Confidence and class share on the validation images.
         calibration_error: Expected calibration error on the test images, 0 to 1.
-        test_accuracy: Accuracy on the test images, 0 to 1.
     """
 
     baseline: Baseline
     calibration_error: float
-    test_accuracy: float
 
 
 class _Validation(msgspec.Struct):
     confidence: dict[str, list[int]]
 
 
-class _Accuracy(msgspec.Struct):
-    value: float
-
-
 class _Test(msgspec.Struct):
-    accuracy: _Accuracy
     calibration_error: float
 
 
@@ -80,5 +73,4 @@ def read_model_card(content: bytes) -> ModelCard:
     return ModelCard(
         Baseline(f"the {sum(counts):,} validation images of the training", statistics),
         manifest.test.calibration_error,
-        manifest.test.accuracy.value,
     )

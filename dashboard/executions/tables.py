@@ -85,7 +85,6 @@ FAILURES: Mapping[str, Any] = {
     "version": pl.String,
     "image": pl.String,
     "attempt": pl.Int64,
-    "restart_of": pl.String,
     "ended_in": pl.String,
     "observed_at": _TIME,
 }

@@ -130,13 +130,6 @@ class SegmentStore:
         """
         return self._manifest().versions.get(table, "")
 
-    def compact(self) -> None:
-        """Merge all segments into one; commits already merge neighbours as they add up."""
-        with self._writing():
-            manifest = self._without_damage(self._files.sound)
-            if len(manifest.segments) > 1:
-                self._publish(manifest, [self._files.merge(manifest.segments)])
-
     @property
     def damaged(self) -> tuple[str, ...]:
         """Segments set aside because they could not be read; their rows are missing."""

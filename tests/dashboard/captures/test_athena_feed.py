@@ -24,6 +24,7 @@ from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from tests.captured import NOW, captured, counted
 from tests.dashboard.aws.unconnected import unconnected
+from tests.dashboard.captures.duckdb_sql import for_duckdb
 from workflow.errors import WorkflowError
 from workflow.reviews import GroundTruth, ground_truth_lines
 from workflow.spans import Span
@@ -367,7 +368,7 @@ class Lake:
 
     def rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
         self._duckdb.register("lines", self._lines.to_arrow())
-        query = athena.for_duckdb(sql).replace(self._table, "lines")
+        query = for_duckdb(sql).replace(self._table, "lines")
         return pl.DataFrame(self._duckdb.execute(query).fetchall(), schema=schema, orient="row")
 
 

@@ -22,6 +22,7 @@ from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.captures.tables import capture_rows
 from tests.captured import NOW
+from tests.dashboard.captures.duckdb_sql import for_duckdb
 from workflow.captures import read_objects
 from workflow.errors import WorkflowError
 from workflow.spans import Span
@@ -124,7 +125,7 @@ def read() -> pl.DataFrame:
 
 
 def rows(lake: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
-    return lake.execute(athena.for_duckdb(sql)).fetchall()
+    return lake.execute(for_duckdb(sql)).fetchall()
 
 
 FILTERS = [
