@@ -250,25 +250,29 @@ class States(Machines):
     def _resume(self, execution: Execution, last: int) -> None:
         """Run again from the top-level state that failed, with the input it had then."""
         definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
-        state, text = definition["StartAt"], execution["body"]["input"]
+        state, text, entered = definition["StartAt"], execution["body"]["input"], None
         for event in self.executions.events(execution["arn"], 0, last, reverse=True):
             details = event.get("stateEnteredEventDetails")
             if details and details["name"] in definition["States"]:
                 state, text = details["name"], details["input"]
+                if definition["States"][state]["Type"] == "Task":
+                    entered = event["id"]
                 break
         event = {
             "type": "ExecutionRedriven",
             "details": {"executionRedrivenEventDetails": {"redriveCount": execution["redrives"]}},
         }
-        self._run(execution, event, last, state, text)
+        self._run(execution, event, last, start_at=state, resumed_with=text, entered=entered)
 
     def _run(
         self,
         execution: Execution,
         first_event: Event,
         last: int = 0,
+        *,
         start_at: str | None = None,
         resumed_with: str | None = None,
+        entered: int | None = None,
     ) -> None:
         arn, body = execution["arn"], execution["body"]
         job = Job(
@@ -287,6 +291,7 @@ class States(Machines):
             redrives=execution["redrives"],
             start_at=start_at,
             resumed_with=resumed_with,
+            entered=entered,
         )
         log = ExecutionLog(
             self._machines.get(execution["machine"], {}).get("logging", {}),

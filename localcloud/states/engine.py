@@ -41,6 +41,8 @@ class Job:
         variables: Workflow variables to start with, for a redrive.
         redrives: How often it was redriven.
         start_at: The state to start at, for a redrive; None for the definition's own.
+        entered: Id of the event that ``start_at`` was entered with, where it is a Task: a redrive
+            schedules it again without entering it again.
         context: What the context object holds otherwise, for tests of a state.
         mocks: Results of states by their name, for tests of a state.
         inspected: Where to keep what became of a state's data, for tests of a state.
@@ -60,6 +62,7 @@ class Job:
     variables: Mapping[str, Any]
     redrives: int = 0
     start_at: str | None = None
+    entered: int | None = None
     resumed_with: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
@@ -142,7 +145,10 @@ class Run:
             start = self.job.start_at or self._machine["StartAt"]
             machine = {**self._machine, "StartAt": start}
             data = json.loads(self.job.resumed_with or self.job.input)
-            output = self._interpreter.run(machine, self._flow, data)
+            entered = self.job.entered
+            if entered is not None:
+                self._flow.previous = entered
+            output = self._interpreter.run(machine, self._flow, data, entered)
             self._succeed(to_json(output))
         except Stopped:
             pass

@@ -82,13 +82,14 @@ class Interpreter:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def run(self, machine: Machine, flow: Flow, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def run(self, machine: Machine, flow: Flow, data: Any, entered: int | None = None) -> Any:  # noqa: ANN401 - any JSON value
         """Run a machine from its start to its end.
 
         Args:
             machine: StartAt and States.
             flow: The flow to run in.
             data: The input.
+            entered: Id of the event that the first state was entered with, if it was already.
 
         Returns:
             The output.
@@ -100,15 +101,24 @@ class Interpreter:
         """
         name: str | None = machine["StartAt"]
         while name is not None:
-            data, name = self._state(name, machine["States"][name], flow, data)
+            data, name = self._state(name, machine["States"][name], flow, data, entered)
+            entered = None
         return data
 
-    def _state(self, name: str, state: State, flow: Flow, data: Any) -> tuple[Any, str | None]:  # noqa: ANN401
+    def _state(
+        self,
+        name: str,
+        state: State,
+        flow: Flow,
+        data: Any,  # noqa: ANN401 - any JSON value
+        entered: int | None,
+    ) -> tuple[Any, str | None]:
         """Run one state: its output, and the name of the next state or None at the end."""
         kind = state["Type"]
         details = {"name": name, **payload("input", to_json(data))}
         flow.running = kind
-        entered = flow.record(f"{kind}StateEntered", {"stateEnteredEventDetails": details})
+        if entered is None:
+            entered = flow.record(f"{kind}StateEntered", {"stateEnteredEventDetails": details})
         seen: dict[str, Any] = {"EnteredTime": _iso(time.time()), "Name": name}
         if kind in _REPEATED:
             seen["RetryCount"] = 0

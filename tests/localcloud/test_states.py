@@ -226,6 +226,9 @@ def test_a_redrive_goes_on_where_it_failed_with_the_definition_it_had(states, bu
     types = [e["type"] for e in history]
     assert types.index("ExecutionRedriven") == types.index("ExecutionFailed") + 1
     assert types.count("PassStateEntered") == 2  # First only once
+    again = history[types.index("ExecutionRedriven") + 1]  # AWS does not enter the Task again
+    entered = history[types.index("TaskStateEntered")]
+    assert (again["type"], again["previousEventId"]) == ("TaskScheduled", entered["id"])
     frozen = states.describe_state_machine_for_execution(executionArn=execution)["definition"]
     assert json.loads(frozen) == definition
     with pytest.raises(ClientError) as caught:
