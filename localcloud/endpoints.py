@@ -16,6 +16,7 @@ from localcloud.cloud import Cloud
 from localcloud.container import Answer, Container, ContainerFailed, unpack
 from localcloud.errors import AwsError
 from localcloud.service import Service, Unowned, now, page, tag_list, tag_map
+from localcloud.training.jobs import TrainingJobs
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
 
@@ -24,7 +25,7 @@ _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
 
-class Endpoints(Service):
+class Endpoints(TrainingJobs):
     """The ``sagemaker`` service as far as endpoints go; the rest is moto's."""
 
     name = "sagemaker"
@@ -35,9 +36,7 @@ class Endpoints(Service):
         self._models = cloud.store.table("sagemaker.model")
         self._configs = cloud.store.table("sagemaker.endpoint-config")
         self._endpoints = cloud.store.table("sagemaker.endpoint")
-        self._tags = cloud.store.table("sagemaker.tags")
         self._containers: dict[str, Container] = {}
-        self._lock = threading.RLock()
         self._loading = threading.Lock()
         self._unpacked = cloud.store.directory / "models"
         self._unpacked.mkdir(exist_ok=True)
@@ -46,6 +45,7 @@ class Endpoints(Service):
 
     def start(self) -> None:
         """Go on with what was being created, updated or deleted when the process died."""
+        super().start()
         for name, endpoint in self._endpoints.items():
             if endpoint["EndpointStatus"] == "Deleting":
                 self._begin_deleting(name)
@@ -262,6 +262,7 @@ class Endpoints(Service):
             "model",
             "endpoint-config",
             "endpoint",
+            "training-job",
         ):
             raise Unowned
         return arn

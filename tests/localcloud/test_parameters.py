@@ -15,6 +15,7 @@ from localcloud.errors import AwsError
 from localcloud.parameter_docs import MOTOS, PAGE, placed, refused_members
 from localcloud.parameters import Honoured, check, table
 from localcloud.states import executions, machines, state_test
+from localcloud.training import jobs
 from localcloud.wire import Call
 
 
@@ -30,6 +31,7 @@ OWN = own_services()
 BESIDE = {
     "cloudwatch": (alarms,),
     "lambda": (function_settings,),
+    "sagemaker": (jobs,),
     "stepfunctions": (machines, state_test, executions),
 }
 """Modules that use parameters beside that of the service."""
