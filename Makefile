@@ -15,7 +15,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly lint format bench conformance bench-captures bench-drift bench-sessions bench-triage model lock browser node linters clean
+.PHONY: help run check test nightly lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-drift: $(READY) ## Measure false alarms and power of the drift test beside
 	@$(BIN)/uv pip install --quiet --python $(VENV)/evidently 'evidently==0.7.23' 'pandas<3' \
 		|| { echo "Could not install evidently: it is left out"; rm -rf $(VENV)/evidently; }
 	$(BIN)/python -m benchmarks.drift $(if $(SEEDS),--seeds $(SEEDS))
+
+bench-review: $(READY) ## Measure intervals of accuracy over 200 seeds, draws and labels
+	$(BIN)/python -m benchmarks.review $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-sessions: $(READY) ## Measure 20 readers over all views for two minutes: make bench-sessions SESSIONS=30
 	$(BIN)/python -m benchmarks.sessions $(if $(SESSIONS),--sessions $(SESSIONS))

@@ -15,6 +15,7 @@ PAGES = (
     ("classify", "Classify", ":material/add_photo_alternate:"),
     ("inferences", "Inferences", ":material/bar_chart:"),
     ("review", "Review", ":material/rate_review:"),
+    ("quality", "Quality", ":material/verified:"),
     ("executions", "Executions", ":material/timeline:"),
     ("failures", "Failures", ":material/inbox:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),

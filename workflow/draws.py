@@ -6,7 +6,7 @@ drawn photos (Cochran, "Sampling Techniques", chapter 5). Without that the label
 rejections would make the model look worse than it is.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -95,6 +95,7 @@ class Draw(msgspec.Struct, frozen=True):
         threshold: Confidence at or above which a photo counted as accepted.
         strata: Of each stratum, how many there were and how many were drawn.
         photos: In the order in which they are shown: at random, whatever their stratum.
+        since: First day (UTC) of the captures it was drawn from; None for all.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Draw(msgspec.Struct, frozen=True):
     threshold: float
     strata: dict[Stratum, StratumSize]
     photos: tuple[Photo, ...]
+    since: date | None = None
 
     def needs_second_opinion(self, number: int) -> bool:
         """Return whether a second reviewer is shown the photo of this number as well."""

@@ -10,30 +10,25 @@ from dashboard.shared import components
 
 components.page_header("Review", "Label doubtful photos, and random ones to judge the rest by.")
 feed, found = captures.feed(), panel.client()
-draws, verdicts = found.draws(), found.verdicts()
+draws = found.draws()
+desk = st.container()  # first: on a phone the photo and its buttons fit on one screen
 with st.container(horizontal=True, vertical_alignment="bottom"):
+    draw = panel.which(draws) if draws else None
     who = panel.reviewer()
-    with st.popover("Draw photos", icon=":material/casino:"), components.explained():
+    form = st.popover("Draw photos", icon=":material/casino:", key=f"new-draw-{len(draws)}")
+    with form, components.explained():
         panel.new_draw(found, who)
-if not draws:
-    if feed.names().is_empty():
-        components.empty_state(
-            "No photo has been captured yet",
-            "Photos that the model has classified can be drawn for review.",
-            page="app_pages/classify.py",
-            label="Go to Classify",
-        )
-    else:
-        components.empty_state(
-            "Nothing has been drawn yet", "Draw photos above; everybody reviews the same draw."
-        )
-    st.stop()
-match panel.view(verdicts):
-    case "Label":
-        desk_panel.label(found, panel.which(draws), who)
-    case "Disagreements":
-        panel.disagreements(found, draws, who)
-    case _:
-        panel.draws_table(found)
 if found.as_of:
     components.as_of(found.as_of, datetime.now(UTC))
+with desk, components.explained():
+    if draw is None:
+        captures.status(feed)
+        panel.nothing_yet(feed)
+        st.stop()
+    match panel.view():
+        case "Label":
+            desk_panel.label(found, draw, who)
+        case "Disagreements":
+            panel.disagreements(found, draws, who)
+        case _:
+            panel.draws_table(found)

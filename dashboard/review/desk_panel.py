@@ -35,9 +35,9 @@ def label(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
     @components.explained()
     def one() -> None:
         slot = _current(found, draw, who)
-        _progress(found, draw)
         if slot is None:
             _nothing_left()
+            _progress(found, draw)
             return
         photo = draw.photos[slot.number]
         for later in draw.photos[slot.number + 1 : slot.number + 1 + AHEAD]:
@@ -47,6 +47,7 @@ def label(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
             shown = show_photo(found, photo)
         with right:
             _buttons(_Desk(found, draw, slot, who, shown))
+        _progress(found, draw)
 
     st.fragment(one)()
 
@@ -72,6 +73,8 @@ def _nothing_left() -> None:
     components.empty_state(
         "No photo of this draw is left for you",
         "All are reviewed, or another reviewer is looking at them for the next five minutes.",
+        page="app_pages/quality.py",
+        label="What the labels say about the model",
     )
     if st.button("Look again", icon=":material/refresh:"):
         st.session_state.pop(_SLOT, None)

@@ -1,5 +1,6 @@
 """What the *Review* page shows: how photos are drawn, which one comes next, how far a draw is."""
 
+import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -112,43 +113,46 @@ def draw_photos(
     Raises:
         WorkflowError: ``NothingToReview``.
     """
-    pool = captures.filter(pl.col("row") == 0)
+    rows = captures.select("confidence", "row", "inference_time").with_row_index()
+    rows = rows.filter(pl.col("row") == 0)  # one photo, however many rows its answer has
     if request.since is not None:
         start = datetime.combine(request.since, time(), now.tzinfo)
-        pool = pool.filter(pl.col("inference_time") >= start)
-    ids = pl.coalesce("inference_id", "event_id")
-    rejected = pl.col("confidence") < request.threshold
-    rows = pool.select(rejected=rejected, known=ids.is_in(list(drawn))).with_row_index()
-    found = rows.collect()
-    low, high = (found.filter("rejected"), found.filter(~pl.col("rejected")))
-    free = [part.filter(~pl.col("known"))["index"] for part in (low, high)]
-    counts = split(request.size, request.random_share, len(free[0]), len(free[1]))
-    picks = [
-        index.sample(count, seed=seed + place)
-        for place, (index, count) in enumerate(zip(free, counts, strict=True))
+        rows = rows.filter(pl.col("inference_time") >= start)
+    found = rows.select("index", rejected=pl.col("confidence") < request.threshold).collect()
+    parts = [found.filter("rejected")["index"], found.filter(~pl.col("rejected"))["index"]]
+    # As many more as may turn out to be drawn already, which only their ids tell.
+    enough = request.size + len(drawn)
+    picks = [part.sample(min(enough, len(part)), shuffle=True, seed=seed) for part in parts]
+    photos = _photos(captures, pl.concat(picks), request.threshold)
+    free = [
+        [photo for id_, photo in photos.items() if id_ not in drawn and photo.stratum is stratum]
+        for stratum in Stratum
     ]
-    chosen = pl.concat(picks).sample(fraction=1.0, shuffle=True, seed=seed)
-    photos = _photos(pool.select(DRAWABLE), chosen, request.threshold)
-    kept = [sum(photo.stratum is stratum for photo in photos) for stratum in Stratum]
+    counts = split(request.size, request.random_share, *map(len, free))
+    chosen = [photo for part, count in zip(free, counts, strict=True) for photo in part[:count]]
+    random.Random(seed).shuffle(chosen)  # noqa: S311 - chance, no secret
     return Draw(
         id=draw_id(now, token),
         at=now,
         by=request.by,
         threshold=request.threshold,
         strata={
-            stratum: StratumSize(len(part), drawn)
-            for stratum, part, drawn in zip(Stratum, (low, high), kept, strict=True)
+            stratum: StratumSize(len(part), count)
+            for stratum, part, count in zip(Stratum, parts, counts, strict=True)
         },
-        photos=photos,
+        photos=tuple(chosen),
+        since=request.since,
     )
 
 
-def _photos(pool: pl.LazyFrame, chosen: pl.Series, threshold: float) -> tuple[Photo, ...]:
-    """The photos at these places, in the same order; one that was captured twice only once."""
-    order = pl.DataFrame({"index": chosen}).lazy().with_row_index("order")
-    rows = order.join(pool.with_row_index(), on="index").sort("order").collect()
+def _photos(captures: pl.LazyFrame, places: pl.Series, threshold: float) -> dict[str, Photo]:
+    """The photos at these places by id, in the same order; one captured twice is there once."""
+    order = pl.DataFrame({"index": places}).lazy().with_row_index("order")
+    rows = (
+        order.join(captures.select(DRAWABLE).with_row_index(), on="index").sort("order").collect()
+    )
     photos = [_photo(row, threshold) for row in rows.iter_rows(named=True)]
-    return tuple({photo.id: photo for photo in photos}.values())
+    return {photo.id: photo for photo in photos}
 
 
 def _photo(row: Mapping[str, Any], threshold: float) -> Photo:

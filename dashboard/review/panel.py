@@ -2,7 +2,6 @@
 
 import getpass
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -70,13 +69,23 @@ def reviewer() -> Reviewer:
     return Reviewer(login or name or getpass.getuser(), token)
 
 
-def view(verdicts: Mapping[str, Verdict]) -> str:
+def nothing_yet(feed: captures.Feed) -> None:
+    """Say that there is no draw, and what it takes."""
+    if feed.names().is_empty():
+        components.empty_state(
+            "No photo has been captured yet",
+            "Photos that the model has classified can be drawn for review.",
+            page="app_pages/classify.py",
+            label="Go to Classify",
+        )
+    else:
+        components.empty_state(
+            "Nothing has been drawn yet", "Draw photos below; everybody reviews the same draw."
+        )
+
+
+def view() -> str:
     """Return the view that is chosen; in the address too."""
-    disputed = sum(verdict.status is Status.DISPUTED for verdict in verdicts.values())
-
-    def title(name: str) -> str:
-        return f"{name} ({disputed})" if name == "Disagreements" and disputed else name
-
     chosen = st.segmented_control(
         "View",
         VIEWS,
@@ -84,7 +93,6 @@ def view(verdicts: Mapping[str, Verdict]) -> str:
         key="view",
         required=True,
         bind="query-params",
-        format_func=title,
         label_visibility="collapsed",
     )
     return str(chosen or VIEWS[0])

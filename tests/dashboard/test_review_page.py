@@ -142,3 +142,9 @@ def test_photos_are_drawn_labelled_taken_back_and_judged_by_a_second_reviewer(
     other.selectbox[0].set_value(1).run()
     press(other, "Settle")
     assert "Nobody disagrees" in said(other)
+
+    for view in ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts"):
+        other.session_state["view"] = view
+        other.switch_page("app_pages/quality.py").run()
+        assert not other.exception
+        assert [one.value for one in other.metric if one.label == "Labels"] == ["3"]

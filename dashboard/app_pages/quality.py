@@ -1,0 +1,34 @@
+"""Quality: what labels of drawn photos say about the model on all traffic."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.captures import panel as captures
+from dashboard.quality import model, panel
+from dashboard.review import panel as review
+from dashboard.shared import components
+from dashboard.thresholds import panel as thresholds
+
+components.page_header("Quality", "How often the model is right on all traffic, by your labels.")
+found, feed = review.client(), captures.feed()
+labels = model.labels_of(found.draws(), found.verdicts())
+if labels.rows.is_empty():
+    panel.nothing_yet()
+    st.stop()
+standing = thresholds.standing()
+panel.summary(labels, standing.now, feed)
+with components.explained():
+    match panel.view():
+        case "Accuracy":
+            panel.accuracy(labels)
+        case "Confusion":
+            panel.confusion(labels, found)
+        case "Calibration":
+            panel.calibration(labels)
+        case "Threshold":
+            panel.threshold(labels, standing.now)
+        case _:
+            panel.parts(labels)
+if found.as_of:
+    components.as_of(found.as_of, datetime.now(UTC))

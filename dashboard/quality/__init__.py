@@ -1,0 +1,1 @@
+"""Quality: what the labels of drawn photos say about the model on all traffic."""

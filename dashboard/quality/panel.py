@@ -1,0 +1,256 @@
+"""Parts of the Quality page: accuracy, confusion, calibration, threshold, and parts of traffic."""
+
+import math
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard.captures.panel import Feed
+from dashboard.captures.record_filters import InferenceFilters, label_name
+from dashboard.inferences import model as inferences
+from dashboard.inferences.panel import chart
+from dashboard.quality import charts, model
+from dashboard.quality.model import Labels
+from dashboard.review import desk_panel
+from dashboard.review.client import ReviewClient
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from workflow.estimates import Estimate, labels_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VIEWS: Final = ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts")
+BEHIND: Final = 8
+"""Photos behind a cell that are shown at a time."""
+
+
+def nothing_yet() -> None:
+    """Say where labels come from."""
+    components.empty_state(
+        "No photo has been labelled yet",
+        "Accuracy is estimated from labels of photos that were drawn at random.",
+        page="app_pages/review.py",
+        label="Go to Review",
+    )
+
+
+def view() -> str:
+    """Return the view that is chosen; in the address too."""
+    chosen = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        key="view",
+        required=True,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return str(chosen or VIEWS[0])
+
+
+def words(one: Estimate) -> str:
+    """Return an estimate with its interval."""
+    if math.isnan(one.value):
+        return "not known: no label"
+    return f"{one.value:.1%}, 95 % interval {one.low:.1%} to {one.high:.1%}, {one.labels} labels"
+
+
+def _metric(title: str, one: Estimate, text: str) -> None:
+    value = "-" if math.isnan(one.value) else f"{one.value:.1%}"
+    with st.container(width="content", gap=None):
+        st.metric(title, value, help=text)
+        if one.labels:
+            st.caption(f"{one.low:.1%} to {one.high:.1%}")
+
+
+def summary(labels: Labels, threshold: float, feed: Feed) -> None:
+    """Show the measured accuracy beside that which confidence promises."""
+    now = datetime.now(UTC)
+    filters = InferenceFilters()
+    counts = feed.counts(filters, feed.period(filters, now), now)
+    promised, accepted = (inferences.summarise(counts, at) for at in (0.0, threshold))
+    inside = pl.col("confidence") >= threshold
+    with st.container(horizontal=True, gap="medium"):
+        _metric("Accuracy", labels.share(), "Of all photos, as if nothing was rejected.")
+        _metric(
+            "Accuracy of the accepted",
+            labels.share(inside),
+            f"Of photos at or above {threshold:g}, the threshold that is deployed.",
+        )
+        for title, said in (("Expected", promised), ("Expected of the accepted", accepted)):
+            value = said.expected_accuracy
+            st.metric(
+                title,
+                "-" if math.isnan(value) else f"{value:.1%}",
+                width="content",
+                help="Mean confidence of all captures, without labels: the accuracy of a"
+                " calibrated model.",
+            )
+        st.metric("Labels", f"{labels.rows.height:,}", width="content")
+    st.caption(
+        "Every label is weighted by how many photos it stands for; intervals are at 95 %. Photos"
+        " that nobody could tell are left out."
+    )
+    if labels.undrawn:
+        st.caption(
+            f"{labels.undrawn:,} labels belong to photos that no draw chose: nobody knows what they"
+            " stand for, so they are not counted here."
+        )
+
+
+def accuracy(labels: Labels) -> None:
+    """Show precision and recall by class, and how many labels are still needed."""
+    rows = model.by_class(labels)
+    named = rows.with_columns(name=pl.Series([label_name(one) for one in rows["class"]]))
+    names = list(dict.fromkeys(named["name"]))
+    shown = names[:40]
+    st.markdown("**Precision and recall by class**")
+    series = [
+        (title, named.filter(pl.col("measure") == measure, pl.col("name").is_in(shown)))
+        for title, measure in (
+            ("precision: of what it says", "precision"),
+            ("recall: of what is", "recall"),
+        )
+    ]
+    chart(charts.intervals(shown, series), "precision-recall", "Precision and recall by class")
+    if len(names) > len(shown):
+        st.caption(f"The first {len(shown)} of {len(names)} classes; the table holds all.")
+    with st.expander("As a table"):
+        st.dataframe(
+            named.select("name", "measure", "value", "low", "high", "labels"),
+            hide_index=True,
+            alt="Precision and recall of every class",
+        )
+    width = st.slider(
+        "Width of the interval that is wanted, in points",
+        1,
+        20,
+        5,
+        key="width",
+        bind="query-params",
+    )
+    more = labels_needed(labels.strata(), width / 100)
+    st.caption(
+        f"About {more:,} more labels, drawn as before, make the interval of the accuracy"
+        f" {width} points wide."
+        if more
+        else f"The interval of the accuracy is no wider than {width} points already."
+    )
+
+
+def confusion(labels: Labels, found: ReviewClient) -> None:
+    """Show the confusion matrix, and the photos behind the cell that is chosen."""
+    cells = model.confusion(labels)
+    shown = model.readable(cells, labels)
+    figure = charts.confusion(cells.select("said", "truth", "share", "labels"), shown, label_name)
+    chart(figure, "confusion", "What the model said against what is true")
+    wrong = cells.filter(pl.col("said") != pl.col("truth"))
+    if wrong.is_empty():
+        components.empty_state("No mistake has been found", "Every label agrees with the model.")
+        return
+    options = wrong.select("said", "truth").rows()
+    said = {(row["said"], row["truth"]): row for row in wrong.iter_rows(named=True)}
+    chosen = st.selectbox(
+        "Photos behind",
+        options,
+        format_func=lambda cell: (
+            f"said {label_name(cell[0])}, is {label_name(cell[1])}:"
+            f" {said[cell]['share']:.2%} of all photos, {said[cell]['labels']} labels"
+        ),
+        key="cell",
+    )
+    photos = {photo.id: photo for draw in found.draws() for photo in draw.photos}
+    ids = model.behind(labels, *chosen)
+    columns = st.columns(4)
+    for place, id_ in enumerate(ids[:BEHIND]):
+        photo = photos[id_]
+        with columns[place % 4], st.container(border=True):
+            desk_panel.show_photo(found, photo)
+            st.caption(f"{plain(label_name(photo.label))} {photo.confidence:.3f}")
+    if len(ids) > BEHIND:
+        st.caption(f"The {BEHIND} of {len(ids)} that the model was surest of.")
+
+
+def calibration(labels: Labels) -> None:
+    """Show accuracy by confidence, and the expected calibration error."""
+    error = model.calibration_error(labels)
+    chart(charts.reliability(model.reliability(labels)), "reliability", "Accuracy by confidence")
+    st.caption(
+        f"Expected calibration error {words(error)} (bootstrap). With few labels chance alone makes"
+        " it large."
+    )
+
+
+def threshold(labels: Labels, deployed: float) -> None:
+    """Show what each threshold accepts, and the one that reaches a wanted accuracy."""
+    percent = st.number_input(
+        "Accuracy of the accepted that is wanted, in percent",
+        50.0,
+        99.9,
+        97.0,
+        step=0.5,
+        format="%.1f",
+        key="wanted",
+        bind="query-params",
+        width=320,
+    )
+    rows = model.by_threshold(labels)
+    if rows.is_empty():
+        st.caption("No labelled photo has a confidence of 0.5 or more.")
+        return
+    choice = model.choose_threshold(rows, percent / 100)
+    chart(
+        charts.thresholds(rows, percent / 100, choice.threshold),
+        "quality-thresholds",
+        "Coverage and accuracy by threshold",
+    )
+    if choice.threshold is None or choice.accuracy is None:
+        st.info(f"No threshold reaches {percent:g} %: the model has to become better.")
+        return
+    certain = (
+        "The labels show it"
+        if choice.sure
+        else "The estimate reaches it, but the interval does not: more labels of accepted photos"
+        " would tell"
+    )
+    st.markdown(
+        f"**{choice.threshold:g}** leaves the least to review:"
+        f" {1 - choice.coverage:.1%} of all photos. {certain}."
+    )
+    st.caption(f"Accuracy of what it accepts: {words(choice.accuracy)}.")
+    if choice.threshold != deployed:
+        st.page_link(
+            "app_pages/deployment.py",
+            label=f"Apply {choice.threshold:g}: see the deployment plan",
+            icon=":material/rocket_launch:",
+            query_params={"threshold": f"{choice.threshold:g}"},
+        )
+
+
+def parts(labels: Labels) -> None:
+    """Show accuracy by variant, day and property of the photo."""
+    ways: dict[str, Callable[[Labels], pl.DataFrame]] = {
+        "Variant": model.by_variant,
+        "Day": model.by_day,
+        **{name.capitalize(): partial(model.by_property, name=name) for name in model.PROPERTIES},
+    }
+    way = st.segmented_control(
+        "Accuracy by",
+        list(ways),
+        default="Variant",
+        key="by",
+        required=True,
+        bind="query-params",
+    )
+    rows = ways[str(way or "Variant")](labels)
+    if rows.is_empty():
+        st.caption("No labelled photo tells.")
+        return
+    rows = rows.rename({"part": "name"})
+    chart(charts.intervals(rows["name"].to_list(), [("accuracy", rows)]), "parts", f"By {way}")
+    if (low := rows["labels"].min()) is not None and int(str(low)) < 30:  # noqa: PLR2004 - a rule of thumb
+        st.caption("Parts with few labels have wide intervals: those that overlap may be alike.")
