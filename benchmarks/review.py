@@ -159,7 +159,13 @@ def measure_labels() -> None:
 def _write_labels(endpoint: str, credentials: str) -> None:
     text = Path(credentials).read_text()
     keys = dict(part.split(" = ", 1) for part in text.splitlines() if " = " in part)
-    s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=keys["aws_access_key_id"],
+        aws_secret_access_key=keys["aws_secret_access_key"],
+    )
     s3.create_bucket(Bucket="labels")
     began = time.perf_counter()
     for number in range(LABELS):
