@@ -9,6 +9,7 @@ from dashboard.quality import model, panel
 from dashboard.review import panel as review
 from dashboard.shared import components
 from dashboard.thresholds import panel as thresholds
+from dashboard.training import panel as training
 
 components.page_header("Quality", "How often the model is right on all traffic, by your labels.")
 found, feed = review.client(), captures.feed()
@@ -28,7 +29,9 @@ with components.explained():
             panel.calibration(labels)
         case "Threshold":
             panel.threshold(labels, standing.now)
-        case _:
+        case "Parts":
             panel.parts(labels)
+        case _:
+            training.show(found)
 if found.as_of:
     components.as_of(found.as_of, datetime.now(UTC))

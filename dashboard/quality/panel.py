@@ -23,7 +23,7 @@ from workflow.estimates import Estimate, labels_needed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VIEWS: Final = ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts")
+VIEWS: Final = ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts", "Training set")
 BEHIND: Final = 8
 """Photos behind a cell that are shown at a time."""
 

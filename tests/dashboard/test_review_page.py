@@ -1,19 +1,28 @@
 """The Review page, run by Streamlit's own test harness: draw, label, undo, settle."""
 
 import base64
+import io
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
 from dashboard.review import panel
+from dashboard.review.client import ReviewClient
+from dashboard.review.model import DrawRequest, draw_photos
+from dashboard.training.client import export
 from tests.builders import png
+from tests.captured import NOW
+from workflow.verdicts import Status, Verdict
 
 pytestmark = pytest.mark.cloud
 
@@ -143,8 +152,57 @@ def test_photos_are_drawn_labelled_taken_back_and_judged_by_a_second_reviewer(
     press(other, "Settle")
     assert "Nobody disagrees" in said(other)
 
-    for view in ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts"):
+    for view in ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts", "Training set"):
         other.session_state["view"] = view
         other.switch_page("app_pages/quality.py").run()
         assert not other.exception
         assert [one.value for one in other.metric if one.label == "Labels"] == ["3"]
+
+
+def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> None:
+    client = ReviewClient(cloud)
+    captures = pl.DataFrame(
+        {
+            **{name: [None] * 12 for name in ("inference_id", "inference_time")},
+            **{name: ["endpoint"] * 12 for name in ("endpoint", "variant")},
+            "label": [0] * 12,
+            "confidence": [0.5] * 12,
+            "row": [0] * 12,
+            "gzipped": [False] * 12,
+            "event_id": [f"made-{n}" for n in range(12)],
+            "key": ["made.jsonl"] * 12,
+            **places(cloud, 12),
+        }
+    ).cast({"inference_id": pl.String, "inference_time": pl.Datetime("us", "UTC")})
+    request = DrawRequest(size=12, random_share=0, threshold=0.9, since=None, by="ada")
+    draw = draw_photos(captures.lazy(), (), request, now=NOW, token="t", seed=0)
+    known = {
+        photo.id: Verdict(Status.AGREED, place % 2, ()) for place, photo in enumerate(draw.photos)
+    }
+    shares: list[float] = []
+
+    made = export(cloud, [draw], known, shares.append)
+
+    s3, prefix = cloud.client("s3"), made.url.split("/", 3)[3]
+    listed = s3.list_objects_v2(Bucket=client.bucket.name, Prefix=prefix)["Contents"]
+    names = {one["Key"].removeprefix(f"{prefix}/").split("/")[0] for one in listed}
+    assert names == {"train", "test", "train.lst", "test.lst", "manifest.json"}
+    assert len(listed) == 12 - 1 + 3
+    assert (shares[-1], len(made.problems)) == (1.0, 1)
+
+
+def places(cloud: Connection, count: int) -> dict[str, list[int]]:
+    """Write captures of different photos, one of them of no image; return where each lies."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(count):
+        pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG")
+        data = base64.b64encode(out.getvalue() if number else b"no image").decode()
+        given = {"mode": "INPUT", "data": data, "encoding": "BASE64"}
+        lines.append(json.dumps({"captureData": {"endpointInput": given}}).encode() + b"\n")
+    body = b"".join(lines)
+    cloud.client("s3").put_object(Bucket=cloud.settings.bucket, Key="made.jsonl", Body=body)
+    starts = np.cumsum([0, *map(len, lines)])[:-1].tolist()
+    return {"offset": starts, "length": [len(line) - 1 for line in lines]}

@@ -1,0 +1,1 @@
+"""Training sets: labelled photos in the form that training jobs take."""

@@ -1,0 +1,135 @@
+"""The edge of training sets: labelled photos read from their captures, written to one prefix."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dashboard.aws.captured_images import AT_ONCE, CaptureLine, captured_input
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explained
+from dashboard.aws.images import Upload, verify
+from dashboard.aws.objects import Bucket
+from dashboard.training.model import PREFIX, Labelled, Part, TrainingSet, training_set
+from workflow.draws import Draw, Photo
+from workflow.errors import WorkflowError
+from workflow.splits import GRID, difference_hash
+from workflow.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A training set that was written.
+
+    Attributes:
+        url: ``s3://bucket/prefix`` of it.
+        counts: Photos by folder and class.
+        twice: Photos left out since the same file is there already.
+        near: Photos that have a near-duplicate before them.
+        problems: Why photos are missing, a sentence each.
+    """
+
+    url: str
+    counts: Mapping[Part, Mapping[int, int]]
+    twice: int
+    near: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    photo: Labelled
+    data: bytes
+    bits: NDArray[np.uint64]
+
+
+def export(
+    connection: Connection,
+    draws: Sequence[Draw],
+    verdicts: Mapping[str, Verdict],
+    report: Callable[[float], None],
+) -> Exported:
+    """Write a training set of all decided photos; the list files come last.
+
+    Args:
+        connection: The cloud.
+        draws: Every draw, in any order.
+        verdicts: On photos, by id.
+        report: Called with the share that is done.
+
+    Raises:
+        WorkflowError: ``TrainingSetTooSmall``, or AWS's own code.
+    """
+    bucket = Bucket.of(connection.session, connection.settings.bucket)
+    oldest_first = sorted(draws, key=lambda draw: draw.id)
+    decided = [
+        (photo, label)
+        for draw in oldest_first
+        for photo in draw.photos
+        if photo.id in verdicts and (label := verdicts[photo.id].label) is not None
+    ]
+    found: list[_Read | str] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for place, one in enumerate(pool.map(lambda pair: _read(bucket, *pair), decided), 1):
+            found.append(one)
+            report(0.5 * place / len(decided))
+    read = [one for one in found if isinstance(one, _Read)]
+    hashes = np.array([one.bits for one in read], np.uint64).reshape(-1, 4)
+    made = training_set([one.photo for one in read], hashes)
+    at = datetime.now(UTC)
+    prefix = f"{PREFIX}/{at:%Y%m%dT%H%M%S}"
+    files = {one.photo.sha256: one.data for one in read}
+    for done in _write(connection, prefix, made, files):
+        report(0.5 + 0.5 * done)
+    for part in (Part.TRAIN, Part.TEST):
+        _put(connection, f"{prefix}/{part}.lst", made.listing(part).encode())
+    _put(connection, f"{prefix}/manifest.json", made.manifest(at))
+    return Exported(
+        f"s3://{bucket.name}/{prefix}",
+        made.counts(),
+        made.twice,
+        made.near,
+        tuple(one for one in found if isinstance(one, str)),
+    )
+
+
+def _read(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
+    """Read a photo and its hash; a sentence where it is gone or is no image."""
+    place = photo.place
+    try:
+        line = CaptureLine(place.key, place.offset, place.length, place.gzipped)
+        data, _ = captured_input(bucket, line)
+        image = verify(Upload("The captured photo", data))
+    except WorkflowError as error:
+        return f"{photo.id} in {place.key}: {error.message}"
+    with Image.open(io.BytesIO(image.thumbnail), formats=("JPEG",)) as picture:
+        grey = np.asarray(picture.convert("L").resize(GRID, Image.Resampling.LANCZOS))
+    suffix = ".png" if image.content_type == "image/png" else ".jpg"
+    labelled = Labelled(photo.id, label, image.sha256, suffix, place.key)
+    return _Read(labelled, data, difference_hash(grey))
+
+
+def _write(
+    connection: Connection, prefix: str, made: TrainingSet, files: Mapping[str, bytes]
+) -> Iterator[float]:
+    """Write the photos; yield the share that is done."""
+    pairs = list(zip(made.photos, made.parts, strict=True))
+
+    def write(pair: tuple[Labelled, Part]) -> None:
+        photo, part = pair
+        _put(connection, f"{prefix}/{part}/{photo.name}", files[photo.sha256])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for place, _ in enumerate(pool.map(write, pairs), 1):
+            yield place / len(pairs)
+
+
+def _put(connection: Connection, key: str, body: bytes) -> None:
+    bucket = connection.settings.bucket
+    with explained("s3:PutObject", f"s3://{bucket}/{key}"):
+        connection.client("s3").put_object(Bucket=bucket, Key=key, Body=body)

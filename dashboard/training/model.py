@@ -1,0 +1,141 @@
+"""What a training set holds: which photo is trained on, which is held out, and its list files."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.captures.record_filters import label_name
+from workflow.errors import WorkflowError
+from workflow.reviews import NEITHER
+from workflow.splits import held_out, near_duplicates
+
+PREFIX: Final = "training"
+"""Where training sets lie in the workflow's bucket."""
+
+
+class Part(StrEnum):
+    """The folders of a training set."""
+
+    TRAIN = "train"
+    TEST = "test"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A labelled photo.
+
+    Attributes:
+        id: Id that its labels were given under.
+        label: Index of the class, or ``NEITHER``.
+        sha256: Hex digest of the file.
+        suffix: ``.png`` or ``.jpg``.
+        key: S3 key of the capture it comes from.
+    """
+
+    id: str
+    label: int
+    sha256: str
+    suffix: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Its file name: one photo that was captured twice is one file."""
+        return f"{self.sha256[:32]}{self.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """A training set.
+
+    Attributes:
+        photos: In order, without those that are there already.
+        parts: The folder of each.
+        twice: Photos that were left out since the same file is there already.
+        near: Photos that have a near-duplicate before them; they are in the same folder.
+    """
+
+    photos: tuple[Labelled, ...]
+    parts: tuple[Part, ...]
+    twice: int
+    near: int
+
+    def counts(self) -> dict[Part, Counter[int]]:
+        """Return the photos of each class in each folder."""
+        pairs = list(zip(self.photos, self.parts, strict=True))
+        return {
+            part: Counter(photo.label for photo, where in pairs if where is part) for part in Part
+        }
+
+    def listing(self, part: Part) -> str:
+        """Return the list file of a folder: ``row<TAB>label<TAB>filename``, no header.
+
+        Source: "Image Classification - MXNet", SageMaker developer guide.
+        """
+        named = [
+            photo for photo, where in zip(self.photos, self.parts, strict=True) if where is part
+        ]
+        return "".join(f"{row}\t{one.label}\t{one.name}\n" for row, one in enumerate(named))
+
+    def manifest(self, at: datetime) -> bytes:
+        """Return what is in the set and where each photo comes from, as JSON."""
+        photos = [
+            {**asdict(photo), "part": part, "name": photo.name}
+            for photo, part in zip(self.photos, self.parts, strict=True)
+        ]
+        labels = sorted({photo.label for photo in self.photos} - {NEITHER})
+        head = {
+            "made_at": at.isoformat(),
+            "classes": {str(label): label_name(label) for label in labels},
+            "left_out_twice": self.twice,
+            "near_duplicates": self.near,
+        }
+        return json.dumps({**head, "photos": photos}, indent=1).encode()
+
+
+def training_set(photos: Sequence[Labelled], hashes: NDArray[np.uint64]) -> TrainingSet:
+    """Split labelled photos; a photo and its near-duplicates are never on both sides.
+
+    Args:
+        photos: In the order in which they were drawn, which stays as it is when there are more.
+        hashes: Difference hash of each, shape ``(n, 4)``.
+
+    Raises:
+        WorkflowError: ``TrainingSetTooSmall`` where a class lacks photos on one side.
+    """
+    first = {photo.sha256: place for place, photo in reversed(list(enumerate(photos)))}
+    places = sorted(first.values())
+    kept = tuple(photos[place] for place in places)
+    groups = near_duplicates(hashes[places])
+    out = held_out([photo.id for photo in kept], groups)
+    parts = tuple(
+        Part.NEITHER if photo.label == NEITHER else Part.TEST if held else Part.TRAIN
+        for photo, held in zip(kept, out, strict=True)
+    )
+    near = sum(group != place for place, group in enumerate(groups))
+    made = TrainingSet(kept, parts, len(photos) - len(kept), near)
+    _check(made)
+    return made
+
+
+def _check(made: TrainingSet) -> None:
+    counts = made.counts()
+    labels = {photo.label for photo in made.photos} - {NEITHER}
+    for part in (Part.TRAIN, Part.TEST):
+        missing = [label_name(label) for label in sorted(labels) if not counts[part][label]]
+        if missing or len(labels) < 2:  # noqa: PLR2004 - one class is nothing to tell apart
+            raise WorkflowError(
+                "TrainingSetTooSmall",
+                f"The {part} side has no photo of {', '.join(missing)}."
+                if missing
+                else "All labelled photos are of one class.",
+                "Label more photos on the Review page: about 50 of each class are a beginning.",
+            )

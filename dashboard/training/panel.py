@@ -1,0 +1,66 @@
+"""The training set of the Quality page: write labelled photos where training jobs find them."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard.captures.record_filters import label_name
+from dashboard.review.client import ReviewClient
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from dashboard.shared.jobs import Job
+from dashboard.training.client import Exported, export
+
+JOB: Final = "training-set"
+
+
+def show(found: ReviewClient) -> None:
+    """Write a training set, watch it being written, and say what to do with it."""
+    connection = components.connection()
+    draws, verdicts = found.draws(), found.verdicts()
+    st.caption(
+        "Labelled photos as files, with `train.lst` and `test.lst` as SageMaker's built-in image"
+        " classification takes them. A quarter is held out; a photo and its near-duplicates are"
+        " never on both sides, and a later set holds out the same photos."
+    )
+
+    def work(report: Callable[[Any], None]) -> None:
+        report(export(connection, draws, verdicts, report))
+
+    job = components.jobs().get(JOB)
+    if st.button(
+        "Write a training set",
+        type="primary",
+        icon=":material/save:",
+        disabled=bool(job and job.running),
+    ):
+        components.act(
+            "starting to write a training set",
+            lambda: components.jobs().start(JOB, "Write a training set", work),
+        )
+        st.rerun()
+    components.watch(JOB, _progress)
+
+
+def _progress(job: Job) -> None:
+    last = job.events[-1] if job.events else 0.0
+    if not isinstance(last, Exported):
+        if job.running:
+            st.progress(float(last), text="Reading and writing photos …")
+        return
+    rows = [
+        {"folder": part.value, "class": label_name(label), "photos": count}
+        for part, counts in last.counts.items()
+        for label, count in sorted(counts.items())
+    ]
+    st.dataframe(pl.DataFrame(rows), hide_index=True, alt="Photos by folder and class")
+    st.caption(
+        f"{last.near} photos have a near-duplicate before them and are in the same folder;"
+        f" {last.twice} were left out since the same file is there already."
+    )
+    for problem in last.problems[:20]:
+        st.warning(plain(problem), icon=":material/broken_image:")
+    st.markdown("Train SageMaker's built-in algorithm on it, and deploy the model:")
+    st.code(f"SCONES_TRAINING_DATA={last.url} python -m deploy apply", language="bash")

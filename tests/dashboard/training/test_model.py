@@ -1,0 +1,69 @@
+"""Training sets: no photo on both sides, list files as the built-in algorithm reads them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dashboard.training.model import Labelled, Part, training_set
+from tests.captured import NOW
+from workflow.errors import WorkflowError
+from workflow.reviews import NEITHER
+
+
+def photos(count: int, classes: int = 2) -> list[Labelled]:
+    return [
+        Labelled(f"photo-{place}", place % classes, f"{place:064x}"[::-1], ".png", "captures/0")
+        for place in range(count)
+    ]
+
+
+def hashes(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 2**63, (count, 4)).astype(np.uint64)
+
+
+def test_near_duplicates_and_copies_are_never_on_both_sides() -> None:
+    given, bits = photos(200), hashes(200)
+    bits[100:150] = bits[:50]  # near-duplicates of photos before them
+    given[150:160] = [
+        Labelled(f"again-{place}", place % 2, given[place].sha256, ".png", "captures/1")
+        for place in range(10)
+    ]
+    made = training_set(given, bits)
+    side = {photo.id: part for photo, part in zip(made.photos, made.parts, strict=True)}
+
+    assert (made.twice, made.near) == (10, 50)
+    assert all(side[f"photo-{place}"] is side[f"photo-{place + 100}"] for place in range(50))
+    assert "again-0" not in side
+
+
+def test_a_list_file_names_every_photo_of_its_folder() -> None:
+    made = training_set(photos(80), hashes(80))
+    lines = [line.split("\t") for line in made.listing(Part.TEST).splitlines()]
+    folders = json.loads(made.manifest(NOW))["photos"]
+
+    assert [int(row) for row, _, _ in lines] == list(range(len(lines)))
+    assert {name for _, _, name in lines} == {p["name"] for p in folders if p["part"] == "test"}
+    assert sum(made.counts()[Part.TRAIN].values()) + len(lines) == 80
+
+
+def test_photos_of_neither_class_are_in_a_folder_of_their_own() -> None:
+    given = photos(80)
+    given[3] = Labelled("photo-3", NEITHER, given[3].sha256, ".png", "captures/0")
+    made = training_set(given, hashes(80))
+
+    assert made.counts()[Part.NEITHER] == {NEITHER: 1}
+    assert "-1" not in {line.split("\t")[1] for line in made.listing(Part.TRAIN).splitlines()}
+
+
+@pytest.mark.parametrize(("count", "classes"), [(0, 1), (1, 1), (40, 1), (2, 2)])
+def test_too_few_photos_are_said_to_be_too_few(count: int, classes: int) -> None:
+    with pytest.raises(WorkflowError, match="Label more photos"):
+        training_set(photos(count, classes), hashes(count))
+
+
+def test_a_hundred_classes_are_split() -> None:
+    made = training_set(photos(5_000, 100), hashes(5_000))
+
+    assert all(len(made.counts()[part]) == 100 for part in (Part.TRAIN, Part.TEST))
+    assert json.loads(made.manifest(NOW))["classes"]["99"] == "class 99"
