@@ -41,12 +41,13 @@ def draw() -> None:
 
     page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
     with components.page_run(), components.explained():
-        components.cloud_badge(components.cloud_connection().cloud)
-        workflows.choose()
-        if page.url_path == "deployment" and not components.connection().watched.deployed:
-            review_panel.show()
-        else:
-            page.run()
+        if cloud := components.cloud():
+            components.cloud_badge(cloud)
+            workflows.choose()
+            if page.url_path == "deployment" and not components.connection().watched.deployed:
+                review_panel.show()
+            else:
+                page.run()
 
 
 if st.runtime.exists():

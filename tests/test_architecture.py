@@ -23,7 +23,10 @@ PURE = (
     "dashboard/captures/selection.py",
     "dashboard/captures/aggregates.py",
     "dashboard/captures/athena_queries.py",
+    "dashboard/drift/model_card.py",
+    "dashboard/inferences/address.py",
     "dashboard/shared/query.py",
+    "dashboard/shared/numbers.py",
     "dashboard/shared/escaping.py",
     "dashboard/shared/palette.py",
     "dashboard/shared/csv_files.py",
@@ -85,6 +88,8 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/shared/segments.py", frozenset({"polars"})),
     ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", "polars", "pyarrow"})),
     ("dashboard/shared/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
+    ("dashboard/shared/plots.py", frozenset({"streamlit", "plotly"})),
+    ("dashboard/shared/page_address.py", frozenset({"dashboard.shared", "streamlit"})),
     *(
         (pattern, frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas"}))
         for pattern in PURE

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.aws.images import Upload
 from dashboard.classify import batches, panel
 from dashboard.classify import model as classify
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.jobs import Job
 
 
@@ -42,7 +42,7 @@ def results(job: Job) -> None:
 
 components.page_header("Classify", "Every photo starts a real execution of the workflow.")
 cloud = components.connection()
-if batch := st.query_params.get("batch"):
+if batch := page_address.read(classify.ClassifyAddress).batch:
     st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
     batches.find(components.jobs(), cloud, batch)
     components.watch(batches.job_key(batch), results)

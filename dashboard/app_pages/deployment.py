@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.deployment import model, panel
-from dashboard.shared import components, jobs
+from dashboard.shared import components, jobs, page_address
 from deploy import deployment
 from deploy.apply import Applied, Event, Failed, Progress, Started
 from deploy.plan import Plan
@@ -44,6 +44,7 @@ def read() -> tuple[Any, Any, Any]:
 
 
 components.page_header("Deployment", "The plan is shown before anything is touched.")
+page_address.read(model.DeploymentAddress)
 connection = components.connection()
 session, settings = connection.session, panel.wanted(connection.settings)
 if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:

@@ -9,15 +9,11 @@ from dashboard.executions import detail_model as execution
 from dashboard.executions import freshness_panel as feeds
 from dashboard.executions import model as executions
 from dashboard.executions import panel
-from dashboard.shared import components
-from dashboard.shared.query import read
+from dashboard.shared import components, page_address
 from workflow.execution_rules import rules_of
 
 feed = feeds.feed()
 rules = rules_of(components.connection().watched)
-params = {name: st.query_params.get_all(name) for name in st.query_params}
-query = read(executions.ExecutionFilters, params)
-chosen = query.filters
 
 
 @components.explained()
@@ -30,7 +26,7 @@ def many() -> None:
         return
     rows = executions.select(listing, chosen, now=now)
     span = executions.window(rows, chosen, now=now)
-    panel.numbers(executions.rates(rows, span))
+    panel.rate_tiles(executions.rates(rows, span))
     if rows.is_empty():
         panel.nothing_found()
         return
@@ -38,12 +34,11 @@ def many() -> None:
     panel.machine(feed, rows)
     picked = panel.listing(rows)
     if picked:
-        panel.go(replace(chosen, execution=picked))
+        page_address.go(replace(chosen, execution=picked))
 
 
 components.page_header("Executions", "Every execution of the workflow, and why it ended as it did.")
-for sentence in query.ignored:
-    st.warning(sentence)
+chosen = page_address.read(executions.ExecutionFilters)
 if chosen.execution:
     panel.back(chosen)
     record = panel.known_record(feed, chosen.execution)
@@ -55,6 +50,6 @@ elif imported := panel.imported():
 else:
     asked = panel.filters(chosen, executions.versions(feed.listing()))
     if asked != chosen:
-        panel.go(asked)
+        page_address.go(asked)
     st.fragment(many, run_every=feeds.REFRESH_SECONDS)()
     panel.upload()

@@ -8,13 +8,9 @@ import streamlit as st
 from dashboard.executions import freshness_panel as feeds
 from dashboard.failures import model as failures
 from dashboard.failures import panel
-from dashboard.shared import components
-from dashboard.shared.query import read
+from dashboard.shared import components, page_address
 
 feed = feeds.feed()
-params = {name: st.query_params.get_all(name) for name in st.query_params}
-query = read(failures.FailureFilters, params)
-chosen = query.filters
 
 
 @components.explained()
@@ -42,14 +38,13 @@ def one_group() -> None:
 
 
 components.page_header("Failures", "What is failing, since when, why, and its repair.")
-for sentence in query.ignored:
-    st.warning(sentence)
+chosen = page_address.read(failures.FailureFilters)
 if chosen.group:
     if st.button("All failures", icon=":material/arrow_back:", type="tertiary"):
-        panel.go(replace(chosen, group=""))
+        page_address.go(replace(chosen, group=""))
     st.fragment(one_group, run_every=feeds.REFRESH_SECONDS)()
 else:
     asked = panel.filters(chosen)
     if asked != chosen:
-        panel.go(asked)
+        page_address.go(asked)
     st.fragment(inbox, run_every=feeds.REFRESH_SECONDS)()

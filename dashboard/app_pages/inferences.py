@@ -9,10 +9,12 @@ from dashboard.data_health import panel as capture_health
 from dashboard.drift import panel as inference_drift
 from dashboard.inferences import model, panel
 from dashboard.inferences import traffic_panel as traffic
-from dashboard.shared import components
+from dashboard.inferences.address import InferencesAddress
+from dashboard.shared import components, page_address
 from dashboard.thresholds import panel as thresholds
 
 components.page_header("Inferences", "Every captured inference: what the model said, how sure.")
+page_address.read(InferencesAddress)
 connection, feed = components.connection(), captures.feed()
 standing = thresholds.standing()
 if standing.absent and feed.names().is_empty():

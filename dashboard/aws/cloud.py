@@ -131,7 +131,11 @@ def connect(environ: Mapping[str, str]) -> Connection:
     """
     chosen = environ.get("SCONES_CLOUD", "")
     if chosen == "aws":
-        return _connect_aws(environ)
+        try:
+            return _connect_aws(environ)
+        except WorkflowError as error:
+            remedy = f"{error.remedy} Or leave out SCONES_CLOUD=aws to use the local cloud."
+            raise WorkflowError(error.code, error.message, remedy) from error
     if chosen:
         raise WorkflowError(
             "SettingInvalid",

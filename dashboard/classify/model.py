@@ -47,6 +47,17 @@ _LOWEST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class ClassifyAddress:
+    """The parameters in the address of the page.
+
+    Attributes:
+        batch: Identifier of the batch whose results are shown; empty to hand in another.
+    """
+
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchView:
     """A batch as far as it has come.
 

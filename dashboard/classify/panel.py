@@ -8,6 +8,7 @@ from dashboard.classify import model as classify
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.palette import pill
+from dashboard.shared.plots import plot
 from workflow.errors import WorkflowError
 
 
@@ -64,12 +65,7 @@ def card(card: classify.Card, key: str) -> None:
             st.markdown(f"{pill(card.outcome)} **{plain(card.headline)}** :gray[{name}]")
             if card.confidence is not None and card.threshold is not None:
                 figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
-                st.plotly_chart(
-                    figure,
-                    key=f"{key}-confidence",
-                    config={"displayModeBar": False},
-                    alt=classify.alt_text(card),
-                )
+                plot(figure, key=f"{key}-confidence", alt=classify.alt_text(card))
             if card.note:
                 st.markdown(plain(card.note))
             way = [*card.steps, *([f"[Open the execution]({card.href})"] if card.href else [])]

@@ -10,6 +10,7 @@ import polars as pl
 
 from dashboard.captures.aggregates import COUNTS, EARLIEST, Period
 from dashboard.captures.record_filters import InferenceFilters
+from dashboard.shared.numbers import duration
 from workflow.captures import DUPLICATE, CaptureSource
 from workflow.configurations import Sampling
 from workflow.monitoring import CaptureState
@@ -565,12 +566,12 @@ def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFindi
     if not late:
         return delay, ()
     worst = delays.max()
-    minutes = worst / timedelta(minutes=1) if isinstance(worst, timedelta) else math.nan
+    seconds = worst.total_seconds() if isinstance(worst, timedelta) else math.nan
     return delay, (
         HealthFinding(
             Finding.LATE,
             f"{late:,} objects came more than {LATE // timedelta(minutes=1)} minutes after their"
-            f" last record, the latest after {minutes:,.0f} minutes. Recent charts may still fill"
+            f" last record, the latest after {duration(seconds)}. Recent charts may still fill"
             " up.",
         ),
     )

@@ -7,6 +7,7 @@ and the command line say the same.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -44,6 +45,17 @@ _LEVELS = {
 }
 _MARKS = {"PROBLEM": "✗", "WARNING": "!", "UNKNOWN": "?", "OK": "✓"}
 _LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentAddress:
+    """The parameters in the address of the page.
+
+    Attributes:
+        threshold: Confidence to demand; None for what is deployed or set.
+    """
+
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +201,15 @@ def check_view(findings: Sequence[Mapping[str, str]]) -> CheckView:
     )
 
 
-def run_view(steps: Iterable[Step], *, running: bool, title: str) -> RunView:
-    """Fold what a run has said so far."""
+def run_view(steps: Iterable[Step], *, running: bool, title: str, at: datetime) -> RunView:
+    """Fold what a run has said so far.
+
+    Args:
+        steps: What it has said.
+        running: Whether it is still under way.
+        title: What it does, such as ``Deploy``.
+        at: When it began; what it left may have changed since.
+    """
     kinds: dict[str, str] = {}
     states: dict[str, str] = {}
     total, error, done, says = 0, None, 0, f"{title}: looking at what is there"
@@ -200,7 +219,7 @@ def run_view(steps: Iterable[Step], *, running: bool, title: str) -> RunView:
         states[step.resource] = _state(step)
         says = f"{kinds[step.resource]} {_name(step.resource)}: {states[step.resource]}"
     if not running:
-        says = f"{title}: {done} of {total} resources are as wanted."
+        says = f"{title} of {at:%H:%M} UTC left {done} of {total} resources as wanted."
     return RunView(
         share=done / total if total else 0.0,
         done=done,

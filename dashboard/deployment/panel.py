@@ -40,7 +40,7 @@ def wanted(settings: Settings) -> Settings:
 def run(job: Job) -> None:
     """A run step by step, and what ended it early."""
     running = job.running
-    view = model.run_view(job.events, running=running, title=job.title)
+    view = model.run_view(job.events, running=running, title=job.title, at=job.started_at)
     if view.error is not None:
         components.error_state(view.error)
         st.caption("What was done stays done; the next deploy goes on from here.")

@@ -4,7 +4,6 @@ A baseline of captures is a time of its own, counted to the moment, whatever the
 are; what is held against it are the records selected that do not lie in it.
 """
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,8 +25,9 @@ from dashboard.drift.report_panel import BARS, show_report, show_verdict, tested
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.panel import Look, chart
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import interval, share
 from workflow.baselines import Baseline
 from workflow.errors import WorkflowError
 from workflow.monitoring import DeployedVersion
@@ -41,6 +41,7 @@ RANGE: Final = "A time range"
 VERSION: Final = "A version"
 TRAINING: Final = "The model's training"
 MONITOR: Final = "A Model Monitor baseline"
+BASELINES: Final = (EARLIER, RANGE, VERSION, TRAINING, MONITOR)
 _OTHERS: Final = "all other records selected"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_TIME: Final = "No record of the selection has a usable time, so there is no before and after."
@@ -80,31 +81,32 @@ def _side(side: Side) -> None:
         st.metric("Records", f"{side.total:,}", width="content")
         st.metric(
             "Rejected",
-            f"{side.rejected.value:.1%}" if side.total else "-",
+            share(side.rejected.value),
             width="content",
-            help=f"95 % interval {low:.1%} to {high:.1%}",
+            help=f"95 % interval {interval(low, high)}",
         )
         st.metric(
             "Median confidence",
-            "-" if math.isnan(side.median) else f"{side.median:.3f}",
+            share(side.median),
             width="content",
-            help="Known to a bin of 0.005.",
+            help="Known to a bin of 0.5 percentage points.",
         )
-        for name, share in side.shares.items():
-            low, high = share.interval
+        for name, part in side.shares.items():
+            low, high = part.interval
             st.metric(
                 plain(name.capitalize()),
-                f"{share.value:.1%}" if side.total else "-",
+                share(part.value),
                 width="content",
-                help=f"Class share: {share.hits:,} records; 95 % interval {low:.1%} to {high:.1%}",
+                help=f"Class share: {part.hits:,} records; 95 % interval {interval(low, high)}",
             )
 
 
 def show(look: Look, connection: Connection) -> None:
     """The selection against a baseline."""
+    page_address.check_choice("baseline", BASELINES)
     chosen = st.segmented_control(
         "Compare with",
-        [EARLIER, RANGE, VERSION, TRAINING, MONITOR],
+        BASELINES,
         default=EARLIER,
         key="baseline",
         required=True,
@@ -194,6 +196,7 @@ def _version(look: Look, connection: Connection) -> None:
         st.info("No version is deployed yet.")
         return
     default = model.version_before(list(known.values()))
+    page_address.check_choice("baseline_version", [words(name) for name in known])
     chosen = st.selectbox(
         "Version",
         list(known),
@@ -203,6 +206,7 @@ def _version(look: Look, connection: Connection) -> None:
         bind="query-params",
     )
     others = [_OTHERS, *(name for name in known if name != chosen)]
+    page_address.check_choice("against", [words(name) for name in others])
     other = st.selectbox(
         "Held against it", others, format_func=words, key="against", bind="query-params"
     )
@@ -263,6 +267,7 @@ def moment(look: Look, connection: Connection) -> datetime | None:
             return f"{known[option].name}, {known[option].at:%Y-%m-%d %H:%M} UTC"
         return {"middle": "the middle of the records selected"}.get(option, "another moment")
 
+    page_address.check_choice("moment", [words(option) for option in options])
     chosen = st.selectbox(
         "Before and after", options, format_func=words, key="moment", bind="query-params"
     )

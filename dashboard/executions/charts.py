@@ -12,9 +12,10 @@ from typing import Final
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.executions.detail_model import Bar, in_words
+from dashboard.executions.detail_model import Bar
 from dashboard.executions.state_graph_model import Arrow, Box, StateGraph
 from dashboard.shared.escaping import chart_text
+from dashboard.shared.numbers import duration
 from dashboard.shared.palette import STYLES
 from workflow.definitions import Via
 from workflow.executions import Outcome
@@ -34,6 +35,12 @@ Between = tuple[datetime, datetime]
 
 MAX_BARS: Final = 400
 """Bars of a waterfall; a longer one cannot be read."""
+
+_ROUND_SECONDS: Final = (
+    *(lead * 10.0**power for power in (-3, -2, -1, 0) for lead in (1, 3)),
+    *(10.0, 30.0, 60.0, 180.0, 600.0, 1_800.0, 3_600.0, 10_800.0, 36_000.0),
+    *(86_400.0 * days for days in (1, 3, 10, 30, 90, 365)),
+)
 
 _ROW_PX: Final = 26
 _HALF_WIDTH: Final = 0.42
@@ -86,12 +93,21 @@ def durations(rows: pl.DataFrame, between: Between) -> go.Figure:
                 mode="lines+markers",
                 marker={"size": 4},
                 line={"color": STATE_COLORS[at % len(STATE_COLORS)], "dash": dash, "width": 2},
-                hovertemplate=f"{quantile} %{{y:.3s}}s",
+                customdata=[duration(value) for value in part[quantile]],
+                hovertemplate=f"{quantile} %{{customdata}}",
             )
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(type="date", range=list(between), hoverformat="%b %d, %H:%M")
-    figure.update_yaxes(title="seconds", type="log", nticks=6, tickformat=".2~s")
+    ticks = _ticks([value for name in ("p50", "p95") for value in rows[name].drop_nulls()])
+    figure.update_yaxes(type="log", tickvals=ticks, ticktext=[duration(value) for value in ticks])
     return figure
+
+
+def _ticks(seconds: Sequence[float]) -> list[float]:
+    """Return round durations from just below to just above those shown, at most about eight."""
+    low, high = min(seconds, default=1.0), max(seconds, default=1.0)
+    within = [tick for tick in _ROUND_SECONDS if low / 3 <= tick <= high * 3]
+    return within[:: 1 + len(within) // 9]
 
 
 def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
@@ -217,7 +233,7 @@ def _numbers(box: Box) -> str:
     if not box.visits:
         return f"{chart_text(box.type)}, not visited"
     failed = f", {box.failed:,} failed" if box.failed else ""
-    return f"{box.visits:,} visits{failed}<br>p50 {in_words(box.p50)}, p95 {in_words(box.p95)}"
+    return f"{box.visits:,} visits{failed}<br>p50 {duration(box.p50)}, p95 {duration(box.p95)}"
 
 
 def _hover(box: Box) -> str:
@@ -253,5 +269,4 @@ def _condition(arrow: Arrow) -> dict[str, object]:
         "hovertext": chart_text(arrow.label),
         "showarrow": False,
         "font": {"size": 10},
-        "opacity": 0.8,
     }

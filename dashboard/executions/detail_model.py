@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.shared.escaping import chart_text, plain
+from dashboard.shared.numbers import duration, share
 from workflow.contract import inference_id
 from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, HistoryEvent, Outcome, Status
@@ -138,7 +139,7 @@ def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
         for number, (begin, end, status, error) in enumerate(parts, start=1):
             seconds = max(0.0, (end - begin).total_seconds()) if end else 0.0
             tried = f"attempt {number} of {len(parts)}, " if len(parts) > 1 else ""
-            spent = in_words(seconds) if end else "running"
+            spent = duration(seconds) if end else "running"
             failed = f"<br>{chart_text(error)}" if error else ""
             yield Bar(
                 row=row,
@@ -189,15 +190,6 @@ def comparison(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def in_words(seconds: float | None) -> str:
-    """A duration: ``85 ms``, ``1.24 s``, ``3.1 min``; a dash for none."""
-    if seconds is None:
-        return "-"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.1f} min"  # noqa: PLR2004 - reads well
-
-
 def captured_at(moment: datetime | None) -> str:
     """When an inference was captured; a captured line need not have a time that can be read."""
     return f"at {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "at a time that is not known"
@@ -242,7 +234,7 @@ def _facts(
     yield "Started", f"{execution.started_at:%Y-%m-%d %H:%M:%S} UTC"
     ended = execution.stopped_at
     took = max(0.0, (ended - execution.started_at).total_seconds()) if ended else None
-    yield "Took", in_words(took) if ended else "still running"
+    yield "Took", duration(took) if ended else "still running"
     yield "Status", execution.status.value
     yield (
         "Version",
@@ -255,7 +247,7 @@ def _facts(
     if inference is None and rules.foreign and execution.status is Status.SUCCEEDED:
         yield "Inference", NO_INFERENCE
     elif inference:
-        yield "Inference", f"{inference.label or 'unnamed class'}, {inference.confidence:.1%}"
+        yield "Inference", f"{inference.label or 'unnamed class'}, {share(inference.confidence)}"
 
 
 def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: float) -> str:
@@ -296,7 +288,7 @@ def _problems(record: Export) -> Iterable[str]:
 def _step(visit: StateVisit) -> Step:
     ended = visit.exited_at
     took = max(0.0, (ended - visit.entered_at).total_seconds()) if ended else None
-    spent = in_words(took) if ended else visit.status.lower()
+    spent = duration(took) if ended else visit.status.lower()
     tries = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
     return Step(
         visit=visit,

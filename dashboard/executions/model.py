@@ -28,7 +28,7 @@ class ExecutionFilters:
 
     Attributes:
         hours: Executions started within so many hours; 0 for all of the last 90 days.
-        outcome: Values of ``workflow.executions.Outcome``; none means all.
+        outcome: How they ended; none means all.
         version: State machine version.
         image: Part of the image's S3 location.
         error: Part of the error's name.
@@ -38,7 +38,7 @@ class ExecutionFilters:
     """
 
     hours: Hours = 24
-    outcome: tuple[str, ...] = ()
+    outcome: tuple[Outcome, ...] = ()
     version: str = ""
     image: str = ""
     error: str = ""
@@ -78,7 +78,7 @@ def select(listing: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -
     if filters.hours:
         keep.append(pl.col("started_at") > now - timedelta(hours=filters.hours))
     if filters.outcome:
-        keep.append(pl.col("outcome").is_in(filters.outcome))
+        keep.append(pl.col("outcome").is_in([one.value for one in filters.outcome]))
     if filters.version:
         keep.append(pl.col("version") == filters.version)
     texts = {"image": filters.image, "error": filters.error, "name": filters.name}

@@ -1,6 +1,5 @@
 """Panels of the Executions page."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,10 +21,11 @@ from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.opening import open_execution, stored_record
 from dashboard.executions.state_graph_model import state_graph
 from dashboard.executions.tables import VISITS, frame, visit_row
-from dashboard.shared import components
+from dashboard.shared import components, numbers, page_address
 from dashboard.shared.cloud_reads import STILL_WAITING
 from dashboard.shared.escaping import code, plain
 from dashboard.shared.palette import STYLES, pill
+from dashboard.shared.plots import plot
 from dashboard.shared.query import write
 from workflow.contract import ImageLocation
 from workflow.definitions import read_definition
@@ -36,7 +36,6 @@ from workflow.exports import Export, read_export, write_export
 from workflow.submissions import StoredImage
 
 HOURS: Mapping[Any, str] = {1: "1 hour", 6: "6 hours", 24: "1 day", 168: "7 days", 0: "All"}
-NO_BAR = {"displayModeBar": False}
 FRESH_SECONDS = 3.0
 """How long an execution and its logs are not read again; it may be running."""
 
@@ -54,26 +53,28 @@ def filters(current: many.ExecutionFilters, versions: list[str]) -> many.Executi
         format_func=HOURS.__getitem__,
         required=True,
     )
-    outcome = st.pills(
-        "Outcome",
-        [kind.value for kind in Outcome],
-        default=list(current.outcome),
-        selection_mode="multi",
-        format_func=lambda value: STYLES[Outcome(value)].word,
-    )
-    columns = st.columns(4)
-    options = ["", *dict.fromkeys([*versions, *([current.version] if current.version else [])])]
-    version = columns[0].selectbox(
-        "Version",
-        options,
-        index=options.index(current.version),
-        format_func=lambda number: number or "All",
-    )
-    texts = {
-        "error": columns[1].text_input("Error contains", current.error),
-        "image": columns[2].text_input("Image contains", current.image),
-        "name": columns[3].text_input("Name contains", current.name),
-    }
+    narrowed = replace(current, hours=24, execution="", compare="") != many.ExecutionFilters()
+    with st.expander("Filters", icon=":material/filter_list:", expanded=narrowed):
+        outcome = st.pills(
+            "Outcome",
+            list(Outcome),
+            default=list(current.outcome),
+            selection_mode="multi",
+            format_func=lambda outcome: STYLES[outcome].word,
+        )
+        columns = st.columns(4)
+        options = ["", *dict.fromkeys([*versions, *([current.version] if current.version else [])])]
+        version = columns[0].selectbox(
+            "Version",
+            options,
+            index=options.index(current.version),
+            format_func=lambda number: number or "All",
+        )
+        texts = {
+            "error": columns[1].text_input("Error contains", current.error),
+            "image": columns[2].text_input("Image contains", current.image),
+            "name": columns[3].text_input("Name contains", current.name),
+        }
     return replace(
         current,
         hours=cast("many.Hours", hours),
@@ -83,21 +84,15 @@ def filters(current: many.ExecutionFilters, versions: list[str]) -> many.Executi
     )
 
 
-def go(filters: object) -> None:
-    """Show the page with other filters, in the address too."""
-    st.query_params.from_dict(write(filters))
-    st.rerun()
-
-
-def numbers(rates: many.Rates) -> None:
+def rate_tiles(rates: many.Rates) -> None:
     """Throughput, shares and durations of a selection."""
     shown = (
-        ("Executions", f"{rates.count:,}", f"{rates.per_hour:.3g} an hour"),
-        ("Succeeded", _percent(rates.accepted), "of those ended"),
-        ("Rejected", _percent(rates.rejected), "below threshold"),
-        ("Faults", _percent(rates.faulted), "or timed out"),
-        ("Silently wrong", _percent(rates.silent), "of those examined"),
-        ("Median", _seconds(rates.p50), f"p95 {_seconds(rates.p95)}"),
+        ("Executions", f"{rates.count:,}", numbers.per_hour(rates.per_hour)),
+        ("Succeeded", numbers.share(rates.accepted), "of those ended"),
+        ("Rejected", numbers.share(rates.rejected), "below threshold"),
+        ("Faults", numbers.share(rates.faulted), "or timed out"),
+        ("Silently wrong", numbers.share(rates.silent), "of those examined"),
+        ("Median", numbers.duration(rates.p50), f"p95 {numbers.duration(rates.p95)}"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, value, said in shown:
@@ -114,17 +109,15 @@ def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
     with left:
         st.markdown("**Outcomes**")
         bins = many.outcomes_over_time(rows, span)
-        st.plotly_chart(
+        plot(
             execution_charts.outcomes(bins, width, between),
-            config=NO_BAR,
             alt="Executions by start, stacked by outcome",
         )
     with right:
         read = many.read_histories(rows, visits)
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
-        st.plotly_chart(
+        plot(
             execution_charts.durations(many.durations_over_time(rows, visits, span), between),
-            config=NO_BAR,
             alt="Median and 95th percentile of each state's duration by time",
         )
 
@@ -134,9 +127,8 @@ def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
     with components.explained():
         drawn = state_graph(read_definition(definition), states)
         st.caption(said)
-        st.plotly_chart(
+        plot(
             execution_charts.graph(drawn),
-            config=NO_BAR,
             alt="The state machine as a graph, coloured by outcome",
         )
         for problem in drawn.problems:
@@ -150,6 +142,7 @@ def listing(rows: pl.DataFrame) -> str | None:
     st.markdown(f"**Executions**{more}")
     table = shown.select(*_COLUMNS, "version", "redrive_count").to_pandas()
     table["image"] = table["image"].str.replace(r"^s3://[^/]*/", "", regex=True)
+    table["confidence"] *= 100  # shown in percent
     table["outcome"] = [STYLES[Outcome(value)].word for value in table["outcome"]]
     chosen = st.dataframe(
         table,
@@ -167,7 +160,7 @@ def listing(rows: pl.DataFrame) -> str | None:
             "name": "Name",
             "seconds": st.column_config.NumberColumn("Took", format="%.2f s"),
             "label": "Label",
-            "confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+            "confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%"),
             "error": "Error",
             "image": "Image",
             "version": "Version",
@@ -255,7 +248,7 @@ def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
 def back(current: many.ExecutionFilters) -> None:
     """The way back to the list, as it was filtered."""
     if st.button("All executions", icon=":material/arrow_back:", type="tertiary"):
-        go(replace(current, execution="", compare=""))
+        page_address.go(replace(current, execution="", compare=""))
 
 
 def restarts(source: ExecutionFeed, current: many.ExecutionFilters) -> None:
@@ -328,7 +321,7 @@ def choose_other(
         "Compare with", list(label), index=None, format_func=label.__getitem__, key="other"
     )
     if other:
-        go(replace(current, execution=view.execution.arn, compare=other))
+        page_address.go(replace(current, execution=view.execution.arn, compare=other))
 
 
 def header(view: one.ExecutionView) -> None:
@@ -343,6 +336,8 @@ def header(view: one.ExecutionView) -> None:
     if view.finding:
         title, _, detail = view.finding.partition("\n")
         st.markdown(title.strip())
+        if not detail.strip():
+            return
         long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
         with st.container(height=CAUSE_PIXELS if long else "content", border=False):
             st.code(detail, language="json", wrap_lines=True)
@@ -353,9 +348,8 @@ def timeline(view: one.ExecutionView) -> None:
     if not view.bars:
         components.empty_state("No timeline", "The record holds no events.")
         return
-    st.plotly_chart(
+    plot(
         execution_charts.waterfall(view.bars, view.execution.started_at),
-        config=NO_BAR,
         alt="Waterfall of the states of this execution",
     )
     if len(view.bars) > execution_charts.MAX_BARS:
@@ -499,11 +493,3 @@ def export(record: Export) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{share:.1%}"
-
-
-def _seconds(value: float) -> str:
-    return one.in_words(None if math.isnan(value) else value)

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 
 from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import age, count
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.fingerprints import explain
 from workflow.redrive import Advice, RedriveAction, advise, summarise
@@ -42,12 +43,12 @@ class FailureFilters:
 
     Attributes:
         show: ``open`` hides what is resolved or silenced.
-        kind: Values of ``workflow.executions.Kind``; none means all.
+        kind: Kinds of failures; none means all.
         group: Digest of the open group.
     """
 
     show: Literal["open", "all"] = "open"
-    kind: tuple[str, ...] = ()
+    kind: tuple[Kind, ...] = ()
     group: str = ""
 
 
@@ -95,7 +96,7 @@ def cards(
         card(group, now=now)
         for group in groups
         if (filters.show == "all" or not _at_rest(group))
-        and (not filters.kind or group.kind.value in filters.kind)
+        and (not filters.kind or group.kind in filters.kind)
     )
 
 
@@ -224,15 +225,6 @@ def silence_end(hours: int, *, now: datetime) -> datetime:
     return now + timedelta(hours=hours)
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """How long ago, in the largest unit: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    for limit, unit in ((60, "s"), (3600, "min"), (48 * 3600, "h")):
-        if seconds < limit:
-            return f"{seconds // {'s': 1, 'min': 60, 'h': 3600}[unit]} {unit}"
-    return f"{seconds // 86400} d"
-
-
 def _execution(row: Mapping[str, Any]) -> Execution:
     names = ("arn", "name", "version", "alias", "started_at", "stopped_at", "redrive_count")
     known = {name: row[name] for name in names}
@@ -260,18 +252,14 @@ def _badges(group: FailureGroup) -> str:
 
 def _facts(group: FailureGroup, now: datetime) -> str:
     parts = [
-        f"**{group.count:,}** {_plural(group.count, 'execution')}",
-        f"last {ago(group.last_seen, now)} ago",
-        f"first {ago(group.first_seen, now)} ago",
+        f"**{count(group.count, 'execution')}**",
+        f"last {age(group.last_seen, now)} ago",
+        f"first {age(group.first_seen, now)} ago",
     ]
     if group.versions:
         parts.append(f"version {plain(', '.join(group.versions[-3:]))}")
     if group.images:
-        parts.append(f"{len(group.images):,} {_plural(len(group.images), 'image')}")
+        parts.append(count(len(group.images), "image"))
     if group.fixed:
         parts.append(f"{group.fixed:,} repaired")
     return " · ".join(parts)
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"

@@ -17,9 +17,10 @@ from dashboard.failures import model, repairs
 from dashboard.failures.inbox import outcomes
 from dashboard.failures.notes import Notes
 from dashboard.failures.repair_plan import ItemStatus, RepairItem, RepairRun, plan_repair
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
 from dashboard.shared.palette import STYLES
+from dashboard.shared.plots import plot
 from dashboard.shared.query import write
 from workflow.definitions import read_definition
 from workflow.errors import WorkflowError
@@ -36,12 +37,6 @@ KIND_COLORS = {Kind.REJECTION: STYLES[Outcome.REJECTED].color, Kind.SILENT: "#CC
 _FAULT_COLOR = STYLES[Outcome.FAULTED].color
 
 
-def go(filters: model.FailureFilters) -> None:
-    """Show the page with other filters, in the address too."""
-    st.query_params.from_dict(write(filters))
-    st.rerun()
-
-
 def filters(current: model.FailureFilters) -> model.FailureFilters:
     """The controls of the inbox, as they are set now."""
     show = st.segmented_control(
@@ -53,10 +48,10 @@ def filters(current: model.FailureFilters) -> model.FailureFilters:
     )
     kind = st.pills(
         "Kind",
-        [one.value for one in Kind],
+        list(Kind),
         default=list(current.kind),
         selection_mode="multi",
-        format_func=lambda value: f"{model.KIND_ICONS[Kind(value)]} {value}",
+        format_func=lambda kind: f"{model.KIND_ICONS[kind]} {kind.value}",
     )
     return replace(current, show="all" if show == "all" else "open", kind=tuple(kind))
 
@@ -74,11 +69,11 @@ def inbox(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
             with left, st.container(gap=None):
                 st.markdown(card.badges)
                 if st.button(f"**{plain(card.title)}**", key=f"open-{digest}", type="tertiary"):
-                    go(replace(current, group=digest))
+                    page_address.go(replace(current, group=digest))
                 st.caption(card.facts)
             with right:
                 color = KIND_COLORS.get(card.group.kind, _FAULT_COLOR)
-                st.plotly_chart(
+                plot(
                     execution_charts.trend(card.group.trend, color),
                     config=NO_BAR,
                     key=f"trend-{digest}",
@@ -97,7 +92,10 @@ def headline(card: model.Card) -> None:
         st.markdown(f"**Remedy.** {plain(group.diagnosis.remedy)}")
     with st.expander("Why these are one problem", icon=":material/fingerprint:"):
         st.markdown(plain(model.why(group)))
-        st.code(group.sample.cause or group.sample.error, language="json", wrap_lines=True)
+        if said := group.sample.cause or group.sample.error:
+            st.code(said, language="json", wrap_lines=True)
+        else:
+            st.caption("The execution names neither an error nor a cause.")
 
 
 def tabs(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:

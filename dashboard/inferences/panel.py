@@ -3,7 +3,7 @@
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -26,9 +26,11 @@ from dashboard.executions import freshness_panel as feeds
 from dashboard.inferences import charts, model
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.model import Summary, WhatIf
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.csv_files import csv_file
 from dashboard.shared.escaping import code, plain
+from dashboard.shared.numbers import interval, points, share
+from dashboard.shared.plots import plot
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
@@ -85,10 +87,15 @@ class Look:
 def filters(feed: Feed) -> InferenceFilters:
     """The controls of the filters, each bound to its query parameter."""
     names = feed.names()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    narrowed = any(st.query_params.get(field.name) for field in fields(InferenceFilters))
+    with (
+        st.expander("Filters", icon=":material/filter_list:", expanded=narrowed),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
         endpoint = _choice("Endpoint", "endpoint", names["endpoint"])
         variant = _choice("Variant", "variant", names["variant"])
         labels = [label_name(label) for label in names["label"].unique().sort()]
+        page_address.check_choice("label", ["All", *labels])
         label = st.selectbox(
             "Class", ["", *labels], key="label", bind="query-params", format_func=_or_all, width=130
         )
@@ -99,6 +106,7 @@ def filters(feed: Feed) -> InferenceFilters:
 
 def _choice(title: str, key: str, names: pl.Series) -> str:
     options = ["", *names.unique().sort().to_list()]
+    page_address.check_choice(key, ["All", *options])
     chosen = st.selectbox(
         title,
         list(dict.fromkeys(options)),
@@ -121,6 +129,7 @@ def _day(title: str, key: str) -> date | None:
 
 def view() -> str:
     """Which view is chosen; in the address too."""
+    page_address.check_choice("view", VIEWS)
     chosen = st.segmented_control(
         "View",
         VIEWS,
@@ -175,15 +184,14 @@ def summary(said: Summary, threshold: float, ece: float | None) -> None:
         low, high = said.rejected.interval
         st.metric(
             "Rejected",
-            _percent(said.rejected.value),
+            share(said.rejected.value),
             width="content",
-            help=f"{said.rejected.hits:,} below the threshold; 95 % interval"
-            f" {low:.1%} to {high:.1%}",
+            help=f"{said.rejected.hits:,} below the threshold; 95 % interval {interval(low, high)}",
         )
-        st.metric("Accuracy to expect", _percent(said.expected_accuracy), width="content")
+        st.metric("Accuracy to expect", share(said.expected_accuracy), width="content")
         for label, count in list(said.by_label.items())[:4]:
             st.metric(
-                plain(label_name(label).capitalize()), _percent(count / said.total), width="content"
+                plain(label_name(label).capitalize()), share(count / said.total), width="content"
             )
     st.caption(
         f"Rejected: below today's threshold of {threshold:g}, whichever was deployed when a record"
@@ -205,16 +213,12 @@ def assumption(ece: float | None) -> str:
     )
     if ece is None:
         return said
-    return f"{said} On the test images of the training it was off by {ece:.1%} on average."
-
-
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{share:.1%}"
+    return f"{said} On the test images of the training it was off by {share(ece)} on average."
 
 
 def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noqa: ANN401 - Streamlit's
     """A chart with its exports: PNG by its tool bar, HTML beside it."""
-    st.plotly_chart(
+    plot(
         figure,
         key=key,
         alt=alt,
@@ -237,6 +241,8 @@ def confidence(look: Look) -> None:
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
     bars = tables.histogram(look.counts, BARS)
     selection = Selection.of_text(st.query_params.get(SELECTED, ""))
+    if selection is None:
+        page_address.check_choice(SELECTED, ())
     anew = st.session_state.get(DRAWN_ANEW, 0)
     shown = _selected_at_first((anew, log, look.threshold, bars.rows()), selection)
     figure = charts.confidence(bars, look.threshold, label_name, log=log, selection=shown)
@@ -356,7 +362,7 @@ def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
         else:
             st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
         mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
-        st.markdown(f"**{plain(name)}** {row['confidence']:.3f}{mark}")
+        st.markdown(f"**{plain(name)}** {share(row['confidence'])}{mark}")
         st.caption(_when(row["inference_time"], look.now))
         with st.popover("Details", width="stretch"):
             _details(row)
@@ -479,7 +485,7 @@ def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
     with st.container(horizontal=True, gap="medium"):
         st.metric(
             "Coverage",
-            _percent(said.coverage.value),
+            share(said.coverage.value),
             _points(said.coverage.value - now.coverage.value),
             width="content",
             help="Share of the records that are accepted.",
@@ -504,12 +510,12 @@ def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
             )
         st.metric(
             "Accuracy to expect",
-            _percent(said.expected_accuracy),
+            share(said.expected_accuracy),
             _points(said.expected_accuracy - now.expected_accuracy),
             width="content",
         )
         if said.measured.count:
-            st.metric("Accuracy measured", _percent(said.measured.value), width="content")
+            st.metric("Accuracy measured", share(said.measured.value), width="content")
 
 
 def _measured(measured: Share) -> None:
@@ -518,7 +524,7 @@ def _measured(measured: Share) -> None:
         low, high = measured.interval
         st.caption(
             f"Accuracy measured: {measured.hits:,} of {model.records(measured.count)} that were"
-            f" accepted and have a ground truth are right; 95 % interval {low:.1%} to {high:.1%}."
+            f" accepted and have a ground truth are right; 95 % interval {interval(low, high)}."
         )
     else:
         st.caption(
@@ -532,7 +538,7 @@ def _points(difference: float) -> str | None:
     """A change of a share; None, which draws no arrow, where it rounds to nothing or is of none."""
     if math.isnan(difference) or abs(difference) < 5e-4:  # noqa: PLR2004 - rounds to 0.0
         return None
-    return f"{100 * difference:+.1f} points"
+    return points(difference)
 
 
 def _more(difference: float) -> str | None:

@@ -9,11 +9,11 @@ from enum import StrEnum
 import polars as pl
 
 from dashboard.executions import model as executions
-from dashboard.executions.detail_model import in_words
 from dashboard.executions.model import ExecutionFilters, Rates
 from dashboard.failures import model as failures
 from dashboard.failures.model import FailureFilters
 from dashboard.failures.repair_plan import RepairRun
+from dashboard.shared import numbers
 from dashboard.shared.query import write
 from workflow.executions import Kind, Outcome
 from workflow.intervals import Share
@@ -121,9 +121,9 @@ def _verdict(today: pl.DataFrame, open_groups: Sequence[FailureGroup]) -> tuple[
 
 def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
     day = ExecutionFilters(hours=24)
-    rejected = replace(day, outcome=(Outcome.REJECTED.value,))
-    faults = replace(day, outcome=(Outcome.FAULTED.value,))
-    silent = replace(day, outcome=(Outcome.SILENT.value,))
+    rejected = replace(day, outcome=(Outcome.REJECTED,))
+    faults = replace(day, outcome=(Outcome.FAULTED,))
+    silent = replace(day, outcome=(Outcome.SILENT,))
     count = today.count - before.count
     return (
         _tile("Executions", f"{today.count:,}", f"{count:+,}" if before.count else "", day),
@@ -131,19 +131,18 @@ def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
         _share("Rejected", today.rejected, before.rejected, rejected, more_is_worse=None),
         _share("Faults", today.faulted, before.faulted, faults, more_is_worse=True),
         _share("Silently wrong", today.silent, before.silent, silent, more_is_worse=True),
-        _tile("Median duration", _took(today.p50), _slower(today.p50, before.p50), day),
+        _tile("Median duration", numbers.duration(today.p50), _slower(today.p50, before.p50), day),
     )
 
 
 def _share(
     label: str, now: float, before: float, filters: ExecutionFilters, *, more_is_worse: bool | None
 ) -> Tile:
-    value = "-" if math.isnan(now) else f"{now:.1%}"
+    value = numbers.share(now)
     if math.isnan(now) or math.isnan(before) or round(now - before, 3) == 0:
         return _tile(label, value, "", filters)
-    points = f"{100 * (now - before):+.1f} points"
     worse = None if more_is_worse is None else (now > before) == more_is_worse
-    return _tile(label, value, points, filters, worse=worse)
+    return _tile(label, value, numbers.points(now - before), filters, worse=worse)
 
 
 def _tile(
@@ -157,10 +156,6 @@ def _tile(
         page="app_pages/executions.py",
         params=write(filters),
     )
-
-
-def _took(seconds: float) -> str:
-    return "-" if math.isnan(seconds) else in_words(seconds)
 
 
 def _slower(now: float, before: float) -> str:
@@ -178,8 +173,9 @@ def _changed_shares(today: pl.DataFrame, before: pl.DataFrame) -> tuple[Line, ..
             continue
         rose = now.interval[0] > then.interval[1]
         if rose or now.interval[1] < then.interval[0]:
-            text = f"{word} {'rose' if rose else 'fell'} from {then.value:.1%} to {now.value:.1%}"
-            filters = ExecutionFilters(outcome=(outcome.value,))
+            between = numbers.interval(then.value, now.value)
+            text = f"{word} {'rose' if rose else 'fell'} from {between}"
+            filters = ExecutionFilters(outcome=(outcome,))
             icon = ":material/trending_up:" if rose else ":material/trending_down:"
             lines.append(_line(text, icon, "executions", write(filters)))
     return tuple(lines)

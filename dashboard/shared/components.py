@@ -1,6 +1,7 @@
 """What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states."""
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import streamlit as st
 
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection, connect
-from dashboard.shared import cloud_reads
+from dashboard.shared import cloud_reads, numbers
 from dashboard.shared.cloud_reads import CloudRead, CloudReads
 from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
@@ -36,14 +37,12 @@ TICK_SECONDS = 0.75
 AWAITED_SECONDS = 1.0
 """How often a page looks whether what it waits for is there."""
 
+RETRY_SECONDS = 5.0  # a page that shows an error is then run again
 ACTION_PATIENCE_S = 4.0
 """How long a page waits for what a button does."""
 
 ACTION_TOLD = timedelta(minutes=2)
 """How long it is told that an action failed."""
-
-_HOUR_SECONDS = 3600
-_MINUTE_SECONDS = 60
 
 
 @st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
@@ -230,17 +229,45 @@ def _awaited_words(one: CloudRead, now: datetime) -> str:
         return (
             f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
         )
-    return f"AWS has not answered for {age(one.since, now)}: {one.title}.{shown}"
+    return f"AWS has not answered for {numbers.age(one.since, now)}: {one.title}.{shown}"
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Show a ``WorkflowError`` of this block in its place, with the remedy; the page goes on."""
+    """Show a ``WorkflowError`` of this block in its place, with the remedy; the page goes on.
+
+    One that passes by itself is tried again by itself.
+    """
     try:
         with cloud_reads.page():
             yield
     except WorkflowError as error:
         error_state(error)
+        if error.code != cloud_reads.STILL_WAITING and passes_by_itself(error.code):
+            _run_again_later()
+
+
+def cloud() -> Cloud | None:
+    """Return the cloud; where it cannot be reached say why, and offer to try again."""
+    try:
+        return cloud_connection().cloud
+    except WorkflowError as error:
+        error_state(error)
+        if st.button("Try again", icon=":material/replay:"):
+            st.rerun()
+        _run_again_later()
+        return None
+
+
+def _run_again_later() -> None:
+    """Run the page again in ``RETRY_SECONDS``, also where nobody touches it."""
+    began = time.monotonic()
+
+    def tick() -> None:
+        if time.monotonic() - began > RETRY_SECONDS / 2:  # not in the run that draws the error
+            st.rerun()
+
+    st.fragment(tick, run_every=RETRY_SECONDS)()
 
 
 def page_header(title: str, purpose: str) -> None:
@@ -302,19 +329,7 @@ def error_state(error: WorkflowError) -> None:
 
 def as_of(moment: datetime, now: datetime) -> None:
     """How old what is shown is, with the exact time in UTC."""
-    st.caption(f"As of {moment.astimezone(UTC):%H:%M:%S} UTC, {age(moment, now)} ago")
-
-
-def age(moment: datetime, now: datetime) -> str:
-    """The time between two moments in its largest unit: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    if seconds < _MINUTE_SECONDS:
-        return f"{seconds} s"
-    if seconds < _HOUR_SECONDS:
-        return f"{seconds // _MINUTE_SECONDS} min"
-    if seconds < 48 * _HOUR_SECONDS:
-        return f"{seconds // _HOUR_SECONDS} h"
-    return f"{seconds // (24 * _HOUR_SECONDS)} d"
+    st.caption(f"As of {moment.astimezone(UTC):%H:%M:%S} UTC, {numbers.age(moment, now)} ago")
 
 
 def outcome_counts(counts: Mapping[Outcome, int]) -> None:

@@ -1,15 +1,15 @@
-"""Filters in the URL: any frozen dataclass of plain fields, to and from query parameters.
+"""Parameters in the URL: any frozen dataclass of plain fields, to and from query parameters.
 
-A page declares what it can be filtered by as a dataclass whose every field has a default; this
+A page declares every parameter that it takes as a dataclass whose fields all have defaults; this
 module is the one codec between that and the address bar, so a filtered page can be shared, and
-gone back to. A value that cannot be read never breaks a page: the default holds and the page says
+gone back to. A stale or foreign link never breaks a page: the default holds, and the page says
 what it left out.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,11 +19,12 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[F]):
-    """Filters as read from a URL.
+    """Parameters as read from a URL.
 
     Attributes:
         filters: The page's own dataclass; defaults where the URL says nothing usable.
-        ignored: One sentence for each parameter that was left out because it could not be read.
+        ignored: One sentence for each value that was left out: it cannot be read, or the page has
+            no such parameter.
     """
 
     filters: F
@@ -31,48 +32,83 @@ class Query(Generic[F]):
 
 
 def read(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]:
-    """Read filters from query parameters; unknown parameters belong to others and are left alone.
+    """Read a page's parameters; of a list, the values that can be read.
 
     Args:
         kind: A dataclass whose fields are ``str``, ``int``, ``float``, ``bool``, ``datetime``,
-            ``date``, an ``Optional`` of these, a ``Literal``, or a ``tuple[str, ...]``.
+            ``date``, an ``Optional`` of these, a ``Literal``, an enum, or a ``tuple`` of one of
+            them and ``...``.
         params: Every value of every parameter, in order.
     """
+    fields_ = {_parameter(name): (name, type_) for name, type_ in get_type_hints(kind).items()}
     filters, ignored = kind(), []
-    for name, type_ in get_type_hints(kind).items():
-        values = params.get(name)
-        if not values:
+    for name, values in params.items():
+        if name not in fields_:
+            ignored.append(f"This page knows no {name} in its address: it was ignored.")
             continue
-        raw: object = list(values) if get_origin(type_) is tuple else values[-1]
-        try:
-            value = msgspec.convert(raw, type_, strict=False)
-            filters = replace(filters, **{name: value})  # type: ignore[type-var]
-        except (msgspec.ValidationError, ValueError):
-            ignored.append(f"{name}={values[-1]} in the address could not be used and was ignored.")
+        field, type_ = fields_[name]
+        many = get_origin(type_) is tuple
+        type_ = get_args(type_)[0] if many else type_
+        read_, unread = _read_each(values if many else values[-1:], type_)
+        ignored += [unknown(name, text) for text in unread]
+        if read_:
+            value = tuple(read_) if many else read_[0]
+            try:
+                filters = replace(filters, **{field: value})  # type: ignore[type-var]
+            except ValueError:  # the dataclass has bounds of its own
+                ignored.append(unknown(name, values[-1]))
     return Query(filters, tuple(ignored))
 
 
+def unknown(name: str, text: str) -> str:
+    """Return the sentence that says that a value in the address was ignored."""
+    return f"{name}={text} in the address is not known here: it was ignored."
+
+
+def _read_each(texts: Sequence[str], type_: Any) -> tuple[list[Any], list[str]]:  # noqa: ANN401 - a type form
+    """Return the values that could be read, and the texts that could not."""
+    read_: list[Any] = []
+    unread: list[str] = []
+    for text in texts:
+        try:
+            read_.append(_value(text, type_))
+        except (msgspec.ValidationError, ValueError):
+            unread.append(text)
+    return read_, unread
+
+
+def _value(text: str, type_: Any) -> object:  # noqa: ANN401 - a type form
+    if datetime in (type_, *get_args(type_)):
+        return datetime.fromisoformat(text)  # msgspec demands the seconds, Streamlit omits them
+    return msgspec.convert(text, type_, strict=False)
+
+
 def write(filters: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any dataclass instance
-    """The query parameters of filters; those at their default are left out.
+    """Return the query parameters of filters; those at their default are left out.
 
     ``read(type(filters), write(filters)).filters == filters`` for every value.
     """
     default = type(filters)()
     return {
-        field.name: _texts(getattr(filters, field.name))
+        _parameter(field.name): _texts(getattr(filters, field.name))
         for field in fields(filters)
         if getattr(filters, field.name) != getattr(default, field.name)
     }
 
 
 def href(page: str, filters: Any) -> str:  # noqa: ANN401 - any dataclass instance
-    """The address of a page with its filters, such as ``executions?status=FAILED``.
+    """Return the address of a page with its filters, such as ``executions?status=FAILED``.
 
     It is relative to the page that shows it, all of which are side by side: so it leads there below
     a base path and behind a proxy too.
     """
     query = urlencode(write(filters), doseq=True)
     return f"{page}?{query}" if query else page
+
+
+def _parameter(field: str) -> str:
+    """Return the parameter of a field; one whose name is a keyword of Python ends in ``_``."""
+    return field.removesuffix("_")
 
 
 def _texts(value: object) -> list[str]:

@@ -83,6 +83,26 @@ def test_a_cloud_that_cannot_be_had_is_a_sentence_with_a_remedy(
     (error,) = test.error
     assert "is 'azure'" in error.value
     assert "Set it to aws" in error.value
+    assert "Try again" in [button.label for button in test.button]
+
+
+def test_aws_without_credentials_names_the_way_to_the_local_cloud(
+    app: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    nothing = str(tmp_path / "nothing")
+    test = app(
+        "classify",
+        SCONES_CLOUD="aws",
+        AWS_REGION="eu-central-1",
+        AWS_CONFIG_FILE=nothing,
+        AWS_SHARED_CREDENTIALS_FILE=nothing,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+
+    (error,) = test.error
+    assert "No AWS credentials" in error.value
+    assert "leave out SCONES_CLOUD=aws" in error.value
+    assert "Try again" in [button.label for button in test.button]
 
 
 def test_a_cloud_that_was_started_again_is_announced(app: Callable[..., AppTest]) -> None:
@@ -93,6 +113,27 @@ def test_a_cloud_that_was_started_again_is_announced(app: Callable[..., AppTest]
 
     assert "started again" in test.toast[0].value
     assert not test.run().toast
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("executions", {"outcome": "foo"}),
+        ("executions", {"hours": "7", "colour": "red"}),
+        ("failures", {"kind": "zzz"}),
+        ("inferences", {"view": "zzz", "colour": "red"}),
+        ("classify", {"colour": "red"}),
+        ("deployment", {"threshold": "much"}),
+    ],
+)
+def test_a_stale_or_foreign_address_is_ignored_and_said(
+    app: Callable[..., AppTest], deployed: Connection, page: str, query: dict[str, str]
+) -> None:
+    test = app(page, query)
+
+    told = "\n".join(warning.value for warning in test.warning)
+    assert all(name in told for name in query if name != "view")
+    assert "ignored" in told
 
 
 def test_where_nothing_is_deployed_classify_leads_to_the_deployment(

@@ -46,7 +46,7 @@ def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> Non
     other = visit(app, "deployment?threshold=0.6", settled=False)
 
     expect(other.get_by_text("Everything is deployed as wanted")).to_be_visible()
-    expect(other.get_by_text("Deploy: 32 of 32 resources are as wanted.")).to_be_visible()
+    expect(other.get_by_text("left 32 of 32 resources as wanted.")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["deployment", "classify"])

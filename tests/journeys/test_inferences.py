@@ -116,6 +116,7 @@ def test_filters_are_in_the_address(busy: App, visit: Visit) -> None:
     expect(page.get_by_text(re.compile("^As of "))).to_be_visible()
     expect(metric(page, "Records")).to_have_text(f"{3 * RECORDS:,}")
 
+    page.get_by_text("Filters", exact=True).click()
     page.get_by_role("combobox", name="Endpoint").click()
     page.get_by_role("option", name="steady").click()
 

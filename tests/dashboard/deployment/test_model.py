@@ -1,6 +1,7 @@
 """What the Deployment page shows."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.deployment.model import Step, check_view, facts, plan_view, run_view, versions
@@ -77,11 +78,12 @@ def test_what_is_blocked_says_what_to_do() -> None:
 
 
 BUCKET, ROLE = "s3.bucket/photos", "iam.role/filter"
+BEGAN = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)
 BEGUN = Step(BUCKET, kind="S3 bucket", total=2)
 
 
 def test_a_run_that_has_said_nothing_yet_looks_around() -> None:
-    view = run_view([], running=True, title="Deploy")
+    view = run_view([], running=True, title="Deploy", at=BEGAN)
 
     assert (view.share, view.says, view.error) == (0.0, "Deploy: looking at what is there", None)
     assert view.rows.empty
@@ -95,7 +97,7 @@ def test_a_run_says_what_it_does_now_and_how_far_it_is() -> None:
         Step(ROLE, message="Creating the role"),
     ]
 
-    view = run_view(steps, running=True, title="Deploy")
+    view = run_view(steps, running=True, title="Deploy", at=BEGAN)
 
     assert (view.share, view.done) == (0.5, 1)
     assert view.says == "IAM role filter: Creating the role"
@@ -108,16 +110,16 @@ def test_a_run_says_what_it_does_now_and_how_far_it_is() -> None:
 def test_a_run_that_is_done_says_so() -> None:
     steps = [BEGUN, Step(BUCKET, done="KEEP"), Step(ROLE, total=2), Step(ROLE, done="UPDATE")]
 
-    view = run_view(steps, running=False, title="Deploy")
+    view = run_view(steps, running=False, title="Deploy", at=BEGAN)
 
-    assert view.says == "Deploy: 2 of 2 resources are as wanted."
+    assert view.says == "Deploy of 12:03 UTC left 2 of 2 resources as wanted."
     assert list(view.rows["Progress"]) == ["✓ changed", "✓ as wanted"]
 
 
 def test_a_run_that_failed_keeps_its_error() -> None:
     error = WorkflowError("AccessDenied", "It may not.", "Allow it.")
 
-    view = run_view([BEGUN, Step(BUCKET, error=error)], running=False, title="Deploy")
+    view = run_view([BEGUN, Step(BUCKET, error=error)], running=False, title="Deploy", at=BEGAN)
 
     assert view.error is error
     assert list(view.rows["Progress"]) == ["✗ failed"]

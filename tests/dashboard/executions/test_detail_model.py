@@ -152,11 +152,6 @@ def test_two_executions_are_compared_state_by_state() -> None:
     assert nothing["other_status"].tolist() == ["not visited"]
 
 
-def test_durations_are_words() -> None:
-    said = [model.in_words(value) for value in (None, 0.0854, 1.239, 42.0, 186.0)]
-    assert said == ["-", "85 ms", "1.24 s", "42 s", "3.1 min"]
-
-
 def test_a_capture_without_a_time_says_so() -> None:
     assert model.captured_at(BEGAN) == "at 2026-11-23 12:00:00 UTC"
     assert model.captured_at(None) == "at a time that is not known"

@@ -108,7 +108,7 @@ def test_a_failure_names_the_error_and_the_state() -> None:
     [
         (model.ExecutionFilters(hours=1), {"new"}),
         (model.ExecutionFilters(hours=0), {"new", "old"}),
-        (model.ExecutionFilters(hours=0, outcome=("fault",)), {"old"}),
+        (model.ExecutionFilters(hours=0, outcome=(Outcome.FAULTED,)), {"old"}),
         (model.ExecutionFilters(hours=0, version="2"), {"old"}),
         (model.ExecutionFilters(hours=0, name="NE"), {"new"}),
         (model.ExecutionFilters(hours=0, image="[.png"), {"new"}),

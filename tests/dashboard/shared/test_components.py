@@ -1,30 +1,6 @@
 """What every page shows alike."""
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
 from streamlit.testing.v1 import AppTest
-
-from dashboard.shared.components import age
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (-5, "0 s"),
-        (4, "4 s"),
-        (59.9, "59 s"),
-        (60, "1 min"),
-        (3599, "59 min"),
-        (3600, "1 h"),
-        (47 * 3600, "47 h"),
-        (48 * 3600, "2 d"),
-    ],
-)
-def test_an_age_is_said_in_its_largest_unit(seconds: float, said: str) -> None:
-    assert age(NOW - timedelta(seconds=seconds), NOW) == said
 
 
 def parts() -> None:
@@ -44,7 +20,7 @@ def parts() -> None:
 
 
 def test_the_parts_of_a_page() -> None:
-    test = AppTest.from_function(parts).run()
+    test = AppTest.from_function(parts).run(timeout=60)
 
     assert not test.exception
     assert test.title[0].value == "Title"
@@ -70,7 +46,7 @@ def test_a_job_that_ends_by_an_error_nobody_foresaw_has_an_end_on_the_page() -> 
         job.run(fail)
         components.job_failure(job, "batch-1")
 
-    test = AppTest.from_function(page).run()
+    test = AppTest.from_function(page).run(timeout=60)
 
     assert not test.exception
     assert "Classifying ended by an error" in test.error[0].value
@@ -90,7 +66,7 @@ def test_files_that_a_new_server_does_not_have_are_named() -> None:
         with mock.patch.object(st, "file_uploader", return_value=[]):
             classify.files()
 
-    test = AppTest.from_function(page).run()
+    test = AppTest.from_function(page).run(timeout=60)
 
     assert not test.exception
     assert "2 of the chosen files are no longer here" in test.error[0].value

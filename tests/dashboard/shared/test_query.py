@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.shared import query
+from workflow.executions import Outcome
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,40 @@ def test_a_value_that_cannot_be_read_leaves_the_default_and_says_so(name: str, v
     found = query.read(Filters, {name: [value], "name": ["kept"]})
 
     assert found.filters == Filters(name="kept")
-    assert found.ignored == (f"{name}={value} in the address could not be used and was ignored.",)
+    assert found.ignored == (query.unknown(name, value),)
 
 
-def test_parameters_of_others_are_left_alone() -> None:
-    assert query.read(Filters, {"execution": ["arn"]}) == query.Query(Filters())
+def test_a_parameter_that_the_page_does_not_have_is_ignored_and_said() -> None:
+    assert query.read(Filters, {"execution": ["arn"]}) == query.Query(
+        Filters(), ("This page knows no execution in its address: it was ignored.",)
+    )
+
+
+def test_of_a_list_what_is_known_is_kept() -> None:
+    @dataclass(frozen=True)
+    class Listed:
+        outcome: tuple[Outcome, ...] = ()
+
+    found = query.read(Listed, {"outcome": ["foo", "fault", "bar"]})
+
+    assert found.filters == Listed((Outcome.FAULTED,))
+    assert found.ignored == (query.unknown("outcome", "foo"), query.unknown("outcome", "bar"))
+    assert query.write(found.filters) == {"outcome": ["fault"]}
+
+
+def test_a_parameter_may_be_a_keyword_of_python() -> None:
+    @dataclass(frozen=True)
+    class Tried:
+        try_: float = 0.5
+
+    assert query.read(Tried, {"try": ["0.9"]}).filters == Tried(0.9)
+    assert query.write(Tried(0.9)) == {"try": ["0.9"]}
+
+
+def test_a_time_without_seconds_is_read() -> None:
+    found = query.read(Filters, {"since": ["2026-01-02T03:04"]})
+
+    assert found.filters == Filters(since=datetime(2026, 1, 2, 3, 4))  # noqa: DTZ001 - as in the address
 
 
 def test_a_value_out_of_the_dataclasss_own_bounds_is_ignored() -> None:

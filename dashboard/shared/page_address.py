@@ -1,0 +1,55 @@
+"""The address of the page that is shown: what it asks for, what of it is ignored, another one."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+from dashboard.shared import query
+from dashboard.shared.components import WORKFLOW
+from dashboard.shared.escaping import plain
+
+F = TypeVar("F")
+
+_IGNORED = "ignored_parameters"
+
+
+def read(kind: type[F]) -> F:
+    """Return what the address asks of this page, and say what of it was ignored.
+
+    The workflow that is watched is a parameter of every page.
+
+    Args:
+        kind: The page's parameters, as ``query.read`` takes them.
+    """
+    params = {name: st.query_params.get_all(name) for name in st.query_params if name != WORKFLOW}
+    asked = query.read(kind, params)
+    page, told = st.session_state.get(_IGNORED, ("", ()))
+    # Streamlit takes what a bound control cannot use out of the address: it is told all the same.
+    told = (*(told if page == kind.__name__ else ()), *asked.ignored)
+    st.session_state[_IGNORED] = kind.__name__, tuple(dict.fromkeys(told))
+    for sentence in dict.fromkeys(told):
+        st.warning(plain(sentence), icon=":material/link_off:")
+    return asked.filters
+
+
+def check_choice(name: str, options: Sequence[str]) -> None:
+    """Say so where the address asks for something that a bound control does not offer.
+
+    Args:
+        name: The parameter, and key of the control that is drawn after this.
+        options: What the control offers, as it is shown.
+    """
+    asked = st.query_params.get(name)
+    if asked and asked not in options:
+        sentence = query.unknown(name, asked)
+        page, told = st.session_state.get(_IGNORED, ("", ()))
+        st.session_state[_IGNORED] = page, (*told, sentence)
+        st.warning(plain(sentence), icon=":material/link_off:")
+
+
+def go(filters: object) -> None:
+    """Show this page with other parameters, in the address too."""
+    st.session_state.pop(_IGNORED, None)
+    st.query_params.from_dict(query.write(filters))
+    st.rerun()
