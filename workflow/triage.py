@@ -113,13 +113,13 @@ class FailureGroup:
         count: Executions that still hurt, one each however often it was tried.
         repairing: Of those, how many are running again, by redrive or restart.
         fixed: Executions of this problem that a redrive or restart has repaired.
-        first_seen: Of all its failures, repaired or not.
+        first_seen: Of all its failures, repaired or not, and of all their attempts.
         trend: Failures in 24 equal buckets of the window that ends now, oldest first.
         versions: State machine versions touched, ascending.
         images: Images touched, sorted.
         executions: ARNs of the ``count`` executions, newest first.
         sample: The newest failure.
-        notes: Its notes, oldest first.
+        notes: Its notes, oldest first; of a group that was split off, the split too.
         urgency: Recent failures, each counting half as much every six hours; doubled while the
             problem is new or regressed, halved once somebody has acknowledged it.
     """
@@ -178,7 +178,8 @@ def group(
     """
     notes = in_force(log)
     places = _Places(notes)
-    attempts = _latest(failures)
+    known = tuple(failures)
+    attempts = _latest(known)
     repairs = _Repairs(outcomes or {}, restarts or {})
     drafts: dict[str, _Draft] = defaultdict(_Draft)
     for failure in attempts:
@@ -186,9 +187,13 @@ def group(
         drafts[places.root(found.digest)].add(found, failure, repairs.of(failure.execution_arn))
     by_root: dict[str, list[TriageEvent]] = defaultdict(list)
     for note in notes:
-        by_root[places.root(note.fingerprint)].append(note)
+        for root in dict.fromkeys(places.root(digest) for digest in _about(note)):
+            by_root[root].append(note)
+    first_seen = _first_seen(known, places)
     groups = [
-        _finished(draft, by_root[root], now, window) for root, draft in drafts.items() if draft.open
+        _finished(draft, by_root[root], now, window, first_seen[root])
+        for root, draft in drafts.items()
+        if draft.open
     ]
     return tuple(sorted(groups, key=_order))
 
@@ -257,6 +262,27 @@ def from_line(line: bytes | str) -> TriageEvent:
         raise _invalid(f"A line is no note: {error}.") from None
 
 
+def split_off(note: TriageEvent) -> Fingerprint:
+    """Return the fingerprint of the group that a SPLIT makes."""
+    return of_parts((("split from", note.fingerprint), ("contains", note.contains or "")))
+
+
+def _about(note: TriageEvent) -> tuple[str, ...]:
+    """Return the digests that a note is shown with: a split is undone on either of its sides."""
+    if note.action is Action.SPLIT:
+        return note.fingerprint, split_off(note).digest
+    return (note.fingerprint,)
+
+
+def _first_seen(failures: Iterable[Failure], places: "_Places") -> dict[str, datetime]:
+    """Return when each group failed first, by its root: a later attempt does not move it."""
+    first: dict[str, datetime] = {}
+    for failure in failures:
+        root = places.root(places.of(failure).digest)
+        first[root] = min(failure.failed_at, first.get(root, failure.failed_at))
+    return first
+
+
 class _Places:
     """Which group a failure belongs to, after splits and merges."""
 
@@ -275,7 +301,7 @@ class _Places:
         for note in self._splits.get(self.root(found.digest), ()):
             text = note.contains or ""
             if text in failure.error or text in failure.cause:
-                return of_parts((("split from", note.fingerprint), ("contains", text)))
+                return split_off(note)
         return found
 
     def root(self, digest: str) -> str:
@@ -325,12 +351,9 @@ class _Draft:
         self.open: list[Failure] = []
         self.repairing = 0
         self.fixed = 0
-        self.first_seen: datetime | None = None
 
     def add(self, found: Fingerprint, failure: Failure, repair: _Repair) -> None:
         self.members[found.digest] = found
-        if self.first_seen is None or failure.failed_at < self.first_seen:
-            self.first_seen = failure.failed_at
         if repair is _Repair.DONE:
             self.fixed += 1
             return
@@ -353,7 +376,11 @@ def _attempt(failure: Failure) -> tuple[int, datetime, str, str]:
 
 
 def _finished(
-    draft: _Draft, notes: Sequence[TriageEvent], now: datetime, window: timedelta
+    draft: _Draft,
+    notes: Sequence[TriageEvent],
+    now: datetime,
+    window: timedelta,
+    first_seen: datetime,
 ) -> FailureGroup:
     failures = sorted(
         draft.open, key=lambda failure: (failure.failed_at, failure.execution_arn), reverse=True
@@ -361,7 +388,6 @@ def _finished(
     derived = derive(notes, failures, now=now)
     members = tuple(draft.members[digest] for digest in sorted(draft.members))
     ages = np.array([(now - failure.failed_at).total_seconds() for failure in failures])
-    first_seen = draft.first_seen or failures[-1].failed_at
     return FailureGroup(
         fingerprint=members[0],
         members=members,

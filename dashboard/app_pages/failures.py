@@ -29,8 +29,10 @@ def one_group() -> None:
     now = datetime.now(UTC)
     groups = feed.inbox(now)
     group = failures.find(groups, chosen.group)
-    if group is None:
+    if group is None and failures.known(feed.attempts(), chosen.group):
         components.empty_state("Nothing of this problem is left", "All of it was repaired.")
+    elif group is None:
+        components.empty_state("Unknown problem", "No failure known here belongs to it.")
     else:
         panel.headline(failures.card(group, now=now))
         panel.tabs(feed, group, groups)

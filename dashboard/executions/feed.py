@@ -113,14 +113,20 @@ class ExecutionFeed:
         """``execution_tables.VISITS``, likewise."""
         return self._remembered("visits", self.version, self.store.scan("visits").collect)
 
+    def attempts(self) -> tuple[Failure, ...]:
+        """Return the failure of every attempt that has one, the latest attempts last; likewise."""
+
+        def read() -> tuple[Failure, ...]:
+            found = execution_tables.failures(self.store.scan("failures"))
+            return tuple(sorted(found, key=lambda one: one.attempt))
+
+        return self._remembered("attempts", self.version, read)
+
     def failures(self) -> dict[str, Failure]:
         """The failure of the latest attempt of each execution that has one, likewise."""
-
-        def read() -> dict[str, Failure]:
-            found = execution_tables.failures(self.store.scan("failures"))
-            return {one.execution_arn: one for one in sorted(found, key=lambda one: one.attempt)}
-
-        return self._remembered("failures", self.version, read)
+        return self._remembered(
+            "failures", self.version, lambda: {one.execution_arn: one for one in self.attempts()}
+        )
 
     def inbox(self, now: datetime) -> tuple[FailureGroup, ...]:
         """The inbox, grouped again when the store, the notes or the minute have changed.
@@ -134,9 +140,7 @@ class ExecutionFeed:
         key = (self.version, len(notes), len(restarts), f"{now:%H%M}")
 
         def group() -> tuple[FailureGroup, ...]:
-            return failure_inbox.inbox(
-                self.failures().values(), self.listing(), notes, restarts, now=now
-            )
+            return failure_inbox.inbox(self.attempts(), self.listing(), notes, restarts, now=now)
 
         return self._remembered("inbox", key, group)
 

@@ -24,7 +24,7 @@ def inbox(
     """Groups that still hurt, the most urgent first.
 
     Args:
-        failures: The latest failure of each execution.
+        failures: The failure of every attempt.
         rows: ``execution_tables.listing``.
         notes: Every note of the team.
         restarts: ARN of the execution that restarts another, by the ARN of that other.

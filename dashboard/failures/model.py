@@ -11,8 +11,9 @@ import polars as pl
 
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import age, count
+from dashboard.shared.palette import STYLES
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
-from workflow.fingerprints import explain
+from workflow.fingerprints import explain, fingerprint
 from workflow.redrive import Advice, RedriveAction, advise, summarise
 from workflow.triage import FailureGroup, GroupStatus
 
@@ -114,9 +115,19 @@ def title(group: FailureGroup) -> str:
 
 
 def find(groups: Sequence[FailureGroup], digest: str) -> FailureGroup | None:
-    """The group that a digest is of, also after a merge; None where it hurts no more."""
-    members = ((one, {member.digest for member in one.members}) for one in groups)
-    return next((group for group, digests in members if digest in digests), None)
+    """Return the group that a digest is of, also after a merge, or a split that took all of it.
+
+    None where it hurts no more, or there is no such group.
+    """
+    of_members = ((one, {member.digest for member in one.members}) for one in groups)
+    of_notes = ((one, {note.fingerprint for note in one.notes}) for one in groups)
+    places = (*of_members, *of_notes)
+    return next((group for group, digests in places if digest in digests), None)
+
+
+def known(failures: Iterable[Failure], digest: str) -> bool:
+    """Whether any failure, repaired or not, has this fingerprint."""
+    return any(fingerprint(failure).digest == digest for failure in failures)
 
 
 def why(group: FailureGroup) -> str:
@@ -238,6 +249,8 @@ def _at_rest(group: FailureGroup) -> bool:
 def _badges(group: FailureGroup) -> str:
     color, icon = STATUS_BADGES[group.status]
     text = group.status.value
+    if group.kind is Kind.REJECTION and color == "red":
+        color = STYLES[Outcome.REJECTED].badge  # an answer, not a failure
     if group.status is GroupStatus.RESOLVED and group.resolved_in:
         text = f"resolved in version {group.resolved_in}"
     badges = [f":{color}-badge[{icon} {text}]"]

@@ -57,11 +57,21 @@ def filters(current: model.FailureFilters) -> model.FailureFilters:
 
 
 def inbox(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
-    """One card a group, what hurts most first."""
-    if not cards:
+    """One card a group, what hurts most first; rejections below, as they are no failures."""
+    rejections = tuple(card for card in cards if card.group.kind is Kind.REJECTION)
+    failed = tuple(card for card in cards if card.group.kind is not Kind.REJECTION)
+    if not failed:
         components.empty_state(
             "Nothing needs you", "No failure is open. Rejections and repairs are no failures."
         )
+    _cards(failed, current)
+    if rejections:
+        st.markdown(f"**{STYLES[Outcome.REJECTED].word}**")
+        st.caption("Answers with a confidence below the threshold: nothing is broken.")
+        _cards(rejections, current)
+
+
+def _cards(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
     for card in cards:
         with st.container(border=True):
             left, right = st.columns([3, 1], vertical_alignment="center")

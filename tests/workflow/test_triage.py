@@ -203,6 +203,26 @@ def test_first_seen_remembers_what_was_fixed() -> None:
     assert found.first_seen == START - timedelta(hours=90)
 
 
+def test_first_seen_does_not_move_when_a_redrive_fails_again() -> None:
+    found = only(group([failing("a", hours=-48), failing("a", hours=-1, attempt=1)], [], now=NOW))
+
+    assert found.first_seen == START - timedelta(hours=48)
+    assert found.count == 1
+
+
+def test_a_split_is_among_the_notes_of_both_sides() -> None:
+    ours, theirs = lambda_cause("'k' in s3://bucket-a/x"), lambda_cause("'k' in s3://bucket-b/x")
+    failures = [failing("a", cause=ours), failing("b", cause=theirs)]
+    digest = fingerprint(failures[0]).digest
+    split = note(Action.SPLIT, contains="bucket-b", fingerprint=digest)
+
+    groups = group(failures, [split], now=NOW)
+
+    assert len(groups) == 2
+    assert all(found.notes == (split,) for found in groups)
+    assert len(group(failures, [split, note(Action.UNDO, hours=2, undoes=split.id)], now=NOW)) == 1
+
+
 def test_a_group_starts_new_and_is_then_what_was_noted_last() -> None:
     resolve = note(Action.RESOLVE, hours=3)
 

@@ -52,7 +52,7 @@ def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:
     card = model.card(found, now=NOW)
     assert card.title == "ThrottlingException in Classify"
     assert card.facts == (
-        "**2** executions · last 5 min ago · first 2 h ago · version 1 · 2 images"
+        "**2 executions** · last 5 min ago · first 2 h ago · version 1 · 2 images"
     )
     assert "new" in card.badges
     assert "throttling" in card.badges
@@ -61,6 +61,7 @@ def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:
 def test_a_rejection_is_named_as_one() -> None:
     (found,) = groups(failed("a", **REJECTED))
     assert model.title(found) == "Confidence below the threshold"
+    assert ":orange-badge[:material/fiber_new: new]" in model.card(found, now=NOW).badges
 
 
 def test_open_hides_what_is_resolved_or_silenced_and_all_shows_it() -> None:
@@ -93,6 +94,37 @@ def test_a_merged_group_is_found_by_any_of_its_digests() -> None:
         assert model.find(found, fingerprint(failure).digest) is found[0]
     assert model.find(found, "nothing") is None
     assert model.why(found[0]).startswith("Merged of 2 fingerprints.")
+
+
+def test_a_group_that_was_split_off_whole_is_found_by_the_digest_it_had() -> None:
+    bug = failed("a", **BUG)
+    split = note(Action.SPLIT, bug, contains="s3_key")
+    (found,) = groups(bug, notes=(split,))
+
+    assert found.fingerprint.digest != fingerprint(bug).digest
+    assert model.find((found,), fingerprint(bug).digest) is found
+    assert found.notes == (split,)
+
+
+def test_a_group_that_was_split_in_part_keeps_its_digest() -> None:
+    bugs = (
+        failed("a", **BUG),
+        *(failed(one, error="KeyError", cause="'s3_key' of b") for one in "bc"),
+    )
+    digest = fingerprint(bugs[0]).digest
+    split = note(Action.SPLIT, bugs[0], contains="of b")
+    found = groups(*bugs, notes=(split,))
+
+    kept = model.find(found, digest)
+    assert kept is not None
+    assert kept.fingerprint.digest == digest
+
+
+def test_a_problem_that_was_repaired_is_told_from_one_that_nobody_knows() -> None:
+    bug = failed("a", **BUG)
+
+    assert model.known([bug], fingerprint(bug).digest)
+    assert not model.known([bug], "nothing")
 
 
 def dry(*failures: Failure, version: str | None, executions: tuple[Any, ...]) -> model.DryRun:
