@@ -2,7 +2,7 @@
 
 Run: ``python -m benchmarks.definitions``. Starts a local cloud of its own. Nothing may be accepted
 that is bad or refused that is good; of 5,000 executions none may be running in the end, and none
-may have an empty history.
+may have an empty history. ``tests/localcloud/test_storm.py`` runs the same, with fewer.
 """
 
 import json
@@ -55,10 +55,10 @@ BAD = (
 )
 
 
-def create(states: "SFNClient", thread: int) -> tuple[list[str], Counter[str]]:
-    """Create many definitions: ARNs, and how often the cloud judged wrongly."""
+def create(states: "SFNClient", thread: int, count: int) -> tuple[list[str], Counter[str]]:
+    """Create so many definitions: ARNs, and how often the cloud judged wrongly."""
     chance, arns, wrong = random.Random(thread), [], Counter[str]()
-    for number in range(DEFINITIONS):
+    for number in range(count):
         good = chance.random() < 0.5  # noqa: PLR2004 - half of them
         definition = {**chance.choice(GOOD if good else BAD), "Comment": f"{thread} {number}"}
         try:
@@ -84,6 +84,29 @@ def ending(states: "SFNClient", arn: str) -> str:
     return status if events else "empty history"
 
 
+def create_all(
+    states: "SFNClient", pool: ThreadPoolExecutor, count: int
+) -> tuple[list[str], dict[str, int]]:
+    """Create so many definitions in each thread: ARNs, and how often the cloud judged wrongly."""
+    found = list(pool.map(lambda thread: create(states, thread, count), range(THREADS)))
+    wrong = sum((counter for _, counter in found), Counter[str]())
+    return [arn for arns, _ in found for arn in arns], dict(+wrong)
+
+
+def run_all(
+    states: "SFNClient", pool: ThreadPoolExecutor, arns: list[str], count: int
+) -> Counter[str]:
+    """Start so many executions and count how they ended."""
+
+    def start(number: int) -> str:
+        text = json.dumps({"l": [number % 3, 1]})
+        arn = arns[number % len(arns)]
+        return states.start_execution(stateMachineArn=arn, input=text)["executionArn"]
+
+    begun = list(pool.map(start, range(count)))
+    return Counter(pool.map(lambda arn: ending(states, arn), begun))
+
+
 def main() -> int:
     """Print what came of everything; 0 where nothing is wrong."""
     with local_cloud() as line, ThreadPoolExecutor(THREADS) as pool:
@@ -94,21 +117,11 @@ def main() -> int:
         }
         states = boto3.client("stepfunctions")
         started = time.perf_counter()
-        found = list(pool.map(lambda thread: create(states, thread), range(THREADS)))
-        arns = [arn for some, _ in found for arn in some]
-        wrong = sum((counter for _, counter in found), Counter())
+        arns, wrong = create_all(states, pool, DEFINITIONS)
         print(f"{THREADS * DEFINITIONS} definitions in {time.perf_counter() - started:.0f} s, "
-              f"{len(arns)} accepted, judged wrongly: {dict(wrong) or 'none'}")  # fmt: skip
+              f"{len(arns)} accepted, judged wrongly: {wrong or 'none'}")  # fmt: skip
         started = time.perf_counter()
-        begun = list(
-            pool.map(
-                lambda n: states.start_execution(
-                    stateMachineArn=arns[n % len(arns)], input=json.dumps({"l": [n % 3, 1]})
-                )["executionArn"],
-                range(EXECUTIONS),
-            )
-        )
-        endings = Counter(pool.map(lambda arn: ending(states, arn), begun))
+        endings = run_all(states, pool, arns, EXECUTIONS)
         print(f"{EXECUTIONS} executions in {time.perf_counter() - started:.0f} s: {dict(endings)}")
         return 1 if wrong or set(endings) - {"SUCCEEDED", "FAILED"} else 0
 

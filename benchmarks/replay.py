@@ -21,6 +21,7 @@ from localcloud.errors import AwsError
 from localcloud.states.definitions import check
 from localcloud.states.engine import Ending, Job, Run
 from localcloud.states.history import Event
+from localcloud.states.progress import Progress
 from localcloud.states.services import ServiceError
 from localcloud.states.tokens import Tokens
 from workflow.errors import WorkflowError
@@ -132,19 +133,15 @@ def replayed(export: Export) -> tuple[list[Event], Ending | None]:
         following = export.events[len(history) : len(history) + 1]
         if not following or following[0].type != "ExecutionRedriven":
             return history, endings[-1]
-        job = _redriven(job, history)
+        job = _redriven(job, history, run.progress)
 
 
-def _redriven(job: Job, history: Sequence[Event]) -> Job:
-    """The job that goes on from the state that was entered last, with the input it had."""
-    last = [event for event in history if "stateEnteredEventDetails" in event][-1]
-    entered = last["stateEnteredEventDetails"]
+def _redriven(job: Job, history: Sequence[Event], progress: Progress) -> Job:
+    """The job that goes on where a run failed."""
     count = job.redrives + 1
     return replace(
         job,
-        start_at=entered["name"],
-        resumed_with=entered["input"],
-        entered=last["id"] if last["type"] == "TaskStateEntered" else None,
+        before=progress,
         redrives=count,
         last_event_id=len(history),
         first_event={

@@ -19,6 +19,7 @@ from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
 from localcloud.states.machines import Machines, Target, check_name, shown_definition
+from localcloud.states.progress import Progress, from_json
 from localcloud.states.services import CloudServices
 from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
@@ -173,7 +174,7 @@ class States(Machines):
                 raise AwsError("ExecutionNotRedrivable", refusal)
             redriven = now()
             tokens = {**body["tokens"], token: redriven} if token else body["tokens"]
-            gone = ("error", "cause", "output")
+            gone = ("error", "cause", "output", "progress")
             kept = {k: v for k, v in body.items() if k not in gone}
             execution |= {
                 "status": "RUNNING",
@@ -182,7 +183,7 @@ class States(Machines):
                 "body": {**kept, "redrive_date": redriven, "tokens": tokens},
             }
             self.executions.save(execution)
-        self._resume(execution, last)
+        self._resume(execution, last, body.get("progress"))
         return {"redriveDate": redriven}
 
     def describe_state_machine_for_execution(self, call: Call) -> Params:
@@ -247,32 +248,34 @@ class States(Machines):
             },
         }
 
-    def _resume(self, execution: Execution, last: int) -> None:
-        """Run again from the top-level state that failed, with the input it had then."""
-        definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
-        state, text, entered = definition["StartAt"], execution["body"]["input"], None
-        for event in self.executions.events(execution["arn"], 0, last, reverse=True):
-            details = event.get("stateEnteredEventDetails")
-            if details and details["name"] in definition["States"]:
-                state, text = details["name"], details["input"]
-                if definition["States"][state]["Type"] == "Task":
-                    entered = event["id"]
-                break
+    def _resume(self, execution: Execution, last: int, kept: Params | None) -> None:
+        """Go on where it failed, by the progress that was kept of it."""
+        before = from_json(kept) if kept else self._last_entered(execution, last)
         event = {
             "type": "ExecutionRedriven",
             "details": {"executionRedrivenEventDetails": {"redriveCount": execution["redrives"]}},
         }
-        self._run(execution, event, last, start_at=state, resumed_with=text, entered=entered)
+        self._run(execution, event, last, before)
+
+    def _last_entered(self, execution: Execution, last: int) -> Progress:
+        """Return what the history tells of an execution that ended with the process."""
+        definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
+        for event in self.executions.events(execution["arn"], 0, last, reverse=True):
+            details = event.get("stateEnteredEventDetails")
+            if details and details["name"] in definition["States"]:
+                name, variables = details["name"], execution["body"]["variables"]
+                before = Progress(name, json.loads(details["input"]), variables)
+                if definition["States"][name]["Type"] == "Task":
+                    before.entered = before.previous = event["id"]
+                return before
+        return Progress()
 
     def _run(
         self,
         execution: Execution,
         first_event: Event,
         last: int = 0,
-        *,
-        start_at: str | None = None,
-        resumed_with: str | None = None,
-        entered: int | None = None,
+        before: Progress | None = None,
     ) -> None:
         arn, body = execution["arn"], execution["body"]
         job = Job(
@@ -289,9 +292,7 @@ class States(Machines):
             last_event_id=last,
             variables=body["variables"],
             redrives=execution["redrives"],
-            start_at=start_at,
-            resumed_with=resumed_with,
-            entered=entered,
+            before=before,
         )
         log = ExecutionLog(
             self._machines.get(execution["machine"], {}).get("logging", {}),
@@ -327,6 +328,8 @@ class States(Machines):
             "variables": run.variables,
             **{k: v for k, v in result.items() if v is not None},
         }
+        if ending.status != "SUCCEEDED":
+            body["progress"] = run.progress.as_json()
         execution |= {"status": ending.status, "stop": ending.stopped, "body": body}
         self.executions.save(execution)
         self._announce(execution)

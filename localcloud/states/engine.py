@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.states.failure import RUNTIME, Failure
 from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload
 from localcloud.states.interpreter import Interpreter, World
+from localcloud.states.progress import Progress
 from localcloud.states.services import Services
 from localcloud.states.tasks import Mock
 from localcloud.states.tokens import Tokens
@@ -34,15 +35,12 @@ class Job:
         role_arn: The role it runs under.
         definition: The definition, frozen when the execution started.
         input: The input as JSON.
-        resumed_with: The input of ``start_at`` as JSON, for a redrive; None for the input.
         started: When it started, seconds since 1970.
         first_event: The event that opens this run: ExecutionStarted or ExecutionRedriven.
         last_event_id: Id of the last event already in its history; 0 for a new execution.
         variables: Workflow variables to start with, for a redrive.
         redrives: How often it was redriven.
-        start_at: The state to start at, for a redrive; None for the definition's own.
-        entered: Id of the event that ``start_at`` was entered with, where it is a Task: a redrive
-            schedules it again without entering it again.
+        before: How far it came before a redrive; None for a new execution.
         context: What the context object holds otherwise, for tests of a state.
         mocks: Results of states by their name, for tests of a state.
         inspected: Where to keep what became of a state's data, for tests of a state.
@@ -61,9 +59,7 @@ class Job:
     last_event_id: int
     variables: Mapping[str, Any]
     redrives: int = 0
-    start_at: str | None = None
-    entered: int | None = None
-    resumed_with: str | None = None
+    before: Progress | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
     inspected: dict[str, dict[str, Any]] | None = None
@@ -137,18 +133,18 @@ class Run:
         """The workflow variables as they are now."""
         return dict(self._flow.variables)
 
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return self._flow.progress
+
     def _run(self) -> None:
         timer = self._timer()
         try:
             event = self.job.first_event
             self._flow.record(event["type"], event["details"], advance=False)
-            start = self.job.start_at or self._machine["StartAt"]
-            machine = {**self._machine, "StartAt": start}
-            data = json.loads(self.job.resumed_with or self.job.input)
-            entered = self.job.entered
-            if entered is not None:
-                self._flow.previous = entered
-            output = self._interpreter.run(machine, self._flow, data, entered)
+            data = json.loads(self.job.input)
+            output = self._interpreter.run(self._machine, self._flow, data, self.job.before)
             self._succeed(to_json(output))
         except Stopped:
             pass

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from localcloud.states.failure import RUNTIME, Failure
 from localcloud.states.history import Flow, History, HistoryFull
 from localcloud.states.items import batched, read_items
+from localcloud.states.progress import Progress
 from workflow.asl import queries, templates
 from workflow.asl.data import Scope, to_json
 from workflow.asl.failures import LanguageError, QueryError, StatesRuntimeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from localcloud.states.interpreter import Interpreter, Machine, Step
 
@@ -24,26 +25,32 @@ _PERCENT = 100
 
 
 def run_branches(interpreter: Interpreter, step: Step, data: Any) -> list[Any]:  # noqa: ANN401
-    """The outputs of all branches of a Parallel state.
+    """The outputs of all branches of a Parallel state; a redrive runs those that did not succeed.
 
     Raises:
         Failure: That of the first branch that failed; the others are aborted.
     """
     flow = step.flow
-    flow.record("ParallelStateStarted", advance=False)
+    if not step.goes_on:
+        flow.record("ParallelStateStarted", advance=False)
     branches: Sequence[Machine] = step.state["Branches"]
-    outputs: list[Any] = [None] * len(branches)
+    before, progress = step.take_before(len(branches)), flow.progress
+    progress.outputs = dict(before.outputs)
+    left = [number for number in range(len(branches)) if number not in before.outputs]
 
-    def branch(number: int, inner: Flow) -> None:
-        outputs[number] = interpreter.run(branches[number], inner, data)
+    def branch(index: int, inner: Flow) -> None:
+        number = left[index]
+        inner.progress = progress.begin(number)
+        earlier = before.unfinished.get(number)
+        progress.succeed(number, interpreter.run(branches[number], inner, data, earlier))
 
-    _together(flow, [flow.inner() for _ in branches], branch)
+    _together(flow, [flow.inner() for _ in left], branch)
     flow.record("ParallelStateSucceeded", advance=False)
-    return outputs
+    return [progress.outputs[number] for number in range(len(branches))]
 
 
 def run_map(interpreter: Interpreter, step: Step, given: Any) -> list[Any]:  # noqa: ANN401
-    """The outputs of all iterations of a Map state.
+    """The outputs of all iterations of a Map state; a redrive runs those that did not succeed.
 
     Args:
         interpreter: Runs the iterations.
@@ -59,12 +66,11 @@ def run_map(interpreter: Interpreter, step: Step, given: Any) -> list[Any]:  # n
     at_once = step.fields.number("MaxConcurrency", given)
     if at_once is not None and at_once < 0:
         raise StatesRuntimeError("MaxConcurrency cannot be negative.")
-    if "ItemReader" in state:
-        items: Sequence[Any] = read_items(interpreter.world, step, given)
-        flow.record("MapStateStarted")
-    else:
-        items = _items(step, given)
-        flow.record("MapStateStarted", {"mapStateStartedEventDetails": {"length": len(items)}})
+    reads = "ItemReader" in state
+    items = read_items(interpreter.world, step, given) if reads else _items(step, given)
+    if not step.goes_on:
+        started = None if reads else {"mapStateStartedEventDetails": {"length": len(items)}}
+        flow.progress.previous = flow.record("MapStateStarted", started)
     work = _Map(interpreter, step, processor, given, items)
     most = min(int(at_once or _INLINE_AT_ONCE), _INLINE_AT_ONCE)
     if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
@@ -99,33 +105,32 @@ class _Map:
         self._processor = processor
         self._given = given
         self._items = items
-        self._outputs: list[Any] = [None] * len(items)
-        self._indices = iter(range(len(items)))
+        self._progress = step.flow.progress
+        self._before = Progress()
+        self._indices: Iterator[int] = iter(())
         self._lock = threading.Lock()
 
     def inline(self, most: int) -> list[Any]:
         """Run them in the execution itself, up to ``most`` at once."""
         flow = self._step.flow
-        flows = [flow.inner() for _ in range(min(most, len(self._items)))]
-        _together(flow, flows, self._iterations)
-        return self._outputs
+        left = self._left(len(self._items))
+        _together(flow, [flow.inner() for _ in range(min(most, left))], self._iterations)
+        return self._all_outputs()
 
     def distributed(self, most: int) -> list[Any]:
         """Run them as child executions, whose events are their own."""
         step, world = self._step, self._interpreter.world
         tolerated = self._tolerated()
         label = f"{world.machine_name}/{step.state.get('Label', step.name)}"
-        run = f"arn:aws:states:{world.region}:{world.account}:mapRun:{label}:{uuid.uuid4()}"
-        step.flow.record("MapRunStarted", {"mapRunStartedEventDetails": {"mapRunArn": run}})
         inputs = batched(step, self._given, [self._selected(n) for n in range(len(self._items))])
-        self._indices = iter(range(len(inputs)))
-        self._outputs = [None] * len(inputs)
+        left = self._left(len(inputs))
+        self._begin_run(f"arn:aws:states:{world.region}:{world.account}:mapRun:{label}")
         failed: set[int] = set()
 
         def children(_number: int, inner: Flow) -> None:
             while (index := self._index()) is not None:
                 try:
-                    self._outputs[index] = self._child(inner, label, inputs[index])
+                    self._progress.succeed(index, self._child(inner, label, index, inputs[index]))
                 except Failure as failure:
                     failed.add(index)
                     if not tolerated(len(failed), len(inputs)):
@@ -134,7 +139,7 @@ class _Map:
                             "The specified tolerated failure threshold was exceeded",
                         ) from failure
 
-        flows = [step.flow.inner({}, _unseen()) for _ in range(min(most, len(inputs)))]
+        flows = [step.flow.inner({}, _unseen()) for _ in range(min(most, left))]
         before = step.flow.previous
         try:
             _together(step.flow, flows, children)
@@ -145,7 +150,30 @@ class _Map:
             raise
         step.flow.previous = before
         step.flow.record("MapRunSucceeded")
-        return [output for n, output in enumerate(self._outputs) if n not in failed]
+        return self._all_outputs()
+
+    def _left(self, count: int) -> int:
+        """Return how many of so many iterations are to run: in a redrive, those without output."""
+        self._before = self._step.take_before(count)
+        self._progress.outputs = dict(self._before.outputs)
+        left = [index for index in range(count) if index not in self._before.outputs]
+        self._indices = iter(left)
+        return len(left)
+
+    def _all_outputs(self) -> list[Any]:
+        return [output for _, output in sorted(self._progress.outputs.items())]
+
+    def _begin_run(self, arn: str) -> None:
+        """Record that the Map Run is started, or redriven where there was one."""
+        progress, before = self._progress, self._before
+        progress.map_run = before.map_run or f"{arn}:{uuid.uuid4()}"
+        details: dict[str, Any] = {"mapRunArn": progress.map_run}
+        if not before.map_run:
+            self._step.flow.record("MapRunStarted", {"mapRunStartedEventDetails": details})
+            return
+        progress.redrives = before.redrives + 1
+        details["redriveCount"] = progress.redrives
+        self._step.flow.record("MapRunRedriven", {"mapRunRedrivenEventDetails": details})
 
     def _index(self) -> int | None:
         with self._lock:
@@ -161,8 +189,8 @@ class _Map:
             inner.context["Map"] = self._context(index)
             before = dict(inner.variables)
             try:
-                data = self._selected(index)
-                self._outputs[index] = self._interpreter.run(self._processor, inner, data)
+                output = self._run(inner, index, self._selected(index))
+                self._progress.succeed(index, output)
             except (Failure, LanguageError):
                 inner.iteration = None
                 key = "mapIterationFailedEventDetails"
@@ -173,7 +201,14 @@ class _Map:
             ended = inner.record("MapIterationSucceeded", {key: details}, advance=False)
         inner.previous = ended
 
-    def _child(self, inner: Flow, label: str, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def _run(self, inner: Flow, index: int, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The output of an iteration, which goes on where it was before a redrive."""
+        inner.progress = self._progress.begin(index)
+        return self._interpreter.run(
+            self._processor, inner, data, self._before.unfinished.get(index)
+        )
+
+    def _child(self, inner: Flow, label: str, index: int, data: Any) -> Any:  # noqa: ANN401 - any JSON value
         """One child execution: variables and context object of its own."""
         world, name = self._interpreter.world, str(uuid.uuid4())
         arn = f"arn:aws:states:{world.region}:{world.account}:execution:{label}:{name}"
@@ -181,7 +216,7 @@ class _Map:
         inner.context["Execution"] = {**parent, "Id": arn, "Name": name, "Input": data}
         inner.variables, inner.previous, inner.history = {}, 0, _unseen()
         try:
-            return self._interpreter.run(self._processor, inner, data)
+            return self._run(inner, index, data)
         except HistoryFull as full:
             raise Failure(RUNTIME, str(full)) from None
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from localcloud.states.progress import Progress
+
 Event = dict[str, Any]
 
 _EVENT_LIMIT = 25_000
@@ -90,6 +92,7 @@ class Flow:
     Attributes:
         running: Type of the state under way.
         iteration: Details of its MapIteration events, where it is one.
+        progress: How far it has come.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Flow:
         self.context = context
         self.running = ""
         self.iteration: dict[str, Any] | None = None
+        self.progress = Progress()
         self._stopped = threading.Event()
         self._inner: set[Flow] = set()
         self._parent = parent

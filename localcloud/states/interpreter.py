@@ -11,6 +11,7 @@ from localcloud.states import fanout, tasks
 from localcloud.states.failure import Failure, handler
 from localcloud.states.fields import Fields
 from localcloud.states.history import Flow, payload
+from localcloud.states.progress import Progress
 from localcloud.states.services import Services
 from localcloud.states.tokens import Tokens
 from localcloud.states.waiting import seconds_to_wait
@@ -62,6 +63,7 @@ class Step:
         flow: The flow it is in.
         fields: Its fields, evaluated in its language.
         entered: Id of the event that it was entered with.
+        before: How far its inner flows came before a redrive; its first attempt takes it.
     """
 
     name: str
@@ -69,11 +71,25 @@ class Step:
     flow: Flow
     fields: Fields
     entered: int
+    before: Progress | None = None
 
     @property
     def kind(self) -> str:
         """Its type."""
         return str(self.state["Type"])
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on after a redrive, without being entered and started again."""
+        return self.before is not None and self.before.entered > 0
+
+    def take_before(self, count: int) -> Progress:
+        """Return what is left to redo of so many inner flows: all of them, if none failed.
+
+        AWS runs all again where all succeeded and the state failed of their outputs' size.
+        """
+        before, self.before = self.before, None
+        return Progress() if before is None or len(before.outputs) >= count else before
 
 
 class Interpreter:
@@ -82,14 +98,14 @@ class Interpreter:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def run(self, machine: Machine, flow: Flow, data: Any, entered: int | None = None) -> Any:  # noqa: ANN401 - any JSON value
+    def run(self, machine: Machine, flow: Flow, data: Any, before: Progress | None = None) -> Any:  # noqa: ANN401 - any JSON value
         """Run a machine from its start to its end.
 
         Args:
             machine: StartAt and States.
             flow: The flow to run in.
             data: The input.
-            entered: Id of the event that the first state was entered with, if it was already.
+            before: How far it came before a redrive; it goes on from there.
 
         Returns:
             The output.
@@ -100,9 +116,11 @@ class Interpreter:
             HistoryFull: The history has no room.
         """
         name: str | None = machine["StartAt"]
+        if before is not None and before.state:
+            name, data, flow.variables = before.state, before.input, dict(before.variables)
         while name is not None:
-            data, name = self._state(name, machine["States"][name], flow, data, entered)
-            entered = None
+            data, name = self._state(name, machine["States"][name], flow, data, before)
+            before = None
         return data
 
     def _state(
@@ -111,14 +129,19 @@ class Interpreter:
         state: State,
         flow: Flow,
         data: Any,  # noqa: ANN401 - any JSON value
-        entered: int | None,
+        before: Progress | None,
     ) -> tuple[Any, str | None]:
         """Run one state: its output, and the name of the next state or None at the end."""
+        flow.progress.enter(name, data, flow.variables)
         kind = state["Type"]
         details = {"name": name, **payload("input", to_json(data))}
         flow.running = kind
-        if entered is None:
+        if before is not None and before.entered > 0:
+            entered, flow.previous = before.entered, before.previous
+        else:
             entered = flow.record(f"{kind}StateEntered", {"stateEnteredEventDetails": details})
+        if kind in _REPEATED:
+            flow.progress.entered, flow.progress.previous = entered, flow.previous
         seen: dict[str, Any] = {"EnteredTime": _iso(time.time()), "Name": name}
         if kind in _REPEATED:
             seen["RetryCount"] = 0
@@ -127,7 +150,7 @@ class Interpreter:
         fields = Fields(state, data, flow.context, flow.variables, jsonata)
         if self.world.inspected is not None:
             self.world.inspected[name] = fields.seen
-        step = Step(name, state, flow, fields, entered)
+        step = Step(name, state, flow, fields, entered, before)
         output, assigned, following = self._attempts(step)
         _check_size(output, name)
         flow.running = ""

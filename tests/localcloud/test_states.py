@@ -238,6 +238,36 @@ def test_a_redrive_goes_on_where_it_failed_with_the_definition_it_had(states, bu
     assert [e["executionArn"] for e in redriven] == [execution]
 
 
+def test_a_map_that_is_redriven_does_what_succeeded_no_second_time(states, build, local_cloud):
+    s3, sqs = local_cloud.client("s3"), local_cloud.client("sqs")
+    bucket = build.unique("redriven")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="there", Body=b"1")
+    url = sqs.create_queue(QueueName=bucket)["QueueUrl"]
+    read = {
+        "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Next": "Tell",
+        "Parameters": {"Bucket": bucket, "Key.$": "$"}, "ResultSelector": {"body.$": "$.Body"},
+    }  # fmt: skip
+    tell = {
+        "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": True,
+        "Parameters": {"QueueUrl": url, "MessageBody.$": "$.body"},
+        "ResultPath": None,
+    }  # fmt: skip
+    processor = {"StartAt": "Read", "States": {"Read": read, "Tell": tell}}
+    items = {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": processor, "End": True}
+    arn = build.machine(local_cloud, build.one_state(**items))["stateMachineArn"]
+    failed = build.run(local_cloud, arn, '["there", "missing"]')
+    assert failed["error"] == "S3.NoSuchKeyException"
+    s3.put_object(Bucket=bucket, Key="missing", Body=b"2")
+
+    states.redrive_execution(executionArn=failed["executionArn"])
+    found = build.finish(local_cloud, failed["executionArn"])
+
+    assert json.loads(found["output"]) == [{"body": "1"}, {"body": "2"}]
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert [message["Body"] for message in messages] == ["1", "2"]
+
+
 def test_a_fail_state_fails_again_when_redriven(states, build, local_cloud):
     arn = build.machine(local_cloud, build.one_state(**FAIL))["stateMachineArn"]
     execution = build.run(local_cloud, arn)["executionArn"]

@@ -39,7 +39,7 @@ class Services(CloudServices):
 class Runner:
     """One execution: its history and how it ended."""
 
-    def __init__(self, states, data=None, services=None, **top):
+    def __init__(self, states, data=None, services=None, before=None, **top):
         self.history: list[Any] = []
         self.endings: list[Any] = []
         self.tokens = Tokens()
@@ -61,6 +61,7 @@ class Runner:
                 },
                 last_event_id=0,
                 variables={},
+                before=before,
             ),
             services or Services(),
             self.tokens,
