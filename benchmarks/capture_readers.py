@@ -169,8 +169,8 @@ def ours(paths: Paths) -> Any:  # noqa: ANN401
     """``read_objects`` and ``capture_rows``, in batches as large as the sync stores."""
     import polars as pl  # noqa: PLC0415
 
-    from dashboard.captures.sync import COMMIT_CAPTURES  # noqa: PLC0415
     from dashboard.captures.tables import capture_rows  # noqa: PLC0415
+    from dashboard.captures.writer import COMMIT_CAPTURES  # noqa: PLC0415
     from workflow.captures import CaptureReader  # noqa: PLC0415
 
     frames, reader = [], CaptureReader()

@@ -25,7 +25,9 @@ from botocore.config import Config
 from benchmarks.capture_files import ENDPOINT
 from benchmarks.memory import PeakMemory
 from dashboard.aws.objects import Bucket, ObjectMeta
-from dashboard.captures.sync import IN_FLIGHT, CaptureProgress, sync_captures
+from dashboard.captures.fetcher import IN_FLIGHT
+from dashboard.captures.sync import sync_captures
+from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import TABLES
 from dashboard.shared.store import SegmentStore
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.capture_files import write
 from benchmarks.capture_readers import READERS
-from dashboard.captures.sync import IN_FLIGHT
+from dashboard.captures.fetcher import IN_FLIGHT
 
 SMALL, LARGE = 3_300, 1_000_000
 LATENCY = 0.025

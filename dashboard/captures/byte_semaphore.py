@@ -1,10 +1,10 @@
-"""Room: a limit on how much there may be at a time, shared by threads."""
+"""A semaphore that counts bytes: a limit on how much there may be at a time, shared by threads."""
 
 import threading
 
 
-class Room:
-    """Threads take of it, and wait while there is too little; what is larger goes in alone.
+class ByteSemaphore:
+    """Lets threads take of a size, and wait while too little is left; what is larger goes in alone.
 
     Args:
         size: How much there may be at a time, in any unit.

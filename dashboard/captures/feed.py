@@ -23,7 +23,8 @@ from dashboard.captures.aggregates import Period, count_captures
 from dashboard.captures.places import capture_place
 from dashboard.captures.record_filters import COUNTED, InferenceFilters
 from dashboard.captures.selection import Selection
-from dashboard.captures.sync import CaptureProgress, last_pass, sync_captures
+from dashboard.captures.sync import last_pass, sync_captures
+from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import TABLES
 from dashboard.shared.jobs import Job
 from dashboard.shared.store import SegmentStore

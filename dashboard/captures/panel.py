@@ -12,7 +12,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
-from dashboard.captures.sync import CaptureProgress
+from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.feeds import Feeds

@@ -1,14 +1,14 @@
-"""Room, shared by threads."""
+"""A semaphore of bytes, shared by threads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from dashboard.captures.byte_semaphore import Room
+from dashboard.captures.byte_semaphore import ByteSemaphore
 
 SECONDS = 60
 
 
-def taken(room: Room, size: int) -> threading.Event:
+def taken(room: ByteSemaphore, size: int) -> threading.Event:
     """Set once a thread has taken so much."""
     done = threading.Event()
 
@@ -21,7 +21,7 @@ def taken(room: Room, size: int) -> threading.Event:
 
 
 def test_what_does_not_fit_waits_until_enough_is_given_back() -> None:
-    room = Room(10)
+    room = ByteSemaphore(10)
     room.take(6)
     waiting = taken(room, 5)
     assert not waiting.wait(0.05)
@@ -30,7 +30,7 @@ def test_what_does_not_fit_waits_until_enough_is_given_back() -> None:
 
 
 def test_what_is_larger_than_the_room_goes_in_alone() -> None:
-    room = Room(10)
+    room = ByteSemaphore(10)
     room.take(1)
     waiting = taken(room, 100)
     assert not waiting.wait(0.05)
@@ -40,7 +40,7 @@ def test_what_is_larger_than_the_room_goes_in_alone() -> None:
 
 
 def test_nobody_waits_once_it_is_open() -> None:
-    room = Room(1)
+    room = ByteSemaphore(1)
     room.take(1)
     waiting = taken(room, 1)
     room.open()
@@ -49,7 +49,7 @@ def test_nobody_waits_once_it_is_open() -> None:
 
 
 def test_there_is_never_more_than_the_room_holds() -> None:
-    room, inside, most = Room(7), [0], [0]
+    room, inside, most = ByteSemaphore(7), [0], [0]
     lock = threading.Lock()
 
     def visit(size: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.captures.sync import CaptureProgress
+from dashboard.captures.sync_progress import CaptureProgress
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
 

@@ -19,15 +19,11 @@ from hypothesis import strategies as st
 
 from dashboard.aws import objects
 from dashboard.aws.objects import Bucket
+from dashboard.captures import fetcher, lister, writer
 from dashboard.captures import sync as module
-from dashboard.captures.sync import (
-    CaptureProgress,
-    Listing,
-    last_pass,
-    plan_listings,
-    settled_hours,
-    sync_captures,
-)
+from dashboard.captures.lister import Listing, plan_listings, settled_hours
+from dashboard.captures.sync import last_pass, sync_captures
+from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import TABLES
 from dashboard.shared.store import MERGE_AT, SegmentStore
 from tests.builders import capture_lines, captured, png
@@ -223,11 +219,11 @@ SYNC = """
 import sys, threading
 from pathlib import Path
 import boto3
-from dashboard.captures import sync as captures
+from dashboard.captures import sync as captures, writer
 from dashboard.aws.objects import Bucket
 from dashboard.captures.tables import TABLES
 from dashboard.shared.store import MERGE_AT, SegmentStore
-captures.COMMIT_SECONDS = 0.0
+writer.COMMIT_SECONDS = 0.0
 url, root = sys.argv[1:]
 session = boto3.Session("x", "y", region_name="us-east-1")
 make = session.client
@@ -312,7 +308,7 @@ def test_an_object_that_stays_refused_changes_nothing_until_it_is_refused_otherw
 
 
 A_ROW = 20
-AT_MOST = A_ROW + module.IN_FLIGHT - 1
+AT_MOST = A_ROW + fetcher.IN_FLIGHT - 1
 """Requests for refused objects of one pass: some are under way when it gives up."""
 
 
@@ -355,9 +351,9 @@ def refused(s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatc
     keys = [f"{BRANCH}/{n:03}.jsonl" for n in range(300)]
     s3.put({name: line(name) for name in keys})
     s3.denied = set(keys)
-    monkeypatch.setattr(module, "_REFUSED_IN_A_ROW", 1000)
+    monkeypatch.setattr(fetcher, "_REFUSED_IN_A_ROW", 1000)
     assert sync(s3, store).errors == 300
-    monkeypatch.setattr(module, "_REFUSED_IN_A_ROW", A_ROW)
+    monkeypatch.setattr(fetcher, "_REFUSED_IN_A_ROW", A_ROW)
     s3.requests.clear()
     return keys
 
@@ -460,7 +456,7 @@ def test_an_object_deleted_after_it_was_listed_is_named(
 def test_an_object_too_large_to_be_a_capture_is_named(
     s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_OBJECT_BYTES", 10)
+    monkeypatch.setattr(fetcher, "MAX_OBJECT_BYTES", 10)
     s3.put({key(0): line("e0")})
     sync(s3, store)
     assert errors(store) == [(key(0), "object too large")]
@@ -538,8 +534,8 @@ def test_a_store_that_cannot_be_written_ends_the_pass_while_readers_wait_for_roo
     def full(*_: object, **__: object) -> None:
         raise WorkflowError("StoreUnwritable", "The disk is full.", "Free space.")
 
-    monkeypatch.setattr(module, "COMMIT_SECONDS", 0.0)
-    monkeypatch.setattr(module, "IN_FLIGHT_BYTES", 1)
+    monkeypatch.setattr(writer, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(fetcher, "IN_FLIGHT_BYTES", 1)
     monkeypatch.setattr(store, "commit", full)
     s3.put({key(h): line(f"e{h}") for h in range(100)})
     with pytest.raises(WorkflowError) as raised:
@@ -557,7 +553,7 @@ def test_slow_down_is_waited_out(s3: SimulatedS3, store: SegmentStore) -> None:
 def test_little_is_asked_for_at_a_time_where_objects_are_large(
     s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "IN_FLIGHT_BYTES", 1)
+    monkeypatch.setattr(fetcher, "IN_FLIGHT_BYTES", 1)
     s3.put({key(h): line(f"e{h}") for h in range(5)})
     assert sync(s3, store).read == 5
 
@@ -565,7 +561,7 @@ def test_little_is_asked_for_at_a_time_where_objects_are_large(
 def test_a_pass_is_stored_bit_by_bit_and_tells_how_far_it_is(
     s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "COMMIT_SECONDS", 0.0)
     monkeypatch.setattr(module, "_REPORT_SECONDS", 0.0)
     s3.put({key(h): line(f"e{h}") for h in range(30)})
     told: list[CaptureProgress] = []
@@ -721,7 +717,7 @@ def test_a_defect_is_not_taken_for_damage(
     def defect(*_: object) -> None:
         raise pl.exceptions.ComputeError
 
-    monkeypatch.setattr(module, "settled_hours", defect)
+    monkeypatch.setattr(lister, "settled_hours", defect)
     s3.put({key(0): line("e0")})
     with pytest.raises(pl.exceptions.ComputeError):
         sync(s3, store)
