@@ -1,6 +1,7 @@
 """The edge of training sets: labelled photos read from their captures, written to one prefix."""
 
 import io
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -133,3 +134,19 @@ def _put(connection: Connection, key: str, body: bytes) -> None:
     bucket = connection.settings.bucket
     with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         connection.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def zipped(connection: Connection, url: str) -> bytes:
+    """Return a training set as a ZIP archive.
+
+    Raises:
+        WorkflowError: AWS's own code.
+    """
+    name, _, prefix = url.removeprefix("s3://").partition("/")
+    bucket = Bucket.of(connection.session, name)
+    keys = [meta.key for page in bucket.objects(prefix) for meta in page]
+    out = io.BytesIO()
+    with ThreadPoolExecutor(AT_ONCE) as pool, zipfile.ZipFile(out, "w") as archive:
+        for key, data in zip(keys, pool.map(bucket.read_whole, keys), strict=True):
+            archive.writestr(key.removeprefix(f"{prefix}/"), data)
+    return out.getvalue()

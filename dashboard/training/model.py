@@ -139,3 +139,16 @@ def _check(made: TrainingSet) -> None:
                 else "All labelled photos are of one class.",
                 "Label more photos on the Review page: about 50 of each class are a beginning.",
             )
+
+
+def comparison_words(manifest: bytes) -> str:
+    """Return what a model's manifest says of its comparison with an older one; else nothing."""
+    found = json.loads(manifest).get("comparison")
+    if not found:
+        return ""
+    return (
+        f"On {found['new']['count']} photos held out the older model is right in"
+        f" {found['old']['value']:.1%}, the newer one in {found['new']['value']:.1%}: a difference"
+        f" of {found['difference']:+.1%}, 95 % interval {found['low']:+.1%} to"
+        f" {found['high']:+.1%}. The newer model: {found['winner']}."
+    )

@@ -1,17 +1,20 @@
 """The training set of the Quality page: write labelled photos where training jobs find them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard.captures.record_filters import label_name
+from dashboard.drift.panel import MANIFEST
 from dashboard.review.client import ReviewClient
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import Job
-from dashboard.training.client import Exported, export
+from dashboard.training.client import Exported, export, zipped
+from dashboard.training.model import comparison_words
 
 JOB: Final = "training-set"
 
@@ -42,6 +45,9 @@ def show(found: ReviewClient) -> None:
         )
         st.rerun()
     components.watch(JOB, _progress)
+    if MANIFEST.exists() and (said := comparison_words(MANIFEST.read_bytes())):
+        st.markdown("**The model of this checkout**")
+        st.caption(said)
 
 
 def _progress(job: Job) -> None:
@@ -62,5 +68,19 @@ def _progress(job: Job) -> None:
     )
     for problem in last.problems[:20]:
         st.warning(plain(problem), icon=":material/broken_image:")
-    st.markdown("Train SageMaker's built-in algorithm on it, and deploy the model:")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download as ZIP",
+            partial(zipped, components.connection(), last.url),
+            "training-set.zip",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+    st.markdown("Train on this machine, and compare with the model in use on the photos held out:")
+    st.code(
+        "python -m deploy.model.train --data-dir set --neither-dir set/neither --out new\n"
+        "python -m deploy.model.compare --data-dir set --new new",
+        language="bash",
+    )
+    st.markdown("Or train SageMaker's built-in algorithm on it, and deploy that model:")
     st.code(f"SCONES_TRAINING_DATA={last.url} python -m deploy apply", language="bash")

@@ -10,6 +10,7 @@ import msgspec
 
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE
 from deploy.model.evaluate import Cut, Share
+from workflow.paired import Winner
 
 
 class Preprocessing(msgspec.Struct, frozen=True):
@@ -114,6 +115,30 @@ class Latency(msgspec.Struct, frozen=True):
     model_to_decode: float
 
 
+class Comparison(msgspec.Struct, frozen=True):
+    """The model beside an older one on the same photos, which neither was trained on.
+
+    Attributes:
+        old_sha256: Of the older model's file.
+        data: Source and size of the photos.
+        old: Accuracy of the older model.
+        new: Accuracy of this model.
+        difference: New less old.
+        low: Lower end of the difference's 95 % interval.
+        high: Upper end.
+        winner: Whether this model is better.
+    """
+
+    old_sha256: str
+    data: str
+    old: Share
+    new: Share
+    difference: float
+    low: float
+    high: float
+    winner: Winner
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """See the module. ``sha256`` and ``size_bytes`` are of the model file."""
 
@@ -126,6 +151,7 @@ class Manifest(msgspec.Struct, frozen=True):
     test: Test
     neither: Neither
     latency: Latency
+    comparison: Comparison | None = None
 
 
 def read_manifest(folder: Path = ARTIFACTS) -> Manifest:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dashboard.aws.cloud import Connection, connect
 from dashboard.review import panel
 from dashboard.review.client import ReviewClient
 from dashboard.review.model import DrawRequest, draw_photos
-from dashboard.training.client import export
+from dashboard.training.client import export, zipped
 from tests.builders import png
 from tests.captured import NOW
 from workflow.verdicts import Status, Verdict
@@ -189,6 +190,8 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
     assert names == {"train", "test", "train.lst", "test.lst", "manifest.json"}
     assert len(listed) == 12 - 1 + 3
     assert (shares[-1], len(made.problems)) == (1.0, 1)
+    with zipfile.ZipFile(io.BytesIO(zipped(cloud, made.url))) as archive:
+        assert len(archive.namelist()) == len(listed)
 
 
 def places(cloud: Connection, count: int) -> dict[str, list[int]]:

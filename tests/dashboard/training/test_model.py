@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dashboard.training.model import Labelled, Part, training_set
+from dashboard.training.model import Labelled, Part, comparison_words, training_set
 from tests.captured import NOW
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER
@@ -67,3 +67,12 @@ def test_a_hundred_classes_are_split() -> None:
 
     assert all(len(made.counts()[part]) == 100 for part in (Part.TRAIN, Part.TEST))
     assert json.loads(made.manifest(NOW))["classes"]["99"] == "class 99"
+
+
+def test_the_comparison_in_a_manifest_is_said_in_words() -> None:
+    share = {"count": 50, "value": 0.9}
+    found = {"old": share, "new": share, "difference": 0.0, "low": -0.1, "high": 0.1}
+    manifest = {"comparison": {**found, "winner": "cannot tell yet"}}
+
+    assert comparison_words(json.dumps(manifest).encode()).endswith("model: cannot tell yet.")
+    assert not comparison_words(b"{}")

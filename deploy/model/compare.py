@@ -1,0 +1,83 @@
+"""Compare two models on held-out photos: ``python -m deploy.model.compare --data-dir D --new M``.
+
+Both are run as the endpoint runs them. The comparison is written into the new model's manifest.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from deploy.model import evaluate
+from deploy.model.artifacts import ARTIFACTS
+from deploy.model.data import Dataset, read_split
+from deploy.model.manifest import Comparison, read_manifest, write_manifest
+from deploy.model.measure import classify
+from workflow.errors import WorkflowError
+from workflow.paired import Paired
+
+
+def main(arguments: list[str]) -> int:
+    """Run from the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.model.compare",
+        description="Compare two models on the test split of a training set.",
+    )
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of a training set")
+    parser.add_argument("--old", type=Path, default=ARTIFACTS, help="folder of a model (in use)")
+    parser.add_argument("--new", type=Path, required=True, help="folder of the model to judge")
+    options = parser.parse_args(arguments)
+    try:
+        found = compare(options.old, options.new, read_split(options.data_dir, "test"))
+    except WorkflowError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        return 1
+    manifest = msgspec.structs.replace(read_manifest(options.new), comparison=found)
+    write_manifest(manifest, options.new)
+    print(
+        f"On {found.new.count} photos the old model is right in {found.old.value:.1%}, the new one"
+        f" in {found.new.value:.1%}: a difference of {found.difference:+.1%}, 95 % interval"
+        f" {found.low:+.1%} to {found.high:+.1%}. The new model: {found.winner}."
+    )
+    return 0
+
+
+def compare(old: Path, new: Path, test: Dataset) -> Comparison:
+    """Compare the models of two folders on the same photos.
+
+    Raises:
+        WorkflowError: ``ModelMissing`` where a folder holds no model of this version.
+    """
+    before, after = (
+        evaluate.correct(classify(folder, test.images), test.labels)
+        for folder in map(_checked, (old, new))
+    )
+    paired = Paired(len(test.labels), int((before & ~after).sum()), int((after & ~before).sum()))
+    low, high = paired.interval
+    return Comparison(
+        old_sha256=read_manifest(old).sha256,
+        data=test.source,
+        old=evaluate.share(before),
+        new=evaluate.share(after),
+        difference=paired.difference,
+        low=low,
+        high=high,
+        winner=paired.winner,
+    )
+
+
+def _checked(folder: Path) -> Path:
+    try:
+        read_manifest(folder)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise WorkflowError(
+            "ModelMissing",
+            f"{folder} holds no model of this project: {error}",
+            "Give the folder that `python -m deploy.model.train --out` wrote.",
+        ) from error
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
