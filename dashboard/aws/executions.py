@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PAGE = 1000
 """The most that ListExecutions and GetExecutionHistory give at once."""
 
+VISIBLE_SECONDS = 15.0
+"""How long after its start an execution may not be found: reads of AWS lag behind its starts."""
+
 # The pacer repeats what is throttled. Were botocore to repeat it too, calls would go uncounted.
 UNREPEATED = Config(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=32)
 """For clients whose calls are paced; timeouts are those of the session."""

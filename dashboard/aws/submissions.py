@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dashboard.aws.archives import Refused
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explain, explained
-from dashboard.aws.executions import States, states
+from dashboard.aws.executions import VISIBLE_SECONDS, States, states
 from dashboard.aws.images import Photo, Upload, verify
 from dashboard.aws.intake import take_in
 from workflow.addresses import AddressError, read_address
@@ -53,9 +53,6 @@ LAST_LOOK_SECONDS = 2.0
 
 PATIENCE_SECONDS = 60.0
 """How long an execution is followed on while AWS gives nothing but errors that pass."""
-
-VISIBLE_SECONDS = 15.0
-"""How long after its start an execution may not be found: reads of AWS lag behind its starts."""
 
 _DESCRIBE = ("states:DescribeStateMachine", "states:DescribeStateMachineAlias")
 _NO_INFERENCE = (

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dashboard.aws.errors import explained
-from dashboard.aws.executions import States
+from dashboard.aws.executions import VISIBLE_SECONDS, States
 from dashboard.failures.notes import TRIAGE_PREFIX, create
 from dashboard.failures.repair_plan import (
     ItemResult,
@@ -189,7 +189,7 @@ class Repairer:
         """
         pending = deque(run.pending)
         latest = sorted(run.results.values(), key=lambda result: result.at)[-self._most :]
-        under_way = deque(filter(None, map(_repaired, latest)))
+        under_way = deque(filter(_repaired, latest))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="repair") as pool:
             while pending:
                 room = self._room(under_way, stopped)
@@ -200,13 +200,13 @@ class Repairer:
                 results = tuple(one for one in answers if isinstance(one, ItemResult))
                 if results:
                     self._log.add_results(run.plan, results)
-                under_way.extend(filter(None, map(_repaired, results)))
+                under_way.extend(filter(_repaired, results))
                 yield from results
                 for one in answers:
                     if isinstance(one, WorkflowError):
                         raise one
 
-    def _room(self, under_way: deque[str], stopped: Callable[[], bool]) -> int:
+    def _room(self, under_way: deque[ItemResult], stopped: Callable[[], bool]) -> int:
         """Wait until another execution may run; gives how many, or 0 once stopped.
 
         Those that have ended leave ``under_way``. They are looked at in turn, until one has: the
@@ -216,21 +216,22 @@ class Repairer:
         while not stopped():
             if len(under_way) < self._most:
                 return self._most - len(under_way)
-            arn = under_way.popleft()
-            if self._runs(arn):
-                under_way.append(arn)
+            result = under_way.popleft()
+            if self._runs(result):
+                under_way.append(result)
             looked_at += 1
             if looked_at % self._most == 0:
                 self._pause(_PAUSE_SECONDS)
         return 0
 
-    def _runs(self, arn: str) -> bool:
+    def _runs(self, result: ItemResult) -> bool:
         try:
-            return not self._states.describe(arn).status.ended
+            return not self._states.describe(_repaired(result) or "").status.ended
         except WorkflowError as error:
-            if error.code in _REFUSES_ONE:  # deleted meanwhile
-                return False
-            raise
+            if error.code not in _REFUSES_ONE:
+                raise
+            # Not visible yet where it was just started, else deleted meanwhile.
+            return (self._now() - result.at).total_seconds() < VISIBLE_SECONDS
 
     def _answer(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
         """What became of an item; all of it may be done twice, so what passes is tried again."""

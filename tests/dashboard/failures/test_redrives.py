@@ -51,11 +51,13 @@ class Throttled(SimulatedStates):
 
     Attributes:
         seconds: How long an execution runs; None: until it is finished by hand.
+        unseen: How long after its start an execution is not found.
         concurrency: How many may run at once.
         peak: How many ran at once.
     """
 
     seconds: float | None = None
+    unseen = 0.0
     concurrency = 10
     peak = 0
 
@@ -78,6 +80,9 @@ class Throttled(SimulatedStates):
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
         with self.lock:
             self._pass()
+            since = self.executions.get(executionArn, {}).get("since", -1.0)
+            if since >= 0 and self.clock.seconds - since < self.unseen:
+                raise refusal("DescribeExecution", "ExecutionDoesNotExist")
         return super().describe_execution(executionArn=executionArn)
 
     def running(self) -> list[dict[str, Any]]:
@@ -337,6 +342,15 @@ def test_in_a_new_account_none_of_300_fails_again_for_throttling(
     assert {bench.aws.describe_execution(executionArn=arn)["status"] for arn in ended} == {
         "SUCCEEDED"
     }
+
+
+def test_what_was_just_restarted_and_does_not_show_yet_is_under_way(s3: "S3Client") -> None:
+    bench = Bench(s3, 60, most=5)
+    bench.aws.seconds, bench.aws.unseen = 3.0, 1.5
+    bench.plan(RedriveAction.RESTART)
+
+    assert not bench.resume().pending
+    assert bench.aws.peak == 5
 
 
 def test_one_that_never_ends_does_not_hold_up_the_others(s3: "S3Client") -> None:
