@@ -337,7 +337,7 @@ def _connect(
     try:
         account = client("sts").get_caller_identity()["Account"]
     except (NoCredentialsError, ClientError) as error:
-        said = getattr(error, "response", {}).get("Error", {})
+        said = (getattr(error, "response", None) or {}).get("Error", {})
         raise translate(
             operation="sts:GetCallerIdentity",
             code=said.get("Code", type(error).__name__),

@@ -304,7 +304,7 @@ def handler(monkeypatch):
 
 
 def error_name(error):
-    code = getattr(error, "response", {}).get("Error", {}).get("Code")
+    code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
     return EXPECTED_ERROR if EXPECTED_ERROR in (type(error).__name__, code) else repr(error)
 
 

@@ -77,7 +77,8 @@ def _invoke(image: bytes, inference_id: str) -> str:
         )
         return answer["Body"].read().decode("utf-8", "replace")
     except (BotoCoreError, ClientError) as error:
-        said, response = read_error(error), getattr(error, "response", {})
+        # A broken connection has a response, too: None.
+        said, response = read_error(error), getattr(error, "response", None) or {}
         raise contract.endpoint_error(
             said.code,
             response.get("OriginalMessage") or said.message,

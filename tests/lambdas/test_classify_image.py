@@ -10,7 +10,12 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
@@ -196,11 +201,17 @@ def test_tells_a_refusing_model_from_a_failing_one(
         classify.handler(inline(), context)
 
 
+@pytest.mark.parametrize(
+    "broken", [EndpointConnectionError, ConnectionClosedError, ReadTimeoutError]
+)
 def test_calls_an_unreachable_endpoint_transient(
-    classify: ModuleType, context: Context, monkeypatch: pytest.MonkeyPatch
+    classify: ModuleType,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: type[EndpointConnectionError],
 ) -> None:
     def refuse(**_: object) -> None:
-        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+        raise broken(endpoint_url="http://127.0.0.1:1")
 
     monkeypatch.setattr(classify._RUNTIME, "invoke_endpoint", refuse)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.aws import submissions
+from dashboard.aws import executions, submissions
 from dashboard.aws.submissions import _Desk, _follow, _insistently
 from tests.dashboard.aws.unconnected import unconnected
 from workflow.contract import ImageLocation
@@ -105,7 +105,7 @@ def test_what_does_not_pass_ends_the_following_at_once(clock: Clock) -> None:
     ("code", "longest"),
     [
         ("500", submissions.PATIENCE_SECONDS),
-        ("ExecutionDoesNotExist", submissions.VISIBLE_SECONDS),
+        ("ExecutionDoesNotExist", executions.VISIBLE_SECONDS),
     ],
 )
 def test_patience_ends(code: str, longest: float, clock: Clock) -> None:
