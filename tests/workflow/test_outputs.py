@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow.answer_rows import OutputError, fault
+from workflow.answer_rows import SUM_TOLERANCE, OutputError, fault
 from workflow.outputs import Answers, bulk_rows, probability_rows, sound
 
 
@@ -130,6 +130,36 @@ def test_rows_of_any_widths_are_read_together() -> None:
     assert in_bulk([str(row) for row in rows], "JSON") == rows
     assert in_bulk(["0.9,0.1", "[1.0]", "0.2,0.3,0.5\r\n"], "CSV") == rows
     assert in_bulk(["[0.9, 0.1]", "[]"], "JSON") is None
+
+
+@pytest.mark.parametrize("rows", [[[0.9]], [[0.1, 0.2, 0.7], [1.0]], [[1.0], [0.1, 0.2, 0.7]]])
+def test_as_many_separators_as_answers_need_not_lie_one_in_each(rows: list[list[float]]) -> None:
+    assert in_bulk([str(row) for row in rows], "JSON") == rows
+
+
+def test_many_answers_in_base64_are_read_together() -> None:
+    assert in_bulk([in_base64("[0.9, 0.1]"), in_base64("0.2,0.8\n")], "BASE64") == [
+        [0.9, 0.1],
+        [0.2, 0.8],
+    ]
+    assert in_bulk([in_base64("[0.9, 0.1]"), "no base64"], "BASE64") is None
+
+
+@pytest.mark.parametrize(
+    ("row", "is_sound"),
+    [
+        ([0.0, 1.0], True),
+        ([1.0], False),
+        ([0.5, 0.5 + SUM_TOLERANCE / 2], True),
+        ([0.5, 0.5 + SUM_TOLERANCE * 2], False),
+        ([0.5, 0.5 - SUM_TOLERANCE * 2], False),
+        ([-0.5, 1.5], False),
+        ([-0.5, 1.0], False),
+        ([1.0, float("nan")], False),
+    ],
+)
+def test_probabilities_lie_within_0_and_1_and_sum_to_1(row: list[float], *, is_sound: bool) -> None:
+    assert sound(np.array(row), np.array([len(row)])).tolist() == [is_sound]
 
 
 numbers = st.floats(0, 1) | st.sampled_from([float("nan"), -1.0, 1e400])

@@ -351,6 +351,13 @@ def test_a_timed_out_execution_ends_what_ran() -> None:
     assert (failure.state, failure.error) == ("Slow", "States.Timeout")
 
 
+def test_an_execution_that_failed_without_an_error_has_none_and_did_not_time_out() -> None:
+    failure = failure_of(execution(status=Status.FAILED, stopped_at=START), ())
+
+    assert failure is not None
+    assert (failure.state, failure.error, failure.cause) == ("", "", "")
+
+
 def test_an_abort_is_somebodys_decision_and_no_failure() -> None:
     history = History()
     history.enter("Wait", "Wait")

@@ -223,6 +223,27 @@ def test_a_split_is_among_the_notes_of_both_sides() -> None:
     assert len(group(failures, [split, note(Action.UNDO, hours=2, undoes=split.id)], now=NOW)) == 1
 
 
+def test_what_is_new_or_back_counts_twice_and_what_somebody_looks_at_half() -> None:
+    old = [failing(f"old{n}", hours=-200) for n in range(3)]
+    now = failing("now", hours=24)
+    resolve = note(Action.RESOLVE, hours=2)
+
+    known = only(group([*old, now], [], now=NOW))
+    back = only(group([*old, now], [resolve], now=NOW))
+    looked_at = only(group([*old, now], [note()], now=NOW))
+    new = only(group([now], [], now=NOW))
+
+    assert (known.status, back.status) == (GroupStatus.NEW, GroupStatus.REGRESSED)
+    assert known.urgency == pytest.approx(1)
+    assert (back.urgency, new.urgency, looked_at.urgency) == pytest.approx((2, 2, 0.5))
+
+
+def test_urgency_is_halved_every_six_hours() -> None:
+    ages = [failing("now", hours=24), failing("before", hours=18), failing("old", hours=-200)]
+
+    assert only(group(ages, [], now=NOW)).urgency == pytest.approx(1.5)
+
+
 def test_a_group_starts_new_and_is_then_what_was_noted_last() -> None:
     resolve = note(Action.RESOLVE, hours=3)
 
