@@ -97,7 +97,7 @@ WRITES: Final[Mapping[str, str]] = {
     "sqs": ("CreateQueue DeleteMessage DeleteQueue ReceiveMessage SetQueueAttributes TagQueue"),
     "states": (
         "CreateStateMachine CreateStateMachineAlias DeleteStateMachine DeleteStateMachineAlias"
-        " PublishStateMachineVersion RedriveExecution StartExecution TagResource"
+        " PublishStateMachineVersion RedriveExecution StartExecution StopExecution TagResource"
         " UpdateStateMachine UpdateStateMachineAlias"
     ),
 }

@@ -85,6 +85,30 @@ def partition_of(region: str) -> Partition:
     )
 
 
+def console_url(region: str, path: str) -> str:
+    """Return the address of a page of the AWS console, in the partition of a region.
+
+    Args:
+        region: Such as ``cn-north-1``.
+        path: Service and page, with ``{region}`` where the page wants it.
+
+    Raises:
+        WorkflowError: ``SettingInvalid`` where it is no region.
+    """
+    partition = partition_of(region)
+    domain = _CONSOLES.get(partition.name, partition.dns_suffix)
+    return f"https://{region}.console.{domain}/{path.format(region=region)}"
+
+
+_CONSOLES = {
+    "aws": "aws.amazon.com",
+    "aws-cn": "amazonaws.cn",
+    "aws-us-gov": "amazonaws-us-gov.com",
+}
+"""Domain of the console where it is not the suffix of the partition's services (AWS general
+reference, "Service endpoints"; user guides of China and GovCloud)."""
+
+
 @functools.cache
 def _partitions() -> tuple[tuple[re.Pattern[str], Partition], ...]:
     """Read botocore's own table; its code is not imported."""

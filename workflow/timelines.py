@@ -9,8 +9,8 @@ newer than this code: each is placed as well as it can be and nothing raises.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import chain
+from datetime import datetime, timedelta
+from itertools import chain, pairwise
 from typing import Any
 
 from workflow.causes import is_rejection
@@ -44,6 +44,19 @@ def timeline(events: Iterable[HistoryEvent]) -> tuple[StateVisit, ...]:
     for event in in_order(events):
         reader.read(event)
     return tuple(visit.frozen() for visit in reader.visits)
+
+
+def waiting_for_redrives(events: Iterable[HistoryEvent]) -> timedelta:
+    """Return the time between the ends of attempts and the redrives that went on from them."""
+    history = in_order(events)
+    return sum(
+        (
+            max(event.timestamp - before.timestamp, timedelta())
+            for before, event in pairwise(history)
+            if event.type == "ExecutionRedriven"
+        ),
+        timedelta(),
+    )
 
 
 def settle(execution: Execution, events: Iterable[HistoryEvent]) -> Execution:

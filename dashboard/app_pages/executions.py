@@ -9,6 +9,7 @@ from dashboard.executions import detail_model as execution
 from dashboard.executions import freshness_panel as feeds
 from dashboard.executions import model as executions
 from dashboard.executions import panel
+from dashboard.failures import model as failures
 from dashboard.shared import components, page_address
 from workflow.execution_rules import rules_of
 
@@ -24,6 +25,9 @@ def many() -> None:
     if listing.is_empty():
         panel.nothing_yet(feed)
         return
+    if chosen.group:
+        group = failures.find(feed.inbox(now), chosen.group)
+        listing = executions.among(listing, group.executions if group else ())
     rows = executions.select(listing, chosen, now=now)
     span = executions.window(rows, chosen, now=now)
     panel.rate_tiles(executions.rates(rows, span))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,13 @@ from workflow.silent import (
     outcome,
     silent_failure,
 )
-from workflow.timelines import StateVisit, VisitStatus, failure_of, timeline
+from workflow.timelines import (
+    StateVisit,
+    VisitStatus,
+    failure_of,
+    timeline,
+    waiting_for_redrives,
+)
 
 PAYLOAD_CHARACTERS = 20_000
 """Of an input or output that are shown; an image as base64 is longer and tells nobody anything."""
@@ -113,7 +119,7 @@ def view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
     return ExecutionView(
         execution=execution,
         outcome=found,
-        facts=tuple(_facts(execution, visits, rules)),
+        facts=tuple(_facts(record, visits, rules)),
         finding=finding,
         image=_image(execution, visits) or rules.image(execution, visits),
         inference_id=inference_id(execution.arn),
@@ -229,12 +235,16 @@ def _image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
 
 
 def _facts(
-    execution: Execution, visits: Sequence[StateVisit], rules: ExecutionRules
+    record: Export, visits: Sequence[StateVisit], rules: ExecutionRules
 ) -> Iterable[tuple[str, str]]:
+    execution = record.execution
     yield "Started", f"{execution.started_at:%Y-%m-%d %H:%M:%S} UTC"
     ended = execution.stopped_at
-    took = max(0.0, (ended - execution.started_at).total_seconds()) if ended else None
-    yield "Took", duration(took) if ended else "still running"
+    waited = waiting_for_redrives(record.events)
+    took = max(timedelta(), ended - execution.started_at - waited) if ended else None
+    yield "Took", duration(took.total_seconds()) if took is not None else "still running"
+    if waited:
+        yield "Waited for a redrive", duration(waited.total_seconds())
     yield "Status", execution.status.value
     yield (
         "Version",

@@ -1,6 +1,7 @@
 """What the Executions page shows: filters, rates, durations, states and the list."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -33,6 +34,7 @@ class ExecutionFilters:
         image: Part of the image's S3 location.
         error: Part of the error's name.
         name: Part of the execution's name.
+        group: Digest of the group of failures that they belong to.
         execution: ARN of the execution that is open.
         compare: ARN of the execution beside it.
     """
@@ -43,6 +45,7 @@ class ExecutionFilters:
     image: str = ""
     error: str = ""
     name: str = ""
+    group: str = ""
     execution: str = ""
     compare: str = ""
 
@@ -88,6 +91,11 @@ def select(listing: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -
         if text
     ]
     return listing.filter(*keep)
+
+
+def among(listing: pl.DataFrame, arns: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of some executions, in the order of the listing."""
+    return listing.filter(pl.col("arn").is_in(list(arns)))
 
 
 def window(rows: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> timedelta:
@@ -197,6 +205,23 @@ def bar_width(span: timedelta) -> timedelta:
 def read_histories(rows: pl.DataFrame, visits: pl.DataFrame) -> int:
     """Of how many of the selected executions a history was read."""
     return int(_visits_of(rows, visits)["arn"].n_unique())
+
+
+def drawn_from(rows: pl.DataFrame, visits: pl.DataFrame) -> str:
+    """Return which share of a selection the graph is drawn from, by outcome where it is not all.
+
+    Every history of a failure is read, those of successes only as far as they were opened.
+    """
+    read = rows.join(visits, on=["arn", "redrive_count"], how="semi")
+    if read.height == rows.height:
+        return f"Drawn from all {rows.height:,} executions of this selection."
+    counts = dict(read.group_by("outcome").len().iter_rows())
+    whole = rows.group_by("outcome").len().sort("len", "outcome", descending=[True, False])
+    parts = [f"{counts.get(how, 0):,} of {count:,} {how}" for how, count in whole.iter_rows()]
+    return (
+        f"Drawn from {read.height:,} of {rows.height:,} executions, those whose history was read:"
+        f" {', '.join(parts)}. Numbers in the graph are of these."
+    )
 
 
 def _visits_of(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:

@@ -12,10 +12,10 @@ from dashboard.aws.captured_images import CaptureLine
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.captures import panel as captures
 from dashboard.captures.feed import CaptureFeed
+from dashboard.executions import actions_panel, logs
 from dashboard.executions import charts as execution_charts
 from dashboard.executions import detail_model as one
 from dashboard.executions import freshness_panel as feeds
-from dashboard.executions import logs
 from dashboard.executions import model as many
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.opening import open_execution, stored_record
@@ -53,6 +53,10 @@ def filters(current: many.ExecutionFilters, versions: list[str]) -> many.Executi
         format_func=HOURS.__getitem__,
         required=True,
     )
+    if current.group and st.button(
+        "Executions of one problem only", icon=":material/close:", help="Show those of all."
+    ):
+        current = replace(current, group="")
     narrowed = replace(current, hours=24, execution="", compare="") != many.ExecutionFilters()
     with st.expander("Filters", icon=":material/filter_list:", expanded=narrowed):
         outcome = st.pills(
@@ -241,7 +245,7 @@ def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
     """The state machine as it is deployed now, with what the selection did in it."""
     with st.expander("State machine", icon=":material/account_tree:"), components.explained():
         visits = feed.visits()
-        said = f"From the {many.read_histories(rows, visits):,} histories read of this selection."
+        said = many.drawn_from(rows, visits)
         graph(feed.definition(datetime.now(UTC)), many.states(rows, visits), said)
 
 
@@ -279,6 +283,8 @@ def one_execution(
             comparison(view, one.view(other, rules=rules))
         return
     header(view)
+    if current.execution:  # one that was opened from a file is not in this cloud
+        actions_panel.show(view, feed)
     names = ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs", "Compare")
     tabs = dict(zip(names, st.tabs(names, key="view", on_change="rerun"), strict=True))
     shown = {

@@ -206,9 +206,10 @@ def listing(
         failures: ``FAILURES``.
 
     Returns:
-        The columns of ``EXECUTIONS``, and ``seconds`` (null while it runs), ``outcome`` (a value
-        of ``workflow.executions.Outcome``), ``image``, ``label``, ``confidence``, ``error``, and
-        ``state``, where it failed. A failure whose history is not read yet counts as a fault.
+        The columns of ``EXECUTIONS``, and ``seconds`` (null while it runs, and once it was
+        redriven), ``outcome`` (a value of ``workflow.executions.Outcome``), ``image``, ``label``,
+        ``confidence``, ``error``, and ``state``, where it failed. A failure whose history is not
+        read yet counts as a fault.
     """
     key = ["arn", "redrive_count"]
     seen = latest(details, *key).select(
@@ -226,7 +227,8 @@ def listing(
     return (
         rows.join(failed, on=key, how="left", maintain_order="left")
         .with_columns(
-            seconds=ended.dt.total_microseconds() / 1e6,
+            # Of an execution that was redriven, most of it may be the wait for that.
+            seconds=pl.when(pl.col("redrive_count") == 0).then(ended.dt.total_microseconds() / 1e6),
             outcome=pl.coalesce("outcome", unseen),
             error=pl.coalesce("failure", "error"),
             gone=pl.col("gone").fill_null(value=False),

@@ -19,6 +19,7 @@ from dashboard.failures.notes import Notes
 from dashboard.failures.repair_plan import ItemStatus, RepairItem, RepairRun, plan_repair
 from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import count
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
@@ -123,6 +124,12 @@ def tabs(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, .
 
 def examples(group: FailureGroup) -> None:
     """The newest executions and the images touched."""
+    st.page_link(
+        "app_pages/executions.py",
+        label=f"All {count(group.count, 'execution')} of this problem",
+        icon=":material/list:",
+        query_params=write(ExecutionFilters(hours=0, group=group.fingerprint.digest)),
+    )
     st.markdown("**Newest executions**")
     for arn in group.examples:
         st.page_link(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow.errors import WorkflowError
-from workflow.regions import partition_of, resolve
+from workflow.regions import console_url, partition_of, resolve
 
 maybe = st.sampled_from([None, "", "eu-west-1", "us-west-2", "ap-south-1"])
 SESSION = boto3.Session(region_name="us-east-1")
@@ -69,3 +69,17 @@ def test_a_region_of_tomorrow_has_the_partition_of_its_name() -> None:
 def test_what_is_no_region_has_no_partition(region: str) -> None:
     with pytest.raises(WorkflowError, match="is not an AWS region"):
         partition_of(region)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-central-1", "eu-central-1.console.aws.amazon.com"),
+        ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_console_of_a_region_is_in_its_partition(region: str, host: str) -> None:
+    assert console_url(region, "states/home?region={region}") == (
+        f"https://{host}/states/home?region={region}"
+    )

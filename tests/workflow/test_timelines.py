@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from tests.workflow.histories import ARN, START, History, execution
 from workflow.executions import HistoryEvent, Status
-from workflow.timelines import StateVisit, VisitStatus, failure_of, settle, timeline
+from workflow.timelines import (
+    StateVisit,
+    VisitStatus,
+    failure_of,
+    settle,
+    timeline,
+    waiting_for_redrives,
+)
 
 
 def outline(visits: tuple[StateVisit, ...]) -> list[tuple[str, str, VisitStatus]]:
@@ -524,3 +531,16 @@ def test_25_000_events_are_read() -> None:
 
     assert len(history.events) > 25_000
     assert len(timeline(history.events)) == 8_334
+
+
+def test_the_wait_for_a_redrive_is_told_apart() -> None:
+    history = History()
+    history.add("ExecutionFailed", error="Boom")
+    history.add("ExecutionRedriven", redriveCount=1)
+    later = timedelta(hours=3)
+    *before, redriven = history.events
+
+    assert waiting_for_redrives(before) == timedelta()
+    assert waiting_for_redrives(
+        [*before, replace(redriven, timestamp=redriven.timestamp + later)]
+    ) == later + timedelta(seconds=1)

@@ -204,3 +204,37 @@ def test_states_are_counted_and_timed_in_the_selection_only() -> None:
 def test_versions_are_listed_the_latest_first() -> None:
     rows = listing(*(ran(f"e{v}", version=v) for v in ("9", "10", "2")), ran("none", version=None))
     assert model.versions(rows) == ["10", "9", "2"]
+
+
+def test_a_duration_leaves_out_executions_that_waited_for_a_redrive() -> None:
+    rows = listing(ran("plain"), ran("redriven", redrive_count=1))
+
+    assert dict(rows.select("name", "seconds").iter_rows()) == {"plain": 2.0, "redriven": None}
+
+
+def test_the_graph_says_of_which_executions_it_is_drawn() -> None:
+    good = tuple(ran(f"good-{number}", output=GOOD) for number in range(3))
+    bad = ran("bad", status=Status.FAILED)
+    rows = listing(*good, bad, seen=good)
+    visits = tables.frame(
+        [
+            {"arn": one.arn, "redrive_count": 0, "state": "A", "type": "Task", "status": "FAILED"}
+            for one in (good[0], bad)
+        ],
+        tables.VISITS,
+    )
+
+    assert model.drawn_from(rows, visits) == (
+        "Drawn from 2 of 4 executions, those whose history was read: 1 of 3 accepted, 1 of 1"
+        " fault. Numbers in the graph are of these."
+    )
+    assert model.drawn_from(listing(bad), visits) == (
+        "Drawn from all 1 executions of this selection."
+    )
+
+
+def test_the_executions_of_a_problem_are_those_named() -> None:
+    rows = listing(ran("a", 3), ran("b", 2), ran("c", 1))
+
+    assert model.among(rows, ["arn:a", "arn:c"])["name"].to_list() == ["c", "a"]
+    assert model.among(rows, ()).is_empty()
