@@ -65,6 +65,7 @@ class WatchedWorkflow:
         upload_prefix: Key prefix of submitted images, with its final slash.
         queue: Name of the queue of status changes; empty where there is none.
         topic_arn: Where alerts are published; empty where they are not.
+        imported: Digest of the files that it was imported from; empty for one that is in AWS.
         deployed: Whether ``deploy`` made it, so that its names follow from the settings.
     """
 
@@ -86,11 +87,14 @@ class WatchedWorkflow:
     upload_prefix: str = "images/"
     queue: str = ""
     topic_arn: str = ""
+    imported: str = ""
     deployed: bool = False
 
     @property
     def reference(self) -> str:
         """What names it in an address: the state machine's ARN, else where its captures lie."""
+        if self.imported:
+            return f"imported-{self.imported}"
         return self.state_machine_arn or (str(self.captures) if self.captures else self.name)
 
     @property

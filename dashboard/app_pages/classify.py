@@ -46,6 +46,8 @@ if batch := page_address.read(classify.ClassifyAddress).batch:
     st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
     batches.find(components.jobs(), cloud, batch)
     components.watch(batches.job_key(batch), results)
+elif not cloud.watched.bucket or not cloud.watched.state_machine_arn:
+    panel.nowhere_to_write(cloud.watched)
 elif components.deployed():
     hand_in()
 else:

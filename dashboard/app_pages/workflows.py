@@ -12,6 +12,7 @@ components.page_header(
     "Workflows", "Watch any state machine and any endpoint. Nothing is created or changed in AWS."
 )
 now, watched = datetime.now(UTC), components.connection().watched
+panel.ignored_files()
 with components.explained():
     panel.health_table(panel.all_watched(), now)
     st.caption(f"As of {now:%H:%M:%S} UTC. Choose a row to watch it.")

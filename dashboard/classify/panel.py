@@ -10,6 +10,7 @@ from dashboard.shared.escaping import plain
 from dashboard.shared.palette import pill
 from dashboard.shared.plots import plot
 from workflow.errors import WorkflowError
+from workflow.watched import WatchedWorkflow
 
 
 def files() -> list[UploadedFile]:
@@ -70,3 +71,17 @@ def card(card: classify.Card, key: str) -> None:
                 st.markdown(plain(card.note))
             way = [*card.steps, *([f"[Open the execution]({card.href})"] if card.href else [])]
             st.markdown(f":small[{'  →  '.join(way)}]")
+
+
+def nowhere_to_write(watched: WatchedWorkflow) -> None:
+    """What to say where photos cannot be handed in."""
+    if not watched.state_machine_arn:
+        reason = "It has no state machine, so there is nothing to start."
+    else:
+        reason = "Name a bucket for photos, and the input that it takes, on the Workflows page."
+    components.empty_state(
+        f"Photos cannot be handed in to {plain(watched.name)}",
+        reason,
+        page="app_pages/workflows.py",
+        label="Go to Workflows",
+    )

@@ -39,6 +39,7 @@ HOURS: Mapping[Any, str] = {1: "1 hour", 6: "6 hours", 24: "1 day", 168: "7 days
 FRESH_SECONDS = 3.0
 """How long an execution and its logs are not read again; it may be running."""
 
+_IMPORTED = WorkflowError("Imported", "It was imported from a file, so AWS is not asked.", "")
 CAUSE_LINES = 12
 CAUSE_PIXELS = 280
 _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
@@ -194,6 +195,10 @@ def known_record(feed: ExecutionFeed, arn: str) -> Export:
     Raises:
         WorkflowError: As ``open_execution``; ``StillWaiting`` where the store does not know it.
     """
+    if components.connection().watched.imported:
+        found = stored_record(feed.store, arn, _IMPORTED)
+        if found is not None:
+            return found
     try:
         return components.read(
             "states",

@@ -141,6 +141,8 @@ def deployed() -> bool:
         WorkflowError: AWS's own code for any answer but yes and no.
     """
     cloud = connection()
+    if cloud.watched.imported:
+        return True
     arn = cloud.watched.started_through
     try:
         return read(

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +14,7 @@ from dashboard.shared import cloud_reads, components
 from dashboard.shared.components import WORKFLOW
 from dashboard.shared.escaping import plain
 from dashboard.workflows import client, model
+from dashboard.workflows.bundle import open_bundle, read_archive, read_folder
 from workflow.errors import WorkflowError
 from workflow.regions import partition_of
 from workflow.watched import (
@@ -23,10 +25,12 @@ from workflow.watched import (
     read_reference,
 )
 
+_IGNORED = "import-ignored"
+_MOST_IGNORED = 200
 HEALTH_SECONDS = 60.0
 LISTING_SECONDS = 120.0
 _SHOWN_WITH_HEALTH = 20
-_CHOICES = ("State machines", "Endpoints", "By name")
+_CHOICES = ("State machines", "Endpoints", "By name", "Import")
 
 
 def choose() -> None:
@@ -94,6 +98,8 @@ def connect(now: datetime) -> None:
             _machines(now)
         case "Endpoints":
             _endpoints()
+        case "Import":
+            _import(now)
         case _:
             _by_name()
 
@@ -125,8 +131,9 @@ def _known(whole: Connection, asked: str) -> WatchedWorkflow:
     Raises:
         WorkflowError: As ``read_reference``.
     """
-    if asked == whole.watched.reference:
-        return whole.watched
+    known = components.registry().find(asked)
+    if known is not None or asked == whole.watched.reference:
+        return known or whole.watched
     return _remembered(whole, read_reference(asked, **_place(whole)))
 
 
@@ -268,6 +275,38 @@ def _by_name() -> None:
     )
     if st.button("Watch", type="primary", disabled=not said, icon=":material/visibility:"):
         watch(read_reference(said or "", **_place(whole)))
+
+
+def _import(now: datetime) -> None:
+    """Open what somebody sent; the local cloud alone, for captures go into a bucket."""
+    whole = components.cloud_connection()
+    if whole.cloud.endpoint_url is None:
+        st.info(
+            "Captures are put into a bucket, so files are opened in the local cloud only: start "
+            "the dashboard without SCONES_CLOUD.",
+            icon=":material/computer:",
+        )
+        return
+    file = st.file_uploader("A zip of capture files and console exports", type=["zip"])
+    folder = st.text_input("Or a folder on this machine", key="import-folder") or ""
+    if not st.button("Open", type="primary", disabled=not (file or folder), key="import"):
+        return
+    sent = read_archive(file.name, file.getvalue()) if file else read_folder(Path(folder))
+    found = components.act(
+        f"opening {sent.name}",
+        lambda: open_bundle(whole, sent, now),
+    )
+    components.registry().save(found)
+    st.session_state[_IGNORED] = sent.ignored
+    go(found.reference)
+
+
+def ignored_files() -> None:
+    """Name the files of an import that were neither exports nor captures, once."""
+    ignored = st.session_state.pop(_IGNORED, ())
+    if ignored:
+        with st.expander(f"{len(ignored):,} files were left out"):
+            st.code("\n".join(ignored[:_MOST_IGNORED]), language=None)
 
 
 def _correction(workflow: WatchedWorkflow) -> None:

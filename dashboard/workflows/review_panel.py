@@ -34,6 +34,11 @@ def show() -> None:
     )
     connection = components.connection()
     workflow = connection.watched
+    if workflow.imported:
+        components.empty_state(
+            "Imported files only", "An export says how it ran, not how it is deployed."
+        )
+        return
     found = components.read(
         "states",
         ("review", workflow.reference),

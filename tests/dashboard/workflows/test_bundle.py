@@ -1,0 +1,98 @@
+"""What somebody sent opens as a workflow: executions from exports, captures from files."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboard.executions import tables
+from dashboard.failures.inbox import listing
+from dashboard.shared.store import SegmentStore
+from dashboard.workflows.bundle import Bundle, open_bundle, read_archive, read_folder
+from tests.builders import capture_lines, captured
+from tests.dashboard.aws.unconnected import unconnected
+from tests.workflow.histories import History
+from workflow.errors import WorkflowError
+from workflow.executions import Execution, Status
+from workflow.exports import write_export
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+ARN = "arn:aws:states:eu-west-1:210987654321:execution:theirs:run"
+
+
+def export(name: str, output: object) -> bytes:
+    history = History()
+    history.enter("Classify")
+    history.exit("Classify", output=json.dumps(output))
+    execution = Execution(
+        arn=f"{ARN}-{name}",
+        name=name,
+        state_machine_arn=ARN.replace("execution", "stateMachine").removesuffix(":run"),
+        status=Status.SUCCEEDED,
+        started_at=NOW,
+        stopped_at=NOW,
+        input=json.dumps({"Bucket": "theirs", "Key": "a.png"}),
+        output=json.dumps(output),
+    )
+    return write_export(execution, history.events, None).encode()
+
+
+def zipped(**files: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return out.getvalue()
+
+
+def sent() -> Bundle:
+    files = {
+        "runs__one.json": export("one", {"inferences": [0.2, 0.8]}),
+        "runs__two.json": export("two", {"inferences": [0.9, 0.1]}),
+        "data__x.jsonl": capture_lines(captured()),
+        "readme.txt": b"hello",
+        "other.json": b"{}",
+    }
+    return read_archive("sent.zip", zipped(**files))
+
+
+def test_an_archive_is_sorted_into_exports_captures_and_the_rest() -> None:
+    bundle = sent()
+    assert len(bundle.exports) == 2
+    assert list(bundle.captures) == ["data/x.jsonl"]
+    assert [one.partition(":")[0] for one in bundle.ignored] == ["readme.txt", "other.json"]
+
+
+def test_a_folder_is_read_as_its_archive_is(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "one.json").write_bytes(export("one", {"inferences": [0.2, 0.8]}))
+    assert len(read_folder(tmp_path).exports) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no zip", zipped(**{"readme.txt": b"hello"}), zipped(**{"a.json": b"["})]
+)
+def test_what_holds_nothing_to_look_at_is_refused(content: bytes) -> None:
+    with pytest.raises(WorkflowError) as refused:
+        read_archive("sent.zip", content)
+    assert refused.value.code == "BundleInvalid"
+
+
+def test_exports_are_listed_with_image_label_and_confidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCONES_STORE", str(tmp_path))
+    connection = unconnected()
+    bundle = replace(sent(), captures={})
+    workflow = open_bundle(connection, bundle, NOW)
+    assert open_bundle(connection, bundle, NOW) == workflow  # once more adds nothing
+    (root,) = tmp_path.glob("executions-*")
+    rows = listing(SegmentStore(root, tables.TABLES)).sort("name")
+    assert rows.select("name", "image", "label", "confidence", "outcome").rows() == [
+        ("one", "s3://theirs/a.png", "motorcycle", 0.8, "accepted"),
+        ("two", "s3://theirs/a.png", "bicycle", 0.9, "accepted"),
+    ]

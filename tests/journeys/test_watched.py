@@ -1,0 +1,134 @@
+"""From a workflow that somebody else made to its failures and captures, without deploying."""
+
+import base64
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.configloader import load_config
+from playwright.sync_api import Browser, Page, expect
+
+from tests.builders import capture_lines, captured, png
+from tests.journeys.browser import App, fits, picture, running_app, settle
+
+pytestmark = [pytest.mark.journey, pytest.mark.cloud]
+Visit = Callable[..., Page]
+BUCKET = "their-own-bucket"
+MACHINE = "made-in-the-console"
+CODE = """
+import json, os
+
+def handler(event, context):
+    if "missing" in event["image"]["file"]:
+        raise FileNotFoundError(event["image"]["file"])
+    return {"statusCode": 200, "body": json.dumps({**event, "scores": {"cat": 0.9, "dog": 0.1}})}
+"""
+
+
+class Theirs:
+    """A cloud in which somebody made a workflow by plain boto3: no alias, no tags, own names."""
+
+    def __init__(self, app: App) -> None:
+        environ = app.aws_environ
+        keys = load_config(environ["AWS_SHARED_CREDENTIALS_FILE"])["profiles"]["default"]
+        self.session = boto3.Session(**keys, region_name="us-east-1")
+        self.url = environ["AWS_ENDPOINT_URL"]
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+    def make(self) -> None:
+        """Create everything, run it, and capture."""
+        role = self.client("iam").create_role(
+            RoleName="theirs", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
+        )["Role"]["Arn"]
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("app.py", CODE)
+        functions = self.client("lambda")
+        functions.create_function(
+            FunctionName="sort-photos",
+            Role=role,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Code={"ZipFile": packed.getvalue()},
+            Environment={"Variables": {"MODEL_ENDPOINT": "their-endpoint", "MIN_THRESHOLD": "0.8"}},
+        )
+        while functions.get_function_configuration(FunctionName="sort-photos")["State"] != "Active":
+            time.sleep(0.05)
+        task = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": "sort-photos", "Payload.$": "$"},
+            "OutputPath": "$.Payload",
+            "End": True,
+        }
+        states = self.client("stepfunctions")
+        arn = states.create_state_machine(
+            name=MACHINE,
+            roleArn=role,
+            definition=json.dumps({"StartAt": "Predict", "States": {"Predict": task}}),
+        )["stateMachineArn"]
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_object(Bucket=BUCKET, Key="in/one.png", Body=png())
+        for name in ("one", "missing-1", "missing-2"):
+            given = {"image": {"store_bucket": BUCKET, "file": f"in/{name}.png"}}
+            states.start_execution(stateMachineArn=arn, input=json.dumps(given))
+        hour = f"{datetime.now(UTC):%Y/%m/%d/%H}"
+        lines = capture_lines(captured(base64.b64encode(b"[0.9, 0.1]").decode(), "BASE64"))
+        key = f"their/captures/their-endpoint/AllTraffic/{hour}/00-00-000-x.jsonl"
+        s3.put_object(Bucket=BUCKET, Key=key, Body=lines)
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
+    for app in running_app(tmp_path_factory.mktemp("theirs")):
+        page = browser.new_page()
+        page.goto(f"{app.url}/workflows")  # the first visit starts the cloud
+        expect(page.get_by_text("No state machine here")).to_be_visible()
+        page.close()
+        Theirs(app).make()
+        yield app
+
+
+def test_a_workflow_of_somebody_else_is_watched_from_connect_to_captures(
+    theirs: App, visit: Visit
+) -> None:
+    page = visit(theirs, "workflows")
+    page.get_by_text("By name", exact=True).click()
+    box = page.get_by_label("Name or ARN of a state machine")
+    box.fill(MACHINE)
+    box.press("Enter")
+    page.get_by_role("button", name="Watch", exact=True).click()
+    expect(page.get_by_role("heading", name=MACHINE)).to_be_visible()
+    expect(page.get_by_text("their-endpoint", exact=True).first).to_be_visible()
+    expect(page.get_by_text("variable MIN_THRESHOLD")).to_be_visible()
+    settle(page)
+    picture(page, "workflows")
+
+    page.get_by_role("link", name="Failures").click()
+    expect(page.get_by_role("button", name="FileNotFoundError in Predict")).to_be_visible()
+    expect(page.get_by_text("2 executions")).to_be_visible()
+
+    page.get_by_role("link", name="Deployment").click()
+    expect(page.get_by_text("The state has no Retry")).to_be_visible()
+    picture(page, "workflow-review")
+
+    page.goto(f"{theirs.url}/workflows?workflow=s3://{BUCKET}/their/captures")
+    page.get_by_role("link", name="Inferences").click()
+    expect(page.get_by_text("1 record").first).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_list_of_workflows_fits_a_phone(theirs: App, visit: Visit, theme: str) -> None:
+    page = visit(theirs, "workflows", theme=theme, phone=True)
+    expect(page.get_by_role("heading", name="Connect")).to_be_visible()
+    settle(page)
+    assert fits(page)
