@@ -27,7 +27,7 @@ def draw() -> None:
     """Draw the page that the address names."""
     from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
-    from dashboard.workflows import review_panel  # noqa: PLC0415 - likewise
+    from dashboard.workflows import parts_panel  # noqa: PLC0415 - likewise
 
     st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
     pages = [
@@ -45,7 +45,7 @@ def draw() -> None:
             components.cloud_badge(cloud)
             workflows.choose()
             if page.url_path == "deployment" and not components.connection().watched.deployed:
-                review_panel.show()
+                parts_panel.show()
             else:
                 page.run()
 

@@ -289,7 +289,7 @@ def _import(now: datetime) -> None:
         return
     file = st.file_uploader("A zip of capture files and console exports", type=["zip"])
     folder = st.text_input("Or a folder on this machine", key="import-folder") or ""
-    if not st.button("Open", type="primary", disabled=not (file or folder), key="import"):
+    if not st.button("Open the files", type="primary", disabled=not (file or folder)):
         return
     sent = read_archive(file.name, file.getvalue()) if file else read_folder(Path(folder))
     found = components.act(

@@ -119,7 +119,7 @@ def test_a_workflow_of_somebody_else_is_watched_from_connect_to_captures(
 
     page.get_by_role("link", name="Deployment").click()
     expect(page.get_by_text("The state has no Retry")).to_be_visible()
-    picture(page, "workflow-review")
+    picture(page, "workflow-parts")
 
     page.goto(f"{theirs.url}/workflows?workflow=s3://{BUCKET}/their/captures")
     page.get_by_role("link", name="Inferences").click()

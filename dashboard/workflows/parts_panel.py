@@ -41,7 +41,7 @@ def show() -> None:
         return
     found = components.read(
         "states",
-        ("review", workflow.reference),
+        ("parts", workflow.reference),
         f"what {workflow.name} consists of",
         lambda: client.read_machine(connection, workflow),
         fresh_s=FRESH_SECONDS,
