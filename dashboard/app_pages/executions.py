@@ -32,7 +32,7 @@ def many() -> None:
     span = executions.window(rows, chosen, now=now)
     panel.rate_tiles(executions.rates(rows, span))
     if rows.is_empty():
-        panel.nothing_found()
+        panel.nothing_found(listing)
         return
     panel.charts(rows, feed.visits(), span)
     panel.machine(feed, rows)

@@ -241,9 +241,13 @@ def nothing_yet(source: ExecutionFeed) -> None:
         )
 
 
-def nothing_found() -> None:
-    """What to say where the filters let nothing through."""
-    components.empty_state("No execution fits", "Widen the time, or drop a filter.")
+def nothing_found(listing: pl.DataFrame) -> None:
+    """What to say where the filters let nothing of a listing through, and a way to see all."""
+    newest = listing["started_at"][0]  # it comes first
+    body = f"The newest one started {newest:%d %B %Y, %H:%M} UTC. Widen the time, or drop a filter."
+    components.empty_state("No execution fits", body)
+    if st.button("Show all executions", icon=":material/filter_alt_off:"):
+        go(many.ExecutionFilters(hours=0))
 
 
 def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:

@@ -59,7 +59,7 @@ class ReviewClient:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self.bucket = Bucket.of(connection.session, connection.settings.bucket)
+        self.bucket = Bucket.of(connection.session, connection.watched.bucket)
         self.as_of: datetime | None = None
         self._client = connection.client("s3")
         self._logs = [

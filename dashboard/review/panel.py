@@ -29,10 +29,10 @@ VIEWS: Final = ("Label", "Disagreements", "Draws")
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _client(cloud: Cloud) -> ReviewClient:
-    """The client of a cloud; another one when the local cloud was started again."""
+def _client(cloud: Cloud, bucket: str) -> ReviewClient:
+    """The client of a bucket of a cloud; another one when the local cloud was started again."""
     connection = components.connection()
-    if connection.cloud != cloud:
+    if connection.cloud != cloud or connection.watched.bucket != bucket:
         raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
     return ReviewClient(connection)
 
@@ -43,8 +43,16 @@ def client() -> ReviewClient:
     Raises:
         WorkflowError: AWS's own code; ``StillWaiting`` where nothing is known yet.
     """
-    found = _client(components.connection().cloud)
-    components.read("s3", "reviews", "draws and labels", found.refresh, fresh_s=FRESH_S)
+    connection = components.connection()
+    bucket = connection.watched.bucket
+    if not bucket:
+        raise WorkflowError(
+            "NoBucket",
+            "Draws and labels are kept in a bucket, and this workflow has none for them.",
+            "Name a bucket that you may write to on the Workflows page.",
+        )
+    found = _client(connection.cloud, bucket)
+    components.read("s3", ("reviews", bucket), "draws and labels", found.refresh, fresh_s=FRESH_S)
     return found
 
 

@@ -41,6 +41,10 @@ class Health:
     problem: str = ""
 
 
+_UNASKED = Health(UNKNOWN, UNKNOWN)
+_NO_MACHINE = Health("-", "-")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
     """What a person typed of a workflow; every field as text."""
@@ -65,7 +69,8 @@ def watched_table(
     """
     rows = []
     for one in workflows:
-        known = health.get(one.reference, Health(UNKNOWN, UNKNOWN))
+        watched_machine = bool(one.state_machine_arn)
+        known = health.get(one.reference, _UNASKED if watched_machine else _NO_MACHINE)
         rows.append(
             {
                 "Workflow": one.name,
@@ -73,7 +78,7 @@ def watched_table(
                 "Failed in 24 h": known.failures,
                 "Endpoint": one.endpoint or UNKNOWN,
                 "Made by": "deploy" if one.deployed else "somebody else",
-                "Remark": known.problem,
+                "Remark": "Imported from files." if one.imported else known.problem,
             }
         )
     return pd.DataFrame(rows)
@@ -101,8 +106,9 @@ def facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
     captures = str(workflow.captures) if workflow.captures else "asked of the endpoint"
     image = workflow.image_path or workflow.fixed_image or "any S3 location in the input"
     demanded = "none" if workflow.threshold_source == NO_THRESHOLD else f"{workflow.threshold:g}"
+    machine = "none, imported files" if workflow.imported else "none, captures only"
     return (
-        ("State machine", workflow.state_machine_arn or "none, captures only", ""),
+        ("State machine", workflow.state_machine_arn or machine, ""),
         ("Functions", ", ".join(workflow.functions) or UNKNOWN, ""),
         ("Endpoint", workflow.endpoint or UNKNOWN, workflow.endpoint_source),
         ("Captures", captures if workflow.captures or workflow.endpoint else UNKNOWN, ""),

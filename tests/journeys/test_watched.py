@@ -108,7 +108,7 @@ def test_a_workflow_of_somebody_else_is_watched_from_connect_to_captures(
     box.press("Enter")
     page.get_by_role("button", name="Watch", exact=True).click()
     expect(page.get_by_role("heading", name=MACHINE)).to_be_visible()
-    expect(page.get_by_text("their-endpoint", exact=True).first).to_be_visible()
+    expect(page.get_by_text("variable MODEL_ENDPOINT")).to_be_visible()
     expect(page.get_by_text("variable MIN_THRESHOLD")).to_be_visible()
     settle(page)
     picture(page, "workflows")
