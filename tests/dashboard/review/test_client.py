@@ -31,7 +31,7 @@ def connection(local_cloud: Any, request: pytest.FixtureRequest) -> Any:
     make = session.client
     session.client = lambda name: make(name, endpoint_url=local_cloud.endpoint_url)  # type: ignore[method-assign,assignment]
     return SimpleNamespace(
-        session=session, settings=SimpleNamespace(bucket=bucket), client=lambda _: s3
+        session=session, watched=SimpleNamespace(bucket=bucket), client=lambda _: s3
     )
 
 
@@ -139,7 +139,7 @@ def test_an_answer_written_twice_is_there_once_and_a_later_one_replaces_it(
 def test_labels_and_draws_of_others_are_read_and_what_is_none_is_named(connection: Any) -> None:
     client = ReviewClient(connection)
     draw = drawn(client, 1)
-    s3, bucket = connection.client("s3"), connection.settings.bucket
+    s3, bucket = connection.client("s3"), connection.watched.bucket
     lines = ground_truth_lines([GroundTruth(draw.photos[0].id, "motorcycle")]) + b"junk\n"
     s3.put_object(Bucket=bucket, Key="ground_truth/2026/11/26/12/theirs.jsonl", Body=lines)
     s3.put_object(Bucket=bucket, Key=f"{clients.DRAWS_PREFIX}/x.json", Body=b"{}")
