@@ -149,4 +149,4 @@ def test_what_a_reader_may_not_do_is_named_and_the_rest_is_shown(
 def test_a_reference_that_leads_nowhere_is_said_and_the_deployed_workflow_shown(
     visit: Callable[..., AppTest], reference: str, words: str
 ) -> None:
-    seen(visit("workflows", reference), words, "state machines.")
+    seen(visit("workflows", reference), words, "pages-dev")
