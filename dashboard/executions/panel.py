@@ -247,7 +247,7 @@ def nothing_found(listing: pl.DataFrame) -> None:
     body = f"The newest one started {newest:%d %B %Y, %H:%M} UTC. Widen the time, or drop a filter."
     components.empty_state("No execution fits", body)
     if st.button("Show all executions", icon=":material/filter_alt_off:"):
-        go(many.ExecutionFilters(hours=0))
+        page_address.go(many.ExecutionFilters(hours=0))
 
 
 def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
