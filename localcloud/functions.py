@@ -361,6 +361,13 @@ class Functions(Service):
                 "GetFunction/GetAlias API to retrieve the latest Revision Id",
                 412,
             )
+        if self._pending(name) or self._updating(name):
+            raise AwsError(
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. An update is in progress for "
+                f"resource: {self._arn(name)}",
+                409,
+            )
         return name, dict(record["latest"])
 
     def _changed(self, name: str, configuration: Params, *, publish: bool) -> Params:
@@ -392,12 +399,14 @@ class Functions(Service):
 
     def _shown(self, name: str, configuration: Params) -> Params:
         """A configuration with the states that pass with time."""
-        updating = time.monotonic() < self._updating_until.get(name, 0.0)
         return {
             **configuration,
             "State": "Pending" if self._pending(name) else "Active",
-            "LastUpdateStatus": "InProgress" if updating else "Successful",
+            "LastUpdateStatus": "InProgress" if self._updating(name) else "Successful",
         }
+
+    def _updating(self, name: str) -> bool:
+        return time.monotonic() < self._updating_until.get(name, 0.0)
 
     def _pending(self, name: str) -> bool:
         return time.monotonic() < self._pending_until.get(name, 0.0)
