@@ -2,8 +2,9 @@
 
 Each seed makes a population of captures whose truth is known, draws photos from it as the page
 does, labels them truly, and looks whether the 95 % interval holds the population's own accuracy.
-Limits: 93 to 97 % of the intervals, and 300 ms for a draw from a million captures. The naive
-estimate is the share of labels that agree with the model, as a queue of rejections shows it.
+Limits: 93 to 97 % of the intervals, 5 % false alarms of the sequential test, and 300 ms for a draw
+from a million captures. The naive estimate is the share of labels that agree with the model, as a
+queue of rejections shows it.
 """
 
 import argparse
@@ -25,7 +26,9 @@ from dashboard.failures.notes import create
 from dashboard.quality import model as quality
 from dashboard.review.model import DrawRequest, draw_photos
 from workflow.draws import Draw
+from workflow.intervals import LEVEL, Share
 from workflow.reviews import GroundTruth, Review, ground_truth_key, ground_truth_lines
+from workflow.sequential import differs
 from workflow.verdicts import Status, Verdict
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -36,6 +39,7 @@ SIZES = (100, 200, 400)
 LIMITS = (0.93, 0.97)
 DRAW_LIMIT_MS = 300.0
 LABELS = 300
+RECORDS = 2_000
 
 PARTS = {
     "accuracy": quality.EVERYTHING,
@@ -50,7 +54,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=200)
     seeds = parser.parse_args().seeds
     kept = [measure_coverage(size, seeds) for size in SIZES]
-    kept.append(measure_draw())
+    kept += [measure_sequential(seeds), measure_draw()]
     measure_labels()
     if not all(kept):
         sys.exit("a limit is not kept")
@@ -140,6 +144,22 @@ def measure_draw() -> bool:
     best = 1000 * min(times)
     print(f"a draw of 100 from 1,000,000 captures: {best:.0f} ms (limit {DRAW_LIMIT_MS:.0f})")
     return best <= DRAW_LIMIT_MS
+
+
+def measure_sequential(seeds: int) -> bool:
+    """Print how often variants that are alike are told apart, looked at after every record."""
+    alarms = 0
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        new, hit = rng.random(RECORDS) < 0.1, rng.random(RECORDS) < 0.15  # noqa: PLR2004 - shares
+        news, hits = np.cumsum(new).tolist(), np.cumsum(new & hit).tolist()
+        olds, old_hits = np.cumsum(~new).tolist(), np.cumsum(~new & hit).tolist()
+        alarms += any(
+            differs(Share(old_hit, old), Share(new_hit, count))
+            for old_hit, old, new_hit, count in zip(old_hits, olds, hits, news, strict=True)
+        )
+    print(f"{RECORDS:,} looks: false alarms in {alarms / seeds:.1%} of {seeds} (limit 5 %)")
+    return alarms / seeds <= 1 - LEVEL
 
 
 def measure_labels() -> None:

@@ -16,6 +16,7 @@ PAGES = (
     ("inferences", "Inferences", ":material/bar_chart:"),
     ("review", "Review", ":material/rate_review:"),
     ("quality", "Quality", ":material/verified:"),
+    ("rollout", "Rollout", ":material/swap_horiz:"),
     ("executions", "Executions", ":material/timeline:"),
     ("failures", "Failures", ":material/inbox:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),

@@ -59,7 +59,8 @@ WATCHES: Final[Mapping[str, str]] = {
     "s3": "GetObject ListBucket",
     "sagemaker": (
         "DescribeEndpoint DescribeEndpointConfig DescribeMonitoringSchedule DescribeProcessingJob"
-        " ListEndpointConfigs ListEndpoints ListMonitoringExecutions ListMonitoringSchedules"
+        " ListEndpointConfigs ListEndpoints ListModels ListMonitoringExecutions"
+        " ListMonitoringSchedules"
     ),
     "states": (
         "DescribeExecution DescribeStateMachine DescribeStateMachineAlias"
@@ -91,7 +92,7 @@ WRITES: Final[Mapping[str, str]] = {
     ),
     "sagemaker": (
         "AddTags CreateEndpoint CreateEndpointConfig CreateModel CreateTrainingJob DeleteEndpoint"
-        " DeleteEndpointConfig DeleteModel UpdateEndpoint"
+        " DeleteEndpointConfig DeleteModel UpdateEndpoint UpdateEndpointWeightsAndCapacities"
     ),
     "sns": "CreateTopic DeleteTopic Publish SetTopicAttributes Subscribe TagResource",
     "sqs": ("CreateQueue DeleteMessage DeleteQueue ReceiveMessage SetQueueAttributes TagQueue"),

@@ -27,13 +27,16 @@ def _figure(height: int) -> go.Figure:
     return figure
 
 
-def intervals(names: Sequence[str], series: Sequence[tuple[str, pl.DataFrame]]) -> go.Figure:
+def intervals(
+    names: Sequence[str], series: Sequence[tuple[str, pl.DataFrame]], counted: str = "labels"
+) -> go.Figure:
     """Shares as points with 95 % intervals, one line a name.
 
     Args:
         names: Of the lines, from the top.
         series: Title of each series, and its rows: ``name``, ``value``, ``low``, ``high``,
             ``labels``.
+        counted: What each share is of.
     """
     figure = _figure(90 + _ROW_PX * max(1, len(names)))
     for (title, rows), color in zip(series, _COLORS, strict=False):
@@ -48,7 +51,7 @@ def intervals(names: Sequence[str], series: Sequence[tuple[str, pl.DataFrame]]) 
             },
             customdata=rows.select("low", "high", "labels").rows(),
             hovertemplate="%{x:.1%}, %{customdata[0]:.1%} to %{customdata[1]:.1%}, "
-            "%{customdata[2]} labels",
+            f"%{{customdata[2]}} {counted}",
             mode="markers",
             marker={"size": 9, "color": color},
             name=title,

@@ -1,0 +1,26 @@
+"""Rollout: serve a new model beside the one in use, compare them, promote or roll back."""
+
+import streamlit as st
+
+from dashboard.captures import panel as captures
+from dashboard.rollout import panel
+from dashboard.shared import components
+from dashboard.thresholds import panel as thresholds
+
+components.page_header("Rollout", "A new model on a share of the traffic, compared as it goes.")
+connection, feed, standing = components.connection(), captures.feed(), thresholds.standing()
+if standing.absent:
+    components.not_deployed()
+    st.stop()
+captures.status(feed)
+found = panel.endpoint(connection)
+panel.served(found)
+with components.explained():
+    match len(found.variants):
+        case 1:
+            panel.begin(connection, found)
+        case 2:
+            panel.compare(found, feed, standing.now)
+            panel.act(connection, found)
+        case _:
+            st.info("The endpoint has more than two variants: two can be compared here.")

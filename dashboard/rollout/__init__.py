@@ -1,0 +1,1 @@
+"""Rollout: a new model beside the one in use, compared on live captures."""

@@ -1,0 +1,169 @@
+"""The edge of rollouts: the variants of an endpoint, their models and weights.
+
+Sources: "CreateEndpointConfig", "UpdateEndpoint" and "UpdateEndpointWeightsAndCapacities" of the
+SageMaker API reference. An endpoint configuration cannot be changed: a rollout begins with a copy
+of it that has a second variant.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explained
+from workflow.errors import WorkflowError
+
+NEW_VARIANT: Final = "NewModel"
+"""Name of the variant that a rollout adds."""
+
+IN_SERVICE: Final = "InService"
+_LISTED: Final = 20
+_COPIED: Final = ("DataCaptureConfig", "KmsKeyId", "VpcConfig", "EnableNetworkIsolation")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A production variant.
+
+    Attributes:
+        name: Of the variant.
+        model: Name of its model.
+        weight: Its share of the traffic, 0 to 1.
+    """
+
+    name: str
+    model: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What an endpoint serves.
+
+    Attributes:
+        name: Of the endpoint.
+        status: ``InService``, ``Updating``, ``Failed`` and so on.
+        failure: Why the last update failed; empty where it did not.
+        config: Name of its configuration.
+        since: When that configuration was made.
+        variants: Its production variants, the one in use first.
+    """
+
+    name: str
+    status: str
+    failure: str
+    config: str
+    since: datetime
+    variants: tuple[Variant, ...]
+
+
+def describe(cloud: Connection) -> Endpoint:
+    """Return what the workflow's endpoint serves.
+
+    Raises:
+        WorkflowError: Under AWS's code.
+    """
+    name = cloud.settings.endpoint
+    with explained("sagemaker:DescribeEndpoint", name):
+        found = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+    config = _config(cloud, found["EndpointConfigName"])
+    models = {one["VariantName"]: one["ModelName"] for one in config["ProductionVariants"]}
+    given = {
+        one["VariantName"]: float(one.get("CurrentWeight", one.get("DesiredWeight", 0.0)))
+        for one in found.get("ProductionVariants", ())
+    }
+    total = sum(given.values()) or 1.0
+    variants = [
+        Variant(name_, model, given.get(name_, 0.0) / total) for name_, model in models.items()
+    ]
+    return Endpoint(
+        name=name,
+        status=found["EndpointStatus"],
+        failure=found.get("FailureReason", ""),
+        config=found["EndpointConfigName"],
+        since=config["CreationTime"],
+        variants=tuple(sorted(variants, key=lambda one: one.name == NEW_VARIANT)),
+    )
+
+
+def _config(cloud: Connection, name: str) -> dict[str, Any]:
+    with explained("sagemaker:DescribeEndpointConfig", name):
+        found: dict[str, Any] = cloud.client("sagemaker").describe_endpoint_config(
+            EndpointConfigName=name
+        )
+    return found
+
+
+def candidates(cloud: Connection, endpoint: Endpoint) -> list[str]:
+    """Return the models of this deployment that the endpoint does not serve, the newest first.
+
+    Raises:
+        WorkflowError: Under AWS's code.
+    """
+    prefix = cloud.settings.prefix
+    with explained("sagemaker:ListModels", prefix):
+        found = cloud.client("sagemaker").list_models(
+            NameContains=prefix,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            MaxResults=_LISTED,
+        )
+    served = {variant.model for variant in endpoint.variants}
+    names = [one["ModelName"] for one in found["Models"]]
+    return [name for name in names if name.startswith(prefix) and name not in served]
+
+
+def start(cloud: Connection, endpoint: Endpoint, model: str, share: float, token: str) -> None:
+    """Serve a model beside the one in use.
+
+    Args:
+        cloud: Where.
+        endpoint: As it was when somebody decided to.
+        model: Name of the new model.
+        share: Of the traffic that it gets, 0 to 1.
+        token: 12 hex digits that make the configuration's name one of this deployment's.
+
+    Raises:
+        WorkflowError: ``RolloutUnderWay`` where there are two variants already; AWS's own code.
+    """
+    now = describe(cloud)
+    if len(now.variants) > 1 or now.config != endpoint.config:
+        raise WorkflowError(
+            "RolloutUnderWay",
+            f"The endpoint {now.name} has changed since this page was drawn.",
+            "Look at what it serves now; one rollout at a time can be compared.",
+        )
+    config = _config(cloud, now.config)
+    (variant,) = config["ProductionVariants"]
+    name = f"{cloud.settings.prefix}-{token}"
+    both = [
+        {**variant, "InitialVariantWeight": 1 - share},
+        {**variant, "VariantName": NEW_VARIANT, "ModelName": model, "InitialVariantWeight": share},
+    ]
+    kept = {field: config[field] for field in _COPIED if config.get(field)}
+    tags = [{"Key": key, "Value": value} for key, value in cloud.settings.tags.items()]
+    with explained("sagemaker:CreateEndpointConfig", name):
+        cloud.client("sagemaker").create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=both, Tags=tags, **kept
+        )
+    with explained("sagemaker:UpdateEndpoint", now.name):
+        cloud.client("sagemaker").update_endpoint(EndpointName=now.name, EndpointConfigName=name)
+
+
+def give_share(cloud: Connection, endpoint: Endpoint, share: float) -> None:
+    """Give the new variant a share of the traffic: 1 promotes it, 0 rolls it back.
+
+    Instances stay as they are, so going back takes seconds.
+
+    Raises:
+        WorkflowError: Under AWS's code, such as ``ValidationException`` during an update.
+    """
+    old, new = endpoint.variants
+    weights = [
+        {"VariantName": old.name, "DesiredWeight": 1 - share},
+        {"VariantName": new.name, "DesiredWeight": share},
+    ]
+    with explained("sagemaker:UpdateEndpointWeightsAndCapacities", endpoint.name):
+        cloud.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=endpoint.name, DesiredWeightsAndCapacities=weights
+        )

@@ -1,0 +1,81 @@
+"""What the *Rollout* page shows: two variants of an endpoint on the captures since it began."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from workflow.intervals import Share
+from workflow.sequential import Comparison, confidence_sequence
+
+_WORDS: Final = {
+    "higher": "rejects more photos than the one in use",
+    "lower": "rejects fewer photos than the one in use",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One variant.
+
+    Attributes:
+        variant: Its name.
+        records: Captures of it since the rollout began.
+        rejected: Share below the threshold.
+        low: Lower end of the interval that holds at every look.
+        high: Upper end.
+    """
+
+    variant: str
+    records: int
+    rejected: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Both variants.
+
+    Attributes:
+        rows: The one in use, then the new one.
+        says: The verdict in a sentence.
+        decided: Whether there is a difference.
+    """
+
+    rows: tuple[Row, Row]
+    says: str
+    decided: bool
+
+
+def compare(
+    captures: pl.DataFrame, old: str, new: str, *, since: datetime, threshold: float
+) -> Compared:
+    """Compare how often two variants reject, since a moment.
+
+    Args:
+        captures: ``inference_time``, ``variant``, ``confidence``.
+        old: Name of the variant in use.
+        new: Name of the new one.
+        since: When the rollout began; aware.
+        threshold: Confidence at or above which a photo is accepted.
+    """
+    recent = captures.filter(pl.col("inference_time") >= since)
+    before, after = (_share(recent, name, threshold) for name in (old, new))
+    says = Comparison(before, after).says
+    sentence = (
+        f"The new model {_WORDS[says]}."
+        if says in _WORDS
+        else "It cannot be told yet whether the new model rejects more or fewer photos."
+    )
+    return Compared((_row(old, before), _row(new, after)), sentence, says in _WORDS)
+
+
+def _share(captures: pl.DataFrame, variant: str, threshold: float) -> Share:
+    own = captures.filter(pl.col("variant") == variant)["confidence"]
+    return Share(int((own < threshold).sum()), len(own))
+
+
+def _row(name: str, share: Share) -> Row:
+    return Row(name, share.count, share.value, *confidence_sequence(share))
