@@ -8,6 +8,9 @@ PARLIAMENT := $(VENV)/parliament
 NODE_READY := tests/node/node_modules/.ready
 CHROMIUM := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -n 1)
 
+# The dashboard opens the browser where there is a screen.
+HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
+
 # Measuring coverage takes time that only CI has.
 COVERAGE := $(if $(CI),--cov --cov-report=term)
 
@@ -15,13 +18,20 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
+.PHONY: help run demo screenshots check test nightly lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## Run the dashboard, on the embedded local cloud unless SCONES_CLOUD=aws
-	$(BIN)/streamlit run dashboard/app.py
+	$(BIN)/streamlit run dashboard/app.py --server.headless $(HEADLESS)
+
+demo: $(READY) ## Deploy to the local cloud, fill it with two weeks of history, and run the dashboard
+	$(BIN)/python -m dashboard.demonstration
+	$(BIN)/streamlit run dashboard/app.py --server.headless $(HEADLESS)
+
+screenshots: $(READY) browser ## Make the README's screenshots anew, from the demonstration
+	SCONES_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/journeys/test_demonstration.py
 
 check: $(READY) lint ## Check style and types, and run the tests that need no process, browser or network
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not cloud and not journey and not node'

@@ -1,4 +1,8 @@
-"""Admin: ``/_localcloud/``, what no AWS has: health, faults, and the code behind a function."""
+"""Admin: ``/_localcloud/``, what no AWS has: health, faults, demonstration, lab, function code.
+
+``GET controls`` tells how the demonstration and the lab stand. ``POST demonstration`` and
+``POST lab/NAME`` begin, with ``{"project", "stage", "utc_offset"}``; ``DELETE`` ends.
+"""
 
 import json
 import os
@@ -8,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 from localcloud import wire
 from localcloud.errors import AwsError
 from localcloud.wire import Environ, Response
+from workflow.errors import WorkflowError
+from workflow.regions import Region
+from workflow.settings import Settings
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
 
 NAME = "localcloud"
+_LAB = "/_localcloud/lab/"
 _BLOB = re.compile(r"/_localcloud/blobs/([0-9a-f]{64})")
 
 
@@ -33,6 +41,10 @@ class Admin:
             return _json(self._health())
         if path == "/_localcloud/faults":
             return self._faults(environ, method)
+        if path == "/_localcloud/controls":
+            return _json(self._controls())
+        if path == "/_localcloud/demonstration" or path.startswith(_LAB):
+            return self._control(environ, method, path)
         if match := _BLOB.fullmatch(path):
             return self._blob(match[1])
         return _json({"message": f"There is nothing at {path}."}, 404)
@@ -54,6 +66,37 @@ class Admin:
         if method == "DELETE":
             faults.clear()
         return _json({"faults": faults.all()})
+
+    def _controls(self) -> dict[str, Any]:
+        return {
+            "demonstration": self._cloud.demonstration.status(),
+            "lab": self._cloud.lab.status(),
+        }
+
+    def _control(self, environ: Environ, method: str, path: str) -> Response:
+        """Begin or end the demonstration, or a condition of the lab."""
+        try:
+            given = json.loads(wire.read_body(environ) or b"{}")
+            named = {f"SCONES_{name.upper()}": given[name] for name in ("project", "stage")}
+            region = Region(self._cloud.region, "the local cloud")
+            settings = Settings.from_env(named, account=self._cloud.account, region=region)
+            demonstration, lab = self._cloud.demonstration, self._cloud.lab
+            match method, path.startswith(_LAB):
+                case "POST", True:
+                    lab.begin(path.removeprefix(_LAB), settings)
+                case "POST", False:
+                    demonstration.start(settings, utc_offset=float(given["utc_offset"]))
+                case "DELETE", True:
+                    lab.end(path.removeprefix(_LAB))
+                case "DELETE", False:
+                    demonstration.remove(settings)
+                case _:
+                    return _json({"message": f"{method} is not for {path}."}, 405)
+        except (AwsError, WorkflowError) as error:
+            return _json({"code": error.code, "message": str(error)}, 409)
+        except (ValueError, TypeError, KeyError) as error:
+            return _json({"code": "ValidationException", "message": repr(error)}, 400)
+        return _json(self._controls())
 
     def _blob(self, digest: str) -> Response:
         path = self._cloud.store.blob_path(digest)

@@ -11,7 +11,8 @@ import json
 import random
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from localcloud.aws_like.delivery import Delivery
@@ -44,6 +45,7 @@ class Capture:
         self._delivering = threading.Lock()
         self._waiting = 0
         self._timer: threading.Timer | None = None
+        self._withheld = False
 
     def add(
         self,
@@ -72,8 +74,26 @@ class Capture:
         if full:
             self.flush()
 
+    @contextmanager
+    def withheld(self) -> Iterator[Callable[[], list[bytes]]]:
+        """Deliver nothing until the block ends; gives what takes the waiting lines away."""
+
+        def take() -> list[bytes]:
+            rows = self._store.execute("DELETE FROM captures WHERE key IS NULL RETURNING line")
+            return [line for (line,) in rows]
+
+        self.flush()
+        self._withheld = True
+        try:
+            yield take
+        finally:
+            self._withheld = False
+            self.flush()
+
     def flush(self) -> None:
         """Deliver what is waiting, also what an earlier process left."""
+        if self._withheld:
+            return
         with self._lock:
             self._waiting = 0
             if self._timer is not None:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from localcloud.aws_like.account import Account
     from localcloud.credentials import Credentials
+    from localcloud.demonstration.demonstration import Demonstration
     from localcloud.endpoints import Endpoints
     from localcloud.events import Events
+    from localcloud.lab import Lab
     from localcloud.logs import Logs
     from localcloud.metrics import Metrics
     from localcloud.queues import Queues
@@ -53,6 +55,8 @@ class Cloud:
     queues: Queues
     topics: Topics
     endpoints: Endpoints
+    demonstration: Demonstration
+    lab: Lab
 
     def __init__(
         self,

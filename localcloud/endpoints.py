@@ -226,6 +226,14 @@ class Endpoints(TrainingJobs):
             self.cloud.logs.append(f"/aws/sagemaker/Endpoints/{name}", stream, log.splitlines())
         return answer, chosen, deployed
 
+    def backdate(self, name: str, at: float) -> None:
+        """Have an endpoint, its configuration and its models be as old as a time."""
+        with self._lock:
+            endpoint = self._get("endpoint", name, self._endpoints)
+            self._endpoints[name] = {**endpoint, "CreationTime": at, "LastModifiedTime": at}
+            config = endpoint["EndpointConfigName"]
+            self._configs[config] = {**self._configs[config], "CreationTime": at}
+
     # -- helpers -------------------------------------------------------------------------------
 
     def _new(self, kind: str, name: str, table: Any, record: Params) -> str:  # noqa: ANN401 - a Table

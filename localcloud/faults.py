@@ -60,6 +60,12 @@ class Faults:
             self._faults.append(fault)
         return asdict(fault)
 
+    def remove(self, given: dict[str, Any]) -> None:
+        """Switch the faults off that were added with these fields."""
+        gone = Fault(**given)
+        with self._lock:
+            self._faults = [fault for fault in self._faults if fault != gone]
+
     def all(self) -> list[dict[str, Any]]:
         """The faults, with what is left of their counts."""
         with self._lock:

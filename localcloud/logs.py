@@ -43,6 +43,21 @@ class Logs(Service):
         rows = [(group, stream, stamp, message) for message in messages if message]
         self._insert(rows)
 
+    def append_past(self, rows: list[tuple[str, str, int, str]]) -> None:
+        """Write lines at times of their own: group, stream, milliseconds since 1970, message."""
+        self._insert(rows)
+
+    def take(self, start: int, end: int) -> list[tuple[str, str, int, str]]:
+        """Take the lines of a window of milliseconds since 1970 away, in the order written."""
+        window = (start, end)
+        rows = self.cloud.store.execute(
+            "SELECT log_group, stream, time, message FROM log_events "
+            "WHERE time >= ? AND time < ? ORDER BY id",
+            window,
+        )
+        self.cloud.store.execute("DELETE FROM log_events WHERE time >= ? AND time < ?", window)
+        return [(group, stream, int(at), message) for group, stream, at, message in rows]
+
     # -- groups --------------------------------------------------------------------------------
 
     def create_log_group(self, call: Call) -> Params:

@@ -52,6 +52,26 @@ class Metrics(Service):
         """Record a value now."""
         self._insert([(namespace, name, _key(dimensions), time.time(), value, unit)])
 
+    def record_past(
+        self, rows: Iterable[tuple[str, str, Mapping[str, str], float, float, str]]
+    ) -> None:
+        """Record values at times of their own: namespace, name, dimensions, time, value, unit."""
+        self._insert((space, name, _key(of), at, v, unit) for space, name, of, at, v, unit in rows)
+
+    def all_values(self, name: str, start: float, end: float) -> list[float]:
+        """The values of a name in a window of seconds since 1970, whatever their dimensions."""
+        rows = self.cloud.store.execute(
+            "SELECT value FROM metric_data WHERE name = ? AND time >= ? AND time < ?",
+            (name, start, end),
+        )
+        return [value for (value,) in rows]
+
+    def forget(self, start: float, end: float) -> None:
+        """Forget the values of a window of seconds since 1970."""
+        self.cloud.store.execute(
+            "DELETE FROM metric_data WHERE time >= ? AND time < ?", (start, end)
+        )
+
     def values(
         self,
         namespace: str,

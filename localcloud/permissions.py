@@ -23,10 +23,14 @@ class Permissions:
 
     Args:
         account: The account.
+
+    Attributes:
+        denied: Roles and actions that are denied whatever the policies allow.
     """
 
     def __init__(self, account: str) -> None:
         self._account = account
+        self.denied: set[tuple[str, str]] = set()
 
     def known(self, role: str) -> bool:
         """Whether IAM has a role of that name."""
@@ -35,7 +39,7 @@ class Permissions:
     def allows(self, role: str, action: str, resource: str) -> bool:
         """Whether a role's policies allow an action on a resource."""
         given = self._roles().get(role)
-        if given is None:
+        if given is None or (role, action) in self.denied:
             return False
         documents = [*given.policies.values(), *given.managed_policies.values()]
         results = [

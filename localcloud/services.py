@@ -1,9 +1,11 @@
 """Services: makes the services of a cloud and starts them."""
 
 from localcloud.cloud import Cloud
+from localcloud.demonstration.demonstration import Demonstration
 from localcloud.endpoints import EndpointRuntime, Endpoints
 from localcloud.events import Events
 from localcloud.functions import Functions
+from localcloud.lab import Lab
 from localcloud.logs import Logs
 from localcloud.metrics import Metrics
 from localcloud.queues import Queues
@@ -36,5 +38,6 @@ def furnish(cloud: Cloud) -> None:
         States(cloud),
     )
     cloud.services = {service.name: service for service in made}
+    cloud.demonstration, cloud.lab = Demonstration(cloud), Lab(cloud)
     for service in made:
         service.start()

@@ -43,6 +43,11 @@ STEADY_SHARES: Final = (0.55, 0.40, 0.05)
 DRIFTED_SHARES: Final = (0.25, 0.60, 0.15)
 """The same at the end of the drift."""
 
+CAMERAS: Final = {"dark": Change(brightness=0.5), "blurred": Change(blur=3.0)}
+"""Cameras that are out of order from the first photo."""
+
+_SOUND: Final = Change()
+
 DUSK: Final = Change(brightness=0.32, blur=4.5)
 """The camera at the end of the drift."""
 
@@ -64,6 +69,7 @@ class Plan:
             after half of the rest.
         images: Files to send instead of drawings, in turn; the drift changes them too.
         seed: Makes the same images in the same order.
+        camera: How every photo is changed as long as there is no drift.
     """
 
     count: int
@@ -71,6 +77,12 @@ class Plan:
     drift_at: float = 0.5
     images: tuple[Path, ...] = ()
     seed: int = 0
+    camera: Change = _SOUND
+
+    def change(self, index: int) -> Change:
+        """How the camera has changed at an image."""
+        drift = self.drift(index)
+        return _dusk(drift) if drift else self.camera
 
     def drift(self, index: int) -> float:
         """How far the drift has come at an image, 0 to 1."""
@@ -85,17 +97,17 @@ def pictures(plan: Plan) -> Iterator[bytes]:
         drift = plan.drift(index)
         random = Random(f"{plan.seed}-{index}")  # noqa: S311 - drawings keep no secret
         if plan.images:
-            yield _filed(plan.images[index % len(plan.images)], drift)
+            yield _filed(plan.images[index % len(plan.images)], plan.change(index))
         else:
             (kind,) = random.choices(KINDS, _between(STEADY_SHARES, DRIFTED_SHARES, drift))
-            yield as_png(changed(draw(kind, random), _dusk(drift)))
+            yield as_png(changed(draw(kind, random), plan.change(index)))
 
 
-def _filed(path: Path, drift: float) -> bytes:
-    if drift == 0:
+def _filed(path: Path, change: Change) -> bytes:
+    if change == _SOUND:
         return path.read_bytes()
     with Image.open(path, formats=("PNG", "JPEG")) as picture:
-        return as_png(changed(picture.convert("RGB"), _dusk(drift)))
+        return as_png(changed(picture.convert("RGB"), change))
 
 
 def _dusk(drift: float) -> Change:
@@ -288,6 +300,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=6.0, help="images a second")
     parser.add_argument("--images", type=Path, help="send the images of this folder, no drawings")
     parser.add_argument("--no-drift", action="store_true", help="stay as it begins")
+    parser.add_argument("--camera", choices=CAMERAS, help="send photos of a camera out of order")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(argv)
 
@@ -305,6 +318,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         drift_at=1.0 if options.no_drift else 0.5,
         images=image_files(options.images) if options.images else (),
         seed=options.seed,
+        camera=CAMERAS.get(options.camera, _SOUND),
     )
 
 

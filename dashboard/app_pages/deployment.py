@@ -5,34 +5,15 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.deployment import model, panel
+from dashboard.deployment import deploying, model, panel
 from dashboard.shared import components, jobs, page_address
 from deploy import deployment
-from deploy.apply import Applied, Event, Failed, Progress, Started
 from deploy.plan import Plan
 
 
-def step(event: Event) -> model.Step:
-    """An event of ``deploy``, for the page's model."""
-    match event:
-        case Started(action, _, total):
-            return model.Step(str(action.key), kind=action.title, total=total)
-        case Progress(key, message):
-            return model.Step(str(key), message=message)
-        case Applied(key, op, message):
-            return model.Step(str(key), done=op.value, message=message)
-        case Failed(key, error):
-            return model.Step(str(key), error=error)
-
-
 def start(title: str, planned: Callable[[], Plan]) -> None:
-    """Plan anew and apply in the background; the page finds the job again."""
-
-    def work(report: Callable[[Any], None]) -> None:
-        for event in deployment.apply(planned(), settings, session):
-            report(step(event))
-
-    components.jobs().start(jobs.DEPLOYMENT, title, work)
+    """Plan and apply in the background; the page finds the job again."""
+    deploying.start(components.jobs(), title, planned, settings, session)
     st.rerun()
 
 

@@ -78,6 +78,7 @@ class CaptureFeed:
         self._connection = connection
         self._watched_at = time.monotonic()
         self._wake = threading.Event()
+        self._reread = threading.Event()
         self._stop = threading.Event()
         self._paused = False
         self._full = False
@@ -270,6 +271,11 @@ class CaptureFeed:
         self._stop.set()
         self._wake.set()
 
+    def reread(self) -> None:
+        """Forget what was read and read it again: the past itself has changed."""
+        self._reread.set()
+        self.resume()
+
     def _thread(self, job: Job) -> threading.Thread:
         return threading.Thread(
             target=job.run, args=(lambda _: self._run(),), name="capture-feed", daemon=True
@@ -295,6 +301,9 @@ class CaptureFeed:
 
     def _sync_captures(self, *, full: bool) -> None:
         place = self._asked()
+        if self._reread.is_set():
+            self._reread.clear()
+            self.store.clear()
         sync_captures(
             self.bucket,
             place.folder,

@@ -100,6 +100,7 @@ class ExecutionFeed:
         self._queue = EventQueue(connection.client("sqs"), watched.queue) if watched.queue else None
         self._watched_at = time.monotonic()
         self._wake = threading.Event()
+        self._reread = threading.Event()
         self._reads = CloudReads()
         self._memory: dict[str, tuple[object, object]] = {}
         self._lock = threading.Lock()
@@ -234,6 +235,11 @@ class ExecutionFeed:
     def _goes_on(self) -> bool:
         return not self._closed and self._connection.alive()
 
+    def reread(self) -> None:
+        """Forget what was read and read it again: the past itself has changed."""
+        self._reread.set()
+        self.refresh()
+
     def _remembered(self, name: str, version: object, make: Callable[[], T]) -> T:
         with self._lock:
             known = self._memory.get(name)
@@ -268,15 +274,22 @@ class ExecutionFeed:
             "progress", self.version, lambda: stored_progress(self.store, as_of=as_of)
         )
 
-    def _sync(self) -> None:
-        sync = ExecutionSync(
+    def _new_sync(self) -> ExecutionSync:
+        return ExecutionSync(
             self.states,
             self.store,
             self._queue,
             rules=self._rules,
             now=lambda: datetime.now(UTC),
         )
+
+    def _sync(self) -> None:
+        sync = self._new_sync()
         while self._goes_on():
+            if self._reread.is_set():
+                self._reread.clear()
+                self.store.clear()
+                sync = self._new_sync()
             for progress in sync.run(budget_s=PASS_S):
                 self.progress = progress
             self._alert(datetime.now(UTC))

@@ -30,9 +30,13 @@ class Traffic:
     Args:
         cloud: The local cloud that it sends to.
         arguments: What it sends.
+
+    Attributes:
+        arguments: The same.
     """
 
     def __init__(self, cloud: Cloud, arguments: Sequence[str] = ARGUMENTS) -> None:
+        self.arguments = tuple(arguments)
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read after the end
         self._stopped = False
         self._problem: WorkflowError | None = None

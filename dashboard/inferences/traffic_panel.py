@@ -15,6 +15,25 @@ def _started() -> dict[str, Traffic]:
     return {}
 
 
+def send(cloud: Cloud, arguments: tuple[str, ...]) -> None:
+    """Send traffic instead of what is sent now."""
+    stop(cloud)
+    _started()[cloud.endpoint_url or ""] = Traffic(cloud, arguments)
+
+
+def stop(cloud: Cloud) -> None:
+    """Stop the traffic that this process has started, if any runs."""
+    found = _started().get(cloud.endpoint_url or "")
+    if found is not None and found.running:
+        found.stop()
+
+
+def arguments(cloud: Cloud) -> tuple[str, ...]:
+    """What the traffic under way was started with; nothing where none runs."""
+    found = _started().get(cloud.endpoint_url or "")
+    return found.arguments if found is not None and found.running else ()
+
+
 def running(cloud: Cloud) -> bool:
     """Whether traffic that this process started is under way."""
     found = _started().get(cloud.endpoint_url or "")

@@ -156,6 +156,13 @@ class SegmentStore:
         self._files.forget()
         return self._set_aside(self._files.sound).damaged
 
+    def clear(self) -> None:
+        """Forget every row: the next sync reads everything again from its origin."""
+        with self._writing():
+            before = self._manifest()
+            changed = _fewer(before.segments, ())
+            self._publish(replace(before, damaged=()), (), changed)
+
     def mended(self) -> None:
         """Forget the damage, once what was lost has been read again from its origin."""
         with self._writing():

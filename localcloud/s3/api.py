@@ -3,7 +3,7 @@
 import datetime as dt
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -157,6 +157,22 @@ class S3:
         about = {"headers": {"content-type": content_type}, "metadata": {}, "tags": {}}
         self._found.store(bucket, key, body, about)
         return True
+
+    def write_past(
+        self, bucket: str, key: str, body: bytes, content_type: str, modified: float
+    ) -> None:
+        """Store an object as if it had been written at a time, seconds since 1970."""
+        self.write(bucket, key, body, content_type)
+        stored = self._objects.find(bucket, key)
+        if stored is not None:
+            self._objects.save(replace(stored, modified=modified))
+
+    def remove(self, bucket: str, keys: Iterable[str]) -> None:
+        """Remove the newest versions of objects for good; a key that is not there is no error."""
+        for key in keys:
+            stored = self._objects.find(bucket, key)
+            if stored is not None:
+                self._objects.remove(stored)
 
     # -- objects -------------------------------------------------------------------------------
 

@@ -48,6 +48,12 @@ class Executions:
             _row(execution),
         )
 
+    def add_ended(self, execution: Execution, events: Sequence[Event]) -> None:
+        """Keep an execution that has ended, with its history."""
+        self.add(execution)
+        rows = [(execution["arn"], event["id"], json.dumps(event)) for event in events]
+        self._store.execute_many("INSERT INTO history VALUES (?, ?, ?)", rows)
+
     def save(self, execution: Execution) -> None:
         """Keep a changed execution."""
         self._store.execute(

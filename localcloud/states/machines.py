@@ -311,6 +311,61 @@ class Machines(Service):
             self._machines[machine["arn"]] = {**machine, "aliases": aliases}
         return {}
 
+    # -- what the demonstration and the lab do -------------------------------------------------
+
+    def add_version(
+        self, arn: str, definition: str, *, created: float, current: bool = False
+    ) -> str:
+        """Publish a definition as a version; the machine's own definition stays as it is.
+
+        Args:
+            arn: Of the machine.
+            definition: Of the version.
+            created: When it was published, seconds since 1970.
+            current: Whether it is the version of the machine's own revision.
+
+        Returns:
+            The ARN of the version.
+        """
+        check(definition)
+        with self._lock:
+            machine = self.machine(arn)
+            number = machine["next_version"]
+            version = {
+                "definition": definition,
+                "role": machine["role"],
+                "revision": machine["revision"] if current else str(uuid.uuid4()),
+                "created": created,
+                "description": "",
+            }
+            versions = {**machine["versions"], str(number): version}
+            changes = {"versions": versions, "next_version": number + 1}
+            self._machines[arn] = {**machine, **changes}
+            return f"{arn}:{number}"
+
+    def routing(self, alias_arn: str) -> list[Params]:
+        """The versions that an alias routes to, with their weights."""
+        machine, name = self._alias(alias_arn)
+        return list(machine["aliases"][name]["routing"])
+
+    def route(self, alias_arn: str, routing: list[Params], *, at: float) -> None:
+        """Have an alias route to versions since a time."""
+        with self._lock:
+            machine, name = self._alias(alias_arn)
+            alias = {**machine["aliases"][name], "routing": routing, "updated": at}
+            self._save_alias(machine, name, alias)
+
+    def backdate(self, arn: str, at: float) -> None:
+        """Have a machine, its only version and its aliases be as old as a time."""
+        with self._lock:
+            machine = self.machine(arn)
+            versions = {n: {**v, "created": at} for n, v in machine["versions"].items()}
+            aliases = {
+                n: {**a, "created": at, "updated": at} for n, a in machine["aliases"].items()
+            }
+            dates = {"created": at, "updated": at}
+            self._machines[arn] = {**machine, **dates, "versions": versions, "aliases": aliases}
+
     # -- what others ask -----------------------------------------------------------------------
 
     def machine(self, arn: str) -> Params:

@@ -1,0 +1,127 @@
+"""Panels of the demonstration: the invitation, how it is written, and the mark on every page."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from dashboard.captures import panel as captures
+from dashboard.captures.feed import CaptureFeed
+from dashboard.demonstration import control
+from dashboard.demonstration.control import Controls
+from dashboard.executions import freshness_panel as feeds
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from workflow.errors import WorkflowError
+
+TICK_SECONDS = 0.75
+ASKED_EVERY_S = 2.0
+OFFERED_FOR_S = 3600.0
+"""Whether an endpoint offers anything is asked so often where it does not."""
+
+
+@st.cache_resource(show_spinner=False)
+def _seen() -> dict[str, str]:
+    """The state of the demonstration that this process has seen last, by endpoint."""
+    return {}
+
+
+def controls() -> Controls | None:
+    """Return what the endpoint offers; None where that is nothing, or is not known yet."""
+    title = "whether the cloud offers a demonstration"
+
+    def ask() -> Controls | None:
+        return control.controls(components.connection())
+
+    try:
+        offered = components.read("control", "offered", title, ask, fresh_s=OFFERED_FOR_S)
+        if offered is None:
+            return None
+        found = components.read("control", "controls", title, ask, fresh_s=ASKED_EVERY_S)
+    except WorkflowError:  # what cannot be asked now is not offered now; the page has other news
+        return None
+    if found is not None:
+        _reread(found)
+    return found
+
+
+def _reread(found: Controls) -> None:
+    """Have the feeds read everything again when the past has been written or removed."""
+    endpoint = components.connection().cloud.endpoint_url or ""
+    before = _seen().get(endpoint)
+    now = found.demonstration.state
+    _seen()[endpoint] = now
+    changed = before is not None and before != now and now in ("done", "absent")
+    if changed and components.connection().watched.deployed:
+        feeds.feed().reread()
+        captured = captures.feed()
+        if isinstance(captured, CaptureFeed):  # the other one keeps nothing
+            captured.reread()
+
+
+def mark() -> None:
+    """Say on every page that what is shown is a demonstration, and offer to remove it."""
+    found = controls()
+    if found is None or found.demonstration.state != "done":
+        return
+    with st.sidebar:
+        st.markdown(":violet-badge[:material/science: **Demonstration data**]")
+        st.caption(f"{found.demonstration.executions:,} executions written for two weeks.")
+        if st.button("Remove the demonstration", icon=":material/delete_sweep:"):
+            cloud = components.connection()
+            components.act("Remove the demonstration", lambda: control.end(cloud, "demonstration"))
+            components.reads().expire("control")
+            st.rerun()
+
+
+def invitation() -> bool:
+    """Return whether the button was pressed that deploys and writes the demonstration."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.markdown("### See it at work in a minute", width="content")
+        st.caption(
+            "Deploys the workflow here and fills two weeks of history: photos classified by the "
+            "real functions and model, a release that went wrong one night, a drift since three "
+            "days. One click removes it again.",
+            width="content",
+            text_alignment="center",
+        )
+        pressed = st.button("Deploy and show me", type="primary", icon=":material/play_circle:")
+        st.page_link(
+            "app_pages/deployment.py",
+            label="Deploy without a demonstration",
+            icon=":material/arrow_forward:",
+        )
+    return pressed
+
+
+def begin() -> None:
+    """Begin to write the demonstration into the deployment that is there.
+
+    Raises:
+        WorkflowError: The endpoint's own code.
+    """
+    control.begin(components.connection(), "demonstration", datetime.now().astimezone())
+
+
+def progress(found: Controls) -> bool:
+    """Show how far the demonstration has come; whether it is being written."""
+    shown = found.demonstration
+    if shown.state == "failed":
+        components.error_state(
+            WorkflowError(
+                "DemonstrationFailed",
+                f"The demonstration could not be written: {shown.problem}",
+                "Try again; what was written of it is not shown.",
+            )
+        )
+    if shown.state != "running":
+        return False
+
+    def tick() -> None:
+        latest = controls()
+        if latest is None or latest.demonstration.state != "running":
+            st.rerun()
+        else:
+            st.progress(latest.demonstration.share, text=plain(latest.demonstration.says))
+
+    st.fragment(tick, run_every=TICK_SECONDS)()
+    return True

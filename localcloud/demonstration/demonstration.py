@@ -1,0 +1,271 @@
+"""Demonstration: fills the cloud with the story, tells how far it has come, and removes it."""
+
+import datetime as dt
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from localcloud.cloud import Cloud
+from localcloud.demonstration.recorder import Photo, Recorder, sights
+from localcloud.demonstration.recording import Recording, Time, copied, measured
+from localcloud.demonstration.releases import definition_of
+from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell
+from localcloud.errors import AwsError
+from localcloud.states.api import States
+from workflow.contract import LABELS, inference_id
+from workflow.errors import WorkflowError
+from workflow.reviews import GroundTruth, ground_truth_key, ground_truth_lines
+from workflow.settings import Settings
+
+COUNT: Final = 900
+"""Executions of the two weeks."""
+
+NAME: Final = "demonstration"
+"""First part of the name of every execution that is written here."""
+
+_LABELS: Final = 90
+_TRUTHS: Final = "ground_truth"
+_VARIANT: Final = "AllTraffic"
+_SEED: Final = 16
+
+
+class Demonstration:
+    """The demonstration of one cloud.
+
+    Args:
+        cloud: Where it is written; its services are furnished.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._kept = cloud.store.table("demonstration")
+        self._lock = threading.RLock()
+        self._progress: dict[str, Any] | None = None
+
+    def status(self) -> dict[str, Any]:
+        """How far it has come.
+
+        Returns:
+            ``state``: ``absent``, ``running``, ``done`` or ``failed``; ``share`` 0 to 1 and
+            ``says`` while it runs; ``problem`` where it failed; ``executions`` where it is done.
+        """
+        with self._lock:
+            if self._progress is not None:
+                return dict(self._progress)
+        if "kept" in self._kept:
+            return {"state": "done", "executions": len(self._kept["kept"]["executions"])}
+        return {"state": "absent"}
+
+    def start(self, settings: Settings, *, utc_offset: float) -> dict[str, Any]:
+        """Begin to write it, in the background; one that is there or under way stays.
+
+        Args:
+            settings: Of the deployment.
+            utc_offset: Seconds that local time is ahead of UTC.
+
+        Raises:
+            AwsError: The deployment is not there, or executions have run in it.
+        """
+        states = _states(self._cloud)
+        machine = states.machine(settings.state_machine_arn)
+        with self._lock:
+            if self.status()["state"] in ("running", "done"):
+                return self.status()
+            if states.executions.of_machine(machine["arn"]):
+                raise AwsError(
+                    "ConflictException",
+                    "Executions have run in this deployment: a demonstration would mix with them.",
+                    409,
+                )
+            self._progress = {"state": "running", "share": 0.0, "says": "Taking photos"}
+        work = threading.Thread(target=self._work, args=(settings, utc_offset), daemon=True)
+        work.start()
+        return self.status()
+
+    def remove(self, settings: Settings) -> dict[str, Any]:
+        """Remove what was written; what others have done since stays."""
+        with self._lock:
+            kept = self._kept.pop("kept", None)
+            if self._progress is not None and self._progress["state"] == "failed":
+                self._progress = None
+        if kept is not None:
+            _states(self._cloud).executions.delete(kept["executions"])
+            self._cloud.s3.remove(settings.bucket, kept["objects"])
+            self._cloud.metrics.forget(*kept["window"])
+            self._cloud.logs.take(*(int(moment * 1000) for moment in kept["window"]))
+        return self.status()
+
+    def _work(self, settings: Settings, utc_offset: float) -> None:
+        ended: dict[str, Any] | None = None
+        try:
+            self._kept["kept"] = _Writer(self._cloud, settings, self._report).write(utc_offset)
+        except (AwsError, WorkflowError) as error:
+            ended = {"state": "failed", "problem": str(error)}
+        except Exception:
+            ended = {"state": "failed", "problem": "The local cloud met an error of its own."}
+            raise
+        finally:
+            with self._lock:
+                self._progress = ended
+
+    def _report(self, share: float, says: str) -> None:
+        with self._lock:
+            self._progress = {"state": "running", "share": share, "says": says}
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """An execution of the history as it was written."""
+
+    photo: Photo
+    scene: Scene
+    recording: Recording
+
+
+class _Writer:
+    """Writes one demonstration."""
+
+    def __init__(
+        self, cloud: Cloud, settings: Settings, report: Callable[[float, str], None]
+    ) -> None:
+        self._cloud = cloud
+        self._settings = settings
+        self._report = report
+        self._random = Random(_SEED)  # noqa: S311 - a history keeps no secret
+        self._objects: list[str] = []
+
+    def write(self, utc_offset: float) -> dict[str, Any]:
+        """Write it all; gives what has to be removed again."""
+        settings, now = self._settings, time.time()
+        story = tell(now, count=COUNT, utc_offset=utc_offset, seed=_SEED)
+        versions = self._publish(story)
+        wanted = sights(_SEED)
+        total = len(wanted)
+
+        def put(taken: Photo) -> None:
+            if taken.body is not None:
+                self._put(taken.key, taken.body, "image/jpeg", story.releases[0][0])
+
+        releases = {kind: arn for (_, kind), arn in zip(story.releases, versions, strict=True)}
+        recorder = Recorder(self._cloud, settings, releases)
+        recorded = recorder.record(
+            wanted,
+            put,
+            lambda count: self._report(
+                0.7 * count / total, f"{count} of {total} photos classified by the real workflow"
+            ),
+        )
+        self._report(0.72, f"Writing {len(story.moments):,} executions of two weeks")
+        copies = [
+            self._copy(index, moment, recorded, versions)
+            for index, moment in enumerate(story.moments)
+        ]
+        self._write_executions(copies, recorder.latencies)
+        self._write_captures(copies)
+        self._write_labels(copies, now)
+        return {
+            "executions": [copy.recording.execution["arn"] for copy in copies],
+            "objects": self._objects,
+            "window": [story.releases[0][0] - DAY, now],
+        }
+
+    def _publish(self, story: Story) -> list[str]:
+        """Publish the releases; the ARN of the version of each."""
+        states, arn = _states(self._cloud), self._settings.state_machine_arn
+        began = story.releases[0][0]
+        states.backdate(arn, began)
+        self._cloud.endpoints.backdate(self._settings.endpoint, began)
+        sound = states.machine(arn)["definition"]
+        versions = [f"{arn}:1"]
+        for at, release in story.releases[1:]:
+            definition = definition_of(release, sound)
+            current = release is Release.SOUND
+            versions.append(states.add_version(arn, definition, created=at, current=current))
+        routing = [{"stateMachineVersionArn": versions[-1], "weight": 100}]
+        states.route(self._settings.alias_arn, routing, at=story.live[-1][0])
+        return versions
+
+    def _copy(
+        self,
+        index: int,
+        moment: Moment,
+        recorded: dict[Scene, list[tuple[Photo, Recording]]],
+        versions: Sequence[str],
+    ) -> _Copy:
+        # Cold starts, of which a busy machine sees many at first, are as rare as they are slow.
+        able = recorded[moment.scene]
+        weights = [1 / one.seconds**2 for _, one in able]
+        ((photo, original),) = self._random.choices(able, weights)
+        at = round(moment.at, 3)
+        pace = 0.6 * self._random.lognormvariate(0, 0.25)
+        recording = copied(
+            original,
+            f"{NAME}-{index:05d}-{self._random.getrandbits(32):08x}",
+            versions[moment.release],
+            Time(at, original.execution["start"], pace),
+            f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        )
+        return _Copy(photo, moment.scene, recording)
+
+    def _write_executions(self, copies: Sequence[_Copy], latencies: Sequence[float]) -> None:
+        states, metrics, logs = _states(self._cloud), self._cloud.metrics, self._cloud.logs
+        endpoint = {"EndpointName": self._settings.endpoint, "VariantName": _VARIANT}
+        for index, copy in enumerate(copies):
+            states.executions.add_ended(copy.recording.execution, copy.recording.events)
+            if index % 100 == 0:
+                self._report(0.75 + 0.2 * index / len(copies), f"{index:,} executions written")
+        metrics.record_past(
+            row
+            for copy in copies
+            for row in measured(copy.recording, endpoint, self._random.choice(latencies))
+        )
+        logs.append_past([row for copy in copies for row in copy.recording.logs])
+
+    def _write_captures(self, copies: Sequence[_Copy]) -> None:
+        """Write what was captured in files of an hour, as data capture does."""
+        hours: dict[int, list[_Copy]] = defaultdict(list)
+        for copy in copies:
+            if copy.recording.capture is not None:
+                hours[int(copy.recording.execution["start"] // 3600)].append(copy)
+        self._report(0.95, "Writing captures")
+        for hour, held in hours.items():
+            first = dt.datetime.fromtimestamp(held[0].recording.execution["start"], dt.UTC)
+            folder = f"{self._settings.capture_prefix}/{self._settings.endpoint}/{_VARIANT}"
+            key = f"{folder}/{first:%Y/%m/%d/%H/%M-%S}-000-{inference_id(str(hour))}.jsonl"
+            body = b"".join(copy.recording.capture or b"" for copy in held)
+            delivered = held[-1].recording.execution["stop"] + 90
+            self._put(key, body, "application/octet-stream", delivered)
+
+    def _write_labels(self, copies: Sequence[_Copy], now: float) -> None:
+        """Write what people said of some photos a day later."""
+        able = [
+            copy
+            for copy in copies
+            if copy.recording.capture is not None
+            and copy.photo.kind != "other"
+            and copy.recording.execution["start"] < now - DAY
+        ]
+        days: dict[str, list[GroundTruth]] = defaultdict(list)
+        for copy in self._random.sample(able, min(_LABELS, len(able))):
+            start = copy.recording.execution["start"]
+            at = dt.datetime.fromtimestamp(start + DAY / 2, dt.UTC)
+            label = str(LABELS.index(copy.photo.kind))
+            event = inference_id(copy.recording.execution["arn"])
+            key = ground_truth_key(_TRUTHS, at, f"{NAME}-{at:%d}")
+            days[key].append(GroundTruth(event, label, at))
+        for key, truths in days.items():
+            self._put(key, ground_truth_lines(truths), "application/jsonl", now)
+
+    def _put(self, key: str, body: bytes, kind: str, modified: float) -> None:
+        self._cloud.s3.write_past(self._settings.bucket, key, body, kind, modified)
+        self._objects.append(key)
+
+
+def _states(cloud: Cloud) -> States:
+    states = cloud.services["stepfunctions"]
+    assert isinstance(states, States)  # noqa: S101 - as furnished
+    return states

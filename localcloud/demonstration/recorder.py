@@ -1,0 +1,205 @@
+"""Recorder: runs real executions of each scene and takes what they left away from the cloud."""
+
+import hashlib
+import json
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from localcloud.cloud import Cloud
+from localcloud.demonstration.recording import LogRow, Recording
+from localcloud.demonstration.story import Release, Scene
+from localcloud.drawings import Change, as_jpeg, changed, draw
+from localcloud.endpoints import EndpointRuntime
+from localcloud.states.api import States
+from localcloud.wire import Call
+from workflow.contract import ImageLocation, execution_input, inference_id
+from workflow.settings import Settings
+from workflow.submissions import upload_key
+
+CAMERAS: Final[Mapping[Scene, Change]] = {
+    Scene.CLEAR: Change(),
+    Scene.DIM: Change(brightness=0.8, blur=0.9),
+    Scene.DARK: Change(brightness=0.6, blur=1.5),
+}
+COUNTS: Final[Mapping[Scene, tuple[int, int, int]]] = {
+    Scene.CLEAR: (34, 24, 4),
+    Scene.DIM: (9, 12, 3),
+    Scene.DARK: (7, 14, 4),
+    Scene.UNCHECKED: (2, 2, 3),
+    Scene.TORN: (1, 0, 0),
+    Scene.MISSING: (1, 0, 0),
+    Scene.BROKEN: (2, 1, 0),
+}
+"""Bicycles, motorcycles and other things that are really classified for each scene."""
+
+AT_ONCE: Final = 6
+_SIDE: Final = 112
+_EXECUTION_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """An image of a scene.
+
+    Attributes:
+        scene: What it is for.
+        kind: ``bicycle``, ``motorcycle`` or ``other``.
+        key: Where it lies in the bucket.
+        body: Its bytes; None for one that is not there.
+    """
+
+    scene: Scene
+    kind: str
+    key: str
+    body: bytes | None
+
+
+def sights(seed: int) -> list[tuple[Scene, str, str]]:
+    """Return scene, kind and seed of each photo that is taken."""
+    kinds = ("bicycle", "motorcycle", "other")
+    return [
+        (scene, kind, f"{seed}-{scene}-{kind}-{index}")
+        for scene, counts in COUNTS.items()
+        for kind, count in zip(kinds, counts, strict=True)
+        for index in range(count)
+    ]
+
+
+def photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
+    """Draw a photo, the same for the same seed.
+
+    Args:
+        prefix: Of the keys of images, with its final slash.
+        scene: What it is for.
+        kind: ``bicycle``, ``motorcycle`` or ``other``.
+        seed: Makes it differ from others.
+    """
+    picture = draw(kind, Random(seed)).resize((_SIDE, _SIDE))  # noqa: S311 - drawings keep no secret
+    body = as_jpeg(changed(picture, CAMERAS.get(scene, Change())))
+    if scene is Scene.TORN:
+        body = b"<html>502 Bad Gateway</html>"
+    key = upload_key(prefix, f"van-{kind}.jpg", hashlib.sha256(body).hexdigest())
+    return Photo(scene, kind, key, None if scene is Scene.MISSING else body)
+
+
+class Recorder:
+    """Runs executions and takes their records, histories, captures and logs.
+
+    Args:
+        cloud: The cloud, with the deployment of the settings.
+        settings: Of the deployment.
+        versions: The version of the state machine for each release.
+
+    Attributes:
+        latencies: Microseconds that the model took, of each invocation.
+    """
+
+    def __init__(self, cloud: Cloud, settings: Settings, versions: Mapping[Release, str]) -> None:
+        self._cloud = cloud
+        self._settings = settings
+        self._versions = versions
+        states, runtime = cloud.services["stepfunctions"], cloud.services["sagemaker-runtime"]
+        assert isinstance(states, States)  # noqa: S101 - as furnished
+        assert isinstance(runtime, EndpointRuntime)  # noqa: S101 - as furnished
+        self._states, self._capture = states, runtime.capture
+        self.latencies: list[float] = []
+
+    def record(
+        self,
+        wanted: Sequence[tuple[Scene, str, str]],
+        put: Callable[[Photo], None],
+        report: Callable[[int], None],
+    ) -> dict[Scene, list[tuple[Photo, Recording]]]:
+        """Run one execution for each photo.
+
+        Args:
+            wanted: What ``sights`` says.
+            put: Puts a photo into the bucket.
+            report: Told how many executions have ended.
+
+        Returns:
+            The recordings of each scene, with their photos.
+        """
+
+        def take_photo(sight: tuple[Scene, str, str]) -> tuple[Photo, str]:
+            taken = photo(self._settings.upload_prefix, *sight)
+            put(taken)
+            return taken, self._run(taken)
+
+        begun = time.time()
+        with self._capture.withheld() as take, ThreadPoolExecutor(AT_ONCE) as pool:
+            ran = []
+            for count, one in enumerate(pool.map(take_photo, wanted), 1):
+                ran.append(one)
+                report(count)
+            captures = {_inference_of(line): line for line in take()}
+        window = (int(begun * 1000), int(time.time() * 1000) + 1000)
+        logs = _by_invocation(self._cloud.logs.take(*window))
+        found = defaultdict(list)
+        for taken, arn in ran:
+            capture = captures.get(inference_id(arn))
+            found[taken.scene].append((taken, self._recording(arn, capture, logs)))
+        self.latencies = self._cloud.metrics.all_values("ModelLatency", begun, time.time() + 1)
+        self._states.executions.delete([arn for _, arn in ran])
+        self._cloud.metrics.forget(begun, time.time() + 1)
+        queue = {"QueueUrl": self._settings.executions_queue}
+        self._cloud.call(Call("sqs", "PurgeQueue", self._settings.region, queue))
+        return dict(found)
+
+    def _run(self, taken: Photo) -> str:
+        release = {Scene.UNCHECKED: Release.UNCHECKED, Scene.BROKEN: Release.BROKEN}
+        version = self._versions[release.get(taken.scene, Release.SOUND)]
+        location = ImageLocation(self._settings.bucket, taken.key)
+        params = {
+            "stateMachineArn": version,
+            "name": f"recording-{uuid.uuid4()}",
+            "input": json.dumps(execution_input(location)),
+        }
+        call = Call("stepfunctions", "StartExecution", self._settings.region, params)
+        arn = str(self._cloud.call(call)["executionArn"])
+        deadline = time.monotonic() + _EXECUTION_SECONDS
+        while self._states.executions.get(arn)["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                self._cloud.call(
+                    Call("stepfunctions", "StopExecution", call.region, {"executionArn": arn})
+                )
+            time.sleep(_POLL_SECONDS)
+        return arn
+
+    def _recording(
+        self, arn: str, capture: bytes | None, logs: Mapping[str, list[LogRow]]
+    ) -> Recording:
+        events = self._states.executions.events(arn, 0, 25_000, reverse=False)
+        text = json.dumps(events)
+        return Recording(
+            execution={**self._states.executions.get(arn), "alias": self._settings.alias_arn},
+            events=events,
+            capture=capture,
+            logs=[row for request, rows in logs.items() if request in text for row in rows],
+        )
+
+
+def _inference_of(line: bytes) -> str:
+    return str(json.loads(line)["eventMetadata"].get("inferenceId"))
+
+
+def _by_invocation(rows: Sequence[LogRow]) -> dict[str, list[LogRow]]:
+    """The lines of each invocation, by its request id; lines without one are left out."""
+    found: dict[str, list[LogRow]] = defaultdict(list)
+    for row in rows:
+        try:
+            line = json.loads(row[3])
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            request = line.get("requestId") or line.get("record", {}).get("requestId")
+            if request:
+                found[str(request)].append(row)
+    return found

@@ -1,0 +1,152 @@
+"""Story: which executions the two weeks of the demonstration hold, and when. Pure.
+
+Photos come by day more than by night and less at weekends. Five nights ago a release lost the check
+of the threshold and the next one could not classify at all; the night shift rolled back, and a
+corrected release went out in the morning. For three days the camera has been getting darker and the
+lens blurred, and there are more motorcycles.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+DAYS: Final = 14
+DRIFT_SINCE: Final = 3 * DAY
+"""The drift sets in so long ago, and is complete after two thirds of it."""
+
+_NIGHTS_AGO: Final = 5
+_DRIFT_COMPLETE: Final = DRIFT_SINCE / 3
+
+
+class Scene(StrEnum):
+    """What an execution meets; executions of one scene are copies of the same few real ones."""
+
+    CLEAR = "clear"
+    DIM = "dim"
+    DARK = "dark"
+    TORN = "torn"
+    MISSING = "missing"
+    UNCHECKED = "unchecked"
+    BROKEN = "broken"
+
+
+class Release(StrEnum):
+    """What a version of the state machine is."""
+
+    SOUND = "sound"
+    UNCHECKED = "unchecked"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An execution of the history.
+
+    Attributes:
+        at: When it starts, seconds since 1970.
+        scene: What it meets.
+        release: Index of the release in ``Story.releases`` that it runs.
+    """
+
+    at: float
+    scene: Scene
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The history.
+
+    Attributes:
+        releases: What was published and when, in order.
+        live: Since when which release got the executions, by its index in ``releases``, in order.
+        moments: The executions, in order.
+    """
+
+    releases: tuple[tuple[float, Release], ...]
+    live: tuple[tuple[float, int], ...]
+    moments: tuple[Moment, ...]
+
+
+def tell(now: float, *, count: int, utc_offset: float, seed: int = 0) -> Story:
+    """Return the two weeks before a moment.
+
+    Args:
+        now: Seconds since 1970.
+        count: Number of executions, those of the bad night aside.
+        utc_offset: Seconds that local time is ahead of UTC: the rhythm is that of local days.
+        seed: Makes the same history.
+    """
+    random = Random(seed)  # noqa: S311 - a history keeps no secret
+    start = now - DAYS * DAY
+    midnight = (now + utc_offset) // DAY * DAY - utc_offset - (_NIGHTS_AGO - 1) * DAY
+    releases = (
+        (start - HOUR, Release.SOUND),
+        (midnight - 1.4 * HOUR, Release.UNCHECKED),
+        (midnight - 0.5 * HOUR, Release.BROKEN),
+        (midnight + 9.5 * HOUR, Release.SOUND),
+    )
+    rolled_back = (midnight + 0.8 * HOUR, 0)
+    live = tuple(sorted([(at, i) for i, (at, _) in enumerate(releases)] + [rolled_back]))
+    times = [
+        *(_time(random, start, now, utc_offset) for _ in range(count)),
+        *(random.uniform(releases[1][0], releases[2][0]) for _ in range(12)),
+        *(random.uniform(releases[2][0], rolled_back[0]) for _ in range(26)),
+    ]
+    moments = [_moment(random, at, now, releases, live) for at in sorted(times)]
+    return Story(releases, live, tuple(moments))
+
+
+def traffic(hour: float, weekday: int) -> float:
+    """The share of the busiest hour's traffic at an hour of a day, 0 to 1; 0 is Monday."""
+    busy = (
+        0.06 + math.exp(-(((hour - 10.5) / 3) ** 2)) + 0.8 * math.exp(-(((hour - 16) / 2.5) ** 2))
+    )
+    return busy / 1.1 * (0.45 if weekday >= 5 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
+
+
+def _time(random: Random, start: float, now: float, utc_offset: float) -> float:
+    """A time drawn by the rhythm of the traffic."""
+    while True:
+        at = random.uniform(start, now - 60)
+        local = at + utc_offset
+        weekday = int(local // DAY + 3) % 7  # 1970-01-01 was a Thursday
+        if random.random() < traffic(local % DAY / HOUR, weekday):
+            return at
+
+
+def _moment(
+    random: Random,
+    at: float,
+    now: float,
+    releases: Sequence[tuple[float, Release]],
+    live: Sequence[tuple[float, int]],
+) -> Moment:
+    index = next((i for since, i in reversed(live) if since <= at), 0)
+    if releases[index][1] is not Release.SOUND:
+        return Moment(at, Scene(releases[index][1].value), index)
+    chance = random.random()
+    if chance < 0.004:  # noqa: PLR2004 - one file in 250 was cut off on its way
+        return Moment(at, Scene.TORN, index)
+    if chance < 0.007 and at < now - 2 * DAY:  # noqa: PLR2004 - a sender that was mended since
+        return Moment(at, Scene.MISSING, index)
+    return Moment(at, _light(random, drift(at, now)), index)
+
+
+def drift(at: float, now: float) -> float:
+    """How far the drift has come at a time, 0 to 1."""
+    begun = now - DRIFT_SINCE
+    return max(0.0, min(1.0, (at - begun) / (DRIFT_SINCE - _DRIFT_COMPLETE)))
+
+
+def _light(random: Random, share: float) -> Scene:
+    """The nearest of the three lights, drawn so that their mean is the share."""
+    place = 2 * share
+    low = min(1, int(place))
+    steps = (Scene.CLEAR, Scene.DIM, Scene.DARK)
+    return steps[low + (random.random() < place - low)]

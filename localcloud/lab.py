@@ -1,0 +1,118 @@
+"""Lab: conditions that break something on purpose, each undone as it was begun.
+
+They last over a restart of the local cloud, until they are ended.
+"""
+
+import threading
+from typing import Any, Final
+
+from localcloud.cloud import Cloud
+from localcloud.demonstration.releases import definition_of
+from localcloud.demonstration.story import Release
+from localcloud.errors import AwsError
+from localcloud.service import now
+from localcloud.states.api import States
+from localcloud.wire import Call
+from workflow.settings import Settings
+
+_FAULTS: Final[dict[str, dict[str, Any]]] = {
+    "endpoint-down": {
+        "service": "sagemaker-runtime",
+        "operation": "InvokeEndpoint",
+        "error": "ServiceUnavailable",
+        "message": "The endpoint is out of service: the lab has switched it off.",
+        "status": 503,
+    },
+    "throttling": {
+        "service": "lambda",
+        "operation": "Invoke",
+        "error": "TooManyRequestsException",
+        "message": "Rate Exceeded.",
+        "status": 429,
+        "probability": 0.6,
+    },
+}
+_RELEASE: Final = "bad-version"
+_PERMISSION: Final = "missing-permission"
+
+CONDITIONS: Final = (*_FAULTS, _RELEASE, _PERMISSION)
+"""What can be begun."""
+
+
+class Lab:
+    """The conditions of one cloud.
+
+    Args:
+        cloud: Its services are furnished.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._kept = cloud.store.table("lab")
+        self._lock = threading.Lock()
+        for name, kept in self._kept.items():
+            self._apply(name, kept)
+
+    def status(self) -> dict[str, bool]:
+        """Whether each condition is on, by its name."""
+        return {name: name in self._kept for name in CONDITIONS}
+
+    def begin(self, name: str, settings: Settings) -> None:
+        """Begin a condition; one that is on stays as it is.
+
+        Raises:
+            AwsError: There is no such condition, or nothing is deployed.
+        """
+        if name not in CONDITIONS:
+            raise AwsError("ValidationException", f"The lab has no condition {name!r}.")
+        with self._lock:
+            if name in self._kept:
+                return
+            kept: dict[str, Any] = {}
+            if name == _RELEASE:
+                kept = self._release(settings)
+            if name == _PERMISSION:
+                kept = {"role": self._role(settings.classify_function)}
+            self._apply(name, kept)
+            self._kept[name] = kept
+
+    def end(self, name: str) -> None:
+        """End a condition; one that is not on is no error."""
+        with self._lock:
+            kept = self._kept.pop(name, None)
+            if kept is None:
+                return
+            if name in _FAULTS:
+                self._cloud.faults.remove(_FAULTS[name])
+            elif name == _PERMISSION:
+                self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
+            elif _states(self._cloud).routing(kept["alias"]) == kept["bad"]:
+                _states(self._cloud).route(kept["alias"], kept["routing"], at=now())
+
+    def _apply(self, name: str, kept: dict[str, Any]) -> None:
+        if name in _FAULTS:
+            self._cloud.faults.add(_FAULTS[name])
+        elif name == _PERMISSION:
+            self._cloud.permissions.denied.add((kept["role"], "sagemaker:InvokeEndpoint"))
+
+    def _role(self, function: str) -> str:
+        asked = Call(
+            "lambda", "GetFunctionConfiguration", self._cloud.region, {"FunctionName": function}
+        )
+        return str(self._cloud.call(asked)["Role"]).rpartition("/")[2]
+
+    def _release(self, settings: Settings) -> dict[str, Any]:
+        """Publish a version that cannot classify and give it all new executions."""
+        states, arn = _states(self._cloud), settings.state_machine_arn
+        broken = definition_of(Release.BROKEN, states.machine(arn)["definition"])
+        version = states.add_version(arn, broken, created=now())
+        before = states.routing(settings.alias_arn)
+        bad = [{"stateMachineVersionArn": version, "weight": 100}]
+        states.route(settings.alias_arn, bad, at=now())
+        return {"alias": settings.alias_arn, "routing": before, "bad": bad}
+
+
+def _states(cloud: Cloud) -> States:
+    states = cloud.services["stepfunctions"]
+    assert isinstance(states, States)  # noqa: S101 - as furnished
+    return states
