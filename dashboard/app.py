@@ -7,9 +7,9 @@ from starlette.middleware import Middleware
 
 from dashboard.guard import Guard
 
-ICON = (
-    Path(__file__).parent / "icon.svg"
-)  # a file of our own: named icons would be fetched from a font server
+NAME = "Scones Unlimited"
+HERE = Path(__file__).parent
+ICON = HERE / "icon.svg"  # a file of our own: named icons would be fetched from a font server
 PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("classify", "Classify", ":material/add_photo_alternate:"),
@@ -19,20 +19,31 @@ PAGES = (
     ("rollout", "Rollout", ":material/swap_horiz:"),
     ("executions", "Executions", ":material/timeline:"),
     ("failures", "Failures", ":material/inbox:"),
+    ("alerts", "Alerts", ":material/notifications:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),
     ("workflows", "Workflows", ":material/lan:"),
+    ("lab", "Lab", ":material/science:"),
 )
 
 
 def draw() -> None:
     """Draw the page that the address names."""
+    from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
     from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
     from dashboard.workflows import parts_panel  # noqa: PLC0415 - likewise
 
-    st.set_page_config(page_title="Scones Unlimited", page_icon=str(ICON), layout="wide")
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    st.logo(str(HERE / f"logo-{theme}.svg"), size="large", icon_image=str(ICON))
+    hidden = {"lab"} if demonstration.controls() is None else set()
     pages = [
-        st.Page(f"app_pages/{name}.py", title=title, icon=icon, url_path=name)
+        st.Page(
+            f"app_pages/{name}.py",
+            title=title,
+            icon=icon,
+            url_path=name,
+            visibility="hidden" if name in hidden else "visible",
+        )
         for name, title, icon in PAGES
     ]
 
@@ -41,10 +52,13 @@ def draw() -> None:
         st.switch_page(pages[0])
 
     page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
+    title = f"{page.title} · {NAME}" if page.title else NAME
+    st.set_page_config(page_title=title, page_icon=str(ICON), layout="wide")
     with components.page_run(), components.explained():
         if cloud := components.cloud():
             components.cloud_badge(cloud)
             workflows.choose()
+            demonstration.mark()
             if page.url_path == "deployment" and not components.connection().watched.deployed:
                 parts_panel.show()
             else:

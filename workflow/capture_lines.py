@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from workflow.answer_rows import OutputError
 from workflow.capture_columns import Columns, Records, Refused
+from workflow.capture_forms import HEAD, SPARE, Forms, Tails
 from workflow.capture_records import Record, decode, document_reason, record_of
-
-HEAD: Final = b'{"captureData":{"endpointInput":{"data":"'
-"""Stands before the end of a line whose payload was left out, and makes it JSON again."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BACKSLASH: Final = ord("\\")
@@ -89,7 +87,9 @@ class Window:
     """
 
     def __init__(self) -> None:
+        self._forms = Forms()
         self._heads: tuple[bytes, ...] = ()
+        self._tails = bytearray()  # kept for the next window: new memory costs more than its bytes
         self._clear()
 
     def _clear(self) -> None:
@@ -98,40 +98,51 @@ class Window:
         self._begins: list[int] = []
         self._counts: list[int] = []
         self._ends: list[int] = []
-        self._lines: list[bytes] = []
+        self._filled = 0
+        self._sizes: list[int] = []
+        self._whole: dict[int, bytes] = {}
         self._strange: dict[int, bytes] = {}
 
     def __len__(self) -> int:
-        """Return the number of lines."""
-        return len(self._lines)
+        """Number of lines."""
+        return len(self._ends)
 
     def add(self, source: int, data: bytes) -> None:
         """Take in an object's lines; of its bytes, only what is needed is kept."""
         begin = len(_BOM) if data.startswith(_BOM) else 0
-        first = len(self)
-        cut = self._split(data, begin)
+        tails = self._cut(data, begin)
+        joined = b"".join(tails)
+        self._fill(joined)
+        self._sizes += map(len, tails)
         self._sources.append(source)
         self._begins.append(begin)
-        self._counts.append(len(self) - first)
-        self.size += sum(map(len, self._lines[first:]))
-        if not cut:  # it may be something else than captures
+        self._counts.append(len(tails))
+        self.size += len(joined)
+        if not joined:  # it may be something else than captures
             self._strange[source] = data
             self.size += len(data)
 
-    def _split(self, data: bytes, position: int) -> int:
-        """Keep each line without its payload, and return how many are as SageMaker writes them.
+    def _fill(self, joined: bytes) -> None:
+        """Put tails behind the others."""
+        end = self._filled + len(joined)
+        self._tails[self._filled : end] = joined
+        self._filled = end
+
+    def _cut(self, data: bytes, position: int) -> list[bytes]:
+        """Find the lines, and of each the tail that begins where its payload ends.
 
         Memory is scanned by ``bytes.find`` alone.
         """
         find, starts, size = data.find, data.startswith, len(data)
-        keep_line, keep_end, cut = self._lines.append, self._ends.append, 0
+        tails: list[bytes] = []
+        keep_tail, keep_end = tails.append, self._ends.append
         far = find(b"\n", 0, _BLOCK) < 0
         head, head_size = HEAD, len(HEAD)
         while position < size:
             if not starts(head, position):
                 found = self._head_at(data, position)
                 if not found:
-                    position = self._keep_whole(data, position)
+                    position = self._keep_whole(data, position, tails)
                     continue
                 head, head_size = found, len(found)
             begin = position + head_size
@@ -142,13 +153,12 @@ class Window:
                 if end < 0:
                     end = size
             if begin <= close < end and data[close - 1] != _BACKSLASH:
-                keep_line(HEAD + data[close:end])
+                keep_tail(data[close:end])
                 keep_end(end)
-                cut += 1
                 position = end + 1
             else:
-                position = self._keep_whole(data, position)
-        return cut
+                position = self._keep_whole(data, position, tails)
+        return tails
 
     def _head_at(self, data: bytes, position: int) -> bytes:
         """What stands before the payload of a line; nothing where SageMaker would not write so.
@@ -164,10 +174,16 @@ class Window:
         self._heads = (found[0], *self._heads[: _HEADS - 1])
         return found[0]
 
-    def _keep_whole(self, data: bytes, position: int) -> int:
-        """Keep a line that is not as SageMaker writes it; return where the next one begins."""
+    def _keep_whole(self, data: bytes, position: int, tails: list[bytes]) -> int:
+        """Keep a line that is not as SageMaker writes it; returns where the next one begins.
+
+        Its tail is empty.
+        """
         end = _line_end(data, position)
-        self._lines.append(_without_payload(data[position:end]))
+        line = _without_payload(data[position:end])
+        self._whole[len(self)] = line
+        self.size += len(line)
+        tails.append(b"")
         self._ends.append(end)
         return end + 1
 
@@ -177,20 +193,30 @@ class Window:
         Returns:
             The rows of probabilities, the place of each, and what is none.
         """
-        parts, failures = self._decoded()
-        read = [part.rows() for part in parts]
+        self._fill(bytes(SPARE))
+        tails = Tails(self._tails, self._sizes)
+        parts = self._forms.read(tails)
+        left = np.ones(len(self), np.bool_)
+        for part in parts:
+            left[part.index] = False
+        each, failures = self._decoded(tails, np.flatnonzero(left))
+        read = [part.rows() for part in [*parts, *each]]
         rows, unsound = Columns.joined([columns for columns, _ in read]).sound()
-        places = self._places()
+        places = self._places(self._with_carriage_return(tails))
         refused = [refusal for _, refusals in read for refusal in refusals] + unsound
         unread = self._unread(failures, places) + [_refused(r, places) for r in refused]
         self._clear()
         return rows, places.take(rows.index), unread
 
-    def _decoded(self) -> tuple[list[Records], dict[int, OutputError]]:
-        """Decode all lines; of those that are no records, say why."""
+    def _decoded(
+        self, tails: Tails, index: NDArray[np.int64]
+    ) -> tuple[list[Records], dict[int, OutputError]]:
+        """Decode these lines one by one; of those that are no records, say why."""
+        places = index.tolist()
+        lines = [self._whole[i] if i in self._whole else HEAD + tails[i] for i in places]
         failures: dict[int, OutputError] = {}
         kept: dict[int, Record] = {}
-        for i, (line, record) in enumerate(zip(self._lines, decode(self._lines), strict=True)):
+        for i, line, record in zip(places, lines, decode(lines), strict=True):
             try:
                 if record or line.strip():
                     kept[i] = record or record_of(line)
@@ -198,7 +224,7 @@ class Window:
                 failures[i] = error.kept()
         return Records.of(list(kept.values()), np.array(list(kept), np.int64)), failures
 
-    def _places(self) -> Places:
+    def _places(self, with_carriage_return: list[int]) -> Places:
         counts = np.array(self._counts, np.int64)
         first = np.cumsum(counts) - counts
         ends = np.array(self._ends, np.int64)
@@ -208,8 +234,15 @@ class Window:
         numbers = np.arange(1, len(ends) + 1) - np.repeat(first, counts)
         source = np.repeat(np.array(self._sources, np.int32), counts)
         lengths = ends - starts
-        lengths[[i for i, line in enumerate(self._lines) if line.endswith(b"\r")]] -= 1
+        lengths[with_carriage_return] -= 1
         return Places(source, numbers.astype(np.int32), starts, lengths)
+
+    def _with_carriage_return(self, tails: Tails) -> list[int]:
+        """Lines that end with a carriage return before their line feed."""
+        found = [i for i, line in self._whole.items() if line.endswith(b"\r")]
+        if b"\r" in tails:
+            found += [i for i in range(len(self)) if tails[i].endswith(b"\r")]
+        return found
 
     def _unread(self, failures: dict[int, OutputError], places: Places) -> list[Unread]:
         """Failures with their places; one for an object that is something else altogether."""

@@ -21,7 +21,14 @@ def times_of(texts: Sequence[str]) -> NDArray[np.datetime64]:
     """Read times as microseconds in UTC; NaT where a text is no time."""
     joined = "".join(texts)
     if joined.isascii() and set(map(len, texts)) == {WIDTH}:
-        rows = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), WIDTH)
+        return times_in(np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), WIDTH))
+    return np.array([_time(text) for text in texts], "datetime64[us]")
+
+
+def times_in(letters: NDArray[np.uint8]) -> NDArray[np.datetime64]:
+    """Read times of one width, a row of ASCII letters each, as ``times_of`` does."""
+    if letters.shape[1] == WIDTH:
+        rows = np.ascontiguousarray(letters)
         if (rows - _LOWEST <= _RANGE).all():
             seconds = np.ndarray(len(rows), f"S{WIDTH - 1}", rows, strides=(WIDTH,))
             try:
@@ -31,7 +38,7 @@ def times_of(texts: Sequence[str]) -> NDArray[np.datetime64]:
             else:
                 if (times >= _YEAR_1).all():  # there is no year 0
                     return times
-    return np.array([_time(text) for text in texts], "datetime64[us]")
+    return np.array([_time(bytes(row).decode()) for row in letters], "datetime64[us]")
 
 
 def _time(text: str) -> datetime | None:

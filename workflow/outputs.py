@@ -41,6 +41,14 @@ class Answers:
         ends = np.cumsum(sizes + 1) - 1
         return cls(np.frombuffer(b" ".join([*texts, b""]), np.uint8), ends - sizes, ends)
 
+    @classmethod
+    def rows(cls, letters: NDArray[np.uint8], sizes: NDArray[np.int64]) -> "Answers":
+        """Take the first letters of each row of a matrix, in which each row has one to spare."""
+        count, width = letters.shape
+        kept = np.arange(width, dtype=np.int32) < sizes.astype(np.int32)[:, None]
+        begins = np.arange(count) * width
+        return cls(np.where(kept, letters, np.uint8(ord(" "))).ravel(), begins, begins + sizes)
+
     def texts(self) -> list[bytes]:
         """Each answer by itself."""
         whole = self.letters.tobytes()

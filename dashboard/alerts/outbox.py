@@ -80,12 +80,12 @@ class AlertOutbox:
 
     def _deliver(self, key: str) -> None:
         waiting = _waiting(key)
+        with explained("s3:GetObject", f"s3://{self._bucket}/{waiting}"):
+            body = self._s3.get_object(Bucket=self._bucket, Key=waiting)["Body"].read()
         if key not in self._published and not self._is_recorded(key):
-            with explained("s3:GetObject", f"s3://{self._bucket}/{waiting}"):
-                body = self._s3.get_object(Bucket=self._bucket, Key=waiting)["Body"].read()
             self._publish(_decoded(body, waiting))
         self._published.add(key)
-        create(self._s3, self._bucket, _recorded(key), b"{}")
+        create(self._s3, self._bucket, _recorded(key), body)
         with explained("s3:DeleteObject", f"s3://{self._bucket}/{waiting}"):
             self._s3.delete_object(Bucket=self._bucket, Key=waiting)
         self._mine.discard(key)

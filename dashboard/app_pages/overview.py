@@ -4,9 +4,15 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from dashboard.alerts import panel as alerts
+from dashboard.captures import panel as captures
+from dashboard.demonstration import panel as demonstration
+from dashboard.deployment import deploying
+from dashboard.deployment import panel as deployment
 from dashboard.executions import freshness_panel as feeds
-from dashboard.overview import model, panel
-from dashboard.shared import components
+from dashboard.overview import looking, model, panel
+from dashboard.shared import components, jobs, time_range_panel
+from dashboard.thresholds import panel as thresholds
 
 
 @components.explained()
@@ -15,9 +21,12 @@ def screen() -> None:
     feeds.fresh(feed)
     if not feeds.ready(feed):
         return
-    now = datetime.now(UTC)
-    shown = model.overview(feed.listing(), feed.inbox(now), feed.repair_runs(), now=now)
-    panel.verdict(shown)
+    now, captured = datetime.now(UTC), captures.feed()
+    checks = looking.look(feed, captured, alerts.known(), components.jobs(), now=now)
+    listing = feed.listing()
+    shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)
+    panel.verdict(shown, now)
+    panel.charts(panel.Look(listing, captured, thresholds.standing().now, picked, now))
     panel.tiles(shown)
     left, right = st.columns(2)
     with left:
@@ -27,8 +36,16 @@ def screen() -> None:
 
 
 components.page_header("Overview", "Is it healthy, what changed, what needs you.")
+connection, controls = components.connection(), demonstration.controls()
+job = components.watch(jobs.DEPLOYMENT, deployment.run) if not components.deployed() else None
+if (job and job.running) or (controls and demonstration.progress(controls)):
+    st.stop()
 if components.deployed():
-    feed = feeds.feed()
+    picked, feed = time_range_panel.picker(), feeds.feed()
     st.fragment(screen, run_every=feeds.REFRESH_SECONDS)()
-else:
+elif controls is None:
     components.not_deployed()
+elif demonstration.invitation():
+    settings, session = connection.settings, connection.session
+    deploying.deploy(components.jobs(), settings, session, then=demonstration.begin)
+    st.rerun()

@@ -13,6 +13,7 @@ from dashboard.executions.model import ExecutionFilters, Rates
 from dashboard.failures import model as failures
 from dashboard.failures.model import FailureFilters
 from dashboard.failures.repair_plan import RepairRun
+from dashboard.overview.checks_model import Check, Level, needs_somebody
 from dashboard.shared import numbers
 from dashboard.shared.query import write
 from workflow.executions import Kind, Outcome
@@ -21,7 +22,16 @@ from workflow.triage import FailureGroup, GroupStatus
 
 DAY = timedelta(days=1)
 MOST_NEEDS = 6
-_UNDECIDED = (GroupStatus.NEW, GroupStatus.REGRESSED)
+
+
+_LINKS = {
+    "Executions": "Executions",
+    "Succeeded": "Succeeded",
+    "Rejected": "Rejected",
+    "Faults": "Faults",
+    "Silently wrong": "Silent failures",
+    "Median duration": "Durations",
+}
 
 
 class Health(StrEnum):
@@ -29,6 +39,8 @@ class Health(StrEnum):
 
     HEALTHY = "healthy"
     NEEDS_YOU = "needs you"
+    UNDER_WAY = "under way"
+    NOT_KNOWN = "not known"
     QUIET = "quiet"
 
 
@@ -50,9 +62,11 @@ class Tile:
     Attributes:
         change: The difference in words, empty where there is nothing to compare with.
         worse: Whether the change is for the worse, None where it is neither.
+        link: What the link to the executions that it counts says.
     """
 
     label: str
+    link: str
     value: str
     change: str
     worse: bool | None
@@ -66,6 +80,7 @@ class Overview:
 
     health: Health
     sentence: str
+    checks: tuple[Check, ...]
     tiles: tuple[Tile, ...]
     changes: tuple[Line, ...]
     needs: tuple[Line, ...]
@@ -75,6 +90,7 @@ def overview(
     listing: pl.DataFrame,
     groups: Sequence[FailureGroup],
     runs: Sequence[RepairRun],
+    checks: Sequence[Check],
     *,
     now: datetime,
 ) -> Overview:
@@ -84,16 +100,18 @@ def overview(
         listing: ``execution_tables.listing``.
         groups: The inbox, the most urgent first.
         runs: Bulk repairs, the newest first.
+        checks: What was looked at; the verdict is theirs.
         now: Aware.
     """
     today = listing.filter(pl.col("started_at") > now - DAY)
     before = listing.filter(pl.col("started_at").is_between(now - 2 * DAY, now - DAY))
-    open_groups = [group for group in groups if _needs_somebody(group)]
+    open_groups = [group for group in groups if needs_somebody(group)]
     waiting = [run for run in runs if run.pending]
-    health, sentence = _verdict(today, open_groups)
+    health, sentence = _verdict(today, checks)
     return Overview(
         health=health,
         sentence=sentence,
+        checks=tuple(checks),
         tiles=_tiles(executions.rates(today, DAY), executions.rates(before, DAY)),
         changes=(
             *_changed_shares(today, before),
@@ -104,19 +122,19 @@ def overview(
     )
 
 
-def _needs_somebody(group: FailureGroup) -> bool:
-    quiet = group.silenced_until is not None or group.kind is Kind.REJECTION
-    return group.status in _UNDECIDED and not quiet
-
-
-def _verdict(today: pl.DataFrame, open_groups: Sequence[FailureGroup]) -> tuple[Health, str]:
-    if open_groups:
-        hurt = sum(group.count for group in open_groups)
-        problems = "1 problem" if len(open_groups) == 1 else f"{len(open_groups)} problems"
-        return Health.NEEDS_YOU, f"{problems} nobody has looked at yet, in {hurt:,} executions."
+def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[Health, str]:
+    """What is worst among the checks; healthy is claimed only where every one of them was made."""
+    of = {level: [one for one in checks if one.level is level] for level in Level}
+    if of[Level.NEEDS_YOU]:
+        return Health.NEEDS_YOU, " ".join(one.sentence for one in of[Level.NEEDS_YOU])
+    if of[Level.UNDER_WAY]:
+        return Health.UNDER_WAY, " ".join(one.sentence for one in of[Level.UNDER_WAY])
     if today.is_empty():
         return Health.QUIET, "Nothing has run for 24 hours, and nothing waits."
-    return Health.HEALTHY, f"{today.height:,} executions in 24 hours, and no open problem."
+    if of[Level.UNKNOWN]:
+        names = ", ".join(one.name.lower() for one in of[Level.UNKNOWN])
+        return Health.NOT_KNOWN, f"Nothing needs you as far as is known; not known: {names}."
+    return Health.HEALTHY, f"{today.height:,} executions in 24 hours, and nothing needs you."
 
 
 def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
@@ -150,6 +168,7 @@ def _tile(
 ) -> Tile:
     return Tile(
         label=label,
+        link=_LINKS[label],
         value=value,
         change=change,
         worse=worse,

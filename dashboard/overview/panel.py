@@ -1,29 +1,119 @@
 """Panels of the Overview page."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
 import streamlit as st
 
+from dashboard.captures.aggregates import Period
+from dashboard.captures.panel import Feed
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.executions.releases_model import releases
+from dashboard.overview import charts as drawn
 from dashboard.overview import model
+from dashboard.overview.checks_model import Check, Level
+from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from dashboard.shared.palette import BadgeColor
+from dashboard.shared.time_range import TimeRange
 
-_LOOKS = {
+_LOOKS: dict[model.Health, tuple[BadgeColor, str, str]] = {
     model.Health.HEALTHY: ("green", ":material/check_circle:", "Healthy"),
     model.Health.NEEDS_YOU: ("red", ":material/error:", "Needs you"),
+    model.Health.UNDER_WAY: ("blue", ":material/progress_activity:", "Under way"),
+    model.Health.NOT_KNOWN: ("gray", ":material/help:", "Not known"),
     model.Health.QUIET: ("gray", ":material/bedtime:", "Quiet"),
+}
+_LEVELS: dict[Level, tuple[BadgeColor, str]] = {
+    Level.FINE: ("green", ":material/check_circle:"),
+    Level.NEEDS_YOU: ("red", ":material/error:"),
+    Level.UNDER_WAY: ("blue", ":material/progress_activity:"),
+    Level.UNKNOWN: ("gray", ":material/help:"),
 }
 
 
-def verdict(shown: model.Overview) -> None:
-    """Is it healthy."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the charts are drawn from.
+
+    Attributes:
+        listing: Every execution known.
+        captures: Where inferences are counted.
+        threshold: At or above which an inference is accepted.
+        shown: The range and the zone.
+        now: The moment of looking.
+    """
+
+    listing: pl.DataFrame
+    captures: Feed
+    threshold: float
+    shown: TimeRange
+    now: datetime
+
+
+def verdict(shown: model.Overview, now: datetime) -> None:
+    """Is it healthy, and what that rests on."""
     color, icon, word = _LOOKS[shown.health]
     st.markdown(f"### :{color}-badge[{icon} {word}]")
     st.markdown(plain(shown.sentence))
+    _checks(shown.checks, now)
+
+
+def charts(look: Look) -> None:
+    """Outcomes, confidence, latency and volume, with releases and rollbacks on every axis."""
+    shown, now = look.shown, look.now
+    rows = look.listing.filter(pl.col("started_at") > now - shown.span)
+    counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
+    marked = drawn.markers(releases(look.listing))
+    figures = {
+        "Outcomes": drawn.outcomes(rows, shown, marked, now),
+        "Confidence": drawn.confidence(counts, look.threshold, shown, marked, now),
+        "Latency": drawn.latency(rows, shown, marked, now),
+        "Volume": drawn.volume(counts, shown, marked, now),
+    }
+    for names in (("Outcomes", "Confidence"), ("Latency", "Volume")):
+        for column, name in zip(st.columns(2), names, strict=True):
+            with column, st.container(border=True):
+                st.markdown(f"**{name}**")
+                st.plotly_chart(
+                    figures[name],
+                    key=f"overview-{name}",
+                    alt=f"{name} over time, with releases and rollbacks",
+                    config={"displayModeBar": False},
+                )
+    st.caption(
+        f"Up to {plain(shown.said(now))}, times in {plain(shown.zone.key)}. Dotted lines: releases "
+        "and rollbacks."
+    )
+
+
+def _checks(found: tuple[Check, ...], now: datetime) -> None:
+    """What was checked, what it said and how long ago; each leads to its page."""
+    read = [check.as_of for check in found if check.as_of is not None]
+    oldest = f", the oldest {components.age(min(read), now)} ago" if read else ""
+    counts = [(level, sum(check.level is level for check in found)) for level in Level]
+    told = ", ".join(f"{count} {level}" for level, count in counts if count)
+    with st.expander(f"{len(found)} checks{oldest}: {told}", icon=":material/checklist:"):
+        for check in found:
+            color, icon = _LEVELS[check.level]
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f":{color}-badge[{icon} {check.level}]", width=120)
+                st.page_link(
+                    f"app_pages/{check.page}.py",
+                    label=check.name,
+                    query_params=dict(check.params),
+                    width=120,
+                )
+                ago = f"{components.age(check.as_of, now)} ago" if check.as_of else "never read"
+                st.markdown(f"{plain(check.sentence)} :gray[{ago}]", width="stretch")
 
 
 def tiles(shown: model.Overview) -> None:
     """The numbers of 24 hours; each leads to the executions that it counts."""
     with st.container(horizontal=True, gap="small"):
         for tile in shown.tiles:
-            with st.container(border=True, width=126, height="stretch", gap=None):
+            with st.container(border=True, width=140, height="stretch", gap=None):
                 st.metric(
                     tile.label,
                     tile.value,
@@ -32,7 +122,7 @@ def tiles(shown: model.Overview) -> None:
                     if tile.worse is None
                     else ("inverse" if (tile.change[0] == "+") == tile.worse else "normal"),
                 )
-                st.page_link(tile.page, label="Show", query_params=dict(tile.params))
+                st.page_link(tile.page, label=tile.link, query_params=dict(tile.params))
 
 
 def lines(title: str, found: tuple[model.Line, ...], nothing: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from dashboard.failures.repair_plan import RepairItem, RepairPlan, RepairRun
+from dashboard.overview import checks_model
 from dashboard.overview.model import Health, Overview, overview
 from workflow.executions import Failure
 from workflow.redrive import RedriveAction
@@ -47,7 +48,12 @@ def seen(
     notes: tuple[TriageEvent, ...] = (),
     runs: tuple[RepairRun, ...] = (),
 ) -> Overview:
-    return overview(listing, group(failures, notes, now=NOW), runs, now=NOW)
+    groups = group(failures, notes, now=NOW)
+    checks = (
+        checks_model.failures(groups, NOW),
+        checks_model.changes_under_way("", runs, repairing=False, as_of=NOW),
+    )
+    return overview(listing, groups, runs, checks, now=NOW)
 
 
 def test_traffic_without_problems_is_healthy() -> None:

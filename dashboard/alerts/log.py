@@ -1,0 +1,197 @@
+"""The log of alerts: what was sent, to whom, what waits to be sent, and which alarms ring."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from dashboard.alerts.client import Alert
+from dashboard.alerts.outbox import ALERTS_PREFIX, OUTBOX_PREFIX
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explained
+from dashboard.failures.notes import TRIAGE_PREFIX, create
+
+READ_PREFIX: Final = f"{TRIAGE_PREFIX}read/"
+LISTED: Final = 50
+"""So many alerts are read, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentAlert:
+    """An alert that went out.
+
+    Attributes:
+        key: Names what happened.
+        subject: As published; the key for alerts that were sent before subjects were kept.
+        body: Plain text; empty for those.
+        at: When SNS took it.
+        read: Whether somebody has marked it as read.
+    """
+
+    key: str
+    subject: str
+    body: str
+    at: datetime
+    read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Somebody who gets the alerts.
+
+    Attributes:
+        protocol: ``email``, ``https`` and so on.
+        endpoint: The address.
+        confirmed: Whether it has been confirmed: SNS sends nothing before.
+    """
+
+    protocol: str
+    endpoint: str
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmState:
+    """An alarm of CloudWatch; ``state`` is OK, ALARM or INSUFFICIENT_DATA."""
+
+    name: str
+    state: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertState:
+    """All there is to say about alerts.
+
+    Attributes:
+        sent: The newest first, at most ``LISTED``.
+        waiting: Key and time of those that could not be sent yet.
+        subscribers: Who gets them.
+        alarms: The deployment's alarms.
+        read_at: When this was read.
+    """
+
+    sent: tuple[SentAlert, ...]
+    waiting: tuple[tuple[str, datetime], ...]
+    subscribers: tuple[Subscriber, ...]
+    alarms: tuple[AlarmState, ...]
+    read_at: datetime
+
+    @property
+    def unread(self) -> tuple[SentAlert, ...]:
+        """Those that nobody has marked as read."""
+        return tuple(alert for alert in self.sent if not alert.read)
+
+    @property
+    def ringing(self) -> tuple[str, ...]:
+        """Names of the alarms in state ALARM."""
+        return tuple(alarm.name for alarm in self.alarms if alarm.state == "ALARM")
+
+
+def read_alerts(connection: Connection, *, now: datetime) -> AlertState:
+    """Read what was sent, to whom, what waits and which alarms ring.
+
+    Raises:
+        WorkflowError: AWS's own code.
+    """
+    sent = _objects(connection, ALERTS_PREFIX)
+    marked = {key for key, _ in _objects(connection, READ_PREFIX)}
+    newest = sorted(sent, key=lambda one: one[1], reverse=True)[:LISTED]
+    return AlertState(
+        sent=tuple(_sent(connection, key, at, read=key in marked) for key, at in newest),
+        waiting=tuple(_objects(connection, OUTBOX_PREFIX)),
+        subscribers=_subscribers(connection),
+        alarms=_alarms(connection),
+        read_at=now,
+    )
+
+
+def mark_read(connection: Connection, alerts: tuple[SentAlert, ...]) -> None:
+    """Mark alerts as read, for the whole team.
+
+    Raises:
+        WorkflowError: AWS's own code.
+    """
+    for alert in alerts:
+        create(
+            connection.client("s3"),
+            connection.watched.bucket,
+            f"{READ_PREFIX}{alert.key}.json",
+            b"{}",
+        )
+
+
+def send_test(connection: Connection, *, now: datetime) -> None:
+    """Publish a message that says it is a test; it is no alert and is not listed.
+
+    Raises:
+        WorkflowError: AWS's own code.
+    """
+    topic = connection.watched.topic_arn
+    with explained("sns:Publish", topic):
+        connection.client("sns").publish(
+            TopicArn=topic,
+            Subject=f"Test of the alerts of {topic.rpartition(':')[2]}",
+            Message=f"Sent from the Alerts page at {now:%Y-%m-%d %H:%M} UTC. Nothing is wrong.",
+        )
+
+
+def _objects(connection: Connection, prefix: str) -> list[tuple[str, datetime]]:
+    bucket = connection.watched.bucket
+    if not bucket:
+        return []
+    with explained("s3:ListObjectsV2", f"s3://{bucket}/{prefix}"):
+        pages = connection.client("s3").get_paginator("list_objects_v2")
+        return [
+            (item["Key"].removeprefix(prefix).removesuffix(".json"), item["LastModified"])
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+            for item in page.get("Contents", [])
+        ]
+
+
+def _sent(connection: Connection, key: str, at: datetime, *, read: bool) -> SentAlert:
+    bucket, name = connection.watched.bucket, f"{ALERTS_PREFIX}{key}.json"
+    with explained("s3:GetObject", f"s3://{bucket}/{name}"):
+        body = connection.client("s3").get_object(Bucket=bucket, Key=name)["Body"].read()
+    try:
+        alert = msgspec.json.decode(body, type=Alert)
+    except msgspec.DecodeError:  # earlier versions kept no more than that it was sent
+        return SentAlert(key, key, "", at, read)
+    return SentAlert(key, alert.subject, alert.body, at, read)
+
+
+def _subscribers(connection: Connection) -> tuple[Subscriber, ...]:
+    topic = connection.watched.topic_arn
+    if not topic:
+        return ()
+    with explained("sns:ListSubscriptionsByTopic", topic):
+        pages = connection.client("sns").get_paginator("list_subscriptions_by_topic")
+        found: list[dict[str, Any]] = [
+            one for page in pages.paginate(TopicArn=topic) for one in page["Subscriptions"]
+        ]
+    return tuple(
+        Subscriber(
+            one["Protocol"], one["Endpoint"], one["SubscriptionArn"] != "PendingConfirmation"
+        )
+        for one in found
+    )
+
+
+def _alarms(connection: Connection) -> tuple[AlarmState, ...]:
+    if not connection.watched.deployed:  # alarms of others have names that nobody knows
+        return ()
+    prefix = connection.settings.prefix
+    with explained("cloudwatch:DescribeAlarms", prefix):
+        pages = connection.client("cloudwatch").get_paginator("describe_alarms")
+        return tuple(
+            AlarmState(
+                one["AlarmName"],
+                one["StateValue"],
+                one["StateUpdatedTimestamp"],
+                one.get("StateReason", ""),
+            )
+            for page in pages.paginate(AlarmNamePrefix=f"{prefix}-")
+            for one in page["MetricAlarms"]
+        )

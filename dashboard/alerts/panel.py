@@ -1,0 +1,128 @@
+"""Panels of the Alerts page: what was sent, to whom, what is silenced, what could not be sent."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.alerts import log
+from dashboard.alerts.log import AlertState
+from dashboard.failures import model as failures
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from dashboard.shared.query import write
+from dashboard.shared.time_range import TimeRange
+from workflow.errors import WorkflowError
+from workflow.triage import FailureGroup
+
+FRESH_S = 15.0
+
+
+def state() -> AlertState:
+    """Return what is known of alerts.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` while it has not answered.
+    """
+    cloud = components.connection()
+
+    def read() -> AlertState:
+        return log.read_alerts(cloud, now=datetime.now(UTC))
+
+    return components.read("alerts", "state", "the alerts", read, fresh_s=FRESH_S)
+
+
+def known() -> AlertState | None:
+    """Return the same; None where it cannot be read, or not yet."""
+    try:
+        return state()
+    except WorkflowError:
+        return None
+
+
+def sent(found: AlertState, shown: TimeRange) -> None:
+    """Every alert that went out, with what it said, and the button that marks them as read."""
+    st.header("Sent", anchor=False)
+    if not found.sent:
+        components.empty_state("No alert was sent yet", "The first new failure sends one.")
+        return
+    if found.unread and st.button(
+        f"Mark {len(found.unread):,} as read", icon=":material/mark_email_read:"
+    ):
+        cloud, unread = components.connection(), found.unread
+        components.act("Mark alerts as read", lambda: log.mark_read(cloud, unread))
+        components.reads().expire("alerts")
+        st.rerun()
+    for alert in found.sent:
+        icon = ":material/drafts:" if alert.read else ":material/mark_email_unread:"
+        with st.expander(f"{shown.said(alert.at)}: {plain(alert.subject)}", icon=icon):
+            st.text(alert.body or "What it said was not kept.")
+
+
+def recipients(found: AlertState) -> None:
+    """Who gets alerts, and a message to try it."""
+    st.header("To whom", anchor=False)
+    if found.subscribers:
+        rows = [
+            {"by": one.protocol, "to": one.endpoint, "confirmed": one.confirmed}
+            for one in found.subscribers
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Subscribers of the alerts topic")
+    else:
+        components.empty_state(
+            "Nobody gets alerts",
+            "Deploy with SCONES_ALARM_EMAIL, or subscribe somebody to the topic.",
+            page="app_pages/deployment.py",
+            label="Go to Deployment",
+        )
+    cloud = components.connection()
+    if cloud.watched.topic_arn and st.button("Send a test message", icon=":material/send:"):
+        components.act("Send a test message", lambda: log.send_test(cloud, now=datetime.now(UTC)))
+        st.success("SNS has taken the test message.", icon=":material/check_circle:")
+
+
+def silenced(groups: Sequence[FailureGroup], shown: TimeRange) -> None:
+    """Which failures send no alert, and until when."""
+    st.header("Silenced", anchor=False)
+    quiet = [group for group in groups if group.silenced_until is not None]
+    if not quiet:
+        st.caption("Nothing is silenced.")
+    for group in quiet:
+        until = shown.said(group.silenced_until) if group.silenced_until else ""
+        st.page_link(
+            "app_pages/failures.py",
+            label=f"{plain(failures.title(group))}: until {until}",
+            icon=":material/notifications_off:",
+            query_params=write(failures.FailureFilters(group=group.fingerprint.digest)),
+        )
+
+
+def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -> None:
+    """What could not be sent, and why."""
+    st.header("Not sent", anchor=False)
+    if problem is not None:
+        components.error_state(problem)
+    if not found.waiting and problem is None:
+        st.caption("Every alert went out.")
+    for key, since in found.waiting:
+        st.markdown(f":material/schedule_send: {plain(key)}, waits since {shown.said(since)}")
+
+
+def alarms(found: AlertState, shown: TimeRange) -> None:
+    """The alarms of CloudWatch, those in alarm first."""
+    st.header("Alarms", anchor=False)
+    if not found.alarms:
+        st.caption("There are no alarms.")
+        return
+    order = {"ALARM": 0, "INSUFFICIENT_DATA": 1, "OK": 2}
+    rows = [
+        {
+            "state": {"ALARM": "In alarm", "OK": "OK"}.get(one.state, "No data"),
+            "alarm": one.name,
+            "since": shown.said(one.since),
+            "reason": one.reason,
+        }
+        for one in sorted(found.alarms, key=lambda one: order.get(one.state, 1))
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Alarms, those in alarm first")

@@ -1,0 +1,33 @@
+"""Alerts: what was sent, to whom, what is silenced, what could not be sent, which alarms ring."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.alerts import panel
+from dashboard.executions import freshness_panel as feeds
+from dashboard.shared import components, time_range_panel
+
+components.page_header("Alerts", "What was sent to whom, what is silenced, and which alarms ring.")
+if not components.deployed():
+    components.not_deployed()
+    st.stop()
+picked, feed = time_range_panel.picker(), feeds.feed()
+
+
+@components.explained()
+def screen() -> None:
+    """The whole page, as of now."""
+    now, found = datetime.now(UTC), panel.state()
+    components.as_of(found.read_at, now)
+    left, right = st.columns(2)
+    with left:
+        panel.sent(found, picked)
+        panel.unsent(found, feed.alert_problem, picked)
+    with right:
+        panel.recipients(found)
+        panel.silenced(feed.inbox(now), picked)
+        panel.alarms(found, picked)
+
+
+st.fragment(screen, run_every=feeds.REFRESH_SECONDS)()

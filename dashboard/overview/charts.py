@@ -1,0 +1,172 @@
+"""Charts of the Overview: outcomes, confidence, latency and volume over one range of time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.captures import aggregates
+from dashboard.captures.aggregates import Period
+from dashboard.captures.record_filters import label_name
+from dashboard.executions import charts as executions_charts
+from dashboard.executions.model import bar_width, outcomes_over_time
+from dashboard.executions.releases_model import Release
+from dashboard.shared.escaping import chart_text
+from dashboard.shared.marker_charts import DEPLOYED, ROLLED_BACK, Marker, mark
+from dashboard.shared.palette import STYLES
+from dashboard.shared.time_range import TimeRange
+from workflow.executions import Outcome
+
+HEIGHT: Final = 230
+MEDIAN: Final = STYLES[Outcome.RUNNING].color
+LOW: Final = "#8A8F98"
+LABEL_COLORS: Final = ("#56B4E9", "#CC79A7", "#8A8F98")
+
+
+def markers(releases: tuple[Release, ...]) -> list[Marker]:
+    """Return releases and rollbacks as markers of a time axis."""
+    return [(one.at, one.words, ROLLED_BACK if one.rolled_back else DEPLOYED) for one in releases]
+
+
+def outcomes(
+    rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime
+) -> go.Figure:
+    """Draw how executions ended, stacked.
+
+    Args:
+        rows: Executions of the range.
+        shown: The range.
+        marked: What to mark on the axis.
+        now: Aware.
+    """
+    between, bins = shown.between(now), outcomes_over_time(rows, shown.span)
+    figure = executions_charts.outcomes(_local(bins, shown), bar_width(shown.span), between)
+    return _finished(figure, marked, between)
+
+
+def latency(rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime) -> go.Figure:
+    """Draw median and 95th percentile of the executions' durations; likewise."""
+    bins = (
+        rows.drop_nulls("seconds")
+        .group_by(pl.col("started_at").dt.truncate(bar_width(shown.span)).alias("time"))
+        .agg(
+            p50=pl.col("seconds").quantile(0.5, "linear"),
+            p95=pl.col("seconds").quantile(0.95, "linear"),
+        )
+        .sort("time")
+    )
+    figure = go.Figure()
+    for column, word, color, dash in (
+        ("p95", "95 %", LOW, "dot"),
+        ("p50", "median", MEDIAN, "solid"),
+    ):
+        _line(figure, _local(bins, shown), column, _Style(word, color, dash, "%{y:.2f} s"))
+    figure.update_yaxes(title="seconds", rangemode="tozero")
+    return _finished(figure, marked, shown.between(now))
+
+
+def confidence(
+    counts: pl.DataFrame, threshold: float, shown: TimeRange, marked: list[Marker], now: datetime
+) -> go.Figure:
+    """Draw median and lowest twentieth of confidence, and the threshold.
+
+    Args:
+        counts: A frame of ``aggregates.COUNTS``, by hour.
+        threshold: At or above which an inference is accepted.
+        shown: The range.
+        marked: What to mark on the axis.
+        now: Aware.
+    """
+    bins = aggregates.quantiles(_within(counts, shown, now), _period(shown))
+    figure = go.Figure()
+    for column, word, color, dash in (
+        ("q50", "median", MEDIAN, "solid"),
+        ("q05", "lowest 5 %", LOW, "dot"),
+    ):
+        _line(figure, _local(bins, shown), column, _Style(word, color, dash, "%{y:.3f}"))
+    figure.add_hline(
+        y=threshold, line={"color": STYLES[Outcome.REJECTED].color, "dash": "dash", "width": 1.5}
+    )
+    figure.update_yaxes(title="confidence", range=[None, 1.01])
+    return _finished(figure, marked, shown.between(now))
+
+
+def volume(
+    counts: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime
+) -> go.Figure:
+    """Draw the inferences of each class, stacked; likewise."""
+    width = bar_width(shown.span)
+    bins = (
+        _within(counts, shown, now)
+        .group_by(pl.col("time").dt.truncate(width), "label")
+        .agg(pl.col("count").sum())
+        .sort("time", "label")
+    )
+    figure = go.Figure()
+    for at, ((label,), part) in enumerate(bins.group_by("label", maintain_order=True)):
+        local = _local(part, shown)
+        figure.add_bar(
+            x=local["time"].to_list(),
+            y=local["count"].to_list(),
+            name=chart_text(label_name(int(str(label)))),
+            marker={"color": LABEL_COLORS[min(at, len(LABEL_COLORS) - 1)], "line": {"width": 0}},
+            width=width / timedelta(milliseconds=1) * 0.92,
+            offset=0,
+            hovertemplate="%{y:,}",
+        )
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(title="inferences")
+    return _finished(figure, marked, shown.between(now))
+
+
+def _period(shown: TimeRange) -> Period:
+    return Period.HOUR if shown.span <= timedelta(days=3) else Period.DAY
+
+
+def _within(counts: pl.DataFrame, shown: TimeRange, now: datetime) -> pl.DataFrame:
+    return counts.filter(pl.col("time") > now - shown.span)
+
+
+def _local(rows: pl.DataFrame, shown: TimeRange) -> pl.DataFrame:
+    """Times as the reader's clock shows them: plotly draws the time that it is given."""
+    aware = pl.col("time").dt.replace_time_zone("UTC")
+    return rows.with_columns(aware.dt.convert_time_zone(shown.zone.key))
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How a line is drawn and called."""
+
+    word: str
+    color: str
+    dash: str
+    hover: str
+
+
+def _line(figure: go.Figure, rows: pl.DataFrame, column: str, style: _Style) -> None:
+    figure.add_scatter(
+        x=rows["time"].to_list(),
+        y=rows[column].to_list(),
+        name=style.word,
+        mode="lines+markers",
+        marker={"size": 4},
+        line={"color": style.color, "dash": style.dash, "width": 2},
+        hovertemplate=style.hover,
+    )
+
+
+def _finished(
+    figure: go.Figure, marked: list[Marker], between: tuple[datetime, datetime]
+) -> go.Figure:
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "title": None},
+        hovermode="x unified",
+    )
+    figure.update_xaxes(type="date", range=[one.isoformat() for one in between])
+    zone = between[0].tzinfo
+    mark(figure, [(at.astimezone(zone), word, color) for at, word, color in marked], between)
+    return figure

@@ -1,0 +1,83 @@
+"""Looking: gathers what the Overview's verdict rests on from the feeds and the cloud."""
+
+from datetime import datetime
+
+import polars as pl
+
+from dashboard.alerts.log import AlertState
+from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.panel import Feed
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.executions.feed import ExecutionFeed
+from dashboard.failures.repairs import job_key
+from dashboard.overview import checks_model as checks
+from dashboard.overview.checks_model import Check
+from dashboard.shared.jobs import DEPLOYMENT, Jobs
+from workflow.spans import Span
+
+
+def look(
+    feed: ExecutionFeed,
+    captures: Feed,
+    alerts: AlertState | None,
+    jobs: Jobs,
+    *,
+    now: datetime,
+) -> tuple[Check, ...]:
+    """Make every check.
+
+    Args:
+        feed: Executions.
+        captures: Captures.
+        alerts: Alerts and alarms; None where they could not be read.
+        jobs: The jobs of this process.
+        now: Aware.
+
+    Raises:
+        WorkflowError: AWS's own code, where notes, repairs or captures cannot be read.
+    """
+    listing, runs = feed.listing(), feed.repair_runs()
+    listed_at = feed.progress.as_of if feed.progress else None
+    read_at = alerts.read_at if alerts else None
+    deploying = jobs.get(DEPLOYMENT)
+    repairs = [jobs.get(job_key(run.plan)) for run in runs]
+    return (
+        checks.failures(feed.inbox(now), listed_at),
+        checks.rejections(listing, listed_at, now=now),
+        _drift(captures, now),
+        _data_health(captures, listing, now),
+        checks.alarms(
+            alerts.ringing if alerts else None, len(alerts.alarms) if alerts else 0, read_at
+        ),
+        checks.alerts(
+            len(alerts.unread) if alerts else None, len(alerts.waiting) if alerts else 0, read_at
+        ),
+        checks.changes_under_way(
+            deploying.title if deploying and deploying.running else "",
+            runs,
+            repairing=any(job is not None and job.running for job in repairs),
+            as_of=now,
+        ),
+    )
+
+
+def _drift(captures: Feed, now: datetime) -> Check:
+    day = now - checks.DAY
+    before = Span(day - checks.USUAL, day)
+    return checks.drifted(
+        captures.counted(InferenceFilters(), before, now),
+        captures.counted(InferenceFilters(), Span(day, now), now),
+        captures.as_of,
+    )
+
+
+def _data_health(captures: Feed, listing: pl.DataFrame, now: datetime) -> Check:
+    counts = captures.counted(InferenceFilters(), Span(now - checks.DAY, now), now)
+    errors = captures.errors() if isinstance(captures, CaptureFeed) else pl.DataFrame()
+    recent = 0
+    if not errors.is_empty():
+        recent = errors.filter(pl.col("found_at") > now - checks.DAY).height
+    problem = captures.problem.message if captures.problem else ""
+    return checks.data_health(
+        listing, int(counts["count"].sum()), recent, problem, captures.as_of, now=now
+    )

@@ -1,0 +1,110 @@
+"""Each check says what it saw, and the verdict turns with the worst of them."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dashboard.captures.aggregates import COUNTS
+from dashboard.overview import checks_model as checks
+from dashboard.overview.checks_model import Level
+from dashboard.overview.model import Health, overview
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def listing(*days: tuple[float, int, int]) -> pl.DataFrame:
+    """Executions: days ago, how many accepted, how many rejected."""
+    rows = [
+        (NOW - timedelta(days=ago), outcome, "1", 1.0)
+        for ago, accepted, rejected in days
+        for outcome, count in (("accepted", accepted), ("rejected", rejected))
+        for _ in range(count)
+    ]
+    columns: dict[str, Any] = {
+        "started_at": pl.Datetime("us", "UTC"),
+        "outcome": pl.String,
+        "version": pl.String,
+        "seconds": pl.Float64,
+    }
+    return pl.DataFrame(rows, columns, orient="row")
+
+
+def counts(confidences: list[float], random: Random) -> pl.DataFrame:
+    """Counts of captures of these confidences, half of them bicycles."""
+    rows = [
+        {
+            "endpoint": "vans",
+            "variant": "AllTraffic",
+            "label": random.randrange(2),
+            "bin": min(199, int(confidence * 200)),
+            "time": NOW.replace(tzinfo=None),
+            "count": 1,
+        }
+        for confidence in confidences
+    ]
+    return pl.DataFrame(rows, schema_overrides=dict(COUNTS))
+
+
+def test_a_share_of_rejections_beyond_chance_needs_somebody() -> None:
+    steady = checks.rejections(listing((0.5, 80, 20), (3, 480, 120)), NOW, now=NOW)
+    risen = checks.rejections(listing((0.5, 50, 50), (3, 480, 120)), NOW, now=NOW)
+
+    assert steady.level is Level.FINE
+    assert risen.level is Level.NEEDS_YOU
+    assert risen.sentence.startswith("50.0% rejected in 24 hours, 20.1% in the week before")
+
+
+def test_few_executions_are_not_judged() -> None:
+    assert checks.rejections(listing((0.5, 3, 30)), NOW, now=NOW).level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_verdict_turns_when_drift_sets_in_and_only_then(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - test data
+
+    def drawn(count: int, spread: float) -> pl.DataFrame:
+        return counts([max(0.5, 1 - random.expovariate(spread)) for _ in range(count)], random)
+
+    week, same, worse = drawn(700, 20), drawn(120, 20), drawn(120, 6)
+
+    assert checks.drifted(week, same, NOW).level is not Level.NEEDS_YOU
+    assert checks.drifted(week, worse, NOW).level is Level.NEEDS_YOU
+
+
+def test_classified_photos_without_captures_are_a_problem_of_data_health() -> None:
+    rows = listing((0.5, 60, 0))
+
+    def health(captured: int, unreadable: int = 0, problem: str = "") -> Level:
+        return checks.data_health(rows, captured, unreadable, problem, NOW, now=NOW).level
+
+    assert health(60) is Level.FINE
+    assert health(0) is Level.NEEDS_YOU
+    assert health(60, unreadable=2) is Level.NEEDS_YOU
+    assert health(60, problem="AccessDenied") is Level.NEEDS_YOU
+    unread = checks.data_health(rows, 0, 0, "", None, now=NOW)
+    assert unread.level is Level.UNKNOWN
+
+
+def test_alarms_and_alerts_that_could_not_be_read_are_not_known() -> None:
+    assert checks.alarms(None, 0, None).level is Level.UNKNOWN
+    assert checks.alerts(None, 0, None).level is Level.UNKNOWN
+    assert checks.alarms(["faults"], 7, NOW).level is Level.NEEDS_YOU
+    assert checks.alarms([], 7, NOW).level is Level.FINE
+    assert checks.alerts(1, 0, NOW).sentence.startswith("1 alert was sent")
+    assert checks.alerts(0, 2, NOW).level is Level.NEEDS_YOU
+    assert checks.alerts(0, 0, NOW).level is Level.FINE
+
+
+def test_healthy_is_claimed_only_where_every_check_was_made() -> None:
+    rows = listing((0.5, 60, 0))
+    fine = checks.alarms([], 7, NOW)
+    unknown = checks.alarms(None, 0, None)
+    under_way = checks.changes_under_way("Deploy", [], repairing=False, as_of=NOW)
+
+    assert overview(rows, [], [], [fine], now=NOW).health is Health.HEALTHY
+    assert overview(rows, [], [], [fine, unknown], now=NOW).health is Health.NOT_KNOWN
+    assert overview(rows, [], [], [fine, under_way], now=NOW).health is Health.UNDER_WAY
+    assert overview(listing(), [], [], [fine], now=NOW).health is Health.QUIET

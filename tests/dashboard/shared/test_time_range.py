@@ -1,0 +1,49 @@
+"""The time range of all pages: read from the address, said in the reader's zone with UTC beside."""
+
+from datetime import UTC, datetime, timedelta
+
+import plotly.graph_objects as go
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.shared.marker_charts import mark
+from dashboard.shared.time_range import DEFAULT, RANGES, time_range
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_a_moment_is_said_in_local_time_with_utc_beside_it() -> None:
+    berlin = time_range("24h", "Local time", "Europe/Berlin")
+
+    assert berlin.said(NOW) == "2026-11-23 13:00 (12:00 UTC)"
+    assert time_range("24h", "UTC", "Europe/Berlin").said(NOW) == "2026-11-23 12:00 UTC"
+
+
+def test_the_axis_ends_now_in_the_zone() -> None:
+    begin, end = time_range("7d", "Local time", "Asia/Tokyo").between(NOW)
+
+    assert end - begin == timedelta(days=7)
+    assert end == NOW
+    assert end.hour == 21
+
+
+@given(st.text(), st.text(), st.none() | st.text())
+def test_whatever_the_address_and_the_browser_say_there_is_a_range(
+    span: str, zone: str, browser: str | None
+) -> None:
+    found = time_range(span, zone, browser)
+
+    assert found.span in RANGES.values()
+    assert found.between(NOW)[1] == NOW
+    assert time_range("foo", zone, browser).span == RANGES[DEFAULT]
+
+
+def test_markers_outside_of_the_axis_are_not_drawn_and_near_ones_are_named_together() -> None:
+    figure = go.Figure()
+    between = (NOW - timedelta(days=10), NOW)
+    at = [NOW - timedelta(days=days) for days in (30, 5, 4.9, 1)]
+
+    mark(figure, [(moment, f"v{i}", "#000000") for i, moment in enumerate(at)], between)
+
+    assert len(figure.layout.shapes) == 3
+    assert [note.text for note in figure.layout.annotations] == ["v1, v2", "v3"]
