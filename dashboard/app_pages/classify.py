@@ -2,32 +2,10 @@
 
 import streamlit as st
 
-from dashboard.aws.images import Upload
 from dashboard.classify import batches, panel
 from dashboard.classify import model as classify
 from dashboard.shared import components, page_address
 from dashboard.shared.jobs import Job
-
-
-def hand_in() -> None:
-    """Choose files, take a photo or name keys; the button starts the batch."""
-    upload, camera, stored = st.tabs(["Upload", "Camera", "From S3"])
-    with upload:
-        files = panel.files()
-    shot = camera.camera_input("Take a photo") if camera.toggle("Use the camera") else None
-    lines = (
-        stored.text_area(
-            "S3 keys or s3:// addresses, one a line", placeholder="ARNs and https URLs do, too."
-        )
-        or ""
-    )
-    uploads = [Upload(file.name, file.getvalue()) for file in [*files, *([shot] if shot else [])]]
-    keys = [line.strip() for line in lines.splitlines() if line.strip()]
-    count = len(uploads) + len(keys)
-    action = f"Classify ({count})" if count else "Classify"
-    if st.button(action, key="classify", type="primary", disabled=not count):
-        st.query_params["batch"] = batches.start(components.jobs(), cloud, uploads, keys)
-        st.rerun()
 
 
 def results(job: Job) -> None:
@@ -49,6 +27,8 @@ if batch := page_address.read(classify.ClassifyAddress).batch:
 elif not cloud.watched.bucket or not cloud.watched.state_machine_arn:
     panel.nowhere_to_write(cloud.watched)
 elif components.deployed():
-    hand_in()
+    if asked := panel.hand_in():
+        st.query_params["batch"] = batches.start(components.jobs(), cloud, *asked)
+        st.rerun()
 else:
     components.not_deployed()

@@ -22,7 +22,8 @@ def screen() -> None:
     if not feeds.ready(feed):
         return
     now, captured = datetime.now(UTC), captures.feed()
-    checks = looking.look(feed, captured, alerts.known(), components.jobs(), now=now)
+    background = looking.Background(components.reads(), (connection.cloud, connection.watched.name))
+    checks = looking.look(feed, captured, alerts.known(), components.jobs(), background, now=now)
     listing = feed.listing()
     shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)
     panel.verdict(shown, now)

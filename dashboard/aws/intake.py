@@ -19,7 +19,7 @@ class Intake:
     refused: tuple[Refused, ...]
 
 
-def take_in(uploads: Iterable[Upload]) -> Intake:
+def take_in(uploads: Iterable[Upload | Refused]) -> Intake:
     """Unpack archives and verify every file by its bytes; one bad file never stops the others."""
     photos: list[Photo] = []
     refused: list[Refused] = []
@@ -36,11 +36,11 @@ def take_in(uploads: Iterable[Upload]) -> Intake:
     return Intake(tuple(photos), tuple(refused))
 
 
-def _files(uploads: Iterable[Upload]) -> Iterator[Upload | Refused]:
+def _files(uploads: Iterable[Upload | Refused]) -> Iterator[Upload | Refused]:
     """Every file, those of archives among them; what archives hold is bounded over the batch."""
     room = archives.MAX_TOTAL_BYTES
     for upload in uploads:
-        if not is_archive(upload):
+        if isinstance(upload, Refused) or not is_archive(upload):
             yield upload
             continue
         try:

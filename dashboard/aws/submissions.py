@@ -157,7 +157,7 @@ def _save(connection: Connection, batch: Batch) -> None:
 def classify(
     connection: Connection,
     batch_id: str,
-    uploads: Iterable[Upload],
+    uploads: Iterable[Upload | Refused],
     keys: Iterable[str],
     report: Report,
 ) -> None:
@@ -166,7 +166,7 @@ def classify(
     Args:
         connection: The cloud.
         batch_id: A new one; under it ``resume`` finds the batch again.
-        uploads: Files, archives among them.
+        uploads: Files, archives among them, and what could not be had at all.
         keys: Keys or ``s3://`` addresses of images that are in S3 already.
         report: Told the batch as soon as it is known, then every step of every image.
 

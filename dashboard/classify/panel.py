@@ -1,22 +1,42 @@
 """Panels of the Classify page."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
+from dashboard.aws.archives import is_archive
+from dashboard.aws.images import Upload
 from dashboard.classify import model as classify
+from dashboard.classify import shrinking
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.palette import pill
 from dashboard.shared.plots import plot
+from workflow.contract import MAX_IMAGE_BYTES
 from workflow.errors import WorkflowError
 from workflow.watched import WatchedWorkflow
+
+LIMIT = f"{MAX_IMAGE_BYTES // 2**20} MB"
+SAMPLE_FOLDER = Path(__file__).parent / "samples"
+SAMPLES = {
+    "bicycle.jpg": "A bicycle",
+    "motorcycle.jpg": "A motorcycle",
+    "bicycle-in-the-dark.jpg": "A bicycle in the dark",
+    "no-vehicle.jpg": "A house, no vehicle",
+}
+"""Drawn by ``localcloud.drawings``; the last two are rejected."""
 
 
 def files() -> list[UploadedFile]:
     """The files that were chosen; says so where the dashboard no longer has some of them."""
     chosen = st.file_uploader(
-        "Photos (PNG or JPEG), or a zip of them", accept_multiple_files=True, key="files"
+        f"Photos (PNG or JPEG, up to {LIMIT} each), or a zip of them",
+        accept_multiple_files=True,
+        key="files",
     )
     lost = sum(isinstance(file, DeletedFile) for file in st.session_state["files"])
     if lost:
@@ -29,6 +49,86 @@ def files() -> list[UploadedFile]:
             )
         )
     return chosen
+
+
+class Asked(NamedTuple):
+    """What is to be classified: files, keys or addresses in S3, and addresses of the web."""
+
+    uploads: Sequence[Upload]
+    keys: Sequence[str] = ()
+    addresses: Sequence[str] = ()
+
+
+def hand_in() -> Asked | None:
+    """Choose files, take a photo, paste or name keys; returns what a button was pressed for."""
+    first = "Camera" if is_phone() else "Upload"
+    upload, camera, paste, stored = st.tabs(["Upload", "Camera", "Paste", "From S3"], default=first)
+    with upload:
+        chosen: list[UploadedFile] = files()
+    if camera.toggle("Use the camera") and (shot := camera.camera_input("Take a photo")):
+        chosen = [*chosen, shot]
+    with paste:
+        st.caption("Paste photos, or https addresses of photos, and press Enter.")
+        pasted = st.chat_input(
+            "Paste here", accept_file="multiple", file_type=["png", "jpg", "jpeg"], key="pasted"
+        )
+    lines = stored.text_area(
+        "S3 keys or s3:// addresses, one a line", placeholder="ARNs and https URLs do, too."
+    )
+    uploads = made_smaller([Upload(file.name, file.getvalue()) for file in chosen])
+    keys = [line.strip() for line in (lines or "").splitlines() if line.strip()]
+    count = len(uploads) + len(keys)
+    action = f"Classify ({count})" if count else "Classify"
+    if st.button(action, key="classify", type="primary", disabled=not count):
+        return Asked(uploads, keys)
+    if sample := samples():
+        return Asked([sample])
+    if pasted is not None:
+        taken = [Upload(file.name, file.getvalue()) for file in pasted.files or ()]
+        return Asked(taken, addresses=(pasted.text or "").split())
+    return None
+
+
+def samples() -> Upload | None:
+    """Photos to try; returns the one whose button was pressed."""
+    pressed = None
+    st.markdown("**Or try one of these**")
+    for column, (name, says) in zip(st.columns(len(SAMPLES)), SAMPLES.items(), strict=True):
+        file = SAMPLE_FOLDER / name
+        with column, st.container(border=True):
+            st.image(str(file), caption=says)
+            if st.button(f"Try {says.lower()}", key=f"sample-{name}", width="stretch"):
+                pressed = Upload(name, file.read_bytes())
+    return pressed
+
+
+def made_smaller(chosen: Sequence[Upload]) -> list[Upload]:
+    """The photos to send: those that are too large made smaller where that is asked for."""
+    large = [one for one in chosen if shrinking.is_too_large(one) and not is_archive(one)]
+    if not large:
+        return list(chosen)
+    noun = "photo is" if len(large) == 1 else "photos are"
+    if not st.toggle(f"Make larger photos smaller ({len(large)} {noun} over {LIMIT})"):
+        return list(chosen)
+    sent = []
+    for one in chosen:
+        if one not in large:
+            sent.append(one)
+            continue
+        try:
+            smaller = shrinking.shrunk(one)
+        except WorkflowError as error:
+            components.error_state(error)
+            sent.append(one)
+        else:
+            st.caption(f":material/photo_size_select_small: {plain(smaller.change)}")
+            sent.append(smaller.upload)
+    return sent
+
+
+def is_phone() -> bool:
+    """Whether the browser says that it runs on a phone."""
+    return "Mobi" in (st.context.headers.get("user-agent") or "")
 
 
 def progress(view: classify.BatchView, *, running: bool) -> None:

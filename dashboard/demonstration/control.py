@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
 from dashboard.aws.cloud import Connection
@@ -114,6 +114,6 @@ def _ask(
     SigV4Auth(credentials, SIGNED_FOR, connection.cloud.region).add_auth(request)
     try:
         answer = URLLib3Session(timeout=_SECONDS).send(request.prepare())
-    except HTTPClientError as error:
+    except BotoCoreError as error:
         raise explain(error, f"{method} {_PATH}/{what}", url) from error
     return answer.status_code, answer.content

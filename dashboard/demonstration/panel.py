@@ -1,6 +1,7 @@
 """Panels of the demonstration: the invitation, how it is written, and the mark on every page."""
 
 from datetime import datetime
+from functools import partial
 
 import streamlit as st
 
@@ -28,11 +29,8 @@ def _seen() -> dict[str, str]:
 def controls() -> Controls | None:
     """Return what the endpoint offers; None where that is nothing, or is not known yet."""
     title = "whether the cloud offers a demonstration"
-
-    def ask() -> Controls | None:
-        return control.controls(components.connection())
-
     try:
+        ask = partial(control.controls, components.connection())
         offered = components.read("control", "offered", title, ask, fresh_s=OFFERED_FOR_S)
         if offered is None:
             return None

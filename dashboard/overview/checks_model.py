@@ -12,6 +12,7 @@ import polars as pl
 from dashboard.drift.model import FEATURE_WORDS
 from dashboard.failures.repair_plan import RepairRun
 from dashboard.inferences.model import statistics_of
+from dashboard.shared import numbers
 from workflow import drift
 from workflow.drift import Verdict
 from workflow.executions import Kind, Outcome
@@ -109,7 +110,8 @@ def rejections(listing: pl.DataFrame, as_of: datetime | None, *, now: datetime) 
         text = f"Too few executions to tell: {LEAST} a day are needed, {count:,} ran."
     else:
         spread = math.sqrt(usual * (1 - usual) * (1 / count + 1 / before.height))
-        text = f"{rejected / count:.1%} rejected in 24 hours, {usual:.1%} in the week before."
+        now_share, before_share = numbers.share(rejected / count), numbers.share(usual)
+        text = f"{now_share} rejected in 24 hours, {before_share} before."
         if abs(rejected / count - usual) > BAND_DEVIATIONS * spread:
             level = Level.NEEDS_YOU
     params = {"outcome": [Outcome.REJECTED.value]}
@@ -147,6 +149,18 @@ def drifted(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) ->
         level=level,
         sentence=text,
         as_of=as_of,
+        page="inferences",
+        params={"view": ["Drift"]},
+    )
+
+
+def drift_unknown(why: str) -> Check:
+    """Say that drift was not judged, and why."""
+    return Check(
+        name="Drift",
+        level=Level.UNKNOWN,
+        sentence=why,
+        as_of=None,
         page="inferences",
         params={"view": ["Drift"]},
     )

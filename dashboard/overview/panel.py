@@ -13,9 +13,10 @@ from dashboard.executions.releases_model import releases
 from dashboard.overview import charts as drawn
 from dashboard.overview import model
 from dashboard.overview.checks_model import Check, Level
-from dashboard.shared import components
+from dashboard.shared import numbers
 from dashboard.shared.escaping import plain
 from dashboard.shared.palette import BadgeColor
+from dashboard.shared.plots import plot
 from dashboard.shared.time_range import TimeRange
 
 _LOOKS: dict[model.Health, tuple[BadgeColor, str, str]] = {
@@ -76,11 +77,10 @@ def charts(look: Look) -> None:
         for column, name in zip(st.columns(2), names, strict=True):
             with column, st.container(border=True):
                 st.markdown(f"**{name}**")
-                st.plotly_chart(
+                plot(
                     figures[name],
                     key=f"overview-{name}",
                     alt=f"{name} over time, with releases and rollbacks",
-                    config={"displayModeBar": False},
                 )
     st.caption(
         f"Up to {plain(shown.said(now))}, times in {plain(shown.zone.key)}. Dotted lines: releases "
@@ -91,7 +91,7 @@ def charts(look: Look) -> None:
 def _checks(found: tuple[Check, ...], now: datetime) -> None:
     """What was checked, what it said and how long ago; each leads to its page."""
     read = [check.as_of for check in found if check.as_of is not None]
-    oldest = f", the oldest {components.age(min(read), now)} ago" if read else ""
+    oldest = f", the oldest {numbers.age(min(read), now)} ago" if read else ""
     counts = [(level, sum(check.level is level for check in found)) for level in Level]
     told = ", ".join(f"{count} {level}" for level, count in counts if count)
     with st.expander(f"{len(found)} checks{oldest}: {told}", icon=":material/checklist:"):
@@ -105,7 +105,7 @@ def _checks(found: tuple[Check, ...], now: datetime) -> None:
                     query_params=dict(check.params),
                     width=120,
                 )
-                ago = f"{components.age(check.as_of, now)} ago" if check.as_of else "never read"
+                ago = f"{numbers.age(check.as_of, now)} ago" if check.as_of else "never read"
                 st.markdown(f"{plain(check.sentence)} :gray[{ago}]", width="stretch")
 
 

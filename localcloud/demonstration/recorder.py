@@ -24,8 +24,8 @@ from workflow.submissions import upload_key
 
 CAMERAS: Final[Mapping[Scene, Change]] = {
     Scene.CLEAR: Change(),
-    Scene.DIM: Change(brightness=0.8, blur=0.9),
-    Scene.DARK: Change(brightness=0.6, blur=1.5),
+    Scene.DIM: Change(brightness=0.5, blur=2.8),
+    Scene.DARK: Change(brightness=0.36, blur=3.4),
 }
 COUNTS: Final[Mapping[Scene, tuple[int, int, int]]] = {
     Scene.CLEAR: (34, 24, 4),

@@ -1,0 +1,127 @@
+"""Fetching: photos at addresses of the web, from public hosts only and never without a bound.
+
+A dashboard inside of a company can reach what a stranger cannot. So an address is https on its
+usual port, every address that its name stands for is public, the connection goes to the very one
+that was looked at (a name may change what it stands for), and no redirect is followed.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from dashboard.aws.images import Upload
+from workflow.contract import MAX_IMAGE_BYTES
+from workflow.errors import WorkflowError
+
+SECONDS: Final = 10.0
+PORT: Final = 443
+_OK: Final = 200
+
+Resolve = Callable[[str], Sequence[str]]
+"""Gives the IP addresses of a name."""
+
+
+def fetch(address: str) -> Upload:
+    """Return the photo at an address, named after the end of its path.
+
+    Raises:
+        WorkflowError: ``AddressRefused`` where the address is not one to ask, ``AddressFailed``
+            where it gives no file, ``ImageTooLarge`` where that is longer than a photo may be.
+    """
+    host, path = checked(address)
+    connection = _Pinned(host, public_place(host, resolved))
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        if answer.status != _OK:
+            raise _failed(address, f"it answered with status {answer.status}")
+        data = answer.read(MAX_IMAGE_BYTES + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise _failed(address, type(error).__name__) from error
+    finally:
+        connection.close()
+    if len(data) > MAX_IMAGE_BYTES:
+        raise WorkflowError(
+            "ImageTooLarge",
+            f"{address} gives more than {MAX_IMAGE_BYTES:,} bytes.",
+            "Download it, make it smaller and choose the file.",
+        )
+    return Upload(unquote(path.partition("?")[0].rpartition("/")[2]) or host, data)
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """A connection to one IP address of a host, which proves by its certificate to be that host."""
+
+    def __init__(self, host: str, place: str) -> None:
+        super().__init__(host, PORT, timeout=SECONDS)
+        self._place = place
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._place, PORT), SECONDS)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+
+def checked(address: str) -> tuple[str, str]:
+    """Return the host and the path with its query of an https address.
+
+    Raises:
+        WorkflowError: ``AddressRefused``.
+    """
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise _refused(address, f"it is no address ({error})") from error
+    if parts.scheme != "https":
+        raise _refused(address, "it does not begin with https://")
+    if not parts.hostname or parts.username is not None or port not in (None, PORT):
+        raise _refused(address, "it has no host, a user or a port of its own")
+    path = parts.path or "/"
+    return parts.hostname, f"{path}?{parts.query}" if parts.query else path
+
+
+def public_place(host: str, resolve: Resolve) -> str:
+    """Return an IP address of a host, all of whose addresses are public.
+
+    Raises:
+        WorkflowError: ``AddressRefused``.
+    """
+    try:
+        places = [ipaddress.ip_address(place) for place in resolve(host)]
+    except (OSError, ValueError) as error:
+        raise _refused(host, "its name cannot be resolved") from error
+    if not places or not all(_is_public(place) for place in places):
+        raise _refused(host, "it lies in a private network")
+    return str(places[0])
+
+
+def resolved(host: str) -> Sequence[str]:
+    """Ask the system for the addresses of a name."""
+    found = socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    mapped = getattr(place, "ipv4_mapped", None)
+    inner = mapped or place
+    return inner.is_global and not inner.is_multicast
+
+
+def _refused(address: str, why: str) -> WorkflowError:
+    return WorkflowError(
+        "AddressRefused",
+        f"{address} is not asked: {why}.",
+        "Give the https address of a photo on a public host, or download it and choose the file.",
+    )
+
+
+def _failed(address: str, why: str) -> WorkflowError:
+    return WorkflowError(
+        "AddressFailed",
+        f"{address} gives no photo: {why}.",
+        "Open it in a browser: give the address that it ends at, or download the photo.",
+    )

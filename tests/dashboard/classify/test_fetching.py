@@ -1,0 +1,82 @@
+"""Addresses of the web: only https, only public hosts, whatever their name stands for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.classify.fetching import checked, public_place
+from workflow.errors import WorkflowError
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://example.com/a.jpg",
+        "file:///etc/passwd",
+        "https:///a.jpg",
+        "https://user@example.com/a.jpg",
+        "https://example.com:8443/a.jpg",
+        "https://example.com:port/a.jpg",
+        "https://[::1",
+        "example.com/a.jpg",
+        "",
+    ],
+)
+def test_only_a_plain_https_address_is_asked(address: str) -> None:
+    with pytest.raises(WorkflowError) as raised:
+        checked(address)
+
+    assert raised.value.code == "AddressRefused"
+
+
+def test_host_and_path_with_its_query_are_kept() -> None:
+    assert checked("https://Example.com/a/b%20c.jpg?x=1#there") == (
+        "example.com",
+        "/a/b%20c.jpg?x=1",
+    )
+    assert checked("https://example.com:443") == ("example.com", "/")
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused_in_words(text: str) -> None:
+    try:
+        found = checked(text)
+    except WorkflowError as error:
+        found = (error.code, "/")
+
+    assert found[0]
+    assert found[1].startswith("/")
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["127.0.0.1"],
+        ["10.0.0.8"],
+        ["169.254.169.254"],
+        ["::1"],
+        ["fd00::1"],
+        ["::ffff:10.0.0.8"],
+        ["100.64.0.1"],
+        ["224.0.0.1"],
+        ["93.184.216.34", "192.168.1.1"],
+        [],
+    ],
+)
+def test_a_name_that_stands_for_anything_private_is_refused(places: list[str]) -> None:
+    with pytest.raises(WorkflowError) as raised:
+        public_place("vans.example", lambda _: places)
+
+    assert raised.value.code == "AddressRefused"
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to() -> None:
+    assert public_place("vans.example", lambda _: ["93.184.216.34"]) == "93.184.216.34"
+
+
+def test_a_name_that_cannot_be_resolved_is_refused_in_words() -> None:
+    def fails(_: str) -> list[str]:
+        raise OSError("no such name")
+
+    with pytest.raises(WorkflowError, match="cannot be resolved"):
+        public_place("vans.example", fails)
