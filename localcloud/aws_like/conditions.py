@@ -53,6 +53,7 @@ class Conditions:
         response = go_on()
         if response.status < _SUCCESS:
             self._visibility.note(call, response.body)
+            response = self._visibility.shown(call, response)
         if kind is Kind.UNANSWERED:
             raise Disconnected
         return response

@@ -5,15 +5,19 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from localcloud.aws_like.account import AwsLike
 from localcloud.aws_like.visibility_rules import RULES, Change, Lag
 from localcloud.errors import AwsError
-from localcloud.wire import Call, Params
+from localcloud.wire import Call, Params, Response
 
 _PARTS = re.compile(r"[:/]")
+
+_MOST = 10_000
+_LONGEST = max(lag.seconds for change in RULES for lag in change.lags)
+"""So many changes are remembered whatever their age; above that those that still matter."""
 
 _Key = tuple[str, str, str]
 """Service, operation and name of a change."""
@@ -66,6 +70,8 @@ class Visibility:
                     if change.lags:
                         key = (change.service, change.operation, name)
                         self._changed.setdefault(key, moment)
+            if len(self._changed) > _MOST:
+                self._changed = {k: t for k, t in self._changed.items() if moment - t < _LONGEST}
 
     def check(self, call: Call) -> Empty | None:
         """Return the result of a call that lags behind a change; None for one that does not.
@@ -86,6 +92,18 @@ class Visibility:
                     words = {"value": value, "name": name, "lower": name.lower(), **self._names}
                     raise AwsError(lag.code, lag.message.format(**words), lag.status)
         return None
+
+    def shown(self, call: Call, response: Response) -> Response:
+        """Return the answer of a listing without what it does not know yet."""
+        for change, lag in _LAGS.get((call.service, call.operation), ()):
+            if lag.listed:
+                member, field = lag.listed.split(".")
+                content = json.loads(response.body)
+                items = content[member]
+                kept = [one for one in items if self._lagging(change, lag, one[field]) is None]
+                body = json.dumps({**content, member: kept}).encode()
+                response = replace(response, body=body)
+        return response
 
     def _lagging(self, change: Change, lag: Lag, value: str) -> str | None:
         """The name of a resource that a value means and that the call does not know yet."""

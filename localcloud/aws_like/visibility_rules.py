@@ -25,6 +25,7 @@ class Lag:
         message: Its message; ``{value}`` is what the call named, ``{name}`` the resource.
         status: Its HTTP status.
         empty: The result that they answer where ``code`` is empty.
+        listed: Where the answer of a listing names what was changed, a path; it is left out of it.
         given: A path that the call must have, too.
     """
 
@@ -36,6 +37,7 @@ class Lag:
     message: str = ""
     status: int = 400
     empty: Mapping[str, object] | None = None
+    listed: str = ""
     given: str = ""
 
 
@@ -178,6 +180,7 @@ RULES: Final = (
         Lag("stepfunctions", "DescribeExecution GetExecutionHistory "
             "DescribeStateMachineForExecution", "executionArn", 1,
             "ExecutionDoesNotExist", "Execution Does Not Exist: '{value}'"),
+        Lag("stepfunctions", "ListExecutions", "", 3, listed="executions.executionArn"),
     )),
     Change("sagemaker", "CreateModel", "params", "ModelName", (
         _sagemaker("DescribeModel DeleteModel", "ModelName", 2, "model", "model"),

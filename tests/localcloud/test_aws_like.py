@@ -1,6 +1,7 @@
 """The AWS-like mode without a process: what lags, what is disturbed, what is odd."""
 
 import itertools
+import json
 
 import botocore.session
 import pytest
@@ -11,7 +12,7 @@ from localcloud.aws_like.disturbances import Disturbances, Kind
 from localcloud.aws_like.visibility import Empty, Visibility
 from localcloud.aws_like.visibility_rules import RULES
 from localcloud.errors import AwsError
-from localcloud.wire import Call
+from localcloud.wire import Call, Response
 from workflow.quotas import Quota, bucket_of
 
 NAMES = {"partition": "aws", "region": "us-east-1", "account": "123456789012"}
@@ -49,6 +50,10 @@ def test_every_rule_names_operations_and_members_that_aws_has():
         for lag in change.lags:
             service = session.get_service_model(lag.service)
             for operation in lag.operations.split():
+                if lag.listed:
+                    shape = service.operation_model(operation).output_shape
+                    assert path_exists(shape, lag.listed)
+                    continue
                 shape = service.operation_model(operation).input_shape
                 assert any(path_exists(shape, field) for field in lag.fields.split()), operation
 
@@ -113,6 +118,21 @@ def test_a_name_that_the_answer_gives_is_waited_for(visibility):
     with pytest.raises(AwsError, match=f"Execution Does Not Exist: '{arn}'"):
         visibility.check(call("stepfunctions", "DescribeExecution", executionArn=arn))
     assert visibility.check(call("stepfunctions", "DescribeExecution", executionArn="x")) is None
+
+
+def test_a_new_execution_is_missing_from_the_list_first(visibility, clock):
+    old, new = (f"arn:aws:states:us-east-1:123456789012:execution:m:{n}" for n in ("old", "new"))
+    started = call("stepfunctions", "StartExecution", stateMachineArn="m")
+    visibility.note(started, b'{"executionArn": "%s"}' % new.encode())
+    asked = call("stepfunctions", "ListExecutions", stateMachineArn="m")
+    found = {"executions": [{"executionArn": new}, {"executionArn": old}], "nextToken": "t"}
+    answer = Response(200, {}, json.dumps(found).encode())
+
+    left = json.loads(visibility.shown(asked, answer).body)
+
+    assert left == {"executions": [{"executionArn": old}], "nextToken": "t"}
+    clock.seconds = 3
+    assert json.loads(visibility.shown(asked, answer).body) == found
 
 
 def test_a_new_alarm_is_missing_from_the_list_first(visibility, clock):
