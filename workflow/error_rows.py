@@ -547,12 +547,19 @@ _MACHINES: Final = (
         r"|Invalid (?:arguments|parameter)|Choice|is not (?:an? )?(?:array|list|object|string)",
     ),
     _row(
+        _CONFIGURATION,
+        "StateMachineTypeNotSupported",
+        "{place} is for Standard state machines, and this one is EXPRESS: Step Functions keeps no"
+        " list of its executions and no history.",
+        "Turn on its logging at level ALL and read its log group, which the Deployment page names.",
+    ),
+    _row(
         _CODE,
         "States.NoChoiceMatched States.ParameterPathFailure States.ResultPathMatchFailure"
         " States.QueryEvaluationError States.IntrinsicFailure InvalidDefinition"
         " InvalidExecutionInput InvalidName InvalidArn InvalidToken InvalidEncryptionConfiguration"
         " InvalidLoggingConfiguration InvalidTracingConfiguration MissingRequiredParameter"
-        " StateMachineTypeNotSupported ExecutionNotRedrivable",
+        " ExecutionNotRedrivable",
         "The definition does not fit the data in {place}: {message}",
         "Correct the path or expression in the definition (test it with TestState).",
     ),

@@ -47,6 +47,7 @@ class WatchedWorkflow:
     Attributes:
         name: What people call it.
         state_machine_arn: Without version and alias; empty where only captures are watched.
+        express: Whether the state machine is of type EXPRESS, which keeps no executions.
         started_through: ARN that new executions are started through: an alias, or the state
             machine itself.
         functions: Names of the functions that its Task states call, as far as they are known.
@@ -71,6 +72,7 @@ class WatchedWorkflow:
 
     name: str
     state_machine_arn: str = ""
+    express: bool = False
     started_through: str = ""
     functions: tuple[str, ...] = ()
     endpoint: str = ""
@@ -96,6 +98,11 @@ class WatchedWorkflow:
         if self.imported:
             return f"imported-{self.imported}"
         return self.state_machine_arn or (str(self.captures) if self.captures else self.name)
+
+    @property
+    def lists_executions(self) -> bool:
+        """Whether AWS has a list of its executions."""
+        return bool(self.state_machine_arn) and not self.express
 
     @property
     def store_name(self) -> str:

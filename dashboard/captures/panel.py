@@ -12,6 +12,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
+from dashboard.captures.record_filters import name_classes
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
@@ -52,7 +53,9 @@ def feed() -> Feed:
     Raises:
         WorkflowError: What ended its thread.
     """
-    found = _feeds().of(components.connection())
+    connection = components.connection()
+    name_classes(connection.watched.classes)
+    found = _feeds().of(connection)
     found.watch()
     return found
 

@@ -1,5 +1,7 @@
 """Filters of captured records, and the records and counts that they let through."""
 
+from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -16,6 +18,7 @@ COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 
 
 _DAY = timedelta(days=1)
+_classes: ContextVar[Sequence[str]] = ContextVar("classes", default=LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,24 @@ class InferenceFilters:
         return start, end
 
 
+def name_classes(names: Sequence[str]) -> None:
+    """Have the rest of this page's run call classes by these names, those of its workflow."""
+    _classes.set(names)
+
+
 def label_name(label: int) -> str:
     """The name of a class of this workflow; its number where the endpoint has others."""
+    names = _classes.get()
     if label == NEITHER:
         return NEITHER_NAME
-    return LABELS[label] if 0 <= label < len(LABELS) else f"class {label}"
+    return names[label] if 0 <= label < len(names) else f"class {label}"
 
 
 def label_index(name: str) -> int:
     """The number of a class by its name; -1, which no record has, where no class has it."""
-    if name in LABELS:
-        return LABELS.index(name)
+    names = _classes.get()
+    if name in names:
+        return names.index(name)
     number = name.removeprefix("class ")
     return int(number) if number.isdecimal() else -1
 

@@ -212,8 +212,8 @@ class ExecutionFeed:
             WorkflowError: What ended the thread; it is started again by the next call.
         """
         self._watched_at = time.monotonic()
-        if self._connection.watched.imported:
-            self._follow()  # there is nothing to sync with
+        if not self._connection.watched.lists_executions:
+            self._follow()  # imported, captures only or EXPRESS: there is nothing to sync with
             return
         with self._lock:
             ended = self._job if self._job and not self._job.running else None

@@ -49,7 +49,23 @@ def fresh(source: ExecutionFeed) -> None:
 
 def ready(source: ExecutionFeed) -> bool:
     """Whether enough was read to judge by; says so where it was not."""
-    progress = source.progress
+    progress, watched = source.progress, components.connection().watched
+    if not watched.state_machine_arn and not watched.imported:
+        components.empty_state(
+            "Only captures are watched",
+            "Name the state machine as well to see its executions and failures.",
+            page="app_pages/workflows.py",
+            label="Go to Workflows",
+        )
+        return False
+    if watched.express:
+        components.empty_state(
+            "An EXPRESS state machine keeps no executions",
+            "Step Functions has no list and no history of them; its log group has what it logs.",
+            page="app_pages/deployment.py",
+            label="Go to Deployment",
+        )
+        return False
     if progress is None or (not progress.listed and not progress.problems):
         st.skeleton()
         return False

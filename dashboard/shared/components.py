@@ -141,7 +141,7 @@ def deployed() -> bool:
         WorkflowError: AWS's own code for any answer but yes and no.
     """
     cloud = connection()
-    if cloud.watched.imported:
+    if not cloud.watched.state_machine_arn:
         return True
     arn = cloud.watched.started_through
     try:

@@ -192,7 +192,8 @@ def describe(cloud: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
         WorkflowError: As ``read_machine``.
     """
     found = read_machine(cloud, workflow)
-    return described(workflow, found.definition, found.functions, found.endpoints)
+    known = described(workflow, found.definition, found.functions, found.endpoints)
+    return replace(known, express=found.express)
 
 
 class _Refused:

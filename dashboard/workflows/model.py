@@ -42,7 +42,7 @@ class Health:
 
 
 _UNASKED = Health(UNKNOWN, UNKNOWN)
-_NO_MACHINE = Health("-", "-")
+_UNLISTED = Health("-", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,7 @@ def watched_table(
     """
     rows = []
     for one in workflows:
-        watched_machine = bool(one.state_machine_arn)
-        known = health.get(one.reference, _UNASKED if watched_machine else _NO_MACHINE)
+        known = health.get(one.reference, _UNASKED if one.lists_executions else _UNLISTED)
         rows.append(
             {
                 "Workflow": one.name,

@@ -82,7 +82,8 @@ def go(reference: str) -> None:
 
 def health_table(workflows: Sequence[WatchedWorkflow], now: datetime) -> None:
     """Every watched workflow with its health; a chosen row is watched."""
-    health = _health([(one.reference, one.state_machine_arn) for one in workflows], now)
+    listed = [one for one in workflows if one.lists_executions]
+    health = _health([(one.reference, one.state_machine_arn) for one in listed], now)
     chosen = _table(
         model.watched_table(workflows, health), "watched-workflows", "Watched workflows"
     )

@@ -150,3 +150,19 @@ def test_a_reference_that_leads_nowhere_is_said_and_the_deployed_workflow_shown(
     visit: Callable[..., AppTest], reference: str, words: str
 ) -> None:
     seen(visit("workflows", reference), words, "pages-dev")
+
+
+def test_an_express_state_machine_is_said_to_keep_no_executions(
+    visit: Callable[..., AppTest], local_cloud: Any
+) -> None:
+    arn = local_cloud.client("stepfunctions").create_state_machine(
+        name=f"express-{uuid.uuid4().hex[:8]}",
+        type="EXPRESS",
+        definition=json.dumps(DEFINITION),
+        roleArn="arn:aws:iam::123456789012:role/theirs",
+    )["stateMachineArn"]
+    seen(visit("executions", arn), "EXPRESS state machine keeps no executions")
+
+
+def test_where_only_captures_are_watched_other_pages_say_so(visit: Callable[..., AppTest]) -> None:
+    seen(visit("executions", "s3://some-captures/prefix"), "Only captures are watched")
