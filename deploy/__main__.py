@@ -14,7 +14,7 @@ from deploy import deployment
 from deploy.apply import Applied, Failed, Progress, Started
 from deploy.check import Finding, Level
 from deploy.options import Parser, environment, percentage, shared_options
-from deploy.plan import Action, Diff, Op, Plan
+from deploy.plan import Action, Diff, Op, Plan, keep_endpoint
 from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
 from deploy.user_policies import User, user_policy
@@ -117,6 +117,8 @@ def _apply(context: Context) -> int:
     if found[0].level is Level.PROBLEM:
         raise WorkflowError("CheckFailed", f"Nothing was changed: {found[0].says}", found[0].remedy)
     plan, threshold = _wanted(context, weight=context.options.canary)
+    if context.options.keep_endpoint:
+        plan = keep_endpoint(plan)
     return _carry_out(plan, context, threshold)
 
 
@@ -325,6 +327,12 @@ def _parser() -> Parser:
         default=100,
         metavar="PERCENT",
         help="send only this share of new executions to the new version; apply again to finish",
+    )
+    apply.add_argument(
+        "--keep-endpoint",
+        action="store_true",
+        help="make the new model, but leave the endpoint as it is: the Rollout page of the"
+        " dashboard serves the model beside the one in use",
     )
     apply.set_defaults(command=_apply)
     rollback = commands.add_parser(

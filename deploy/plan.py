@@ -156,6 +156,22 @@ def plan(
     return Plan(actions=(*actions, *deletions(gone, owner=owner)), owner=owner, retained=stays)
 
 
+def keep_endpoint(plan: Plan) -> Plan:
+    """Leave an endpoint that serves as it is, so that a new model can be rolled out by weight.
+
+    The new model and its configuration are made nevertheless. None of before is deleted: the
+    endpoint goes on serving one of them.
+    """
+
+    def kept(action: Action) -> bool:
+        kind = action.key.kind
+        updated = kind == Endpoint.KIND and action.op is Op.UPDATE
+        deleted = kind in (EndpointConfig.KIND, Model.KIND) and action.op is Op.DELETE
+        return not (updated or deleted)
+
+    return replace(plan, actions=tuple(filter(kept, plan.actions)))
+
+
 def _endpoint_before_alias(actions: list[Action]) -> list[Action]:
     """Move an alias behind an endpoint that is created, where executions reach it already.
 

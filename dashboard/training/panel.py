@@ -82,5 +82,8 @@ def _progress(job: Job) -> None:
         "python -m deploy.model.compare --data-dir set --new new",
         language="bash",
     )
-    st.markdown("Or train SageMaker's built-in algorithm on it, and deploy that model:")
-    st.code(f"SCONES_TRAINING_DATA={last.url} python -m deploy apply", language="bash")
+    st.markdown("Or train SageMaker's built-in algorithm on it; then roll that model out:")
+    st.code(
+        f"SCONES_TRAINING_DATA={last.url} python -m deploy apply --keep-endpoint", language="bash"
+    )
+    st.page_link("app_pages/rollout.py", label="Go to Rollout", icon=":material/swap_horiz:")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.cloud import Observed
-from deploy.plan import KNOWN_AFTER_APPLY, Action, Diff, Op, Plan, plan
+from deploy.plan import KNOWN_AFTER_APPLY, Action, Diff, Op, Plan, keep_endpoint, plan
 from deploy.resources import (
     CREATION_ORDER,
     Alias,
@@ -204,6 +204,32 @@ def test_an_endpoint_that_goes_takes_its_configurations_with_it() -> None:
 
     assert made.retained == ()
     assert len([one for one in made.actions if one.op is Op.DELETE]) == 6
+
+
+def test_an_endpoint_that_is_kept_goes_on_with_what_it_serves_by() -> None:
+    endpoint = Endpoint(name="e", tags=OWNER, config="new")
+    before = EndpointConfig(
+        name="before",
+        tags=OWNER,
+        model="m",
+        variant="v",
+        instance_type="t",
+        sampling_percentage=100,
+        capture_url="s3://b/c",
+    )
+    seen = {endpoint.key: observed(endpoint, config="before"), before.key: observed(before)}
+    made = plan([GROUP, endpoint], seen, owner=OWNER)
+    assert {one.op for one in made.actions} == {Op.CREATE, Op.UPDATE, Op.DELETE}
+
+    kept = keep_endpoint(made)
+
+    assert [one.key for one in kept.actions] == [GROUP.key]
+
+
+def test_an_endpoint_that_is_missing_is_created_even_if_it_is_to_be_kept() -> None:
+    endpoint = Endpoint(name="e", tags=OWNER, config="new")
+
+    assert keep_endpoint(plan([endpoint], {}, owner=OWNER)).actions[0].op is Op.CREATE
 
 
 def test_what_others_made_under_our_names_is_not_ours_to_retain() -> None:
