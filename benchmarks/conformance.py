@@ -15,7 +15,7 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.states.definitions import check
-from localcloud.states.engine import Ending, Job, Run
+from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.history import Event
 from localcloud.states.services import CloudServices
 from localcloud.states.tokens import Tokens
@@ -41,7 +41,7 @@ def run(case: dict[str, Any]) -> tuple[list[Event], Ending]:
     endings: list[Ending] = []
     definition, text = json.dumps(case["definition"]), json.dumps(case["input"])
     check(definition)
-    job = Job(
+    job = ExecutionRequest(
         execution_arn=f"{ARN}:execution:machine-name:execution-name",
         name="execution-name",
         machine_arn=f"{ARN}:stateMachine:machine-name",

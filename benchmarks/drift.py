@@ -20,7 +20,7 @@ from benchmarks.drift_samples import SCENARIOS, Sample, Scenario, draw
 from workflow import drift
 from workflow.baselines import NumericalStatistics, Statistics, StringStatistics
 from workflow.distances import psi
-from workflow.drift import Verdict
+from workflow.drift import DriftVerdict
 from workflow.pairing import BINS
 
 PEERS = Path(".venv/evidently/bin/python")
@@ -47,7 +47,7 @@ def ours(rate: float, scenario: Scenario, seed: int) -> bool:
     edges = WIDE_EDGES if scenario.shift else EDGES
     before, after = (statistics(sample, edges) for sample in draw(scenario, seed))
     verdict = drift.overall(drift.compare(before, after, false_alarm_rate=rate))
-    return verdict in {Verdict.DRIFT, Verdict.SMALL}
+    return verdict in {DriftVerdict.DRIFT, DriftVerdict.SMALL}
 
 
 def fixed_psi(scenario: Scenario, seed: int) -> bool:

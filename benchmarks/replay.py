@@ -19,9 +19,9 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.states.definitions import check
-from localcloud.states.engine import Ending, Job, Run
+from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.history import Event
-from localcloud.states.progress import Progress
+from localcloud.states.progress import ExecutionProgress
 from localcloud.states.services import ServiceError
 from localcloud.states.tokens import Tokens
 from workflow.errors import WorkflowError
@@ -106,7 +106,7 @@ def replayed(export: Export) -> tuple[list[Event], Ending | None]:
     given = next(e.details.get("input") for e in export.events if e.type == "ExecutionStarted")
     execution = export.execution
     machine = execution.state_machine_arn
-    job = Job(
+    job = ExecutionRequest(
         execution_arn=execution.arn,
         name=execution.arn.rpartition(":")[2],
         machine_arn=machine,
@@ -136,7 +136,9 @@ def replayed(export: Export) -> tuple[list[Event], Ending | None]:
         job = _redriven(job, history, run.progress)
 
 
-def _redriven(job: Job, history: Sequence[Event], progress: Progress) -> Job:
+def _redriven(
+    job: ExecutionRequest, history: Sequence[Event], progress: ExecutionProgress
+) -> ExecutionRequest:
     """The job that goes on where a run failed."""
     count = job.redrives + 1
     return replace(

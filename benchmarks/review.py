@@ -29,7 +29,7 @@ from workflow.draws import Draw
 from workflow.intervals import LEVEL, Share
 from workflow.reviews import GroundTruth, Review, ground_truth_key, ground_truth_lines
 from workflow.sequential import differs
-from workflow.verdicts import Status, Verdict
+from workflow.verdicts import AgreementStatus, Verdict
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 THRESHOLD = 0.93
@@ -107,7 +107,8 @@ def measure_coverage(size: int, seeds: int) -> bool:
         for repeat in range(DRAWS_A_SEED):
             draw = drawn(captures.lazy(), size, seed * DRAWS_A_SEED + repeat)
             verdicts = {
-                photo.id: Verdict(Status.AGREED, truth[int(photo.id)], ()) for photo in draw.photos
+                photo.id: Verdict(AgreementStatus.AGREED, truth[int(photo.id)], ())
+                for photo in draw.photos
             }
             labels = quality.labels_of([draw], verdicts)
             for name, part in PARTS.items():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy import deployment
-from deploy.apply import Applied, Failed, Progress, Started
+from deploy.apply import Applied, Failed, Started, StepProgress
 from deploy.check import Finding, Level
 from deploy.options import Parser, environment, percentage, shared_options
 from deploy.plan import Action, Diff, Op, Plan, keep_endpoint
@@ -221,7 +221,7 @@ def _report(events: Iterator[deployment.Event]) -> int:
         match event:
             case Started(action, index, total):
                 heading = f"[{index}/{total}] {_title(action)}"
-            case Progress(_, message):
+            case StepProgress(_, message):
                 print(f"{heading}: {message}", flush=True)
             case Applied(_, op, message):
                 print(f"{heading}: {message or OUTCOMES[op]}", flush=True)

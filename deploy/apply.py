@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from deploy.cloud import Cloud, Observed, RefusedError
+from deploy.cloud import DeploymentTarget, Observed, RefusedError
 from deploy.passing import PATIENCE, waiting
 from deploy.plan import Action, Op, Plan, deletions, plan_resource
 from deploy.resources import Key, Resource, Role
@@ -30,7 +30,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StepProgress:
     """An action says what it does or waits for."""
 
     key: Key
@@ -54,7 +54,7 @@ class Failed:
     error: WorkflowError
 
 
-Event: TypeAlias = Started | Progress | Applied | Failed
+Event: TypeAlias = Started | StepProgress | Applied | Failed
 
 
 _Patience: TypeAlias = defaultdict[tuple[str, str], Iterator[int]]
@@ -72,7 +72,7 @@ class _Run:
     """
 
     plan: Plan
-    cloud: Cloud
+    cloud: DeploymentTarget
     desired: Mapping[Key, Resource]
     outputs: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     created: set[Key] = field(default_factory=set)
@@ -86,12 +86,13 @@ class _Run:
         return [self.desired[key] for key in needed if key in self.created or key.kind == Role.KIND]
 
 
-def apply(plan: Plan, cloud: Cloud) -> Iterator[Event]:
+def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
     """Make it so.
 
     Yields:
-        For each action ``Started``, any number of ``Progress``, then ``Applied``; or ``Failed``,
-        which is the last event. Nothing is touched while anything in the plan is BLOCKED.
+        For each action ``Started``, any number of ``StepProgress``, then ``Applied``; or
+        ``Failed``, which is the last event. Nothing is touched while anything in the plan is
+        BLOCKED.
     """
     if plan.blocked:
         first = plan.blocked[0]
@@ -145,7 +146,7 @@ def _converged(
         try:
             if op is not Op.KEEP:
                 for message in _write(op, resource, seen, run.cloud):
-                    yield Progress(resource.key, message)
+                    yield StepProgress(resource.key, message)
             return (yield from _settled(resource, run.plan, run.cloud))
         except RefusedError as error:
             yield from _patiently(error, resource, run, patience)
@@ -185,11 +186,13 @@ def _patiently(
     seconds = next(patience[error.operation, error.code], None)
     if not words or seconds is None:
         raise error
-    yield Progress(resource.key, words)
+    yield StepProgress(resource.key, words)
     run.cloud.pause(seconds)
 
 
-def _remove(action: Action, seen: Observed | None, plan: Plan, cloud: Cloud) -> Iterator[Event]:
+def _remove(
+    action: Action, seen: Observed | None, plan: Plan, cloud: DeploymentTarget
+) -> Iterator[Event]:
     if action.op is Op.KEEP or seen is None:
         yield Applied(action.key, Op.KEEP, action.reason if seen else "It is already gone.")
         return
@@ -199,11 +202,13 @@ def _remove(action: Action, seen: Observed | None, plan: Plan, cloud: Cloud) -> 
     cloud.hold()
     for message in cloud.delete(action.key):
         cloud.hold()
-        yield Progress(action.key, message)
+        yield StepProgress(action.key, message)
     yield Applied(action.key, Op.DELETE)
 
 
-def _write(op: Op, resource: Resource, seen: Observed | None, cloud: Cloud) -> Iterator[str]:
+def _write(
+    op: Op, resource: Resource, seen: Observed | None, cloud: DeploymentTarget
+) -> Iterator[str]:
     cloud.hold()
     if seen is None:
         steps = cloud.create(resource)
@@ -216,13 +221,13 @@ def _write(op: Op, resource: Resource, seen: Observed | None, cloud: Cloud) -> I
         yield message
 
 
-def _replace(resource: Resource, cloud: Cloud) -> Iterator[str]:
+def _replace(resource: Resource, cloud: DeploymentTarget) -> Iterator[str]:
     yield from cloud.delete(resource.key)
     yield from cloud.create(resource)
 
 
 def _settled(
-    resource: Resource, plan: Plan, cloud: Cloud
+    resource: Resource, plan: Plan, cloud: DeploymentTarget
 ) -> Generator[Event, None, Observed | None]:
     """Look until what was written shows.
 
@@ -235,7 +240,7 @@ def _settled(
         if left.op is Op.KEEP:
             return seen
         if seconds is not None:
-            yield Progress(resource.key, f"Waiting until the change shows: {left.reason}")
+            yield StepProgress(resource.key, f"Waiting until the change shows: {left.reason}")
             cloud.pause(seconds)
     raise WorkflowError(
         "NotConverged",

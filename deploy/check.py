@@ -56,7 +56,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class CheckedAccount:
     """What an account answered; an error where it could not be asked.
 
     Attributes:
@@ -84,7 +84,7 @@ def quota_names(resources: Iterable[Resource]) -> tuple[str, ...]:
 
 
 def findings(
-    settings: Settings, resources: Sequence[Resource], account: Account, *, today: date
+    settings: Settings, resources: Sequence[Resource], account: CheckedAccount, *, today: date
 ) -> tuple[Finding, ...]:
     """Return all findings, what stands in the way first.
 

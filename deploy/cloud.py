@@ -45,7 +45,7 @@ class Observed:
     created: datetime | None = None
 
 
-class Cloud(Protocol):
+class DeploymentTarget(Protocol):
     """A place to deploy to.
 
     Every method raises ``WorkflowError`` where a call fails: ``RefusedError`` where the cloud

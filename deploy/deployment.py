@@ -15,13 +15,13 @@ from typing import Any
 from deploy import apply as applying
 from deploy import stack
 from deploy.check import Finding, findings
-from deploy.cloud import Cloud, Observed
+from deploy.cloud import DeploymentTarget, Observed
 from deploy.package import Artifacts, artifacts
 from deploy.plan import Plan, plan, plan_deletion
 from deploy.prices import price_of
 from deploy.providers.aws import AwsCloud
 from deploy.providers.session import Session, account_of, console_host, is_aws, open_session
-from deploy.resources import Alias, Bucket, Endpoint, ExistingEndpoint, Json, Key, Queue
+from deploy.resources import Alias, Endpoint, ExistingEndpoint, Json, Key, Queue, StorageBucket
 from deploy.template import artifact_names, template
 from deploy.versions import Version, rollback_target
 from workflow.errors import WorkflowError
@@ -216,7 +216,7 @@ def status(settings: Settings, session: Session) -> Outputs:
     """
     cloud = _cloud(settings, session)
     kind = ExistingEndpoint if settings.existing_endpoint else Endpoint
-    bucket = Key(Bucket.KIND, settings.bucket)
+    bucket = Key(StorageBucket.KIND, settings.bucket)
     alias = Key(Alias.KIND, _alias_name(settings))
     endpoint = Key(kind.KIND, settings.endpoint)
     queue = Key(Queue.KIND, settings.executions_queue)
@@ -245,7 +245,7 @@ def _made_of(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts
     return replace(made_of, training_samples=samples)
 
 
-def _observe(keys: Iterable[Key], cloud: Cloud) -> dict[Key, Observed]:
+def _observe(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Observed]:
     seen = {key: cloud.read(key) for key in dict.fromkeys(keys)}
     return {key: one for key, one in seen.items() if one is not None}
 

@@ -9,7 +9,6 @@ from deploy.prices import Price
 from deploy.resources import (
     CREATION_ORDER,
     Alias,
-    Bucket,
     BucketContents,
     Endpoint,
     EndpointConfig,
@@ -17,6 +16,7 @@ from deploy.resources import (
     Key,
     Model,
     Resource,
+    StorageBucket,
     redact_refs,
 )
 from workflow.errors import WorkflowError
@@ -269,7 +269,7 @@ def plan_deletion(
 
 def _bucket_steps(action: Action, seen: Observed, empty_bucket: str | None) -> tuple[Action, ...]:
     contents = seen.outputs.get("contents", "")
-    if action.key.kind != Bucket.KIND or not contents:
+    if action.key.kind != StorageBucket.KIND or not contents:
         return (action,)
     if empty_bucket is None:
         reason = f"It holds {contents}: a bucket with data is deleted only when asked by name."

@@ -130,7 +130,7 @@ def _json(value: Any) -> Json:  # noqa: ANN401 - any field of a record
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bucket(Resource):
+class StorageBucket(Resource):
     """An S3 bucket. Outputs: ``name``, ``contents`` (top folders that deploy did not make).
 
     Attributes:
@@ -437,7 +437,7 @@ class Alarm(Resource):
 
 
 CREATION_ORDER: tuple[type[Resource], ...] = (
-    Bucket,
+    StorageBucket,
     BucketContents,
     ModelArchive,
     Role,

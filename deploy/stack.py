@@ -11,7 +11,6 @@ from deploy.package import Artifacts, lambda_digest
 from deploy.resources import (
     Alarm,
     Alias,
-    Bucket,
     Document,
     Endpoint,
     EndpointConfig,
@@ -27,6 +26,7 @@ from deploy.resources import (
     Role,
     Rule,
     StateMachine,
+    StorageBucket,
     Subscription,
     Topic,
     TrainingJob,
@@ -91,7 +91,7 @@ def keys(settings: Settings) -> tuple[Key, ...]:
 def _names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
     functions = _function_names(settings).values()
     return {
-        Bucket: (settings.bucket,),
+        StorageBucket: (settings.bucket,),
         Role: tuple(
             _role_name(settings, part)
             for part in ("serialize", "classify", "filter", "states", "sagemaker")
@@ -125,8 +125,8 @@ def digested(prefix: str, kind: type[Resource], **values: Any) -> str:  # noqa: 
     return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
-def _bucket(settings: Settings) -> Bucket:
-    return Bucket(
+def _bucket(settings: Settings) -> StorageBucket:
+    return StorageBucket(
         name=settings.bucket,
         tags=settings.tags,
         policy=policies.bucket_policy(settings),
@@ -250,7 +250,7 @@ def _archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
     key = f"{settings.model_prefix}{artifacts.model_digest}/model.tar.gz"
     return ModelArchive(
         name=f"{settings.bucket}/{key}",
-        bucket=Ref(Key(Bucket.KIND, settings.bucket), "name"),
+        bucket=Ref(Key(StorageBucket.KIND, settings.bucket), "name"),
         digest=artifacts.model_digest,
         archive=artifacts.model,
     )

@@ -14,7 +14,6 @@ from deploy.alarms import metric_queries
 from deploy.resources import (
     Alarm,
     Alias,
-    Bucket,
     Document,
     Endpoint,
     EndpointConfig,
@@ -29,6 +28,7 @@ from deploy.resources import (
     Role,
     Rule,
     StateMachine,
+    StorageBucket,
     Subscription,
     Topic,
 )
@@ -163,7 +163,7 @@ def _tags(resource: Resource) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in resource.tags.items()]
 
 
-def _bucket(bucket: Bucket, _settings: Settings) -> Block:
+def _bucket(bucket: StorageBucket, _settings: Settings) -> Block:
     name = _id(bucket.key)
     rules: list[dict[str, Any]] = [
         {"Id": f"expire-{prefix.strip('/')}", "Prefix": prefix, "ExpirationInDays": days}
@@ -201,7 +201,7 @@ def _bucket(bucket: Bucket, _settings: Settings) -> Block:
     }
 
 
-def _encryption(bucket: Bucket) -> dict[str, str]:
+def _encryption(bucket: StorageBucket) -> dict[str, str]:
     key = {"KMSMasterKeyID": bucket.kms_key} if bucket.kms_key else {}
     return {"SSEAlgorithm": bucket.encryption, **key}
 
@@ -413,7 +413,7 @@ def _one(resource: Resource, kind: str, **properties: Any) -> Block:  # noqa: AN
 _BLOCKS: Mapping[type[Resource], Callable[[Any, Settings], Block]] = {
     Alarm: _alarm,
     Alias: _alias,
-    Bucket: _bucket,
+    StorageBucket: _bucket,
     Endpoint: _endpoint,
     EndpointConfig: _endpoint_config,
     ExistingEndpoint: _nothing,

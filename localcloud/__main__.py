@@ -142,7 +142,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         AwsLike,
         new_account,
     )
-    from localcloud.cloud import Cloud  # noqa: PLC0415
+    from localcloud.cloud import LocalCloud  # noqa: PLC0415
     from localcloud.http import Server  # noqa: PLC0415
     from localcloud.server import Router  # noqa: PLC0415
     from localcloud.services import furnish  # noqa: PLC0415
@@ -157,7 +157,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     else:
         concurrency = options.lambda_concurrency or CONCURRENCY
         allows = Account(quotas=options.quotas, lambda_concurrency=concurrency)
-    cloud = Cloud(
+    cloud = LocalCloud(
         directory,
         region=options.region,
         endpoint_url=server.url,

@@ -17,7 +17,7 @@ from workflow.regions import Region
 from workflow.settings import Settings
 
 if TYPE_CHECKING:
-    from localcloud.cloud import Cloud
+    from localcloud.cloud import LocalCloud
 
 NAME = "localcloud"
 _LAB = "/_localcloud/lab/"
@@ -31,7 +31,7 @@ class Admin:
         cloud: The cloud that is asked about.
     """
 
-    def __init__(self, cloud: "Cloud") -> None:
+    def __init__(self, cloud: "LocalCloud") -> None:
         self._cloud = cloud
 
     def answer(self, environ: Environ) -> Response:

@@ -16,7 +16,7 @@ from localcloud.wire import Params
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
-    from localcloud.cloud import Cloud
+    from localcloud.cloud import LocalCloud
 
 Values = Callable[
     [str, str, Sequence[Mapping[str, str]], tuple[float, float], float], dict[float, list[float]]
@@ -65,7 +65,7 @@ class Alarms:
         values: Gives the values of a metric by period.
     """
 
-    def __init__(self, cloud: "Cloud", values: Values) -> None:
+    def __init__(self, cloud: "LocalCloud", values: Values) -> None:
         self._cloud = cloud
         self._values = values
         self._alarms = cloud.store.table("cloudwatch.alarm")

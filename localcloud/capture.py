@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS captures (
 Put = Callable[[str, str, bytes], None]
 
 
-class Capture:
+class DataCapture:
     """Keeps records in the store and delivers them in batches.
 
     Args:

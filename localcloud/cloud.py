@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from localcloud.wire import Call, Params
 
 
-class Cloud:
+class LocalCloud:
     """One account in one region, with everything in it; ``services.furnish`` adds the services.
 
     Args:

@@ -26,7 +26,7 @@ class ContainerFailed(Exception):  # noqa: N818 - an outcome with a name of its 
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ContainerAnswer:
     """What a container answered."""
 
     status: int
@@ -76,7 +76,7 @@ class Container:
         """Whether the model server runs."""
         return self._process.alive
 
-    def ask(self, body: bytes, content_type: str, accept: str) -> tuple[Answer, str]:
+    def ask(self, body: bytes, content_type: str, accept: str) -> tuple[ContainerAnswer, str]:
         """The answer to one request, and what the container logged about it."""
         head = json.dumps({"content_type": content_type, "accept": accept}).encode()
         with self._lock:
@@ -84,10 +84,10 @@ class Container:
                 reply, content = self._process.ask([head, body], replies=2, timeout=_ANSWER_SECONDS)
             except (ChildExited, ChildTimedOut) as error:
                 text = f"The model server ended or did not answer: {type(error).__name__}"
-                return Answer(500, "text/plain", text.encode()), self._process.take_log()
+                return ContainerAnswer(500, "text/plain", text.encode()), self._process.take_log()
             log = self._process.take_log()
         given = json.loads(reply)
-        return Answer(given["status"], given["content_type"], content), log
+        return ContainerAnswer(given["status"], given["content_type"], content), log
 
     def close(self) -> None:
         """End the model server, with its files."""

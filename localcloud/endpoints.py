@@ -12,8 +12,8 @@ from typing import Any
 
 from localcloud import capture
 from localcloud.aws_like.delivery import delivery_of
-from localcloud.cloud import Cloud
-from localcloud.container import Answer, Container, ContainerFailed, unpack
+from localcloud.cloud import LocalCloud
+from localcloud.container import Container, ContainerAnswer, ContainerFailed, unpack
 from localcloud.errors import AwsError
 from localcloud.service import Service, Unowned, now, page, tag_list, tag_map
 from localcloud.training.jobs import TrainingJobs
@@ -31,7 +31,7 @@ class Endpoints(TrainingJobs):
     name = "sagemaker"
     rest_is_motos = True
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._models = cloud.store.table("sagemaker.model")
         self._configs = cloud.store.table("sagemaker.endpoint-config")
@@ -211,7 +211,7 @@ class Endpoints(TrainingJobs):
 
     def invoke(
         self, name: str, variant: str | None, body: bytes, kind: str, accept: str
-    ) -> tuple[Answer, Params, Params]:
+    ) -> tuple[ContainerAnswer, Params, Params]:
         """Ask an endpoint: the container's answer, the variant that gave it, what is deployed."""
         endpoint = self._endpoints.get(name)
         gone = endpoint is not None and endpoint["EndpointStatus"] == "Deleting"
@@ -432,9 +432,9 @@ class EndpointRuntime(Service):
 
     name = "sagemaker-runtime"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self.capture = capture.Capture(cloud.store, self._put, delivery_of(cloud.allows))
+        self.capture = capture.DataCapture(cloud.store, self._put, delivery_of(cloud.allows))
 
     def start(self) -> None:
         """Deliver what was captured before the process ended; on a full disk, later."""
@@ -505,7 +505,7 @@ class EndpointRuntime(Service):
         for name, (value, unit) in values.items():
             metrics.record("AWS/SageMaker", name, dimensions, value, unit)
 
-    def _model_error(self, name: str, variant: str, answer: Answer) -> AwsError:
+    def _model_error(self, name: str, variant: str, answer: ContainerAnswer) -> AwsError:
         whose = "client" if answer.status < _SERVER_ERROR else "server"
         text = answer.body.decode("utf-8", "replace")
         group = f"/aws/sagemaker/Endpoints/{name}"

@@ -65,7 +65,7 @@ class Site:
 
 
 @dataclass(slots=True)
-class Outcome:
+class InvocationOutcome:
     """What an invocation gave.
 
     Attributes:
@@ -107,7 +107,7 @@ class Environment:
         self._stream = f"{day}/[{deployed.configuration['Version']}]{uuid.uuid4().hex}"
         self._begin()
 
-    def invoke(self, event: bytes, request_id: str) -> Outcome:
+    def invoke(self, event: bytes, request_id: str) -> InvocationOutcome:
         """Run one invocation to its end; a timeout or an exit is an outcome, not an exception."""
         timeout = float(self.deployed.configuration["Timeout"])
         init_ms, early_log, started = None, "", time.perf_counter()
@@ -135,7 +135,7 @@ class Environment:
         )
         text = early_log + self._log(done)
         log = [event.replace(EVENT_NEWLINE, "\n") for event in text.split("\n") if event]
-        return Outcome(payload, status != "success", log, self._stream, done.duration_ms)
+        return InvocationOutcome(payload, status != "success", log, self._stream, done.duration_ms)
 
     def close(self) -> None:
         """End it, with its files."""

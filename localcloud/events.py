@@ -5,7 +5,7 @@ import json
 import uuid
 
 from localcloud import event_inputs, event_patterns
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, now, page, tag_list, tag_map
 from localcloud.wire import Call, Params
@@ -18,7 +18,7 @@ class Events(Service):
 
     name = "events"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._rules = cloud.store.table("events.rule")
 

@@ -13,7 +13,7 @@ from localcloud.errors import AwsError
 
 
 @dataclass(slots=True, kw_only=True)
-class Fault:
+class PlannedFault:
     """One fault.
 
     Attributes:
@@ -42,7 +42,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._faults: list[Fault] = []
+        self._faults: list[PlannedFault] = []
 
     def add(self, given: dict[str, Any]) -> dict[str, Any]:
         """Switch a fault on; gives it with its defaults.
@@ -51,7 +51,7 @@ class Faults:
             AwsError: ``ValidationException`` for a fault that has no service or unknown fields.
         """
         try:
-            fault = Fault(**given)
+            fault = PlannedFault(**given)
         except TypeError as error:
             raise AwsError("ValidationException", str(error).partition(" ")[2]) from error
         if fault.error is None and not fault.delay_seconds:
@@ -62,7 +62,7 @@ class Faults:
 
     def remove(self, given: dict[str, Any]) -> None:
         """Switch the faults off that were added with these fields."""
-        gone = Fault(**given)
+        gone = PlannedFault(**given)
         with self._lock:
             self._faults = [fault for fault in self._faults if fault != gone]
 
@@ -89,7 +89,7 @@ class Faults:
         if fault.error is not None:
             raise AwsError(fault.error, fault.message, fault.status)
 
-    def _hit(self, service: str, operation: str) -> Fault | None:
+    def _hit(self, service: str, operation: str) -> PlannedFault | None:
         if not self._faults:
             return None
         with self._lock:

@@ -10,7 +10,7 @@ import uuid
 
 from localcloud import function_settings as settings
 from localcloud.concurrency import Concurrency, Throttled
-from localcloud.environment import Deployed, Outcome, Site
+from localcloud.environment import Deployed, InvocationOutcome, Site
 from localcloud.errors import AwsError
 from localcloud.function_code import UNZIPPED_LIMIT, ZIP_LIMIT, check_zip, unpack
 from localcloud.pool import Pool
@@ -292,7 +292,7 @@ class Functions(Service):
 
     def _run(
         self, name: str, configuration: Params, event: bytes, *, patient: bool = False
-    ) -> Outcome:
+    ) -> InvocationOutcome:
         try:
             with self._concurrency.slot(name, patient=patient):
                 return self._run_now(name, configuration, event)
@@ -300,7 +300,7 @@ class Functions(Service):
             self.cloud.metrics.count("AWS/Lambda", "Throttles", {"FunctionName": name})
             raise
 
-    def _run_now(self, name: str, configuration: Params, event: bytes) -> Outcome:
+    def _run_now(self, name: str, configuration: Params, event: bytes) -> InvocationOutcome:
         if self._pending(name):
             raise AwsError(
                 "ResourceConflictException",
@@ -321,7 +321,7 @@ class Functions(Service):
         self._measure(name, outcome)
         return outcome
 
-    def _measure(self, name: str, outcome: Outcome) -> None:
+    def _measure(self, name: str, outcome: InvocationOutcome) -> None:
         dimensions = {"FunctionName": name}
         metrics = self.cloud.metrics
         metrics.count("AWS/Lambda", "Invocations", dimensions)

@@ -6,7 +6,7 @@ They last over a restart of the local cloud, until they are ended.
 import threading
 from typing import Any, Final
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.demonstration.releases import definition_of
 from localcloud.demonstration.story import Release
 from localcloud.errors import AwsError
@@ -46,7 +46,7 @@ class Lab:
         cloud: Its services are furnished.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
         self._kept = cloud.store.table("lab")
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class Lab:
         return {"alias": settings.alias_arn, "routing": before, "bad": bad}
 
 
-def _states(cloud: Cloud) -> States:
+def _states(cloud: LocalCloud) -> States:
     states = cloud.services["stepfunctions"]
     assert isinstance(states, States)  # noqa: S101 - as furnished
     return states

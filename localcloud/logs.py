@@ -2,7 +2,7 @@
 
 import time
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.log_patterns import compile_pattern
 from localcloud.service import Service, page
@@ -27,7 +27,7 @@ class Logs(Service):
 
     name = "logs"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         cloud.store.script(_TABLE)
         self._groups = cloud.store.table("logs.group")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from localcloud.alarms import Alarms, seconds
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, page
 from localcloud.statistics import statistic
@@ -27,7 +27,7 @@ class Metrics(Service):
 
     name = "cloudwatch"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         cloud.store.script(_TABLE)
         self._alarms = Alarms(cloud, self.values)

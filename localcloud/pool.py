@@ -4,7 +4,7 @@ import shutil
 import threading
 from collections import Counter
 
-from localcloud.environment import Deployed, Environment, Outcome, Site
+from localcloud.environment import Deployed, Environment, InvocationOutcome, Site
 
 
 class Pool:
@@ -28,7 +28,7 @@ class Pool:
         self._changed = threading.Condition()
         shutil.rmtree(site.folder, ignore_errors=True)
 
-    def invoke(self, deployed: Deployed, event: bytes, request_id: str) -> Outcome:
+    def invoke(self, deployed: Deployed, event: bytes, request_id: str) -> InvocationOutcome:
         """Run one invocation to its end; a timeout or an exit is an outcome, not an exception."""
         environment = self._acquire(deployed)
         try:

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from localcloud import message_attributes
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.queue_settings import BODY_LIMIT, DEFAULTS, check_attributes, check_range
 from localcloud.service import Service, page, steady
@@ -33,7 +33,7 @@ class Queues(Service):
 
     name = "sqs"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         cloud.store.script(_TABLE)
         columns = cloud.store.execute("PRAGMA table_info(messages)")

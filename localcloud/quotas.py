@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from localcloud.errors import AwsError
-from workflow.quotas import Bucket, bucket_of
+from workflow.quotas import TokenBucket, bucket_of
 
 _RATE_EXCEEDED = "Rate exceeded"
 # How each service says it; the others say ThrottlingException.
@@ -49,7 +49,7 @@ class Quotas:
             return
         raise AwsError(*_REFUSALS.get(service, ("ThrottlingException", _RATE_EXCEEDED, 400)))
 
-    def _take(self, bucket: Bucket) -> bool:
+    def _take(self, bucket: TokenBucket) -> bool:
         quota = bucket.quota
         with self._lock:
             moment = self._clock()

@@ -20,7 +20,7 @@ EVENT_NEWLINE = "\r"  # AWS's runtime, too, ends the lines within an event so
 Frames = Callable[[TracebackType | None], list[str]]
 
 
-class Logs(logging.Handler):
+class RuntimeLogs(logging.Handler):
     """The handler of the root logger.
 
     Args:

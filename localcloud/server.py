@@ -6,7 +6,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from localcloud import admin, browsers, requests, signatures, wire
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.disk import FULL
 from localcloud.errors import AwsError
 from localcloud.s3 import api as s3
@@ -28,7 +28,7 @@ class Router:
         any_credentials: Whether requests are answered whoever signed them, or nobody.
     """
 
-    def __init__(self, cloud: Cloud, *, any_credentials: bool) -> None:
+    def __init__(self, cloud: LocalCloud, *, any_credentials: bool) -> None:
         self._cloud = cloud
         self._any_credentials = any_credentials
         self._admin = admin.Admin(cloud)

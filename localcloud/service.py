@@ -13,7 +13,7 @@ from localcloud.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from localcloud.cloud import Cloud
+    from localcloud.cloud import LocalCloud
     from localcloud.wire import Call, Params
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Service:
     name = ""
     rest_is_motos = False
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         self.cloud = cloud
 
     def start(self) -> None:

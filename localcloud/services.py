@@ -1,6 +1,6 @@
 """Services: makes the services of a cloud and starts them."""
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.demonstration.demonstration import Demonstration
 from localcloud.endpoints import EndpointRuntime, Endpoints
 from localcloud.events import Events
@@ -15,7 +15,7 @@ from localcloud.states.api import States
 from localcloud.topics import Topics
 
 
-def furnish(cloud: Cloud) -> None:
+def furnish(cloud: LocalCloud) -> None:
     """Give a cloud its services, and let them go on where they were when the process ended."""
     cloud.moto.start()
     cloud.s3 = S3(cloud)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 
 from localcloud import message_attributes
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.message_attributes import Attributes
 from localcloud.service import Service, page, tag_list, tag_map
@@ -25,7 +25,7 @@ class Topics(Service):
 
     name = "sns"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._topics = cloud.store.table("sns.topic")
         self._subscriptions = cloud.store.table("sns.subscription")

@@ -59,7 +59,7 @@ _REPORT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TrafficPlan:
     """What to send.
 
     Attributes:
@@ -91,7 +91,7 @@ class Plan:
         return 0.0 if index < start or rest == 0 else min(1.0, (index - start) / rest)
 
 
-def pictures(plan: Plan) -> Iterator[bytes]:
+def pictures(plan: TrafficPlan) -> Iterator[bytes]:
     """The images of a plan, in order."""
     for index in range(plan.count):
         drift = plan.drift(index)
@@ -221,7 +221,7 @@ class Tally:
 
 
 def run(
-    plan: Plan,
+    plan: TrafficPlan,
     send: Callable[[bytes], str],
     report: Callable[[str], None],
     *,
@@ -264,7 +264,7 @@ def _settle(waiting: set[Future[str]], tally: Tally, full: bool) -> set[Future[s
     return rest
 
 
-def _line(plan: Plan, tally: Tally, index: int, seconds: float) -> str:
+def _line(plan: TrafficPlan, tally: Tally, index: int, seconds: float) -> str:
     drift = plan.drift(index)
     line = f"{tally.sent:,} of {plan.count:,} sent, {tally.sent / max(seconds, 1e-9):.1f} a second"
     if drift:
@@ -305,14 +305,14 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _plan(options: argparse.Namespace) -> TrafficPlan:
     if options.count < 1 or not 0 < options.rate <= 1000:  # noqa: PLR2004 - a bound on nonsense
         raise WorkflowError(
             "RateInvalid",
             f"{options.count} images at {options.rate:g} a second cannot be sent.",
             "Give at least one image, and a rate above 0 and up to 1,000.",
         )
-    return Plan(
+    return TrafficPlan(
         count=options.count,
         per_second=options.rate,
         drift_at=1.0 if options.no_drift else 0.5,

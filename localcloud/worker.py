@@ -36,7 +36,7 @@ Failure = dict[str, Any]
 Reply = tuple[bytes, bytes]
 
 
-class Context:
+class LambdaContext:
     """What a handler gets as its second argument, by the names of AWS's runtime."""
 
     def __init__(self, given: dict[str, Any]) -> None:
@@ -51,10 +51,10 @@ class Context:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
-Handler = Callable[[Any, Context], Any]
+Handler = Callable[[Any, LambdaContext], Any]
 
 
-class Fault(Exception):  # noqa: N818 - what AWS's runtime calls it
+class RuntimeFault(Exception):  # noqa: N818 - what AWS's runtime calls it
     """A failure that the runtime names itself.
 
     Args:
@@ -92,30 +92,30 @@ def load(name: str) -> Handler:
     module, dot, function = name.rpartition(".")
     if not dot:
         text = f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
-        raise Fault("Runtime.MalformedHandlerName", text)
+        raise RuntimeFault("Runtime.MalformedHandlerName", text)
     if module.split(".")[0] in sys.builtin_module_names:
         text = f"Cannot use built-in module {module} as a handler module"
-        raise Fault("Runtime.BuiltInModuleConflict", text)
+        raise RuntimeFault("Runtime.BuiltInModuleConflict", text)
     try:
         loaded = importlib.import_module(module.replace("/", "."))
     except ImportError as error:
         text = f"Unable to import module '{module}': {error}"
-        raise Fault("Runtime.ImportModuleError", text) from error
+        raise RuntimeFault("Runtime.ImportModuleError", text) from error
     except SyntaxError as error:
         text = f"Syntax error in module '{module}': {error}"
         stack = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
-        raise Fault("Runtime.UserCodeSyntaxError", text, stack) from error
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", text, stack) from error
     try:
         handler: Handler = getattr(loaded, function)
     except AttributeError as error:
         text = f"Handler '{function}' missing on module '{module}'"
-        raise Fault("Runtime.HandlerNotFound", text) from error
+        raise RuntimeFault("Runtime.HandlerNotFound", text) from error
     return handler
 
 
 def failure(error: BaseException, request_id: str = "") -> Failure:
     """An exception as Lambda shows it: type, message and the frames that a function may see."""
-    if isinstance(error, Fault):
+    if isinstance(error, RuntimeFault):
         kind, stack = error.kind, error.stack
     else:
         kind, stack = type(error).__name__, shown_frames(error.__traceback__)
@@ -141,7 +141,7 @@ def _library() -> str:
     return f"/var/lang/lib/{os.environ['AWS_EXECUTION_ENV'].removeprefix('AWS_Lambda_')}"
 
 
-def answer(handler: Handler, event: bytes, context: Context) -> Reply | Failure:
+def answer(handler: Handler, event: bytes, context: LambdaContext) -> Reply | Failure:
     """``result`` and its payload of one invocation, or how it failed."""
     try:
         return b"result", _marshal(handler(_unmarshal(event), context))
@@ -154,7 +154,7 @@ def _unmarshal(event: bytes) -> object:
         return json.loads(event)
     except ValueError as error:
         text = f"Unable to unmarshal input: {error}"
-        raise Fault("Runtime.UnmarshalError", text) from error
+        raise RuntimeFault("Runtime.UnmarshalError", text) from error
 
 
 def _marshal(result: object) -> bytes:
@@ -164,7 +164,7 @@ def _marshal(result: object) -> bytes:
         return str(_Encoder().encode(result)).encode()
     except Exception as error:
         text = f"Unable to marshal response: {error}"
-        raise Fault("Runtime.MarshalError", text) from error
+        raise RuntimeFault("Runtime.MarshalError", text) from error
 
 
 def _see_only_the_function(own_paths: list[str]) -> None:
@@ -190,7 +190,7 @@ def main(own_paths: list[str]) -> None:
     sandbox.enter(sandbox.View(**json.loads(pipes.read(requests) or b"{}")))
     _see_only_the_function(own_paths)
     sys.excepthook = runtime_logs.print_exception(shown_frames)
-    logs = runtime_logs.Logs(shown_frames)
+    logs = runtime_logs.RuntimeLogs(shown_frames)
     logs.install()
 
     def reply(given: Reply | Failure) -> None:
@@ -211,6 +211,6 @@ def main(own_paths: list[str]) -> None:
         event = pipes.read(requests) or b"null"
         given = json.loads(head)
         os.environ["_X_AMZN_TRACE_ID"] = given.pop("trace_id")
-        context = Context(given)
+        context = LambdaContext(given)
         logs.request_id = context.aws_request_id
         reply(answer(handler, event, context))

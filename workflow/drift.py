@@ -93,7 +93,7 @@ _DISTANCES: Mapping[Statistic, Callable[[Counts, Counts], Values]] = {
 }
 
 
-class Verdict(StrEnum):
+class DriftVerdict(StrEnum):
     """What a comparison came to."""
 
     DRIFT = "drift"
@@ -126,7 +126,7 @@ class Drift:
     statistic: Statistic
     value: float
     limit: float
-    verdict: Verdict
+    verdict: DriftVerdict
     baseline_size: int
     current_size: int
     baseline_needed: int = 0
@@ -164,13 +164,13 @@ class Drift:
         said = f"{self.statistic} {value}"
         if self.change is not None:
             said = self.change.sentence()
-        if self.verdict is Verdict.DRIFT:
+        if self.verdict is DriftVerdict.DRIFT:
             return f"{said} exceeds the threshold {threshold}."
-        if self.verdict is Verdict.SMALL:
+        if self.verdict is DriftVerdict.SMALL:
             return (
                 f"{said} is more than chance explains ({limit}), but less than matters ({matters})."
             )
-        if self.verdict is Verdict.STABLE:
+        if self.verdict is DriftVerdict.STABLE:
             largest = in_units(self.statistic, self.largest)
             return f"{said} is within the threshold {threshold}: no drift larger than {largest}."
         lacking = [
@@ -267,11 +267,11 @@ def _judged(pair: Pair, statistic: Statistic, value: float, limit: float) -> Dri
     known = min(pair.sizes) > 0
     needed = 0, 0
     if known and value > limit:
-        verdict = Verdict.DRIFT if value >= matters else Verdict.SMALL
+        verdict = DriftVerdict.DRIFT if value >= matters else DriftVerdict.SMALL
     elif known and limit <= telling:
-        verdict = Verdict.STABLE
+        verdict = DriftVerdict.STABLE
     else:
-        verdict = Verdict.NOT_ENOUGH_DATA
+        verdict = DriftVerdict.NOT_ENOUGH_DATA
         noise = sum(1 / size for size in pair.reference_sizes)
         ratio = telling / max(limit, 10**-_EXACT_DIGITS)
         needed = _needed(noise * ratio ** (2 / _order(statistic)), pair.sizes)
@@ -298,11 +298,18 @@ def _needed(noise: float, sizes: tuple[int, int]) -> tuple[int, int]:
     return 0, max(math.ceil(1 / (noise - 1 / n_baseline)) - n_current, 1)
 
 
-def overall(drifts: Iterable[Drift]) -> Verdict:
+def overall(drifts: Iterable[Drift]) -> DriftVerdict:
     """Return the verdict over several tests: what one detects counts, silence needs all."""
     verdicts = {drift.verdict for drift in drifts}
-    ranked = (Verdict.DRIFT, Verdict.SMALL, Verdict.NOT_ENOUGH_DATA, Verdict.STABLE)
-    return next((verdict for verdict in ranked if verdict in verdicts), Verdict.NOT_ENOUGH_DATA)
+    ranked = (
+        DriftVerdict.DRIFT,
+        DriftVerdict.SMALL,
+        DriftVerdict.NOT_ENOUGH_DATA,
+        DriftVerdict.STABLE,
+    )
+    return next(
+        (verdict for verdict in ranked if verdict in verdicts), DriftVerdict.NOT_ENOUGH_DATA
+    )
 
 
 def drift_violations(drifts: Iterable[Drift]) -> tuple[ConstraintViolation, ...]:
@@ -316,7 +323,7 @@ def drift_violations(drifts: Iterable[Drift]) -> tuple[ConstraintViolation, ...]
             " values)",
         )
         for drift in drifts
-        if drift.verdict is Verdict.DRIFT
+        if drift.verdict is DriftVerdict.DRIFT
     )
 
 

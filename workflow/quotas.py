@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Bucket", "Quota", "bucket_of"]
+__all__ = ["Quota", "TokenBucket", "bucket_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class TokenBucket:
     """The bucket that a call takes a token from.
 
     Attributes:
@@ -131,7 +131,7 @@ _SERVICES: Final[Mapping[str, _Rates]] = {
 """Operation -> quota in large regions and in the others; services by botocore's names."""
 
 
-def bucket_of(service: str, operation: str, region: str) -> Bucket | None:
+def bucket_of(service: str, operation: str, region: str) -> TokenBucket | None:
     """Return the bucket of an operation in a region; None where AWS publishes no rate.
 
     Args:
@@ -144,4 +144,4 @@ def bucket_of(service: str, operation: str, region: str) -> Bucket | None:
     if name not in rates:
         return None
     large, elsewhere = rates[name]
-    return Bucket(f"{service}:{name}", large if region in _LARGE_REGIONS else elsewhere)
+    return TokenBucket(f"{service}:{name}", large if region in _LARGE_REGIONS else elsewhere)

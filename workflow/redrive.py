@@ -31,7 +31,7 @@ class RedriveAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
+class RedriveAdvice:
     """What to do, and the sentence that says why."""
 
     action: RedriveAction
@@ -46,7 +46,7 @@ def advise(
     current_version: str | None,
     state_type: str | None = None,
     events: int | None = None,
-) -> Advice:
+) -> RedriveAdvice:
     """Which of redrive and restart repairs one execution.
 
     Args:
@@ -113,7 +113,7 @@ def advise(
     return next((advice for holds, advice in rules if holds), otherwise)
 
 
-def summarise(advice: Iterable[Advice]) -> Advice:
+def summarise(advice: Iterable[RedriveAdvice]) -> RedriveAdvice:
     """The advice for a group: the most frequent, and how many executions differ from it.
 
     Raises:
@@ -131,7 +131,7 @@ def summarise(advice: Iterable[Advice]) -> Advice:
     if not others:
         return common
     rest = ", ".join(f"{count:,} {action}" for action, count in sorted(others.items()))
-    return Advice(
+    return RedriveAdvice(
         action=common.action,
         reason=f"{total - others.total():,} of {total:,}: {common.reason} The others: {rest}.",
     )
@@ -171,13 +171,13 @@ def _barrier(
     return next((reason for holds, reason in barriers if holds), None)
 
 
-def _redrive(reason: str) -> Advice:
-    return Advice(action=RedriveAction.REDRIVE, reason=reason)
+def _redrive(reason: str) -> RedriveAdvice:
+    return RedriveAdvice(action=RedriveAction.REDRIVE, reason=reason)
 
 
-def _restart(reason: str) -> Advice:
-    return Advice(action=RedriveAction.RESTART, reason=reason)
+def _restart(reason: str) -> RedriveAdvice:
+    return RedriveAdvice(action=RedriveAction.RESTART, reason=reason)
 
 
-def _neither(reason: str) -> Advice:
-    return Advice(action=RedriveAction.NEITHER, reason=reason)
+def _neither(reason: str) -> RedriveAdvice:
+    return RedriveAdvice(action=RedriveAction.NEITHER, reason=reason)

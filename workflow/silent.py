@@ -54,7 +54,7 @@ class Inference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class SilentFinding:
     """Why a success is wrong: an error name of the form ``Silent.X``, and a sentence."""
 
     error: str
@@ -126,7 +126,7 @@ def silent_failure(
 
 def find_silent(
     output: str, visits: Iterable[StateVisit] = (), *, threshold: float
-) -> Finding | None:
+) -> SilentFinding | None:
     """What is wrong with the output of a success, or None.
 
     Args:
@@ -142,9 +142,11 @@ def find_silent(
         inference = _inference(found) or last_inference(visits)
     except OutputError as error:
         name = "EmptyInference" if error.reason == "empty output" else "MalformedInference"
-        return Finding(error=f"Silent.{name}", cause=f"The inferences are unusable: {error}.")
+        return SilentFinding(error=f"Silent.{name}", cause=f"The inferences are unusable: {error}.")
     if inference is None:
-        return Finding(error="Silent.NoInference", cause="The output holds no inferences at all.")
+        return SilentFinding(
+            error="Silent.NoInference", cause="The output holds no inferences at all."
+        )
     least = threshold if inference.threshold is None else inference.threshold
     if inference.confidence < least:
         comparison = f"is below the threshold {least:g}"
@@ -152,7 +154,7 @@ def find_silent(
         comparison = "does not meet the threshold, as the output itself says"
     else:
         return None
-    return Finding(
+    return SilentFinding(
         error="Silent.BelowThreshold",
         cause=f"The confidence {inference.confidence:.4f} {comparison}; the execution succeeded.",
     )
@@ -229,26 +231,26 @@ def _parsed(text: str) -> object:
         return None
 
 
-def _said_error(found: tuple[Mapping[str, Any], ...]) -> Finding | None:
+def _said_error(found: tuple[Mapping[str, Any], ...]) -> SilentFinding | None:
     """The innermost error that an output states: outer layers only repeat it."""
     for layer in reversed(found):
         error = next((str(layer[key]) for key in _ERROR_NAMES if layer.get(key)), "")
         told = next((str(layer[key]) for key in _ERROR_MESSAGES if layer.get(key)), "")
         body = layer.get("body")
         if is_rejection(error, told or (body if isinstance(body, str) else "")):
-            return Finding(
+            return SilentFinding(
                 error="Silent.Rejection", cause=f"The output says {REJECTED}, but no state failed."
             )
         if error or told:
             cause = read_cause(error, told)
             text = ": ".join(part for part in (cause.error, cause.message) if part)
-            return Finding(error="Silent.ErrorInOutput", cause=text[:_DETAIL_CHARACTERS])
+            return SilentFinding(error="Silent.ErrorInOutput", cause=text[:_DETAIL_CHARACTERS])
     for layer in reversed(found):
         status = _status(layer)
         if status >= _FIRST_CLIENT_ERROR:
             name = "ServerError" if status >= _FIRST_SERVER_ERROR else "ClientError"
             body = str(layer.get("body", ""))[:_DETAIL_CHARACTERS]
-            return Finding(error=f"Silent.{name}", cause=f"statusCode {status}: {body}")
+            return SilentFinding(error=f"Silent.{name}", cause=f"statusCode {status}: {body}")
     return None
 
 

@@ -27,7 +27,7 @@ _NEW_FOR: Final = timedelta(hours=24)
 _FIXED: Final = (Outcome.ACCEPTED, Outcome.UNEXAMINED)
 
 
-class Action(StrEnum):
+class TriageAction(StrEnum):
     """What a note does to the group of its fingerprint."""
 
     ACKNOWLEDGE = "acknowledge"
@@ -72,7 +72,7 @@ class TriageEvent:
     at: datetime
     author: str
     fingerprint: str
-    action: Action
+    action: TriageAction
     text: str = ""
     version: str | None = None
     until: datetime | None = None
@@ -82,11 +82,11 @@ class TriageEvent:
 
     def __post_init__(self) -> None:
         needed = {
-            Action.SILENCE: self.until,
-            Action.SPLIT: self.contains,
-            Action.MERGE: self.into,
-            Action.UNDO: self.undoes,
-            Action.COMMENT: self.text,
+            TriageAction.SILENCE: self.until,
+            TriageAction.SPLIT: self.contains,
+            TriageAction.MERGE: self.into,
+            TriageAction.UNDO: self.undoes,
+            TriageAction.COMMENT: self.text,
         }
         if not needed.get(self.action, "nothing"):
             raise _invalid(f"The note {self.id} says {self.action} without saying what.")
@@ -212,7 +212,7 @@ def derive(notes: Iterable[TriageEvent], failures: Iterable[Failure], *, now: da
     status, decided = GroupStatus.NEW, None
     silenced: datetime | None = None
     for note in in_force(notes):
-        if note.action is Action.SILENCE:
+        if note.action is TriageAction.SILENCE:
             silenced = note.until
         if note.action in _STATUS_AFTER:
             status, decided = _STATUS_AFTER[note.action], note
@@ -226,9 +226,9 @@ def derive(notes: Iterable[TriageEvent], failures: Iterable[Failure], *, now: da
 
 
 _STATUS_AFTER: Final = {
-    Action.ACKNOWLEDGE: GroupStatus.ACKNOWLEDGED,
-    Action.REOPEN: GroupStatus.ACKNOWLEDGED,
-    Action.RESOLVE: GroupStatus.RESOLVED,
+    TriageAction.ACKNOWLEDGE: GroupStatus.ACKNOWLEDGED,
+    TriageAction.REOPEN: GroupStatus.ACKNOWLEDGED,
+    TriageAction.RESOLVE: GroupStatus.RESOLVED,
 }
 
 
@@ -238,9 +238,11 @@ def in_force(log: Iterable[TriageEvent]) -> tuple[TriageEvent, ...]:
     for note in log:
         known = by_id.get(note.id)
         by_id[note.id] = note if known is None else min(known, note, key=to_line)
-    undone = {note.undoes for note in by_id.values() if note.action is Action.UNDO}
+    undone = {note.undoes for note in by_id.values() if note.action is TriageAction.UNDO}
     kept = [
-        note for note in by_id.values() if note.id not in undone and note.action is not Action.UNDO
+        note
+        for note in by_id.values()
+        if note.id not in undone and note.action is not TriageAction.UNDO
     ]
     return tuple(sorted(kept, key=lambda note: (note.at, note.id)))
 
@@ -269,7 +271,7 @@ def split_off(note: TriageEvent) -> Fingerprint:
 
 def _about(note: TriageEvent) -> tuple[str, ...]:
     """Return the digests that a note is shown with: a split is undone on either of its sides."""
-    if note.action is Action.SPLIT:
+    if note.action is TriageAction.SPLIT:
         return note.fingerprint, split_off(note).digest
     return (note.fingerprint,)
 

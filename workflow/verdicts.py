@@ -9,7 +9,7 @@ from enum import StrEnum
 from workflow.reviews import Review
 
 
-class Status(StrEnum):
+class AgreementStatus(StrEnum):
     """How far the answers to one photo agree."""
 
     AGREED = "agreed"
@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReviewAnswer:
     """One answer to one photo.
 
     Attributes:
@@ -57,36 +57,36 @@ class Verdict:
         answers: The latest answer of each reviewer, oldest first.
     """
 
-    status: Status
+    status: AgreementStatus
     label: int | None
-    answers: tuple[Answer, ...]
+    answers: tuple[ReviewAnswer, ...]
 
 
-def verdicts(answers: Iterable[Answer]) -> dict[str, Verdict]:
+def verdicts(answers: Iterable[ReviewAnswer]) -> dict[str, Verdict]:
     """Return the verdict on every photo, by the id its labels were given under.
 
     Of one reviewer the latest answer counts: that is how an answer is taken back. The latest
     answer that settles a disagreement counts more than all that are not meant to.
     """
-    by_event: dict[str, list[Answer]] = defaultdict(list)
+    by_event: dict[str, list[ReviewAnswer]] = defaultdict(list)
     for answer in sorted(answers, key=lambda one: (one.at, one.source)):
         by_event[answer.event_id].append(answer)
     return {event: _verdict(given) for event, given in by_event.items()}
 
 
-def _verdict(given: list[Answer]) -> Verdict:
+def _verdict(given: list[ReviewAnswer]) -> Verdict:
     """The verdict of one photo's answers, given oldest first."""
     latest = {answer.reviewer: answer for answer in given}
     counted = tuple(sorted(latest.values(), key=lambda one: (one.at, one.source)))
     settling = [answer for answer in given if answer.settles and answer.label is not None]
     if settling:
-        return Verdict(Status.SETTLED, settling[-1].label, counted)
+        return Verdict(AgreementStatus.SETTLED, settling[-1].label, counted)
     labels = {answer.label for answer in counted} - {None}
     if len(labels) > 1:
-        return Verdict(Status.DISPUTED, None, counted)
+        return Verdict(AgreementStatus.DISPUTED, None, counted)
     if not labels:
-        return Verdict(Status.UNDECIDED, None, counted)
-    return Verdict(Status.AGREED, labels.pop(), counted)
+        return Verdict(AgreementStatus.UNDECIDED, None, counted)
+    return Verdict(AgreementStatus.AGREED, labels.pop(), counted)
 
 
 def agreement(found: Mapping[str, Verdict]) -> tuple[int, int]:

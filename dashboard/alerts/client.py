@@ -13,7 +13,7 @@ from statistics import pstdev
 import polars as pl
 
 from workflow.executions import Kind, Outcome
-from workflow.triage import Action, FailureGroup, GroupStatus
+from workflow.triage import FailureGroup, GroupStatus, TriageAction
 
 NEW_FOR = timedelta(hours=24)
 """A group first seen longer ago is no news, as when a dashboard meets an old account."""
@@ -54,7 +54,7 @@ def group_alerts(groups: Iterable[FailureGroup], *, now: datetime) -> tuple[Aler
         if group.status is GroupStatus.NEW and now - group.first_seen < NEW_FOR:
             alerts.append(_alert(f"new-{digest}", "New failure", group))
         if group.status is GroupStatus.REGRESSED:
-            resolved = [note.id for note in group.notes if note.action is Action.RESOLVE]
+            resolved = [note.id for note in group.notes if note.action is TriageAction.RESOLVE]
             alerts.append(_alert(f"regressed-{digest}-{resolved[-1]}", "It is back", group))
     return tuple(alerts)
 

@@ -14,7 +14,7 @@ from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
 from workflow.captures import CaptureError
 from workflow.errors import WorkflowError
 from workflow.reviews import GroundTruth, class_of, read_ground_truth
-from workflow.verdicts import Answer
+from workflow.verdicts import ReviewAnswer
 
 GROUND_TRUTH_PREFIX: Final = "ground_truth"
 """Where labels lie in the workflow's bucket, in Model Monitor's layout."""
@@ -114,10 +114,10 @@ class GroundTruthLog:
         ]
         return pl.DataFrame(rows, schema=TRUTHS, orient="row")
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[ReviewAnswer]:
         """Return every label with its reviewer and time; that of the object where it has none."""
         return [
-            Answer(
+            ReviewAnswer(
                 truth.event_id,
                 class_of(truth.label),
                 truth.labelled_at or one.meta.last_modified,

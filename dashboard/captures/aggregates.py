@@ -102,7 +102,7 @@ _LONGEST: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimeStep:
     """What one point of a chart over time stands for: a period, or several where there are many.
 
     Attributes:
@@ -117,14 +117,14 @@ class Step:
 
 
 _STEPS: Final = (
-    *(Step(str(period), period.length, _EVERY[period]) for period in Period),
-    Step("week", timedelta(weeks=1), "1w"),
-    Step("month of 4 weeks", timedelta(weeks=4), "4w"),
-    Step("quarter of 13 weeks", timedelta(weeks=13), "13w"),
+    *(TimeStep(str(period), period.length, _EVERY[period]) for period in Period),
+    TimeStep("week", timedelta(weeks=1), "1w"),
+    TimeStep("month of 4 weeks", timedelta(weeks=4), "4w"),
+    TimeStep("quarter of 13 weeks", timedelta(weeks=13), "13w"),
 )
 
 
-def step_of(times: pl.Series, period: Period, most: int) -> Step:
+def step_of(times: pl.Series, period: Period, most: int) -> TimeStep:
     """The shortest step, a period or longer, of which at most so many lead from first to last."""
     for step in _STEPS[list(Period).index(period) :]:
         starts = times.dt.truncate(step.every)
@@ -134,19 +134,19 @@ def step_of(times: pl.Series, period: Period, most: int) -> Step:
     return _STEPS[-1]
 
 
-def every_step(times: pl.Series, step: Step) -> pl.DataFrame:
+def every_step(times: pl.Series, step: TimeStep) -> pl.DataFrame:
     """The ``time`` at which each step starts from the first of times, at least one, to the last."""
     first, last = times.dt.truncate(step.every).min(), times.max()
     return pl.select(time=pl.datetime_range(first, last, step.length))  # type: ignore[arg-type]
 
 
-def step_from(lengths: pl.Series, period: Period) -> Step:
+def step_from(lengths: pl.Series, period: Period) -> TimeStep:
     """The step of that length, which all rows have; the period where there is no row."""
     length = lengths.max() or period.length
     return next(step for step in _STEPS if step.length == length)
 
 
-def coarsened(rows: pl.DataFrame, step: Step) -> pl.DataFrame:
+def coarsened(rows: pl.DataFrame, step: TimeStep) -> pl.DataFrame:
     """Rows by ``time`` added up by a longer step; sorted by time."""
     return _regrouped(rows, pl.col("time").dt.truncate(step.every)).sort("time")
 

@@ -36,7 +36,7 @@ class UnreadObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class PlannedListing:
     """One listing to make: all keys below ``prefix`` that come after ``after``."""
 
     prefix: str
@@ -45,7 +45,7 @@ class Listing:
 
 def plan_listings(
     branches: Iterable[str], settled: Mapping[str, datetime], now: datetime
-) -> list[Listing]:
+) -> list[PlannedListing]:
     """Decide what has to be listed to find everything that may be new.
 
     Args:
@@ -59,7 +59,7 @@ def plan_listings(
         for directory, hour in settled.items():
             if f"{branch}/".startswith(f"{directory}/"):
                 after = f"{directory}/{min(hour, now) - LATE:%Y/%m/%d/%H}"
-        listings.append(Listing(branch, after))
+        listings.append(PlannedListing(branch, after))
     return listings
 
 

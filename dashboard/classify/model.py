@@ -81,7 +81,7 @@ class BatchView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class SubmissionCard:
     """One image and what became of it.
 
     Attributes:
@@ -135,16 +135,16 @@ def outcome_of(verdict: Verdict) -> Outcome:
             return Outcome.RUNNING
 
 
-def cards(view: BatchView) -> tuple[Card, ...]:
+def cards(view: BatchView) -> tuple[SubmissionCard, ...]:
     """The first twelve images as cards, in the order they were handed in."""
     return tuple(card(submission) for submission in view.submissions[:MAX_CARDS])
 
 
-def card(submission: Submission) -> Card:
+def card(submission: Submission) -> SubmissionCard:
     """One image as a card."""
     verdict = submission.verdict
     headline, note, confidence, threshold = _says(submission)
-    return Card(
+    return SubmissionCard(
         submission=submission,
         outcome=outcome_of(verdict),
         headline=headline,
@@ -209,7 +209,7 @@ def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> 
     return figure
 
 
-def alt_text(card: Card) -> str:
+def alt_text(card: SubmissionCard) -> str:
     """The figure in words, for those who cannot see it."""
     return f"Confidence {card.confidence:.1%} against the threshold of {card.threshold:.1%}"
 

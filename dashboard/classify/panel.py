@@ -153,7 +153,7 @@ def table(frame: pd.DataFrame, csv: bytes) -> None:
         st.download_button("Download as CSV", csv, "classified.csv", "text/csv", on_click="ignore")
 
 
-def card(card: classify.Card, key: str) -> None:
+def card(card: classify.SubmissionCard, key: str) -> None:
     """One image, its verdict against the threshold, its way through the states, its execution."""
     image = card.submission.image
     with st.container(border=True, gap="xsmall"):

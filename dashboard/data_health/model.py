@@ -30,7 +30,7 @@ _EDGE = 2  # invocations at the border of a period may be counted in its neighbo
 _FEW = 5  # expected records below which silence means little
 
 
-class Finding(StrEnum):
+class HealthFindingKind(StrEnum):
     """A kind of thing that is wrong with the captures."""
 
     OFF = "capture is off"
@@ -53,7 +53,7 @@ class HealthFinding:
         subject: Which endpoint, and which of its variants; empty where all that is shown.
     """
 
-    kind: Finding
+    kind: HealthFindingKind
     sentence: str
     subject: str = ""
 
@@ -84,7 +84,7 @@ def together(parts: Iterable[Health]) -> Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
+class TrafficCounts:
     """Invocations and records of one production variant, in the time that is shown.
 
     Attributes:
@@ -225,7 +225,7 @@ def _within(span: Span, period: Period) -> pl.Expr:
     return pl.all_horizontal(bounds)
 
 
-def summed(traffic: Sequence[Traffic], period: Period) -> pl.DataFrame:
+def summed(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFrame:
     """What was expected and captured of one or more, added up by time.
 
     Returns:
@@ -243,7 +243,9 @@ def summed(traffic: Sequence[Traffic], period: Period) -> pl.DataFrame:
     )
 
 
-def volumes(traffic: Sequence[Traffic], period: Period, *, read_at: datetime | None) -> Health:
+def volumes(
+    traffic: Sequence[TrafficCounts], period: Period, *, read_at: datetime | None
+) -> Health:
     """Whether every invocation that should be captured was, each variant by itself.
 
     Args:
@@ -257,9 +259,9 @@ def volumes(traffic: Sequence[Traffic], period: Period, *, read_at: datetime | N
     return found
 
 
-def _volume(traffic: Traffic, period: Period, read_at: datetime | None) -> Health:
+def _volume(traffic: TrafficCounts, period: Period, read_at: datetime | None) -> Health:
     rows, now = traffic.rows(period), read_at or EARLIEST
-    named = {Finding.OFF: traffic.endpoint}
+    named = {HealthFindingKind.OFF: traffic.endpoint}
     findings = tuple(
         replace(finding, subject=named.get(finding.kind, traffic.subject))
         for finding in health(rows, traffic.state, period, now=now)
@@ -275,7 +277,7 @@ def _judged(settled: pl.DataFrame) -> pl.DataFrame:
     return settled.filter(pl.col("share").is_not_null())
 
 
-def _compared(traffic: Traffic, rows: pl.DataFrame, period: Period) -> str:
+def _compared(traffic: TrafficCounts, rows: pl.DataFrame, period: Period) -> str:
     failed = rows["failed"].sum()
     vain = (
         f" ({failed:,} of them failed; AWS does not say whether it captures those, so they are"
@@ -290,7 +292,7 @@ def _compared(traffic: Traffic, rows: pl.DataFrame, period: Period) -> str:
 
 
 def _not_compared(
-    traffic: Traffic,
+    traffic: TrafficCounts,
     rows: pl.DataFrame,
     done: pl.DataFrame,
     period: Period,
@@ -369,13 +371,13 @@ def _findings(
     on = state.share > 0
     if not on:
         yield HealthFinding(
-            Finding.OFF,
+            HealthFindingKind.OFF,
             "Data capture is switched off, so nothing new will appear here. Deploy again with a"
             " sampling percentage above 0.",
         )
     silent = _silent(settled)
     if on and not silent.is_empty():
-        yield HealthFinding(Finding.SILENCE, _silence_sentence(silent, state, period))
+        yield HealthFinding(HealthFindingKind.SILENCE, _silence_sentence(silent, state, period))
     heard = settled if silent.is_empty() else settled.filter(pl.col("time") < silent["time"][0])
     judged = _judged(heard)
     spread = (pl.col("expected") * (1 - pl.col("share"))).sqrt() * _SIGMAS + _EDGE
@@ -383,7 +385,7 @@ def _findings(
     if not gaps.is_empty():
         missing = float(gaps.select((pl.col("expected") - pl.col("captured")).sum()).item())
         yield HealthFinding(
-            Finding.GAP,
+            HealthFindingKind.GAP,
             f"About {missing:,.0f} records are missing in {_periods(gaps, period)}, first at"
             f" {gaps['time'][0]:%Y-%m-%d %H:%M} UTC. Objects may have been deleted by the bucket's"
             " lifecycle, or records not be readable or have no usable time: look at the bucket,"
@@ -392,7 +394,7 @@ def _findings(
     surplus = judged.filter(pl.col("captured") > pl.col("invocations") + spread)
     if not surplus.is_empty():
         yield HealthFinding(
-            Finding.SURPLUS,
+            HealthFindingKind.SURPLUS,
             f"There are more records than invocations in {_periods(surplus, period)}. Batch"
             " requests make several records each; else another endpoint of this name wrote them.",
         )
@@ -496,7 +498,7 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
     if not unread.is_empty():
         found.append(
             HealthFinding(
-                Finding.UNREADABLE,
+                HealthFindingKind.UNREADABLE,
                 f"{counted(unread)} without a capture that can be read, listed below with the"
                 " reasons.",
             )
@@ -504,14 +506,14 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
     if duplicates:
         found.append(
             HealthFinding(
-                Finding.DUPLICATES,
+                HealthFindingKind.DUPLICATES,
                 f"{duplicates:,} records came more than once and are counted once.",
             )
         )
     if untimed:
         found.append(
             HealthFinding(
-                Finding.UNTIMED,
+                HealthFindingKind.UNTIMED,
                 f"{untimed:,} records have no usable time (absent, before SageMaker, or in the"
                 " future): they are counted, but in no chart over time.",
             )
@@ -528,7 +530,7 @@ def truths(errors: pl.DataFrame) -> Health:
     if errors.is_empty():
         return Health()
     said = f"{counted(errors)} without a label that can be read, listed below with the reasons."
-    return Health((HealthFinding(Finding.UNREADABLE, said, "Ground truth"),))
+    return Health((HealthFinding(HealthFindingKind.UNREADABLE, said, "Ground truth"),))
 
 
 def counted(errors: pl.DataFrame) -> str:
@@ -569,7 +571,7 @@ def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFindi
     seconds = worst.total_seconds() if isinstance(worst, timedelta) else math.nan
     return delay, (
         HealthFinding(
-            Finding.LATE,
+            HealthFindingKind.LATE,
             f"{late:,} objects came more than {LATE // timedelta(minutes=1)} minutes after their"
             f" last record, the latest after {duration(seconds)}. Recent charts may still fill"
             " up.",

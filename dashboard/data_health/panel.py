@@ -11,7 +11,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import configurations, sampling_percentage
 from dashboard.captures.aggregates import Period
 from dashboard.data_health import metrics, model
-from dashboard.data_health.model import Health, Traffic
+from dashboard.data_health.model import Health, TrafficCounts
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.panel import Look, chart
@@ -96,14 +96,14 @@ def _listed(sentences: tuple[str, ...]) -> str:
     return "".join(f"\n- {plain(sentence)}" for sentence in sentences)
 
 
-def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period, Health]:
+def _traffic(look: Look, connection: Connection) -> tuple[list[TrafficCounts], Period, Health]:
     """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
     names, own = look.feed.names(), connection.watched.endpoint
     window = model.window(look.filters, look.counts, look.now)
     age = look.now - window[0] if window else timedelta(0)
     period = model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))
     counts = look.feed.counts(look.filters, period, look.now)
-    found: list[Traffic] = []
+    found: list[TrafficCounts] = []
     refused: list[Health] = []
     for endpoint in model.endpoints(names, look.filters, own):
         try:
@@ -115,7 +115,7 @@ def _traffic(look: Look, connection: Connection) -> tuple[list[Traffic], Period,
         for variant in model.variants(names, look.filters, endpoint, state):
             captured = model.captured_by_time(counts, endpoint, variant)
             span = model.window(look.filters, captured if captured.height else counts, look.now)
-            one = Traffic(
+            one = TrafficCounts(
                 endpoint=endpoint,
                 variant=variant,
                 state=state,
@@ -160,7 +160,7 @@ def _percentage(connection: Connection, name: str) -> float:
     )
 
 
-def _coverage(traffic: list[Traffic], period: Period) -> None:
+def _coverage(traffic: list[TrafficCounts], period: Period) -> None:
     rows = model.summed(traffic, period) if traffic else None
     if rows is not None and not rows.is_empty():
         chart(
@@ -171,8 +171,11 @@ def _coverage(traffic: list[Traffic], period: Period) -> None:
 
 
 def _invoked(
-    traffic: Traffic, span: tuple[datetime, datetime] | None, period: Period, connection: Connection
-) -> Traffic:
+    traffic: TrafficCounts,
+    span: tuple[datetime, datetime] | None,
+    period: Period,
+    connection: Connection,
+) -> TrafficCounts:
     """The same with what CloudWatch says of it."""
     if span is None:
         return replace(traffic, refusal="no record with a usable time tells from when to look.")
@@ -192,7 +195,7 @@ def _invoked(
     return replace(traffic, state=state, invocations=invocations)
 
 
-def _facts(traffic: list[Traffic], delay: timedelta | None) -> None:
+def _facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:
     shares = {one.endpoint: one.state.share for one in traffic}
     said = [
         f"Data capture of {endpoint} keeps {share:g} % of all invocations now."

@@ -3,26 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.deployment.model import Step
+from dashboard.deployment.model import PlanStep
 from dashboard.shared.jobs import DEPLOYMENT, Jobs
 from deploy import deployment
-from deploy.apply import Applied, Event, Failed, Progress, Started
+from deploy.apply import Applied, Event, Failed, Started, StepProgress
 from deploy.plan import Plan
 from deploy.providers.session import Session
 from workflow.settings import Settings
 
 
-def step(event: Event) -> Step:
+def step(event: Event) -> PlanStep:
     """Return an event of ``deploy`` as the page's model takes it."""
     match event:
         case Started(action, _, total):
-            return Step(str(action.key), kind=action.title, total=total)
-        case Progress(key, message):
-            return Step(str(key), message=message)
+            return PlanStep(str(action.key), kind=action.title, total=total)
+        case StepProgress(key, message):
+            return PlanStep(str(key), message=message)
         case Applied(key, op, message):
-            return Step(str(key), done=op.value, message=message)
+            return PlanStep(str(key), done=op.value, message=message)
         case Failed(key, error):
-            return Step(str(key), error=error)
+            return PlanStep(str(key), error=error)
 
 
 def start(

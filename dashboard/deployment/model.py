@@ -116,7 +116,7 @@ class CheckView:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     """One thing that a run has said.
 
     Attributes:
@@ -201,7 +201,7 @@ def check_view(findings: Sequence[Mapping[str, str]]) -> CheckView:
     )
 
 
-def run_view(steps: Iterable[Step], *, running: bool, title: str, at: datetime) -> RunView:
+def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: datetime) -> RunView:
     """Fold what a run has said so far.
 
     Args:
@@ -293,7 +293,7 @@ def _text(value: object) -> str:
     return "—" if value is None else text[:_LONGEST] + "…" * (len(text) > _LONGEST)
 
 
-def _state(step: Step) -> str:
+def _state(step: PlanStep) -> str:
     if step.error is not None:
         return "✗ failed"
     if step.done:

@@ -19,7 +19,7 @@ from workflow.baselines import (
     Statistics,
     check,
 )
-from workflow.drift import MATTERS, Drift, Statistic, Verdict, in_units
+from workflow.drift import MATTERS, Drift, DriftVerdict, Statistic, in_units
 from workflow.intervals import Share
 from workflow.monitoring import DeployedVersion
 
@@ -62,7 +62,7 @@ class DriftReport:
     broken: tuple[ConstraintViolation, ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftVerdict:
         """Over all tests."""
         return drift.overall(self.drifts)
 
@@ -94,11 +94,11 @@ class DriftReport:
         sizes = f"{self.current.item_count:,} records against {self.baseline.name}"
         if not self.drifts:
             return f"No feature in common: {sizes}."
-        if self.verdict in {Verdict.DRIFT, Verdict.SMALL}:
-            small = self.verdict is Verdict.SMALL
+        if self.verdict in {DriftVerdict.DRIFT, DriftVerdict.SMALL}:
+            small = self.verdict is DriftVerdict.SMALL
             said = " and ".join(self._detected(self.verdict))
             return f"{said} {'changed, but little' if small else 'drifted'}: {sizes}."
-        if self.verdict is Verdict.STABLE:
+        if self.verdict is DriftVerdict.STABLE:
             return f"No drift larger than {self._largest()}: {sizes}."
         current = max(item.current_needed for item in self.drifts)
         before = max(item.baseline_needed for item in self.drifts)
@@ -112,7 +112,7 @@ class DriftReport:
         ]
         return f"Not enough data to tell: {' and '.join(needed)} needed ({sizes})."
 
-    def _detected(self, verdict: Verdict) -> list[str]:
+    def _detected(self, verdict: DriftVerdict) -> list[str]:
         """Return the features of a verdict, each once, with the category that changed most."""
         found = [item for item in self.drifts if item.verdict is verdict]
         changes = {item.feature: item.change for item in self.drifts if item.change is not None}

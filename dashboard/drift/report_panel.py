@@ -17,15 +17,15 @@ from dashboard.shared import components
 from dashboard.shared.escaping import code, plain
 from workflow import drift
 from workflow.baselines import Baseline, encode_violations
-from workflow.drift import Verdict
+from workflow.drift import DriftVerdict
 from workflow.errors import WorkflowError
 
 BARS: Final = 25
 _MARKS: Final = {
-    Verdict.DRIFT: ("red", ":material/trending_down:"),
-    Verdict.SMALL: ("blue", ":material/trending_flat:"),
-    Verdict.STABLE: ("green", ":material/check_circle:"),
-    Verdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
+    DriftVerdict.DRIFT: ("red", ":material/trending_down:"),
+    DriftVerdict.SMALL: ("blue", ":material/trending_flat:"),
+    DriftVerdict.STABLE: ("green", ":material/check_circle:"),
+    DriftVerdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
 }
 _INCOMPARABLE: Final = ("gray", ":material/link_off:", "nothing in common")
 

@@ -63,7 +63,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TimelineStep:
     """One visit of a state with what went in and out, pretty-printed; None where not recorded."""
 
     visit: StateVisit
@@ -91,7 +91,7 @@ class ExecutionView:
     image: str | None
     inference_id: str
     bars: tuple[Bar, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[TimelineStep, ...]
     events: pd.DataFrame
     problems: tuple[str, ...]
 
@@ -295,12 +295,12 @@ def _problems(record: Export) -> Iterable[str]:
         yield "There is no history: AWS keeps it for 90 days, and only Standard workflows have one."
 
 
-def _step(visit: StateVisit) -> Step:
+def _step(visit: StateVisit) -> TimelineStep:
     ended = visit.exited_at
     took = max(0.0, (ended - visit.entered_at).total_seconds()) if ended else None
     spent = duration(took) if ended else visit.status.lower()
     tries = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
-    return Step(
+    return TimelineStep(
         visit=visit,
         title=f"{visit.name or '(unnamed)'}: {visit.status.lower()}, {spent}{tries}",
         input=pretty(visit.input),
@@ -324,9 +324,9 @@ def _attempts(
     ]
 
 
-def _by_state(shown: ExecutionView) -> dict[tuple[str, int], Step]:
+def _by_state(shown: ExecutionView) -> dict[tuple[str, int], TimelineStep]:
     counts: dict[str, int] = {}
-    steps: dict[tuple[str, int], Step] = {}
+    steps: dict[tuple[str, int], TimelineStep] = {}
     for step in shown.steps:
         name = step.visit.name
         counts[name] = counts.get(name, 0) + 1
@@ -334,12 +334,12 @@ def _by_state(shown: ExecutionView) -> dict[tuple[str, int], Step]:
     return steps
 
 
-def _seconds(step: Step | None) -> float | None:
+def _seconds(step: TimelineStep | None) -> float | None:
     if step is None or step.visit.exited_at is None:
         return None
     return (step.visit.exited_at - step.visit.entered_at).total_seconds()
 
 
-def _difference(one: Step, other: Step) -> float | None:
+def _difference(one: TimelineStep, other: TimelineStep) -> float | None:
     a, b = _seconds(one), _seconds(other)
     return None if a is None or b is None else b - a

@@ -17,7 +17,7 @@ OVERLAP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ListedSpan:
     """Executions started from ``oldest`` to ``newest`` were listed without a gap.
 
     Attributes:
@@ -38,7 +38,7 @@ class Span:
         return self.token is None
 
 
-def meet(span: Span, known: Iterable[Span], *, now: datetime) -> Span:
+def meet(span: ListedSpan, known: Iterable[ListedSpan], *, now: datetime) -> ListedSpan:
     """Extend a span by every known one that it reaches into.
 
     A known span is joined only when that leads on: it is complete, or it is deeper and its token
@@ -60,15 +60,15 @@ def meet(span: Span, known: Iterable[Span], *, now: datetime) -> Span:
     return span
 
 
-def fold(spans: Iterable[Span]) -> tuple[Span, ...]:
+def fold(spans: Iterable[ListedSpan]) -> tuple[ListedSpan, ...]:
     """The spans that still tell something, newest first: those inside another are dropped."""
-    kept: list[Span] = []
+    kept: list[ListedSpan] = []
     for span in sorted(spans, key=lambda one: (-one.newest.timestamp(), one.oldest)):
         if not any(_covers(other, span) for other in kept):
             kept.append(span)
     return tuple(kept)
 
 
-def _covers(outer: Span, inner: Span) -> bool:
+def _covers(outer: ListedSpan, inner: ListedSpan) -> bool:
     deeper = outer.oldest < inner.oldest or outer.complete or not inner.complete
     return outer.newest >= inner.newest and outer.oldest <= inner.oldest and deeper

@@ -42,7 +42,7 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Logs:
+class ExecutionLogs:
     """The lines of a span of time, oldest first, and a sentence for each function without."""
 
     lines: tuple[LogLine, ...]
@@ -56,7 +56,7 @@ def read_logs(
     *,
     began: datetime,
     ended: datetime,
-) -> Logs:
+) -> ExecutionLogs:
     """Read what functions logged while an execution ran; at most ``MAX_LINES`` of each.
 
     Several executions may run at once, so lines of others may be among them.
@@ -78,7 +78,7 @@ def read_logs(
             problems.append(f"{function} has not logged yet." if nothing else str(said))
         else:
             lines += [_line(function, event) for event in answer.get("events", [])]
-    return Logs(tuple(sorted(lines, key=lambda line: line.at)), tuple(problems))
+    return ExecutionLogs(tuple(sorted(lines, key=lambda line: line.at)), tuple(problems))
 
 
 def about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:

@@ -18,7 +18,7 @@ import polars as pl
 from dashboard.aws.executions import Page, States, encode_events
 from dashboard.executions import tables
 from dashboard.executions.events import EventQueue
-from dashboard.executions.listed_span import Span, fold, meet
+from dashboard.executions.listed_span import ListedSpan, fold, meet
 from dashboard.executions.read_queue import Attempt, Needs
 from dashboard.executions.reading import Events, read_history
 from dashboard.executions.sync_progress import SyncProgress
@@ -76,8 +76,8 @@ class ExecutionSync:
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="execution-sync")
         self._at_once = at_once
         self._listed_at = float("-inf")
-        self._spans: tuple[Span, ...] = ()
-        self._span: Span | None = None
+        self._spans: tuple[ListedSpan, ...] = ()
+        self._span: ListedSpan | None = None
         self._buffers: dict[str, list[dict[str, Any]]] = {name: [] for name in tables.TABLES}
         self._flushed_at = clock()
         self._problems: dict[str, WorkflowError] = {}
@@ -158,7 +158,7 @@ class ExecutionSync:
                 self._needs.silently_wrong(execution)
         if not self._store.damaged:  # else what was lost with a segment must be listed again
             rows = scan("spans").collect().iter_rows(named=True)
-            self._spans = fold(Span(**row) for row in rows)
+            self._spans = fold(ListedSpan(**row) for row in rows)
 
     def _without_inference(self) -> frozenset[Attempt]:
         """Successes of somebody else's workflow whose output named no inference."""
@@ -264,7 +264,7 @@ class ExecutionSync:
         now = self._now()
         starts = [execution.started_at for execution in page.executions]
         top = newest or max(starts, default=now)
-        span = Span(top, min(starts, default=top), page.token, now)
+        span = ListedSpan(top, min(starts, default=top), page.token, now)
         met = meet(span, self._spans, now=now)
         if replace(met, token_at=now) != (self._span and replace(self._span, token_at=now)):
             self._buffers["spans"].append(asdict(met))
@@ -406,7 +406,7 @@ def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
     wanted = rows.filter(outcome.is_in([one.value for one in _WANTED]))
     read = scan("histories").select("arn", "redrive_count").unique().collect()
     succeeded = rows.filter(pl.col("status") == Status.SUCCEEDED.value)
-    spans = fold(Span(**row) for row in scan("spans").collect().iter_rows(named=True))
+    spans = fold(ListedSpan(**row) for row in scan("spans").collect().iter_rows(named=True))
     return SyncProgress(
         executions=rows.height,
         listed=bool(spans) and spans[0].complete,

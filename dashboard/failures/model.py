@@ -14,7 +14,7 @@ from dashboard.shared.numbers import age, count
 from dashboard.shared.palette import STYLES
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.fingerprints import explain, fingerprint
-from workflow.redrive import Advice, RedriveAction, advise, summarise
+from workflow.redrive import RedriveAction, RedriveAdvice, advise, summarise
 from workflow.triage import FailureGroup, GroupStatus
 
 AT_REST = (GroupStatus.RESOLVED,)
@@ -54,7 +54,7 @@ class FailureFilters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class GroupCard:
     """One group as a line of the inbox.
 
     Attributes:
@@ -80,7 +80,7 @@ class DryRun:
     """
 
     table: pd.DataFrame
-    advice: Advice | None
+    advice: RedriveAdvice | None
     actions: Mapping[str, RedriveAction]
 
     @property
@@ -91,7 +91,7 @@ class DryRun:
 
 def cards(
     groups: Iterable[FailureGroup], filters: FailureFilters, *, now: datetime
-) -> tuple[Card, ...]:
+) -> tuple[GroupCard, ...]:
     """The inbox as filtered, in the order of the groups."""
     return tuple(
         card(group, now=now)
@@ -101,9 +101,11 @@ def cards(
     )
 
 
-def card(group: FailureGroup, *, now: datetime) -> Card:
+def card(group: FailureGroup, *, now: datetime) -> GroupCard:
     """One group as a line of the inbox."""
-    return Card(group=group, title=title(group), badges=_badges(group), facts=_facts(group, now))
+    return GroupCard(
+        group=group, title=title(group), badges=_badges(group), facts=_facts(group, now)
+    )
 
 
 def title(group: FailureGroup) -> str:
@@ -166,7 +168,7 @@ def dry_run(
         state_types: Type of each state of the current definition, by name.
     """
     mine = rows.filter(pl.col("arn").is_in(group.executions))
-    advice: dict[str, Advice] = {}
+    advice: dict[str, RedriveAdvice] = {}
     for row in mine.iter_rows(named=True):
         failure = failures[row["arn"]]
         advice[row["arn"]] = advise(

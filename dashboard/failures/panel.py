@@ -29,7 +29,7 @@ from workflow.executions import Kind, Outcome
 from workflow.redrive import RedriveAction
 from workflow.testcases import bundle
 from workflow.timelines import timeline
-from workflow.triage import Action, FailureGroup, GroupStatus, TriageEvent
+from workflow.triage import FailureGroup, GroupStatus, TriageAction, TriageEvent
 
 NO_BAR = {"displayModeBar": False, "staticPlot": True}
 SILENCES = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
@@ -57,7 +57,7 @@ def filters(current: model.FailureFilters) -> model.FailureFilters:
     return replace(current, show="all" if show == "all" else "open", kind=tuple(kind))
 
 
-def inbox(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
+def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
     """One card a group, what hurts most first; rejections below, as they are no failures."""
     rejections = tuple(card for card in cards if card.group.kind is Kind.REJECTION)
     failed = tuple(card for card in cards if card.group.kind is not Kind.REJECTION)
@@ -72,7 +72,7 @@ def inbox(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
         _cards(rejections, current)
 
 
-def _cards(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None:
+def _cards(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
     for card in cards:
         with st.container(border=True):
             left, right = st.columns([3, 1], vertical_alignment="center")
@@ -92,7 +92,7 @@ def _cards(cards: tuple[model.Card, ...], current: model.FailureFilters) -> None
                 )
 
 
-def headline(card: model.Card) -> None:
+def headline(card: model.GroupCard) -> None:
     """What a group is, what probably causes it, and what to do."""
     group = card.group
     st.markdown(card.badges)
@@ -150,10 +150,10 @@ def triage(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup,
         if group.status is not GroupStatus.ACKNOWLEDGED and st.button(
             "Acknowledge", icon=":material/visibility:"
         ):
-            note(feed, group, Action.ACKNOWLEDGE)
+            note(feed, group, TriageAction.ACKNOWLEDGE)
         if group.status is GroupStatus.RESOLVED:
             if st.button("Reopen", icon=":material/replay:"):
-                note(feed, group, Action.REOPEN)
+                note(feed, group, TriageAction.REOPEN)
         else:
             resolve(feed, group)
         silence(feed, group)
@@ -164,7 +164,7 @@ def triage(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup,
         )
     text = st.text_input("Comment", key=f"comment-{group.fingerprint.digest}-{len(group.notes)}")
     if text and text.strip():
-        note(feed, group, Action.COMMENT, text=text.strip())
+        note(feed, group, TriageAction.COMMENT, text=text.strip())
     for event in reversed(group.notes):
         history(feed, group, event)
 
@@ -177,7 +177,7 @@ def resolve(feed: ExecutionFeed, group: FailureGroup) -> None:
             help="Failures of older versions are then no regression. Empty: as of now.",
         )
         if st.button("Resolve", type="primary", key="resolve-now"):
-            note(feed, group, Action.RESOLVE, version=(version or "").strip() or None)
+            note(feed, group, TriageAction.RESOLVE, version=(version or "").strip() or None)
 
 
 def silence(feed: ExecutionFeed, group: FailureGroup) -> None:
@@ -186,7 +186,7 @@ def silence(feed: ExecutionFeed, group: FailureGroup) -> None:
         hours = st.selectbox("For", list(SILENCES), format_func=SILENCES.__getitem__)
         if hours and st.button("Silence", type="primary", key="silence-now"):
             until = model.silence_end(hours, now=datetime.now(UTC))
-            note(feed, group, Action.SILENCE, until=until)
+            note(feed, group, TriageAction.SILENCE, until=until)
 
 
 def regroup(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
@@ -194,11 +194,11 @@ def regroup(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup
     with st.popover("Regroup", icon=":material/call_split:"):
         contains = st.text_input("Split off failures whose error or cause contains")
         if contains and st.button("Split", key="split-now"):
-            note(feed, group, Action.SPLIT, contains=contains)
+            note(feed, group, TriageAction.SPLIT, contains=contains)
         others = {one.fingerprint.digest: model.title(one) for one in groups if one is not group}
         into = st.selectbox("Merge with", list(others), index=None, format_func=others.__getitem__)
         if into and st.button("Merge", key="merge-now"):
-            note(feed, group, Action.MERGE, into=into)
+            note(feed, group, TriageAction.MERGE, into=into)
 
 
 def history(feed: ExecutionFeed, group: FailureGroup, event: TriageEvent) -> None:
@@ -211,10 +211,10 @@ def history(feed: ExecutionFeed, group: FailureGroup, event: TriageEvent) -> Non
         plain(f"{event.at:%d %b %H:%M} UTC, {event.author}: {event.action} {extra}{until}{said}")
     )
     if right.button("Undo", key=f"undo-{event.id}", type="tertiary"):
-        note(feed, group, Action.UNDO, undoes=event.id)
+        note(feed, group, TriageAction.UNDO, undoes=event.id)
 
 
-def note(feed: ExecutionFeed, group: FailureGroup, action: Action, **said: object) -> None:
+def note(feed: ExecutionFeed, group: FailureGroup, action: TriageAction, **said: object) -> None:
     """Write a note and show what follows from it."""
     event = TriageEvent(
         id=uuid.uuid4().hex,

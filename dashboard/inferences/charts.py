@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.captures import aggregates as tables
-from dashboard.captures.aggregates import MAX_STEPS, OTHERS, Period, Step
+from dashboard.captures.aggregates import MAX_STEPS, OTHERS, Period, TimeStep
 from dashboard.captures.selection import Selection
 from dashboard.shared.palette import STYLES
 from workflow.executions import Outcome
@@ -353,12 +353,12 @@ def _label_colors(labels: Sequence[int]) -> dict[int, str]:
     return colors
 
 
-def _drawn_step(rows: pl.DataFrame, period: Period) -> Step:
+def _drawn_step(rows: pl.DataFrame, period: Period) -> TimeStep:
     """By what rows are drawn that were asked for by a period: their own ``end`` tells."""
     return tables.step_from(rows["end"] - rows["time"], period)
 
 
-def _say_step(figure: go.Figure, step: Step, period: Period) -> None:
+def _say_step(figure: go.Figure, step: TimeStep, period: Period) -> None:
     """Say so where a chart is drawn by another step than the period that was asked for."""
     if step.length != period.length:
         figure.update_xaxes(title=f"by {step.name}")
@@ -370,7 +370,7 @@ def _joined(steps: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _period_bars(
-    figure: go.Figure, times: pl.Series, counts: pl.Series, step: Step, *, name: str, color: str
+    figure: go.Figure, times: pl.Series, counts: pl.Series, step: TimeStep, *, name: str, color: str
 ) -> None:
     """Bars that each span the period they count: plotly would set them astride its start."""
     figure.add_bar(
@@ -388,7 +388,7 @@ def _period_line(
     figure: go.Figure,
     times: pl.Series,
     values: pl.Series,
-    step: Step,
+    step: TimeStep,
     *,
     name: str,
     color: str,
@@ -397,7 +397,7 @@ def _period_line(
     _line(figure, values, name, color, **_amid(times, step), **style)
 
 
-def _amid(times: pl.Series, step: Step) -> dict[str, Any]:
+def _amid(times: pl.Series, step: TimeStep) -> dict[str, Any]:
     """Draw points in the middle of their period; what is said on hovering is still its start."""
     along = _along(times, step)
     return {
@@ -408,7 +408,7 @@ def _amid(times: pl.Series, step: Step) -> dict[str, Any]:
     }
 
 
-def _along(times: pl.Series, step: Step) -> dict[str, Any]:
+def _along(times: pl.Series, step: TimeStep) -> dict[str, Any]:
     """Where every step from the first to the last lies."""
     return {"x0": _naive(times)[0], "dx": step.length / _MILLISECOND}
 

@@ -24,7 +24,7 @@ KEYS: Final = frozenset(
 """Variables that would stand before the credentials of the local cloud."""
 
 
-class Traffic:
+class TrafficProcess:
     """A generator under way, or one that has ended.
 
     Args:

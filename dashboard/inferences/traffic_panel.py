@@ -3,14 +3,14 @@
 import streamlit as st
 
 from dashboard.aws.cloud import Cloud
-from dashboard.inferences.traffic import Traffic
+from dashboard.inferences.traffic import TrafficProcess
 from dashboard.shared import components
 
 TICK_SECONDS = 1.0
 
 
 @st.cache_resource(show_spinner=False)
-def _started() -> dict[str, Traffic]:
+def _started() -> dict[str, TrafficProcess]:
     """The traffic that this process started last, by address of the cloud."""
     return {}
 
@@ -18,7 +18,7 @@ def _started() -> dict[str, Traffic]:
 def send(cloud: Cloud, arguments: tuple[str, ...]) -> None:
     """Send traffic instead of what is sent now."""
     stop(cloud)
-    _started()[cloud.endpoint_url or ""] = Traffic(cloud, arguments)
+    _started()[cloud.endpoint_url or ""] = TrafficProcess(cloud, arguments)
 
 
 def stop(cloud: Cloud) -> None:
@@ -60,11 +60,11 @@ def button(cloud: Cloud) -> None:
         help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
         " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
     ):
-        _started()[url] = Traffic(cloud)
+        _started()[url] = TrafficProcess(cloud)
         st.rerun()
 
 
-def _until_ended(traffic: Traffic) -> None:
+def _until_ended(traffic: TrafficProcess) -> None:
     """Draw the page anew when the traffic has ended."""
 
     def tick() -> None:

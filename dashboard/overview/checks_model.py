@@ -14,7 +14,7 @@ from dashboard.failures.repair_plan import RepairRun
 from dashboard.inferences.model import statistics_of
 from dashboard.shared import numbers
 from workflow import drift
-from workflow.drift import Verdict
+from workflow.drift import DriftVerdict
 from workflow.executions import Kind, Outcome
 from workflow.triage import FailureGroup, GroupStatus
 
@@ -132,17 +132,17 @@ def drifted(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) ->
         statistics_of(before), statistics_of(last), false_alarm_rate=FALSE_ALARM_RATE
     )
     match drift.overall(found):
-        case Verdict.DRIFT:
+        case DriftVerdict.DRIFT:
             names = dict.fromkeys(
                 FEATURE_WORDS.get(one.feature, one.feature).lower()
                 for one in found
-                if one.verdict is Verdict.DRIFT
+                if one.verdict is DriftVerdict.DRIFT
             )
             level = Level.NEEDS_YOU
             text = f"The last 24 hours differ from the week before in {' and '.join(names)}."
-        case Verdict.STABLE:
+        case DriftVerdict.STABLE:
             level, text = Level.FINE, "Confidence and classes are those of the week before."
-        case Verdict.NOT_ENOUGH_DATA:
+        case DriftVerdict.NOT_ENOUGH_DATA:
             level, text = Level.UNKNOWN, "Too few captures to tell the last 24 hours apart."
     return Check(
         name="Drift",

@@ -24,7 +24,7 @@ from workflow.draws import Draw, read_draw, to_json
 from workflow.errors import WorkflowError
 from workflow.known_errors import read_error
 from workflow.reviews import GroundTruth, ground_truth_key, ground_truth_lines
-from workflow.verdicts import Answer, Verdict, verdicts
+from workflow.verdicts import ReviewAnswer, Verdict, verdicts
 
 DRAWS_PREFIX: Final = "reviews/draws"
 LEASES_PREFIX: Final = "reviews/leases"
@@ -67,7 +67,7 @@ class ReviewClient:
             for prefix in (GROUND_TRUTH_PREFIX, UNDECIDED_PREFIX)
         ]
         self._draws: dict[str, Draw | WorkflowError] = {}
-        self._written: dict[str, Answer] = {}
+        self._written: dict[str, ReviewAnswer] = {}
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
@@ -193,4 +193,4 @@ class ReviewClient:
         if not create(self._client, self.bucket.name, key, ground_truth_lines([truth])):
             self.bucket.read_whole(key)  # raises unless an earlier try of this call has written it
         with self._lock:
-            self._written[key] = Answer(truth.event_id, label, at, key, truth.review)
+            self._written[key] = ReviewAnswer(truth.event_id, label, at, key, truth.review)

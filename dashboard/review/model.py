@@ -12,7 +12,7 @@ from dashboard.captures.record_filters import label_name
 from workflow.contract import LABELS
 from workflow.draws import Draw, Photo, Place, Stratum, StratumSize, draw_id, split
 from workflow.reviews import NEITHER, UNDECIDED
-from workflow.verdicts import Status, Verdict
+from workflow.verdicts import AgreementStatus, Verdict
 
 LEASE: Final = timedelta(minutes=5)
 """How long a photo is kept for the reviewer who is looking at it."""
@@ -211,8 +211,8 @@ def progress(draw: Draw, verdicts: Mapping[str, Verdict]) -> Progress:
     return Progress(
         photos=len(draw.photos),
         decided=sum(verdict.label is not None for verdict in known),
-        disputed=statuses.count(Status.DISPUTED),
-        undecided=statuses.count(Status.UNDECIDED),
+        disputed=statuses.count(AgreementStatus.DISPUTED),
+        undecided=statuses.count(AgreementStatus.UNDECIDED),
     )
 
 

@@ -20,7 +20,7 @@ from workflow.draws import MOST_PHOTOS, Draw, Photo
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
 from workflow.reviews import NEITHER, GroundTruth, Review
-from workflow.verdicts import Status, Verdict, agreement
+from workflow.verdicts import AgreementStatus, Verdict, agreement
 
 FRESH_S: Final = 10.0
 """How often the labels of others are looked for."""
@@ -181,7 +181,7 @@ def disagreements(found: ReviewClient, draws: list[Draw], who: Reviewer) -> None
             f" {same / compared:.0%}, 95 % interval {low:.0%} to {high:.0%}."
         )
     photos = {photo.id: (draw, photo) for draw in draws for photo in draw.photos}
-    disputed = {k: v for k, v in verdicts.items() if v.status is Status.DISPUTED}
+    disputed = {k: v for k, v in verdicts.items() if v.status is AgreementStatus.DISPUTED}
     if not disputed:
         components.empty_state(
             "Nobody disagrees", "Every tenth photo of a draw is shown to a second reviewer."

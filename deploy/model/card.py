@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.model.evaluate import Cut, Share
+from deploy.model.evaluate import Cut, SampleShare
 from deploy.model.manifest import Manifest, read_manifest
 
 CARD = Path(__file__).parents[2] / "docs" / "model-card.md"
@@ -126,12 +126,12 @@ def render(manifest: Manifest) -> str:
     )
 
 
-def _accuracy_row(name: str, accuracy: Share, calibration_error: float) -> str:
+def _accuracy_row(name: str, accuracy: SampleShare, calibration_error: float) -> str:
     measured = f"{accuracy.value:.3f} | {_interval(accuracy)} | {calibration_error:.3f}"
     return f"| {name} | {accuracy.count} | {measured} |"
 
 
-def _interval(share: Share) -> str:
+def _interval(share: SampleShare) -> str:
     return f"{share.low:.3f} to {share.high:.3f}"
 
 
@@ -140,7 +140,7 @@ def _cut_row(cut: Cut) -> str:
     return f"| {cut.threshold:g} | {cut.coverage:.3f} | {accuracy} |"
 
 
-def _share_row(kind: str, share: Share) -> str:
+def _share_row(kind: str, share: SampleShare) -> str:
     return f"| {kind} | {share.count} | {share.value:.3f} | {_interval(share)} |"
 
 

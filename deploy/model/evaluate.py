@@ -19,7 +19,7 @@ Probabilities = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
-class Share(msgspec.Struct, frozen=True):
+class SampleShare(msgspec.Struct, frozen=True):
     """A share of a sample with its 95 % confidence interval.
 
     Attributes:
@@ -49,12 +49,14 @@ class Cut(msgspec.Struct, frozen=True):
     accuracy: float | None
 
 
-def share(hits: NDArray[np.bool_]) -> Share:
+def share(hits: NDArray[np.bool_]) -> SampleShare:
     """The share of true values, with Wilson's interval (Wilson, 1927)."""
     count, value, z = len(hits), float(hits.mean()), 1.959964
     centre = (value + z * z / (2 * count)) / (1 + z * z / count)
     reach = z / (1 + z * z / count) * np.sqrt(value * (1 - value) / count + z * z / (4 * count**2))
-    return Share(count, value, float(max(0.0, centre - reach)), float(min(1.0, centre + reach)))
+    return SampleShare(
+        count, value, float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
+    )
 
 
 def correct(probabilities: Probabilities, labels: Labels) -> NDArray[np.bool_]:
@@ -81,7 +83,7 @@ def cuts(
     return tuple(_cut(threshold, confidence >= threshold, right) for threshold in thresholds)
 
 
-def passing(probabilities: Probabilities, threshold: float) -> Share:
+def passing(probabilities: Probabilities, threshold: float) -> SampleShare:
     """The share of images whose confidence reaches the threshold, whatever they show."""
     return share(probabilities.max(1) >= threshold)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE
-from deploy.model.evaluate import Cut, Share
+from deploy.model.evaluate import Cut, SampleShare
 from workflow.paired import Winner
 
 
@@ -65,7 +65,7 @@ class Validation(msgspec.Struct, frozen=True):
         confidence: Counts by predicted class in twenty equal bins from 0.5 to 1: a drift baseline.
     """
 
-    accuracy: Share
+    accuracy: SampleShare
     float_accuracy: float
     calibration_error: float
     confidence: dict[str, tuple[int, ...]]
@@ -80,7 +80,7 @@ class Test(msgspec.Struct, frozen=True):
         cuts: Coverage and accuracy by threshold.
     """
 
-    accuracy: Share
+    accuracy: SampleShare
     calibration_error: float
     cuts: tuple[Cut, ...]
 
@@ -94,7 +94,7 @@ class Neither(msgspec.Struct, frozen=True):
     """
 
     threshold: float
-    passing: dict[str, Share]
+    passing: dict[str, SampleShare]
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -131,8 +131,8 @@ class Comparison(msgspec.Struct, frozen=True):
 
     old_sha256: str
     data: str
-    old: Share
-    new: Share
+    old: SampleShare
+    new: SampleShare
     difference: float
     low: float
     high: float

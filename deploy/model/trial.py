@@ -45,7 +45,7 @@ class Trial:
         logits = predict_logits(self.network, images, self.recipe.input_size)
         return np.asarray(probabilities(logits, self.temperature).numpy(), np.float64)
 
-    def accuracy(self) -> evaluate.Share:
+    def accuracy(self) -> evaluate.SampleShare:
         """Accuracy on the validation images."""
         labels = self.validation.labels
         return evaluate.share(evaluate.correct(self.answers(self.validation.images), labels))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from deploy.check import Account, quota_names
+from deploy.check import CheckedAccount, quota_names
 from deploy.cloud import Observed
 from deploy.permissions import needed
 from deploy.providers import (
@@ -27,7 +27,6 @@ from deploy.providers.session import caller_of
 from deploy.resources import (
     Alarm,
     Alias,
-    Bucket,
     BucketContents,
     Endpoint,
     EndpointConfig,
@@ -42,6 +41,7 @@ from deploy.resources import (
     Role,
     Rule,
     StateMachine,
+    StorageBucket,
     Subscription,
     Topic,
     TrainingJob,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 PROVIDERS: dict[type[Resource], Callable[[Aws], Any]] = {
-    Bucket: s3.Buckets,
+    StorageBucket: s3.Buckets,
     BucketContents: s3.Contents,
     ModelArchive: s3.ModelArchives,
     Role: iam.Roles,
@@ -178,10 +178,10 @@ class AwsCloud:
             variables = lambda_.variables(self.aws, arn)
         return read_threshold(variables.get(VARIABLE), function)
 
-    def account(self, settings: Settings, resources: Sequence[Resource]) -> Account:
+    def account(self, settings: Settings, resources: Sequence[Resource]) -> CheckedAccount:
         """Ask what the account allows of what a deployment needs; errors are answers too."""
         iam_needs = needed(settings)
-        return Account(
+        return CheckedAccount(
             denied=_asked(
                 "iam", lambda: iam.denied(self.aws, caller_of(self.aws.session), iam_needs)
             ),

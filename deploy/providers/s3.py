@@ -10,7 +10,7 @@ from deploy import policies
 from deploy.cloud import Observed
 from deploy.providers.clients import Aws, found, tag_list, tag_map
 from deploy.providers.errors import code_of
-from deploy.resources import Bucket, Json, ModelArchive
+from deploy.resources import Json, ModelArchive, StorageBucket
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Buckets:
             tags=self._tags(name),
         )
 
-    def create(self, resource: Bucket) -> Iterator[str]:
+    def create(self, resource: StorageBucket) -> Iterator[str]:
         """Create the bucket, tag it, then configure it."""
         configuration: Any = {"Tags": tag_list(resource.tags)}
         if self._aws.region != "us-east-1":
@@ -103,7 +103,7 @@ class Buckets:
         )
         yield from self._configure(resource)
 
-    def update(self, resource: Bucket, _observed: Observed) -> Iterator[str]:
+    def update(self, resource: StorageBucket, _observed: Observed) -> Iterator[str]:
         """Write the whole configuration; every part of it is idempotent."""
         yield from self._configure(resource)
 
@@ -115,7 +115,7 @@ class Buckets:
         self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
         found(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
 
-    def _configure(self, bucket: Bucket) -> Iterator[str]:
+    def _configure(self, bucket: StorageBucket) -> Iterator[str]:
         name = bucket.name
         yield "Blocking public access"
         tags = tag_list({**self._tags(name), **bucket.tags})
@@ -286,7 +286,7 @@ def _deleted(s3: "S3Client", bucket: str, prefix: str) -> Iterator[int]:
         yield count
 
 
-def _encryption_rule(bucket: Bucket) -> Any:  # noqa: ANN401 - boto3's own shape
+def _encryption_rule(bucket: StorageBucket) -> Any:  # noqa: ANN401 - boto3's own shape
     applied = {"SSEAlgorithm": bucket.encryption}
     if bucket.kms_key is None:
         return {"ApplyServerSideEncryptionByDefault": applied}
@@ -295,7 +295,7 @@ def _encryption_rule(bucket: Bucket) -> Any:  # noqa: ANN401 - boto3's own shape
     return {"ApplyServerSideEncryptionByDefault": applied, "BucketKeyEnabled": True}
 
 
-def _rules(bucket: Bucket) -> "list[LifecycleRuleTypeDef]":
+def _rules(bucket: StorageBucket) -> "list[LifecycleRuleTypeDef]":
     expire: list[LifecycleRuleTypeDef] = [
         {
             "ID": f"expire-{prefix.strip('/')}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recorder import Photo, Recorder, sights
 from localcloud.demonstration.recording import Recording, Time, copied, measured
 from localcloud.demonstration.releases import definition_of
@@ -40,7 +40,7 @@ class Demonstration:
         cloud: Where it is written; its services are furnished.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
         self._kept = cloud.store.table("demonstration")
         self._lock = threading.RLock()
@@ -130,7 +130,7 @@ class _Writer:
     """Writes one demonstration."""
 
     def __init__(
-        self, cloud: Cloud, settings: Settings, report: Callable[[float, str], None]
+        self, cloud: LocalCloud, settings: Settings, report: Callable[[float, str], None]
     ) -> None:
         self._cloud = cloud
         self._settings = settings
@@ -265,7 +265,7 @@ class _Writer:
         self._objects.append(key)
 
 
-def _states(cloud: Cloud) -> States:
+def _states(cloud: LocalCloud) -> States:
     states = cloud.services["stepfunctions"]
     assert isinstance(states, States)  # noqa: S101 - as furnished
     return states

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recording import LogRow, Recording
 from localcloud.demonstration.story import Release, Scene
 from localcloud.drawings import Change, as_jpeg, changed, draw
@@ -101,7 +101,9 @@ class Recorder:
         latencies: Microseconds that the model took, of each invocation.
     """
 
-    def __init__(self, cloud: Cloud, settings: Settings, versions: Mapping[Release, str]) -> None:
+    def __init__(
+        self, cloud: LocalCloud, settings: Settings, versions: Mapping[Release, str]
+    ) -> None:
         self._cloud = cloud
         self._settings = settings
         self._versions = versions

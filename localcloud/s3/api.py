@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 from localcloud import wire
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.s3 import posts, xml
 from localcloud.s3 import request as requests
@@ -65,7 +65,7 @@ def _request_id() -> str:
 class S3:
     """The ``s3`` service: requests over HTTP, and reads and writes of the other services."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
         self._buckets = Buckets(cloud.store, cloud.region)
         self._objects = Objects(cloud.store)

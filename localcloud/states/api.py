@@ -10,16 +10,16 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.states.definitions import diagnostics
-from localcloud.states.engine import Ending, Job, Run
+from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
 from localcloud.states.machines import Machines, Target, check_name, shown_definition
-from localcloud.states.progress import Progress, from_json
+from localcloud.states.progress import ExecutionProgress, from_json
 from localcloud.states.services import CloudServices
 from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
@@ -40,7 +40,7 @@ _METRICS = {
 class States(Machines):
     """The ``stepfunctions`` service."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self.executions = Executions(cloud.store)
         self._runs: dict[str, Run] = {}
@@ -257,28 +257,28 @@ class States(Machines):
         }
         self._run(execution, event, last, before)
 
-    def _last_entered(self, execution: Execution, last: int) -> Progress:
+    def _last_entered(self, execution: Execution, last: int) -> ExecutionProgress:
         """Return what the history tells of an execution that ended with the process."""
         definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
         for event in self.executions.events(execution["arn"], 0, last, reverse=True):
             details = event.get("stateEnteredEventDetails")
             if details and details["name"] in definition["States"]:
                 name, variables = details["name"], execution["body"]["variables"]
-                before = Progress(name, json.loads(details["input"]), variables)
+                before = ExecutionProgress(name, json.loads(details["input"]), variables)
                 if definition["States"][name]["Type"] == "Task":
                     before.entered = before.previous = event["id"]
                 return before
-        return Progress()
+        return ExecutionProgress()
 
     def _run(
         self,
         execution: Execution,
         first_event: Event,
         last: int = 0,
-        before: Progress | None = None,
+        before: ExecutionProgress | None = None,
     ) -> None:
         arn, body = execution["arn"], execution["body"]
-        job = Job(
+        job = ExecutionRequest(
             execution_arn=arn,
             name=execution["name"],
             machine_arn=execution["machine"],

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.states.failure import RUNTIME, Failure
+from localcloud.states.failure import RUNTIME, StateFailure
 from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload
 from localcloud.states.interpreter import Interpreter, World
-from localcloud.states.progress import Progress
+from localcloud.states.progress import ExecutionProgress
 from localcloud.states.services import Services
 from localcloud.states.tasks import Mock
 from localcloud.states.tokens import Tokens
@@ -23,7 +23,7 @@ _EXPRESS_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ExecutionRequest:
     """What an execution runs.
 
     Attributes:
@@ -59,7 +59,7 @@ class Job:
     last_event_id: int
     variables: Mapping[str, Any]
     redrives: int = 0
-    before: Progress | None = None
+    before: ExecutionProgress | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
     inspected: dict[str, dict[str, Any]] | None = None
@@ -89,7 +89,7 @@ class Run:
 
     def __init__(
         self,
-        job: Job,
+        job: ExecutionRequest,
         services: Services,
         tokens: Tokens,
         write: Callable[[Event], None],
@@ -134,7 +134,7 @@ class Run:
         return dict(self._flow.variables)
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> ExecutionProgress:
         """How far it has come."""
         return self._flow.progress
 
@@ -148,7 +148,7 @@ class Run:
             self._succeed(to_json(output))
         except Stopped:
             pass
-        except Failure as failure:
+        except StateFailure as failure:
             self._end("Failed", failure.error, failure.cause)
         except HistoryFull as full:
             self._end("Failed", RUNTIME, str(full))
@@ -194,7 +194,7 @@ class Run:
         self._finished.set()
 
 
-def _context(job: Job) -> dict[str, Any]:
+def _context(job: ExecutionRequest) -> dict[str, Any]:
     started = dt.datetime.fromtimestamp(job.started, dt.UTC).isoformat(timespec="milliseconds")
     execution = {
         "Id": job.execution_arn,

@@ -9,7 +9,7 @@ _NOT_ALL = (RUNTIME, "States.DataLimitExceeded")
 _TIMEOUTS = (TIMEOUT, "States.HeartbeatTimeout")
 
 
-class Failure(Exception):  # noqa: N818 - an outcome of the language
+class StateFailure(Exception):  # noqa: N818 - an outcome of the language
     """A state that failed.
 
     Args:

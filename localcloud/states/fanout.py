@@ -7,10 +7,10 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from localcloud.states.failure import RUNTIME, Failure
+from localcloud.states.failure import RUNTIME, StateFailure
 from localcloud.states.history import Flow, History, HistoryFull
 from localcloud.states.items import batched, read_items
-from localcloud.states.progress import Progress
+from localcloud.states.progress import ExecutionProgress
 from workflow.asl import queries, templates
 from workflow.asl.data import Scope, to_json
 from workflow.asl.failures import LanguageError, QueryError, StatesRuntimeError
@@ -106,7 +106,7 @@ class _Map:
         self._given = given
         self._items = items
         self._progress = step.flow.progress
-        self._before = Progress()
+        self._before = ExecutionProgress()
         self._indices: Iterator[int] = iter(())
         self._lock = threading.Lock()
 
@@ -131,10 +131,10 @@ class _Map:
             while (index := self._index()) is not None:
                 try:
                     self._progress.succeed(index, self._child(inner, label, index, inputs[index]))
-                except Failure as failure:
+                except StateFailure as failure:
                     failed.add(index)
                     if not tolerated(len(failed), len(inputs)):
-                        raise Failure(
+                        raise StateFailure(
                             "States.ExceedToleratedFailureThreshold",
                             "The specified tolerated failure threshold was exceeded",
                         ) from failure
@@ -143,7 +143,7 @@ class _Map:
         before = step.flow.previous
         try:
             _together(step.flow, flows, children)
-        except Failure as failure:
+        except StateFailure as failure:
             step.flow.previous = before
             details = {"error": failure.error, "cause": failure.cause}
             step.flow.record("MapRunFailed", {"mapRunFailedEventDetails": details})
@@ -191,7 +191,7 @@ class _Map:
             try:
                 output = self._run(inner, index, self._selected(index))
                 self._progress.succeed(index, output)
-            except (Failure, LanguageError):
+            except (StateFailure, LanguageError):
                 inner.iteration = None
                 key = "mapIterationFailedEventDetails"
                 inner.record("MapIterationFailed", {key: details}, advance=False)
@@ -218,7 +218,7 @@ class _Map:
         try:
             return self._run(inner, index, data)
         except HistoryFull as full:
-            raise Failure(RUNTIME, str(full)) from None
+            raise StateFailure(RUNTIME, str(full)) from None
 
     def _context(self, index: int) -> dict[str, Any]:
         return {"Item": {"Index": index, "Value": self._items[index]}}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.states.progress import Progress
+from localcloud.states.progress import ExecutionProgress
 
 Event = dict[str, Any]
 
@@ -109,7 +109,7 @@ class Flow:
         self.context = context
         self.running = ""
         self.iteration: dict[str, Any] | None = None
-        self.progress = Progress()
+        self.progress = ExecutionProgress()
         self._stopped = threading.Event()
         self._inner: set[Flow] = set()
         self._parent = parent

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.states import fanout, tasks
-from localcloud.states.failure import Failure, handler
+from localcloud.states.failure import StateFailure, handler
 from localcloud.states.fields import Fields
 from localcloud.states.history import Flow, payload
-from localcloud.states.progress import Progress
+from localcloud.states.progress import ExecutionProgress
 from localcloud.states.services import Services
 from localcloud.states.tokens import Tokens
 from localcloud.states.waiting import seconds_to_wait
@@ -71,7 +71,7 @@ class Step:
     flow: Flow
     fields: Fields
     entered: int
-    before: Progress | None = None
+    before: ExecutionProgress | None = None
 
     @property
     def kind(self) -> str:
@@ -83,13 +83,13 @@ class Step:
         """Whether it goes on after a redrive, without being entered and started again."""
         return self.before is not None and self.before.entered > 0
 
-    def take_before(self, count: int) -> Progress:
+    def take_before(self, count: int) -> ExecutionProgress:
         """Return what is left to redo of so many inner flows: all of them, if none failed.
 
         AWS runs all again where all succeeded and the state failed of their outputs' size.
         """
         before, self.before = self.before, None
-        return Progress() if before is None or len(before.outputs) >= count else before
+        return ExecutionProgress() if before is None or len(before.outputs) >= count else before
 
 
 class Interpreter:
@@ -98,7 +98,13 @@ class Interpreter:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def run(self, machine: Machine, flow: Flow, data: Any, before: Progress | None = None) -> Any:  # noqa: ANN401 - any JSON value
+    def run(
+        self,
+        machine: Machine,
+        flow: Flow,
+        data: Any,  # noqa: ANN401 - any JSON value
+        before: ExecutionProgress | None = None,
+    ) -> Any:  # noqa: ANN401 - any JSON value
         """Run a machine from its start to its end.
 
         Args:
@@ -129,7 +135,7 @@ class Interpreter:
         state: State,
         flow: Flow,
         data: Any,  # noqa: ANN401 - any JSON value
-        before: Progress | None,
+        before: ExecutionProgress | None,
     ) -> tuple[Any, str | None]:
         """Run one state: its output, and the name of the next state or None at the end."""
         flow.progress.enter(name, data, flow.variables)
@@ -168,7 +174,7 @@ class Interpreter:
         while True:
             try:
                 return self._attempt(step)
-            except (LanguageError, Failure) as raised:
+            except (LanguageError, StateFailure) as raised:
                 failure = self._failure(step, raised)
             rule = handler(step.state.get("Retry", ()), failure.error)
             if rule is not None and _waits(step, rule, retried):
@@ -189,9 +195,9 @@ class Interpreter:
                 raise self._failure(step, raised) from None
             return output, assigned, catcher["Next"]
 
-    def _failure(self, step: Step, raised: LanguageError | Failure) -> Failure:
+    def _failure(self, step: Step, raised: LanguageError | StateFailure) -> StateFailure:
         """A failure with AWS's cause; one of evaluation is recorded where it is of JSONata."""
-        if isinstance(raised, Failure):
+        if isinstance(raised, StateFailure):
             return raised
         cause = (
             f"An error occurred while executing the state '{step.name}' (entered at the event id "
@@ -205,7 +211,7 @@ class Interpreter:
                 "state": step.name,
             }
             step.flow.record("EvaluationFailed", {"evaluationFailedEventDetails": details})
-        return Failure(raised.error, cause, own=True)
+        return StateFailure(raised.error, cause, own=True)
 
     def _attempt(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
         fields, state = step.fields, step.state
@@ -214,7 +220,7 @@ class Interpreter:
         if step.kind == "Choice":
             return self._choice(step, given)
         if step.kind == "Fail":
-            raise Failure(fields.text("Error"), fields.text("Cause"))
+            raise StateFailure(fields.text("Error"), fields.text("Cause"))
         if step.kind in ("Wait", "Succeed"):
             if step.kind == "Wait":
                 step.flow.sleep(seconds_to_wait(fields, given, time.time()))
@@ -273,7 +279,7 @@ def _waits(step: Step, rule: int, retried: dict[int, int]) -> bool:
 
 def _check_size(output: Any, name: str) -> None:  # noqa: ANN401 - any JSON value
     if size(output) > _DATA_LIMIT:
-        raise Failure(
+        raise StateFailure(
             "States.DataLimitExceeded",
             f"The state/task '{name}' returned a result with a size exceeding the maximum number "
             "of bytes service limit.",

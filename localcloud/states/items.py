@@ -8,7 +8,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from localcloud.states.failure import Failure
+from localcloud.states.failure import StateFailure
 from localcloud.states.services import ServiceError
 from workflow.asl import templates
 
@@ -36,7 +36,7 @@ def read_items(world: World, step: Step, given: Any) -> list[Any]:  # noqa: ANN4
         answer = world.services.call("s3", action, parameters)
         items = answer.get("Contents", []) if action == "listObjectsV2" else _parsed(answer, config)
     except (ServiceError, ValueError) as error:
-        raise Failure("States.ItemReaderFailed", str(error)) from None
+        raise StateFailure("States.ItemReaderFailed", str(error)) from None
     return items[: config.get("MaxItems", len(items))]
 
 

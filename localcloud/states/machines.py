@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, now, page, tag_list, tag_map
 from localcloud.states.constraints import check_input
@@ -47,7 +47,7 @@ class Machines(Service):
 
     name = "stepfunctions"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._machines = cloud.store.table("states.machine")
         self._lock = threading.RLock()

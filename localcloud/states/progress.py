@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Progress:
+class ExecutionProgress:
     """Where a flow is: the state under way, and what has become of its inner flows.
 
     Attributes:
@@ -37,7 +37,7 @@ class Progress:
     entered: int = 0
     previous: int = 0
     outputs: dict[int, Any] = field(default_factory=dict)
-    unfinished: dict[int, Progress] = field(default_factory=dict)
+    unfinished: dict[int, ExecutionProgress] = field(default_factory=dict)
     map_run: str = ""
     redrives: int = 0
 
@@ -47,9 +47,9 @@ class Progress:
         self.entered, self.previous = 0, 0
         self.outputs, self.unfinished, self.map_run, self.redrives = {}, {}, "", 0
 
-    def begin(self, number: int) -> Progress:
+    def begin(self, number: int) -> ExecutionProgress:
         """Return the progress of a branch or iteration that begins."""
-        begun = self.unfinished[number] = Progress()
+        begun = self.unfinished[number] = ExecutionProgress()
         return begun
 
     def succeed(self, number: int, output: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -72,10 +72,10 @@ class Progress:
         }
 
 
-def from_json(given: Mapping[str, Any]) -> Progress:
+def from_json(given: Mapping[str, Any]) -> ExecutionProgress:
     """Return the progress that was kept as JSON."""
     numbered = {
         "outputs": {int(number): one for number, one in given["outputs"].items()},
         "unfinished": {int(n): from_json(one) for n, one in given["unfinished"].items()},
     }
-    return Progress(**{**given, **numbered})
+    return ExecutionProgress(**{**given, **numbered})

@@ -7,8 +7,8 @@ from typing import Any
 from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.states.definitions import check
-from localcloud.states.engine import Ending, Job, Run
-from localcloud.states.failure import Failure, handler
+from localcloud.states.engine import Ending, ExecutionRequest, Run
+from localcloud.states.failure import StateFailure, handler
 from localcloud.states.services import Services
 from localcloud.states.tasks import Mock
 from localcloud.states.tokens import Tokens
@@ -102,7 +102,7 @@ class _Test:
     def run(self, definition: str, arn_prefix: str, services: Services) -> None:
         """Run the state to its end."""
         params, text = self._params, self._params.get("input") or "{}"
-        job = Job(
+        job = ExecutionRequest(
             execution_arn=f"{arn_prefix}:execution:testState:{self._name}",
             name="testState",
             machine_arn=f"{arn_prefix}:stateMachine:testState",
@@ -182,7 +182,7 @@ class _Test:
 def _mock(mock: Params) -> Mock:
     if "errorOutput" in mock:
         given = mock["errorOutput"]
-        return Mock(failure=Failure(given.get("error", ""), given.get("cause", "")))
+        return Mock(failure=StateFailure(given.get("error", ""), given.get("cause", "")))
     try:
         return Mock(json.loads(mock["result"]))
     except ValueError as error:

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localcloud.states.failure import TIMEOUT, Failure
+from localcloud.states.failure import TIMEOUT, StateFailure
 from localcloud.states.history import payload
 from localcloud.states.resources import Resource, read_resource
 from localcloud.states.services import ServiceError, optimized_error
@@ -32,7 +32,7 @@ class Mock:
     """What a state gives instead of being run: a result, or an error and its cause."""
 
     result: Any = None
-    failure: Failure | None = None
+    failure: StateFailure | None = None
 
 
 def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -49,7 +49,9 @@ def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON
     """
     resource = read_resource(step.state["Resource"])
     if resource is None:
-        raise Failure("States.Runtime", f"The resource {step.state['Resource']} is not supported.")
+        raise StateFailure(
+            "States.Runtime", f"The resource {step.state['Resource']} is not supported."
+        )
     return _Task(world, step, resource).run(given)
 
 
@@ -110,7 +112,7 @@ class _Task:
                 asked = {"FunctionName": self._resource.function, "Payload": to_json(data)}
                 result = _payload(self._within(seconds, lambda: self._invoke(asked)))
             self._check(result)
-        except Failure as failure:
+        except StateFailure as failure:
             kind = "TimedOut" if failure.error == TIMEOUT else "Failed"
             told = {"error": failure.error, "cause": failure.cause}
             flow.record(f"LambdaFunction{kind}", {f"lambdaFunction{kind}EventDetails": told})
@@ -136,7 +138,7 @@ class _Task:
         try:
             result = self._result(parameters, seconds, heartbeat, named)
             self._check(result)
-        except Failure as failure:
+        except StateFailure as failure:
             late = failure.error in (TIMEOUT, "States.HeartbeatTimeout")
             kind = "TimedOut" if late else "Failed"
             told = {**named, "error": failure.error, "cause": failure.cause}
@@ -182,7 +184,7 @@ class _Task:
             answer = world.services.call(resource.service, resource.action, given)
         except ServiceError as error:
             name = error.error if resource.sdk else optimized_error(resource.service, error.error)
-            raise Failure(name, error.cause) from None
+            raise StateFailure(name, error.cause) from None
         if resource.sdk:
             return _without_metadata(answer)
         return _pascal(resource, _with_metadata(answer))
@@ -191,7 +193,7 @@ class _Task:
         try:
             return self._world.services.invoke(parameters, self._world.role_arn)
         except ServiceError as error:
-            raise Failure(error.error, error.cause) from None
+            raise StateFailure(error.error, error.cause) from None
 
     def _child(self, arn: str, seconds: float | None) -> Any:  # noqa: ANN401 - any JSON value
         """Wait for an execution that this one started."""
@@ -201,12 +203,12 @@ class _Task:
             if found["status"] != "RUNNING":
                 break
             if deadline is not None and time.monotonic() >= deadline:
-                raise Failure(TIMEOUT)
+                raise StateFailure(TIMEOUT)
             self._step.flow.sleep(_CHILD_SECONDS)
         parsed = self._resource.pattern == "sync:2"
         shown = _shown(found, parsed=parsed)
         if found["status"] != "SUCCEEDED":
-            raise Failure("States.TaskFailed", to_json(_shown(found, parsed=False)))
+            raise StateFailure("States.TaskFailed", to_json(_shown(found, parsed=False)))
         return shown
 
     def _within(self, seconds: float | None, function: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -225,14 +227,14 @@ class _Task:
         try:
             result, error = done.get(timeout=seconds)
         except queue.Empty:
-            raise Failure(TIMEOUT) from None
+            raise StateFailure(TIMEOUT) from None
         if error is not None:
             raise error
         return result
 
     def _check(self, result: Any) -> None:  # noqa: ANN401 - any JSON value
         if size(result) > _DATA_LIMIT:
-            raise Failure(
+            raise StateFailure(
                 "States.DataLimitExceeded",
                 f"The state/task '{self._step.state['Resource']}' returned a result with a size "
                 "exceeding the maximum number of bytes service limit.",
@@ -260,7 +262,7 @@ def _payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
     if not answer.get("FunctionError"):
         return value
     error = value.get("errorType", "Exception") if isinstance(value, dict) else "Exception"
-    raise Failure(error, text)
+    raise StateFailure(error, text)
 
 
 def _prepared(resource: Resource, given: Params) -> Params:

@@ -5,7 +5,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-from localcloud.states.failure import TIMEOUT, Failure
+from localcloud.states.failure import TIMEOUT, StateFailure
 from localcloud.states.history import Flow
 
 _LOOK_SECONDS = 0.5
@@ -15,7 +15,7 @@ _LOOK_SECONDS = 0.5
 class _Waiting:
     changed: threading.Condition = field(default_factory=threading.Condition)
     output: str | None = None
-    failure: Failure | None = None
+    failure: StateFailure | None = None
     heartbeat: float = 0.0
 
 
@@ -41,14 +41,14 @@ class Tokens:
 
     def fail(self, token: str, error: str | None, cause: str | None) -> bool:
         """Give a Task its error; False where no Task waits for that token."""
-        return self._change(token, failure=Failure(error, cause))
+        return self._change(token, failure=StateFailure(error, cause))
 
     def beat(self, token: str) -> bool:
         """Tell that a Task is still being worked on; False where none waits for that token."""
         return self._change(token)
 
     def _change(
-        self, token: str, *, output: str | None = None, failure: Failure | None = None
+        self, token: str, *, output: str | None = None, failure: StateFailure | None = None
     ) -> bool:
         waiting = self._waiting.get(token)
         if waiting is None:
@@ -79,9 +79,9 @@ class Tokens:
             while waiting.output is None and waiting.failure is None:
                 now = time.monotonic()
                 if seconds is not None and now - started >= seconds:
-                    raise Failure(TIMEOUT)
+                    raise StateFailure(TIMEOUT)
                 if heartbeat is not None and now - waiting.heartbeat >= heartbeat:
-                    raise Failure("States.HeartbeatTimeout")
+                    raise StateFailure("States.HeartbeatTimeout")
                 flow.sleep(0)
                 limits = [_LOOK_SECONDS]
                 if seconds is not None:

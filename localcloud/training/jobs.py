@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, now, page, tag_map
 from localcloud.training import fit
@@ -29,7 +29,7 @@ class TrainingJobs(Service):
 
     name = "sagemaker"
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._jobs = cloud.store.table("sagemaker.training-job")
         self._tags = cloud.store.table("sagemaker.tags")

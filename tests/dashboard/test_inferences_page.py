@@ -18,7 +18,7 @@ from dashboard.aws.monitoring import write_baseline
 from dashboard.captures import athena_feed
 from dashboard.captures.aggregates import COUNTS
 from dashboard.inferences import traffic_panel as traffic
-from dashboard.inferences.traffic import Traffic
+from dashboard.inferences.traffic import TrafficProcess
 from tests import captured as builders
 from workflow.baselines import NumericalStatistics, Statistics
 from workflow.reviews import GroundTruth, ground_truth_lines
@@ -254,7 +254,7 @@ def test_traffic_that_ended_early_says_why_and_can_be_sent_again(
     page(endpoint=captured)
     cloud = connect(environ).cloud
     monkeypatch.setenv("SCONES_PROJECT", "nothing")
-    failed = traffic._started()[cloud.endpoint_url or ""] = Traffic(cloud)
+    failed = traffic._started()[cloud.endpoint_url or ""] = TrafficProcess(cloud)
     while failed.running:
         time.sleep(0.1)
 

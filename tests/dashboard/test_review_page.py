@@ -23,7 +23,7 @@ from dashboard.review.model import DrawRequest, draw_photos
 from dashboard.training.client import export, zipped
 from tests.builders import png
 from tests.captured import NOW
-from workflow.verdicts import Status, Verdict
+from workflow.verdicts import AgreementStatus, Verdict
 
 pytestmark = pytest.mark.cloud
 
@@ -178,7 +178,8 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
     request = DrawRequest(size=12, random_share=0, threshold=0.9, since=None, by="ada")
     draw = draw_photos(captures.lazy(), (), request, now=NOW, token="t", seed=0)
     known = {
-        photo.id: Verdict(Status.AGREED, place % 2, ()) for place, photo in enumerate(draw.photos)
+        photo.id: Verdict(AgreementStatus.AGREED, place % 2, ())
+        for place, photo in enumerate(draw.photos)
     }
     shares: list[float] = []
 

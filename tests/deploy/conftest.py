@@ -15,7 +15,7 @@ from tests.deploy import moto_gaps
 from tests.deploy.cases import REGION, artifacts, settings
 from workflow.settings import Settings
 
-ALLOWING = check.Account(
+ALLOWING = check.CheckedAccount(
     denied=(),
     quotas={"ml.m5.large for endpoint usage": 4, "ml.c5.large for endpoint usage": 4},
     lambda_at_once=1000,

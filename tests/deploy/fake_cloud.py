@@ -7,7 +7,6 @@ from typing import Any
 
 from deploy.cloud import Observed
 from deploy.resources import (
-    Bucket,
     BucketContents,
     EndpointConfig,
     ExistingEndpoint,
@@ -20,6 +19,7 @@ from deploy.resources import (
     Role,
     Rule,
     StateMachine,
+    StorageBucket,
     Subscription,
     TrainingJob,
 )
@@ -28,7 +28,7 @@ from workflow.errors import WorkflowError
 
 DAWN = datetime(2026, 11, 23, tzinfo=UTC)
 UNTAGGED = {ModelArchive.KIND, Subscription.KIND, ExistingEndpoint.KIND}
-IN_SEVERAL_CALLS = (Bucket, Role, LogGroup, Rule)
+IN_SEVERAL_CALLS = (StorageBucket, Role, LogGroup, Rule)
 """Kinds that AWS creates in more than one call, so that halves of them exist."""
 PUBLISHED = {Function.KIND, StateMachine.KIND}
 
@@ -87,7 +87,7 @@ class FakeCloud:
         self._write("delete", key)
         del self.store[key]
         if key.kind == BucketContents.KIND:
-            bucket = Key(Bucket.KIND, key.name)
+            bucket = Key(StorageBucket.KIND, key.name)
             self.store[bucket] = Observed(
                 properties=self.store[bucket].properties, tags=self.store[bucket].tags
             )

@@ -10,11 +10,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from deploy import stack
-from deploy.apply import Applied, Event, Failed, Progress, Started, apply
+from deploy.apply import Applied, Event, Failed, Started, StepProgress, apply
 from deploy.cloud import Observed
 from deploy.package import Artifacts
 from deploy.plan import Op, Plan, plan, plan_deletion
-from deploy.resources import Bucket, BucketContents, Endpoint, Key, Resource, Role
+from deploy.resources import BucketContents, Endpoint, Key, Resource, Role, StorageBucket
 from tests.deploy.cases import artifacts, desired, settings
 from tests.deploy.fake_cloud import CutOff, FakeCloud, existing_endpoint
 from workflow.errors import WorkflowError
@@ -146,7 +146,7 @@ def test_destroy_leaves_what_others_made_under_our_names(taken: set[Key]) -> Non
 def test_a_resource_taken_by_others_after_the_plan_is_left_alone() -> None:
     cloud = FakeCloud()
     made = planned(cloud, desired(), settings())
-    bucket = Key(Bucket.KIND, settings().bucket)
+    bucket = Key(StorageBucket.KIND, settings().bucket)
     cloud.store[bucket] = Observed(properties={}, tags={})
 
     events = list(apply(made, cloud))
@@ -183,7 +183,7 @@ def test_each_resource_is_started_then_progresses_then_is_applied() -> None:
     events = run(FakeCloud(), desired())
 
     first = events[:4]
-    assert [type(event) for event in first] == [Started, Progress, Progress, Applied]
+    assert [type(event) for event in first] == [Started, StepProgress, StepProgress, Applied]
     started = [event for event in events if isinstance(event, Started)]
     assert [event.index for event in started] == list(range(1, len(started) + 1))
     assert {event.total for event in started} == {len(started)}
@@ -249,7 +249,7 @@ def test_a_bucket_with_data_is_kept_and_said_so() -> None:
 
     events = list(apply(deletion(cloud), cloud))
 
-    bucket = Key(Bucket.KIND, settings().bucket)
+    bucket = Key(StorageBucket.KIND, settings().bucket)
     assert list(cloud.store) == [key for key in cloud.store if key.kind.startswith("s3.")]
     kept = next(e for e in events if isinstance(e, Applied) and e.key == bucket)
     assert kept.op is Op.KEEP
@@ -266,7 +266,7 @@ def test_a_bucket_named_by_the_user_is_emptied_and_deleted() -> None:
     assert [key.kind for key in cloud.store] == ["s3.object"]
     assert [kind for _, kind in cloud.log][-2:] == [
         Key(BucketContents.KIND, settings().bucket),
-        Key(Bucket.KIND, settings().bucket),
+        Key(StorageBucket.KIND, settings().bucket),
     ]
 
 
@@ -276,7 +276,7 @@ def test_a_bucket_that_is_not_the_deployments_cannot_be_named() -> None:
 
 
 def fill(cloud: FakeCloud) -> None:
-    bucket = Key(Bucket.KIND, settings().bucket)
+    bucket = Key(StorageBucket.KIND, settings().bucket)
     seen = cloud.store[bucket]
     cloud.store[bucket] = Observed(
         properties=seen.properties, tags=seen.tags, outputs={"contents": "images/"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.check import Account, Finding, Level, findings, quota_names
+from deploy.check import CheckedAccount, Finding, Level, findings, quota_names
 from deploy.model.container import END_OF_PATCH
 from deploy.prices import AS_OF, price_of
 from tests.deploy.cases import desired, settings
@@ -26,7 +26,7 @@ def found(
 ) -> Finding:
     resources = desired(**changes)
     plenty = dict.fromkeys(quota_names(resources), 4.0)
-    account = Account(
+    account = CheckedAccount(
         denied=denied, quotas=plenty if quotas is None else quotas, lambda_at_once=at_once
     )
     seen = findings(settings(**changes), resources, account, today=today)
@@ -72,7 +72,7 @@ def test_each_finding_says_what_it_is(
 
 
 def test_what_stands_in_the_way_comes_first() -> None:
-    account = Account(denied=["iam:CreateRole"], quotas=REFUSED, lambda_at_once=10)
+    account = CheckedAccount(denied=["iam:CreateRole"], quotas=REFUSED, lambda_at_once=10)
 
     levels = [one.level for one in findings(settings(), desired(), account, today=END_OF_PATCH)]
 

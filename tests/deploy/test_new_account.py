@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from deploy import deployment
-from deploy.apply import Failed, Progress
+from deploy.apply import Failed, StepProgress
 from deploy.plan import Op
 from deploy.providers.aws import AwsCloud
 from tests.conftest import LocalCloud, start_local_cloud, stop_local_cloud
@@ -45,7 +45,7 @@ def test_it_is_made_kept_unmade_and_made_again(there: tuple[Settings, boto3.Sess
     owner, session = there
     events = list(deployment.apply(deployment.observe_and_plan(owner, session), owner, session))
     assert failures(events) == []
-    said = {one.message for one in events if isinstance(one, Progress)}
+    said = {one.message for one in events if isinstance(one, StepProgress)}
     assert len([text for text in said if text.startswith("Waiting until ")]) > 5
     again = deployment.observe_and_plan(owner, session)
     assert {action.op for action in again.actions} == {Op.KEEP}

@@ -5,7 +5,7 @@ from typing import Any
 from deploy import deployment
 from deploy.apply import Failed
 from deploy.plan import Op
-from deploy.resources import Bucket, Function, Model, Resource, Role
+from deploy.resources import Function, Model, Resource, Role, StorageBucket
 from deploy.template import template
 from tests.deploy.cases import desired, settings
 from tests.deploy.conftest import Account
@@ -48,7 +48,7 @@ def test_more_tags_are_set_and_do_not_decide_who_owns() -> None:
 
 
 def test_a_key_encrypts_the_bucket_and_those_who_read_may_use_it() -> None:
-    (bucket,) = every(Bucket, kms_key=KEY)
+    (bucket,) = every(StorageBucket, kms_key=KEY)
     may = [one for one in every(Role, kms_key=KEY) if "kms:Decrypt" in actions(one)]
 
     assert (bucket.encryption, bucket.kms_key) == ("aws:kms", KEY)

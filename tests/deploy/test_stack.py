@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from deploy import stack
 from deploy.package import ROOT, read_definition
 from deploy.resources import (
-    Bucket,
     Endpoint,
     EndpointConfig,
     ExistingEndpoint,
@@ -23,6 +22,7 @@ from deploy.resources import (
     Role,
     Rule,
     StateMachine,
+    StorageBucket,
     Subscription,
     TrainingJob,
 )
@@ -140,9 +140,9 @@ def test_captures_name_the_content_types_and_keep_every_inference_by_default() -
 
 
 def test_captures_expire_but_images_do_not() -> None:
-    bucket = one(Bucket)
+    bucket = one(StorageBucket)
 
-    assert isinstance(bucket, Bucket)
+    assert isinstance(bucket, StorageBucket)
     assert list(bucket.expire_days) == ["data_capture/"]
 
 

@@ -124,7 +124,7 @@ def test_sampling_follows_the_percentage():
 
 def test_records_of_one_hour_are_one_file_and_full_files_leave_at_once(tmp_path):
     stored = []
-    captures = capture.Capture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
+    captures = capture.DataCapture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
     for number in range(100):
         captures.add(CONFIG, "endpoint", "variant", recorded(event_id=str(number)), 3599.5)
     ((bucket, key, body),) = stored
@@ -142,7 +142,7 @@ def test_records_of_one_hour_are_one_file_and_full_files_leave_at_once(tmp_path)
 
 def test_a_line_is_written_to_the_byte_as_sagemaker_writes_it(tmp_path):
     stored = []
-    captures = capture.Capture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
+    captures = capture.DataCapture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
     captures.add(CONFIG, "endpoint", "variant", recorded(custom_attributes="a=1"), 0.0)
     captures.flush()
     assert stored[0][2] == (
@@ -159,12 +159,12 @@ def test_what_could_not_be_delivered_is_delivered_later_to_the_same_object(tmp_p
         tried.append(given)
         raise OSError("no space left")
 
-    captures = capture.Capture(Store(tmp_path), fail, AT_ONCE)
+    captures = capture.DataCapture(Store(tmp_path), fail, AT_ONCE)
     captures.add(CONFIG, "endpoint", "variant", recorded(), 0.0)
     with pytest.raises(OSError, match="no space"):
         captures.flush()
     stored = []
-    later = capture.Capture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
+    later = capture.DataCapture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
     later.flush()
     assert stored == tried
     later.flush()

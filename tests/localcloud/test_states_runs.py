@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.states.engine import Job, Run
-from localcloud.states.failure import Failure
+from localcloud.states.engine import ExecutionRequest, Run
+from localcloud.states.failure import StateFailure
 from localcloud.states.services import CloudServices, ServiceError
 from localcloud.states.tokens import Tokens
 
@@ -45,7 +45,7 @@ class Runner:
         self.tokens = Tokens()
         text = json.dumps({} if data is None else data)
         self.run = Run(
-            Job(
+            ExecutionRequest(
                 execution_arn=f"{ARN}:execution:m:e",
                 name="e",
                 machine_arn=f"{ARN}:stateMachine:m",
@@ -399,4 +399,4 @@ def test_a_failure_without_a_name_is_passed_on_as_nothing():
     }  # fmt: skip
 
     assert ended(states).output == {"Error": "", "Cause": ""}
-    assert Failure(None).output == {"Error": "", "Cause": ""}
+    assert StateFailure(None).output == {"Error": "", "Cause": ""}

@@ -13,7 +13,7 @@ from PIL import Image, ImageStat
 
 from localcloud import drawings, traffic
 from localcloud.drawings import Change
-from localcloud.traffic import Plan, Sender
+from localcloud.traffic import Sender, TrafficPlan
 from tests.builders import png
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
@@ -32,7 +32,7 @@ class Clock:
         self.now += seconds
 
 
-def send_all(plan: Plan, send: Any) -> tuple[traffic.Tally, list[str], Clock]:
+def send_all(plan: TrafficPlan, send: Any) -> tuple[traffic.Tally, list[str], Clock]:
     clock = Clock()
     lines: list[str] = []
     tally = traffic.run(plan, send, lines.append, clock=clock, sleep=clock.sleep)
@@ -46,7 +46,7 @@ def brightness(data: bytes) -> float:
 def test_every_image_is_sent_at_the_rate() -> None:
     sent: list[bytes] = []
 
-    tally, lines, clock = send_all(Plan(count=20, per_second=4), sent.append)
+    tally, lines, clock = send_all(TrafficPlan(count=20, per_second=4), sent.append)
 
     assert (tally.sent, tally.failed, len(sent)) == (20, 0, 20)
     assert clock.now == pytest.approx(19 / 4)
@@ -55,29 +55,29 @@ def test_every_image_is_sent_at_the_rate() -> None:
 
 
 def test_the_same_seed_sends_the_same_images() -> None:
-    plan = Plan(count=6, per_second=1)
+    plan = TrafficPlan(count=6, per_second=1)
 
     assert list(traffic.pictures(plan)) == list(traffic.pictures(plan))
     assert list(traffic.pictures(plan)) != list(
-        traffic.pictures(Plan(count=6, per_second=1, seed=1))
+        traffic.pictures(TrafficPlan(count=6, per_second=1, seed=1))
     )
 
 
 def test_the_drift_sets_in_half_way_and_completes() -> None:
-    plan = Plan(count=100, per_second=1)
+    plan = TrafficPlan(count=100, per_second=1)
 
     assert [plan.drift(index) for index in (0, 50, 75, 99)] == [0, 0, 1, 1]
     assert plan.drift(62) == pytest.approx(0.48)
 
 
 def test_without_drift_nothing_changes() -> None:
-    plan = Plan(count=100, per_second=1, drift_at=1)
+    plan = TrafficPlan(count=100, per_second=1, drift_at=1)
 
     assert {plan.drift(index) for index in range(101)} == {0}
 
 
 def test_dusk_is_darker_than_day() -> None:
-    images = list(traffic.pictures(Plan(count=40, per_second=1)))
+    images = list(traffic.pictures(TrafficPlan(count=40, per_second=1)))
     day, dusk = images[:20], images[-10:]
 
     assert sum(map(brightness, dusk)) / 10 < 0.6 * sum(map(brightness, day)) / 20
@@ -89,7 +89,7 @@ def test_images_of_a_folder_are_sent_in_turn(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     files = traffic.image_files(tmp_path)
 
-    sent = list(traffic.pictures(Plan(count=8, per_second=1, images=files)))
+    sent = list(traffic.pictures(TrafficPlan(count=8, per_second=1, images=files)))
 
     assert [path.name for path in files] == ["a.png", "b.PNG"]
     assert sent[:4] == [png(color="white"), png(color="black")] * 2
@@ -114,7 +114,7 @@ def test_what_cannot_be_sent_is_counted_and_the_rest_goes_on() -> None:
             raise refused
         return "arn"
 
-    tally, lines, _ = send_all(Plan(count=10, per_second=5), send)
+    tally, lines, _ = send_all(TrafficPlan(count=10, per_second=5), send)
 
     assert (tally.sent, tally.failed) == (5, 5)
     assert "5 failed: " in lines[-1]
@@ -126,7 +126,7 @@ def test_a_defect_is_not_counted_but_raised() -> None:
         raise KeyError("defect")
 
     with pytest.raises(KeyError):
-        send_all(Plan(count=3, per_second=5), send)
+        send_all(TrafficPlan(count=3, per_second=5), send)
 
 
 @pytest.mark.parametrize("kind", drawings.KINDS)

@@ -34,7 +34,7 @@ def task(tmp_path, monkeypatch):
 
 
 def context(seconds=3.0):
-    return worker.Context({"seconds": seconds, "aws_request_id": "r-1"})
+    return worker.LambdaContext({"seconds": seconds, "aws_request_id": "r-1"})
 
 
 def test_a_context_counts_down():
@@ -130,7 +130,7 @@ def test_a_handler_that_cannot_be_loaded_is_named_as_aws_names_it(
     ],
 )
 def test_a_handler_name_that_cannot_be_is_refused(name, kind, text):
-    with pytest.raises(worker.Fault, match=text) as caught:
+    with pytest.raises(worker.RuntimeFault, match=text) as caught:
         worker.load(name)
     assert caught.value.kind == kind
 
@@ -140,7 +140,7 @@ def record(level, message, *args, exc_info=None):
 
 
 def test_log_records_are_written_as_the_runtime_writes_them(capsys):
-    logs = runtime_logs.Logs(worker.shown_frames)
+    logs = runtime_logs.RuntimeLogs(worker.shown_frames)
     logs.request_id = "r-1"
     logs.emit(record(logging.WARNING, "careful"))
     line = capsys.readouterr().err
@@ -150,7 +150,7 @@ def test_log_records_are_written_as_the_runtime_writes_them(capsys):
 
 def test_log_records_are_json_where_the_function_says_so(capsys, monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_LOG_FORMAT", "JSON")
-    logs = runtime_logs.Logs(worker.shown_frames)
+    logs = runtime_logs.RuntimeLogs(worker.shown_frames)
     logs.request_id = "r-1"
     logs.emit(vars_added(record(logging.INFO, "%s images", 3), bucket="b"))
     try:

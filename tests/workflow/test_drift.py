@@ -16,7 +16,7 @@ from workflow.baselines import (
     Statistics,
     StringStatistics,
 )
-from workflow.drift import Drift, Statistic, Verdict
+from workflow.drift import Drift, DriftVerdict, Statistic
 from workflow.errors import WorkflowError
 
 EDGES = tuple(np.linspace(0, 1, 201))
@@ -39,14 +39,14 @@ def traffic(
     )
 
 
-def verdict(before: Statistics, after: Statistics) -> Verdict:
+def verdict(before: Statistics, after: Statistics) -> DriftVerdict:
     return drift.overall(drift.compare(before, after))
 
 
 SEEDS = 120
 # Of 120 comparisons at a rate of 5 %, fewer than 1 or more than 14 alarms have a chance of 0.4 %.
 ALARMS = range(1, 15)
-DETECTED = {Verdict.DRIFT, Verdict.SMALL}
+DETECTED = {DriftVerdict.DRIFT, DriftVerdict.SMALL}
 
 
 @pytest.mark.parametrize(("before", "after"), [(50, 50), (500, 500), (5000, 5000), (1000, 60)])
@@ -76,7 +76,7 @@ def test_half_a_standard_deviation_among_100_records_is_found_in_most_cases_at_1
             for shift in (0.0, 0.5)
         )
         drifts = drift.compare(before, after, false_alarm_rate=0.01)
-        found += drift.overall(drifts) is Verdict.DRIFT
+        found += drift.overall(drifts) is DriftVerdict.DRIFT
 
     assert found / 80 >= 0.6
 
@@ -87,7 +87,7 @@ def test_ten_percentage_points_among_500_records_are_found_in_most_cases() -> No
         rng = default_rng(seed)
         before, after = traffic(rng, 500, motorcycles=0.5), traffic(rng, 500, motorcycles=0.6)
         label = [item for item in drift.compare(before, after) if item.feature == "label"]
-        found += drift.overall(label) is Verdict.DRIFT
+        found += drift.overall(label) is DriftVerdict.DRIFT
 
     assert found / 150 >= 0.85
 
@@ -107,7 +107,8 @@ def test_tests_that_say_the_same_share_no_rate() -> None:
 def test_a_clear_drift_is_seen_nearly_always(size: int) -> None:
     rng = default_rng(size)
     seen = sum(
-        verdict(traffic(rng, size), traffic(rng, size, skill=2)) is Verdict.DRIFT for _ in range(40)
+        verdict(traffic(rng, size), traffic(rng, size, skill=2)) is DriftVerdict.DRIFT
+        for _ in range(40)
     )
 
     assert seen >= 38
@@ -117,7 +118,7 @@ def test_the_share_of_a_class_is_watched_too() -> None:
     rng = default_rng(1)
     drifts = drift.compare(traffic(rng, 2000), traffic(rng, 2000, motorcycles=0.7))
 
-    assert {item.feature for item in drifts if item.verdict is Verdict.DRIFT} == {"label"}
+    assert {item.feature for item in drifts if item.verdict is DriftVerdict.DRIFT} == {"label"}
 
 
 def test_identical_samples_are_told_how_large_a_drift_is_ruled_out() -> None:
@@ -125,7 +126,7 @@ def test_identical_samples_are_told_how_large_a_drift_is_ruled_out() -> None:
 
     drifts = drift.compare(same, same)
 
-    assert {item.verdict for item in drifts} == {Verdict.STABLE}
+    assert {item.verdict for item in drifts} == {DriftVerdict.STABLE}
     assert all(item.largest == pytest.approx(item.limit) for item in drifts)
     assert all("no drift larger than" in item.sentence() for item in drifts)
 
@@ -136,8 +137,8 @@ def test_a_difference_that_is_certain_but_tiny_is_said_to_be_detected_and_small(
 
     drifts = drift.compare(before, after)
 
-    assert drift.overall(drifts) is Verdict.SMALL
-    assert [item.statistic for item in drifts if item.verdict is Verdict.SMALL] == [
+    assert drift.overall(drifts) is DriftVerdict.SMALL
+    assert [item.statistic for item in drifts if item.verdict is DriftVerdict.SMALL] == [
         Statistic.SHARE_CHANGE,
         Statistic.PSI,
     ]
@@ -154,7 +155,7 @@ def test_a_new_rare_category_is_found_though_its_share_is_small() -> None:
 
     drifts = drift.compare(Statistics(2000, (before,)), Statistics(2000, (after,)))
 
-    assert drift.overall(drifts) is Verdict.DRIFT
+    assert drift.overall(drifts) is DriftVerdict.DRIFT
 
 
 def test_a_small_baseline_says_what_it_cannot_tell_however_many_records_come() -> None:
@@ -173,11 +174,11 @@ def test_few_records_are_told_how_many_more_are_needed() -> None:
 
     drifts = drift.compare(before, after)
 
-    assert drift.overall(drifts) is Verdict.NOT_ENOUGH_DATA
+    assert drift.overall(drifts) is DriftVerdict.NOT_ENOUGH_DATA
     needed = max(item.current_needed for item in drifts)
     assert all(item.baseline_needed == 0 for item in drifts)
     drifts = drift.compare(before, traffic(rng, 60 + math.ceil(needed * 1.1)))
-    assert Verdict.NOT_ENOUGH_DATA not in {item.verdict for item in drifts}
+    assert DriftVerdict.NOT_ENOUGH_DATA not in {item.verdict for item in drifts}
 
 
 def test_a_small_baseline_is_told_so() -> None:
@@ -188,13 +189,13 @@ def test_a_small_baseline_is_told_so() -> None:
 
     enough = 40 + math.ceil(needed * 1.1)
     drifts = drift.compare(traffic(rng, enough), traffic(rng, 50_000))
-    assert Verdict.NOT_ENOUGH_DATA not in {item.verdict for item in drifts}
+    assert DriftVerdict.NOT_ENOUGH_DATA not in {item.verdict for item in drifts}
 
 
 def test_no_records_at_all_are_not_enough() -> None:
     drifts = drift.compare(traffic(default_rng(6), 100), traffic(default_rng(6), 0))
 
-    assert {item.verdict for item in drifts} == {Verdict.NOT_ENOUGH_DATA}
+    assert {item.verdict for item in drifts} == {DriftVerdict.NOT_ENOUGH_DATA}
     assert all(math.isnan(item.value) for item in drifts)
     assert all(item.current_needed > 0 for item in drifts)
 
@@ -203,7 +204,7 @@ def test_nothing_in_common_is_no_verdict() -> None:
     empty = Statistics(0, ())
 
     assert drift.compare(empty, traffic(default_rng(0), 10)) == ()
-    assert drift.overall(()) is Verdict.NOT_ENOUGH_DATA
+    assert drift.overall(()) is DriftVerdict.NOT_ENOUGH_DATA
 
 
 def test_a_feature_of_another_kind_is_not_compared() -> None:
@@ -215,7 +216,7 @@ def test_a_feature_of_another_kind_is_not_compared() -> None:
 def test_one_value_only_is_compared_without_error() -> None:
     same = Statistics(500, (NumericalStatistics.of("confidence", np.full(500, 0.97), EDGES),))
 
-    assert verdict(same, same) is Verdict.STABLE
+    assert verdict(same, same) is DriftVerdict.STABLE
 
 
 def test_coarser_baselines_are_met_in_their_own_bins() -> None:
@@ -224,7 +225,7 @@ def test_coarser_baselines_are_met_in_their_own_bins() -> None:
     coarse = NumericalStatistics.of("confidence", values, (0.0, 0.5, 0.75, 0.9, 1.0))
     fine = NumericalStatistics.of("confidence", rng.beta(8, 0.6, 3000), EDGES)
 
-    assert verdict(Statistics(3000, (coarse,)), Statistics(3000, (fine,))) is Verdict.STABLE
+    assert verdict(Statistics(3000, (coarse,)), Statistics(3000, (fine,))) is DriftVerdict.STABLE
 
 
 def test_bins_that_do_not_align_are_an_error_not_a_guess() -> None:
@@ -266,7 +267,9 @@ def test_drift_becomes_a_violation_in_aws_words() -> None:
     assert violations
     assert {item.constraint_check_type for item in violations} == {CheckType.BASELINE_DRIFT}
     assert "exceeds threshold" in violations[0].description
-    assert all("exceeds" in item.sentence() for item in drifts if item.verdict is Verdict.DRIFT)
+    assert all(
+        "exceeds" in item.sentence() for item in drifts if item.verdict is DriftVerdict.DRIFT
+    )
 
 
 def test_each_verdict_has_its_sentence() -> None:
@@ -287,44 +290,46 @@ def test_raw_values_are_compared_in_common_bins() -> None:
     paired = drift.paired_statistics(before, after)
     drifts = drift.compare(*paired, numerical=(Statistic.KOLMOGOROV_SMIRNOV,))
 
-    assert [item.verdict for item in drifts if item.feature == "brightness"] == [Verdict.DRIFT]
-    assert [item.verdict for item in drifts if item.feature == "gone"] == [Verdict.NOT_ENOUGH_DATA]
+    assert [item.verdict for item in drifts if item.feature == "brightness"] == [DriftVerdict.DRIFT]
+    assert [item.verdict for item in drifts if item.feature == "gone"] == [
+        DriftVerdict.NOT_ENOUGH_DATA
+    ]
 
 
-def raw(before: list[float], after: list[float]) -> Verdict:
+def raw(before: list[float], after: list[float]) -> DriftVerdict:
     paired = drift.paired_statistics({"pixels": before}, {"pixels": after})
     return drift.overall(drift.compare(*paired, numerical=(Statistic.KOLMOGOROV_SMIRNOV,)))
 
 
 def test_pictures_that_all_changed_their_size_are_drift() -> None:
-    assert raw([25_600.0] * 300, [1_024.0] * 300) is Verdict.DRIFT
-    assert raw([1_024.0] * 300, [25_600.0] * 300) is Verdict.DRIFT
+    assert raw([25_600.0] * 300, [1_024.0] * 300) is DriftVerdict.DRIFT
+    assert raw([1_024.0] * 300, [25_600.0] * 300) is DriftVerdict.DRIFT
 
 
 def test_two_values_drift_where_their_shares_do() -> None:
-    assert raw([1.0] * 200 + [2.0] * 300, [1.0] * 205 + [2.0] * 295) is Verdict.STABLE
-    assert raw([1.0] * 200 + [2.0] * 300, [1.0] * 300 + [2.0] * 200) is Verdict.DRIFT
+    assert raw([1.0] * 200 + [2.0] * 300, [1.0] * 205 + [2.0] * 295) is DriftVerdict.STABLE
+    assert raw([1.0] * 200 + [2.0] * 300, [1.0] * 300 + [2.0] * 200) is DriftVerdict.DRIFT
 
 
 def test_a_constant_is_stable_until_it_is_another_constant() -> None:
-    assert raw([0.1] * 300, [0.1] * 300) is Verdict.STABLE
-    assert raw([0.1] * 300, [np.nextafter(0.1, 1)] * 300) is Verdict.DRIFT
+    assert raw([0.1] * 300, [0.1] * 300) is DriftVerdict.STABLE
+    assert raw([0.1] * 300, [np.nextafter(0.1, 1)] * 300) is DriftVerdict.DRIFT
 
 
 def test_a_constant_with_a_few_other_values_on_both_sides_is_compared_value_by_value() -> None:
     before = [0.0] * 20 + [1.0] * 960 + [2.0] * 20
     after = [0.0] * 220 + [1.0] * 760 + [2.0] * 20
 
-    assert raw(before, before) is Verdict.STABLE
-    assert raw(before, after) is Verdict.DRIFT
+    assert raw(before, before) is DriftVerdict.STABLE
+    assert raw(before, after) is DriftVerdict.DRIFT
 
 
 def test_heavy_tails_neither_hide_a_drift_nor_make_one() -> None:
     rng = default_rng(13)
     before, same, wider = (rng.standard_cauchy(600) * scale for scale in (1.0, 1.0, 3.0))
 
-    assert raw(list(before), list(same)) is Verdict.STABLE
-    assert raw(list(before), list(wider)) is Verdict.DRIFT
+    assert raw(list(before), list(same)) is DriftVerdict.STABLE
+    assert raw(list(before), list(wider)) is DriftVerdict.DRIFT
 
 
 def test_discrete_values_are_compared_value_by_value() -> None:
@@ -332,8 +337,8 @@ def test_discrete_values_are_compared_value_by_value() -> None:
     fair, again = rng.integers(1, 7, 600), rng.integers(1, 7, 600)
     loaded = np.where(rng.random(600) < 0.3, 6, rng.integers(1, 7, 600))
 
-    assert raw(list(map(float, fair)), list(map(float, again))) is Verdict.STABLE
-    assert raw(list(map(float, fair)), list(map(float, loaded))) is Verdict.DRIFT
+    assert raw(list(map(float, fair)), list(map(float, again))) is DriftVerdict.STABLE
+    assert raw(list(map(float, fair)), list(map(float, loaded))) is DriftVerdict.DRIFT
 
 
 @settings(deadline=None, max_examples=60)
@@ -357,4 +362,4 @@ def test_raw_values_that_are_all_the_same_or_none_are_no_error() -> None:
     )
 
     assert [feature.name for feature in before.features] == ["pixels"]
-    assert verdict(before, after) is Verdict.STABLE
+    assert verdict(before, after) is DriftVerdict.STABLE

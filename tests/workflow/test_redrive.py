@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflow.histories import START, execution, failure
 from workflow.executions import Failure, Status
-from workflow.redrive import Advice, RedriveAction, advise, summarise
+from workflow.redrive import RedriveAction, RedriveAdvice, advise, summarise
 
 NOW = START + timedelta(days=1)
 PASSING = failure(error="EndpointUnavailable", cause="busy")
@@ -22,7 +22,7 @@ def advice(
     state_type: str | None = "Task",
     events: int | None = 20,
     **changes: Any,
-) -> Advice:
+) -> RedriveAdvice:
     return advise(
         execution(**({"version": "3", "stopped_at": START} | changes)),
         reason,

@@ -14,9 +14,9 @@ from workflow.errors import WorkflowError
 from workflow.executions import Failure, Kind, Outcome
 from workflow.fingerprints import fingerprint
 from workflow.triage import (
-    Action,
     FailureGroup,
     GroupStatus,
+    TriageAction,
     TriageEvent,
     derive,
     from_line,
@@ -29,7 +29,9 @@ NOW = START + timedelta(hours=24)
 DIGEST = fingerprint(failure()).digest
 
 
-def note(action: Action = Action.ACKNOWLEDGE, *, hours: float = 1, **changes: Any) -> TriageEvent:
+def note(
+    action: TriageAction = TriageAction.ACKNOWLEDGE, *, hours: float = 1, **changes: Any
+) -> TriageEvent:
     known: dict[str, Any] = {
         "id": f"{action}-{hours}",
         "at": START + timedelta(hours=hours),
@@ -128,7 +130,7 @@ def test_rejections_come_after_faults_however_many_they_are() -> None:
 
 
 def test_what_is_resolved_or_silenced_comes_last() -> None:
-    silence = note(Action.SILENCE, until=NOW + timedelta(hours=1))
+    silence = note(TriageAction.SILENCE, until=NOW + timedelta(hours=1))
     rejected = failing("r", error="THRESHOLD_CONFIDENCE_NOT_MET", cause="low")
 
     first, last = group([failing("a"), rejected], [silence], now=NOW)
@@ -214,19 +216,22 @@ def test_a_split_is_among_the_notes_of_both_sides() -> None:
     ours, theirs = lambda_cause("'k' in s3://bucket-a/x"), lambda_cause("'k' in s3://bucket-b/x")
     failures = [failing("a", cause=ours), failing("b", cause=theirs)]
     digest = fingerprint(failures[0]).digest
-    split = note(Action.SPLIT, contains="bucket-b", fingerprint=digest)
+    split = note(TriageAction.SPLIT, contains="bucket-b", fingerprint=digest)
 
     groups = group(failures, [split], now=NOW)
 
     assert len(groups) == 2
     assert all(found.notes == (split,) for found in groups)
-    assert len(group(failures, [split, note(Action.UNDO, hours=2, undoes=split.id)], now=NOW)) == 1
+    assert (
+        len(group(failures, [split, note(TriageAction.UNDO, hours=2, undoes=split.id)], now=NOW))
+        == 1
+    )
 
 
 def test_what_is_new_or_back_counts_twice_and_what_somebody_looks_at_half() -> None:
     old = [failing(f"old{n}", hours=-200) for n in range(3)]
     now = failing("now", hours=24)
-    resolve = note(Action.RESOLVE, hours=2)
+    resolve = note(TriageAction.RESOLVE, hours=2)
 
     known = only(group([*old, now], [], now=NOW))
     back = only(group([*old, now], [resolve], now=NOW))
@@ -245,13 +250,13 @@ def test_urgency_is_halved_every_six_hours() -> None:
 
 
 def test_a_group_starts_new_and_is_then_what_was_noted_last() -> None:
-    resolve = note(Action.RESOLVE, hours=3)
+    resolve = note(TriageAction.RESOLVE, hours=3)
 
     assert status() is GroupStatus.NEW
     assert status(note()) is GroupStatus.ACKNOWLEDGED
     assert status(note(), resolve) is GroupStatus.RESOLVED
-    assert status(resolve, note(Action.REOPEN, hours=4)) is GroupStatus.ACKNOWLEDGED
-    assert status(note(Action.COMMENT, text="hm")) is GroupStatus.NEW
+    assert status(resolve, note(TriageAction.REOPEN, hours=4)) is GroupStatus.ACKNOWLEDGED
+    assert status(note(TriageAction.COMMENT, text="hm")) is GroupStatus.NEW
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def test_a_group_starts_new_and_is_then_what_was_noted_last() -> None:
 def test_a_resolved_group_regresses_by_a_later_failure_of_a_repaired_version(
     hours: float, version: str | None, resolved_in: str | None, expected: GroupStatus
 ) -> None:
-    resolve = note(Action.RESOLVE, hours=2, version=resolved_in)
+    resolve = note(TriageAction.RESOLVE, hours=2, version=resolved_in)
 
     found = derive([resolve], [failing("a", hours=hours, version=version)], now=NOW)
 
@@ -279,22 +284,22 @@ def test_what_was_acknowledged_after_it_regressed_is_acknowledged() -> None:
     later = failing("a", hours=5)
 
     assert (
-        status(note(Action.RESOLVE, hours=2), note(hours=6), failures=(later,))
+        status(note(TriageAction.RESOLVE, hours=2), note(hours=6), failures=(later,))
         is GroupStatus.ACKNOWLEDGED
     )
 
 
 def test_a_silence_ends_by_itself_and_the_last_one_counts() -> None:
-    long = note(Action.SILENCE, hours=1, until=NOW + timedelta(hours=9))
-    short = note(Action.SILENCE, hours=2, until=NOW)
+    long = note(TriageAction.SILENCE, hours=1, until=NOW + timedelta(hours=9))
+    short = note(TriageAction.SILENCE, hours=2, until=NOW)
 
     assert derive([long], [], now=NOW).silenced_until == NOW + timedelta(hours=9)
     assert derive([long, short], [], now=NOW).silenced_until is None
 
 
 def test_a_note_taken_back_never_was() -> None:
-    resolve = note(Action.RESOLVE, hours=3)
-    undo = note(Action.UNDO, hours=4, undoes=resolve.id)
+    resolve = note(TriageAction.RESOLVE, hours=3)
+    undo = note(TriageAction.UNDO, hours=4, undoes=resolve.id)
 
     assert status(note(), resolve, undo) is GroupStatus.ACKNOWLEDGED
     assert in_force([resolve, undo]) == ()
@@ -305,7 +310,7 @@ OTHER_DIGEST = fingerprint(OTHER).digest
 
 
 def test_merged_groups_stay_one_and_share_their_notes() -> None:
-    merge = note(Action.MERGE, into=OTHER_DIGEST)
+    merge = note(TriageAction.MERGE, into=OTHER_DIGEST)
     later = failing("y", hours=5)
 
     found = only(group([failing("a"), OTHER, later], [merge, note(hours=2)], now=NOW))
@@ -318,16 +323,16 @@ def test_merged_groups_stay_one_and_share_their_notes() -> None:
 
 def test_merging_in_a_circle_is_one_group() -> None:
     notes = [
-        note(Action.MERGE, hours=1, into=OTHER_DIGEST),
-        note(Action.MERGE, hours=2, fingerprint=OTHER_DIGEST, into=DIGEST),
-        note(Action.MERGE, hours=3, into="third"),
+        note(TriageAction.MERGE, hours=1, into=OTHER_DIGEST),
+        note(TriageAction.MERGE, hours=2, fingerprint=OTHER_DIGEST, into=DIGEST),
+        note(TriageAction.MERGE, hours=3, into="third"),
     ]
 
     assert only(group([failing("a"), OTHER], notes, now=NOW)).count == 2
 
 
 def test_a_split_lasts_for_failures_that_come_later() -> None:
-    split = note(Action.SPLIT, contains="bucket-b")
+    split = note(TriageAction.SPLIT, contains="bucket-b")
     acknowledge = note(hours=2)
     ours, theirs = lambda_cause("'k' in s3://bucket-a/x"), lambda_cause("'k' in s3://bucket-b/x")
     digest = fingerprint(failure(cause=ours)).digest
@@ -349,14 +354,14 @@ def test_a_split_lasts_for_failures_that_come_later() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"action": Action.SILENCE},
-        {"action": Action.SPLIT},
-        {"action": Action.SPLIT, "contains": ""},
-        {"action": Action.MERGE},
-        {"action": Action.UNDO},
-        {"action": Action.COMMENT},
+        {"action": TriageAction.SILENCE},
+        {"action": TriageAction.SPLIT},
+        {"action": TriageAction.SPLIT, "contains": ""},
+        {"action": TriageAction.MERGE},
+        {"action": TriageAction.UNDO},
+        {"action": TriageAction.COMMENT},
         {"at": datetime(2026, 1, 1)},  # noqa: DTZ001 - the point of the case
-        {"action": Action.SILENCE, "until": datetime(2026, 1, 1)},  # noqa: DTZ001 - see above
+        {"action": TriageAction.SILENCE, "until": datetime(2026, 1, 1)},  # noqa: DTZ001 - see above
     ],
 )
 def test_a_note_that_lacks_what_its_action_needs_is_refused(changes: dict[str, Any]) -> None:
@@ -390,7 +395,7 @@ notes_of_any_kind = (
         at=st.integers(0, 5).map(lambda hours: START + timedelta(hours=hours)),
         author=st.sampled_from(["ada", "grace"]),
         fingerprint=st.sampled_from([DIGEST, OTHER_DIGEST, "third"]),
-        action=st.sampled_from(Action),
+        action=st.sampled_from(TriageAction),
         text=st.text(min_size=1),
         version=st.none() | st.sampled_from(["1", "2", "beta"]),
         until=st.integers(0, 48).map(lambda hours: START + timedelta(hours=hours)),
@@ -398,8 +403,8 @@ notes_of_any_kind = (
         contains=st.sampled_from(["inferences", "no"]),
         undoes=st.sampled_from("abcdefgh"),
     )
-    .map(lambda one: one if one.action is Action.SPLIT else replace(one, contains=None))
-    .map(lambda one: one if one.action is Action.MERGE else replace(one, into=None))
+    .map(lambda one: one if one.action is TriageAction.SPLIT else replace(one, contains=None))
+    .map(lambda one: one if one.action is TriageAction.MERGE else replace(one, into=None))
 )
 
 

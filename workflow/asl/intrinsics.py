@@ -58,11 +58,11 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class IntrinsicCall:
     """A call: ``States.`` is left out of the name; ``text`` is the call as it was written."""
 
     name: str
-    arguments: "tuple[Text | Literal | Path | Call, ...]"
+    arguments: "tuple[Text | Literal | Path | IntrinsicCall, ...]"
     text: str
 
 
@@ -72,7 +72,7 @@ def is_call(text: str) -> bool:
 
 
 @lru_cache(1024)
-def parse(text: str) -> Call:
+def parse(text: str) -> IntrinsicCall:
     """Parse a call.
 
     Raises:
@@ -85,18 +85,18 @@ def parse(text: str) -> Call:
     return call
 
 
-def references(call: Call) -> list[Path]:
+def references(call: IntrinsicCall) -> list[Path]:
     """Every path in a call and the calls within."""
     found: list[Path] = []
     for argument in call.arguments:
         if isinstance(argument, Path):
             found.append(argument)
-        elif isinstance(argument, Call):
+        elif isinstance(argument, IntrinsicCall):
             found += references(argument)
     return found
 
 
-def evaluate(call: Call, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
+def evaluate(call: IntrinsicCall, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     """The value of a call.
 
     Raises:
@@ -111,12 +111,14 @@ def evaluate(call: Call, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
         raise LanguageError("States.IntrinsicFailure", detail) from None
 
 
-def _argument(argument: Text | Literal | Path | Call, call: Call, scope: Scope) -> Any:  # noqa: ANN401
+def _argument(
+    argument: Text | Literal | Path | IntrinsicCall, call: IntrinsicCall, scope: Scope
+) -> Any:  # noqa: ANN401
     if isinstance(argument, Text):
         return argument if call.name == "Format" else _unescaped(argument.raw)
     if isinstance(argument, Literal):
         return argument.value
-    if isinstance(argument, Call):
+    if isinstance(argument, IntrinsicCall):
         return evaluate(argument, scope)
     try:
         return paths.evaluate(argument, scope)
@@ -131,13 +133,13 @@ def _argument(argument: Text | Literal | Path | Call, call: Call, scope: Scope) 
 # -- reading -----------------------------------------------------------------------------------
 
 
-def _call(text: str, start: int) -> tuple[Call, int]:
+def _call(text: str, start: int) -> tuple[IntrinsicCall, int]:
     match = _NAME.match(text, start)
     if match is None:
         raise InvalidCall(f"'{text}' is no call of an intrinsic function.")
     if match[1] not in _FUNCTIONS:
         raise InvalidCall(f"There is no intrinsic function 'States.{match[1]}'.")
-    arguments: list[Text | Literal | Path | Call] = []
+    arguments: list[Text | Literal | Path | IntrinsicCall] = []
     at = _blank(text, match.end())
     while text[at : at + 1] != ")":
         argument, at = _operand(text, at)
@@ -152,10 +154,10 @@ def _call(text: str, start: int) -> tuple[Call, int]:
     least, most = _FUNCTIONS[match[1]].counts
     if not least <= len(arguments) <= most:
         raise InvalidCall(f"'States.{match[1]}' does not take {len(arguments)} arguments.")
-    return Call(match[1], tuple(arguments), text[start : at + 1]), at + 1
+    return IntrinsicCall(match[1], tuple(arguments), text[start : at + 1]), at + 1
 
 
-def _operand(text: str, at: int) -> tuple[Text | Literal | Path | Call, int]:
+def _operand(text: str, at: int) -> tuple[Text | Literal | Path | IntrinsicCall, int]:
     if text.startswith("States.", at):
         return _call(text, at)
     if text.startswith("$", at):

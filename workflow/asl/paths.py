@@ -31,7 +31,7 @@ class PathNotFound(LookupError):  # noqa: N818 - as above
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One step of a path.
 
     Attributes:
@@ -58,7 +58,7 @@ class Path:
 
     text: str
     root: str
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
 
     @property
     def definite(self) -> bool:
@@ -116,7 +116,7 @@ def assign(path: Path, target: Any, value: Any) -> Any:  # noqa: ANN401 - any JS
     return _assigned(path.steps, target, value)
 
 
-def _assigned(steps: tuple[Step, ...], target: Any, value: Any) -> Any:  # noqa: ANN401
+def _assigned(steps: tuple[PathStep, ...], target: Any, value: Any) -> Any:  # noqa: ANN401
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
@@ -142,7 +142,7 @@ def _root(path: Path, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     return scope.variables[path.root]
 
 
-def _follow(steps: tuple[Step, ...], value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _follow(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - any JSON value
     walked = "$"
     for number, step in enumerate(steps):
         here = f"{walked}[{_quoted(step.value)}]"
@@ -180,7 +180,7 @@ def _kind(value: object) -> str:
     return names.get(type(value), "object")
 
 
-def _matches(step: Step, value: Any, root: Any) -> Iterator[Any]:  # noqa: ANN401
+def _matches(step: PathStep, value: Any, root: Any) -> Iterator[Any]:  # noqa: ANN401
     """What a step of an indefinite path finds in one value; nothing where it does not fit."""
     inner = _children(value)
     if step.kind == "descend":
@@ -215,11 +215,11 @@ class _Reader:
         self.text = text
         self.at = 0
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[PathStep]:
         """The steps up to the first character that belongs to none."""
         while self.at < len(self.text):
             if self._take(".."):
-                yield Step("descend")
+                yield PathStep("descend")
                 yield self._bracket() if self._take("[") else self._child()
             elif self._take("."):
                 yield self._child()
@@ -248,42 +248,42 @@ class _Reader:
         if not self._take(word):
             raise InvalidPath(f"'{self.text}' lacks '{word}' at character {self.at + 1}.")
 
-    def _child(self) -> Step:
+    def _child(self) -> PathStep:
         if self._take("*"):
-            return Step("wildcard")
+            return PathStep("wildcard")
         match = self._match(_NAME)
         if match is None:
             raise InvalidPath(f"'{self.text}' lacks a name at character {self.at + 1}.")
-        return Step("key", match[0])
+        return PathStep("key", match[0])
 
-    def _bracket(self) -> Step:
+    def _bracket(self) -> PathStep:
         self._spaces()
         if self._take("?"):
             self._expect("(")
             test = self._either()
             self._expect(")")
-            step = Step("filter", test)
+            step = PathStep("filter", test)
         elif self._take("*"):
-            step = Step("wildcard")
+            step = PathStep("wildcard")
         elif match := self._match(_SLICE):
             bounds = tuple(None if part is None else int(part) for part in match.groups())
             if bounds[2] == 0:
                 raise InvalidPath(f"'{self.text}' has a slice with a step of 0.")
-            step = Step("slice", bounds)
+            step = PathStep("slice", bounds)
         else:
             step = self._names()
         self._expect("]")
         return step
 
-    def _names(self) -> Step:
+    def _names(self) -> PathStep:
         parts: list[str | int] = [self._name()]
         self._spaces()
         while self._take(","):
             parts.append(self._name())
             self._spaces()
         if len(parts) > 1:
-            return Step("union", tuple(parts))
-        return Step("index" if isinstance(parts[0], int) else "key", parts[0])
+            return PathStep("union", tuple(parts))
+        return PathStep("index" if isinstance(parts[0], int) else "key", parts[0])
 
     def _name(self) -> str | int:
         self._spaces()
@@ -393,7 +393,7 @@ class _Reader:
         return lambda _item, _root: [pattern]
 
 
-def _found(steps: tuple[Step, ...], value: Any, root: Any) -> list[Any]:  # noqa: ANN401
+def _found(steps: tuple[PathStep, ...], value: Any, root: Any) -> list[Any]:  # noqa: ANN401
     found = [value]
     for step in steps:
         found = [inner for item in found for inner in _matches(step, item, root)]

@@ -9,7 +9,7 @@ import pytest
 from dashboard.alerts import client as alerts
 from workflow.executions import Failure
 from workflow.fingerprints import fingerprint
-from workflow.triage import Action, TriageEvent, group
+from workflow.triage import TriageAction, TriageEvent, group
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def failed(minutes_ago: float, error: str = "Boom", cause: str = "It broke.") ->
     )
 
 
-def note(action: Action, failure: Failure, minutes_ago: float, **said: Any) -> TriageEvent:
+def note(action: TriageAction, failure: Failure, minutes_ago: float, **said: Any) -> TriageEvent:
     return TriageEvent(
         id=f"{action}-{minutes_ago}",
         at=NOW - timedelta(minutes=minutes_ago),
@@ -55,17 +55,17 @@ def test_an_old_group_is_no_news() -> None:
 
 def test_what_is_acknowledged_or_silenced_is_not_told_again() -> None:
     boom = failed(5)
-    assert due([boom], note(Action.ACKNOWLEDGE, boom, 1)) == []
+    assert due([boom], note(TriageAction.ACKNOWLEDGE, boom, 1)) == []
     until = NOW + timedelta(hours=1)
-    assert due([boom], note(Action.SILENCE, boom, 1, until=until)) == []
+    assert due([boom], note(TriageAction.SILENCE, boom, 1, until=until)) == []
     over = NOW - timedelta(minutes=1)
-    assert due([boom], note(Action.SILENCE, boom, 9, until=over)) == ["new"]
+    assert due([boom], note(TriageAction.SILENCE, boom, 9, until=over)) == ["new"]
 
 
 def test_a_regression_is_told_once_for_each_resolution() -> None:
     boom = failed(5)
-    assert due([boom], note(Action.RESOLVE, boom, 10)) == ["regressed"]
-    assert due([boom], note(Action.RESOLVE, boom, 1)) == []
+    assert due([boom], note(TriageAction.RESOLVE, boom, 10)) == ["regressed"]
+    assert due([boom], note(TriageAction.RESOLVE, boom, 1)) == []
 
 
 def test_rejections_are_never_a_group_alert() -> None:

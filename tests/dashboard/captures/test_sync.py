@@ -21,7 +21,7 @@ from dashboard.aws import objects
 from dashboard.aws.objects import Bucket
 from dashboard.captures import fetcher, lister, writer
 from dashboard.captures import sync as module
-from dashboard.captures.lister import Listing, plan_listings, settled_hours
+from dashboard.captures.lister import PlannedListing, plan_listings, settled_hours
 from dashboard.captures.sync import last_pass, sync_captures
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import TABLES
@@ -727,30 +727,30 @@ def test_a_defect_is_not_taken_for_damage(
 
 
 def test_nothing_known_lists_everything() -> None:
-    assert plan_listings([BRANCH], {}, NOW) == [Listing(BRANCH, None)]
+    assert plan_listings([BRANCH], {}, NOW) == [PlannedListing(BRANCH, None)]
 
 
 def test_a_settled_branch_is_listed_from_two_hours_before() -> None:
     settled = {BRANCH: datetime(2026, 11, 23, 1, tzinfo=UTC)}
     (listing,) = plan_listings([BRANCH], settled, datetime(2026, 11, 23, 12, tzinfo=UTC))
-    assert listing == Listing(BRANCH, f"{BRANCH}/2026/11/22/23")
+    assert listing == PlannedListing(BRANCH, f"{BRANCH}/2026/11/22/23")
 
 
 def test_a_clock_in_the_future_does_not_hide_what_comes_now() -> None:
     settled = {BRANCH: datetime(2036, 1, 1, 1, tzinfo=UTC)}
     (listing,) = plan_listings([BRANCH], settled, datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
-    assert listing == Listing(BRANCH, f"{BRANCH}/2026/11/23/10")
+    assert listing == PlannedListing(BRANCH, f"{BRANCH}/2026/11/23/10")
 
 
 def test_a_branch_whose_name_begins_like_another_is_listed_whole() -> None:
     settled = {BRANCH: NOW}
-    assert plan_listings([f"{BRANCH}2"], settled, NOW) == [Listing(f"{BRANCH}2", None)]
+    assert plan_listings([f"{BRANCH}2"], settled, NOW) == [PlannedListing(f"{BRANCH}2", None)]
 
 
 def test_a_prefix_that_includes_the_endpoint_is_settled_as_well() -> None:
     settled = {"p/AllTraffic": datetime(2026, 11, 23, 1, tzinfo=UTC)}
     (listing,) = plan_listings(["p/AllTraffic/2026"], settled, NOW)
-    assert listing == Listing("p/AllTraffic/2026", "p/AllTraffic/2026/11/22/23")
+    assert listing == PlannedListing("p/AllTraffic/2026", "p/AllTraffic/2026/11/22/23")
 
 
 hours = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds it

@@ -9,7 +9,7 @@ import pytest
 from dashboard.captures.aggregates import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.data_health import model
-from dashboard.data_health.model import Finding, Health, Traffic
+from dashboard.data_health.model import Health, HealthFindingKind, TrafficCounts
 from tests.captured import NOW, captured, counted
 from workflow.captures import DUPLICATE
 from workflow.configurations import Sampling
@@ -45,7 +45,7 @@ def kinds(
     now: datetime = NOW,
     failed: Sequence[int] = (),
     samplings: Sequence[Sampling] | None = None,
-) -> dict[Finding, str]:
+) -> dict[HealthFindingKind, str]:
     known = [Sampling(ALWAYS, sampling)] if samplings is None else samplings
     counted = asked(invocations, failed)
     rows = model.expected_and_captured(counted, hourly(captured), known, Period.HOUR)
@@ -65,26 +65,26 @@ def test_a_sample_is_expected_to_vary() -> None:
 def test_a_gap_is_told_with_its_size() -> None:
     found = kinds([100] * 20, [100] * 5 + [40] + [100] * 14)
 
-    assert set(found) == {Finding.GAP}
-    assert "60 records are missing in 1 hour," in found[Finding.GAP]
+    assert set(found) == {HealthFindingKind.GAP}
+    assert "60 records are missing in 1 hour," in found[HealthFindingKind.GAP]
 
 
 def test_more_records_than_invocations_are_told() -> None:
-    assert set(kinds([100] * 20, [100] * 10 + [150] * 10)) == {Finding.SURPLUS}
+    assert set(kinds([100] * 20, [100] * 10 + [150] * 10)) == {HealthFindingKind.SURPLUS}
 
 
 def test_silence_names_the_disk() -> None:
     found = kinds([100] * 20, [100] * 10)
 
-    assert set(found) == {Finding.SILENCE}
-    assert "1,000 invocations came in" in found[Finding.SILENCE]
-    assert "disk fills" in found[Finding.SILENCE]
-    full = kinds([100] * 20, [100] * 10, disk=91)[Finding.SILENCE]
+    assert set(found) == {HealthFindingKind.SILENCE}
+    assert "1,000 invocations came in" in found[HealthFindingKind.SILENCE]
+    assert "disk fills" in found[HealthFindingKind.SILENCE]
+    full = kinds([100] * 20, [100] * 10, disk=91)[HealthFindingKind.SILENCE]
     assert "91 % full" in full
 
 
 def test_capture_that_is_off_is_not_called_silence() -> None:
-    assert set(kinds([100] * 20, [100] * 10, enabled=False)) == {Finding.OFF}
+    assert set(kinds([100] * 20, [100] * 10, enabled=False)) == {HealthFindingKind.OFF}
 
 
 def test_what_may_still_arrive_is_not_missed() -> None:
@@ -95,15 +95,15 @@ def test_what_may_still_arrive_is_not_missed() -> None:
 
 def test_a_disk_that_fills_is_only_named_where_nothing_is_captured() -> None:
     assert kinds([100] * 20, [100] * 20, disk=91) == {}
-    assert "disk fills" in kinds([100] * 20, [100] * 10, disk=20)[Finding.SILENCE]
+    assert "disk fills" in kinds([100] * 20, [100] * 10, disk=20)[HealthFindingKind.SILENCE]
 
 
 def test_a_sampling_percentage_of_zero_is_capture_that_is_off() -> None:
-    assert set(kinds([100] * 20, [], sampling=0)) == {Finding.OFF}
+    assert set(kinds([100] * 20, [], sampling=0)) == {HealthFindingKind.OFF}
 
 
 def test_silence_tells_from_when_to_when() -> None:
-    found = kinds([100] * 20, [100] * 10)[Finding.SILENCE]
+    found = kinds([100] * 20, [100] * 10)[HealthFindingKind.SILENCE]
 
     assert "from 2026-11-22 22:00 to 2026-11-23 08:00 UTC" in found
 
@@ -131,13 +131,13 @@ CHANGED = [Sampling(Span(hour(0), hour(4.5)), 100), Sampling(Span(hour(5)), 10)]
 def test_each_hour_is_judged_by_the_share_of_its_own_time() -> None:
     assert kinds([100] * 10, [100] * 4 + [55] + [10] * 5, samplings=CHANGED) == {}
     today = kinds([100] * 10, [100] * 4 + [55] + [10] * 5, sampling=100)
-    assert Finding.GAP in today, "today's share would have missed records"
+    assert HealthFindingKind.GAP in today, "today's share would have missed records"
 
 
 def test_a_gap_before_a_change_is_found_by_the_share_of_before() -> None:
     found = kinds([100] * 10, [100, 40, 100, 100, 55] + [10] * 5, sampling=10, samplings=CHANGED)
 
-    assert "60 records are missing in 1 hour," in found[Finding.GAP]
+    assert "60 records are missing in 1 hour," in found[HealthFindingKind.GAP]
 
 
 def test_an_hour_in_which_two_shares_may_have_held_is_not_judged() -> None:
@@ -148,13 +148,13 @@ def test_an_hour_in_which_two_shares_may_have_held_is_not_judged() -> None:
 
 
 def test_silence_that_ended_in_an_hour_of_unknown_share_is_a_gap() -> None:
-    assert set(kinds([100] * 5, [100, 100, 0, 0, 7], samplings=CHANGED)) == {Finding.GAP}
+    assert set(kinds([100] * 5, [100, 100, 0, 0, 7], samplings=CHANGED)) == {HealthFindingKind.GAP}
 
 
 def test_failed_invocations_are_neither_missed_nor_too_many() -> None:
     assert kinds([100] * 20, [60] * 20, failed=[40] * 20) == {}
     assert kinds([100] * 20, [100] * 20, failed=[40] * 20) == {}
-    assert set(kinds([100] * 20, [30] * 20, failed=[40] * 20)) == {Finding.GAP}
+    assert set(kinds([100] * 20, [30] * 20, failed=[40] * 20)) == {HealthFindingKind.GAP}
 
 
 def test_an_endpoint_that_only_fails_is_not_silent() -> None:
@@ -172,9 +172,9 @@ def test_unreadable_lines_and_duplicates_are_told_apart() -> None:
 
     found = {item.kind: item.sentence for item in model.reading_findings(errors, 2)}
 
-    assert found[Finding.DUPLICATES].startswith("3 records")
-    assert found[Finding.UNREADABLE].startswith("5 lines")
-    assert found[Finding.UNTIMED].startswith("2 records")
+    assert found[HealthFindingKind.DUPLICATES].startswith("3 records")
+    assert found[HealthFindingKind.UNREADABLE].startswith("5 lines")
+    assert found[HealthFindingKind.UNTIMED].startswith("2 records")
     assert model.reading_findings(errors.clear(), 0) == ()
 
 
@@ -200,7 +200,7 @@ def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
 def test_labels_that_cannot_be_read_are_found() -> None:
     (found,) = model.truths(pl.DataFrame({"reason": ["not JSON"], "lines": [1]})).findings
 
-    assert (found.kind, found.subject) == (Finding.UNREADABLE, "Ground truth")
+    assert (found.kind, found.subject) == (HealthFindingKind.UNREADABLE, "Ground truth")
     assert found.sentence.startswith("1 line without a label")
     assert model.truths(pl.DataFrame(schema={"reason": pl.String, "lines": int})) == Health()
 
@@ -213,9 +213,9 @@ def test_lines_that_are_all_read_once_are_nothing_to_say() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "kind"),
-    [(DUPLICATE, Finding.DUPLICATES), ("not JSON", Finding.UNREADABLE)],
+    [(DUPLICATE, HealthFindingKind.DUPLICATES), ("not JSON", HealthFindingKind.UNREADABLE)],
 )
-def test_lines_that_gave_no_record_are_found(reason: str, kind: Finding) -> None:
+def test_lines_that_gave_no_record_are_found(reason: str, kind: HealthFindingKind) -> None:
     found = model.lines(pl.DataFrame({"reason": [reason], "lines": [2]}), 7, 0, known=True)
 
     assert [finding.kind for finding in found.findings] == [kind]
@@ -289,8 +289,8 @@ def traffic(
     disk: float | None = None,
     failed: Sequence[int] = (),
     samplings: tuple[Sampling, ...] | None = None,
-) -> Traffic:
-    return Traffic(
+) -> TrafficCounts:
+    return TrafficCounts(
         endpoint="e",
         variant=variant,
         state=CaptureState(enabled=enabled, sampling_percentage=sampling, disk_percent=disk),
@@ -301,7 +301,7 @@ def traffic(
     )
 
 
-def volume(*shown: Traffic, read_at: datetime | None = NOW) -> Health:
+def volume(*shown: TrafficCounts, read_at: datetime | None = NOW) -> Health:
     return model.volumes(shown, Period.HOUR, read_at=read_at)
 
 
@@ -385,14 +385,14 @@ def test_one_variant_does_not_make_up_for_another() -> None:
     )
 
     (finding,) = found.findings
-    assert (finding.kind, finding.subject) == (Finding.SILENCE, "e, w")
+    assert (finding.kind, finding.subject) == (HealthFindingKind.SILENCE, "e, w")
     assert "disk is 80 % full" in finding.sentence
 
 
 def test_capture_that_is_off_is_told_once_an_endpoint() -> None:
     found = volume(traffic([], [], enabled=False), traffic(None, [], variant="w", enabled=False))
 
-    assert [(one.kind, one.subject) for one in found.findings] == [(Finding.OFF, "e")]
+    assert [(one.kind, one.subject) for one in found.findings] == [(HealthFindingKind.OFF, "e")]
 
 
 def test_the_chart_adds_up_what_each_variant_should_have_captured() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboard.deployment.model import Step, check_view, facts, plan_view, run_view, versions
+from dashboard.deployment.model import PlanStep, check_view, facts, plan_view, run_view, versions
 from workflow.errors import WorkflowError
 
 OPS = ("CREATE", "UPDATE", "REPLACE", "DELETE", "KEEP", "BLOCKED")
@@ -79,7 +79,7 @@ def test_what_is_blocked_says_what_to_do() -> None:
 
 BUCKET, ROLE = "s3.bucket/photos", "iam.role/filter"
 BEGAN = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)
-BEGUN = Step(BUCKET, kind="S3 bucket", total=2)
+BEGUN = PlanStep(BUCKET, kind="S3 bucket", total=2)
 
 
 def test_a_run_that_has_said_nothing_yet_looks_around() -> None:
@@ -92,9 +92,9 @@ def test_a_run_that_has_said_nothing_yet_looks_around() -> None:
 def test_a_run_says_what_it_does_now_and_how_far_it_is() -> None:
     steps = [
         BEGUN,
-        Step(BUCKET, done="CREATE"),
-        Step(ROLE, kind="IAM role", total=2),
-        Step(ROLE, message="Creating the role"),
+        PlanStep(BUCKET, done="CREATE"),
+        PlanStep(ROLE, kind="IAM role", total=2),
+        PlanStep(ROLE, message="Creating the role"),
     ]
 
     view = run_view(steps, running=True, title="Deploy", at=BEGAN)
@@ -108,7 +108,12 @@ def test_a_run_says_what_it_does_now_and_how_far_it_is() -> None:
 
 
 def test_a_run_that_is_done_says_so() -> None:
-    steps = [BEGUN, Step(BUCKET, done="KEEP"), Step(ROLE, total=2), Step(ROLE, done="UPDATE")]
+    steps = [
+        BEGUN,
+        PlanStep(BUCKET, done="KEEP"),
+        PlanStep(ROLE, total=2),
+        PlanStep(ROLE, done="UPDATE"),
+    ]
 
     view = run_view(steps, running=False, title="Deploy", at=BEGAN)
 
@@ -119,7 +124,7 @@ def test_a_run_that_is_done_says_so() -> None:
 def test_a_run_that_failed_keeps_its_error() -> None:
     error = WorkflowError("AccessDenied", "It may not.", "Allow it.")
 
-    view = run_view([BEGUN, Step(BUCKET, error=error)], running=False, title="Deploy", at=BEGAN)
+    view = run_view([BEGUN, PlanStep(BUCKET, error=error)], running=False, title="Deploy", at=BEGAN)
 
     assert view.error is error
     assert list(view.rows["Progress"]) == ["✗ failed"]

@@ -18,7 +18,7 @@ from workflow.baselines import (
     Statistics,
     suggest_constraints,
 )
-from workflow.drift import Verdict, paired_statistics
+from workflow.drift import DriftVerdict, paired_statistics
 from workflow.errors import WorkflowError
 from workflow.monitoring import DeployedVersion
 from workflow.spans import Span
@@ -36,12 +36,12 @@ def test_traffic_that_drifts_is_announced_and_other_traffic_is_not() -> None:
     steady = against(traffic(3000), traffic(3000, seed=2))
     drifted = against(traffic(3000), traffic(3000, seed=2, skill=2))
 
-    assert steady.verdict is Verdict.STABLE
+    assert steady.verdict is DriftVerdict.STABLE
     assert steady.sentence() == (
         "No drift larger than Kolmogorov-Smirnov 0.053 and 4.3 points of a class share:"
         " 3,000 records against last week."
     )
-    assert drifted.verdict is Verdict.DRIFT
+    assert drifted.verdict is DriftVerdict.DRIFT
     assert drifted.sentence().startswith("Confidence")
     assert drifted.sentence().endswith("drifted: 3,000 records against last week.")
 
@@ -49,7 +49,7 @@ def test_traffic_that_drifts_is_announced_and_other_traffic_is_not() -> None:
 def test_what_is_detected_but_small_is_said_as_that() -> None:
     found = against(traffic(3000), traffic(3000, seed=1))
 
-    assert found.verdict is Verdict.SMALL
+    assert found.verdict is DriftVerdict.SMALL
     assert found.sentence() == (
         "Class share (bicycle -3.0 percentage points (95 % interval -5.5 to -0.6)) changed, but"
         " little: 3,000 records against last week."
@@ -83,7 +83,7 @@ def test_the_default_baseline_is_the_version_that_was_replaced_last() -> None:
 def test_too_few_records_are_told_how_many_are_missing() -> None:
     found = against(traffic(3000), traffic(30, seed=1))
 
-    assert found.verdict is Verdict.NOT_ENOUGH_DATA
+    assert found.verdict is DriftVerdict.NOT_ENOUGH_DATA
     assert "more current records needed" in found.sentence()
     assert "more in the baseline" in against(traffic(30), traffic(30, seed=1)).sentence()
 
@@ -194,7 +194,7 @@ def test_a_baseline_with_bins_of_its_own_is_met_in_them() -> None:
         model.report(baseline, current)
     found = model.report(baseline, model.in_bins_of(baseline, current, frame["confidence"]))
 
-    assert found.verdict is Verdict.STABLE
+    assert found.verdict is DriftVerdict.STABLE
 
 
 def test_a_baseline_without_confidence_needs_no_bins() -> None:

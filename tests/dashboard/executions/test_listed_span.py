@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.executions.listed_span import OVERLAP, TOKEN_LIFE, Span, fold, meet
+from dashboard.executions.listed_span import OVERLAP, TOKEN_LIFE, ListedSpan, fold, meet
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -15,8 +15,8 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-def span(newest: float, oldest: float, *, token: str | None = None, given: float = 0) -> Span:
-    return Span(newest=ago(newest), oldest=ago(oldest), token=token, token_at=ago(given))
+def span(newest: float, oldest: float, *, token: str | None = None, given: float = 0) -> ListedSpan:
+    return ListedSpan(newest=ago(newest), oldest=ago(oldest), token=token, token_at=ago(given))
 
 
 def test_a_page_that_reaches_into_a_complete_span_completes_the_listing() -> None:
@@ -34,7 +34,7 @@ def test_a_page_that_reaches_into_a_cut_span_goes_on_from_its_token() -> None:
 
 def test_touching_is_not_enough_because_listing_is_eventually_consistent() -> None:
     top = span(0, 60, token="t")
-    just_below = Span(ago(60) + OVERLAP - timedelta(seconds=1), ago(500), None, ago(60))
+    just_below = ListedSpan(ago(60) + OVERLAP - timedelta(seconds=1), ago(500), None, ago(60))
     assert meet(top, [just_below], now=NOW) == top
 
 
@@ -89,7 +89,7 @@ def test_a_listing_cut_anywhere_ends_complete_and_without_a_gap(
     """One execution a minute, ten a page; each pass is killed after so many pages."""
     total, cuts = plan
     seen: set[int] = set()
-    known: tuple[Span, ...] = ()
+    known: tuple[ListedSpan, ...] = ()
     for pages in [*cuts, total]:
         now_at = total
         total += 7  # what starts between two passes
@@ -100,10 +100,12 @@ def test_a_listing_cut_anywhere_ends_complete_and_without_a_gap(
     assert known[0].complete
 
 
-def walk(total: int, known: tuple[Span, ...], pages: int) -> tuple[tuple[Span, ...], set[int]]:
+def walk(
+    total: int, known: tuple[ListedSpan, ...], pages: int
+) -> tuple[tuple[ListedSpan, ...], set[int]]:
     epoch = NOW - timedelta(days=1)
     listed: set[int] = set()
-    current: Span | None = None
+    current: ListedSpan | None = None
     token: int | None = total
     for _ in range(pages):
         if token is None:
@@ -112,7 +114,7 @@ def walk(total: int, known: tuple[Span, ...], pages: int) -> tuple[tuple[Span, .
         listed |= set(page)
         following = page.start or None
         newest = current.newest if current else epoch + timedelta(minutes=page.stop - 1)
-        current = Span(
+        current = ListedSpan(
             newest, epoch + timedelta(minutes=page.start), following and str(following), NOW
         )
         current = meet(current, known, now=NOW)

@@ -10,7 +10,7 @@ from tests.dashboard.executions.test_model import listing, ran
 from workflow.executions import Failure, Kind, Outcome, Status
 from workflow.fingerprints import fingerprint
 from workflow.redrive import RedriveAction
-from workflow.triage import Action, FailureGroup, TriageEvent, group
+from workflow.triage import FailureGroup, TriageAction, TriageEvent, group
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ def failed(name: str, minutes_ago: float = 5, **fields: Any) -> Failure:
     return Failure(**known | fields)
 
 
-def note(action: Action, failure: Failure, **said: Any) -> TriageEvent:
+def note(action: TriageAction, failure: Failure, **said: Any) -> TriageEvent:
     return TriageEvent(
         id=f"{action}",
         at=NOW - timedelta(minutes=1),
@@ -67,8 +67,8 @@ def test_a_rejection_is_named_as_one() -> None:
 def test_open_hides_what_is_resolved_or_silenced_and_all_shows_it() -> None:
     bug, slow = failed("a", **BUG), failed("b")
     notes = (
-        note(Action.RESOLVE, bug, version="2"),
-        note(Action.SILENCE, slow, until=NOW + timedelta(hours=1)),
+        note(TriageAction.RESOLVE, bug, version="2"),
+        note(TriageAction.SILENCE, slow, until=NOW + timedelta(hours=1)),
     )
     found = groups(bug, slow, notes=notes)
     assert model.cards(found, model.FailureFilters(), now=NOW) == ()
@@ -87,7 +87,7 @@ def test_a_kind_narrows_the_inbox() -> None:
 
 def test_a_merged_group_is_found_by_any_of_its_digests() -> None:
     bug, slow = failed("a", **BUG), failed("b")
-    merge = note(Action.MERGE, bug, into=fingerprint(slow).digest)
+    merge = note(TriageAction.MERGE, bug, into=fingerprint(slow).digest)
     found = groups(bug, slow, notes=(merge,))
     assert len(found) == 1
     for failure in (bug, slow):
@@ -98,7 +98,7 @@ def test_a_merged_group_is_found_by_any_of_its_digests() -> None:
 
 def test_a_group_that_was_split_off_whole_is_found_by_the_digest_it_had() -> None:
     bug = failed("a", **BUG)
-    split = note(Action.SPLIT, bug, contains="s3_key")
+    split = note(TriageAction.SPLIT, bug, contains="s3_key")
     (found,) = groups(bug, notes=(split,))
 
     assert found.fingerprint.digest != fingerprint(bug).digest
@@ -112,7 +112,7 @@ def test_a_group_that_was_split_in_part_keeps_its_digest() -> None:
         *(failed(one, error="KeyError", cause="'s3_key' of b") for one in "bc"),
     )
     digest = fingerprint(bugs[0]).digest
-    split = note(Action.SPLIT, bugs[0], contains="of b")
+    split = note(TriageAction.SPLIT, bugs[0], contains="of b")
     found = groups(*bugs, notes=(split,))
 
     kept = model.find(found, digest)

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from dashboard.failures.notes import NOTES_PREFIX, NoteLog, create
 from workflow.errors import WorkflowError
-from workflow.triage import Action, TriageEvent
+from workflow.triage import TriageAction, TriageEvent
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -32,7 +32,7 @@ def s3() -> Iterator["S3Client"]:
         yield client
 
 
-def note(number: int, action: Action = Action.ACKNOWLEDGE) -> TriageEvent:
+def note(number: int, action: TriageAction = TriageAction.ACKNOWLEDGE) -> TriageEvent:
     return TriageEvent(
         id=f"n{number}", at=AT, author="ada", fingerprint="f" * 16, action=action, text="seen"
     )

@@ -11,7 +11,7 @@ from dashboard.failures.local_objects import LocalObjects
 from dashboard.failures.notes import NoteLog, create
 from dashboard.failures.team_notes import TeamNotes
 from workflow.errors import WorkflowError
-from workflow.triage import Action, TriageEvent
+from workflow.triage import TriageAction, TriageEvent
 
 
 def note(identity: str = "n1") -> TriageEvent:
@@ -20,7 +20,7 @@ def note(identity: str = "n1") -> TriageEvent:
         at=datetime(2026, 11, 26, tzinfo=UTC),
         author="me",
         fingerprint="f",
-        action=Action.ACKNOWLEDGE,
+        action=TriageAction.ACKNOWLEDGE,
     )
 
 

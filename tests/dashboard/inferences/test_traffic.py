@@ -6,12 +6,12 @@ import time
 import pytest
 
 from dashboard.aws.cloud import Cloud, Connection
-from dashboard.inferences.traffic import Traffic, problem_in
+from dashboard.inferences.traffic import TrafficProcess, problem_in
 
 SECONDS = 60
 
 
-def ended(traffic: Traffic) -> Traffic:
+def ended(traffic: TrafficProcess) -> TrafficProcess:
     deadline = time.monotonic() + SECONDS
     while traffic.running:
         assert traffic.problem is None
@@ -53,7 +53,7 @@ def test_where_nothing_is_deployed_traffic_says_so(
 ) -> None:
     monkeypatch.setenv("SCONES_PROJECT", "nothing")
 
-    problem = ended(Traffic(cloud)).problem
+    problem = ended(TrafficProcess(cloud)).problem
 
     assert problem is not None
     assert problem.code == "NotDeployed"
@@ -64,9 +64,9 @@ def test_where_nothing_is_deployed_traffic_says_so(
 def test_traffic_that_came_to_its_end_or_was_stopped_is_no_problem(
     cloud: Cloud, deployed: Connection
 ) -> None:
-    assert ended(Traffic(cloud, ("--count", "1"))).problem is None
+    assert ended(TrafficProcess(cloud, ("--count", "1"))).problem is None
 
-    endless = Traffic(cloud)
+    endless = TrafficProcess(cloud)
     endless.stop()
     assert not endless.running
     assert endless.problem is None

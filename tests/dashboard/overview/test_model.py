@@ -10,7 +10,7 @@ from dashboard.overview import checks_model
 from dashboard.overview.model import Health, Overview, overview
 from workflow.executions import Failure
 from workflow.redrive import RedriveAction
-from workflow.triage import Action, TriageEvent, group
+from workflow.triage import TriageAction, TriageEvent, group
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -87,7 +87,7 @@ def test_rejections_and_what_is_acknowledged_need_nobody() -> None:
         at=NOW,
         author="ada",
         fingerprint=groups[0].fingerprint.digest,
-        action=Action.ACKNOWLEDGE,
+        action=TriageAction.ACKNOWLEDGE,
     )
     assert seen(rows((1, "fault", 1)), failed(1), notes=(note,)).needs == ()
 

@@ -14,7 +14,7 @@ from dashboard.review.model import DrawRequest, draw_photos
 from tests.captured import NOW, captured
 from workflow.draws import Draw, Stratum
 from workflow.reviews import NEITHER, Review
-from workflow.verdicts import Answer, Verdict, verdicts
+from workflow.verdicts import ReviewAnswer, Verdict, verdicts
 
 REQUEST = DrawRequest(size=100, random_share=0.5, threshold=0.9, since=None, by="ada")
 
@@ -27,7 +27,7 @@ def judged(draw: Draw, wrong: int = 0, *, truth: int | None = None) -> dict[str,
     """Label every photo as the model did, but the first ones otherwise."""
     review = Review(reviewer="ada", brightness=0.5, sharpness=0.1, pixels=1024.0)
     answers = [
-        Answer(
+        ReviewAnswer(
             photo.id,
             (1 - photo.label if truth is None else truth) if place < wrong else photo.label,
             NOW,
@@ -88,7 +88,7 @@ def test_draws_of_different_thresholds_count_by_their_labels() -> None:
 
 def test_labels_of_photos_that_nobody_drew_are_told_and_do_not_count() -> None:
     draw = drawn()
-    foreign = verdicts([Answer("unknown", 1, NOW, "theirs.jsonl")])
+    foreign = verdicts([ReviewAnswer("unknown", 1, NOW, "theirs.jsonl")])
 
     labels = model.labels_of([draw], {**judged(draw), **foreign})
 

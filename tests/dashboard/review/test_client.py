@@ -15,7 +15,7 @@ from dashboard.review.model import DrawRequest, Slot
 from tests.captured import NOW, captured
 from workflow.draws import Draw
 from workflow.reviews import GroundTruth, Review, ground_truth_lines
-from workflow.verdicts import Status
+from workflow.verdicts import AgreementStatus
 
 pytestmark = pytest.mark.cloud
 
@@ -133,7 +133,7 @@ def test_an_answer_written_twice_is_there_once_and_a_later_one_replaces_it(
 
     (verdict,) = reader.verdicts().values()
     assert verdict == next(iter(client.verdicts().values()))
-    assert (verdict.status, len(verdict.answers)) == (Status.UNDECIDED, 1)
+    assert (verdict.status, len(verdict.answers)) == (AgreementStatus.UNDECIDED, 1)
 
 
 def test_labels_and_draws_of_others_are_read_and_what_is_none_is_named(connection: Any) -> None:

@@ -11,7 +11,7 @@ from tests.captured import NOW, captured
 from workflow.draws import Draw, Stratum
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER, Review
-from workflow.verdicts import Answer, verdicts
+from workflow.verdicts import ReviewAnswer, verdicts
 
 CAPTURES = captured(500).lazy()
 REQUEST = DrawRequest(size=40, random_share=0.5, threshold=0.93, since=None, by="ada")
@@ -23,8 +23,8 @@ def drawn(
     return model.draw_photos(CAPTURES, known, request, now=NOW, token="t", seed=seed)
 
 
-def answered(draw: Draw, number: int, who: str, label: int | None = 0) -> Answer:
-    return Answer(draw.photos[number].id, label, NOW, f"{who}-{number}", Review(reviewer=who))
+def answered(draw: Draw, number: int, who: str, label: int | None = 0) -> ReviewAnswer:
+    return ReviewAnswer(draw.photos[number].id, label, NOW, f"{who}-{number}", Review(reviewer=who))
 
 
 def test_a_draw_mixes_rejections_with_random_picks_and_tells_their_chances() -> None:

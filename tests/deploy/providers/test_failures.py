@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from deploy import deployment
-from deploy.apply import Applied, Event, Failed, Progress
+from deploy.apply import Applied, Event, Failed, StepProgress
 from deploy.plan import Op
 from deploy.resources import Key
 from tests.deploy.cases import settings
@@ -29,7 +29,7 @@ def failure(events: list[Event]) -> WorkflowError:
 
 
 def messages(events: list[Event]) -> list[str]:
-    return [event.message for event in events if isinstance(event, Progress)]
+    return [event.message for event in events if isinstance(event, StepProgress)]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
 from deploy import deployment
-from deploy.apply import Failed, Progress
+from deploy.apply import Failed, StepProgress
 from deploy.plan import Op
 from deploy.providers import clients
 from tests.deploy.cases import settings
@@ -111,7 +111,7 @@ def apply_once(account: Account) -> list[str]:
     assert not [event for event in events if isinstance(event, Failed)]
     again = deployment.observe_and_plan(owner, account.session)
     assert {action.op for action in again.actions} == {Op.KEEP}
-    return [event.message for event in events if isinstance(event, Progress)]
+    return [event.message for event in events if isinstance(event, StepProgress)]
 
 
 def test_every_passing_refusal_of_every_create_is_waited_for(account: Account) -> None:
