@@ -103,15 +103,21 @@ def _s3_operations() -> set[str]:
 
 
 def _operations(session: Any) -> Iterator[str]:  # noqa: ANN401 - botocore has no types
-    """Yield a row for each service that is this cloud's own: who answers its operations."""
+    """Yield a row for each service that is this cloud's own, and the operations left to moto."""
     yield "| | operations | answered here | answered by moto | refused |"
     yield "|---|---|---|---|---|"
+    left: dict[str, list[str]] = {}
     owned = {service: set(operations) for service, operations in table().items()}
     for service, own in sorted({**owned, "s3": _s3_operations()}.items()):
         every = set(session.get_service_model(service).operation_names)
-        others = {n for n in every - own if hasattr(MOTOS.get(service), xform_name(n))}
-        rest = len(every) - len(own) - len(others)
-        yield f"| {service} | {len(every)} | {len(own)} | {len(others)} | {rest} |"
+        motos = sorted(n for n in every - own if hasattr(MOTOS.get(service), xform_name(n)))
+        rest = len(every) - len(own) - len(motos)
+        yield f"| {service} | {len(every)} | {len(own)} | {len(motos)} | {rest} |"
+        if motos:
+            left[service] = motos
+    for service, motos in left.items():
+        yield ""
+        yield f"Answered by moto, of {service}: {_joined(motos)}."
 
 
 def _joined(names: list[str]) -> str:

@@ -7,7 +7,7 @@ its own (``s3/parameters.py``), and what moto answers has none.
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ _TABLE = Path(__file__).with_name("parameters.toml")
 _KEPT, _IDLE = "~", "-"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Honoured:
     """The members of one operation that are honoured, by path: ``Tags``, ``Targets.Arn``.
 
@@ -36,12 +36,12 @@ class Honoured:
     idle: frozenset[str]
     only: Mapping[str, frozenset[str]]
 
-    @property
+    @cached_property
     def paths(self) -> frozenset[str]:
         """All paths."""
         return self.whole | self.only.keys()
 
-    @property
+    @cached_property
     def whole(self) -> frozenset[str]:
         """The paths that are honoured whatever their values are."""
         return self.used | self.kept | self.idle

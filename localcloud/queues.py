@@ -197,18 +197,21 @@ class Queues(Service):
         size = int(p.get("MaxNumberOfMessages", 1))
         if not 1 <= size <= _BATCH:
             raise AwsError("InvalidParameterValue", "MaxNumberOfMessages must be from 1 to 10.")
-        hidden = float(p.get("VisibilityTimeout", attributes["VisibilityTimeout"]))
-        wait = float(p.get("WaitTimeSeconds", attributes["ReceiveMessageWaitTimeSeconds"]))
-        deadline = time.monotonic() + wait
+        hidden = p.get("VisibilityTimeout", attributes["VisibilityTimeout"])
+        wait = p.get("WaitTimeSeconds", attributes["ReceiveMessageWaitTimeSeconds"])
+        check_range("VisibilityTimeout", hidden, "InvalidParameterValue")
+        check_range("ReceiveMessageWaitTimeSeconds", wait, "InvalidParameterValue")
+        deadline = time.monotonic() + float(wait)
         with self._arrived:
-            while not (taken := self._take(name, size, hidden)):
+            while not (taken := self._take(name, size, float(hidden))):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return {}
                 self._arrived.wait(min(left, 1.0))
         asked = {*p.get("AttributeNames", []), *p.get("MessageSystemAttributeNames", [])}
         named = p.get("MessageAttributeNames", [])
-        return {"Messages": [_message(row, asked, named) for row in taken]}
+        sender = {"SenderId": self.cloud.account}  # that of the root user, as whom all is sent
+        return {"Messages": [_message({**row, **sender}, asked, named) for row in taken]}
 
     def delete_message(self, call: Call) -> Params:
         self._delete(self._name(call.params), call.params["ReceiptHandle"])
@@ -222,13 +225,11 @@ class Queues(Service):
         return {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []}
 
     def change_message_visibility(self, call: Call) -> Params:
+        name, seconds = self._name(call.params), call.params["VisibilityTimeout"]
+        check_range("VisibilityTimeout", seconds, "InvalidParameterValue")
         self.cloud.store.execute(
             "UPDATE messages SET visible = ? WHERE queue = ? AND receipt = ?",
-            (
-                steady() + call.params["VisibilityTimeout"],
-                self._name(call.params),
-                call.params["ReceiptHandle"],
-            ),
+            (steady() + seconds, name, call.params["ReceiptHandle"]),
         )
         return {}
 
@@ -357,6 +358,7 @@ def _size(message: Params) -> int:
 def _message(message: dict[str, Any], asked: set[str], named: list[str]) -> Params:
     given = json.loads(message["system"] or "{}")
     system = {name: attribute["StringValue"] for name, attribute in given.items()} | {
+        "SenderId": message["SenderId"],
         "SentTimestamp": str(int(message["sent"] * 1000)),
         "ApproximateReceiveCount": str(message["receives"]),
         "ApproximateFirstReceiveTimestamp": str(int(message["first"] * 1000)),

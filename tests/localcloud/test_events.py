@@ -285,6 +285,9 @@ def test_attributes_of_messages_come_back_when_they_are_asked_for(local_cloud, b
     assert every["MessageAttributes"]["image"]["BinaryValue"] == b"\x00\xff"
     assert every["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
     assert every["Attributes"] == {"AWSTraceHeader": "Root=1"}
+    for wrong in ({"VisibilityTimeout": 43_201}, {"VisibilityTimeout": 0, "WaitTimeSeconds": 21}):
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            sqs.receive_message(QueueUrl=url, **wrong)
 
 
 def test_a_queue_keeps_to_its_attributes(local_cloud, build):
