@@ -66,7 +66,7 @@ class RecordedServices:
         event = self._next()
         output = json.loads(event.details.get("output") or "null")
         version = "$LATEST"
-        if event.type == "TaskSucceeded":
+        if event.type == "TaskSucceeded" and isinstance(output, dict):
             version, output = output.get("ExecutedVersion", version), output.get("Payload")
         return {
             "Payload": json.dumps(output).encode(),
@@ -103,7 +103,8 @@ def replayed(export: Export) -> tuple[list[Event], Ending | None]:
     history, endings = list[Event](), list[Ending]()
     definition = export.definition or ""
     check(definition)
-    given = next(e.details.get("input") for e in export.events if e.type == "ExecutionStarted")
+    started = (e.details.get("input") for e in export.events if e.type == "ExecutionStarted")
+    given = next(started, None)
     execution = export.execution
     machine = execution.state_machine_arn
     job = ExecutionRequest(

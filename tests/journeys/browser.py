@@ -20,6 +20,8 @@ from playwright.sync_api import Page, ViewportSize
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "docs" / "screenshots"
 START_SECONDS = 60
+AWS_LIKE = "40"
+"""How many times faster than on AWS time passes in a cloud as unkind as a new account."""
 WIDE = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -62,12 +64,15 @@ class App:
         }
 
 
-def running_app(directory: Path, *, deployed: bool = False, **environ: str) -> Iterator[App]:
+def running_app(
+    directory: Path, *, deployed: bool = False, aws_like: bool = False, **environ: str
+) -> Iterator[App]:
     """Start the app on a free port, with its local cloud in a directory; stop both at the end.
 
     Args:
         directory: Where its cloud, its store and its log go.
         deployed: Deploy the workflow first, by the command line, which is faster than clicking.
+        aws_like: Make its cloud as unkind as a new AWS account.
         environ: Further environment variables.
     """
     port = free_port()
@@ -76,6 +81,7 @@ def running_app(directory: Path, *, deployed: bool = False, **environ: str) -> I
         "SCONES_LOCALCLOUD_DIR": str(directory / "cloud"),
         "SCONES_LOCALCLOUD_PORT": str(free_port()),
         "SCONES_HOME": str(directory / "home"),
+        **({"SCONES_LOCALCLOUD_AWS_LIKE": AWS_LIKE} if aws_like else {}),
         **environ,
     }
     app = App(f"http://127.0.0.1:{port}", env)
