@@ -66,6 +66,8 @@ UNKNOWN: Final = Estimate(math.nan, 0.0, 1.0, 0)
 def estimate(strata: Sequence[StratumCount]) -> Estimate:
     """Estimate the share of hits in the part of the photos that is asked about.
 
+    The interval is for traffic like that which was captured, not for these photos alone: what a
+    threshold does to tomorrow's photos stays uncertain even where every photo of today is labelled.
     A stratum without a label inside contributes nothing: what it holds is not known.
     """
     seen = [one for one in strata if one.inside]
@@ -76,12 +78,13 @@ def estimate(strata: Sequence[StratumCount]) -> Estimate:
     shares = [Share(one.hits, one.inside) for one in seen]
     value = sum(size * share.value for size, share in zip(sizes, shares, strict=True)) / total
     below = above = _Z**2 * _variance_of_sizes(strata, value, total)
-    for one, size, share in zip(seen, sizes, shares, strict=True):
+    for size, share in zip(sizes, shares, strict=True):
         low, high = share.interval
-        # Of a finite population the labels may be all there are: nothing is unknown then.
-        part = (size / total) ** 2 * max(0.0, 1 - one.labelled / one.population)
-        below += part * (share.value - low) ** 2
-        above += part * (high - share.value) ** 2
+        part = size / total
+        # The strata are as large as they happened to be: other traffic would divide otherwise.
+        between = _Z**2 * part * (share.value - value) ** 2 / total
+        below += part**2 * (share.value - low) ** 2 + between
+        above += part**2 * (high - share.value) ** 2 + between
     return Estimate(
         value,
         max(0.0, value - math.sqrt(below)),
@@ -97,8 +100,7 @@ def _variance_of_sizes(strata: Sequence[StratumCount], value: float, total: floa
         if one.inside:
             share = one.inside / one.labelled
             reach = one.population * (one.hits / one.inside - value) / total
-            left = max(0.0, 1 - one.labelled / one.population)
-            variance += reach**2 * share * (1 - share) / one.labelled * left
+            variance += reach**2 * share * (1 - share) / one.labelled
     return variance
 
 

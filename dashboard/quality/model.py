@@ -95,14 +95,19 @@ def labels_of(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> Labels:
         samples[draw.threshold, draw.since].append(draw)
     decided = {key: one for key, one in verdicts.items() if one.label is not None}
     rows: list[tuple[object, ...]] = []
-    populations: list[float] = []
+    counted: list[tuple[int, list[int]]] = []
     for sample in samples.values():
         before = len(rows)
-        for place, stratum in enumerate(Stratum):
-            rows += _rows(sample, stratum, len(populations) + place, decided)
+        for place, stratum in enumerate(Stratum, len(Stratum) * len(counted)):
+            rows += _rows(sample, stratum, place, decided)
         sizes = [sample[0].strata[stratum].population for stratum in Stratum]
-        scale = (len(rows) - before) if len(samples) > 1 else sum(sizes)
-        populations += [scale * size / max(1, sum(sizes)) for size in sizes]
+        counted.append((len(rows) - before, sizes))
+    everything = max((sum(sizes) for _, sizes in counted), default=0)
+    populations = [
+        everything * count / max(1, len(rows)) * size / max(1, sum(sizes))
+        for count, sizes in counted
+        for size in sizes
+    ]
     drawn = {photo.id for draw in draws for photo in draw.photos}
     frame = pl.DataFrame(rows, schema=LABELS_SCHEMA, orient="row")
     return Labels(frame, tuple(populations), len(decided.keys() - drawn))

@@ -27,10 +27,17 @@ def test_one_stratum_gives_the_interval_of_wilson() -> None:
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 
 
-def test_nothing_is_unknown_where_every_photo_is_labelled() -> None:
-    found = estimate([StratumCount(50, 50, 50, 30)])
+def test_traffic_of_tomorrow_is_not_known_where_every_photo_of_today_is_labelled() -> None:
+    found = estimate([StratumCount(5, 5, 5, 5)])
+    two = estimate([StratumCount(50, 50, 50, 30), StratumCount(50, 50, 50, 50)])
+    whole = Share(80, 100).interval
 
-    assert (found.low, found.value, found.high) == (0.6, 0.6, 0.6)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low < 0.6
+    assert (two.low, two.high) == (
+        pytest.approx(whole[0], abs=0.02),
+        pytest.approx(whole[1], abs=0.02),
+    )
 
 
 def test_no_label_tells_nothing() -> None:
