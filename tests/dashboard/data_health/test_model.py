@@ -244,7 +244,7 @@ def test_objects_that_come_late_are_counted(minutes: list[int], late: int) -> No
 
     assert median == timedelta(minutes=2)
     assert len(found) == late
-    assert all("90 minutes" in item.sentence for item in found)
+    assert all("1.5 h" in item.sentence for item in found)
 
 
 def test_no_object_no_lateness() -> None:
