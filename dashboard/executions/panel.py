@@ -19,11 +19,13 @@ from dashboard.executions import freshness_panel as feeds
 from dashboard.executions import model as many
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.opening import open_execution, stored_record
+from dashboard.executions.releases_model import markers
 from dashboard.executions.state_graph_model import state_graph
 from dashboard.executions.tables import VISITS, frame, visit_row
 from dashboard.shared import components, numbers, page_address
 from dashboard.shared.cloud_reads import STILL_WAITING
 from dashboard.shared.escaping import code, plain
+from dashboard.shared.marker_charts import mark
 from dashboard.shared.palette import STYLES, pill
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
@@ -109,22 +111,20 @@ def rate_tiles(rates: many.Rates) -> None:
 def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
     """Outcomes and durations over time."""
     now, width = datetime.now(UTC), many.bar_width(span)
-    between = (now - span - width, now)
+    between, marked = (now - span - width, now), markers(rows)
     left, right = st.columns(2)
     with left:
         st.markdown("**Outcomes**")
         bins = many.outcomes_over_time(rows, span)
-        plot(
-            execution_charts.outcomes(bins, width, between),
-            alt="Executions by start, stacked by outcome",
-        )
+        figure = execution_charts.outcomes(bins, width, between)
+        mark(figure, marked, between)
+        plot(figure, alt="Executions by start, stacked by outcome, with releases and rollbacks")
     with right:
         read = many.read_histories(rows, visits)
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
-        plot(
-            execution_charts.durations(many.durations_over_time(rows, visits, span), between),
-            alt="Median and 95th percentile of each state's duration by time",
-        )
+        figure = execution_charts.durations(many.durations_over_time(rows, visits, span), between)
+        mark(figure, marked, between)
+        plot(figure, alt="Median and 95th percentile of each state's duration by time")
 
 
 def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:

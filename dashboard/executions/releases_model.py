@@ -5,6 +5,8 @@ from datetime import datetime
 
 import polars as pl
 
+from dashboard.shared.marker_charts import DEPLOYED, ROLLED_BACK, Marker
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -49,3 +51,11 @@ def releases(listing: pl.DataFrame) -> tuple[Release, ...]:
                 found.append(Release(at, following, rolled_back=True))
     found.sort(key=lambda one: (one.at, one.version))
     return tuple(found)
+
+
+def markers(listing: pl.DataFrame) -> list[Marker]:
+    """Return the releases and rollbacks of a listing as markers of a time axis."""
+    return [
+        (one.at, one.words, ROLLED_BACK if one.rolled_back else DEPLOYED)
+        for one in releases(listing)
+    ]

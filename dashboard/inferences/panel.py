@@ -23,12 +23,14 @@ from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters, label_name
 from dashboard.captures.selection import Selection, together
 from dashboard.executions import freshness_panel as feeds
+from dashboard.executions.releases_model import markers
 from dashboard.inferences import charts, model
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.model import Summary, WhatIf
 from dashboard.shared import components, page_address
 from dashboard.shared.csv_files import csv_file
 from dashboard.shared.escaping import code, plain
+from dashboard.shared.marker_charts import mark
 from dashboard.shared.numbers import interval, points, share
 from dashboard.shared.plots import plot
 from workflow.contract import inference_id
@@ -413,22 +415,18 @@ def over_time(look: Look) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Volume**")
-        chart(
-            charts.volume(rows, period, label_name), "volume", f"Records by class, every {period}"
-        )
+        figure = charts.volume(rows, period, label_name)
+        _mark_releases(figure, rows["time"])
+        chart(figure, "volume", f"Records by class, every {period}")
         st.markdown("**Quantiles of confidence**")
-        chart(
-            charts.quantiles(tables.quantiles(look.counts, period), period, look.threshold),
-            "quantiles",
-            f"Median, 25 % and 5 % quantile of confidence by {period}",
-        )
+        figure = charts.quantiles(tables.quantiles(look.counts, period), period, look.threshold)
+        _mark_releases(figure, rows["time"])
+        chart(figure, "quantiles", f"Median, 25 % and 5 % quantile of confidence by {period}")
     with right:
         st.markdown("**Share of each class, and of rejections**")
-        chart(
-            charts.shares(rows, period, label_name),
-            "shares",
-            f"Class and rejected share by {period}",
-        )
+        figure = charts.shares(rows, period, label_name)
+        _mark_releases(figure, rows["time"])
+        chart(figure, "shares", f"Class and rejected share by {period}")
         st.markdown("**Spread of confidence**")
         coarse = period if steps <= MOST_STEPS else Period.DAY
         chart(
@@ -436,6 +434,15 @@ def over_time(look: Look) -> None:
             "spread",
             f"Share of records by confidence and {coarse}",
         )
+
+
+def _mark_releases(figure: go.Figure, times: pl.Series) -> None:
+    """Mark releases and rollbacks, where executions tell of them; the axis is in UTC."""
+    first, last = times.min(), times.max()
+    if not components.connection().watched.state_machine_arn:
+        return
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        mark(figure, markers(feeds.feed().listing()), (first, last))
 
 
 def _period(finest: Period) -> Period:

@@ -12,9 +12,8 @@ from dashboard.captures.aggregates import Period
 from dashboard.captures.record_filters import label_name
 from dashboard.executions import charts as executions_charts
 from dashboard.executions.model import bar_width, outcomes_over_time
-from dashboard.executions.releases_model import Release
 from dashboard.shared.escaping import chart_text
-from dashboard.shared.marker_charts import DEPLOYED, ROLLED_BACK, Marker, mark
+from dashboard.shared.marker_charts import Marker, mark
 from dashboard.shared.palette import STYLES
 from dashboard.shared.time_range import TimeRange
 from workflow.executions import Outcome
@@ -23,11 +22,6 @@ HEIGHT: Final = 230
 MEDIAN: Final = STYLES[Outcome.RUNNING].color
 LOW: Final = "#8A8F98"
 LABEL_COLORS: Final = ("#56B4E9", "#CC79A7", "#8A8F98")
-
-
-def markers(releases: tuple[Release, ...]) -> list[Marker]:
-    """Return releases and rollbacks as markers of a time axis."""
-    return [(one.at, one.words, ROLLED_BACK if one.rolled_back else DEPLOYED) for one in releases]
 
 
 def outcomes(

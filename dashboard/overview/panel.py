@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.captures.aggregates import Period
 from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.executions.releases_model import releases
+from dashboard.executions.releases_model import markers
 from dashboard.overview import charts as drawn
 from dashboard.overview import model
 from dashboard.overview.checks_model import Check, Level
@@ -66,7 +66,7 @@ def charts(look: Look) -> None:
     shown, now = look.shown, look.now
     rows = look.listing.filter(pl.col("started_at") > now - shown.span)
     counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
-    marked = drawn.markers(releases(look.listing))
+    marked = markers(look.listing)
     figures = {
         "Outcomes": drawn.outcomes(rows, shown, marked, now),
         "Confidence": drawn.confidence(counts, look.threshold, shown, marked, now),
