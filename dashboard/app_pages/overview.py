@@ -21,7 +21,8 @@ def screen() -> None:
     feeds.fresh(feed)
     if not feeds.ready(feed):
         return
-    now, captured = datetime.now(UTC), captures.feed()
+    now, watched = datetime.now(UTC), connection.watched
+    captured = captures.feed() if watched.endpoint or watched.captures else None
     background = looking.Background(components.reads(), (connection.cloud, connection.watched.name))
     checks = looking.look(feed, captured, alerts.known(), components.jobs(), background, now=now)
     listing = feed.listing()

@@ -37,7 +37,7 @@ class Background:
 
 def look(
     feed: ExecutionFeed,
-    captures: Feed,
+    captures: Feed | None,
     alerts: AlertState | None,
     jobs: Jobs,
     background: Background,
@@ -48,7 +48,7 @@ def look(
 
     Args:
         feed: Executions.
-        captures: Captures.
+        captures: Captures; None where no endpoint is known, so that there is nothing to check.
         alerts: Alerts and alarms; None where they could not be read.
         jobs: The jobs of this process.
         background: Where what takes seconds is done.
@@ -65,8 +65,7 @@ def look(
     return (
         checks.failures(feed.inbox(now), listed_at),
         checks.rejections(listing, listed_at, now=now),
-        _drift(captures, background, now),
-        _data_health(captures, listing, now.replace(second=0, microsecond=0)),
+        *_of_captures(captures, background, listing, now),
         checks.alarms(
             alerts.ringing if alerts else None, len(alerts.alarms) if alerts else 0, read_at
         ),
@@ -80,6 +79,15 @@ def look(
             as_of=now,
         ),
     )
+
+
+def _of_captures(
+    captures: Feed | None, background: Background, listing: pl.DataFrame, now: datetime
+) -> tuple[Check, ...]:
+    if captures is None:
+        return ()
+    minute = now.replace(second=0, microsecond=0)
+    return _drift(captures, background, now), _data_health(captures, listing, minute)
 
 
 def _drift(captures: Feed, background: Background, now: datetime) -> Check:

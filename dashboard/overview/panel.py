@@ -19,6 +19,9 @@ from dashboard.shared.palette import BadgeColor
 from dashboard.shared.plots import plot
 from dashboard.shared.time_range import TimeRange
 
+CHARTS = ("Outcomes", "Confidence", "Latency", "Volume")
+"""In the order in which they are shown, two beside each other."""
+
 _LOOKS: dict[model.Health, tuple[BadgeColor, str, str]] = {
     model.Health.HEALTHY: ("green", ":material/check_circle:", "Healthy"),
     model.Health.NEEDS_YOU: ("red", ":material/error:", "Needs you"),
@@ -40,14 +43,14 @@ class Look:
 
     Attributes:
         listing: Every execution known.
-        captures: Where inferences are counted.
+        captures: Where inferences are counted; None where no endpoint is known.
         threshold: At or above which an inference is accepted.
         shown: The range and the zone.
         now: The moment of looking.
     """
 
     listing: pl.DataFrame
-    captures: Feed
+    captures: Feed | None
     threshold: float
     shown: TimeRange
     now: datetime
@@ -65,16 +68,18 @@ def charts(look: Look) -> None:
     """Outcomes, confidence, latency and volume, with releases and rollbacks on every axis."""
     shown, now = look.shown, look.now
     rows = look.listing.filter(pl.col("started_at") > now - shown.span)
-    counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
     marked = markers(look.listing)
     figures = {
         "Outcomes": drawn.outcomes(rows, shown, marked, now),
-        "Confidence": drawn.confidence(counts, look.threshold, shown, marked, now),
         "Latency": drawn.latency(rows, shown, marked, now),
-        "Volume": drawn.volume(counts, shown, marked, now),
     }
-    for names in (("Outcomes", "Confidence"), ("Latency", "Volume")):
-        for column, name in zip(st.columns(2), names, strict=True):
+    if look.captures is not None:
+        counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
+        figures["Confidence"] = drawn.confidence(counts, look.threshold, shown, marked, now)
+        figures["Volume"] = drawn.volume(counts, shown, marked, now)
+    names = [name for name in CHARTS if name in figures]
+    for first in range(0, len(names), 2):
+        for column, name in zip(st.columns(2), names[first : first + 2], strict=True):
             with column, st.container(border=True):
                 st.markdown(f"**{name}**")
                 plot(
