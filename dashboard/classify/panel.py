@@ -96,7 +96,7 @@ def samples() -> Upload | None:
     for column, (name, says) in zip(st.columns(len(SAMPLES)), SAMPLES.items(), strict=True):
         file = SAMPLE_FOLDER / name
         with column, st.container(border=True):
-            st.image(str(file), caption=says)
+            st.image(str(file), caption=says, alt=says)
             if st.button(f"Try {says.lower()}", key=f"sample-{name}", width="stretch"):
                 pressed = Upload(name, file.read_bytes())
     return pressed

@@ -18,7 +18,7 @@ from dashboard.shared.palette import STYLES
 from dashboard.shared.time_range import TimeRange
 from workflow.executions import Outcome
 
-HEIGHT: Final = 230
+HEIGHT: Final = 240
 MEDIAN: Final = STYLES[Outcome.RUNNING].color
 LOW: Final = "#8A8F98"
 LABEL_COLORS: Final = ("#56B4E9", "#CC79A7", "#8A8F98")
@@ -156,8 +156,15 @@ def _finished(
 ) -> go.Figure:
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 8, "r": 8, "t": 30, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "title": None},
+        margin={"l": 8, "r": 8, "t": 16, "b": 60},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "title": None,
+        },
         hovermode="x unified",
     )
     figure.update_xaxes(type="date", range=[one.isoformat() for one in between])

@@ -59,7 +59,7 @@ class Look:
 def verdict(shown: model.Overview, now: datetime) -> None:
     """Is it healthy, and what that rests on."""
     color, icon, word = _LOOKS[shown.health]
-    st.markdown(f"### :{color}-badge[{icon} {word}]")
+    st.markdown(f"## :{color}-badge[{icon} {word}]")
     st.markdown(plain(shown.sentence))
     _checks(shown.checks, now)
 
@@ -118,7 +118,7 @@ def tiles(shown: model.Overview) -> None:
     """The numbers of 24 hours; each leads to the executions that it counts."""
     with st.container(horizontal=True, gap="small"):
         for tile in shown.tiles:
-            with st.container(border=True, width=140, height="stretch", gap=None):
+            with st.container(border=True, width=128, height="stretch", gap=None):
                 st.metric(
                     tile.label,
                     tile.value,

@@ -18,11 +18,5 @@ def picker() -> TimeRange:
             key="range",
             bind="query-params",
         )
-        zone = st.segmented_control(
-            "Times in",
-            [LOCAL, UTC_NAME],
-            default=LOCAL,
-            key="zone",
-            bind="query-params",
-        )
+        zone = st.selectbox("Times in", [LOCAL, UTC_NAME], key="zone", bind="query-params")
     return time_range(span or DEFAULT, zone or LOCAL, st.context.timezone)
