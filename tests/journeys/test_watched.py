@@ -45,9 +45,13 @@ class Theirs:
 
     def make(self) -> None:
         """Create everything, run it, and capture."""
-        role = self.client("iam").create_role(
+        iam = self.client("iam")
+        role = iam.create_role(
             RoleName="theirs", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
         )["Role"]["Arn"]
+        statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName="theirs", PolicyName="invoke", PolicyDocument=policy)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("app.py", CODE)
