@@ -98,12 +98,13 @@ def _speed(text: str) -> float:
     """Read how many times faster time passes.
 
     Raises:
-        ValueError: It is no number above 0.
+        ArgumentTypeError: It is no number above 0.
     """
-    speed = float(text)
-    if not 0 < speed < math.inf:
-        raise ValueError(text)
-    return speed
+    with contextlib.suppress(ValueError):
+        speed = float(text)
+        if 0 < speed < math.inf:
+            return speed
+    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, such as 1 or 20")
 
 
 def _running(directory: Path) -> dict[str, Any] | None:

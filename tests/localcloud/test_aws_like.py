@@ -6,6 +6,7 @@ import json
 import botocore.session
 import pytest
 
+from localcloud.__main__ import AWS_LIKE, _options
 from localcloud.aws_like.account import AwsLike, Durations, new_account
 from localcloud.aws_like.delivery import Delivery, OddDelivery, delivery_of
 from localcloud.aws_like.disturbances import Disturbances, Kind
@@ -159,6 +160,30 @@ def test_time_passes_as_fast_as_it_is_told_to(clock):
     clock.seconds = 0.081
     assert fast.check(call("lambda", "CreateFunction", FunctionName="f", Role=ROLE)) is None
     assert new_account(AwsLike(speed=60), None).durations.endpoint_creating == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "speed"),
+    [
+        ([], {}, None),
+        (["--aws-like"], {}, 1.0),
+        (["--aws-like", "20"], {}, 20.0),
+        ([], {AWS_LIKE: "40"}, 40.0),
+        (["--aws-like", "2"], {AWS_LIKE: "40"}, 2.0),
+    ],
+)
+def test_it_is_switched_on_by_an_option_or_a_variable(arguments, environ, speed, monkeypatch):
+    monkeypatch.delenv(AWS_LIKE, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert _options(arguments).aws_like == speed
+
+
+@pytest.mark.parametrize("text", ["yes", "0", "-1", "nan", "inf"])
+def test_a_speed_that_is_none_is_refused_in_words(text, capsys):
+    with pytest.raises(SystemExit):
+        _options([f"--aws-like={text}"])
+    assert f"'{text}' is no number above 0, such as 1 or 20" in capsys.readouterr().err
 
 
 def drawn(seed, count=2000):
