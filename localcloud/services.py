@@ -2,7 +2,8 @@
 
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.demonstration import Demonstration
-from localcloud.endpoints import EndpointRuntime, Endpoints
+from localcloud.endpoint_runtime import EndpointRuntime
+from localcloud.endpoints import Endpoints
 from localcloud.events import Events
 from localcloud.functions import Functions
 from localcloud.lab import Lab

@@ -15,7 +15,7 @@ from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recording import LogRow, Recording
 from localcloud.demonstration.story import Release, Scene
 from localcloud.drawings import Change, as_jpeg, changed, draw
-from localcloud.endpoints import EndpointRuntime
+from localcloud.endpoint_runtime import EndpointRuntime
 from localcloud.states.api import States
 from localcloud.wire import Call
 from workflow.contract import ImageLocation, execution_input, inference_id
