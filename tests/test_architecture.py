@@ -19,6 +19,7 @@ PURE = (
     "dashboard/*charts.py",
     "dashboard/*tables.py",
     "dashboard/failures/repair_plan.py",
+    "dashboard/failures/canary.py",
     "dashboard/executions/sync_progress.py",
     "dashboard/captures/selection.py",
     "dashboard/captures/aggregates.py",

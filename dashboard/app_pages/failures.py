@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.executions import freshness_panel as feeds
 from dashboard.failures import model as failures
-from dashboard.failures import panel
+from dashboard.failures import panel, repair_panel
 from dashboard.shared import components, page_address
 
 feed = feeds.feed()
@@ -36,15 +36,21 @@ def one_group() -> None:
     else:
         panel.headline(failures.card(group, now=now))
         panel.tabs(feed, group, groups)
-    panel.runs(feed, chosen.group)
+    repair_panel.runs(feed, chosen.group)
+
+
+@components.explained()
+def several() -> None:
+    """The repair of the groups that were picked."""
+    repair_panel.repair_several(feed, chosen.repair)
 
 
 components.page_header("Failures", "What is failing, since when, why, and its repair.")
 chosen = page_address.read(failures.FailureFilters)
-if chosen.group:
+if chosen.group or chosen.repair:
     if st.button("All failures", icon=":material/arrow_back:", type="tertiary"):
-        page_address.go(replace(chosen, group=""))
-    st.fragment(one_group, run_every=feeds.REFRESH_SECONDS)()
+        page_address.go(replace(chosen, group="", repair=()))
+    st.fragment(one_group if chosen.group else several, run_every=feeds.REFRESH_SECONDS)()
 else:
     asked = panel.filters(chosen)
     if asked != chosen:

@@ -46,11 +46,13 @@ class FailureFilters:
         show: ``open`` hides what is resolved or silenced.
         kind: Kinds of failures; none means all.
         group: Digest of the open group.
+        repair: Digests of groups to repair in one run.
     """
 
     show: Literal["open", "all"] = "open"
     kind: tuple[Kind, ...] = ()
     group: str = ""
+    repair: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,15 @@ def dry_run(
         table=table,
         advice=summarise(advice.values()) if advice else None,
         actions={arn: one.action for arn, one in advice.items()},
+    )
+
+
+def together(runs: Sequence[DryRun]) -> DryRun:
+    """Return the dry runs of several groups as one; the advice is that of each."""
+    return DryRun(
+        table=pd.concat([run.table for run in runs]) if runs else pd.DataFrame(),
+        advice=next((run.advice for run in runs if run.advice is not None), None),
+        actions={arn: action for run in runs for arn, action in run.actions.items()},
     )
 
 

@@ -1,6 +1,5 @@
 """Panels of the Failures page."""
 
-import getpass
 import io
 import uuid
 import zipfile
@@ -13,27 +12,23 @@ from dashboard.executions import charts as execution_charts
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.model import ExecutionFilters
 from dashboard.executions.opening import open_execution
-from dashboard.failures import model, repairs
-from dashboard.failures.inbox import outcomes
+from dashboard.failures import model
 from dashboard.failures.notes import Notes
-from dashboard.failures.repair_plan import ItemStatus, RepairItem, RepairRun, plan_repair
+from dashboard.failures.repair_panel import author, repair
 from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import count
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
-from workflow.definitions import read_definition
 from workflow.errors import WorkflowError
 from workflow.executions import Kind, Outcome
-from workflow.redrive import RedriveAction
 from workflow.testcases import bundle
 from workflow.timelines import timeline
 from workflow.triage import FailureGroup, GroupStatus, TriageAction, TriageEvent
 
 NO_BAR = {"displayModeBar": False, "staticPlot": True}
 SILENCES = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
-CHOICES = {"advised": "As advised", "redrive": "Redrive all", "restart": "Restart all"}
 KIND_COLORS = {Kind.REJECTION: STYLES[Outcome.REJECTED].color, Kind.SILENT: "#CC79A7"}
 _FAULT_COLOR = STYLES[Outcome.FAULTED].color
 
@@ -73,23 +68,35 @@ def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> 
 
 
 def _cards(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
-    for card in cards:
-        with st.container(border=True):
-            left, right = st.columns([3, 1], vertical_alignment="center")
-            digest = card.group.fingerprint.digest
-            with left, st.container(gap=None):
-                st.markdown(card.badges)
-                if st.button(f"**{plain(card.title)}**", key=f"open-{digest}", type="tertiary"):
-                    page_address.go(replace(current, group=digest))
-                st.caption(card.facts)
-            with right:
-                color = KIND_COLORS.get(card.group.kind, _FAULT_COLOR)
-                plot(
-                    execution_charts.trend(card.group.trend, color),
-                    config=NO_BAR,
-                    key=f"trend-{digest}",
-                    alt=f"Failures of the last 24 hours: {', '.join(map(str, card.group.trend))}",
-                )
+    picked = [card.group.fingerprint.digest for card in cards if _card(card, current)]
+    if picked and st.button(
+        f"Repair {count(len(picked), 'problem')}", type="primary", icon=":material/build:"
+    ):
+        page_address.go(replace(current, repair=tuple(picked)))
+
+
+def _card(card: model.GroupCard, current: model.FailureFilters) -> bool:
+    """One group; whether it was picked for a repair together with others."""
+    digest = card.group.fingerprint.digest
+    with st.container(border=True):
+        left, right = st.columns([3, 1], vertical_alignment="center")
+        with left, st.container(gap=None):
+            st.markdown(card.badges)
+            if st.button(f"**{plain(card.title)}**", key=f"open-{digest}", type="tertiary"):
+                page_address.go(replace(current, group=digest))
+            st.caption(card.facts)
+            picked = card.group.kind is not Kind.REJECTION and st.checkbox(
+                "Repair together with others", key=f"pick-{digest}"
+            )
+        with right:
+            color = KIND_COLORS.get(card.group.kind, _FAULT_COLOR)
+            plot(
+                execution_charts.trend(card.group.trend, color),
+                config=NO_BAR,
+                key=f"trend-{digest}",
+                alt=f"Failures of the last 24 hours: {', '.join(map(str, card.group.trend))}",
+            )
+    return picked
 
 
 def headline(card: model.GroupCard) -> None:
@@ -115,7 +122,7 @@ def tabs(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, .
     with decide, components.explained():
         triage(feed, group, groups)
     with mend, components.explained():
-        repair(feed, group)
+        repair(feed, [group])
     with look:
         examples(group)
     with prove, components.explained():
@@ -228,94 +235,10 @@ def note(feed: ExecutionFeed, group: FailureGroup, action: TriageAction, **said:
     st.rerun()
 
 
-def author() -> str:
-    """Who is at the page: the login where there is one, else the user of this machine."""
-    return str(st.user.get("email") or getpass.getuser())
-
-
 def unread_notes(notes: Notes) -> None:
     """Name the notes that could not be read."""
     for problem in notes.problems:
         st.warning(plain(problem), icon=":material/warning:")
-
-
-def repair(feed: ExecutionFeed, group: FailureGroup) -> None:
-    """The adviser's word, the dry run, and the button."""
-    watched = components.connection().watched
-    machine = _machine(feed)
-    dry = model.dry_run(
-        group,
-        feed.listing(),
-        feed.failures(),
-        now=datetime.now(UTC),
-        current_version=feed.current_version(datetime.now(UTC)),
-        state_types=machine,
-    )
-    if dry.advice is None:
-        return
-    st.markdown(f"**{dry.advice.action.capitalize()}.** {plain(dry.advice.reason)}")
-    choice = st.segmented_control(
-        "Repair", list(CHOICES), default="advised", format_func=CHOICES.__getitem__, required=True
-    )
-    actions = model.override(dry.actions, choice or "advised")
-    table = model.planned(dry, actions)
-    st.dataframe(table, hide_index=True, height=220, alt="The dry run, one row an execution")
-    rows = feed.listing().select("arn", "redrive_count").rows()
-    counts = dict(rows)
-    plan = plan_repair(
-        [
-            RepairItem(arn=arn, action=action, redrive_count=counts[arn])
-            for arn, action in actions.items()
-        ],
-        now=datetime.now(UTC),
-        author=author(),
-        fingerprint=group.fingerprint.digest,
-        target=watched.started_through,
-    )
-    redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
-    label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"
-    if st.button(label, type="primary", disabled=not plan.items, icon=":material/build:"):
-        jobs, connection = components.jobs(), components.connection()
-        components.act("starting the repair", lambda: repairs.start(jobs, connection, feed, plan))
-        st.rerun()
-
-
-def runs(feed: ExecutionFeed, digest: str | None) -> None:
-    """Repairs of a group, or of all: progress, results, stop and resume."""
-    for run in feed.repair_runs():
-        if digest in (None, run.plan.fingerprint):
-            with st.container(border=True):
-                repair_run(feed, run)
-
-
-def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
-    """One repair run, followed to the end of what it started."""
-    jobs, plan = components.jobs(), run.plan
-    job = jobs.get(repairs.job_key(plan))
-    running = job is not None and job.running
-    total, done = len(plan.items), len(run.results)
-    st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {plan.at:%H:%M} UTC")
-    st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} done")
-    if running and st.button("Stop", key=f"stop-{plan.id}", icon=":material/stop:"):
-        repairs.stop(plan)
-    if not running and run.pending:
-        st.warning(f"{len(run.pending):,} were not reached. Nothing is done twice when you resume.")
-        if st.button("Resume", key=f"resume-{plan.id}", icon=":material/play_arrow:"):
-            repairs.resume(jobs, components.connection(), feed, run)
-            st.rerun()
-    if job is not None:
-        components.job_failure(job, repairs.job_key(plan))
-    followed = [
-        (one.started or one.arn, one.status.value, one.message) for one in run.results.values()
-    ]
-    now = outcomes(feed.listing(), [arn for arn, _, _ in followed])
-    refused = sum(one.status is ItemStatus.REFUSED for one in run.results.values())
-    fixed = sum(now.get(arn) in (Outcome.ACCEPTED, Outcome.UNEXAMINED) for arn, _, _ in followed)
-    st.caption(f"{fixed:,} have succeeded since, {refused:,} were refused.")
-    with st.expander("Each of them"):
-        st.dataframe(
-            model.repair_table(followed, now), hide_index=True, alt="What became of each execution"
-        )
 
 
 def test_case(feed: ExecutionFeed, group: FailureGroup) -> None:
@@ -350,11 +273,3 @@ def _bundle(feed: ExecutionFeed, group: FailureGroup) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return packed.getvalue()
-
-
-def _machine(feed: ExecutionFeed) -> dict[str, str]:
-    try:
-        graph = read_definition(feed.definition(datetime.now(UTC)))
-    except WorkflowError:
-        return {}  # the adviser then judges without the type of the state
-    return {node.name: node.type for node in graph.nodes}

@@ -14,7 +14,7 @@ only fail again.
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ import msgspec
 
 from dashboard.aws.errors import explained
 from dashboard.aws.executions import VISIBLE_SECONDS, States
+from dashboard.failures.canary import check_canary
 from dashboard.failures.notes import TRIAGE_PREFIX, create
 from dashboard.failures.repair_plan import (
     ItemResult,
@@ -184,27 +185,74 @@ class Repairer:
             stopped: Asked between batches, and while a batch waits for room.
 
         Raises:
-            WorkflowError: What would refuse every item alike, such as a missing permission. Items
-                without a result are pending still.
+            WorkflowError: What would refuse every item alike, such as a missing permission, or
+                ``CanaryFailed``. Items without a result are pending still.
         """
-        pending = deque(run.pending)
         latest = sorted(run.results.values(), key=lambda result: result.at)[-self._most :]
         under_way = deque(filter(_repaired, latest))
+        first = {item.arn for item in run.plan.items[: run.plan.canary]}
+        tried = [result for arn, result in run.results.items() if arn in first]
+        others = [item for item in run.pending if item.arn not in first]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="repair") as pool:
-            while pending:
-                room = self._room(under_way, stopped)
-                if not room:
-                    return
-                batch = [pending.popleft() for _ in range(min(room, BATCH, len(pending)))]
-                answers = list(pool.map(lambda item: self._answer(run.plan, item), batch))
-                results = tuple(one for one in answers if isinstance(one, ItemResult))
-                if results:
-                    self._log.add_results(run.plan, results)
-                under_way.extend(filter(_repaired, results))
-                yield from results
-                for one in answers:
-                    if isinstance(one, WorkflowError):
-                        raise one
+
+            def work(items: Iterable[RepairItem]) -> Iterator[ItemResult]:
+                return self._work(pool, run.plan, deque(items), under_way, stopped)
+
+            for result in work(item for item in run.pending if item.arn in first):
+                tried.append(result)
+                yield result
+            if len(tried) == len(first) and (not others or self._passed(run.plan, tried, stopped)):
+                yield from work(others)
+
+    def _passed(
+        self, plan: RepairPlan, tried: Iterable[ItemResult], stopped: Callable[[], bool]
+    ) -> bool:
+        """Wait for the ends of those tried first; whether the others may follow.
+
+        Raises:
+            WorkflowError: ``CanaryFailed`` where one has failed again.
+        """
+        before = {item.arn: item.redrive_count for item in plan.items}
+        ended = []
+        for result in filter(_repaired, tried):
+            while self._runs(result) or not self._shows(result, before[result.arn]):
+                if stopped():
+                    return False
+                self._pause(_PAUSE_SECONDS)
+            ended.append(self._states.describe(_repaired(result) or ""))
+        check_canary(ended)
+        return not stopped()
+
+    def _shows(self, result: ItemResult, redrives: int) -> bool:
+        """Whether AWS shows a redrive; DescribeExecution is eventually consistent."""
+        if result.status is not ItemStatus.REDRIVEN:
+            return True
+        shown = self._states.describe(result.arn).redrive_count > redrives
+        return shown or (self._now() - result.at).total_seconds() >= VISIBLE_SECONDS
+
+    def _work(
+        self,
+        pool: ThreadPoolExecutor,
+        plan: RepairPlan,
+        pending: deque[RepairItem],
+        under_way: deque[ItemResult],
+        stopped: Callable[[], bool],
+    ) -> Iterator[ItemResult]:
+        """Work off items in batches, as many at once as there is room."""
+        while pending:
+            room = self._room(under_way, stopped)
+            if not room:
+                return
+            batch = [pending.popleft() for _ in range(min(room, BATCH, len(pending)))]
+            answers = list(pool.map(lambda item: self._answer(plan, item), batch))
+            results = tuple(one for one in answers if isinstance(one, ItemResult))
+            if results:
+                self._log.add_results(plan, results)
+            under_way.extend(filter(_repaired, results))
+            yield from results
+            for one in answers:
+                if isinstance(one, WorkflowError):
+                    raise one
 
     def _room(self, under_way: deque[ItemResult], stopped: Callable[[], bool]) -> int:
         """Wait until another execution may run; gives how many, or 0 once stopped.

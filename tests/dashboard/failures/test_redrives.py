@@ -136,13 +136,14 @@ class Bench:
             pause=self.clock.sleep,
         )
 
-    def plan(self, action: RedriveAction = RedriveAction.REDRIVE) -> RepairPlan:
+    def plan(self, action: RedriveAction = RedriveAction.REDRIVE, *, canary: int = 0) -> RepairPlan:
         plan = plan_repair(
             [RepairItem(arn=arn, action=action, redrive_count=0) for arn in self.arns],
             now=self.clock.now(),
             author="ada",
             fingerprint="f" * 16,
             target=f"{MACHINE}:live",
+            canary=canary,
         )
         self.log.add_plan(plan)
         return plan
@@ -159,6 +160,35 @@ def test_every_item_is_redriven_once_and_recorded(s3: "S3Client") -> None:
     assert {result.status for result in run.results.values()} == {ItemStatus.REDRIVEN}
     assert not run.pending
     assert set(bench.aws.redrives.values()) == {1}
+
+
+def test_the_others_follow_once_the_first_few_have_ended_well(s3: "S3Client") -> None:
+    bench = Bench(s3, 40)
+    bench.aws.seconds = 5.0
+    bench.aws.concurrency = 1000
+    bench.plan(canary=3)
+
+    order = [result.arn for result in bench.repairer().run(bench.log.runs()[0])]
+
+    assert order[:3] == bench.arns[:3]
+    assert not bench.log.runs()[0].pending
+    assert bench.clock.seconds >= 5.0
+
+
+def test_where_one_of_the_first_few_fails_again_the_others_are_not_touched(
+    s3: "S3Client",
+) -> None:
+    bench = Bench(s3, 40)
+    bench.aws.seconds = 5.0
+    bench.aws.concurrency = 0  # whatever starts is throttled
+    run = RepairRun(plan=bench.plan(canary=3), results={})
+
+    with pytest.raises(WorkflowError) as caught:
+        list(bench.repairer().run(run))
+
+    assert caught.value.code == "CanaryFailed"
+    assert set(bench.aws.redrives) == set(bench.arns[:3])
+    assert len(bench.log.runs()[0].pending) == 37
 
 
 def test_killed_halfway_nothing_is_redriven_twice_and_nothing_forgotten(s3: "S3Client") -> None:

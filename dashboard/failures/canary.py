@@ -1,0 +1,27 @@
+"""The first few executions of a repair in bulk: the others follow unless one has failed again."""
+
+from collections.abc import Iterable
+
+from workflow.causes import is_rejection
+from workflow.errors import WorkflowError
+from workflow.executions import Execution, Status
+
+
+def check_canary(ended: Iterable[Execution]) -> None:
+    """Raise where an execution that was tried first has failed again; a rejection is an answer.
+
+    Raises:
+        WorkflowError: ``CanaryFailed``.
+    """
+    failed = [one for one in ended if one.status is not Status.SUCCEEDED and not _rejected(one)]
+    if failed:
+        raise WorkflowError(
+            "CanaryFailed",
+            f"{len(failed)} of those tried first failed again, such as {failed[0].name}. The"
+            " others were not touched.",
+            "Look at why, put it right, and start another repair.",
+        )
+
+
+def _rejected(execution: Execution) -> bool:
+    return is_rejection(execution.error, execution.cause)

@@ -1,0 +1,170 @@
+"""The repair of failures in bulk: advice, dry run, start, progress and result."""
+
+import getpass
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import isnan, nan
+
+import streamlit as st
+
+from dashboard.executions.feed import ExecutionFeed
+from dashboard.failures import model, repairs
+from dashboard.failures.concurrency import repairs_at_once
+from dashboard.failures.inbox import outcomes
+from dashboard.failures.repair_plan import (
+    RepairItem,
+    RepairRun,
+    estimated_seconds,
+    plan_repair,
+    tally,
+)
+from dashboard.shared import components
+from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import count, duration
+from workflow.definitions import read_definition
+from workflow.errors import WorkflowError
+from workflow.redrive import RedriveAction
+from workflow.triage import FailureGroup
+
+CANARY = 3
+"""Executions of a repair that are tried before the others."""
+
+CHOICES = {"advised": "As advised", "redrive": "Redrive all", "restart": "Restart all"}
+
+
+def repair_several(feed: ExecutionFeed, digests: Sequence[str]) -> None:
+    """The repair of several groups in one run, and the runs of the first of them."""
+    groups = [one for one in feed.inbox(datetime.now(UTC)) if one.fingerprint.digest in digests]
+    if groups:
+        st.subheader(f"Repair of {count(len(groups), 'problem')}", anchor=False)
+        repair(feed, groups)
+    else:
+        components.empty_state("Nothing of these problems is left", "All of it was repaired.")
+    runs(feed, digests[0])
+
+
+def repair(feed: ExecutionFeed, groups: Sequence[FailureGroup]) -> None:
+    """The adviser's word on each group, the dry run of all, and the button."""
+    watched, machine, now = components.connection().watched, _machine(feed), datetime.now(UTC)
+    version = feed.current_version(now)
+    dries = [
+        model.dry_run(
+            group,
+            feed.listing(),
+            feed.failures(),
+            now=now,
+            current_version=version,
+            state_types=machine,
+        )
+        for group in groups
+    ]
+    for group, one in zip(groups, dries, strict=True):
+        if one.advice is not None:
+            which = f"{plain(model.title(group))}: " if len(groups) > 1 else ""
+            said = f"**{one.advice.action.capitalize()}.** {plain(one.advice.reason)}"
+            st.markdown(f"{which}{said}")
+    dry = model.together(dries)
+    if dry.advice is None:
+        return
+    choice = st.segmented_control(
+        "Repair", list(CHOICES), default="advised", format_func=CHOICES.__getitem__, required=True
+    )
+    actions = model.override(dry.actions, choice or "advised")
+    table = model.planned(dry, actions)
+    st.dataframe(table, hide_index=True, height=220, alt="The dry run, one row an execution")
+    careful = st.toggle(
+        f"Try {CANARY} first; the others follow once none of them has failed again",
+        value=len(actions) > CANARY,
+    )
+    counts = dict(feed.listing().select("arn", "redrive_count").rows())
+    digests = tuple(group.fingerprint.digest for group in groups)
+    plan = plan_repair(
+        [
+            RepairItem(arn=arn, action=action, redrive_count=counts[arn])
+            for arn, action in actions.items()
+        ],
+        now=datetime.now(UTC),
+        author=author(),
+        fingerprint=digests[0],
+        target=watched.started_through,
+        groups=digests,
+        canary=CANARY if careful else 0,
+    )
+    _estimate(feed, len(plan.items))
+    redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
+    label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"
+    if st.button(label, type="primary", disabled=not plan.items, icon=":material/build:"):
+        jobs, connection = components.jobs(), components.connection()
+        components.act("starting the repair", lambda: repairs.start(jobs, connection, feed, plan))
+        st.rerun()
+
+
+def _estimate(feed: ExecutionFeed, items: int) -> None:
+    """Say how long a repair takes, as far as that is known."""
+    connection = components.connection()
+    with components.explained():
+        at_once = components.read(
+            "lambda",
+            "repairs at once",
+            "how many executions may run at once",
+            lambda: repairs_at_once(connection.client("lambda")),
+            fresh_s=300.0,
+        )
+        median = feed.listing()["seconds"].median()
+        seconds = estimated_seconds(items, at_once, median if isinstance(median, float) else nan)
+        st.caption(
+            f"About {duration(seconds)}: {at_once:,} at once, each of the median duration."
+            if not isnan(seconds)
+            else f"{at_once:,} at once; how long one takes is not known yet."
+        )
+
+
+def runs(feed: ExecutionFeed, digest: str | None) -> None:
+    """Repairs of a group, or of all: progress, results, stop and resume."""
+    for run in feed.repair_runs():
+        if digest in (None, run.plan.fingerprint, *run.plan.groups):
+            with st.container(border=True):
+                repair_run(feed, run)
+
+
+def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
+    """One repair run, followed to the end of what it started."""
+    jobs, plan = components.jobs(), run.plan
+    job = jobs.get(repairs.job_key(plan))
+    running = job is not None and job.running
+    total, done = len(plan.items), len(run.results)
+    st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {plan.at:%H:%M} UTC")
+    st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} done")
+    if running and st.button("Stop", key=f"stop-{plan.id}", icon=":material/stop:"):
+        repairs.stop(plan)
+    if not running and run.pending:
+        st.warning(f"{len(run.pending):,} were not reached. Nothing is done twice when you resume.")
+        if st.button("Resume", key=f"resume-{plan.id}", icon=":material/play_arrow:"):
+            repairs.resume(jobs, components.connection(), feed, run)
+            st.rerun()
+    if job is not None:
+        components.job_failure(job, repairs.job_key(plan))
+    followed = [
+        (one.started or one.arn, one.status.value, one.message) for one in run.results.values()
+    ]
+    now = outcomes(feed.listing(), [arn for arn, _, _ in followed])
+    redrives = dict(feed.listing().select("arn", "redrive_count").rows())
+    standing = {arn: (outcome, redrives[arn]) for arn, outcome in now.items()}
+    st.caption(f"Of {total:,}: {tally(run, standing).sentence()}.")
+    with st.expander("Each of them"):
+        st.dataframe(
+            model.repair_table(followed, now), hide_index=True, alt="What became of each execution"
+        )
+
+
+def author() -> str:
+    """Who is at the page: the login where there is one, else the user of this machine."""
+    return str(st.user.get("email") or getpass.getuser())
+
+
+def _machine(feed: ExecutionFeed) -> dict[str, str]:
+    try:
+        graph = read_definition(feed.definition(datetime.now(UTC)))
+    except WorkflowError:
+        return {}  # the adviser then judges without the type of the state
+    return {node.name: node.type for node in graph.nodes}
