@@ -23,7 +23,13 @@ from deploy.providers.aws import AwsCloud
 from deploy.providers.session import Session, account_of, console_host, is_aws, open_session
 from deploy.resources import Alias, Endpoint, ExistingEndpoint, Json, Key, Queue, StorageBucket
 from deploy.template import artifact_names, template
-from deploy.versions import Version, rollback_target
+from deploy.versions import (
+    NOTHING_TO_ROLL_BACK_TO,
+    Rollback,
+    Version,
+    preview,
+    rollback_target,
+)
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import DeployedThreshold, Standing, standing
@@ -175,15 +181,37 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
 
 
 def plan_rollback(settings: Settings, session: Session) -> Plan:
-    """What has to be done so that executions run on the version before. Only reads.
+    """What has to be done so that executions run on what was live before. Only reads.
 
     Raises:
         WorkflowError: ``NothingToRollBackTo``, or a call failed.
     """
     cloud = _cloud(settings, session)
-    target = rollback_target(cloud.versions(settings.state_machine, settings.alias))
+    target = rollback_target(
+        cloud.versions(settings.state_machine, settings.alias),
+        cloud.live_before(settings.state_machine, settings.alias),
+    )
     alias = Alias(name=_alias_name(settings), tags=settings.tags, version=target.arn)
     return plan((alias,), _observe((alias.key,), cloud), owner=settings.owner)
+
+
+def preview_rollback(settings: Settings, session: Session) -> Rollback | None:
+    """Return what a rollback would do; None where there is no version to go back to. Only reads.
+
+    Raises:
+        WorkflowError: A call failed.
+    """
+    cloud = _cloud(settings, session)
+    versions = cloud.versions(settings.state_machine, settings.alias)
+    try:
+        before = cloud.live_before(settings.state_machine, settings.alias)
+        target = rollback_target(versions, before)
+    except WorkflowError as error:
+        if error.code != NOTHING_TO_ROLL_BACK_TO:
+            raise
+        return None
+    live = max(versions, key=lambda version: (version.weight, version.number))
+    return preview(live, target, (cloud.definition(live), cloud.definition(target)))
 
 
 def apply(plan: Plan, settings: Settings, session: Session) -> Iterator[Event]:

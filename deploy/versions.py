@@ -1,10 +1,15 @@
 """Versions of the state machine, and which one a rollback goes back to. Pure."""
 
+import difflib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from workflow.errors import WorkflowError
+
+NOTHING_TO_ROLL_BACK_TO = "NothingToRollBackTo"
+"""Code of the error that says that no version was published before the one in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +29,46 @@ class Version:
     weight: int
 
 
-def rollback_target(versions: Sequence[Version]) -> Version:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """What a rollback would do.
+
+    Attributes:
+        live: Number of the version that most new executions run on.
+        target: Number of the version that all of them would run on.
+        diff: Both definitions as a unified diff of indented JSON; empty where they are the same.
+    """
+
+    live: int
+    target: int
+    diff: str
+
+
+def preview(live: Version, target: Version, definitions: tuple[str, str]) -> Rollback:
+    """Return what a rollback from one version to another would change.
+
+    Args:
+        live: The version in use.
+        target: The version to go back to.
+        definitions: Of both, as JSON.
+    """
+    before, after = (
+        json.dumps(json.loads(text), indent=2, sort_keys=True).splitlines() for text in definitions
+    )
+    names = (f"version {live.number}", f"version {target.number}")
+    lines = difflib.unified_diff(before, after, *names, n=2, lineterm="")
+    return Rollback(live=live.number, target=target.number, diff="\n".join(lines))
+
+
+def rollback_target(versions: Sequence[Version], before: int | None = None) -> Version:
     """The version that a rollback gives all executions to.
 
     While traffic is shifting that is the version it is shifting away from; else it is the one
-    published before the version in use.
+    that was live before, or, where that is not known, the one published before the version in use.
+
+    Args:
+        versions: All versions.
+        before: Number of the version that was live before.
 
     Raises:
         WorkflowError: ``NothingToRollBackTo`` where there is no such version.
@@ -36,15 +76,16 @@ def rollback_target(versions: Sequence[Version]) -> Version:
     routed = sorted((one for one in versions if one.weight), key=lambda one: -one.number)
     if not routed:
         raise WorkflowError(
-            "NothingToRollBackTo",
+            NOTHING_TO_ROLL_BACK_TO,
             "No version of the state machine is in use.",
             "Deploy first: `python -m deploy apply`.",
         )
     older = [one for one in versions if one.number < routed[0].number]
-    candidates = routed[1:] or sorted(older, key=lambda one: -one.number)
+    recorded = [one for one in versions if one.number == before and one is not routed[0]]
+    candidates = routed[1:] or recorded or sorted(older, key=lambda one: -one.number)
     if not candidates:
         raise WorkflowError(
-            "NothingToRollBackTo",
+            NOTHING_TO_ROLL_BACK_TO,
             f"Version {routed[0].number} is the only one that was published before now.",
             "Correct the cause and deploy again; the next deploy can be rolled back.",
         )

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.deployment import model
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.escaping import code, plain
 from dashboard.shared.jobs import Job
 from dashboard.thresholds.panel import standing
@@ -17,6 +17,7 @@ from workflow.thresholds import LOWEST, of_plan
 
 def wanted(settings: Settings) -> Settings:
     """The settings, with the threshold that the address or the reader asks for."""
+    page_address.read(model.DeploymentAddress)
     now = standing()
     with st.expander("Settings", icon=":material/tune:"):
         threshold = st.number_input(
@@ -111,8 +112,14 @@ def outputs(found: Mapping[str, Any], *, links: bool) -> None:
         st.markdown(" · ".join(f"[{name}]({url})" for name, url in found["links"].items()))
 
 
-def versions(found: Mapping[str, Any]) -> bool:
-    """The versions of the state machine; whether the button that goes back one was pressed."""
+def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> bool:
+    """The versions of the state machine; whether the button that goes back was pressed.
+
+    Args:
+        found: The outputs.
+        back: Number of the version in use, of the one to go back to, and their difference; None
+            where there is none to go back to.
+    """
     frame = model.versions(found)
     if frame.empty:
         return False
@@ -120,9 +127,16 @@ def versions(found: Mapping[str, Any]) -> bool:
     st.dataframe(
         frame, width="content", hide_index=True, alt="Versions of the state machine, newest first"
     )
-    return len(frame) > 1 and st.button(
-        "Roll back to the version before", icon=":material/undo:", help="Shifts all new executions."
-    )
+    if back is None:
+        return False
+    live, target, diff = back
+    with st.expander(f"Roll back to version {target}", icon=":material/undo:"):
+        st.caption(
+            f"All new executions then run on version {target} instead of version {live}. This"
+            " changes of the definition:"
+        )
+        st.code(diff or "Nothing: both definitions are the same.", language="diff")
+        return st.button(f"Roll back to version {target} now", icon=":material/undo:")
 
 
 def destruction(prefix: str, bucket: str | None) -> tuple[bool, str | None]:

@@ -149,6 +149,16 @@ class AwsCloud:
         with explained("stepfunctions", machine):
             return states.versions(self.aws, machine, alias)
 
+    def live_before(self, machine: str, alias: str) -> int | None:
+        """Return the number of the version that was live before, None where it is not known."""
+        with explained("stepfunctions", machine):
+            return states.live_before(self.aws, machine, alias)
+
+    def definition(self, version: Version) -> str:
+        """Return the definition of a version of the state machine, as JSON text."""
+        with explained("stepfunctions", version.arn):
+            return states.definition(self.aws, version.arn)
+
     def training_samples(self, address: str) -> int:
         """Return how many images a list file for training names.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
 
+_BEFORE = "Live before: version "
+
 
 class StateMachines:
     """Reads and writes :class:`StateMachine`."""
@@ -135,7 +137,9 @@ class Aliases:
         """Shift executions to the wanted version; the rest stays on the one that had them."""
         wanted = resource.wanted(observed.properties)
         yield f"Shifting {wanted['weight']} % of new executions"
-        self.route(observed.outputs["arn"], shifted(wanted, observed))
+        live = observed.outputs["routes"].split(" ")[0]
+        before = "" if live == wanted["version"] else f"{_BEFORE}{version_number(live)}"
+        self.route(observed.outputs["arn"], shifted(wanted, observed), before)
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the alias."""
@@ -146,10 +150,17 @@ class Aliases:
             *MISSING,
         )
 
-    def route(self, arn: str, routes: Sequence[tuple[str, int]]) -> None:
-        """Route new executions to versions by weight, in percent."""
+    def route(self, arn: str, routes: Sequence[tuple[str, int]], description: str = "") -> None:
+        """Route new executions to versions by weight, in percent.
+
+        Args:
+            arn: Of the alias.
+            routes: ARN of each version with its weight.
+            description: Of the alias from now on; empty to keep the one it has.
+        """
         self._states.update_state_machine_alias(
             stateMachineAliasArn=arn,
+            **({"description": description} if description else {}),
             routingConfiguration=[
                 {"stateMachineVersionArn": version, "weight": weight} for version, weight in routes
             ],
@@ -184,6 +195,21 @@ def routes(aws: Aws, machine: str, alias: str) -> list[tuple[str, int]]:
         lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=arn), *MISSING
     )
     return routing(answer["routingConfiguration"]) if answer else []
+
+
+def live_before(aws: Aws, machine: str, alias: str) -> int | None:
+    """Return the version that was live before the present one; None where nobody recorded it.
+
+    AWS keeps no history of an alias, so each shift writes it into the description.
+    """
+    arn = aws.arn("states", f"stateMachine:{machine}:{alias}")
+    answer = found(
+        lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=arn), *MISSING
+    )
+    if answer is None:
+        return None
+    recorded = answer.get("description", "").removeprefix(_BEFORE)
+    return int(recorded) if recorded.isdecimal() else None
 
 
 def definition(aws: Aws, version_arn: str) -> str:

@@ -210,7 +210,7 @@ def test_one_click_deploys_another_destroys_and_what_is_there_is_shown(
     button(test, "Deploy")
     assert "Everything is deployed as wanted" in said(test)
     assert "- Bucket: `clicks-dev-" in said(test)
-    assert "Roll back to the version before" not in [one.label for one in test.button]
+    assert not [one.label for one in test.button if one.label.startswith("Roll back")]
 
     (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
     confirm.set_value("clicks-dev").run()
@@ -247,9 +247,12 @@ def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
 
     button(test, "Apply these changes")
     assert "Everything is deployed as wanted" in said(test)
-    button(test, "Roll back to the version before")
+    assert any("version 2" in code.value for code in test.code)
+    button(test, "Roll back to version 1 now")
     (versions,) = [one.value for one in test.dataframe if "Version" in one.value.columns]
     assert list(versions["New executions"]) == ["0 %", "100 %"]
+    # Version 2 was live before, so that is what a rollback goes to now.
+    assert "Roll back to version 2 now" in [one.label for one in test.button]
 
 
 def test_a_threshold_that_was_applied_is_what_the_next_plan_keeps(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.versions import Version, rollback_target
+from deploy.versions import Version, preview, rollback_target
 from workflow.errors import WorkflowError
 
 
@@ -33,6 +33,35 @@ def versions(**weights: int) -> list[Version]:
 )
 def test_goes_back_to_what_was_in_use_before(weights: dict[str, int], target: int) -> None:
     assert rollback_target(versions(**weights)).number == target
+
+
+@pytest.mark.parametrize(
+    ("weights", "before", "target"),
+    [
+        ({"v1": 0, "v2": 100, "v3": 0}, 3, 3),
+        ({"v1": 100, "v2": 0}, 2, 2),
+        ({"v1": 0, "v2": 0, "v3": 100}, 1, 1),
+        ({"v1": 0, "v2": 0, "v3": 100}, 9, 2),
+        ({"v2": 0, "v3": 100}, 3, 2),
+        ({"v1": 60, "v2": 0, "v3": 40}, 2, 1),
+    ],
+    ids=str,
+)
+def test_goes_back_to_what_is_recorded_to_have_been_live(
+    weights: dict[str, int], before: int, target: int
+) -> None:
+    assert rollback_target(versions(**weights), before).number == target
+
+
+def test_a_rollback_shows_what_changes_of_the_definition() -> None:
+    live, target = versions(v1=100, v2=0)
+
+    found = preview(live, target, ('{"StartAt": "A"}', '{"StartAt": "B"}'))
+
+    assert (found.live, found.target) == (live.number, target.number)
+    assert '-  "StartAt": "A"' in found.diff
+    assert '+  "StartAt": "B"' in found.diff
+    assert preview(live, target, ("{}", "{}")).diff == ""
 
 
 @pytest.mark.parametrize("weights", [{}, {"v1": 0}, {"v1": 100}, {"v1": 100, "v2": 0}], ids=str)
