@@ -25,6 +25,9 @@ PAGES = (
     ("lab", "Lab", ":material/science:"),
 )
 
+DEPLOYED_ONLY = frozenset({"rollout", "alerts"})
+"""Pages about resources that only ``deploy`` makes: they would show those beside another name."""
+
 
 def draw() -> None:
     """Draw the page that the address names."""
@@ -59,8 +62,11 @@ def draw() -> None:
             components.cloud_badge(cloud)
             workflows.choose()
             demonstration.mark()
-            if page.url_path == "deployment" and not components.connection().watched.deployed:
+            deployed = components.connection().watched.deployed
+            if page.url_path == "deployment" and not deployed:
                 parts_panel.show()
+            elif page.url_path in DEPLOYED_ONLY and not deployed:
+                parts_panel.not_ours(page.title)
             else:
                 page.run()
 

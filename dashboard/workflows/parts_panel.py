@@ -86,6 +86,16 @@ def show() -> None:
     st.caption(f"As of {datetime.now(UTC):%H:%M:%S} UTC, read at most every five minutes.")
 
 
+def not_ours(title: str) -> None:
+    """What to say in the place of a page about what only ``deploy`` makes."""
+    components.page_header(title, "For the workflow that this project deploys.")
+    name = plain(components.connection().watched.name)
+    components.empty_state(
+        f"{name} was made by somebody else",
+        "This page is about the deployed workflow. Choose that one in the sidebar to see it.",
+    )
+
+
 def _advice(found: client.MachineRecord) -> None:
     advice = model.by_weight(_all_advice(found))
     if not advice:

@@ -166,3 +166,10 @@ def test_an_express_state_machine_is_said_to_keep_no_executions(
 
 def test_where_only_captures_are_watched_other_pages_say_so(visit: Callable[..., AppTest]) -> None:
     seen(visit("executions", "s3://some-captures/prefix"), "Only captures are watched")
+
+
+@pytest.mark.parametrize("page", ["rollout", "alerts"])
+def test_pages_about_what_deploy_makes_show_nothing_of_it_beside_another_name(
+    visit: Callable[..., AppTest], machine: str, page: str
+) -> None:
+    seen(visit(page, machine), "was made by somebody else")
