@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
     from localcloud.aws_like.account import Account
     from localcloud.credentials import Credentials
-    from localcloud.demonstration.demonstration import Demonstration
-    from localcloud.endpoints import Endpoints
-    from localcloud.events import Events
-    from localcloud.lab import Lab
-    from localcloud.logs import Logs
-    from localcloud.metrics import Metrics
-    from localcloud.queues import Queues
-    from localcloud.s3.api import S3
-    from localcloud.service import Service
-    from localcloud.topics import Topics
+    from localcloud.neighbours import (
+        HoldsConditions,
+        KeepsLogs,
+        KeepsMetrics,
+        KeepsObjects,
+        Operates,
+        PlaysStory,
+        ServesModels,
+        SpreadsMessages,
+        TakesEvents,
+        TakesMessages,
+    )
     from localcloud.wire import Call, Params
 
 
@@ -48,15 +50,15 @@ class LocalCloud:
         services: The services it has of its own, by botocore's names.
     """
 
-    s3: S3
-    logs: Logs
-    metrics: Metrics
-    events: Events
-    queues: Queues
-    topics: Topics
-    endpoints: Endpoints
-    demonstration: Demonstration
-    lab: Lab
+    s3: KeepsObjects
+    logs: KeepsLogs
+    metrics: KeepsMetrics
+    events: TakesEvents
+    queues: TakesMessages
+    topics: SpreadsMessages
+    endpoints: ServesModels
+    demonstration: PlaysStory
+    lab: HoldsConditions
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class LocalCloud:
         self.conditions = Conditions(allows.aws_like, names) if allows.aws_like else None
         self.moto = Moto(self.store)
         self.permissions = Permissions(ACCOUNT)
-        self.services: dict[str, Service] = {}
+        self.services: dict[str, Operates] = {}
 
     def call(self, call: Call) -> Params:
         """Call an operation of another service, faults and quotas included.

@@ -1,6 +1,7 @@
 """The arrows of the architecture: who may import whom (docs/architecture.md draws them)."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -186,6 +187,18 @@ def test_pure_modules_load_neither_streamlit_nor_an_aws_client() -> None:
     )
 
     assert not result.returncode, result.stderr
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    names = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
+             for path in sources()}  # fmt: skip
+    arrows = {
+        name: {module if module in names else module.rpartition(".")[0] for module in imports(path)}
+        - {name}
+        for name, path in names.items()
+    }
+
+    graphlib.TopologicalSorter(arrows).prepare()
 
 
 def test_only_the_deployment_page_uses_deploy() -> None:

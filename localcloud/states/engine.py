@@ -11,10 +11,10 @@ from typing import Any
 
 from localcloud.states.failure import RUNTIME, StateFailure
 from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload
-from localcloud.states.interpreter import Interpreter, World
+from localcloud.states.interpreter import Interpreter
 from localcloud.states.progress import ExecutionProgress
 from localcloud.states.services import Services
-from localcloud.states.tasks import Mock
+from localcloud.states.steps import Mock, World
 from localcloud.states.tokens import Tokens
 from workflow.asl.data import to_json
 

@@ -18,13 +18,13 @@ from workflow.asl.failures import LanguageError, QueryError, StatesRuntimeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from localcloud.states.interpreter import Interpreter, Machine, Step
+    from localcloud.states.steps import Machine, RunsMachines, Step
 
 _INLINE_AT_ONCE = 40
 _PERCENT = 100
 
 
-def run_branches(interpreter: Interpreter, step: Step, data: Any) -> list[Any]:  # noqa: ANN401
+def run_branches(interpreter: RunsMachines, step: Step, data: Any) -> list[Any]:  # noqa: ANN401
     """The outputs of all branches of a Parallel state; a redrive runs those that did not succeed.
 
     Raises:
@@ -49,7 +49,7 @@ def run_branches(interpreter: Interpreter, step: Step, data: Any) -> list[Any]: 
     return [progress.outputs[number] for number in range(len(branches))]
 
 
-def run_map(interpreter: Interpreter, step: Step, given: Any) -> list[Any]:  # noqa: ANN401
+def run_map(interpreter: RunsMachines, step: Step, given: Any) -> list[Any]:  # noqa: ANN401
     """The outputs of all iterations of a Map state; a redrive runs those that did not succeed.
 
     Args:
@@ -94,7 +94,7 @@ class _Map:
 
     def __init__(
         self,
-        interpreter: Interpreter,
+        interpreter: RunsMachines,
         step: Step,
         processor: Machine,
         given: Any,  # noqa: ANN401 - any JSON value

@@ -15,7 +15,7 @@ from workflow.asl import templates
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from localcloud.states.interpreter import Step, World
+    from localcloud.states.steps import Step, World
 
 
 def read_items(world: World, step: Step, given: Any) -> list[Any]:  # noqa: ANN401 - any JSON value

@@ -10,7 +10,7 @@ from localcloud.states.definitions import check
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.failure import StateFailure, handler
 from localcloud.states.services import Services
-from localcloud.states.tasks import Mock
+from localcloud.states.steps import Mock
 from localcloud.states.tokens import Tokens
 from localcloud.wire import Params
 from workflow.asl.data import to_json

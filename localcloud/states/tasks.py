@@ -8,7 +8,6 @@ import queue
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcloud.states.failure import TIMEOUT, StateFailure
@@ -20,19 +19,11 @@ from workflow.asl.data import size, to_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.states.interpreter import Step, World
+    from localcloud.states.steps import Mock, Step, World
     from localcloud.wire import Params
 
 _DATA_LIMIT = 262_144
 _CHILD_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Mock:
-    """What a state gives instead of being run: a result, or an error and its cause."""
-
-    result: Any = None
-    failure: StateFailure | None = None
 
 
 def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON value
