@@ -201,6 +201,32 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     graphlib.TopologicalSorter(arrows).prepare()
 
 
+OF_MOTO = {
+    "moto.backends.get_backend",
+    "moto.core.parse.PROTOCOL_PARSERS",
+    "moto.core.request.Request",
+    "moto.core.routing.get_service_router",
+    "moto.core.serialize.get_serializer_class",
+    "moto.core.utils",
+    "moto.core.utils.get_service_model",
+    "moto.events.models.EventPattern",
+    "moto.iam.access_control.IAMPolicy",
+    "moto.iam.access_control.PermissionResult",
+    "moto.moto_api._internal.mock_random",
+    "moto.moto_server.werkzeug_app.DomainDispatcherApplication",
+    "moto.moto_server.werkzeug_app.create_backend_app",
+    "moto.sagemaker.responses.SageMakerResponse",
+    "moto.servicequotas.responses.ServiceQuotasResponse",
+}
+"""What the product uses of moto: none of it is documented, so moto is pinned exactly."""
+
+
+def test_what_is_used_of_moto_is_listed() -> None:
+    used = {module for path in sources() for module in imports(path)}
+
+    assert {module for module in used if module.split(".")[0] == "moto"} == OF_MOTO
+
+
 def test_only_the_deployment_page_uses_deploy() -> None:
     users = {
         path
