@@ -18,7 +18,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots check test nightly lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
+.PHONY: help run demo screenshots check test nightly mutants lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,13 +34,18 @@ screenshots: $(READY) browser ## Make the README's screenshots anew, from the de
 	SCONES_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/journeys/test_demonstration.py
 
 check: $(READY) lint ## Check style and types, and run the tests that need no process, browser or network
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not cloud and not journey and not node'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not cloud and not process and not journey and not node'
 
 test: $(READY) browser node linters lint ## Run every check and test, browser tests included
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
 
 nightly: $(READY) browser node linters lint ## Run every test, what goes by chance many times
 	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+mutants: $(READY) ## Change each long function of workflow/ once, which a test has to notice: make mutants NTH=56
+	$(BIN)/uv pip install -q -p $(VENV) -e '.[mutants]'
+	$(BIN)/python -m mutmut run --max-children 2 '*__mutmut_$(or $(NTH),55)'
+	$(BIN)/python -m mutmut results | grep -v 'not checked' || true
 
 lint: $(READY) ## Check style and types, those of tests and benchmarks too
 	$(BIN)/ruff format --check .
@@ -127,4 +132,4 @@ $(NODE_READY): tests/node/package.json tests/node/package-lock.json
 	@touch $@
 
 clean: ## Remove what was built; keep .localcloud and .scones, which hold your data
-	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage* mutants

@@ -49,6 +49,7 @@ def test_a_function_holds_its_handler_and_what_all_share_and_nothing_else(name: 
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", package.FUNCTIONS)
 def test_a_packed_function_can_be_imported_from_its_zip_alone(name: str, tmp_path: Path) -> None:
     (tmp_path / "code.zip").write_bytes(package.function_zip(name))

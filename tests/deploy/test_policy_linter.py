@@ -13,9 +13,12 @@ from tests.deploy.cases import desired, settings
 
 PARLIAMENT = Path(__file__).parents[2] / ".venv/parliament/bin/parliament"
 
-pytestmark = pytest.mark.skipif(
-    not PARLIAMENT.exists(), reason="parliament is absent; `make linters` installs it"
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(
+        not PARLIAMENT.exists(), reason="parliament is absent; `make linters` installs it"
+    ),
+]
 
 
 def documents() -> dict[str, Document]:

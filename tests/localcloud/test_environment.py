@@ -18,6 +18,8 @@ import pytest
 from localcloud.environment import Deployed, Environment, Site
 from localcloud.pool import Pool
 
+pytestmark = pytest.mark.process
+
 # The handler evaluates what it is sent: each test asks what it wants to know.
 EVALUATE = """
 import contextlib, os, pathlib, shutil, subprocess, tempfile

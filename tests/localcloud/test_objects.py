@@ -91,6 +91,7 @@ def test_a_thousand_reads_beside_an_overwrite_see_one_whole_body_each(objects: O
     assert len(files(objects)) == 1
 
 
+@pytest.mark.process
 def test_a_kill_during_an_overwrite_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
     chance = random.Random(7)  # noqa: S311 - when to kill
     for _ in range(KILLS):

@@ -283,6 +283,7 @@ def test_an_exception_without_an_answer_is_called_by_its_class() -> None:
     assert found.message
 
 
+@pytest.mark.process
 def test_a_function_can_import_the_table_with_the_standard_library_alone() -> None:
     program = (
         "import json, sys; import workflow.contract; "

@@ -127,6 +127,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return run(folder)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", [*REPLAYS, *FOREIGN])
 def test_an_exported_test_replays_its_failure(replayed: dict[str, str], name: str) -> None:
     module = "".join(letter if letter.isalnum() else "_" for letter in name)
@@ -140,6 +141,7 @@ def test_once_no_error_is_expected_only_the_repaired_passes(replayed: dict[str, 
     assert replayed["test_repaired"] == "passed"
 
 
+@pytest.mark.process
 def test_code_that_is_not_there_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(exported(*FOREIGN["a_bug"]))
 
@@ -333,6 +335,7 @@ def test_a_stack_frame_cannot_choose_what_the_test_calls(file: str, function: st
     assert "getattr(module, 'lambda_handler')" in text
 
 
+@pytest.mark.process
 def test_a_library_that_is_installed_is_not_called(tmp_path: Path) -> None:
     frames = ['  File "/var/task/pandas/core/computation/eval.py", line 1, in eval\n    x\n']
     failed = failure(error="E", cause=lambda_cause("m", "E", frames=frames))

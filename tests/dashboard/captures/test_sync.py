@@ -234,6 +234,7 @@ captures.sync_captures(bucket, "data_capture", store, report=lambda _: None, sto
 """
 
 
+@pytest.mark.process
 def test_a_pass_that_is_killed_is_resumed_and_nothing_is_counted_twice(
     s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

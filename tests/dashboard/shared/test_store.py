@@ -487,6 +487,7 @@ for n in itertools.count():
 """
 
 
+@pytest.mark.process
 def test_readers_see_whole_commits_while_a_writer_is_killed(store: SegmentStore) -> None:
     for _ in range(KILLS):
         before = store.count("marks")

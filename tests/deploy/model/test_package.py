@@ -42,6 +42,7 @@ def test_the_archive_holds_what_the_container_wants_byte_for_byte() -> None:
     }
 
 
+@pytest.mark.process
 def test_the_code_of_the_archive_needs_nothing_else_of_the_project(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(model_archive().body)) as tar:
         tar.extractall(tmp_path, filter="data")

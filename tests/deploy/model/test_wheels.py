@@ -15,6 +15,8 @@ from deploy.model.package import CODE, model_archive
 from deploy.model.wheels import REQUIREMENTS, pinned_wheels, pins
 from workflow.errors import WorkflowError
 
+pytestmark = pytest.mark.process
+
 NAMES = ("alpha", "beta")
 
 
