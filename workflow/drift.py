@@ -41,7 +41,7 @@ CATEGORICAL_WEIGHT = 4
 """How much more of the rate a categorical feature gets than a numerical one.
 
 A change of shares from 50 to 60 % among 500 records is found in at most 73 % of cases by any test
-at 1 %, and in 87 % at 4 %.
+at 1 %; ADR 22 has what this weight finds.
 """
 
 _DRAWS = 200  # permutations for each unit of 1 / rate: enough that a limit is steady
