@@ -50,6 +50,7 @@ def _reread(found: Controls) -> None:
     _seen()[endpoint] = now
     changed = before is not None and before != now and now in ("done", "absent")
     if changed and components.connection().watched.deployed:
+        components.reads().expire("overview")  # its check of drift is of the past that is gone
         feeds.feed().reread()
         captured = captures.feed()
         if isinstance(captured, CaptureFeed):  # the other one keeps nothing

@@ -111,7 +111,7 @@ def volume(
             hovertemplate="%{y:,}",
         )
     figure.update_layout(barmode="stack")
-    figure.update_yaxes(title="inferences")
+    figure.update_yaxes(title="inferences", rangemode="nonnegative")
     return _finished(figure, marked, shown.between(now))
 
 
