@@ -26,7 +26,8 @@ PAGES = (
 )
 
 DEPLOYED_ONLY = frozenset({"rollout", "alerts"})
-"""Pages about resources that only ``deploy`` makes: they would show those beside another name."""
+# Pages about resources that only ``deploy`` makes: they would show those beside another name. (A
+# docstring here would be drawn on every page.)
 
 
 def draw() -> None:
