@@ -1,11 +1,15 @@
 """The dashboard: configuration and navigation; the pages do the rest."""
 
+import sys
 from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
 
+from dashboard.access import session
+from dashboard.access.model import Mode
 from dashboard.guard import Guard
+from workflow.errors import WorkflowError
 
 NAME = "Scones Unlimited"
 HERE = Path(__file__).parent
@@ -32,6 +36,7 @@ DEPLOYED_ONLY = frozenset({"rollout", "alerts"})
 
 def draw() -> None:
     """Draw the page that the address names."""
+    from dashboard.access import panel as access_panel  # noqa: PLC0415 - likewise
     from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
     from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
@@ -59,7 +64,7 @@ def draw() -> None:
     title = f"{page.title} · {NAME}" if page.title else NAME
     st.set_page_config(page_title=title, page_icon=str(ICON), layout="wide")
     with components.page_run(), components.explained():
-        if cloud := components.cloud():
+        if access_panel.admitted() and (cloud := components.cloud()):
             components.cloud_badge(cloud)
             workflows.choose()
             demonstration.mark()
@@ -72,7 +77,15 @@ def draw() -> None:
                 page.run()
 
 
+def is_open() -> bool:
+    """Return whether nobody has to log in; end the process where that leaves it open to others."""
+    try:
+        return session.started().mode is Mode.OPEN
+    except WorkflowError as error:
+        sys.exit(f"{error.code}: {error.message}\n{error.remedy}")
+
+
 if st.runtime.exists():
     draw()
 else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
-    app = st.App(__file__, middleware=[Middleware(Guard)])
+    app = st.App(__file__, middleware=[Middleware(Guard, is_open=is_open())])

@@ -14,13 +14,19 @@ from urllib.parse import urlsplit
 import streamlit as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.access.model import is_loopback
+
 HEADERS: Final = (
     (b"content-security-policy", b"frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 )
 """What every answer says: nobody may frame it, and it is what its type says."""
 
+METRICS: Final = "/_stcore/metrics"
+"""Streamlit's own figures of its sessions, which it gives to anybody: switched off here."""
+
 _POLICY_VIOLATION = 1008
+_FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +54,16 @@ class Served:
 
 
 class Guard:
-    """ASGI middleware that refuses what ``refusal`` has a reason to refuse.
+    """ASGI middleware that refuses what ``refusal`` and ``exposure`` have a reason to refuse.
 
     Args:
         app: What it stands before.
+        is_open: Whether nobody has to log in, so that this machine alone may reach it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_open: bool = False) -> None:
         self._app = app
+        self._open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -66,6 +74,10 @@ class Guard:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         reason = refusal(scope.get("method"), headers, Served.configured())
+        if reason is None and scope.get("path", "").endswith(METRICS):
+            reason = "The metrics of Streamlit are switched off."
+        if reason is None and self._open:
+            reason = exposure(scope.get("server"), headers)
         if reason is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
@@ -104,6 +116,23 @@ def refusal(method: str | None, headers: Mapping[str, str], served: Served) -> s
     if method == "GET" and headers.get("sec-fetch-dest") == "document":
         return None  # somebody has followed a link
     return "The dashboard does not answer other pages."
+
+
+def exposure(server: tuple[str, int | None] | None, headers: Mapping[str, str]) -> str | None:
+    """Return why a dashboard without login refuses a request from beyond this machine.
+
+    Args:
+        server: Address and port that the request came in by, as ASGI gives it.
+        headers: The headers, their names in lower case.
+    """
+    beyond = server is not None and _is_address(server[0]) and not is_loopback(server[0])
+    if not beyond and not _FORWARDED & headers.keys():
+        return None
+    way = "came from another machine" if beyond else "was passed on by a proxy"
+    return (
+        f"The request {way}, and nobody has to log in here. docs/access.md says how to let"
+        " others use the dashboard."
+    )
 
 
 def _is_own(host: str, hosts: Iterable[str]) -> bool:

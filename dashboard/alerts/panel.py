@@ -13,6 +13,7 @@ from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.query import write
 from dashboard.shared.time_range import TimeRange
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.triage import FailureGroup
 
@@ -51,7 +52,9 @@ def sent(found: AlertState, shown: TimeRange) -> None:
         f"Mark {len(found.unread):,} as read", icon=":material/mark_email_read:"
     ):
         cloud, unread = components.connection(), found.unread
-        components.act("Mark alerts as read", lambda: log.mark_read(cloud, unread))
+        components.act(
+            "Mark alerts as read", Privilege.TRIAGE, lambda: log.mark_read(cloud, unread)
+        )
         components.reads().expire("alerts")
         st.rerun()
     for alert in found.sent:
@@ -78,7 +81,11 @@ def recipients(found: AlertState) -> None:
         )
     cloud = components.connection()
     if cloud.watched.topic_arn and st.button("Send a test message", icon=":material/send:"):
-        components.act("Send a test message", lambda: log.send_test(cloud, now=datetime.now(UTC)))
+        components.act(
+            "Send a test message",
+            Privilege.EXPORT,
+            lambda: log.send_test(cloud, now=datetime.now(UTC)),
+        )
         st.success("SNS has taken the test message.", icon=":material/check_circle:")
 
 

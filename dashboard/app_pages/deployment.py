@@ -1,18 +1,22 @@
 """Deployment: see what would change, apply it, go back, or take it all down."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from dashboard.access import session as access
 from dashboard.deployment import deploying, model, panel
 from dashboard.shared import components, jobs
 from deploy import deployment
 from deploy.plan import Plan
+from workflow.access import Privilege
 
 
-def start(title: str, planned: Callable[[], Plan]) -> None:
+def start(title: str, privilege: Privilege, planned: Callable[[], Plan]) -> None:
     """Plan and apply in the background; the page finds the job again."""
+    access.check(privilege)
     deploying.start(components.jobs(), title, planned, settings, session)
     st.rerun()
 
@@ -33,9 +37,10 @@ if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:
 found = components.read("deployment", str(settings), "the plan", read, fresh_s=60)
 plan, outputs, seen, back = found
 if panel.plan(model.plan_view(plan), hindered=panel.checks(model.check_view(seen))):
-    start("Deploy", lambda: deployment.observe_and_plan(settings, session))
+    start("Deploy", Privilege.DEPLOY, lambda: deployment.observe_and_plan(settings, session))
 panel.outputs(outputs, links=connection.cloud.endpoint_url is None)
 if panel.versions(outputs, back and (back.live, back.target, back.diff)):
-    start("Roll back", lambda: deployment.plan_rollback(settings, session))
+    start("Roll back", Privilege.ROLLBACK, lambda: deployment.plan_rollback(settings, session))
 if (asked := panel.destruction(settings.prefix, outputs["bucket"]))[0]:
-    start("Destroy", lambda: deployment.plan_destroy(settings, session, empty_bucket=asked[1]))
+    destroy = partial(deployment.plan_destroy, settings, session, empty_bucket=asked[1])
+    start("Destroy", Privilege.DESTROY, destroy)

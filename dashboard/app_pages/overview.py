@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from dashboard.access import session as access
 from dashboard.alerts import panel as alerts
 from dashboard.captures import panel as captures
 from dashboard.demonstration import panel as demonstration
@@ -13,6 +14,7 @@ from dashboard.executions import freshness_panel as feeds
 from dashboard.overview import looking, model, panel
 from dashboard.shared import components, jobs, time_range_panel
 from dashboard.thresholds import panel as thresholds
+from workflow.access import Privilege
 
 
 @components.explained()
@@ -49,5 +51,6 @@ elif controls is None:
     components.not_deployed()
 elif demonstration.invitation():
     settings, session = connection.settings, connection.session
+    access.check(Privilege.DEPLOY)
     deploying.deploy(components.jobs(), settings, session, then=demonstration.begin)
     st.rerun()

@@ -12,6 +12,7 @@ from dashboard.demonstration.control import Controls
 from dashboard.executions import freshness_panel as feeds
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
 TICK_SECONDS = 0.75
@@ -67,7 +68,11 @@ def mark() -> None:
         st.caption(f"{found.demonstration.executions:,} executions written for two weeks.")
         if st.button("Remove the demonstration", icon=":material/delete_sweep:"):
             cloud = components.connection()
-            components.act("Remove the demonstration", lambda: control.end(cloud, "demonstration"))
+            components.act(
+                "Remove the demonstration",
+                Privilege.LAB,
+                lambda: control.end(cloud, "demonstration"),
+            )
             components.reads().expire("control")
             st.rerun()
 

@@ -11,6 +11,7 @@ from dashboard.inferences import model as inferences
 from dashboard.inferences.panel import Look
 from dashboard.shared import components
 from dashboard.shared.escaping import code, plain
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.monitoring import Schedule
 
@@ -28,6 +29,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
             current = inferences.statistics_of(look.counts)
             folder = components.act(
                 "saving the baseline",
+                Privilege.EXPORT,
                 lambda: monitoring.write_baseline(connection, current, look.now),
             )
             st.success(f"Saved to {code(folder)}: give that address above to compare with it.")

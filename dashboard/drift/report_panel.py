@@ -16,6 +16,7 @@ from dashboard.inferences.panel import Look, chart
 from dashboard.shared import components
 from dashboard.shared.escaping import code, plain
 from workflow import drift
+from workflow.access import Privilege
 from workflow.baselines import Baseline, encode_violations
 from workflow.drift import DriftVerdict
 from workflow.errors import WorkflowError
@@ -111,6 +112,7 @@ def _violations(found: DriftReport, connection: Connection, now: datetime) -> No
         if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
             address = components.act(
                 "writing constraint_violations.json",
+                Privilege.EXPORT,
                 lambda: monitoring.write_violations(connection, encode_violations(violations), now),
             )
             st.success(f"Written to {code(address)}")

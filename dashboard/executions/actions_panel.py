@@ -8,6 +8,7 @@ from dashboard.executions import actions
 from dashboard.executions.detail_model import ExecutionView
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.shared import components
+from workflow.access import Privilege
 from workflow.executions import Status
 from workflow.fingerprints import fingerprint
 from workflow.regions import console_url
@@ -56,7 +57,8 @@ def _button(label: str, feed: ExecutionFeed, work: Callable[[], None]) -> None:
     """Do something to the execution when asked, and show what became of it."""
     if st.button(label, type="primary"):
         with components.explained():
-            components.act(f"{label.removesuffix(' now').lower()}ing the execution", work)
+            doing = f"{label.removesuffix(' now').lower()}ing the execution"
+            components.act(doing, Privilege.REPAIR, work)
             feed.refresh()
             components.reads().expire("states")
             st.rerun()

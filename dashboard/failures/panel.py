@@ -21,6 +21,7 @@ from dashboard.shared.numbers import count
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.executions import Kind, Outcome
 from workflow.testcases import bundle
@@ -231,7 +232,7 @@ def note(feed: ExecutionFeed, group: FailureGroup, action: TriageAction, **said:
         action=action,
         **said,  # type: ignore[arg-type]  # named and typed by TriageEvent
     )
-    components.act("writing the decision", lambda: feed.notes.append(event))
+    components.act("writing the decision", Privilege.TRIAGE, lambda: feed.notes.append(event))
     st.rerun()
 
 
@@ -245,7 +246,9 @@ def test_case(feed: ExecutionFeed, group: FailureGroup) -> None:
     """A bundle that replays the newest failure, made when asked for."""
     key = f"bundle-{group.fingerprint.digest}"
     if st.button("Make a test of the newest failure", icon=":material/science:"):
-        st.session_state[key] = components.act("making the test", lambda: _bundle(feed, group))
+        st.session_state[key] = components.act(
+            "making the test", None, lambda: _bundle(feed, group)
+        )
     if key in st.session_state:
         st.download_button(
             "Download the test",

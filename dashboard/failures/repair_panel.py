@@ -7,6 +7,7 @@ from math import isnan, nan
 
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.failures import model, repairs
 from dashboard.failures.concurrency import repairs_at_once
@@ -21,6 +22,7 @@ from dashboard.failures.repair_plan import (
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import count, duration
+from workflow.access import Privilege
 from workflow.definitions import read_definition
 from workflow.errors import WorkflowError
 from workflow.redrive import RedriveAction
@@ -95,7 +97,11 @@ def repair(feed: ExecutionFeed, groups: Sequence[FailureGroup]) -> None:
     label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"
     if st.button(label, type="primary", disabled=not plan.items, icon=":material/build:"):
         jobs, connection = components.jobs(), components.connection()
-        components.act("starting the repair", lambda: repairs.start(jobs, connection, feed, plan))
+        components.act(
+            "starting the repair",
+            Privilege.REPAIR,
+            lambda: repairs.start(jobs, connection, feed, plan),
+        )
         st.rerun()
 
 
@@ -136,10 +142,12 @@ def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
     st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {plan.at:%H:%M} UTC")
     st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} done")
     if running and st.button("Stop", key=f"stop-{plan.id}", icon=":material/stop:"):
+        session.check(Privilege.REPAIR)
         repairs.stop(plan)
     if not running and run.pending:
         st.warning(f"{len(run.pending):,} were not reached. Nothing is done twice when you resume.")
         if st.button("Resume", key=f"resume-{plan.id}", icon=":material/play_arrow:"):
+            session.check(Privilege.REPAIR)
             repairs.resume(jobs, components.connection(), feed, run)
             st.rerun()
     if job is not None:

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.aws.cloud import Cloud
 from dashboard.inferences.traffic import TrafficProcess
 from dashboard.shared import components
+from workflow.access import Privilege
 
 TICK_SECONDS = 1.0
 
@@ -49,6 +51,7 @@ def button(cloud: Cloud) -> None:
     if found is not None and found.running:
         _until_ended(found)
         if st.button("Stop the traffic", icon=":material/stop_circle:"):
+            session.check(Privilege.TRAFFIC)
             found.stop()
             st.rerun()
         return
@@ -60,6 +63,7 @@ def button(cloud: Cloud) -> None:
         help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
         " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
     ):
+        session.check(Privilege.TRAFFIC)
         _started()[url] = TrafficProcess(cloud)
         st.rerun()
 

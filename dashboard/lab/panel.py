@@ -4,11 +4,13 @@ from datetime import datetime
 
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.demonstration import control
 from dashboard.demonstration.control import Controls
 from dashboard.inferences import traffic_panel
 from dashboard.lab.model import CONDITIONS, Condition, traffic
 from dashboard.shared import components
+from workflow.access import Privilege
 
 COLUMNS = 2
 
@@ -49,10 +51,12 @@ def _card(condition: Condition, *, on: bool) -> None:
 
 def _begin(condition: Condition) -> None:
     """Begin a condition, and send photos so that it is seen."""
+    session.check(Privilege.LAB)
     cloud = components.connection()
     if not condition.camera:
         components.act(
             f"Begin {condition.title.lower()}",
+            Privilege.LAB,
             lambda: control.begin(cloud, f"lab/{condition.name}", datetime.now().astimezone()),
         )
     traffic_panel.send(cloud.cloud, traffic(condition))
@@ -62,10 +66,13 @@ def _begin(condition: Condition) -> None:
 
 def _end(condition: Condition) -> None:
     """End a condition and the photos that were sent for it."""
+    session.check(Privilege.LAB)
     cloud = components.connection()
     if not condition.camera:
         components.act(
-            f"End {condition.title.lower()}", lambda: control.end(cloud, f"lab/{condition.name}")
+            f"End {condition.title.lower()}",
+            Privilege.LAB,
+            lambda: control.end(cloud, f"lab/{condition.name}"),
         )
     traffic_panel.stop(cloud.cloud)
     components.reads().expire("control")

@@ -14,6 +14,7 @@ from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import KEYS, Slot, answer_name, answer_text
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
+from workflow.access import Privilege
 from workflow.draws import Draw, Photo
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER, GroundTruth, Review
@@ -57,7 +58,7 @@ def _current(found: ReviewClient, draw: Draw, who: Reviewer) -> Slot | None:
     held = st.session_state.get(_SLOT)
     if held is None or held[0] != draw.id:
         st.session_state.update({_HISTORY: [], _SKIPPED: [], _WAITING: []})
-        slot = components.act("choosing a photo", lambda: found.claim(draw, who))
+        slot = components.act("choosing a photo", Privilege.LABEL, lambda: found.claim(draw, who))
         _hold(draw, slot)
         return slot
     return None if held[1] < 0 else Slot(held[1], held[2])
@@ -218,7 +219,7 @@ def _go_on(desk: _Desk, write: Callable[[], None]) -> bool:
         return Slot(*skipped.pop(0)) if following is None and skipped else following
 
     try:
-        _hold(desk.draw, components.act("writing the label", work))
+        _hold(desk.draw, components.act("writing the label", Privilege.LABEL, work))
     except WorkflowError as error:
         st.session_state[_PROBLEM] = (error.code, error.message, error.remedy)
         return False

@@ -16,6 +16,7 @@ from dashboard.review.model import DrawRequest, answer_name, answer_text
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.thresholds import panel as thresholds
+from workflow.access import Privilege
 from workflow.draws import MOST_PHOTOS, Draw, Photo
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
@@ -164,7 +165,7 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
             )
         )
 
-    components.act("drawing photos", draw)
+    components.act("drawing photos", Privilege.LABEL, draw)
     st.query_params.pop("draw", None)
     st.session_state.pop("draw", None)
     st.rerun()
@@ -216,7 +217,9 @@ def _dispute(
                 review = Review(reviewer=who.name, draw=draw.id, settles=True)
                 truth = GroundTruth(photo.id, answer_text(given), at, review)
                 name = f"{at:%M%S}-{draw.id}-settled-{uuid.uuid4().hex[:8]}"
-                components.act("settling", lambda: found.answer(truth, given, name))
+                components.act(
+                    "settling", Privilege.LABEL, lambda: found.answer(truth, given, name)
+                )
                 st.rerun()
 
 

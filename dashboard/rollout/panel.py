@@ -15,6 +15,7 @@ from dashboard.rollout import client, model
 from dashboard.rollout.client import IN_SERVICE, Endpoint
 from dashboard.shared import components
 from dashboard.shared.escaping import code, plain
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
 FRESH_S = 5.0
@@ -138,6 +139,6 @@ def act(connection: Connection, found: Endpoint) -> None:
 
 
 def _do(title: str, work: Callable[[], None]) -> None:
-    components.act(title, work)
+    components.act(title, Privilege.ROLLOUT, work)
     components.reads().expire("sagemaker")
     st.rerun()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection, connect
 from dashboard.shared import cloud_reads, numbers
@@ -21,6 +22,7 @@ from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.shared.palette import STYLES, pill
 from dashboard.shared.store_root import store_root
 from dashboard.workflows.registry import WorkflowRegistry
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.known_errors import passes_by_itself
@@ -115,14 +117,21 @@ def _whole(key: Hashable) -> tuple[Hashable, ...]:
     return (here.cloud, here.watched.reference, deployed, key)
 
 
-def act(title: str, work: Callable[[], T]) -> T:
+def act(title: str, privilege: Privilege | None, work: Callable[[], T]) -> T:
     """Do in the background what a button asks for; return its result if that comes soon.
 
     What ends later is told at the top of the page, if it failed.
 
+    Args:
+        title: What is done, for the top of the page.
+        privilege: What the person needs for it; None for what changes nothing.
+        work: Does it.
+
     Raises:
-        WorkflowError: AWS's own code; ``StillWaiting`` while it goes on.
+        WorkflowError: ``NotPermitted``; AWS's own code; ``StillWaiting`` while it goes on.
     """
+    if privilege is not None:
+        session.check(privilege)
     key = uuid.uuid4().hex
     try:
         with cloud_reads.page(ACTION_PATIENCE_S):

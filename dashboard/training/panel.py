@@ -15,6 +15,7 @@ from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import Job
 from dashboard.training.client import Exported, export, zipped
 from dashboard.training.model import comparison_words
+from workflow.access import Privilege
 
 JOB: Final = "training-set"
 
@@ -41,6 +42,7 @@ def show(found: ReviewClient) -> None:
     ):
         components.act(
             "starting to write a training set",
+            Privilege.EXPORT,
             lambda: components.jobs().start(JOB, "Write a training set", work),
         )
         st.rerun()

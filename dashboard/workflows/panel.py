@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.aws.cloud import Connection
 from dashboard.shared import cloud_reads, components
 from dashboard.shared.components import WORKFLOW
 from dashboard.shared.escaping import plain
 from dashboard.workflows import client, model
 from dashboard.workflows.bundle import open_bundle, read_archive, read_folder
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.regions import partition_of
 from workflow.watched import (
@@ -69,7 +71,7 @@ def watch(workflow: WatchedWorkflow) -> None:
         registry.save(found)
         return found
 
-    found = components.act(f"finding out about {workflow.name}", find)
+    found = components.act(f"finding out about {workflow.name}", Privilege.WATCH, find)
     go(found.reference)
 
 
@@ -116,6 +118,7 @@ def known_of(workflow: WatchedWorkflow) -> None:
     with st.expander("Correct it", icon=":material/edit:"), components.explained():
         _correction(workflow)
     if st.button("Stop watching it", icon=":material/visibility_off:", type="tertiary"):
+        session.check(Privilege.WATCH)
         components.registry().remove(workflow.reference)
         go(components.cloud_connection().watched.reference)
 
@@ -295,6 +298,7 @@ def _import(now: datetime) -> None:
     sent = read_archive(file.name, file.getvalue()) if file else read_folder(Path(folder))
     found = components.act(
         f"opening {sent.name}",
+        Privilege.WATCH,
         lambda: open_bundle(whole, sent, now),
     )
     components.registry().save(found)
@@ -342,6 +346,7 @@ def _correction(workflow: WatchedWorkflow) -> None:
             or "",
         )
         if st.form_submit_button("Save", type="primary"):
+            session.check(Privilege.WATCH)
             components.registry().save(model.corrected(workflow, said))
             st.rerun()
 

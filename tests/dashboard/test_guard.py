@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from dashboard.guard import HEADERS, Guard, Served, refusal
+from dashboard.guard import HEADERS, Guard, Served, exposure, refusal
 
 HERE = "127.0.0.1:8501"
 NOTHING_CONFIGURED = Served()
@@ -147,3 +147,20 @@ def test_what_is_refused_never_reaches_the_app() -> None:
 
 def test_starting_and_stopping_pass_through() -> None:
     assert sent("lifespan")[0]["type"] == "http.response.start"
+
+
+@pytest.mark.parametrize(
+    ("server", "headers", "refused"),
+    [
+        (("127.0.0.1", 8501), {}, False),
+        (("::1", 8501), {}, False),
+        (None, {}, False),
+        (("10.0.0.7", 8501), {}, True),
+        (("127.0.0.1", 8501), {"x-forwarded-for": "203.0.113.9"}, True),
+        (("127.0.0.1", 8501), {"forwarded": "for=203.0.113.9"}, True),
+    ],
+)
+def test_a_dashboard_without_login_answers_this_machine_alone(
+    server: tuple[str, int | None] | None, headers: dict[str, str], *, refused: bool
+) -> None:
+    assert (exposure(server, headers) is not None) == refused

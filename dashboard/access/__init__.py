@@ -1,0 +1,1 @@
+"""Access: who is at the dashboard, and what that person may do."""

@@ -1,0 +1,96 @@
+"""Who is at this page, and what that person may do.
+
+Streamlit's configuration, its login or a proxy's header tell; nothing that a browser sends beside
+them is believed.
+"""
+
+import getpass
+import os
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.access.model import FILE, MODE, Access, Mode, actor_of, configured, is_exposed
+from workflow.access import Actor, Privilege
+from workflow.errors import WorkflowError
+
+
+def started() -> Access:
+    """Return what is configured as the server starts; what it asks for is asked for until it ends.
+
+    Raises:
+        WorkflowError: The configuration leaves the dashboard open to others, or cannot be read.
+    """
+    names = [*st.get_option("server.allowedHosts"), st.get_option("browser.serverAddress")]
+    exposed = is_exposed(st.get_option("server.address"), filter(None, names))
+    found = _configured(exposed=exposed)
+    if found.mode is not Mode.OPEN:
+        os.environ[MODE] = found.mode  # also where secrets.toml is deleted meanwhile
+    return found
+
+
+def access() -> Access:
+    """Return what is configured now: a role that is taken away in the file is gone at once.
+
+    Raises:
+        WorkflowError: The configuration cannot be read, or no longer lets people log in.
+    """
+    return _configured(exposed=False)
+
+
+def _configured(*, exposed: bool) -> Access:
+    return configured(
+        os.environ,
+        exposed=exposed,
+        login=st.secrets.load_if_toml_exists() and "auth" in st.secrets,
+        file=_file(),
+    )
+
+
+def actor() -> Actor:
+    """Return who is at the page.
+
+    Raises:
+        WorkflowError: As ``access``; ``NotLoggedIn`` or ``NotListed``.
+    """
+    found = access()
+    return actor_of(found, _identity(found), local_user=_local_user())
+
+
+def check(privilege: Privilege) -> None:
+    """Refuse the person at this page what the role does not include.
+
+    Raises:
+        WorkflowError: ``NotPermitted``; as ``actor``.
+    """
+    actor().check(privilege)
+
+
+def _file() -> str:
+    path = os.environ.get(FILE)
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkflowError(
+            "AccessFileInvalid",
+            f"The access file {path} cannot be read ({error}).",
+            f"Let {FILE} name a file that the dashboard may read.",
+        ) from error
+
+
+def _identity(found: Access) -> dict[str, Any]:
+    if found.mode is Mode.PROXY:
+        return {"email": st.context.headers.get(found.header) or ""}
+    if found.mode is Mode.LOGIN and st.user.get("is_logged_in"):
+        return st.user.to_dict()
+    return {}
+
+
+def _local_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "the user of this machine"
