@@ -30,7 +30,7 @@ demo: $(READY) ## Deploy to the local cloud, fill it with two weeks of history, 
 	$(BIN)/python -m dashboard.demonstration
 	$(BIN)/streamlit run dashboard/app.py --server.headless $(HEADLESS)
 
-screenshots: $(READY) browser ## Make the README's screenshots anew, from the demonstration
+screenshots: $(READY) browser ## Make the README's screenshots from the demonstration
 	SCONES_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/journeys/test_demonstration.py
 
 check: $(READY) lint ## Check style and types, and run the tests that need no process, browser or network
@@ -84,13 +84,13 @@ bench-triage: $(READY) ## Measure the sync of executions under quota and the gro
 	$(BIN)/python -m benchmarks.executions_sync
 	$(BIN)/python -m benchmarks.triage
 
-model: $(READY) ## Train the classifier anew: make model DATA=folder NEITHER=folder
+model: $(READY) ## Train the classifier again: make model DATA=folder NEITHER=folder
 	$(BIN)/python -m pip install -q -e '.[model]'
 	$(BIN)/python -m deploy.model.train \
 		$(if $(DATA),--data-dir $(DATA)) $(if $(NEITHER),--neither-dir $(NEITHER))
 	$(BIN)/python -m deploy.model.card
 
-lock: ## Resolve requirements.lock anew, for Python 3.11 to 3.13
+lock: ## Resolve requirements.lock again, for Python 3.11 to 3.13
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
 		--no-header --quiet --output-file requirements.lock
 

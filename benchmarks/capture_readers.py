@@ -63,7 +63,7 @@ def _frame(rows: Iterable[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a pandas D
 
 
 def json_loop(paths: Paths) -> Any:  # noqa: ANN401
-    """The plain loop over ``json.loads``."""
+    """Return the plain loop over ``json.loads``."""
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for path in paths:
@@ -75,7 +75,7 @@ def json_loop(paths: Paths) -> Any:  # noqa: ANN401
 
 
 def orjson_loop(paths: Paths) -> Any:  # noqa: ANN401
-    """The same loop with orjson."""
+    """Return the same loop with orjson."""
     import orjson  # noqa: PLC0415
 
     loads = orjson.loads

@@ -46,7 +46,7 @@ class LoopbackSession(boto3.Session):
         self.url = url
 
     def client(self, service: str) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """A client with a connection a thread."""
+        """Return a client with a connection a thread."""
         pool = Config(max_pool_connections=IN_FLIGHT)
         return super().client(service, endpoint_url=self.url, config=pool)  # type: ignore[call-overload]
 
@@ -60,7 +60,7 @@ class Opened:
 
 
 def sync(opened: Opened, directory: Path) -> dict[str, Any]:
-    """The sync: list, read, parse and store."""
+    """Return the sync: list, read, parse and store."""
     progress = _pass(opened.bucket, PREFIX, SegmentStore(directory, TABLES))
     return {"objects": progress.read, "listed": progress.listed, "rows": progress.captures}
 

@@ -15,7 +15,7 @@ from deploy.model.latency import measure_latency, median_ms
 
 
 def photo(width: int, height: int) -> bytes:
-    """A JPEG of this size with as much detail as a photo has."""
+    """Return a JPEG of this size with as much detail as a photo has."""
     pixels = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
     body = io.BytesIO()
     Image.fromarray(pixels).resize((width, height)).save(body, "JPEG", quality=85)

@@ -36,7 +36,7 @@ def _no_service(*_: object) -> Any:  # noqa: ANN401 - it never answers
 
 
 def run(case: dict[str, Any]) -> tuple[list[Event], Ending]:
-    """The history of a case and how it ended."""
+    """Return the history of a case and how it ended."""
     history: list[Event] = []
     endings: list[Ending] = []
     definition, text = json.dumps(case["definition"]), json.dumps(case["input"])
@@ -70,7 +70,7 @@ def run(case: dict[str, Any]) -> tuple[list[Event], Ending]:
 
 
 def same(recorded: object, found: object) -> bool:
-    """Whether a value is what was recorded, whatever stands for its placeholders."""
+    """Return whether a value is what was recorded, whatever stands for its placeholders."""
     if isinstance(recorded, dict) and isinstance(found, dict):
         return recorded.keys() == found.keys() and all(
             same(recorded[key], found[key]) for key in recorded
@@ -86,7 +86,7 @@ def same(recorded: object, found: object) -> bool:
 
 
 def parsed(output: object) -> object:
-    """An output that was recorded as JSON text, parsed."""
+    """Return an output that was recorded as JSON text, parsed."""
     try:
         return json.loads(output) if isinstance(output, str) else output
     except ValueError:
@@ -94,7 +94,7 @@ def parsed(output: object) -> object:
 
 
 def same_events(recorded: list[str], found: list[str]) -> bool:
-    """Whether the types are those recorded: in order, but for the branches of a Parallel."""
+    """Return whether the types are those recorded: in order, but for the branches of a Parallel."""
     if "ParallelStateStarted" not in recorded:
         return recorded == found
     counts = [Counter(t for t in types if t not in PARALLEL) for types in (recorded, found)]
@@ -102,7 +102,7 @@ def same_events(recorded: list[str], found: list[str]) -> bool:
 
 
 def differences(case: dict[str, Any]) -> dict[str, str]:
-    """What differs from the recording, by aspect."""
+    """Return what differs from the recording, by aspect."""
     try:
         history, ending = run(case)
     except AwsError as error:
@@ -127,7 +127,7 @@ def differences(case: dict[str, Any]) -> dict[str, str]:
 
 
 def own_cases() -> list[dict[str, Any]]:
-    """The committed cases that call no service."""
+    """Return the committed cases that call no service."""
     cases = []
     for path in sorted(OWN.glob("*.json")):
         case = json.loads(path.read_text())

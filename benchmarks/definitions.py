@@ -35,7 +35,7 @@ FAILING = {"StartAt": "X", "States": {"X": {**PASS, "Parameters": {"a.$": "$.non
 
 
 def machine(language: str = "JSONPath", **states: object) -> dict[str, Any]:
-    """A definition of some states, starting at the first."""
+    """Return a definition of some states, starting at the first."""
     return {"QueryLanguage": language, "StartAt": next(iter(states)), "States": states}
 
 
@@ -74,7 +74,7 @@ def create(states: "SFNClient", thread: int, count: int) -> tuple[list[str], Cou
 
 
 def ending(states: "SFNClient", arn: str) -> str:
-    """How an execution ended, or what is wrong with it."""
+    """Return how an execution ended, or what is wrong with it."""
     deadline = time.monotonic() + SECONDS
     while (status := states.describe_execution(executionArn=arn)["status"]) == "RUNNING":
         if time.monotonic() > deadline:

@@ -31,7 +31,7 @@ CHUNK = 50
 
 
 def statistics(sample: Sample, edges: np.ndarray) -> Statistics:
-    """A sample as the page counts it."""
+    """Return a sample as the page counts it."""
     counts = {f"class {label}": int((sample.label == label).sum()) for label in (0, 1)}
     return Statistics(
         len(sample.label),
@@ -43,7 +43,7 @@ def statistics(sample: Sample, edges: np.ndarray) -> Statistics:
 
 
 def ours(rate: float, scenario: Scenario, seed: int) -> bool:
-    """Whether anything is detected."""
+    """Return whether anything is detected."""
     edges = WIDE_EDGES if scenario.shift else EDGES
     before, after = (statistics(sample, edges) for sample in draw(scenario, seed))
     verdict = drift.overall(drift.compare(before, after, false_alarm_rate=rate))
@@ -51,7 +51,7 @@ def ours(rate: float, scenario: Scenario, seed: int) -> bool:
 
 
 def fixed_psi(scenario: Scenario, seed: int) -> bool:
-    """Whether PSI of the confidence, in the baseline's deciles, exceeds the usual limit."""
+    """Return whether PSI of the confidence, in the baseline's deciles, exceeds the usual limit."""
     before, after = (sample.confidence for sample in draw(scenario, seed))
     inner = np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1])
     counts = (

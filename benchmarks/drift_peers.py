@@ -19,7 +19,7 @@ from benchmarks.drift_samples import SCENARIOS, Sample, draw
 
 
 def evidently_alarms(before: Sample, after: Sample) -> bool:
-    """Whether evidently's defaults find drift in a column."""
+    """Return whether evidently's defaults find drift in a column."""
     return any(
         get_stattest(first, second, kind, None)(first, second, kind, None).drifted
         for kind, first, second in (
@@ -30,7 +30,7 @@ def evidently_alarms(before: Sample, after: Sample) -> bool:
 
 
 def ks_alarms(before: Sample, after: Sample) -> bool:
-    """Whether one Kolmogorov-Smirnov test of the confidence alone alarms at 1 %."""
+    """Return whether one Kolmogorov-Smirnov test of the confidence alone alarms at 1 %."""
     return bool(ks_2samp(before.confidence, after.confidence).pvalue < 0.01)  # noqa: PLR2004
 
 

@@ -70,12 +70,12 @@ def deploy() -> Settings:
 
 
 def payload(settings: Settings) -> dict[str, Any]:
-    """The input of an execution."""
+    """Return the input of an execution."""
     return {"s3_bucket": settings.bucket, "s3_key": KEY, "image_data": "", "inferences": []}
 
 
 def floor(settings: Settings) -> Callable[[], None]:
-    """The three handlers as one plain call."""
+    """Return the three handlers as one plain call."""
     os.environ |= {
         "SCONES_ENDPOINT": settings.endpoint,
         "SCONES_THRESHOLD": "0.5",
@@ -172,7 +172,7 @@ def signatures() -> float:
 
 
 def milliseconds(call: Callable[[], object], count: int) -> list[float]:
-    """How long each of so many calls takes."""
+    """Return how long each of so many calls takes."""
     found = []
     for _ in range(count):
         started = time.perf_counter()

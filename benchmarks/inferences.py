@@ -57,7 +57,7 @@ def captures(records: int) -> pl.DataFrame:
 
 
 def best(work: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """The least elapsed and the least CPU time of several, in ms, after one to warm up."""
+    """Return the least elapsed and the least CPU time of several, in ms, after one to warm up."""
     work()
     elapsed, spent = [], []
     for _ in range(rounds):

@@ -19,7 +19,7 @@ class PeakMemory:
         self._idle = _peak_kb()
 
     def megabytes(self) -> float:
-        """The highest since then."""
+        """Return the highest since then."""
         return (_peak_kb() - self._idle) / 1024
 
 

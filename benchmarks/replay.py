@@ -140,7 +140,7 @@ def replayed(export: Export) -> tuple[list[Event], Ending | None]:
 def _redriven(
     job: ExecutionRequest, history: Sequence[Event], progress: ExecutionProgress
 ) -> ExecutionRequest:
-    """The job that goes on where a run failed."""
+    """Return the job that goes on where a run failed."""
     count = job.redrives + 1
     return replace(
         job,
@@ -182,7 +182,7 @@ def first_difference(recorded: Sequence[HistoryEvent], found: Sequence[Event]) -
 
 
 def _value(field: str, text: object) -> object:
-    """A field as it is compared: JSON parsed, without what no two calls share."""
+    """Return a field as it is compared: JSON parsed, without what no two calls share."""
     if field not in JSON_FIELDS or not isinstance(text, str):
         return text
     try:
@@ -203,7 +203,7 @@ def _short(value: object) -> str:
 
 
 def row_of(path: Path, name: str) -> Row | None:
-    """The line of a file; None for a file that is neither an export nor a definition."""
+    """Return the line of a file; None for a file that is neither an export nor a definition."""
     text = path.read_bytes()
     try:
         value = json.loads(text)
@@ -230,7 +230,7 @@ def _row_of_export(export: Export, name: str) -> Row:
 
 
 def rows(root: Path) -> Iterator[Row]:
-    """A line for each export and definition below a folder."""
+    """Yield a line for each export and definition below a folder."""
     for path in sorted(root.rglob("*.[jJ][sS][oO][nN]")):
         row = row_of(path, str(path.relative_to(root)))
         if row is not None:

@@ -38,17 +38,17 @@ class Clock:
         self.seconds += seconds
 
     def now(self) -> datetime:
-        """The time of day."""
+        """Return the time of day."""
         return EPOCH + timedelta(days=20, seconds=self.seconds)
 
 
 def refusal(operation: str, code: str, message: str = "refused") -> ClientError:
-    """What boto3 raises when AWS refuses."""
+    """Return what boto3 raises when AWS refuses."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 def arn_of(name: str) -> str:
-    """The ARN of an execution by its name."""
+    """Return the ARN of an execution by its name."""
     return MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
 
 

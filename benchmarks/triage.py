@@ -44,7 +44,7 @@ def failed(at: int) -> Failure:
 
 
 def listing(count: int) -> pl.DataFrame:
-    """The joined table of so many executions, three in a hundred failed."""
+    """Return the joined table of so many executions, three in a hundred failed."""
     rows = [
         tables.execution_row(
             Execution(

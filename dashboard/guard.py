@@ -44,7 +44,7 @@ class Served:
 
     @classmethod
     def configured(cls) -> "Served":
-        """What Streamlit's options say."""
+        """Return what Streamlit's options say."""
         addresses = (st.get_option("server.address"), st.get_option("browser.serverAddress"))
         allowed = st.get_option("server.allowedHosts")
         return cls(
@@ -91,7 +91,7 @@ class Guard:
 
 
 def refusal(method: str | None, headers: Mapping[str, str], served: Served) -> str | None:
-    """Why a request is refused, as a sentence; None for one of the dashboard's own pages.
+    """Return why a request is refused, as a sentence; None for one of the dashboard's own pages.
 
     Args:
         method: The HTTP method; None for a websocket.
@@ -152,7 +152,7 @@ def _is_own(host: str, hosts: Iterable[str]) -> bool:
 
 
 def _is_address(name: str) -> bool:
-    """Whether a host is an address in numbers, which no name server can point elsewhere."""
+    """Return whether a host is an address in numbers, which no name server can point elsewhere."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

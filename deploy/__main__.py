@@ -123,7 +123,7 @@ def _apply(context: Context) -> int:
 
 
 def _wanted(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
-    """The plan, and what it makes of the threshold that is deployed."""
+    """Return the plan, and what it makes of the threshold that is deployed."""
     settings, session = context.settings, context.session
     now = deployment.threshold(settings, session, explicit=context.explicit)
     settings = replace(settings, threshold=now.wanted)
@@ -207,7 +207,7 @@ def _carry_out(plan: Plan, context: Context, threshold: str = "") -> int:
 
 
 def _at_price(plan: Plan) -> str:
-    """What a month costs, for the question: nobody should pay before they have read it."""
+    """Return what a month costs, for the question: nobody should pay before they have read it."""
     if plan.price is None:
         return ""
     usd = plan.price.monthly_usd

@@ -29,7 +29,7 @@ QUEUE_AGE_DAYS = 10
 
 
 def status_changes(settings: Settings, **detail: Any) -> dict[str, Any]:  # noqa: ANN401 - pattern
-    """The event pattern of status changes of this deployment's executions.
+    """Return the event pattern of status changes of this deployment's executions.
 
     Source: Step Functions Developer Guide, "Automating Step Functions event delivery".
     """
@@ -41,7 +41,7 @@ def status_changes(settings: Settings, **detail: Any) -> dict[str, Any]:  # noqa
 
 
 def rules(settings: Settings, queue: Queue) -> tuple[Rule, Rule]:
-    """The rules that sort what ended badly.
+    """Return the rules that sort what ended badly.
 
     They send to the queue that the rule of all status changes sends to already, because AWS does
     not document that a rule without a target is counted; its reader expects messages twice.
@@ -75,7 +75,7 @@ def rules(settings: Settings, queue: Queue) -> tuple[Rule, Rule]:
 
 
 def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
-    """The alarms of a deployment.
+    """Return the alarms of a deployment.
 
     Args:
         settings: Which deployment.
@@ -155,7 +155,7 @@ def alarm_names(settings: Settings, functions: Iterable[str]) -> tuple[str, ...]
 
 
 def metric_queries(alarm: Alarm) -> list[dict[str, Any]]:
-    """What an alarm watches, as ``Metrics`` of PutMetricAlarm and of CloudFormation."""
+    """Return what an alarm watches, as ``Metrics`` of PutMetricAlarm and of CloudFormation."""
     queries: list[dict[str, Any]] = [
         {
             "Id": name,

@@ -1,7 +1,7 @@
 """Applying a plan: re-read each resource, act, wait, and say so as events.
 
 Nothing is remembered between runs. What a plan said is a promise to people; what is done is decided
-anew from what is there, so that a run that was cut off at any step is finished by the next.
+again from what is there, so that a run that was cut off at any step is finished by the next.
 """
 
 from collections import defaultdict
@@ -137,7 +137,7 @@ def _converged(
     """Write, and look until it shows; after an error that passes by itself, look and go on.
 
     This is the one place that knows of AWS's eventual consistency: what was refused is not
-    repeated blindly, but decided anew from what is there by then.
+    repeated blindly, but decided again from what is there by then.
     """
     if op is not Op.UPDATE:
         run.created.add(resource.key)

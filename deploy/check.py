@@ -46,7 +46,7 @@ class Finding:
     remedy: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        """The finding as JSON."""
+        """Return the finding as JSON."""
         return {
             "level": self.level.value,
             "topic": self.topic,

@@ -55,7 +55,7 @@ class DeploymentTarget(Protocol):
     """
 
     def read(self, key: Key) -> Observed | None:
-        """What is there under the key, or None."""
+        """Return what is there under the key, or None."""
 
     def find(self) -> Iterable[Key]:
         """Keys of the immutable resources whose names say that this deployment made them."""

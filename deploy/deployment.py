@@ -60,7 +60,7 @@ class Outputs:
     links: Mapping[str, str]
 
     def to_json(self) -> dict[str, Json]:
-        """The outputs as JSON, times in ISO 8601."""
+        """Return the outputs as JSON, times in ISO 8601."""
         return {
             "bucket": self.bucket,
             "alias_arn": self.alias_arn,
@@ -96,7 +96,7 @@ def connect(environ: Mapping[str, str], *, region: str | None = None) -> tuple[S
 
 
 def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100) -> Plan:
-    """What has to be done so that the account has what the settings say. Only reads.
+    """Return what has to be done so that the account has what the settings say. Only reads.
 
     Args:
         settings: What is wanted.
@@ -141,7 +141,7 @@ def export(settings: Settings) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standing:
-    """Which threshold is deployed, and which one to plan. Only reads.
+    """Return which threshold is deployed, and which one to plan. Only reads.
 
     Args:
         settings: Which deployment; their threshold holds where none is deployed.
@@ -162,7 +162,7 @@ def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standi
 
 
 def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | None = None) -> Plan:
-    """What has to be done so that nothing of the deployment is left. Only reads.
+    """Return what has to be done so that nothing of the deployment is left. Only reads.
 
     Args:
         settings: Which deployment.
@@ -181,7 +181,7 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
 
 
 def plan_rollback(settings: Settings, session: Session) -> Plan:
-    """What has to be done so that executions run on what was live before. Only reads.
+    """Return what has to be done so that executions run on what was live before. Only reads.
 
     Raises:
         WorkflowError: ``NothingToRollBackTo``, or a call failed.
@@ -237,7 +237,7 @@ def rollback(settings: Settings, session: Session) -> Iterator[Event]:
 
 
 def status(settings: Settings, session: Session) -> Outputs:
-    """What the deployment offers now. Only reads.
+    """Return what the deployment offers now. Only reads.
 
     Raises:
         WorkflowError: A call failed.

@@ -92,7 +92,7 @@ def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
 
 
 def function_zip(name: str, root: Path = ROOT) -> bytes:
-    """The zip of one function: its handler and what it shares with the others, nothing else.
+    """Return the zip of one function: its handler and what it shares with the others, nothing else.
 
     Args:
         name: Folder under ``lambdas``.
@@ -115,7 +115,7 @@ def function_zip(name: str, root: Path = ROOT) -> bytes:
 
 
 def deterministic_zip(files: Mapping[str, bytes]) -> bytes:
-    """A zip whose bytes depend on nothing but the names and contents of its files."""
+    """Return a zip whose bytes depend on nothing but the names and contents of its files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(files):
@@ -127,7 +127,7 @@ def deterministic_zip(files: Mapping[str, bytes]) -> bytes:
 
 
 def read_definition(path: Path) -> dict[str, Any]:
-    """The state machine definition with its placeholders.
+    """Return the state machine definition with its placeholders.
 
     Raises:
         WorkflowError: ``DefinitionInvalid`` where the file is missing or no JSON object.

@@ -73,7 +73,7 @@ class Action:
     resource: Resource | None = None
 
     def to_json(self) -> dict[str, Json]:
-        """The action without the record behind it, for ``--json`` and for pages."""
+        """Return the action without the record behind it, for ``--json`` and for pages."""
         return {
             "op": self.op.value,
             "resource": str(self.key),
@@ -187,7 +187,7 @@ def _endpoint_before_alias(actions: list[Action]) -> list[Action]:
 def plan_resource(
     resource: Resource, seen: Observed | None, outputs: Outputs, *, owner: Mapping[str, str]
 ) -> Action:
-    """The action for one resource, given what is known of those it refers to."""
+    """Return the action for one resource, given what is known of those it refers to."""
     resolved = resource.resolved(outputs)
     before = None if seen is None else seen.properties
     diffs = tuple(_differences(before or {}, resolved.wanted(before)))
@@ -240,7 +240,7 @@ def plan_deletion(
     bucket: str,
     empty_bucket: str | None,
 ) -> Plan:
-    """The plan that leaves nothing but, unless it is named, a bucket with data.
+    """Return the plan that leaves nothing but, unless it is named, a bucket with data.
 
     Args:
         observed: What is there.

@@ -16,7 +16,7 @@ VERSION = "2012-10-17"
 
 
 def canonical(document: Document) -> dict[str, Any]:
-    """The document with one form for each meaning, for comparing what AWS gives back.
+    """Return the document with one form for each meaning, for comparing what AWS gives back.
 
     AWS may turn a list of one into its item and may reorder actions and resources.
     """
@@ -39,7 +39,7 @@ def _document(*statements: Document) -> dict[str, Any]:
 
 
 def trust(service: str, settings: Settings, *source_arns: str) -> dict[str, Any]:
-    """A trust policy for one AWS service, acting for resources of this account only.
+    """Return a trust policy for one AWS service, acting for resources of this account only.
 
     Args:
         service: The service principal, such as ``lambda.amazonaws.com``: of the services used here
@@ -113,7 +113,7 @@ def filter_policy(settings: Settings, log_group: str) -> dict[str, Any]:
 
 
 def states_policy(settings: Settings) -> dict[str, Any]:
-    """The state machine invokes versions of the three functions and delivers its own log.
+    """Return the state machine invokes versions of the three functions and delivers its own log.
 
     CloudWatch Logs has no resource-level permissions for log delivery (Step Functions Developer
     Guide, "Logging to CloudWatch Logs"), hence ``*`` there.

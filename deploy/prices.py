@@ -46,7 +46,7 @@ class Price:
     says: str
 
     def to_json(self) -> dict[str, Json]:
-        """The price as JSON."""
+        """Return the price as JSON."""
         return {"monthly_usd": self.monthly_usd, "says": self.says}
 
 

@@ -70,7 +70,7 @@ class Resource:
         return Key(self.KIND, self.name)
 
     def properties(self) -> dict[str, Json]:
-        """The fields that are compared with what AWS has, as JSON."""
+        """Return the fields that are compared with what AWS has, as JSON."""
         return {
             item.name: _json(getattr(self, item.name))
             for item in fields(self)
@@ -78,7 +78,7 @@ class Resource:
         }
 
     def wanted(self, _observed: Properties | None) -> dict[str, Json]:
-        """The properties wanted, given those observed (None: there is nothing yet)."""
+        """Return the properties wanted, given those observed (None: there is nothing yet)."""
         return self.properties()
 
     def refs(self) -> tuple[tuple[Key, str], ...]:
@@ -95,7 +95,7 @@ class Resource:
         return tuple(found)
 
     def resolved(self, outputs: Mapping[Key, Mapping[str, str]]) -> Self:
-        """The same resource with every reference filled in whose value is in ``outputs``."""
+        """Return the same resource with every reference filled in whose value is in ``outputs``."""
 
         def fill(text: str) -> str:
             return _REF.sub(

@@ -54,7 +54,7 @@ _DIGEST_LENGTH = 12
 
 
 def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tuple[Resource, ...]:
-    """Everything a deployment is made of.
+    """Return everything a deployment is made of.
 
     Args:
         settings: What it is called and how it behaves.
@@ -406,7 +406,7 @@ def _function_arn(settings: Settings, part: str) -> str:
 
 
 def _with_versions(arn: str) -> tuple[str, str]:
-    """The ARN itself and those of its versions and aliases."""
+    """Return the ARN itself and those of its versions and aliases."""
     return arn, f"{arn}:*"
 
 
@@ -420,7 +420,7 @@ def _function_log_group(function: str) -> str:
 
 
 def _endpoint_log_group(settings: Settings) -> str:
-    """Where SageMaker writes what the container of the endpoint says."""
+    """Return where SageMaker writes what the container of the endpoint says."""
     return f"/aws/sagemaker/Endpoints/{settings.prefix}"
 
 

@@ -61,7 +61,7 @@ def preview(live: Version, target: Version, definitions: tuple[str, str]) -> Rol
 
 
 def rollback_target(versions: Sequence[Version], before: int | None = None) -> Version:
-    """The version that a rollback gives all executions to.
+    """Return the version that a rollback gives all executions to.
 
     While traffic is shifting that is the version it is shifting away from; else it is the one
     that was live before, or, where that is not known, the one published before the version in use.

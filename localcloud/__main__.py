@@ -108,7 +108,7 @@ def _speed(text: str) -> float:
 
 
 def _running(directory: Path) -> dict[str, Any] | None:
-    """The line of the local cloud that serves a directory; None where none does."""
+    """Return the line of the local cloud that serves a directory; None where none does."""
     try:
         line: dict[str, Any] = json.loads((directory / "endpoint.json").read_text())
         url = f"{line['endpoint_url']}/_localcloud/health"
@@ -207,7 +207,7 @@ def _lock(directory: Path) -> TextIO | None:
 
 
 def _other(directory: Path) -> dict[str, Any]:
-    """The line of the local cloud that has a directory, once it is ready."""
+    """Return the line of the local cloud that has a directory, once it is ready."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         line = _running(directory)

@@ -270,7 +270,7 @@ class Alarms:
 
 
 def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
-    """The state that an alarm should be in, and why.
+    """Return the state that an alarm should be in, and why.
 
     The period under way counts as soon as it has a value, so that an alarm goes off sooner than
     AWS's, which waits for whole periods.

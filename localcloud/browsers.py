@@ -23,7 +23,7 @@ _PRESIGNED = ({"X-Amz-Signature"}, {"AWSAccessKeyId", "Signature"})
 def refusal(
     method: str, path: str, query: str, headers: Mapping[str, str], *, port: int | None
 ) -> str | None:
-    """Why a request is not answered, as a sentence; None for one that no page has sent.
+    """Return why a request is not answered, as a sentence; None for one that no page has sent.
 
     Args:
         method: The HTTP method.
@@ -48,7 +48,7 @@ def refusal(
 
 
 def by_page(headers: Mapping[str, str]) -> bool:
-    """Whether a page of another origin has sent a request."""
+    """Return whether a page of another origin has sent a request."""
     return headers.get("sec-fetch-site", "none") not in _OWN
 
 

@@ -131,13 +131,13 @@ class DataCapture:
 
 
 def _file_name(first: float) -> str:
-    """The name of a file whose first record is of a moment."""
+    """Return the name of a file whose first record is of a moment."""
     moment = dt.datetime.fromtimestamp(first, dt.UTC)
     return f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
 
 
 def sampled(config: Mapping[str, Any] | None) -> bool:
-    """Whether this invocation is captured, by the configuration's sampling percentage."""
+    """Return whether this invocation is captured, by the configuration's sampling percentage."""
     if not config or not config.get("EnableCapture", True):
         return False
     return random.random() * 100 < float(config["InitialSamplingPercentage"])  # noqa: S311 - a sample
@@ -153,7 +153,7 @@ def record(
     inference_id: str | None,
     custom_attributes: str | None,
 ) -> dict[str, Any]:
-    """One line of a capture file.
+    """Return one line of a capture file.
 
     Args:
         config: The endpoint's DataCaptureConfig.

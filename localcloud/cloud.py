@@ -112,7 +112,7 @@ class LocalCloud:
         self.store.close()
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource of this cloud."""
+        """Return the ARN of a resource of this cloud."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def warn(self, message: str) -> None:

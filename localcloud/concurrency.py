@@ -91,7 +91,7 @@ class Concurrency:
                 self._changed.notify_all()
 
     def _throttled(self, name: str) -> str | None:
-        """Why an invocation is throttled now, in AWS's word; None where it may run."""
+        """Return why an invocation is throttled now, in AWS's word; None where it may run."""
         if name in self.reserved:
             full = self._running[name] >= self.reserved[name]
             return "ReservedFunctionConcurrentInvocationLimitExceeded" if full else None

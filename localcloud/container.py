@@ -77,7 +77,7 @@ class Container:
         return self._process.alive
 
     def ask(self, body: bytes, content_type: str, accept: str) -> tuple[ContainerAnswer, str]:
-        """The answer to one request, and what the container logged about it."""
+        """Return the answer to one request, and what the container logged about it."""
         head = json.dumps({"content_type": content_type, "accept": accept}).encode()
         with self._lock:
             try:

@@ -41,7 +41,7 @@ class Credentials:
     secret_access_key: str = field(repr=False)
 
     def of_role(self, role: str) -> "Credentials":
-        """The access key of a role, which tells nothing about this one."""
+        """Return the access key of a role, which tells nothing about this one."""
         access_key_id = _ROLE_PREFIX + role
         key, message = self.secret_access_key.encode(), access_key_id.encode()
         digest = hmac.new(key, message, hashlib.sha256).digest()
@@ -55,13 +55,13 @@ class Credentials:
         return self.of_role(role).secret_access_key if role else None
 
     def signed_headers(self, url: str, region: str) -> dict[str, str]:
-        """The headers of a signed GET of an address of the local cloud's own."""
+        """Return the headers of a signed GET of an address of the local cloud's own."""
         request = awsrequest.AWSRequest("GET", url)
         auth.SigV4Auth(self._key, "localcloud", region).add_auth(request)
         return dict(request.headers.items())
 
     def presigned(self, url: str, region: str) -> str:
-        """An address that anybody can GET for ten minutes."""
+        """Return an address that anybody can GET for ten minutes."""
         request = awsrequest.AWSRequest("GET", url)
         auth.S3SigV4QueryAuth(self._key, "s3", region, expires=_LINK_SECONDS).add_auth(request)
         return str(request.url)
@@ -79,7 +79,7 @@ def role_of(access_key_id: str) -> str | None:
 
 
 def keep(directory: Path) -> Credentials:
-    """The credentials of a local cloud's directory; made at random where it has none yet.
+    """Return the credentials of a local cloud's directory; made at random where it has none yet.
 
     Raises:
         WorkflowError: ``CloudNotWritable`` or ``CloudCorrupt``.
@@ -107,7 +107,7 @@ def keep(directory: Path) -> Credentials:
 
 
 def read(path: Path) -> Credentials:
-    """The credentials in a file that ``keep`` has written.
+    """Return the credentials in a file that ``keep`` has written.
 
     Raises:
         OSError: It cannot be read.

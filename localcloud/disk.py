@@ -42,7 +42,7 @@ class Disk:
         )
 
     def is_full(self, error: sqlite3.Error) -> bool:
-        """Whether SQLite failed for want of room."""
+        """Return whether SQLite failed for want of room."""
         if "disk is full" in str(error):
             return True
         # Where the shared memory of its log cannot grow, and where a quota is used up, it only
@@ -69,7 +69,7 @@ class Disk:
         return True
 
     def has_reserve(self) -> bool:
-        """Whether there is a ballast to give up."""
+        """Return whether there is a ballast to give up."""
         return self._ballast.exists()
 
     def release(self) -> bool:

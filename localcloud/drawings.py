@@ -62,21 +62,21 @@ def draw(kind: str, random: Random) -> Image.Image:
 
 
 def changed(picture: Image.Image, change: Change) -> Image.Image:
-    """The picture as the changed camera would have taken it."""
+    """Return the picture as the changed camera would have taken it."""
     if change.blur > 0:
         picture = picture.filter(ImageFilter.GaussianBlur(change.blur))
     return ImageEnhance.Brightness(picture).enhance(change.brightness)
 
 
 def as_png(picture: Image.Image) -> bytes:
-    """The picture's bytes."""
+    """Return the picture's bytes."""
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
 
 
 def as_jpeg(picture: Image.Image) -> bytes:
-    """The picture's bytes, a tenth of those of ``as_png``."""
+    """Return the picture's bytes, a tenth of those of ``as_png``."""
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=80)
     return out.getvalue()

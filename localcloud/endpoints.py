@@ -430,7 +430,7 @@ def refused(message: str) -> AwsError:
 
 
 def _listed(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
-    """A list of summaries, newest first, by the filters that all lists of SageMaker have."""
+    """Return a list of summaries, newest first, by the filters that all lists of SageMaker have."""
     found = [(n, r) for n, r in table.items() if _is_asked_for(n, r, params)]
     by = params.get("SortBy", "CreationTime")
     found.sort(
@@ -466,7 +466,7 @@ def _retain(old: Params, new: Params) -> None:
 
 
 def _instances(fleet: Params) -> Counter[str]:
-    """How many instances of each type a fleet has."""
+    """Return how many instances of each type a fleet has."""
     used: Counter[str] = Counter()
     for variant in fleet["variants"]:
         used[variant.get("InstanceType", "")] += variant["InstanceCount"]

@@ -67,7 +67,7 @@ class Faults:
             self._faults = [fault for fault in self._faults if fault != gone]
 
     def all(self) -> list[dict[str, Any]]:
-        """The faults, with what is left of their counts."""
+        """Return the faults, with what is left of their counts."""
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 

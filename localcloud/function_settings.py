@@ -92,7 +92,7 @@ def _logging(name: str, given: Params) -> Params:
 
 
 def frozen(configuration: Params) -> dict[str, Any]:
-    """What makes one version of a function differ from another."""
+    """Return what makes one version of a function differ from another."""
     return {k: v for k, v in configuration.items() if k not in _VOLATILE}
 
 

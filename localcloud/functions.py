@@ -398,7 +398,7 @@ class Functions(Service):
         return version
 
     def _shown(self, name: str, configuration: Params) -> Params:
-        """A configuration with the states that pass with time."""
+        """Return a configuration with the states that pass with time."""
         return {
             **configuration,
             "State": "Pending" if self._pending(name) else "Active",

@@ -25,7 +25,7 @@ _SERVER_ERROR = 500
 
 
 def load(model_dir: Path) -> ModuleType:
-    """The module ``code/inference.py`` of a model.
+    """Return the module ``code/inference.py`` of a model.
 
     Raises:
         Exception: Whatever the module raises while it is imported.
@@ -44,7 +44,7 @@ def load(model_dir: Path) -> ModuleType:
 
 
 def transform(module: ModuleType, model: Any, head: dict[str, str], body: bytes) -> Any:  # noqa: ANN401 - the toolkit's shapes
-    """What ``output_fn`` gives for a request: a body, or a body and its content type."""
+    """Return what ``output_fn`` gives for a request: a body, or a body and its content type."""
     data = module.input_fn(body, head["content_type"])
     prediction = module.predict_fn(data, model)
     return module.output_fn(prediction, head["accept"])
@@ -69,7 +69,7 @@ def answer(
 
 
 def _traceback(error: BaseException) -> str:
-    """The traceback of an exception from the model's own code on."""
+    """Return the traceback of an exception from the model's own code on."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next

@@ -111,7 +111,7 @@ def _changes(environ: Environ, body: bytes) -> bool:
 
 
 def _kept(environ: Environ) -> dict[str, Any]:
-    """The parts of a request that moto needs again; not its signature."""
+    """Return the parts of a request that moto needs again; not its signature."""
     kept = {key: value for key, value in environ.items() if isinstance(value, str)}
     if "HTTP_AUTHORIZATION" in kept:
         kept["HTTP_AUTHORIZATION"] = _SIGNATURE.sub("Signature=0", kept["HTTP_AUTHORIZATION"])
@@ -120,7 +120,7 @@ def _kept(environ: Environ) -> dict[str, Any]:
 
 
 def _revived(kept: str, body: bytes) -> Environ:
-    """The request that was written down.
+    """Return the request that was written down.
 
     Raises:
         ValueError: It is no request.

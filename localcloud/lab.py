@@ -54,7 +54,7 @@ class Lab:
             self._apply(name, kept)
 
     def status(self) -> dict[str, bool]:
-        """Whether each condition is on, by its name."""
+        """Return whether each condition is on, by its name."""
         return {name: name in self._kept for name in CONDITIONS}
 
     def begin(self, name: str, settings: Settings) -> None:

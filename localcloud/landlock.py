@@ -50,7 +50,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str], listable: str = "
 
 
 def _rights(version: int) -> int:
-    """How many rights to files a version of Landlock knows."""
+    """Return how many rights to files a version of Landlock knows."""
     return {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)
 
 

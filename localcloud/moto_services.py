@@ -17,7 +17,7 @@ class _Dispatcher(DomainDispatcherApplication):
     """moto's choice of a service by the host of a request."""
 
     def get_backend_for_host(self, host: str | None) -> Any:  # noqa: ANN401 - moto's own types
-        """The service that a host means.
+        """Return the service that a host means.
 
         Raises:
             NotImplementedError: moto has no such service; by itself it prints that, and fails.

@@ -33,11 +33,11 @@ class Permissions:
         self.denied: set[tuple[str, str]] = set()
 
     def known(self, role: str) -> bool:
-        """Whether IAM has a role of that name."""
+        """Return whether IAM has a role of that name."""
         return role in self._roles()
 
     def allows(self, role: str, action: str, resource: str) -> bool:
-        """Whether a role's policies allow an action on a resource."""
+        """Return whether a role's policies allow an action on a resource."""
         given = self._roles().get(role)
         if given is None or (role, action) in self.denied:
             return False
@@ -48,7 +48,7 @@ class Permissions:
         return PermissionResult.DENIED not in results and PermissionResult.PERMITTED in results
 
     def denial(self, role: str, session: str, action: str, resource: str) -> str:
-        """The sentence with which AWS refuses."""
+        """Return the sentence with which AWS refuses."""
         user = f"arn:aws:sts::{self._account}:assumed-role/{role}/{session}"
         return (
             f"User: {user} is not authorized to perform: {action} on resource: {resource} "

@@ -24,7 +24,7 @@ def own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def read(pipe: BinaryIO) -> bytes | None:
-    """The next frame; None where the other side has closed the pipe."""
+    """Return the next frame; None where the other side has closed the pipe."""
     head = pipe.read(_LENGTH)
     if len(head) < _LENGTH:
         return None

@@ -42,14 +42,14 @@ class Invocation:
 
 
 def start(request_id: str, version: str, *, as_json: bool) -> str:
-    """The line before the function's own."""
+    """Return the line before the function's own."""
     if as_json:
         return _event("platform.start", {"requestId": request_id, "version": version})
     return f"START RequestId: {request_id} Version: {version}\n"
 
 
 def end(done: Invocation, *, as_json: bool) -> str:
-    """The lines behind the function's own."""
+    """Return the lines behind the function's own."""
     if as_json:
         metrics = {
             "durationMs": round(done.duration_ms, 3),
@@ -71,7 +71,7 @@ def end(done: Invocation, *, as_json: bool) -> str:
 
 
 def _ended(done: Invocation) -> str:
-    """The line that says why the runtime ended; none where it did not."""
+    """Return the line that says why the runtime ended; none where it did not."""
     if done.status == "timeout":
         return f"{_stamp()} {done.request_id} {done.reason.partition('Error: ')[2]}\n\n"
     return f"{done.reason}\nRuntime.ExitError\n" if done.status == "failure" else ""

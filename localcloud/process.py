@@ -106,7 +106,7 @@ class Process:
         return answers
 
     def take_log(self) -> str:
-        """What the child has printed since the last call."""
+        """Return what the child has printed since the last call."""
         self._drain()
         text = self._logged.decode("utf-8", "replace")
         self._logged.clear()

@@ -45,7 +45,7 @@ class Redirect:
         self._names = [(os.path.realpath(there), path) for path, there in self._places]
 
     def moved(self, path: Any) -> Any:  # noqa: ANN401 - whatever a caller gives as a path
-        """Where a path lies; descriptors and other paths are given back as they are."""
+        """Return where a path lies; descriptors and other paths are given back as they are."""
         if not isinstance(path, str | bytes | os.PathLike):
             return path
         text = posixpath.normpath(os.fsdecode(path))
@@ -55,7 +55,7 @@ class Redirect:
         return os.fsencode(there) if isinstance(path, bytes) else there
 
     def shown(self, path: str) -> str:
-        """The path by which a function knows a real one."""
+        """Return the path by which a function knows a real one."""
         return _replaced(path, self._names)
 
     def install(self) -> None:

@@ -90,7 +90,7 @@ class RuntimeLogs(logging.Handler):
 
 
 def print_exception(frames: Frames) -> Callable[..., None]:
-    """An ``excepthook`` that shows only the frames that a function may see."""
+    """Return an ``excepthook`` that shows only the frames that a function may see."""
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         lines = ["Traceback (most recent call last):\n", *frames(trace)]

@@ -34,7 +34,7 @@ class Router:
         self._admin = admin.Admin(cloud)
 
     def gate(self, environ: Environ) -> Response | None:
-        """The answer to a request that a web page may have sent; None for any other."""
+        """Return the answer to a request that a web page may have sent; None for any other."""
         headers = wire.request_headers(environ)
         service, _ = wire.scope(environ) or ("s3", "")
         if environ["PATH_INFO"].startswith("/_localcloud/"):

@@ -43,7 +43,7 @@ class Service:
         """Deliver what is waiting and end what is running."""
 
     def operation(self, name: str) -> Callable[[Call], Params] | None:
-        """The method that answers an operation of AWS; None where the service has none."""
+        """Return the method that answers an operation of AWS; None where the service has none."""
         if name not in wire.operations(self.name):
             return None
         method: Callable[[Call], Params] | None = getattr(self, xform_name(name), None)
@@ -72,12 +72,12 @@ def tag_map(tags: Sequence[dict[str, str]], key: str = "Key", value: str = "Valu
 
 
 def tag_list(tags: dict[str, Any], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """A dictionary as AWS's list of tags."""
+    """Return a dictionary as AWS's list of tags."""
     return [{key: k, value: v} for k, v in tags.items()]
 
 
 def now() -> float:
-    """The time as seconds since 1970, to the millisecond as AWS gives it."""
+    """Return the time as seconds since 1970, to the millisecond as AWS gives it."""
     return round(time.time(), 3)
 
 

@@ -285,7 +285,7 @@ def _check_old_url(
 
 
 def _skew(stamp: str, signed_at: dt.datetime, now: dt.datetime) -> str:
-    """The sentence of every service but S3 about a clock that is wrong."""
+    """Return the sentence of every service but S3 about a clock that is wrong."""
     late, minutes = signed_at < now, SKEW // dt.timedelta(minutes=1)
     said = "expired" if late else "not yet current"
     order, sign = ("now earlier", "-") if late else ("still later", "+")

@@ -6,7 +6,7 @@ from localcloud.errors import AwsError
 
 
 def statistic(name: str, values: Sequence[float]) -> float:
-    """A statistic of the values of one period.
+    """Return a statistic of the values of one period.
 
     Raises:
         AwsError: ``InvalidParameterValue`` for a statistic that is not known.

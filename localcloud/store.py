@@ -80,7 +80,7 @@ class Store:
                 )
 
     def private_folder(self, name: str) -> Path:
-        """A folder of the directory that only the user can look into; made when missing."""
+        """Return a folder of the directory that only the user can look into; made when missing."""
         folder = self.directory / name
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -106,7 +106,7 @@ class Store:
         return db
 
     def corrupt(self, path: Path, error: Exception | str) -> WorkflowError:
-        """The error for a file of the local cloud that cannot be read."""
+        """Return the error for a file of the local cloud that cannot be read."""
         return WorkflowError(
             "CloudCorrupt",
             f"The local cloud cannot read {path}: {error}.",
@@ -180,7 +180,7 @@ class Store:
             self._db.executemany(statement, rows)
 
     def table(self, kind: str) -> "Table":
-        """The records of one kind, loaded into memory."""
+        """Return the records of one kind, loaded into memory."""
         return Table(self, kind)
 
     def put_blob(self, data: bytes) -> str:
@@ -196,7 +196,7 @@ class Store:
         return digest
 
     def blob(self, digest: str) -> bytes:
-        """The bytes of a blob.
+        """Return the bytes of a blob.
 
         Raises:
             WorkflowError: ``CloudCorrupt`` where the file is gone.
@@ -208,7 +208,7 @@ class Store:
             raise self.corrupt(path, error) from error
 
     def blob_path(self, digest: str) -> Path:
-        """Where a blob lies."""
+        """Return where a blob lies."""
         return self._blobs / digest[:2] / digest
 
     def close(self) -> None:

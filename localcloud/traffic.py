@@ -80,19 +80,19 @@ class TrafficPlan:
     camera: Change = _SOUND
 
     def change(self, index: int) -> Change:
-        """How the camera has changed at an image."""
+        """Return how the camera has changed at an image."""
         drift = self.drift(index)
         return _dusk(drift) if drift else self.camera
 
     def drift(self, index: int) -> float:
-        """How far the drift has come at an image, 0 to 1."""
+        """Return how far the drift has come at an image, 0 to 1."""
         start = self.drift_at * self.count
         rest = (self.count - start) / 2
         return 0.0 if index < start or rest == 0 else min(1.0, (index - start) / rest)
 
 
 def pictures(plan: TrafficPlan) -> Iterator[bytes]:
-    """The images of a plan, in order."""
+    """Yield the images of a plan, in order."""
     for index in range(plan.count):
         drift = plan.drift(index)
         random = Random(f"{plan.seed}-{index}")  # noqa: S311 - drawings keep no secret
@@ -120,7 +120,7 @@ def _between(start: Sequence[float], end: Sequence[float], share: float) -> list
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:
-    """The PNG and JPEG files below a folder, in the order of their names.
+    """Return the PNG and JPEG files below a folder, in the order of their names.
 
     Raises:
         WorkflowError: ``NoImages``.
@@ -323,7 +323,7 @@ def _plan(options: argparse.Namespace) -> TrafficPlan:
 
 
 def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session, Region]:
-    """Where the cloud listens, a session for it, and its region."""
+    """Return where the cloud listens, a session for it, and its region."""
     if options.endpoint_url:
         region = resolve(os.environ)
         return str(options.endpoint_url), boto3.Session(region_name=region.name), region

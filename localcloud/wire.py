@@ -100,7 +100,7 @@ def scope(environ: Environ) -> tuple[str, str] | None:
 
 
 def access_key(environ: Environ) -> str:
-    """The access key id that a request was signed with; nothing for an unsigned one."""
+    """Return the access key id that a request was signed with; nothing for an unsigned one."""
     if authorization := environ.get("HTTP_AUTHORIZATION"):
         match = _ACCESS_KEY.search(str(authorization))
         return match[1] if match else ""
@@ -114,7 +114,7 @@ def request_headers(environ: Environ) -> dict[str, str]:
 
 
 def read_body(environ: Environ) -> bytes:
-    """The whole body of a request; the stream is rewound, so that it can be read again."""
+    """Return the whole body of a request; the stream is rewound, so that it can be read again."""
     stream = environ["wsgi.input"]
     body: bytes = stream.read()
     stream.seek(0)
@@ -122,7 +122,7 @@ def read_body(environ: Environ) -> bytes:
 
 
 def _unpacked(body: bytes, environ: Environ) -> bytes:
-    """The body as it was before boto3 compressed it: it does so for metrics above 10 KiB."""
+    """Return the body as it was before boto3 compressed it: it does so for metrics above 10 KiB."""
     if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
         return body
     try:
@@ -132,7 +132,7 @@ def _unpacked(body: bytes, environ: Environ) -> bytes:
 
 
 def parse(environ: Environ, service: str, region: str) -> Call:
-    """The AWS call in a request.
+    """Return the AWS call in a request.
 
     Raises:
         AwsError: ``UnknownOperationException`` or ``SerializationException``.
@@ -150,7 +150,7 @@ def parse(environ: Environ, service: str, region: str) -> Call:
 
 
 def answer(environ: Environ, call: Call, result: Params) -> Response:
-    """The response that carries a result, in the protocol of the request."""
+    """Return the response that carries a result, in the protocol of the request."""
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         shape = _model(call.service).operation_model(call.operation).output_shape
         body = bytearray()
@@ -176,7 +176,7 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
 
 
 def refuse(environ: Environ, service: str, error: AwsError) -> Response:
-    """The response that carries an error, in the protocol of the request."""
+    """Return the response that carries an error, in the protocol of the request."""
     content = {"__type": error.code, "message": error.message, **error.members}
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         return Response(error.status, _headers(cbor=True), _cbor_map(content))
@@ -201,26 +201,26 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
 
 @cache
 def _speaks_xml(service: str) -> bool:
-    """Whether a service answers in XML, whatever the type of the request."""
+    """Return whether a service answers in XML, whatever the type of the request."""
     known = service in botocore.session.get_session().get_available_services()
     return known and _model(service).metadata["protocol"] == "rest-xml"
 
 
 @cache
 def operations(service: str) -> frozenset[str]:
-    """The names of all operations that AWS has in a service."""
+    """Return the names of all operations that AWS has in a service."""
     return frozenset(_model(service).operation_names)
 
 
 @cache
 def values_of(service: str, shape: str) -> tuple[str, ...]:
-    """The values that AWS knows of an enumeration of a service."""
+    """Return the values that AWS knows of an enumeration of a service."""
     return tuple(_model(service).shape_for(shape).enum)
 
 
 @lru_cache(256)
 def form_types(service: str) -> frozenset[str]:
-    """The content types that a service takes though a web page's form can send them."""
+    """Return the content types that a service takes though a web page's form can send them."""
     if service == "sagemaker-runtime":  # InvokeEndpoint takes whatever the model does
         return browsers.FORMS
     try:
@@ -237,7 +237,7 @@ def _model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
 
 
 def is_query(environ: Environ) -> bool:
-    """Whether a request is in the query protocol, which a service may have beside others."""
+    """Return whether a request is in the query protocol, which a service may have beside others."""
     return str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
 
 
@@ -309,7 +309,7 @@ def _from_cbor(body: bytes) -> Params:
 
 
 def _cbor_map(content: Mapping[str, Any]) -> bytes:
-    """A CBOR map of text to text: all that an error needs."""
+    """Return a CBOR map of text to text: all that an error needs."""
     body = bytearray([0xA0 | len(content)])
     for item in (str(part) for pair in content.items() for part in pair):
         data = item.encode()

@@ -83,7 +83,7 @@ class _Encoder(simplejson.JSONEncoder):
 
 
 def load(name: str) -> Handler:
-    """The handler called ``module.function``.
+    """Return the handler called ``module.function``.
 
     Raises:
         Fault: It cannot be found.
@@ -137,7 +137,7 @@ def shown_frames(trace: TracebackType | None) -> list[str]:
 
 
 def _library() -> str:
-    """Where Python's library lies on AWS."""
+    """Return where Python's library lies on AWS."""
     return f"/var/lang/lib/{os.environ['AWS_EXECUTION_ENV'].removeprefix('AWS_Lambda_')}"
 
 

@@ -84,7 +84,7 @@ def read_address(text: str) -> Address:
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text is meant as a whole address and not as a key alone."""
+    """Return whether a text is meant as a whole address and not as a key alone."""
     said = text.strip().strip(_QUOTES).strip()
     return said.lower().startswith("arn:") or _SCHEME.match(said) is not None
 
@@ -95,7 +95,7 @@ def decoded_keys(key: str) -> tuple[str, ...]:
 
 
 def checked_bucket(name: str) -> str:
-    """The name of a bucket, as given.
+    """Return the name of a bucket, as given.
 
     Raises:
         AddressError: It cannot be one; says what it seems to be.
@@ -110,7 +110,7 @@ def checked_bucket(name: str) -> str:
 
 
 def _meant(name: str) -> str:
-    """The bucket that somebody probably meant, empty where nothing suggests itself."""
+    """Return the bucket that somebody probably meant, empty where nothing suggests itself."""
     bare = name.strip().strip(_QUOTES).strip()
     scheme = _SCHEME.match(bare)
     bare = bare[scheme.end() :] if scheme else bare
@@ -120,7 +120,7 @@ def _meant(name: str) -> str:
 
 
 def _candidates(key: str, *others: str) -> tuple[str, ...]:
-    """The key as given, what it is if it was encoded for a URL, and others; each once."""
+    """Return the key as given, what it is if it was encoded for a URL, and others; each once."""
     spelled = (key, unquote_plus(key), unquote(key), *others)
     return tuple(dict.fromkeys(one for one in spelled if one))
 

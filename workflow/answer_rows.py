@@ -38,7 +38,7 @@ class OutputError(Exception):
         self.detail = detail
 
     def kept(self) -> "OutputError":
-        """The same to keep: without a traceback, whose frames would keep what was read."""
+        """Return the same to keep: without a traceback, whose frames would keep what was read."""
         return OutputError(self.reason, self.detail)
 
 
@@ -58,7 +58,7 @@ class Row:
 
 
 def is_sound(row: Sequence[float]) -> bool:
-    """Whether a row is two or more probabilities that sum to 1."""
+    """Return whether a row is two or more probabilities that sum to 1."""
     within = all(0 <= value <= 1 + SUM_TOLERANCE for value in row)
     return len(row) > 1 and within and abs(math.fsum(row) - 1) <= SUM_TOLERANCE
 
@@ -78,7 +78,7 @@ def fault(row: Sequence[float]) -> OutputError:
 
 
 def number_of(value: object) -> float | None:
-    """A number, also one written as text; None for anything else, truth values among it."""
+    """Return a number, also one written as text; None for anything else, truth values among it."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
@@ -91,13 +91,13 @@ def number_of(value: object) -> float | None:
 
 
 def shortened(value: object) -> str:
-    """A value as it is quoted in an error."""
+    """Return a value as it is quoted in an error."""
     text = repr(value)
     return text if len(text) <= _DETAIL_CHARACTERS else f"{text[:_DETAIL_CHARACTERS]}..."
 
 
 def in_order(row: Row, classes: Sequence[str]) -> Row:
-    """A row by the index of the class, or by name where the classes are others."""
+    """Return a row by the index of the class, or by name where the classes are others."""
     known = {name.casefold(): index for index, name in enumerate(classes)}
     if not row.names:
         return _turned(row, known)

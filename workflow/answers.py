@@ -122,7 +122,7 @@ def _parsed(text: str) -> object:
 
 
 def _cells(text: str) -> list[Any]:
-    """The lines of CSV; objects where the first one names the columns."""
+    """Return the lines of CSV; objects where the first one names the columns."""
     lines = [line.split(",") for line in text.splitlines() if line.strip()]
     head, *rows = [[cell.strip().strip('"').strip() for cell in line] for line in lines]
     named = len(head) > 1 and all(head) and not any(number_of(cell) is not None for cell in head)
@@ -211,7 +211,7 @@ def _each(items: Iterable[object], depth: int) -> list[Row]:
 
 
 def _elsewhere(value: Mapping[str, Any], depth: int) -> list[Row]:
-    """The one sound answer under keys that are not known."""
+    """Return the one sound answer under keys that are not known."""
     found: list[list[Row]] = []
     for key, item in value.items():
         if _key(key) in _COUNTED or not isinstance(item, Mapping | list):
@@ -240,7 +240,7 @@ def _number(value: object) -> float:
 
 
 def _holds_more(value: object) -> bool:
-    """Whether a text may be an answer in itself: JSON or a row of CSV."""
+    """Return whether a text may be an answer in itself: JSON or a row of CSV."""
     return isinstance(value, str) and (value.lstrip()[:1] in ("[", "{") or "," in value)
 
 
@@ -273,7 +273,7 @@ def _is_box(values: Sequence[float]) -> bool:
 
 
 def _tensor(keys: Mapping[str, Any]) -> object:
-    """The data of a tensor: flat where its shape says that it is several rows."""
+    """Return the data of a tensor: flat where its shape says that it is several rows."""
     data, shape = keys["data"], keys.get("shape")
     if isinstance(data, list) and isinstance(shape, list) and len(shape) > 1 and data:
         width = shape[-1]
@@ -294,13 +294,13 @@ def _one_score(keys: Mapping[str, Any]) -> tuple[str, float] | None:
 
 
 def _score(keys: Mapping[str, Any]) -> float | None:
-    """The one score of an object, where it has one."""
+    """Return the one score of an object, where it has one."""
     scores = (number_of(keys[key]) for key in _ONE_SCORE if key in keys)
     return next((score for score in scores if score is not None), None)
 
 
 def _pairs(items: list[list[Any]]) -> list[Row]:
-    """A class each, as name and number; nothing for other lists, nor for one class alone."""
+    """Return a class each, as name and number; nothing for other lists, nor for one class alone."""
     pairs = [item for item in items if len(item) == 2 and isinstance(item[0], str)]  # noqa: PLR2004
     if (
         len(items) < _BINARY
@@ -312,7 +312,7 @@ def _pairs(items: list[list[Any]]) -> list[Row]:
 
 
 def _by_class(value: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of an object, but for those that are known to count something else."""
+    """Return the numbers of an object, but for those that are known to count something else."""
     numbers = {key: number_of(item) for key, item in value.items() if _key(key) not in _COUNTED}
     return {str(key): number for key, number in numbers.items() if number is not None}
 
@@ -322,7 +322,7 @@ def _named_row(numbers: Mapping[str, Any]) -> Row:
 
 
 def _columns(value: Mapping[str, Any]) -> list[Row]:
-    """A class each with the numbers of all images, as tables are written; else nothing."""
+    """Return a class each with the numbers of all images, as tables are written; else nothing."""
     lists = {key: item for key, item in value.items() if isinstance(item, list)}
     sizes = {len(item) for item in lists.values()}
     if len(lists) < _BINARY or len(lists) != len(value) or len(sizes) != 1 or not sizes.pop():
@@ -336,7 +336,7 @@ def _columns(value: Mapping[str, Any]) -> list[Row]:
 
 
 def _binary(keys: Mapping[str, Any]) -> Row | None:
-    """The linear learner's answer of two classes: the probability of class 1, and the class.
+    """Return the linear learner's answer of two classes: the probability of class 1, and the class.
 
     Raises:
         OutputError: The score says another class than the label.

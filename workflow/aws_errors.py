@@ -77,7 +77,7 @@ def translate(
 
 
 def permission(operation: str) -> str:
-    """The IAM action that allows an operation: ``s3:HeadObject`` needs ``s3:GetObject``."""
+    """Return the IAM action that allows an operation: ``s3:HeadObject`` needs ``s3:GetObject``."""
     service, _, name = operation.partition(":")
     action = f"{_SERVICE_PREFIXES.get(service, service)}:{name}"
     return _ACTIONS.get(action, action)

@@ -72,7 +72,7 @@ class Histogram:
         return cls(tuple(map(float, edges)), tuple(map(int, counts)))
 
     def on(self, edges: Sequence[float]) -> Self:
-        """The same counts in coarser bins.
+        """Return the same counts in coarser bins.
 
         Raises:
             WorkflowError: ``BinsDoNotAlign`` where an edge lies inside one of our bins.
@@ -256,7 +256,7 @@ class ConstraintViolation:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What current data is held against.
+    """What current data is compared with.
 
     Attributes:
         name: Where it comes from, in words a person recognises.
@@ -293,7 +293,7 @@ def _suggested(feature: Feature) -> Constraint:
 
 
 def check(constraints: Constraints, statistics: Statistics) -> tuple[ConstraintViolation, ...]:
-    """Every way in which the statistics break the constraints, drift apart.
+    """Return every way in which the statistics break the constraints, drift apart.
 
     Drift needs the baseline's distribution: ``workflow.drift`` finds it.
     """
@@ -565,7 +565,7 @@ def _histogram(buckets: Sequence[_Bucket], name: str, source: str) -> Histogram:
             raise WorkflowError(
                 "BaselineUnreadable",
                 f"{source}: the buckets of {name!r} do not join at {left.upper_bound:g}.",
-                "Create the baseline anew, or correct the bounds in the file.",
+                "Create the baseline again, or correct the bounds in the file.",
             )
     edges = [bucket.lower_bound for bucket in buckets] + [b.upper_bound for b in buckets[-1:]]
     return Histogram(tuple(edges), tuple(int(bucket.count) for bucket in buckets))

@@ -18,7 +18,7 @@ Objects = NDArray[np.object_]
 
 
 def objects(values: Collection[object]) -> Objects:
-    """A column of Python objects, lists among them."""
+    """Return a column of Python objects, lists among them."""
     return np.fromiter(values, np.object_, len(values))
 
 
@@ -61,7 +61,7 @@ class Columns:
 
     @classmethod
     def joined(cls, parts: Sequence["Columns"]) -> "Columns":
-        """All rows of one part or more, in the order of their lines."""
+        """Return all rows of one part or more, in the order of their lines."""
         names = [field.name for field in fields(cls)]
         whole = cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
         return whole.take(np.argsort(whole.index, kind="stable"))
@@ -70,7 +70,7 @@ class Columns:
         return len(self.index)
 
     def take(self, order: NDArray[np.int64]) -> "Columns":
-        """Some of the rows, in the order given."""
+        """Return some of the rows, in the order given."""
         widths = self.widths[order]
         begins = (np.cumsum(self.widths) - self.widths)[order]
         shifts = np.repeat(begins - (np.cumsum(widths) - widths), widths)
@@ -86,7 +86,7 @@ class Columns:
         )
 
     def sound(self) -> tuple["Columns", list[Refused]]:
-        """The rows that are probabilities, and the others."""
+        """Return the rows that are probabilities, and the others."""
         good = sound(self.values, self.widths)
         if good.all():
             return self, []
@@ -147,7 +147,7 @@ class Records:
         return len(self.index)
 
     def rows(self) -> tuple[Columns, list[Refused]]:
-        """The rows of all answers, and the answers that hold none."""
+        """Return the rows of all answers, and the answers that hold none."""
         bulk = bulk_rows(self.answers, self.encoding)
         if bulk:
             return self._columns(*bulk, slice(None), np.zeros(len(self), np.int32)), []

@@ -49,7 +49,7 @@ class Tails:
         self._calm = self._is_calm()
 
     def __getitem__(self, i: int) -> bytes:
-        """One tail."""
+        """Return one tail."""
         return bytes(self._memory[self.starts[i] : self.ends[i]])
 
     def words(self, begins: Index, width: int) -> NDArray[np.uint64]:
@@ -60,7 +60,7 @@ class Tails:
         return found.view(np.uint64).reshape(len(begins), size // _WORD)
 
     def answers(self, begins: Index, ends: Index) -> Answers:
-        """What stands between two places each."""
+        """Return what stands between two places each."""
         sizes = ends - begins
         widest = int(sizes.max(initial=0))
         if widest - sizes.min(initial=widest) < SPARE - _WORD:  # else rows would waste memory
@@ -69,7 +69,7 @@ class Tails:
         return Answers.of([bytes(self._memory[begin:end]) for begin, end in spans])
 
     def __contains__(self, letter: bytes) -> bool:
-        """Whether a byte stands in any of them."""
+        """Return whether a byte stands in any of them."""
         return self._memory.find(letter, 0, self._letters.size) >= 0
 
     def _is_calm(self) -> bool:
@@ -81,11 +81,11 @@ class Tails:
         return bool(printable) and b"\\" not in self
 
     def plain_letters(self, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which of some letters of the tails stand for themselves in a JSON string."""
+        """Return which of some letters of the tails stand for themselves in a JSON string."""
         return letters != ord('"') if self._calm else _plain(letters)
 
     def plain(self, begins: Index, ends: Index) -> NDArray[np.bool_]:
-        """Where nothing stands between two places that means something to JSON."""
+        """Return where nothing stands between two places that means something to JSON."""
         marks = ~_plain(self._letters)
         before = np.concatenate([[0], np.cumsum(marks)])
         clear: NDArray[np.bool_] = before[ends] == before[begins]
@@ -117,7 +117,7 @@ class _Stencil:
         return cls(len(text), mask.view(np.uint64), letters.view(np.uint64))
 
     def fits(self, words: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which rows have these bytes."""
+        """Return which rows have these bytes."""
         same = np.equal((words & self.mask).T, self.text[:, None], order="C")
         fit: NDArray[np.bool_] = same.all(axis=0)
         return fit
@@ -186,7 +186,7 @@ class Form:
         return self._records(index, letters, answers)
 
     def _records(self, index: Index, letters: NDArray[np.uint8], answers: Answers) -> Records:
-        """The values of lines that have this form, and nothing but plain letters in them."""
+        """Return the values of lines that have this form, and nothing but plain letters in them."""
         ids, inferences, times = self._values(letters)
         return Records(
             index=index,
@@ -205,14 +205,14 @@ class Form:
         return [letters[:, slice(*span)] for span in (self.event_id, self.inference_id, self.time)]
 
     def _plain(self, tails: Tails, index: Index, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which of fitting lines have values that hold nothing but plain characters."""
+        """Return which of fitting lines have values that hold nothing but plain characters."""
         plain = tails.plain(*self._answers(tails, index))
         for value in self._values(letters):
             plain &= _plain(value).all(axis=1)
         return plain
 
     def _answers(self, tails: Tails, index: Index) -> tuple[Index, Index]:
-        """Where the answers begin and end."""
+        """Return where the answers begin and end."""
         return tails.starts[index] + self.front.width, tails.ends[index] - self.back.width
 
 
@@ -256,7 +256,7 @@ def _place(tail: bytes, value: str, after: int) -> Span:
 
 
 def _plain(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which letters stand for themselves in a JSON string: printable ASCII but for two."""
+    """Return which letters stand for themselves in a JSON string: printable ASCII but for two."""
     printable = letters - np.uint8(ord(" ")) <= ord("~") - ord(" ")
     plain: NDArray[np.bool_] = printable & (letters != ord('"')) & (letters != ord("\\"))
     return plain

@@ -46,11 +46,11 @@ class Places:
     length: NDArray[np.int64]
 
     def at(self, i: int) -> tuple[int, int, int, int]:
-        """One line's place."""
+        """Return one line's place."""
         return int(self.source[i]), int(self.number[i]), int(self.offset[i]), int(self.length[i])
 
     def take(self, index: NDArray[np.int64]) -> "Places":
-        """Some of the lines, by their index."""
+        """Return some of the lines, by their index."""
         return Places(
             self.source[index], self.number[index], self.offset[index], self.length[index]
         )
@@ -263,7 +263,7 @@ class Window:
         return found
 
     def _other_reason(self, source: int, count: int) -> str | None:
-        """What an object is none of whose lines is a record, as far as it can be told."""
+        """Return what an object is none of whose lines is a record, as far as it can be told."""
         data = self._strange.get(source, b"")
         single = count == 1 and b"\0" not in data[:1024]
         return None if single else document_reason(data)
@@ -279,7 +279,7 @@ def _line_end(data: bytes, position: int) -> int:
 
 
 def _far_ends(data: bytes, begin: int) -> tuple[int, int]:
-    """Where a long payload closes, -1 if not on its line, and where its line ends.
+    """Return where a long payload closes, -1 if not on its line, and where its line ends.
 
     Each block is looked through for both while it is in the cache: memory is read once.
     """
@@ -294,7 +294,7 @@ def _far_ends(data: bytes, begin: int) -> tuple[int, int]:
 
 
 def _without_payload(line: bytes) -> bytes:
-    """The line without the captured input, wherever it stands.
+    """Return the line without the captured input, wherever it stands.
 
     A record is read alike with it and without: nothing below ``endpointInput`` is looked at.
     """

@@ -184,7 +184,7 @@ class CaptureBatch:
         return tuple(self._capture(*place) for place in enumerate(np.cumsum(self.widths).tolist()))
 
     def where(self, mask: NDArray[np.bool_]) -> "CaptureBatch":
-        """The captures that the mask keeps; sources and errors stay."""
+        """Return the captures that the mask keeps; sources and errors stay."""
         return CaptureBatch(
             sources=self.sources,
             source=self.source[mask],
@@ -314,7 +314,7 @@ class CaptureReader:
         self._chunks.append(_chunk(rows, places))
 
     def batch(self) -> CaptureBatch:
-        """All columns, each event once."""
+        """Return all columns, each event once."""
         self._read_window()
         batch = _joined(self._chunks)
         first = self._first_of_each_event(batch)
@@ -324,7 +324,7 @@ class CaptureReader:
         return replace(batch, sources=tuple(self._sources), errors=errors)
 
     def _first_of_each_event(self, batch: CaptureBatch) -> NDArray[np.bool_]:
-        """Which captures bring a new event; an error for every line that brings none."""
+        """Return which captures bring a new event; an error for every line that brings none."""
         first = np.ones(len(batch), np.bool_)
         if len(set(batch.event_ids)) == len(batch):
             return first
@@ -362,7 +362,7 @@ def _duplicate(source: CaptureSource, batch: CaptureBatch, i: int) -> CaptureErr
 
 
 def _chunk(rows: Columns, places: Places) -> CaptureBatch:
-    """The columns of one window; sources and errors come with the whole."""
+    """Return the columns of one window; sources and errors come with the whole."""
     labels, confidences = _largest(rows.values, rows.widths)
     return CaptureBatch(
         sources=(),
@@ -384,7 +384,7 @@ def _chunk(rows: Columns, places: Places) -> CaptureBatch:
 
 
 def _joined(chunks: Sequence[CaptureBatch]) -> CaptureBatch:
-    """The columns of all windows, one after the other."""
+    """Return the columns of all windows, one after the other."""
     return CaptureBatch(
         sources=(),
         source=np.concatenate([chunk.source for chunk in chunks]),

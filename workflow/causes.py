@@ -80,7 +80,7 @@ def read_cause(error: str | None, cause: str | None) -> Cause:
 
 
 def is_rejection(error: str | None, cause: str | None) -> bool:
-    """Whether a failure only says that the confidence is below the threshold.
+    """Return whether a failure only says that the confidence is below the threshold.
 
     The workflow says so by a Fail state; the original project's functions by
     ``raise Exception("THRESHOLD_CONFIDENCE_NOT_MET")`` or by raising that text itself, which
@@ -111,7 +111,7 @@ def _read(error: str, cause: str, depth: int) -> Cause:
 
 
 def _nested(error: str, value: Mapping[str, Any]) -> Cause:
-    """A nested execution that ended without a cause: its answer to DescribeExecution."""
+    """Return a nested execution that ended without a cause: its answer to DescribeExecution."""
     status = str(value["Status"])
     unnamed = "States.Timeout" if status == "TIMED_OUT" else error
     said = f"The nested execution has {status}."
@@ -136,7 +136,7 @@ def _decoded(cause: str) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 def _cut(cause: str) -> dict[str, str] | None:
-    """The fields of a Lambda cause whose JSON ends in the middle."""
+    """Return the fields of a Lambda cause whose JSON ends in the middle."""
     found = {}
     for name in ("errorMessage", "errorType"):
         match = re.search(_CUT_FIELD.format(name=name), cause)

@@ -63,7 +63,7 @@ class Configurations:
     made: Mapping[str, datetime]
 
     def served(self) -> tuple[Served, ...]:
-        """Which one may have served when, the oldest first; the present one comes last.
+        """Return which one may have served when, the oldest first; the present one comes last.
 
         Each serves from its creation until that of the next. The present one does from the
         endpoint's last change; where others were created before that and after it, it is used
@@ -73,7 +73,7 @@ class Configurations:
         return (*earlier, Served(present.name, present.made, Span(self.changed), present.again))
 
     def samplings(self, percentages: Mapping[str, float]) -> tuple[Sampling, ...]:
-        """The times in which it is known what share was captured, the oldest first.
+        """Return the times in which it is known what share was captured, the oldest first.
 
         Args:
             percentages: What share each configuration captures, 0 to 100, by its name.

@@ -132,7 +132,7 @@ class Rejection:
 
 
 def execution_input(location: ImageLocation) -> State:
-    """The input that starts an execution, as in the original project."""
+    """Return the input that starts an execution, as in the original project."""
     return {
         "s3_bucket": location.bucket,
         "s3_key": location.key,
@@ -170,7 +170,7 @@ def unwrap(event: object) -> State:
 
 
 def image_location(state: Mapping[str, Any]) -> ImageLocation:
-    """Where the image of an execution lies.
+    """Return where the image of an execution lies.
 
     Either field may hold a whole address (``s3://bucket/key``, an ARN, a URL), as far as the other
     one is empty or says the same.
@@ -204,7 +204,7 @@ def _field(state: Mapping[str, Any], name: str) -> str:
 
 
 def _whole_location(bucket: str, key: str) -> ImageLocation:
-    """Where one field says all; the other one may say the same."""
+    """Return where one field says all; the other one may say the same."""
     address = addresses.read_address(key or bucket)
     if key and bucket and addresses.checked_bucket(bucket) != address.bucket:
         raise addresses.AddressError(
@@ -215,7 +215,7 @@ def _whole_location(bucket: str, key: str) -> ImageLocation:
 
 
 def content_type(image: bytes, name: str) -> str:
-    """The content type that the first bytes of an image prove.
+    """Return the content type that the first bytes of an image prove.
 
     Args:
         image: The whole image, or at least its first ``formats.HEAD_BYTES``.
@@ -265,7 +265,7 @@ def with_image(state: State, image: bytes) -> State:
 
 
 def inline_image(state: Mapping[str, Any]) -> bytes | None:
-    """The image that the state carries itself, or None where it lies in S3.
+    """Return the image that the state carries itself, or None where it lies in S3.
 
     Raises:
         NotAnImage: ``image_data`` is no base64.
@@ -298,7 +298,7 @@ def check_reference(state: Mapping[str, Any], image: bytes) -> None:
 
 
 def inference_id(execution_arn: str) -> str:
-    """The one key on which an execution, its capture, its image and its label join: a UUID.
+    """Return the one key on which an execution, its capture, its image and its label join: a UUID.
 
     It is within the 64 characters of InvokeEndpoint's ``InferenceId``.
     """
@@ -389,7 +389,7 @@ def with_decision(state: State, threshold: float) -> State:
 def storage_error(
     code: str, message: str | None, location: ImageLocation, status: int = 0
 ) -> ContractError:
-    """What an error of GetObject means for an execution.
+    """Return what an error of GetObject means for an execution.
 
     Args:
         code: AWS's error code, or the class name of a botocore exception.
@@ -431,7 +431,7 @@ def _known_storage_error(
 def endpoint_error(
     code: str, message: str | None, endpoint: str, model_status: object = None, status: int = 0
 ) -> ContractError:
-    """What an error of InvokeEndpoint means for an execution.
+    """Return what an error of InvokeEndpoint means for an execution.
 
     Args:
         code: AWS's error code, or the class name of a botocore exception.
@@ -483,7 +483,7 @@ def _container_error(told: str, message: str | None, endpoint: str, status: int)
 
 
 def _status(value: object) -> int:
-    """A status as a number, 0 where there is none."""
+    """Return a status as a number, 0 where there is none."""
     text = str(value).strip()
     return int(text) if text.isdecimal() else 0
 
@@ -493,7 +493,7 @@ def _told(code: str, message: str | None) -> str:
 
 
 def read_rejection(cause: str | None) -> Rejection | None:
-    """The numbers in the cause that ``with_decision`` gives a rejection, or None."""
+    """Return the numbers in the cause that ``with_decision`` gives a rejection, or None."""
     match = _REJECTION.match(cause or "")
     if match is None:
         return None

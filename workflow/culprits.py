@@ -42,7 +42,7 @@ class Culprit:
 
 
 def culprit(visits: tuple[StateVisit, ...], *, rejected: bool = False) -> Culprit | None:
-    """The innermost visit that failed the execution, or None where the visits do not tell.
+    """Return the innermost visit that failed the execution, or None where the visits do not tell.
 
     Args:
         visits: In the order they began.
@@ -60,13 +60,13 @@ def culprit(visits: tuple[StateVisit, ...], *, rejected: bool = False) -> Culpri
 
 
 def named_state(cause: str | None) -> str | None:
-    """The state that Step Functions names in the cause of an execution."""
+    """Return the state that Step Functions names in the cause of an execution."""
     found = _NAMED.match(cause or "")
     return found["state"] if found else None
 
 
 def named_event(cause: str | None) -> int | None:
-    """The event by which that state was entered."""
+    """Return the event by which that state was entered."""
     found = _NAMED.match(cause or "")
     return int(found["event"]) if found else None
 
@@ -76,7 +76,7 @@ def _is_fail(visit: StateVisit) -> bool:
 
 
 def _survived(visit: StateVisit, by_id: dict[int, StateVisit]) -> bool:
-    """Whether a Map or Parallel around the visit ended well, or its failure was caught."""
+    """Return whether a Map or Parallel around the visit ended well, or its failure was caught."""
     while visit.parent is not None and (outer := by_id.get(visit.parent)):
         if outer.status in _SURVIVED:
             return True
@@ -85,7 +85,7 @@ def _survived(visit: StateVisit, by_id: dict[int, StateVisit]) -> bool:
 
 
 def _origin(visit: StateVisit, visits: tuple[StateVisit, ...]) -> StateVisit:
-    """The failure behind a visit: what was caught before a Fail state, or failed inside."""
+    """Return the failure behind a visit: what was caught before a Fail state, or failed inside."""
     if _is_fail(visit):
         caught = _caught_before(visit, visits)
         return _origin(caught, visits) if caught else visit
@@ -97,7 +97,7 @@ def _origin(visit: StateVisit, visits: tuple[StateVisit, ...]) -> StateVisit:
 
 
 def _caught_before(fail: StateVisit, visits: tuple[StateVisit, ...]) -> StateVisit | None:
-    """The caught failure that led to a Fail state of the same branch."""
+    """Return the caught failure that led to a Fail state of the same branch."""
     before = [
         visit
         for visit in visits
@@ -117,7 +117,7 @@ def _caught_before(fail: StateVisit, visits: tuple[StateVisit, ...]) -> StateVis
 
 
 def _tells(visit: StateVisit, visits: tuple[StateVisit, ...]) -> bool:
-    """Whether a visit only passes on, or tells somebody of, what was caught before it."""
+    """Return whether a visit only passes on, or tells somebody of, what was caught before it."""
     if visit.type in _PASSES_ON:
         return True
     inside = [inner for inner in visits if inner.parent == visit.event_id]

@@ -196,7 +196,7 @@ def _inner(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _held(value: object) -> str | None:
-    """The definition's text in a record that holds it, None in a definition."""
+    """Return the definition's text in a record that holds it, None in a definition."""
     if not isinstance(value, Mapping) or "States" in value:
         return None
     machine = value.get("stateMachine", value)

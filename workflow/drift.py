@@ -116,7 +116,7 @@ class Drift:
             STABLE where a shift of twice what matters would have been above it, else
             NOT_ENOUGH_DATA.
         baseline_size: Values in the baseline.
-        current_size: Values held against it.
+        current_size: Values compared with it.
         baseline_needed: Values the baseline lacks for a verdict; 0 where it has enough.
         current_needed: Values the current data lacks for a verdict; 0 where it has enough.
         change: Of categories, the one that changed most; else None.

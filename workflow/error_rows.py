@@ -78,7 +78,7 @@ class KnownError:
         return self.passes and not self.slow
 
     def search(self, message: str) -> re.Match[str] | None:
-        """What the pattern finds; compiled on first use, for functions start cold."""
+        """Return what the pattern finds; compiled on first use, for functions start cold."""
         return re.search(self.message, message, re.IGNORECASE | re.DOTALL)
 
 

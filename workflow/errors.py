@@ -25,7 +25,7 @@ class WorkflowError(Exception):
 
 
 def last_error(output: str, otherwise: Callable[[str], WorkflowError]) -> WorkflowError:
-    """What a program of ours that failed has said, at last.
+    """Return what a program of ours that failed has said, at last.
 
     Args:
         output: All it wrote; one that fails ends with its error as one line of JSON.

@@ -94,7 +94,7 @@ def estimate(strata: Sequence[StratumCount]) -> Estimate:
 
 
 def _variance_of_sizes(strata: Sequence[StratumCount], value: float, total: float) -> float:
-    """The variance that comes from not knowing how large the part is in each stratum."""
+    """Return the variance that comes from not knowing how large the part is in each stratum."""
     variance = 0.0
     for one in strata:
         if one.inside:

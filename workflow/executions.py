@@ -130,7 +130,7 @@ class Failure:
 
 
 def parse_time(value: object) -> datetime:
-    """A moment as boto3, the AWS CLI or the console write it, as aware UTC.
+    """Return a moment as boto3, the AWS CLI or the console write it, as aware UTC.
 
     Args:
         value: A datetime (naive means UTC), ISO 8601 text, or an epoch number of seconds or
@@ -225,7 +225,7 @@ def _text(value: object) -> str | None:
 
 
 def in_order(events: Iterable[HistoryEvent]) -> tuple[HistoryEvent, ...]:
-    """The events by id, each once: ids tell the order even where clocks disagree."""
+    """Return the events by id, each once: ids tell the order even where clocks disagree."""
     by_id: dict[int, HistoryEvent] = {}
     for event in events:
         by_id.setdefault(event.id, event)

@@ -128,7 +128,7 @@ def _events(value: Mapping[str, Any]) -> tuple[tuple[HistoryEvent, ...], tuple[s
 
 
 def _instead(value: Mapping[str, Any]) -> str:
-    """What a file without an execution holds, where that is known."""
+    """Return what a file without an execution holds, where that is known."""
     if "events" in value or "historyHash" in value:
         return "a history, but "
     return "a state machine, but " if "definition" in value or "States" in value else ""

@@ -91,7 +91,7 @@ class Fingerprint:
 
 
 def fingerprint(failure: Failure) -> Fingerprint:
-    """The fingerprint of a failure; equal for failures of one group."""
+    """Return the fingerprint of a failure; equal for failures of one group."""
     if failure.kind is None and is_rejection(failure.error, failure.cause):
         return of_parts((("rejection", REJECTED),))
     cause = read_cause(failure.error, failure.cause)
@@ -107,7 +107,7 @@ def fingerprint(failure: Failure) -> Fingerprint:
 
 @lru_cache(maxsize=_KNOWN_WORDS)
 def of_parts(parts: tuple[tuple[str, str], ...]) -> Fingerprint:
-    """The fingerprint of parts chosen by somebody, as when a group is split."""
+    """Return the fingerprint of parts chosen by somebody, as when a group is split."""
     text = repr((VERSION, parts))
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return Fingerprint(digest=digest[:_DIGEST_CHARACTERS], parts=parts)
@@ -115,7 +115,7 @@ def of_parts(parts: tuple[tuple[str, str], ...]) -> Fingerprint:
 
 @lru_cache(maxsize=_KNOWN_MESSAGES)
 def normalised(message: str) -> str:
-    """The message with everything that changes from run to run as ``*``.
+    """Return the message with everything that changes from run to run as ``*``.
 
     One mask stands for all kinds, and for a run of masked things: an id may happen to be all
     digits, and a list of numbers may be longer the next time.
@@ -128,7 +128,7 @@ def normalised(message: str) -> str:
 
 
 def explain(fingerprint: Fingerprint) -> str:
-    """Why failures are in this group, in a sentence or two."""
+    """Return why failures are in this group, in a sentence or two."""
     parts = dict(fingerprint.parts)
     if "rejection" in parts:
         return (

@@ -72,7 +72,7 @@ def inference_of(
 
 
 def _layers(value: object, depth: int) -> Iterator[object]:
-    """Every object and list in a payload, outermost first, through JSON text of any name."""
+    """Yield every object and list in a payload, outermost first, through JSON text of any name."""
     if not depth:
         return
     if isinstance(value, str):
@@ -90,7 +90,7 @@ def _layers(value: object, depth: int) -> Iterator[object]:
 
 
 def _labelled(layer: object) -> Inference | None:
-    """The inference of an object that names a label and a confidence."""
+    """Return the inference of an object that names a label and a confidence."""
     if not isinstance(layer, Mapping):
         return None
     plain = {_NOT_IN_NAMES.sub("", str(name)).lower(): item for name, item in layer.items()}
@@ -103,7 +103,7 @@ def _labelled(layer: object) -> Inference | None:
 
 
 def _share(value: object) -> float | None:
-    """A confidence from 0 to 1, also where it is written in per cent."""
+    """Return a confidence from 0 to 1, also where it is written in per cent."""
     text = value.strip() if isinstance(value, str) else ""
     number = number_of(text.removesuffix("%").strip() if text.endswith("%") else value)
     if number is None or isinstance(value, bool):
@@ -114,7 +114,7 @@ def _share(value: object) -> float | None:
 
 
 def _probabilities(layer: object, classes: Sequence[str]) -> Inference | None:
-    """The inference of an object or list that holds one row of probabilities."""
+    """Return the inference of an object or list that holds one row of probabilities."""
     try:
         rows = read_value(layer, classes)
     except OutputError:

@@ -162,7 +162,7 @@ def image_type(data: bytes) -> str | None:
 
 
 def other_format(data: bytes) -> OtherFormat:
-    """What a file is that is no PNG and no JPEG, as far as its first bytes tell."""
+    """Return what a file is that is no PNG and no JPEG, as far as its first bytes tell."""
     head = data[:HEAD_BYTES]
     if not head:
         return OtherFormat("empty", "Choose the file again, or another one.")
@@ -198,7 +198,7 @@ def _more_exact(brands: list[bytes]) -> OtherFormat | None:
 
 
 def _text(head: bytes) -> str | None:
-    """The first characters of a text in UTF-8 or UTF-16; None for binary data."""
+    """Return the first characters of a text in UTF-8 or UTF-16; None for binary data."""
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         # The last character may be cut.

@@ -66,7 +66,7 @@ def image_at(text: str | None, path: str) -> str | None:
 
 
 def _locations(value: object, bucket: str, depth: int) -> Iterator[str]:
-    """Every location, outermost first; ``bucket`` is that of an object around."""
+    """Yield every location, outermost first; ``bucket`` is that of an object around."""
     if not depth:
         return
     if isinstance(value, str):

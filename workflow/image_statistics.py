@@ -83,7 +83,7 @@ def _edges(luma: NDArray[np.float64]) -> float:
 
 
 def columns(images: Iterable[ImageStatistics]) -> dict[str, list[float]]:
-    """The statistics of many images, by name: one list a feature, in the images' order."""
+    """Return the statistics of many images, by name: one list a feature, in the images' order."""
     table: dict[str, list[float]] = {name: [] for name in ImageStatistics.__dataclass_fields__}
     for image in images:
         for name, value in asdict(image).items():

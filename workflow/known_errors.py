@@ -122,7 +122,7 @@ class AwsAnswer:
 def find(
     names: Iterable[str], message: str = "", *, status: int = 0, operation: str = ""
 ) -> Match | None:
-    """The row of an error, or None: an unknown error is neither blamed nor repeated.
+    """Return the row of an error, or None: an unknown error is neither blamed nor repeated.
 
     Args:
         names: What the error is called, the most telling name first.
@@ -134,19 +134,19 @@ def find(
 
 
 def passes_by_itself(code: str, message: str = "", status: int = 0) -> bool:
-    """Whether the same call may succeed later although nobody changes anything."""
+    """Return whether the same call may succeed later although nobody changes anything."""
     found = find((code,), message, status=status)
     return found is not None and found.row.passes
 
 
 def is_throttling(answer: "AwsAnswer") -> bool:
-    """Whether AWS refuses because too much was asked at once."""
+    """Return whether AWS refuses because too much was asked at once."""
     found = find((answer.code,), answer.message, status=answer.status)
     return found is not None and found.row.at_once and found.row.blame is Blame.CAPACITY
 
 
 def is_denial(code: str) -> bool:
-    """Whether AWS refuses for want of a permission."""
+    """Return whether AWS refuses for want of a permission."""
     found = find((code,))
     return found is not None and found.row.blame is Blame.PERMISSION
 
@@ -158,7 +158,7 @@ def passes_at_once(answer: "AwsAnswer") -> bool:
 
 
 def read_error(error: Exception) -> AwsAnswer:
-    """What a botocore exception says, whatever parts AWS left out or sent as null."""
+    """Return what a botocore exception says, whatever parts AWS left out or sent as null."""
     answer = getattr(error, "response", None)
     if not isinstance(answer, Mapping):
         return AwsAnswer(type(error).__name__, str(error), 0)
@@ -198,7 +198,7 @@ def _find(names: tuple[str, ...], message: str, status: int, operation: str) -> 
 
 
 def _keys(name: str) -> tuple[str, ...]:
-    """A name as the table has it: without ``Exception``, and again without its service."""
+    """Return a name as the table has it: without ``Exception``, and again without its service."""
     lower = name.strip().lower()
     whole = _SUFFIX.sub("", lower) or lower
     return whole, whole.rpartition(".")[2]
@@ -230,7 +230,7 @@ def _by_form(keys: tuple[str, ...]) -> Match | None:
 
 
 def _by_status(keys: tuple[str, ...], message: str, status: int) -> Match | None:
-    """What a status alone tells: those that pass by themselves do so under any name."""
+    """Return what a status alone tells: those that pass by themselves do so under any name."""
     inside = _STATUS_INSIDE.search(message)
     task = next((found for key in keys if (found := _HTTP_TASK.fullmatch(key))), None)
     known = int(task["status"]) if task else status or (int(inside["status"]) if inside else 0)

@@ -107,5 +107,5 @@ def _check(name: str, value: str) -> str:
 
 def _invalid(name: str, value: str, meant: str) -> WorkflowError:
     return WorkflowError(
-        "SettingInvalid", f"{name} has {value!r}, which is not {meant}.", f"Set {name} anew."
+        "SettingInvalid", f"{name} has {value!r}, which is not {meant}.", f"Correct {name}."
     )

@@ -50,7 +50,7 @@ class Answers:
         return cls(np.where(kept, letters, np.uint8(ord(" "))).ravel(), begins, begins + sizes)
 
     def texts(self) -> list[bytes]:
-        """Each answer by itself."""
+        """Return each answer by itself."""
         whole = self.letters.tobytes()
         spans = zip(self.begins.tolist(), self.ends.tolist(), strict=True)
         return [whole[begin:end] for begin, end in spans]
@@ -90,14 +90,14 @@ def bulk_rows(
 
 
 def _only(letters: NDArray[np.uint8], letter: str, places: NDArray[np.int64]) -> bool:
-    """Whether a letter stands in these places and in no other."""
+    """Return whether a letter stands in these places and in no other."""
     code = ord(letter)
     everywhere = bool((letters[places] == code).all())
     return everywhere and np.count_nonzero(letters == code) == len(places)
 
 
 def _between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
-    """How many of some places lie in each answer, where all of them lie in one."""
+    """Return how many of some places lie in each answer, where all of them lie in one."""
     count = len(answers.begins)
     each, rest = divmod(len(commas), max(count, 1))
     if each and not rest:  # as many in each as in any other: so it is hardly ever otherwise

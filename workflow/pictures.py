@@ -42,7 +42,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SMALLER = "Save it again at a smaller size (2,000 pixels wide is plenty) and submit that."
-_ANEW = "Copy or download it again, or open it in an image editor and save it anew."
+_ANEW = "Copy or download it again, or open it in an image editor and save it again."
 _STILL = "Save the frame you mean as a PNG or a JPEG and submit that."
 
 
@@ -111,7 +111,7 @@ def decode(data: bytes, *, at_least: int) -> Picture:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """The picture in RGB; transparent parts are white."""
+    """Return the picture in RGB; transparent parts are white."""
     if image.mode == "RGB":
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -145,7 +145,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _orientation(exif: bytes) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none that can be read."""
+    """Return the EXIF orientation, 1 to 8; 1 where there is none that can be read."""
     found: object = None
     with suppress(Exception):  # EXIF is no part of the picture: odd EXIF is no EXIF
         read = Image.Exif()
@@ -155,7 +155,7 @@ def _orientation(exif: bytes) -> int:
 
 
 def _png(data: bytes) -> tuple[bytes, bytes]:
-    """The parts of a PNG that make its picture, and its EXIF.
+    """Return the parts of a PNG that make its picture, and its EXIF.
 
     Raises:
         PictureRefused: It is animated.
@@ -185,7 +185,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _jpeg(data: bytes) -> tuple[bytes, bytes]:
-    """The parts of a JPEG that make its picture, and its EXIF.
+    """Return the parts of a JPEG that make its picture, and its EXIF.
 
     Of the application segments, JFIF and Adobe's tell how colours are coded; others are cut off.
     """

@@ -47,7 +47,7 @@ _DECODER: Final = json.JSONDecoder()
 
 
 def without_data(message: str) -> str:
-    """The message with each piece of quoted data as ``*``."""
+    """Return the message with each piece of quoted data as ``*``."""
     if not any(form in message for form in _FORMS):
         return message
     parts, start = [], 0
@@ -59,7 +59,7 @@ def without_data(message: str) -> str:
 
 
 def _data(message: str, start: int, introduction: str) -> tuple[int, str]:
-    """Where the data that starts there end, and what to put in their place."""
+    """Return where the data that starts there end, and what to put in their place."""
     if _TO_THE_END.search(introduction):
         return len(message), MASK
     quote = "'" if message[start] == "'" else ""

@@ -99,7 +99,7 @@ def _object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
 
 
 def _holds_named_secret(value: Mapping[str, Any]) -> bool:
-    """Whether it is a pair such as ``{"Name": "DB_PASSWORD", "Value": ...}``."""
+    """Return whether it is a pair such as ``{"Name": "DB_PASSWORD", "Value": ...}``."""
     names = [item for key, item in value.items() if key.lower() in ("name", "key", "header")]
     return any(isinstance(name, str) and SECRET_NAME.search(name) for name in names)
 

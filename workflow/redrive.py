@@ -47,7 +47,7 @@ def advise(
     state_type: str | None = None,
     events: int | None = None,
 ) -> RedriveAdvice:
-    """Which of redrive and restart repairs one execution.
+    """Return which of redrive and restart repairs one execution.
 
     Args:
         execution: As it stands now.
@@ -114,7 +114,7 @@ def advise(
 
 
 def summarise(advice: Iterable[RedriveAdvice]) -> RedriveAdvice:
-    """The advice for a group: the most frequent, and how many executions differ from it.
+    """Return the advice for a group: the most frequent, and how many executions differ from it.
 
     Raises:
         ValueError: There is none.

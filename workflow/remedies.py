@@ -70,7 +70,7 @@ class Diagnosis:
 
 
 def diagnose(failure: Failure) -> Diagnosis:
-    """The kind, probable cause and remedy of a failure; an unknown one says so."""
+    """Return the kind, probable cause and remedy of a failure; an unknown one says so."""
     if failure.kind is None and is_rejection(failure.error, failure.cause):
         return Diagnosis(
             kind=Kind.REJECTION,

@@ -136,7 +136,7 @@ def _line(truth: GroundTruth) -> dict[str, object]:
 
 
 def _truth(line: bytes) -> GroundTruth | tuple[str, str]:
-    """The label of a line, or the reason and detail why it gives none."""
+    """Return the label of a line, or the reason and detail why it gives none."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -166,7 +166,7 @@ def _truth_in(record: Mapping[str, object]) -> GroundTruth | tuple[str, str]:
 
 
 def _review(said: object) -> Review | None:
-    """The review in a line; None where there is none of ours."""
+    """Return the review in a line; None where there is none of ours."""
     if not isinstance(said, dict) or not isinstance(said.get("reviewer"), str):
         return None
     numbers = {name: number_of(said.get(name)) for name in ("brightness", "sharpness", "pixels")}
@@ -180,7 +180,7 @@ def _review(said: object) -> Review | None:
 
 
 def _label(data: object, encoding: str) -> str | tuple[str, str]:
-    """What names a class, or the reason and detail why it names none."""
+    """Return what names a class, or the reason and detail why it names none."""
     try:
         label = _decoded(data, encoding)
     except ValueError as error:
@@ -191,7 +191,7 @@ def _label(data: object, encoding: str) -> str | tuple[str, str]:
 
 
 def _decoded(data: object, encoding: str) -> str:
-    """The label as text.
+    """Return the label as text.
 
     Raises:
         ValueError: The encoding is unknown, or the text is not encoded so.
@@ -207,7 +207,7 @@ def _decoded(data: object, encoding: str) -> str:
 
 
 def class_of(label: str) -> int | None:
-    """The index of the class that a label names, or ``NEITHER``; None where it names none.
+    """Return the index of the class that a label names, or ``NEITHER``; None where it names none.
 
     A label is an index, a name of ``LABELS``, a one-hot list (``[0, 1]`` or ``0,1``), or a JSON
     object that holds one of these as ``label`` or by class.
@@ -253,7 +253,7 @@ def _class_in_object(value: Mapping[str, object], depth: int) -> int | None:
 
 
 def _hot(cells: list[object] | list[str]) -> int | None:
-    """The one place that is 1 among zeros."""
+    """Return the one place that is 1 among zeros."""
     numbers = [number_of(cell) for cell in cells]
     if numbers.count(1.0) == 1 and numbers.count(0.0) == len(numbers) - 1 > 0:
         return numbers.index(1.0)

@@ -74,7 +74,7 @@ class Comparison:
 
 
 def _edge(outer: float, inner: float, excluded: Callable[[float], bool]) -> float:
-    """The border between an excluded share and one that is not."""
+    """Return the border between an excluded share and one that is not."""
     if not excluded(outer):
         return outer
     for _ in range(_STEPS):
@@ -84,7 +84,7 @@ def _edge(outer: float, inner: float, excluded: Callable[[float], bool]) -> floa
 
 
 def _log_mixture(share: Share) -> float:
-    """The likelihood of a sequence of records, averaged over shares by the prior."""
+    """Return the likelihood of a sequence of records, averaged over shares by the prior."""
     return _log_beta(share.hits + _PRIOR, share.count - share.hits + _PRIOR) - _log_beta(
         _PRIOR, _PRIOR
     )

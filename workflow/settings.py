@@ -206,7 +206,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
         return float(text)
     except ValueError:
         raise WorkflowError(
-            "SettingInvalid", f"{name} is {text!r}, which is not a number.", f"Set {name} anew."
+            "SettingInvalid", f"{name} is {text!r}, which is not a number.", f"Correct {name}."
         ) from None
 
 
@@ -214,7 +214,7 @@ def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     number = _number(environ, name, float(default))
     if not number.is_integer():
         raise WorkflowError(
-            "SettingInvalid", f"{name} is {number}, which is not whole.", f"Set {name} anew."
+            "SettingInvalid", f"{name} is {number}, which is not whole.", f"Correct {name}."
         )
     return int(number)
 

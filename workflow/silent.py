@@ -64,7 +64,7 @@ class SilentFinding:
 def outcome(
     execution: Execution, visits: Iterable[StateVisit] = (), *, threshold: float
 ) -> Outcome:
-    """How an execution turned out.
+    """Return how an execution turned out.
 
     Args:
         execution: As described; a success without output is UNEXAMINED, never ACCEPTED.
@@ -94,7 +94,7 @@ def silent_failure(
     threshold: float,
     image: str | None = None,
 ) -> Failure | None:
-    """The failure of an execution that SUCCEEDED but is wrong, else None.
+    """Return the failure of an execution that SUCCEEDED but is wrong, else None.
 
     With the visits, the failure is of the first state whose output says that something went wrong:
     later states often turn an error into a harmless-looking result.
@@ -127,7 +127,7 @@ def silent_failure(
 def find_silent(
     output: str, visits: Iterable[StateVisit] = (), *, threshold: float
 ) -> SilentFinding | None:
-    """What is wrong with the output of a success, or None.
+    """Return what is wrong with the output of a success, or None.
 
     Args:
         output: The execution's output, JSON text of any of the shapes above.
@@ -161,7 +161,7 @@ def find_silent(
 
 
 def read_inference(output: str | None, classes: Sequence[str] = LABELS) -> Inference | None:
-    """The inference in an output of any shape; None where there is no usable one.
+    """Return the inference in an output of any shape; None where there is no usable one.
 
     Args:
         output: JSON text, None where it is not known.
@@ -232,7 +232,7 @@ def _parsed(text: str) -> object:
 
 
 def _said_error(found: tuple[Mapping[str, Any], ...]) -> SilentFinding | None:
-    """The innermost error that an output states: outer layers only repeat it."""
+    """Return the innermost error that an output states: outer layers only repeat it."""
     for layer in reversed(found):
         error = next((str(layer[key]) for key in _ERROR_NAMES if layer.get(key)), "")
         told = next((str(layer[key]) for key in _ERROR_MESSAGES if layer.get(key)), "")
@@ -261,7 +261,7 @@ def _status(layer: Mapping[str, Any]) -> int:
 def _inference(
     found: tuple[Mapping[str, Any], ...], classes: Sequence[str] = LABELS
 ) -> Inference | None:
-    """The least confident usable inference; None without any.
+    """Return the least confident usable inference; None without any.
 
     Raises:
         OutputError: There are inferences, and none of them is usable.
@@ -283,7 +283,7 @@ def _inference(
 
 
 def _candidates(layer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """What may hold probabilities: other workflows call it otherwise, or give a bare list."""
+    """Yield what may hold probabilities: other workflows call it otherwise, or give a bare list."""
     for name in ("inferences", *_ANSWERS):
         if name in layer:
             yield name, layer[name]
@@ -340,7 +340,7 @@ def _read(
 
 
 def _number(value: object) -> float | None:
-    """A finite number, also one written as text, as environment variables give it."""
+    """Return a finite number, also one written as text, as environment variables give it."""
     number = number_of(value)
     return number if number is not None and math.isfinite(number) else None
 

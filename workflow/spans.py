@@ -21,7 +21,7 @@ class Span:
     end: datetime | None = None
 
     def meet(self, other: "Span") -> "Span | None":
-        """The time that both share; None where they share none."""
+        """Return the time that both share; None where they share none."""
         starts = [one.start for one in (self, other) if one.start is not None]
         ends = [one.end for one in (self, other) if one.end is not None]
         shared = Span(max(starts, default=None), min(ends, default=None))

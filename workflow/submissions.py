@@ -158,7 +158,7 @@ class Submission:
 
 
 def upload_key(prefix: str, name: str, sha256: str) -> str:
-    """The S3 key of an uploaded image: by its content, with its name kept for people.
+    """Return the S3 key of an uploaded image: by its content, with its name kept for people.
 
     The same file is the same object, however often it is submitted.
     """
@@ -176,7 +176,7 @@ def execution_name(batch: Batch, index: int) -> str:
 
 
 def batch_key(batch_id: str) -> str:
-    """The S3 key of a batch's manifest.
+    """Return the S3 key of a batch's manifest.
 
     Raises:
         WorkflowError: ``BatchInvalid`` for what cannot be the id of a batch.
@@ -185,13 +185,13 @@ def batch_key(batch_id: str) -> str:
         raise WorkflowError(
             "BatchInvalid",
             f"{batch_id[:40]!r} is not the id of a batch.",
-            "Check the address, or start anew on the Classify page.",
+            "Check the address, or start again on the Classify page.",
         )
     return f"batches/{batch_id}.json"
 
 
 def encode_batch(batch: Batch) -> bytes:
-    """The manifest of a batch, as JSON."""
+    """Return the manifest of a batch, as JSON."""
     return json.dumps({**asdict(batch), "created_at": batch.created_at.isoformat()}).encode()
 
 
@@ -223,7 +223,7 @@ def decode_batch(content: bytes) -> Batch:
 
 
 def verdict(execution: Execution, visits: Iterable[StateVisit], *, threshold: float) -> Verdict:
-    """What became of a submission, by its execution.
+    """Return what became of a submission, by its execution.
 
     Args:
         execution: As its history proves it.

@@ -104,7 +104,7 @@ def _test_state_call(
 
 
 def _state(definition: str, name: str) -> dict[str, Any] | None:
-    """A state of a definition, however deep, with the query language it is read in."""
+    """Return a state of a definition, however deep, with the query language it is read in."""
     try:
         machine = json.loads(definition)
     except (ValueError, RecursionError):
@@ -184,7 +184,7 @@ def _literal(value: Any) -> str:  # noqa: ANN401 - JSON of any shape
 
 
 def _with_sample_reference(event: Any) -> Any:  # noqa: ANN401 - JSON of any shape
-    """The event with its reference to an image in S3 pointing at the sample image."""
+    """Return the event with its reference to an image in S3 pointing at the sample image."""
     if not isinstance(event, Mapping) or not isinstance(event.get("image_ref"), Mapping):
         return event
     digest = hashlib.sha256(SAMPLE_IMAGE).hexdigest()
@@ -193,7 +193,7 @@ def _with_sample_reference(event: Any) -> Any:  # noqa: ANN401 - JSON of any sha
 
 
 def _answers(cause: Cause) -> dict[str, Any]:
-    """What AWS answers, by operation: success, but for what the failure tells of."""
+    """Return what AWS answers, by operation: success, but for what the failure tells of."""
     image = base64.b64encode(SAMPLE_IMAGE).decode()
     answers: dict[str, Any] = {
         "HeadObject": {"Body": image},

@@ -32,7 +32,7 @@ class DeployedThreshold:
 def weighed(
     routes: Iterable[tuple[str, int]], threshold_of: Callable[[str], float]
 ) -> tuple[DeployedThreshold, ...]:
-    """What new executions are measured against, the one for most of them first.
+    """Return what new executions are measured against, the one for most of them first.
 
     Args:
         routes: Versions of the state machine that the alias routes to, and their weights.
@@ -50,7 +50,7 @@ def weighed(
 
 
 def deciding_function(definition: str, function: str) -> str:
-    """The ARN by which a definition names the function that decides, with its version.
+    """Return the ARN by which a definition names the function that decides, with its version.
 
     Args:
         definition: Of the state machine, as JSON text.
@@ -67,13 +67,13 @@ def deciding_function(definition: str, function: str) -> str:
         raise WorkflowError(
             "ThresholdUnknown",
             f"The deployed state machine does not call {function}, which knows the threshold.",
-            "Open the Deployment page: its plan shows what was changed, and deploys it anew.",
+            "Open the Deployment page: its plan shows what was changed, and deploys it again.",
         )
     return found[0]
 
 
 def read_threshold(text: str | None, function: str) -> float:
-    """The threshold in a function's environment.
+    """Return the threshold in a function's environment.
 
     Raises:
         WorkflowError: ``ThresholdUnknown`` where it is absent or no confidence.
@@ -86,7 +86,7 @@ def read_threshold(text: str | None, function: str) -> float:
         raise WorkflowError(
             "ThresholdUnknown",
             f"{VARIABLE} of the function {function} is {text!r}, no number from 0.5 to 1.",
-            "Open the Deployment page: its plan shows what was changed, and deploys it anew.",
+            "Open the Deployment page: its plan shows what was changed, and deploys it again.",
         )
     return value
 
@@ -158,6 +158,6 @@ def _says(deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: flo
 
 
 def of_plan(standing: Standing, asked: float) -> str:
-    """What a plan that asks for a threshold makes of the one that is deployed."""
+    """Return what a plan that asks for a threshold makes of the one that is deployed."""
     change = " The plan would change it." if standing.known and asked != standing.now else ""
     return f"Threshold of the plan: {asked:g}. {standing.says}{change}"

@@ -35,7 +35,7 @@ _UNDONE = (VisitStatus.FAILED, VisitStatus.TIMED_OUT, VisitStatus.ABORTED)
 
 
 def timeline(events: Iterable[HistoryEvent]) -> tuple[StateVisit, ...]:
-    """The visits of states, in the order they began.
+    """Return the visits of states, in the order they began.
 
     Args:
         events: A history or part of one, in any order, with repetitions.
@@ -60,7 +60,7 @@ def waiting_for_redrives(events: Iterable[HistoryEvent]) -> timedelta:
 
 
 def settle(execution: Execution, events: Iterable[HistoryEvent]) -> Execution:
-    """The execution with the status, times, error and output that its history proves.
+    """Return the execution with the status, times, error and output that its history proves.
 
     The console's export often says RUNNING for a run whose history has an end. The history wins
     unless the record knows of a later redrive: then the history is the older of the two.
@@ -93,7 +93,7 @@ def settle(execution: Execution, events: Iterable[HistoryEvent]) -> Execution:
 def failure_of(
     execution: Execution, visits: Iterable[StateVisit], *, image: str | None = None
 ) -> Failure | None:
-    """Why the execution failed or timed out, with the innermost state that did; else None.
+    """Return why the execution failed or timed out, with the innermost state that did; else None.
 
     What a Catch led to a Fail state is the failure, not the general words of that Fail state.
     ABORTED is somebody's decision, not a failure.
@@ -216,7 +216,7 @@ class _Reader:
         self._places[event.id] = place
 
     def _lost(self, event: HistoryEvent) -> _Place:
-        """The likeliest place of an event whose predecessor is not in the history."""
+        """Return the likeliest place of an event whose predecessor is not in the history."""
         running = [visit for visit in self.visits if visit.status is VisitStatus.RUNNING]
         named = [visit for visit in running if visit.name == event.step]
         visit = next(iter(reversed(named or running)), None)
@@ -379,7 +379,7 @@ class _Reader:
 
 
 def _resource(details: Mapping[str, Any]) -> str | None:
-    """What a Scheduled event calls, from either shape of its parameters."""
+    """Return what a Scheduled event calls, from either shape of its parameters."""
     parameters = _decoded(details.get("parameters"))
     name = parameters.get("FunctionName")
     if isinstance(name, str):

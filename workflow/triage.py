@@ -163,7 +163,7 @@ def group(
     outcomes: Mapping[str, Outcome] | None = None,
     restarts: Mapping[str, str] | None = None,
 ) -> tuple[FailureGroup, ...]:
-    """The inbox: groups that still hurt, the most urgent first.
+    """Return the inbox: groups that still hurt, the most urgent first.
 
     What needs nobody comes last: rejections, then what is resolved or silenced.
 
@@ -233,7 +233,7 @@ _STATUS_AFTER: Final = {
 
 
 def in_force(log: Iterable[TriageEvent]) -> tuple[TriageEvent, ...]:
-    """The notes that hold, by time: each id once, without those taken back."""
+    """Return the notes that hold, by time: each id once, without those taken back."""
     by_id: dict[str, TriageEvent] = {}
     for note in log:
         known = by_id.get(note.id)
@@ -248,7 +248,7 @@ def in_force(log: Iterable[TriageEvent]) -> tuple[TriageEvent, ...]:
 
 
 def to_line(event: TriageEvent) -> bytes:
-    """A note as one line of JSON, without its line feed."""
+    """Return a note as one line of JSON, without its line feed."""
     return msgspec.json.encode(event)
 
 

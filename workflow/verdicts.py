@@ -75,7 +75,7 @@ def verdicts(answers: Iterable[ReviewAnswer]) -> dict[str, Verdict]:
 
 
 def _verdict(given: list[ReviewAnswer]) -> Verdict:
-    """The verdict of one photo's answers, given oldest first."""
+    """Return the verdict of one photo's answers, given oldest first."""
     latest = {answer.reviewer: answer for answer in given}
     counted = tuple(sorted(latest.values(), key=lambda one: (one.at, one.source)))
     settling = [answer for answer in given if answer.settles and answer.label is not None]

@@ -177,7 +177,7 @@ def _by_name(roles: Roles, identity: Mapping[str, Any]) -> Iterable[Role]:
 
 
 def _is_unverified(identity: Mapping[str, Any]) -> bool:
-    """Some providers write the claim as text."""
+    """Return some providers write the claim as text."""
     return str(identity.get("email_verified", True)).lower() == "false"
 
 

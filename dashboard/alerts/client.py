@@ -60,7 +60,7 @@ def group_alerts(groups: Iterable[FailureGroup], *, now: datetime) -> tuple[Aler
 
 
 def rejection_alert(listing: pl.DataFrame, *, now: datetime) -> Alert | None:
-    """An alert when the last full hour's share of rejections leaves its usual band.
+    """Return an alert when the last full hour's share of rejections leaves its usual band.
 
     The band is the share of the past seven days plus and minus four standard deviations, of the
     binomial at that hour's count or of the hours among themselves, whichever is wider.

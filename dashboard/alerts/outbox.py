@@ -106,7 +106,7 @@ class AlertOutbox:
                     yield key, item["LastModified"]
 
     def _is_recorded(self, key: str) -> bool:
-        """Whether the alert went out."""
+        """Return whether the alert went out."""
         address = f"s3://{self._bucket}/{_recorded(key)}"
         with explained("s3:HeadObject", address):
             try:
@@ -138,5 +138,5 @@ def _decoded(body: bytes, key: str) -> Alert:
 
 
 def _ascii(text: str) -> str:
-    """A subject as SNS takes it: ASCII, in one line."""
+    """Return a subject as SNS takes it: ASCII, in one line."""
     return " ".join(text.encode("ascii", "replace").decode().split())

@@ -15,7 +15,7 @@ feed = feeds.feed()
 
 @components.explained()
 def inbox() -> None:
-    """Every group, what hurts most first."""
+    """Every group, most urgent first."""
     feeds.fresh(feed)
     if feeds.ready(feed):
         now = datetime.now(UTC)

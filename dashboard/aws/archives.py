@@ -33,7 +33,7 @@ class Refused:
 
 
 def is_archive(upload: Upload) -> bool:
-    """Whether the bytes are a zip archive, whatever the name says."""
+    """Return whether the bytes are a zip archive, whatever the name says."""
     return upload.data.startswith(_SIGNATURES)
 
 
@@ -109,5 +109,5 @@ def _damaged(name: str) -> WorkflowError:
     return WorkflowError(
         "ArchiveDamaged",
         f"{name} cannot be unpacked: it is damaged, or packed in a way that is not supported.",
-        "Make the archive anew (plain zip), or submit the images without one.",
+        "Create the archive again (plain zip), or submit the images without one.",
     )

@@ -11,7 +11,7 @@ MAX_OBJECT_BYTES: Final = 256 << 20
 
 
 def not_asked_for(meta: ObjectMeta) -> CaptureError:
-    """Why an object will not be read as long as it is what it is."""
+    """Return why an object will not be read as long as it is what it is."""
     if meta.readable:
         reason, said = "object too large", f"{meta.size:,} bytes; captures are at most a few MB"
     else:
@@ -21,5 +21,5 @@ def not_asked_for(meta: ObjectMeta) -> CaptureError:
 
 
 def not_read(meta: ObjectMeta, error: WorkflowError) -> CaptureError:
-    """Why an object could not be read this time."""
+    """Return why an object could not be read this time."""
     return CaptureError(meta.key, 0, error.code, error.message, lines=0)

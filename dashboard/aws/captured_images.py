@@ -49,7 +49,7 @@ class CaptureLine:
 
 
 def captured_input(bucket: Bucket, line: CaptureLine) -> tuple[bytes, str]:
-    """What the endpoint was given, and its content type.
+    """Return what the endpoint was given, and its content type.
 
     Raises:
         WorkflowError: ``CaptureUnreadable``, or AWS's code.
@@ -63,13 +63,13 @@ def captured_input(bucket: Bucket, line: CaptureLine) -> tuple[bytes, str]:
 
 
 def _line_of(data: bytes, event_id: str) -> bytes:
-    """The line of an object that holds an event; nothing where none does."""
+    """Return the line of an object that holds an event; nothing where none does."""
     wanted = event_id.encode()
     return next((line for line in data.splitlines() if wanted in line), b"")
 
 
 def thumbnail(bucket: Bucket, line: CaptureLine) -> bytes:
-    """A small JPEG of the captured image.
+    """Return a small JPEG of the captured image.
 
     Raises:
         WorkflowError: As ``captured_input``; ``NotAnImage`` and its like where it is none.

@@ -104,7 +104,7 @@ class Connection:
             return self._clients[service]
 
     def alive(self) -> bool:
-        """Whether the local cloud still listens; always true of AWS."""
+        """Return whether the local cloud still listens; always true of AWS."""
         if self.cloud.endpoint_url is None:
             return True
         address = urlsplit(self.cloud.endpoint_url)
@@ -245,7 +245,7 @@ def _ready_line(environ: Mapping[str, str], port: list[str]) -> dict[str, Any]:
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    """What the process says first; nothing where it ends, or is silent for a minute."""
+    """Return what the process says first; nothing where it ends, or is silent for a minute."""
     watchdog = threading.Timer(START_SECONDS, process.kill)
     watchdog.start()
     try:

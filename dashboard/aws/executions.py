@@ -85,11 +85,11 @@ class States:
         )
 
     def history(self, arn: str) -> tuple[Mapping[str, Any], ...]:
-        """Every event of an execution, oldest first, as AWS gives them; 1,000 a call."""
+        """Return every event of an execution, oldest first, as AWS gives them; 1,000 a call."""
         return tuple(self._events(arn))
 
     def definition(self, arn: str) -> str:
-        """The definition that an execution runs, as JSON text; one call."""
+        """Return the definition that an execution runs, as JSON text; one call."""
         answer = self._call(
             "DescribeStateMachineForExecution",
             lambda: self._client.describe_state_machine_for_execution(executionArn=arn),
@@ -98,7 +98,7 @@ class States:
         return str(answer["definition"])
 
     def current_definition(self) -> str:
-        """The definition that a new execution would run, as JSON text; one call."""
+        """Return the definition that a new execution would run, as JSON text; one call."""
         answer = self._call(
             "DescribeStateMachine",
             lambda: self._client.describe_state_machine(stateMachineArn=self.state_machine_arn),

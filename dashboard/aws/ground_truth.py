@@ -103,7 +103,7 @@ class GroundTruthLog:
         return tuple((key, one.meta.etag, one.refused) for key, one in self._read.items())
 
     def truths(self) -> pl.DataFrame:
-        """The class of each label, in the order of the keys: a frame of ``TRUTHS``.
+        """Return the class of each label, in the order of the keys: a frame of ``TRUTHS``.
 
         A label that names no class is one of the ``errors``.
         """

@@ -79,7 +79,7 @@ def verify(upload: Upload) -> Photo:
 
 
 def _refusal(error: contract.ContractError) -> WorkflowError:
-    """The contract's one text, whose last sentence is the remedy."""
+    """Return the contract's one text, whose last sentence is the remedy."""
     message, _, remedy = str(error).rpartition(". ")
     return WorkflowError(type(error).__name__, f"{message}.", remedy)
 

@@ -50,7 +50,7 @@ VIOLATIONS_FILE: Final = "constraint_violations.json"
 
 
 def capture_state(cloud: Connection, endpoint: str) -> CaptureState:
-    """What the endpoint says of its data capture.
+    """Return what the endpoint says of its data capture.
 
     Raises:
         WorkflowError: Under AWS's code where there is no such endpoint or no permission.
@@ -122,7 +122,7 @@ def _in_turn(dated: Iterable[tuple[datetime, str]], unknown: str) -> Iterable[De
 
 
 def schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:
-    """The endpoint's monitoring schedules, each with the violations of its last execution.
+    """Return the endpoint's monitoring schedules, each with the violations of its last execution.
 
     What cannot be read of one of them is one of its problems, and hides nothing of the others.
 
@@ -196,7 +196,7 @@ def _last_run(cloud: Connection, name: str) -> dict[str, Any]:
 
 
 def _reports(cloud: Connection, run: Mapping[str, Any]) -> list[str]:
-    """The addresses of the violations that a run reported."""
+    """Return the addresses of the violations that a run reported."""
     job = run.get("ProcessingJobArn")
     if not job or run.get("MonitoringExecutionStatus") != "CompletedWithViolations":
         return []

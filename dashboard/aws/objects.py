@@ -166,7 +166,7 @@ class Bucket:
             return folders, _without_placeholders(objects, prefix)
 
     def objects(self, prefix: str, after: str | None = None) -> Iterator[list[ObjectMeta]]:
-        """All objects below a prefix in the order of their keys, page by page.
+        """Yield all objects below a prefix in the order of their keys, page by page.
 
         Placeholders of folders, as the console makes them, are left out; that of an empty folder
         cannot be told from an empty object, and is one.
@@ -226,7 +226,7 @@ class Bucket:
         )
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
-        """Some of an object's bytes; fewer where it ends before.
+        """Return some of an object's bytes; fewer where it ends before.
 
         Raises:
             WorkflowError: The object could not be read, under AWS's own code (``InvalidRange``
@@ -237,7 +237,7 @@ class Bucket:
             return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
 
     def read_whole(self, key: str) -> bytes:
-        """An object's bytes.
+        """Return an object's bytes.
 
         Raises:
             WorkflowError: The object could not be read, under AWS's own code; ``KeyUnreadable``.
@@ -265,7 +265,7 @@ class Bucket:
 
 
 def _trusted(session: boto3.Session) -> "ClientConfig":
-    """The certificates that botocore trusts in the place of its own, where there are any.
+    """Return the certificates that botocore trusts in the place of its own, where there are any.
 
     Source: "AWS_CA_BUNDLE" and "ca_bundle" of the Boto3 guide "Configuration"; botocore falls back
     on ``REQUESTS_CA_BUNDLE``. obstore reads none of them itself.
@@ -317,7 +317,7 @@ def _is_readable(key: str) -> bool:
 
 
 def _is_about_a_key(error: BaseError) -> bool:
-    """Whether obstore gave up a listing because of a key in it."""
+    """Return whether obstore gave up a listing because of a key in it."""
     return "invalid path" in str(error)
 
 

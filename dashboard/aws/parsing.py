@@ -28,7 +28,7 @@ class CheckedParsers(ResponseParserFactory):
     """botocore's parsers, each looking at the form of an answer first."""
 
     def create_parser(self, protocol_name: str) -> Any:  # noqa: ANN401 - botocore has no types
-        """A parser that raises ``AnswerMalformed`` for whatever is not an answer of AWS."""
+        """Return a parser that raises ``AnswerMalformed`` for whatever is not an answer of AWS."""
         parser: Any = super().create_parser(protocol_name)
         is_json = isinstance(parser, BaseJSONParser)
         parser.parse = partial(_parse, parser.parse, is_json=is_json)
@@ -54,7 +54,7 @@ def _parse(
 
 
 def _problem(body: object, shape: Any, parsed: Mapping[str, Any], *, is_json: bool) -> str:  # noqa: ANN401 - botocore's shapes have no types
-    """What is wrong with the answer to a call that went well; empty where nothing is."""
+    """Return what is wrong with the answer to a call that went well; empty where nothing is."""
     members = {
         member.serialization.get("name", name)
         for name, member in shape.members.items()

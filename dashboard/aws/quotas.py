@@ -84,7 +84,7 @@ class TokenBucket:
             return max(0.0, (1 - self._tokens) / self._limit.refill)
 
     def ready(self) -> int:
-        """How many tokens could be taken without waiting."""
+        """Return how many tokens could be taken without waiting."""
         with self._lock:
             self._refill()
             return max(0, int(self._tokens))
@@ -133,7 +133,7 @@ class Pacer:
         self.throttled = 0
 
     def bucket(self, operation: str) -> TokenBucket:
-        """The bucket of an operation, made on first use."""
+        """Return the bucket of an operation, made on first use."""
         with self._lock:
             if operation not in self._buckets:
                 limit = quota(operation, self._region)

@@ -80,7 +80,7 @@ class _Desk:
 
 
 def is_deployed(connection: Connection) -> bool:
-    """Whether there is a state machine to start executions of; one call.
+    """Return whether there is a state machine to start executions of; one call.
 
     Raises:
         WorkflowError: AWS's own code for any answer but yes and no.
@@ -102,14 +102,14 @@ def is_deployed(connection: Connection) -> bool:
 
 
 def _planned(connection: Connection, photo: Photo) -> StoredImage:
-    """Where a photo will lie: under the upload prefix, by its content."""
+    """Return where a photo will lie: under the upload prefix, by its content."""
     watched = connection.watched
     key = upload_key(watched.upload_prefix, photo.name, photo.sha256)
     return StoredImage(photo.name, ImageLocation(watched.bucket, key), photo.sha256)
 
 
 def _existing(connection: Connection, text: str) -> StoredImage:
-    """An image that lies in S3 already, by its key or by its address in any form of AWS.
+    """Return an image that lies in S3 already, by its key or by its address in any form of AWS.
 
     Raises:
         WorkflowError: ``AddressInvalid`` for what is no address of an object; AWS's own code
@@ -133,7 +133,7 @@ def _existing(connection: Connection, text: str) -> StoredImage:
 
 
 def _sized(connection: Connection, bucket: str, keys: Sequence[str]) -> tuple[str, int]:
-    """The first of the keys that is there, and its size in bytes."""
+    """Return the first of the keys that is there, and its size in bytes."""
     first, *others = keys
     client = connection.client("s3")
     try:
@@ -204,7 +204,7 @@ def resume(connection: Connection, batch_id: str, report: Report) -> None:
 
 
 def thumbnail(connection: Connection, image: StoredImage) -> bytes:
-    """A small JPEG of a stored image.
+    """Return a small JPEG of a stored image.
 
     Raises:
         WorkflowError: The image is not there, or is no image.
@@ -288,14 +288,14 @@ def _start(connection: Connection, name: str, image: StoredImage) -> str:
 
 
 def _input(watched: WatchedWorkflow, location: ImageLocation) -> str:
-    """The input of an execution, as the workflow takes it."""
+    """Return the input of an execution, as the workflow takes it."""
     if watched.deployed:
         return json.dumps(execution_input(location), ensure_ascii=False)
     return filled_input(watched.input_template, location.bucket, location.key)
 
 
 def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
-    """How far the execution has come, again and again until it has ended."""
+    """Yield how far the execution has come, again and again until it has ended."""
     watched, pause = desk.connection.watched, FIRST_LOOK_SECONDS
     begun = Execution(
         arn=submission.execution_arn,

@@ -78,7 +78,7 @@ class Period(StrEnum):
 
     @classmethod
     def of(cls, span: timedelta) -> "Period":
-        """The period that makes a span a chart of at most some hundred steps."""
+        """Return the period that makes a span a chart of at most some hundred steps."""
         return next((period for period, limit in _LONGEST.items() if span <= limit), cls.DAY)
 
 
@@ -141,7 +141,7 @@ def every_step(times: pl.Series, step: TimeStep) -> pl.DataFrame:
 
 
 def step_from(lengths: pl.Series, period: Period) -> TimeStep:
-    """The step of that length, which all rows have; the period where there is no row."""
+    """Return the step of that length, which all rows have; the period where there is no row."""
     length = lengths.max() or period.length
     return next(step for step in _STEPS if step.length == length)
 
@@ -152,7 +152,7 @@ def coarsened(rows: pl.DataFrame, step: TimeStep) -> pl.DataFrame:
 
 
 def largest(rows: pl.DataFrame, most: int) -> list[int]:
-    """The classes with the most records, the largest first, ties by number.
+    """Return the classes with the most records, the largest first, ties by number.
 
     Args:
         rows: ``label`` and ``count``.
@@ -259,12 +259,12 @@ def _decoded(
 
 
 def bin_of(threshold: float) -> int:
-    """The first bin that a threshold accepts; a threshold within a bin accepts all of it."""
+    """Return the first bin that a threshold accepts; a threshold within a bin accepts all of it."""
     return int(threshold * BINS + ROUNDING)
 
 
 def accepted(threshold: float) -> pl.Expr:
-    """How many records of the counts meet a threshold."""
+    """Return how many records of the counts meet a threshold."""
     return pl.col("count").filter(pl.col("bin") >= bin_of(threshold)).sum()
 
 
@@ -355,7 +355,7 @@ def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
 
 
 def sweep(counts: pl.DataFrame) -> pl.DataFrame:
-    """What every threshold would do.
+    """Return what every threshold would do.
 
     Returns:
         ``threshold``, ``accepted``, ``coverage`` (share accepted), ``expected`` (mean confidence

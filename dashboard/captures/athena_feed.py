@@ -121,7 +121,7 @@ class AthenaFeed:
         )
 
     def names(self) -> pl.DataFrame:
-        """Every ``endpoint``, ``variant`` and ``label`` of the last days."""
+        """Return every ``endpoint``, ``variant`` and ``label`` of the last days."""
         now = datetime.now(UTC)
         counts = self.counts(InferenceFilters(), Period.HOUR, now)
         return counts.select("endpoint", "variant", "label").unique().sort(pl.all())
@@ -136,7 +136,7 @@ class AthenaFeed:
         return self._records(asked, span, selection, now=now, limit=limit, offset=offset)
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
-        """The confidence of every record: more than it is worth to fetch.
+        """Return the confidence of every record: more than it is worth to fetch.
 
         Raises:
             WorkflowError: ``BinsDoNotAlign``, always.
@@ -171,7 +171,7 @@ class AthenaFeed:
         return record_filters.matching(newest.lazy(), asked, now=now).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
-        """The records that have a ground truth, counted, as the filters let through.
+        """Return the records that have a ground truth, counted, as the filters let through.
 
         Where there is no ground truth nothing is asked. The class of the filters is no part of the
         question, which costs the same for all.
@@ -187,7 +187,7 @@ class AthenaFeed:
         return judgement.count_judged(judgement.judge(records, truths), asked, now)
 
     def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
-        """The records that have one of these ids, each once."""
+        """Return the records that have one of these ids, each once."""
         table = self._laid_out()
         schema = athena.LABELLED_COLUMNS
         found = [pl.DataFrame(schema=schema)]
@@ -206,7 +206,7 @@ class AthenaFeed:
         return self._truths.errors()
 
     def _labels(self) -> pl.DataFrame:
-        """The ground truths, read anew when they are too old."""
+        """Return the ground truths, read again when they are too old."""
         self._remembered_if_any(("truths",), self._refresh)
         return self._truths.truths()
 
@@ -242,7 +242,7 @@ class AthenaFeed:
         )
 
     def _laid_out(self) -> CaptureTable | None:
-        """The table over what lies below the prefix; None where nothing was captured yet."""
+        """Return the table over what lies below the prefix; None where nothing was captured yet."""
         listed = self._remembered_if_any(("listed",), self._listed)
         if listed is None:
             return None
@@ -275,7 +275,7 @@ class AthenaFeed:
         return replace(filters, since=last - timedelta(days=DEFAULT_DAYS - 1))
 
     def _rows(self, write: Callable[[CaptureTable], str], schema: pl.Schema) -> pl.DataFrame:
-        """What a query gives; nothing, and no query, where nothing was captured yet."""
+        """Return what a query gives; nothing, and no query, where nothing was captured yet."""
         table = self._laid_out()
         if table is None:
             self._as_of = datetime.now(UTC)
@@ -283,7 +283,7 @@ class AthenaFeed:
         return self._asked(table, write(table), schema)
 
     def _asked(self, table: CaptureTable, sql: str, schema: pl.Schema) -> pl.DataFrame:
-        """What a query gives, once the table is there."""
+        """Return what a query gives, once the table is there."""
 
         def ask() -> pl.DataFrame:
             if not self._made:
@@ -308,10 +308,10 @@ class AthenaFeed:
 
 
 def _begun(span: Span, now: datetime) -> Span:
-    """The span itself, or its last days where it has no beginning."""
+    """Return the span itself, or its last days where it has no beginning."""
     return Span(span.start or (span.end or _hour(now)) - _DEFAULT, span.end)
 
 
 def _hour(now: datetime) -> datetime:
-    """The beginning of an hour, so that the same is asked all hour long."""
+    """Return the beginning of an hour, so that the same is asked all hour long."""
     return now.replace(minute=0, second=0, microsecond=0)

@@ -98,7 +98,7 @@ class CaptureTable:
 
 
 def table_name(bucket: str, prefix: str) -> str:
-    """The name of the table over a prefix; another one when we would define it otherwise.
+    """Return the name of the table over a prefix; another one when we would define it otherwise.
 
     ``CREATE TABLE IF NOT EXISTS`` keeps a table as it once was, so a name that did not follow the
     definition would go on reading by an old one.
@@ -209,7 +209,7 @@ LIMIT {int(limit)}"""  # noqa: S608 - as above
 def labelled_sql(
     table: CaptureTable, filters: InferenceFilters, ids: Iterable[str], *, now: datetime
 ) -> list[str]:
-    """The records of some ids, to be judged: in as few queries as Athena's limit leaves.
+    """Return the records of some ids, to be judged: in as few queries as Athena's limit leaves.
 
     Each query reads all that the filters let through, whatever the number of its ids. A record
     comes twice where its two ids are in different ones.
@@ -320,7 +320,7 @@ def _captures(
 
 
 def _partitions(table: CaptureTable, filters: InferenceFilters, span: Span) -> Iterable[str]:
-    """Which objects are read at all; the bill is by their bytes."""
+    """Yield which objects are read at all; the bill is by their bytes."""
     for column, wanted, known in (
         ("endpoint", filters.endpoint, table.endpoints),
         ("variant", filters.variant, table.variants),

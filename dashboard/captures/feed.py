@@ -145,7 +145,7 @@ class CaptureFeed:
         return record_filters.select(self._remembered(("counted", span), count), within)
 
     def names(self) -> pl.DataFrame:
-        """Every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
+        """Return every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
         columns = ("endpoint", "variant", "label")
         found = self._remembered(
             ("names",), lambda: self._captured().select(columns).unique(maintain_order=False)
@@ -162,7 +162,7 @@ class CaptureFeed:
         return found.slice(offset, limit).collect()
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
-        """The confidence of every record that the filters let through."""
+        """Return the confidence of every record that the filters let through."""
         found = record_filters.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
         return found.select("confidence").collect()["confidence"]
 
@@ -179,7 +179,7 @@ class CaptureFeed:
         return drawn.sort(pl.col("event_id").hash(seed=0)).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
-        """The records that have a ground truth, counted, as the filters let through.
+        """Return the records that have a ground truth, counted, as the filters let through.
 
         Returns:
             A frame of ``judgement.JUDGED``.
@@ -209,7 +209,7 @@ class CaptureFeed:
         )
 
     def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
-        """When the newest objects of an endpoint, variant and time came; of all classes.
+        """Return when the newest objects of an endpoint, variant and time came; of all classes.
 
         Returns:
             ``key``, ``last_modified`` and ``last``, the time of its last record; newest first.
@@ -326,7 +326,7 @@ class CaptureFeed:
         self.progress = progress
 
     def _captured(self) -> pl.DataFrame:
-        """The counted columns of every capture, in memory: 28 bytes a record."""
+        """Return the counted columns of every capture, in memory: 28 bytes a record."""
 
         def read() -> pl.DataFrame:
             names = pl.col("endpoint", "variant").cast(pl.Categorical)
@@ -335,7 +335,7 @@ class CaptureFeed:
         return self._remembered(("captured",), read)
 
     def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What was made for the present version of the store; made anew for a later one."""
+        """Return what was made for the present version of the store; made again for a later one."""
         version = self.version
         with self._lock:
             known = self._memory.get(key)

@@ -14,7 +14,7 @@ JUDGED = pl.Schema({"bin": pl.Int16(), "correct": pl.Boolean(), "count": pl.Int6
 
 
 def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """The records that have a ground truth, and whether the model was right.
+    """Return the records that have a ground truth, and whether the model was right.
 
     A truth belongs to the record of its inference id, else to that of its event id, as in Model
     Monitor's merge.
@@ -40,7 +40,7 @@ def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
 
 
 def truth_of(truths: pl.DataFrame, ids: Iterable[str]) -> str | None:
-    """The class that is right for a record, by name; None where it has no ground truth.
+    """Return the class that is right for a record, by name; None where it has no ground truth.
 
     Args:
         truths: As for ``judge``.

@@ -64,7 +64,7 @@ def plan_listings(
 
 
 def settled_hours(keys: Iterable[str]) -> dict[str, datetime]:
-    """The newest hour of each directory above the years, for keys in SageMaker's layout."""
+    """Return the newest hour of each directory above the years, for keys in SageMaker's layout."""
     newest: dict[str, datetime] = {}
     for folder in {key.rpartition("/")[0] for key in keys}:
         hour = CaptureSource.of(f"{folder}/").hour
@@ -192,7 +192,7 @@ def _refusals(store: SegmentStore) -> dict[tuple[str, datetime], tuple[str, str]
 
 
 def _settled(store: SegmentStore) -> dict[str, datetime]:
-    """The hour up to which everything was read, by directory, as the last pass found."""
+    """Return the hour up to which everything was read, by directory, as the last pass found."""
     last = store.scan("passes").select("directories", "settled").last().collect()
     return {
         directory: hour

@@ -48,7 +48,7 @@ def _made(connection: Connection) -> Feed:
 
 
 def feed() -> Feed:
-    """The feed of the watched workflow, running.
+    """Return the feed of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended its thread.
@@ -66,7 +66,7 @@ def start_picture(source: Feed, line: CaptureLine) -> None:
 
 
 def picture(source: Feed, line: CaptureLine) -> bytes:
-    """The captured image as a small JPEG.
+    """Return the captured image as a small JPEG.
 
     Raises:
         WorkflowError: Why there is none to show; ``StillWaiting`` while it is fetched.
@@ -81,7 +81,7 @@ def _asked(source: Feed, line: CaptureLine) -> tuple[Hashable, str, Callable[[],
 
 
 def status(source: Feed) -> None:
-    """How far the sync has come and as of when the page is; draws the page anew on news."""
+    """How far the sync has come and as of when the page is; redraw the page when there is more."""
     shown, unknown = source.version, source.as_of is None
 
     def tick() -> None:
@@ -96,7 +96,7 @@ def status(source: Feed) -> None:
 
 
 def _line(source: Feed) -> bool:
-    """How fresh the page is; whether it is to follow what comes in."""
+    """Return how fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
     progress = source.progress
     found = progress.found if progress else 0
@@ -113,7 +113,7 @@ def _line(source: Feed) -> bool:
             st.caption("Looking for captures …", width="content")
         else:
             components.as_of(source.as_of, now)
-        live = st.toggle("Live", value=True, key="live", help="Draw the page anew on news.")
+        live = st.toggle("Live", value=True, key="live", help="Refresh automatically.")
     if reading and found and progress:
         st.progress(progress.read / found, text=_words(progress))
     for note in source.place.notes if source.place else ():

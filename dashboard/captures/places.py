@@ -19,7 +19,7 @@ _TURN_ON = (
 
 
 def capture_place(cloud: Connection) -> CapturePlace:
-    """Where captures of the workflow's endpoint lie; no request where that is known.
+    """Return where captures of the workflow's endpoint lie; no request where that is known.
 
     Raises:
         WorkflowError: ``CaptureNotConfigured`` where the endpoint captures nowhere; AWS's own code
@@ -74,7 +74,7 @@ def _nowhere(name: str, variants: Iterable[Mapping[str, Any]]) -> WorkflowError:
 
 
 def _notes(name: str, summary: Mapping[str, Any], configured: Mapping[str, Any]) -> Iterable[str]:
-    """What is to be known of what lies there, a sentence each."""
+    """Yield what is to be known of what lies there, a sentence each."""
     on = summary.get("EnableCapture", configured.get("EnableCapture", True))
     if not on or summary.get("CaptureStatus") == "Stopped":
         yield f"Data capture of {name} is switched off: what is shown was captured before."

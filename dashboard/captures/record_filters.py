@@ -52,7 +52,7 @@ def name_classes(names: Sequence[str]) -> None:
 
 
 def label_name(label: int) -> str:
-    """The name of a class of this workflow; its number where the endpoint has others."""
+    """Return the name of a class of this workflow; its number where the endpoint has others."""
     names = _classes.get()
     if label == NEITHER:
         return NEITHER_NAME
@@ -60,7 +60,7 @@ def label_name(label: int) -> str:
 
 
 def label_index(name: str) -> int:
-    """The number of a class by its name; -1, which no record has, where no class has it."""
+    """Return the number of a class by its name; -1, which no record has, where no class has it."""
     names = _classes.get()
     if name in names:
         return names.index(name)
@@ -116,7 +116,7 @@ def _time_between(start: datetime | None, end: datetime | None) -> list[pl.Expr]
 def between(
     counts: pl.DataFrame, start: datetime | None = None, end: datetime | None = None
 ) -> pl.DataFrame:
-    """The counts from one time (inclusive) to another (exclusive)."""
+    """Return the counts from one time (inclusive) to another (exclusive)."""
     return counts.filter(*_time_between(start, end))
 
 
@@ -127,7 +127,7 @@ def matching(
     *,
     now: datetime,
 ) -> pl.LazyFrame:
-    """The records behind a bar, newest first; those without a usable time last.
+    """Return the records behind a bar, newest first; those without a usable time last.
 
     A time filter leaves those out, as in ``select``.
     """
@@ -155,12 +155,12 @@ def matching(
 
 
 def has_usable_time(moment: datetime | None, now: datetime) -> bool:
-    """Whether a record's time is there, not before SageMaker was, and not in the future."""
+    """Return whether a record's time is there, not before SageMaker was, and not in the future."""
     return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
 
 
 def timed(start: datetime | None, end: datetime | None) -> pl.Expr:
-    """Whether a record's time lies from one moment (inclusive) to another (exclusive)."""
+    """Return whether a record's time lies from one moment (inclusive) to another (exclusive)."""
     conditions = [pl.lit(value=True)]
     if start is not None:
         conditions.append(pl.col("inference_time") >= start)

@@ -52,12 +52,12 @@ class Selection:
         return f"{bars} {'but' if self.others else 'of'} {','.join(map(str, self.labels))}"
 
     def of_class(self) -> pl.Expr:
-        """Whether the class of a record, or of a count of records, is one of the bars'."""
+        """Return whether the class of a record, or of a count of records, is one of the bars'."""
         named = pl.col("label").is_in(self.labels)
         return ~named if self.others else named
 
     def holds(self, bar: "Selection") -> bool:
-        """Whether a bar of today's chart is among those that were selected.
+        """Return whether a bar of today's chart is among those that were selected.
 
         Where classes have been drawn together since, their bar is among them if it was then.
         """
@@ -68,7 +68,7 @@ class Selection:
         return self.others != (bar.labels[0] in self.labels)
 
     def words(self, known: Iterable[int], name: Callable[[int], str]) -> str:
-        """The classes in words, such as "bicycle" or "23 other classes".
+        """Return the classes in words, such as "bicycle" or "23 other classes".
 
         Args:
             known: The classes there are now.
@@ -82,7 +82,7 @@ class Selection:
         return f"{count:,} other class{'' if count == 1 else 'es'}"
 
     def left_out(self, name: Callable[[int], str]) -> str:
-        """The classes that the bars leave out in words; empty where they leave out none."""
+        """Return the classes that the bars leave out in words; empty where they leave out none."""
         return _listed(self.labels, name) if self.others else ""
 
 

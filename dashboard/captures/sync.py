@@ -30,7 +30,7 @@ _REPORT_SECONDS: Final = 0.5
 
 
 def last_pass(store: SegmentStore) -> datetime | None:
-    """When the last complete pass ended: what the store shows is as of then."""
+    """Return when the last complete pass ended: what the store shows is as of then."""
     finished = store.scan("passes").select(pl.col("finished_at").max()).collect().item()
     return finished if isinstance(finished, datetime) else None
 
@@ -231,6 +231,6 @@ class _Pass:
 
 
 def _readers(objects: int) -> int:
-    """The fewest threads that read so many objects as soon as ``IN_FLIGHT`` would."""
+    """Return the fewest threads that read so many objects as soon as ``IN_FLIGHT`` would."""
     rounds = math.ceil(objects / IN_FLIGHT)
     return math.ceil(objects / rounds) if objects else 0

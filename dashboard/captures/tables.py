@@ -89,7 +89,7 @@ def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
 
 
 def _hours(batch: CaptureBatch) -> pl.Series:
-    """The hour of each source, by way of numbers: polars takes long over aware times."""
+    """Return the hour of each source, by way of numbers: polars takes long over aware times."""
     hours = [source.hour for source in batch.sources]
     seconds = [hour and int(hour.timestamp()) for hour in hours]
     return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(TIME)

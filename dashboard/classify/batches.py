@@ -47,7 +47,7 @@ def _fetched(address: str) -> Upload | Refused:
 
 
 def find(jobs: Jobs, connection: Connection, batch_id: str) -> Job:
-    """The job of a batch; where this process has none, it is taken up again from S3."""
+    """Return the job of a batch; where this process has none, it is taken up again from S3."""
     return jobs.find_or_start(
         job_key(batch_id),
         _TITLE,
@@ -56,5 +56,5 @@ def find(jobs: Jobs, connection: Connection, batch_id: str) -> Job:
 
 
 def job_key(batch_id: str) -> str:
-    """The key of a batch's job."""
+    """Return the key of a batch's job."""
     return f"batch-{batch_id}"

@@ -123,7 +123,7 @@ def batch_view(steps: Iterable[object]) -> BatchView:
 
 
 def outcome_of(verdict: Verdict) -> Outcome:
-    """The outcome that a verdict is shown as."""
+    """Return the outcome that a verdict is shown as."""
     match verdict:
         case Classified():
             return Outcome.ACCEPTED
@@ -136,7 +136,7 @@ def outcome_of(verdict: Verdict) -> Outcome:
 
 
 def cards(view: BatchView) -> tuple[SubmissionCard, ...]:
-    """The first twelve images as cards, in the order they were handed in."""
+    """Return the first twelve images as cards, in the order they were handed in."""
     return tuple(card(submission) for submission in view.submissions[:MAX_CARDS])
 
 
@@ -157,7 +157,7 @@ def card(submission: Submission) -> SubmissionCard:
 
 
 def table(view: BatchView) -> pd.DataFrame:
-    """Every image and every refused file in a row, with ``COLUMNS``."""
+    """Return every image and every refused file in a row, with ``COLUMNS``."""
     rows = [_row(item) for item in view.submissions]
     rows += [
         {
@@ -172,12 +172,12 @@ def table(view: BatchView) -> pd.DataFrame:
 
 
 def csv(frame: pd.DataFrame) -> bytes:
-    """The table as CSV."""
+    """Return the table as CSV."""
     return csv_file(pl.from_pandas(frame))
 
 
 def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> go.Figure:
-    """The confidence as a bar from 0.5 to 1, with the threshold as a line across it."""
+    """Return the confidence as a bar from 0.5 to 1, with the threshold as a line across it."""
     figure = go.Figure(
         go.Bar(
             x=[confidence - _LOWEST],
@@ -210,7 +210,7 @@ def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> 
 
 
 def alt_text(card: SubmissionCard) -> str:
-    """The figure in words, for those who cannot see it."""
+    """Return the figure in words, for those who cannot see it."""
     return f"Confidence {card.confidence:.1%} against the threshold of {card.threshold:.1%}"
 
 

@@ -32,7 +32,7 @@ SAMPLES = {
 
 
 def files() -> list[UploadedFile]:
-    """The files that were chosen; says so where the dashboard no longer has some of them."""
+    """Return the files that were chosen; says so where the dashboard no longer has some of them."""
     chosen = st.file_uploader(
         f"Photos (PNG or JPEG, up to {LIMIT} each), or a zip of them",
         accept_multiple_files=True,
@@ -103,7 +103,7 @@ def samples() -> Upload | None:
 
 
 def made_smaller(chosen: Sequence[Upload]) -> list[Upload]:
-    """The photos to send: those that are too large made smaller where that is asked for."""
+    """Return the photos to send: those that are too large made smaller where that is asked for."""
     large = [one for one in chosen if shrinking.is_too_large(one) and not is_archive(one)]
     if not large:
         return list(chosen)
@@ -127,7 +127,7 @@ def made_smaller(chosen: Sequence[Upload]) -> list[Upload]:
 
 
 def is_phone() -> bool:
-    """Whether the browser says that it runs on a phone."""
+    """Return whether the browser says that it runs on a phone."""
     return "Mobi" in (st.context.headers.get("user-agent") or "")
 
 

@@ -32,7 +32,7 @@ class Shrunk:
 
 
 def is_too_large(upload: Upload) -> bool:
-    """Whether a photo has more bytes than the endpoint takes."""
+    """Return whether a photo has more bytes than the endpoint takes."""
     return len(upload.data) > MAX_IMAGE_BYTES
 
 

@@ -74,7 +74,7 @@ class Health:
 
 
 def together(parts: Iterable[Health]) -> Health:
-    """All of them as one; what several of them find is told once."""
+    """Return all of them as one; what several of them find is told once."""
     every = tuple(parts)
     return Health(
         tuple(dict.fromkeys(finding for part in every for finding in part.findings)),
@@ -216,7 +216,7 @@ def _share(samplings: Sequence[Sampling], period: Period) -> pl.Expr:
 
 
 def _within(span: Span, period: Period) -> pl.Expr:
-    """Whether the whole of a row's time lies in a span."""
+    """Return whether the whole of a row's time lies in a span."""
     bounds = [pl.lit(value=True)]
     if span.start is not None:
         bounds.append(pl.col("time") >= span.start)
@@ -226,7 +226,7 @@ def _within(span: Span, period: Period) -> pl.Expr:
 
 
 def summed(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFrame:
-    """What was expected and captured of one or more, added up by time.
+    """Return what was expected and captured of one or more, added up by time.
 
     Returns:
         ``time``, ``expected``, ``captured``; expected is null where it is not known of all.
@@ -246,7 +246,7 @@ def summed(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFrame:
 def volumes(
     traffic: Sequence[TrafficCounts], period: Period, *, read_at: datetime | None
 ) -> Health:
-    """Whether every invocation that should be captured was, each variant by itself.
+    """Return whether every invocation that should be captured was, each variant by itself.
 
     Args:
         traffic: What is shown.
@@ -273,7 +273,7 @@ def _volume(traffic: TrafficCounts, period: Period, read_at: datetime | None) ->
 
 
 def _judged(settled: pl.DataFrame) -> pl.DataFrame:
-    """The rows of which it is known what share was captured."""
+    """Return the rows of which it is known what share was captured."""
     return settled.filter(pl.col("share").is_not_null())
 
 
@@ -343,7 +343,7 @@ def nameless(counts: pl.DataFrame) -> Health:
 
 
 def settled(rows: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
-    """The rows that no longer fill up."""
+    """Return the rows that no longer fill up."""
     return rows.filter(pl.col("time") <= now - SETTLED_AFTER - period.length)
 
 
@@ -354,7 +354,7 @@ def health(
     *,
     now: datetime,
 ) -> tuple[HealthFinding, ...]:
-    """What is wrong with the number of captures.
+    """Return what is wrong with the number of captures.
 
     Args:
         rows: Of ``expected_and_captured``.
@@ -401,7 +401,7 @@ def _findings(
 
 
 def _silent(settled: pl.DataFrame) -> pl.DataFrame:
-    """The last rows, where invocations went on and captures did not."""
+    """Return the last rows, where invocations went on and captures did not."""
     heard = settled.with_row_index().filter(pl.col("captured") > 0)["index"].max()
     tail = _judged(settled.slice(0 if heard is None else int(heard) + 1))  # type: ignore[arg-type]
     return tail if tail["expected"].sum() >= _FEW else tail.clear()
@@ -450,7 +450,7 @@ def shown(errors: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
 
 
 def lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> Health:
-    """Whether every line gave a record, once.
+    """Return whether every line gave a record, once.
 
     Args:
         errors: ``reason`` and ``lines`` of those that did not.
@@ -470,7 +470,7 @@ def lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> H
 
 
 def deliveries(objects: pl.DataFrame, *, known: bool) -> tuple[timedelta | None, Health]:
-    """How late objects come, in the median, and whether that was judged.
+    """Return how late objects come, in the median, and whether that was judged.
 
     Args:
         objects: As for ``lateness``.
@@ -485,7 +485,7 @@ def deliveries(objects: pl.DataFrame, *, known: bool) -> tuple[timedelta | None,
 
 
 def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding, ...]:
-    """What is wrong with the lines themselves.
+    """Return what is wrong with the lines themselves.
 
     Args:
         errors: ``reason`` and ``lines`` of the store's errors.
@@ -522,7 +522,7 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
 
 
 def truths(errors: pl.DataFrame) -> Health:
-    """Whether all that lies where labels do gives one.
+    """Return whether all that lies where labels do gives one.
 
     Args:
         errors: ``lines`` of what does not.
@@ -534,7 +534,7 @@ def truths(errors: pl.DataFrame) -> Health:
 
 
 def counted(errors: pl.DataFrame) -> str:
-    """How many lines, and whole objects, could not be read: ``3 lines and 1 object``.
+    """Return how many lines, and whole objects, could not be read: ``3 lines and 1 object``.
 
     Args:
         errors: ``lines`` of each; 0 for an object that was not read.
@@ -546,7 +546,7 @@ def counted(errors: pl.DataFrame) -> str:
 
 
 def by_reason(errors: pl.DataFrame) -> pl.DataFrame:
-    """How many lines and objects have each ``reason``, the most frequent first."""
+    """Return how many lines and objects have each ``reason``, the most frequent first."""
     lines = pl.col("lines")
     sums = errors.group_by("reason").agg(lines.sum(), objects=(lines == 0).sum())
     return sums.sort("lines", "objects", "reason", descending=[True, True, False])

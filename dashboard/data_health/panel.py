@@ -59,7 +59,7 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
 
 
 def _of_all_classes(look: Look) -> tuple[Look, int]:
-    """The same without its class filter, and how many of its records have no usable time."""
+    """Return the same without its class filter, and how many of its records have no usable time."""
     filters = replace(look.filters, label="")
     counts = look.feed.counts(filters, look.period, look.now)
     untimed = inferences.summarise(counts, look.threshold).untimed
@@ -150,7 +150,7 @@ def _state(connection: Connection, endpoint: str) -> CaptureState:
 
 
 def _percentage(connection: Connection, name: str) -> float:
-    """The share that a configuration captures; it never changes."""
+    """Return the share that a configuration captures; it never changes."""
     return components.read(
         "sagemaker",
         ("sampling", name),
@@ -176,7 +176,7 @@ def _invoked(
     period: Period,
     connection: Connection,
 ) -> TrafficCounts:
-    """The same with what CloudWatch says of it."""
+    """Return the same with what CloudWatch says of it."""
     if span is None:
         return replace(traffic, refusal="no record with a usable time tells from when to look.")
     who = (connection, traffic.endpoint, traffic.variant)

@@ -23,7 +23,7 @@ OFFERED_FOR_S = 3600.0
 
 @st.cache_resource(show_spinner=False)
 def _seen() -> dict[str, str]:
-    """The state of the demonstration that this process has seen last, by endpoint."""
+    """Return the state of the demonstration that this process has seen last, by endpoint."""
     return {}
 
 

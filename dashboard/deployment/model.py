@@ -156,7 +156,7 @@ class RunView:
 
 
 def plan_view(plan: Mapping[str, Any]) -> PlanView:
-    """A plan for people.
+    """Return a plan for people.
 
     Args:
         plan: ``Plan.to_json()``: ``counts`` by operation, ``actions``, the keys ``retained`` and
@@ -244,7 +244,7 @@ def versions(outputs: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def facts(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """What the deployment offers, by name; what is not there is left out."""
+    """Return what the deployment offers, by name; what is not there is left out."""
     status = outputs["endpoint_status"]
     found = {
         "Bucket": outputs["bucket"],

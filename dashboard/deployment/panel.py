@@ -16,7 +16,7 @@ from workflow.thresholds import LOWEST, of_plan
 
 
 def wanted(settings: Settings) -> Settings:
-    """The settings, with the threshold that the address or the reader asks for."""
+    """Return the settings, with the threshold that the address or the reader asks for."""
     page_address.read(model.DeploymentAddress)
     now = standing()
     with st.expander("Settings", icon=":material/tune:"):
@@ -55,7 +55,7 @@ def run(job: Job) -> None:
 
 
 def checks(view: model.CheckView) -> bool:
-    """What would end a deployment, or surprise whoever pays; whether it would end one."""
+    """Return what would end a deployment, or surprise whoever pays; whether it would end one."""
     icon = ":material/check_circle:" if view.calm else ":material/info:"
     with st.expander(view.summary, icon=icon, expanded=view.problem):
         for line, remedy in view.lines:
@@ -66,7 +66,7 @@ def checks(view: model.CheckView) -> bool:
 
 
 def plan(view: model.PlanView, *, hindered: bool) -> bool:
-    """What would be done, with the differences; whether the button that does it was pressed.
+    """Return what would be done, with the differences; whether the button that does it was pressed.
 
     Args:
         view: The plan.
@@ -113,7 +113,7 @@ def outputs(found: Mapping[str, Any], *, links: bool) -> None:
 
 
 def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> bool:
-    """The versions of the state machine; whether the button that goes back was pressed.
+    """Return the versions of the state machine; whether the button that goes back was pressed.
 
     Args:
         found: The outputs.

@@ -47,11 +47,11 @@ FEATURE_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """The current data held against a baseline.
+    """The current data compared with a baseline.
 
     Attributes:
-        baseline: What it was held against.
-        current: What was held against it.
+        baseline: What it was compared with.
+        current: What was compared with it.
         drifts: One entry a test; empty where the two have no feature in common.
         broken: Constraints of the baseline that the current data break.
     """
@@ -72,7 +72,7 @@ class DriftReport:
         return bool(self.drifts)
 
     def lacking(self) -> str:
-        """What each side holds, where they have nothing in common; else empty."""
+        """Return what each side holds, where they have nothing in common; else empty."""
         if self.comparable:
             return ""
         held, wanted = (
@@ -137,7 +137,7 @@ class DriftReport:
         )
 
     def reach(self) -> str:
-        """Return what this baseline cannot tell, however many records are held against it.
+        """Return what this baseline cannot tell, however many records are compared with it.
 
         Empty where it can tell every drift that matters.
         """
@@ -151,7 +151,7 @@ class DriftReport:
         size = max(item.baseline_size for item in self.drifts)
         return (
             f"With {size:,} records this baseline can tell a drift from {' and '.join(least)} on."
-            " A smaller one goes unnoticed, however many records are held against it."
+            " A smaller one goes unnoticed, however many records are compared with it."
         )
 
 
@@ -277,11 +277,11 @@ def means(report: DriftReport) -> pl.DataFrame:
 
 
 def in_bins_of(baseline: Baseline, current: Statistics, values: pl.Series) -> Statistics:
-    """The current statistics with confidence counted in the baseline's own bins.
+    """Return the current statistics with confidence counted in the baseline's own bins.
 
     Args:
         baseline: Whose bins to use.
-        current: What to count anew.
+        current: What to count again.
         values: Every current confidence.
     """
     feature = numerical_feature(baseline.statistics)
@@ -293,7 +293,7 @@ def in_bins_of(baseline: Baseline, current: Statistics, values: pl.Series) -> St
 
 
 def bars(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
-    """The confidence histogram of statistics in given bins: ``low``, ``high``, ``count``."""
+    """Return the confidence histogram of statistics in given bins: ``low``, ``high``, ``count``."""
     feature = numerical_feature(statistics)
     histogram = feature.histogram.on(edges) if feature else Histogram(tuple(edges), ())
     return pl.DataFrame(
@@ -323,7 +323,7 @@ def shown_edges(baseline: Statistics, current: Statistics, most: int) -> tuple[f
 
 
 def numerical_feature(statistics: Statistics) -> NumericalStatistics | None:
-    """The statistics of confidence, where they are there."""
+    """Return the statistics of confidence, where they are there."""
     return next(
         (
             feature

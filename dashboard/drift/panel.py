@@ -1,7 +1,7 @@
 """The drift panels of the Inferences page: choose a baseline, see what differs, say so to AWS.
 
 A baseline of captures is a time of its own, counted to the moment, whatever the page's From and To
-are; what is held against it are the records selected that do not lie in it.
+are; what is compared with it are the records selected that do not lie in it.
 """
 
 from collections.abc import Sequence
@@ -49,12 +49,12 @@ _NO_TIME: Final = "No record of the selection has a usable time, so there is no 
 
 @st.cache_data(show_spinner=False)
 def model_card(modified: float) -> ModelCard | None:
-    """What the manifest of the trained model says; None where there is no manifest."""
+    """Return what the manifest of the trained model says; None where there is no manifest."""
     return read_model_card(MANIFEST.read_bytes()) if modified else None
 
 
 def known_model() -> ModelCard | None:
-    """The card of the model in this checkout."""
+    """Return the card of the model in this checkout."""
     return model_card(MANIFEST.stat().st_mtime if MANIFEST.exists() else 0.0)
 
 
@@ -179,7 +179,7 @@ def _say_when(look: Look) -> None:
     st.caption(
         "Choose when the baseline began and when it ended. The records selected lie in"
         f" {Span(first, last + look.period.length).words()}; those outside of the baseline are"
-        " held against it."
+        " compared with it."
     )
 
 
@@ -238,14 +238,14 @@ def _against(
 
 
 def _selected(look: Look) -> Span:
-    """The time of the records selected."""
+    """Return the time of the records selected."""
     start, end = look.filters.window()
     first = look.counts["time"].min()
     return Span(start or (first if isinstance(first, datetime) else None), end)
 
 
 def _counted(look: Look, span: Span) -> pl.DataFrame:
-    """The records of a span of the selection, to the moment."""
+    """Return the records of a span of the selection, to the moment."""
     moments = [moment for moment in (span.start, span.end) if moment is not None]
     if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
         return record_filters.between(look.counts, span.start, span.end)
@@ -253,7 +253,7 @@ def _counted(look: Look, span: Span) -> pl.DataFrame:
 
 
 def moment(look: Look, connection: Connection) -> datetime | None:
-    """The moment that parts before from after: the middle, a version, or one's own."""
+    """Return the moment that parts before from after: the middle, a version, or one's own."""
     timed = look.counts.drop_nulls("time")
     if timed.is_empty():
         st.info(_NO_TIME)
@@ -283,7 +283,7 @@ def moment(look: Look, connection: Connection) -> datetime | None:
 
 
 def middle(timed: pl.DataFrame) -> datetime:
-    """The start of the period before which about half of the records have come."""
+    """Return the start of the period before which about half of the records have come."""
     by_time = timed.group_by("time").agg(pl.col("count").sum()).sort("time")
     before = by_time["count"].cum_sum() - by_time["count"]
     uneven = (before - by_time["count"].sum() / 2).abs()
@@ -308,7 +308,7 @@ def _listed_versions(connection: Connection, endpoint: str) -> tuple[DeployedVer
 
 
 def _sides(look: Look, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The records selected, before and after a moment."""
+    """Return the records selected, before and after a moment."""
     selected = _selected(look)
     halves = (Span(end=at), Span(at))
     shared = [selected.meet(half) for half in halves]

@@ -111,7 +111,7 @@ def _ticks(seconds: Sequence[float]) -> list[float]:
 
 
 def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
-    """When each state of one execution ran, an attempt a bar, in the order they began.
+    """Return when each state of one execution ran, an attempt a bar, in the order they began.
 
     Args:
         bars: Of ``models.execution.bars``; at most ``MAX_BARS`` are drawn.
@@ -149,7 +149,7 @@ def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
 
 
 def graph(drawn: StateGraph) -> go.Figure:
-    """The state machine from top to bottom; each box with its visits and durations."""
+    """Return the state machine from top to bottom; each box with its visits and durations."""
     ranks = max((box.y for box in drawn.boxes), default=0) + 1
     figure = _figure(height=40 + _RANK_PX * ranks)
     figure.update_layout(
@@ -177,7 +177,7 @@ def graph(drawn: StateGraph) -> go.Figure:
 
 
 def trend(counts: Sequence[int], color: str) -> go.Figure:
-    """A small bar chart of counts over time, oldest first."""
+    """Return a small bar chart of counts over time, oldest first."""
     figure = _figure(height=60)
     figure.add_bar(y=list(counts), marker={"color": color, "line": {"width": 0}}, hoverinfo="y")
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)

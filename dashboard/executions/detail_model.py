@@ -131,7 +131,7 @@ def view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
 
 
 def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
-    """The bars of a waterfall: every attempt of every visit, or the visit where it has none.
+    """Yield the bars of a waterfall: every attempt of every visit, or the visit where it has none.
 
     An end before the begin, as clocks that disagree record it, is drawn as no time at all.
     """
@@ -221,7 +221,7 @@ def _shortened(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 def _texts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str | None]:
-    """What went into the execution and its states, and what came out of them, in order."""
+    """Yield what went into the execution and its states, and what came out of them, in order."""
     yield execution.input
     for visit in visits:
         yield from (visit.input, visit.payload, visit.output)
@@ -229,7 +229,7 @@ def _texts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str |
 
 
 def _image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
-    """The image that the execution names, in its input or in any state."""
+    """Return the image that the execution names, in its input or in any state."""
     named = map(image_of, _texts(execution, visits))
     return next((image for image in named if image), None)
 

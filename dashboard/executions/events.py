@@ -62,7 +62,7 @@ class EventQueue:
         self._url: str | None = None
 
     def deployed(self) -> bool:
-        """Whether the queue exists; asked again until it does.
+        """Return whether the queue exists; asked again until it does.
 
         Raises:
             WorkflowError: AWS's own code, where asking is refused.

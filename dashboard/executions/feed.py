@@ -124,13 +124,13 @@ class ExecutionFeed:
         return self._remembered("attempts", self.version, read)
 
     def failures(self) -> dict[str, Failure]:
-        """The failure of the latest attempt of each execution that has one, likewise."""
+        """Return the failure of the latest attempt of each execution that has one, likewise."""
         return self._remembered(
             "failures", self.version, lambda: {one.execution_arn: one for one in self.attempts()}
         )
 
     def inbox(self, now: datetime) -> tuple[FailureGroup, ...]:
-        """The inbox, grouped again when the store, the notes or the minute have changed.
+        """Return the inbox, grouped again when the store, the notes or the minute have changed.
 
         As long as notes and repairs are still awaited, groups are shown without them.
 
@@ -146,7 +146,7 @@ class ExecutionFeed:
         return self._remembered("inbox", key, group)
 
     def definition(self, now: datetime) -> str:
-        """The definition that a new execution would run; asked once a minute.
+        """Return the definition that a new execution would run; asked once a minute.
 
         Raises:
             WorkflowError: AWS's own code; ``StillWaiting``.
@@ -155,7 +155,7 @@ class ExecutionFeed:
         return self._reads.get("states", f"definition {now:%H%M}", "the definition", read)
 
     def current_version(self, now: datetime) -> str | None:
-        """The version that a restart would run, None where no alias names one; likewise."""
+        """Return the version that a restart would run, None where no alias names one; likewise."""
         watched = self._connection.watched
         alias = watched.started_through
         if alias == watched.state_machine_arn:
@@ -168,7 +168,7 @@ class ExecutionFeed:
         )
 
     def read_notes(self) -> Notes:
-        """Every note of the team; those known so far while S3 is awaited.
+        """Return every note of the team; those known so far while S3 is awaited.
 
         Raises:
             WorkflowError: AWS's own code.
@@ -178,7 +178,7 @@ class ExecutionFeed:
         return log.known()
 
     def repair_runs(self) -> tuple[RepairRun, ...]:
-        """Every bulk repair, the newest first; likewise."""
+        """Return every bulk repair, the newest first; likewise."""
         return self._read_log("repairs", "the repairs of the team", self.repairs.runs, ())
 
     def restarts(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ def _feeds() -> Feeds[ExecutionFeed]:
 
 
 def feed() -> ExecutionFeed:
-    """The feed of the watched workflow, running.
+    """Return the feed of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended its thread.
@@ -48,7 +48,7 @@ def fresh(source: ExecutionFeed) -> None:
 
 
 def ready(source: ExecutionFeed) -> bool:
-    """Whether enough was read to judge by; says so where it was not."""
+    """Return whether enough was read to judge by; says so where it was not."""
     progress, watched = source.progress, components.connection().watched
     if not watched.state_machine_arn and not watched.imported:
         components.empty_state(

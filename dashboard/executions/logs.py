@@ -82,7 +82,7 @@ def read_logs(
 
 
 def about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:
-    """The lines of the invocations that mention one of the marks.
+    """Return the lines of the invocations that mention one of the marks.
 
     A line belongs to the invocation whose request id it carries, as the platform's own lines and
     every line of the JSON format do. A line without one, such as what ``print`` writes, belongs to
@@ -109,7 +109,7 @@ def about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:
 
 
 def _request_id(text: str) -> str | None:
-    """The request id that a line of either format carries.
+    """Return the request id that a line of either format carries.
 
     In JSON the platform's lines have it in ``record``, those of the function's logging beside their
     ``timestamp``. A ``requestId`` anywhere else may be that of another service.

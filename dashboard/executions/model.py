@@ -76,7 +76,7 @@ class Rates:
 
 
 def select(listing: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> pl.DataFrame:
-    """The rows of ``execution_tables.listing`` that the filters let through."""
+    """Return the rows of ``execution_tables.listing`` that the filters let through."""
     keep = [pl.lit(value=True)]
     if filters.hours:
         keep.append(pl.col("started_at") > now - timedelta(hours=filters.hours))
@@ -99,7 +99,7 @@ def among(listing: pl.DataFrame, arns: Sequence[str]) -> pl.DataFrame:
 
 
 def window(rows: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> timedelta:
-    """The time that a selection spans: back to its oldest execution, an hour at least."""
+    """Return the time that a selection spans: back to its oldest execution, an hour at least."""
     oldest = rows["started_at"].min()
     span = now - oldest if isinstance(oldest, datetime) else timedelta()
     widest = timedelta(hours=filters.hours) if filters.hours else span
@@ -107,7 +107,7 @@ def window(rows: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> t
 
 
 def rates(rows: pl.DataFrame, span: timedelta) -> Rates:
-    """How a selection went.
+    """Return how a selection went.
 
     Args:
         rows: Rows of ``execution_tables.listing``.
@@ -164,7 +164,7 @@ def durations_over_time(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelt
 
 
 def states(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
-    """What became of each state in the histories read, in the order they were first entered.
+    """Return what became of each state in the histories read, in the order they were first entered.
 
     Returns:
         ``state``, ``visits``, ``succeeded``, ``failed``, ``retries``, ``p50``, ``p95`` (seconds).
@@ -173,7 +173,7 @@ def states(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def states_of(visits: pl.DataFrame) -> pl.DataFrame:
-    """The same of all the visits given."""
+    """Return the same of all the visits given."""
     failed = pl.col("status").is_in(["FAILED", "TIMED_OUT"])
     return (
         visits.sort("entered_at")

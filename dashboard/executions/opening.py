@@ -38,7 +38,7 @@ def open_execution(states: States, store: SegmentStore, arn: str) -> Export:
 
 
 def stored_record(store: SegmentStore, arn: str, problem: WorkflowError) -> Export | None:
-    """What the store alone knows of an execution, or None.
+    """Return what the store alone knows of an execution, or None.
 
     Args:
         store: Keeps ``execution_tables.TABLES``.

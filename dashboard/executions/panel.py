@@ -48,7 +48,7 @@ _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "
 
 
 def filters(current: many.ExecutionFilters, versions: list[str]) -> many.ExecutionFilters:
-    """The controls of the filters, as they are set now."""
+    """Return the controls of the filters, as they are set now."""
     hours = st.segmented_control(
         "Started within",
         list(HOURS),
@@ -141,7 +141,7 @@ def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
 
 
 def listing(rows: pl.DataFrame) -> str | None:
-    """The list, newest first; the ARN of the row that was chosen."""
+    """Return the list, newest first; the ARN of the row that was chosen."""
     shown = rows.head(many.LISTED)
     more = f", the newest {many.LISTED:,} of {rows.height:,}" if rows.height > many.LISTED else ""
     st.markdown(f"**Executions**{more}")
@@ -215,7 +215,7 @@ def known_record(feed: ExecutionFeed, arn: str) -> Export:
 
 
 def imported() -> Export | None:
-    """The execution of the file that was opened, or None."""
+    """Return the execution of the file that was opened, or None."""
     data = st.session_state.get("imported")
     if data is None:
         return None
@@ -428,7 +428,7 @@ def capture(view: one.ExecutionView) -> None:
 
 
 def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
-    """What the store has of it; the event ids of that."""
+    """Return what the store has of it; the event ids of that."""
     mine = pl.col("inference_id") == view.inference_id
     rows = source.store.scan("captures").filter(mine).collect()
     if source.as_of is None:

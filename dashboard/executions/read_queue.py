@@ -76,7 +76,7 @@ class Needs:
         return frozenset(arn for arn in self._open if self._known[arn].started < limit)
 
     def age(self, arn: str, now: datetime) -> timedelta:
-        """How long ago an execution that was observed has started."""
+        """Return how long ago an execution that was observed has started."""
         return now - datetime.fromtimestamp(self._known[arn].started, UTC)
 
     def observe(self, execution: Execution) -> bool:

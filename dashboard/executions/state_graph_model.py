@@ -95,7 +95,7 @@ def place(graph: Graph) -> Mapping[str, Place]:
 
 
 def _following(graph: Graph) -> dict[str, list[str]]:
-    """What must be drawn below each node: what it leads to, and what it encloses."""
+    """Return what must be drawn below each node: what it leads to, and what it encloses."""
     leads: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
     for edge in graph.edges:
         leads[edge.source].append(edge.target)

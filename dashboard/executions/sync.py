@@ -112,7 +112,7 @@ class ExecutionSync:
         yield self.progress()
 
     def progress(self) -> SyncProgress:
-        """How complete the store is now, what is buffered included."""
+        """Return how complete the store is now, what is buffered included."""
         histories, wanted = self._needs.histories
         examined, succeeded = self._needs.examined
         return SyncProgress(
@@ -362,7 +362,7 @@ class ExecutionSync:
         self._buffers["failures"].append(tables.failure_row(failure, self._now()))
 
     def _affordable(self, operation: str) -> int:
-        """How many calls to make at once: as many as there are tokens, and at least one."""
+        """Return how many calls to make at once: as many as there are tokens, and at least one."""
         return max(1, min(self._at_once, self._states.pacer.bucket(operation).ready()))
 
     def _in_parallel(
@@ -394,7 +394,7 @@ class ExecutionSync:
 
 
 def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
-    """How complete a store is that another process keeps in step.
+    """Return how complete a store is that another process keeps in step.
 
     Args:
         store: Keeps ``execution_tables.TABLES``.
@@ -422,7 +422,7 @@ def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
 def _with_damage(
     problems: Mapping[str, WorkflowError], store: SegmentStore
 ) -> dict[str, WorkflowError]:
-    """The problems of a pass, and that the store was damaged until what it lost is back."""
+    """Return the problems of a pass, and that the store was damaged until what it lost is back."""
     damage = store.problem
     return {**problems, **({"Damage": damage} if damage else {})}
 

@@ -110,7 +110,7 @@ TABLES = {
 
 
 def execution_row(execution: Execution, observed_at: datetime) -> dict[str, Any]:
-    """One row of ``EXECUTIONS``."""
+    """Return one row of ``EXECUTIONS``."""
     known = {name: getattr(execution, name) for name in EXECUTIONS if name != "observed_at"}
     return known | {"status": execution.status.value, "observed_at": observed_at}
 
@@ -123,7 +123,7 @@ def detail_row(
     rules: ExecutionRules,
     visits: tuple[StateVisit, ...] = (),
 ) -> dict[str, Any]:
-    """One row of ``DETAILS``, by the rules of the workflow."""
+    """Return one row of ``DETAILS``, by the rules of the workflow."""
     rejection = read_rejection(execution.cause)
     inference = rejection or rules.inference(execution, visits)
     return {
@@ -146,7 +146,7 @@ def detail_row(
 
 
 def visit_row(attempt: tuple[str, int], visit: StateVisit) -> dict[str, Any]:
-    """One row of ``VISITS``; where clocks disagree a visit took no time, never less."""
+    """Return one row of ``VISITS``; where clocks disagree a visit took no time, never less."""
     ended = visit.exited_at
     return {
         "arn": attempt[0],
@@ -161,7 +161,7 @@ def visit_row(attempt: tuple[str, int], visit: StateVisit) -> dict[str, Any]:
 
 
 def failure_row(failure: Failure, observed_at: datetime) -> dict[str, Any]:
-    """One row of ``FAILURES``."""
+    """Return one row of ``FAILURES``."""
     return asdict(failure) | {
         "kind": failure.kind.value if failure.kind else None,
         "observed_at": observed_at,
@@ -174,7 +174,7 @@ def frame(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, Any]) -> pl.Da
 
 
 def current(executions: pl.LazyFrame) -> pl.LazyFrame:
-    """What holds of each execution now, newest start first.
+    """Return what holds of each execution now, newest start first.
 
     Observations arrive in any order: a later redrive beats an earlier one, an end beats a start of
     the same attempt, and only then does the time of observation count.
@@ -190,7 +190,7 @@ def current(executions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def latest(observations: pl.LazyFrame, *key: str) -> pl.LazyFrame:
-    """The last observation of each key."""
+    """Return the last observation of each key."""
     ordered = observations.sort("observed_at", maintain_order=True)
     return ordered.unique(list(key), keep="last", maintain_order=True)
 
@@ -198,7 +198,7 @@ def latest(observations: pl.LazyFrame, *key: str) -> pl.LazyFrame:
 def listing(
     executions: pl.LazyFrame, details: pl.LazyFrame, failures: pl.LazyFrame
 ) -> pl.DataFrame:
-    """One row an execution with all that is known of it, newest start first.
+    """Return one row an execution with all that is known of it, newest start first.
 
     Args:
         executions: ``EXECUTIONS``.
@@ -239,7 +239,7 @@ def listing(
 
 
 def stored_execution(executions: pl.LazyFrame, details: pl.LazyFrame, arn: str) -> Execution | None:
-    """What the store knows of one execution, or None."""
+    """Return what the store knows of one execution, or None."""
     mine = current(executions.filter(pl.col("arn") == arn)).drop("observed_at")
     seen = latest(details.filter(pl.col("arn") == arn), "arn", "redrive_count").select(
         "arn", "redrive_count", "input", "output", "error", "cause", "redrive_status"
@@ -254,7 +254,7 @@ def stored_execution(executions: pl.LazyFrame, details: pl.LazyFrame, arn: str) 
 
 
 def stored_history(histories: pl.LazyFrame, arn: str, redrive_count: int) -> bytes | None:
-    """The events of an attempt as JSON; None where they were not read."""
+    """Return the events of an attempt as JSON; None where they were not read."""
     mine = (pl.col("arn") == arn) & (pl.col("redrive_count") == redrive_count)
     found = histories.filter(mine & pl.col("events").is_not_null()).select("events").collect()
     return bytes(found["events"][0]) if found.height else None

@@ -18,7 +18,7 @@ MOST: Final = 100
 
 
 def repairs_at_once(client: "LambdaClient") -> int:
-    """How many executions a repair may have under way; at least one.
+    """Return how many executions a repair may have under way; at least one.
 
     An execution invokes one function at a time. Half of what no function has reserved is left for
     what is submitted meanwhile. Who may not ask is taken for a new account.

@@ -42,13 +42,13 @@ def inbox(
 
 
 def listing(store: SegmentStore) -> pl.DataFrame:
-    """One row an execution: ``execution_tables.listing`` of the store."""
+    """Return one row an execution: ``execution_tables.listing`` of the store."""
     scan = store.scan
     return tables.listing(scan("executions"), scan("execution_details"), scan("failures"))
 
 
 def outcomes(rows: pl.DataFrame, arns: Iterable[str]) -> dict[str, Outcome]:
-    """How the named executions stand by now.
+    """Return how the named executions stand by now.
 
     Args:
         rows: ``execution_tables.listing``.

@@ -94,7 +94,7 @@ class DryRun:
 def cards(
     groups: Iterable[FailureGroup], filters: FailureFilters, *, now: datetime
 ) -> tuple[GroupCard, ...]:
-    """The inbox as filtered, in the order of the groups."""
+    """Return the inbox as filtered, in the order of the groups."""
     return tuple(
         card(group, now=now)
         for group in groups
@@ -111,7 +111,7 @@ def card(group: FailureGroup, *, now: datetime) -> GroupCard:
 
 
 def title(group: FailureGroup) -> str:
-    """What a group is called: the error and where it is raised."""
+    """Return what a group is called: the error and where it is raised."""
     if group.kind is Kind.REJECTION:
         return "Confidence below the threshold"
     where = f" in {group.sample.state}" if group.sample.state else ""
@@ -130,12 +130,12 @@ def find(groups: Sequence[FailureGroup], digest: str) -> FailureGroup | None:
 
 
 def known(failures: Iterable[Failure], digest: str) -> bool:
-    """Whether any failure, repaired or not, has this fingerprint."""
+    """Return whether any failure, repaired or not, has this fingerprint."""
     return any(fingerprint(failure).digest == digest for failure in failures)
 
 
 def why(group: FailureGroup) -> str:
-    """Why its failures are one group, and of how many fingerprints it is made."""
+    """Return why its failures are one group, and of how many fingerprints it is made."""
     texts = [explain(member) for member in group.members]
     merged = f"Merged of {len(texts)} fingerprints. " if len(texts) > 1 else ""
     return merged + " ".join(texts)
@@ -159,7 +159,7 @@ def dry_run(
     current_version: str | None,
     state_types: Mapping[str, str],
 ) -> DryRun:
-    """What the adviser says for each execution of a group.
+    """Return what the adviser says for each execution of a group.
 
     Args:
         group: The group to repair.
@@ -207,7 +207,7 @@ def together(runs: Sequence[DryRun]) -> DryRun:
 
 
 def override(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, RedriveAction]:
-    """The actions with the user's choice for all that the adviser would repair.
+    """Return the actions with the user's choice for all that the adviser would repair.
 
     Args:
         actions: As advised.
@@ -226,7 +226,7 @@ def planned(dry: DryRun, actions: Mapping[str, RedriveAction]) -> pd.DataFrame:
 def repair_table(
     results: Iterable[tuple[str, str, str]], outcomes: Mapping[str, Outcome]
 ) -> pd.DataFrame:
-    """What became of each item of a run, followed to its end.
+    """Return what became of each item of a run, followed to its end.
 
     Args:
         results: ``(arn, status, message)``; the ARN is that of the execution to follow.
@@ -245,7 +245,7 @@ def repair_table(
 
 
 def silence_end(hours: int, *, now: datetime) -> datetime:
-    """When a silence of so many hours ends."""
+    """Return when a silence of so many hours ends."""
     return now + timedelta(hours=hours)
 
 

@@ -58,7 +58,7 @@ class NoteLog:
         self._read[key] = note
 
     def read(self) -> Notes:
-        """Every note there is; the order of arrival does not matter.
+        """Return every note there is; the order of arrival does not matter.
 
         Raises:
             WorkflowError: AWS's own code, where listing or reading is refused.
@@ -70,7 +70,7 @@ class NoteLog:
         return self.known()
 
     def known(self) -> Notes:
-        """Every note that was read or written by this process so far; nothing is asked."""
+        """Return every note that was read or written by this process so far; nothing is asked."""
         found = list(self._read.values())
         return Notes(
             tuple(note for note in found if isinstance(note, TriageEvent)),

@@ -35,7 +35,7 @@ _FAULT_COLOR = STYLES[Outcome.FAULTED].color
 
 
 def filters(current: model.FailureFilters) -> model.FailureFilters:
-    """The controls of the inbox, as they are set now."""
+    """Return the controls of the inbox, as they are set now."""
     show = st.segmented_control(
         "Show",
         ["open", "all"],
@@ -54,7 +54,7 @@ def filters(current: model.FailureFilters) -> model.FailureFilters:
 
 
 def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
-    """One card a group, what hurts most first; rejections below, as they are no failures."""
+    """One card for each group, most urgent first; rejections below, as they are no failures."""
     rejections = tuple(card for card in cards if card.group.kind is Kind.REJECTION)
     failed = tuple(card for card in cards if card.group.kind is not Kind.REJECTION)
     if not failed:

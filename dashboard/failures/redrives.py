@@ -94,7 +94,7 @@ class RepairLog:
         create(self._client, self._bucket, key, msgspec.json.encode(results))
 
     def runs(self) -> tuple[RepairRun, ...]:
-        """Every run, the newest first.
+        """Return every run, the newest first.
 
         Raises:
             WorkflowError: AWS's own code, where listing or reading is refused.
@@ -224,7 +224,7 @@ class Repairer:
         return not stopped()
 
     def _shows(self, result: ItemResult, redrives: int) -> bool:
-        """Whether AWS shows a redrive; DescribeExecution is eventually consistent."""
+        """Return whether AWS shows a redrive; DescribeExecution is eventually consistent."""
         if result.status is not ItemStatus.REDRIVEN:
             return True
         shown = self._states.describe(result.arn).redrive_count > redrives

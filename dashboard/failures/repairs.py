@@ -58,5 +58,5 @@ def stop(plan: RepairPlan) -> None:
 
 
 def job_key(plan: RepairPlan) -> str:
-    """The key of a run's job."""
+    """Return the key of a run's job."""
     return f"repair-{plan.id}"

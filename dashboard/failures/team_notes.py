@@ -52,7 +52,7 @@ class TeamNotes:
         self._local.append(note)
 
     def read(self) -> Notes:
-        """Every note there is.
+        """Return every note there is.
 
         Raises:
             WorkflowError: AWS's own code, where listing or reading the bucket is refused.
@@ -63,7 +63,7 @@ class TeamNotes:
         return self.known()
 
     def known(self) -> Notes:
-        """Every note that was read or written by this process so far; nothing is asked."""
+        """Return every note that was read or written by this process so far; nothing is asked."""
         here = self._local.known()
         there = self._shared.known() if self._shared is not None else Notes()
         return Notes(there.events + here.events, there.problems + here.problems)

@@ -21,7 +21,7 @@ class InferencesAddress:
         baseline_from: Begin of a baseline of one's own.
         baseline_to: Its end.
         baseline_version: The version that is the baseline.
-        against: The version held against it.
+        against: The version compared with it.
         measure: Whether images are measured.
         monitor: Folder of a Model Monitor baseline.
     """

@@ -183,7 +183,7 @@ def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure
 
 
 def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
-    """How confidence is spread, by time: the darker a cell, the more of that time's records.
+    """Return how confidence is spread, by time: the darker a cell, the more of that time's records.
 
     Args:
         cells: ``time``, ``end``, ``low``, ``high``, ``share`` of ``tables.heat``.
@@ -409,7 +409,7 @@ def _amid(times: pl.Series, step: TimeStep) -> dict[str, Any]:
 
 
 def _along(times: pl.Series, step: TimeStep) -> dict[str, Any]:
-    """Where every step from the first to the last lies."""
+    """Return where every step from the first to the last lies."""
     return {"x0": _naive(times)[0], "dx": step.length / _MILLISECOND}
 
 

@@ -82,7 +82,7 @@ class WhatIf:
 
 
 def summarise(counts: pl.DataFrame, threshold: float) -> Summary:
-    """The selection in a few numbers."""
+    """Return the selection in a few numbers."""
     total = int(counts["count"].sum())
     taken = counts.filter(pl.col("bin") >= tables.bin_of(threshold))
     by_label = counts.group_by("label").agg(pl.col("count").sum())
@@ -105,7 +105,7 @@ def _mean_confidence(counts: pl.DataFrame) -> float:
 
 
 def what_if(counts: pl.DataFrame, judged: pl.DataFrame, threshold: float, period: Period) -> WhatIf:
-    """What a threshold would do.
+    """Return what a threshold would do.
 
     Args:
         counts: The selection.
@@ -151,7 +151,7 @@ def measured_sweep(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def statistics_of(counts: pl.DataFrame) -> Statistics:
-    """The two features that are watched for drift: confidence and class."""
+    """Return the two features that are watched for drift: confidence and class."""
     bins = [0] * BINS
     for bin_, count in counts.group_by("bin").agg(pl.col("count").sum()).iter_rows():
         bins[min(bin_, BINS - 1)] += count  # a confidence of exactly 1 closes the last bin
@@ -170,7 +170,7 @@ def statistics_of(counts: pl.DataFrame) -> Statistics:
 
 
 def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
-    """How many records are behind a bar, which begins and ends where a bin does."""
+    """Return how many records are behind a bar, which begins and ends where a bin does."""
     inside = counts.filter(selection.of_class(), pl.col("bin") >= tables.bin_of(selection.low))
     if selection.high < 1:
         inside = inside.filter(pl.col("bin") < tables.bin_of(selection.high))
@@ -200,7 +200,7 @@ def listed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def likeliest(probabilities: Iterable[float]) -> str:
-    """The largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
+    """Return the largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
     every = list(enumerate(probabilities))
     shown = nlargest(LIKELIEST, every, key=lambda one: one[1])
     said = [f"{label_name(label)} {share:.4f}" for label, share in shown]
@@ -209,7 +209,7 @@ def likeliest(probabilities: Iterable[float]) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """A length of time below some days in whole units: ``110 s``, ``12 min``, ``7 h``."""
+    """Return a length of time below some days in whole units: ``110 s``, ``12 min``, ``7 h``."""
     seconds = span / timedelta(seconds=1)
     for unit, length, enough in (("h", 3600, 2 * 3600), ("min", 60, 180)):
         if seconds >= enough:

@@ -43,7 +43,7 @@ HEAT_BARS = 20
 MOST_STEPS = 240
 HISTOGRAM = "confidence-histogram"
 DRAWN = "confidence-histogram-drawn"
-DRAWN_ANEW = "confidence-histogram-drawn-anew"
+REDRAWN = "confidence-histogram-redrawn"
 SELECTED = "bars"
 """Query parameter of the bars that were clicked or boxed."""
 
@@ -87,7 +87,7 @@ class Look:
 
 
 def filters(feed: Feed) -> InferenceFilters:
-    """The controls of the filters, each bound to its query parameter."""
+    """Return the controls of the filters, each bound to its query parameter."""
     names = feed.names()
     narrowed = any(st.query_params.get(field.name) for field in fields(InferenceFilters))
     with (
@@ -130,7 +130,7 @@ def _day(title: str, key: str) -> date | None:
 
 
 def view() -> str:
-    """Which view is chosen; in the address too."""
+    """Return which view is chosen; in the address too."""
     page_address.check_choice("view", VIEWS)
     chosen = st.segmented_control(
         "View",
@@ -245,10 +245,10 @@ def confidence(look: Look) -> None:
     selection = Selection.of_text(st.query_params.get(SELECTED, ""))
     if selection is None:
         page_address.check_choice(SELECTED, ())
-    anew = st.session_state.get(DRAWN_ANEW, 0)
-    shown = _selected_at_first((anew, log, look.threshold, bars.rows()), selection)
+    redrawn = st.session_state.get(REDRAWN, 0)
+    shown = _selected_at_first((redrawn, log, look.threshold, bars.rows()), selection)
     figure = charts.confidence(bars, look.threshold, label_name, log=log, selection=shown)
-    figure.update_layout(meta=anew)
+    figure.update_layout(meta=redrawn)
     chart(
         figure,
         HISTOGRAM,
@@ -260,7 +260,7 @@ def confidence(look: Look) -> None:
 
 
 def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> Selection | None:
-    """What was selected when a chart was first drawn, which is what is drawn as selected.
+    """Return what was selected when a chart was first drawn, which is what is drawn as selected.
 
     A later click changes nothing in it: the browser shows the click by itself, in the same chart.
     """
@@ -289,8 +289,8 @@ def _show_all() -> None:
 
 
 def _draw_anew() -> None:
-    """Have the browser draw the chart anew, as it does where anything in it has changed."""
-    st.session_state[DRAWN_ANEW] = st.session_state.get(DRAWN_ANEW, 0) + 1
+    """Have the browser redraw the chart, as it does where anything in it has changed."""
+    st.session_state[REDRAWN] = st.session_state.get(REDRAWN, 0) + 1
 
 
 def selected(points: list[dict[str, Any]]) -> Selection | None:
@@ -347,7 +347,7 @@ def gallery(look: Look, selection: Selection | None) -> None:
 
 
 def _picture(feed: Feed, line: CaptureLine) -> bytes | str:
-    """The captured image as a small JPEG, or why there is none to show."""
+    """Return the captured image as a small JPEG, or why there is none to show."""
     try:
         return captures.picture(feed, line)
     except WorkflowError as error:
@@ -396,7 +396,7 @@ def _details(row: dict[str, Any]) -> None:
 
 
 def _execution(wanted: str | None, moment: datetime | None) -> str | None:
-    """The execution whose ARN gives an inference id, among those started shortly before."""
+    """Return the execution whose ARN gives an inference id, among those started shortly before."""
     if wanted is None or moment is None:
         return None
     listing = feeds.feed().listing()
@@ -549,7 +549,7 @@ def _points(difference: float) -> str | None:
 
 
 def _more(difference: float) -> str | None:
-    """A change of a number; None where it rounds to nothing."""
+    """Return a change of a number; None where it rounds to nothing."""
     return f"{difference:+,.0f}" if round(difference) else None
 
 
@@ -613,5 +613,5 @@ def chart_exports() -> None:
 
 
 def _html(figure: go.Figure) -> bytes:
-    """A page that needs no network: the chart and all it takes to draw it."""
+    """Return a page that needs no network: the chart and all it takes to draw it."""
     return str(figure.to_html(include_plotlyjs=True)).encode()

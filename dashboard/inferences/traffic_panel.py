@@ -13,7 +13,7 @@ TICK_SECONDS = 1.0
 
 @st.cache_resource(show_spinner=False)
 def _started() -> dict[str, TrafficProcess]:
-    """The traffic that this process started last, by address of the cloud."""
+    """Return the traffic that this process started last, by address of the cloud."""
     return {}
 
 
@@ -31,13 +31,13 @@ def stop(cloud: Cloud) -> None:
 
 
 def arguments(cloud: Cloud) -> tuple[str, ...]:
-    """What the traffic under way was started with; nothing where none runs."""
+    """Return what the traffic under way was started with; nothing where none runs."""
     found = _started().get(cloud.endpoint_url or "")
     return found.arguments if found is not None and found.running else ()
 
 
 def running(cloud: Cloud) -> bool:
-    """Whether traffic that this process started is under way."""
+    """Return whether traffic that this process started is under way."""
     found = _started().get(cloud.endpoint_url or "")
     return found is not None and found.running
 
@@ -69,7 +69,7 @@ def button(cloud: Cloud) -> None:
 
 
 def _until_ended(traffic: TrafficProcess) -> None:
-    """Draw the page anew when the traffic has ended."""
+    """Redraw the page when the traffic has ended."""
 
     def tick() -> None:
         if not traffic.running:

@@ -68,7 +68,7 @@ class Check:
 
 
 def needs_somebody(group: FailureGroup) -> bool:
-    """Whether nobody has looked at a group of failures yet."""
+    """Return whether nobody has looked at a group of failures yet."""
     quiet = group.silenced_until is not None or group.kind is Kind.REJECTION
     return group.status in _UNDECIDED and not quiet
 

@@ -68,7 +68,7 @@ def intervals(
 
 
 def confusion(cells: pl.DataFrame, shown: Sequence[int], name: Names) -> go.Figure:
-    """What the model said against what is true, as shares of all photos.
+    """Return what the model said against what is true, as shares of all photos.
 
     Args:
         cells: ``said``, ``truth``, ``share``, ``labels``.

@@ -145,7 +145,7 @@ class ReviewClient:
         return next((slot for slot in found if self._lease(draw, slot, reviewer, leases)), None)
 
     def _leases(self, draw: Draw) -> dict[str, tuple[datetime, str]]:
-        """When each lease of a draw was taken, by S3's clock, and its ETag."""
+        """Return when each lease of a draw was taken, by S3's clock, and its ETag."""
         folder = f"{LEASES_PREFIX}/{draw.id}"
         return {
             meta.key.rpartition("/")[2]: (meta.last_modified, meta.etag)

@@ -252,14 +252,14 @@ class CloudReads:
         last.end(problem)
 
     def _is_late(self, service: str, mine: CloudRead) -> bool:
-        """Whether another read of the service is late."""
+        """Return whether another read of the service is late."""
         with self._lock:
             others = [known.last for (asked, _), known in self._known.items() if asked == service]
         return any(one is not None and one is not mine and one.late for one in others)
 
 
 def _is_transient(problem: Exception) -> bool:
-    """Whether what was known before is still worth showing."""
+    """Return whether what was known before is still worth showing."""
     return isinstance(problem, WorkflowError) and passes_by_itself(problem.code)
 
 

@@ -34,7 +34,7 @@ WORKFLOW = "workflow"
 """Key of the session and of the address that names the watched workflow."""
 
 TICK_SECONDS = 0.75
-"""How often a running job is drawn anew."""
+"""How often a running job is redrawn."""
 
 AWAITED_SECONDS = 1.0
 """How often a page looks whether what it waits for is there."""
@@ -49,12 +49,12 @@ ACTION_TOLD = timedelta(minutes=2)
 
 @st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
 def cloud_connection() -> Connection:
-    """The process's one connection; made anew when the local cloud no longer answers."""
+    """Return the process's one connection; replaced when the local cloud no longer answers."""
     return connect(os.environ)
 
 
 def connection() -> Connection:
-    """The connection, for the workflow that this session watches."""
+    """Return the connection, for the workflow that this session watches."""
     whole = cloud_connection()
     chosen = registry().find(st.session_state.get(WORKFLOW, ""))
     return whole.watching(chosen) if chosen is not None else whole
@@ -66,20 +66,20 @@ def _registries() -> dict[Path, WorkflowRegistry]:
 
 
 def registry() -> WorkflowRegistry:
-    """The workflows that are watched in this cloud beside the deployed one."""
+    """Return the workflows that are watched in this cloud beside the deployed one."""
     path = store_root(cloud_connection(), kind="workflows").with_suffix(".json")
     return _registries().setdefault(path, WorkflowRegistry(path))
 
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> Jobs:
-    """The background jobs of this process, shared by every session."""
+    """Return the background jobs of this process, shared by every session."""
     return Jobs()
 
 
 @st.cache_resource(show_spinner=False)
 def reads() -> CloudReads:
-    """What this process has read of the cloud for its pages, shared by every session."""
+    """Return what this process has read of the cloud for its pages, shared by every session."""
     return CloudReads()
 
 
@@ -110,7 +110,7 @@ def begin(
 
 
 def _whole(key: Hashable) -> tuple[Hashable, ...]:
-    """A key with all that an answer depends on beside it."""
+    """Return a key with all that an answer depends on beside it."""
     deploy = jobs().get(DEPLOYMENT)
     deployed = deploy and (deploy.started_at, deploy.running)
     here = connection()
@@ -144,7 +144,7 @@ def act(title: str, privilege: Privilege | None, work: Callable[[], T]) -> T:
 
 
 def deployed() -> bool:
-    """Whether the workflow is deployed; taken to be so where AWS cannot be reached.
+    """Return whether the workflow is deployed; taken to be so where AWS cannot be reached.
 
     Raises:
         WorkflowError: AWS's own code for any answer but yes and no.
@@ -170,7 +170,7 @@ def deployed() -> bool:
 
 
 def picture(image: StoredImage) -> bytes:
-    """A small JPEG of an image in S3.
+    """Return a small JPEG of an image in S3.
 
     Raises:
         WorkflowError: It is not there, or is no image; ``StillWaiting`` while it is fetched.

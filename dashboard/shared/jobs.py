@@ -89,18 +89,18 @@ class Jobs:
         return job
 
     def find_or_start(self, key: str, title: str, work: Work) -> Job:
-        """The latest job of a key, running or ended; started where there is none."""
+        """Return the latest job of a key, running or ended; started where there is none."""
         with self._lock:
             found = self._jobs.get(key)
         return found or self.start(key, title, work)
 
     def forget(self, key: str) -> None:
-        """Drop a job that has ended, so that it can be found or started anew."""
+        """Drop a job that has ended, so that it can be found or started again."""
         with self._lock:
             found = self._jobs.get(key)
             if found is not None and not found.running:
                 del self._jobs[key]
 
     def get(self, key: str) -> Job | None:
-        """The latest job of a key, running or ended."""
+        """Return the latest job of a key, running or ended."""
         return self._jobs.get(key)

@@ -42,7 +42,7 @@ STYLES = {
 
 
 def pill(outcome: Outcome, text: str = "") -> str:
-    """The outcome as a Markdown badge, for any Streamlit text: icon, word, colour.
+    """Return the outcome as a Markdown badge, for any Streamlit text: icon, word, colour.
 
     Args:
         outcome: What to show.

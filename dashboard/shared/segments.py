@@ -56,7 +56,7 @@ class SegmentFiles:
         self._verified: dict[Path, tuple[int, int, int]] = {}
 
     def path(self, segment: str, table: str) -> Path:
-        """Where a table's file of a segment lies."""
+        """Return where a table's file of a segment lies."""
         return self.folder / segment / f"{table}.parquet"
 
     def write(self, frames: Mapping[str, pl.LazyFrame], rows: dict[str, int]) -> Segment | None:
@@ -106,7 +106,7 @@ class SegmentFiles:
     def without(
         self, segment: Segment, replaced: Mapping[str, tuple[str, Sequence[str]]]
     ) -> Segment | None:
-        """The segment without the rows that are replaced, None where no row is left."""
+        """Return the segment without the rows that are replaced, None where no row is left."""
         frames = {table: pl.scan_parquet(self.path(segment.name, table)) for table in segment.rows}
         kept = dict(frames)
         for table, (column, values) in replaced.items():
@@ -118,7 +118,7 @@ class SegmentFiles:
         return self.write(kept, {table: count for table, count in counts.items() if count})
 
     def sound(self, segment: Segment, tables: Iterable[str] | None = None) -> bool:
-        """Whether the files of a segment are what was written.
+        """Return whether the files of a segment are what was written.
 
         Args:
             segment: The segment.
@@ -192,7 +192,7 @@ def _checksum(path: Path) -> int:
 
 
 def _rows_in(path: Path) -> int | None:
-    """How many rows a Parquet file has, None where it cannot be read to its end."""
+    """Return how many rows a Parquet file has, None where it cannot be read to its end."""
     try:
         return pl.read_parquet(path).height
     except pl.exceptions.PolarsError:

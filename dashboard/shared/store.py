@@ -315,7 +315,7 @@ class SegmentStore:
 
 
 def _fewer(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
-    """The tables that have fewer rows than before."""
+    """Return the tables that have fewer rows than before."""
     lost = Counter[str]()
     for segment in before:
         lost.update(segment.rows)

@@ -44,7 +44,7 @@ class TimeRange:
         return end - self.span, end
 
     def said(self, moment: datetime) -> str:
-        """A moment in the zone, with UTC beside it where that differs."""
+        """Return a moment in the zone, with UTC beside it where that differs."""
         local = moment.astimezone(self.zone)
         text = f"{local:%Y-%m-%d %H:%M}"
         if not local.utcoffset():

@@ -20,7 +20,7 @@ _ABSENT: Final = frozenset({"ResourceNotFound", "StateMachineDoesNotExist"})
 
 
 def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
-    """What new executions are measured against, the one for most of them first.
+    """Return what new executions are measured against, the one for most of them first.
 
     Returns:
         One, or two while a version is shifted by weight; none where nothing is deployed.

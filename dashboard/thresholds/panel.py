@@ -13,7 +13,7 @@ SECONDS = 30
 
 
 def standing() -> Standing:
-    """Which threshold is deployed now, beside that of the settings."""
+    """Return which threshold is deployed now, beside that of the settings."""
     connection = components.connection()
     watched = connection.watched
     if not watched.deployed:

@@ -227,7 +227,7 @@ def _executions(cloud: Connection, arn: str, **asked: Any) -> list[Mapping[str, 
 
 
 def _endpoint(cloud: Connection, name: str) -> EndpointRecord:
-    """An endpoint, with as much of it as may be read."""
+    """Return an endpoint, with as much of it as may be read."""
     sagemaker = cloud.client("sagemaker")
     told: Mapping[str, Any] = {}
     configured: Mapping[str, Any] = {}
@@ -261,7 +261,7 @@ def _with(
     guess: Guess | None,
     refused: _Refused,
 ) -> tuple[EndpointRecord, ...]:
-    """The endpoints, and the one that was guessed where it was not among them."""
+    """Return the endpoints, and the one that was guessed where it was not among them."""
     if guess is None or any(one.name == guess.value for one in endpoints):
         return endpoints
     found = refused.unless(lambda: _endpoint(cloud, guess.value), None)
@@ -296,7 +296,7 @@ def _searched(
     endpoints: Iterable[EndpointRecord],
     refused: _Refused,
 ) -> FunctionRecord:
-    """A function with the endpoints that its code names and the policies of its role."""
+    """Return a function with the endpoints that its code names and the policies of its role."""
     known = [one.name for one in endpoints]
     code = refused.unless(lambda: _code(cloud, function.name), b"") if known else b""
     none: tuple[str, ...] = ()

@@ -130,7 +130,7 @@ def _first(whole: Connection) -> WatchedWorkflow:
 
 
 def _known(whole: Connection, asked: str) -> WatchedWorkflow:
-    """The workflow of an address.
+    """Return the workflow of an address.
 
     Raises:
         WorkflowError: As ``read_reference``.
@@ -177,7 +177,7 @@ def _switch(workflows: Sequence[WatchedWorkflow], current: WatchedWorkflow) -> N
 
 
 def _health(machines: Sequence[tuple[str, str]], now: datetime) -> dict[str, model.Health]:
-    """How state machines do, by reference; all of them are asked at once."""
+    """Return how state machines do, by reference; all of them are asked at once."""
     whole = components.cloud_connection()
     asked = [(reference, arn) for reference, arn in machines if arn]
     for reference, arn in asked:
@@ -352,7 +352,7 @@ def _correction(workflow: WatchedWorkflow) -> None:
 
 
 def _table(frame: pd.DataFrame, key: str, alt: str) -> int | None:
-    """A table of which one row can be chosen; its place."""
+    """Return a table of which one row can be chosen; its place."""
     chosen = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=key, alt=alt
     )

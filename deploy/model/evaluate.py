@@ -50,7 +50,7 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 def share(hits: NDArray[np.bool_]) -> SampleShare:
-    """The share of true values, with Wilson's interval (Wilson, 1927)."""
+    """Return the share of true values, with Wilson's interval (Wilson, 1927)."""
     count, value, z = len(hits), float(hits.mean()), 1.959964
     centre = (value + z * z / (2 * count)) / (1 + z * z / count)
     reach = z / (1 + z * z / count) * np.sqrt(value * (1 - value) / count + z * z / (4 * count**2))
@@ -60,7 +60,7 @@ def share(hits: NDArray[np.bool_]) -> SampleShare:
 
 
 def correct(probabilities: Probabilities, labels: Labels) -> NDArray[np.bool_]:
-    """Which images the likelier class is right for."""
+    """Return which images the likelier class is right for."""
     return np.asarray(probabilities.argmax(1) == labels)
 
 
@@ -84,7 +84,7 @@ def cuts(
 
 
 def passing(probabilities: Probabilities, threshold: float) -> SampleShare:
-    """The share of images whose confidence reaches the threshold, whatever they show."""
+    """Return the share of images whose confidence reaches the threshold, whatever they show."""
     return share(probabilities.max(1) >= threshold)
 
 

@@ -98,7 +98,7 @@ def predict_logits(network: nn.Module, images: NDArray[np.uint8], size: int) -> 
 
 
 def fit_temperature(logits: torch.Tensor, labels: NDArray[np.int64]) -> float:
-    """The temperature that makes the validation labels likeliest, from 0.2 to 5.
+    """Return the temperature that makes the validation labels likeliest, from 0.2 to 5.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """

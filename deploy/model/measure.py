@@ -51,7 +51,7 @@ def classify(folder: Path, images: Images) -> evaluate.Probabilities:
 
 
 def measure_validation(folder: Path, data: Dataset, float_accuracy: float) -> Validation:
-    """How the model does on validation images; see ``Validation``."""
+    """Return how the model does on validation images; see ``Validation``."""
     answers = classify(folder, data.images)
     return Validation(
         accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
@@ -62,7 +62,7 @@ def measure_validation(folder: Path, data: Dataset, float_accuracy: float) -> Va
 
 
 def measure_test(folder: Path, data: Dataset) -> Test:
-    """How the model does on the test split; see ``Test``."""
+    """Return how the model does on the test split; see ``Test``."""
     answers = classify(folder, data.images)
     return Test(
         accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
@@ -72,7 +72,7 @@ def measure_test(folder: Path, data: Dataset) -> Test:
 
 
 def measure_neither(folder: Path, unseen: dict[str, Images]) -> Neither:
-    """What the model lets pass of images of neither class, by kind."""
+    """Return what the model lets pass of images of neither class, by kind."""
     return Neither(
         threshold=DEFAULT_THRESHOLD,
         passing={

@@ -81,7 +81,8 @@ def _read(path: Path) -> bytes:
         raise WorkflowError(
             "ModelNotFound",
             f"{path.name} of the classifier cannot be read: {error.strerror}.",
-            "Restore deploy/model from git, or train the model anew: python -m deploy.model.train.",
+            "Restore deploy/model from git, or train the model again:"
+            " python -m deploy.model.train.",
         ) from error
 
 
@@ -92,5 +93,5 @@ def _check(files: dict[str, bytes]) -> None:
         raise WorkflowError(
             "ModelCorrupt",
             f"{MODEL_FILE} has SHA-256 {digest[:12]}..., its manifest says {stated[:12]}....",
-            "Restore deploy/model/artifacts from git, or train the model anew.",
+            "Restore deploy/model/artifacts from git, or train the model again.",
         )

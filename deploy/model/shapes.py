@@ -36,7 +36,7 @@ def noise(random: Generator) -> Image.Image:
 
 
 def blank(random: Generator) -> Image.Image:
-    """A single colour; now and then black, white or grey."""
+    """Return a single colour; now and then black, white or grey."""
     grey = int(random.choice([0, 128, 255]))
     colour = _colour(random) if random.random() < 0.7 else (grey, grey, grey)  # noqa: PLR2004 - a share
     return Image.new("RGB", (CANVAS, CANVAS), colour)
@@ -60,7 +60,7 @@ def texture(random: Generator) -> Image.Image:
 
 
 def scribble(random: Generator) -> Image.Image:
-    """A line drawing or handwriting-like scrawl on a plain ground."""
+    """Return a line drawing or handwriting-like scrawl on a plain ground."""
     image = Image.new("RGB", (CANVAS, CANVAS), _colour(random))
     draw = ImageDraw.Draw(image)
     for _ in range(random.integers(1, 9)):

@@ -35,7 +35,7 @@ def pins(requirements: str) -> dict[str, str]:
 
 
 def pinned_wheels(requirements: Path = REQUIREMENTS, cache: Path = CACHE) -> dict[str, bytes]:
-    """The pinned wheels by file name: from the cache, else by pip as it is configured here.
+    """Return the pinned wheels by file name: from the cache, else by pip as it is configured here.
 
     Raises:
         WorkflowError: ``WheelsMissing`` where pip does not get them.

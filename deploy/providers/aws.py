@@ -109,7 +109,7 @@ class AwsCloud:
         self._providers = {kind.KIND: make(self.aws) for kind, make in PROVIDERS.items()}
 
     def read(self, key: Key) -> Observed | None:
-        """What is there under the key, or None."""
+        """Return what is there under the key, or None."""
         with explained(_service(key), str(key)):
             observed: Observed | None = self._providers[key.kind].read(key.name)
             return observed
@@ -169,7 +169,7 @@ class AwsCloud:
             return s3.listed_images(self.aws, address)
 
     def thresholds(self, machine: str, alias: str, function: str) -> tuple[DeployedThreshold, ...]:
-        """What new executions are measured against, the one for most of them first.
+        """Return what new executions are measured against, the one for most of them first.
 
         Args:
             machine: Name of the state machine.
@@ -217,6 +217,6 @@ def _asked(service: str, call: Callable[[], Answer]) -> Answer | WorkflowError:
 
 
 def _service(key: Key) -> str:
-    """The service of a kind, as botocore calls it."""
+    """Return the service of a kind, as botocore calls it."""
     service = key.kind.partition(".")[0]
     return {"states": "stepfunctions"}.get(service, service)

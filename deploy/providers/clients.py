@@ -66,7 +66,7 @@ class Aws:
         self.quotas = session.client("service-quotas", region_name=region, config=CONFIG)
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource in this account and region."""
+        """Return the ARN of a resource in this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def waits(self) -> Iterator[Callable[[], None]]:
@@ -84,7 +84,7 @@ def account_of(
 
 
 def found(call: Callable[[], Result], *missing: str) -> Result | None:
-    """The answer of a read, or None where it fails with one of the ``missing`` codes."""
+    """Return the answer of a read, or None where it fails with one of the ``missing`` codes."""
     try:
         return call()
     except ClientError as error:

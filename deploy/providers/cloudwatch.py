@@ -23,7 +23,7 @@ class Alarms:
         self._cloudwatch = aws.cloudwatch
 
     def read(self, name: str) -> Observed | None:
-        """What the alarm watches and whom it tells."""
+        """Return what the alarm watches and whom it tells."""
         alarms = self._cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])
         if not alarms["MetricAlarms"]:
             return None

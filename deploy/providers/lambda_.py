@@ -23,7 +23,7 @@ class Functions:
         self._lambda = aws.functions
 
     def read(self, name: str) -> Observed | None:
-        """The function as it is now, and the newest version if it equals it."""
+        """Return the function as it is now, and the newest version if it equals it."""
         answer = found(
             lambda: self._lambda.get_function(FunctionName=name), "ResourceNotFoundException"
         )
@@ -117,12 +117,12 @@ class Functions:
             wait()
 
     def _revision(self, name: str) -> str:
-        """The revision to change, so that a change by somebody else meanwhile is noticed."""
+        """Return the revision to change, so that a change by somebody else meanwhile is noticed."""
         return self._lambda.get_function_configuration(FunctionName=name)["RevisionId"]
 
 
 def variables(aws: Aws, function: str) -> Mapping[str, str]:
-    """The environment of a function, or of the version of it that an ARN names."""
+    """Return the environment of a function, or of the version of it that an ARN names."""
     answer = aws.functions.get_function_configuration(FunctionName=function)
     return answer.get("Environment", {}).get("Variables", {})
 

@@ -15,7 +15,7 @@ class LogGroups:
         self._logs = aws.logs
 
     def read(self, name: str) -> Observed | None:
-        """The retention of the group, None where logs are kept for ever."""
+        """Return the retention of the group, None where logs are kept for ever."""
         page = self._logs.describe_log_groups(logGroupNamePrefix=name)
         group = next((one for one in page["logGroups"] if one["logGroupName"] == name), None)
         if group is None:
@@ -25,8 +25,8 @@ class LogGroups:
         return Observed(
             properties={"retention_days": group.get("retentionInDays")},
             outputs={"arn": arn, "name": name},
-            # A service that logs makes the group anew, without tags: SageMaker when it writes the
-            # last lines of an endpoint that is gone. No tag at all is nobody's mark.
+            # A service that logs creates the group again, without tags: SageMaker does so when it
+            # writes the last lines of an endpoint that is gone. No tag at all is nobody's mark.
             tags=tags or None,
         )
 

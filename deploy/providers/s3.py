@@ -59,7 +59,7 @@ class Buckets:
         self._s3 = aws.s3
 
     def read(self, name: str) -> Observed | None:
-        """The bucket's configuration, and the top folders in it that deploy did not make.
+        """Return the bucket's configuration, and the top folders in it that deploy did not make.
 
         Raises:
             WorkflowError: The bucket belongs to another account, or lies in another region.
@@ -206,7 +206,7 @@ class Contents:
         self._s3 = aws.s3
 
     def read(self, name: str) -> Observed | None:
-        """Whether there is anything in the bucket."""
+        """Return whether there is anything in the bucket."""
         page = found(lambda: self._s3.list_objects_v2(Bucket=name, MaxKeys=1), "NoSuchBucket")
         return Observed(properties={}) if page and page.get("KeyCount") else None
 
@@ -223,7 +223,7 @@ class ModelArchives:
         self._s3 = aws.s3
 
     def read(self, name: str) -> Observed | None:
-        """The digest that was stored with the archive."""
+        """Return the digest that was stored with the archive."""
         bucket, _, key = name.partition("/")
         head = found(
             lambda: self._s3.head_object(Bucket=bucket, Key=key), "404", "NoSuchKey", "NoSuchBucket"

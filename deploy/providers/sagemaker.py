@@ -39,7 +39,7 @@ class Models:
         self._sagemaker = aws.sagemaker
 
     def read(self, name: str) -> Observed | None:
-        """The container of the model."""
+        """Return the container of the model."""
         model = _found(lambda: self._sagemaker.describe_model(ModelName=name))
         if model is None:
             return None
@@ -90,7 +90,7 @@ class EndpointConfigs:
         self._sagemaker = aws.sagemaker
 
     def read(self, name: str) -> Observed | None:
-        """The one variant and the data capture of the configuration."""
+        """Return the one variant and the data capture of the configuration."""
         config = _found(lambda: self._sagemaker.describe_endpoint_config(EndpointConfigName=name))
         if config is None:
             return None
@@ -222,7 +222,7 @@ class ExistingEndpoints:
         self._sagemaker = aws.sagemaker
 
     def read(self, name: str) -> Observed | None:
-        """The endpoint, where there is one."""
+        """Return the endpoint, where there is one."""
         endpoint = _found(lambda: self._sagemaker.describe_endpoint(EndpointName=name))
         if endpoint is None:
             return None
@@ -237,7 +237,7 @@ class TrainingJobs:
         self._sagemaker = aws.sagemaker
 
     def read(self, name: str) -> Observed | None:
-        """The last attempt that did not fail, else the last one that did."""
+        """Return the last attempt that did not fail, else the last one that did."""
         attempts = self._attempts(name)
         if not attempts:
             return None

@@ -19,7 +19,7 @@ class Topics:
         self._sns = aws.sns
 
     def read(self, name: str) -> Observed | None:
-        """The policy of the topic."""
+        """Return the policy of the topic."""
         arn = self._aws.arn("sns", name)
         answer = found(
             lambda: self._sns.get_topic_attributes(TopicArn=arn), "NotFound", "NotFoundException"
@@ -69,7 +69,7 @@ class Subscriptions:
         self._sns = aws.sns
 
     def read(self, name: str) -> Observed | None:
-        """The subscription of an address, confirmed or pending."""
+        """Return the subscription of an address, confirmed or pending."""
         topic, _, address = name.partition("/")
         arn = self._aws.arn("sns", topic)
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)

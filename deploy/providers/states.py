@@ -29,7 +29,7 @@ class StateMachines:
         self._states = aws.states
 
     def read(self, name: str) -> Observed | None:
-        """The definition as it is now, and the newest version if it equals it."""
+        """Return the definition as it is now, and the newest version if it equals it."""
         arn = self._arn(name)
         now = self._describe(arn)
         if now is None or now["status"] == "DELETING":
@@ -105,7 +105,7 @@ class Aliases:
         self._states = aws.states
 
     def read(self, name: str) -> Observed | None:
-        """The newest version that the alias routes to, and its weight.
+        """Return the newest version that the alias routes to, and its weight.
 
         An alias has no tags; those of its state machine say whose it is.
         """
@@ -172,7 +172,7 @@ class Aliases:
 
 
 def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
-    """All versions of a state machine with the weights of an alias, the newest first."""
+    """Return all versions of a state machine with the weights of an alias, the newest first."""
     arn = aws.arn("states", f"stateMachine:{machine}")
     weights = dict(routes(aws, machine, alias))
     listed = [
@@ -213,7 +213,7 @@ def live_before(aws: Aws, machine: str, alias: str) -> int | None:
 
 
 def definition(aws: Aws, version_arn: str) -> str:
-    """The definition of a version, as JSON text."""
+    """Return the definition of a version, as JSON text."""
     return aws.states.describe_state_machine(stateMachineArn=version_arn)["definition"]
 
 
@@ -227,7 +227,7 @@ def _version_pages(aws: Aws, arn: str) -> "Iterator[ListStateMachineVersionsOutp
 
 
 def version_number(version_arn: str) -> int:
-    """The number at the end of a version's ARN."""
+    """Return the number at the end of a version's ARN."""
     return int(version_arn.rpartition(":")[2])
 
 
@@ -238,7 +238,7 @@ def routing(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto
 
 
 def shifted(wanted: Properties, observed: Observed) -> list[tuple[str, int]]:
-    """The routes that give a version its weight, and the rest to the one that had most."""
+    """Return the routes that give a version its weight, and the rest to the one that had most."""
     version, weight = str(wanted["version"]), int(str(wanted["weight"]))
     rest = next((other for other in observed.outputs["routes"].split() if other != version), None)
     if weight == 100 or rest is None:  # noqa: PLR2004 - all of it
@@ -268,7 +268,7 @@ def _properties(now: "DescribeStateMachineOutputTypeDef") -> dict[str, Any]:
 def _same(
     version: "DescribeStateMachineOutputTypeDef", now: "DescribeStateMachineOutputTypeDef"
 ) -> bool:
-    """Whether a version is what the state machine is now."""
+    """Return whether a version is what the state machine is now."""
     same_revision = version.get("revisionId") == now.get("revisionId")
     return same_revision and _properties(version) == _properties(now)
 

@@ -43,7 +43,7 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
 
 
 def _found(location: contract.ImageLocation) -> tuple[contract.ImageLocation, bytes]:
-    """The image, and where it was: a key from an S3 event may have to be decoded."""
+    """Return the image, and where it was: a key from an S3 event may have to be decoded."""
     try:
         return location, _read(location)
     except (contract.ImageNotFound, contract.ImageAccessDenied):  # S3 says either, by the role

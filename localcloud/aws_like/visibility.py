@@ -106,7 +106,7 @@ class Visibility:
         return response
 
     def _lagging(self, change: Change, lag: Lag, value: str) -> str | None:
-        """The name of a resource that a value means and that the call does not know yet."""
+        """Return the name of a resource that a value means and that the call does not know yet."""
         candidates = (value,) if change.source == "answer" else _PARTS.split(value)
         for name in candidates:
             key = (change.service, change.operation, name)
@@ -124,7 +124,7 @@ class Visibility:
 
 
 def _values(params: Params | Mapping[str, Any], path: str) -> Iterator[str]:
-    """Every text at a path of names; lists on the way are gone through."""
+    """Yield every text at a path of names; lists on the way are gone through."""
     found: list[Any] = [params]
     for name in path.split("."):
         found = [item[name] for item in found if isinstance(item, Mapping) and name in item]

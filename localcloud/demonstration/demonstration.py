@@ -47,7 +47,7 @@ class Demonstration:
         self._progress: dict[str, Any] | None = None
 
     def status(self) -> dict[str, Any]:
-        """How far it has come.
+        """Return how far it has come.
 
         Returns:
             ``state``: ``absent``, ``running``, ``done`` or ``failed``; ``share`` 0 to 1 and

@@ -193,7 +193,7 @@ def _inference_of(line: bytes) -> str:
 
 
 def _by_invocation(rows: Sequence[LogRow]) -> dict[str, list[LogRow]]:
-    """The lines of each invocation, by its request id; lines without one are left out."""
+    """Return the lines of each invocation, by its request id; lines without one are left out."""
     found: dict[str, list[LogRow]] = defaultdict(list)
     for row in rows:
         try:

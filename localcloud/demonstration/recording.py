@@ -51,7 +51,7 @@ class Time:
     pace: float
 
     def of(self, moment: float) -> float:
-        """The time in the copy that stands for a time in the recording."""
+        """Return the time in the copy that stands for a time in the recording."""
         return round(self.start + (moment - self.origin) * self.pace, 3)
 
 

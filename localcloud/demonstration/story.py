@@ -103,7 +103,7 @@ def tell(now: float, *, count: int, utc_offset: float, seed: int = 0) -> Story:
 
 
 def traffic(hour: float, weekday: int) -> float:
-    """The share of the busiest hour's traffic at an hour of a day, 0 to 1; 0 is Monday."""
+    """Return the share of the busiest hour's traffic at an hour of a day, 0 to 1; 0 is Monday."""
     busy = (
         0.06 + math.exp(-(((hour - 10.5) / 3) ** 2)) + 0.8 * math.exp(-(((hour - 16) / 2.5) ** 2))
     )
@@ -111,7 +111,7 @@ def traffic(hour: float, weekday: int) -> float:
 
 
 def _time(random: Random, start: float, now: float, utc_offset: float) -> float:
-    """A time drawn by the rhythm of the traffic."""
+    """Return a time drawn by the rhythm of the traffic."""
     while True:
         at = random.uniform(start, now - 60)
         local = at + utc_offset
@@ -139,13 +139,13 @@ def _moment(
 
 
 def drift(at: float, now: float) -> float:
-    """How far the drift has come at a time, 0 to 1."""
+    """Return how far the drift has come at a time, 0 to 1."""
     begun = now - DRIFT_SINCE
     return max(0.0, min(1.0, (at - begun) / (DRIFT_SINCE - _DRIFT_COMPLETE)))
 
 
 def _light(random: Random, share: float) -> Scene:
-    """The nearest of the three lights, drawn so that their mean is the share."""
+    """Return the nearest of the three lights, drawn so that their mean is the share."""
     place = 2 * share
     low = min(1, int(place))
     steps = (Scene.CLEAR, Scene.DIM, Scene.DARK)

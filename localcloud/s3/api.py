@@ -50,7 +50,7 @@ Handler = Callable[[Request], Response]
 
 
 def refuse(environ: Environ, error: AwsError) -> Response:
-    """The response of S3 that carries an error."""
+    """Return the response of S3 that carries an error."""
     request_id = _request_id()
     members = {"Resource": environ["PATH_INFO"], "RequestId": request_id, "HostId": "local"}
     body = xml.error(error.code, error.message, {**error.members, **members})
@@ -137,12 +137,12 @@ class S3:
     # -- for the other services ----------------------------------------------------------------
 
     def exists(self, bucket: str, key: str) -> bool:
-        """Whether there is such an object."""
+        """Return whether there is such an object."""
         found = self._objects.find(bucket, key)
         return found is not None and not found.deleted
 
     def read(self, bucket: str, key: str, version: str | None = None) -> bytes:
-        """The bytes of an object, or of one of its versions.
+        """Return the bytes of an object, or of one of its versions.
 
         Raises:
             AwsError: ``NoSuchBucket``, ``NoSuchKey`` or ``NoSuchVersion``.

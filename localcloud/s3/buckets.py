@@ -194,13 +194,13 @@ class Buckets:
 
 
 def document(root: str, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """A response of XML."""
+    """Return a response of XML."""
     kind = {"content-type": "application/xml"}
     return Response(200, {**kind, **(headers or {})}, xml.document(root, content))
 
 
 def stamp(seconds: float) -> str:
-    """A time as S3 writes it in XML."""
+    """Return a time as S3 writes it in XML."""
     return f"{dt.datetime.fromtimestamp(int(seconds), dt.UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 

@@ -86,7 +86,7 @@ class Objects:
     # -- bytes ---------------------------------------------------------------------------------
 
     def path(self, file: str) -> Path:
-        """Where the bytes of an object or part lie."""
+        """Return where the bytes of an object or part lie."""
         return self._folder / file[:2] / file
 
     def write_file(self, data: bytes) -> str:
@@ -239,7 +239,7 @@ class Objects:
         return (_object(row) for row in rows)
 
     def empty(self, bucket: str) -> bool:
-        """Whether a bucket holds nothing, not even old versions."""
+        """Return whether a bucket holds nothing, not even old versions."""
         return not self._store.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,))
 
     # -- parts ---------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class Objects:
         return part
 
     def parts(self, upload: str) -> list[Part]:
-        """The parts of an upload in order."""
+        """Return the parts of an upload in order."""
         rows = self._store.execute(
             "SELECT number, size, etag, modified, file FROM parts WHERE upload = ? ORDER BY number",
             (upload,),

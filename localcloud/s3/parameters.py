@@ -51,6 +51,6 @@ def check_parameters(request: Request, account: str) -> None:
 
 
 def _grants(headers: Mapping[str, str]) -> bool:
-    """Whether a request gives somebody but the owner access."""
+    """Return whether a request gives somebody but the owner access."""
     canned = headers.get("x-amz-acl", "private")
     return canned not in _PRIVATE or any(name.startswith("x-amz-grant-") for name in headers)

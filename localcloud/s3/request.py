@@ -116,7 +116,7 @@ class Request:
 
 
 def read(environ: Environ) -> Request:
-    """The S3 request in an HTTP request, path style."""
+    """Return the S3 request in an HTTP request, path style."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     bucket, _, key = path.removeprefix("/").partition("/")
     query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))

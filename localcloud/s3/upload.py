@@ -17,7 +17,7 @@ _COMPUTED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def unwrap(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
-    """The object's bytes and its checksums by algorithm.
+    """Return the object's bytes and its checksums by algorithm.
 
     Args:
         body: The request's body, maybe in aws-chunked encoding with a trailing checksum.

@@ -11,20 +11,20 @@ _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def document(root: str, content: Mapping[str, Any]) -> bytes:
-    """An XML document: a mapping becomes elements, a list repeated ones, None nothing."""
+    """Return an XML document: a mapping becomes elements, a list repeated ones, None nothing."""
     inner = "".join(_elements(content))
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     return f'{head}<{root} xmlns="{_NAMESPACE}">{inner}</{root}>'.encode()
 
 
 def error(code: str, message: str, members: Mapping[str, Any]) -> bytes:
-    """An error document, which has no namespace."""
+    """Return an error document, which has no namespace."""
     inner = "".join(_elements({"Code": code, "Message": message, **members}))
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'.encode()
 
 
 def parse(body: bytes) -> ET.Element:
-    """The root of a document, its names without namespace.
+    """Return the root of a document, its names without namespace.
 
     Raises:
         AwsError: ``MalformedXML``.
@@ -41,7 +41,7 @@ def parse(body: bytes) -> ET.Element:
 
 
 def text(element: ET.Element, path: str, default: str = "") -> str:
-    """The text at a path below an element."""
+    """Return the text at a path below an element."""
     return element.findtext(path, default) or default
 
 

@@ -363,7 +363,7 @@ class States(Machines):
         return {**result, "ResponseMetadata": metadata}
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes clients at run time
-        """The client by which Tasks reach a service of this cloud."""
+        """Return the client by which Tasks reach a service of this cloud."""
         return boto3.client(
             service,  # type: ignore[call-overload]
             region_name=self.cloud.region,
@@ -405,7 +405,7 @@ class States(Machines):
 
 
 def _known(token: str, *, found: bool) -> Params:
-    """The empty answer for a task token.
+    """Return the empty answer for a task token.
 
     Raises:
         AwsError: ``InvalidToken`` where no Task waits for it.
@@ -455,7 +455,7 @@ def _listed(execution: Execution) -> Params:
 
 
 def _status_change(described: Params) -> Params:
-    """The detail of a status-change event: times in milliseconds, absent values null."""
+    """Return the detail of a status-change event: times in milliseconds, absent values null."""
     fields = [
         "executionArn",
         "stateMachineArn",

@@ -62,12 +62,12 @@ class Executions:
         )
 
     def find(self, arn: str) -> Execution | None:
-        """The execution of that ARN."""
+        """Return the execution of that ARN."""
         rows = self._store.execute("SELECT * FROM executions WHERE arn = ?", (arn,))
         return _execution(rows[0]) if rows else None
 
     def get(self, arn: str) -> Execution:
-        """The execution of that ARN.
+        """Return the execution of that ARN.
 
         Raises:
             AwsError: ``ExecutionDoesNotExist``.
@@ -146,7 +146,7 @@ class Executions:
 
 
 def redrive_refusal(execution: Execution, events: int) -> str | None:
-    """Why an execution cannot be redriven, in AWS's words; None where it can be."""
+    """Return why an execution cannot be redriven, in AWS's words; None where it can be."""
     if execution["body"]["machine_type"] != "STANDARD":
         return "Express executions cannot be redriven."
     if execution["status"] == "RUNNING":

@@ -202,7 +202,7 @@ class _Map:
         inner.previous = ended
 
     def _run(self, inner: Flow, index: int, data: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """The output of an iteration, which goes on where it was before a redrive."""
+        """Return the output of an iteration, which goes on where it was before a redrive."""
         inner.progress = self._progress.begin(index)
         return self._interpreter.run(
             self._processor, inner, data, self._before.unfinished.get(index)
@@ -224,7 +224,7 @@ class _Map:
         return {"Item": {"Index": index, "Value": self._items[index]}}
 
     def _selected(self, index: int) -> Any:  # noqa: ANN401 - any JSON value
-        """What an iteration gets: its item, or what ItemSelector makes of it."""
+        """Return what an iteration gets: its item, or what ItemSelector makes of it."""
         state, fields = self._step.state, self._step.fields
         selector = state.get("ItemSelector", state.get("Parameters"))
         if selector is None:
@@ -236,7 +236,7 @@ class _Map:
         return templates.fill(selector, scope)
 
     def _tolerated(self) -> Callable[[int, int], bool]:
-        """Whether so many failures of so many iterations are tolerated."""
+        """Return whether so many failures of so many iterations are tolerated."""
         fields, given = self._step.fields, self._given
         count = fields.number("ToleratedFailureCount", given)
         percentage = fields.number("ToleratedFailurePercentage", given, whole=False)
@@ -254,12 +254,12 @@ class _Map:
 
 
 def _unseen() -> History:
-    """A history that nobody reads: child executions have none here."""
+    """Return a history that nobody reads: child executions have none here."""
     return History(lambda _event: None)
 
 
 def _items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
-    """The array that a Map iterates over."""
+    """Return the array that a Map iterates over."""
     state, fields = step.state, step.fields
     if not fields.jsonata:
         path = state.get("ItemsPath", "$")

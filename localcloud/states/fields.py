@@ -31,18 +31,18 @@ class Fields:
     seen: dict[str, Any] = field(default_factory=dict)
 
     def scope(self, value: Any, **states: Any) -> Scope:  # noqa: ANN401 - any JSON value
-        """What can be referred to: ``value`` as input, ``states`` as more of ``$states``."""
+        """Return what can be referred to: ``value`` as input, ``states`` as more of ``$states``."""
         return Scope(value, self.context, self.variables, states)
 
     def input(self) -> Any:  # noqa: ANN401 - any JSON value
-        """The input after InputPath."""
+        """Return the input after InputPath."""
         if self.jsonata:
             return self.data
         self.seen["afterInputPath"] = self._at("InputPath", self.data)
         return self.seen["afterInputPath"]
 
     def arguments(self, given: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """What Parameters or Arguments make of the input."""
+        """Return what Parameters or Arguments make of the input."""
         made, scope = given, self.scope(given)
         if self.jsonata and "Arguments" in self.state:
             made = templates.query(self.state["Arguments"], scope, "Arguments")
@@ -134,7 +134,7 @@ class Fields:
         return queries.expect(value, kind, text, field)
 
     def number(self, field: str, given: Any, *, whole: bool = True) -> float | None:  # noqa: ANN401
-        """A number that a field or its path gives; None where neither is there.
+        """Return a number that a field or its path gives; None where neither is there.
 
         Args:
             field: Such as ``MaxConcurrency``.
@@ -156,7 +156,7 @@ class Fields:
         return found
 
     def _at(self, field: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """What InputPath or OutputPath makes of a value."""
+        """Return what InputPath or OutputPath makes of a value."""
         path = self.state.get(field, "$")
         if path is None:
             return {}

@@ -153,7 +153,7 @@ class Flow:
     def inner(
         self, context: dict[str, Any] | None = None, history: History | None = None
     ) -> "Flow":
-        """A flow within this one, with variables of its own over these."""
+        """Return a flow within this one, with variables of its own over these."""
         kept = {**self.context, **(context or {})}
         previous = self.previous if history is None else 0
         return Flow(history or self.history, previous, dict(self.variables), kept, self)

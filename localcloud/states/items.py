@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_items(world: World, step: Step, given: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
-    """The items that an ItemReader gives.
+    """Return the items that an ItemReader gives.
 
     Raises:
         Failure: ``States.ItemReaderFailed``.

@@ -53,7 +53,7 @@ class Machines(Service):
         self._lock = threading.RLock()
 
     def operation(self, name: str) -> Callable[[Call], Params] | None:
-        """The method that answers an operation, behind a check of its input."""
+        """Return the method that answers an operation, behind a check of its input."""
         method = super().operation(name)
         if method is None:
             return None
@@ -344,7 +344,7 @@ class Machines(Service):
             return f"{arn}:{number}"
 
     def routing(self, alias_arn: str) -> list[Params]:
-        """The versions that an alias routes to, with their weights."""
+        """Return the versions that an alias routes to, with their weights."""
         machine, name = self._alias(alias_arn)
         return list(machine["aliases"][name]["routing"])
 
@@ -369,7 +369,7 @@ class Machines(Service):
     # -- what others ask -----------------------------------------------------------------------
 
     def machine(self, arn: str) -> Params:
-        """The record of a state machine.
+        """Return the record of a state machine.
 
         Raises:
             AwsError: ``StateMachineDoesNotExist``.
@@ -444,7 +444,7 @@ class Machines(Service):
         return f"{machine['arn']}:{number}"
 
     def _routed_machine(self, routing: list[Params]) -> Params:
-        """The machine whose versions a routing configuration names."""
+        """Return the machine whose versions a routing configuration names."""
         arns = [route["stateMachineVersionArn"] for route in routing]
         if not 1 <= len(arns) <= 2 or len({*arns}) != len(arns):  # noqa: PLR2004 - AWS routes to two
             raise AwsError("ValidationException", "An alias routes to one or two versions.")

@@ -53,7 +53,7 @@ class Resource:
 
 
 def read_resource(arn: str) -> Resource | None:
-    """What an ARN names; None where this cloud cannot call it."""
+    """Return what an ARN names; None where this cloud cannot call it."""
     if _FUNCTION.fullmatch(arn):
         return Resource("lambda", "invoke", function=arn)
     match = _SERVICE.fullmatch(arn)

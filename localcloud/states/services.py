@@ -67,7 +67,7 @@ class Services(Protocol):
         """
 
     def describe(self, execution_arn: str) -> Params:
-        """An execution as DescribeExecution gives it."""
+        """Return an execution as DescribeExecution gives it."""
 
 
 class CloudServices:
@@ -120,22 +120,22 @@ class CloudServices:
         return dict(_plain(answer))
 
     def describe(self, execution_arn: str) -> Params:
-        """An execution; see ``Services``."""
+        """Return an execution; see ``Services``."""
         return self._describe(execution_arn)
 
 
 def client_name(service: str) -> str:
-    """What botocore calls a service that a Resource names."""
+    """Return what botocore calls a service that a Resource names."""
     return _NAMES[service][0]
 
 
 def operation_name(action: str) -> str:
-    """What botocore calls an action that a Resource names."""
+    """Return what botocore calls an action that a Resource names."""
     return action[0].upper() + action[1:]
 
 
 def optimized_error(service: str, error: str) -> str:
-    """An error's name in an optimized integration, which writes some services otherwise."""
+    """Return an error's name in an optimized integration, which writes some services otherwise."""
     prefix, _, code = error.partition(".")
     if prefix == "States":
         return error
@@ -168,7 +168,7 @@ def _input(model: Any, parameters: Mapping[str, Any]) -> Params:  # noqa: ANN401
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any answer
-    """An answer as JSON: bodies as text, times as ISO-8601."""
+    """Return an answer as JSON: bodies as text, times as ISO-8601."""
     if isinstance(value, StreamingBody):
         return value.read().decode(errors="replace")
     if isinstance(value, bytes | bytearray):

@@ -20,7 +20,7 @@ _SECONDS = 300.0
 
 
 def run_test(params: Params, arn_prefix: str, services: Services) -> Params:
-    """The answer to TestState.
+    """Return the answer to TestState.
 
     Args:
         params: The input of the operation.
@@ -129,7 +129,7 @@ class _Test:
         self._variables = run.variables
 
     def outcome(self) -> Params:
-        """The answer: status, output or error, and what the inspection level asks for."""
+        """Return the answer: status, output or error, and what the inspection level asks for."""
         out, details = self._result()
         level = self._params.get("inspectionLevel", "INFO")
         data: Params = {"errorDetails": details} if details else {}
@@ -142,7 +142,7 @@ class _Test:
         return out | ({"inspectionData": data} if data else {})
 
     def _result(self) -> tuple[Params, Params]:
-        """The answer, and the details of an error that a Retry or a Catch takes."""
+        """Return the answer, and the details of an error that a Retry or a Catch takes."""
         entered = [e.get("stateEnteredEventDetails") for e in self._history]
         after = [details for details in entered if details and details["name"] != self._name]
         failure = self._failure()

@@ -47,7 +47,7 @@ def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def mocked(world: World, step: Step) -> Mock | None:
-    """What a state is to give instead of being run; None where it is to run.
+    """Return what a state is to give instead of being run; None where it is to run.
 
     Raises:
         Failure: The error that it is to end with.
@@ -240,7 +240,7 @@ def _invocation(parameters: Mapping[str, Any]) -> Params:
 
 
 def _payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
-    """The payload of an invocation.
+    """Return the payload of an invocation.
 
     Raises:
         Failure: The function failed; the error is the class of its exception.
@@ -287,7 +287,7 @@ def _without_metadata(answer: Params) -> Params:
 
 
 def _with_metadata(answer: Params) -> Params:
-    """An answer with its HTTP metadata as optimized integrations show it."""
+    """Return an answer with its HTTP metadata as optimized integrations show it."""
     found = answer.get("ResponseMetadata", {})
     request, headers = str(found.get("RequestId") or uuid.uuid4()), found.get("HTTPHeaders", {})
     shown = {key: str(value) for key, value in headers.items() if key != "x-amzn-requestid"}

@@ -26,7 +26,7 @@ class Tokens:
         self._waiting: dict[str, _Waiting] = {}
 
     def make(self) -> str:
-        """A new token, valid until ``wait`` is done with it."""
+        """Return a new token, valid until ``wait`` is done with it."""
         token = str(uuid.uuid4())
         self._waiting[token] = _Waiting()
         return token

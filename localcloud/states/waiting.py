@@ -14,7 +14,7 @@ _LONGEST = 2**31 - 1
 
 
 def seconds_to_wait(fields: Fields, given: Any, now: float) -> float:  # noqa: ANN401 - any JSON value
-    """How many seconds to wait; nothing for a time that is past.
+    """Return how many seconds to wait; nothing for a time that is past.
 
     Args:
         fields: The fields of the Wait state.

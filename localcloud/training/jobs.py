@@ -161,7 +161,7 @@ class TrainingJobs(Service):
         }
 
     def _rows(self, channels: Params, channel: str, given: Params) -> tuple[fit.Array, list[int]]:
-        """The pictures of a channel that its list names, with their labels."""
+        """Return the pictures of a channel that its list names, with their labels."""
         _, height, width = (int(part) for part in given["image_shape"].split(","))
         rows, labels = [], list[int]()
         for label, name in fit.listed(self._object(channels[f"{channel}_lst"]).decode()):

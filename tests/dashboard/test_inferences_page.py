@@ -163,7 +163,7 @@ def test_a_time_range_in_the_address_is_a_baseline(
     found = re.search(r"(\d+) records against the traffic of (\S+ \S+) to (\S+ \S+) UTC", words)
     assert found, words
     assert found[2] == f"{start:%Y-%m-%d %H:%M:%S}"
-    assert int(found[1]) < RECORDS - 500  # those of the baseline are not held against themselves
+    assert int(found[1]) < RECORDS - 500  # those of the baseline are not compared with themselves
     assert not test.error
 
     backwards = page(

@@ -240,7 +240,7 @@ def drift(account: Account) -> None:
     account.client("logs").put_retention_policy(
         logGroupName=f"/aws/lambda/{name}-filter-inferences", retentionInDays=1
     )
-    # SageMaker writes the last lines of an endpoint that is gone, and so makes its group anew.
+    # SageMaker writes the last lines of an endpoint that is gone, and so creates its group again.
     group = f"/aws/sagemaker/Endpoints/{name}"
     account.client("logs").delete_log_group(logGroupName=group)
     account.client("logs").create_log_group(logGroupName=group)

@@ -135,7 +135,7 @@ def select_the_surest_bicycles(page: Page) -> None:
     page.mouse.move(x - 40, y)
     page.mouse.move(x, y, steps=5)
     # plotly clicks what hovers, and that may still be the bar beside it
-    hovered = page.locator(".hoverlayer").last  # of the newer one while a chart is drawn anew
+    hovered = page.locator(".hoverlayer").last  # of the newer one while a chart is redrawn
     expect(hovered).to_contain_text(re.compile("bicycle.*0.990 to 1.000"))
     page.mouse.click(x, y)
     settle(page)

@@ -45,7 +45,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def load(aws: None) -> Callable[[str], ModuleType]:
-    """Import a handler anew, so that its clients are made under moto."""
+    """Import a handler again, so that its clients are made under moto."""
 
     def fresh(name: str) -> ModuleType:
         module = f"lambdas.{name}.handler"

@@ -56,7 +56,7 @@ GLOB: Final = re.compile(r"\\(.)|\*", re.DOTALL)
 
 
 def holds(rule: Rule, scope: Scope) -> bool:
-    """Whether a rule is met.
+    """Return whether a rule is met.
 
     Raises:
         StatesRuntimeError: A path leads to nothing, in a rule that does not ask for its presence.
@@ -105,7 +105,7 @@ def _value(text: str, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    r"""A pattern of StringMatches: ``*`` is any text, ``\*`` a star, ``\\`` a backslash."""
+    r"""Return a pattern of StringMatches: ``*`` is any text, ``\*`` a star, ``\\`` a backslash."""
     made, at = "", 0
     for match in GLOB.finditer(text):
         made += re.escape(text[at : match.start()])

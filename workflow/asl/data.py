@@ -29,7 +29,7 @@ def to_json(value: object) -> str:
 
 
 def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of JSON text.
+    """Return the value of JSON text.
 
     Raises:
         ValueError: The text is no JSON; Python's NaN and Infinity are none.
@@ -45,17 +45,17 @@ def _refuse(name: str) -> None:
 
 
 def size(value: object) -> int:
-    """How many bytes a value takes as JSON."""
+    """Return how many bytes a value takes as JSON."""
     return len(to_json(value).encode(errors="surrogatepass"))
 
 
 def equal(left: object, right: object) -> bool:
-    """Whether two JSON values are the same; ``true`` is not ``1``."""
+    """Return whether two JSON values are the same; ``true`` is not ``1``."""
     return left == right and _kinds(left) == _kinds(right)
 
 
 def _kinds(value: object) -> object:
-    """The shape of a value with its booleans told from numbers."""
+    """Return the shape of a value with its booleans told from numbers."""
     if isinstance(value, dict):
         return {key: _kinds(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -30,19 +30,19 @@ Found = Iterator[Diagnostic]
 
 
 def wrong(message: str, at: str) -> Diagnostic:
-    """An error of the schema at a place."""
+    """Return an error of the schema at a place."""
     return Diagnostic(_SCHEMA, message, at or "/")
 
 
 def unsupported(value: Mapping[str, Any], fields: Sequence[str], at: str) -> Found:
-    """The fields of an object that it may not have."""
+    """Return the fields of an object that it may not have."""
     for field in value:
         if field not in fields:
             yield wrong("Field is not supported", f"{at}/{field}")
 
 
 def checked(value: Mapping[str, Any], checks: Mapping[str, rules.Check], at: str) -> Found:
-    """What is wrong with the fields of an object, by a check for each."""
+    """Return what is wrong with the fields of an object, by a check for each."""
     for field, check in checks.items():
         if field in value and (message := check(value[field])) is not None:
             yield wrong(message, f"{at}/{field}")
@@ -54,5 +54,5 @@ def listed(fields: Sequence[str]) -> str:
 
 
 def items(value: object) -> list[Any]:
-    """The items of an array; none of what is no array."""
+    """Return the items of an array; none of what is no array."""
     return value if isinstance(value, list) else []

@@ -67,7 +67,7 @@ class IntrinsicCall:
 
 
 def is_call(text: str) -> bool:
-    """Whether a text is meant to be a call rather than a path."""
+    """Return whether a text is meant to be a call rather than a path."""
     return text.startswith("States.")
 
 
@@ -86,7 +86,7 @@ def parse(text: str) -> IntrinsicCall:
 
 
 def references(call: IntrinsicCall) -> list[Path]:
-    """Every path in a call and the calls within."""
+    """Return every path in a call and the calls within."""
     found: list[Path] = []
     for argument in call.arguments:
         if isinstance(argument, Path):
@@ -97,7 +97,7 @@ def references(call: IntrinsicCall) -> list[Path]:
 
 
 def evaluate(call: IntrinsicCall, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of a call.
+    """Return the value of a call.
 
     Raises:
         LanguageError: ``States.IntrinsicFailure`` for a value that the function does not take,
@@ -228,7 +228,7 @@ def _format(template: Any, *values: Any) -> str:  # noqa: ANN401 - any JSON valu
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """A value in formatted text: a string as it is, an object as ``{a=1, b=[x, y]}``."""
+    """Return a value in formatted text: a string as it is, an object as ``{a=1, b=[x, y]}``."""
     if isinstance(value, Text):
         return _unescaped(value.raw)
     if isinstance(value, str):
@@ -339,7 +339,7 @@ def _short(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _integer(value: Any) -> int:  # noqa: ANN401 - any JSON value
-    """A number, rounded to the nearest integer as AWS does."""
+    """Return a number, rounded to the nearest integer as AWS does."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Refused("The argument must be a number.")
     return math.floor(value + 0.5)

@@ -90,7 +90,7 @@ def parse(text: str) -> Path:
 
 
 def evaluate(path: Path, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of a path, or the array of all that an indefinite path matches.
+    """Return the value of a path, or the array of all that an indefinite path matches.
 
     Raises:
         PathNotFound: A definite path leads to nothing, or there is no such variable.
@@ -181,7 +181,7 @@ def _kind(value: object) -> str:
 
 
 def _matches(step: PathStep, value: Any, root: Any) -> Iterator[Any]:  # noqa: ANN401
-    """What a step of an indefinite path finds in one value; nothing where it does not fit."""
+    """Yield what a step of an indefinite path finds in one value; nothing where it does not fit."""
     inner = _children(value)
     if step.kind == "descend":
         yield value
@@ -216,7 +216,7 @@ class _Reader:
         self.at = 0
 
     def steps(self) -> Iterator[PathStep]:
-        """The steps up to the first character that belongs to none."""
+        """Yield the steps up to the first character that belongs to none."""
         while self.at < len(self.text):
             if self._take(".."):
                 yield PathStep("descend")
@@ -353,7 +353,7 @@ class _Reader:
         )
 
     def _operand(self) -> tuple[Callable[[Any, Any], list[Any]], bool]:
-        """What gives the values of a side of a comparison, and whether it is a path."""
+        """Return what gives the values of a side of a comparison, and whether it is a path."""
         self._spaces()
         start = self.text[self.at : self.at + 1]
         if start in ("@", "$"):
@@ -401,7 +401,7 @@ def _found(steps: tuple[PathStep, ...], value: Any, root: Any) -> list[Any]:  # 
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """A comparison by size, false for values that have no order."""
+    """Return a comparison by size, false for values that have no order."""
 
     def safe(left: Any, right: Any) -> bool:  # noqa: ANN401 - any JSON value
         texts = isinstance(left, str) and isinstance(right, str)

@@ -12,7 +12,7 @@ _LOOKS_DYNAMIC: Final = re.compile(r"\$\$?\.|\$\[|States\.\w+\(")
 
 
 def check_choice(rule: object, at: str, *, jsonata: bool) -> Found:
-    """What is wrong with a rule of a Choice."""
+    """Return what is wrong with a rule of a Choice."""
     if not isinstance(rule, Mapping):
         yield wrong("Expected value of type Object", at)
         return
@@ -32,7 +32,7 @@ def check_choice(rule: object, at: str, *, jsonata: bool) -> Found:
 
 
 def _comparison(rule: Mapping[str, Any], at: str, extra: tuple[str, ...] = ()) -> Found:
-    """A rule of a JSONPath Choice, or one within ``And``, ``Or`` and ``Not``."""
+    """Return a rule of a JSONPath Choice, or one within ``And``, ``Or`` and ``Not``."""
     known = (*comparisons.OPERATORS, "And", "Or", "Not")
     yield from unsupported(rule, (*known, "Variable", "Comment", *extra), at)
     operators = [field for field in rule if field in known]
@@ -70,7 +70,7 @@ def _operand_check(operator: str) -> rules.Check:
 
 
 def check_payloads(value: Mapping[str, Any], at: str, *, jsonata: bool) -> Found:
-    """What is wrong in the payloads of a state or one of its rules."""
+    """Return what is wrong in the payloads of a state or one of its rules."""
     assigned = value.get("Assign")
     if isinstance(assigned, Mapping):
         for name in assigned:

@@ -34,7 +34,7 @@ def expression(value: object) -> str | None:
 
 @lru_cache(1024)
 def fault(text: str) -> str | None:
-    """What is wrong with the syntax of an expression; None where nothing is."""
+    """Return what is wrong with the syntax of an expression; None where nothing is."""
     try:
         parsed = jsonata.Jsonata(text)
     except jsonata.JException as error:
@@ -45,7 +45,7 @@ def fault(text: str) -> str | None:
 
 
 def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of an expression.
+    """Return the value of an expression.
 
     Args:
         text: The expression without its marks.
@@ -79,7 +79,7 @@ def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - a
 
 
 def expect(value: Any, kind: str, text: str, location: str) -> Any:  # noqa: ANN401 - any JSON value
-    """A value, if it is of the JSON type that a field needs.
+    """Return a value, if it is of the JSON type that a field needs.
 
     Raises:
         QueryError: It is of another one.
@@ -103,7 +103,7 @@ def _type(value: object) -> str:
 
 
 def _reason(error: jsonata.JException) -> str:
-    """An error as JSONata words it: code and sentence."""
+    """Return an error as JSONata words it: code and sentence."""
     text = str(error)
     return text if text.startswith(str(error.error)) else f"{error.error}: {text}"
 

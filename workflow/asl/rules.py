@@ -97,22 +97,22 @@ LAMBDA_PARAMETERS: Final = (
 
 
 def allowed(kind: str, *, jsonata: bool) -> tuple[str, ...]:
-    """The fields that a state of a type may have."""
+    """Return the fields that a state of a type may have."""
     return (*COMMON, *(_JSONATA if jsonata else _JSONPATH)[kind])
 
 
 def known_in_other_language(kind: str, field: str, *, jsonata: bool) -> bool:
-    """Whether a field belongs to states of the type in the other query language."""
+    """Return whether a field belongs to states of the type in the other query language."""
     return field in (_JSONPATH if jsonata else _JSONATA)[kind]
 
 
 def check_text(value: object) -> str | None:
-    """A string."""
+    """Return a string."""
     return None if isinstance(value, str) else "Expected value of type String"
 
 
 def check_path(value: object) -> str | None:
-    """A path."""
+    """Return a path."""
     try:
         paths.parse(value if isinstance(value, str) else "")
     except InvalidPath:
@@ -121,12 +121,12 @@ def check_path(value: object) -> str | None:
 
 
 def check_optional_path(value: object) -> str | None:
-    """A path or null."""
+    """Return a path or null."""
     return None if value is None else check_path(value)
 
 
 def check_result_path(value: object) -> str | None:
-    """A path to one place in the input, or null."""
+    """Return a path to one place in the input, or null."""
     if value is None:
         return None
     wrong = check_path(value)
@@ -136,7 +136,7 @@ def check_result_path(value: object) -> str | None:
 
 
 def check_dynamic(value: object) -> str | None:
-    """A path or a call of an intrinsic function."""
+    """Return a path or a call of an intrinsic function."""
     if not isinstance(value, str):
         return "must be a valid JSONPath or a valid intrinsic function call"
     try:
@@ -152,7 +152,7 @@ def check_expression_path(value: object) -> str | None:
 
 
 def between(least: float, most: float, *, whole: bool = True) -> Check:
-    """A check for numbers within bounds."""
+    """Return a check for numbers within bounds."""
 
     def check(value: object) -> str | None:
         kind = int if whole else int | float
@@ -166,19 +166,19 @@ def between(least: float, most: float, *, whole: bool = True) -> Check:
 
 
 def one_of(*values: str) -> Check:
-    """A check for one of a few words."""
+    """Return a check for one of a few words."""
     return lambda value: None if value in values else f"Value must be one of [{', '.join(values)}]"
 
 
 def check_time(value: object) -> str | None:
-    """A timestamp."""
+    """Return a timestamp."""
     if read_time(value) is None:
         return "Value is not a valid ISO-8601 extended offset date-time"
     return None
 
 
 def check_resource(value: object) -> str | None:
-    """The ARN that a Task calls."""
+    """Return the ARN that a Task calls."""
     if not isinstance(value, str):
         return "Expected value of type String"
     parts = value.split(":", 5)
@@ -188,33 +188,33 @@ def check_resource(value: object) -> str | None:
 
 
 def check_flag(value: object) -> str | None:
-    """A boolean."""
+    """Return a boolean."""
     return None if isinstance(value, bool) else "Expected value of type Boolean"
 
 
 def check_number(value: object) -> str | None:
-    """A number."""
+    """Return a number."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return None if number else "Expected value of type Number"
 
 
 def check_object(value: object) -> str | None:
-    """An object."""
+    """Return an object."""
     return None if isinstance(value, Mapping) else "Expected value of type Object"
 
 
 def check_array(value: object) -> str | None:
-    """An array."""
+    """Return an array."""
     return None if isinstance(value, list) else "Expected value of type Array"
 
 
 def check_list(value: object) -> str | None:
-    """An array that holds something."""
+    """Return an array that holds something."""
     return None if isinstance(value, list) and value else "Expected a non-empty array"
 
 
 def check_label(value: object) -> str | None:
-    """The label of a distributed Map."""
+    """Return the label of a distributed Map."""
     if not isinstance(value, str) or not 1 <= len(value) <= _LABEL_LIMIT:
         return f"Label must have 1 to {_LABEL_LIMIT} characters"
     wrong = set(value) & set(' ?*<>{}[]:;,\\|^~$#%&`"')
@@ -289,7 +289,7 @@ TEMPLATES: Final = ("Parameters", "ResultSelector", "ItemSelector", "Assign")
 
 
 def check_expression(value: object) -> str | None:
-    """A JSONata expression that can be read."""
+    """Return a JSONata expression that can be read."""
     text = queries.expression(value)
     if text is None:
         return "Value is not a JSONata expression"

@@ -9,7 +9,7 @@ from workflow.asl.paths import PathNotFound
 
 
 def fill(template: Any, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
-    """A payload template of JSONPath, filled.
+    """Return a payload template of JSONPath, filled.
 
     Raises:
         LanguageError: A path or a function fails.
@@ -28,7 +28,7 @@ def fill(template: Any, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def value_of(text: str, scope: Scope, field: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of a path or an intrinsic function.
+    """Return the value of a path or an intrinsic function.
 
     Args:
         text: The path or the call.
@@ -52,7 +52,7 @@ def value_of(text: str, scope: Scope, field: str) -> Any:  # noqa: ANN401 - any 
 
 
 def query(template: Any, scope: Scope, location: str) -> Any:  # noqa: ANN401 - any JSON value
-    """A payload of JSONata with each expression evaluated.
+    """Return a payload of JSONata with each expression evaluated.
 
     Args:
         template: Any JSON; strings that are ``{% ... %}`` are expressions.

@@ -10,7 +10,7 @@ _FORM: Final = re.compile(
 
 
 def read_time(text: object) -> dt.datetime | None:
-    """The time of an ISO-8601 extended offset date-time; None where a value is none."""
+    """Return the time of an ISO-8601 extended offset date-time; None where a value is none."""
     match = _FORM.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None

@@ -25,7 +25,7 @@ _INNER: Final = ("Comment", "StartAt", "States", "ProcessorConfig", "QueryLangua
 
 @lru_cache(256)
 def diagnose(text: str) -> tuple[Diagnostic, ...]:
-    """What is wrong with the text of a definition; empty where nothing is."""
+    """Return what is wrong with the text of a definition; empty where nothing is."""
     twice: list[str] = []
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class _Examiner:
         self._names: set[str] = set()
 
     def all(self) -> Found:
-        """Everything that is wrong."""
+        """Return everything that is wrong."""
         definition = self._definition
         yield from unsupported(definition, _TOP, "")
         checks = {field: rules.FIELDS[field] for field in _CHECKED}
@@ -122,7 +122,7 @@ class _Examiner:
         yield from self._particular(kind, state, at, jsonata=jsonata)
 
     def _particular(self, kind: str, state: Mapping[str, Any], at: str, *, jsonata: bool) -> Found:
-        """What only states of a type have."""
+        """Return what only states of a type have."""
         if kind == "Task":
             yield from _task(state, at, jsonata=jsonata)
         elif kind == "Wait":
