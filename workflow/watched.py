@@ -114,7 +114,7 @@ class WatchedWorkflow:
 
     @property
     def executions_store_name(self) -> str:
-        """Likewise for executions, which are read again where they are to be read in another way."""
+        """Likewise for executions, which are read again where their reading was corrected."""
         if self.deployed:
             return self.name
         known = (self.classes, self.threshold, self.owes_inference, self.image_path)

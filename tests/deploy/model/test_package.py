@@ -97,6 +97,6 @@ def test_a_model_that_is_not_the_manifests_is_not_packed(artifacts: Path) -> Non
 
 def test_a_missing_file_is_named_with_a_remedy(artifacts: Path) -> None:
     (artifacts / "model.onnx").unlink()
-    with pytest.raises(WorkflowError, match=r"model\.onnx .* train the model anew") as failure:
+    with pytest.raises(WorkflowError, match=r"model\.onnx .* train the model again") as failure:
         model_archive(artifacts)
     assert failure.value.code == "ModelNotFound"
