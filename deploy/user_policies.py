@@ -52,7 +52,7 @@ READS: Final[Mapping[str, str]] = {
 """IAM actions by service that change nothing."""
 
 WATCHES: Final[Mapping[str, str]] = {
-    "cloudwatch": "GetMetricData",
+    "cloudwatch": "DescribeAlarms GetMetricData",
     "iam": "GetRolePolicy ListRolePolicies",
     "lambda": "GetAccountSettings GetFunction GetFunctionConfiguration",
     "logs": "FilterLogEvents",
@@ -67,6 +67,7 @@ WATCHES: Final[Mapping[str, str]] = {
         " DescribeStateMachineForExecution GetExecutionHistory ListExecutions"
         " ListStateMachineVersions ListStateMachines"
     ),
+    "sns": "ListSubscriptionsByTopic",
     "sts": "GetCallerIdentity",
 }
 """Those of them that the dashboard makes of a workflow that somebody else made."""

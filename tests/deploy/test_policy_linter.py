@@ -57,7 +57,13 @@ def test_the_linter_does_find_something(tmp_path: Path) -> None:
     assert "UNKNOWN_ACTION" in lint(misspelt, tmp_path)
 
 
-@pytest.mark.parametrize("user", User)
+def test_a_watcher_may_only_read_but_read_any_workflow(tmp_path: Path) -> None:
+    found = lint(user_policy(User.WATCHER, settings()), tmp_path).splitlines()
+
+    assert {json.loads(line)["issue"] for line in found} == {"RESOURCE_STAR"}
+
+
+@pytest.mark.parametrize("user", [User.VIEWER, User.OPERATOR])
 def test_of_what_people_may_do_the_linter_has_two_remarks(user: User, tmp_path: Path) -> None:
     found = [
         json.loads(line) for line in lint(user_policy(user, settings()), tmp_path).splitlines()

@@ -62,8 +62,8 @@ def test_a_small_baseline_says_what_it_cannot_tell() -> None:
 
     assert small.reach() == (
         "With 150 records this baseline can tell a drift from Kolmogorov-Smirnov 0.123 and 8.5"
-        " points of a class share on. A smaller one goes unnoticed, however many records are held"
-        " against it."
+        " points of a class share on. A smaller one goes unnoticed, however many records are"
+        " compared with it."
     )
     assert large.reach() == ""
     assert against(traffic(150), traffic(0)).reach() == ""

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.executions import actions, actions_panel
 from dashboard.shared import components
 from tests.workflow.histories import ARN, MACHINE, START, failure
+from workflow.access import Privilege
 from workflow.executions import Execution, Status
 
 SECONDS = 60
@@ -35,7 +36,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     cloud = SimpleNamespace(endpoint_url=None, region="cn-north-1")
     connection = SimpleNamespace(cloud=cloud, client=lambda _: found)
 
-    def act(_: str, work: Callable[[], None]) -> None:
+    def act(_title: str, _privilege: Privilege, work: Callable[[], None]) -> None:
         work()
 
     monkeypatch.setattr(components, "connection", lambda: connection)
