@@ -125,11 +125,13 @@ def test_the_calls_of_the_functions_are_those_of_the_document() -> None:
 
 
 def test_the_calls_of_the_dashboard_are_in_the_document() -> None:
-    # obstore lists and reads without boto3; SageMaker's Search is only a namesake.
-    found = calls_in((ROOT / "dashboard").rglob("*.py"), DASHBOARD_SERVICES)
+    # obstore lists and reads without boto3; SageMaker's Search is only a namesake. An import makes
+    # its bucket in the local cloud, and is refused on AWS (dashboard/workflows/bundle.py).
+    undocumented = {"sagemaker:Search", "s3:CreateBucket", "s3:ListBuckets"}
+    found = calls_in((ROOT / "dashboard").rglob("*.py"), DASHBOARD_SERVICES) - undocumented
 
     documented = {call for call, _, _ in rows("What the dashboard calls")}
-    assert found - {"sagemaker:Search"} <= documented
+    assert found <= documented
     assert documented - found <= {"s3:ListObjectsV2", "s3:GetObject"}
 
 

@@ -92,7 +92,7 @@ def test_the_whole_way_can_be_gone_by_keyboard(strict: App, visit: Visit) -> Non
     page = visit(strict, "classify")
 
     page.get_by_role("tab", name="Upload").focus()
-    for _ in range(2):
+    for _ in range(3):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_label("S3 keys or s3:// addresses, one a line").focus()
