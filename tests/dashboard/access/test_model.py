@@ -1,5 +1,6 @@
 """Beyond this machine nobody gets in without a role, and a dashboard left open does not start."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -165,3 +166,7 @@ def test_a_file_that_cannot_be_used_is_named_and_nobody_gets_in_by_it(text: str)
 
 def test_an_empty_file_names_nobody() -> None:
     assert read_roles("") == Roles()
+
+
+def test_what_streamlit_needs_to_log_people_in_is_installed() -> None:
+    assert find_spec("authlib") is not None
