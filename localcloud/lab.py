@@ -86,8 +86,8 @@ class Lab:
                 self._cloud.faults.remove(_FAULTS[name])
             elif name == _PERMISSION:
                 self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
-            elif _states(self._cloud).routing(kept["alias"]) == kept["bad"]:
-                _states(self._cloud).route(kept["alias"], kept["routing"], at=now())
+            elif States.of(self._cloud).routing(kept["alias"]) == kept["bad"]:
+                States.of(self._cloud).route(kept["alias"], kept["routing"], at=now())
 
     def _apply(self, name: str, kept: dict[str, Any]) -> None:
         if name in _FAULTS:
@@ -103,16 +103,10 @@ class Lab:
 
     def _release(self, settings: Settings) -> dict[str, Any]:
         """Publish a version that cannot classify and give it all new executions."""
-        states, arn = _states(self._cloud), settings.state_machine_arn
+        states, arn = States.of(self._cloud), settings.state_machine_arn
         broken = definition_of(Release.BROKEN, states.machine(arn)["definition"])
         version = states.add_version(arn, broken, created=now())
         before = states.routing(settings.alias_arn)
         bad = [{"stateMachineVersionArn": version, "weight": 100}]
         states.route(settings.alias_arn, bad, at=now())
         return {"alias": settings.alias_arn, "routing": before, "bad": bad}
-
-
-def _states(cloud: LocalCloud) -> States:
-    states = cloud.services["stepfunctions"]
-    assert isinstance(states, States)  # noqa: S101 - as furnished
-    return states

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from workflow.answer_rows import number_of
+from workflow.asl.data import json_or_none
 from workflow.image_search import find_image
 from workflow.machine_rules import classifies, stated_threshold
 from workflow.monitoring import CapturePlace
@@ -183,7 +184,7 @@ def described(
 
 def fixed_image(definition: str) -> str:
     """Return the image that a definition hands to its first task itself; empty without one."""
-    for _, state in states_of(_parsed(definition)):
+    for _, state in states_of(json_or_none(definition)):
         for block in ("Parameters", "Arguments"):
             if isinstance(state.get(block), Mapping):
                 return find_image(json.dumps(state[block])) or ""
@@ -241,7 +242,7 @@ def _function_name(key: str, text: str) -> str:
 
 def _task_texts(definition: str) -> Iterator[tuple[str, str]]:
     """``Resource`` ARNs of functions, and the names of functions and endpoints in parameters."""
-    for _, state in states_of(_parsed(definition)):
+    for _, state in states_of(json_or_none(definition)):
         resource = state.get("Resource")
         if isinstance(resource, str) and ":lambda:" in resource and ":function:" in resource:
             yield "Resource", resource
@@ -264,10 +265,3 @@ def states_of(value: object, depth: int = _MAX_NESTING) -> Iterator[tuple[str, M
             nested = branches if isinstance(branches, list) else []
             for inner in (state.get("ItemProcessor"), state.get("Iterator"), *nested):
                 yield from states_of(inner, depth - 1)
-
-
-def _parsed(text: str) -> object:
-    try:
-        return json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return None

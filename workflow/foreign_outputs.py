@@ -6,14 +6,14 @@ workflows give: probabilities under any name and depth, by class, as JSON inside
 which nothing of that is found holds no inference, which is not the same as a confidence of zero.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from workflow.answer_rows import OutputError, Row, is_sound, number_of
 from workflow.answers import read_value
+from workflow.asl.data import json_or_none
 from workflow.contract import LABELS
 from workflow.silent import Inference, last_inference, read_inference
 from workflow.timelines import StateVisit
@@ -44,7 +44,7 @@ def find_inference(output: str | None, classes: Sequence[str] = LABELS) -> Infer
     known = read_inference(output, classes)
     if known is not None and known.label is not None:
         return known
-    layers = tuple(_layers(_parsed(output), _MAX_NESTING))
+    layers = tuple(_layers(json_or_none(output), _MAX_NESTING))
     found = _first(_probabilities(layer, classes) for layer in layers) or _first(
         _labelled(layer) for layer in reversed(layers)
     )
@@ -77,7 +77,7 @@ def _layers(value: object, depth: int) -> Iterator[object]:
         return
     if isinstance(value, str):
         if value.lstrip()[:1] in ("{", "[", '"') and value:
-            yield from _layers(_parsed(value), depth - 1)
+            yield from _layers(json_or_none(value), depth - 1)
     elif isinstance(value, Mapping):
         yield value
         for item in value.values():
@@ -133,10 +133,3 @@ def _inference(row: Row, classes: Sequence[str]) -> Inference:
 
 def _first(found: Iterable[Inference | None]) -> Inference | None:
     return next((one for one in found if one is not None), None)
-
-
-def _parsed(text: str | None) -> Any:  # noqa: ANN401 - JSON of any shape
-    try:
-        return json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return None

@@ -5,13 +5,12 @@ list of files, or give one ``s3://`` address. So anything that is a location in 
 address, or a key beside or below a bucket. Where that is the wrong one, a JSONPath can be given.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from workflow.addresses import AddressError, checked_bucket, is_whole, read_address
-from workflow.asl.data import Scope
+from workflow.asl.data import Scope, json_or_none
 from workflow.asl.paths import InvalidPath, PathNotFound, evaluate, parse
 from workflow.errors import WorkflowError
 
@@ -35,7 +34,9 @@ def find_image(text: str | None) -> str | None:
     Args:
         text: JSON of any shape; None for a payload that is not known.
     """
-    found = [one for one in _locations(_parsed(text), "", _MAX_NESTING) if not _OTHER.search(one)]
+    found = [
+        one for one in _locations(json_or_none(text), "", _MAX_NESTING) if not _OTHER.search(one)
+    ]
     return next((one for one in found if _IMAGE.search(one)), next(iter(found), None))
 
 
@@ -50,7 +51,7 @@ def image_at(text: str | None, path: str) -> str | None:
         WorkflowError: ``PathInvalid``.
     """
     try:
-        value = evaluate(parse(path), Scope(_parsed(text)))
+        value = evaluate(parse(path), Scope(json_or_none(text)))
     except InvalidPath as error:
         raise WorkflowError(
             "PathInvalid",
@@ -60,7 +61,7 @@ def image_at(text: str | None, path: str) -> str | None:
     except PathNotFound:
         return None
     if isinstance(value, str) and not is_whole(value):
-        buckets = list(_buckets_in(_parsed(text), _MAX_NESTING))
+        buckets = list(_buckets_in(json_or_none(text), _MAX_NESTING))
         return f"s3://{buckets[0]}/{value}" if buckets and value else None
     return next(_locations(value, "", _MAX_NESTING), None)
 
@@ -86,7 +87,7 @@ def _locations(value: object, bucket: str, depth: int) -> Iterator[str]:
 
 def _in_text(text: str, bucket: str, depth: int) -> Iterator[str]:
     if text[:1] in "{[" and text:
-        yield from _locations(_parsed(text), bucket, depth - 1)
+        yield from _locations(json_or_none(text), bucket, depth - 1)
     elif len(text) <= _LONGEST_ADDRESS and is_whole(text):
         try:
             address = read_address(text)
@@ -149,10 +150,3 @@ def _is_key_name(name: object) -> bool:
 
 def _plain(name: object) -> str:
     return _NOT_IN_NAMES.sub("", str(name)).lower()
-
-
-def _parsed(text: str | None) -> object:
-    try:
-        return json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return None

@@ -132,17 +132,7 @@ def _day(title: str, key: str) -> date | None:
 def view() -> str:
     """Return which view is chosen; in the address too."""
     page_address.check_choice("view", VIEWS)
-    chosen = st.segmented_control(
-        "View",
-        VIEWS,
-        default=VIEWS[0],
-        key="view",
-        required=True,
-        bind="query-params",
-        on_change=_draw_anew,
-        label_visibility="collapsed",
-    )
-    return str(chosen or VIEWS[0])
+    return components.choose_view(VIEWS, on_change=_draw_anew)
 
 
 def nothing_yet(feed: Feed, connection: Connection) -> None:

@@ -40,16 +40,7 @@ def nothing_yet() -> None:
 
 def view() -> str:
     """Return the view that is chosen; in the address too."""
-    chosen = st.segmented_control(
-        "View",
-        VIEWS,
-        default=VIEWS[0],
-        key="view",
-        required=True,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return str(chosen or VIEWS[0])
+    return components.choose_view(VIEWS)
 
 
 def words(one: Estimate) -> str:

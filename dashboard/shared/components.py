@@ -328,6 +328,26 @@ def empty_state(title: str, body: str, *, page: str = "", label: str = "") -> No
             st.page_link(page, label=label, icon=":material/arrow_forward:")
 
 
+def choose_view(views: Sequence[str], on_change: Callable[[], None] | None = None) -> str:
+    """Return the view of a page that is chosen, the first by default; in the address too.
+
+    Args:
+        views: Their titles.
+        on_change: Called when another view is chosen, before the page is drawn.
+    """
+    chosen = st.segmented_control(
+        "View",
+        views,
+        default=views[0],
+        key="view",
+        required=True,
+        bind="query-params",
+        on_change=on_change,
+        label_visibility="collapsed",
+    )
+    return str(chosen or views[0])
+
+
 def error_state(error: WorkflowError) -> None:
     """What happened and what to do next; never a traceback."""
     # The message may quote a file name or a key; the remedy is ours and may hold a command.

@@ -70,7 +70,7 @@ class Demonstration:
         Raises:
             AwsError: The deployment is not there, or executions have run in it.
         """
-        states = _states(self._cloud)
+        states = States.of(self._cloud)
         machine = states.machine(settings.state_machine_arn)
         with self._lock:
             if self.status()["state"] in ("running", "done"):
@@ -93,7 +93,7 @@ class Demonstration:
             if self._progress is not None and self._progress["state"] == "failed":
                 self._progress = None
         if kept is not None:
-            _states(self._cloud).executions.delete(kept["executions"])
+            States.of(self._cloud).executions.delete(kept["executions"])
             self._cloud.s3.remove(settings.bucket, kept["objects"])
             self._cloud.metrics.forget(*kept["window"])
             self._cloud.logs.take(*(int(moment * 1000) for moment in kept["window"]))
@@ -175,7 +175,7 @@ class _Writer:
 
     def _publish(self, story: Story) -> list[str]:
         """Publish the releases; the ARN of the version of each."""
-        states, arn = _states(self._cloud), self._settings.state_machine_arn
+        states, arn = States.of(self._cloud), self._settings.state_machine_arn
         began = story.releases[0][0]
         states.backdate(arn, began)
         self._cloud.endpoints.backdate(self._settings.endpoint, began)
@@ -212,7 +212,7 @@ class _Writer:
         return _Copy(photo, moment.scene, recording)
 
     def _write_executions(self, copies: Sequence[_Copy], latencies: Sequence[float]) -> None:
-        states, metrics, logs = _states(self._cloud), self._cloud.metrics, self._cloud.logs
+        states, metrics, logs = States.of(self._cloud), self._cloud.metrics, self._cloud.logs
         endpoint = {"EndpointName": self._settings.endpoint, "VariantName": _VARIANT}
         for index, copy in enumerate(copies):
             states.executions.add_ended(copy.recording.execution, copy.recording.events)
@@ -263,9 +263,3 @@ class _Writer:
     def _put(self, key: str, body: bytes, kind: str, modified: float) -> None:
         self._cloud.s3.write_past(self._settings.bucket, key, body, kind, modified)
         self._objects.append(key)
-
-
-def _states(cloud: LocalCloud) -> States:
-    states = cloud.services["stepfunctions"]
-    assert isinstance(states, States)  # noqa: S101 - as furnished
-    return states

@@ -48,6 +48,13 @@ class States(Machines):
         self._services = CloudServices(self._invoke_lambda, cache(self._client), self._describe)
         self._start_lock = threading.Lock()
 
+    @classmethod
+    def of(cls, cloud: LocalCloud) -> "States":
+        """Return the service of a furnished cloud."""
+        states = cloud.services["stepfunctions"]
+        assert isinstance(states, cls)  # noqa: S101 - as furnished
+        return states
+
     def start(self) -> None:
         """Abort what was running when the process died."""
         for execution in self.executions.running():

@@ -40,6 +40,14 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
         raise ValueError("The JSON is nested too deeply.") from None
 
 
+def json_or_none(text: str | None) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value of JSON text that somebody else wrote; None where it is no JSON."""
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON.")
 

@@ -1,35 +1,19 @@
 """Notes in S3: shared, append-only, read once, and never silently dropped."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from dashboard.failures.notes import NOTES_PREFIX, NoteLog, create
+from tests.dashboard.failures.conftest import BUCKET
 from workflow.errors import WorkflowError
 from workflow.triage import TriageAction, TriageEvent
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-BUCKET = "scones-unlimited-dev-123456789012-us-east-1"
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def s3() -> Iterator["S3Client"]:
-    with mock_aws():
-        client = boto3.client(
-            "s3",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 def note(number: int, action: TriageAction = TriageAction.ACKNOWLEDGE) -> TriageEvent:

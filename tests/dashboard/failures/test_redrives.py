@@ -1,7 +1,6 @@
 """Repairs in bulk: once each, nothing forgotten, whatever is killed or refused in between."""
 
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,27 +22,13 @@ from dashboard.failures.repair_plan import (
     client_token,
     plan_repair,
 )
+from tests.dashboard.failures.conftest import BUCKET
 from tests.nightly import often
 from workflow.errors import WorkflowError
 from workflow.redrive import RedriveAction
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-BUCKET = "scones-unlimited-dev-123456789012-us-east-1"
-
-
-@pytest.fixture
-def s3() -> Iterator["S3Client"]:
-    with mock_aws():
-        client = boto3.client(
-            "s3",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 class Throttled(SimulatedStates):

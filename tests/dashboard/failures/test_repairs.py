@@ -1,31 +1,18 @@
 """Repairs in the background: begun once, stopped between batches, resumed by anybody."""
 
 import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from dashboard.failures import repairs
 from dashboard.shared.jobs import Jobs
-from tests.dashboard.failures.test_redrives import BUCKET, Bench
+from tests.dashboard.failures.test_redrives import Bench
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-
-@pytest.fixture
-def s3() -> Iterator["S3Client"]:
-    with mock_aws():
-        client = boto3.client(
-            "s3", region_name="us-east-1", aws_access_key_id="t", aws_secret_access_key="t"
-        )
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 def desk(bench: Bench) -> tuple[Any, Any]:
