@@ -57,6 +57,14 @@ def size(value: object) -> int:
     return len(to_json(value).encode(errors="surrogatepass"))
 
 
+def type_name(value: object) -> str:
+    """Return the name of a JSON value's type, as messages of the language write it."""
+    if value is None:
+        return "null"
+    names = {bool: "boolean", str: "string", int: "number", float: "number", list: "array"}
+    return names.get(type(value), "object")
+
+
 def equal(left: object, right: object) -> bool:
     """Return whether two JSON values are the same; ``true`` is not ``1``."""
     return left == right and _kinds(left) == _kinds(right)

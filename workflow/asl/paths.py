@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from workflow.asl.data import Scope, equal
+from workflow.asl.data import Scope, equal, type_name
 
 _ROOT: Final = re.compile(r"\$\$|\$(?P<variable>[^\W\d]\w*)?")
 _NAME: Final = re.compile(r"[^\s.\[\]()'\",*?@=<>!&|]+")
@@ -159,7 +159,7 @@ def _follow(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - a
         elif step.kind == "key":
             raise PathNotFound(
                 f"Expected to find an object with property [{_quoted(step.value)}] in path {walked}"
-                f" but found '{_kind(value)}'."
+                f" but found '{type_name(value)}'."
             )
         else:
             raise PathNotFound(
@@ -171,13 +171,6 @@ def _follow(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - a
 
 def _quoted(value: object) -> str:
     return str(value) if isinstance(value, int) else f"'{value}'"
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "boolean", str: "string", int: "number", float: "number", list: "array"}
-    return names.get(type(value), "object")
 
 
 def _matches(step: PathStep, value: Any, root: Any) -> Iterator[Any]:  # noqa: ANN401

@@ -15,7 +15,7 @@ from typing import Any, Final
 import jsonata
 from jsonata.utils import Utils
 
-from workflow.asl.data import Scope, to_json
+from workflow.asl.data import Scope, to_json, type_name
 from workflow.asl.failures import QueryError
 
 _HASHES: Final = ("MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512")
@@ -84,7 +84,7 @@ def expect(value: Any, kind: str, text: str, location: str) -> Any:  # noqa: ANN
     Raises:
         QueryError: It is of another one.
     """
-    found = _type(value)
+    found = type_name(value)
     if found != kind:
         raise QueryError(
             f"The JSONata expression '{text}' specified for the field '{location}' returned an "
@@ -93,13 +93,6 @@ def expect(value: Any, kind: str, text: str, location: str) -> Any:  # noqa: ANN
             location,
         )
     return value
-
-
-def _type(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "boolean", str: "string", int: "number", float: "number", list: "array"}
-    return names.get(type(value), "object")
 
 
 def _reason(error: jsonata.JException) -> str:
