@@ -58,6 +58,15 @@ def actor() -> Actor:
     return actor_of(found, _identity(found), local_user=_local_user())
 
 
+def login() -> str:
+    """Return the name that a login or a proxy gives the person; empty where neither is asked.
+
+    Raises:
+        WorkflowError: As ``actor``.
+    """
+    return actor().name if access().mode in {Mode.LOGIN, Mode.PROXY} else ""
+
+
 def check(privilege: Privilege) -> None:
     """Refuse the person at this page what the role does not include.
 

@@ -1,6 +1,5 @@
 """The repair of failures in bulk: advice, dry run, start, progress and result."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import isnan, nan
@@ -167,7 +166,7 @@ def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
 
 def author() -> str:
     """Who is at the page: the login where there is one, else the user of this machine."""
-    return str(st.user.get("email") or getpass.getuser())
+    return session.actor().name
 
 
 def _machine(feed: ExecutionFeed) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """Parts of the Review page: who reviews, draws, and disagreements; ``desk_panel`` labels."""
 
-import getpass
 import uuid
 from datetime import UTC, datetime
 from typing import Final
 
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.aws.cloud import Cloud
 from dashboard.captures import panel as captures
 from dashboard.captures.feed import CaptureFeed
@@ -57,16 +57,12 @@ def client() -> ReviewClient:
     return found
 
 
-def _login() -> str:
-    return str(st.user.get("email") or "")
-
-
 def reviewer() -> Reviewer:
     """Ask who reviews; a login cannot be changed."""
-    login = _login()
+    login, local = session.login(), session.actor().name
     name = st.text_input(
         "Reviewer",
-        login or getpass.getuser(),
+        login or local,
         key="reviewer",
         bind=None if login else "query-params",
         disabled=bool(login),
@@ -75,7 +71,7 @@ def reviewer() -> Reviewer:
         help="Written beside every label; of one reviewer the latest answer to a photo counts.",
     )
     token = st.session_state.setdefault("review-token", uuid.uuid4().hex)
-    return Reviewer(login or name or getpass.getuser(), token)
+    return Reviewer(login or name or local, token)
 
 
 def nothing_yet(feed: captures.Feed) -> None:

@@ -17,7 +17,6 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
-from dashboard.review import panel
 from dashboard.review.client import ReviewClient
 from dashboard.review.model import DrawRequest, draw_photos
 from dashboard.training.client import export, zipped
@@ -72,8 +71,6 @@ def line(number: int) -> str:
 @pytest.fixture
 def page(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open the page as a reviewer, and run it until a button is there."""
-
-    monkeypatch.setattr(panel, "_login", lambda: "")  # AppTest is logged in
 
     def run(reviewer: str, button: str) -> AppTest:
         for name, value in variables.items():
