@@ -13,6 +13,7 @@ import fcntl
 import json
 import math
 import os
+import queue
 import signal
 import sys
 import threading
@@ -222,11 +223,13 @@ def _other(directory: Path) -> dict[str, Any]:
 
 
 def _wait_for_signal(ready: str) -> None:
-    stop = threading.Event()
+    # A second signal may interrupt the handler of the first: a queue's put may be entered twice,
+    # an event's set may not, and would wait for itself for ever.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda received, _: signals.put(received))
     print(ready, flush=True)
-    stop.wait()
+    signals.get()
 
 
 def _port_error(port: int, error: OSError) -> WorkflowError:

@@ -173,6 +173,22 @@ def test_a_second_start_finds_the_first(start):
     assert not (cloud.directory / "endpoint.json").exists()
 
 
+def test_signals_in_quick_succession_end_it_once(tmp_path):
+    waits = "from localcloud.__main__ import _wait_for_signal; _wait_for_signal('ready')"
+    # The rest of its time it ignores them, as the interpreter would be ended by one.
+    code = f"{waits}; import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    for _ in range(5):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            for _ in range(200):
+                process.send_signal(signal.SIGTERM)
+            try:
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+
+
 def test_two_starts_at_once_are_one_cloud(tmp_path):
     options = [sys.executable, "-m", "localcloud", "--dir", str(tmp_path), "--port", "0"]
     both = [subprocess.Popen(options, stdout=subprocess.PIPE, text=True) for _ in range(2)]
