@@ -107,8 +107,9 @@ def filters(feed: Feed) -> InferenceFilters:
 
 
 def _choice(title: str, key: str, names: pl.Series) -> str:
-    options = ["", *names.unique().sort().to_list()]
-    page_address.check_choice(key, ["All", *options])
+    asked = st.query_params.get(key, "All")
+    # A link may name what is still to be read: it is offered too, lest the filter is dropped.
+    options = ["", *names.unique().sort(), *([asked] if asked != "All" else [])]
     chosen = st.selectbox(
         title,
         list(dict.fromkeys(options)),

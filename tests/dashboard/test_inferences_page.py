@@ -62,20 +62,27 @@ def page(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[.
     def run(variables: dict[str, str] = environ, **query: str) -> AppTest:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
-        test.query_params.update(query)
-        test.switch_page("app_pages/inferences.py").run()
-        deadline = time.monotonic() + SECONDS
-        while not test.metric or (variables is environ and not is_read(test)):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-            test.run()
-        assert not test.exception
-        return test
+        if variables is environ:
+            shown(is_read)
+        return shown(lambda test: bool(test.metric), **query)
 
     st.cache_resource.clear()
     st.cache_data.clear()
     return run
+
+
+def shown(ready: Callable[[AppTest], bool], /, **query: str) -> AppTest:
+    """Run the page with query parameters until it shows what one waits for."""
+    test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+    test.query_params.update(query)
+    test.switch_page("app_pages/inferences.py").run()
+    deadline = time.monotonic() + SECONDS
+    while not ready(test):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        test.run()
+    assert not test.exception
+    return test
 
 
 def is_read(test: AppTest) -> bool:
@@ -105,6 +112,16 @@ def test_the_summary_counts_every_record(page: Callable[..., AppTest], captured:
     assert numbers(test)["Records"] == f"{RECORDS:,}"
     assert "15 records have no usable time" in said(test)
     assert "The captured line holds no input to show" in said(test).replace("\\", "")
+
+
+def test_a_link_keeps_its_endpoint_before_anything_of_it_is_read(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    test = page(endpoint="still-unread")
+
+    assert numbers(test)["Records"] == "0"
+    assert test.query_params["endpoint"] == "still-unread"
+    assert "No record is left" in said(test)
 
 
 @pytest.mark.parametrize(
