@@ -30,7 +30,7 @@ from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.executions import states
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
-from dashboard.failures.inbox import listing
+from dashboard.executions.tables import stored_listing
 from dashboard.shared.store import SegmentStore
 from dashboard.workflows.client import describe
 from workflow.discovery import called_functions, fixed_image
@@ -172,7 +172,7 @@ def watched_listing(cloud: Connection, workflow: WatchedWorkflow, folder: Path) 
         progress = list(sync.run(budget_s=5))[-1]
         if progress.histories == progress.wanted and progress.examined == progress.succeeded:
             break
-    return listing(store)
+    return stored_listing(store.scan)
 
 
 def judged(

@@ -36,7 +36,7 @@ DEPLOYED_ONLY = frozenset({"rollout", "alerts"})
 
 def draw() -> None:
     """Draw the page that the address names."""
-    from dashboard.access import panel as access_panel  # noqa: PLC0415 - likewise
+    from dashboard import login_panel  # noqa: PLC0415 - likewise
     from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
     from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
@@ -64,7 +64,7 @@ def draw() -> None:
     title = f"{page.title} · {NAME}" if page.title else NAME
     st.set_page_config(page_title=title, page_icon=str(ICON), layout="wide")
     with components.page_run(), components.explained():
-        if access_panel.admitted() and (cloud := components.cloud()):
+        if login_panel.admitted() and (cloud := components.cloud()):
             components.cloud_badge(cloud)
             workflows.choose()
             demonstration.mark()

@@ -202,6 +202,18 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     graphlib.TopologicalSorter(arrows).prepare()
 
 
+def test_no_room_of_the_dashboard_needs_itself_by_way_of_others() -> None:
+    arrows: dict[str, set[str]] = {}
+    for path in sources():
+        _, _, room = path.rpartition("/")[0].partition("dashboard/")
+        names = (module.split(".") for module in imports(path))
+        needed = {name[1] for name in names if name[0] == "dashboard" and len(name) > 2}
+        if room and room != "app_pages":
+            arrows.setdefault(room, set()).update(needed - {room})
+
+    graphlib.TopologicalSorter(arrows).prepare()
+
+
 OF_MOTO = {
     "moto.backends.get_backend",
     "moto.core.parse.PROTOCOL_PARSERS",

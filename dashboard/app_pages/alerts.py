@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.alerts import panel
-from dashboard.executions import freshness_panel as feeds
+from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
 
 components.page_header("Alerts", "What was sent to whom, what is silenced, and which alarms ring.")
 if not components.deployed():
     components.not_deployed()
     st.stop()
-picked, feed = time_range_panel.picker(), feeds.feed()
+picked, running = time_range_panel.picker(), feeds.running()
 
 
 @components.explained()
@@ -23,10 +23,10 @@ def screen() -> None:
     left, right = st.columns(2)
     with left:
         panel.sent(found, picked)
-        panel.unsent(found, feed.alert_problem, picked)
+        panel.unsent(found, running.alerts.problem if running.alerts else None, picked)
     with right:
         panel.recipients(found)
-        panel.silenced(feed.inbox(now), picked)
+        panel.silenced(running.failures.inbox(now), picked)
         panel.alarms(found, picked)
 
 

@@ -6,27 +6,28 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions import detail_model as execution
-from dashboard.executions import freshness_panel as feeds
 from dashboard.executions import model as executions
 from dashboard.executions import panel
 from dashboard.failures import model as failures
+from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address
 from workflow.execution_rules import rules_of
 
-feed = feeds.feed()
+running = feeds.running()
+feed = running.executions
 rules = rules_of(components.connection().watched)
 
 
 @components.explained()
 def many() -> None:
     """The list with its charts."""
-    feeds.fresh(feed)
+    feeds.fresh(running)
     now, listing = datetime.now(UTC), feed.listing()
     if listing.is_empty():
         panel.nothing_yet(feed)
         return
     if chosen.group:
-        group = failures.find(feed.inbox(now), chosen.group)
+        group = failures.find(running.failures.inbox(now), chosen.group)
         listing = executions.among(listing, group.executions if group else ())
     rows = executions.select(listing, chosen, now=now)
     span = executions.window(rows, chosen, now=now)
@@ -47,7 +48,7 @@ if chosen.execution:
     panel.back(chosen)
     record = panel.known_record(feed, chosen.execution)
     with components.explained():
-        panel.restarts(feed, chosen)
+        panel.restarts(running.failures.restarts(), chosen)
     panel.one_execution(execution.view(record, rules=rules), record, feed, chosen)
 elif imported := panel.imported():
     panel.one_execution(execution.view(imported, rules=rules), imported, feed, chosen)

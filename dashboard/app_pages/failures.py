@@ -5,19 +5,21 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.executions import freshness_panel as feeds
+from dashboard.executions.freshness_panel import ready
 from dashboard.failures import model as failures
 from dashboard.failures import panel, repair_panel
+from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address
 
-feed = feeds.feed()
+running = feeds.running()
+feed = running.failures
 
 
 @components.explained()
 def inbox() -> None:
     """Every group, most urgent first."""
-    feeds.fresh(feed)
-    if feeds.ready(feed):
+    feeds.fresh(running)
+    if ready(running.executions):
         now = datetime.now(UTC)
         panel.inbox(failures.cards(feed.inbox(now), chosen, now=now), chosen)
         panel.unread_notes(feed.read_notes())
@@ -29,7 +31,7 @@ def one_group() -> None:
     now = datetime.now(UTC)
     groups = feed.inbox(now)
     group = failures.find(groups, chosen.group)
-    if group is None and failures.known(feed.attempts(), chosen.group):
+    if group is None and failures.known(running.executions.attempts(), chosen.group):
         components.empty_state("Nothing of this problem is left", "All of it was repaired.")
     elif group is None:
         components.empty_state("Unknown problem", "No failure known here belongs to it.")

@@ -10,7 +10,8 @@ from dashboard.captures import panel as captures
 from dashboard.demonstration import panel as demonstration
 from dashboard.deployment import deploying
 from dashboard.deployment import panel as deployment
-from dashboard.executions import freshness_panel as feeds
+from dashboard.executions.freshness_panel import ready
+from dashboard.feeds import panel as feeds
 from dashboard.overview import looking, model, panel
 from dashboard.shared import components, jobs, time_range_panel
 from dashboard.thresholds import panel as thresholds
@@ -20,14 +21,15 @@ from workflow.access import Privilege
 @components.explained()
 def screen() -> None:
     """The whole page, as of now."""
-    feeds.fresh(feed)
-    if not feeds.ready(feed):
+    feeds.fresh(running)
+    if not ready(running.executions):
         return
     now, watched = datetime.now(UTC), connection.watched
     captured = captures.feed() if watched.endpoint or watched.captures else None
     background = looking.Background(components.reads(), (connection.cloud, connection.watched.name))
-    checks = looking.look(feed, captured, alerts.known(), components.jobs(), background, now=now)
-    listing = feed.listing()
+    feed, listing = running.failures, running.executions.listing()
+    background_jobs = components.jobs()
+    checks = looking.look(feed, captured, alerts.known(), background_jobs, background, now=now)
     shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)
     panel.verdict(shown, now)
     panel.charts(panel.Look(listing, captured, thresholds.standing().now, picked, now))
@@ -45,7 +47,7 @@ job = components.watch(jobs.DEPLOYMENT, deployment.run) if not components.deploy
 if (job and job.running) or (controls and demonstration.progress(controls)):
     st.stop()
 if components.deployed():
-    picked, feed = time_range_panel.picker(), feeds.feed()
+    picked, running = time_range_panel.picker(), feeds.running()
     st.fragment(screen, run_every=feeds.REFRESH_SECONDS)()
 elif controls is None:
     components.not_deployed()

@@ -9,7 +9,7 @@ from dashboard.captures import panel as captures
 from dashboard.captures.feed import CaptureFeed
 from dashboard.demonstration import control
 from dashboard.demonstration.control import Controls
-from dashboard.executions import freshness_panel as feeds
+from dashboard.feeds import panel as feeds
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from workflow.access import Privilege
@@ -52,7 +52,9 @@ def _reread(found: Controls) -> None:
     changed = before is not None and before != now and now in ("done", "absent")
     if changed and components.connection().watched.deployed:
         components.reads().expire("overview")  # its check of drift is of the past that is gone
-        feeds.feed().reread()
+        running = feeds.running()
+        running.executions.reread()
+        running.failures.refresh()
         captured = captures.feed()
         if isinstance(captured, CaptureFeed):  # the other one keeps nothing
             captured.reread()

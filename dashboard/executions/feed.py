@@ -2,53 +2,34 @@
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dashboard.alerts.client import group_alerts, rejection_alert
-from dashboard.alerts.outbox import AlertOutbox
 from dashboard.aws.cloud import Connection
 from dashboard.aws.executions import States, states
 from dashboard.executions import tables as execution_tables
 from dashboard.executions.events import EventQueue
 from dashboard.executions.sync import ExecutionSync, stored_progress
-from dashboard.failures import inbox as failure_inbox
-from dashboard.failures.local_objects import LocalObjects
-from dashboard.failures.notes import NoteLog, Notes
-from dashboard.failures.redrives import RepairLog
-from dashboard.failures.repair_plan import RepairRun
-from dashboard.failures.team_notes import TeamNotes
-from dashboard.shared.cloud_reads import STILL_WAITING, CloudReads
+from dashboard.shared.cloud_reads import CloudReads
 from dashboard.shared.jobs import Job
 from dashboard.shared.store import SegmentStore
-from workflow.errors import WorkflowError
+from dashboard.shared.version_cache import VersionCache
 from workflow.execution_rules import rules_of
 from workflow.executions import Failure
-from workflow.known_errors import is_denial
-from workflow.triage import FailureGroup
 
 if TYPE_CHECKING:
-    from dashboard.executions.sync_progress import SyncProgress
+    from collections.abc import Callable
 
-T = TypeVar("T")
+    from dashboard.executions.sync_progress import SyncProgress
 
 PASS_S = 10.0
 """A pass works so long on what is missing before it lists what is new."""
 
 WATCHED_PAUSE_S = 3.0
-SHARED_S = 3.0
-"""Notes and repairs are read so often, whatever the number of pages that look."""
-
 IDLE_PAUSE_S = 30.0
-ALERT_EVERY_S = 60.0
-ALERT_RETRY_S = 5.0
-ALERT_LONGEST_S = 300.0
-"""Alerts that SNS refuses are tried again after 5 s, 10 s, 20 s and so on up to this."""
-
 IDLE_AFTER_S = 300.0
 """After so long without a page looking, passes are rarer; alerts still need them."""
 
@@ -58,61 +39,49 @@ class ExecutionFeed:
 
     Of all processes that share a store, one syncs; the others read what it writes.
 
+    Args:
+        connection: The cloud.
+        root: Directory of the store.
+        queue: Status-change events, whose messages are deleted once they are stored; None to do
+            without them.
+
     Attributes:
         store: Keeps ``execution_tables.TABLES``.
         states: Reads executions, for a page that opens one.
-        notes: What the team decided, and what this reader did where only reading is permitted.
-        repairs: Bulk repairs, under way and done.
-        denied: What may not be read of notes and repairs, by what it is.
-        alert_problem: What kept alerts from being published, or None.
+        after_pass: Called in the feed's thread after each pass over AWS, with the time.
         progress: Of the last step of the sync, or as the store tells where another process syncs;
             None before the first.
     """
 
-    def __init__(self, connection: Connection, root: Path) -> None:
+    def __init__(self, connection: Connection, root: Path, queue: EventQueue | None) -> None:
         watched = connection.watched
         self.store = SegmentStore(root, execution_tables.TABLES)
         self.states: States = states(
             connection.session, connection.pacer, watched.state_machine_arn
         )
-        cloud = connection.cloud
-        here = root.parent / f"notes-{cloud.account}-{cloud.region}-{watched.store_name}"
-        s3, local = connection.client("s3"), LocalObjects(here).as_client()
-        shared = NoteLog(s3, watched.bucket) if watched.bucket else None
-        self.notes = TeamNotes(shared, NoteLog(local, "local"))
+        self.after_pass: Callable[[datetime], None] = _do_nothing
         self.progress: SyncProgress | None = None
-        self.repairs = (
-            RepairLog(s3, watched.bucket) if watched.bucket else RepairLog(local, "local")
-        )
-        self.denied: dict[str, WorkflowError] = {}
-        self.alert_problem: WorkflowError | None = None
-        self._outbox = (
-            AlertOutbox(s3, connection.client("sns"), watched.bucket, watched.topic_arn)
-            if watched.topic_arn
-            else None
-        )
-        self._alerts_version = 0
-        self._alerts_due = float("-inf")
-        self._alerts_failed = 0
         self._connection = connection
-        self._closed = False
+        self._queue = queue
         self._rules = rules_of(watched)
-        self._queue = EventQueue(connection.client("sqs"), watched.queue) if watched.queue else None
+        self._closed = False
         self._watched_at = time.monotonic()
         self._wake = threading.Event()
         self._reread = threading.Event()
         self._reads = CloudReads()
-        self._memory: dict[str, tuple[object, object]] = {}
+        self._cache = VersionCache()
         self._lock = threading.Lock()
         self._job: Job | None = None
 
     def listing(self) -> pl.DataFrame:
         """``execution_tables.listing``, read again only when the store has changed."""
-        return self._remembered("listing", self.version, lambda: failure_inbox.listing(self.store))
+        return self._cache.get(
+            "listing", self.version, lambda: execution_tables.stored_listing(self.store.scan)
+        )
 
     def visits(self) -> pl.DataFrame:
         """``execution_tables.VISITS``, likewise."""
-        return self._remembered("visits", self.version, self.store.scan("visits").collect)
+        return self._cache.get("visits", self.version, self.store.scan("visits").collect)
 
     def attempts(self) -> tuple[Failure, ...]:
         """Return the failure of every attempt that has one, the latest attempts last; likewise."""
@@ -121,29 +90,13 @@ class ExecutionFeed:
             found = execution_tables.failures(self.store.scan("failures"))
             return tuple(sorted(found, key=lambda one: one.attempt))
 
-        return self._remembered("attempts", self.version, read)
+        return self._cache.get("attempts", self.version, read)
 
     def failures(self) -> dict[str, Failure]:
         """Return the failure of the latest attempt of each execution that has one, likewise."""
-        return self._remembered(
+        return self._cache.get(
             "failures", self.version, lambda: {one.execution_arn: one for one in self.attempts()}
         )
-
-    def inbox(self, now: datetime) -> tuple[FailureGroup, ...]:
-        """Return the inbox, grouped again when the store, the notes or the minute have changed.
-
-        As long as notes and repairs are still awaited, groups are shown without them.
-
-        Raises:
-            WorkflowError: AWS's own code, where notes or repairs cannot be read.
-        """
-        notes, restarts = self.read_notes().events, self.restarts()
-        key = (self.version, len(notes), len(restarts), f"{now:%H%M}")
-
-        def group() -> tuple[FailureGroup, ...]:
-            return failure_inbox.inbox(self.attempts(), self.listing(), notes, restarts, now=now)
-
-        return self._remembered("inbox", key, group)
 
     def definition(self, now: datetime) -> str:
         """Return the definition that a new execution would run; asked once a minute.
@@ -166,36 +119,6 @@ class ExecutionFeed:
             "the version that is deployed",
             lambda: self.states.live_version(alias),
         )
-
-    def read_notes(self) -> Notes:
-        """Return every note of the team; those known so far while S3 is awaited.
-
-        Raises:
-            WorkflowError: AWS's own code.
-        """
-        log = self.notes
-        self._read_log("notes", "the decisions of the team", log.read, Notes())
-        return log.known()
-
-    def repair_runs(self) -> tuple[RepairRun, ...]:
-        """Return every bulk repair, the newest first; likewise."""
-        return self._read_log("repairs", "the repairs of the team", self.repairs.runs, ())
-
-    def restarts(self) -> dict[str, str]:
-        """ARN of the execution that restarts another, by the ARN of that other; likewise."""
-        return self._read_log("restarts", "the restarts of the team", self.repairs.restarts, {})
-
-    def _read_log(self, key: str, title: str, read: Callable[[], T], nothing: T) -> T:
-        try:
-            found = self._reads.get("s3", key, title, read, fresh_s=SHARED_S)
-        except WorkflowError as error:
-            if is_denial(error.code):
-                self.denied[title] = error
-            elif error.code != STILL_WAITING:
-                raise
-            return nothing
-        self.denied.pop(title, None)
-        return found
 
     @property
     def version(self) -> int:
@@ -223,8 +146,7 @@ class ExecutionFeed:
             ended.check()
 
     def refresh(self) -> None:
-        """Make the next pass now, and read notes and repairs again when they are asked for."""
-        self._reads.expire("s3")
+        """Make the next pass now."""
         self._wake.set()
 
     def close(self) -> None:
@@ -239,15 +161,6 @@ class ExecutionFeed:
         """Forget what was read and read it again: the past itself has changed."""
         self._reread.set()
         self.refresh()
-
-    def _remembered(self, name: str, version: object, make: Callable[[], T]) -> T:
-        with self._lock:
-            known = self._memory.get(name)
-        if known is None or known[0] != version:
-            known = (version, make())
-            with self._lock:
-                self._memory[name] = known
-        return cast("T", known[1])
 
     def _started(self) -> Job:
         job = Job("Sync of executions")
@@ -270,7 +183,7 @@ class ExecutionFeed:
     def _follow(self) -> None:
         """Tell how far the process that syncs has come."""
         as_of = datetime.fromtimestamp(self.version / 1e9, UTC)
-        self.progress = self._remembered(
+        self.progress = self._cache.get(
             "progress", self.version, lambda: stored_progress(self.store, as_of=as_of)
         )
 
@@ -292,32 +205,8 @@ class ExecutionFeed:
                 sync = self._new_sync()
             for progress in sync.run(budget_s=PASS_S):
                 self.progress = progress
-            self._alert(datetime.now(UTC))
+            self.after_pass(datetime.now(UTC))
             self._pause()
-
-    def _alert(self, now: datetime) -> None:
-        """Publish what is due, once a minute; what could not be published, again and again."""
-        if self._outbox is None or time.monotonic() < self._alerts_due:
-            return
-        try:
-            self._write_alerts(self._outbox, now)
-            problems = self._outbox.deliver(now=now)
-        except WorkflowError as error:
-            problems = (error,)
-        self.alert_problem = next(iter(problems), None)
-        self._alerts_failed = self._alerts_failed + 1 if problems else 0
-        self._alerts_due = time.monotonic() + alert_pause(self._alerts_failed)
-
-    def _write_alerts(self, outbox: AlertOutbox, now: datetime) -> None:
-        """Write what is due into the outbox, where anything has changed."""
-        version = self.version
-        if version == self._alerts_version:
-            return
-        rejections = rejection_alert(self.listing(), now=now)
-        due = group_alerts(self.inbox(now), now=now)
-        for alert in (*due, *([rejections] if rejections else [])):
-            outbox.add(alert)
-        self._alerts_version = version
 
     def _pause(self) -> None:
         idle = time.monotonic() - self._watched_at > IDLE_AFTER_S
@@ -325,8 +214,4 @@ class ExecutionFeed:
         self._wake.clear()
 
 
-def alert_pause(failed: int) -> float:
-    """Seconds until alerts are tried next, after so many failures in a row."""
-    if not failed:
-        return ALERT_EVERY_S
-    return min(ALERT_LONGEST_S, ALERT_RETRY_S * 2.0 ** (failed - 1))
+def _do_nothing(_: datetime) -> None: ...

@@ -1,4 +1,4 @@
-"""The feed of executions as pages use it: one for each process, with how fresh it is."""
+"""How fresh and how complete the executions are that a page shows."""
 
 from datetime import UTC, datetime
 
@@ -8,26 +8,6 @@ from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_model import NOT_DEPLOYED, freshness
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
-from dashboard.shared.feeds import Feeds
-from dashboard.shared.store_root import store_root
-
-REFRESH_SECONDS = 4.0
-
-
-@st.cache_resource(show_spinner=False)
-def _feeds() -> Feeds[ExecutionFeed]:
-    return Feeds(lambda connection: ExecutionFeed(connection, store_root(connection)))
-
-
-def feed() -> ExecutionFeed:
-    """Return the feed of the watched workflow, running.
-
-    Raises:
-        WorkflowError: What ended its thread.
-    """
-    found = _feeds().of(components.connection())
-    found.watch()
-    return found
 
 
 def fresh(source: ExecutionFeed) -> None:
@@ -36,14 +16,7 @@ def fresh(source: ExecutionFeed) -> None:
     st.caption(said.text)
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate that AWS allows …")
-    if source.alert_problem is not None:
-        problem = plain(str(source.alert_problem))
-        st.warning(
-            f"**An alert could not be sent; it is tried again.** {problem}",
-            icon=":material/notification_important:",
-        )
-    denied = (f"{error.message} {error.remedy}" for error in source.denied.values())
-    for warning in dict.fromkeys((*said.warnings, *denied)):
+    for warning in dict.fromkeys(said.warnings):
         st.warning(plain(warning), icon=":material/warning:")
 
 

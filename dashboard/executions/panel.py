@@ -15,9 +15,9 @@ from dashboard.captures.feed import CaptureFeed
 from dashboard.executions import actions_panel, logs
 from dashboard.executions import charts as execution_charts
 from dashboard.executions import detail_model as one
-from dashboard.executions import freshness_panel as feeds
 from dashboard.executions import model as many
 from dashboard.executions.feed import ExecutionFeed
+from dashboard.executions.freshness_panel import ready
 from dashboard.executions.opening import open_execution, stored_record
 from dashboard.executions.releases_model import markers
 from dashboard.executions.state_graph_model import state_graph
@@ -232,7 +232,7 @@ def _read(data: bytes) -> Export:
 
 def nothing_yet(source: ExecutionFeed) -> None:
     """What to say where no execution is known."""
-    if feeds.ready(source):
+    if ready(source):
         components.empty_state(
             "No executions yet",
             "Classify a photo: each one is an execution of the workflow.",
@@ -264,9 +264,13 @@ def back(current: many.ExecutionFilters) -> None:
         page_address.go(replace(current, execution="", compare=""))
 
 
-def restarts(source: ExecutionFeed, current: many.ExecutionFilters) -> None:
-    """Links between an execution and the one that restarts it."""
-    links = source.restarts()
+def restarts(links: Mapping[str, str], current: many.ExecutionFilters) -> None:
+    """Links between an execution and the one that restarts it.
+
+    Args:
+        links: ARN of the execution that restarts another, by the ARN of that other.
+        current: Names the execution.
+    """
     back = {new: old for old, new in links.items()}
     for arn, said in (
         (links.get(current.execution), "Was restarted as"),

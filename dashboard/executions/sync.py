@@ -401,7 +401,7 @@ def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
         as_of: When it was last written.
     """
     scan = store.scan
-    rows = tables.listing(scan("executions"), scan("execution_details"), scan("failures"))
+    rows = tables.stored_listing(scan)
     outcome = pl.col("outcome")
     wanted = rows.filter(outcome.is_in([one.value for one in _WANTED]))
     read = scan("histories").select("arn", "redrive_count").unique().collect()

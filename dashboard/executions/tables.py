@@ -5,7 +5,7 @@ at once and a repeated observation does no harm. ``current`` and its neighbours 
 holds now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -193,6 +193,11 @@ def latest(observations: pl.LazyFrame, *key: str) -> pl.LazyFrame:
     """Return the last observation of each key."""
     ordered = observations.sort("observed_at", maintain_order=True)
     return ordered.unique(list(key), keep="last", maintain_order=True)
+
+
+def stored_listing(scan: Callable[[str], pl.LazyFrame]) -> pl.DataFrame:
+    """Return ``listing`` of a store, given what reads one of its tables."""
+    return listing(scan("executions"), scan("execution_details"), scan("failures"))
 
 
 def listing(

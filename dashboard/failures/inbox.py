@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from dashboard.executions import tables
-from dashboard.shared.store import SegmentStore
 from workflow.executions import Failure, Outcome
 from workflow.triage import FailureGroup, TriageEvent, group
 
@@ -39,12 +37,6 @@ def inbox(
         outcomes=outcomes(rows, arns),
         restarts=restarts,
     )
-
-
-def listing(store: SegmentStore) -> pl.DataFrame:
-    """Return one row an execution: ``execution_tables.listing`` of the store."""
-    scan = store.scan
-    return tables.listing(scan("executions"), scan("execution_details"), scan("failures"))
 
 
 def outcomes(rows: pl.DataFrame, arns: Iterable[str]) -> dict[str, Outcome]:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions import charts as execution_charts
-from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.model import ExecutionFilters
 from dashboard.executions.opening import open_execution
 from dashboard.failures import model
+from dashboard.failures.feed import FailureFeed
 from dashboard.failures.notes import Notes
 from dashboard.failures.repair_panel import author, repair
 from dashboard.shared import components, page_address
@@ -117,7 +117,7 @@ def headline(card: model.GroupCard) -> None:
             st.caption("The execution names neither an error nor a cause.")
 
 
-def tabs(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
+def tabs(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
     """What can be done about a group."""
     decide, mend, look, prove = st.tabs(["Decide", "Repair", "Executions", "Test"], key="group")
     with decide, components.explained():
@@ -152,7 +152,7 @@ def examples(group: FailureGroup) -> None:
         st.caption(f"Images: {plain(shown)}{more}")
 
 
-def triage(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
+def triage(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
     """What the team decides about a group; each decision is a note that stays."""
     with st.container(horizontal=True):
         if group.status is not GroupStatus.ACKNOWLEDGED and st.button(
@@ -177,7 +177,7 @@ def triage(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup,
         history(feed, group, event)
 
 
-def resolve(feed: ExecutionFeed, group: FailureGroup) -> None:
+def resolve(feed: FailureFeed, group: FailureGroup) -> None:
     """Say that it is repaired, and in which version."""
     with st.popover("Resolve", icon=":material/check:"):
         version = st.text_input(
@@ -188,7 +188,7 @@ def resolve(feed: ExecutionFeed, group: FailureGroup) -> None:
             note(feed, group, TriageAction.RESOLVE, version=(version or "").strip() or None)
 
 
-def silence(feed: ExecutionFeed, group: FailureGroup) -> None:
+def silence(feed: FailureFeed, group: FailureGroup) -> None:
     """Want no alerts for a while."""
     with st.popover("Silence", icon=":material/notifications_off:"):
         hours = st.selectbox("For", list(SILENCES), format_func=SILENCES.__getitem__)
@@ -197,7 +197,7 @@ def silence(feed: ExecutionFeed, group: FailureGroup) -> None:
             note(feed, group, TriageAction.SILENCE, until=until)
 
 
-def regroup(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
+def regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
     """Split a group by a text, or merge it with another."""
     with st.popover("Regroup", icon=":material/call_split:"):
         contains = st.text_input("Split off failures whose error or cause contains")
@@ -209,7 +209,7 @@ def regroup(feed: ExecutionFeed, group: FailureGroup, groups: tuple[FailureGroup
             note(feed, group, TriageAction.MERGE, into=into)
 
 
-def history(feed: ExecutionFeed, group: FailureGroup, event: TriageEvent) -> None:
+def history(feed: FailureFeed, group: FailureGroup, event: TriageEvent) -> None:
     """One note, with a way to take it back."""
     extra = event.version or event.contains or event.into or ""
     until = f" until {event.until:%d %b %H:%M} UTC" if event.until else ""
@@ -222,7 +222,7 @@ def history(feed: ExecutionFeed, group: FailureGroup, event: TriageEvent) -> Non
         note(feed, group, TriageAction.UNDO, undoes=event.id)
 
 
-def note(feed: ExecutionFeed, group: FailureGroup, action: TriageAction, **said: object) -> None:
+def note(feed: FailureFeed, group: FailureGroup, action: TriageAction, **said: object) -> None:
     """Write a note and show what follows from it."""
     event = TriageEvent(
         id=uuid.uuid4().hex,
@@ -242,7 +242,7 @@ def unread_notes(notes: Notes) -> None:
         st.warning(plain(problem), icon=":material/warning:")
 
 
-def test_case(feed: ExecutionFeed, group: FailureGroup) -> None:
+def test_case(feed: FailureFeed, group: FailureGroup) -> None:
     """A bundle that replays the newest failure, made when asked for."""
     key = f"bundle-{group.fingerprint.digest}"
     if st.button("Make a test of the newest failure", icon=":material/science:"):
@@ -261,8 +261,9 @@ def test_case(feed: ExecutionFeed, group: FailureGroup) -> None:
         st.caption("A pytest file and a TestState call. Secrets and image bytes are redacted.")
 
 
-def _bundle(feed: ExecutionFeed, group: FailureGroup) -> bytes:
-    record = open_execution(feed.states, feed.store, group.sample.execution_arn)
+def _bundle(feed: FailureFeed, group: FailureGroup) -> bytes:
+    executions, arn = feed.executions, group.sample.execution_arn
+    record = open_execution(executions.states, executions.store, arn)
     visits = [visit for visit in timeline(record.events) if visit.name == group.sample.state]
     if not visits:
         raise WorkflowError(

@@ -7,9 +7,9 @@ from math import isnan, nan
 import streamlit as st
 
 from dashboard.access import session
-from dashboard.executions.feed import ExecutionFeed
 from dashboard.failures import model, repairs
 from dashboard.failures.concurrency import repairs_at_once
+from dashboard.failures.feed import FailureFeed
 from dashboard.failures.inbox import outcomes
 from dashboard.failures.repair_plan import (
     RepairItem,
@@ -33,7 +33,7 @@ CANARY = 3
 CHOICES = {"advised": "As advised", "redrive": "Redrive all", "restart": "Restart all"}
 
 
-def repair_several(feed: ExecutionFeed, digests: Sequence[str]) -> None:
+def repair_several(feed: FailureFeed, digests: Sequence[str]) -> None:
     """The repair of several groups in one run, and the runs of the first of them."""
     groups = [one for one in feed.inbox(datetime.now(UTC)) if one.fingerprint.digest in digests]
     if groups:
@@ -44,15 +44,15 @@ def repair_several(feed: ExecutionFeed, digests: Sequence[str]) -> None:
     runs(feed, digests[0])
 
 
-def repair(feed: ExecutionFeed, groups: Sequence[FailureGroup]) -> None:
+def repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
     """The adviser's word on each group, the dry run of all, and the button."""
     watched, machine, now = components.connection().watched, _machine(feed), datetime.now(UTC)
-    version = feed.current_version(now)
+    version = feed.executions.current_version(now)
     dries = [
         model.dry_run(
             group,
-            feed.listing(),
-            feed.failures(),
+            feed.executions.listing(),
+            feed.executions.failures(),
             now=now,
             current_version=version,
             state_types=machine,
@@ -77,7 +77,7 @@ def repair(feed: ExecutionFeed, groups: Sequence[FailureGroup]) -> None:
         f"Try {CANARY} first; the others follow once none of them has failed again",
         value=len(actions) > CANARY,
     )
-    counts = dict(feed.listing().select("arn", "redrive_count").rows())
+    counts = dict(feed.executions.listing().select("arn", "redrive_count").rows())
     digests = tuple(group.fingerprint.digest for group in groups)
     plan = plan_repair(
         [
@@ -104,7 +104,7 @@ def repair(feed: ExecutionFeed, groups: Sequence[FailureGroup]) -> None:
         st.rerun()
 
 
-def _estimate(feed: ExecutionFeed, items: int) -> None:
+def _estimate(feed: FailureFeed, items: int) -> None:
     """Say how long a repair takes, as far as that is known."""
     connection = components.connection()
     with components.explained():
@@ -115,7 +115,7 @@ def _estimate(feed: ExecutionFeed, items: int) -> None:
             lambda: repairs_at_once(connection.client("lambda")),
             fresh_s=300.0,
         )
-        median = feed.listing()["seconds"].median()
+        median = feed.executions.listing()["seconds"].median()
         seconds = estimated_seconds(items, at_once, median if isinstance(median, float) else nan)
         st.caption(
             f"About {duration(seconds)}: {at_once:,} at once, each of the median duration."
@@ -124,7 +124,7 @@ def _estimate(feed: ExecutionFeed, items: int) -> None:
         )
 
 
-def runs(feed: ExecutionFeed, digest: str | None) -> None:
+def runs(feed: FailureFeed, digest: str | None) -> None:
     """Repairs of a group, or of all: progress, results, stop and resume."""
     for run in feed.repair_runs():
         if digest in (None, run.plan.fingerprint, *run.plan.groups):
@@ -132,7 +132,7 @@ def runs(feed: ExecutionFeed, digest: str | None) -> None:
                 repair_run(feed, run)
 
 
-def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
+def repair_run(feed: FailureFeed, run: RepairRun) -> None:
     """One repair run, followed to the end of what it started."""
     jobs, plan = components.jobs(), run.plan
     job = jobs.get(repairs.job_key(plan))
@@ -154,8 +154,8 @@ def repair_run(feed: ExecutionFeed, run: RepairRun) -> None:
     followed = [
         (one.started or one.arn, one.status.value, one.message) for one in run.results.values()
     ]
-    now = outcomes(feed.listing(), [arn for arn, _, _ in followed])
-    redrives = dict(feed.listing().select("arn", "redrive_count").rows())
+    now = outcomes(feed.executions.listing(), [arn for arn, _, _ in followed])
+    redrives = dict(feed.executions.listing().select("arn", "redrive_count").rows())
     standing = {arn: (outcome, redrives[arn]) for arn, outcome in now.items()}
     st.caption(f"Of {total:,}: {tally(run, standing).sentence()}.")
     with st.expander("Each of them"):
@@ -169,9 +169,9 @@ def author() -> str:
     return session.actor().name
 
 
-def _machine(feed: ExecutionFeed) -> dict[str, str]:
+def _machine(feed: FailureFeed) -> dict[str, str]:
     try:
-        graph = read_definition(feed.definition(datetime.now(UTC)))
+        graph = read_definition(feed.executions.definition(datetime.now(UTC)))
     except WorkflowError:
         return {}  # the adviser then judges without the type of the state
     return {node.name: node.type for node in graph.nodes}

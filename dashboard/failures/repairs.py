@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from dashboard.aws.cloud import Connection
 from dashboard.aws.executions import UNREPEATED
-from dashboard.executions.feed import ExecutionFeed
 from dashboard.failures.concurrency import repairs_at_once
+from dashboard.failures.feed import FailureFeed
 from dashboard.failures.redrives import Repairer
 from dashboard.failures.repair_plan import RepairPlan, RepairRun
 from dashboard.shared.jobs import Job, Jobs
@@ -15,7 +15,7 @@ from dashboard.shared.jobs import Job, Jobs
 _stops: dict[str, threading.Event] = {}
 
 
-def start(jobs: Jobs, connection: Connection, feed: ExecutionFeed, plan: RepairPlan) -> Job:
+def start(jobs: Jobs, connection: Connection, feed: FailureFeed, plan: RepairPlan) -> Job:
     """Write a new plan to S3 and begin with it.
 
     Raises:
@@ -26,7 +26,7 @@ def start(jobs: Jobs, connection: Connection, feed: ExecutionFeed, plan: RepairP
     return resume(jobs, connection, feed, RepairRun(plan=plan, results={}))
 
 
-def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairRun) -> Job:
+def resume(jobs: Jobs, connection: Connection, feed: FailureFeed, run: RepairRun) -> Job:
     """Work off what has no result yet.
 
     Raises:
@@ -37,7 +37,7 @@ def resume(jobs: Jobs, connection: Connection, feed: ExecutionFeed, run: RepairR
     def work(report: Callable[[object], None]) -> None:
         repairer = Repairer(
             connection.session.client("stepfunctions", config=UNREPEATED),
-            feed.states,
+            feed.executions.states,
             feed.repairs,
             most=repairs_at_once(connection.client("lambda")),
             now=lambda: datetime.now(UTC),

@@ -22,8 +22,8 @@ from dashboard.captures.aggregates import Period
 from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters, label_name
 from dashboard.captures.selection import Selection, together
-from dashboard.executions import freshness_panel as feeds
 from dashboard.executions.releases_model import markers
+from dashboard.feeds import panel as feeds
 from dashboard.inferences import charts, model
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.model import Summary, WhatIf
@@ -390,7 +390,7 @@ def _execution(wanted: str | None, moment: datetime | None) -> str | None:
     """Return the execution whose ARN gives an inference id, among those started shortly before."""
     if wanted is None or moment is None:
         return None
-    listing = feeds.feed().listing()
+    listing = feeds.running().executions.listing()
     near = listing.filter(pl.col("started_at").is_between(moment - NEAR, moment + NEAR))
     return next((arn for arn in near["arn"] if inference_id(arn) == wanted), None)
 
@@ -433,7 +433,7 @@ def _mark_releases(figure: go.Figure, times: pl.Series) -> None:
     if not components.connection().watched.state_machine_arn:
         return
     if isinstance(first, datetime) and isinstance(last, datetime):
-        mark(figure, markers(feeds.feed().listing()), (first, last))
+        mark(figure, markers(feeds.running().executions.listing()), (first, last))
 
 
 def _period(finest: Period) -> Period:

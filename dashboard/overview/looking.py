@@ -11,7 +11,7 @@ from dashboard.alerts.log import AlertState
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.executions.feed import ExecutionFeed
+from dashboard.failures.feed import FailureFeed
 from dashboard.failures.repairs import job_key
 from dashboard.overview import checks_model as checks
 from dashboard.overview.checks_model import Check
@@ -36,7 +36,7 @@ class Background:
 
 
 def look(
-    feed: ExecutionFeed,
+    feed: FailureFeed,
     captures: Feed | None,
     alerts: AlertState | None,
     jobs: Jobs,
@@ -47,7 +47,7 @@ def look(
     """Make every check.
 
     Args:
-        feed: Executions.
+        feed: Failures and executions.
         captures: Captures; None where no endpoint is known, so that there is nothing to check.
         alerts: Alerts and alarms; None where they could not be read.
         jobs: The jobs of this process.
@@ -57,8 +57,9 @@ def look(
     Raises:
         WorkflowError: AWS's own code, where notes, repairs or captures cannot be read.
     """
-    listing, runs = feed.listing(), feed.repair_runs()
-    listed_at = feed.progress.as_of if feed.progress else None
+    listing, runs = feed.executions.listing(), feed.repair_runs()
+    progress = feed.executions.progress
+    listed_at = progress.as_of if progress else None
     read_at = alerts.read_at if alerts else None
     deploying = jobs.get(DEPLOYMENT)
     repairs = [jobs.get(job_key(run.plan)) for run in runs]

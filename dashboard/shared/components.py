@@ -21,7 +21,7 @@ from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.shared.palette import STYLES, pill
 from dashboard.shared.store_root import store_root
-from dashboard.workflows.registry import WorkflowRegistry
+from dashboard.shared.workflow_registry import WorkflowRegistry
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome

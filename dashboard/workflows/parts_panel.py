@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions import panel as executions
-from dashboard.executions.freshness_panel import feed
 from dashboard.executions.tables import failures
+from dashboard.feeds import panel as feeds
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.workflows import client, model
@@ -108,7 +108,7 @@ def _advice(found: client.MachineRecord) -> None:
 
 def _all_advice(found: client.MachineRecord) -> list[Advice]:
     workflow = components.connection().watched
-    store = feed().store
+    store = feeds.running().executions.store
     details = store.scan("execution_details").tail(_PAYLOADS_LOOKED_AT).collect()
     payloads = [text for text in (*details["input"], *details["output"]) if text]
     own = [one for one in found.endpoints if one.name == workflow.endpoint]

@@ -20,8 +20,9 @@ from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
+from dashboard.executions.tables import stored_listing
 from dashboard.failures import model
-from dashboard.failures.inbox import inbox, listing
+from dashboard.failures.inbox import inbox
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import RepairItem, RepairRun, plan_repair
 from dashboard.shared.store import SegmentStore
@@ -121,7 +122,7 @@ class Night:
     def inbox(self) -> tuple[FailureGroup, ...]:
         failures = tables.failures(self.store.scan("failures"))
         restarts = RepairLog(self.s3, BUCKET).restarts()
-        return inbox(failures, listing(self.store), (), restarts, now=self.clock.now())
+        return inbox(failures, stored_listing(self.store.scan), (), restarts, now=self.clock.now())
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def test_the_dry_run_says_for_each_what_repairs_it(night: Night) -> None:
     for group in night.inbox():
         dry = model.dry_run(
             group,
-            listing(night.store),
+            stored_listing(night.store.scan),
             failures,
             now=night.clock.now(),
             current_version="2",

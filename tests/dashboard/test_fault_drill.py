@@ -25,7 +25,8 @@ from dashboard.aws.cloud import Connection, connect
 from dashboard.aws.executions import states
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
-from dashboard.failures.inbox import inbox, listing
+from dashboard.executions.tables import stored_listing
+from dashboard.failures.inbox import inbox
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import RepairItem, plan_repair
 from dashboard.shared.store import SegmentStore
@@ -169,7 +170,7 @@ class Drill:
         list(sync.run(budget_s=1e6))
         failures = tables.failures(self.store.scan("failures"))
         restarts = RepairLog(self.s3, self.settings.bucket).restarts()
-        return inbox(failures, listing(self.store), (), restarts, now=datetime.now(UTC))
+        return inbox(failures, stored_listing(self.store.scan), (), restarts, now=datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def whole(environ: dict[str, str]) -> Connection:
         client.start_execution(
             stateMachineArn=settings.alias_arn, name=name, input=json.dumps(given)
         )
-    feed = ExecutionFeed(connection, store_root(connection, environ))
+    feed = ExecutionFeed(connection, store_root(connection, environ), None)
     feed.watch()
     until(lambda: len(feed.failures()) == 2)
     rows = captured(200, endpoints=(settings.endpoint,))

@@ -21,7 +21,8 @@ def desk(bench: Bench) -> tuple[Any, Any]:
     limit = {"AccountLimit": {"UnreservedConcurrentExecutions": 1000}}
     functions = SimpleNamespace(get_account_settings=lambda: limit)
     states = bench.repairer()._states
-    feed = SimpleNamespace(states=states, repairs=bench.log, refresh=lambda: None)
+    executions = SimpleNamespace(states=states)
+    feed = SimpleNamespace(executions=executions, repairs=bench.log, refresh=lambda: None)
     return SimpleNamespace(session=session, client=lambda _: functions), feed
 
 

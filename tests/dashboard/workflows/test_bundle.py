@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.executions import tables
-from dashboard.failures.inbox import listing
+from dashboard.executions.tables import stored_listing
 from dashboard.shared.store import SegmentStore
 from dashboard.workflows.bundle import Bundle, open_bundle, read_archive, read_folder
 from tests.builders import capture_lines, captured
@@ -91,7 +91,7 @@ def test_exports_are_listed_with_image_label_and_confidence(
     workflow = open_bundle(connection, bundle, NOW)
     assert open_bundle(connection, bundle, NOW) == workflow  # once more adds nothing
     (root,) = tmp_path.glob("executions-*")
-    rows = listing(SegmentStore(root, tables.TABLES)).sort("name")
+    rows = stored_listing(SegmentStore(root, tables.TABLES).scan).sort("name")
     assert rows.select("name", "image", "label", "confidence", "outcome").rows() == [
         ("one", "s3://theirs/a.png", "motorcycle", 0.8, "accepted"),
         ("two", "s3://theirs/a.png", "bicycle", 0.9, "accepted"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.workflows.registry import WorkflowRegistry
+from dashboard.shared.workflow_registry import WorkflowRegistry
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
 from workflow.watched import WatchedWorkflow

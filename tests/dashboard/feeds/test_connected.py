@@ -1,8 +1,9 @@
-"""The feed against a local cloud: one thread syncs, groups and alerts; others may only read."""
+"""The feeds against a local cloud: one thread syncs, groups and alerts; or it only reads."""
 
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import boto3
 import botocore.session
 import pytest
 
+from dashboard.alerts import sender
 from dashboard.aws.cloud import Cloud, Connection
 from dashboard.aws.quotas import Pacer
-from dashboard.executions import feed as execution_feed
-from dashboard.executions.feed import ExecutionFeed, alert_pause
+from dashboard.feeds.connected import WorkflowFeeds, connect_feeds
 from dashboard.shared.store_root import store_root
 from tests.conftest import LocalCloud
 from workflow.executions import Outcome
@@ -66,7 +67,9 @@ def connection(local_cloud: LocalCloud, request: pytest.FixtureRequest) -> Conne
 
 
 @pytest.fixture
-def feed(connection: Connection, tmp_path: Path) -> ExecutionFeed:
+def workflow(connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """A state machine with six executions, three of which failed, and a store of its own."""
+    monkeypatch.setenv("SCONES_LOCALCLOUD_DIR", str(tmp_path))
     settings, states = connection.settings, connection.client("stepfunctions")
     connection.client("s3").create_bucket(Bucket=settings.bucket)
     connection.client("sns").create_topic(Name=settings.topic)
@@ -81,7 +84,7 @@ def feed(connection: Connection, tmp_path: Path) -> ExecutionFeed:
             name=f"run-{number}",
             input=json.dumps({"ok": number % 2 == 0}),
         )
-    return ExecutionFeed(connection, tmp_path)
+    return connection
 
 
 def until(said: Callable[[], bool], seconds: float = 60) -> None:
@@ -91,21 +94,36 @@ def until(said: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def test_the_feed_reads_groups_and_alerts(connection: Connection, feed: ExecutionFeed) -> None:
+def alerts_recorded(connection: Connection) -> int:
+    found = connection.client("s3").list_objects_v2(
+        Bucket=connection.settings.bucket, Prefix="triage/alerts/"
+    )
+    return int(found["KeyCount"])
+
+
+@pytest.fixture
+def feeds(workflow: Connection) -> Iterator[WorkflowFeeds]:
+    made = connect_feeds(workflow, read_only=False)
+    yield made
+    made.close()
+
+
+def test_the_feeds_read_group_and_alert(connection: Connection, feeds: WorkflowFeeds) -> None:
+    feed = feeds.executions
     feed.watch()
     until(lambda: feed.progress is not None and feed.progress.histories == 3)
     until(lambda: feed.listing()["outcome"].to_list().count(Outcome.ACCEPTED.value) == 3)
 
-    (group,) = feed.inbox(datetime.now(UTC))
+    (group,) = feeds.failures.inbox(datetime.now(UTC))
     assert (group.sample.error, group.sample.state, group.count) == ("Boom", "Broken", 3)
     assert set(feed.visits()["state"]) >= {"Sort", "Broken"}
     assert set(feed.failures()) == set(group.executions)
     assert json.loads(feed.definition(datetime.now(UTC)))["StartAt"] == "Sort"
     assert feed.current_version(datetime.now(UTC)) is None
 
-    s3, bucket = connection.client("s3"), connection.settings.bucket
-    until(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="triage/alerts/")["KeyCount"] == 1)
-    assert feed.alert_problem is None
+    until(lambda: alerts_recorded(connection) == 1)
+    assert feeds.alerts is not None
+    assert feeds.alerts.problem is None
 
     started = connection.client("stepfunctions").start_execution(
         stateMachineArn=connection.settings.state_machine_arn, name="late", input='{"ok": true}'
@@ -127,25 +145,39 @@ def test_a_local_clouds_store_goes_with_it_and_aws_has_one_for_each_deployment(
 
 @pytest.mark.parametrize("connection", ["refused"], indirect=True)
 def test_an_alert_that_is_refused_is_said_and_goes_out_when_it_is_taken(
-    connection: Connection, feed: ExecutionFeed, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, feeds: WorkflowFeeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution_feed, "ALERT_EVERY_S", 0.0)
-    monkeypatch.setattr(execution_feed, "ALERT_RETRY_S", 0.0)
+    monkeypatch.setattr(sender, "ALERT_EVERY_S", 0.0)
+    monkeypatch.setattr(sender, "ALERT_RETRY_S", 0.0)
     sns, topic = connection.client("sns"), connection.settings.topic
     arn = sns.create_topic(Name=topic)["TopicArn"]
     sns.delete_topic(TopicArn=arn)
-    feed.watch()
-    until(lambda: feed.alert_problem is not None)
+    alerts = feeds.alerts
+    assert alerts is not None
+    feeds.executions.watch()
+    until(lambda: alerts.problem is not None)
 
     sns.create_topic(Name=topic)
 
-    until(lambda: feed.alert_problem is None)
-    s3, bucket = connection.client("s3"), connection.settings.bucket
-    until(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="triage/alerts/")["KeyCount"] > 0)
+    until(lambda: alerts.problem is None)
+    until(lambda: alerts_recorded(connection) > 0)
 
 
-def test_alerts_that_are_refused_are_tried_ever_less_often() -> None:
-    pauses = [alert_pause(failed) for failed in range(10)]
+@pytest.mark.parametrize("connection", ["looks"], indirect=True)
+def test_read_only_feeds_leave_the_queue_and_the_topic_alone(workflow: Connection) -> None:
+    sqs = workflow.client("sqs")
+    queue = sqs.create_queue(QueueName=workflow.settings.executions_queue)["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="a status change")
+    feeds, passes = connect_feeds(workflow, read_only=True), threading.Event()
+    feeds.executions.after_pass = lambda _: passes.set()
+    feeds.executions.watch()
 
-    assert pauses[:4] == [60, 5, 10, 20]
-    assert pauses[-1] == 300
+    until(passes.is_set)
+    until(lambda: len(feeds.failures.inbox(datetime.now(UTC))) == 1)
+    feeds.close()
+
+    assert feeds.alerts is None
+    assert [one["Body"] for one in sqs.receive_message(QueueUrl=queue)["Messages"]] == [
+        "a status change"
+    ]
+    assert alerts_recorded(workflow) == 0

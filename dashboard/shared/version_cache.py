@@ -1,0 +1,43 @@
+"""What was computed from one version of the records, kept until there is a later one."""
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Final, TypeVar, cast
+
+T = TypeVar("T")
+
+_KEPT: Final = 8
+
+
+class VersionCache:
+    """Answers about the latest version that was asked about; those of others are forgotten.
+
+    Sessions share it. Two that ask the same at once may both compute it.
+
+    Args:
+        kept: How many answers are kept.
+    """
+
+    def __init__(self, *, kept: int = _KEPT) -> None:
+        self._kept = kept
+        self._known: dict[Hashable, tuple[object, object]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, version: object, make: Callable[[], T]) -> T:
+        """Return what ``make`` gives for this version, or gave before.
+
+        Args:
+            key: Everything that the answer depends on beside the version.
+            version: Changes whenever the records do.
+            make: Computes it; what it raises is raised, and nothing is kept.
+        """
+        with self._lock:
+            known = self._known.get(key)
+        if known is None or known[0] != version:
+            known = (version, make())
+            with self._lock:
+                current = {k: v for k, v in self._known.items() if v[0] == version and k != key}
+                while len(current) >= self._kept:
+                    del current[next(iter(current))]  # the oldest one
+                self._known = {**current, key: known}
+        return cast("T", known[1])
