@@ -297,7 +297,7 @@ class AthenaFeed:
         return self._remembered((sql,), ask)
 
     def _remembered_if_any(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """As ``_remembered``, but nothing is not: the first of anything is not to wait."""
+        """Like ``_remembered``, but an empty answer is not kept: the first record shows at once."""
         found = self._remembered(key, make)
         if not found:
             self._reads.forget("athena", key)

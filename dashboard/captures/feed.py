@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -26,8 +26,9 @@ from dashboard.captures.selection import Selection
 from dashboard.captures.sync import last_pass, sync_captures
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import TABLES
-from dashboard.shared.jobs import Job
+from dashboard.shared.feed_thread import FeedThread
 from dashboard.shared.store import SegmentStore
+from dashboard.shared.version_cache import VersionCache
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
 from workflow.spans import Span
@@ -42,8 +43,6 @@ IDLE_AFTER_S: Final = 60.0
 
 PLACE_SECONDS: Final = 300.0
 """The endpoint is asked again after so long where it captures."""
-
-_KEPT: Final = 8  # answers remembered; each is small
 
 
 class CaptureFeed:
@@ -72,20 +71,16 @@ class CaptureFeed:
         self.place: CapturePlace | None = None
         self._asked_at = 0.0
         self._truths = GroundTruthLog(self.bucket)
-        self._closed = False
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
         self._connection = connection
-        self._watched_at = time.monotonic()
-        self._wake = threading.Event()
         self._reread = threading.Event()
         self._stop = threading.Event()
         self._paused = False
         self._full = False
-        self._lock = threading.Lock()
-        self._memory: dict[tuple[object, ...], tuple[object, object]] = {}
-        self._job: Job | None = None
         self._syncing = False
+        self._cache = VersionCache()
+        self._thread = FeedThread("Sync of captures", self._run, connection.alive)
 
     @property
     def version(self) -> tuple[object, ...]:
@@ -239,14 +234,7 @@ class CaptureFeed:
         Raises:
             WorkflowError: What ended the thread; it is started again by the next call.
         """
-        self._watched_at = time.monotonic()
-        with self._lock:
-            ended = self._job if self._job and not self._job.running else None
-            if (self._job is None or ended) and not self._paused:
-                self._job = Job("Sync of captures")
-                self._thread(self._job).start()
-        if ended and not self._paused:
-            ended.check()
+        self._thread.watch()
 
     def pause(self) -> None:
         """End the pass under way; what was read is kept."""
@@ -262,31 +250,24 @@ class CaptureFeed:
         self._full = self._full or full
         self._paused = False
         self._stop.clear()
-        self._wake.set()
+        self._thread.wake()
         self.watch()
 
     def close(self) -> None:
         """End the thread; another feed takes over its store."""
-        self._closed = True
         self._stop.set()
-        self._wake.set()
+        self._thread.close()
 
     def reread(self) -> None:
         """Forget what was read and read it again: the past itself has changed."""
         self._reread.set()
         self.resume()
 
-    def _thread(self, job: Job) -> threading.Thread:
-        return threading.Thread(
-            target=job.run, args=(lambda _: self._run(),), name="capture-feed", daemon=True
-        )
-
     def _run(self) -> None:
-        while self._connection.alive() and not self._paused and not self._closed:
-            if time.monotonic() - self._watched_at < IDLE_AFTER_S:
+        while self._thread.goes_on():
+            if not self._paused and self._thread.unwatched_s < IDLE_AFTER_S:
                 self._sync()
-            self._wake.wait(WATCHED_PAUSE_S)
-            self._wake.clear()
+            self._thread.rest(WATCHED_PAUSE_S)
 
     def _sync(self) -> None:
         full, self._full = self._full, False
@@ -336,16 +317,7 @@ class CaptureFeed:
 
     def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """Return what was made for the present version of the store; made again for a later one."""
-        version = self.version
-        with self._lock:
-            known = self._memory.get(key)
-        if known is None or known[0] != version:
-            known = (version, make())
-            with self._lock:
-                fresh = {k: v for k, v in self._memory.items() if v[0] == version}
-                kept = list(fresh.items())[-_KEPT:]
-                self._memory = {**dict(kept), key: known}
-        return cast("T", known[1])
+        return self._cache.get(key, self.version, make)
 
 
 def _problem(work: Callable[[], object]) -> WorkflowError | None:

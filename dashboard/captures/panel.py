@@ -13,6 +13,7 @@ from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
 from dashboard.captures.record_filters import name_classes
+from dashboard.captures.source import CaptureSource
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
@@ -23,17 +24,14 @@ from workflow.errors import WorkflowError
 TICK_SECONDS = 2.0
 """How often it is asked whether there is anything new."""
 
-Feed = CaptureFeed | AthenaFeed
-"""What the page reads captures from; ``SCONES_CAPTURES=athena`` chooses the second."""
-
 
 @st.cache_resource(show_spinner=False)
-def _feeds() -> Feeds[Feed]:
+def _feeds() -> Feeds[CaptureSource]:
     return Feeds(_made)
 
 
-def _made(connection: Connection) -> Feed:
-    """Make the feed of the watched workflow, of the kind that is asked for."""
+def _made(connection: Connection) -> CaptureSource:
+    """Make the feed of the watched workflow; ``SCONES_CAPTURES=athena`` asks for the other kind."""
     match os.environ.get("SCONES_CAPTURES") or "s3":
         case "athena" if connection.watched.deployed:  # its tables are named after the deployment
             return AthenaFeed(connection, capture_place(connection))
@@ -47,7 +45,7 @@ def _made(connection: Connection) -> Feed:
             )
 
 
-def feed() -> Feed:
+def feed() -> CaptureSource:
     """Return the feed of the watched workflow, running.
 
     Raises:
@@ -60,12 +58,12 @@ def feed() -> Feed:
     return found
 
 
-def start_picture(source: Feed, line: CaptureLine) -> None:
+def start_picture(source: CaptureSource, line: CaptureLine) -> None:
     """Begin to fetch the image behind a capture."""
     components.pictures().start("s3", *_asked(source, line), fresh_s=float("inf"))
 
 
-def picture(source: Feed, line: CaptureLine) -> bytes:
+def picture(source: CaptureSource, line: CaptureLine) -> bytes:
     """Return the captured image as a small JPEG.
 
     Raises:
@@ -74,13 +72,13 @@ def picture(source: Feed, line: CaptureLine) -> bytes:
     return components.pictures().get("s3", *_asked(source, line), fresh_s=float("inf"))
 
 
-def _asked(source: Feed, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
+def _asked(source: CaptureSource, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
     bucket = source.bucket
     title = f"the picture of {line.key}"
     return (bucket.name, line), title, partial(thumbnail, bucket, line)
 
 
-def status(source: Feed) -> None:
+def status(source: CaptureSource) -> None:
     """How far the sync has come and as of when the page is; redraw the page when there is more."""
     shown, unknown = source.version, source.as_of is None
 
@@ -95,7 +93,7 @@ def status(source: Feed) -> None:
     st.fragment(tick, run_every=TICK_SECONDS)()
 
 
-def _line(source: Feed) -> bool:
+def _line(source: CaptureSource) -> bool:
     """Return how fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
     progress = source.progress

@@ -1,7 +1,6 @@
 """The feed: one thread of this process that keeps the store of executions in step with AWS."""
 
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from dashboard.executions import tables as execution_tables
 from dashboard.executions.events import EventQueue
 from dashboard.executions.sync import ExecutionSync, stored_progress
 from dashboard.shared.cloud_reads import CloudReads
-from dashboard.shared.jobs import Job
+from dashboard.shared.feed_thread import FeedThread
 from dashboard.shared.store import SegmentStore
 from dashboard.shared.version_cache import VersionCache
 from workflow.execution_rules import rules_of
@@ -64,14 +63,10 @@ class ExecutionFeed:
         self._connection = connection
         self._queue = queue
         self._rules = rules_of(watched)
-        self._closed = False
-        self._watched_at = time.monotonic()
-        self._wake = threading.Event()
         self._reread = threading.Event()
         self._reads = CloudReads()
         self._cache = VersionCache()
-        self._lock = threading.Lock()
-        self._job: Job | None = None
+        self._thread = FeedThread("Sync of executions", self._run, connection.alive)
 
     def listing(self) -> pl.DataFrame:
         """``execution_tables.listing``, read again only when the store has changed."""
@@ -134,46 +129,28 @@ class ExecutionFeed:
         Raises:
             WorkflowError: What ended the thread; it is started again by the next call.
         """
-        self._watched_at = time.monotonic()
-        if not self._connection.watched.lists_executions:
+        if self._connection.watched.lists_executions:
+            self._thread.watch()
+        else:
             self._follow()  # imported, captures only or EXPRESS: there is nothing to sync with
-            return
-        with self._lock:
-            ended = self._job if self._job and not self._job.running else None
-            if self._job is None or ended:
-                self._job = self._started()
-        if ended:
-            ended.check()
 
     def refresh(self) -> None:
         """Make the next pass now."""
-        self._wake.set()
+        self._thread.wake()
 
     def close(self) -> None:
         """End the thread after the pass at hand; another feed takes over its store."""
-        self._closed = True
-        self._wake.set()
-
-    def _goes_on(self) -> bool:
-        return not self._closed and self._connection.alive()
+        self._thread.close()
 
     def reread(self) -> None:
         """Forget what was read and read it again: the past itself has changed."""
         self._reread.set()
         self.refresh()
 
-    def _started(self) -> Job:
-        job = Job("Sync of executions")
-        work = threading.Thread(
-            target=job.run, args=(lambda _: self._run(),), name="execution-feed", daemon=True
-        )
-        work.start()
-        return job
-
     def _run(self) -> None:
         if self.version:
             self._follow()  # what the store knows is shown before AWS has answered
-        while self._goes_on():
+        while self._thread.goes_on():
             with self.store.claimed("execution-sync") as mine:
                 if mine:
                     self._sync()
@@ -198,7 +175,7 @@ class ExecutionFeed:
 
     def _sync(self) -> None:
         sync = self._new_sync()
-        while self._goes_on():
+        while self._thread.goes_on():
             if self._reread.is_set():
                 self._reread.clear()
                 self.store.clear()
@@ -209,9 +186,8 @@ class ExecutionFeed:
             self._pause()
 
     def _pause(self) -> None:
-        idle = time.monotonic() - self._watched_at > IDLE_AFTER_S
-        self._wake.wait(IDLE_PAUSE_S if idle else WATCHED_PAUSE_S)
-        self._wake.clear()
+        idle = self._thread.unwatched_s > IDLE_AFTER_S
+        self._thread.rest(IDLE_PAUSE_S if idle else WATCHED_PAUSE_S)
 
 
 def _do_nothing(_: datetime) -> None: ...

@@ -19,9 +19,9 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures import panel as captures
 from dashboard.captures import record_filters
 from dashboard.captures.aggregates import Period
-from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters, label_name
 from dashboard.captures.selection import Selection, together
+from dashboard.captures.source import CaptureSource
 from dashboard.executions.releases_model import markers
 from dashboard.feeds import panel as feeds
 from dashboard.inferences import charts, model
@@ -78,7 +78,7 @@ class Look:
         now: The moment of looking.
     """
 
-    feed: Feed
+    feed: CaptureSource
     filters: InferenceFilters
     counts: pl.DataFrame
     period: Period
@@ -86,7 +86,7 @@ class Look:
     now: datetime
 
 
-def filters(feed: Feed) -> InferenceFilters:
+def filters(feed: CaptureSource) -> InferenceFilters:
     """Return the controls of the filters, each bound to its query parameter."""
     names = feed.names()
     narrowed = any(st.query_params.get(field.name) for field in fields(InferenceFilters))
@@ -136,7 +136,7 @@ def view() -> str:
     return components.choose_view(VIEWS, on_change=_draw_anew)
 
 
-def nothing_yet(feed: Feed, connection: Connection) -> None:
+def nothing_yet(feed: CaptureSource, connection: Connection) -> None:
     """What to say before the first capture, and traffic at one click where the cloud is local."""
     if feed.as_of is None:
         if feed.problem is None:
@@ -159,7 +159,7 @@ def nothing_yet(feed: Feed, connection: Connection) -> None:
     traffic.button(connection.cloud)
 
 
-def _until_it_fails(feed: Feed) -> None:
+def _until_it_fails(feed: CaptureSource) -> None:
     """Wait for the first pass; the status above says what went wrong with it."""
 
     def tick() -> None:
@@ -337,7 +337,7 @@ def gallery(look: Look, selection: Selection | None) -> None:
             _card(look, row, picture)
 
 
-def _picture(feed: Feed, line: CaptureLine) -> bytes | str:
+def _picture(feed: CaptureSource, line: CaptureLine) -> bytes | str:
     """Return the captured image as a small JPEG, or why there is none to show."""
     try:
         return captures.picture(feed, line)
@@ -565,7 +565,9 @@ def records(look: Look) -> None:
             )
 
 
-def _export(feed: Feed, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]) -> bytes:
+def _export(
+    feed: CaptureSource, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
+) -> bytes:
     return write(feed.records(filters, None, limit=EXPORT_ROWS))
 
 

@@ -8,9 +8,8 @@ from typing import Final
 import polars as pl
 
 from dashboard.alerts.log import AlertState
-from dashboard.captures.feed import CaptureFeed
-from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.source import CaptureSource
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.repairs import job_key
 from dashboard.overview import checks_model as checks
@@ -37,7 +36,7 @@ class Background:
 
 def look(
     feed: FailureFeed,
-    captures: Feed | None,
+    captures: CaptureSource | None,
     alerts: AlertState | None,
     jobs: Jobs,
     background: Background,
@@ -83,7 +82,7 @@ def look(
 
 
 def _of_captures(
-    captures: Feed | None, background: Background, listing: pl.DataFrame, now: datetime
+    captures: CaptureSource | None, background: Background, listing: pl.DataFrame, now: datetime
 ) -> tuple[Check, ...]:
     if captures is None:
         return ()
@@ -91,7 +90,7 @@ def _of_captures(
     return _drift(captures, background, now), _data_health(captures, listing, minute)
 
 
-def _drift(captures: Feed, background: Background, now: datetime) -> Check:
+def _drift(captures: CaptureSource, background: Background, now: datetime) -> Check:
     """The latest answer: the permutations of the test take a second, so a page never waits."""
     if captures.as_of is None:
         return checks.drift_unknown("Captures have not been read yet.")
@@ -110,9 +109,9 @@ def _drift(captures: Feed, background: Background, now: datetime) -> Check:
     return known.value or checks.drift_unknown("The last day is being held against the week.")
 
 
-def _data_health(captures: Feed, listing: pl.DataFrame, now: datetime) -> Check:
+def _data_health(captures: CaptureSource, listing: pl.DataFrame, now: datetime) -> Check:
     counts = captures.counted(InferenceFilters(), Span(now - checks.DAY, now), now)
-    errors = captures.errors() if isinstance(captures, CaptureFeed) else pl.DataFrame()
+    errors = captures.errors()
     recent = 0
     if not errors.is_empty():
         recent = errors.filter(pl.col("found_at") > now - checks.DAY).height

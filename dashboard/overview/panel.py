@@ -7,8 +7,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard.captures.aggregates import Period
-from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.source import CaptureSource
 from dashboard.executions.releases_model import markers
 from dashboard.overview import charts as drawn
 from dashboard.overview import model
@@ -50,7 +50,7 @@ class Look:
     """
 
     listing: pl.DataFrame
-    captures: Feed | None
+    captures: CaptureSource | None
     threshold: float
     shown: TimeRange
     now: datetime

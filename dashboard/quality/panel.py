@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.captures.panel import Feed
 from dashboard.captures.record_filters import InferenceFilters, label_name
+from dashboard.captures.source import CaptureSource
 from dashboard.inferences import model as inferences
 from dashboard.inferences.panel import chart
 from dashboard.quality import charts, model
@@ -58,7 +58,7 @@ def _metric(title: str, one: Estimate, text: str) -> None:
             st.caption(f"{one.low:.1%} to {one.high:.1%}")
 
 
-def summary(labels: Labels, threshold: float, feed: Feed) -> None:
+def summary(labels: Labels, threshold: float, feed: CaptureSource) -> None:
     """Show the measured accuracy beside that which confidence promises."""
     now = datetime.now(UTC)
     filters = InferenceFilters()

@@ -10,6 +10,7 @@ from dashboard.access import session
 from dashboard.aws.cloud import Cloud
 from dashboard.captures import panel as captures
 from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.source import CaptureSource
 from dashboard.review import desk_panel, model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import DrawRequest, answer_name, answer_text
@@ -74,7 +75,7 @@ def reviewer() -> Reviewer:
     return Reviewer(login or name or local, token)
 
 
-def nothing_yet(feed: captures.Feed) -> None:
+def nothing_yet(feed: CaptureSource) -> None:
     """Say that there is no draw, and what it takes."""
     if feed.names().is_empty():
         components.empty_state(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
-from dashboard.captures.panel import Feed
+from dashboard.captures.source import CaptureSource
 from dashboard.inferences.panel import chart
 from dashboard.quality import charts
 from dashboard.rollout import client, model
@@ -77,7 +77,7 @@ def begin(connection: Connection, found: Endpoint) -> None:
     )
 
 
-def compare(found: Endpoint, feed: Feed, threshold: float) -> None:
+def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
     """Compare the two variants on live captures."""
     if not isinstance(feed, CaptureFeed):
         raise WorkflowError(

@@ -73,7 +73,7 @@ def feed(deployed: Connection, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made.watch()
     until(lambda: made.as_of is not None)
     yield made
-    made.pause()
+    made.close()
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_ground_truth_is_read_though_captures_are_refused(
 
     feed.watch()
     until(lambda: feed.problem is not None)
-    feed.pause()
+    feed.close()
 
     assert feed.truth_of(["labelled"]) == "bicycle"
     assert feed.truth_errors().filter(pl.col("key") == labels["Key"]).is_empty()
@@ -244,7 +244,7 @@ def test_a_bucket_that_is_not_there_is_a_problem_and_no_crash(
     assert isinstance(feed.problem, WorkflowError)
     assert feed.counts(ALL, Period.HOUR, NOW).is_empty()
     assert feed.names().is_empty()
-    feed.pause()
+    feed.close()
 
 
 def test_captures_of_another_endpoint_are_read_where_it_writes_them(
@@ -264,7 +264,7 @@ def test_captures_of_another_endpoint_are_read_where_it_writes_them(
 
     feed.watch()
     until(lambda: feed.as_of is not None)
-    feed.pause()
+    feed.close()
 
     assert str(feed.place) == f"s3://{own}/{prefix}/{name}"
     assert feed.bucket.name == own != other.settings.bucket
