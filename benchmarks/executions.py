@@ -71,9 +71,9 @@ def deploy() -> Settings:
     return settings
 
 
-def payload(settings: Settings) -> dict[str, Any]:
+def payload(settings: Settings, key: str = KEY) -> dict[str, Any]:
     """Return the input of an execution."""
-    return {"s3_bucket": settings.bucket, "s3_key": KEY, "image_data": "", "inferences": []}
+    return {"s3_bucket": settings.bucket, "s3_key": key, "image_data": "", "inferences": []}
 
 
 def floor(settings: Settings) -> Callable[[], None]:
@@ -100,14 +100,13 @@ class Submitter:
     def __init__(self, settings: Settings) -> None:
         self._states = boto3.client("stepfunctions")
         self._alias = settings.alias_arn
-        self._input = json.dumps(payload(settings))
+        self._settings = settings
 
-    def run(self) -> float:
-        """Milliseconds from the start of one execution until its end is seen."""
+    def run(self, key: str = KEY) -> float:
+        """Milliseconds from the start of one execution of a photo until its end is seen."""
+        text = json.dumps(payload(self._settings, key))
         started = time.perf_counter()
-        arn = self._states.start_execution(stateMachineArn=self._alias, input=self._input)[
-            "executionArn"
-        ]
+        arn = self._states.start_execution(stateMachineArn=self._alias, input=text)["executionArn"]
         while True:
             found = self._states.describe_execution(executionArn=arn)
             if found["status"] != "RUNNING":

@@ -20,6 +20,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -77,7 +78,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--aws-like",
         nargs="?",
-        type=_speed,
+        type=_positive,
         const=1.0,
         default=os.environ.get(AWS_LIKE) or None,
         metavar="SPEED",
@@ -88,6 +89,20 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         "--seed", type=int, default=1, metavar="N", help="what --aws-like leaves to chance follows"
     )
     parser.add_argument(
+        "--history-days",
+        type=_positive,
+        default=90.0,
+        metavar="DAYS",
+        help="how long an execution is kept after its end: 90, as on AWS",
+    )
+    parser.add_argument(
+        "--history-megabytes",
+        type=_positive,
+        default=4096.0,
+        metavar="MB",
+        help="how much the histories of executions may take before the oldest go: 4096",
+    )
+    parser.add_argument(
         "--any-credentials",
         action="store_true",
         help="answer requests whoever signed them: any program of this machine may do everything",
@@ -95,16 +110,16 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _speed(text: str) -> float:
-    """Read how many times faster time passes.
+def _positive(text: str) -> float:
+    """Read a number that is above 0, such as how many times faster time passes.
 
     Raises:
         ArgumentTypeError: It is no number above 0.
     """
     with contextlib.suppress(ValueError):
-        speed = float(text)
-        if 0 < speed < math.inf:
-            return speed
+        number = float(text)
+        if 0 < number < math.inf:
+            return number
     raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, such as 1 or 20")
 
 
@@ -142,6 +157,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         CONCURRENCY,
         Account,
         AwsLike,
+        HistoryLimits,
         new_account,
     )
     from localcloud.cloud import LocalCloud  # noqa: PLC0415
@@ -164,7 +180,9 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         region=options.region,
         endpoint_url=server.url,
         credentials=credentials.keep(directory),
-        allows=allows,
+        allows=replace(
+            allows, history=HistoryLimits(options.history_days, options.history_megabytes)
+        ),
     )
     router = Router(cloud, any_credentials=options.any_credentials)
     server.app, server.gate = router, router.gate

@@ -18,7 +18,9 @@ from typing import Any
 from localcloud.disk import Disk
 from workflow.errors import WorkflowError
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+_READABLE = (0, 1, _SCHEMA_VERSION)
+"""0 is a new file; 1 had every payload of a history in its row, which is still read."""
 _NAME = 32
 """Names of the files of objects and blobs have at least so many digits; .DS_Store has not."""
 
@@ -92,10 +94,10 @@ class Store:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=OFF")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _SCHEMA_VERSION):
+            if version not in _READABLE:
                 raise _wrong_version(path, version)
             db.executescript(_SCHEMA)
-            if not version:
+            if version != _SCHEMA_VERSION:
                 db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         except sqlite3.OperationalError as error:
             if self.disk.is_full(error):

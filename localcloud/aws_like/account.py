@@ -59,6 +59,21 @@ def _as_on_aws(speed: float) -> Durations:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryLimits:
+    """How long executions are kept.
+
+    Attributes:
+        days: After their end. AWS keeps them for 90
+            (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+        megabytes: That all histories together take at most; the oldest executions go first. AWS
+            has no such limit, a disk has.
+    """
+
+    days: float = 90.0
+    megabytes: float = 4096.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """The account that the local cloud plays.
@@ -69,6 +84,7 @@ class Account:
         endpoint_instances: How many instances of a type endpoints may have; None for any number.
         durations: How long things take.
         aws_like: How unkind it is; None where it is kind.
+        history: How long executions are kept.
     """
 
     quotas: bool = False
@@ -76,6 +92,7 @@ class Account:
     endpoint_instances: int | None = None
     durations: Durations = field(default_factory=Durations)
     aws_like: AwsLike | None = None
+    history: HistoryLimits = field(default_factory=HistoryLimits)
 
 
 def new_account(aws_like: AwsLike, lambda_concurrency: int | None) -> Account:

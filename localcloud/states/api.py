@@ -20,6 +20,7 @@ from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
 from localcloud.states.machines import Machines, Target, check_name, shown_definition
 from localcloud.states.progress import ExecutionProgress, from_json
+from localcloud.states.retention import Retention
 from localcloud.states.services import CloudServices
 from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
@@ -43,6 +44,7 @@ class States(Machines):
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self.executions = Executions(cloud.store)
+        self._retention = Retention(self.executions, cloud.allows.history)
         self._runs: dict[str, Run] = {}
         self._tokens = Tokens()
         self._services = CloudServices(self._invoke_lambda, cache(self._client), self._describe)
@@ -73,6 +75,11 @@ class States(Machines):
             self.executions.save(
                 {**execution, "status": "ABORTED", "stop": event["timestamp"], "body": body}
             )
+        self._retention.start()
+
+    def close(self) -> None:
+        """Forget no more executions."""
+        self._retention.stop()
 
     # -- machines ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Executions: their records and histories in SQLite, and the ones that are running now."""
+"""Executions: their records in SQLite, and the ones that are running now."""
 
 import base64
 import json
@@ -7,7 +7,9 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.service import now
+from localcloud.states.histories import Histories
 from localcloud.states.history import Event
+from localcloud.states.payloads import Payloads
 from localcloud.store import Store
 
 Execution = dict[str, Any]
@@ -23,9 +25,7 @@ CREATE TABLE IF NOT EXISTS executions (
     start REAL, stop REAL, redrives INTEGER, body TEXT
 );
 CREATE INDEX IF NOT EXISTS executions_by_start ON executions (machine, start DESC, arn);
-CREATE TABLE IF NOT EXISTS history (
-    arn TEXT, id INTEGER, body TEXT, PRIMARY KEY (arn, id)
-) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS executions_by_stop ON executions (stop);
 """
 
 
@@ -39,32 +39,31 @@ class Executions:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._payloads = Payloads(store)
+        self._histories = Histories(store, self._payloads)
         store.script(_TABLES)
 
     def add(self, execution: Execution) -> None:
         """Keep a new execution."""
-        self._store.execute(
-            f"INSERT INTO executions VALUES ({', '.join('?' * len(_COLUMNS))})",  # noqa: S608 - placeholders
-            _row(execution),
-        )
+        with self._store.transaction():
+            self._keep("INSERT", execution)
 
     def add_ended(self, execution: Execution, events: Sequence[Event]) -> None:
         """Keep an execution that has ended, with its history."""
-        self.add(execution)
-        rows = [(execution["arn"], event["id"], json.dumps(event)) for event in events]
-        self._store.execute_many("INSERT INTO history VALUES (?, ?, ?)", rows)
+        with self._store.transaction():
+            for event in events:
+                self._histories.write(execution["arn"], event)
+            self._keep("INSERT", execution)
 
     def save(self, execution: Execution) -> None:
-        """Keep a changed execution."""
-        self._store.execute(
-            f"REPLACE INTO executions VALUES ({', '.join('?' * len(_COLUMNS))})",  # noqa: S608 - placeholders
-            _row(execution),
-        )
+        """Keep a changed execution; its history is compressed where it has ended."""
+        with self._store.transaction():
+            self._keep("REPLACE", execution)
 
     def find(self, arn: str) -> Execution | None:
         """Return the execution of that ARN."""
         rows = self._store.execute("SELECT * FROM executions WHERE arn = ?", (arn,))
-        return _execution(rows[0]) if rows else None
+        return self._whole(rows[0]) if rows else None
 
     def get(self, arn: str) -> Execution:
         """Return the execution of that ARN.
@@ -81,6 +80,8 @@ class Executions:
         self, column: str, arn: str, filters: dict[str, Any], size: int, token: str | None
     ) -> tuple[list[Execution], str | None]:
         """Executions of a machine, version or alias, newest first, and the token of the next page.
+
+        Their bodies hold references to long payloads instead of these.
 
         Args:
             column: ``machine``, ``version`` or ``alias``.
@@ -113,36 +114,60 @@ class Executions:
         return [arn for (arn,) in rows]
 
     def delete(self, arns: Sequence[str]) -> None:
-        """Forget executions and their histories."""
-        self._store.execute_many("DELETE FROM history WHERE arn = ?", [(a,) for a in arns])
-        self._store.execute_many("DELETE FROM executions WHERE arn = ?", [(a,) for a in arns])
+        """Forget executions, their histories and the payloads that no other holds."""
+        with self._store.transaction(deleting=True):
+            self._delete(arns)
 
     def running(self) -> list[Execution]:
         """Executions that are, or were when the process died, running."""
-        rows = self._store.execute("SELECT * FROM executions WHERE status = 'RUNNING'")
-        return [_execution(row) for row in rows]
+        rows = self._store.execute("SELECT * FROM executions WHERE stop IS NULL")
+        return [self._whole(row) for row in rows]
+
+    def forget_ended(self, before: float, most: int) -> int:
+        """Delete the executions that ended first, all before a time; gives how many."""
+        with self._store.transaction(deleting=True):
+            rows = self._store.execute(
+                "SELECT arn FROM executions WHERE stop < ? ORDER BY stop LIMIT ?", (before, most)
+            )
+            self._delete([arn for (arn,) in rows])
+        return len(rows)
+
+    def bytes(self) -> int:
+        """Return how much all histories take, payloads included."""
+        return self._histories.bytes()
+
+    def _delete(self, arns: Sequence[str]) -> None:
+        for arn in arns:
+            self._store.execute("DELETE FROM executions WHERE arn = ?", (arn,))
+        self._histories.delete(arns)
+
+    def _keep(self, verb: str, execution: Execution) -> None:
+        marks = ", ".join("?" * len(_COLUMNS))
+        body = self._payloads.pack(execution["arn"], json.dumps(execution["body"]))
+        self._store.execute(
+            f"{verb} INTO executions VALUES ({marks})",
+            [body if column == "body" else execution[column] for column in _COLUMNS],
+        )
+        if execution["stop"] is not None:
+            self._histories.compress(execution["arn"])
+
+    def _whole(self, row: tuple[Any, ...]) -> Execution:
+        return _execution((*row[:-1], self._payloads.unpack(row[-1])))
 
     # -- histories -----------------------------------------------------------------------------
 
     def write_event(self, arn: str, event: Event) -> None:
         """Add an event to a history."""
-        self._store.execute(
-            "INSERT INTO history VALUES (?, ?, ?)", (arn, event["id"], json.dumps(event))
-        )
+        with self._store.transaction():
+            self._histories.write(arn, event)
 
     def events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
         """Up to ``size`` events, ``start`` of them skipped, in order of id or the reverse."""
-        order = "DESC" if reverse else "ASC"
-        rows = self._store.execute(
-            f"SELECT body FROM history WHERE arn = ? ORDER BY id {order} LIMIT ? OFFSET ?",  # noqa: S608 - one of two words
-            (arn, size, start),
-        )
-        return [json.loads(body) for (body,) in rows]
+        return self._histories.events(arn, start, size, reverse=reverse)
 
     def last_event_id(self, arn: str) -> int:
         """Id of the last event; 0 for an empty history."""
-        ((last,),) = self._store.execute("SELECT MAX(id) FROM history WHERE arn = ?", (arn,))
-        return int(last or 0)
+        return self._histories.last_id(arn)
 
 
 def redrive_refusal(execution: Execution, events: int) -> str | None:
@@ -160,14 +185,9 @@ def redrive_refusal(execution: Execution, events: int) -> str | None:
     return None
 
 
-def _row(execution: Execution) -> list[Any]:
-    body = json.dumps(execution["body"])
-    return [body if column == "body" else execution[column] for column in _COLUMNS]
-
-
 def _execution(row: tuple[Any, ...]) -> Execution:
     execution = dict(zip(_COLUMNS, row, strict=True))
-    execution["body"] = json.loads(execution["body"])
+    execution["body"] = json.loads(execution["body"], strict=False)  # references are no JSON
     return execution
 
 

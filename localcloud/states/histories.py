@@ -1,0 +1,98 @@
+"""Histories: the events of all executions in SQLite, compressed once an execution has ended."""
+
+import json
+import zlib
+from collections.abc import Sequence
+
+from localcloud.states.history import Event
+from localcloud.states.payloads import Payloads
+from localcloud.store import Store
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS history (
+    arn TEXT, id INTEGER, body TEXT, PRIMARY KEY (arn, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ended_history (arn TEXT PRIMARY KEY, last INTEGER, body BLOB);
+CREATE TABLE IF NOT EXISTS history_size (one INTEGER PRIMARY KEY, bytes INTEGER);
+INSERT OR IGNORE INTO history_size SELECT 1, TOTAL(LENGTH(body)) FROM history
+    WHERE NOT EXISTS (SELECT 1 FROM history_size);
+"""
+# Counting what is there would read all of it.
+_TRIGGERS = "".join(
+    f"CREATE TRIGGER IF NOT EXISTS {table}_{event} AFTER {event} ON {table} BEGIN "  # noqa: S608 - own names
+    f"UPDATE history_size SET bytes = bytes {sign} LENGTH({row}.body); END;\n"
+    for table in ("history", "ended_history", "payloads")
+    for event, sign, row in (("INSERT", "+", "NEW"), ("DELETE", "-", "OLD"))
+)
+
+
+class Histories:
+    """The histories of all executions.
+
+    Args:
+        store: Where they are kept.
+        payloads: The long payloads of their events.
+    """
+
+    def __init__(self, store: Store, payloads: Payloads) -> None:
+        self._store = store
+        self._payloads = payloads
+        store.script(_TABLES + _TRIGGERS)
+
+    def write(self, arn: str, event: Event) -> None:
+        """Add an event, in a transaction of the caller's."""
+        body = self._payloads.pack(arn, json.dumps(event))
+        self._store.execute("INSERT INTO history VALUES (?, ?, ?)", (arn, event["id"], body))
+
+    def compress(self, arn: str) -> None:
+        """Compress the history of an execution that has ended, in a transaction of the caller's."""
+        written = self._written(arn)
+        if written:
+            lines = [*self._compressed(arn), *(body for _, body in written)]
+            self._delete(arn)
+            body = zlib.compress("\n".join(lines).encode())
+            last = written[-1][0]
+            self._store.execute("INSERT INTO ended_history VALUES (?, ?, ?)", (arn, last, body))
+
+    def events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
+        """Up to ``size`` events, ``start`` of them skipped, in order of id or the reverse."""
+        lines = [*self._compressed(arn), *(body for _, body in self._written(arn))]
+        if reverse:
+            lines.reverse()
+        return [json.loads(self._payloads.unpack(one)) for one in lines[start : start + size]]
+
+    def last_id(self, arn: str) -> int:
+        """Id of the last event; 0 for an empty history."""
+        ((last,),) = self._store.execute(
+            "SELECT MAX(last) FROM (SELECT MAX(id) AS last FROM history WHERE arn = ?"
+            " UNION ALL SELECT last FROM ended_history WHERE arn = ?)",
+            (arn, arn),
+        )
+        return int(last or 0)
+
+    def delete(self, arns: Sequence[str]) -> None:
+        """Forget histories and the payloads that no other has, in a transaction of the caller's."""
+        for arn in arns:
+            self._delete(arn)
+        self._payloads.release(arns)
+
+    def bytes(self) -> int:
+        """Return how much all of them take, payloads included."""
+        ((size,),) = self._store.execute("SELECT bytes FROM history_size")
+        return int(size)
+
+    def _written(self, arn: str) -> list[tuple[int, str]]:
+        rows = self._store.execute("SELECT id, body FROM history WHERE arn = ? ORDER BY id", (arn,))
+        return [(number, body) for number, body in rows]
+
+    def _compressed(self, arn: str) -> list[str]:
+        """Return the lines of events that an earlier run of the execution ended with."""
+        rows = self._store.execute("SELECT body FROM ended_history WHERE arn = ?", (arn,))
+        try:
+            return zlib.decompress(rows[0][0]).decode().split("\n") if rows else []
+        except (zlib.error, UnicodeDecodeError) as error:
+            raise self._store.corrupt(self._store.path, error) from error
+
+    def _delete(self, arn: str) -> None:
+        self._store.execute("DELETE FROM history WHERE arn = ?", (arn,))
+        self._store.execute("DELETE FROM ended_history WHERE arn = ?", (arn,))
