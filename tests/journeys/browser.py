@@ -65,14 +65,15 @@ class App:
 
 
 def running_app(
-    directory: Path, *, deployed: bool = False, aws_like: bool = False, **environ: str
+    directory: Path, *, deployed: bool = False, aws_like: bool = True, **environ: str
 ) -> Iterator[App]:
     """Start the app on a free port, with its local cloud in a directory; stop both at the end.
 
     Args:
         directory: Where its cloud, its store and its log go.
         deployed: Deploy the workflow first, by the command line, which is faster than clicking.
-        aws_like: Make its cloud as unkind as a new AWS account.
+        aws_like: Make its cloud as unkind as a new AWS account; not where a stopwatch runs or
+            a test plays somebody who creates things without waiting for them.
         environ: Further environment variables.
     """
     port = free_port()

@@ -51,7 +51,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
     """The app as a new user starts it: an empty, AWS-like local cloud, nothing deployed."""
-    yield from running_app(tmp_path_factory.mktemp("app"), aws_like=True)
+    yield from running_app(tmp_path_factory.mktemp("app"))
 
 
 @pytest.fixture(scope="session")

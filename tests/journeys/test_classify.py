@@ -24,7 +24,7 @@ BATCH = 200
 def strict(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
     """A workflow with a threshold that hardly anything meets."""
     directory = tmp_path_factory.mktemp("strict")
-    yield from running_app(directory, deployed=True, aws_like=True, SCONES_THRESHOLD="0.999")
+    yield from running_app(directory, deployed=True, SCONES_THRESHOLD="0.999")
 
 
 def hand_in(page: Page, *files: tuple[str, bytes]) -> None:

@@ -34,7 +34,7 @@ PAGES = {
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
     """The app as a new user starts it; the first test writes the demonstration."""
-    yield from running_app(tmp_path_factory.mktemp("shown"))
+    yield from running_app(tmp_path_factory.mktemp("shown"), aws_like=False)
 
 
 def test_one_click_leads_from_an_empty_cloud_to_a_living_overview(

@@ -93,7 +93,7 @@ class Theirs:
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
-    for app in running_app(tmp_path_factory.mktemp("theirs")):
+    for app in running_app(tmp_path_factory.mktemp("theirs"), aws_like=False):
         page = browser.new_page()
         page.goto(f"{app.url}/workflows")  # the first visit starts the cloud
         expect(page.get_by_text("No state machine here")).to_be_visible()
