@@ -20,7 +20,8 @@ import polars as pl
 
 from dashboard.captures import aggregates as tables
 from dashboard.captures import record_filters
-from dashboard.captures.aggregates import Period, count_captures
+from dashboard.captures.aggregates import count_captures
+from dashboard.captures.periods import Period
 from dashboard.inferences import model as inferences
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -28,7 +29,6 @@ DAYS = 14
 TARGET_MS = {1_000_000: 100.0, 20_000_000: 500.0}
 THRESHOLD = 0.93
 MOTORCYCLES = 0.4
-
 SQL = (
     "SELECT label, floor(confidence * 200)::INT b, count(*) FROM captures GROUP BY 1, 2",
     """SELECT date_trunc('hour', inference_time) h, count(*),

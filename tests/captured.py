@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dashboard.captures.aggregates import Period, count_captures
+from dashboard.captures.aggregates import count_captures
+from dashboard.captures.periods import Period
 from dashboard.captures.tables import CAPTURES, PASSES, TABLES
 from dashboard.shared.store import SegmentStore
 from workflow.contract import LABELS

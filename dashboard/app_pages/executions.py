@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions import detail_model as execution
+from dashboard.executions import detail_panel, panel
 from dashboard.executions import model as executions
-from dashboard.executions import panel
 from dashboard.failures import model as failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address
@@ -46,15 +46,15 @@ components.page_header("Executions", "Every execution of the workflow, and why i
 chosen = page_address.read(executions.ExecutionFilters)
 if chosen.execution:
     panel.back(chosen)
-    record = panel.known_record(feed, chosen.execution)
+    record = detail_panel.known_record(feed, chosen.execution)
     with components.explained():
-        panel.restarts(running.failures.restarts(), chosen)
-    panel.one_execution(execution.view(record, rules=rules), record, feed, chosen)
-elif imported := panel.imported():
-    panel.one_execution(execution.view(imported, rules=rules), imported, feed, chosen)
+        detail_panel.restarts(running.failures.restarts(), chosen)
+    detail_panel.one_execution(execution.view(record, rules=rules), record, feed, chosen)
+elif imported := detail_panel.imported():
+    detail_panel.one_execution(execution.view(imported, rules=rules), imported, feed, chosen)
 else:
     asked = panel.filters(chosen, executions.versions(feed.listing()))
     if asked != chosen:
         page_address.go(asked)
     st.fragment(many, run_every=feeds.REFRESH_SECONDS)()
-    panel.upload()
+    detail_panel.upload()

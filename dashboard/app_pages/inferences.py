@@ -10,7 +10,12 @@ from dashboard.drift import panel as inference_drift
 from dashboard.inferences import model, panel
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.address import InferencesAddress
-from dashboard.shared import components, page_address
+from dashboard.inferences.confidence_panel import confidence
+from dashboard.inferences.look import Look
+from dashboard.inferences.records_panel import records
+from dashboard.inferences.threshold_panel import threshold
+from dashboard.inferences.time_panel import over_time
+from dashboard.shared import chart_panel, components, page_address
 from dashboard.thresholds import panel as thresholds
 
 components.page_header("Inferences", "Every captured inference: what the model said, how sure.")
@@ -24,10 +29,7 @@ captures.status(feed)
 if feed.names().is_empty():
     panel.nothing_yet(feed, connection)
     st.stop()
-filters, now = panel.filters(feed), datetime.now(UTC)
-period = feed.period(filters, now)
-counts = feed.counts(filters, period, now)
-look = panel.Look(feed, filters, counts, period, standing.now, now)
+look = Look.of(feed, panel.filters(feed), standing.now, datetime.now(UTC))
 said = model.summarise(look.counts, look.threshold)
 card = inference_drift.known_model()
 panel.summary(said, look.threshold, card.calibration_error if card else None)
@@ -38,20 +40,20 @@ else:
     with components.explained():
         match chosen:
             case "Confidence":
-                panel.confidence(look)
+                confidence(look)
             case "Over time":
-                panel.over_time(look)
+                over_time(look)
             case "Before and after":
                 inference_drift.compare(look, connection)
             case "Threshold":
-                panel.threshold(look, standing)
+                threshold(look, standing)
             case "Drift":
                 inference_drift.show(look, connection)
             case "Data health":
                 capture_health.show(look, connection, said.untimed)
             case "Records":
-                panel.records(look)
+                records(look)
 with st.container(horizontal=True):
-    panel.chart_exports()
+    chart_panel.chart_exports()
     if not standing.absent:
         traffic.button(connection.cloud)

@@ -6,12 +6,17 @@ filter or a threshold moves without touching the records again, and so that one 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 import polars as pl
+
+from dashboard.captures.periods import (
+    MAX_STEPS,
+    Period,
+    regrouped,
+    step_of,
+)
 
 BINS: Final = 200
 """Bins of width 0.005 from 0 to 1; one more, the last, holds a confidence of exactly 1.
@@ -50,105 +55,14 @@ QUANTILES: Final = (0.05, 0.25, 0.5)
 THRESHOLDS: Final = range(BINS // 2, BINS + 1)
 """The thresholds of a sweep, in bins: 0.5 to 1 by 0.005."""
 
-MAX_POINTS: Final = 5_000
-"""A chart with more points is slow to send and cannot be read."""
-
-MAX_STEPS: Final = 500
-"""A chart over time is some 500 pixels wide: a step that is narrower than one cannot be seen."""
-
-OTHERS: Final = -1
-"""The label of all classes together that ``largest`` leaves out; no record has it."""
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+MAX_POINTS: Final = 5_000
+"""A chart with more points is slow to send and cannot be read."""
 
-class Period(StrEnum):
-    """By what length of time records are counted."""
-
-    TEN_SECONDS = "10 seconds"
-    MINUTE = "minute"
-    HOUR = "hour"
-    DAY = "day"
-
-    @property
-    def length(self) -> timedelta:
-        """The length itself."""
-        return _LENGTHS[self]
-
-    @classmethod
-    def of(cls, span: timedelta) -> "Period":
-        """Return the period that makes a span a chart of at most some hundred steps."""
-        return next((period for period, limit in _LONGEST.items() if span <= limit), cls.DAY)
-
-
-_LENGTHS: Final = {
-    Period.TEN_SECONDS: timedelta(seconds=10),
-    Period.MINUTE: timedelta(minutes=1),
-    Period.HOUR: timedelta(hours=1),
-    Period.DAY: timedelta(days=1),
-}
-_EVERY: Final = {
-    Period.TEN_SECONDS: "10s",
-    Period.MINUTE: "1m",
-    Period.HOUR: "1h",
-    Period.DAY: "1d",
-}
-_LONGEST: Final = {
-    Period.TEN_SECONDS: timedelta(minutes=20),
-    Period.MINUTE: timedelta(hours=3),
-    Period.HOUR: timedelta(days=16),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TimeStep:
-    """What one point of a chart over time stands for: a period, or several where there are many.
-
-    Attributes:
-        name: As in "records per week".
-        length: The length itself.
-        every: The same in polars' notation; weeks start on Mondays.
-    """
-
-    name: str
-    length: timedelta
-    every: str
-
-
-_STEPS: Final = (
-    *(TimeStep(str(period), period.length, _EVERY[period]) for period in Period),
-    TimeStep("week", timedelta(weeks=1), "1w"),
-    TimeStep("month of 4 weeks", timedelta(weeks=4), "4w"),
-    TimeStep("quarter of 13 weeks", timedelta(weeks=13), "13w"),
-)
-
-
-def step_of(times: pl.Series, period: Period, most: int) -> TimeStep:
-    """The shortest step, a period or longer, of which at most so many lead from first to last."""
-    for step in _STEPS[list(Period).index(period) :]:
-        starts = times.dt.truncate(step.every)
-        first, last = starts.min(), starts.max()
-        if first is None or (last - first) // step.length < most:  # type: ignore[operator]
-            return step
-    return _STEPS[-1]
-
-
-def every_step(times: pl.Series, step: TimeStep) -> pl.DataFrame:
-    """The ``time`` at which each step starts from the first of times, at least one, to the last."""
-    first, last = times.dt.truncate(step.every).min(), times.max()
-    return pl.select(time=pl.datetime_range(first, last, step.length))  # type: ignore[arg-type]
-
-
-def step_from(lengths: pl.Series, period: Period) -> TimeStep:
-    """Return the step of that length, which all rows have; the period where there is no row."""
-    length = lengths.max() or period.length
-    return next(step for step in _STEPS if step.length == length)
-
-
-def coarsened(rows: pl.DataFrame, step: TimeStep) -> pl.DataFrame:
-    """Rows by ``time`` added up by a longer step; sorted by time."""
-    return _regrouped(rows, pl.col("time").dt.truncate(step.every)).sort("time")
+OTHERS: Final = -1
+"""The label of all classes together that ``largest`` leaves out; no record has it."""
 
 
 def largest(rows: pl.DataFrame, most: int) -> list[int]:
@@ -166,21 +80,7 @@ def largest(rows: pl.DataFrame, most: int) -> list[int]:
 def folded(rows: pl.DataFrame, labels: Sequence[int]) -> pl.DataFrame:
     """Rows whose classes, but for those given, are added up as ``OTHERS``."""
     named = pl.col("label").is_in(labels)
-    return _regrouped(rows, pl.when(named).then("label").otherwise(OTHERS).cast(COUNTS["label"]))
-
-
-_NUMBERS: Final = ("count", "rejected", "invocations", "expected", "captured")
-
-
-def _regrouped(rows: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
-    """Rows with one key replaced; the numbers of those that now have the same keys added up."""
-    keys = [name for name in rows.columns if name not in _NUMBERS]
-    return (
-        rows.with_columns(key)
-        .group_by(keys, maintain_order=True)
-        .agg(pl.exclude(keys).sum())
-        .select(rows.columns)
-    )
+    return regrouped(rows, pl.when(named).then("label").otherwise(OTHERS).cast(COUNTS["label"]))
 
 
 def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> pl.DataFrame:
@@ -321,7 +221,7 @@ def volume(counts: pl.DataFrame, period: Period, threshold: float) -> pl.DataFra
     """
     return (
         counts.drop_nulls("time")
-        .group_by(pl.col("time").dt.truncate(_EVERY[period]), "label")
+        .group_by(pl.col("time").dt.truncate(period.every), "label")
         .agg(pl.col("count").sum(), rejected=pl.col("count").sum() - accepted(threshold))
         .sort("time", "label")
     )

@@ -18,10 +18,11 @@ from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.captures import athena_queries as athena
 from dashboard.captures import judgement, record_filters
-from dashboard.captures.aggregates import COUNTS, Period
+from dashboard.captures.aggregates import COUNTS
 from dashboard.captures.athena_client import AthenaQueries
 from dashboard.captures.athena_queries import CaptureTable
 from dashboard.captures.judgement import JUDGED
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.shared.cloud_reads import CloudReads

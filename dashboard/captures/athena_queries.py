@@ -23,7 +23,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboard.captures.aggregates import AHEAD, BINS, EARLIEST, ROUNDING, Period
+from dashboard.captures.aggregates import AHEAD, BINS, EARLIEST, ROUNDING
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import COUNTED, InferenceFilters, label_index
 from dashboard.captures.selection import Selection
 from workflow.errors import WorkflowError

@@ -19,7 +19,8 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.captures import judgement, record_filters
-from dashboard.captures.aggregates import Period, count_captures
+from dashboard.captures.aggregates import count_captures
+from dashboard.captures.periods import Period
 from dashboard.captures.places import capture_place
 from dashboard.captures.record_filters import COUNTED, InferenceFilters
 from dashboard.captures.selection import Selection

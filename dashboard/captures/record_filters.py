@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, time, timedelta
 import polars as pl
 
 from dashboard.captures import aggregates as tables
-from dashboard.captures.aggregates import BINS, Period
+from dashboard.captures.aggregates import BINS
+from dashboard.captures.periods import Period
 from dashboard.captures.selection import Selection
 from workflow.contract import LABELS
 from workflow.reviews import NEITHER, NEITHER_NAME
 
 COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 """The columns of the captures table that are counted; all others are read for single records."""
-
 
 _DAY = timedelta(days=1)
 _classes: ContextVar[Sequence[str]] = ContextVar("classes", default=LABELS)

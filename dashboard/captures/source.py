@@ -7,7 +7,7 @@ from typing import Protocol
 import polars as pl
 
 from dashboard.aws.objects import Bucket
-from dashboard.captures.aggregates import Period
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.captures.sync_progress import CaptureProgress

@@ -9,13 +9,15 @@ import streamlit as st
 from dashboard.aws import monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import configurations, sampling_percentage
-from dashboard.captures.aggregates import Period
-from dashboard.data_health import metrics, model
-from dashboard.data_health.model import Health, TrafficCounts
+from dashboard.captures.periods import Period
+from dashboard.data_health import metrics, model, reading_model, volume_model
+from dashboard.data_health.model import Health
+from dashboard.data_health.volume_model import TrafficCounts
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.panel import Look, chart
+from dashboard.inferences.look import Look
 from dashboard.shared import components
+from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from workflow.configurations import Sampling
 from workflow.errors import WorkflowError
@@ -36,15 +38,21 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
         )
         look, untimed = _of_all_classes(look)
     known = look.feed.reads_objects
-    errors = model.shown(look.feed.errors(), look.filters)
+    errors = reading_model.shown(look.feed.errors(), look.filters)
     unlabelled = look.feed.truth_errors()
-    delay, delivery = model.deliveries(look.feed.deliveries(look.filters, OBJECTS), known=known)
+    delay, delivery = reading_model.deliveries(
+        look.feed.deliveries(look.filters, OBJECTS), known=known
+    )
     records = int(look.counts["count"].sum())
-    read = model.lines(errors, records, untimed, known=known)
+    read = reading_model.lines(errors, records, untimed, known=known)
     traffic, period, refused = _traffic(look, connection)
-    volume = model.volumes(traffic, period, read_at=_read_at(look))
-    nameless = model.nameless(look.counts)
-    _verdict(model.together((volume, refused, nameless, read, delivery, model.truths(unlabelled))))
+    volume = volume_model.volumes(traffic, period, read_at=_read_at(look))
+    nameless = volume_model.nameless(look.counts)
+    _verdict(
+        model.together(
+            (volume, refused, nameless, read, delivery, reading_model.truths(unlabelled))
+        )
+    )
     _coverage(traffic, period)
     _facts(traffic, delay)
     _errors(errors, "record")
@@ -99,22 +107,24 @@ def _listed(sentences: tuple[str, ...]) -> str:
 def _traffic(look: Look, connection: Connection) -> tuple[list[TrafficCounts], Period, Health]:
     """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
     names, own = look.feed.names(), connection.watched.endpoint
-    window = model.window(look.filters, look.counts, look.now)
+    window = volume_model.window(look.filters, look.counts, look.now)
     age = look.now - window[0] if window else timedelta(0)
-    period = model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))
+    period = volume_model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))
     counts = look.feed.counts(look.filters, period, look.now)
     found: list[TrafficCounts] = []
     refused: list[Health] = []
-    for endpoint in model.endpoints(names, look.filters, own):
+    for endpoint in volume_model.endpoints(names, look.filters, own):
         try:
             state = _state(connection, endpoint)
             samplings = _samplings(connection, endpoint, state)
         except WorkflowError as error:
-            refused.append(model.unasked(endpoint, error.message))
+            refused.append(volume_model.unasked(endpoint, error.message))
             continue
-        for variant in model.variants(names, look.filters, endpoint, state):
-            captured = model.captured_by_time(counts, endpoint, variant)
-            span = model.window(look.filters, captured if captured.height else counts, look.now)
+        for variant in volume_model.variants(names, look.filters, endpoint, state):
+            captured = volume_model.captured_by_time(counts, endpoint, variant)
+            span = volume_model.window(
+                look.filters, captured if captured.height else counts, look.now
+            )
             one = TrafficCounts(
                 endpoint=endpoint,
                 variant=variant,
@@ -161,7 +171,7 @@ def _percentage(connection: Connection, name: str) -> float:
 
 
 def _coverage(traffic: list[TrafficCounts], period: Period) -> None:
-    rows = model.summed(traffic, period) if traffic else None
+    rows = volume_model.summed(traffic, period) if traffic else None
     if rows is not None and not rows.is_empty():
         chart(
             charts.coverage_of_capture(rows, period),
@@ -216,9 +226,9 @@ def _facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:
 def _errors(errors: pl.DataFrame, noun: str) -> None:
     if errors.is_empty():
         return
-    with st.expander(f"{model.counted(errors)} that gave no {noun}, by reason"):
+    with st.expander(f"{reading_model.counted(errors)} that gave no {noun}, by reason"):
         st.dataframe(
-            model.by_reason(errors),
+            reading_model.by_reason(errors),
             hide_index=True,
             alt=f"What gave no {noun}, by reason",
         )

@@ -10,7 +10,7 @@ from dashboard.captures.source import CaptureSource
 from dashboard.drift import model
 from dashboard.drift.model import DriftReport
 from dashboard.drift.report_panel import show_verdict
-from dashboard.inferences.panel import Look
+from dashboard.inferences.look import Look
 from dashboard.shared import components
 from workflow import drift
 from workflow.baselines import Baseline

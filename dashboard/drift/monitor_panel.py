@@ -8,7 +8,7 @@ from dashboard.aws import monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.drift.report_panel import show_report
 from dashboard.inferences import model as inferences
-from dashboard.inferences.panel import Look
+from dashboard.inferences.look import Look
 from dashboard.shared import components
 from dashboard.shared.escaping import code, plain
 from workflow.access import Privilege

@@ -24,8 +24,9 @@ from dashboard.drift.monitor_panel import show_monitor_baseline, show_schedules
 from dashboard.drift.report_panel import BARS, show_report, show_verdict, tested
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.panel import Look, chart
+from dashboard.inferences.look import Look
 from dashboard.shared import components, page_address
+from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, share
 from workflow.baselines import Baseline

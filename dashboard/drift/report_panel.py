@@ -12,8 +12,9 @@ from dashboard.drift import model
 from dashboard.drift.model import DriftReport
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.panel import Look, chart
+from dashboard.inferences.look import Look
 from dashboard.shared import components
+from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
 from workflow import drift
 from workflow.access import Privilege

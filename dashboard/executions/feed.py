@@ -11,7 +11,8 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.executions import States, states
 from dashboard.executions import tables as execution_tables
 from dashboard.executions.events import EventQueue
-from dashboard.executions.sync import ExecutionSync, stored_progress
+from dashboard.executions.stored_progress import stored_progress
+from dashboard.executions.sync import ExecutionSync
 from dashboard.shared.cloud_reads import CloudReads
 from dashboard.shared.feed_thread import FeedThread
 from dashboard.shared.store import SegmentStore

@@ -21,11 +21,12 @@ from dashboard.executions.events import EventQueue
 from dashboard.executions.listed_span import ListedSpan, fold, meet
 from dashboard.executions.read_queue import Attempt, Needs
 from dashboard.executions.reading import Events, read_history
+from dashboard.executions.stored_progress import with_damage
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
 from workflow.execution_rules import ExecutionRules
-from workflow.executions import Execution, Failure, Kind, Outcome, Status
+from workflow.executions import Execution, Failure, Kind, Status
 from workflow.known_errors import is_denial
 from workflow.timelines import StateVisit, failure_of
 
@@ -122,7 +123,7 @@ class ExecutionSync:
             wanted=wanted,
             examined=examined,
             succeeded=succeeded,
-            problems=_with_damage(self._problems, self._store),
+            problems=with_damage(self._problems, self._store),
             as_of=self._as_of,
         )
 
@@ -391,40 +392,3 @@ class ExecutionSync:
             self._store.mended()
             self._damaged = ()
         self._flushed_at = self._clock()
-
-
-def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
-    """Return how complete a store is that another process keeps in step.
-
-    Args:
-        store: Keeps ``execution_tables.TABLES``.
-        as_of: When it was last written.
-    """
-    scan = store.scan
-    rows = tables.stored_listing(scan)
-    outcome = pl.col("outcome")
-    wanted = rows.filter(outcome.is_in([one.value for one in _WANTED]))
-    read = scan("histories").select("arn", "redrive_count").unique().collect()
-    succeeded = rows.filter(pl.col("status") == Status.SUCCEEDED.value)
-    spans = fold(ListedSpan(**row) for row in scan("spans").collect().iter_rows(named=True))
-    return SyncProgress(
-        executions=rows.height,
-        listed=bool(spans) and spans[0].complete,
-        histories=wanted.join(read, on=["arn", "redrive_count"], how="semi").height,
-        wanted=wanted.height,
-        examined=succeeded.filter(outcome != Outcome.UNEXAMINED.value).height,
-        succeeded=succeeded.height,
-        problems=_with_damage({}, store),
-        as_of=as_of,
-    )
-
-
-def _with_damage(
-    problems: Mapping[str, WorkflowError], store: SegmentStore
-) -> dict[str, WorkflowError]:
-    """Return the problems of a pass, and that the store was damaged until what it lost is back."""
-    damage = store.problem
-    return {**problems, **({"Damage": damage} if damage else {})}
-
-
-_WANTED = (Outcome.REJECTED, Outcome.FAULTED, Outcome.SILENT)

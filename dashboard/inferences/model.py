@@ -9,7 +9,8 @@ from heapq import nlargest
 import polars as pl
 
 from dashboard.captures import aggregates as tables
-from dashboard.captures.aggregates import BINS, EDGES, Period
+from dashboard.captures.aggregates import BINS, EDGES
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import _DAY, label_name
 from dashboard.captures.selection import Selection
 from workflow.baselines import Histogram, NumericalStatistics, Statistics, StringStatistics
@@ -20,7 +21,6 @@ CONFIDENCE = "confidence"
 
 LABEL = "label"
 """Name of the categorical feature that baselines hold: the class of that probability."""
-
 
 LIKELIEST = 5
 """So many probabilities of a record are shown; its files hold all."""

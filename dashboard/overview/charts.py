@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.captures import aggregates
-from dashboard.captures.aggregates import Period
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import label_name
 from dashboard.executions import charts as executions_charts
 from dashboard.executions.model import bar_width, outcomes_over_time

@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 import streamlit as st
 
-from dashboard.captures.aggregates import Period
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import CaptureSource
 from dashboard.executions.releases_model import markers

@@ -11,12 +11,12 @@ import streamlit as st
 from dashboard.captures.record_filters import InferenceFilters, label_name
 from dashboard.captures.source import CaptureSource
 from dashboard.inferences import model as inferences
-from dashboard.inferences.panel import chart
 from dashboard.quality import charts, model
 from dashboard.quality.model import Labels
 from dashboard.review import desk_panel
 from dashboard.review.client import ReviewClient
 from dashboard.shared import components
+from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from workflow.estimates import Estimate, labels_needed
 

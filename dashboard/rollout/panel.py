@@ -9,11 +9,11 @@ import streamlit as st
 from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.source import CaptureSource
-from dashboard.inferences.panel import chart
 from dashboard.quality import charts
 from dashboard.rollout import client, model
 from dashboard.rollout.client import IN_SERVICE, Endpoint
 from dashboard.shared import components
+from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
 from workflow.access import Privilege
 from workflow.errors import WorkflowError

@@ -19,6 +19,7 @@ from deploy.providers import (
     sns,
     sqs,
     states,
+    training,
 )
 from deploy.providers.clients import Aws, account_of
 from deploy.providers.errors import explained
@@ -72,7 +73,7 @@ PROVIDERS: dict[type[Resource], Callable[[Aws], Any]] = {
     Subscription: sns.Subscriptions,
     Queue: sqs.Queues,
     Rule: events.Rules,
-    TrainingJob: sagemaker.TrainingJobs,
+    TrainingJob: training.TrainingJobs,
     Model: sagemaker.Models,
     EndpointConfig: sagemaker.EndpointConfigs,
     Endpoint: sagemaker.Endpoints,

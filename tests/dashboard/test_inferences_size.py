@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures import panel as captures
-from dashboard.inferences.panel import PAGE, VIEWS
+from dashboard.inferences.confidence_panel import PAGE
+from dashboard.inferences.panel import VIEWS
 from tests.captured import filled, many_captures
 
 pytestmark = pytest.mark.cloud

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.captures import aggregates as tables
-from dashboard.captures.aggregates import COUNTS, Period, count_captures
+from dashboard.captures import periods
+from dashboard.captures.aggregates import COUNTS, count_captures
+from dashboard.captures.periods import Period
 from tests.captured import NOW, captured, counted
 
 
@@ -185,17 +187,17 @@ def test_the_largest_classes_come_first_and_ties_by_number() -> None:
 def test_a_step_is_as_short_as_the_points_allow() -> None:
     days = pl.datetime_range(NOW - timedelta(days=99), NOW, "1d", eager=True)
 
-    assert tables.step_of(days, Period.DAY, 100).name == "day"
-    assert tables.step_of(days, Period.DAY, 99).name == "week"
-    assert tables.step_of(days.gather_every(99), Period.DAY, 99).name == "week"
-    assert tables.step_of(days.clear(), Period.DAY, 99).name == "day"
+    assert periods.step_of(days, Period.DAY, 100).name == "day"
+    assert periods.step_of(days, Period.DAY, 99).name == "week"
+    assert periods.step_of(days.gather_every(99), Period.DAY, 99).name == "week"
+    assert periods.step_of(days.clear(), Period.DAY, 99).name == "day"
 
 
 def test_every_step_from_first_to_last_is_there() -> None:
     days = pl.Series([NOW, NOW - timedelta(days=17)])
-    week = tables.step_of(days, Period.DAY, 4)
+    week = periods.step_of(days, Period.DAY, 4)
 
-    starts = tables.every_step(days, week)["time"]
+    starts = periods.every_step(days, week)["time"]
 
     assert [f"{start:%a %d}" for start in starts] == ["Mon 02", "Mon 09", "Mon 16", "Mon 23"]
 

@@ -15,10 +15,11 @@ from dashboard.aws.objects import ObjectMeta
 from dashboard.captures import athena_feed
 from dashboard.captures import athena_queries as athena
 from dashboard.captures import feed as capture_feed
-from dashboard.captures.aggregates import COUNTS, Period
+from dashboard.captures.aggregates import COUNTS
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.athena_queries import RECORD_COLUMNS
 from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.periods import Period
 from dashboard.captures.places import capture_place
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection

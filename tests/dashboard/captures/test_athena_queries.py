@@ -16,8 +16,9 @@ from sqlglot import exp
 
 from dashboard.captures import athena_queries as athena
 from dashboard.captures import record_filters
-from dashboard.captures.aggregates import COUNTS, Period, count_captures
+from dashboard.captures.aggregates import COUNTS, count_captures
 from dashboard.captures.athena_queries import CaptureTable
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.captures.tables import capture_rows

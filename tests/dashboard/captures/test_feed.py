@@ -14,8 +14,8 @@ import pytest
 from dashboard.aws.captured_images import CaptureLine, captured_input
 from dashboard.aws.cloud import Connection
 from dashboard.captures import feed as capture_feed
-from dashboard.captures.aggregates import Period
 from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from tests.builders import png

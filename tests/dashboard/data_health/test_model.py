@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from dashboard.captures.aggregates import Period
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.data_health import model
-from dashboard.data_health.model import Health, HealthFindingKind, TrafficCounts
+from dashboard.data_health import reading_model, volume_model
+from dashboard.data_health.model import Health, HealthFindingKind
+from dashboard.data_health.volume_model import TrafficCounts
 from tests.captured import NOW, captured, counted
 from workflow.captures import DUPLICATE
 from workflow.configurations import Sampling
@@ -48,9 +49,9 @@ def kinds(
 ) -> dict[HealthFindingKind, str]:
     known = [Sampling(ALWAYS, sampling)] if samplings is None else samplings
     counted = asked(invocations, failed)
-    rows = model.expected_and_captured(counted, hourly(captured), known, Period.HOUR)
+    rows = volume_model.expected_and_captured(counted, hourly(captured), known, Period.HOUR)
     state = CaptureState(enabled=enabled, sampling_percentage=sampling, disk_percent=disk)
-    found = model.health(rows, state, Period.HOUR, now=now)
+    found = volume_model.health(rows, state, Period.HOUR, now=now)
     return {finding.kind: finding.sentence for finding in found}
 
 
@@ -113,7 +114,7 @@ def test_an_idle_endpoint_is_not_silent() -> None:
 
 
 def test_captures_before_the_first_metric_are_not_judged() -> None:
-    rows = model.expected_and_captured(
+    rows = volume_model.expected_and_captured(
         asked([0, 0, 5]), hourly([7, 7, 5]), [Sampling(ALWAYS, 50)], Period.HOUR
     )
 
@@ -162,7 +163,7 @@ def test_an_endpoint_that_only_fails_is_not_silent() -> None:
 
 
 def test_an_endpoint_that_cannot_be_asked_is_not_judged() -> None:
-    assert model.unasked("e", "There is no such endpoint.") == Health(
+    assert volume_model.unasked("e", "There is no such endpoint.") == Health(
         unjudged=("Volume of e: There is no such endpoint.",)
     )
 
@@ -170,12 +171,12 @@ def test_an_endpoint_that_cannot_be_asked_is_not_judged() -> None:
 def test_unreadable_lines_and_duplicates_are_told_apart() -> None:
     errors = pl.DataFrame({"reason": [DUPLICATE, "not JSON", "not JSON"], "lines": [3, 1, 4]})
 
-    found = {item.kind: item.sentence for item in model.reading_findings(errors, 2)}
+    found = {item.kind: item.sentence for item in reading_model.reading_findings(errors, 2)}
 
     assert found[HealthFindingKind.DUPLICATES].startswith("3 records")
     assert found[HealthFindingKind.UNREADABLE].startswith("5 lines")
     assert found[HealthFindingKind.UNTIMED].startswith("2 records")
-    assert model.reading_findings(errors.clear(), 0) == ()
+    assert reading_model.reading_findings(errors.clear(), 0) == ()
 
 
 def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
@@ -186,11 +187,11 @@ def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
         }
     )
 
-    (found,) = model.reading_findings(errors, 0)
+    (found,) = reading_model.reading_findings(errors, 0)
 
     assert found.sentence.startswith("1 line and 3 objects without a capture")
-    assert model.counted(errors.head(1)) == "1 object"
-    assert model.by_reason(errors).rows() == [
+    assert reading_model.counted(errors.head(1)) == "1 object"
+    assert reading_model.by_reason(errors).rows() == [
         ("not JSON", 1, 0),
         ("AccessDenied", 0, 2),
         ("key unreadable", 0, 1),
@@ -198,17 +199,21 @@ def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
 
 
 def test_labels_that_cannot_be_read_are_found() -> None:
-    (found,) = model.truths(pl.DataFrame({"reason": ["not JSON"], "lines": [1]})).findings
+    (found,) = reading_model.truths(pl.DataFrame({"reason": ["not JSON"], "lines": [1]})).findings
 
     assert (found.kind, found.subject) == (HealthFindingKind.UNREADABLE, "Ground truth")
     assert found.sentence.startswith("1 line without a label")
-    assert model.truths(pl.DataFrame(schema={"reason": pl.String, "lines": int})) == Health()
+    assert (
+        reading_model.truths(pl.DataFrame(schema={"reason": pl.String, "lines": int})) == Health()
+    )
 
 
 def test_lines_that_are_all_read_once_are_nothing_to_say() -> None:
     errors = pl.DataFrame(schema={"reason": pl.String, "lines": pl.Int64})
 
-    assert model.lines(errors, 7, 0, known=True) == Health(judged=("7 lines that were read",))
+    assert reading_model.lines(errors, 7, 0, known=True) == Health(
+        judged=("7 lines that were read",)
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +221,7 @@ def test_lines_that_are_all_read_once_are_nothing_to_say() -> None:
     [(DUPLICATE, HealthFindingKind.DUPLICATES), ("not JSON", HealthFindingKind.UNREADABLE)],
 )
 def test_lines_that_gave_no_record_are_found(reason: str, kind: HealthFindingKind) -> None:
-    found = model.lines(pl.DataFrame({"reason": [reason], "lines": [2]}), 7, 0, known=True)
+    found = reading_model.lines(pl.DataFrame({"reason": [reason], "lines": [2]}), 7, 0, known=True)
 
     assert [finding.kind for finding in found.findings] == [kind]
     assert found.judged == ("9 lines that were read",)
@@ -226,8 +231,8 @@ def test_lines_are_not_judged_where_none_was_read_or_athena_reads_them() -> None
     errors = pl.DataFrame(schema={"reason": pl.String, "lines": pl.Int64})
 
     for found in (
-        model.lines(errors, 0, 0, known=True),
-        model.lines(errors, 500, 0, known=False),
+        reading_model.lines(errors, 0, 0, known=True),
+        reading_model.lines(errors, 500, 0, known=False),
     ):
         assert found.judged == ()
         assert found.unjudged[0].startswith("Unreadable lines and duplicates: ")
@@ -240,7 +245,7 @@ def test_objects_that_come_late_are_counted(minutes: list[int], late: int) -> No
         schema={"last": TIME, "last_modified": TIME},
     )
 
-    median, found = model.lateness(objects)
+    median, found = reading_model.lateness(objects)
 
     assert median == timedelta(minutes=2)
     assert len(found) == late
@@ -250,13 +255,15 @@ def test_objects_that_come_late_are_counted(minutes: list[int], late: int) -> No
 def test_no_object_no_lateness() -> None:
     objects = pl.DataFrame(schema={"last": TIME, "last_modified": TIME})
 
-    assert model.lateness(objects) == (None, ())
+    assert reading_model.lateness(objects) == (None, ())
 
 
 def test_a_clock_before_sagemaker_makes_no_object_late() -> None:
     broken = {"last": [datetime(1970, 1, 1, tzinfo=UTC)], "last_modified": [NOW]}
 
-    assert model.lateness(pl.DataFrame(broken, schema={"last": TIME, "last_modified": TIME})) == (
+    assert reading_model.lateness(
+        pl.DataFrame(broken, schema={"last": TIME, "last_modified": TIME})
+    ) == (
         None,
         (),
     )
@@ -268,12 +275,12 @@ def test_lateness_is_judged_only_where_objects_came() -> None:
         schema={"last": TIME, "last_modified": TIME},
     )
 
-    assert model.deliveries(came, known=True) == (
+    assert reading_model.deliveries(came, known=True) == (
         timedelta(minutes=1),
         Health(judged=("how soon 1 objects came",)),
     )
     for known in (True, False):
-        delay, found = model.deliveries(came.clear(), known=known)
+        delay, found = reading_model.deliveries(came.clear(), known=known)
         assert delay is None
         assert found.judged == ()
         assert found.unjudged[0].startswith("Lateness: ")
@@ -302,7 +309,7 @@ def traffic(
 
 
 def volume(*shown: TrafficCounts, read_at: datetime | None = NOW) -> Health:
-    return model.volumes(shown, Period.HOUR, read_at=read_at)
+    return volume_model.volumes(shown, Period.HOUR, read_at=read_at)
 
 
 def test_what_was_compared_is_told_with_its_numbers() -> None:
@@ -396,7 +403,7 @@ def test_capture_that_is_off_is_told_once_an_endpoint() -> None:
 
 
 def test_the_chart_adds_up_what_each_variant_should_have_captured() -> None:
-    rows = model.summed(
+    rows = volume_model.summed(
         [traffic([100], [100]), traffic([100, 100], [10, 11], variant="w", sampling=10)],
         Period.HOUR,
     )
@@ -407,7 +414,7 @@ def test_the_chart_adds_up_what_each_variant_should_have_captured() -> None:
 def test_what_is_not_known_of_one_variant_is_not_known_of_both() -> None:
     unknown = traffic([100], [10], variant="w", samplings=())
 
-    rows = model.summed([traffic([100, 100], [100, 100]), unknown], Period.HOUR)
+    rows = volume_model.summed([traffic([100, 100], [100, 100]), unknown], Period.HOUR)
 
     assert rows.rows() == [(START, None, 110), (START + timedelta(hours=1), 100.0, 100)]
 
@@ -415,8 +422,8 @@ def test_what_is_not_known_of_one_variant_is_not_known_of_both() -> None:
 def test_records_whose_key_names_no_endpoint_are_not_judged() -> None:
     named = counted(captured(5))
 
-    assert model.nameless(named) == Health()
-    assert model.nameless(named.with_columns(endpoint=pl.lit(""))) == Health(
+    assert volume_model.nameless(named) == Health()
+    assert volume_model.nameless(named.with_columns(endpoint=pl.lit(""))) == Health(
         unjudged=("Volume of 5 records whose key names no endpoint.",)
     )
 
@@ -428,17 +435,17 @@ ALL = InferenceFilters()
 
 
 def test_all_endpoints_are_those_with_records_and_our_own() -> None:
-    assert model.endpoints(NAMES, ALL, "own") == ["a", "b", "own"]
-    assert model.endpoints(NAMES, InferenceFilters(endpoint="b"), "own") == ["b"]
+    assert volume_model.endpoints(NAMES, ALL, "own") == ["a", "b", "own"]
+    assert volume_model.endpoints(NAMES, InferenceFilters(endpoint="b"), "own") == ["b"]
 
 
 def test_a_variant_that_never_captured_is_shown_too() -> None:
     state = CaptureState(enabled=True, sampling_percentage=100, variants=("w", "x"))
 
-    assert model.variants(NAMES, ALL, "a", state) == ["v", "w", "x"]
-    assert model.variants(NAMES, InferenceFilters(variant="w"), "a", state) == ["w"]
+    assert volume_model.variants(NAMES, ALL, "a", state) == ["v", "w", "x"]
+    assert volume_model.variants(NAMES, InferenceFilters(variant="w"), "a", state) == ["w"]
     assert (
-        model.variants(
+        volume_model.variants(
             NAMES,
             InferenceFilters(variant="w"),
             "b",
@@ -453,20 +460,20 @@ def test_the_window_of_the_metric_is_that_of_the_time_filter() -> None:
     soon = NOW + timedelta(minutes=1)
     days = InferenceFilters(since=date(2026, 11, 20), until=date(2026, 11, 21))
 
-    assert model.window(ALL, counts, NOW) == (NOW - timedelta(hours=3), soon)
-    assert model.window(days, counts, NOW) == (
+    assert volume_model.window(ALL, counts, NOW) == (NOW - timedelta(hours=3), soon)
+    assert volume_model.window(days, counts, NOW) == (
         datetime(2026, 11, 20, tzinfo=UTC),
         datetime(2026, 11, 22, tzinfo=UTC),
     )
-    assert model.window(InferenceFilters(until=NOW.date()), counts, NOW) == (
+    assert volume_model.window(InferenceFilters(until=NOW.date()), counts, NOW) == (
         NOW - timedelta(hours=3),
         soon,
     )
 
 
 def test_no_record_and_no_first_day_is_no_window() -> None:
-    assert model.window(ALL, counted(captured(1)).clear(), NOW) is None
-    assert model.window(InferenceFilters(since=date(2027, 1, 1)), NAMES.clear(), NOW) is None
+    assert volume_model.window(ALL, counted(captured(1)).clear(), NOW) is None
+    assert volume_model.window(InferenceFilters(since=date(2027, 1, 1)), NAMES.clear(), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -481,14 +488,14 @@ def test_no_record_and_no_first_day_is_no_window() -> None:
 def test_both_sides_are_counted_by_a_period_that_cloudwatch_keeps(
     shown: Period, kept: int, period: Period
 ) -> None:
-    assert model.metric_period(shown, timedelta(minutes=kept)) is period
+    assert volume_model.metric_period(shown, timedelta(minutes=kept)) is period
 
 
 def test_a_variant_s_records_are_counted_whatever_their_class() -> None:
     counts = counted(captured(40, endpoints=("a", "b"), variants=("v", "w")))
 
-    assert model.captured_by_time(counts, "a", "v")["count"].to_list() == [10]
-    assert model.captured_by_time(counts, "a", "x").is_empty()
+    assert volume_model.captured_by_time(counts, "a", "v")["count"].to_list() == [10]
+    assert volume_model.captured_by_time(counts, "a", "x").is_empty()
 
 
 KEYS = (
@@ -515,4 +522,4 @@ def test_errors_are_those_of_the_endpoint_variant_and_time(
 ) -> None:
     errors = pl.DataFrame({"key": KEYS, "lines": range(4)})
 
-    assert model.shown(errors, filters)["lines"].to_list() == left
+    assert reading_model.shown(errors, filters)["lines"].to_list() == left

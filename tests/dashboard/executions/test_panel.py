@@ -20,9 +20,9 @@ class Labelled:
 def script(inference_id: str) -> None:
     from types import SimpleNamespace  # noqa: PLC0415 - Streamlit runs this function's text
 
-    from dashboard.executions import panel as executions  # noqa: PLC0415
+    from dashboard.executions import detail_panel  # noqa: PLC0415 - likewise
 
-    executions.capture(SimpleNamespace(inference_id=inference_id))  # type: ignore[arg-type]
+    detail_panel.capture(SimpleNamespace(inference_id=inference_id))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

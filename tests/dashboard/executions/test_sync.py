@@ -11,7 +11,8 @@ from dashboard.aws.executions import States, decode_events
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
 from dashboard.executions.events import EventQueue
-from dashboard.executions.sync import ExecutionSync, stored_progress
+from dashboard.executions.stored_progress import stored_progress
+from dashboard.executions.sync import ExecutionSync
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError

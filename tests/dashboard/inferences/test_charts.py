@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.captures import aggregates as tables
+from dashboard.captures import periods
 from dashboard.captures.aggregates import COUNTS as COUNTS_SCHEMA
-from dashboard.captures.aggregates import Period
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import label_name
 from dashboard.captures.selection import Selection
 from dashboard.inferences import charts
@@ -262,8 +263,8 @@ def test_no_figure_grows_with_classes_or_periods(
         (Period.HOUR, 250),
         (Period.HOUR, 385),
         (Period.DAY, 250),
-        (Period.DAY, tables.MAX_STEPS),
-        (Period.DAY, 7 * tables.MAX_STEPS),
+        (Period.DAY, periods.MAX_STEPS),
+        (Period.DAY, 7 * periods.MAX_STEPS),
     ],
 )
 def test_a_thousand_classes_by_any_period_are_a_small_page(period: Period, steps: int) -> None:

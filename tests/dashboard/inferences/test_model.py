@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dashboard.captures import judgement, record_filters
-from dashboard.captures.aggregates import Period
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.inferences import model

@@ -1,0 +1,118 @@
+"""Periods: by what length of time records are counted and drawn."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+import polars as pl
+
+MAX_STEPS: Final = 500
+"""A chart over time is some 500 pixels wide: a step that is narrower than one cannot be seen."""
+
+
+class Period(StrEnum):
+    """By what length of time records are counted."""
+
+    TEN_SECONDS = "10 seconds"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+    @property
+    def length(self) -> timedelta:
+        """The length itself."""
+        return _LENGTHS[self]
+
+    @property
+    def every(self) -> str:
+        """The same as polars writes a duration."""
+        return _EVERY[self]
+
+    @classmethod
+    def of(cls, span: timedelta) -> "Period":
+        """Return the period that makes a span a chart of at most some hundred steps."""
+        return next((period for period, limit in _LONGEST.items() if span <= limit), cls.DAY)
+
+
+_LENGTHS: Final = {
+    Period.TEN_SECONDS: timedelta(seconds=10),
+    Period.MINUTE: timedelta(minutes=1),
+    Period.HOUR: timedelta(hours=1),
+    Period.DAY: timedelta(days=1),
+}
+_EVERY: Final = {
+    Period.TEN_SECONDS: "10s",
+    Period.MINUTE: "1m",
+    Period.HOUR: "1h",
+    Period.DAY: "1d",
+}
+_LONGEST: Final = {
+    Period.TEN_SECONDS: timedelta(minutes=20),
+    Period.MINUTE: timedelta(hours=3),
+    Period.HOUR: timedelta(days=16),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStep:
+    """What one point of a chart over time stands for: a period, or several where there are many.
+
+    Attributes:
+        name: As in "records per week".
+        length: The length itself.
+        every: The same in polars' notation; weeks start on Mondays.
+    """
+
+    name: str
+    length: timedelta
+    every: str
+
+
+_STEPS: Final = (
+    *(TimeStep(str(period), period.length, period.every) for period in Period),
+    TimeStep("week", timedelta(weeks=1), "1w"),
+    TimeStep("month of 4 weeks", timedelta(weeks=4), "4w"),
+    TimeStep("quarter of 13 weeks", timedelta(weeks=13), "13w"),
+)
+
+
+def step_of(times: pl.Series, period: Period, most: int) -> TimeStep:
+    """The shortest step, a period or longer, of which at most so many lead from first to last."""
+    for step in _STEPS[list(Period).index(period) :]:
+        starts = times.dt.truncate(step.every)
+        first, last = starts.min(), starts.max()
+        if first is None or (last - first) // step.length < most:  # type: ignore[operator]
+            return step
+    return _STEPS[-1]
+
+
+def every_step(times: pl.Series, step: TimeStep) -> pl.DataFrame:
+    """The ``time`` at which each step starts from the first of times, at least one, to the last."""
+    first, last = times.dt.truncate(step.every).min(), times.max()
+    return pl.select(time=pl.datetime_range(first, last, step.length))  # type: ignore[arg-type]
+
+
+def step_from(lengths: pl.Series, period: Period) -> TimeStep:
+    """Return the step of that length, which all rows have; the period where there is no row."""
+    length = lengths.max() or period.length
+    return next(step for step in _STEPS if step.length == length)
+
+
+def coarsened(rows: pl.DataFrame, step: TimeStep) -> pl.DataFrame:
+    """Rows by ``time`` added up by a longer step; sorted by time."""
+    return regrouped(rows, pl.col("time").dt.truncate(step.every)).sort("time")
+
+
+_NUMBERS: Final = ("count", "rejected", "invocations", "expected", "captured")
+
+
+def regrouped(rows: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
+    """Rows with one key replaced; the numbers of those that now have the same keys added up."""
+    keys = [name for name in rows.columns if name not in _NUMBERS]
+    return (
+        rows.with_columns(key)
+        .group_by(keys, maintain_order=True)
+        .agg(pl.exclude(keys).sum())
+        .select(rows.columns)
+    )

@@ -1,0 +1,343 @@
+"""Panels of one execution: its record, timeline, steps, events, image, capture and logs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+import streamlit as st
+
+from dashboard.aws.captured_images import CaptureLine
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
+from dashboard.captures import panel as captures
+from dashboard.captures.feed import CaptureFeed
+from dashboard.executions import actions_panel, logs
+from dashboard.executions import charts as execution_charts
+from dashboard.executions import detail_model as one
+from dashboard.executions import model as many
+from dashboard.executions.feed import ExecutionFeed
+from dashboard.executions.opening import open_execution, stored_record
+from dashboard.executions.panel import graph
+from dashboard.executions.tables import VISITS, frame, visit_row
+from dashboard.shared import components, page_address
+from dashboard.shared.cloud_reads import STILL_WAITING
+from dashboard.shared.escaping import code, plain
+from dashboard.shared.palette import pill
+from dashboard.shared.plots import plot
+from dashboard.shared.query import write
+from workflow.contract import ImageLocation
+from workflow.errors import WorkflowError
+from workflow.execution_rules import rules_of
+from workflow.exports import Export, read_export, write_export
+from workflow.submissions import StoredImage
+
+FRESH_SECONDS = 3.0
+"""How long an execution and its logs are not read again; it may be running."""
+
+_IMPORTED = WorkflowError("Imported", "It was imported from a file, so AWS is not asked.", "")
+CAUSE_LINES = 12
+CAUSE_PIXELS = 280
+
+
+def upload() -> None:
+    """Choose a file of the console; the page shows it in place of the list."""
+    with st.expander("Open an export of the console", icon=":material/upload_file:"):
+        file = st.file_uploader(
+            "execution-detail.json, as the Step Functions console exports it",
+            type=["json"],
+            max_upload_size=64,
+        )
+        if file:
+            st.session_state["imported"] = file.getvalue()
+            st.rerun()
+
+
+def known_record(feed: ExecutionFeed, arn: str) -> Export:
+    """One execution as far as it is known: from AWS, or from the store while that is awaited.
+
+    Raises:
+        WorkflowError: As ``open_execution``; ``StillWaiting`` where the store does not know it.
+    """
+    if components.connection().watched.imported:
+        found = stored_record(feed.store, arn, _IMPORTED)
+        if found is not None:
+            return found
+    try:
+        return components.read(
+            "states",
+            ("execution", arn),
+            f"the execution {arn.rpartition(':')[2]}",
+            lambda: open_execution(feed.states, feed.store, arn),
+            fresh_s=FRESH_SECONDS,
+        )
+    except WorkflowError as error:
+        stored = stored_record(feed.store, arn, error)
+        if error.code != STILL_WAITING or stored is None:
+            raise
+        return stored
+
+
+def imported() -> Export | None:
+    """Return the execution of the file that was opened, or None."""
+    data = st.session_state.get("imported")
+    if data is None:
+        return None
+    if st.button("Close the file", icon=":material/arrow_back:", type="tertiary"):
+        del st.session_state["imported"]
+        st.rerun()
+    return _read(data)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _read(data: bytes) -> Export:
+    return read_export(data)
+
+
+def restarts(links: Mapping[str, str], current: many.ExecutionFilters) -> None:
+    """Links between an execution and the one that restarts it.
+
+    Args:
+        links: ARN of the execution that restarts another, by the ARN of that other.
+        current: Names the execution.
+    """
+    back = {new: old for old, new in links.items()}
+    for arn, said in (
+        (links.get(current.execution), "Was restarted as"),
+        (back.get(current.execution), "Is the restart of"),
+    ):
+        if arn:
+            st.page_link(
+                "app_pages/executions.py",
+                label=f"{said} {plain(arn.rpartition(':')[2])}",
+                icon=":material/link:",
+                query_params=write(many.ExecutionFilters(execution=arn)),
+            )
+
+
+def one_execution(
+    view: one.ExecutionView, record: Export, feed: ExecutionFeed, current: many.ExecutionFilters
+) -> None:
+    """One execution in tabs; beside another where one was chosen."""
+    if current.compare:
+        with components.explained():
+            other = known_record(feed, current.compare)
+            rules = rules_of(components.connection().watched)
+            comparison(view, one.view(other, rules=rules))
+        return
+    header(view)
+    if current.execution:  # one that was opened from a file is not in this cloud
+        actions_panel.show(view, feed)
+    names = ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs", "Compare")
+    tabs = dict(zip(names, st.tabs(names, key="view", on_change="rerun"), strict=True))
+    shown = {
+        "Timeline": lambda: timeline(view),
+        "States": lambda: steps(view),
+        "Events": lambda: events(view),
+        "State machine": lambda: own_machine(view, record),
+        "Image": lambda: image(view),
+        "Capture": lambda: capture(view),
+        "Logs": lambda: log_lines(view),
+        "Compare": lambda: choose_other(view, feed, current),
+    }
+    for name, tab in tabs.items():
+        if tab.open:
+            with tab, components.explained():
+                shown[name]()
+    export(record)
+
+
+def own_machine(view: one.ExecutionView, record: Export) -> None:
+    """The definition that the execution ran, with its own visits."""
+    if record.definition is None:
+        components.empty_state("No definition", "The record holds none, and AWS gives none.")
+        return
+    rows = [visit_row(("", 0), step.visit) for step in view.steps]
+    states = many.states_of(frame(rows, VISITS))
+    graph(record.definition, states, "As this execution ran it.")
+
+
+def choose_other(
+    view: one.ExecutionView, feed: ExecutionFeed, current: many.ExecutionFilters
+) -> None:
+    """Choose an execution to compare with, such as the last that went well."""
+    others = feed.listing().filter(pl.col("arn") != view.execution.arn).head(many.LISTED)
+    label = {
+        row["arn"]: f"{row['name']} ({row['outcome']}, {row['started_at']:%b %d %H:%M:%S})"
+        for row in others.select("arn", "name", "outcome", "started_at").iter_rows(named=True)
+    }
+    other = st.selectbox(
+        "Compare with", list(label), index=None, format_func=label.__getitem__, key="other"
+    )
+    if other:
+        page_address.go(replace(current, execution=view.execution.arn, compare=other))
+
+
+def header(view: one.ExecutionView) -> None:
+    """Which execution it is, how it went, and what its record lacks."""
+    st.subheader(plain(view.execution.name), anchor=False)
+    st.markdown(
+        f"{pill(view.outcome)} "
+        + " · ".join(f"{name}: **{plain(value)}**" for name, value in view.facts)
+    )
+    for problem in view.problems:
+        st.info(plain(problem), icon=":material/info:")
+    if view.finding:
+        title, _, detail = view.finding.partition("\n")
+        st.markdown(title.strip())
+        if not detail.strip():
+            return
+        long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
+        with st.container(height=CAUSE_PIXELS if long else "content", border=False):
+            st.code(detail, language="json", wrap_lines=True)
+
+
+def timeline(view: one.ExecutionView) -> None:
+    """When each state ran."""
+    if not view.bars:
+        components.empty_state("No timeline", "The record holds no events.")
+        return
+    plot(
+        execution_charts.waterfall(view.bars, view.execution.started_at),
+        alt="Waterfall of the states of this execution",
+    )
+    if len(view.bars) > execution_charts.MAX_BARS:
+        st.caption(f"The first {execution_charts.MAX_BARS} of {len(view.bars):,} visits are drawn.")
+
+
+def steps(view: one.ExecutionView) -> None:
+    """Input and output of every state."""
+    for step in view.steps[: execution_charts.MAX_BARS]:
+        with st.expander(plain(step.title)):
+            left, right = st.columns(2)
+            for column, name, text in ((left, "Input", step.input), (right, "Output", step.output)):
+                column.caption(name)
+                column.code(text or "not recorded", language="json", wrap_lines=True)
+
+
+def events(view: one.ExecutionView) -> None:
+    """Every event."""
+    st.dataframe(
+        view.events,
+        hide_index=True,
+        alt="Every event of the execution",
+        column_config={"ms": st.column_config.NumberColumn("ms since start", format="%.0f")},
+    )
+
+
+def image(view: one.ExecutionView) -> None:
+    """The image, from S3."""
+    if view.image is None:
+        components.empty_state("No image", "The input names none.")
+        return
+    bucket, _, key = view.image.removeprefix("s3://").partition("/")
+    location = ImageLocation(bucket, key)
+    st.caption(code(view.image))
+    try:
+        small = components.picture(StoredImage(name=key, location=location, sha256=""))
+        st.image(small, width=320, alt=key)
+    except WorkflowError as error:
+        if error.code == STILL_WAITING:
+            raise
+        components.empty_state("The image is not there", "It was deleted, or you may not read it.")
+
+
+def capture(view: one.ExecutionView) -> None:
+    """What data capture kept of it, and its ground truth, joined by the inference id."""
+    source = captures.feed()
+    events: list[str] = []
+    if isinstance(source, CaptureFeed):
+        events = _captured(view, source)
+    else:
+        components.empty_state("Captures are in Athena", "Look for the inference id there.")
+        st.code(view.inference_id, language=None)
+    truth = source.truth_of([view.inference_id, *events])
+    if truth:
+        st.markdown(f"Ground truth: **{plain(truth)}**")
+    else:
+        st.caption(
+            f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
+            f"the inference id {code(view.inference_id)}."
+        )
+
+
+def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
+    """Return what the store has of it; the event ids of that."""
+    mine = pl.col("inference_id") == view.inference_id
+    rows = source.store.scan("captures").filter(mine).collect()
+    if source.as_of is None:
+        st.caption("Captures are being read for the first time …")
+    elif rows.is_empty():
+        components.empty_state(
+            "No capture yet",
+            "Data capture delivers minutes late, and sampling may have left this inference out.",
+        )
+    for row in rows.iter_rows(named=True):
+        probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
+        st.markdown(
+            f"Captured **{one.captured_at(row['inference_time'])}** by variant "
+            f"**{plain(row['variant'])}**: [{probabilities}]"
+        )
+        st.caption(f"{code(row['key'])}, line {row['line']}")
+        with components.explained():
+            picture = captures.picture(source, CaptureLine.of(row))
+            st.image(picture, width=320, alt="What the endpoint was given")
+    return rows["event_id"].to_list()
+
+
+def log_lines(view: one.ExecutionView) -> None:
+    """What its Lambda functions logged."""
+    connection = components.connection()
+    functions = connection.watched.functions
+    execution = view.execution
+    found = components.read(
+        "logs",
+        ("logs", execution.arn, execution.stopped_at),
+        f"the logs of {execution.name}",
+        lambda: logs.read_logs(
+            connection.client("logs"),
+            connection.pacer,
+            functions,
+            began=execution.started_at,
+            ended=execution.stopped_at or datetime.now(UTC),
+        ),
+        fresh_s=FRESH_SECONDS,
+    )
+    mine = logs.about(found.lines, execution.arn, view.inference_id)
+    everything = st.toggle("Also lines of executions that ran meanwhile", value=not mine)
+    lines = found.lines if everything else mine
+    for problem in found.problems:
+        st.caption(problem)
+    text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
+    st.code(text or "Nothing was logged in this time.", language="log", wrap_lines=True)
+
+
+def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
+    """Two executions side by side."""
+    left, right = st.columns(2)
+    for column, shown in ((left, view), (right, other)):
+        with column:
+            header(shown)
+            timeline(shown)
+    st.dataframe(
+        one.comparison(view, other),
+        hide_index=True,
+        alt="Both executions state by state",
+        column_config={
+            "seconds": st.column_config.NumberColumn("Left", format="%.3f s"),
+            "other_seconds": st.column_config.NumberColumn("Right", format="%.3f s"),
+            "slower_by": st.column_config.NumberColumn("Right is slower by", format="%.3f s"),
+            "same_output": "Same output",
+        },
+    )
+
+
+def export(record: Export) -> None:
+    """The record as a file, in the console's shape."""
+    st.download_button(
+        "Export as JSON",
+        write_export(record.execution, record.events, record.definition),
+        f"{record.execution.name}.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )

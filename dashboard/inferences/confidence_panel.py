@@ -1,0 +1,203 @@
+"""The confidence histogram, and the images behind the bars that are selected."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from dashboard.aws.captured_images import CaptureLine
+from dashboard.captures import aggregates as tables
+from dashboard.captures import panel as captures
+from dashboard.captures import record_filters
+from dashboard.captures.record_filters import label_name
+from dashboard.captures.selection import Selection, together
+from dashboard.captures.source import CaptureSource
+from dashboard.feeds import panel as feeds
+from dashboard.inferences import charts, model
+from dashboard.inferences.look import Look
+from dashboard.shared import page_address
+from dashboard.shared.chart_panel import chart
+from dashboard.shared.escaping import code, plain
+from dashboard.shared.numbers import share
+from workflow.contract import inference_id
+from workflow.errors import WorkflowError
+
+BARS = 50
+HISTOGRAM = "confidence-histogram"
+DRAWN = "confidence-histogram-drawn"
+REDRAWN = "confidence-histogram-redrawn"
+
+SELECTED = "bars"
+"""Query parameter of the bars that were clicked or boxed."""
+
+PAGE = 12
+
+NEAR = timedelta(minutes=15)
+"""An execution that invoked the endpoint was started within so long before."""
+
+
+def confidence(look: Look) -> None:
+    """The confidence histogram, and the images behind the bar that is selected."""
+    log = st.toggle("Logarithmic counts", key="log", bind="query-params")
+    bars = tables.histogram(look.counts, BARS)
+    selection = Selection.of_text(st.query_params.get(SELECTED, ""))
+    if selection is None:
+        page_address.check_choice(SELECTED, ())
+    redrawn = st.session_state.get(REDRAWN, 0)
+    shown = _selected_at_first((redrawn, log, look.threshold, bars.rows()), selection)
+    figure = charts.confidence(bars, look.threshold, label_name, log=log, selection=shown)
+    figure.update_layout(meta=redrawn)
+    chart(
+        figure,
+        HISTOGRAM,
+        f"Histogram of confidence by class, threshold {look.threshold:g}",
+        on_select=_keep_selected,
+        selection_mode=("points", "box"),
+    )
+    gallery(look, selection)
+
+
+def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> Selection | None:
+    """Return what was selected when a chart was first drawn, which is what is drawn as selected.
+
+    A later click changes nothing in it: the browser shows the click by itself, in the same chart.
+    """
+    if HISTOGRAM not in st.session_state or st.session_state[DRAWN][0] != chart:
+        st.session_state[DRAWN] = (chart, selection)
+    at_first: Selection | None = st.session_state[DRAWN][1]
+    return at_first
+
+
+def _keep_selected() -> None:
+    """Put what was clicked into the address: so that a chart of newer records shows it too."""
+    chosen = selected(st.session_state[HISTOGRAM]["selection"]["points"])
+    if chosen is None:
+        _select_all()
+    else:
+        st.query_params[SELECTED] = chosen.text()
+
+
+def _select_all() -> None:
+    st.query_params.pop(SELECTED, None)
+
+
+def _show_all() -> None:
+    _select_all()
+    redraw()
+
+
+def redraw() -> None:
+    """Have the browser redraw the chart, as it does where anything in it has changed."""
+    st.session_state[REDRAWN] = st.session_state.get(REDRAWN, 0) + 1
+
+
+def selected(points: list[dict[str, Any]]) -> Selection | None:
+    """The confidence and class of the bars that were clicked or boxed; None where none was."""
+    bars = [
+        Selection(low, high, tuple(labels), others=others)
+        for low, high, others, *labels in (point["customdata"] for point in points)
+    ]
+    return together(bars) if bars else None
+
+
+def gallery(look: Look, selection: Selection | None) -> None:
+    """The images behind a selection, newest first, a page at a time."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if selection is None:
+            low, high = st.slider(
+                "Images with a confidence of",
+                0.0,
+                1.0,
+                (0.0, 1.0),
+                step=0.005,
+                key="images",
+                bind="query-params",
+                help="Or click a bar of the histogram; its tool bar has a box for several.",
+                width=420,
+            )
+            selection = Selection(low, high)
+        else:
+            classes = selection.words(look.counts["label"].unique(), label_name)
+            left_out = selection.left_out(label_name)
+            but = f" :gray[all but {left_out}]" if left_out else ""
+            st.markdown(
+                f"**{classes.capitalize()}, confidence {selection.low:.3f} to"
+                f" {selection.high:.3f}**{but}",
+                width="content",
+            )
+            st.button("Show all", on_click=_show_all, icon=":material/close:")
+    total = model.count_behind(look.counts, selection)
+    if not total:
+        st.caption("No record has such a confidence.")
+        return
+    pages = min(-(-total // PAGE), 1000)
+    page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
+    rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
+    st.caption(f"{model.records(total)}, newest first")
+    records_ = rows.rows(named=True)
+    lines = [CaptureLine.of(row) for row in records_]
+    for line in lines:  # all at once, before any is waited for: cards then change together
+        captures.start_picture(look.feed, line)
+    pictures = [_picture(look.feed, line) for line in lines]
+    with st.container(horizontal=True, gap="small"):
+        for row, picture in zip(records_, pictures, strict=True):
+            _card(look, row, picture)
+
+
+def _picture(feed: CaptureSource, line: CaptureLine) -> bytes | str:
+    """Return the captured image as a small JPEG, or why there is none to show."""
+    try:
+        return captures.picture(feed, line)
+    except WorkflowError as error:
+        return error.message
+
+
+def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
+    # Its key makes a card a new one when its record is: no picture is seen with another's label.
+    key = f"card-{row['event_id']}-{row['row']}"
+    with st.container(border=True, width=172, gap="xsmall", key=key):
+        name = label_name(row["label"])
+        if isinstance(picture, str):
+            st.caption(plain(picture))
+        else:
+            st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
+        mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
+        st.markdown(f"**{plain(name)}** {share(row['confidence'])}{mark}")
+        st.caption(_when(row["inference_time"], look.now))
+        with st.popover("Details", width="stretch"):
+            _details(row)
+
+
+def _when(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return "no usable time"
+    said = f"{moment:%Y-%m-%d %H:%M:%S}"
+    return said if record_filters.has_usable_time(moment, now) else f"no usable time: {said}"
+
+
+def _details(row: dict[str, Any]) -> None:
+    st.markdown(f"Probabilities {code(model.likeliest(row['probabilities']))}")
+    st.markdown(f"Event {code(row['event_id'])}")
+    st.markdown(f"Inference {code(row['inference_id'] or 'none given')}")
+    st.markdown("Object, line")
+    st.code(f"{row['key']}\n{row['line']}", language=None, wrap_lines=True)
+    arn = _execution(row["inference_id"], row["inference_time"])
+    if arn:
+        st.page_link(
+            "app_pages/executions.py",
+            label="Open the execution",
+            icon=":material/timeline:",
+            query_params={"execution": arn},
+        )
+    else:
+        st.caption("No execution of this workflow is known for it.")
+
+
+def _execution(wanted: str | None, moment: datetime | None) -> str | None:
+    """Return the execution whose ARN gives an inference id, among those started shortly before."""
+    if wanted is None or moment is None:
+        return None
+    listing = feeds.running().executions.listing()
+    near = listing.filter(pl.col("started_at").is_between(moment - NEAR, moment + NEAR))
+    return next((arn for arn in near["arn"] if inference_id(arn) == wanted), None)

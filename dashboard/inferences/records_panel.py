@@ -1,0 +1,56 @@
+"""The records of the selection as a table and as files."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import polars as pl
+import streamlit as st
+
+from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.source import CaptureSource
+from dashboard.inferences import model
+from dashboard.inferences.look import Look
+from dashboard.shared.csv_files import csv_file
+
+TABLE_ROWS = 250
+EXPORT_ROWS = 1_000_000
+
+
+def records(look: Look) -> None:
+    """The records themselves, and every way to take them along."""
+    total = int(look.counts["count"].sum())
+    rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
+    shown = model.listed(rows)
+    st.caption(
+        f"The newest {rows.height:,} of {model.records(total)}; those without a usable time last"
+    )
+    st.dataframe(shown, hide_index=True, alt="The newest records", height=420)
+    with st.container(horizontal=True):
+        for kind, write in (("CSV", as_csv), ("Parquet", as_parquet)):
+            st.download_button(
+                f"Download as {kind}",
+                partial(_export, look.feed, look.filters, write),
+                f"inferences.{kind.lower()}",
+                on_click="ignore",
+                icon=":material/download:",
+                help=f"All {min(total, EXPORT_ROWS):,} records of the selection",
+            )
+
+
+def _export(
+    feed: CaptureSource, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
+) -> bytes:
+    return write(feed.records(filters, None, limit=EXPORT_ROWS))
+
+
+def as_csv(rows: pl.DataFrame) -> bytes:
+    """Records as CSV."""
+    return csv_file(rows)
+
+
+def as_parquet(rows: pl.DataFrame) -> bytes:
+    """Records as Parquet."""
+    out = io.BytesIO()
+    rows.write_parquet(out, compression="zstd")
+    return out.getvalue()

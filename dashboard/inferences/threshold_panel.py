@@ -1,0 +1,114 @@
+"""What another threshold would do to the selection."""
+
+import math
+
+import streamlit as st
+
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
+from dashboard.captures import aggregates as tables
+from dashboard.inferences import charts, model
+from dashboard.inferences.look import Look
+from dashboard.inferences.model import WhatIf
+from dashboard.shared.chart_panel import chart
+from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import interval, points, share
+from workflow.intervals import Share
+from workflow.thresholds import Standing
+
+
+def threshold(look: Look, standing: Standing) -> None:
+    """What another threshold would do, and the way to make it so."""
+    tried = st.slider(
+        "Threshold to try",
+        0.5,
+        1.0,
+        look.threshold,
+        step=0.005,
+        format="%.3f",
+        key="try",
+        bind="query-params",
+    )
+    judged = look.feed.judged(look.filters)
+    said = model.what_if(look.counts, judged, tried, look.period)
+    now = model.what_if(look.counts, judged, look.threshold, look.period)
+    _what_if_numbers(said, now)
+    _measured(said.measured)
+    rows = tables.sweep(look.counts)
+    chart(
+        charts.sweep(rows, model.measured_sweep(judged), tried),
+        "threshold-sweep",
+        "Coverage and accuracy by threshold",
+    )
+    if tried != look.threshold:
+        st.page_link(
+            "app_pages/deployment.py",
+            label=f"Apply {tried:g}: see the deployment plan",
+            icon=":material/rocket_launch:",
+            query_params={"threshold": f"{tried:g}"},
+        )
+    st.caption(plain(f"{standing.says} {standing.wish}".rstrip()))
+
+
+def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
+    with st.container(horizontal=True, gap="medium"):
+        st.metric(
+            "Coverage",
+            share(said.coverage.value),
+            _points(said.coverage.value - now.coverage.value),
+            width="content",
+            help="Share of the records that are accepted.",
+        )
+        if said.spans_days:
+            st.metric(
+                "Rejected a day",
+                f"{said.rejected_per_day:,.0f}",
+                _more(said.rejected_per_day - now.rejected_per_day),
+                delta_color="inverse",
+                width="content",
+                help="On average over the records selected.",
+            )
+        elif said.span is not None:
+            st.metric(
+                f"Rejected in {model.duration(said.span)}",
+                f"{said.rejected:,}",
+                _more(said.rejected - now.rejected),
+                delta_color="inverse",
+                width="content",
+                help="From the first to the last of the records selected.",
+            )
+        st.metric(
+            "Accuracy to expect",
+            share(said.expected_accuracy),
+            _points(said.expected_accuracy - now.expected_accuracy),
+            width="content",
+        )
+        if said.measured.count:
+            st.metric("Accuracy measured", share(said.measured.value), width="content")
+
+
+def _measured(measured: Share) -> None:
+    """On how many labels the measured accuracy rests, or where labels are looked for."""
+    if measured.count:
+        low, high = measured.interval
+        st.caption(
+            f"Accuracy measured: {measured.hits:,} of {model.records(measured.count)} that were"
+            f" accepted and have a ground truth are right; 95 % interval {interval(low, high)}."
+        )
+    else:
+        st.caption(
+            "Accuracy measured: no accepted record of this selection has a ground truth yet. A"
+            f" label under `{GROUND_TRUTH_PREFIX}/` in the bucket, in Model Monitor's JSON Lines,"
+            " joins by its event id; then the accuracy appears here with its interval."
+        )
+
+
+def _points(difference: float) -> str | None:
+    """A change of a share; None, which draws no arrow, where it rounds to nothing or is of none."""
+    if math.isnan(difference) or abs(difference) < 5e-4:  # noqa: PLR2004 - rounds to 0.0
+        return None
+    return points(difference)
+
+
+def _more(difference: float) -> str | None:
+    """Return a change of a number; None where it rounds to nothing."""
+    return f"{difference:+,.0f}" if round(difference) else None

@@ -1,0 +1,56 @@
+"""A chart with its exports, and the exports of all charts of a page."""
+
+from functools import partial
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.shared.plots import plot
+
+
+def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noqa: ANN401 - Streamlit's
+    """A chart with its exports: PNG by its tool bar, HTML beside it."""
+    plot(
+        figure,
+        key=key,
+        alt=alt,
+        config={
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+            "toImageButtonOptions": {
+                "format": st.session_state.get("image_format", "png"),
+                "filename": key,
+                "scale": 2,
+            },
+        },
+        **options,
+    )
+    st.session_state.setdefault("figures", {})[key] = figure
+
+
+def chart_exports() -> None:
+    """Charts as files: the format of their tool bar's camera, and each as a page of its own."""
+    with st.popover("Export charts", icon=":material/image:"):
+        st.segmented_control(
+            "The camera in a chart's tool bar saves",
+            ["png", "svg"],
+            default="png",
+            required=True,
+            format_func=str.upper,
+            key="image_format",
+        )
+        for key, figure in st.session_state.pop("figures", {}).items():
+            st.download_button(
+                f"{key} as HTML",
+                partial(_html, figure),
+                f"{key}.html",
+                "text/html",
+                on_click="ignore",
+                key=f"html-{key}",
+            )
+
+
+def _html(figure: go.Figure) -> bytes:
+    """Return a page that needs no network: the chart and all it takes to draw it."""
+    return str(figure.to_html(include_plotlyjs=True)).encode()
