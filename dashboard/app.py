@@ -1,6 +1,8 @@
 """The dashboard: configuration and navigation; the pages do the rest."""
 
 import sys
+import threading
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -44,25 +46,24 @@ def draw() -> None:
 
     theme = "dark" if st.context.theme.type == "dark" else "light"
     st.logo(str(HERE / f"logo-{theme}.svg"), size="large", icon_image=str(ICON))
-    hidden = {"lab"} if demonstration.controls() is None else set()
     pages = [
-        st.Page(
-            f"app_pages/{name}.py",
-            title=title,
-            icon=icon,
-            url_path=name,
-            visibility="hidden" if name in hidden else "visible",
-        )
-        for name, title, icon in PAGES
+        st.Page(f"app_pages/{name}.py", title=title, url_path=name) for name, title, _ in PAGES
     ]
 
     def home() -> None:
         """The bare address leads to the first page, so that every page has its own address."""
-        st.switch_page(pages[0])
+        asked = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.switch_page(pages[0], query_params=asked)
 
-    page = st.navigation([*pages, st.Page(home, default=True, visibility="hidden")])
+    # With an icon of its own, a page would have the browser fetch that from a font server.
+    page = st.navigation([*pages, st.Page(home, default=True)], position="hidden")
     title = f"{page.title} · {NAME}" if page.title else NAME
     st.set_page_config(page_title=title, page_icon=str(ICON), layout="wide")
+    hidden = {"lab"} if demonstration.controls() is None else set()
+    with st.sidebar, st.container(gap="xxsmall"):
+        for one, (name, _, icon) in zip(pages, PAGES, strict=True):
+            if name not in hidden:
+                st.page_link(one, icon=icon, width="stretch")
     with components.page_run(), components.explained():
         if login_panel.admitted() and (cloud := components.cloud()):
             components.cloud_badge(cloud)
@@ -85,7 +86,15 @@ def is_open() -> bool:
         sys.exit(f"{error.code}: {error.message}\n{error.remedy}")
 
 
+def load_libraries() -> None:
+    """Import what pages need and takes seconds, while nobody waits for a page yet."""
+    for name in ("polars", "pandas", "boto3", "obstore", "plotly.graph_objects"):
+        import_module(name)
+    import_module("plotly.graph_objects").Figure().add_bar().add_scatter().update_layout(title="")
+
+
 if st.runtime.exists():
     draw()
 else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
+    threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
     app = st.App(__file__, middleware=[Middleware(Guard, is_open=is_open())])

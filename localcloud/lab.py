@@ -7,7 +7,7 @@ import threading
 from typing import Any, Final
 
 from localcloud.cloud import LocalCloud
-from localcloud.demonstration.releases import definition_of
+from localcloud.demonstration.releases import definition_of, live_before
 from localcloud.demonstration.story import Release
 from localcloud.errors import AwsError
 from localcloud.service import now
@@ -87,7 +87,9 @@ class Lab:
             elif name == _PERMISSION:
                 self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
             elif States.of(self._cloud).routing(kept["alias"]) == kept["bad"]:
-                States.of(self._cloud).route(kept["alias"], kept["routing"], at=now())
+                States.of(self._cloud).route(
+                    kept["alias"], kept["routing"], kept["description"], at=now()
+                )
 
     def _apply(self, name: str, kept: dict[str, Any]) -> None:
         if name in _FAULTS:
@@ -108,5 +110,12 @@ class Lab:
         version = states.add_version(arn, broken, created=now())
         before = states.routing(settings.alias_arn)
         bad = [{"stateMachineVersionArn": version, "weight": 100}]
-        states.route(settings.alias_arn, bad, at=now())
-        return {"alias": settings.alias_arn, "routing": before, "bad": bad}
+        described = states.description(settings.alias_arn)
+        live = before[0]["stateMachineVersionArn"].rpartition(":")[2]
+        states.route(settings.alias_arn, bad, live_before(live), at=now())
+        return {
+            "alias": settings.alias_arn,
+            "routing": before,
+            "description": described,
+            "bad": bad,
+        }

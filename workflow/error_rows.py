@@ -555,9 +555,15 @@ _MACHINES: Final = (
     ),
     _row(
         _CODE,
+        "InvalidArn InvalidName",
+        "{place} was given a name or an ARN of a form that AWS does not know: {message}",
+        "Correct the name or the ARN.",
+    ),
+    _row(
+        _CODE,
         "States.NoChoiceMatched States.ParameterPathFailure States.ResultPathMatchFailure"
         " States.QueryEvaluationError States.IntrinsicFailure InvalidDefinition"
-        " InvalidExecutionInput InvalidName InvalidArn InvalidToken InvalidEncryptionConfiguration"
+        " InvalidExecutionInput InvalidToken InvalidEncryptionConfiguration"
         " InvalidLoggingConfiguration InvalidTracingConfiguration MissingRequiredParameter"
         " ExecutionNotRedrivable",
         "The definition does not fit the data in {place}: {message}",

@@ -86,7 +86,8 @@ def recipients(found: AlertState) -> None:
             Privilege.EXPORT,
             lambda: log.send_test(cloud, now=datetime.now(UTC)),
         )
-        st.success("SNS has taken the test message.", icon=":material/check_circle:")
+        # A message of the page would be gone with the next refresh.
+        st.toast("SNS has taken the test message.", icon=":material/check_circle:")
 
 
 def silenced(groups: Sequence[FailureGroup], shown: TimeRange) -> None:

@@ -9,8 +9,7 @@ from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
 
 components.page_header("Alerts", "What was sent to whom, what is silenced, and which alarms ring.")
-if not components.deployed():
-    components.not_deployed()
+if not components.check_deployed():
     st.stop()
 picked, running = time_range_panel.picker(), feeds.running()
 

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.executions import detail_model as execution
 from dashboard.executions import detail_panel, panel
 from dashboard.executions import model as executions
+from dashboard.executions.releases_model import markers
 from dashboard.failures import model as failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address
@@ -35,10 +36,9 @@ def many() -> None:
     if rows.is_empty():
         panel.nothing_found(listing)
         return
-    panel.charts(rows, feed.visits(), span)
+    panel.charts(rows, feed.visits(), span, markers(feed.listing()))
     panel.machine(feed, rows)
-    picked = panel.listing(rows)
-    if picked:
+    if picked := panel.listing(rows):
         page_address.go(replace(chosen, execution=picked))
 
 
@@ -52,9 +52,9 @@ if chosen.execution:
     detail_panel.one_execution(execution.view(record, rules=rules), record, feed, chosen)
 elif imported := detail_panel.imported():
     detail_panel.one_execution(execution.view(imported, rules=rules), imported, feed, chosen)
-else:
-    asked = panel.filters(chosen, executions.versions(feed.listing()))
-    if asked != chosen:
-        page_address.go(asked)
+elif components.check_deployed():
+    page_address.follow(chosen, panel.filters(chosen, executions.versions(feed.listing())))
     st.fragment(many, run_every=feeds.REFRESH_SECONDS)()
+    detail_panel.upload()
+else:
     detail_panel.upload()

@@ -49,12 +49,12 @@ def several() -> None:
 
 components.page_header("Failures", "What is failing, since when, why, and its repair.")
 chosen = page_address.read(failures.FailureFilters)
+if not components.check_deployed():
+    st.stop()
 if chosen.group or chosen.repair:
     if st.button("All failures", icon=":material/arrow_back:", type="tertiary"):
         page_address.go(replace(chosen, group="", repair=()))
     st.fragment(one_group if chosen.group else several, run_every=feeds.REFRESH_SECONDS)()
 else:
-    asked = panel.filters(chosen)
-    if asked != chosen:
-        page_address.go(asked)
+    page_address.follow(chosen, panel.filters(chosen))
     st.fragment(inbox, run_every=feeds.REFRESH_SECONDS)()

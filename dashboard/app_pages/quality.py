@@ -12,6 +12,8 @@ from dashboard.thresholds import panel as thresholds
 from dashboard.training import panel as training
 
 components.page_header("Quality", "How often the model is right on all traffic, by your labels.")
+if not components.check_deployed():
+    st.stop()
 found, feed = review.client(), captures.feed()
 labels = model.labels_of(found.draws(), found.verdicts())
 if labels.rows.is_empty():

@@ -9,6 +9,8 @@ from dashboard.review import desk_panel, panel
 from dashboard.shared import components
 
 components.page_header("Review", "Label doubtful photos, and random ones to judge the rest by.")
+if not components.check_deployed():
+    st.stop()
 feed, found = captures.feed(), panel.client()
 draws = found.draws()
 desk = st.container()  # first: on a phone the photo and its buttons fit on one screen

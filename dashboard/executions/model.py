@@ -49,6 +49,15 @@ class ExecutionFilters:
     execution: str = ""
     compare: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no ARN: AWS could only say that it knows no such execution.
+
+        Raises:
+            ValueError: ``execution`` or ``compare`` is none.
+        """
+        if not all(arn.startswith("arn:") for arn in (self.execution, self.compare) if arn):
+            raise ValueError("An execution is named by its ARN.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:

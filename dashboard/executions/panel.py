@@ -12,11 +12,10 @@ from dashboard.executions import charts as execution_charts
 from dashboard.executions import model as many
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_panel import ready
-from dashboard.executions.releases_model import markers
 from dashboard.executions.state_graph_model import state_graph
 from dashboard.shared import components, numbers, page_address
 from dashboard.shared.escaping import plain
-from dashboard.shared.marker_charts import mark
+from dashboard.shared.marker_charts import Marker, mark
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
 from workflow.definitions import read_definition
@@ -87,10 +86,10 @@ def rate_tiles(rates: many.Rates) -> None:
                 st.caption(said)
 
 
-def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
-    """Outcomes and durations over time."""
+def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta, marked: list[Marker]) -> None:
+    """Outcomes and durations over time, with what is marked on their axes."""
     now, width = datetime.now(UTC), many.bar_width(span)
-    between, marked = (now - span - width, now), markers(rows)
+    between = (now - span - width, now)
     left, right = st.columns(2)
     with left:
         st.markdown("**Outcomes**")
@@ -101,6 +100,7 @@ def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> None:
     with right:
         read = many.read_histories(rows, visits)
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
+        st.caption("Solid: median. Dotted: 95th percentile.")
         figure = execution_charts.durations(many.durations_over_time(rows, visits, span), between)
         mark(figure, marked, between)
         plot(figure, alt="Median and 95th percentile of each state's duration by time")

@@ -91,10 +91,13 @@ def repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
         groups=digests,
         canary=CANARY if careful else 0,
     )
+    if not plan.items:
+        st.caption("Running them again changes nothing, so there is nothing to start here.")
+        return
     _estimate(feed, len(plan.items))
     redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
     label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"
-    if st.button(label, type="primary", disabled=not plan.items, icon=":material/build:"):
+    if st.button(label, type="primary", icon=":material/build:"):
         jobs, connection = components.jobs(), components.connection()
         components.act(
             "starting the repair",

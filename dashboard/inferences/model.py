@@ -97,6 +97,14 @@ def summarise(counts: pl.DataFrame, threshold: float) -> Summary:
     )
 
 
+def spans(counts: pl.DataFrame) -> timedelta:
+    """Return the time from the first period with a record to the last; none without a time."""
+    first, last = counts["time"].min(), counts["time"].max()
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        return last - first
+    return timedelta()
+
+
 def _mean_confidence(counts: pl.DataFrame) -> float:
     if counts.is_empty():
         return math.nan

@@ -1,6 +1,6 @@
 """Inferences over time: volume, shares, quantiles and spread of confidence."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
 import polars as pl
@@ -11,7 +11,7 @@ from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import label_name
 from dashboard.executions.releases_model import markers
 from dashboard.feeds import panel as feeds
-from dashboard.inferences import charts
+from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
 from dashboard.shared import components
 from dashboard.shared.chart_panel import chart
@@ -20,10 +20,13 @@ from dashboard.shared.marker_charts import mark
 HEAT_BARS = 20
 MOST_STEPS = 240
 
+BY_DAY = timedelta(days=3)
+"""Records of a longer time are shown by day at first."""
+
 
 def over_time(look: Look) -> None:
     """Volume, shares, quantiles and spread of confidence by time."""
-    period = _period(look.period)
+    period = _period(look)
     rows = tables.volume(look.counts, period, look.threshold)
     if rows.is_empty():
         st.info("No record of the selection has a usable time.", icon=":material/schedule:")
@@ -62,11 +65,14 @@ def _mark_releases(figure: go.Figure, times: pl.Series) -> None:
         mark(figure, markers(feeds.running().executions.listing()), (first, last))
 
 
-def _period(finest: Period) -> Period:
+def _period(look: Look) -> Period:
+    finest = look.period
     options = list(Period)[list(Period).index(finest) :]
     if len(options) == 1:
         return finest
+    # Hours of many days are hundreds of points, most of which few records stand behind.
+    default = Period.DAY if model.spans(look.counts) > BY_DAY else finest
     chosen = st.segmented_control(
-        "By", options, default=finest, required=True, format_func=str, key=f"by-{finest}"
+        "By", options, default=default, required=True, format_func=str, key=f"by-{finest}-{default}"
     )
-    return Period(chosen or finest)
+    return Period(chosen or default)

@@ -45,6 +45,10 @@ class Level(StrEnum):
     UNDER_WAY = "under way"
     UNKNOWN = "not known"
 
+    def counted(self, number: int) -> str:
+        """Return how many checks say it: ``3 need you``, ``1 needs you``."""
+        return f"{number} {'need you' if self is Level.NEEDS_YOU and number > 1 else self}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:

@@ -98,8 +98,9 @@ def _checks(found: tuple[Check, ...], now: datetime) -> None:
     read = [check.as_of for check in found if check.as_of is not None]
     oldest = f", the oldest {numbers.age(min(read), now)} ago" if read else ""
     counts = [(level, sum(check.level is level for check in found)) for level in Level]
-    told = ", ".join(f"{count} {level}" for level, count in counts if count)
-    with st.expander(f"{len(found)} checks{oldest}: {told}", icon=":material/checklist:"):
+    told = ", ".join(level.counted(count) for level, count in counts if count)
+    title = f"{len(found)} checks{oldest}: {told}"
+    with st.expander(title, icon=":material/checklist:", key="checks"):  # its title changes
         for check in found:
             color, icon = _LEVELS[check.level]
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -119,6 +119,11 @@ class _Known(Generic[T]):
         """What the last read that ended failed with; None where it did not."""
         return self.failure if self.failed_at > self.read_at else None
 
+    @property
+    def outdated(self) -> bool:
+        """Whether what is known is shown although the last read failed."""
+        return self.as_of is not None and self.problem is not None and _is_transient(self.problem)
+
     def is_fresh(self, fresh_s: float) -> bool:
         now = time.monotonic()
         return now - self.read_at < fresh_s or now - self.failed_at < _FAILED_S
@@ -130,7 +135,7 @@ class _Known(Generic[T]):
             WorkflowError: ``StillWaiting`` where no read has ended yet, else what the last raised.
         """
         problem = self.problem
-        if problem is not None and not (self.as_of is not None and _is_transient(problem)):
+        if problem is not None and not self.outdated:
             raise problem
         if self.as_of is None:
             raise _still_waiting(self.last.title if self.last else "")
@@ -202,7 +207,7 @@ class CloudReads:
         last = cast("CloudRead", known.last)
         if patience_s is not None and self._is_late(service, last):
             patience_s = _HURRY_S
-        if not last.wait(patience_s) or known.problem is not None:
+        if not last.wait(patience_s) or known.outdated:
             late.append(last)
         return known.result()
 

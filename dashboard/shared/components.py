@@ -384,6 +384,14 @@ def not_deployed() -> None:
     )
 
 
+def check_deployed() -> bool:
+    """Return whether the workflow is deployed, as ``deployed``; where it is not, say so."""
+    found = deployed()
+    if not found:
+        not_deployed()
+    return found
+
+
 def job_failure(job: Job, key: str) -> None:
     """Why a job ended early, with a way to try again; nothing where it did not."""
     try:

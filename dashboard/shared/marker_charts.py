@@ -12,6 +12,9 @@ ROLLED_BACK = "#D55E00"
 NEAR = 0.12
 """Markers nearer than this share of the axis are named together."""
 
+_NAME_PX = 16
+"""Height of a name: it stands in the margin above the plot, where no line can cross it."""
+
 Marker = tuple[datetime, str, str]
 """Time, word and colour of a marker."""
 
@@ -41,15 +44,27 @@ def mark(figure: go.Figure, markers: Iterable[Marker], between: tuple[datetime, 
             words[-1][1].append(word)
         else:
             words.append((at, [word]))
+    if words:
+        _make_room(figure)
     for at, told in words:
         late = at - between[0] > (between[1] - between[0]) / 2
         figure.add_annotation(
             x=at.isoformat(),
             y=1,
             yref="paper",
-            yanchor="top",
+            yanchor="bottom",
             xanchor="right" if late else "left",
             text=chart_text(", ".join(told)),
             showarrow=False,
             font={"size": 11},
         )
+
+
+def _make_room(figure: go.Figure) -> None:
+    """Make room for names above the plot; a legend that is there stands above them."""
+    layout = figure.layout
+    top, bottom = (layout.margin.t or 0) + _NAME_PX, layout.margin.b or 0
+    figure.update_layout(margin_t=top)
+    if layout.legend.y is not None and layout.legend.y > 1 and layout.height:
+        plot = layout.height - top - bottom
+        figure.update_layout(legend_y=layout.legend.y + _NAME_PX / plot)

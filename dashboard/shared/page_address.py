@@ -48,6 +48,12 @@ def check_choice(name: str, options: Sequence[str]) -> None:
         st.warning(plain(sentence), icon=":material/link_off:")
 
 
+def follow(current: object, wanted: object) -> None:
+    """Show this page with the parameters that its controls ask for, where they are others."""
+    if wanted != current:
+        go(wanted)
+
+
 def go(filters: object) -> None:
     """Show this page with other parameters, in the address too."""
     st.session_state.pop(_IGNORED, None)

@@ -62,7 +62,7 @@ class MachineHealth:
 
     Attributes:
         last_started: When its last execution started; None before the first.
-        failures: Executions that failed or timed out within 24 hours.
+        failures: Executions that failed or timed out within 24 hours; rejections are among them.
         more: Whether there are more than were counted.
         gone: Whether there is no such state machine.
     """

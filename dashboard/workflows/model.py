@@ -22,6 +22,9 @@ SAID_BY_YOU = "you said so"
 """Where a value is known from that somebody typed."""
 
 UNKNOWN = "not known yet"
+FAILED = "Failed or rejected in 24 h"
+"""Column of what Step Functions lists as failed: it lists rejections among them."""
+
 MOST_SHOWN = 200
 """State machines in one table; a filter finds the others."""
 
@@ -74,7 +77,7 @@ def watched_table(
             {
                 "Workflow": one.name,
                 "Last execution": known.last,
-                "Failed in 24 h": known.failures,
+                FAILED: known.failures,
                 "Endpoint": one.endpoint or UNKNOWN,
                 "Made by": "deploy" if one.deployed else "somebody else",
                 "Remark": "Imported from files." if one.imported else known.problem,

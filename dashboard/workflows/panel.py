@@ -237,7 +237,7 @@ def _machines(now: datetime) -> None:
                 "State machine": one.name,
                 "Type": "Express" if one.express else "Standard",
                 "Last execution": health.get(one.arn, empty).last,
-                "Failed in 24 h": health.get(one.arn, empty).failures,
+                model.FAILED: health.get(one.arn, empty).failures,
                 "Created (UTC)": one.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
             }
             for one in shown

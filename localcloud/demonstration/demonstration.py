@@ -12,7 +12,7 @@ from typing import Any, Final
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recorder import Photo, Recorder, sights
 from localcloud.demonstration.recording import Recording, Time, copied, measured
-from localcloud.demonstration.releases import definition_of
+from localcloud.demonstration.releases import definition_of, live_before
 from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell
 from localcloud.errors import AwsError
 from localcloud.states.api import States
@@ -186,7 +186,8 @@ class _Writer:
             current = release is Release.SOUND
             versions.append(states.add_version(arn, definition, created=at, current=current))
         routing = [{"stateMachineVersionArn": versions[-1], "weight": 100}]
-        states.route(self._settings.alias_arn, routing, at=story.live[-1][0])
+        before = live_before(story.live[-2][1] + 1)
+        states.route(self._settings.alias_arn, routing, before, at=story.live[-1][0])
         return versions
 
     def _copy(

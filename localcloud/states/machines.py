@@ -348,12 +348,18 @@ class Machines(Service):
         machine, name = self._alias(alias_arn)
         return list(machine["aliases"][name]["routing"])
 
-    def route(self, alias_arn: str, routing: list[Params], *, at: float) -> None:
-        """Have an alias route to versions since a time."""
+    def route(self, alias_arn: str, routing: list[Params], description: str, *, at: float) -> None:
+        """Have an alias route to versions since a time, with a description."""
         with self._lock:
             machine, name = self._alias(alias_arn)
-            alias = {**machine["aliases"][name], "routing": routing, "updated": at}
+            changed = {"routing": routing, "description": description, "updated": at}
+            alias = {**machine["aliases"][name], **changed}
             self._save_alias(machine, name, alias)
+
+    def description(self, alias_arn: str) -> str:
+        """Return the description of an alias."""
+        machine, name = self._alias(alias_arn)
+        return str(machine["aliases"][name]["description"])
 
     def backdate(self, arn: str, at: float) -> None:
         """Have a machine, its only version and its aliases be as old as a time."""

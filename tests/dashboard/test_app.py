@@ -120,6 +120,7 @@ def test_a_cloud_that_was_started_again_is_announced(app: Callable[..., AppTest]
     [
         ("executions", {"outcome": "foo"}),
         ("executions", {"hours": "7", "colour": "red"}),
+        ("executions", {"execution": "nope"}),
         ("failures", {"kind": "zzz"}),
         ("inferences", {"view": "zzz", "colour": "red"}),
         ("classify", {"colour": "red"}),
@@ -136,12 +137,31 @@ def test_a_stale_or_foreign_address_is_ignored_and_said(
     assert "ignored" in told
 
 
-def test_where_nothing_is_deployed_classify_leads_to_the_deployment(
-    app: Callable[..., AppTest],
+@pytest.mark.parametrize(
+    "page", ["classify", "inferences", "review", "quality", "executions", "failures", "alerts"]
+)
+def test_where_nothing_is_deployed_a_page_leads_to_the_deployment_and_says_no_more(
+    app: Callable[..., AppTest], page: str
 ) -> None:
-    test = app("classify", SCONES_PROJECT="nothing")
+    test = app(page, SCONES_PROJECT="nothing")
 
     assert "not deployed yet" in said(test)
+    assert not [*test.error, *test.warning, *test.pills]
+
+
+def test_the_bare_address_keeps_what_it_asks_for(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    test = AppTest.from_file(str(APP), default_timeout=SECONDS)
+    test.query_params["workflow"] = "nobody's"
+
+    test.run()
+
+    assert [title.value for title in test.title] == ["Overview"]
+    assert test.query_params["workflow"] == "nobody's"
 
 
 def test_photos_are_classified_and_a_bad_file_is_refused_beside_them(

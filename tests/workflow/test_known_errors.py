@@ -223,6 +223,13 @@ def test_message_and_name_decide_together(
     assert (found.row.blame, found.row.passes) == (blame, passes)
 
 
+def test_an_arn_that_is_none_says_nothing_of_the_definition() -> None:
+    found = find(("InvalidArn",), "Invalid Arn: 'nope'")
+
+    assert found is not None
+    assert "definition" not in found.row.cause + found.row.remedy
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
 def test_a_status_that_passes_does_so_under_any_name(status: int) -> None:
     assert passes_by_itself("Odd", status=status)

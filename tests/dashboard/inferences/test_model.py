@@ -289,6 +289,13 @@ def test_counts_are_parted_at_a_moment() -> None:
     assert before["count"].sum() == after["count"].sum() == 300
 
 
+def test_a_selection_spans_the_time_of_its_records() -> None:
+    counts = counted(captured(600, hours=48))
+
+    assert timedelta(hours=46) < model.spans(counts) <= timedelta(hours=48)
+    assert model.spans(counts.clear()) == timedelta()
+
+
 def test_the_period_follows_the_filters() -> None:
     frame = pl.concat([captured(10, hours=24 * 40), captured(10, hours=0.1, seed=1)])
 

@@ -48,6 +48,12 @@ def counts(confidences: list[float], random: Random) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=dict(COUNTS))
 
 
+def test_levels_are_counted_in_the_words_of_their_number() -> None:
+    assert Level.NEEDS_YOU.counted(1) == "1 needs you"
+    assert Level.NEEDS_YOU.counted(3) == "3 need you"
+    assert Level.FINE.counted(3) == "3 fine"
+
+
 def test_a_share_of_rejections_beyond_chance_needs_somebody() -> None:
     steady = checks.rejections(listing((0.5, 80, 20), (3, 480, 120)), NOW, now=NOW)
     risen = checks.rejections(listing((0.5, 50, 50), (3, 480, 120)), NOW, now=NOW)

@@ -179,10 +179,11 @@ def test_a_refusal_takes_the_place_of_what_was_known(service: Service) -> None:
     get(reads, service)
     service.answer = REFUSED
 
-    with pytest.raises(WorkflowError) as raised:
+    with page() as late, pytest.raises(WorkflowError) as raised:
         get(reads, service, fresh_s=0)
 
     assert raised.value is REFUSED
+    assert late == []  # the page is told by the error itself
 
 
 def test_what_was_known_stays_while_the_service_cannot_be_reached(service: Service) -> None:

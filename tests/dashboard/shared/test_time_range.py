@@ -47,3 +47,16 @@ def test_markers_outside_of_the_axis_are_not_drawn_and_near_ones_are_named_toget
 
     assert len(figure.layout.shapes) == 3
     assert [note.text for note in figure.layout.annotations] == ["v1, v2", "v3"]
+
+
+def test_names_of_markers_stand_above_the_plot_and_below_its_legend() -> None:
+    figure = go.Figure(
+        layout={"height": 260, "margin": {"t": 34, "b": 26}, "legend": {"y": 1.02, "x": 0}}
+    )
+
+    mark(figure, [(NOW, "v1", "#000000")], (NOW - timedelta(days=1), NOW))
+
+    (note,) = figure.layout.annotations
+    assert (note.y, note.yanchor) == (1, "bottom")
+    assert figure.layout.margin.t > 34
+    assert figure.layout.legend.y > 1.02

@@ -76,6 +76,9 @@ def test_the_deployment_is_as_wanted_and_its_past_tells_of_the_bad_night(
     assert {action.op for action in plan.actions} == {Op.KEEP}
     assert [one.number for one in versions if one.weight] == [4]
     assert min(one.created for one in versions) < datetime.now(UTC) - timedelta(days=14)
+    back = deployment.preview_rollback(settings, session)
+    assert back is not None
+    assert (back.live, back.target) == (4, 1)  # versions 2 and 3 are those of the bad night
 
 
 def test_it_is_written_once_and_removed_without_a_trace(demonstrated: Connection) -> None:
