@@ -80,6 +80,10 @@ class RecordedServices:
         answer: dict[str, Any] = json.loads(self._next().details.get("output") or "{}")
         return answer | {"ResponseMetadata": {"HTTPHeaders": {}, "HTTPStatusCode": 200}}
 
+    def read(self, parameters: Mapping[str, Any]) -> bytes:
+        """Refuse: no recording holds what an ItemReader read."""
+        raise ServiceError("S3.NoSuchKeyException", f"{dict(parameters)} was not recorded.")
+
     def describe(self, execution_arn: str) -> dict[str, Any]:
         """Refuse: no recording holds an execution that another one started."""
         raise ServiceError("States.TaskFailed", f"{execution_arn} was not recorded.")

@@ -12,13 +12,14 @@ from botocore.config import Config
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import now
+from localcloud.service import now, page
 from localcloud.states.definitions import diagnostics
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
 from localcloud.states.machines import Machines, Target, check_name, shown_definition
+from localcloud.states.map_runs import MapRuns
 from localcloud.states.progress import ExecutionProgress, from_json
 from localcloud.states.retention import Retention
 from localcloud.states.services import CloudServices
@@ -45,6 +46,7 @@ class States(Machines):
         super().__init__(cloud)
         self.executions = Executions(cloud.store)
         self._retention = Retention(self.executions, cloud.allows.history)
+        self._map_runs = MapRuns(cloud.store, self.executions)
         self._runs: dict[str, Run] = {}
         self._tokens = Tokens()
         self._services = CloudServices(self._invoke_lambda, cache(self._client), self._describe)
@@ -75,6 +77,7 @@ class States(Machines):
             self.executions.save(
                 {**execution, "status": "ABORTED", "stop": event["timestamp"], "body": body}
             )
+            self._map_runs.abort(arn)
         self._retention.start()
 
     def close(self) -> None:
@@ -139,19 +142,29 @@ class States(Machines):
 
     def list_executions(self, call: Call) -> Params:
         p = call.params
-        arn = p.get("stateMachineArn")
-        if arn is None:
+        given = [p[name] for name in ("stateMachineArn", "mapRunArn") if name in p]
+        if len(given) != 1:
             raise AwsError("ValidationException", "Must specify a stateMachineArn or a mapRunArn.")
-        target = self.resolve(arn)
-        column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
+        (arn,) = given
+        if "mapRunArn" in p:
+            self._map_runs.get(arn)
+            column = "map_run"
+        else:
+            target = self.resolve(arn)
+            column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
         size = min(p.get("maxResults") or 100, _PAGE)
         found, token = self.executions.page(column, arn, p, size, p.get("nextToken"))
-        return {"executions": [_listed(e) for e in found]} | ({"nextToken": token} if token else {})
+        return {"executions": [_counted(e) for e in found]} | (
+            {"nextToken": token} if token else {}
+        )
 
     def get_execution_history(self, call: Call) -> Params:
         p = call.params
         arn = p["executionArn"]
-        self.executions.get(arn)
+        execution = self.executions.get(arn)
+        if execution["map_run"] and execution["body"]["machine_type"] == "EXPRESS":
+            text = "This operation is not supported by this type of state machine"
+            raise AwsError("StateMachineTypeNotSupported", text)
         given = str(p.get("nextToken") or "0")
         if not given.isdigit():
             raise AwsError("InvalidToken", f"Invalid Token: '{given}'")
@@ -216,6 +229,27 @@ class States(Machines):
             "tracingConfiguration": machine.get("tracing", {"enabled": False}),
         }
         return out | ({"revisionId": body["revision"]} if body["revision"] else {})
+
+    # -- Map Runs ------------------------------------------------------------------------------
+
+    def list_map_runs(self, call: Call) -> Params:
+        arn = call.params["executionArn"]
+        self.executions.get(arn)
+        shown, token = page(
+            self._map_runs.listed(arn),
+            call.params,
+            size="maxResults",
+            token="nextToken",  # noqa: S106 - a paging token
+            default=100,
+        )
+        return {"mapRuns": shown} | ({"nextToken": token} if token else {})
+
+    def describe_map_run(self, call: Call) -> Params:
+        return self._map_runs.described(call.params["mapRunArn"])
+
+    def update_map_run(self, call: Call) -> Params:
+        self._map_runs.change(call.params["mapRunArn"], call.params)
+        return {}
 
     # -- task tokens ---------------------------------------------------------------------------
 
@@ -307,6 +341,7 @@ class States(Machines):
             variables=body["variables"],
             redrives=execution["redrives"],
             before=before,
+            map_runs=self._map_runs,
         )
         log = ExecutionLog(
             self._machines.get(execution["machine"], {}).get("logging", {}),
@@ -333,6 +368,7 @@ class States(Machines):
 
     def _ended(self, arn: str, ending: Ending) -> None:
         run = self._runs.pop(arn)
+        self._map_runs.abort(arn)
         execution = self.executions.find(arn)
         if execution is None:  # its state machine was deleted meanwhile
             return
@@ -464,8 +500,15 @@ def _listed(execution: Execution) -> Params:
         "stateMachineVersionArn": execution["version"],
         "stateMachineAliasArn": execution["alias"],
         "redriveDate": execution["body"].get("redrive_date"),
+        "mapRunArn": execution["map_run"],
     }
     return out | {k: v for k, v in optional.items() if v is not None}
+
+
+def _counted(execution: Execution) -> Params:
+    """Return an execution as it is listed, with the items that a child execution processes."""
+    listed = _listed(execution)
+    return listed if execution["items"] is None else {**listed, "itemCount": execution["items"]}
 
 
 def _status_change(described: Params) -> Params:

@@ -53,10 +53,12 @@ def _missing_here(machine: dict[str, Any], at: str, *, express: bool) -> Iterato
                     f"Express state machine does not support '{pattern}' service integration",
                     f"{here}/Resource",
                 )
-        for field in ("ResultWriter", "Credentials"):
-            if field in state:
-                message = "The local cloud does not support this field."
-                yield _unsupported(message, f"{here}/{field}")
+        if "Credentials" in state:
+            message = "The local cloud does not support this field."
+            yield _unsupported(message, f"{here}/Credentials")
+        if state.get("ItemReader", {}).get("ReaderConfig", {}).get("InputType") == "PARQUET":
+            message = "The local cloud does not read Parquet."
+            yield _unsupported(message, f"{here}/ItemReader/ReaderConfig/InputType")
         for field in ("ItemProcessor", "Iterator"):
             if field in state:
                 yield from _missing_here(state[field], f"{here}/{field}", express=express)

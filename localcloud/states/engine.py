@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.states.failure import RUNTIME, StateFailure
 from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload
 from localcloud.states.interpreter import Interpreter
+from localcloud.states.map_runs import MapRunKeeper, UnkeptMapRuns
 from localcloud.states.progress import ExecutionProgress
 from localcloud.states.services import Services
 from localcloud.states.steps import Mock, World
@@ -41,6 +42,7 @@ class ExecutionRequest:
         variables: Workflow variables to start with, for a redrive.
         redrives: How often it was redriven.
         before: How far it came before a redrive; None for a new execution.
+        map_runs: Who keeps its Map Runs and their children.
         context: What the context object holds otherwise, for tests of a state.
         mocks: Results of states by their name, for tests of a state.
         inspected: Where to keep what became of a state's data, for tests of a state.
@@ -60,6 +62,7 @@ class ExecutionRequest:
     variables: Mapping[str, Any]
     redrives: int = 0
     before: ExecutionProgress | None = None
+    map_runs: MapRunKeeper = field(default_factory=UnkeptMapRuns)
     context: Mapping[str, Any] = field(default_factory=dict)
     mocks: Mapping[str, Mock] = field(default_factory=dict)
     inspected: dict[str, dict[str, Any]] | None = None
@@ -111,6 +114,7 @@ class Run:
                 role_arn=job.role_arn,
                 services=services,
                 tokens=tokens,
+                map_runs=job.map_runs,
                 mocks=job.mocks,
                 inspected=job.inspected,
             )

@@ -18,14 +18,20 @@ REDRIVABLE_SECONDS = 14 * 86_400
 _REDRIVE_EVENTS = 24_999
 _COLUMNS = (
     "arn", "machine", "version", "alias", "name", "status", "start", "stop", "redrives", "body",
+    "map_run", "items",
 )  # fmt: skip
+_BODY = _COLUMNS.index("body")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS executions (
     arn TEXT PRIMARY KEY, machine TEXT, version TEXT, alias TEXT, name TEXT, status TEXT,
-    start REAL, stop REAL, redrives INTEGER, body TEXT
+    start REAL, stop REAL, redrives INTEGER, body TEXT, map_run TEXT, items INTEGER
 );
 CREATE INDEX IF NOT EXISTS executions_by_start ON executions (machine, start DESC, arn);
 CREATE INDEX IF NOT EXISTS executions_by_stop ON executions (stop);
+"""
+_OF_MAP_RUNS = """
+CREATE INDEX IF NOT EXISTS executions_by_map_run ON executions (map_run, start DESC, arn)
+WHERE map_run IS NOT NULL;
 """
 
 
@@ -34,7 +40,8 @@ class Executions:
 
     An execution is a dictionary of the columns above; ``body`` holds what else belongs to it:
     input, output, error, cause, digest of its definition, role, machine name and type, redrive
-    date and tokens.
+    date and tokens. A child execution has the ARN of its ``map_run`` and how many ``items`` it
+    processes; both are None in others.
     """
 
     def __init__(self, store: Store) -> None:
@@ -42,6 +49,11 @@ class Executions:
         self._payloads = Payloads(store)
         self._histories = Histories(store, self._payloads)
         store.script(_TABLES)
+        present = {row[1] for row in store.execute("PRAGMA table_info(executions)")}
+        for column in ("map_run TEXT", "items INTEGER"):
+            if column.partition(" ")[0] not in present:  # a cloud of before Map Runs were kept
+                store.execute(f"ALTER TABLE executions ADD COLUMN {column}")
+        store.script(_OF_MAP_RUNS)
 
     def add(self, execution: Execution) -> None:
         """Keep a new execution."""
@@ -84,7 +96,7 @@ class Executions:
         Their bodies hold references to long payloads instead of these.
 
         Args:
-            column: ``machine``, ``version`` or ``alias``.
+            column: ``machine``, ``version``, ``alias`` or ``map_run``.
             arn: Its ARN.
             filters: ``statusFilter`` and ``redriveFilter`` as ``ListExecutions`` takes them.
             size: How many at most.
@@ -109,8 +121,11 @@ class Executions:
         return found, _token(found[-1]) if len(rows) > size else None
 
     def of_machine(self, machine: str) -> list[str]:
-        """ARNs of all executions of a state machine."""
-        rows = self._store.execute("SELECT arn FROM executions WHERE machine = ?", (machine,))
+        """ARNs of all executions of a state machine, child executions included."""
+        rows = self._store.execute(
+            "SELECT arn FROM executions WHERE machine = ? OR machine GLOB ?",
+            (machine, f"{machine}/*"),
+        )
         return [arn for (arn,) in rows]
 
     def delete(self, arns: Sequence[str]) -> None:
@@ -146,13 +161,55 @@ class Executions:
         body = self._payloads.pack(execution["arn"], json.dumps(execution["body"]))
         self._store.execute(
             f"{verb} INTO executions VALUES ({marks})",
-            [body if column == "body" else execution[column] for column in _COLUMNS],
+            [body if column == "body" else execution.get(column) for column in _COLUMNS],
         )
         if execution["stop"] is not None:
             self._histories.compress(execution["arn"])
 
     def _whole(self, row: tuple[Any, ...]) -> Execution:
-        return _execution((*row[:-1], self._payloads.unpack(row[-1])))
+        body = self._payloads.unpack(row[_BODY])
+        return _execution((*row[:_BODY], body, *row[_BODY + 1 :]))
+
+    # -- child executions ------------------------------------------------------------------------
+
+    def end_child(self, execution: Execution) -> None:
+        """Keep how a child execution ended, unless it was aborted meanwhile."""
+        body = json.dumps(execution["body"])
+        with self._store.transaction():
+            self._store.execute(
+                "UPDATE executions SET status = ?, stop = ?, body = ? "
+                "WHERE arn = ? AND status = 'RUNNING'",
+                (
+                    execution["status"],
+                    execution["stop"],
+                    self._payloads.pack(execution["arn"], body),
+                    execution["arn"],
+                ),
+            )
+            self._histories.compress(execution["arn"])
+
+    def abort_children(self, map_run: str, stopped: float) -> None:
+        """Abort the child executions of a Map Run that are running."""
+        self._store.execute(
+            "UPDATE executions SET status = 'ABORTED', stop = ? "
+            "WHERE map_run = ? AND status = 'RUNNING'",
+            (stopped, map_run),
+        )
+
+    def children(self, map_run: str) -> list[Execution]:
+        """Return all child executions of a Map Run that were begun, in order of their start."""
+        rows = self._store.execute(
+            "SELECT * FROM executions WHERE map_run = ? ORDER BY start, arn", (map_run,)
+        )
+        return [self._whole(row) for row in rows]
+
+    def child_counts(self, map_run: str) -> dict[str, tuple[int, int]]:
+        """Return how many child executions and items of a Map Run have each status."""
+        rows = self._store.execute(
+            "SELECT status, COUNT(*), SUM(items) FROM executions WHERE map_run = ? GROUP BY status",
+            (map_run,),
+        )
+        return {status: (executions, items) for status, executions, items in rows}
 
     # -- histories -----------------------------------------------------------------------------
 
@@ -172,8 +229,13 @@ class Executions:
 
 def redrive_refusal(execution: Execution, events: int) -> str | None:
     """Return why an execution cannot be redriven, in AWS's words; None where it can be."""
-    if execution["body"]["machine_type"] != "STANDARD":
-        return "Express executions cannot be redriven."
+    kinds = {
+        "Child executions are redriven with the execution of their Map Run.": execution["map_run"],
+        "Express executions cannot be redriven.": execution["body"]["machine_type"] == "EXPRESS",
+    }
+    for text, is_so in kinds.items():
+        if is_so:
+            return text
     if execution["status"] == "RUNNING":
         return "Execution is RUNNING and cannot be redriven"
     if execution["status"] == "SUCCEEDED":

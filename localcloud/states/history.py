@@ -9,6 +9,8 @@ from localcloud.states.progress import ExecutionProgress
 
 Event = dict[str, Any]
 
+AT_ONCE = 40
+"""How many iterations of a Map run at the same time at most: threads of this process."""
 _EVENT_LIMIT = 25_000
 _FULL = "The execution reached the maximum number of history events (25000)."
 _LAST = frozenset(f"Execution{how}" for how in ("Succeeded", "Failed", "Aborted", "TimedOut"))

@@ -1,59 +1,123 @@
-"""Items: what a distributed Map reads from S3, and the batches that it makes of it."""
+"""Items: what a distributed Map reads from S3, and the batches that it makes of it.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html and
+input-output-itembatcher.html.
+"""
 
 from __future__ import annotations
 
 import csv
+import datetime as dt
+import gzip
 import io
 import json
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.states.failure import StateFailure
 from localcloud.states.services import ServiceError
 from workflow.asl import templates
+from workflow.asl.data import size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from localcloud.states.services import Services
     from localcloud.states.steps import Step, World
+
+_INPUT_LIMIT = 262_144
+_DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
 
 def read_items(world: World, step: Step, given: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
     """Return the items that an ItemReader gives.
 
     Raises:
-        Failure: ``States.ItemReaderFailed``.
+        StateFailure: ``States.ItemReaderFailed``.
     """
     reader = step.state["ItemReader"]
     config = reader.get("ReaderConfig", {})
-    scope = step.fields.scope(given)
-    if step.fields.jsonata:
-        parameters = templates.query(reader.get("Arguments", {}), scope, "ItemReader/Arguments")
-    else:
-        parameters = templates.fill(reader.get("Parameters", {}), scope)
-    action = reader["Resource"].rpartition(":")[2]
+    found = parameters(step, given, "ItemReader")
+    items: Sequence[Any]
     try:
-        answer = world.services.call("s3", action, parameters)
-        items = answer.get("Contents", []) if action == "listObjectsV2" else _parsed(answer, config)
-    except (ServiceError, ValueError) as error:
+        if reader["Resource"].endswith(":listObjectsV2"):
+            items = list(_objects(world.services, found))
+        else:
+            items = _parsed(world.services, found, config)
+    except (ServiceError, ValueError, KeyError, OSError, EOFError, zlib.error) as error:
         raise StateFailure("States.ItemReaderFailed", str(error)) from None
-    return items[: config.get("MaxItems", len(items))]
+    most = replace(step.fields, state=config).number("MaxItems", given)
+    return list(items[: int(most)] if most else items)
 
 
-def _parsed(answer: Mapping[str, Any], config: Mapping[str, Any]) -> list[Any]:
-    text, kind = answer["Body"], config.get("InputType", "JSON")
+def parameters(step: Step, given: Any, field: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """Return the parameters of an ItemReader or ResultWriter, by the query language of the state.
+
+    Args:
+        step: The Map state.
+        given: Its input after InputPath.
+        field: ``ItemReader`` or ``ResultWriter``.
+    """
+    scope, holder = step.fields.scope(given), step.state[field]
+    if step.fields.jsonata:
+        filled = templates.query(holder.get("Arguments", {}), scope, f"{field}/Arguments")
+    else:
+        filled = templates.fill(holder.get("Parameters", {}), scope)
+    return dict(filled)
+
+
+def _objects(services: Services, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """List a prefix, page by page, as Step Functions writes what it lists."""
+    asked = dict(found)
+    while True:
+        answer = services.call("s3", "listObjectsV2", asked)
+        for one in answer.get("Contents", []):
+            changed = dt.datetime.fromisoformat(one["LastModified"]).timestamp()
+            yield {
+                "Etag": one["ETag"],
+                "Key": one["Key"],
+                "LastModified": int(changed),
+                "Size": one["Size"],
+                "StorageClass": one.get("StorageClass", "STANDARD"),
+            }
+        if not answer.get("IsTruncated"):
+            return
+        asked["ContinuationToken"] = answer["NextContinuationToken"]
+
+
+def _parsed(
+    services: Services, found: Mapping[str, Any], config: Mapping[str, Any]
+) -> Sequence[Any]:
+    content, kind = services.read(found), config.get("InputType", "JSON")
+    if kind == "MANIFEST":
+        return list(_inventory(services, json.loads(content)))
+    text = content.decode()
     if kind == "CSV":
         return _rows(text, config)
     if kind == "JSONL":
         return [json.loads(line) for line in text.splitlines() if line.strip()]
-    found = json.loads(text)
-    if not isinstance(found, list):
+    items = json.loads(text)
+    if not isinstance(items, list):
         raise ValueError("Attempting to map over non-iterable node.")  # noqa: TRY004 - a bad file
-    return found
+    return items
+
+
+def _inventory(services: Services, manifest: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Return the rows of an S3 inventory in CSV, named by the schema of its manifest."""
+    if manifest["fileFormat"] != "CSV":
+        raise ValueError(f"The local cloud reads no inventory in {manifest['fileFormat']}.")
+    names = [name.strip() for name in manifest["fileSchema"].split(",")]
+    bucket = manifest["destinationBucket"].rpartition(":")[2]
+    for file in manifest["files"]:
+        content = gzip.decompress(services.read({"Bucket": bucket, "Key": file["key"]}))
+        for row in csv.reader(io.StringIO(content.decode())):
+            yield dict(zip(names, row, strict=False))
 
 
 def _rows(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
-    rows = list(csv.reader(io.StringIO(text)))
+    delimiter = _DELIMITERS[config.get("CSVDelimiter", "COMMA")]
+    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
     if config.get("CSVHeaderLocation") == "GIVEN":
         names = config["CSVHeaders"]
     else:
@@ -74,8 +138,27 @@ def batched(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # noqa:
             filled = templates.fill(batcher["BatchInput"], scope)
         shared = {"BatchInput": filled}
     fields = replace(step.fields, state=batcher)
-    size = int(fields.number("MaxItemsPerBatch", given) or len(items) or 1)
-    return [
-        {**shared, "Items": list(items[start : start + size])}
-        for start in range(0, len(items), size)
-    ]
+    most = int(fields.number("MaxItemsPerBatch", given) or len(items) or 1)
+    room = int(fields.number("MaxInputBytesPerBatch", given) or _INPUT_LIMIT)
+    room = min(room, _INPUT_LIMIT) - size({**shared, "Items": []})
+    return [{**shared, "Items": part} for part in _parts(items, most, room)]
+
+
+def _parts(items: Sequence[Any], most: int, room: int) -> Iterator[list[Any]]:
+    """Cut items into lists of so many at most, and of so many bytes as JSON where they fit."""
+    part: list[Any] = []
+    left = room
+    for item in items:
+        taken = size(item) + 1
+        if part and (len(part) == most or taken > left):
+            yield part
+            part, left = [], room
+        part.append(item)
+        left -= taken
+    if part:
+        yield part
+
+
+def item_count(step: Step, data: Any) -> int:  # noqa: ANN401 - any JSON value
+    """Return how many items the input of a child execution holds."""
+    return len(data["Items"]) if "ItemBatcher" in step.state else 1

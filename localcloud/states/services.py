@@ -66,6 +66,13 @@ class Services(Protocol):
             ServiceError: It refuses.
         """
 
+    def read(self, parameters: Mapping[str, Any]) -> bytes:
+        """Return the bytes of an object of S3, by the parameters of GetObject.
+
+        Raises:
+            ServiceError: S3 refuses.
+        """
+
     def describe(self, execution_arn: str) -> Params:
         """Return an execution as DescribeExecution gives it."""
 
@@ -98,13 +105,21 @@ class CloudServices:
 
     def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
         """Call a service; see ``Services``."""
+        return dict(_plain(self._answer(service, action, parameters)))
+
+    def read(self, parameters: Mapping[str, Any]) -> bytes:
+        """Read an object; see ``Services``."""
+        content: bytes = self._answer("s3", "getObject", parameters)["Body"].read()
+        return content
+
+    def _answer(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
         name, shown = _NAMES[service]
         client = self._client(name)
         operation = operation_name(action)
         model = client.meta.service_model.operation_model(operation)
         method = getattr(client, _python_name(client, operation))
         try:
-            answer = method(**_input(model, parameters))
+            return dict(method(**_input(model, parameters)))
         except ClientError as error:
             told = error.response["Error"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -117,7 +132,6 @@ class CloudServices:
             ) from None
         except BotoCoreError as error:
             raise ServiceError(f"{shown}.SdkClientException", str(error)) from None
-        return dict(_plain(answer))
 
     def describe(self, execution_arn: str) -> Params:
         """Return an execution; see ``Services``."""

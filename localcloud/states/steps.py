@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from localcloud.states.failure import StateFailure
 from localcloud.states.fields import Fields
 from localcloud.states.history import Flow
+from localcloud.states.map_runs import MapRunKeeper
 from localcloud.states.progress import ExecutionProgress
 from localcloud.states.services import Services
 from localcloud.states.tokens import Tokens
@@ -35,6 +36,7 @@ class World:
         role_arn: The role that it runs under.
         services: What its Tasks call.
         tokens: The task tokens that wait.
+        map_runs: Who keeps its Map Runs and their children.
         mocks: Results of states by their name, for tests.
         inspected: Where to keep what became of a state's data, by its name; None for nowhere.
     """
@@ -46,6 +48,7 @@ class World:
     role_arn: str
     services: Services
     tokens: Tokens
+    map_runs: MapRunKeeper
     mocks: Mapping[str, Mock]
     inspected: dict[str, dict[str, Any]] | None = None
 

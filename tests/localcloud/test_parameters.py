@@ -16,7 +16,7 @@ from localcloud import alarms, function_settings, service
 from localcloud.errors import AwsError
 from localcloud.parameter_docs import MOTOS, refused_members
 from localcloud.parameters import Honoured, check, table
-from localcloud.states import executions, machines, state_test
+from localcloud.states import executions, machines, map_runs, state_test
 from localcloud.training import jobs
 from localcloud.wire import Call
 
@@ -35,7 +35,7 @@ BESIDE = {
     "cloudwatch": (alarms,),
     "lambda": (function_settings,),
     "sagemaker": (jobs,),
-    "stepfunctions": (machines, state_test, executions),
+    "stepfunctions": (machines, state_test, executions, map_runs),
 }
 """Modules that use parameters beside that of the service."""
 
