@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from dashboard.access import session
 from dashboard.access.model import Mode
 from dashboard.guard import Guard
+from dashboard.static_compression import StaticCompression
 from workflow.errors import WorkflowError
 
 NAME = "Scones Unlimited"
@@ -97,4 +98,5 @@ if st.runtime.exists():
     draw()
 else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
     threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
-    app = st.App(__file__, middleware=[Middleware(Guard, is_open=is_open())])
+    guard = Middleware(Guard, is_open=is_open())
+    app = st.App(__file__, middleware=[guard, Middleware(StaticCompression)])
