@@ -15,6 +15,7 @@ import polars as pl
 from dashboard.executions import model as executions
 from dashboard.executions import tables
 from dashboard.failures import model as failures
+from dashboard.shared.time_range import LONGEST, RANGES
 from workflow.executions import Execution, Failure, Status
 from workflow.triage import group
 
@@ -69,8 +70,8 @@ def listing(count: int) -> pl.DataFrame:
 
 def page(rows: pl.DataFrame) -> None:
     """What one run of the Executions page computes."""
-    chosen = executions.select(rows, executions.ExecutionFilters(hours=0), now=NOW)
-    span = executions.window(chosen, executions.ExecutionFilters(hours=0), now=NOW)
+    span = RANGES[LONGEST]
+    chosen = executions.select(rows, executions.ExecutionFilters(), since=NOW - span)
     executions.rates(chosen, span)
     executions.outcomes_over_time(chosen, span)
     executions.versions(rows)

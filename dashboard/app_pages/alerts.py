@@ -6,9 +6,10 @@ import streamlit as st
 
 from dashboard.alerts import panel
 from dashboard.feeds import panel as feeds
-from dashboard.shared import components, time_range_panel
+from dashboard.shared import components, page_address, time_range_panel
 
 components.page_header("Alerts", "What was sent to whom, what is silenced, and which alarms ring.")
+page_address.read(page_address.NoParameters)
 if not components.check_deployed():
     st.stop()
 picked, running = time_range_panel.picker(), feeds.running()

@@ -11,7 +11,7 @@ from dashboard.executions import model as executions
 from dashboard.executions.releases_model import markers
 from dashboard.failures import model as failures
 from dashboard.feeds import panel as feeds
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from workflow.execution_rules import rules_of
 
 running = feeds.running()
@@ -30,20 +30,19 @@ def many() -> None:
     if chosen.group:
         group = failures.find(running.failures.inbox(now), chosen.group)
         listing = executions.among(listing, group.executions if group else ())
-    rows = executions.select(listing, chosen, now=now)
-    span = executions.window(rows, chosen, now=now)
-    panel.rate_tiles(executions.rates(rows, span))
+    rows = executions.select(listing, chosen, since=now - picked.span)
+    panel.rate_tiles(executions.rates(rows, executions.window(rows, now=now)))
     if rows.is_empty():
-        panel.nothing_found(listing)
+        panel.nothing_found(listing, picked)
         return
-    panel.charts(rows, feed.visits(), span, markers(feed.listing()))
+    panel.charts(rows, feed.visits(), picked, markers(feed.listing()))
     panel.machine(feed, rows)
-    if picked := panel.listing(rows):
-        page_address.go(replace(chosen, execution=picked))
+    if opened := panel.listing(rows, picked):
+        page_address.go(replace(chosen, execution=opened))
 
 
 components.page_header("Executions", "Every execution of the workflow, and why it ended as it did.")
-chosen = page_address.read(executions.ExecutionFilters)
+chosen, picked = page_address.read(executions.ExecutionFilters), time_range_panel.picker()
 if chosen.execution:
     panel.back(chosen)
     record = detail_panel.known_record(feed, chosen.execution)

@@ -9,7 +9,7 @@ from dashboard.executions.freshness_panel import ready
 from dashboard.failures import model as failures
 from dashboard.failures import panel, repair_panel
 from dashboard.feeds import panel as feeds
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 
 running = feeds.running()
 feed = running.failures
@@ -21,7 +21,7 @@ def inbox() -> None:
     feeds.fresh(running)
     if ready(running.executions):
         now = datetime.now(UTC)
-        panel.inbox(failures.cards(feed.inbox(now), chosen, now=now), chosen)
+        panel.inbox(failures.cards(feed.inbox(now, picked.span), chosen, now=now), chosen)
         panel.unread_notes(feed.read_notes())
 
 
@@ -48,7 +48,7 @@ def several() -> None:
 
 
 components.page_header("Failures", "What is failing, since when, why, and its repair.")
-chosen = page_address.read(failures.FailureFilters)
+chosen, picked = page_address.read(failures.FailureFilters), time_range_panel.picker()
 if not components.check_deployed():
     st.stop()
 if chosen.group or chosen.repair:

@@ -13,7 +13,7 @@ from dashboard.deployment import panel as deployment
 from dashboard.executions.freshness_panel import ready
 from dashboard.feeds import panel as feeds
 from dashboard.overview import looking, model, panel
-from dashboard.shared import components, jobs, time_range_panel
+from dashboard.shared import components, jobs, page_address, time_range_panel
 from dashboard.thresholds import panel as thresholds
 from workflow.access import Privilege
 
@@ -42,6 +42,7 @@ def screen() -> None:
 
 
 components.page_header("Overview", "Is it healthy, what changed, what needs you.")
+page_address.read(page_address.NoParameters)
 connection, controls = components.connection(), demonstration.controls()
 job = components.watch(jobs.DEPLOYMENT, deployment.run) if not components.deployed() else None
 if (job and job.running) or (controls and demonstration.progress(controls)):

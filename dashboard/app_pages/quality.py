@@ -6,12 +6,14 @@ import streamlit as st
 
 from dashboard.captures import panel as captures
 from dashboard.quality import model, panel
+from dashboard.quality.address import QualityAddress
 from dashboard.review import panel as review
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.thresholds import panel as thresholds
 from dashboard.training import panel as training
 
 components.page_header("Quality", "How often the model is right on all traffic, by your labels.")
+page_address.read(QualityAddress)
 if not components.check_deployed():
     st.stop()
 found, feed = review.client(), captures.feed()

@@ -6,9 +6,11 @@ import streamlit as st
 
 from dashboard.captures import panel as captures
 from dashboard.review import desk_panel, panel
-from dashboard.shared import components
+from dashboard.review.address import ReviewAddress
+from dashboard.shared import components, page_address
 
 components.page_header("Review", "Label doubtful photos, and random ones to judge the rest by.")
+page_address.read(ReviewAddress)
 if not components.check_deployed():
     st.stop()
 feed, found = captures.feed(), panel.client()

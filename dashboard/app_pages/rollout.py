@@ -4,10 +4,11 @@ import streamlit as st
 
 from dashboard.captures import panel as captures
 from dashboard.rollout import panel
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.thresholds import panel as thresholds
 
 components.page_header("Rollout", "A new model on a share of the traffic, compared as it goes.")
+page_address.read(page_address.NoParameters)
 connection, feed, standing = components.connection(), captures.feed(), thresholds.standing()
 if standing.absent:
     components.not_deployed()

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
 from dashboard.workflows import panel
 
 components.page_header(
     "Workflows", "Watch any state machine and any endpoint. Nothing is created or changed in AWS."
 )
+page_address.read(page_address.NoParameters)
 now, watched = datetime.now(UTC), components.connection().watched
 panel.ignored_files()
 with components.explained():

@@ -4,13 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 import polars as pl
 
 from workflow.executions import Outcome
-
-Hours = Literal[1, 6, 24, 168, 0]
 
 LISTED = 500
 """Rows of the list that are sent to the browser; the filters find the others."""
@@ -28,7 +25,6 @@ class ExecutionFilters:
     """What the list is narrowed to, and which execution is open; all of it in the address.
 
     Attributes:
-        hours: Executions started within so many hours; 0 for all of the last 90 days.
         outcome: How they ended; none means all.
         version: State machine version.
         image: Part of the image's S3 location.
@@ -39,7 +35,6 @@ class ExecutionFilters:
         compare: ARN of the execution beside it.
     """
 
-    hours: Hours = 24
     outcome: tuple[Outcome, ...] = ()
     version: str = ""
     image: str = ""
@@ -84,11 +79,9 @@ class Rates:
     p95: float
 
 
-def select(listing: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> pl.DataFrame:
-    """Return the rows of ``execution_tables.listing`` that the filters let through."""
-    keep = [pl.lit(value=True)]
-    if filters.hours:
-        keep.append(pl.col("started_at") > now - timedelta(hours=filters.hours))
+def select(listing: pl.DataFrame, filters: ExecutionFilters, *, since: datetime) -> pl.DataFrame:
+    """Return the rows of ``execution_tables.listing`` since a time that the filters let through."""
+    keep = [pl.col("started_at") > since]
     if filters.outcome:
         keep.append(pl.col("outcome").is_in([one.value for one in filters.outcome]))
     if filters.version:
@@ -107,12 +100,11 @@ def among(listing: pl.DataFrame, arns: Sequence[str]) -> pl.DataFrame:
     return listing.filter(pl.col("arn").is_in(list(arns)))
 
 
-def window(rows: pl.DataFrame, filters: ExecutionFilters, *, now: datetime) -> timedelta:
+def window(rows: pl.DataFrame, *, now: datetime) -> timedelta:
     """Return the time that a selection spans: back to its oldest execution, an hour at least."""
     oldest = rows["started_at"].min()
     span = now - oldest if isinstance(oldest, datetime) else timedelta()
-    widest = timedelta(hours=filters.hours) if filters.hours else span
-    return max(min(span, widest), timedelta(hours=1))
+    return max(span, timedelta(hours=1))
 
 
 def rates(rows: pl.DataFrame, span: timedelta) -> Rates:

@@ -1,9 +1,7 @@
 """Panels of the Executions page."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from datetime import UTC, datetime
 
 import polars as pl
 import streamlit as st
@@ -18,27 +16,20 @@ from dashboard.shared.escaping import plain
 from dashboard.shared.marker_charts import Marker, mark
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
+from dashboard.shared.time_range import LONGEST, TimeRange
 from workflow.definitions import read_definition
 from workflow.executions import Outcome
 
-HOURS: Mapping[Any, str] = {1: "1 hour", 6: "6 hours", 24: "1 day", 168: "7 days", 0: "All"}
 _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
 
 
 def filters(current: many.ExecutionFilters, versions: list[str]) -> many.ExecutionFilters:
     """Return the controls of the filters, as they are set now."""
-    hours = st.segmented_control(
-        "Started within",
-        list(HOURS),
-        default=current.hours,
-        format_func=HOURS.__getitem__,
-        required=True,
-    )
     if current.group and st.button(
         "Executions of one problem only", icon=":material/close:", help="Show those of all."
     ):
         current = replace(current, group="")
-    narrowed = replace(current, hours=24, execution="", compare="") != many.ExecutionFilters()
+    narrowed = replace(current, execution="", compare="") != many.ExecutionFilters()
     with st.expander("Filters", icon=":material/filter_list:", expanded=narrowed):
         outcome = st.pills(
             "Outcome",
@@ -62,7 +53,6 @@ def filters(current: many.ExecutionFilters, versions: list[str]) -> many.Executi
         }
     return replace(
         current,
-        hours=cast("many.Hours", hours),
         outcome=tuple(outcome),
         version=version or "",
         **{name: (text or "").strip() for name, text in texts.items()},
@@ -86,14 +76,16 @@ def rate_tiles(rates: many.Rates) -> None:
                 st.caption(said)
 
 
-def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta, marked: list[Marker]) -> None:
+def charts(
+    rows: pl.DataFrame, visits: pl.DataFrame, picked: TimeRange, marked: list[Marker]
+) -> None:
     """Outcomes and durations over time, with what is marked on their axes."""
-    now, width = datetime.now(UTC), many.bar_width(span)
-    between = (now - span - width, now)
+    span, width = picked.span, many.bar_width(picked.span)
+    between = picked.between(datetime.now(UTC))
     left, right = st.columns(2)
     with left:
         st.markdown("**Outcomes**")
-        bins = many.outcomes_over_time(rows, span)
+        bins = picked.local(many.outcomes_over_time(rows, span))
         figure = execution_charts.outcomes(bins, width, between)
         mark(figure, marked, between)
         plot(figure, alt="Executions by start, stacked by outcome, with releases and rollbacks")
@@ -101,7 +93,8 @@ def charts(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta, marked: li
         read = many.read_histories(rows, visits)
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
         st.caption("Solid: median. Dotted: 95th percentile.")
-        figure = execution_charts.durations(many.durations_over_time(rows, visits, span), between)
+        bins = picked.local(many.durations_over_time(rows, visits, span))
+        figure = execution_charts.durations(bins, between)
         mark(figure, marked, between)
         plot(figure, alt="Median and 95th percentile of each state's duration by time")
 
@@ -119,7 +112,7 @@ def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
             st.warning(plain(problem), icon=":material/warning:")
 
 
-def listing(rows: pl.DataFrame) -> str | None:
+def listing(rows: pl.DataFrame, picked: TimeRange) -> str | None:
     """Return the list, newest first; the ARN of the row that was chosen."""
     shown = rows.head(many.LISTED)
     more = f", the newest {many.LISTED:,} of {rows.height:,}" if rows.height > many.LISTED else ""
@@ -138,7 +131,9 @@ def listing(rows: pl.DataFrame) -> str | None:
         alt="The list of executions; choose a row to open it",
         column_config={
             "started_at": st.column_config.DatetimeColumn(
-                "Started (UTC)", format="MMM DD, HH:mm:ss", timezone="UTC"
+                f"Started ({picked.zone.key})",
+                format="MMM DD, HH:mm:ss",
+                timezone=picked.zone.key,
             ),
             "outcome": "Outcome",
             "name": "Name",
@@ -151,8 +146,8 @@ def listing(rows: pl.DataFrame) -> str | None:
             "redrive_count": "Redrives",
         },
     )
-    picked = chosen["selection"]["rows"]
-    return str(shown["arn"][picked[0]]) if picked else None
+    opened = chosen["selection"]["rows"]
+    return str(shown["arn"][opened[0]]) if opened else None
 
 
 def nothing_yet(source: ExecutionFeed) -> None:
@@ -166,13 +161,17 @@ def nothing_yet(source: ExecutionFeed) -> None:
         )
 
 
-def nothing_found(listing: pl.DataFrame) -> None:
+def nothing_found(listing: pl.DataFrame, shown: TimeRange) -> None:
     """What to say where the filters let nothing of a listing through, and a way to see all."""
-    newest = listing["started_at"][0]  # it comes first
-    body = f"The newest one started {newest:%d %B %Y, %H:%M} UTC. Widen the time, or drop a filter."
+    newest = shown.said(listing["started_at"][0])  # it comes first
+    body = f"The newest one started {newest}. Widen the time range, or drop a filter."
     components.empty_state("No execution fits", body)
-    if st.button("Show all executions", icon=":material/filter_alt_off:"):
-        page_address.go(many.ExecutionFilters(hours=0))
+    st.page_link(
+        "app_pages/executions.py",
+        label="Show all executions",
+        icon=":material/filter_alt_off:",
+        query_params={"range": LONGEST},
+    )
 
 
 def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:

@@ -1,13 +1,14 @@
 """The feed of failures: groups of them, from executions and from what the team wrote about them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from dashboard.aws.cloud import Connection
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.failures import inbox as failure_inbox
+from dashboard.failures.inbox import DAY
 from dashboard.failures.local_objects import LocalObjects
 from dashboard.failures.notes import NoteLog, Notes
 from dashboard.failures.redrives import RepairLog
@@ -50,10 +51,14 @@ class FailureFeed:
         self._reads = CloudReads()
         self._cache = VersionCache()
 
-    def inbox(self, now: datetime) -> tuple[FailureGroup, ...]:
+    def inbox(self, now: datetime, trend: timedelta = DAY) -> tuple[FailureGroup, ...]:
         """Return the inbox, grouped again when the store, the notes or the minute have changed.
 
         As long as notes and repairs are still awaited, groups are shown without them.
+
+        Args:
+            now: Aware.
+            trend: Length of the trend of each group.
 
         Raises:
             WorkflowError: AWS's own code, where notes or repairs cannot be read.
@@ -63,9 +68,9 @@ class FailureFeed:
 
         def group() -> tuple[FailureGroup, ...]:
             attempts, listing = self.executions.attempts(), self.executions.listing()
-            return failure_inbox.inbox(attempts, listing, notes, restarts, now=now)
+            return failure_inbox.inbox(attempts, listing, notes, restarts, now=now, trend=trend)
 
-        return self._cache.get("inbox", version, group)
+        return self._cache.get(f"inbox {trend}", version, group)
 
     def read_notes(self) -> Notes:
         """Return every note of the team; those known so far while S3 is awaited.

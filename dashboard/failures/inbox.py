@@ -8,7 +8,7 @@ import polars as pl
 from workflow.executions import Failure, Outcome
 from workflow.triage import FailureGroup, TriageEvent, group
 
-TREND_WINDOW = timedelta(hours=24)
+DAY = timedelta(hours=24)
 
 
 def inbox(
@@ -18,6 +18,7 @@ def inbox(
     restarts: Mapping[str, str],
     *,
     now: datetime,
+    trend: timedelta = DAY,
 ) -> tuple[FailureGroup, ...]:
     """Groups that still hurt, the most urgent first.
 
@@ -27,13 +28,14 @@ def inbox(
         notes: Every note of the team.
         restarts: ARN of the execution that restarts another, by the ARN of that other.
         now: Aware.
+        trend: Length of the trend of each group.
     """
     arns = {failure.execution_arn for failure in failures} | set(restarts.values())
     return group(
         failures,
         notes,
         now=now,
-        window=TREND_WINDOW,
+        window=trend,
         outcomes=outcomes(rows, arns),
         restarts=restarts,
     )

@@ -21,6 +21,7 @@ from dashboard.shared.numbers import count
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
+from dashboard.shared.time_range import LONGEST
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.executions import Kind, Outcome
@@ -95,7 +96,7 @@ def _card(card: model.GroupCard, current: model.FailureFilters) -> bool:
                 execution_charts.trend(card.group.trend, color),
                 config=NO_BAR,
                 key=f"trend-{digest}",
-                alt=f"Failures of the last 24 hours: {', '.join(map(str, card.group.trend))}",
+                alt=f"Failures over the time range: {', '.join(map(str, card.group.trend))}",
             )
     return picked
 
@@ -136,7 +137,10 @@ def examples(group: FailureGroup) -> None:
         "app_pages/executions.py",
         label=f"All {count(group.count, 'execution')} of this problem",
         icon=":material/list:",
-        query_params=write(ExecutionFilters(hours=0, group=group.fingerprint.digest)),
+        query_params={
+            **write(ExecutionFilters(group=group.fingerprint.digest)),
+            "range": LONGEST,
+        },
     )
     st.markdown("**Newest executions**")
     for arn in group.examples:

@@ -44,7 +44,7 @@ CONDITIONS: Final = (
         says="Lambda refuses six of ten invocations, as where the concurrency is used up.",
         page="executions",
         shows="*Executions* has longer durations and retries within 20 s, and a few faults.",
-        params=(("hours", "1"),),
+        params=(("range", "1h"),),
     ),
     Condition(
         name="bad-version",

@@ -36,7 +36,7 @@ def outcomes(
         now: Aware.
     """
     between, bins = shown.between(now), outcomes_over_time(rows, shown.span)
-    figure = executions_charts.outcomes(_local(bins, shown), bar_width(shown.span), between)
+    figure = executions_charts.outcomes(shown.local(bins), bar_width(shown.span), between)
     return _finished(figure, marked, between)
 
 
@@ -56,7 +56,7 @@ def latency(rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: dat
         ("p95", "95 %", LOW, "dot"),
         ("p50", "median", MEDIAN, "solid"),
     ):
-        _line(figure, _local(bins, shown), column, _Style(word, color, dash, "%{y:.2f} s"))
+        _line(figure, shown.local(bins), column, _Style(word, color, dash, "%{y:.2f} s"))
     figure.update_yaxes(title="seconds", rangemode="tozero")
     return _finished(figure, marked, shown.between(now))
 
@@ -79,7 +79,7 @@ def confidence(
         ("q50", "median", MEDIAN, "solid"),
         ("q05", "lowest 5 %", LOW, "dot"),
     ):
-        _line(figure, _local(bins, shown), column, _Style(word, color, dash, "%{y:.3f}"))
+        _line(figure, shown.local(bins), column, _Style(word, color, dash, "%{y:.3f}"))
     figure.add_hline(
         y=threshold, line={"color": STYLES[Outcome.REJECTED].color, "dash": "dash", "width": 1.5}
     )
@@ -100,7 +100,7 @@ def volume(
     )
     figure = go.Figure()
     for at, ((label,), part) in enumerate(bins.group_by("label", maintain_order=True)):
-        local = _local(part, shown)
+        local = shown.local(part)
         figure.add_bar(
             x=local["time"].to_list(),
             y=local["count"].to_list(),
@@ -121,12 +121,6 @@ def _period(shown: TimeRange) -> Period:
 
 def _within(counts: pl.DataFrame, shown: TimeRange, now: datetime) -> pl.DataFrame:
     return counts.filter(pl.col("time") > now - shown.span)
-
-
-def _local(rows: pl.DataFrame, shown: TimeRange) -> pl.DataFrame:
-    """Times as the reader's clock shows them: plotly draws the time that it is given."""
-    aware = pl.col("time").dt.replace_time_zone("UTC")
-    return rows.with_columns(aware.dt.convert_time_zone(shown.zone.key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,13 @@ from dashboard.executions.model import ExecutionFilters, Rates
 from dashboard.failures import model as failures
 from dashboard.failures.model import FailureFilters
 from dashboard.failures.repair_plan import RepairRun
-from dashboard.overview.checks_model import Check, Level, needs_somebody
+from dashboard.overview.checks_model import DAY, USUAL, Check, Level, needs_somebody
 from dashboard.shared import numbers
 from dashboard.shared.query import write
 from workflow.executions import Kind, Outcome
 from workflow.intervals import Share
 from workflow.triage import FailureGroup, GroupStatus
 
-DAY = timedelta(days=1)
 MOST_NEEDS = 6
 
 
@@ -57,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One number of the last 24 hours, beside the 24 hours before.
+    """One number of the last 24 hours, beside the week before.
 
     Attributes:
         change: The difference in words, empty where there is nothing to compare with.
@@ -94,7 +93,7 @@ def overview(
     *,
     now: datetime,
 ) -> Overview:
-    """Look at the last 24 hours, and at the 24 before for comparison.
+    """Look at the last 24 hours, and at the week before for comparison, as the checks do.
 
     Args:
         listing: ``execution_tables.listing``.
@@ -104,7 +103,8 @@ def overview(
         now: Aware.
     """
     today = listing.filter(pl.col("started_at") > now - DAY)
-    before = listing.filter(pl.col("started_at").is_between(now - 2 * DAY, now - DAY))
+    before = listing.filter(pl.col("started_at").is_between(now - DAY - USUAL, now - DAY))
+    known = max(executions.window(before, now=now - DAY), DAY)
     open_groups = [group for group in groups if needs_somebody(group)]
     waiting = [run for run in runs if run.pending]
     health, sentence = _verdict(today, checks)
@@ -112,7 +112,7 @@ def overview(
         health=health,
         sentence=sentence,
         checks=tuple(checks),
-        tiles=_tiles(executions.rates(today, DAY), executions.rates(before, DAY)),
+        tiles=_tiles(executions.rates(today, DAY), executions.rates(before, known)),
         changes=(
             *_changed_shares(today, before),
             *_new_versions(listing, now),
@@ -138,13 +138,14 @@ def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[Health, str]
 
 
 def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
-    day = ExecutionFilters(hours=24)
+    day = ExecutionFilters()
     rejected = replace(day, outcome=(Outcome.REJECTED,))
     faults = replace(day, outcome=(Outcome.FAULTED,))
     silent = replace(day, outcome=(Outcome.SILENT,))
-    count = today.count - before.count
+    usual = before.per_hour * (DAY / timedelta(hours=1))
+    more = f"{today.count - usual:+,.0f} a day" if before.count else ""
     return (
-        _tile("Executions", f"{today.count:,}", f"{count:+,}" if before.count else "", day),
+        _tile("Executions", f"{today.count:,}", more, day),
         _share("Succeeded", today.accepted, before.accepted, day, more_is_worse=False),
         _share("Rejected", today.rejected, before.rejected, rejected, more_is_worse=None),
         _share("Faults", today.faulted, before.faulted, faults, more_is_worse=True),
@@ -173,7 +174,7 @@ def _tile(
         change=change,
         worse=worse,
         page="app_pages/executions.py",
-        params=write(filters),
+        params={**write(filters), "range": ["24h"]},
     )
 
 
@@ -210,7 +211,7 @@ def _new_versions(listing: pl.DataFrame, now: datetime) -> tuple[Line, ...]:
     fresh = first.filter(pl.col("at") > now - DAY).sort("at", descending=True)
     return tuple(
         _line(
-            f"Version {version} runs since {at:%H:%M} UTC",
+            f"Version {version} has run for {numbers.age(at, now)}",
             ":material/rocket_launch:",
             "executions",
             write(ExecutionFilters(version=version)),
@@ -223,7 +224,7 @@ def _news(groups: Sequence[FailureGroup], now: datetime) -> tuple[Line, ...]:
     return tuple(
         _line(
             f"{'Back again' if group.status is GroupStatus.REGRESSED else 'New'}: "
-            f"{failures.title(group)}, since {group.first_seen:%H:%M} UTC",
+            f"{failures.title(group)}, for {numbers.age(group.first_seen, now)}",
             ":material/replay:"
             if group.status is GroupStatus.REGRESSED
             else ":material/fiber_new:",

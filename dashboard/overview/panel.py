@@ -117,6 +117,7 @@ def _checks(found: tuple[Check, ...], now: datetime) -> None:
 
 def tiles(shown: model.Overview) -> None:
     """The numbers of 24 hours; each leads to the executions that it counts."""
+    st.caption("The last 24 hours, compared with the 7 days before.")
     with st.container(horizontal=True, gap="small"):
         for tile in shown.tiles:
             with st.container(border=True, width=128, height="stretch", gap=None):

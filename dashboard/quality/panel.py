@@ -15,7 +15,7 @@ from dashboard.quality import charts, model
 from dashboard.quality.model import Labels
 from dashboard.review import desk_panel
 from dashboard.review.client import ReviewClient
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from workflow.estimates import Estimate, labels_needed
@@ -40,6 +40,7 @@ def nothing_yet() -> None:
 
 def view() -> str:
     """Return the view that is chosen; in the address too."""
+    page_address.check_choice("view", VIEWS)
     return components.choose_view(VIEWS)
 
 

@@ -14,7 +14,7 @@ from dashboard.captures.source import CaptureSource
 from dashboard.review import desk_panel, model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import DrawRequest, answer_name, answer_text
-from dashboard.shared import components
+from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
 from dashboard.thresholds import panel as thresholds
 from workflow.access import Privilege
@@ -92,6 +92,7 @@ def nothing_yet(feed: CaptureSource) -> None:
 
 def view() -> str:
     """Return the view that is chosen; in the address too."""
+    page_address.check_choice("view", VIEWS)
     return components.choose_view(VIEWS)
 
 

@@ -1,6 +1,7 @@
 """The address of the page that is shown: what it asks for, what of it is ignored, another one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import streamlit as st
@@ -12,17 +13,25 @@ from dashboard.shared.escaping import plain
 F = TypeVar("F")
 
 _IGNORED = "ignored_parameters"
+_EVERYWHERE = (WORKFLOW, "range", "zone")
+"""Parameters of every page."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoParameters:
+    """The parameters of a page that has none of its own."""
 
 
 def read(kind: type[F]) -> F:
     """Return what the address asks of this page, and say what of it was ignored.
 
-    The workflow that is watched is a parameter of every page.
+    The workflow that is watched, the time range and the zone are parameters of every page.
 
     Args:
         kind: The page's parameters, as ``query.read`` takes them.
     """
-    params = {name: st.query_params.get_all(name) for name in st.query_params if name != WORKFLOW}
+    names = [name for name in st.query_params if name not in _EVERYWHERE]
+    params = {name: st.query_params.get_all(name) for name in names}
     asked = query.read(kind, params)
     page, told = st.session_state.get(_IGNORED, ("", ()))
     # Streamlit takes what a bound control cannot use out of the address: it is told all the same.
@@ -57,5 +66,8 @@ def follow(current: object, wanted: object) -> None:
 def go(filters: object) -> None:
     """Show this page with other parameters, in the address too."""
     st.session_state.pop(_IGNORED, None)
-    st.query_params.from_dict(query.write(filters))
+    wanted = query.write(filters)
+    for name in [one for one in st.query_params if one not in (*_EVERYWHERE, *wanted)]:
+        del st.query_params[name]
+    st.query_params.update(wanted)
     st.rerun()

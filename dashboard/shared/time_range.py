@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import polars as pl
+
 RANGES: Final[Mapping[str, timedelta]] = {
+    "1h": timedelta(hours=1),
     "6h": timedelta(hours=6),
     "24h": timedelta(hours=24),
     "3d": timedelta(days=3),
@@ -15,14 +18,9 @@ RANGES: Final[Mapping[str, timedelta]] = {
     "90d": timedelta(days=90),
 }
 DEFAULT: Final = "14d"
-WORDS: Final[Mapping[str, str]] = {
-    "6h": "6 hours",
-    "24h": "24 hours",
-    "3d": "3 days",
-    "7d": "7 days",
-    "14d": "2 weeks",
-    "90d": "90 days",
-}
+LONGEST: Final = "90d"
+"""All executions: Step Functions keeps them so long."""
+
 UTC_NAME: Final = "UTC"
 
 
@@ -42,6 +40,14 @@ class TimeRange:
         """Begin and end of the range in its zone, for an axis."""
         end = now.astimezone(self.zone)
         return end - self.span, end
+
+    def local(self, rows: pl.DataFrame, column: str = "time") -> pl.DataFrame:
+        """Return rows with a column of times as the reader's clock shows them.
+
+        Plotly and Streamlit draw the time that they are given. Times without a zone are in UTC.
+        """
+        aware = pl.col(column).dt.replace_time_zone("UTC")
+        return rows.with_columns(aware.dt.convert_time_zone(self.zone.key))
 
     def said(self, moment: datetime) -> str:
         """Return a moment in the zone, with UTC beside it where that differs."""

@@ -34,7 +34,7 @@ def test_the_list_counts_every_execution(night: Trouble, visit: Visit) -> None:
 
 
 def test_filters_are_in_the_address_and_come_from_it(night: Trouble, visit: Visit) -> None:
-    page = visit(night.app, "executions?error=ImageNotFound&hours=168")
+    page = visit(night.app, "executions?error=ImageNotFound&range=7d")
     loaded(page)
     expect(page.get_by_label("Error contains")).to_have_value("ImageNotFound")
     page.get_by_text("Fault", exact=True).first.click()

@@ -106,20 +106,22 @@ def test_a_failure_names_the_error_and_the_state() -> None:
 @pytest.mark.parametrize(
     ("filters", "names"),
     [
-        (model.ExecutionFilters(hours=1), {"new"}),
-        (model.ExecutionFilters(hours=0), {"new", "old"}),
-        (model.ExecutionFilters(hours=0, outcome=(Outcome.FAULTED,)), {"old"}),
-        (model.ExecutionFilters(hours=0, version="2"), {"old"}),
-        (model.ExecutionFilters(hours=0, name="NE"), {"new"}),
-        (model.ExecutionFilters(hours=0, image="[.png"), {"new"}),
-        (model.ExecutionFilters(hours=0, error="oops"), {"old"}),
+        (model.ExecutionFilters(), {"new", "old"}),
+        (model.ExecutionFilters(outcome=(Outcome.FAULTED,)), {"old"}),
+        (model.ExecutionFilters(version="2"), {"old"}),
+        (model.ExecutionFilters(name="NE"), {"new"}),
+        (model.ExecutionFilters(image="[.png"), {"new"}),
+        (model.ExecutionFilters(error="oops"), {"old"}),
     ],
 )
 def test_filters_narrow_the_list(filters: model.ExecutionFilters, names: set[str]) -> None:
     new = ran("new", input='{"s3_bucket": "b", "s3_key": "a[.PNG"}', output=GOOD)
     old = ran("old", 600, version="2", status=Status.FAILED, error="OopsError")
-    rows = model.select(listing(new, old, seen=(new, old)), filters, now=NOW)
+    known = listing(new, old, seen=(new, old))
+    rows = model.select(known, filters, since=NOW - timedelta(days=14))
     assert set(rows["name"]) == names
+    recent = model.select(known, filters, since=NOW - timedelta(hours=1))
+    assert set(recent["name"]) == names - {"old"}
 
 
 def test_rates_are_of_those_that_ended() -> None:
@@ -147,11 +149,8 @@ def test_rates_of_nothing_are_no_numbers() -> None:
 
 
 def test_the_span_is_that_of_the_selection_but_an_hour_at_least() -> None:
-    day = model.ExecutionFilters()
-    assert model.window(listing(), day, now=NOW) == timedelta(hours=1)
-    assert model.window(listing(ran("a", 90)), day, now=NOW) == timedelta(minutes=90)
-    everything = model.ExecutionFilters(hours=0)
-    assert model.window(listing(ran("a", 6000)), everything, now=NOW) == timedelta(minutes=6000)
+    assert model.window(listing(), now=NOW) == timedelta(hours=1)
+    assert model.window(listing(ran("a", 6000)), now=NOW) == timedelta(minutes=6000)
 
 
 def test_bars_are_round_and_not_too_many() -> None:

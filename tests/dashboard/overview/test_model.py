@@ -111,7 +111,7 @@ def test_a_rise_beyond_chance_is_a_change_and_a_wobble_is_none() -> None:
     assert change.text == "Rejections rose from 16.0% to 60.0%"
 
 
-def test_tiles_compare_with_the_day_before_and_lead_to_what_they_count() -> None:
+def test_tiles_compare_with_the_week_before_and_lead_to_what_they_count() -> None:
     shown = seen(
         rows((30, "accepted", 90), (30, "fault", 10), (1, "accepted", 70), (1, "fault", 30))
     )
@@ -119,10 +119,15 @@ def test_tiles_compare_with_the_day_before_and_lead_to_what_they_count() -> None
     assert (tiles["Faults"].value, tiles["Faults"].change) == ("30.0%", "+20.0 points")
     assert tiles["Faults"].worse
     assert tiles["Succeeded"].worse
-    assert tiles["Faults"].params == {"outcome": ["fault"]}
-    assert tiles["Executions"].change == "+0"
+    assert tiles["Faults"].params == {"outcome": ["fault"], "range": ["24h"]}
+    assert tiles["Executions"].change == "+0 a day"
+
+
+def test_executions_compare_with_a_mean_day_of_the_week_before() -> None:
+    shown = seen(rows((8 * 24 - 1, "accepted", 40), (30, "accepted", 100), (1, "accepted", 50)))
+    assert shown.tiles[0].change == "+30 a day"
 
 
 def test_a_version_that_began_today_is_a_change() -> None:
     shown = seen(pl.concat([rows((30, "accepted", 1)), rows((2, "accepted", 1), version="2")]))
-    assert [one.text for one in shown.changes] == ["Version 2 runs since 10:00 UTC"]
+    assert [one.text for one in shown.changes] == ["Version 2 has run for 2 h"]

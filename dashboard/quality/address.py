@@ -1,0 +1,20 @@
+"""The parameters in the address of the Quality page."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityAddress:
+    """Every parameter of the page; each is bound to a control.
+
+    Attributes:
+        view: The view that is shown.
+        width: Width of the interval that is wanted, in points.
+        wanted: Accuracy of the accepted that is wanted, in percent.
+        by: By what accuracy is told apart.
+    """
+
+    view: str = ""
+    width: int = 0
+    wanted: float = 0.0
+    by: str = ""
