@@ -21,8 +21,8 @@ import boto3
 import numpy as np
 import polars as pl
 
+from dashboard.aws.write_once import create
 from dashboard.captures.tables import CAPTURES
-from dashboard.failures.notes import create
 from dashboard.quality import model as quality
 from dashboard.review.model import DrawRequest, draw_photos
 from workflow.draws import Draw

@@ -28,6 +28,7 @@ PAGES = (
     ("failures", "Failures", ":material/inbox:"),
     ("alerts", "Alerts", ":material/notifications:"),
     ("deployment", "Deployment", ":material/rocket_launch:"),
+    ("audit", "Audit", ":material/history_edu:"),
     ("workflows", "Workflows", ":material/lan:"),
     ("lab", "Lab", ":material/science:"),
 )

@@ -5,9 +5,11 @@ Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``),
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy import deployment
@@ -15,12 +17,15 @@ from deploy.apply import Applied, Failed, Started, StepProgress
 from deploy.check import Finding, Level
 from deploy.options import Parser, environment, percentage, shared_options
 from deploy.plan import Action, Diff, Op, Plan, keep_endpoint
+from deploy.providers.audit import AuditTrail
 from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
 from deploy.user_policies import User, user_policy
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
+from workflow.watched import of_deployment
 
 SYMBOLS = {
     Op.CREATE: "+",
@@ -39,6 +44,9 @@ OUTCOMES = {
 }
 WIDTH = 120
 """Longest value of a property that is shown whole."""
+
+STORE = Path(__file__).resolve().parents[1] / ".scones"
+"""Where the dashboard of this checkout keeps its records too."""
 
 DONE, FAILED, PENDING, INTERRUPTED = 0, 1, 2, 130
 
@@ -119,7 +127,8 @@ def _apply(context: Context) -> int:
     plan, threshold = _wanted(context, weight=context.options.canary)
     if context.options.keep_endpoint:
         plan = keep_endpoint(plan)
-    return _carry_out(plan, context, threshold)
+    privilege = Privilege.THRESHOLD if plan.sets_threshold else Privilege.DEPLOY
+    return _carry_out(plan, context, privilege, threshold)
 
 
 def _wanted(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
@@ -156,7 +165,8 @@ def _policy(context: Context) -> int:
 
 
 def _rollback(context: Context) -> int:
-    return _carry_out(deployment.plan_rollback(context.settings, context.session), context)
+    plan = deployment.plan_rollback(context.settings, context.session)
+    return _carry_out(plan, context, Privilege.ROLLBACK)
 
 
 def _destroy(context: Context) -> int:
@@ -173,7 +183,7 @@ def _destroy(context: Context) -> int:
             f"Nothing was deleted: {given!r} is not {name}.",
             f"Type the name of the deployment, or give --confirm {name}.",
         )
-    return _report(deployment.apply(plan, context.settings, context.session))
+    return _recorded(plan, context, Privilege.DESTROY)
 
 
 def _status(context: Context) -> int:
@@ -195,7 +205,7 @@ def _status(context: Context) -> int:
     return DONE
 
 
-def _carry_out(plan: Plan, context: Context, threshold: str = "") -> int:
+def _carry_out(plan: Plan, context: Context, privilege: Privilege, threshold: str = "") -> int:
     _show(plan, context, threshold)
     if plan.changes and not plan.blocked and not context.options.yes:
         answer = _ask(f"Apply this plan{_at_price(plan)}? [y/N] ")
@@ -203,7 +213,20 @@ def _carry_out(plan: Plan, context: Context, threshold: str = "") -> int:
             raise WorkflowError("NotConfirmed", "Nothing was changed.", "Answer y, or give --yes.")
     if not plan.changes and not plan.blocked:
         return DONE
-    return _report(deployment.apply(plan, context.settings, context.session))
+    return _recorded(plan, context, privilege)
+
+
+def _recorded(plan: Plan, context: Context, privilege: Privilege) -> int:
+    """Apply a plan, report it, and write both to the audit."""
+    settings, session = context.settings, context.session
+    name = f"audit-{settings.account}-{settings.region}-{of_deployment(settings).store_name}"
+    folder = Path(os.environ.get("SCONES_STORE") or STORE) / name
+    trail = AuditTrail(session, settings, folder, now=lambda: datetime.now(UTC))
+    with trail.recorded(privilege, plan.request) as result:
+        failed = _report(deployment.apply(plan, settings, session))
+        if failed:
+            result.text = f"{failed.code}: {failed.message}"
+    return FAILED if failed else DONE
 
 
 def _at_price(plan: Plan) -> str:
@@ -215,7 +238,8 @@ def _at_price(plan: Plan) -> str:
     return f" at {cost} a month"
 
 
-def _report(events: Iterator[deployment.Event]) -> int:
+def _report(events: Iterator[deployment.Event]) -> WorkflowError | None:
+    """Print each event; return what ended the run early, if anything did."""
     heading = ""
     for event in events:
         match event:
@@ -227,8 +251,8 @@ def _report(events: Iterator[deployment.Event]) -> int:
                 print(f"{heading}: {message or OUTCOMES[op]}", flush=True)
             case Failed(_, error):
                 _complain(error)
-                return FAILED
-    return DONE
+                return error
+    return None
 
 
 def _show(plan: Plan, context: Context, threshold: str = "") -> None:

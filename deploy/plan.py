@@ -1,5 +1,6 @@
 """The planner: what is wanted beside what is there, as actions with reasons. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,6 +21,7 @@ from deploy.resources import (
     redact_refs,
 )
 from workflow.errors import WorkflowError
+from workflow.thresholds import VARIABLE
 
 EARLIER_CONFIGS = 10
 """Endpoint configurations of before that are retained: they cost nothing, and tell what served."""
@@ -114,6 +116,18 @@ class Plan:
     def blocked(self) -> tuple[Action, ...]:
         """The actions that stand in the way of applying the plan."""
         return tuple(a for a in self.actions if a.op is Op.BLOCKED)
+
+    @property
+    def request(self) -> str:
+        """What it asks to be changed, as JSON for the audit."""
+        return json.dumps([action.to_json() for action in self.changes])
+
+    @property
+    def sets_threshold(self) -> bool:
+        """Whether it changes the threshold of what is deployed: a decision of its own."""
+        updates = (action for action in self.changes if action.op is Op.UPDATE)
+        paths = (diff.path for action in updates for diff in action.diffs)
+        return any(path == f"environment.{VARIABLE}" for path in paths)
 
     def to_json(self) -> dict[str, Json]:
         """The plan as JSON: counts by operation, the actions, what is retained, and the price."""

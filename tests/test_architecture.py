@@ -95,6 +95,10 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/access/session.py", frozenset({"workflow", "dashboard.access", "streamlit"})),
     ("dashboard/shared/segments.py", frozenset({"polars"})),
     ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", "polars", "pyarrow"})),
+    *(
+        (f"dashboard/shared/{name}.py", frozenset({"workflow", "dashboard", "streamlit"}))
+        for name in ("connections", "permits")
+    ),
     ("dashboard/shared/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/shared/plots.py", frozenset({"streamlit", "plotly"})),
     ("dashboard/shared/page_address.py", frozenset({"dashboard.shared", "streamlit"})),

@@ -1,5 +1,6 @@
-"""Access: the privileges of people, and the lowest role that has each."""
+"""Access: the privileges of people, the lowest role that has each, and the calls it needs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -72,6 +73,64 @@ LOWEST: Final[Mapping[Privilege, Role]] = {
     Privilege.DESTROY: Role.ADMIN,
 }
 """The lowest role that has each privilege."""
+
+Calls = frozenset[str]
+"""``service:Operation`` by botocore's names; ``*`` stands for every call."""
+
+ANY_CALL: Final[Calls] = frozenset({"*"})
+READS_ONLY: Final[Calls] = frozenset()
+OWN_CALLS: Final[Calls] = frozenset(
+    {"s3:DeleteObject", "s3:PutObject", "sns:Publish", "sqs:DeleteMessageBatch"}
+)
+"""Calls that the dashboard's own threads make: they take messages from the queue, send alerts, and
+write the notes and repairs that an action has handed to them."""
+
+_WRITES_OBJECTS: Final[Calls] = frozenset({"s3:PutObject"})
+CALLS: Final[Mapping[Privilege, Calls]] = {
+    Privilege.TRIAGE: _WRITES_OBJECTS,
+    Privilege.LABEL: _WRITES_OBJECTS,
+    Privilege.WATCH: frozenset({"s3:CreateBucket", "s3:PutObject"}),
+    Privilege.EXPORT: frozenset({"s3:PutObject", "sns:Publish"}),
+    Privilege.SUBMIT: frozenset({"s3:PutObject", "stepfunctions:StartExecution"}),
+    Privilege.TRAFFIC: READS_ONLY,
+    Privilege.REPAIR: frozenset(
+        {
+            "s3:PutObject",
+            "stepfunctions:RedriveExecution",
+            "stepfunctions:StartExecution",
+            "stepfunctions:StopExecution",
+        }
+    ),
+    Privilege.THRESHOLD: ANY_CALL,
+    Privilege.DEPLOY: ANY_CALL,
+    Privilege.ROLLBACK: ANY_CALL,
+    Privilege.ROLLOUT: frozenset(
+        {
+            "sagemaker:CreateEndpointConfig",
+            "sagemaker:UpdateEndpoint",
+            "sagemaker:UpdateEndpointWeightsAndCapacities",
+        }
+    ),
+    Privilege.LAB: READS_ONLY,
+    Privilege.DESTROY: ANY_CALL,
+}
+"""The calls that change something and that each privilege needs. Traffic makes its calls in a
+process of its own, the lab over an interface of the local cloud."""
+
+_READING: Final = re.compile(r"[a-z0-9-]+:(Get|List|Describe|Head|Filter|Simulate|Validate|Test)")
+_READING_TOO: Final = frozenset({"athena:StartQueryExecution", "sqs:ReceiveMessage"})
+"""A query reads captures. A message that is received, and not deleted, is received again."""
+
+
+def is_allowed(call: str, calls: Calls) -> bool:
+    """Return whether a call only reads, or is one of those.
+
+    Args:
+        call: ``service:Operation`` by botocore's names, such as ``stepfunctions:StartExecution``.
+        calls: Calls that may change something.
+    """
+    reads = call in _READING_TOO or _READING.match(call) is not None
+    return reads or call in calls or "*" in calls
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.access.model import FILE, MODE, Access, Mode, actor_of, configured, is_exposed
-from workflow.access import Actor, Privilege
+from workflow.access import Actor
 from workflow.errors import WorkflowError
 
 
@@ -65,15 +65,6 @@ def login() -> str:
         WorkflowError: As ``actor``.
     """
     return actor().name if access().mode in {Mode.LOGIN, Mode.PROXY} else ""
-
-
-def check(privilege: Privilege) -> None:
-    """Refuse the person at this page what the role does not include.
-
-    Raises:
-        WorkflowError: ``NotPermitted``; as ``actor``.
-    """
-    actor().check(privilege)
 
 
 def _file() -> str:

@@ -10,7 +10,8 @@ from dashboard.alerts.client import Alert
 from dashboard.alerts.outbox import ALERTS_PREFIX, OUTBOX_PREFIX
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
-from dashboard.failures.notes import TRIAGE_PREFIX, create
+from dashboard.aws.write_once import create
+from dashboard.failures.notes import TRIAGE_PREFIX
 
 READ_PREFIX: Final = f"{TRIAGE_PREFIX}read/"
 LISTED: Final = 50

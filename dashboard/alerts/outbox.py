@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 
 from dashboard.alerts.client import Alert
 from dashboard.aws.errors import explained
-from dashboard.failures.notes import TRIAGE_PREFIX, create
+from dashboard.aws.write_once import create
+from dashboard.failures.notes import TRIAGE_PREFIX
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:

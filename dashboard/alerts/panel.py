@@ -51,9 +51,9 @@ def sent(found: AlertState, shown: TimeRange) -> None:
     if found.unread and st.button(
         f"Mark {len(found.unread):,} as read", icon=":material/mark_email_read:"
     ):
-        cloud, unread = components.connection(), found.unread
+        unread = found.unread
         components.act(
-            "Mark alerts as read", Privilege.TRIAGE, lambda: log.mark_read(cloud, unread)
+            "Mark alerts as read", Privilege.TRIAGE, lambda cloud: log.mark_read(cloud, unread)
         )
         components.reads().expire("alerts")
         st.rerun()
@@ -84,7 +84,7 @@ def recipients(found: AlertState) -> None:
         components.act(
             "Send a test message",
             Privilege.EXPORT,
-            lambda: log.send_test(cloud, now=datetime.now(UTC)),
+            lambda cloud: log.send_test(cloud, now=datetime.now(UTC)),
         )
         # A message of the page would be gone with the next refresh.
         st.toast("SNS has taken the test message.", icon=":material/check_circle:")

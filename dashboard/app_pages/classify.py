@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from dashboard.access import session
 from dashboard.classify import batches, panel
 from dashboard.classify import model as classify
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, permits
 from dashboard.shared.jobs import Job
 from workflow.access import Privilege
 
@@ -25,15 +24,14 @@ cloud = components.connection()
 if batch := page_address.read(classify.ClassifyAddress).batch:
     st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
     if components.jobs().get(batches.job_key(batch)) is None:
-        session.check(Privilege.SUBMIT)  # what never started, starts when it is taken up again
-    batches.find(components.jobs(), cloud, batch)
+        batches.resume(components.jobs(), permits.permit(Privilege.SUBMIT), batch)
     components.watch(batches.job_key(batch), results)
 elif not cloud.watched.bucket or not cloud.watched.state_machine_arn:
     panel.nowhere_to_write(cloud.watched)
 elif components.deployed():
     if asked := panel.hand_in():
-        session.check(Privilege.SUBMIT)
-        st.query_params["batch"] = batches.start(components.jobs(), cloud, *asked)
+        permit = permits.permit(Privilege.SUBMIT)
+        st.query_params["batch"] = batches.start(components.jobs(), permit, *asked)
         st.rerun()
 else:
     components.not_deployed()

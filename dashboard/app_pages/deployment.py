@@ -6,9 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.access import session as access
 from dashboard.deployment import deploying, model, panel
-from dashboard.shared import components, jobs
+from dashboard.shared import components, jobs, permits
 from deploy import deployment
 from deploy.plan import Plan
 from workflow.access import Privilege
@@ -16,8 +15,8 @@ from workflow.access import Privilege
 
 def start(title: str, privilege: Privilege, planned: Callable[[], Plan]) -> None:
     """Plan and apply in the background; the page finds the job again."""
-    access.check(privilege)
-    deploying.start(components.jobs(), title, planned, settings, session)
+    permit = permits.permit(privilege)
+    deploying.start(components.jobs(), title, permit, planned, settings)
     st.rerun()
 
 

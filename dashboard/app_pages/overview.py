@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.access import session as access
 from dashboard.alerts import panel as alerts
 from dashboard.captures import panel as captures
 from dashboard.demonstration import panel as demonstration
@@ -13,7 +12,7 @@ from dashboard.deployment import panel as deployment
 from dashboard.executions.freshness_panel import ready
 from dashboard.feeds import panel as feeds
 from dashboard.overview import looking, model, panel
-from dashboard.shared import components, jobs, page_address, time_range_panel
+from dashboard.shared import components, jobs, page_address, permits, time_range_panel
 from dashboard.thresholds import panel as thresholds
 from workflow.access import Privilege
 
@@ -53,7 +52,6 @@ if components.deployed():
 elif controls is None:
     components.not_deployed()
 elif demonstration.invitation():
-    settings, session = connection.settings, connection.session
-    access.check(Privilege.DEPLOY)
-    deploying.deploy(components.jobs(), settings, session, then=demonstration.begin)
+    settings, permit = connection.settings, permits.permit(Privilege.DEPLOY)
+    deploying.deploy(components.jobs(), permit, settings, then=demonstration.starter())
     st.rerun()

@@ -22,6 +22,6 @@ with components.explained():
             panel.begin(connection, found)
         case 2:
             panel.compare(found, feed, standing.now)
-            panel.act(connection, found)
+            panel.act(found)
         case _:
             st.info("The endpoint has more than two variants: two can be compared here.")

@@ -22,8 +22,10 @@ from botocore.config import Config
 from botocore.configloader import load_config
 
 from dashboard.aws.errors import explained
+from dashboard.aws.limits import LimitedSession
 from dashboard.aws.parsing import CheckedParsers
 from dashboard.aws.quotas import Pacer
+from workflow.access import Calls
 from workflow.errors import WorkflowError, last_error
 from workflow.regions import Region, partition_of, resolve
 from workflow.settings import Settings
@@ -95,6 +97,11 @@ class Connection:
     def watching(self, workflow: WatchedWorkflow) -> "Connection":
         """Return the same connection, with its clients, for another workflow."""
         return replace(self, chosen=None if workflow.deployed else workflow)
+
+    def limited(self, calls: Calls) -> "Connection":
+        """Return a connection to the same cloud that makes calls which read, and these."""
+        session = LimitedSession(self.session, calls)
+        return Connection(self.cloud, self.settings, session, self.pacer, self.chosen)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
         """The client of an AWS service, such as ``s3``; made once, safe to share by threads."""

@@ -1,16 +1,18 @@
 """Batches under way in this process: started by one session, found again by any."""
 
+import json
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Any
 
 from dashboard.aws import submissions
 from dashboard.aws.archives import Refused
-from dashboard.aws.cloud import Connection
 from dashboard.aws.images import Upload
 from dashboard.classify.fetching import fetch
 from dashboard.shared.jobs import Job, Jobs
+from dashboard.shared.permits import Permit
 from workflow.errors import WorkflowError
 
 _TITLE = "Classifying"
@@ -18,7 +20,7 @@ _TITLE = "Classifying"
 
 def start(
     jobs: Jobs,
-    connection: Connection,
+    permit: Permit,
     uploads: Sequence[Upload],
     keys: Sequence[str],
     addresses: Sequence[str] = (),
@@ -26,16 +28,19 @@ def start(
     """Submit files, S3 keys and photos of the web in the background.
 
     Returns:
-        The id under which ``find`` finds the batch.
+        The id under which ``resume`` finds the batch.
     """
     batch_id, waiting = uuid.uuid4().hex[:12], deque(uploads)
     # Each file is handed over, so that one that is refused does not stay in memory with the batch.
     handed_over = chain((waiting.popleft() for _ in range(len(waiting))), map(_fetched, addresses))
-    jobs.start(
-        job_key(batch_id),
-        _TITLE,
-        lambda report: submissions.classify(connection, batch_id, handed_over, keys, report),
-    )
+    names = {"files": [one.name for one in uploads], "keys": keys, "addresses": addresses}
+    request = json.dumps({"batch": batch_id, **names})
+
+    def work(report: Callable[[Any], None]) -> None:
+        with permit.recorded(request):
+            submissions.classify(permit.connection, batch_id, handed_over, keys, report)
+
+    jobs.start(job_key(batch_id), _TITLE, work)
     return batch_id
 
 
@@ -46,13 +51,14 @@ def _fetched(address: str) -> Upload | Refused:
         return Refused.of(address, error)
 
 
-def find(jobs: Jobs, connection: Connection, batch_id: str) -> Job:
-    """Return the job of a batch; where this process has none, it is taken up again from S3."""
-    return jobs.find_or_start(
-        job_key(batch_id),
-        _TITLE,
-        lambda report: submissions.resume(connection, batch_id, report),
-    )
+def resume(jobs: Jobs, permit: Permit, batch_id: str) -> Job:
+    """Take a batch up again from S3, unless this process is at it."""
+
+    def work(report: Callable[[Any], None]) -> None:
+        with permit.recorded(json.dumps({"batch": batch_id, "resumed": True})):
+            submissions.resume(permit.connection, batch_id, report)
+
+    return jobs.find_or_start(job_key(batch_id), _TITLE, work)
 
 
 def job_key(batch_id: str) -> str:

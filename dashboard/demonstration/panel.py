@@ -1,5 +1,6 @@
 """Panels of the demonstration: the invitation, how it is written, and the mark on every page."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -10,7 +11,7 @@ from dashboard.captures.feed import CaptureFeed
 from dashboard.demonstration import control
 from dashboard.demonstration.control import Controls
 from dashboard.feeds import panel as feeds
-from dashboard.shared import components
+from dashboard.shared import components, permits
 from dashboard.shared.escaping import plain
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
@@ -69,11 +70,10 @@ def mark() -> None:
         st.markdown(":violet-badge[:material/science: **Demonstration data**]")
         st.caption(f"{found.demonstration.executions:,} executions written for two weeks.")
         if st.button("Remove the demonstration", icon=":material/delete_sweep:"):
-            cloud = components.connection()
             components.act(
                 "Remove the demonstration",
                 Privilege.LAB,
-                lambda: control.end(cloud, "demonstration"),
+                lambda cloud: control.end(cloud, "demonstration"),
             )
             components.reads().expire("control")
             st.rerun()
@@ -99,13 +99,19 @@ def invitation() -> bool:
     return pressed
 
 
-def begin() -> None:
-    """Begin to write the demonstration into the deployment that is there.
+def starter() -> Callable[[], None]:
+    """Return what begins to write the demonstration, for the person at this page.
 
     Raises:
-        WorkflowError: The endpoint's own code.
+        WorkflowError: ``NotPermitted``; what it returns raises the endpoint's own code.
     """
-    control.begin(components.connection(), "demonstration", datetime.now().astimezone())
+    permit = permits.permit(Privilege.LAB)
+
+    def begin() -> None:
+        with permit.recorded("Write the demonstration"):
+            control.begin(permit.connection, "demonstration", datetime.now().astimezone())
+
+    return begin
 
 
 def progress(found: Controls) -> bool:

@@ -5,10 +5,12 @@ from typing import Any
 
 from dashboard.deployment.model import PlanStep
 from dashboard.shared.jobs import DEPLOYMENT, Jobs
+from dashboard.shared.permits import Permit
 from deploy import deployment
 from deploy.apply import Applied, Event, Failed, Started, StepProgress
 from deploy.plan import Plan
-from deploy.providers.session import Session
+from workflow.access import Privilege
+from workflow.audit import DONE
 from workflow.settings import Settings
 
 
@@ -28,20 +30,20 @@ def step(event: Event) -> PlanStep:
 def start(
     jobs: Jobs,
     title: str,
+    permit: Permit,
     planned: Callable[[], Plan],
     settings: Settings,
-    session: Session,
     *,
     then: Callable[[], None] = lambda: None,
 ) -> None:
-    """Plan and apply in the background.
+    """Plan, apply and record in the background.
 
     Args:
         jobs: The jobs of this process.
         title: What the run does, for people.
+        permit: Of the person who asks for it.
         planned: Makes the plan.
         settings: Of the deployment.
-        session: Where.
         then: Done at the end of a run that met no error.
 
     Raises:
@@ -49,23 +51,29 @@ def start(
     """
 
     def work(report: Callable[[Any], None]) -> None:
-        failed = False
-        for event in deployment.apply(planned(), settings, session):
-            failed = failed or isinstance(event, Failed)
-            report(step(event))
-        if not failed:
+        plan = planned()
+        privilege = permit.privilege
+        if privilege is Privilege.DEPLOY and plan.sets_threshold:
+            privilege = Privilege.THRESHOLD
+        with permit.recorded(plan.request, privilege) as result:
+            for event in deployment.apply(plan, settings, permit.connection.session):
+                report(step(event))
+                if isinstance(event, Failed):
+                    result.text = f"{event.error.code}: {event.error.message}"
+        if result.text == DONE:
             then()
 
     jobs.start(DEPLOYMENT, title, work)
 
 
-def deploy(jobs: Jobs, settings: Settings, session: Session, then: Callable[[], None]) -> None:
+def deploy(jobs: Jobs, permit: Permit, settings: Settings, then: Callable[[], None]) -> None:
     """Deploy what the settings say in the background, then do something; as ``start``."""
+    session = permit.connection.session
     start(
         jobs,
         "Deploy",
+        permit,
         lambda: deployment.observe_and_plan(settings, session),
         settings,
-        session,
         then=then,
     )

@@ -30,7 +30,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
             folder = components.act(
                 "saving the baseline",
                 Privilege.EXPORT,
-                lambda: monitoring.write_baseline(connection, current, look.now),
+                lambda cloud: monitoring.write_baseline(cloud, current, look.now),
             )
             st.success(f"Saved to {code(folder)}: give that address above to compare with it.")
     if address:
@@ -40,7 +40,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
             f"the baseline in {address}",
             lambda: monitoring.read_baseline(connection, address),
         )
-        show_report(look, baseline, look.counts, connection)
+        show_report(look, baseline, look.counts)
 
 
 def show_schedules(look: Look, connection: Connection) -> None:

@@ -131,7 +131,7 @@ def _earlier(look: Look, connection: Connection) -> None:
         return
     before, after = _sides(look, at)
     name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
-    show_report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+    show_report(look, Baseline(name, inferences.statistics_of(before)), after)
     selected = _selected(look)
     show_images(
         look,
@@ -141,15 +141,15 @@ def _earlier(look: Look, connection: Connection) -> None:
     )
 
 
-def _training(look: Look, connection: Connection) -> None:
+def _training(look: Look, _: Connection) -> None:
     card = known_model()
     if card is None:
         st.info("There is no manifest of a trained model here: `make model` writes one.")
     else:
-        show_report(look, card.baseline, look.counts, connection)
+        show_report(look, card.baseline, look.counts)
 
 
-def _time_range(look: Look, connection: Connection) -> None:
+def _time_range(look: Look, _: Connection) -> None:
     with st.container(horizontal=True):
         start, end = (
             st.datetime_input(
@@ -167,9 +167,7 @@ def _time_range(look: Look, connection: Connection) -> None:
     if span.is_empty:
         st.warning("The baseline ends before it begins: choose a later end.")
         return
-    _against(
-        look, connection, f"the traffic of {span.words()}", span, _selected(look).without(span)
-    )
+    _against(look, f"the traffic of {span.words()}", span, _selected(look).without(span))
 
 
 def _say_when(look: Look) -> None:
@@ -219,12 +217,10 @@ def _version(look: Look, connection: Connection) -> None:
         shared = known[other].span.meet(selected)
         wanted = (shared,) if shared else ()
     current = [rest for one in wanted for rest in one.without(span)]
-    _against(look, connection, f"{chosen}, {span.words()}", span, current)
+    _against(look, f"{chosen}, {span.words()}", span, current)
 
 
-def _against(
-    look: Look, connection: Connection, name: str, span: Span, current: Sequence[Span]
-) -> None:
+def _against(look: Look, name: str, span: Span, current: Sequence[Span]) -> None:
     """Spans of the selection against a time of its own."""
     before = look.feed.counted(look.filters, span, look.now)
     after = pl.concat([before.clear(), *(_counted(look, one) for one in current)])
@@ -234,7 +230,7 @@ def _against(
     if after.is_empty():
         st.warning("No record selected lies outside of the baseline: widen the filters above.")
         return
-    show_report(look, Baseline(name, inferences.statistics_of(before)), after, connection)
+    show_report(look, Baseline(name, inferences.statistics_of(before)), after)
     show_images(look, f"of {span.words()}", (span,), tuple(current))
 
 

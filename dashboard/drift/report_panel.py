@@ -7,7 +7,6 @@ import polars as pl
 import streamlit as st
 
 from dashboard.aws import monitoring
-from dashboard.aws.cloud import Connection
 from dashboard.drift import model
 from dashboard.drift.model import DriftReport
 from dashboard.inferences import charts
@@ -32,9 +31,7 @@ _MARKS: Final = {
 _INCOMPARABLE: Final = ("gray", ":material/link_off:", "nothing in common")
 
 
-def show_report(
-    look: Look, baseline: Baseline, counts: pl.DataFrame, connection: Connection
-) -> None:
+def show_report(look: Look, baseline: Baseline, counts: pl.DataFrame) -> None:
     """The verdict, the charts behind it, every test, and the violations to write."""
     found = tested(look, baseline, counts)
     show_verdict(found)
@@ -49,7 +46,7 @@ def show_report(
             "Confidence of the baseline and of the current records, as shares",
         )
     _tests(found)
-    _violations(found, connection, look.now)
+    _violations(found, look.now)
 
 
 def show_verdict(found: DriftReport) -> None:
@@ -93,7 +90,7 @@ def _tests(found: DriftReport) -> None:
     )
 
 
-def _violations(found: DriftReport, connection: Connection, now: datetime) -> None:
+def _violations(found: DriftReport, now: datetime) -> None:
     violations = found.violations
     if not violations:
         return
@@ -114,6 +111,8 @@ def _violations(found: DriftReport, connection: Connection, now: datetime) -> No
             address = components.act(
                 "writing constraint_violations.json",
                 Privilege.EXPORT,
-                lambda: monitoring.write_violations(connection, encode_violations(violations), now),
+                lambda cloud: monitoring.write_violations(
+                    cloud, encode_violations(violations), now
+                ),
             )
             st.success(f"Written to {code(address)}")

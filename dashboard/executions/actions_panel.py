@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from dashboard.aws.cloud import Connection
 from dashboard.executions import actions
 from dashboard.executions.detail_model import ExecutionView
 from dashboard.executions.feed import ExecutionFeed
@@ -28,11 +29,11 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
                     "It goes on from the state that failed, with the definition and the input"
                     " that it started with; what earlier states did is kept."
                 )
-                _button("Redrive now", feed, lambda: actions.redrive(connection, execution.arn))
+                _button("Redrive now", feed, actions.redrive, execution.arn)
         if not execution.status.ended:
             with st.popover("Stop", icon=":material/stop_circle:"):
                 st.caption("It ends as aborted; a state that is running is not undone.")
-                _button("Stop now", feed, lambda: actions.stop(connection, execution.arn))
+                _button("Stop now", feed, actions.stop, execution.arn)
         with st.popover("Copy", icon=":material/content_copy:"):
             st.caption("ARN")
             st.code(execution.arn, language=None, wrap_lines=True)
@@ -53,12 +54,14 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
             )
 
 
-def _button(label: str, feed: ExecutionFeed, work: Callable[[], None]) -> None:
+def _button(
+    label: str, feed: ExecutionFeed, work: Callable[[Connection, str], None], arn: str
+) -> None:
     """Do something to the execution when asked, and show what became of it."""
     if st.button(label, type="primary"):
         with components.explained():
             doing = f"{label.removesuffix(' now').lower()}ing the execution"
-            components.act(doing, Privilege.REPAIR, work)
+            components.act(doing, Privilege.REPAIR, lambda cloud: work(cloud, arn), request=arn)
             feed.refresh()
             components.reads().expire("states")
             st.rerun()

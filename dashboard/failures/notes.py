@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from dashboard.aws.errors import explained
+from dashboard.aws.write_once import create
 from workflow.errors import WorkflowError
-from workflow.known_errors import read_error
 from workflow.triage import TriageEvent, from_line, to_line
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 TRIAGE_PREFIX = "triage/"
 NOTES_PREFIX = f"{TRIAGE_PREFIX}notes/"
 _AT_ONCE = 16
-_EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +85,3 @@ class NoteLog:
             return from_line(body)
         except WorkflowError as error:
             return f"{key}: {error.message}"
-
-
-def create(client: "S3Client", bucket: str, key: str, body: bytes) -> bool:
-    """Create an object unless there is one; whether this call created it.
-
-    Of several writers exactly one creates it (S3 user guide, "Conditional writes").
-
-    Raises:
-        WorkflowError: AWS's own code.
-    """
-    with explained("s3:PutObject", f"s3://{bucket}/{key}"):
-        try:
-            client.put_object(
-                Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
-            )
-        except ClientError as error:
-            if read_error(error).code in _EXISTS:
-                return False
-            raise
-    return True

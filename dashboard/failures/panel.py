@@ -27,7 +27,7 @@ from workflow.errors import WorkflowError
 from workflow.executions import Kind, Outcome
 from workflow.testcases import bundle
 from workflow.timelines import timeline
-from workflow.triage import FailureGroup, GroupStatus, TriageAction, TriageEvent
+from workflow.triage import FailureGroup, GroupStatus, TriageAction, TriageEvent, to_line
 
 NO_BAR = {"displayModeBar": False, "staticPlot": True}
 SILENCES = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
@@ -236,7 +236,12 @@ def note(feed: FailureFeed, group: FailureGroup, action: TriageAction, **said: o
         action=action,
         **said,  # type: ignore[arg-type]  # named and typed by TriageEvent
     )
-    components.act("writing the decision", Privilege.TRIAGE, lambda: feed.notes.append(event))
+    components.act(
+        "writing the decision",
+        Privilege.TRIAGE,
+        lambda _: feed.notes.append(event),
+        request=to_line(event).decode(),
+    )
     st.rerun()
 
 
@@ -250,8 +255,8 @@ def test_case(feed: FailureFeed, group: FailureGroup) -> None:
     """A bundle that replays the newest failure, made when asked for."""
     key = f"bundle-{group.fingerprint.digest}"
     if st.button("Make a test of the newest failure", icon=":material/science:"):
-        st.session_state[key] = components.act(
-            "making the test", None, lambda: _bundle(feed, group)
+        st.session_state[key] = components.in_background(
+            "making the test", lambda: _bundle(feed, group)
         )
     if key in st.session_state:
         st.download_button(

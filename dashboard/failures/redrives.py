@@ -23,8 +23,9 @@ import msgspec
 
 from dashboard.aws.errors import explained
 from dashboard.aws.executions import VISIBLE_SECONDS, States
+from dashboard.aws.write_once import create
 from dashboard.failures.canary import check_canary
-from dashboard.failures.notes import TRIAGE_PREFIX, create
+from dashboard.failures.notes import TRIAGE_PREFIX
 from dashboard.failures.repair_plan import (
     ItemResult,
     ItemStatus,

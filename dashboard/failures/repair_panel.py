@@ -18,7 +18,7 @@ from dashboard.failures.repair_plan import (
     plan_repair,
     tally,
 )
-from dashboard.shared import components
+from dashboard.shared import components, permits
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import count, duration
 from workflow.access import Privilege
@@ -98,11 +98,9 @@ def repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
     redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
     label = f"Redrive {redrives:,}, restart {len(plan.items) - redrives:,}"
     if st.button(label, type="primary", icon=":material/build:"):
-        jobs, connection = components.jobs(), components.connection()
-        components.act(
-            "starting the repair",
-            Privilege.REPAIR,
-            lambda: repairs.start(jobs, connection, feed, plan),
+        jobs, permit = components.jobs(), permits.permit(Privilege.REPAIR)
+        components.in_background(
+            "starting the repair", lambda: repairs.start(jobs, permit, feed, plan)
         )
         st.rerun()
 
@@ -144,13 +142,13 @@ def repair_run(feed: FailureFeed, run: RepairRun) -> None:
     st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {plan.at:%H:%M} UTC")
     st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} done")
     if running and st.button("Stop", key=f"stop-{plan.id}", icon=":material/stop:"):
-        session.check(Privilege.REPAIR)
-        repairs.stop(plan)
+        components.act(
+            "stopping the repair", Privilege.REPAIR, lambda _: repairs.stop(plan), request=plan.id
+        )
     if not running and run.pending:
         st.warning(f"{len(run.pending):,} were not reached. Nothing is done twice when you resume.")
         if st.button("Resume", key=f"resume-{plan.id}", icon=":material/play_arrow:"):
-            session.check(Privilege.REPAIR)
-            repairs.resume(jobs, components.connection(), feed, run)
+            repairs.resume(jobs, permits.permit(Privilege.REPAIR), feed, run)
             st.rerun()
     if job is not None:
         components.job_failure(job, repairs.job_key(plan))

@@ -1,21 +1,24 @@
 """Bulk repairs under way in this process: started, watched, stopped and resumed by any session."""
 
+import json
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from dashboard.aws.cloud import Connection
 from dashboard.aws.executions import UNREPEATED
 from dashboard.failures.concurrency import repairs_at_once
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.redrives import Repairer
 from dashboard.failures.repair_plan import RepairPlan, RepairRun
 from dashboard.shared.jobs import Job, Jobs
+from dashboard.shared.permits import Permit
+from workflow.audit import DONE
 
 _stops: dict[str, threading.Event] = {}
 
 
-def start(jobs: Jobs, connection: Connection, feed: FailureFeed, plan: RepairPlan) -> Job:
+def start(jobs: Jobs, permit: Permit, feed: FailureFeed, plan: RepairPlan) -> Job:
     """Write a new plan to S3 and begin with it.
 
     Raises:
@@ -23,16 +26,18 @@ def start(jobs: Jobs, connection: Connection, feed: FailureFeed, plan: RepairPla
     """
     feed.repairs.add_plan(plan)
     feed.refresh()
-    return resume(jobs, connection, feed, RepairRun(plan=plan, results={}))
+    return resume(jobs, permit, feed, RepairRun(plan=plan, results={}))
 
 
-def resume(jobs: Jobs, connection: Connection, feed: FailureFeed, run: RepairRun) -> Job:
+def resume(jobs: Jobs, permit: Permit, feed: FailureFeed, run: RepairRun) -> Job:
     """Work off what has no result yet.
 
     Raises:
         WorkflowError: ``AlreadyRunning`` while this process is at it.
     """
-    stop = threading.Event()
+    stop, connection = threading.Event(), permit.connection
+    planned = Counter(item.action.value for item in run.pending)
+    request = json.dumps({"repair": run.plan.id, "groups": run.plan.groups, **planned})
 
     def work(report: Callable[[object], None]) -> None:
         repairer = Repairer(
@@ -42,8 +47,12 @@ def resume(jobs: Jobs, connection: Connection, feed: FailureFeed, run: RepairRun
             most=repairs_at_once(connection.client("lambda")),
             now=lambda: datetime.now(UTC),
         )
-        for result in repairer.run(run, stopped=stop.is_set):
-            report(result)
+        with permit.recorded(request) as ending:
+            ended: Counter[str] = Counter()
+            for result in repairer.run(run, stopped=stop.is_set):
+                ended[result.status.value] += 1
+                report(result)
+            ending.text = f"{DONE}: {json.dumps(ended)}"
         feed.refresh()
 
     job = jobs.start(job_key(run.plan), "Repair", work)

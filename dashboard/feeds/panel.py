@@ -12,6 +12,7 @@ from dashboard.feeds.connected import WorkflowFeeds, connect_feeds
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.feeds import Feeds
+from workflow.access import OWN_CALLS, READS_ONLY
 
 REFRESH_SECONDS: Final = 4.0
 
@@ -23,7 +24,9 @@ def _feeds() -> Feeds[WorkflowFeeds]:
 
 def _connect(connection: Connection) -> WorkflowFeeds:
     """Make the feeds; those of a dashboard that everybody may only read change nothing in AWS."""
-    return connect_feeds(connection, read_only=session.access().mode is Mode.READ_ONLY)
+    read_only = session.access().mode is Mode.READ_ONLY
+    calls = READS_ONLY if read_only else OWN_CALLS
+    return connect_feeds(connection.limited(calls), read_only=read_only)
 
 
 def running() -> WorkflowFeeds:

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboard.access import session
 from dashboard.aws.cloud import Cloud
-from dashboard.inferences.traffic import TrafficProcess
+from dashboard.inferences.traffic import ARGUMENTS, TrafficProcess
 from dashboard.shared import components
 from workflow.access import Privilege
 
@@ -51,8 +50,7 @@ def button(cloud: Cloud) -> None:
     if found is not None and found.running:
         _until_ended(found)
         if st.button("Stop the traffic", icon=":material/stop_circle:"):
-            session.check(Privilege.TRAFFIC)
-            found.stop()
+            components.act("Stop the traffic", Privilege.TRAFFIC, lambda _: found.stop())
             st.rerun()
         return
     if found is not None and found.problem is not None:
@@ -63,8 +61,7 @@ def button(cloud: Cloud) -> None:
         help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
         " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
     ):
-        session.check(Privilege.TRAFFIC)
-        _started()[url] = TrafficProcess(cloud)
+        components.act("Send traffic", Privilege.TRAFFIC, lambda _: send(cloud, ARGUMENTS))
         st.rerun()
 
 

@@ -1,10 +1,11 @@
 """Panels of the Lab page: one card for each condition, with what to look for and where."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
 
-from dashboard.access import session
+from dashboard.aws.cloud import Connection
 from dashboard.demonstration import control
 from dashboard.demonstration.control import Controls
 from dashboard.inferences import traffic_panel
@@ -51,29 +52,27 @@ def _card(condition: Condition, *, on: bool) -> None:
 
 def _begin(condition: Condition) -> None:
     """Begin a condition, and send photos so that it is seen."""
-    session.check(Privilege.LAB)
-    cloud = components.connection()
-    if not condition.camera:
-        components.act(
-            f"Begin {condition.title.lower()}",
-            Privilege.LAB,
-            lambda: control.begin(cloud, f"lab/{condition.name}", datetime.now().astimezone()),
-        )
-    traffic_panel.send(cloud.cloud, traffic(condition))
-    components.reads().expire("control")
-    st.rerun()
+
+    def work(cloud: Connection) -> None:
+        if not condition.camera:
+            control.begin(cloud, f"lab/{condition.name}", datetime.now().astimezone())
+        traffic_panel.send(cloud.cloud, traffic(condition))
+
+    _do(f"Begin {condition.title.lower()}", work)
 
 
 def _end(condition: Condition) -> None:
     """End a condition and the photos that were sent for it."""
-    session.check(Privilege.LAB)
-    cloud = components.connection()
-    if not condition.camera:
-        components.act(
-            f"End {condition.title.lower()}",
-            Privilege.LAB,
-            lambda: control.end(cloud, f"lab/{condition.name}"),
-        )
-    traffic_panel.stop(cloud.cloud)
+
+    def work(cloud: Connection) -> None:
+        if not condition.camera:
+            control.end(cloud, f"lab/{condition.name}")
+        traffic_panel.stop(cloud.cloud)
+
+    _do(f"End {condition.title.lower()}", work)
+
+
+def _do(title: str, work: Callable[[Connection], None]) -> None:
+    components.act(title, Privilege.LAB, work)
     components.reads().expire("control")
     st.rerun()

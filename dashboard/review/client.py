@@ -18,7 +18,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX, GroundTruthLog
 from dashboard.aws.objects import Bucket
-from dashboard.failures.notes import create
+from dashboard.aws.write_once import create
 from dashboard.review.model import Slot, open_slots
 from workflow.draws import Draw, read_draw, to_json
 from workflow.errors import WorkflowError

@@ -9,6 +9,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.aws.captured_images import CaptureLine, LargePhoto, large_photo
+from dashboard.aws.cloud import Connection
 from dashboard.review import model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import KEYS, Slot, answer_name, answer_text
@@ -58,7 +59,9 @@ def _current(found: ReviewClient, draw: Draw, who: Reviewer) -> Slot | None:
     held = st.session_state.get(_SLOT)
     if held is None or held[0] != draw.id:
         st.session_state.update({_HISTORY: [], _SKIPPED: [], _WAITING: []})
-        slot = components.act("choosing a photo", Privilege.LABEL, lambda: found.claim(draw, who))
+        slot = components.act(
+            "choosing a photo", Privilege.LABEL, lambda _: found.claim(draw, who), request=draw.id
+        )
         _hold(draw, slot)
         return slot
     return None if held[1] < 0 else Slot(held[1], held[2])
@@ -177,14 +180,14 @@ def _give(desk: _Desk, label_: int | None) -> None:
     review = _review(desk.draw, desk.who, desk.shown)
     truth = GroundTruth(photo.id, answer_text(label_), at, review)
     name = f"{at:%M%S}-{desk.draw.id}-{desk.slot.name}-{uuid.uuid4().hex[:8]}"
-    if _go_on(desk, lambda: desk.found.answer(truth, label_, name)):
+    if _go_on(desk, lambda: desk.found.answer(truth, label_, name), f"{name}: {truth.label}"):
         st.session_state[_HISTORY].append((desk.slot.number, desk.slot.opinion))
         st.session_state.setdefault(_SAID, {})[photo.id] = answer_name(label_)
 
 
 def _skip(desk: _Desk) -> None:
     st.session_state[_SKIPPED].append((desk.slot.number, desk.slot.opinion))
-    _go_on(desk, lambda: None)
+    _go_on(desk, lambda: None, "skipped")
 
 
 def _undo(desk: _Desk) -> None:
@@ -206,12 +209,12 @@ def _review(draw: Draw, who: Reviewer, shown: LargePhoto | None) -> Review:
     )
 
 
-def _go_on(desk: _Desk, write: Callable[[], None]) -> bool:
+def _go_on(desk: _Desk, write: Callable[[], None], request: str) -> bool:
     """Write, then take the next photo; return whether both were done."""
     waiting: list[tuple[int, int]] = st.session_state[_WAITING]
     skipped: list[tuple[int, int]] = st.session_state[_SKIPPED]
 
-    def work() -> Slot | None:
+    def work(_: Connection) -> Slot | None:
         write()
         if waiting:
             return Slot(*waiting.pop())
@@ -219,7 +222,9 @@ def _go_on(desk: _Desk, write: Callable[[], None]) -> bool:
         return Slot(*skipped.pop(0)) if following is None and skipped else following
 
     try:
-        _hold(desk.draw, components.act("writing the label", Privilege.LABEL, work))
+        _hold(
+            desk.draw, components.act("writing the label", Privilege.LABEL, work, request=request)
+        )
     except WorkflowError as error:
         st.session_state[_PROBLEM] = (error.code, error.message, error.remedy)
         return False

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import session
-from dashboard.aws.cloud import Cloud
+from dashboard.aws.cloud import Cloud, Connection
 from dashboard.captures import panel as captures
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.source import CaptureSource
@@ -17,7 +17,7 @@ from dashboard.review.model import DrawRequest, answer_name, answer_text
 from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
 from dashboard.thresholds import panel as thresholds
-from workflow.access import Privilege
+from workflow.access import CALLS, Privilege
 from workflow.draws import MOST_PHOTOS, Draw, Photo
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
@@ -33,7 +33,7 @@ VIEWS: Final = ("Label", "Disagreements", "Draws")
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _client(cloud: Cloud, bucket: str) -> ReviewClient:
     """The client of a bucket of a cloud; another one when the local cloud was started again."""
-    connection = components.connection()
+    connection = components.connection(CALLS[Privilege.LABEL])
     if connection.cloud != cloud or connection.watched.bucket != bucket:
         raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
     return ReviewClient(connection)
@@ -141,7 +141,7 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
             return
     request = DrawRequest(int(size), percent / 100, threshold, since or None, who.name)
 
-    def draw() -> None:
+    def draw(_: Connection) -> None:
         drawn = {photo.id for one in found.draws() for photo in one.photos}
         found.add_draw(
             model.draw_photos(
@@ -207,7 +207,10 @@ def _dispute(
                 truth = GroundTruth(photo.id, answer_text(given), at, review)
                 name = f"{at:%M%S}-{draw.id}-settled-{uuid.uuid4().hex[:8]}"
                 components.act(
-                    "settling", Privilege.LABEL, lambda: found.answer(truth, given, name)
+                    "settling",
+                    Privilege.LABEL,
+                    lambda _: found.answer(truth, given, name),
+                    request=name,
                 )
                 st.rerun()
 

@@ -72,8 +72,8 @@ def begin(connection: Connection, found: Endpoint) -> None:
         if not st.form_submit_button("Start the rollout", type="primary"):
             return
     _do(
-        "starting the rollout",
-        lambda: client.start(connection, found, name, percent / 100, uuid.uuid4().hex[:12]),
+        f"starting the rollout of {name} with {percent} % of the traffic",
+        lambda cloud: client.start(cloud, found, name, percent / 100, uuid.uuid4().hex[:12]),
     )
 
 
@@ -119,26 +119,29 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
     )
 
 
-def act(connection: Connection, found: Endpoint) -> None:
+def act(found: Endpoint) -> None:
     """Promote the new model, roll it back, or change its share."""
     new = found.variants[1]
     busy = found.status != IN_SERVICE
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Promote", type="primary", disabled=busy or new.weight >= 1):
-            _do("promoting the new model", lambda: client.give_share(connection, found, 1.0))
+            _do("promoting the new model", lambda cloud: client.give_share(cloud, found, 1.0))
         if st.button("Roll back", disabled=busy or new.weight <= 0):
-            _do("rolling back", lambda: client.give_share(connection, found, 0.0))
+            _do("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
         percent = st.number_input("Or give it, in percent", 1, 99, 50, width=180)
         if st.button("Set", disabled=busy):
             share = int(percent) / 100
-            _do("changing the share", lambda: client.give_share(connection, found, share))
+            _do(
+                f"giving the new model {percent} %",
+                lambda cloud: client.give_share(cloud, found, share),
+            )
     st.caption(
         "Both models keep their instances, so going back takes seconds. The deployment plan has one"
         f" variant: {code('python -m deploy apply')} ends the rollout with the model of the plan."
     )
 
 
-def _do(title: str, work: Callable[[], None]) -> None:
+def _do(title: str, work: Callable[[Connection], None]) -> None:
     components.act(title, Privilege.ROLLOUT, work)
     components.reads().expire("sagemaker")
     st.rerun()

@@ -1,37 +1,34 @@
 """What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states."""
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboard.access import session
 from dashboard.aws import submissions
-from dashboard.aws.cloud import Cloud, Connection, connect
+from dashboard.aws.cloud import Cloud, Connection
 from dashboard.shared import cloud_reads, numbers
 from dashboard.shared.cloud_reads import CloudRead, CloudReads
+from dashboard.shared.connections import cloud_connection, connection, registry
 from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.shared.palette import STYLES, pill
-from dashboard.shared.store_root import store_root
-from dashboard.shared.workflow_registry import WorkflowRegistry
+from dashboard.shared.permits import permit
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
 from workflow.known_errors import passes_by_itself
 from workflow.submissions import StoredImage
 
-T = TypeVar("T")
+__all__ = ["cloud_connection", "connection", "registry"]
+"""Imported here for pages, which find what they share in one place."""
 
-WORKFLOW = "workflow"
-"""Key of the session and of the address that names the watched workflow."""
+T = TypeVar("T")
 
 TICK_SECONDS = 0.75
 """How often a running job is redrawn."""
@@ -45,30 +42,6 @@ ACTION_PATIENCE_S = 4.0
 
 ACTION_TOLD = timedelta(minutes=2)
 """How long it is told that an action failed."""
-
-
-@st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
-def cloud_connection() -> Connection:
-    """Return the process's one connection; replaced when the local cloud no longer answers."""
-    return connect(os.environ)
-
-
-def connection() -> Connection:
-    """Return the connection, for the workflow that this session watches."""
-    whole = cloud_connection()
-    chosen = registry().find(st.session_state.get(WORKFLOW, ""))
-    return whole.watching(chosen) if chosen is not None else whole
-
-
-@st.cache_resource(show_spinner=False)
-def _registries() -> dict[Path, WorkflowRegistry]:
-    return {}
-
-
-def registry() -> WorkflowRegistry:
-    """Return the workflows that are watched in this cloud beside the deployed one."""
-    path = store_root(cloud_connection(), kind="workflows").with_suffix(".json")
-    return _registries().setdefault(path, WorkflowRegistry(path))
 
 
 @st.cache_resource(show_spinner=False)
@@ -117,21 +90,38 @@ def _whole(key: Hashable) -> tuple[Hashable, ...]:
     return (here.cloud, here.watched.reference, deployed, key)
 
 
-def act(title: str, privilege: Privilege | None, work: Callable[[], T]) -> T:
-    """Do in the background what a button asks for; return its result if that comes soon.
+def act(
+    title: str, privilege: Privilege, work: Callable[[Connection], T], *, request: str = ""
+) -> T:
+    """Do in the background what a button asks for, and record it; return its result if it is soon.
 
     What ends later is told at the top of the page, if it failed.
 
     Args:
         title: What is done, for the top of the page.
-        privilege: What the person needs for it; None for what changes nothing.
-        work: Does it.
+        privilege: What the person needs for it.
+        work: Does it, with a connection that makes the calls of the privilege.
+        request: What is asked for, for the audit, where the title does not say it.
 
     Raises:
-        WorkflowError: ``NotPermitted``; AWS's own code; ``StillWaiting`` while it goes on.
+        WorkflowError: ``NotPermitted``; ``AuditNotWritten``; AWS's own code; ``StillWaiting`` while
+            it goes on.
     """
-    if privilege is not None:
-        session.check(privilege)
+    permitted = permit(privilege)
+
+    def audited() -> T:
+        with permitted.recorded(f"{title}: {request}" if request else title):
+            return work(permitted.connection)
+
+    return in_background(title, audited)
+
+
+def in_background(title: str, work: Callable[[], T]) -> T:
+    """Do likewise what changes nothing.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` while it goes on.
+    """
     key = uuid.uuid4().hex
     try:
         with cloud_reads.page(ACTION_PATIENCE_S):

@@ -7,7 +7,7 @@ from typing import TypeVar
 import streamlit as st
 
 from dashboard.shared import query
-from dashboard.shared.components import WORKFLOW
+from dashboard.shared.connections import WORKFLOW
 from dashboard.shared.escaping import plain
 
 F = TypeVar("F")

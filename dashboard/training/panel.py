@@ -10,28 +10,25 @@ import streamlit as st
 from dashboard.captures.record_filters import label_name
 from dashboard.drift.panel import MANIFEST
 from dashboard.review.client import ReviewClient
-from dashboard.shared import components
+from dashboard.shared import components, permits
 from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import Job
 from dashboard.training.client import Exported, export, zipped
 from dashboard.training.model import comparison_words
 from workflow.access import Privilege
+from workflow.audit import DONE
 
 JOB: Final = "training-set"
 
 
 def show(found: ReviewClient) -> None:
     """Write a training set, watch it being written, and say what to do with it."""
-    connection = components.connection()
     draws, verdicts = found.draws(), found.verdicts()
     st.caption(
         "Labelled photos as files, with `train.lst` and `test.lst` as SageMaker's built-in image"
         " classification takes them. A quarter is held out; a photo and its near-duplicates are"
         " never on both sides, and a later set holds out the same photos."
     )
-
-    def work(report: Callable[[Any], None]) -> None:
-        report(export(connection, draws, verdicts, report))
 
     job = components.jobs().get(JOB)
     if st.button(
@@ -40,11 +37,15 @@ def show(found: ReviewClient) -> None:
         icon=":material/save:",
         disabled=bool(job and job.running),
     ):
-        components.act(
-            "starting to write a training set",
-            Privilege.EXPORT,
-            lambda: components.jobs().start(JOB, "Write a training set", work),
-        )
+        permit = permits.permit(Privilege.EXPORT)
+
+        def work(report: Callable[[Any], None]) -> None:
+            with permit.recorded("writing a training set") as result:
+                written = export(permit.connection, draws, verdicts, report)
+                result.text = f"{DONE}: {written.url}"
+            report(written)
+
+        components.jobs().start(JOB, "Write a training set", work)
         st.rerun()
     components.watch(JOB, _progress)
     if MANIFEST.exists() and (said := comparison_words(MANIFEST.read_bytes())):

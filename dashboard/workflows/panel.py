@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard.access import session
 from dashboard.aws.cloud import Connection
 from dashboard.shared import cloud_reads, components
-from dashboard.shared.components import WORKFLOW
+from dashboard.shared.connections import WORKFLOW
 from dashboard.shared.escaping import plain
 from dashboard.workflows import client, model
 from dashboard.workflows.bundle import open_bundle, read_archive, read_folder
@@ -66,12 +65,14 @@ def watch(workflow: WatchedWorkflow) -> None:
     whole = components.cloud_connection()
     registry = components.registry()
 
-    def find() -> WatchedWorkflow:
+    def find(_: Connection) -> WatchedWorkflow:
         found = registry.find(workflow.reference) or client.describe(whole, workflow)
         registry.save(found)
         return found
 
-    found = components.act(f"finding out about {workflow.name}", Privilege.WATCH, find)
+    found = components.act(
+        f"finding out about {workflow.name}", Privilege.WATCH, find, request=workflow.reference
+    )
     go(found.reference)
 
 
@@ -118,8 +119,13 @@ def known_of(workflow: WatchedWorkflow) -> None:
     with st.expander("Correct it", icon=":material/edit:"), components.explained():
         _correction(workflow)
     if st.button("Stop watching it", icon=":material/visibility_off:", type="tertiary"):
-        session.check(Privilege.WATCH)
-        components.registry().remove(workflow.reference)
+        registry = components.registry()
+        components.act(
+            f"stopping to watch {workflow.name}",
+            Privilege.WATCH,
+            lambda _: registry.remove(workflow.reference),
+            request=workflow.reference,
+        )
         go(components.cloud_connection().watched.reference)
 
 
@@ -296,12 +302,14 @@ def _import(now: datetime) -> None:
     if not st.button("Open the files", type="primary", disabled=not (file or folder)):
         return
     sent = read_archive(file.name, file.getvalue()) if file else read_folder(Path(folder))
-    found = components.act(
-        f"opening {sent.name}",
-        Privilege.WATCH,
-        lambda: open_bundle(whole, sent, now),
-    )
-    components.registry().save(found)
+    registry = components.registry()
+
+    def opened(cloud: Connection) -> WatchedWorkflow:
+        found = open_bundle(cloud, sent, now)
+        registry.save(found)
+        return found
+
+    found = components.act(f"opening {sent.name}", Privilege.WATCH, opened)
     st.session_state[_IGNORED] = sent.ignored
     go(found.reference)
 
@@ -346,8 +354,13 @@ def _correction(workflow: WatchedWorkflow) -> None:
             or "",
         )
         if st.form_submit_button("Save", type="primary"):
-            session.check(Privilege.WATCH)
-            components.registry().save(model.corrected(workflow, said))
+            registry, corrected = components.registry(), model.corrected(workflow, said)
+            components.act(
+                f"correcting {workflow.name}",
+                Privilege.WATCH,
+                lambda _: registry.save(corrected),
+                request=repr(said),
+            )
             st.rerun()
 
 

@@ -11,6 +11,7 @@ from deploy.cloud import Observed
 from deploy.providers.clients import Aws, found, tag_list, tag_map
 from deploy.providers.errors import code_of
 from deploy.resources import Json, ModelArchive, StorageBucket
+from workflow.audit import PREFIX as AUDIT_PREFIX
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class Buckets:
         """Delete what deploy itself put there, then the bucket; S3 refuses while there is more."""
         for count in _deleted(self._s3, name, OWN_PREFIX):
             yield f"Deleted {count:,} model archives"
+        for count in _deleted(self._s3, name, AUDIT_PREFIX):
+            yield f"Deleted {count:,} rows of the audit, which are kept on this machine"
         yield "Deleting the bucket"
         self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
         found(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
@@ -196,7 +199,7 @@ class Buckets:
         page = self._s3.list_objects_v2(Bucket=name, Delimiter="/", MaxKeys=100)
         names = [one["Prefix"] for one in page.get("CommonPrefixes", ())]
         names += [one["Key"] for one in page.get("Contents", ())]
-        return [one for one in names if one not in {OWN_PREFIX, LOCK_KEY}]
+        return [one for one in names if one not in {OWN_PREFIX, LOCK_KEY, AUDIT_PREFIX}]
 
 
 class Contents:

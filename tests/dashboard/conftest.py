@@ -1,11 +1,21 @@
 """A workflow deployed to the session's local cloud, and the dashboard's connection to it."""
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
 
-from dashboard.aws.cloud import Connection, connect
-from dashboard.shared import cloud_reads
+import boto3
+import pytest
+import streamlit as st
+from moto import mock_aws
+
+from dashboard.access import session as access
+from dashboard.aws.cloud import Cloud, Connection, connect
+from dashboard.aws.quotas import Pacer
+from dashboard.shared import cloud_reads, connections
 from deploy import deployment
 from deploy.apply import Failed
+from workflow.access import Actor, Role
+from workflow.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +54,24 @@ def deploy(connection: Connection) -> None:
     plan = deployment.observe_and_plan(settings, session)
     for event in deployment.apply(plan, settings, session):
         assert not isinstance(event, Failed), event
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """The connection of pages to an account in moto with the workflow's bucket; Ana is at them."""
+    monkeypatch.setenv("SCONES_STORE", str(tmp_path))
+    ana = Actor("ana@example.com", Role.ADMIN)
+    monkeypatch.setattr(access, "actor", lambda: ana)
+    cloud = Cloud(name="AWS", account="123456789012", region="us-east-1")
+    with mock_aws():
+        found = Connection(
+            cloud,
+            Settings(account=cloud.account, region=cloud.region),
+            boto3.Session("test", "test", region_name=cloud.region),
+            Pacer(cloud.region),
+        )
+        found.client("s3").create_bucket(Bucket=found.settings.bucket)
+        monkeypatch.setattr(connections, "_unlimited", lambda: found)
+        st.cache_resource.clear()
+        yield found
+        st.cache_resource.clear()

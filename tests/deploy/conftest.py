@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
@@ -21,6 +22,13 @@ ALLOWING = check.CheckedAccount(
     lambda_at_once=1000,
 )
 """What an account answers in which nothing is in the way; moto has none of these calls."""
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep what S3 does not take of the audit out of the checkout."""
+    monkeypatch.setenv("SCONES_STORE", str(tmp_path / "store"))
+    return tmp_path / "store"
 
 
 def no_pause(_seconds: float) -> None:

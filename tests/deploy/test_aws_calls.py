@@ -29,6 +29,7 @@ DOCUMENT = (ROOT / "docs/aws.md").read_text()
 PROVIDERS = {
     "s3": "s3",
     "lock": "s3",
+    "audit": "s3",
     "iam": "iam",
     "logs": "logs",
     "sns": "sns",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from deploy import deployment
 from deploy.__main__ import DONE, FAILED, INTERRUPTED, PENDING, main
 from tests.deploy.cases import settings
 from tests.deploy.conftest import Account
+from workflow import audit
 
 pytestmark = pytest.mark.usefixtures("account")
 NAME = settings().prefix
@@ -231,6 +233,66 @@ def test_destroy_says_what_it_leaves(account: Account, capsys: pytest.CaptureFix
     assert "= KEEP    S3 bucket" in capsys.readouterr().out
     assert main(["destroy", "--confirm", NAME, "--empty-bucket", settings().bucket]) == DONE
     assert account.client("s3").list_buckets()["Buckets"] == []
+
+
+def audited(account: Account) -> list[tuple[str, str]]:
+    """What the audit in the bucket says was done, the latest first, and with which result."""
+    s3, bucket = account.client("s3"), settings().bucket
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=audit.PREFIX).get("Contents", [])
+    bodies = [s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in listed]
+    return [(one.action, one.result) for one in audit.records(map(audit.decode, bodies))]
+
+
+def test_what_is_applied_is_in_the_audit_with_its_plan(account: Account, store: Path) -> None:
+    main(["apply", "--yes"])
+
+    assert audited(account) == [("deploy", "done")]
+    assert not list(store.rglob("*.json"))
+    main(["apply", "--yes"])
+    assert len(audited(account)) == 1, "nothing was changed"
+
+
+def test_a_threshold_that_changes_is_a_decision_of_its_own(account: Account) -> None:
+    main(["apply", "--yes"])
+    main(["apply", "--yes", "--threshold", "0.8"])
+
+    assert audited(account) == [("threshold", "done"), ("deploy", "done")]
+
+
+def test_a_failed_deployment_is_in_the_audit_with_its_error(account: Account) -> None:
+    refused = ("InvalidParameterValueException", "Bad memory", 400)
+    account.answer("lambda.CreateFunction", refused)
+
+    main(["apply", "--yes"])
+
+    ((action, result),) = audited(account)
+    assert action == "deploy"
+    assert result.startswith("InvalidParameterValueException: ")
+
+
+def test_the_audit_of_a_destroyed_deployment_goes_on_in_the_next_one(
+    account: Account, store: Path
+) -> None:
+    main(["apply", "--yes"])
+    main(["destroy", "--confirm", NAME])
+    assert account.client("s3").list_buckets()["Buckets"] == []
+    assert len(list(store.rglob("*.json"))) == 4
+
+    main(["apply", "--yes"])
+
+    assert [action for action, _ in audited(account)] == ["deploy", "destroy", "deploy"]
+    assert not list(store.rglob("*.json"))
+
+
+def test_nothing_is_deployed_that_cannot_be_recorded(
+    account: Account, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write_text("no folder")
+
+    assert main(["apply", "--yes"]) == FAILED
+
+    assert "AuditNotWritten" in capsys.readouterr().err
+    assert account.client("iam").list_roles()["Roles"] == []
 
 
 def test_an_interruption_is_said_to_be_harmless(

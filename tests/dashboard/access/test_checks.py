@@ -1,29 +1,45 @@
-"""What changes something is done by ``components.act`` or after ``session.check``."""
+"""What changes something is done by ``components.act`` or with what ``permits.permit`` gives."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-DASHBOARD = Path(__file__).parents[3] / "dashboard"
+from workflow.access import CALLS, LOWEST, Privilege
+
+ROOT = Path(__file__).parents[3]
+DASHBOARD = ROOT / "dashboard"
 CHANGING = frozenset(
     {
-        *("batches.start", "batches.find", "deploying.start", "deploying.deploy"),
+        *("batches.start", "batches.resume", "deploying.start", "deploying.deploy"),
         *("repairs.start", "repairs.resume", "repairs.stop"),
         *("control.begin", "control.end", "TrafficProcess", "found.stop"),
         *("traffic_panel.send", "traffic_panel.stop"),
-        *("components.registry().save", "components.registry().remove"),
+        *("registry.save", "registry.remove"),
     }
 )
 """Calls of pages and panels that change something, as they are written there."""
 
-CHECKS = frozenset({"session.check", "access.check", "components.act"})
-STARTED_AFTER_A_CHECK = {
-    "dashboard/demonstration/panel.py:begin",
+CHECKS = frozenset({"components.act", "permits.permit"})
+CHECKED_ELSEWHERE = {
     "dashboard/inferences/traffic_panel.py:send",
     "dashboard/inferences/traffic_panel.py:stop",
+    "dashboard/lab/panel.py:_begin",
+    "dashboard/lab/panel.py:_end",
+    "dashboard/workflows/panel.py:_remembered",
 }
-"""Run by the job that *Deploy and show me* starts, and by the lab: both check before."""
+"""What the lab hands to ``components.act`` in another function, and what only remembers what was
+read of a workflow that an address names."""
+
+MAY_WIDEN = {
+    "dashboard/feeds/panel.py",
+    "dashboard/review/panel.py",
+    "dashboard/shared/connections.py",
+    "dashboard/shared/permits.py",
+}
+"""Modules that ask for a connection which may do more than read. The clients of feeds and reviews
+are handed to actions, which write what a person decided with them."""
 
 
 def functions(tree: ast.Module) -> list[tuple[str, ast.AST]]:
@@ -35,25 +51,74 @@ def functions(tree: ast.Module) -> list[tuple[str, ast.AST]]:
     return [*found, ("script", ast.Module(script, []))]
 
 
-def calls(node: ast.AST) -> set[str]:
-    return {ast.unparse(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+def calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (one for one in ast.walk(node) if isinstance(one, ast.Call))
+
+
+def called(node: ast.AST) -> set[str]:
+    return {ast.unparse(one.func) for one in calls(node)}
+
+
+def parsed() -> dict[str, ast.Module]:
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text())
+        for path in sorted(DASHBOARD.rglob("*.py"))
+    }
 
 
 @pytest.mark.parametrize(
     "path",
     sorted(
-        str(path.relative_to(DASHBOARD.parent))
+        str(path.relative_to(ROOT))
         for pattern in ("app_pages/*.py", "*/*panel.py")
         for path in DASHBOARD.glob(pattern)
     ),
 )
 def test_a_page_checks_the_role_where_it_changes_something(path: str) -> None:
-    tree = ast.parse((DASHBOARD.parent / path).read_text())
+    tree = ast.parse((ROOT / path).read_text())
 
     unchecked = {
         f"{path}:{name}"
         for name, body in functions(tree)
-        if calls(body) & CHANGING and not calls(body) & CHECKS
+        if called(body) & CHANGING and not called(body) & CHECKS
     }
 
-    assert unchecked <= STARTED_AFTER_A_CHECK
+    assert unchecked <= CHECKED_ELSEWHERE
+
+
+def test_only_what_was_permitted_gets_a_connection_that_changes_something() -> None:
+    widened = {
+        path
+        for path, tree in parsed().items()
+        for call in calls(tree)
+        if ast.unparse(call.func).endswith(".limited")
+        or (ast.unparse(call.func).rpartition(".")[2] in {"connection", "cloud_connection"}
+            and (call.args or call.keywords))
+    }  # fmt: skip
+
+    assert widened == MAY_WIDEN
+
+
+def test_each_privilege_has_a_role_and_calls_and_is_asked_for_somewhere() -> None:
+    trees = parsed().values()
+    asked = {ast.unparse(one) for tree in trees for one in ast.walk(tree)}
+
+    assert set(LOWEST) == set(CALLS) == set(Privilege)
+    assert {f"Privilege.{one.name}" for one in Privilege} <= asked
+
+
+@pytest.mark.parametrize("name", ["classify/batches", "failures/repairs", "deployment/deploying"])
+def test_what_takes_a_permit_records_what_it_does(name: str) -> None:
+    for function, body in functions(ast.parse((DASHBOARD / f"{name}.py").read_text())):
+        if isinstance(body, ast.FunctionDef) and "permit" in {one.arg for one in body.args.args}:
+            assert called(body) & {"permit.recorded", "resume", "start"}, function
+
+
+def test_what_is_permitted_is_recorded_here_or_by_what_the_permit_is_given_to() -> None:
+    jobs = ("batches.", "repairs.", "deploying.")
+    for path, tree in parsed().items():
+        for name, body in functions(tree):
+            if "permits.permit" not in called(body):
+                continue
+            handed = [one for one in calls(body) if ast.unparse(one.func).startswith(jobs)]
+            assert handed or "permit.recorded" in called(body), f"{path}:{name}"

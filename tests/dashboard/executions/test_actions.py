@@ -36,8 +36,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     cloud = SimpleNamespace(endpoint_url=None, region="cn-north-1")
     connection = SimpleNamespace(cloud=cloud, client=lambda _: found)
 
-    def act(_title: str, _privilege: Privilege, work: Callable[[], None]) -> None:
-        work()
+    def act(
+        _title: str, _privilege: Privilege, work: Callable[[Any], None], *, request: str
+    ) -> None:
+        assert request == ARN
+        work(connection)
 
     monkeypatch.setattr(components, "connection", lambda: connection)
     monkeypatch.setattr(components, "act", act)

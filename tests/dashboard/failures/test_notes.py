@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.failures.notes import NOTES_PREFIX, NoteLog, create
+from dashboard.aws.write_once import create
+from dashboard.failures.notes import NOTES_PREFIX, NoteLog
 from tests.dashboard.failures.conftest import BUCKET
 from workflow.errors import WorkflowError
 from workflow.triage import TriageAction, TriageEvent

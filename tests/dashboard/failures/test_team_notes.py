@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from dashboard.aws.write_once import create
 from dashboard.failures.local_objects import LocalObjects
-from dashboard.failures.notes import NoteLog, create
+from dashboard.failures.notes import NoteLog
 from dashboard.failures.team_notes import TeamNotes
 from workflow.errors import WorkflowError
 from workflow.triage import TriageAction, TriageEvent

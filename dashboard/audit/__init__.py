@@ -1,0 +1,1 @@
+"""Audit: who did what, when, on which request, and with which result."""

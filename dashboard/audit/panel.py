@@ -1,0 +1,114 @@
+"""Panels of the Audit page: the filters, the records, one of them, and the files."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.audit import model
+from dashboard.audit.model import AuditFilters
+from dashboard.aws.audit_log import Audit
+from dashboard.shared import components, permits
+from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import count
+from workflow.access import Privilege
+from workflow.audit import AuditRecord
+
+FRESH_S = 5.0
+
+
+def state() -> tuple[Audit, datetime]:
+    """Return the audit of the watched workflow, and when it was read.
+
+    Raises:
+        WorkflowError: AWS's own code; ``StillWaiting`` while it has not answered.
+    """
+    log = permits.audit_log()
+
+    def read() -> tuple[Audit, datetime]:
+        now = datetime.now(UTC)
+        return log.read(), now
+
+    return components.read("s3", "audit", "the audit", read, fresh_s=FRESH_S)
+
+
+def filters(current: AuditFilters) -> AuditFilters:
+    """Return the controls of the filters, as they are set now."""
+    what = st.pills(
+        "What",
+        list(Privilege),
+        default=list(current.what),
+        selection_mode="multi",
+        format_func=lambda privilege: privilege.value.capitalize(),
+    )
+    columns = st.columns(4)
+    who = columns[0].text_input("Who contains", current.who)
+    text = columns[1].text_input("Request or result contains", current.text)
+    start = columns[2].date_input("From (UTC)", current.start)
+    end = columns[3].date_input("To (UTC)", current.end)
+    return replace(
+        current,
+        who=(who or "").strip(),
+        text=(text or "").strip(),
+        what=tuple(what),
+        start=start,
+        end=end,
+    )
+
+
+def records(found: Audit, shown: Sequence[AuditRecord]) -> None:
+    """Draw the records that pass the filters, the chosen one in full, and their files."""
+    if not found.records:
+        components.empty_state("Nothing was done yet", "Whatever somebody changes is listed here.")
+    elif not shown:
+        components.empty_state("Nothing matches", "Widen the filters above.")
+    else:
+        st.caption(f"{count(len(shown), 'action')} of {len(found.records):,}, the latest first.")
+        chosen = st.dataframe(
+            model.table(shown),
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="single-row",
+            key="audit-records",
+            alt="What people did, one row an action",
+        )
+        _files(shown)
+        rows = chosen["selection"]["rows"]
+        if rows and rows[0] < len(shown):
+            _one(shown[rows[0]])
+    _kept(found)
+
+
+def _files(shown: Sequence[AuditRecord]) -> None:
+    files = (("CSV", model.csv, "text/csv"), ("JSON lines", model.json_lines, "application/jsonl"))
+    with st.container(horizontal=True):
+        for name, made, mime in files:
+            st.download_button(
+                f"Download as {name}",
+                made(shown),
+                f"audit.{mime.partition('/')[2]}",
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _one(record: AuditRecord) -> None:
+    st.subheader(f"{record.action.value.capitalize()}, {record.at:%Y-%m-%d %H:%M:%S} UTC")
+    took = f", {(record.ended_at - record.at).total_seconds():.1f} s" if record.ended_at else ""
+    st.caption(plain(f"{record.actor} as {record.role}, by {record.origin}{took}"))
+    st.text(model.result(record))
+    text, language = model.request(record)
+    st.code(text, language=language, wrap_lines=True)
+
+
+def _kept(found: Audit) -> None:
+    """Say what is on this machine only, and what could not be read."""
+    if found.kept:
+        st.caption(
+            f"{count(found.kept, 'row')} on this machine only: S3 has not taken"
+            f" {'it' if found.kept == 1 else 'them'} yet."
+        )
+    for problem in found.problems:
+        st.warning(plain(problem), icon=":material/warning:")

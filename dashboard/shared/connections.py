@@ -1,0 +1,56 @@
+"""The process's connection to the cloud, limited to what may be done, for the watched workflow."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.aws.cloud import Cloud, Connection, connect
+from dashboard.shared.store_root import store_root
+from dashboard.shared.workflow_registry import WorkflowRegistry
+from workflow.access import READS_ONLY, Calls
+
+WORKFLOW = "workflow"
+"""Key of the session and of the address that names the watched workflow."""
+
+
+@st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
+def _unlimited() -> Connection:
+    """Return the process's one connection; replaced when the local cloud no longer answers."""
+    return connect(os.environ)
+
+
+@st.cache_resource(show_spinner=False)
+def _limited() -> dict[tuple[Cloud, Calls], Connection]:
+    return {}
+
+
+def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
+    """Return the connection to the cloud, for the deployed workflow.
+
+    Args:
+        calls: What it may do beside reading; pages may do nothing else.
+    """
+    whole = _unlimited()
+    key = (whole.cloud, calls)
+    if key not in _limited():
+        _limited()[key] = whole.limited(calls)
+    return _limited()[key]
+
+
+def connection(calls: Calls = READS_ONLY) -> Connection:
+    """Return the same, for the workflow that this session watches."""
+    found = cloud_connection(calls)
+    chosen = registry().find(st.session_state.get(WORKFLOW, ""))
+    return found.watching(chosen) if chosen is not None else found
+
+
+@st.cache_resource(show_spinner=False)
+def _registries() -> dict[Path, WorkflowRegistry]:
+    return {}
+
+
+def registry() -> WorkflowRegistry:
+    """Return the workflows that are watched in this cloud beside the deployed one."""
+    path = store_root(cloud_connection(), kind="workflows").with_suffix(".json")
+    return _registries().setdefault(path, WorkflowRegistry(path))
