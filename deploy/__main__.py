@@ -1,4 +1,4 @@
-"""The command line of deploy: check, plan, apply, export, policy, status, rollback and destroy.
+"""The command line of deploy: check, plan, apply, batch, export, policy, status, rollback, destroy.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``), 130 interrupted.
 """
@@ -167,6 +167,11 @@ def _policy(context: Context) -> int:
 def _rollback(context: Context) -> int:
     plan = deployment.plan_rollback(context.settings, context.session)
     return _carry_out(plan, context, Privilege.ROLLBACK)
+
+
+def _batch(context: Context) -> int:
+    plan = deployment.plan_batch(context.settings, context.session)
+    return _carry_out(plan, context, Privilege.DEPLOY)
 
 
 def _destroy(context: Context) -> int:
@@ -364,6 +369,13 @@ def _parser() -> Parser:
     )
     rollback.add_argument("--yes", action="store_true", help="do not ask")
     rollback.set_defaults(command=_rollback)
+    batch = commands.add_parser(
+        "batch",
+        parents=[shared],
+        help="create or update the state machine that classifies many photos at once",
+    )
+    batch.add_argument("--yes", action="store_true", help="do not ask")
+    batch.set_defaults(command=_batch)
     status = commands.add_parser("status", parents=[shared], help="show what is deployed")
     status.add_argument("--json", action="store_true", help="print it as JSON")
     status.set_defaults(command=_status)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy import apply as applying
-from deploy import stack
+from deploy import batch, stack
 from deploy.check import Finding, findings
 from deploy.cloud import DeploymentTarget, Observed
 from deploy.package import Artifacts, artifacts
@@ -174,10 +174,31 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
         WorkflowError: A call failed, or ``empty_bucket`` is not the deployment's bucket.
     """
     cloud = _cloud(settings, session)
-    observed = _observe((*stack.keys(settings), *cloud.find()), cloud)
+    keys = (*stack.keys(settings), *batch.keys(settings), *cloud.find())
+    observed = _observe(keys, cloud)
     return plan_deletion(
         observed, owner=settings.owner, bucket=settings.bucket, empty_bucket=empty_bucket
     )
+
+
+def plan_batch(settings: Settings, session: Session) -> Plan:
+    """Return what has to be done so that batches call what new executions call. Only reads.
+
+    Raises:
+        WorkflowError: ``BatchNeedsWorkflow`` where nothing is deployed, or a call failed.
+    """
+    cloud = _cloud(settings, session)
+    versions = cloud.versions(settings.state_machine, settings.alias)
+    if not any(version.weight for version in versions):
+        raise WorkflowError(
+            "BatchNeedsWorkflow",
+            f"No version of {settings.state_machine} is live, so a batch has nothing to call.",
+            "Apply the deployment first: `python -m deploy apply`.",
+        )
+    live = max(versions, key=lambda version: (version.weight, version.number))
+    desired = batch.stack(settings, cloud.definition(live))
+    observed = _observe(batch.keys(settings), cloud)
+    return plan(desired, observed, owner=settings.owner)
 
 
 def plan_rollback(settings: Settings, session: Session) -> Plan:

@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.alarms import faults_rule, input_rule
 from deploy.resources import Document
+from workflow.batches import RESULTS_PREFIX
 from workflow.regions import partition_of
 from workflow.settings import Settings
 
@@ -118,33 +119,38 @@ def states_policy(settings: Settings) -> dict[str, Any]:
     CloudWatch Logs has no resource-level permissions for log delivery (Step Functions Developer
     Guide, "Logging to CloudWatch Logs"), hence ``*`` there.
     """
-    functions = (
-        settings.serialize_function,
-        settings.classify_function,
-        settings.filter_function,
-    )
+    return _document(_invoke_functions(settings), _deliver_logs())
+
+
+def batch_policy(settings: Settings) -> dict[str, Any]:
+    """Return what the state machine of batches may do.
+
+    Source: Step Functions Developer Guide, "IAM policies for using Distributed Map state": a Map
+    Run starts, watches, stops and redrives child executions in the name of the same role.
+    """
+    bucket = settings.bucket_arn
+    children = settings.arn("states", f"execution:{settings.batch_machine}")
     return _document(
-        {
-            "Sid": "InvokeFunctionVersions",
-            "Effect": "Allow",
-            "Action": "lambda:InvokeFunction",
-            "Resource": tuple(settings.arn("lambda", f"function:{name}:*") for name in functions),
-        },
-        {
-            "Sid": "DeliverLogs",
-            "Effect": "Allow",
-            "Action": (
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-            ),
-            "Resource": "*",
-        },
+        _invoke_functions(settings),
+        _deliver_logs(),
+        _allow(
+            "StartChildren",
+            "states:StartExecution",
+            settings.batch_machine_arn,
+        ),
+        _allow(
+            "FollowChildren",
+            ("states:DescribeExecution", "states:StopExecution"),
+            (f"{children}:*", settings.arn("states", f"express:{settings.batch_machine}/*:*:*")),
+        ),
+        _allow("RedriveChildren", "states:RedriveExecution", f"{children}/*"),
+        _allow("ListPhotos", "s3:ListBucket", bucket),
+        _allow("ReadManifests", "s3:GetObject", f"{bucket}/*"),
+        _allow(
+            "WriteResults",
+            ("s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"),
+            f"{bucket}/{RESULTS_PREFIX}*",
+        ),
     )
 
 
@@ -316,12 +322,34 @@ def repository_arn(image: str) -> str:
     return f"arn:{partition_of(region).name}:ecr:{region}:{account}:repository/{repository}"
 
 
-def _allow(sid: str, actions: str | tuple[str, ...], resource: str) -> dict[str, Any]:
+def _allow(
+    sid: str, actions: str | tuple[str, ...], resource: str | tuple[str, ...]
+) -> dict[str, Any]:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
 
 
 def _read_images(settings: Settings) -> dict[str, Any]:
     return _allow("ReadImages", "s3:GetObject", f"{settings.bucket_arn}/{settings.upload_prefix}*")
+
+
+def _invoke_functions(settings: Settings) -> dict[str, Any]:
+    names = (settings.serialize_function, settings.classify_function, settings.filter_function)
+    versions = tuple(settings.arn("lambda", f"function:{name}:*") for name in names)
+    return _allow("InvokeFunctionVersions", "lambda:InvokeFunction", versions)
+
+
+def _deliver_logs() -> dict[str, Any]:
+    actions = (
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    )
+    return _allow("DeliverLogs", actions, "*")
 
 
 def _write_log(settings: Settings, log_group: str) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
     return {
         StorageBucket: (settings.bucket,),
         Role: tuple(
-            _role_name(settings, part)
+            role_name(settings, part)
             for part in ("serialize", "classify", "filter", "states", "sagemaker")
         ),
         LogGroup: (
@@ -170,14 +170,21 @@ def _executions_events(settings: Settings) -> tuple[Resource, ...]:
     return (queue, rule, *alarms.rules(settings, queue))
 
 
-def _role(
+def part_role(
     settings: Settings, part: str, trust: Document, policy: Document
 ) -> tuple[tuple[Role, ...], str]:
-    """Return the role of a part, none where the organisation gives one, and its ARN."""
+    """Return the role of a part, none where the organisation gives one, and its ARN.
+
+    Args:
+        settings: Which deployment.
+        part: Such as ``classify``.
+        trust: Who may assume it.
+        policy: What it may do.
+    """
     if part in settings.organisation.roles:
         return (), settings.organisation.roles[part]
     role = Role(
-        name=_role_name(settings, part),
+        name=role_name(settings, part),
         tags=settings.tags,
         trust=trust,
         policy=policies.prescribed(settings, policy, part=part),
@@ -207,7 +214,7 @@ def _serving(
     """Return what answers InvokeEndpoint: what exists, and what is created."""
     if settings.existing_endpoint is not None:
         return (ExistingEndpoint(name=settings.existing_endpoint),), ()
-    roles, role = _role(
+    roles, role = part_role(
         settings,
         "sagemaker",
         policies.trust("sagemaker.amazonaws.com", settings, settings.arn("sagemaker", "*")),
@@ -311,7 +318,7 @@ def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]
         "filter_inferences": policies.filter_policy,
     }
     roles = {
-        part: _role(
+        part: part_role(
             settings,
             part.partition("_")[0],
             policies.trust(
@@ -357,7 +364,7 @@ def _function(
 
 
 def _state_machine(settings: Settings, definition: Document, weight: int) -> tuple[Resource, ...]:
-    roles, role = _role(
+    roles, role = part_role(
         settings,
         "states",
         policies.trust(
@@ -410,7 +417,7 @@ def _with_versions(arn: str) -> tuple[str, str]:
     return arn, f"{arn}:*"
 
 
-def _role_name(settings: Settings, part: str) -> str:
+def role_name(settings: Settings, part: str) -> str:
     """IAM is global: the region in the name keeps deployments in two regions apart."""
     return f"{settings.prefix}-{part}-{settings.region}"
 

@@ -43,9 +43,9 @@ READS: Final[Mapping[str, str]] = {
     "sns": "GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource",
     "sqs": "GetQueueAttributes GetQueueUrl ListQueueTags",
     "states": (
-        "DescribeExecution DescribeStateMachine DescribeStateMachineAlias"
+        "DescribeExecution DescribeMapRun DescribeStateMachine DescribeStateMachineAlias"
         " DescribeStateMachineForExecution GetExecutionHistory ListExecutions"
-        " ListStateMachineVersions ListStateMachines ListTagsForResource"
+        " ListMapRuns ListStateMachineVersions ListStateMachines ListTagsForResource"
     ),
     "sts": "GetCallerIdentity",
 }
@@ -63,9 +63,9 @@ WATCHES: Final[Mapping[str, str]] = {
         " ListMonitoringSchedules"
     ),
     "states": (
-        "DescribeExecution DescribeStateMachine DescribeStateMachineAlias"
+        "DescribeExecution DescribeMapRun DescribeStateMachine DescribeStateMachineAlias"
         " DescribeStateMachineForExecution GetExecutionHistory ListExecutions"
-        " ListStateMachineVersions ListStateMachines"
+        " ListMapRuns ListStateMachineVersions ListStateMachines"
     ),
     "sns": "ListSubscriptionsByTopic",
     "sts": "GetCallerIdentity",
@@ -100,7 +100,7 @@ WRITES: Final[Mapping[str, str]] = {
     "states": (
         "CreateStateMachine CreateStateMachineAlias DeleteStateMachine DeleteStateMachineAlias"
         " PublishStateMachineVersion RedriveExecution StartExecution StopExecution TagResource"
-        " UpdateStateMachine UpdateStateMachineAlias"
+        " UpdateMapRun UpdateStateMachine UpdateStateMachineAlias"
     ),
 }
 """Those that change something, take messages from a queue, or cost money (Athena, with Glue)."""
@@ -127,6 +127,9 @@ _WITHOUT_RESOURCE: Final = frozenset(
 
 PASSED_TO: Final = ("lambda.amazonaws.com", "states.amazonaws.com", "sagemaker.amazonaws.com")
 """Services that the deployment's roles are passed on to."""
+
+
+_STATES: Final = ("stateMachine", "execution", "mapRun")
 
 
 def user_policy(user: User, settings: Settings) -> dict[str, Any]:
@@ -206,16 +209,14 @@ def _resources(settings: Settings) -> dict[str, list[str]]:
             arn("logs", f"log-group:/aws/sagemaker/Endpoints/{settings.endpoint}*"),
             arn("logs", f"log-group:/aws/vendedlogs/states/{prefix}*"),
         ],
-        "s3": [settings.bucket_arn, f"{settings.bucket_arn}/*", *_training_data(settings)],
+        # The bucket and what is in it: its name ends with the region, so no other begins so.
+        "s3": [f"{settings.bucket_arn}*", *_training_data(settings)],
         # Training jobs, models and configurations have names of their own beside the endpoint's.
         "sagemaker": [arn("sagemaker", "*")],
         "sns": [settings.topic_arn],
         "sqs": [arn("sqs", settings.executions_queue)],
-        "states": [
-            settings.state_machine_arn,
-            f"{settings.state_machine_arn}:*",
-            arn("states", f"execution:{settings.state_machine}:*"),
-        ],
+        # Those of batches too; one pattern for each state machine would not fit into the policy.
+        "states": [arn("states", f"{kind}:{prefix}*") for kind in _STATES],
     }
 
 

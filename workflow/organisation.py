@@ -7,7 +7,7 @@ from typing import Self
 
 from workflow.errors import WorkflowError
 
-ROLES = frozenset({"serialize", "classify", "filter", "states", "sagemaker"})
+ROLES = frozenset({"serialize", "classify", "filter", "states", "sagemaker", "batch"})
 """Parts of a deployment that have a role each."""
 
 _RULES = {

@@ -145,6 +145,16 @@ class Settings:
         return self.arn("states", f"stateMachine:{self.state_machine}")
 
     @property
+    def batch_machine(self) -> str:
+        """Name of the state machine that classifies many photos at once."""
+        return f"{self.prefix}-batch"
+
+    @property
+    def batch_machine_arn(self) -> str:
+        """ARN of the state machine that classifies many photos at once."""
+        return self.arn("states", f"stateMachine:{self.batch_machine}")
+
+    @property
     def alias(self) -> str:
         """Name of the state machine alias through which executions are started."""
         return "live"

@@ -39,6 +39,7 @@ PROVIDERS = {
     "lambda_": "lambda",
     "states": "stepfunctions",
     "sagemaker": "sagemaker",
+    "training": "sagemaker",
     "quotas": "service-quotas",
     "session": "sts",
 }

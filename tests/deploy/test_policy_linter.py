@@ -27,7 +27,12 @@ def documents() -> dict[str, Document]:
     shared = {
         one.KIND: one.policy for one in desired() if isinstance(one, Topic | Queue) and one.policy
     }
-    return {**roles, **shared, "bucket": policies.bucket_policy(settings())}
+    return {
+        **roles,
+        **shared,
+        "bucket": policies.bucket_policy(settings()),
+        "batch": policies.batch_policy(settings()),
+    }
 
 
 def lint(document: Document, folder: Path) -> str:
@@ -69,12 +74,9 @@ def test_of_what_people_may_do_the_linter_has_two_remarks(user: User, tmp_path: 
         json.loads(line) for line in lint(user_policy(user, settings()), tmp_path).splitlines()
     ]
 
-    # DescribeAlarms is granted on all; Express and Map runs, which are not used, are left out.
+    # DescribeAlarms is granted on all; express executions, which are not described, are left out.
     (star,) = (one["detail"] for one in found if one["issue"] == "RESOURCE_STAR")
     (formats,) = (one["detail"] for one in found if one["issue"] == "RESOURCE_MISMATCH")
     assert len(found) == 2
     assert star == ["cloudwatch:DescribeAlarms"]
-    assert all(
-        ":express:" in one["required_format"] or "mapRun" in one["required_format"]
-        for one in formats
-    )
+    assert all(":express:" in one["required_format"] for one in formats)

@@ -1,0 +1,1 @@
+"""Batch: many photos classified at once by a distributed Map."""

@@ -1,0 +1,237 @@
+"""The edge of batches: counts what is to be classified, starts it, follows it, and reads results.
+
+Sources: Step Functions Developer Guide, "Redriving Map Runs"; API reference, "DescribeMapRun",
+"UpdateMapRun". AWS has no pause: what is under way is stopped and redriven, or slowed down.
+"""
+
+import csv
+import gzip
+import io
+import itertools
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explained
+from workflow import batches
+from workflow.batches import BatchOptions, BatchSource, Kind, MapRunProgress, PhotoResult
+from workflow.errors import WorkflowError
+
+_COUNTED: Final = 200_000
+"""Items that are counted before a batch starts; more are "or more"."""
+_LISTED: Final = 20
+_SHOWN: Final = 5_000
+"""Results of each file that are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchExecution:
+    """One batch.
+
+    Attributes:
+        arn: ARN of its execution.
+        name: Name of its execution.
+        status: As Step Functions gives it.
+        started: When it started, aware.
+        stopped: When it ended, None while it runs.
+        source: Address of what it classifies.
+        error: What ended it, with its cause; empty where nothing did.
+        redrivable: Whether it can be redriven.
+        progress: How far it has come; None before its Map Run began.
+    """
+
+    arn: str
+    name: str
+    status: str
+    started: datetime
+    stopped: datetime | None
+    source: str
+    error: str
+    redrivable: bool
+    progress: MapRunProgress | None
+
+
+def is_deployed(cloud: Connection) -> bool:
+    """Return whether the state machine of batches is there."""
+    arn = cloud.settings.batch_machine_arn
+    try:
+        with explained("states:DescribeStateMachine", arn):
+            cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    except WorkflowError as error:
+        if error.code == "StateMachineDoesNotExist":
+            return False
+        raise
+    return True
+
+
+def count(cloud: Connection, source: BatchSource) -> batches.SourceCount:
+    """Count what a source holds, up to a limit.
+
+    Raises:
+        WorkflowError: ``BatchSourceForbidden``, ``BatchManifestInvalid``, or under AWS's code.
+    """
+    batches.check_source(source, cloud.settings.bucket, cloud.settings.upload_prefix)
+    items = _items(cloud, source)
+    counted = list(itertools.islice(items, _COUNTED))
+    return batches.count_items(counted, complete=next(items, None) is None)
+
+
+def photo_seconds(cloud: Connection) -> float | None:
+    """Return the median duration of recent executions of one photo; None where there is none."""
+    with explained("states:ListExecutions", cloud.settings.state_machine):
+        found = cloud.client("stepfunctions").list_executions(
+            stateMachineArn=cloud.settings.alias_arn, statusFilter="SUCCEEDED", maxResults=50
+        )["executions"]
+    took = [(one["stopDate"] - one["startDate"]).total_seconds() for one in found]
+    return statistics.median(took) if took else None
+
+
+def start(cloud: Connection, source: BatchSource, options: BatchOptions, name: str) -> str:
+    """Start a batch; return the ARN of its execution.
+
+    Args:
+        cloud: Where.
+        source: What to classify.
+        options: How.
+        name: Of the execution; the same name and input start it once.
+    """
+    with explained("states:StartExecution", name):
+        answer = cloud.client("stepfunctions").start_execution(
+            stateMachineArn=cloud.settings.batch_machine_arn,
+            name=name,
+            input=batches.batch_input(source, options),
+        )
+    return str(answer["executionArn"])
+
+
+def latest(cloud: Connection) -> tuple[BatchExecution, ...]:
+    """Return the latest batches, the newest first."""
+    with explained("states:ListExecutions", cloud.settings.batch_machine):
+        found = cloud.client("stepfunctions").list_executions(
+            stateMachineArn=cloud.settings.batch_machine_arn, maxResults=_LISTED
+        )["executions"]
+    return tuple(read(cloud, one["executionArn"]) for one in found)
+
+
+def read(cloud: Connection, arn: str) -> BatchExecution:
+    """Return a batch with its progress."""
+    client = cloud.client("stepfunctions")
+    with explained("states:DescribeExecution", arn):
+        found = client.describe_execution(executionArn=arn)
+    with explained("states:DescribeMapRun", arn):
+        runs = client.list_map_runs(executionArn=arn)["mapRuns"]
+        described = client.describe_map_run(mapRunArn=runs[0]["mapRunArn"]) if runs else None
+    given = json.loads(found["input"])
+    told = [found.get(name) for name in ("error", "cause")]
+    return BatchExecution(
+        arn=arn,
+        name=found["name"],
+        status=found["status"],
+        started=found["startDate"],
+        stopped=found.get("stopDate"),
+        source=f"s3://{given.get('bucket', '')}/{given.get('key', '')}",
+        error=": ".join(filter(None, told)),
+        redrivable=found.get("redriveStatus") == "REDRIVABLE",
+        progress=None if described is None else batches.read_map_run(described),
+    )
+
+
+def pause(cloud: Connection, arn: str) -> None:
+    """Stop a batch; what is under way is done again when it goes on."""
+    with explained("states:StopExecution", arn):
+        cloud.client("stepfunctions").stop_execution(
+            executionArn=arn, error="Batch.Paused", cause="Somebody paused the batch."
+        )
+
+
+def resume(cloud: Connection, arn: str) -> None:
+    """Go on with a batch that was paused or failed: what succeeded is not done again."""
+    with explained("states:RedriveExecution", arn):
+        cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+
+
+def set_concurrency(cloud: Connection, map_run: str, concurrency: int) -> None:
+    """Change how many child executions run at once, 1 to 10,000."""
+    with explained("states:UpdateMapRun", map_run):
+        cloud.client("stepfunctions").update_map_run(mapRunArn=map_run, maxConcurrency=concurrency)
+
+
+def results(cloud: Connection, batch: BatchExecution) -> tuple[PhotoResult, ...]:
+    """Return what became of the photos of a batch, as far as it was written; up to 5,000 a file."""
+    if batch.progress is None:
+        return ()
+    folder = f"{batches.RESULTS_PREFIX}{batch.name}/{batch.progress.arn.rpartition(':')[2]}"
+    try:
+        manifest = json.loads(_read(cloud, cloud.settings.bucket, f"{folder}/manifest.json"))
+    except WorkflowError as error:
+        if error.code == "NoSuchKey":
+            return ()
+        raise
+    found: list[PhotoResult] = []
+    for group in ("FAILED", "SUCCEEDED"):
+        for file in manifest["ResultFiles"][group]:
+            lines = _read(cloud, manifest["DestinationBucket"], file["Key"]).decode().splitlines()
+            found += batches.read_results(lines[:_SHOWN], failed=group == "FAILED")
+    return tuple(found)
+
+
+def write_manifest(cloud: Connection, photos: Sequence[PhotoResult], name: str) -> BatchSource:
+    """Write a manifest of photos, to classify them again."""
+    key = f"{batches.RESULTS_PREFIX}{name}.manifest"
+    lines = "".join(f"{json.dumps({'source-ref': one.address})}\n" for one in photos)
+    with explained("s3:PutObject", key):
+        cloud.client("s3").put_object(Bucket=cloud.settings.bucket, Key=key, Body=lines.encode())
+    return BatchSource(Kind.JSONL, cloud.settings.bucket, key)
+
+
+def _items(cloud: Connection, source: BatchSource) -> Iterator[Mapping[str, Any]]:
+    if source.kind is Kind.PREFIX:
+        pages = cloud.client("s3").get_paginator("list_objects_v2")
+        with explained("s3:ListObjectsV2", str(source)):
+            for page in pages.paginate(Bucket=source.bucket, Prefix=source.key):
+                yield from page.get("Contents", ())
+        return
+    content = _read(cloud, source.bucket, source.key)
+    try:
+        if source.kind is Kind.JSONL:
+            for line in content.decode().splitlines():
+                if line.strip():
+                    yield _object(json.loads(line))
+        elif source.kind is Kind.CSV:
+            yield from csv.DictReader(io.StringIO(content.decode()))
+        else:
+            yield from _inventory(cloud, _object(json.loads(content)))
+    except (ValueError, KeyError, OSError, EOFError) as error:
+        raise WorkflowError(
+            "BatchManifestInvalid",
+            f"{source} is no {source.kind} that names photos: {error}.",
+            "Give JSON lines with source-ref or s3_key, CSV with a column s3_key, or the"
+            " manifest.json of an S3 inventory in CSV.",
+        ) from None
+
+
+def _inventory(cloud: Connection, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    if manifest["fileFormat"] != "CSV":
+        raise ValueError(f"the inventory is in {manifest['fileFormat']}")
+    names = [name.strip() for name in manifest["fileSchema"].split(",")]
+    bucket = manifest["destinationBucket"].rpartition(":")[2]
+    for file in manifest["files"]:
+        rows = gzip.decompress(_read(cloud, bucket, file["key"])).decode()
+        for row in csv.reader(io.StringIO(rows)):
+            yield dict(zip(names, row, strict=False))
+
+
+def _object(found: object) -> Mapping[str, Any]:
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{json.dumps(found)[:80]} is no object")  # noqa: TRY004 - a bad file
+    return found
+
+
+def _read(cloud: Connection, bucket: str, key: str) -> bytes:
+    with explained("s3:GetObject", f"s3://{bucket}/{key}"):
+        content: bytes = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
