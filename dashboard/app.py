@@ -20,6 +20,7 @@ ICON = HERE / "icon.svg"  # a file of our own: named icons would be fetched from
 PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("classify", "Classify", ":material/add_photo_alternate:"),
+    ("batch", "Batch", ":material/stacks:"),
     ("inferences", "Inferences", ":material/bar_chart:"),
     ("review", "Review", ":material/rate_review:"),
     ("quality", "Quality", ":material/verified:"),
@@ -33,7 +34,7 @@ PAGES = (
     ("lab", "Lab", ":material/science:"),
 )
 
-DEPLOYED_ONLY = frozenset({"rollout", "alerts"})
+DEPLOYED_ONLY = frozenset({"batch", "rollout", "alerts"})
 # Pages about resources that only ``deploy`` makes: they would show those beside another name. (A
 # docstring here would be drawn on every page.)
 

@@ -47,6 +47,7 @@ class Privilege(StrEnum):
     WATCH = "watch a workflow"
     EXPORT = "export"
     SUBMIT = "submit"
+    BATCH = "run a batch"
     TRAFFIC = "traffic"
     REPAIR = "repair"
     THRESHOLD = "threshold"
@@ -63,6 +64,7 @@ LOWEST: Final[Mapping[Privilege, Role]] = {
     Privilege.WATCH: Role.REVIEWER,
     Privilege.EXPORT: Role.OPERATOR,
     Privilege.SUBMIT: Role.OPERATOR,
+    Privilege.BATCH: Role.OPERATOR,
     Privilege.TRAFFIC: Role.OPERATOR,
     Privilege.REPAIR: Role.OPERATOR,
     Privilege.THRESHOLD: Role.OPERATOR,
@@ -92,6 +94,15 @@ CALLS: Final[Mapping[Privilege, Calls]] = {
     Privilege.WATCH: frozenset({"s3:CreateBucket", "s3:PutObject"}),
     Privilege.EXPORT: frozenset({"s3:PutObject", "sns:Publish"}),
     Privilege.SUBMIT: frozenset({"s3:PutObject", "stepfunctions:StartExecution"}),
+    Privilege.BATCH: frozenset(
+        {
+            "s3:PutObject",
+            "stepfunctions:RedriveExecution",
+            "stepfunctions:StartExecution",
+            "stepfunctions:StopExecution",
+            "stepfunctions:UpdateMapRun",
+        }
+    ),
     Privilege.TRAFFIC: READS_ONLY,
     Privilege.REPAIR: frozenset(
         {

@@ -77,3 +77,15 @@ def deploy(jobs: Jobs, permit: Permit, settings: Settings, then: Callable[[], No
         settings,
         then=then,
     )
+
+
+def deploy_batch(jobs: Jobs, permit: Permit, settings: Settings) -> None:
+    """Deploy the state machine of batches in the background; as ``start``."""
+    session = permit.connection.session
+    start(
+        jobs,
+        "Deploy batch classification",
+        permit,
+        lambda: deployment.plan_batch(settings, session),
+        settings,
+    )

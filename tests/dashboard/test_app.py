@@ -124,6 +124,7 @@ def test_a_cloud_that_was_started_again_is_announced(app: Callable[..., AppTest]
         ("review", {"view": "zzz", "colour": "red"}),
         ("quality", {"colour": "red"}),
         ("rollout", {"colour": "red"}),
+        ("batch", {"colour": "red"}),
         ("alerts", {"zone": "Mars", "colour": "red"}),
         ("workflows", {"colour": "red"}),
         ("executions", {"execution": "nope"}),

@@ -12,7 +12,7 @@ EXPECTED = {
     Role.REVIEWER: {"triage", "label", "watch a workflow"},
     Role.OPERATOR: {
         *("triage", "label", "watch a workflow", "use the lab"),
-        *("export", "submit", "traffic", "repair"),
+        *("export", "submit", "run a batch", "traffic", "repair"),
         *("threshold", "deploy", "rollback", "rollout"),
     },
     Role.ADMIN: {privilege.value for privilege in Privilege},

@@ -168,7 +168,7 @@ def test_where_only_captures_are_watched_other_pages_say_so(visit: Callable[...,
     seen(visit("executions", "s3://some-captures/prefix"), "Only captures are watched")
 
 
-@pytest.mark.parametrize("page", ["rollout", "alerts"])
+@pytest.mark.parametrize("page", ["batch", "rollout", "alerts"])
 def test_pages_about_what_deploy_makes_show_nothing_of_it_beside_another_name(
     visit: Callable[..., AppTest], machine: str, page: str
 ) -> None:

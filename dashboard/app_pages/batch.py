@@ -1,0 +1,32 @@
+"""Batch: classify a prefix, a manifest or an inventory of photos, and follow it."""
+
+import streamlit as st
+
+from dashboard.batch import panel
+from dashboard.batch.model import BatchAddress
+from dashboard.deployment import deploying
+from dashboard.deployment import panel as deployment
+from dashboard.shared import components, jobs, page_address, permits
+from workflow.access import Privilege
+
+components.page_header("Batch", "Many photos at once, from a prefix, a manifest or an inventory.")
+address = page_address.read(BatchAddress)
+connection = components.connection()
+if not components.check_deployed():
+    st.stop()
+if (job := components.watch(jobs.DEPLOYMENT, deployment.run)) and job.running:
+    st.stop()
+if not panel.is_deployed(connection):
+    if panel.offer_deployment():
+        permit = permits.permit(Privilege.DEPLOY)
+        deploying.deploy_batch(components.jobs(), permit, connection.settings)
+        st.rerun()
+    st.stop()
+panel.begin(connection, address)
+with components.explained():
+    if found := panel.all_batches(connection):
+        chosen = panel.choose(found, address)
+        panel.follow(connection, chosen)
+        panel.results(connection, chosen)
+    else:
+        st.caption("No batch has run yet.")

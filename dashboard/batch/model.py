@@ -1,0 +1,102 @@
+"""View models of the Batch page: batches, how far one has come, and what became of its photos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from dashboard.shared import numbers
+from workflow.batches import BatchEstimate, MapRunProgress, PhotoResult
+
+OUTCOMES: Final = ("accepted", "rejected", "unreadable", "failed")
+SHOWN: Final = 5_000
+"""Rows of results that are shown at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAddress:
+    """What the address of the page asks for.
+
+    Attributes:
+        source: What is to be classified; empty for nothing.
+        batch: Name of the batch that is shown; empty for the newest.
+    """
+
+    source: str = ""
+    batch: str = ""
+
+
+def progress_says(progress: MapRunProgress | None, status: str, now: datetime) -> str:
+    """Return how far a batch has come, in one line.
+
+    Args:
+        progress: Of its Map Run, None before that began.
+        status: Of its execution.
+        now: The time, aware.
+    """
+    if progress is None:
+        begun = status == "RUNNING"
+        return "It reads what is to be classified." if begun else "It ended before it began."
+    ended = progress.done + progress.failed
+    parts = [f"{ended:,} of {numbers.count(progress.total, 'photo')}"]
+    if progress.failed:
+        parts.append(f"{progress.failed:,} in child executions that failed or were stopped")
+    if status == "RUNNING":
+        parts.append(f"{progress.concurrency:,} child executions at once")
+        left = progress.seconds_left(now)
+        if left is not None:
+            parts.append(f"about {numbers.duration(left)} left at this pace")
+    elif progress.stopped is not None:
+        parts.append(f"after {numbers.age(progress.started, progress.stopped)}")
+    if progress.redrives:
+        parts.append(f"redriven {numbers.count(progress.redrives, 'time')}")
+    return ", ".join(parts) + "."
+
+
+def estimate_says(estimate: BatchEstimate) -> str:
+    """Return the time and the price of a batch, in one line."""
+    seconds, usd = estimate.seconds, estimate.usd
+    time = "an unknown time" if seconds is None else f"about {numbers.duration(seconds)}"
+    price = "an unknown price" if usd is None else f"about {usd:,.2f} USD"
+    return f"{time} and {price}".capitalize().replace("usd", "USD")
+
+
+def counts(results: Sequence[PhotoResult]) -> dict[str, int]:
+    """Return how many photos have each outcome, in the order of ``OUTCOMES``."""
+    return {name: sum(one.outcome == name for one in results) for name in OUTCOMES}
+
+
+def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
+    """Return the photos of an outcome, those with the least confidence first.
+
+    Args:
+        results: What became of the photos.
+        outcome: One of ``OUTCOMES``; empty for all.
+    """
+    chosen = [one for one in results if outcome in ("", one.outcome)]
+    chosen.sort(key=lambda one: (one.confidence is not None, one.confidence or 0.0))
+    return pl.DataFrame(
+        {
+            "photo": [one.address for one in chosen[:SHOWN]],
+            "outcome": [one.outcome for one in chosen[:SHOWN]],
+            "label": [one.label for one in chosen[:SHOWN]],
+            "confidence": [one.confidence for one in chosen[:SHOWN]],
+            "error": [one.error for one in chosen[:SHOWN]],
+            "cause": [one.cause for one in chosen[:SHOWN]],
+        },
+        schema={
+            "photo": pl.String,
+            "outcome": pl.String,
+            "label": pl.String,
+            "confidence": pl.Float64,
+            "error": pl.String,
+            "cause": pl.String,
+        },
+    )
+
+
+def again(results: Sequence[PhotoResult]) -> list[PhotoResult]:
+    """Return the photos to classify again: those that failed or were unreadable."""
+    return [one for one in results if one.outcome in ("failed", "unreadable") and one.address]

@@ -1,0 +1,225 @@
+"""Parts of the Batch page: what to classify, how far it has come, and what became of it."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.aws.cloud import Connection
+from dashboard.batch import client, model
+from dashboard.batch.client import BatchExecution
+from dashboard.batch.model import BatchAddress
+from dashboard.shared import components, page_address
+from dashboard.shared.escaping import code, plain
+from workflow import batches
+from workflow.access import Privilege
+from workflow.batches import BatchOptions, BatchSource
+
+FRESH_S = 2.0
+TICK_S = 2.0
+_AT_ONCE = 10_000
+
+
+def is_deployed(connection: Connection) -> bool:
+    """Return whether the state machine of batches is there, as of a few seconds ago."""
+    return components.read(
+        "states",
+        "batch machine",
+        "whether batches can be run",
+        lambda: client.is_deployed(connection),
+        fresh_s=10,
+    )
+
+
+def offer_deployment() -> bool:
+    """Say what is missing; return whether it is to be deployed."""
+    components.empty_state(
+        "Batches need a state machine of their own",
+        "It calls the functions of this deployment and costs nothing while no batch runs.",
+    )
+    st.caption(f"On the command line: {code('python -m deploy batch')}.")
+    return st.button("Deploy batch classification", type="primary", icon=":material/rocket_launch:")
+
+
+def begin(connection: Connection, address: BatchAddress) -> None:
+    """Ask what is to be classified, tell what that takes, and start it."""
+    with st.form("batch", border=True):
+        source = st.text_input(
+            "What to classify",
+            address.source
+            or f"s3://{connection.settings.bucket}/{connection.settings.upload_prefix}",
+            help="A prefix, or in S3 a manifest (.jsonl, .manifest, .csv) or an inventory's"
+            " manifest.json.",
+        )
+        with st.container(horizontal=True):
+            size = st.number_input("Photos of one child execution", 1, 100, 20)
+            at_once = st.number_input("Child executions at once", 1, _AT_ONCE, 2)
+            tolerated = st.number_input("Tolerated failures, in percent", 0.0, 100.0, 5.0)
+        asked = st.form_submit_button("Estimate")
+    if asked:
+        page_address.follow(address, BatchAddress(source=source.strip()))
+    if not address.source:
+        return
+    with components.explained():
+        options = BatchOptions(
+            batch_size=int(size), concurrency=int(at_once), tolerated_percent=float(tolerated)
+        )
+        _offer(connection, batches.read_source(address.source), options)
+
+
+def _offer(connection: Connection, source: BatchSource, options: BatchOptions) -> None:
+    with st.spinner(f"Counting what {source} holds"):
+        counted, seconds = components.read(
+            "s3",
+            ("batch", str(source)),
+            f"what {source} holds",
+            lambda: (client.count(connection, source), client.photo_seconds(connection)),
+            fresh_s=60,
+        )
+    found = batches.estimate(
+        counted, options, photo_seconds=seconds, region=connection.settings.region
+    )
+    st.markdown(f"**{plain(model.estimate_says(found))}**")
+    st.caption(plain(found.says))
+    if st.button(f"Classify {found.items:,} photos", type="primary"):
+        _start(source, options)
+
+
+def _start(source: BatchSource, options: BatchOptions) -> None:
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
+    _do(
+        "starting a batch",
+        lambda cloud: client.start(cloud, source, options, name),
+        request=f"{source} as {name}",
+        then=BatchAddress(batch=name),
+    )
+
+
+def all_batches(connection: Connection) -> Sequence[BatchExecution]:
+    """Return the latest batches, as of a few seconds ago."""
+    return components.read(
+        "states",
+        "batches",
+        "the latest batches",
+        lambda: client.latest(connection),
+        fresh_s=FRESH_S,
+    )
+
+
+def choose(found: Sequence[BatchExecution], address: BatchAddress) -> BatchExecution:
+    """Let a person choose one of the batches, the newest first."""
+    names = [one.name for one in found]
+    if address.batch and address.batch not in names:
+        st.warning(f"There is no batch {plain(address.batch)}: the newest is shown.")
+    at = names.index(address.batch) if address.batch in names else 0
+    told = {one.name: f"{one.name}: {one.status.lower()}, {one.source}" for one in found}
+    chosen = st.selectbox("Batch", names, index=at, format_func=told.__getitem__)
+    if chosen != names[at]:
+        page_address.go(BatchAddress(batch=chosen))
+    return found[names.index(chosen)]
+
+
+def follow(connection: Connection, chosen: BatchExecution) -> None:
+    """Show how far a batch has come, again and again while it runs, and what can be done."""
+    running = chosen.status == "RUNNING"
+
+    def tick() -> None:
+        with components.explained():
+            batch = components.read(
+                "states",
+                ("batch", chosen.arn),
+                "how far the batch has come",
+                lambda: client.read(connection, chosen.arn),
+                fresh_s=FRESH_S,
+            )
+            _progress(batch)
+            if running and batch.status != "RUNNING":
+                components.reads().expire("states")
+                st.rerun()
+
+    st.fragment(tick, run_every=TICK_S if running else None)()
+    _actions(chosen)
+
+
+def _progress(batch: BatchExecution) -> None:
+    now = datetime.now(UTC)
+    share = 0.0 if batch.progress is None else batch.progress.share
+    st.progress(share, text=plain(model.progress_says(batch.progress, batch.status, now)))
+    if batch.error and batch.status != "RUNNING":
+        st.warning(plain(batch.error), icon=":material/warning:")
+    components.as_of(now, now)
+
+
+def _actions(batch: BatchExecution) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if batch.status == "RUNNING":
+            if st.button("Pause", icon=":material/pause:"):
+                _do("pausing a batch", lambda cloud: client.pause(cloud, batch.arn), batch.name)
+            if batch.progress is not None:
+                _concurrency(batch, batch.progress.arn, batch.progress.concurrency)
+        elif batch.redrivable and st.button("Go on", type="primary", icon=":material/play_arrow:"):
+            _do("going on with a batch", lambda cloud: client.resume(cloud, batch.arn), batch.name)
+
+
+def _concurrency(batch: BatchExecution, map_run: str, now: int) -> None:
+    wanted = int(st.number_input("Child executions at once", 1, _AT_ONCE, now, key="at_once"))
+    if st.button("Set", disabled=wanted == now):
+        _do(
+            "changing how much of a batch runs at once",
+            lambda cloud: client.set_concurrency(cloud, map_run, wanted),
+            f"{batch.name}: {wanted}",
+        )
+
+
+def results(connection: Connection, batch: BatchExecution) -> None:
+    """Show what became of the photos, as far as it was written."""
+    found = components.read(
+        "s3",
+        ("batch results", batch.arn, batch.status, batch.stopped),
+        "the results of the batch",
+        lambda: client.results(connection, batch),
+        fresh_s=3600,
+    )
+    if not found:
+        st.caption("Results are written when the batch ends.")
+        return
+    counts = model.counts(found)
+    with st.container(horizontal=True):
+        for name, number in counts.items():
+            st.metric(name.capitalize(), f"{number:,}")
+    outcome = st.segmented_control("Show", [name for name in counts if counts[name]])
+    st.dataframe(
+        model.table(found, outcome or ""),
+        hide_index=True,
+        column_config={"confidence": st.column_config.NumberColumn(format="%.4f")},
+        alt="What became of each photo",
+    )
+    st.caption(
+        f"Up to {model.SHOWN:,} photos are shown; all are in the bucket below"
+        f" {code(f'{batches.RESULTS_PREFIX}{batch.name}/')}. Their captures are on Inferences."
+    )
+    if (left := model.again(found)) and st.button(f"Classify these {len(left):,} again"):
+        name = f"{batch.name}-{uuid.uuid4().hex[:4]}"
+        _do(
+            "starting a batch of what failed",
+            lambda cloud: client.start(
+                cloud, client.write_manifest(cloud, left, name), BatchOptions(), name
+            ),
+            name,
+            then=BatchAddress(batch=name),
+        )
+
+
+def _do(
+    title: str,
+    work: Callable[[Connection], object],
+    request: str,
+    *,
+    then: BatchAddress | None = None,
+) -> None:
+    components.act(title, Privilege.BATCH, work, request=request)
+    components.reads().expire("states")
+    if then is not None:
+        page_address.go(then)
+    st.rerun()
