@@ -126,14 +126,14 @@ def _positive(text: str) -> float:
 def _running(directory: Path) -> dict[str, Any] | None:
     """Return the line of the local cloud that serves a directory; None where none does."""
     try:
-        line: dict[str, Any] = json.loads((directory / "endpoint.json").read_text())
+        line: dict[str, Any] = dict(json.loads((directory / "endpoint.json").read_text()))
         url = f"{line['endpoint_url']}/_localcloud/health"
         keys = credentials.read(Path(line["credentials_file"]))
         request = urllib.request.Request(url, headers=keys.signed_headers(url, line["region"]))  # noqa: S310 - loopback
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
             health = json.loads(answer.read())
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
-        return None
+    except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
+        return None  # nobody serves it, or the file is damaged
     return line if health.get("directory") == os.fspath(directory) else None
 
 

@@ -13,6 +13,7 @@ from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.queue_settings import BODY_LIMIT, DEFAULTS, check_attributes, check_range
 from localcloud.service import Service, page, steady
+from localcloud.store import Store
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
 
@@ -211,7 +212,11 @@ class Queues(Service):
         asked = {*p.get("AttributeNames", []), *p.get("MessageSystemAttributeNames", [])}
         named = p.get("MessageAttributeNames", [])
         sender = {"SenderId": self.cloud.account}  # that of the root user, as whom all is sent
-        return {"Messages": [_message({**row, **sender}, asked, named) for row in taken]}
+        return {
+            "Messages": [
+                _message(self.cloud.store, {**row, **sender}, asked, named) for row in taken
+            ]
+        }
 
     def delete_message(self, call: Call) -> Params:
         self._delete(self._name(call.params), call.params["ReceiptHandle"])
@@ -355,8 +360,9 @@ def _size(message: Params) -> int:
     return len(message["MessageBody"].encode()) + message_attributes.size(attributes)
 
 
-def _message(message: dict[str, Any], asked: set[str], named: list[str]) -> Params:
-    given = json.loads(message["system"] or "{}")
+def _message(store: Store, message: dict[str, Any], asked: set[str], named: list[str]) -> Params:
+    row = f"the message {message['id']}"
+    given = store.parsed(message["system"] or "{}", row)
     system = {name: attribute["StringValue"] for name, attribute in given.items()} | {
         "SenderId": message["SenderId"],
         "SentTimestamp": str(int(message["sent"] * 1000)),
@@ -372,7 +378,7 @@ def _message(message: dict[str, Any], asked: set[str], named: list[str]) -> Para
     wanted = {k: v for k, v in system.items() if "All" in asked or k in asked}
     if wanted:
         out["Attributes"] = wanted
-    attributes = message_attributes.asked_for(json.loads(message["attributes"]), named)
+    attributes = message_attributes.asked_for(store.parsed(message["attributes"], row), named)
     if not attributes:
         return out
     digest = message_attributes.md5(attributes)

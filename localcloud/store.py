@@ -185,6 +185,24 @@ class Store:
         """Return the records of one kind, loaded into memory."""
         return Table(self, kind)
 
+    def parsed(self, text: str, row: str) -> Record:
+        """Return the record in a column of a row.
+
+        Args:
+            text: What the column holds: a JSON object.
+            row: Which row it is, for people.
+
+        Raises:
+            WorkflowError: ``CloudCorrupt`` where it holds anything else.
+        """
+        try:
+            record = json.loads(text, strict=False)  # references to payloads are no JSON
+        except (ValueError, TypeError) as error:
+            raise self.corrupt(self.path, f"{row} is damaged ({error})") from error
+        if not isinstance(record, dict):
+            raise self.corrupt(self.path, f"{row} is damaged (it is no record)")
+        return record
+
     def put_blob(self, data: bytes) -> str:
         """Keep bytes; gives their sha256, under which they are found again."""
         digest = hashlib.sha256(data).hexdigest()
@@ -201,13 +219,16 @@ class Store:
         """Return the bytes of a blob.
 
         Raises:
-            WorkflowError: ``CloudCorrupt`` where the file is gone.
+            WorkflowError: ``CloudCorrupt`` where the file is gone or holds other bytes.
         """
         path = self.blob_path(digest)
         try:
-            return path.read_bytes()
-        except FileNotFoundError as error:
+            data = path.read_bytes()
+        except OSError as error:
             raise self.corrupt(path, error) from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise self.corrupt(path, "it holds other bytes than were written")
+        return data
 
     def blob_path(self, digest: str) -> Path:
         """Return where a blob lies."""
@@ -229,10 +250,7 @@ class Table(MutableMapping[str, Record]):
         self._store = store
         self._kind = kind
         rows = store.execute("SELECT key, body FROM records WHERE kind = ? ORDER BY key", (kind,))
-        try:
-            self._records: dict[str, Record] = {key: json.loads(body) for key, body in rows}
-        except ValueError as error:
-            raise store.corrupt(store.directory / "cloud.db", error) from error
+        self._records = {key: store.parsed(body, f"{kind} {key}") for key, body in rows}
 
     def __getitem__(self, key: str) -> Record:
         return self._records[key]

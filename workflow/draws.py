@@ -154,7 +154,7 @@ def read_draw(data: bytes, key: str) -> Draw:
     """
     try:
         return msgspec.json.decode(data, type=Draw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WorkflowError(
             "DrawUnreadable",
             f"The object {key} is no draw of photos: {error}.",

@@ -260,7 +260,7 @@ def from_line(line: bytes | str) -> TriageEvent:
     """
     try:
         return msgspec.json.decode(line, type=TriageEvent)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _invalid(f"A line is no note: {error}.") from None
 
 

@@ -158,7 +158,8 @@ def _sent(connection: Connection, key: str, at: datetime, *, read: bool) -> Sent
         body = connection.client("s3").get_object(Bucket=bucket, Key=name)["Body"].read()
     try:
         alert = msgspec.json.decode(body, type=Alert)
-    except msgspec.DecodeError:  # earlier versions kept no more than that it was sent
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Earlier versions kept no more than that it was sent.
         return SentAlert(key, key, "", at, read)
     return SentAlert(key, alert.subject, alert.body, at, read)
 

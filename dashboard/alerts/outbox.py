@@ -130,7 +130,7 @@ def _recorded(key: str) -> str:
 def _decoded(body: bytes, key: str) -> Alert:
     try:
         return msgspec.json.decode(body, type=Alert)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WorkflowError(
             "AlertUnreadable",
             f"The alert that waits in {key} cannot be read ({error}).",

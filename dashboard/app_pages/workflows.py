@@ -14,6 +14,8 @@ components.page_header(
 page_address.read(page_address.NoParameters)
 now, watched = datetime.now(UTC), components.connection().watched
 panel.ignored_files()
+if problem := components.registry().problem:
+    components.error_state(problem)
 with components.explained():
     panel.health_table(panel.all_watched(), now)
     st.caption(f"As of {now:%H:%M:%S} UTC. Choose a row to watch it.")

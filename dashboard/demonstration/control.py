@@ -66,7 +66,7 @@ def controls(connection: Connection) -> Controls | None:
         return None
     try:
         return msgspec.json.decode(body, type=Controls)
-    except msgspec.DecodeError:  # an answer, but of something else
+    except (msgspec.DecodeError, UnicodeDecodeError):  # an answer, but of something else
         return None
 
 

@@ -7,11 +7,14 @@ keep their files alike in a bucket and here.
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from botocore.exceptions import ClientError
+
+from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -36,22 +39,42 @@ class LocalObjects:
 
         Raises:
             ClientError: ``PreconditionFailed`` where there is one.
+            WorkflowError: ``FolderUnwritable``; nothing was written then.
         """
         path = self._path(Bucket, Key)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         unfinished = path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_bytes(Body)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            unfinished.write_bytes(Body)
             os.link(unfinished, path)  # unlike a rename, it refuses to replace
         except FileExistsError:
             answer: Any = {"Error": {"Code": "PreconditionFailed"}}
             raise ClientError(answer, "PutObject") from None
+        except OSError as error:
+            raise WorkflowError(
+                "FolderUnwritable",
+                f"{path} cannot be written: {error.strerror or error}.",
+                "Free space there, or make the folder writable, and do it again.",
+            ) from error
         finally:
-            unfinished.unlink()
+            with suppress(OSError):
+                unfinished.unlink()
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, io.BytesIO]:  # noqa: N803 - boto3's
-        """Return an object."""
-        return {"Body": io.BytesIO(self._path(Bucket, Key).read_bytes())}
+        """Return an object.
+
+        Raises:
+            WorkflowError: ``FileUnreadable``.
+        """
+        path = self._path(Bucket, Key)
+        try:
+            return {"Body": io.BytesIO(path.read_bytes())}
+        except OSError as error:
+            raise WorkflowError(
+                "FileUnreadable",
+                f"{path} cannot be read: {error.strerror or error}.",
+                "Make it readable, or move it away: everything else is shown without it.",
+            ) from error
 
     def get_paginator(self, _: str) -> "LocalObjects":
         """Return what lists objects: itself."""

@@ -80,8 +80,8 @@ class NoteLog:
             yield from (item["Key"] for item in page.get("Contents", []))
 
     def _fetch(self, key: str) -> TriageEvent | str:
-        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         try:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return from_line(body)
         except WorkflowError as error:
             return f"{key}: {error.message}"

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ from workflow.redrive import RedriveAction
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_stepfunctions import SFNClient
+
+T = TypeVar("T")
 
 REPAIRS_PREFIX = f"{TRIAGE_PREFIX}repairs/"
 BATCH = 16
@@ -98,7 +100,8 @@ class RepairLog:
         """Return every run, the newest first.
 
         Raises:
-            WorkflowError: AWS's own code, where listing or reading is refused.
+            WorkflowError: AWS's own code, where listing or reading is refused;
+                ``RepairUnreadable``.
         """
         keys = self._read_new()
         plans = [key for key in keys if key.endswith("/plan.json")]
@@ -116,14 +119,22 @@ class RepairLog:
     def _run(self, plan_key: str, keys: list[str]) -> RepairRun:
         folder = plan_key.removesuffix("plan.json") + "results/"
         batches = [
-            msgspec.json.decode(self._bodies[key], type=tuple[ItemResult, ...])
-            for key in keys
-            if key.startswith(folder)
+            self._decoded(key, tuple[ItemResult, ...]) for key in keys if key.startswith(folder)
         ]
         return RepairRun(
-            plan=msgspec.json.decode(self._bodies[plan_key], type=RepairPlan),
+            plan=self._decoded(plan_key, RepairPlan),
             results={result.arn: result for batch in batches for result in batch},
         )
+
+    def _decoded(self, key: str, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(self._bodies[key], type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise WorkflowError(
+                "RepairUnreadable",
+                f"The object {key} in {self._bucket} is damaged: {error}.",
+                "Move it elsewhere: the other repairs are shown then.",
+            ) from error
 
     def _read_new(self) -> list[str]:
         with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{REPAIRS_PREFIX}"):

@@ -105,11 +105,18 @@ class SegmentStore:
 
         A segment whose files are not what was written is set aside and named in ``damaged``: the
         bytes of the table's own files are verified once a process, the sizes of all each time.
+
+        Raises:
+            WorkflowError: ``StoreUnreadable`` where the system does not let a file be read.
         """
         schema = pl.Schema(self.tables[table])
         manifest = self._manifest()
         sound = partial(self._files.sound, tables=(table,))
-        if not all(map(sound, manifest.segments)):
+        try:
+            whole = all(map(sound, manifest.segments))
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if not whole:
             manifest = self._set_aside(sound)
         files = [self._files.path(s.name, table) for s in manifest.segments if table in s.rows]
         if not files:
@@ -175,9 +182,16 @@ class SegmentStore:
 
         Yields:
             Whether it was free.
+
+        Raises:
+            WorkflowError: ``StoreUnwritable``.
         """
         self._make_root()
-        with (self.root / f"{purpose}.lock").open("ab") as lock:
+        try:
+            lock = (self.root / f"{purpose}.lock").open("ab")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -203,6 +217,13 @@ class SegmentStore:
             self.root.chmod(_PRIVATE)  # keys, inputs and outputs are nobody else's to read
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _unreadable(self, error: OSError) -> WorkflowError:
+        return WorkflowError(
+            "StoreUnreadable",
+            f"The store in {self.root} cannot be read: {error.strerror or error}.",
+            "Make it readable to you, or delete it: it is read again from AWS by itself.",
+        )
 
     def _unwritable(self, error: OSError) -> WorkflowError:
         return WorkflowError(

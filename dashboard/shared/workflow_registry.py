@@ -26,69 +26,84 @@ class WorkflowRegistry:
         self._lock = threading.Lock()
         self._stamp: int | None = None
         self._known: dict[str, WatchedWorkflow] = {}
+        self._problem: WorkflowError | None = None
 
     def all(self) -> tuple[WatchedWorkflow, ...]:
-        """Return every workflow.
-
-        Raises:
-            WorkflowError: ``RegistryDamaged``.
-        """
+        """Return every workflow; none while the file is damaged, as ``problem`` says."""
         with self._lock:
             self._load()
             return tuple(self._known.values())
 
     def find(self, reference: str) -> WatchedWorkflow | None:
-        """Return the workflow of a reference, None where it is not known.
-
-        Raises:
-            WorkflowError: ``RegistryDamaged``.
-        """
+        """Return the workflow of a reference, None where it is not known."""
         with self._lock:
             self._load()
             return self._known.get(reference)
+
+    @property
+    def problem(self) -> WorkflowError | None:
+        """Why the file cannot be read, None where it can: ``RegistryDamaged``."""
+        with self._lock:
+            self._load()
+            return self._problem
 
     def save(self, workflow: WatchedWorkflow) -> None:
         """Add a workflow, or replace what is known of it.
 
         Raises:
-            WorkflowError: ``RegistryDamaged``.
+            WorkflowError: ``RegistryDamaged``, ``RegistryUnwritable``; nothing was changed then.
         """
         with self._lock:
-            self._load()
+            self._check()
             self._write({**self._known, workflow.reference: workflow})
 
     def remove(self, reference: str) -> None:
         """Forget a workflow; its stores stay.
 
         Raises:
-            WorkflowError: ``RegistryDamaged``.
+            WorkflowError: ``RegistryDamaged``, ``RegistryUnwritable``; nothing was changed then.
         """
         with self._lock:
-            self._load()
+            self._check()
             self._write({name: one for name, one in self._known.items() if name != reference})
+
+    def _check(self) -> None:
+        """Refuse to replace a damaged file: it may be the only description of its workflows."""
+        self._load()
+        if self._problem is not None:
+            raise self._problem
 
     def _load(self) -> None:
         """Read the file where another process has written it since."""
+        self._problem = None
         try:
             stamp = self._path.stat().st_mtime_ns
+            if stamp == self._stamp:
+                return
+            found = msgspec.json.decode(self._path.read_bytes(), type=list[WatchedWorkflow])
         except FileNotFoundError:
             self._known, self._stamp = {}, None
-            return
-        if stamp == self._stamp:
-            return
-        try:
-            found = msgspec.json.decode(self._path.read_bytes(), type=list[WatchedWorkflow])
-        except msgspec.MsgspecError as error:
-            raise WorkflowError(
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._known, self._stamp = {}, None
+            self._problem = WorkflowError(
                 "RegistryDamaged",
                 f"The list of watched workflows, {self._path.name}, cannot be read: {error}.",
-                f"Delete {self._path}; workflows are found again when you connect them.",
-            ) from None
-        self._known, self._stamp = {one.reference: one for one in found}, stamp
+                f"Mend {self._path}, or move it away; workflows are found again when you connect "
+                "them.",
+            )
+        else:
+            self._known, self._stamp = {one.reference: one for one in found}, stamp
 
     def _write(self, known: dict[str, WatchedWorkflow]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_bytes(msgspec.json.encode(list(known.values())))
-        unfinished.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(msgspec.json.encode(list(known.values())))
+            unfinished.replace(self._path)
+        except OSError as error:
+            raise WorkflowError(
+                "RegistryUnwritable",
+                f"{self._path} cannot be written: {error.strerror or error}.",
+                "Free space there, or make the folder writable, and do it again.",
+            ) from error
         self._known, self._stamp = known, self._path.stat().st_mtime_ns

@@ -1,5 +1,6 @@
 """Objects: their rows in SQLite, each version's bytes in a file of its own."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from localcloud.store import Store
 
 UNVERSIONED = "null"
 _LAST = "\U0010ffff"
+_MD5_DIGITS = 32
 _TABLES = """
 CREATE TABLE IF NOT EXISTS objects (
     bucket TEXT, key TEXT, version TEXT, latest INTEGER, deleted INTEGER, size INTEGER,
@@ -115,16 +117,18 @@ class Objects:
         """Return the bytes of an object, or a part of them.
 
         Raises:
-            AwsError: ``LocalCloud.ObjectDamaged`` where the file is gone or too short.
+            AwsError: ``LocalCloud.ObjectDamaged`` where the file is gone, too short, or, read as
+                a whole, other than its ETag says.
         """
         length = found.size - start if length is None else length
         try:
             with self.path(found.file).open("rb") as file:
                 file.seek(start)
                 data = file.read(length)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             raise _damaged(found) from error
-        if len(data) < length:
+        whole = length == found.size and len(found.etag) == _MD5_DIGITS  # else of parts
+        if len(data) < length or (whole and _md5(data) != found.etag):
             raise _damaged(found)
         return data
 
@@ -301,7 +305,9 @@ class Objects:
             if file in self._readers:
                 self._discarded.add(file)
             else:
-                self.path(file).unlink(missing_ok=True)
+                # What else may lie there by damage is not ours to delete.
+                with suppress(IsADirectoryError, PermissionError):
+                    self.path(file).unlink(missing_ok=True)
 
 
 def shared_prefix(key: str, prefix: str, delimiter: str) -> str | None:
@@ -310,6 +316,10 @@ def shared_prefix(key: str, prefix: str, delimiter: str) -> str | None:
         return None
     head, cut, _ = key[len(prefix) :].partition(delimiter)
     return prefix + head + cut if cut else None
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()  # noqa: S324 - that is what an ETag is
 
 
 def _damaged(found: Object) -> AwsError:

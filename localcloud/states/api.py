@@ -27,6 +27,7 @@ from localcloud.states.state_test import run_test
 from localcloud.states.tokens import Tokens
 from localcloud.wire import Call, Params
 from workflow.asl.data import read_json
+from workflow.errors import WorkflowError
 
 _TOKEN_SECONDS = 900
 _PAGE = 1000
@@ -61,8 +62,12 @@ class States(Machines):
 
     def start(self) -> None:
         """Abort what was running when the process died."""
-        for execution in self.executions.running():
-            arn = execution["arn"]
+        for arn in self.executions.running():
+            try:
+                execution = self.executions.get(arn)
+            except WorkflowError as error:  # a damaged one keeps no other from being aborted
+                self.cloud.warn(str(error))
+                continue
             last = self.executions.last_event_id(arn)
             cause = "The local cloud was stopped while this execution was running."
             event = {

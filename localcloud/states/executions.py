@@ -93,7 +93,8 @@ class Executions:
     ) -> tuple[list[Execution], str | None]:
         """Executions of a machine, version or alias, newest first, and the token of the next page.
 
-        Their bodies hold references to long payloads instead of these.
+        Only those that were redriven have a body, with references for long payloads: a damaged
+        one hides no other.
 
         Args:
             column: ``machine``, ``version``, ``alias`` or ``map_run``.
@@ -117,7 +118,7 @@ class Executions:
             "ORDER BY start DESC, arn LIMIT ?",
             [*values, size + 1],
         )
-        found = [_execution(row) for row in rows[:size]]
+        found = [self._listed(row) for row in rows[:size]]
         return found, _token(found[-1]) if len(rows) > size else None
 
     def of_machine(self, machine: str) -> list[str]:
@@ -133,10 +134,11 @@ class Executions:
         with self._store.transaction(deleting=True):
             self._delete(arns)
 
-    def running(self) -> list[Execution]:
-        """Executions that are, or were when the process died, running."""
-        rows = self._store.execute("SELECT * FROM executions WHERE stop IS NULL")
-        return [self._whole(row) for row in rows]
+    def running(self) -> list[str]:
+        """ARNs of the executions that are, or were when the process died, running."""
+        return [
+            arn for (arn,) in self._store.execute("SELECT arn FROM executions WHERE stop IS NULL")
+        ]
 
     def forget_ended(self, before: float, most: int) -> int:
         """Delete the executions that ended first, all before a time; gives how many."""
@@ -167,8 +169,18 @@ class Executions:
             self._histories.compress(execution["arn"])
 
     def _whole(self, row: tuple[Any, ...]) -> Execution:
-        body = self._payloads.unpack(row[_BODY])
-        return _execution((*row[:_BODY], body, *row[_BODY + 1 :]))
+        execution = dict(zip(_COLUMNS, row, strict=True))
+        text = row[_BODY] if isinstance(row[_BODY], str) else ""
+        body = self._body(self._payloads.unpack(text), execution["arn"])
+        return {**execution, "body": body}
+
+    def _listed(self, row: tuple[Any, ...]) -> Execution:
+        execution = dict(zip(_COLUMNS, row, strict=True))
+        body = self._body(row[_BODY], execution["arn"]) if execution["redrives"] else {}
+        return {**execution, "body": body}
+
+    def _body(self, text: str, arn: str) -> dict[str, Any]:
+        return self._store.parsed(text, f"the execution {arn}")
 
     # -- child executions ------------------------------------------------------------------------
 
@@ -245,12 +257,6 @@ def redrive_refusal(execution: Execution, events: int) -> str | None:
     if events >= _REDRIVE_EVENTS:
         return f"Execution event history count exceeded the limit of {_REDRIVE_EVENTS} events"
     return None
-
-
-def _execution(row: tuple[Any, ...]) -> Execution:
-    execution = dict(zip(_COLUMNS, row, strict=True))
-    execution["body"] = json.loads(execution["body"], strict=False)  # references are no JSON
-    return execution
 
 
 def _token(execution: Execution) -> str:

@@ -59,7 +59,11 @@ class Histories:
         lines = [*self._compressed(arn), *(body for _, body in self._written(arn))]
         if reverse:
             lines.reverse()
-        return [json.loads(self._payloads.unpack(one)) for one in lines[start : start + size]]
+        row = f"the history of {arn}"
+        return [
+            self._store.parsed(self._payloads.unpack(one), row)
+            for one in lines[start : start + size]
+        ]
 
     def last_id(self, arn: str) -> int:
         """Id of the last event; 0 for an empty history."""

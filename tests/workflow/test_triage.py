@@ -373,7 +373,15 @@ def test_a_note_that_lacks_what_its_action_needs_is_refused(changes: dict[str, A
 
 @pytest.mark.parametrize(
     "line",
-    ["", "{}", "[1]", '{"id": 1}', to_line(note()).replace(b"acknowledge", b"applaud"), b"\xff"],
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"id": 1}',
+        to_line(note()).replace(b"acknowledge", b"applaud"),
+        b"\xff",
+        to_line(note()).replace(b'"', b'"\x9c', 1),
+    ],
 )
 def test_a_line_that_is_no_note_is_refused(line: str | bytes) -> None:
     with pytest.raises(WorkflowError) as caught:

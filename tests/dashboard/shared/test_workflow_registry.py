@@ -30,7 +30,7 @@ def test_a_damaged_file_is_named_and_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "workflows.json"
     path.write_text("{")
     registry = WorkflowRegistry(path)
-    for use in (registry.all, lambda: registry.save(ONE)):
+    for use in (lambda: registry.save(ONE), lambda: registry.remove("arn:one")):
         with pytest.raises(WorkflowError) as refused:
             use()
         assert refused.value.code == "RegistryDamaged"
