@@ -74,8 +74,9 @@ bench-drift: $(READY) ## Measure false alarms and power of the drift test beside
 		|| { echo "Could not install evidently: it is left out"; rm -rf $(VENV)/evidently; }
 	$(BIN)/python -m benchmarks.drift $(if $(SEEDS),--seeds $(SEEDS))
 
-bench-review: $(READY) ## Measure intervals of accuracy over 200 seeds, draws and labels
+bench-review: $(READY) ## Measure intervals of accuracy over 200 seeds, draws, labels and batches
 	$(BIN)/python -m benchmarks.review $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python -m benchmarks.batches
 
 bench-sessions: $(READY) ## Measure 20 readers over all views for two minutes: make bench-sessions SESSIONS=30
 	$(BIN)/python -m benchmarks.sessions $(if $(SESSIONS),--sessions $(SESSIONS))

@@ -322,7 +322,8 @@ def _says(counted: SourceCount, at_once: int, photo_seconds: float | None, regio
     if counted.others:
         named = ", ".join(counted.examples)
         parts.append(
-            f"{counted.others:,} other items, such as {named}: each ends as an unreadable result"
+            f"{counted.others:,} other item{'' if counted.others == 1 else 's'}, such as {named}:"
+            " each ends as an unreadable result"
         )
     if photo_seconds is None:
         parts.append("no execution has ended yet, so nothing tells how long a photo takes")

@@ -14,9 +14,9 @@ address = page_address.read(BatchAddress)
 connection = components.connection()
 if not components.check_deployed():
     st.stop()
-if (job := components.watch(jobs.DEPLOYMENT, deployment.run)) and job.running:
-    st.stop()
 if not panel.is_deployed(connection):
+    if (job := components.watch(jobs.DEPLOYMENT, deployment.run)) and job.running:
+        st.stop()
     if panel.offer_deployment():
         permit = permits.permit(Privilege.DEPLOY)
         deploying.deploy_batch(components.jobs(), permit, connection.settings)

@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.shared import numbers
 from workflow.batches import BatchEstimate, MapRunProgress, PhotoResult
+from workflow.causes import read_cause
 
 OUTCOMES: Final = ("accepted", "rejected", "unreadable", "failed")
 SHOWN: Final = 5_000
@@ -79,18 +80,18 @@ def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
     chosen.sort(key=lambda one: (one.confidence is not None, one.confidence or 0.0))
     return pl.DataFrame(
         {
-            "photo": [one.address for one in chosen[:SHOWN]],
             "outcome": [one.outcome for one in chosen[:SHOWN]],
             "label": [one.label for one in chosen[:SHOWN]],
             "confidence": [one.confidence for one in chosen[:SHOWN]],
+            "photo": [one.address for one in chosen[:SHOWN]],
             "error": [one.error for one in chosen[:SHOWN]],
-            "cause": [one.cause for one in chosen[:SHOWN]],
+            "cause": [_message(one) for one in chosen[:SHOWN]],
         },
         schema={
-            "photo": pl.String,
             "outcome": pl.String,
             "label": pl.String,
             "confidence": pl.Float64,
+            "photo": pl.String,
             "error": pl.String,
             "cause": pl.String,
         },
@@ -100,3 +101,7 @@ def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
 def again(results: Sequence[PhotoResult]) -> list[PhotoResult]:
     """Return the photos to classify again: those that failed or were unreadable."""
     return [one for one in results if one.outcome in ("failed", "unreadable") and one.address]
+
+
+def _message(result: PhotoResult) -> str | None:
+    return result.cause and read_cause(result.error, result.cause).message

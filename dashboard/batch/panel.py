@@ -82,7 +82,7 @@ def _offer(connection: Connection, source: BatchSource, options: BatchOptions) -
     )
     st.markdown(f"**{plain(model.estimate_says(found))}**")
     st.caption(plain(found.says))
-    if st.button(f"Classify {found.items:,} photos", type="primary"):
+    if st.button(f"Classify these {found.items:,}", type="primary"):
         _start(source, options)
 
 
@@ -126,14 +126,14 @@ def follow(connection: Connection, chosen: BatchExecution) -> None:
 
     def tick() -> None:
         with components.explained():
-            batch = components.read(
+            batch, read_at = components.read(
                 "states",
                 ("batch", chosen.arn),
                 "how far the batch has come",
-                lambda: client.read(connection, chosen.arn),
+                lambda: (client.read(connection, chosen.arn), datetime.now(UTC)),
                 fresh_s=FRESH_S,
             )
-            _progress(batch)
+            _progress(batch, read_at)
             if running and batch.status != "RUNNING":
                 components.reads().expire("states")
                 st.rerun()
@@ -142,13 +142,12 @@ def follow(connection: Connection, chosen: BatchExecution) -> None:
     _actions(chosen)
 
 
-def _progress(batch: BatchExecution) -> None:
-    now = datetime.now(UTC)
+def _progress(batch: BatchExecution, read_at: datetime) -> None:
     share = 0.0 if batch.progress is None else batch.progress.share
-    st.progress(share, text=plain(model.progress_says(batch.progress, batch.status, now)))
+    st.progress(share, text=plain(model.progress_says(batch.progress, batch.status, read_at)))
     if batch.error and batch.status != "RUNNING":
         st.warning(plain(batch.error), icon=":material/warning:")
-    components.as_of(now, now)
+    components.as_of(read_at, datetime.now(UTC))
 
 
 def _actions(batch: BatchExecution) -> None:

@@ -66,9 +66,9 @@ def test_photos_of_a_prefix_are_classified_on_the_page(
         )
     page = app("batch", {"source": f"s3://{batches.settings.bucket}/{prefix}"})
 
-    until(page, lambda page: button(page, "Classify 2 photos"))
-    assert "1 other items, such as" in " ".join(one.value for one in page.caption)
-    button(page, "Classify 2 photos").click().run()
+    until(page, lambda page: button(page, "Classify these 2"))
+    assert "1 other item, such as" in " ".join(one.value for one in page.caption)
+    button(page, "Classify these 2").click().run()
     until(page, lambda page: {one.label: one.value for one in page.metric}.get("Unreadable") == "1")
 
     assert not page.exception

@@ -1,0 +1,113 @@
+"""Command line: ``python -m dashboard.batch`` starts, lists, pauses and goes on with batches.
+
+Exits 1 where something cannot be done, with the reason on stderr. What it does is in the audit.
+"""
+
+import argparse
+import getpass
+import os
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from dashboard.aws.audit_log import AuditLog
+from dashboard.aws.cloud import Connection, connect
+from dashboard.batch import client, model
+from dashboard.shared.store_root import store_root
+from workflow import batches
+from workflow.access import Actor, Privilege, Role
+from workflow.batches import BatchOptions
+from workflow.errors import WorkflowError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status.
+
+    Args:
+        arguments: Of the command line, those of the process by default.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        connection = connect(os.environ)
+        command: Callable[[Connection, argparse.Namespace], None] = options.command
+        command(connection, options)
+    except WorkflowError as error:
+        print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _start(connection: Connection, options: argparse.Namespace) -> None:
+    source = batches.read_source(options.source)
+    how = BatchOptions(
+        batch_size=options.size, concurrency=options.at_once, tolerated_percent=options.tolerate
+    )
+    counted, seconds = client.count(connection, source), client.photo_seconds(connection)
+    found = batches.estimate(counted, how, photo_seconds=seconds, region=connection.settings.region)
+    print(f"{model.estimate_says(found)}: {found.says}")
+    if not options.yes and input("Start it? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or give --yes.")
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
+    _recorded(
+        connection, f"start {source} as {name}", lambda: client.start(connection, source, how, name)
+    )
+    print(f"Started {name}.")
+
+
+def _list(connection: Connection, _: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
+    for one in client.latest(connection):
+        says = model.progress_says(one.progress, one.status, now)
+        print(f"{one.name}  {one.status.lower()}  {one.source}\n    {says} {one.error}".rstrip())
+
+
+def _pause(connection: Connection, options: argparse.Namespace) -> None:
+    arn = _arn(connection, options.name)
+    _recorded(connection, f"pause {options.name}", lambda: client.pause(connection, arn))
+
+
+def _resume(connection: Connection, options: argparse.Namespace) -> None:
+    arn = _arn(connection, options.name)
+    _recorded(connection, f"resume {options.name}", lambda: client.resume(connection, arn))
+
+
+def _arn(connection: Connection, name: str) -> str:
+    settings = connection.settings
+    return settings.arn("states", f"execution:{settings.batch_machine}:{name}")
+
+
+def _recorded(connection: Connection, request: str, work: Callable[[], object]) -> None:
+    log = AuditLog(
+        connection.client("s3"),
+        connection.settings.bucket,
+        store_root(connection, kind="audit"),
+        now=lambda: datetime.now(UTC),
+    )
+    with log.recorded(Actor(getpass.getuser(), Role.OPERATOR), Privilege.BATCH, request):
+        work()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.batch", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    start = commands.add_parser("start", help="estimate and start a batch")
+    start.add_argument("source", help="s3:// address of a prefix, a manifest or an inventory")
+    start.add_argument("--size", type=int, default=20, help="photos of one child execution")
+    start.add_argument("--at-once", type=int, default=2, help="child executions at once")
+    start.add_argument("--tolerate", type=float, default=5.0, help="failures, in percent")
+    start.add_argument("--yes", action="store_true", help="do not ask")
+    start.set_defaults(command=_start)
+    commands.add_parser("list", help="show the latest batches").set_defaults(command=_list)
+    for name, command, told in (
+        ("pause", _pause, "stop a batch; what has succeeded stays"),
+        ("resume", _resume, "redrive a batch that was paused or failed"),
+    ):
+        one = commands.add_parser(name, help=told)
+        one.add_argument("name", help="of the batch")
+        one.set_defaults(command=command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
