@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from dataclasses import dataclass, field
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,11 +23,11 @@ from botocore.credentials import Credentials
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
+from tests.loopback import sitecustomize as loopback
 from tests.nightly import NIGHTLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # A busy machine is no bug: how long an example takes is measured in benchmarks, not in tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -120,6 +122,34 @@ def stop_local_cloud(cloud: LocalCloud) -> None:
         client.close()
     cloud.process.terminate()
     assert cloud.process.wait(30) == 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Python processes reach nothing beyond loopback; workers and children inherit it."""
+    if hasattr(config, "workerinput"):
+        return
+    handle, report = tempfile.mkstemp(prefix="beyond-loopback-")
+    os.close(handle)
+    found = os.environ.get("PYTHONPATH")
+    paths = [str(Path(loopback.__file__).parent), *([found] if found else [])]
+    os.environ |= {loopback.REPORT: report, "PYTHONPATH": os.pathsep.join(paths)}
+    # boto3 asks an address beyond loopback for credentials where it finds no other.
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run of which a process tried to reach something beyond loopback."""
+    if hasattr(session.config, "workerinput"):
+        return
+    report = Path(os.environ[loopback.REPORT])
+    found = report.read_text()
+    report.unlink()
+    if found:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        reporter.section("beyond loopback", red=True)
+        reporter.write(found)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

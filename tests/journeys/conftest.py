@@ -12,6 +12,7 @@ leaves the tree as it was.
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
@@ -19,16 +20,27 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     Playwright,
+    Request,
     expect,
     sync_playwright,
 )
 
 from tests.journeys.browser import PHONE, WIDE, App, running_app, settle
+from tests.loopback import sitecustomize as loopback
 
 PATIENCE_MS = 120_000  # a loaded machine is slow, not wrong
 expect.set_options(timeout=PATIENCE_MS)
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+
+def note_beyond_loopback(request: Request) -> None:
+    """Note a request of a page to another machine, which fails the run."""
+    address = urlsplit(request.url)
+    if address.scheme in ("http", "https", "ws", "wss"):
+        host = address.hostname or ""
+        if not loopback.is_loopback(host):
+            loopback.note(f"a page asks {host}")
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +85,7 @@ def contexts(browser: Browser) -> Iterator[Callable[[str, bool], BrowserContext]
             accept_downloads=True,
         )
         made.set_default_timeout(PATIENCE_MS)
+        made.on("request", note_beyond_loopback)
         return made
 
     yield context
