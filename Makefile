@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PARLIAMENT := $(VENV)/parliament
+AUDIT := $(VENV)/audit
 NODE_READY := tests/node/node_modules/.ready
 CHROMIUM := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -n 1)
 
@@ -18,7 +19,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots check test nightly mutants lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
+.PHONY: audit release help run demo screenshots check test nightly mutants lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +91,20 @@ model: $(READY) ## Train the classifier again: make model DATA=folder NEITHER=fo
 	$(BIN)/python -m deploy.model.train \
 		$(if $(DATA),--data-dir $(DATA)) $(if $(NEITHER),--neither-dir $(NEITHER))
 	$(BIN)/python -m deploy.model.card
+
+# The tools of the audit have an environment of their own: they are no part of what they audit.
+audit: $(READY) ## Look for known vulnerabilities, check licences, and write dist/sbom.json (CycloneDX)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(AUDIT)
+	@$(BIN)/uv pip install --quiet --python $(AUDIT) 'pip-audit>=2.9' 'pip-licenses>=5' 'cyclonedx-bom>=7'
+	@mkdir -p build dist && rm -f build/vulnerabilities.json
+	@$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file dist/sbom.json
+	@$(AUDIT)/bin/pip-licenses --python $(BIN)/python --from mixed --format json --output-file build/licences.json >/dev/null
+	@-$(AUDIT)/bin/pip-audit -r requirements.lock --require-hashes --disable-pip --progress-spinner off \
+		--timeout 10 --format json --output build/vulnerabilities.json >/dev/null 2>&1
+	@$(BIN)/python -m tools.audit build/vulnerabilities.json build/licences.json
+
+release: $(READY) lint ## Release what is committed: version, changelog, wheel, sdist, tag: make release VERSION=1.2.3
+	$(BIN)/python -m tools.release '$(VERSION)' $(BIN)/uv build --quiet --out-dir dist
 
 lock: ## Resolve requirements.lock again, for Python 3.11 to 3.13
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

@@ -22,6 +22,8 @@ from workflow.errors import WorkflowError
 from workflow.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFINITION = Path(__file__).with_name("step_function.json")
+"""A link to the file at the top: a wheel holds packages only."""
 FUNCTIONS = ("serialize_image", "classify_image", "filter_inferences")
 SHARED = (
     "__init__.py",
@@ -75,7 +77,7 @@ def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
         WorkflowError: Something that belongs to the sources is missing or cannot be read.
     """
     functions = {name: function_zip(name) for name in FUNCTIONS}
-    definition = read_definition(ROOT / "step_function.json")
+    definition = read_definition(DEFINITION)
     if settings.existing_endpoint is not None:
         return Artifacts(functions=functions, definition=definition)
     if settings.training_data is not None:

@@ -91,6 +91,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/deployment/deploying.py", frozenset({"workflow", "dashboard", "deploy"})),
     ("dashboard/demonstration/__main__.py", frozenset({"workflow", "dashboard", "deploy"})),
     ("dashboard/guard.py", frozenset({"dashboard.access.model", "streamlit", "starlette"})),
+    ("dashboard/command.py", frozenset({"streamlit"})),
     ("dashboard/static_compression.py", frozenset({"starlette"})),
     ("dashboard/access/session.py", frozenset({"workflow", "dashboard.access", "streamlit"})),
     ("dashboard/shared/segments.py", frozenset({"polars"})),

@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.configloader import load_config
 
+from dashboard.aws.data_directory import DATA_DIRECTORY
 from dashboard.aws.errors import explained
 from dashboard.aws.limits import LimitedSession
 from dashboard.aws.parsing import CheckedParsers
@@ -31,7 +31,7 @@ from workflow.regions import Region, partition_of, resolve
 from workflow.settings import Settings
 from workflow.watched import WatchedWorkflow, of_deployment
 
-STATE_DIRECTORY = Path(__file__).resolve().parents[2] / ".localcloud"
+STATE_DIRECTORY = DATA_DIRECTORY / ".localcloud"
 START_SECONDS = 60
 _ALIVE_SECONDS = 1
 _CLIENTS = Config(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dashboard.aws.cloud import STATE_DIRECTORY, Connection
+from dashboard.aws.data_directory import DATA_DIRECTORY
 
-STORE_DIRECTORY = Path(__file__).resolve().parents[2] / ".scones"
+STORE_DIRECTORY = DATA_DIRECTORY / ".scones"
 
 
 def store_root(
