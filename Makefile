@@ -19,7 +19,7 @@ export STREAMLIT_BROWSER_GATHER_USAGE_STATS := false
 export SAGEMAKER_TELEMETRY_OPT_OUT := true
 
 .DEFAULT_GOAL := help
-.PHONY: audit release help run demo screenshots check test nightly mutants lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
+.PHONY: audit release soak help run demo screenshots check test nightly mutants lint format bench conformance bench-captures bench-drift bench-review bench-sessions bench-triage model lock browser node linters clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ test: $(READY) browser node linters lint ## Run every check and test, browser te
 
 nightly: $(READY) browser node linters lint ## Run every test, what goes by chance many times
 	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+soak: $(READY) ## Load, 50,000 executions and 200 kills, to their bars: make soak SECONDS=60 EXECUTIONS=500 KILLS=4
+	$(BIN)/python -m benchmarks.sessions --sessions $(or $(SESSIONS),50) --seconds $(or $(SECONDS),600) \
+		--records 1000000 --executions 100000 --limit 60 --p95 1
+	$(BIN)/python -m benchmarks.executions_soak --executions $(or $(EXECUTIONS),50000)
+	$(BIN)/python -m benchmarks.kills --kills $(or $(KILLS),200)
 
 mutants: $(READY) ## Change each long function of workflow/ once, which a test has to notice: make mutants NTH=56
 	$(BIN)/uv pip install -q -p $(VENV) -e '.[mutants]'

@@ -11,7 +11,6 @@ Ends with 1 where one is missed.
 import argparse
 import io
 import json
-import os
 import signal
 import sqlite3
 import statistics
@@ -30,6 +29,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.executions import Submitter, deploy, reach
+from benchmarks.sessions import GROWTH, resident
 from workflow.settings import Settings
 
 PHOTO_BYTES: Final = 30_000
@@ -38,7 +38,6 @@ MOST_BYTES: Final = 60_000
 RESTART_S: Final = 5.0
 SLOWER: Final = 1.2
 """Median of the last executions, as a multiple of that of the first."""
-GROWTH: Final = 1.25
 WINDOW: Final = 500
 
 
@@ -63,12 +62,6 @@ def start(directory: Path) -> tuple[subprocess.Popen[str], dict[str, str], float
 def disk(directory: Path) -> int:
     """Return the bytes that a directory takes on disk."""
     return sum(path.lstat().st_blocks * 512 for path in directory.rglob("*"))
-
-
-def resident(pid: int) -> int:
-    """Return the resident memory of a process in bytes; Linux only."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def run(
