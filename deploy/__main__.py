@@ -240,7 +240,7 @@ def _at_price(plan: Plan) -> str:
         return ""
     usd = plan.price.monthly_usd
     cost = "an unknown price" if usd is None else f"about {usd:.2f} USD"
-    return f" at {cost} a month"
+    return f" at {cost} a month on AWS"
 
 
 def _report(events: Iterator[deployment.Event]) -> WorkflowError | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from deploy.resources import Alarm, EndpointConfig, Json, Resource, TrainingJob
 
+_PRICE = "Price a month on AWS"
 AS_OF = "November 2026"
 SOURCE = "https://aws.amazon.com/sagemaker/ai/pricing/"
 HOURS_A_MONTH = 730
@@ -64,10 +65,10 @@ def price_of(resources: Sequence[Resource], region: str) -> Price:
     listed = ", ".join(f"{name} {usd:.2f}" for name, usd in known.items())
     if unknown:
         has = f" Known: {listed} USD." if listed else ""
-        says = f"Price a month: unknown for {', '.join(unknown)} in {region}; see {SOURCE}.{has}"
+        says = f"{_PRICE}: unknown for {', '.join(unknown)} in {region}; see {SOURCE}.{has}"
         return Price(None, " ".join((says, *training, NOT_INCLUDED)))
     total = round(sum(known.values()), 2)
-    says = f"Price a month: about {total:.2f} USD ({listed}; list prices of {AS_OF}, {SOURCE})."
+    says = f"{_PRICE}: about {total:.2f} USD ({listed}; list prices of {AS_OF}, {SOURCE})."
     return Price(total, " ".join((says, *training, NOT_INCLUDED)))
 
 

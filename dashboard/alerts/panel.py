@@ -68,7 +68,7 @@ def recipients(found: AlertState) -> None:
     st.header("To whom", anchor=False)
     if found.subscribers:
         rows = [
-            {"by": one.protocol, "to": one.endpoint, "confirmed": one.confirmed}
+            {"By": one.protocol, "To": one.endpoint, "Confirmed": one.confirmed}
             for one in found.subscribers
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Subscribers of the alerts topic")
@@ -126,10 +126,10 @@ def alarms(found: AlertState, shown: TimeRange) -> None:
     order = {"ALARM": 0, "INSUFFICIENT_DATA": 1, "OK": 2}
     rows = [
         {
-            "state": {"ALARM": "In alarm", "OK": "OK"}.get(one.state, "No data"),
-            "alarm": one.name,
-            "since": shown.said(one.since),
-            "reason": one.reason,
+            "State": {"ALARM": "In alarm", "OK": "OK"}.get(one.state, "No data"),
+            "Alarm": one.name,
+            "Since": shown.said(one.since),
+            "Reason": one.reason,
         }
         for one in sorted(found.alarms, key=lambda one: order.get(one.state, 1))
     ]

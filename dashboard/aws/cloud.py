@@ -170,7 +170,7 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
         name="Local cloud",
         account=ready["account"],
         region=ready["region"],
-        region_source="endpoint.json",
+        region_source="the local cloud",
         endpoint_url=ready["endpoint_url"],
         pid=ready["pid"],
         credentials_file=ready["credentials_file"],

@@ -13,6 +13,7 @@ from dashboard.captures.periods import Period
 from dashboard.data_health import metrics, model, reading_model, volume_model
 from dashboard.data_health.model import Health
 from dashboard.data_health.volume_model import TrafficCounts
+from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.look import Look
@@ -173,8 +174,10 @@ def _percentage(connection: Connection, name: str) -> float:
 def _coverage(traffic: list[TrafficCounts], period: Period) -> None:
     rows = volume_model.summed(traffic, period) if traffic else None
     if rows is not None and not rows.is_empty():
+        figure = charts.coverage_of_capture(rows, period)
+        mark_releases(figure, rows["time"])
         chart(
-            charts.coverage_of_capture(rows, period),
+            figure,
             "captured",
             f"Invocations that should be captured and captures, by {period}",
         )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.deployment import model
 from dashboard.shared import components, page_address
-from dashboard.shared.escaping import code, plain
+from dashboard.shared.escaping import code, plain, prose
 from dashboard.shared.jobs import Job
 from dashboard.thresholds.panel import standing
 from workflow.settings import Settings
@@ -59,9 +59,9 @@ def checks(view: model.CheckView) -> bool:
     icon = ":material/check_circle:" if view.calm else ":material/info:"
     with st.expander(view.summary, icon=icon, expanded=view.problem):
         for line, remedy in view.lines:
-            st.markdown(plain(line))
+            st.markdown(prose(line))
             if remedy:
-                st.caption(plain(remedy))
+                st.caption(prose(remedy))
     return view.problem
 
 

@@ -37,20 +37,22 @@ _FAULT_COLOR = STYLES[Outcome.FAULTED].color
 
 def filters(current: model.FailureFilters) -> model.FailureFilters:
     """Return the controls of the inbox, as they are set now."""
-    show = st.segmented_control(
-        "Show",
-        ["open", "all"],
-        default=current.show,
-        required=True,
-        format_func=lambda value: "Open" if value == "open" else "Also resolved and silenced",
-    )
-    kind = st.pills(
-        "Kind",
-        list(Kind),
-        default=list(current.kind),
-        selection_mode="multi",
-        format_func=lambda kind: f"{model.KIND_ICONS[kind]} {kind.value}",
-    )
+    narrowed = current != model.FailureFilters()
+    with st.expander("Filters", icon=":material/filter_list:", expanded=narrowed):
+        show = st.segmented_control(
+            "Show",
+            ["open", "all"],
+            default=current.show,
+            required=True,
+            format_func=lambda value: "Open" if value == "open" else "Also resolved and silenced",
+        )
+        kind = st.pills(
+            "Kind",
+            list(Kind),
+            default=list(current.kind),
+            selection_mode="multi",
+            format_func=lambda kind: f"{model.KIND_ICONS[kind]} {kind.value}",
+        )
     return replace(current, show="all" if show == "all" else "open", kind=tuple(kind))
 
 

@@ -51,7 +51,7 @@ def confidence(look: Look) -> None:
     chart(
         figure,
         HISTOGRAM,
-        f"Histogram of confidence by class, threshold {look.threshold:g}",
+        f"Histogram of confidence by class, threshold {share(look.threshold)}",
         on_select=_keep_selected,
         selection_mode=("points", "box"),
     )

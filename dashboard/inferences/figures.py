@@ -12,6 +12,7 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures import periods
 from dashboard.captures.aggregates import OTHERS
 from dashboard.captures.periods import Period, TimeStep
+from dashboard.shared.numbers import share
 from dashboard.shared.palette import STYLES
 from workflow.executions import Outcome
 
@@ -190,7 +191,7 @@ def threshold_line(figure: go.Figure, threshold: float) -> None:
         x=threshold,
         line={"color": threshold_color(), "dash": "dash", "width": 1.5},
         annotation={
-            "text": f"threshold {threshold:g}",
+            "text": f"threshold {share(threshold)}",
             "xanchor": "right" if threshold > 0.6 else "left",  # noqa: PLR2004 - the roomier side
             "yanchor": "bottom",
             "font": {"color": ON_THRESHOLD_COLOR},

@@ -131,8 +131,8 @@ def summary(said: Summary, threshold: float, ece: float | None) -> None:
                 plain(label_name(label).capitalize()), share(count / said.total), width="content"
             )
     st.caption(
-        f"Rejected: below today's threshold of {threshold:g}, whichever was deployed when a record"
-        f" was made. Accuracy to expect: {assumption(ece)}"
+        f"Rejected: below today's threshold of {share(threshold)}, whichever was deployed when a"
+        f" record was made. Accuracy to expect: {assumption(ece)}"
     )
     if said.untimed:
         verb, they = ("has", "it counts") if said.untimed == 1 else ("have", "they count")

@@ -1,21 +1,16 @@
 """Inferences over time: volume, shares, quantiles and spread of confidence."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import plotly.graph_objects as go
-import polars as pl
 import streamlit as st
 
 from dashboard.captures import aggregates as tables
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import label_name
-from dashboard.executions.releases_model import markers
-from dashboard.feeds import panel as feeds
+from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
-from dashboard.shared import components
 from dashboard.shared.chart_panel import chart
-from dashboard.shared.marker_charts import mark
 
 HEAT_BARS = 20
 MOST_STEPS = 240
@@ -36,16 +31,16 @@ def over_time(look: Look) -> None:
     with left:
         st.markdown("**Volume**")
         figure = charts.volume(rows, period, label_name)
-        _mark_releases(figure, rows["time"])
+        mark_releases(figure, rows["time"])
         chart(figure, "volume", f"Records by class, every {period}")
         st.markdown("**Quantiles of confidence**")
         figure = charts.quantiles(tables.quantiles(look.counts, period), period, look.threshold)
-        _mark_releases(figure, rows["time"])
+        mark_releases(figure, rows["time"])
         chart(figure, "quantiles", f"Median, 25 % and 5 % quantile of confidence by {period}")
     with right:
         st.markdown("**Share of each class, and of rejections**")
         figure = charts.shares(rows, period, label_name)
-        _mark_releases(figure, rows["time"])
+        mark_releases(figure, rows["time"])
         chart(figure, "shares", f"Class and rejected share by {period}")
         st.markdown("**Spread of confidence**")
         coarse = period if steps <= MOST_STEPS else Period.DAY
@@ -54,15 +49,6 @@ def over_time(look: Look) -> None:
             "spread",
             f"Share of records by confidence and {coarse}",
         )
-
-
-def _mark_releases(figure: go.Figure, times: pl.Series) -> None:
-    """Mark releases and rollbacks, where executions tell of them; the axis is in UTC."""
-    first, last = times.min(), times.max()
-    if not components.connection().watched.state_machine_arn:
-        return
-    if isinstance(first, datetime) and isinstance(last, datetime):
-        mark(figure, markers(feeds.running().executions.listing()), (first, last))
 
 
 def _period(look: Look) -> Period:

@@ -18,6 +18,7 @@ from dashboard.review.client import ReviewClient
 from dashboard.shared import components, page_address
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import share
 from workflow.estimates import Estimate, labels_needed
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def summary(labels: Labels, threshold: float, feed: CaptureSource) -> None:
         _metric(
             "Accuracy of the accepted",
             labels.share(inside),
-            f"Of photos at or above {threshold:g}, the threshold that is deployed.",
+            f"Of photos at or above {share(threshold)}, the threshold that is deployed.",
         )
         for title, said in (("Expected", promised), ("Expected of the accepted", accepted)):
             value = said.expected_accuracy
@@ -210,14 +211,14 @@ def threshold(labels: Labels, deployed: float) -> None:
         " would tell"
     )
     st.markdown(
-        f"**{choice.threshold:g}** leaves the least to review:"
+        f"**{share(choice.threshold)}** leaves the least to review:"
         f" {1 - choice.coverage:.1%} of all photos. {certain}."
     )
     st.caption(f"Accuracy of what it accepts: {words(choice.accuracy)}.")
     if choice.threshold != deployed:
         st.page_link(
             "app_pages/deployment.py",
-            label=f"Apply {choice.threshold:g}: see the deployment plan",
+            label=f"Apply {share(choice.threshold)}: see the deployment plan",
             icon=":material/rocket_launch:",
             query_params={"threshold": f"{choice.threshold:g}"},
         )

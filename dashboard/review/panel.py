@@ -16,6 +16,7 @@ from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import DrawRequest, answer_name, answer_text
 from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
+from dashboard.shared.numbers import share
 from dashboard.thresholds import panel as thresholds
 from workflow.access import CALLS, Privilege
 from workflow.draws import MOST_PHOTOS, Draw, Photo
@@ -134,8 +135,8 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
         )
         since = st.date_input("Captured from (UTC)", None, format="YYYY-MM-DD")
         st.caption(
-            f"Below {threshold:g}, the threshold that is deployed, a photo counts as rejected. Each"
-            " photo is drawn with a known probability, so that accuracy can be estimated for all."
+            f"Below {share(threshold)}, the threshold that is deployed, a photo counts as rejected."
+            " Each photo is drawn with a known probability: accuracy can be estimated for all."
         )
         if not st.form_submit_button("Draw photos", type="primary", icon=":material/casino:"):
             return

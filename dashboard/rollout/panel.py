@@ -15,6 +15,7 @@ from dashboard.rollout.client import IN_SERVICE, Endpoint
 from dashboard.shared import components
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
+from dashboard.shared.numbers import share
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
@@ -35,7 +36,7 @@ def endpoint(connection: Connection) -> Endpoint:
 def served(found: Endpoint) -> None:
     """Show the variants with their models and shares of the traffic."""
     rows = [
-        {"variant": one.name, "model": one.model, "share of the traffic": f"{one.weight:.0%}"}
+        {"Variant": one.name, "Model": one.model, "Share of the traffic": f"{one.weight:.0%}"}
         for one in found.variants
     ]
     st.dataframe(pl.DataFrame(rows), hide_index=True, alt="Variants, models and traffic")
@@ -113,9 +114,9 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
     )
     (st.success if said.decided else st.info)(said.says)
     st.caption(
-        f"Photos below {threshold:g} since {found.since:%d %b %H:%M} UTC. Intervals and verdict"
-        " hold at 95 % however often you look. Whether the new model is right more often, labels"
-        " tell: Quality, Parts, Variant."
+        f"Photos below {share(threshold)} since {found.since:%d %b %H:%M} UTC. Intervals and"
+        " verdict hold at 95 % however often you look. Whether the new model is right more often,"
+        " labels tell: Quality, Parts, Variant."
     )
 
 

@@ -15,7 +15,7 @@ from dashboard.aws.cloud import Cloud, Connection
 from dashboard.shared import cloud_reads, numbers
 from dashboard.shared.cloud_reads import CloudRead, CloudReads
 from dashboard.shared.connections import cloud_connection, connection, registry
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import plain, prose
 from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
 from dashboard.shared.palette import STYLES, pill
 from dashboard.shared.permits import permit
@@ -340,8 +340,8 @@ def choose_view(views: Sequence[str], on_change: Callable[[], None] | None = Non
 
 def error_state(error: WorkflowError) -> None:
     """What happened and what to do next; never a traceback."""
-    # The message may quote a file name or a key; the remedy is ours and may hold a command.
-    said = f"**{plain(error.message)}**  \n{error.remedy}  \n:gray[{plain(error.code)}]"
+    # Both may quote a file name or a key; the remedy may hold a command in backticks.
+    said = f"**{plain(error.message)}**  \n{prose(error.remedy)}  \n:gray[{plain(error.code)}]"
     if error.code == cloud_reads.STILL_WAITING:
         st.info(said, icon=":material/hourglass:")
         return

@@ -54,6 +54,24 @@ def code(text: str) -> str:
     return f"{fence}{space}{said}{space}{fence}"
 
 
+def prose(text: str) -> str:
+    """Return sentences of ours for Markdown: what stands in backticks is code, the rest ``plain``.
+
+    What others wrote may be part of them: it stays text in either part.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick that has no other is a letter
+        return plain(text)
+    said = (_of_sentence(part) if at % 2 == 0 else code(part) for at, part in enumerate(parts))
+    return "".join(said)
+
+
+def _of_sentence(part: str) -> str:
+    """Return a part of a sentence as ``plain`` does, with the spaces at its ends."""
+    before, after = part[: len(part) - len(part.lstrip())], part[len(part.rstrip()) :]
+    return f"{' ' if before else ''}{plain(part)}{' ' if after and part.strip() else ''}"
+
+
 def chart_text(text: str) -> str:
     """Return text that Plotly draws as it is: no link, no tag, no entity, no formula."""
     shown = html.escape(_INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 
+from dashboard.shared import numbers
 from workflow.advice import Advice
 from workflow.discovery import EndpointRecord, FunctionRecord
 from workflow.errors import WorkflowError
@@ -92,7 +93,7 @@ def health_in_words(
     """Say how a state machine does."""
     if gone:
         return Health("-", "-", "There is no such state machine: deleted, or not deployed yet.")
-    ran = "never" if last is None else f"{_age(now - last.astimezone(UTC))} ago"
+    ran = "never" if last is None else f"{numbers.age(last, now)} ago"
     return Health(ran, f"{failures:,}{' or more' if more else ''}")
 
 
@@ -107,7 +108,9 @@ def facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
     """Return what is known of a workflow: its name, its value, and where that is known from."""
     captures = str(workflow.captures) if workflow.captures else "asked of the endpoint"
     image = workflow.image_path or workflow.fixed_image or "any S3 location in the input"
-    demanded = "none" if workflow.threshold_source == NO_THRESHOLD else f"{workflow.threshold:g}"
+    demanded = (
+        "none" if workflow.threshold_source == NO_THRESHOLD else numbers.share(workflow.threshold)
+    )
     machine = "none, imported files" if workflow.imported else "none, captures only"
     return (
         ("State machine", workflow.state_machine_arn or machine, ""),
@@ -211,11 +214,3 @@ def _threshold(workflow: WatchedWorkflow, text: str) -> tuple[float, str]:
     if value == workflow.threshold and workflow.threshold_source != NO_THRESHOLD:
         return value, workflow.threshold_source
     return value, SAID_BY_YOU
-
-
-def _age(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{max(0, seconds)} s"

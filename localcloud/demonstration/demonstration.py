@@ -10,15 +10,18 @@ from random import Random
 from typing import Any, Final
 
 from localcloud.cloud import LocalCloud
+from localcloud.demonstration.labelling import draw_photos, labels
 from localcloud.demonstration.recorder import Photo, Recorder, sights
 from localcloud.demonstration.recording import Recording, Time, copied, measured
 from localcloud.demonstration.releases import definition_of, live_before
 from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell
 from localcloud.errors import AwsError
 from localcloud.states.api import States
-from workflow.contract import LABELS, inference_id
+from workflow.captures import Capture, read_captures
+from workflow.contract import inference_id
+from workflow.draws import to_json
 from workflow.errors import WorkflowError
-from workflow.reviews import GroundTruth, ground_truth_key, ground_truth_lines
+from workflow.reviews import ground_truth_key, ground_truth_lines
 from workflow.settings import Settings
 
 COUNT: Final = 900
@@ -27,8 +30,8 @@ COUNT: Final = 900
 NAME: Final = "demonstration"
 """First part of the name of every execution that is written here."""
 
-_LABELS: Final = 90
 _TRUTHS: Final = "ground_truth"
+_DRAWS: Final = "reviews/draws"
 _VARIANT: Final = "AllTraffic"
 _SEED: Final = 16
 
@@ -165,8 +168,8 @@ class _Writer:
             for index, moment in enumerate(story.moments)
         ]
         self._write_executions(copies, recorder.latencies)
-        self._write_captures(copies)
-        self._write_labels(copies, now)
+        captures = self._write_captures(copies)
+        self._write_labels(copies, captures, now)
         return {
             "executions": [copy.recording.execution["arn"] for copy in copies],
             "objects": self._objects,
@@ -226,8 +229,9 @@ class _Writer:
         )
         logs.append_past([row for copy in copies for row in copy.recording.logs])
 
-    def _write_captures(self, copies: Sequence[_Copy]) -> None:
-        """Write what was captured in files of an hour, as data capture does."""
+    def _write_captures(self, copies: Sequence[_Copy]) -> list[Capture]:
+        """Write what was captured in files of an hour, as data capture does; return it."""
+        written: list[Capture] = []
         hours: dict[int, list[_Copy]] = defaultdict(list)
         for copy in copies:
             if copy.recording.capture is not None:
@@ -240,26 +244,21 @@ class _Writer:
             body = b"".join(copy.recording.capture or b"" for copy in held)
             delivered = held[-1].recording.execution["stop"] + 90
             self._put(key, body, "application/octet-stream", delivered)
+            written += read_captures(body, key).captures
+        return written
 
-    def _write_labels(self, copies: Sequence[_Copy], now: float) -> None:
-        """Write what people said of some photos a day later."""
-        able = [
-            copy
-            for copy in copies
-            if copy.recording.capture is not None
-            and copy.photo.kind != "other"
-            and copy.recording.execution["start"] < now - DAY
-        ]
-        days: dict[str, list[GroundTruth]] = defaultdict(list)
-        for copy in self._random.sample(able, min(_LABELS, len(able))):
-            start = copy.recording.execution["start"]
-            at = dt.datetime.fromtimestamp(start + DAY / 2, dt.UTC)
-            label = str(LABELS.index(copy.photo.kind))
-            event = inference_id(copy.recording.execution["arn"])
-            key = ground_truth_key(_TRUTHS, at, f"{NAME}-{at:%d}")
-            days[key].append(GroundTruth(event, label, at))
-        for key, truths in days.items():
-            self._put(key, ground_truth_lines(truths), "application/jsonl", now)
+    def _write_labels(
+        self, copies: Sequence[_Copy], captures: Sequence[Capture], now: float
+    ) -> None:
+        """Write a draw of a day ago, and what a reviewer said of most of its photos."""
+        at = dt.datetime.fromtimestamp(now - DAY, dt.UTC)
+        able = [one for one in captures if one.inference_time and one.inference_time < at]
+        draw = draw_photos(able, self._settings.threshold, at, self._random)
+        kinds = {inference_id(one.recording.execution["arn"]): one.photo.kind for one in copies}
+        self._put(f"{_DRAWS}/{draw.id}.json", to_json(draw), "application/json", now)
+        key = ground_truth_key(_TRUTHS, at, draw.id)
+        said = ground_truth_lines(labels(draw, kinds, at))
+        self._put(key, said, "application/jsonl", now)
 
     def _put(self, key: str, body: bytes, kind: str, modified: float) -> None:
         self._cloud.s3.write_past(self._settings.bucket, key, body, kind, modified)

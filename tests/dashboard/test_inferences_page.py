@@ -303,7 +303,7 @@ def test_what_is_tried_is_shown_beside_what_is_deployed(
     assert "Rejected in 5 h" in numbers(tried)
     assert "Rejected a day" not in numbers(tried)
     assert "the mean confidence of the accepted records" in said(tried)
-    assert "today's threshold of 0.5" in said(tried)
+    assert "today's threshold of 50.0%" in said(tried)
     assert "Review page" not in said(tried)
     assert "in Model Monitor's JSON Lines" in said(tried)
 
@@ -319,7 +319,7 @@ def test_a_variable_that_differs_from_what_is_deployed_is_shown_beside_it(
         "0.5 is what is deployed. SCONES_THRESHOLD asks for 0.8: the deployment plan would change"
         " it."
     ) in said(test).replace("\\", "")
-    assert "today's threshold of 0.5" in said(test)
+    assert "today's threshold of 50.0%" in said(test)
 
 
 class Athena:

@@ -161,12 +161,11 @@ def picture(page: Page, name: str) -> None:
     """Write docs/screenshots/{name}.png, the whole page high, where screenshots are wanted."""
     if os.environ.get("SCONES_SCREENSHOTS") != "1":
         return
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     width = page.viewport_size["width"] if page.viewport_size else WIDE["width"]
     height = max(700, min(int(page.evaluate(CONTENT_HEIGHT)), 2600))
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(600)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")  # makes the folder
 
 
 def _wait_until_healthy(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

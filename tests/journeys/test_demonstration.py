@@ -7,14 +7,16 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.journeys.browser import App, barriers, fits, picture, running_app, settle
 
 pytestmark = pytest.mark.journey
 Visit = Callable[..., Page]
+Contexts = Callable[..., BrowserContext]
 
 SECONDS = 90.0
 """From the page to a living Overview, on a machine that has nothing else to do."""
@@ -29,6 +31,56 @@ PAGES = {
     "lab": "Blurred lens",
 }
 """What each page says once it is alive."""
+
+STATES: dict[str, tuple[str, ...]] = {
+    "overview": ("overview",),
+    "overview checks": ("overview", "text=/^\\d+ checks/"),
+    "overview in UTC": ("overview?range=24h&zone=UTC",),
+    "classify": ("classify",),
+    "classify paste": ("classify", "role=tab[name=Paste]"),
+    "classify from S3": ("classify", "role=tab[name='From S3']"),
+    **{
+        f"inferences {view}": (f"inferences?view={view}",)
+        for view in (
+            *("Confidence", "Over time", "Before and after", "Threshold", "Drift"),
+            "Records",
+        )
+    },
+    "inferences data health": ("inferences?view=Data health",),
+    "inferences filters": ("inferences", "text=Filters"),
+    "review": ("review",),
+    "review draws": ("review?view=Draws",),
+    "review a new draw": ("review", "role=button[name=/Draw photos/]"),
+    **{
+        f"quality {view}": (f"quality?view={view}",)
+        for view in ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts", "Training set")
+    },
+    "rollout": ("rollout",),
+    "executions": ("executions",),
+    "executions filters": ("executions?outcome=fault&range=90d",),
+    "executions none": ("executions?name=nobody",),
+    **{
+        f"execution {tab}": ("executions?execution={arn}", f"role=tab[name='{tab}']")
+        for tab in ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs")
+    },
+    "failures": ("failures",),
+    **{
+        f"failure {tab}": ("failures?group={group}", f"role=tab[name={tab}]")
+        for tab in ("Decide", "Repair", "Executions", "Test")
+    },
+    "alerts": ("alerts",),
+    "deployment": ("deployment",),
+    **{
+        f"workflows {way}": ("workflows", f"role=radio[name='{way}']")
+        for way in ("State machines", "Endpoints", "By name", "Import")
+    },
+    "lab": ("lab",),
+}
+"""Every page, view, tab and dialog: its address, and what is clicked there."""
+
+PICTURED = os.environ.get("SCONES_SCREENSHOTS") == "1"
+LOOKS = [(theme, device) for theme in ("light", "dark") for device in ("phone", "desk")]
+"""Every one of them is photographed; a test run reads the first, the narrowest in both."""
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +118,55 @@ def test_every_page_is_alive(shown: App, visit: Visit, path: str) -> None:
     picture(page, f"demonstration-{path}")
 
 
-@pytest.mark.parametrize("path", ["overview", "alerts", "lab", "classify"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["desk", "phone"])
-def test_a_page_fits_and_keeps_nobody_out(
-    shown: App, visit: Visit, path: str, theme: str, device: str
-) -> None:
-    page = visit(shown, path, theme=theme, phone=device == "phone")
+@pytest.fixture(scope="module")
+def named(shown: App, contexts: Contexts) -> dict[str, str]:
+    """A group of failures and an execution of it, as the pages lead there."""
+    found = {}
+    with contexts("light", phone=False).new_page() as page:
+        page.goto(f"{shown.url}/failures")
+        page.get_by_role("button", name="NotAnImage in SerializeImage").click()
+        for name, parameter in (("group", "group"), ("arn", "execution")):
+            expect(page).to_have_url(re.compile(f"{parameter}="))
+            found[name] = parse_qs(urlsplit(page.url).query)[parameter][0]
+            if name == "group":
+                page.get_by_role("tab", name="Executions").click()
+                page.get_by_role("link", name=re.compile("^demonstration-")).first.click()
+    return found
 
-    assert fits(page)
-    assert barriers(page) == []
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("look", LOOKS if PICTURED else LOOKS[:1], ids=" ".join)
+def test_a_page_fits_keeps_nobody_out_and_asks_no_other_host(
+    shown: App, contexts: Contexts, named: dict[str, str], look: tuple[str, str], state: str
+) -> None:
+    (theme, device), (address, *clicked) = look, STATES[state]
+    with contexts(theme, phone=device == "phone").new_page() as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{shown.url}/{address.format(**named)}")
+        settle(page)
+        for selector in clicked:
+            page.locator(selector).first.click()
+            settle(page)
+
+        expect(page.get_by_text("Traceback")).to_have_count(0)
+        picture(page, f"every/{state} {theme} {device}")
+        assert fits(page)
+        assert barriers(page) == []
+        assert [url for url in asked if not url.startswith((shown.url, "data:", "blob:"))] == []
+
+
+def test_the_list_of_checks_stays_open_when_the_page_is_drawn_again(
+    shown: App, visit: Visit
+) -> None:
+    page = visit(shown, "overview")
+    title = page.get_by_text(re.compile(r"^\d+ checks"))
+    before = title.inner_text()
+
+    title.click()
+    expect(title).not_to_have_text(before)
+
+    expect(page.get_by_role("link", name="Data health")).to_be_visible()
 
 
 def test_a_condition_of_the_lab_is_seen_on_its_page_and_undone(shown: App, visit: Visit) -> None:

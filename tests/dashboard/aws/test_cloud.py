@@ -62,7 +62,7 @@ def test_the_local_cloud_is_the_one_that_says_it_is_ready(program: Path) -> None
         name="Local cloud",
         account="123456789012",
         region="eu-west-1",
-        region_source="endpoint.json",
+        region_source="the local cloud",
         endpoint_url="http://127.0.0.1:9",
         pid=7,
         credentials_file=str(program.with_name("credentials")),

@@ -93,7 +93,7 @@ def test_what_is_rejected_is_pale() -> None:
 def test_the_threshold_is_named() -> None:
     figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, label_name, log=False)
 
-    assert figure.layout.annotations[0].text == "threshold 0.93"
+    assert figure.layout.annotations[0].text == "threshold 93.0%"
 
 
 def test_a_line_is_broken_where_there_are_no_records() -> None:

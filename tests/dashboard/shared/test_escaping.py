@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.executions import charts as execution_charts
 from dashboard.executions.detail_model import Bar
 from dashboard.shared.csv_files import csv_file
-from dashboard.shared.escaping import chart_text, code, plain
+from dashboard.shared.escaping import chart_text, code, plain, prose
 from workflow.timelines import VisitStatus
 
 PAYLOADS = (
@@ -166,3 +166,16 @@ def test_csv_holds_every_text(texts: list[str]) -> None:
     assert [row[0].removeprefix("'") for row in rows] == [text.removeprefix("'") for text in texts]
     assert not [row for row in rows if row[0][:1] in tuple("=@\t\r")]
     assert [row[0] for row in rows] == [row[1] for row in rows]
+
+
+def test_a_sentence_of_ours_keeps_its_commands_as_code() -> None:
+    assert prose("Run `python -m deploy` *now*.") == r"Run `python -m deploy` \*now\*."
+    assert prose("`apply` ends") == "`apply` ends"
+
+
+@given(st.text(max_size=50))
+def test_what_others_wrote_stays_text_in_a_sentence_of_ours(text: str) -> None:
+    shown = MarkdownIt().render(prose(f"See {text} and `this`."))
+
+    for found in ("<a ", "<img", "<em>", "<strong>", "<h1>"):
+        assert found not in shown

@@ -7,8 +7,11 @@ import pytest
 
 from dashboard.aws.cloud import Connection, connect
 from dashboard.demonstration import control
+from dashboard.quality import model as quality
+from dashboard.review.client import ReviewClient
 from deploy import deployment
 from deploy.plan import Op
+from localcloud.demonstration import labelling
 from tests.conftest import start_local_cloud, stop_local_cloud
 from tests.dashboard.conftest import deploy
 from tests.localcloud.conftest import wait_for
@@ -81,6 +84,17 @@ def test_the_deployment_is_as_wanted_and_its_past_tells_of_the_bad_night(
     assert (back.live, back.target) == (4, 1)  # versions 2 and 3 are those of the bad night
 
 
+def test_quality_knows_its_labels_and_review_has_some_left(demonstrated: Connection) -> None:
+    reviews = ReviewClient(demonstrated)
+    reviews.refresh()
+
+    (draw,) = reviews.draws()
+    labels = quality.labels_of([draw], reviews.verdicts())
+    assert (labels.rows.height, labels.undrawn) == (labelling.LABELLED, 0)
+    assert labels.share().value > 0.8
+    assert reviews.problems() == []
+
+
 def test_it_is_written_once_and_removed_without_a_trace(demonstrated: Connection) -> None:
     before = len(executions(demonstrated))
     control.begin(demonstrated, "demonstration", datetime.now(UTC))
@@ -91,6 +105,6 @@ def test_it_is_written_once_and_removed_without_a_trace(demonstrated: Connection
     assert state(demonstrated) == "absent"
     assert not executions(demonstrated)
     bucket = demonstrated.settings.bucket
-    for prefix in (demonstrated.settings.capture_prefix, "images/", "ground_truth/"):
+    for prefix in (demonstrated.settings.capture_prefix, "images/", "ground_truth/", "reviews/"):
         found = demonstrated.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
         assert found["KeyCount"] == 0

@@ -1,0 +1,25 @@
+"""Releases and rollbacks on the time axes of other pages."""
+
+from datetime import datetime
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.executions.releases_model import markers
+from dashboard.feeds import panel as feeds
+from dashboard.shared import components
+from dashboard.shared.marker_charts import mark
+
+
+def mark_releases(figure: go.Figure, times: pl.Series) -> None:
+    """Mark releases and rollbacks, where executions tell of them.
+
+    Args:
+        figure: A chart with times in UTC along x.
+        times: Those that it shows.
+    """
+    first, last = times.min(), times.max()
+    if not components.connection().watched.state_machine_arn:
+        return
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        mark(figure, markers(feeds.running().executions.listing()), (first, last))
