@@ -8,7 +8,6 @@ import streamlit as st
 from dashboard.executions import detail_model as execution
 from dashboard.executions import detail_panel, panel
 from dashboard.executions import model as executions
-from dashboard.executions.releases_model import markers
 from dashboard.failures import model as failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address, time_range_panel
@@ -35,7 +34,7 @@ def many() -> None:
     if rows.is_empty():
         panel.nothing_found(listing, picked)
         return
-    panel.charts(rows, feed.visits(), picked, markers(feed.listing()))
+    panel.charts(feed, rows, chosen, picked)
     panel.machine(feed, rows)
     if opened := panel.listing(rows, picked):
         page_address.go(replace(chosen, execution=opened))

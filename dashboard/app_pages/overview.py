@@ -31,7 +31,9 @@ def screen() -> None:
     checks = looking.look(feed, captured, alerts.known(), background_jobs, background, now=now)
     shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)
     panel.verdict(shown, now)
-    panel.charts(panel.Look(listing, captured, thresholds.standing().now, picked, now))
+    version = (connection.cloud, watched.reference, running.executions.version)
+    threshold = thresholds.standing().now
+    panel.charts(panel.Look(listing, captured, threshold, picked, now, version))
     panel.tiles(shown)
     left, right = st.columns(2)
     with left:

@@ -1,8 +1,9 @@
 """Panels of the Executions page."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
@@ -10,13 +11,15 @@ from dashboard.executions import charts as execution_charts
 from dashboard.executions import model as many
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_panel import ready
+from dashboard.executions.releases_model import markers
 from dashboard.executions.state_graph_model import state_graph
 from dashboard.shared import components, numbers, page_address
 from dashboard.shared.escaping import plain
-from dashboard.shared.marker_charts import Marker, mark
+from dashboard.shared.marker_charts import mark
 from dashboard.shared.palette import STYLES
-from dashboard.shared.plots import plot
+from dashboard.shared.plots import draw, plot, readable
 from dashboard.shared.time_range import LONGEST, TimeRange
+from dashboard.shared.version_cache import VersionCache
 from workflow.definitions import read_definition
 from workflow.executions import Outcome
 
@@ -76,27 +79,43 @@ def rate_tiles(rates: many.Rates) -> None:
                 st.caption(said)
 
 
+@st.cache_resource(show_spinner=False)
+def _kept() -> VersionCache:
+    """Return the figures drawn last: to make one takes longer than all else on the page."""
+    return VersionCache(kept=16)
+
+
 def charts(
-    rows: pl.DataFrame, visits: pl.DataFrame, picked: TimeRange, marked: list[Marker]
+    feed: ExecutionFeed, rows: pl.DataFrame, chosen: many.ExecutionFilters, picked: TimeRange
 ) -> None:
-    """Outcomes and durations over time, with what is marked on their axes."""
-    span, width = picked.span, many.bar_width(picked.span)
-    between = picked.between(datetime.now(UTC))
+    """Outcomes and durations over time, with releases and rollbacks on their axes."""
+    # Axes end with the minute, so that its figures are the same.
+    now = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    key, version = (chosen, picked, st.context.theme.type), (feed, feed.version, now)
+    outcomes, durations, read = _kept().get(key, version, lambda: _figures(feed, rows, picked, now))
     left, right = st.columns(2)
     with left:
         st.markdown("**Outcomes**")
-        bins = picked.local(many.outcomes_over_time(rows, span))
-        figure = execution_charts.outcomes(bins, width, between)
-        mark(figure, marked, between)
-        plot(figure, alt="Executions by start, stacked by outcome, with releases and rollbacks")
+        draw(outcomes, alt="Executions by start, stacked by outcome, with releases and rollbacks")
     with right:
-        read = many.read_histories(rows, visits)
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
         st.caption("Solid: median. Dotted: 95th percentile.")
-        bins = picked.local(many.durations_over_time(rows, visits, span))
-        figure = execution_charts.durations(bins, between)
+        draw(durations, alt="Median and 95th percentile of each state's duration by time")
+
+
+def _figures(
+    feed: ExecutionFeed, rows: pl.DataFrame, picked: TimeRange, now: datetime
+) -> tuple[go.Figure, go.Figure, int]:
+    """Return outcomes and durations up to a moment, and how many histories tell of the latter."""
+    span, visits, between = picked.span, feed.visits(), picked.between(now)
+    bins = picked.local(many.outcomes_over_time(rows, span))
+    outcomes = execution_charts.outcomes(bins, many.bar_width(span), between)
+    bins = picked.local(many.durations_over_time(rows, visits, span))
+    durations = execution_charts.durations(bins, between)
+    marked = markers(feed.listing())
+    for figure in (outcomes, durations):
         mark(figure, marked, between)
-        plot(figure, alt="Median and 95th percentile of each state's duration by time")
+    return readable(outcomes), readable(durations), many.read_histories(rows, visits)
 
 
 def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:

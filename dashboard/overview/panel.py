@@ -1,8 +1,10 @@
 """Panels of the Overview page."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
@@ -16,8 +18,9 @@ from dashboard.overview.checks_model import Check, Level
 from dashboard.shared import numbers
 from dashboard.shared.escaping import plain
 from dashboard.shared.palette import BadgeColor
-from dashboard.shared.plots import plot
+from dashboard.shared.plots import draw, readable
 from dashboard.shared.time_range import TimeRange
+from dashboard.shared.version_cache import VersionCache
 
 CHARTS = ("Outcomes", "Confidence", "Latency", "Volume")
 """In the order in which they are shown, two beside each other."""
@@ -47,6 +50,7 @@ class Look:
         threshold: At or above which an inference is accepted.
         shown: The range and the zone.
         now: The moment of looking.
+        version: Changes whenever the executions do, or are those of another workflow.
     """
 
     listing: pl.DataFrame
@@ -54,6 +58,13 @@ class Look:
     threshold: float
     shown: TimeRange
     now: datetime
+    version: Hashable
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> VersionCache:
+    """Return the figures drawn last: to make one takes longer than all else on the page."""
+    return VersionCache(kept=16)
 
 
 def verdict(shown: model.Overview, now: datetime) -> None:
@@ -66,7 +77,31 @@ def verdict(shown: model.Overview, now: datetime) -> None:
 
 def charts(look: Look) -> None:
     """Outcomes, confidence, latency and volume, with releases and rollbacks on every axis."""
-    shown, now = look.shown, look.now
+    # Axes end with the minute, so that its figures are the same.
+    now = look.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    shown, captures = look.shown, look.captures
+    version = (look.version, captures.version if captures else None, now)
+    key = (shown, look.threshold, st.context.theme.type)
+    figures = _kept().get(key, version, lambda: _figures(look, now))
+    names = [name for name in CHARTS if name in figures]
+    for first in range(0, len(names), 2):
+        for column, name in zip(st.columns(2), names[first : first + 2], strict=True):
+            with column, st.container(border=True):
+                st.markdown(f"**{name}**")
+                draw(
+                    figures[name],
+                    key=f"overview-{name}",
+                    alt=f"{name} over time, with releases and rollbacks",
+                )
+    st.caption(
+        f"Up to {plain(shown.said(look.now))}, times in {plain(shown.zone.key)}. Dotted lines: "
+        "releases and rollbacks."
+    )
+
+
+def _figures(look: Look, now: datetime) -> dict[str, go.Figure]:
+    """Return the charts up to a moment, in the colours of the reader's theme."""
+    shown = look.shown
     rows = look.listing.filter(pl.col("started_at") > now - shown.span)
     marked = markers(look.listing)
     figures = {
@@ -77,20 +112,7 @@ def charts(look: Look) -> None:
         counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
         figures["Confidence"] = drawn.confidence(counts, look.threshold, shown, marked, now)
         figures["Volume"] = drawn.volume(counts, shown, marked, now)
-    names = [name for name in CHARTS if name in figures]
-    for first in range(0, len(names), 2):
-        for column, name in zip(st.columns(2), names[first : first + 2], strict=True):
-            with column, st.container(border=True):
-                st.markdown(f"**{name}**")
-                plot(
-                    figures[name],
-                    key=f"overview-{name}",
-                    alt=f"{name} over time, with releases and rollbacks",
-                )
-    st.caption(
-        f"Up to {plain(shown.said(now))}, times in {plain(shown.zone.key)}. Dotted lines: releases "
-        "and rollbacks."
-    )
+    return {name: readable(figure) for name, figure in figures.items()}
 
 
 def _checks(found: tuple[Check, ...], now: datetime) -> None:

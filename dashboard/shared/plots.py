@@ -19,7 +19,17 @@ def plot(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401
         alt: What it shows, for those who do not see it.
         options: Of ``st.plotly_chart``.
     """
+    return draw(readable(figure), alt=alt, **options)
+
+
+def readable(figure: go.Figure) -> go.Figure:
+    """Return a figure with its texts in the colours of the reader's theme, changed in place."""
     legible(figure, _TEXT.get(str(st.context.theme.type), _TEXT["light"]))
+    return figure
+
+
+def draw(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's own
+    """Draw a figure that is readable already, as one that was kept is; else as ``plot``."""
     return st.plotly_chart(figure, alt=alt, **{"config": NO_BAR} | options)
 
 
