@@ -21,10 +21,10 @@ with components.explained():
     st.caption(f"As of {now:%H:%M:%S} UTC. Choose a row to watch it.")
 left, right = st.columns([3, 2], gap="large")
 with left:
-    st.subheader("Connect", anchor=False)
+    st.header("Connect", anchor=False)
     with components.explained():
         panel.connect(now)
 with right:
-    st.subheader(plain(watched.name), anchor=False)
+    st.header(plain(watched.name), anchor=False)
     with components.explained():
         panel.known_of(watched)

@@ -82,7 +82,7 @@ def mark() -> None:
 def invitation() -> bool:
     """Return whether the button was pressed that deploys and writes the demonstration."""
     with st.container(border=True, horizontal_alignment="center", gap="small"):
-        st.markdown("### See it at work in a minute", width="content")
+        st.markdown("## See it at work in a minute", width="content")
         st.caption(
             "Deploys the workflow here and fills two weeks of history: photos classified by the "
             "real functions and model, a release that went wrong one night, a drift since three "

@@ -174,7 +174,7 @@ def choose_other(
 
 def header(view: one.ExecutionView) -> None:
     """Which execution it is, how it went, and what its record lacks."""
-    st.subheader(plain(view.execution.name), anchor=False)
+    st.header(plain(view.execution.name), anchor=False)
     st.markdown(
         f"{pill(view.outcome)} "
         + " · ".join(f"{name}: **{plain(value)}**" for name, value in view.facts)

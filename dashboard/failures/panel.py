@@ -107,7 +107,7 @@ def headline(card: model.GroupCard) -> None:
     """What a group is, what probably causes it, and what to do."""
     group = card.group
     st.markdown(card.badges)
-    st.subheader(plain(card.title), anchor=False)
+    st.header(plain(card.title), anchor=False)
     st.caption(card.facts)
     with st.container(border=True):
         st.markdown(f"**Probable cause.** {plain(group.diagnosis.cause)}")

@@ -37,7 +37,7 @@ def repair_several(feed: FailureFeed, digests: Sequence[str]) -> None:
     """The repair of several groups in one run, and the runs of the first of them."""
     groups = [one for one in feed.inbox(datetime.now(UTC)) if one.fingerprint.digest in digests]
     if groups:
-        st.subheader(f"Repair of {count(len(groups), 'problem')}", anchor=False)
+        st.header(f"Repair of {count(len(groups), 'problem')}", anchor=False)
         repair(feed, groups)
     else:
         components.empty_state("Nothing of these problems is left", "All of it was repaired.")

@@ -114,8 +114,10 @@ def rejections(listing: pl.DataFrame, as_of: datetime | None, *, now: datetime) 
         text = f"Too few executions to tell: {LEAST} a day are needed, {count:,} ran."
     else:
         spread = math.sqrt(usual * (1 - usual) * (1 / count + 1 / before.height))
-        now_share, before_share = numbers.share(rejected / count), numbers.share(usual)
-        text = f"{now_share} rejected in 24 hours, {before_share} before."
+        seen = _rejected(before) / before.height  # what the other panels show of that week
+        text = (
+            f"{numbers.share(rejected / count)} rejected in 24 hours, {numbers.share(seen)} before."
+        )
         if abs(rejected / count - usual) > BAND_DEVIATIONS * spread:
             level = Level.NEEDS_YOU
     params = {"outcome": [Outcome.REJECTED.value]}

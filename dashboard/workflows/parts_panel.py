@@ -61,14 +61,14 @@ def show() -> None:
         role = plain(found.role.rpartition("/")[2])
         with st.container(border=True):
             executions.graph(found.definition, None, f"Last changed {changed}; its role is {role}.")
-    st.subheader("Functions", anchor=False)
+    st.header("Functions", anchor=False)
     if found.functions:
         st.dataframe(
             model.functions_table(found.functions), hide_index=True, alt="Functions of its tasks"
         )
     else:
         components.empty_state("No function is known", "Its tasks call none, or none may be read.")
-    st.subheader("Endpoint", anchor=False)
+    st.header("Endpoint", anchor=False)
     own = [one for one in found.endpoints if one.name == workflow.endpoint]
     if own:
         st.dataframe(model.endpoints_table(own), hide_index=True, alt="The endpoint")

@@ -221,7 +221,7 @@ def useful(test: AppTest, page: str, query: dict[str, str]) -> bool:
         case "failures":
             return any(str(one.key).startswith("open-") for one in test.button)
         case "executions" if query:
-            return FAILED in [one.value.replace("\\", "") for one in test.subheader]
+            return FAILED in [one.value.replace("\\", "") for one in test.header]
         case "deployment":
             return bool(test.number_input)
         case _:

@@ -60,7 +60,7 @@ def test_a_share_of_rejections_beyond_chance_needs_somebody() -> None:
 
     assert steady.level is Level.FINE
     assert risen.level is Level.NEEDS_YOU
-    assert risen.sentence.startswith("50.0% rejected in 24 hours, 20.1% before")
+    assert risen.sentence.startswith("50.0% rejected in 24 hours, 20.0% before")
 
 
 def test_few_executions_are_not_judged() -> None:
