@@ -22,6 +22,7 @@ from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
 from deploy.user_policies import User, user_policy
 from workflow.access import Privilege
+from workflow.data_directory import data_directory
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
@@ -45,8 +46,8 @@ OUTCOMES = {
 WIDTH = 120
 """Longest value of a property that is shown whole."""
 
-STORE = Path(__file__).resolve().parents[1] / ".scones"
-"""Where the dashboard of this checkout keeps its records too."""
+STORE = data_directory(Path(__file__).resolve().parents[1], os.environ, Path.home()) / ".scones"
+"""Where the dashboard keeps its records too."""
 
 DONE, FAILED, PENDING, INTERRUPTED = 0, 1, 2, 130
 

@@ -5,6 +5,7 @@ This is the one place that knows the difference. Everything else is given a boto
 
 import atexit
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -20,17 +22,18 @@ import botocore.session
 from botocore.config import Config
 from botocore.configloader import load_config
 
-from dashboard.aws.data_directory import DATA_DIRECTORY
 from dashboard.aws.errors import explained
 from dashboard.aws.limits import LimitedSession
 from dashboard.aws.parsing import CheckedParsers
 from dashboard.aws.quotas import Pacer
 from workflow.access import Calls
+from workflow.data_directory import data_directory
 from workflow.errors import WorkflowError, last_error
 from workflow.regions import Region, partition_of, resolve
 from workflow.settings import Settings
 from workflow.watched import WatchedWorkflow, of_deployment
 
+DATA_DIRECTORY = data_directory(Path(__file__).resolve().parents[2], os.environ, Path.home())
 STATE_DIRECTORY = DATA_DIRECTORY / ".localcloud"
 START_SECONDS = 60
 _ALIVE_SECONDS = 1

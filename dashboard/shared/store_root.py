@@ -4,8 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dashboard.aws.cloud import STATE_DIRECTORY, Connection
-from dashboard.aws.data_directory import DATA_DIRECTORY
+from dashboard.aws.cloud import DATA_DIRECTORY, STATE_DIRECTORY, Connection
 
 STORE_DIRECTORY = DATA_DIRECTORY / ".scones"
 

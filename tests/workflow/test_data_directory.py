@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.aws.data_directory import data_directory
+from workflow.data_directory import data_directory
 
 
 def test_a_checkout_keeps_its_own(tmp_path: Path) -> None:

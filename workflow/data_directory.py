@@ -1,6 +1,5 @@
-"""The directory that holds what the dashboard keeps on this machine."""
+"""The directory that holds what the dashboard and ``deploy`` keep on this machine."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +21,3 @@ def data_directory(root: Path, environ: Mapping[str, str], home: Path) -> Path:
     data = environ.get("XDG_DATA_HOME", "")
     base = Path(data) if Path(data).is_absolute() else home / ".local/share"
     return base / "scones-unlimited"
-
-
-DATA_DIRECTORY = data_directory(Path(__file__).resolve().parents[2], os.environ, Path.home())
