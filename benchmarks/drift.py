@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.drift_samples import SCENARIOS, Sample, Scenario, draw
 from workflow import drift
-from workflow.baselines import NumericalStatistics, Statistics, StringStatistics
 from workflow.distances import psi
 from workflow.drift import DriftVerdict
+from workflow.feature_statistics import NumericalStatistics, Statistics, StringStatistics
 from workflow.pairing import BINS
 
 PEERS = Path(".venv/evidently/bin/python")

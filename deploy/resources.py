@@ -2,6 +2,8 @@
 
 A record holds what is wanted, never what is there. A dependency is a :class:`Ref` in one of its
 fields: a string that stands for an attribute of another resource until that one exists.
+
+More than 400 lines because it has a record for each kind of resource.
 """
 
 import re

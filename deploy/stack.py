@@ -1,4 +1,8 @@
-"""The stack: every resource of a deployment, in an order in which none needs a later one. Pure."""
+"""The stack: every resource of a deployment, in an order in which none needs a later one. Pure.
+
+More than 400 lines because it lists every resource of a deployment in the order in which they are
+made.
+"""
 
 import hashlib
 import json

@@ -2,6 +2,8 @@
 
 It is made from the same resources as a plan, so both say the same. What a template cannot hold, the
 functions' zips and the model archive, it expects in a bucket that its parameters name.
+
+More than 400 lines because it has a block for each kind of resource.
 """
 
 import hashlib

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import metric_math
 from localcloud.errors import AwsError
-from localcloud.service import now, page, tag_list, tag_map
+from localcloud.service import now, page
 from localcloud.statistics import statistic
+from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Params
 from workflow.errors import WorkflowError
 
@@ -69,6 +70,7 @@ class Alarms:
         self._cloud = cloud
         self._values = values
         self._alarms = cloud.store.table("cloudwatch.alarm")
+        self._tagged = Tagged(self._alarms)
         self._history = cloud.store.table("cloudwatch.alarm-history")
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -168,17 +170,11 @@ class Alarms:
 
     def tag(self, arn: str, tags: Sequence[dict[str, str]]) -> Params:
         """TagResource."""
-        alarm = self._by_arn(arn)
-        changed = {**alarm, "tags": {**alarm["tags"], **tag_map(tags)}}
-        self._alarms[alarm["AlarmName"]] = changed
-        return {}
+        return self._tagged.add(self._by_arn(arn)["AlarmName"], tag_map(tags))
 
     def untag(self, arn: str, keys: Sequence[str]) -> Params:
         """UntagResource."""
-        alarm = self._by_arn(arn)
-        tags = {k: v for k, v in alarm["tags"].items() if k not in keys}
-        self._alarms[alarm["AlarmName"]] = {**alarm, "tags": tags}
-        return {}
+        return self._tagged.remove(self._by_arn(arn)["AlarmName"], keys)
 
     def tags(self, arn: str) -> Params:
         """ListTagsForResource."""

@@ -1,23 +1,20 @@
-"""SageMaker: models, endpoint configurations and endpoints."""
+"""SageMaker: endpoints, and what answers behind them."""
 
-import math
 import random
-import re
 import shutil
 import threading
 import time
 from collections import Counter
-from typing import Any
 
 from localcloud.cloud import LocalCloud
 from localcloud.container import Container, ContainerAnswer, ContainerFailed, unpack
 from localcloud.errors import AwsError
-from localcloud.service import Unowned, now, page, tag_list, tag_map
-from localcloud.training.jobs import TrainingJobs
+from localcloud.models import Models, listed_records, validation_error
+from localcloud.service import now
 from localcloud.wire import Call, Params
 
 
-class Endpoints(TrainingJobs):
+class Endpoints(Models):
     """The ``sagemaker`` service as far as endpoints go; the rest is moto's."""
 
     name = "sagemaker"
@@ -25,8 +22,6 @@ class Endpoints(TrainingJobs):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._models = cloud.store.table("sagemaker.model")
-        self._configs = cloud.store.table("sagemaker.endpoint-config")
         self._endpoints = cloud.store.table("sagemaker.endpoint")
         self._containers: dict[str, Container] = {}
         self._loading = threading.Lock()
@@ -43,48 +38,6 @@ class Endpoints(TrainingJobs):
                 self._begin_deleting(name)
             elif endpoint["EndpointStatus"] in ("Creating", "Updating"):
                 self._begin(name, endpoint["wanted"])
-
-    # -- models --------------------------------------------------------------------------------
-
-    def create_model(self, call: Call) -> Params:
-        p = call.params
-        if len(p.get("Containers") or ()) > 1:
-            text = "The local cloud does not implement several Containers of a model."
-            raise AwsError("NotImplemented", text, 501)
-        container = p.get("PrimaryContainer") or (p.get("Containers") or [{}])[0]
-        if url := container.get("ModelDataUrl"):
-            self._check_artifact(url)
-        return {"ModelArn": self._new("model", p["ModelName"], self._models, p)}
-
-    def describe_model(self, call: Call) -> Params:
-        return self._get("model", call.params["ModelName"], self._models)
-
-    def delete_model(self, call: Call) -> Params:
-        return self._remove("model", call.params["ModelName"], self._models)
-
-    def list_models(self, call: Call) -> Params:
-        return _listed("Models", "Model", self._models, call.params)
-
-    # -- endpoint configurations ---------------------------------------------------------------
-
-    def create_endpoint_config(self, call: Call) -> Params:
-        p = call.params
-        for variant in p["ProductionVariants"]:
-            if variant.get("ModelName") not in self._models:
-                arn = self.cloud.arn("sagemaker", f"model/{str(variant.get('ModelName')).lower()}")
-                raise _invalid(f'Could not find model "{arn}".')
-        arn = self._new("endpoint-config", p["EndpointConfigName"], self._configs, p)
-        return {"EndpointConfigArn": arn}
-
-    def describe_endpoint_config(self, call: Call) -> Params:
-        return self._get("endpoint-config", call.params["EndpointConfigName"], self._configs)
-
-    def delete_endpoint_config(self, call: Call) -> Params:
-        name = call.params["EndpointConfigName"]
-        return self._remove("endpoint-config", name, self._configs)
-
-    def list_endpoint_configs(self, call: Call) -> Params:
-        return _listed("EndpointConfigs", "EndpointConfig", self._configs, call.params)
 
     # -- endpoints -----------------------------------------------------------------------------
 
@@ -154,7 +107,7 @@ class Endpoints(TrainingJobs):
             status = endpoint["EndpointStatus"]
             if status in ("Creating", "Updating"):
                 arn = endpoint["EndpointArn"]
-                raise _invalid(f'Cannot update in-progress endpoint "{arn}".')
+                raise validation_error(f'Cannot update in-progress endpoint "{arn}".')
             changes = {"EndpointStatus": "Deleting", "LastModifiedTime": now()}
             self._endpoints[name] = {**endpoint, **changes}
         if status != "Deleting":
@@ -162,7 +115,7 @@ class Endpoints(TrainingJobs):
         return {}
 
     def list_endpoints(self, call: Call) -> Params:
-        listed = _listed("Endpoints", "Endpoint", self._endpoints, call.params)
+        listed = listed_records("Endpoints", "Endpoint", self._endpoints, call.params)
         items = [
             {**item, "EndpointStatus": self._endpoints[item["EndpointName"]]["EndpointStatus"]}
             for item in listed["Endpoints"]
@@ -180,24 +133,6 @@ class Endpoints(TrainingJobs):
     def describe_monitoring_schedule(self, call: Call) -> Params:
         name = call.params["MonitoringScheduleName"]
         raise AwsError("ResourceNotFound", f"Monitoring schedule {name} was not found.")
-
-    # -- tags ----------------------------------------------------------------------------------
-
-    def add_tags(self, call: Call) -> Params:
-        arn = self._owned(call.params["ResourceArn"])
-        self._tags[arn] = {**self._tags.get(arn, {}), **tag_map(call.params["Tags"])}
-        return {"Tags": tag_list(self._tags[arn])}
-
-    def list_tags(self, call: Call) -> Params:
-        tags = tag_list(self._tags.get(self._owned(call.params["ResourceArn"]), {}))
-        shown, token = page(tags, call.params, size="MaxResults", token="NextToken", default=50)  # noqa: S106 - a paging token
-        return {"Tags": shown} | ({"NextToken": token} if token else {})
-
-    def delete_tags(self, call: Call) -> Params:
-        arn = self._owned(call.params["ResourceArn"])
-        gone = call.params["TagKeys"]
-        self._tags[arn] = {k: v for k, v in self._tags.get(arn, {}).items() if k not in gone}
-        return {}
 
     # -- invocations ---------------------------------------------------------------------------
 
@@ -228,51 +163,12 @@ class Endpoints(TrainingJobs):
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _new(self, kind: str, name: str, table: Any, record: Params) -> str:  # noqa: ANN401 - a Table
-        if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name):
-            raise _invalid(f"'{name}' is no name that SageMaker takes.")
-        arn = self.cloud.arn("sagemaker", f"{kind}/{name.lower()}")
-        title = "".join(part.capitalize() for part in kind.split("-"))
-        with self._lock:
-            if name in table:
-                raise _invalid(f'Cannot create already existing {kind} "{arn}".')
-            made = now()
-            fields = {k: v for k, v in record.items() if k != "Tags"}
-            table[name] = {**fields, f"{title}Arn": arn, "CreationTime": made} | (
-                {"LastModifiedTime": made} if kind == "endpoint" else {}
-            )
-            self._tags[arn] = tag_map(record.get("Tags", []))
-        return arn
-
-    def _get(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
-        if name not in table:
-            arn = self.cloud.arn("sagemaker", f"{kind}/{name.lower()}")
-            words = kind.replace("-config", " configuration")
-            raise _invalid(f'Could not find {words} "{arn}".')
-        return dict(table[name])
-
-    def _remove(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
-        self._get(kind, name, table)
-        self._tags.pop(self.cloud.arn("sagemaker", f"{kind}/{name.lower()}"), None)
-        del table[name]
-        return {}
-
-    def _owned(self, arn: str) -> str:
-        if arn.rsplit(":", maxsplit=1)[-1].split("/", maxsplit=1)[0] not in (
-            "model",
-            "endpoint-config",
-            "endpoint",
-            "training-job",
-        ):
-            raise Unowned
-        return arn
-
     def _settled(self, name: str, verb: str) -> Params:
         endpoint = self._get("endpoint", name, self._endpoints)
         if endpoint["EndpointStatus"] not in ("InService", "Failed"):
             arn = endpoint["EndpointArn"]
             status = endpoint["EndpointStatus"]
-            raise _invalid(f'Cannot {verb} in-progress endpoint "{arn}" ({status}).')
+            raise validation_error(f'Cannot {verb} in-progress endpoint "{arn}" ({status}).')
         return endpoint
 
     def _deployment(self, config_name: str) -> Params:
@@ -299,11 +195,6 @@ class Endpoints(TrainingJobs):
             "variants": variants,
             "capture": config.get("DataCaptureConfig"),
         }
-
-    def _check_artifact(self, url: str) -> None:
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        if not self.cloud.s3.exists(bucket, key):
-            raise _invalid(f"Could not find model data at {url}.")
 
     def _begin(self, name: str, wanted: Params) -> None:
         threading.Thread(target=self._deploy, args=(name, wanted), daemon=True).start()
@@ -419,43 +310,10 @@ class Endpoints(TrainingJobs):
             self._close(name)
 
 
-def _invalid(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
-
-
 def refused(message: str) -> AwsError:
     """Return the error of an invocation that reaches no model."""
     """The runtime's name for what the control plane calls ``ValidationException``."""
     return AwsError("ValidationError", message)
-
-
-def _listed(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
-    """Return a list of summaries, newest first, by the filters that all lists of SageMaker have."""
-    found = [(n, r) for n, r in table.items() if _is_asked_for(n, r, params)]
-    by = params.get("SortBy", "CreationTime")
-    found.sort(
-        key=lambda pair: {"Name": pair[0], "Status": pair[1].get("EndpointStatus")}.get(
-            by, pair[1]["CreationTime"]
-        ),
-        reverse=params.get("SortOrder", "Descending") == "Descending",
-    )
-    shown, token = page(found, params, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
-    fields = (f"{item}Arn", "CreationTime", "LastModifiedTime")
-    items = [{f"{item}Name": n, **{f: r[f] for f in fields if f in r}} for n, r in shown]
-    return {field: items} | ({"NextToken": token} if token else {})
-
-
-def _is_asked_for(name: str, record: Params, params: Params) -> bool:
-    """Return whether a record passes the filters of a list."""
-    if params.get("StatusEquals") not in (None, record.get("EndpointStatus")):
-        return False
-    for field, after, before in (
-        ("CreationTime", "CreationTimeAfter", "CreationTimeBefore"),
-        ("LastModifiedTime", "LastModifiedTimeAfter", "LastModifiedTimeBefore"),
-    ):
-        if not params.get(after, 0.0) <= record.get(field, 0.0) <= params.get(before, math.inf):
-            return False
-    return params.get("NameContains", "") in name
 
 
 def _retain(old: Params, new: Params) -> None:

@@ -7,7 +7,8 @@ import uuid
 from localcloud import event_inputs, event_patterns
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, now, page, tag_list, tag_map
+from localcloud.service import Service, now, page
+from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
 
 _TARGETS = 5
@@ -21,6 +22,7 @@ class Events(Service):
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._rules = cloud.store.table("events.rule")
+        self._tagged = Tagged(self._rules)
 
     def put(
         self,
@@ -142,19 +144,13 @@ class Events(Service):
     # -- tags ----------------------------------------------------------------------------------
 
     def tag_resource(self, call: Call) -> Params:
-        rule = self._by_arn(call.params["ResourceARN"])
-        tags = {**rule["tags"], **tag_map(call.params["Tags"])}
-        self._rules[rule["Name"]] = {**rule, "tags": tags}
-        return {}
+        return self._tagged.add(self._named(call), tag_map(call.params["Tags"]))
 
     def untag_resource(self, call: Call) -> Params:
-        rule = self._by_arn(call.params["ResourceARN"])
-        tags = {k: v for k, v in rule["tags"].items() if k not in call.params["TagKeys"]}
-        self._rules[rule["Name"]] = {**rule, "tags": tags}
-        return {}
+        return self._tagged.remove(self._named(call), call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._by_arn(call.params["ResourceARN"])["tags"])}
+        return {"Tags": tag_list(self._tagged.of(self._named(call)))}
 
     # -- helpers -------------------------------------------------------------------------------
 
@@ -164,8 +160,10 @@ class Events(Service):
             raise AwsError("ResourceNotFoundException", f"Rule {name} does not exist.")
         return rule
 
-    def _by_arn(self, arn: str) -> Params:
-        return self._rule(arn.rpartition("/")[2])
+    def _named(self, call: Call) -> str:
+        """Return the name of the rule whose ARN a call on tags gives."""
+        name: str = self._rule(call.params["ResourceARN"].rpartition("/")[2])["Name"]
+        return name
 
     def _set_state(self, name: str, state: str) -> Params:
         self._rules[name] = {**self._rule(name), "State": state}

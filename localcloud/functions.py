@@ -1,254 +1,24 @@
-"""Lambda: functions, their versions, and invocations of the code that was uploaded."""
+"""Lambda: invocations of the code that was uploaded, at once or from a queue."""
 
 import base64
-import hashlib
 import json
-import re
 import threading
-import time
 import uuid
 
-from localcloud import function_settings as settings
-from localcloud.concurrency import Concurrency, Throttled
-from localcloud.environment import Deployed, InvocationOutcome, Site
+from localcloud.concurrency import Throttled
+from localcloud.environment import Deployed, InvocationOutcome
 from localcloud.errors import AwsError
-from localcloud.function_code import UNZIPPED_LIMIT, ZIP_LIMIT, check_zip, unpack
-from localcloud.pool import Pool
-from localcloud.service import Service, page
+from localcloud.function_code import unpack
+from localcloud.function_records import FunctionRecords, code_digest
 from localcloud.wire import Call, Params
 
 _REQUEST_LIMIT = 6_291_456
 _ASYNC_LIMIT = 1_048_576
 _TAIL = 4096
-_CODE_LIMIT = 80_530_636_800  # 75 GB
-_REFERENCE = re.compile(
-    r"(?:arn:[a-z-]+:lambda:[^:]*:\d{12}:function:|\d{12}:function:|function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>[$a-zA-Z0-9_-]+))?"
-)
 
 
-class Functions(Service):
-    """The ``lambda`` service; a function's record keeps ``latest``, ``versions`` and the rest."""
-
-    name = "lambda"
-
-    def start(self) -> None:
-        """Load the functions; needs the cloud's endpoint URL."""
-        self._functions = self.cloud.store.table("lambda.function")
-        directory = self.cloud.store.directory
-        folder = directory / "environments"
-        self.pool = Pool(Site(self.cloud.endpoint_url, folder, self.cloud.credentials))
-        self._code = self.cloud.store.directory / "functions"
-        self._code.mkdir(exist_ok=True)
-        self._lock = threading.RLock()
-        # Until when functions are being made or changed, by a clock that nobody sets back.
-        self._pending_seconds = self.cloud.allows.durations.function_pending
-        self._pending_until: dict[str, float] = {}
-        self._updating_until: dict[str, float] = {}
-        self._concurrency = Concurrency(self.cloud.allows.lambda_concurrency)
-        for name, record in self._functions.items():
-            if record["reserved"] is not None:
-                self._concurrency.reserved[name] = record["reserved"]
-
-    # -- functions -----------------------------------------------------------------------------
-
-    def create_function(self, call: Call) -> Params:
-        p = call.params
-        name = _reference(p["FunctionName"])[0]
-        with self._lock:
-            if name in self._functions:
-                raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409)
-            if not self.cloud.permissions.known(p["Role"].rpartition("/")[2]):
-                raise AwsError(
-                    "InvalidParameterValueException",
-                    "The role defined for the function cannot be assumed by Lambda.",
-                )
-            defaults: Params = {
-                "FunctionName": name,
-                "FunctionArn": self._arn(name),
-                "Description": "",
-                "Timeout": 3,
-                "MemorySize": 128,
-                "TracingConfig": {"Mode": "PassThrough"},
-                "EphemeralStorage": {"Size": 512},
-                "PackageType": "Zip",
-                "Architectures": p.get("Architectures", ["x86_64"]),
-                "Version": "$LATEST",
-            }
-            latest = settings.changed(defaults, p) | self._upload(p["Code"])
-            settings.touch(latest)
-            self._functions[name] = {
-                "latest": latest,
-                "versions": {},
-                "next_version": 1,
-                "tags": p.get("Tags", {}),
-                "reserved": None,
-                "policy": {},
-            }
-            self._pending_until[name] = time.monotonic() + self._pending_seconds
-            if p.get("Publish"):
-                self._publish(name, p.get("Description"))
-            return self._shown(name, latest)
-
-    def get_function(self, call: Call) -> Params:
-        name, configuration = self._find(call.params)
-        record = self._functions[name]
-        out: Params = {
-            "Configuration": self._shown(name, configuration),
-            "Code": {"RepositoryType": "S3", "Location": self._location(configuration)},
-        }
-        if record["tags"]:
-            out["Tags"] = record["tags"]
-        if record["reserved"] is not None:
-            out["Concurrency"] = {"ReservedConcurrentExecutions": record["reserved"]}
-        return out
-
-    def get_function_configuration(self, call: Call) -> Params:
-        return self._shown(*self._find(call.params))
-
-    def update_function_code(self, call: Call) -> Params:
-        p = call.params
-        with self._lock:
-            name, configuration = self._writable(p)
-            if "Architectures" in p:
-                configuration["Architectures"] = p["Architectures"]
-            configuration.update(self._upload(p))
-            if p.get("DryRun"):
-                return self._shown(name, configuration)
-            return self._changed(name, configuration, publish=bool(p.get("Publish")))
-
-    def update_function_configuration(self, call: Call) -> Params:
-        with self._lock:
-            name, configuration = self._writable(call.params)
-            configuration = settings.changed(configuration, call.params)
-            return self._changed(name, configuration, publish=False)
-
-    def delete_function(self, call: Call) -> Params:
-        with self._lock:
-            name, configuration = self._find(call.params)
-            qualifier = _reference(call.params["FunctionName"])[1] or call.params.get("Qualifier")
-            if qualifier:
-                record = self._functions[name]
-                del record["versions"][qualifier]
-                self._functions[name] = record
-            else:
-                del self._functions[name]
-                self._concurrency.release(name)
-            self.pool.retire(configuration["RevisionId"])
-        return {}
-
-    def list_functions(self, call: Call) -> Params:
-        every = call.params.get("FunctionVersion") == "ALL"
-        found = [
-            (name, configuration)
-            for name, record in sorted(self._functions.items())
-            for configuration in (record["latest"], *(record["versions"].values() if every else ()))
-        ]
-        shown, marker = page(found, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
-        return {"Functions": [self._shown(*one) for one in shown], "NextMarker": marker}
-
-    # -- versions ------------------------------------------------------------------------------
-
-    def publish_version(self, call: Call) -> Params:
-        with self._lock:
-            name, configuration = self._writable(call.params)
-            wanted = call.params.get("CodeSha256")
-            if wanted and wanted != configuration["CodeSha256"]:
-                raise AwsError(
-                    "InvalidParameterValueException",
-                    f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST "
-                    f"({configuration['CodeSha256']}). Please try again with the CodeSHA256 in "
-                    "$LATEST.",
-                )
-            return self._shown(name, self._publish(name, call.params.get("Description")))
-
-    def list_versions_by_function(self, call: Call) -> Params:
-        name, _ = self._find(call.params)
-        record = self._functions[name]
-        latest = {**record["latest"], "FunctionArn": f"{self._arn(name)}:$LATEST"}
-        versions = [latest, *record["versions"].values()]
-        shown, marker = page(versions, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
-        return {"Versions": [self._shown(name, v) for v in shown], "NextMarker": marker}
-
-    # -- tags, concurrency, policy -------------------------------------------------------------
-
-    def list_tags(self, call: Call) -> Params:
-        return {"Tags": self._record(call.params["Resource"])[1]["tags"]}
-
-    def tag_resource(self, call: Call) -> Params:
-        name, record = self._record(call.params["Resource"])
-        record["tags"].update(call.params["Tags"])
-        self._functions[name] = record
-        return {}
-
-    def untag_resource(self, call: Call) -> Params:
-        name, record = self._record(call.params["Resource"])
-        for key in call.params["TagKeys"]:
-            record["tags"].pop(key, None)
-        self._functions[name] = record
-        return {}
-
-    def put_function_concurrency(self, call: Call) -> Params:
-        name, record = self._record(call.params["FunctionName"])
-        self._concurrency.reserve(name, call.params["ReservedConcurrentExecutions"])
-        record["reserved"] = call.params["ReservedConcurrentExecutions"]
-        self._functions[name] = record
-        return {"ReservedConcurrentExecutions": record["reserved"]}
-
-    def get_function_concurrency(self, call: Call) -> Params:
-        record = self._record(call.params["FunctionName"])[1]
-        return {"ReservedConcurrentExecutions": record["reserved"]}
-
-    def delete_function_concurrency(self, call: Call) -> Params:
-        name, record = self._record(call.params["FunctionName"])
-        self._concurrency.release(name)
-        record["reserved"] = None
-        self._functions[name] = record
-        return {}
-
-    def get_account_settings(self, call: Call) -> Params:  # noqa: ARG002 - it has no parameters
-        sizes = [record["latest"]["CodeSize"] for record in self._functions.values()]
-        return {
-            "AccountLimit": {
-                "TotalCodeSize": _CODE_LIMIT,
-                "CodeSizeUnzipped": UNZIPPED_LIMIT,
-                "CodeSizeZipped": ZIP_LIMIT,
-                "ConcurrentExecutions": self._concurrency.limit,
-                "UnreservedConcurrentExecutions": self._concurrency.unreserved,
-            },
-            "AccountUsage": {"TotalCodeSize": sum(sizes), "FunctionCount": len(sizes)},
-        }
-
-    def add_permission(self, call: Call) -> Params:
-        p = call.params
-        name, record = self._record(p["FunctionName"])
-        if p["StatementId"] in record["policy"]:
-            raise AwsError(
-                "ResourceConflictException",
-                f"The statement id ({p['StatementId']}) provided already exists.",
-                409,
-            )
-        statement = settings.statement(p, self._arn(name), self.cloud.partition)
-        record["policy"][p["StatementId"]] = statement
-        self._functions[name] = record
-        return {"Statement": json.dumps(statement)}
-
-    def remove_permission(self, call: Call) -> Params:
-        name, record = self._record(call.params["FunctionName"])
-        if record["policy"].pop(call.params["StatementId"], None) is None:
-            raise _policy_missing()
-        self._functions[name] = record
-        return {}
-
-    def get_policy(self, call: Call) -> Params:
-        record = self._record(call.params["FunctionName"])[1]
-        if not record["policy"]:
-            raise _policy_missing()
-        statements = list(record["policy"].values())
-        document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
-        return {"Policy": json.dumps(document), "RevisionId": record["latest"]["RevisionId"]}
-
-    # -- invocations ---------------------------------------------------------------------------
+class Functions(FunctionRecords):
+    """The ``lambda`` service: what ``FunctionRecords`` keeps can be invoked."""
 
     def invoke(self, call: Call) -> Params:
         p = call.params
@@ -308,7 +78,7 @@ class Functions(Service):
                 f"the following state: Pending (function {name}).",
                 409,
             )
-        archive = self.cloud.store.blob_path(_digest(configuration))
+        archive = self.cloud.store.blob_path(code_digest(configuration))
         deployed = Deployed(
             arn=configuration["FunctionArn"],
             revision=configuration["RevisionId"],
@@ -328,121 +98,6 @@ class Functions(Service):
         metrics.record("AWS/Lambda", "Errors", dimensions, float(outcome.failed), "Count")
         metrics.record("AWS/Lambda", "Duration", dimensions, outcome.duration_ms, "Milliseconds")
 
-    # -- helpers -------------------------------------------------------------------------------
-
-    def _arn(self, name: str) -> str:
-        return self.cloud.arn("lambda", f"function:{name}")
-
-    def _record(self, reference: str) -> tuple[str, Params]:
-        name = _reference(reference)[0]
-        if name not in self._functions:
-            raise self._missing(self._arn(name))
-        return name, self._functions[name]
-
-    def _find(self, params: Params) -> tuple[str, Params]:
-        """Name and configuration of the version that a call means."""
-        name, qualifier = _reference(params["FunctionName"])
-        qualifier = qualifier or params.get("Qualifier")
-        record = self._functions.get(name)
-        if record is not None and qualifier in (None, "$LATEST"):
-            return name, record["latest"]
-        if record is not None and qualifier in record["versions"]:
-            return name, record["versions"][qualifier]
-        raise self._missing(self._arn(name) + (f":{qualifier}" if qualifier else ""))
-
-    def _writable(self, params: Params) -> tuple[str, Params]:
-        """Name and a copy of ``$LATEST``, which a caller may change and save."""
-        name, record = self._record(params["FunctionName"])
-        wanted = params.get("RevisionId")
-        if wanted and wanted != record["latest"]["RevisionId"]:
-            raise AwsError(
-                "PreconditionFailedException",
-                "The Revision Id provided does not match the latest Revision Id. Call the "
-                "GetFunction/GetAlias API to retrieve the latest Revision Id",
-                412,
-            )
-        if self._pending(name) or self._updating(name):
-            raise AwsError(
-                "ResourceConflictException",
-                "The operation cannot be performed at this time. An update is in progress for "
-                f"resource: {self._arn(name)}",
-                409,
-            )
-        return name, dict(record["latest"])
-
-    def _changed(self, name: str, configuration: Params, *, publish: bool) -> Params:
-        record = self._functions[name]
-        self.pool.retire(record["latest"]["RevisionId"])
-        settings.touch(configuration)
-        self._functions[name] = {**record, "latest": configuration}
-        self._updating_until[name] = time.monotonic() + self._pending_seconds
-        return self._shown(name, self._publish(name, None) if publish else configuration)
-
-    def _publish(self, name: str, description: str | None) -> Params:
-        record = self._functions[name]
-        latest = record["latest"]
-        newest = record["versions"].get(str(record["next_version"] - 1))
-        if newest is not None and settings.frozen(newest) == settings.frozen(latest):
-            return dict(newest)
-        number = str(record["next_version"])
-        version = {**latest, "Version": number, "FunctionArn": f"{self._arn(name)}:{number}"}
-        if description is not None:
-            version["Description"] = description
-        settings.touch(version)
-        versions = {**record["versions"], number: version}
-        self._functions[name] = {
-            **record,
-            "versions": versions,
-            "next_version": record["next_version"] + 1,
-        }
-        return version
-
-    def _shown(self, name: str, configuration: Params) -> Params:
-        """Return a configuration with the states that pass with time."""
-        return {
-            **configuration,
-            "State": "Pending" if self._pending(name) else "Active",
-            "LastUpdateStatus": "InProgress" if self._updating(name) else "Successful",
-        }
-
-    def _updating(self, name: str) -> bool:
-        return time.monotonic() < self._updating_until.get(name, 0.0)
-
-    def _pending(self, name: str) -> bool:
-        return time.monotonic() < self._pending_until.get(name, 0.0)
-
-    def _upload(self, code: Params) -> Params:
-        if "ZipFile" in code:
-            data = code["ZipFile"]
-        elif "S3Bucket" in code:
-            version = code.get("S3ObjectVersion")
-            data = self.cloud.s3.read(code["S3Bucket"], code["S3Key"], version)
-        else:
-            raise AwsError("InvalidParameterValueException", "Please provide a source for code.")
-        check_zip(data, direct="ZipFile" in code)
-        self.cloud.store.put_blob(data)
-        digest = hashlib.sha256(data).digest()
-        return {"CodeSha256": base64.b64encode(digest).decode(), "CodeSize": len(data)}
-
-    def _location(self, configuration: Params) -> str:
-        url = f"{self.cloud.endpoint_url}/_localcloud/blobs/{_digest(configuration)}"
-        return self.cloud.credentials.presigned(url, self.cloud.region)
-
-    @staticmethod
-    def _missing(arn: str) -> AwsError:
-        return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404)
-
-
-def _reference(text: str) -> tuple[str, str | None]:
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
-        raise AwsError("ValidationException", f"'{text}' is no function name or ARN.")
-    return match["name"], match["qualifier"]
-
-
-def _digest(configuration: Params) -> str:
-    return base64.b64decode(configuration["CodeSha256"]).hex()
-
 
 def _check_json(event: bytes) -> None:
     try:
@@ -451,7 +106,3 @@ def _check_json(event: bytes) -> None:
         raise AwsError(
             "InvalidRequestContentException", f"Could not parse request body into json: {error}"
         ) from error
-
-
-def _policy_missing() -> AwsError:
-    return AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)

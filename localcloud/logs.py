@@ -6,6 +6,7 @@ from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.log_patterns import compile_pattern
 from localcloud.service import Service, page
+from localcloud.tags import Tagged
 from localcloud.wire import Call, Params
 
 _TABLE = """
@@ -31,6 +32,7 @@ class Logs(Service):
         super().__init__(cloud)
         cloud.store.script(_TABLE)
         self._groups = cloud.store.table("logs.group")
+        self._tagged = Tagged(self._groups)
         self._streams = cloud.store.table("logs.stream")
 
     def append(self, group: str, stream: str, messages: list[str]) -> None:
@@ -100,23 +102,16 @@ class Logs(Service):
         return {}
 
     def tag_resource(self, call: Call) -> Params:
-        name = self._by_arn(call.params["resourceArn"])
-        tags = {**self._groups[name]["tags"], **call.params["tags"]}
-        self._groups[name] = {**self._groups[name], "tags": tags}
-        return {}
+        return self._tagged.add(self._by_arn(call.params["resourceArn"]), call.params["tags"])
 
     def untag_resource(self, call: Call) -> Params:
-        name = self._by_arn(call.params["resourceArn"])
-        gone = call.params["tagKeys"]
-        tags = {k: v for k, v in self._groups[name]["tags"].items() if k not in gone}
-        self._groups[name] = {**self._groups[name], "tags": tags}
-        return {}
+        return self._tagged.remove(self._by_arn(call.params["resourceArn"]), call.params["tagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"tags": self._groups[self._by_arn(call.params["resourceArn"])]["tags"]}
+        return {"tags": self._tagged.of(self._by_arn(call.params["resourceArn"]))}
 
     def list_tags_log_group(self, call: Call) -> Params:
-        return {"tags": self._groups[self._group(call.params)]["tags"]}
+        return {"tags": self._tagged.of(self._group(call.params))}
 
     # -- streams and events --------------------------------------------------------------------
 

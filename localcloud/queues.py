@@ -14,6 +14,7 @@ from localcloud.errors import AwsError
 from localcloud.queue_settings import BODY_LIMIT, DEFAULTS, check_attributes, check_range
 from localcloud.service import Service, page, steady
 from localcloud.store import Store
+from localcloud.tags import Tagged
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
 
@@ -41,6 +42,7 @@ class Queues(Service):
         if "system" not in [column[1] for column in columns]:  # made by an earlier version
             cloud.store.script("ALTER TABLE messages ADD COLUMN system TEXT")
         self._queues = cloud.store.table("sqs.queue")
+        self._tagged = Tagged(self._queues)
         self._arrived = threading.Condition()
         self._stop = threading.Event()
 
@@ -153,20 +155,13 @@ class Queues(Service):
         return {}
 
     def tag_queue(self, call: Call) -> Params:
-        name = self._name(call.params)
-        tags = {**self._queues[name]["tags"], **call.params["Tags"]}
-        self._queues[name] = {**self._queues[name], "tags": tags}
-        return {}
+        return self._tagged.add(self._name(call.params), call.params["Tags"])
 
     def untag_queue(self, call: Call) -> Params:
-        name = self._name(call.params)
-        gone = call.params["TagKeys"]
-        tags = {k: v for k, v in self._queues[name]["tags"].items() if k not in gone}
-        self._queues[name] = {**self._queues[name], "tags": tags}
-        return {}
+        return self._tagged.remove(self._name(call.params), call.params["TagKeys"])
 
     def list_queue_tags(self, call: Call) -> Params:
-        return {"Tags": self._queues[self._name(call.params)]["tags"]}
+        return {"Tags": self._tagged.of(self._name(call.params))}
 
     # -- messages ------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore import xform_name
 
@@ -64,16 +64,6 @@ def page(
     start = int(given)
     end = start + int(params.get(size) or default)
     return list(items[start:end]), str(end) if end < len(items) else None
-
-
-def tag_map(tags: Sequence[dict[str, str]], key: str = "Key", value: str = "Value") -> Params:
-    """AWS's list of tags as a dictionary."""
-    return {tag[key]: tag[value] for tag in tags}
-
-
-def tag_list(tags: dict[str, Any], key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
-    """Return a dictionary as AWS's list of tags."""
-    return [{key: k, value: v} for k, v in tags.items()]
 
 
 def now() -> float:

@@ -11,8 +11,9 @@ from localcloud import message_attributes
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.message_attributes import Attributes
-from localcloud.service import Service, page, tag_list, tag_map
+from localcloud.service import Service, page
 from localcloud.subscription_filters import check_settings, passes
+from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}(\.fifo)?")
@@ -28,6 +29,7 @@ class Topics(Service):
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._topics = cloud.store.table("sns.topic")
+        self._tagged = Tagged(self._topics)
         self._subscriptions = cloud.store.table("sns.subscription")
         self._lock = threading.RLock()
 
@@ -209,23 +211,21 @@ class Topics(Service):
     # -- tags ----------------------------------------------------------------------------------
 
     def tag_resource(self, call: Call) -> Params:
-        arn = call.params["ResourceArn"]
-        topic = self._topic(arn)
-        tags = {**topic["tags"], **tag_map(call.params["Tags"])}
-        self._topics[arn] = {**topic, "tags": tags}
-        return {}
+        return self._tagged.add(self._known(call), tag_map(call.params["Tags"]))
 
     def untag_resource(self, call: Call) -> Params:
-        arn = call.params["ResourceArn"]
-        topic = self._topic(arn)
-        tags = {k: v for k, v in topic["tags"].items() if k not in call.params["TagKeys"]}
-        self._topics[arn] = {**topic, "tags": tags}
-        return {}
+        return self._tagged.remove(self._known(call), call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._topic(call.params["ResourceArn"])["tags"])}
+        return {"Tags": tag_list(self._tagged.of(self._known(call)))}
 
     # -- helpers -------------------------------------------------------------------------------
+
+    def _known(self, call: Call) -> str:
+        """Return the ARN of the topic that a call on tags names."""
+        arn: str = call.params["ResourceArn"]
+        self._topic(arn)
+        return arn
 
     def _topic(self, arn: str) -> Params:
         topic = self._topics.get(arn)

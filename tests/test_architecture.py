@@ -266,6 +266,17 @@ def test_a_page_loads_models_and_renders_in_sixty_lines() -> None:
     assert not long, "load -> model -> render; move the rest into its model"
 
 
+MOST_LINES = 400
+
+
+def test_a_file_of_many_lines_says_why() -> None:
+    # A file that grew has most likely two subjects: take it apart, or say what holds it together.
+    long = [path for path in sources() if (ROOT / path).read_text().count("\n") > MOST_LINES]
+    said = {path: ast.get_docstring(parsed(path)) or "" for path in long}
+
+    assert not [path for path, why in said.items() if "More than 400 lines because " not in why]
+
+
 def test_the_vocabulary_has_no_clock() -> None:
     clocks = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
     calls = {

@@ -3,6 +3,9 @@
 The format is AWS's: "Capture data from real-time endpoint", SageMaker developer guide. Every line
 of a file ends up as one capture (or one a row of a batch request) or as one named error.
 ``image_of`` reads the captured input of one line.
+
+More than 400 lines because reading lines, joining them and telling what was not read share one
+layout of columns.
 """
 
 import binascii

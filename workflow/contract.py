@@ -5,6 +5,9 @@ the deployment and the functions read one definition. An execution starts with t
 original project, ``{"s3_bucket", "s3_key", "image_data": "", "inferences": []}``, and every
 function takes and gives that flat object. Keys that the contract does not know pass through
 untouched.
+
+More than 400 lines because every function ships it: what an execution takes, gives and fails with
+is one contract.
 """
 
 import base64

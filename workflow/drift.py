@@ -17,12 +17,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from workflow.baselines import (
-    CheckType,
-    ConstraintViolation,
-    NumericalStatistics,
-    Statistics,
-)
 from workflow.distances import (
     Counts,
     Values,
@@ -31,6 +25,12 @@ from workflow.distances import (
     mann_whitney,
     psi,
     share_change,
+)
+from workflow.feature_statistics import (
+    CheckType,
+    ConstraintViolation,
+    NumericalStatistics,
+    Statistics,
 )
 from workflow.pairing import Pair, ShareChange, equal_mass, pairs
 

@@ -1,6 +1,6 @@
 """The table of known errors: a row each, with whom to blame, what repairs it, and words.
 
-Longer than 400 lines because it is one table; ``workflow.known_errors`` says how a row is found.
+More than 400 lines because it is one table; ``workflow.known_errors`` says how a row is found.
 Words hold ``{place}`` (a state, or the AWS operation), ``{message}``, ``{subject}`` (what was asked
 for, in parentheses, or nothing), ``{image}``, ``{error}`` and the groups of the row's pattern. The
 last step, to redrive, to restart or to repeat, is the reader's: it is not said here.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from workflow.baselines import ConstraintViolation
+from workflow.feature_statistics import ConstraintViolation
 from workflow.spans import Span
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.baselines import NumericalStatistics, Statistics, StringStatistics
 from workflow.distances import Counts
+from workflow.feature_statistics import NumericalStatistics, Statistics, StringStatistics
 from workflow.intervals import Share, difference
 
 BINS = 10

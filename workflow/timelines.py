@@ -4,6 +4,9 @@ A history is a tree by ``previousEventId``; states inside Map and Parallel inter
 belongs to the visit of the event before it, not to the state entered last. Events may be missing at
 either end (histories are read from the tail, and end at 25,000 events), repeated, or of a type
 newer than this code: each is placed as well as it can be and nothing raises.
+
+More than 400 lines because one reader holds what an event may refer to: apart, its halves would
+share all of it.
 """
 
 import json

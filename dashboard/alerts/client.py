@@ -13,7 +13,8 @@ from statistics import pstdev
 import polars as pl
 
 from workflow.executions import Kind, Outcome
-from workflow.triage import FailureGroup, GroupStatus, TriageAction
+from workflow.triage import FailureGroup, GroupStatus
+from workflow.triage_notes import TriageAction
 
 NEW_FOR = timedelta(hours=24)
 """A group first seen longer ago is no news, as when a dashboard meets an old account."""

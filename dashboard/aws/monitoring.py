@@ -14,17 +14,19 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import configurations
 from dashboard.aws.errors import explained
 from workflow.baselines import (
-    Baseline,
-    ConstraintViolation,
-    Statistics,
     decode_constraints,
     decode_statistics,
     decode_violations,
     encode_constraints,
     encode_statistics,
-    suggest_constraints,
 )
 from workflow.errors import WorkflowError
+from workflow.feature_statistics import (
+    Baseline,
+    ConstraintViolation,
+    Statistics,
+    suggest_constraints,
+)
 from workflow.monitoring import CaptureState, DeployedVersion, Schedule
 from workflow.spans import Span
 

@@ -13,8 +13,8 @@ from dashboard.drift.report_panel import show_verdict
 from dashboard.inferences.look import Look
 from dashboard.shared import components
 from workflow import drift
-from workflow.baselines import Baseline
 from workflow.drift import Statistic
+from workflow.feature_statistics import Baseline
 from workflow.image_statistics import columns
 from workflow.spans import Span
 

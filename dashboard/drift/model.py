@@ -11,7 +11,8 @@ from dashboard.captures.aggregates import BINS
 from dashboard.captures.record_filters import label_name
 from dashboard.inferences.model import CONFIDENCE, LABEL, summarise
 from workflow import drift
-from workflow.baselines import (
+from workflow.drift import MATTERS, Drift, DriftVerdict, Statistic, in_units
+from workflow.feature_statistics import (
     Baseline,
     ConstraintViolation,
     Histogram,
@@ -19,7 +20,6 @@ from workflow.baselines import (
     Statistics,
     check,
 )
-from workflow.drift import MATTERS, Drift, DriftVerdict, Statistic, in_units
 from workflow.intervals import Share
 from workflow.monitoring import DeployedVersion
 

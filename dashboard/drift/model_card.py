@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import msgspec
 
 from dashboard.inferences.model import CONFIDENCE, LABEL
-from workflow.baselines import (
+from workflow.errors import WorkflowError
+from workflow.feature_statistics import (
     Baseline,
     Histogram,
     NumericalStatistics,
     Statistics,
     StringStatistics,
 )
-from workflow.errors import WorkflowError
 
 MANIFEST_EDGES = (0.5, 1.0)
 """Between these the manifest of a trained model counts confidence in equal bins."""

@@ -29,8 +29,8 @@ from dashboard.shared import components, page_address
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, share
-from workflow.baselines import Baseline
 from workflow.errors import WorkflowError
+from workflow.feature_statistics import Baseline
 from workflow.monitoring import DeployedVersion
 from workflow.spans import Span
 

@@ -17,9 +17,10 @@ from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
 from workflow import drift
 from workflow.access import Privilege
-from workflow.baselines import Baseline, encode_violations
+from workflow.baselines import encode_violations
 from workflow.drift import DriftVerdict
 from workflow.errors import WorkflowError
+from workflow.feature_statistics import Baseline
 
 BARS: Final = 25
 _MARKS: Final = {

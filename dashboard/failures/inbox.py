@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from workflow.executions import Failure, Outcome
-from workflow.triage import FailureGroup, TriageEvent, group
+from workflow.triage import FailureGroup, group
+from workflow.triage_notes import TriageEvent
 
 DAY = timedelta(hours=24)
 

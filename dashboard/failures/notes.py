@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dashboard.aws.errors import explained
 from dashboard.aws.write_once import create
 from workflow.errors import WorkflowError
-from workflow.triage import TriageEvent, from_line, to_line
+from workflow.triage_notes import TriageEvent, from_line, to_line
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

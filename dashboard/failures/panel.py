@@ -27,7 +27,8 @@ from workflow.errors import WorkflowError
 from workflow.executions import Kind, Outcome
 from workflow.testcases import bundle
 from workflow.timelines import timeline
-from workflow.triage import FailureGroup, GroupStatus, TriageAction, TriageEvent, to_line
+from workflow.triage import FailureGroup, GroupStatus
+from workflow.triage_notes import TriageAction, TriageEvent, to_line
 
 NO_BAR = {"displayModeBar": False, "staticPlot": True}
 SILENCES = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}

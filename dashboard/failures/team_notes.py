@@ -3,7 +3,7 @@
 from dashboard.failures.notes import NoteLog, Notes
 from workflow.errors import WorkflowError
 from workflow.known_errors import is_denial
-from workflow.triage import TriageEvent
+from workflow.triage_notes import TriageEvent
 
 
 class TeamNotes:

@@ -13,7 +13,7 @@ from dashboard.captures.aggregates import BINS, EDGES
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import _DAY, label_name
 from dashboard.captures.selection import Selection
-from workflow.baselines import Histogram, NumericalStatistics, Statistics, StringStatistics
+from workflow.feature_statistics import Histogram, NumericalStatistics, Statistics, StringStatistics
 from workflow.intervals import Share
 
 CONFIDENCE = "confidence"

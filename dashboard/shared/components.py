@@ -1,4 +1,7 @@
-"""What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states."""
+"""What every page shows alike: the cloud, titles, outcomes, and empty, error and "as of" states.
+
+More than 400 lines because what every page shows alike is looked for in one place.
+"""
 
 import time
 import uuid

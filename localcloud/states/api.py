@@ -1,4 +1,7 @@
-"""Step Functions: the operations on executions, over ``engine`` and ``executions``."""
+"""Step Functions: the operations on executions, over ``engine`` and ``executions``.
+
+More than 400 lines because it has a method for each operation, and all share one engine.
+"""
 
 import json
 import threading
@@ -13,12 +16,13 @@ from botocore.config import Config
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import now, page
+from localcloud.states.aliases import Aliases
 from localcloud.states.definitions import diagnostics
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
-from localcloud.states.machines import Machines, Target, check_name, shown_definition
+from localcloud.states.machines import Target, check_name, shown_definition
 from localcloud.states.map_runs import MapRuns
 from localcloud.states.progress import ExecutionProgress, from_json
 from localcloud.states.retention import Retention
@@ -40,7 +44,7 @@ _METRICS = {
 }
 
 
-class States(Machines):
+class States(Aliases):
     """The ``stepfunctions`` service."""
 
     def __init__(self, cloud: LocalCloud) -> None:

@@ -1,4 +1,4 @@
-"""State machines: their definitions, versions and aliases, and which version an ARN means."""
+"""State machines: their definitions and versions, and which version an ARN means."""
 
 import random
 import re
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, now, page, tag_list, tag_map
+from localcloud.service import Service, now, page
 from localcloud.states.constraints import check_input
 from localcloud.states.definitions import check
+from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
 
 _BAD_NAME = re.compile(r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 _NAME_LIMIT = 80
 _VERSION_LIMIT = 1000
-_WEIGHTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Target:
 
 
 class Machines(Service):
-    """The operations of the ``stepfunctions`` service on machines, versions and aliases.
+    """The operations of the ``stepfunctions`` service on machines and versions.
 
     A machine's record keeps its ``versions`` by number and its ``aliases`` by name.
     """
@@ -50,6 +50,7 @@ class Machines(Service):
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self._machines = cloud.store.table("states.machine")
+        self._tagged = Tagged(self._machines)
         self._lock = threading.RLock()
 
     def operation(self, name: str) -> Callable[[Call], Params] | None:
@@ -153,20 +154,15 @@ class Machines(Service):
             }
             for m in shown
         ]
-        return {"stateMachines": items} | _next(token)
+        return {"stateMachines": items} | next_page(token)
 
     def tag_resource(self, call: Call) -> Params:
-        machine = self.machine(call.params["resourceArn"])
-        tags = machine["tags"] | tag_map(call.params["tags"], "key", "value")
-        self._machines[machine["arn"]] = {**machine, "tags": tags}
-        return {}
+        tags = tag_map(call.params["tags"], "key", "value")
+        return self._tagged.add(self.machine(call.params["resourceArn"])["arn"], tags)
 
     def untag_resource(self, call: Call) -> Params:
         machine = self.machine(call.params["resourceArn"])
-        gone = call.params["tagKeys"]
-        tags = {k: v for k, v in machine["tags"].items() if k not in gone}
-        self._machines[machine["arn"]] = {**machine, "tags": tags}
-        return {}
+        return self._tagged.remove(machine["arn"], call.params["tagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
         return {"tags": tag_list(self.machine(call.params["resourceArn"])["tags"], "key", "value")}
@@ -205,7 +201,7 @@ class Machines(Service):
             }
             for n in shown
         ]
-        return {"stateMachineVersions": items} | _next(token)
+        return {"stateMachineVersions": items} | next_page(token)
 
     def delete_state_machine_version(self, call: Call) -> Params:
         arn = call.params["stateMachineVersionArn"]
@@ -214,7 +210,7 @@ class Machines(Service):
             machine = self._machines.get(base)
             if machine is None or number not in machine["versions"]:
                 return {}
-            users = [n for n, alias in machine["aliases"].items() if arn in _routes(alias)]
+            users = [n for n, alias in machine["aliases"].items() if arn in routed_versions(alias)]
             if users:
                 raise AwsError(
                     "ConflictException",
@@ -223,92 +219,6 @@ class Machines(Service):
                 )
             versions = {n: v for n, v in machine["versions"].items() if n != number}
             self._machines[base] = {**machine, "versions": versions}
-        return {}
-
-    # -- aliases -------------------------------------------------------------------------------
-
-    def create_state_machine_alias(self, call: Call) -> Params:
-        p = call.params
-        check_name(p["name"])
-        if p["name"].isdigit():
-            raise AwsError("ValidationException", "An alias name cannot be a number.")
-        with self._lock:
-            machine = self._routed_machine(p["routingConfiguration"])
-            arn = f"{machine['arn']}:{p['name']}"
-            existing = machine["aliases"].get(p["name"])
-            if existing is not None:
-                if existing["routing"] == p["routingConfiguration"]:
-                    return {"stateMachineAliasArn": arn, "creationDate": existing["created"]}
-                raise AwsError(
-                    "ConflictException",
-                    "Failed to create alias because an alias with the same name and a different "
-                    "routing configuration already exists.",
-                )
-            created = now()
-            alias = {
-                "routing": p["routingConfiguration"],
-                "description": p.get("description", ""),
-                "created": created,
-                "updated": created,
-            }
-            self._save_alias(machine, p["name"], alias)
-            return {"stateMachineAliasArn": arn, "creationDate": created}
-
-    def update_state_machine_alias(self, call: Call) -> Params:
-        p = call.params
-        with self._lock:
-            machine, name = self._alias(p["stateMachineAliasArn"])
-            alias = dict(machine["aliases"][name])
-            if "routingConfiguration" in p:
-                if self._routed_machine(p["routingConfiguration"])["arn"] != machine["arn"]:
-                    raise AwsError("ValidationException", "Versions of another state machine.")
-                alias["routing"] = p["routingConfiguration"]
-            alias |= {"description": p.get("description", alias["description"]), "updated": now()}
-            self._save_alias(machine, name, alias)
-            return {"updateDate": alias["updated"]}
-
-    def describe_state_machine_alias(self, call: Call) -> Params:
-        arn = call.params["stateMachineAliasArn"]
-        machine, name = self._alias(arn)
-        alias = machine["aliases"][name]
-        return {
-            "stateMachineAliasArn": arn,
-            "name": name,
-            "description": alias["description"],
-            "routingConfiguration": alias["routing"],
-            "creationDate": alias["created"],
-            "updateDate": alias["updated"],
-        }
-
-    def list_state_machine_aliases(self, call: Call) -> Params:
-        arn = call.params["stateMachineArn"]
-        base, _, last = arn.rpartition(":")
-        version = arn if last.isdigit() else None
-        machine = self.machine(base if version else arn)
-        names = [
-            n for n, a in sorted(machine["aliases"].items()) if not version or version in _routes(a)
-        ]
-        shown, token = page(
-            names,
-            call.params,
-            size="maxResults",
-            token="nextToken",  # noqa: S106 - a paging token
-            default=100,
-        )
-        items = [
-            {
-                "stateMachineAliasArn": f"{machine['arn']}:{n}",
-                "creationDate": machine["aliases"][n]["created"],
-            }
-            for n in shown
-        ]
-        return {"stateMachineAliases": items} | _next(token)
-
-    def delete_state_machine_alias(self, call: Call) -> Params:
-        with self._lock:
-            machine, name = self._alias(call.params["stateMachineAliasArn"])
-            aliases = {n: a for n, a in machine["aliases"].items() if n != name}
-            self._machines[machine["arn"]] = {**machine, "aliases": aliases}
         return {}
 
     # -- what the demonstration and the lab do -------------------------------------------------
@@ -342,24 +252,6 @@ class Machines(Service):
             changes = {"versions": versions, "next_version": number + 1}
             self._machines[arn] = {**machine, **changes}
             return f"{arn}:{number}"
-
-    def routing(self, alias_arn: str) -> list[Params]:
-        """Return the versions that an alias routes to, with their weights."""
-        machine, name = self._alias(alias_arn)
-        return list(machine["aliases"][name]["routing"])
-
-    def route(self, alias_arn: str, routing: list[Params], description: str, *, at: float) -> None:
-        """Have an alias route to versions since a time, with a description."""
-        with self._lock:
-            machine, name = self._alias(alias_arn)
-            changed = {"routing": routing, "description": description, "updated": at}
-            alias = {**machine["aliases"][name], **changed}
-            self._save_alias(machine, name, alias)
-
-    def description(self, alias_arn: str) -> str:
-        """Return the description of an alias."""
-        machine, name = self._alias(alias_arn)
-        return str(machine["aliases"][name]["description"])
 
     def backdate(self, arn: str, at: float) -> None:
         """Have a machine, its only version and its aliases be as old as a time."""
@@ -449,35 +341,6 @@ class Machines(Service):
         }
         return f"{machine['arn']}:{number}"
 
-    def _routed_machine(self, routing: list[Params]) -> Params:
-        """Return the machine whose versions a routing configuration names."""
-        arns = [route["stateMachineVersionArn"] for route in routing]
-        if not 1 <= len(arns) <= 2 or len({*arns}) != len(arns):  # noqa: PLR2004 - AWS routes to two
-            raise AwsError("ValidationException", "An alias routes to one or two versions.")
-        if sum(route["weight"] for route in routing) != _WEIGHTS:
-            raise AwsError("ValidationException", "Sum of routing weights must be equal to 100.")
-        bases = {arn.rpartition(":")[0] for arn in arns}
-        if len(bases) != 1:
-            raise AwsError("ValidationException", "Versions of more than one state machine.")
-        machine = self._machines.get(bases.pop())
-        for arn in arns:
-            if machine is None or arn.rpartition(":")[2] not in machine["versions"]:
-                raise AwsError("ResourceNotFound", f"Request references a resource that does not "
-                               f"exist: '{arn}'")  # fmt: skip
-        return machine or {}
-
-    def _alias(self, arn: str) -> tuple[Params, str]:
-        base, _, name = arn.rpartition(":")
-        machine = self._machines.get(base)
-        if machine is None or name not in machine["aliases"]:
-            raise AwsError("ResourceNotFound", f"Request references a resource that does not "
-                           f"exist: '{arn}'")  # fmt: skip
-        return machine, name
-
-    def _save_alias(self, machine: Params, name: str, alias: Params) -> None:
-        aliases = {**machine["aliases"], name: alias}
-        self._machines[machine["arn"]] = {**machine, "aliases": aliases}
-
 
 _LOGGING = {"level": "OFF", "includeExecutionData": False}
 
@@ -505,7 +368,8 @@ def _same(machine: Params, p: Params) -> bool:
     )
 
 
-def _routes(alias: Params) -> list[str]:
+def routed_versions(alias: Params) -> list[str]:
+    """Return the ARNs of the versions that an alias routes to."""
     return [route["stateMachineVersionArn"] for route in alias["routing"]]
 
 
@@ -515,5 +379,6 @@ def _choose(routing: list[Params]) -> str:
     return str(chosen["stateMachineVersionArn"])
 
 
-def _next(token: str | None) -> Params:
+def next_page(token: str | None) -> Params:
+    """Return the member of an answer that leads to the next page; nothing on the last."""
     return {"nextToken": token} if token else {}

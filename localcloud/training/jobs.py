@@ -8,7 +8,8 @@ import numpy as np
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, now, page, tag_map
+from localcloud.service import Service, now, page
+from localcloud.tags import tag_map
 from localcloud.training import fit
 from localcloud.wire import Call, Params
 from workflow.pictures import PictureRefused

@@ -20,7 +20,7 @@ from dashboard.captures.aggregates import COUNTS
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.traffic import TrafficProcess
 from tests import captured as builders
-from workflow.baselines import NumericalStatistics, Statistics
+from workflow.feature_statistics import NumericalStatistics, Statistics
 from workflow.reviews import GroundTruth, ground_truth_lines
 
 pytestmark = pytest.mark.cloud

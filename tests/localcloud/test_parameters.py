@@ -16,8 +16,7 @@ from localcloud import alarms, function_settings, service
 from localcloud.errors import AwsError
 from localcloud.parameter_docs import MOTOS, refused_members
 from localcloud.parameters import Honoured, check, table
-from localcloud.states import executions, machines, map_runs, state_test
-from localcloud.training import jobs
+from localcloud.states import executions, map_runs, state_test
 from localcloud.wire import Call
 
 
@@ -34,8 +33,7 @@ OWN = own_services()
 BESIDE = {
     "cloudwatch": (alarms,),
     "lambda": (function_settings,),
-    "sagemaker": (jobs,),
-    "stepfunctions": (machines, state_test, executions, map_runs),
+    "stepfunctions": (state_test, executions, map_runs),
 }
 """Modules that use parameters beside that of the service."""
 
@@ -79,7 +77,8 @@ def test_the_paths_of_the_table_are_those_of_botocore():
 def test_what_is_said_to_be_used_is_read_by_the_service():
     unread = set()
     for name, operation in OPERATIONS:
-        modules = (sys.modules[OWN[name].__module__], service, *BESIDE.get(name, ()))
+        bases = {base.__module__ for base in OWN[name].__mro__} - {"builtins"}
+        modules = (*(sys.modules[base] for base in bases), *BESIDE.get(name, ()))
         source = "".join(inspect.getsource(module) for module in modules)
         named = {path.partition(".")[0] for path in table()[name][operation].used}
         unread |= {(operation, member) for member in named if f'"{member}"' not in source}

@@ -9,6 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow.baselines import (
+    decode_constraints,
+    decode_statistics,
+    decode_violations,
+    encode_constraints,
+    encode_statistics,
+    encode_violations,
+)
+from workflow.errors import WorkflowError
+from workflow.feature_statistics import (
     CheckType,
     Constraint,
     Constraints,
@@ -20,15 +29,8 @@ from workflow.baselines import (
     Statistics,
     StringStatistics,
     check,
-    decode_constraints,
-    decode_statistics,
-    decode_violations,
-    encode_constraints,
-    encode_statistics,
-    encode_violations,
     suggest_constraints,
 )
-from workflow.errors import WorkflowError
 
 EDGES = (0.0, 0.5, 0.9, 1.0)
 

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from numpy.random import Generator, default_rng
 
 from workflow import drift
-from workflow.baselines import (
+from workflow.drift import Drift, DriftVerdict, Statistic
+from workflow.errors import WorkflowError
+from workflow.feature_statistics import (
     CheckType,
     Histogram,
     NumericalStatistics,
     Statistics,
     StringStatistics,
 )
-from workflow.drift import Drift, DriftVerdict, Statistic
-from workflow.errors import WorkflowError
 
 EDGES = tuple(np.linspace(0, 1, 201))
 

@@ -13,17 +13,8 @@ from tests.workflow.histories import START, failure, lambda_cause
 from workflow.errors import WorkflowError
 from workflow.executions import Failure, Kind, Outcome
 from workflow.fingerprints import fingerprint
-from workflow.triage import (
-    FailureGroup,
-    GroupStatus,
-    TriageAction,
-    TriageEvent,
-    derive,
-    from_line,
-    group,
-    in_force,
-    to_line,
-)
+from workflow.triage import FailureGroup, GroupStatus, derive, group
+from workflow.triage_notes import TriageAction, TriageEvent, from_line, in_force, to_line
 
 NOW = START + timedelta(hours=24)
 DIGEST = fingerprint(failure()).digest

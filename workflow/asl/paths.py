@@ -3,6 +3,9 @@
 AWS evaluates paths with Jayway's JsonPath: a path that can match only one value gives that value
 or fails; a path that may match many (wildcards, slices, filters, ``..``) gives an array, empty
 where nothing matches. https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html
+
+More than 400 lines because the grammar of paths is read and evaluated side by side, as AWS
+documents it.
 """
 
 import re

@@ -9,7 +9,8 @@ import pytest
 from dashboard.alerts import client as alerts
 from workflow.executions import Failure
 from workflow.fingerprints import fingerprint
-from workflow.triage import TriageAction, TriageEvent, group
+from workflow.triage import group
+from workflow.triage_notes import TriageAction, TriageEvent
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 

@@ -11,13 +11,9 @@ from botocore.stub import Stubber
 
 from dashboard.aws import monitoring
 from tests.dashboard.aws.unconnected import ACCOUNT, unconnected
-from workflow.baselines import (
-    ConstraintViolation,
-    NumericalStatistics,
-    Statistics,
-    encode_violations,
-)
+from workflow.baselines import encode_violations
 from workflow.errors import WorkflowError
+from workflow.feature_statistics import ConstraintViolation, NumericalStatistics, Statistics
 from workflow.monitoring import CaptureState
 from workflow.spans import Span
 

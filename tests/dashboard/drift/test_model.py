@@ -11,15 +11,15 @@ from dashboard.drift import model
 from dashboard.drift.model_card import read_model_card
 from dashboard.inferences import model as inferences
 from tests.captured import captured, counted
-from workflow.baselines import (
+from workflow.drift import DriftVerdict, paired_statistics
+from workflow.errors import WorkflowError
+from workflow.feature_statistics import (
     Baseline,
     CheckType,
     NumericalStatistics,
     Statistics,
     suggest_constraints,
 )
-from workflow.drift import DriftVerdict, paired_statistics
-from workflow.errors import WorkflowError
 from workflow.monitoring import DeployedVersion
 from workflow.spans import Span
 

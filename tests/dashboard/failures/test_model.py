@@ -10,7 +10,8 @@ from tests.dashboard.executions.test_model import listing, ran
 from workflow.executions import Failure, Kind, Outcome, Status
 from workflow.fingerprints import fingerprint
 from workflow.redrive import RedriveAction
-from workflow.triage import FailureGroup, TriageAction, TriageEvent, group
+from workflow.triage import FailureGroup, group
+from workflow.triage_notes import TriageAction, TriageEvent
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

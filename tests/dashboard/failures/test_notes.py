@@ -9,7 +9,7 @@ from dashboard.aws.write_once import create
 from dashboard.failures.notes import NOTES_PREFIX, NoteLog
 from tests.dashboard.failures.conftest import BUCKET
 from workflow.errors import WorkflowError
-from workflow.triage import TriageAction, TriageEvent
+from workflow.triage_notes import TriageAction, TriageEvent
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

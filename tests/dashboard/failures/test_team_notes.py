@@ -12,7 +12,7 @@ from dashboard.failures.local_objects import LocalObjects
 from dashboard.failures.notes import NoteLog
 from dashboard.failures.team_notes import TeamNotes
 from workflow.errors import WorkflowError
-from workflow.triage import TriageAction, TriageEvent
+from workflow.triage_notes import TriageAction, TriageEvent
 
 
 def note(identity: str = "n1") -> TriageEvent:

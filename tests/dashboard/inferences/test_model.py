@@ -15,7 +15,7 @@ from dashboard.inferences import model
 from dashboard.shared import query
 from dashboard.shared.csv_files import csv_file
 from tests.captured import NOW, captured, counted
-from workflow.baselines import NumericalStatistics, StringStatistics
+from workflow.feature_statistics import NumericalStatistics, StringStatistics
 from workflow.intervals import Share
 
 NONE_JUDGED = pl.DataFrame(schema={"bin": pl.Int16, "correct": pl.Boolean, "count": pl.Int64})

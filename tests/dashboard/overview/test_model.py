@@ -10,7 +10,8 @@ from dashboard.overview import checks_model
 from dashboard.overview.model import Health, Overview, overview
 from workflow.executions import Failure
 from workflow.redrive import RedriveAction
-from workflow.triage import TriageAction, TriageEvent, group
+from workflow.triage import group
+from workflow.triage_notes import TriageAction, TriageEvent
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
