@@ -74,9 +74,11 @@ def _with_pieces_redacted(text: str, depth: int) -> Iterator[str]:
             break
         try:
             value, end = _DECODER.raw_decode(text, opening.start())
-        except (ValueError, RecursionError):
+        except ValueError:
             searched = opening.end()
             continue
+        except RecursionError:  # nested so deep it is no JSON; each bracket would be as slow
+            break
         yield text[start : opening.start()]
         yield json.dumps(redact(value, depth - 1))
         start = searched = end

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -301,6 +302,11 @@ def test_redacting_text_twice_is_redacting_once(text: str) -> None:
     "piece", ["a", "[", "{", '"', "\\", "password", "-1, ", "AA\n", "b'", "://"]
 )
 def test_long_text_is_redacted_in_time(piece: str) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)  # as jsonata does once it is used
     start = time.process_time()
-    redact_text("x" + piece * (100_000 // len(piece)))
+    try:
+        redact_text("x" + piece * (100_000 // len(piece)))
+    finally:
+        sys.setrecursionlimit(before)
     assert time.process_time() - start < 10
