@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
-from workflow import batches
-from workflow.batches import BatchOptions, BatchSource, Kind, MapRunProgress, PhotoResult
+from workflow import batch_results, batches
+from workflow.batch_results import PhotoResult
+from workflow.batches import BatchOptions, BatchSource, Kind, MapRunProgress
 from workflow.errors import WorkflowError
 
 _COUNTED: Final = 200_000
@@ -175,7 +176,7 @@ def results(cloud: Connection, batch: BatchExecution) -> tuple[PhotoResult, ...]
     for group in ("FAILED", "SUCCEEDED"):
         for file in manifest["ResultFiles"][group]:
             lines = _read(cloud, manifest["DestinationBucket"], file["Key"]).decode().splitlines()
-            found += batches.read_results(lines[:_SHOWN], failed=group == "FAILED")
+            found += batch_results.read_results(lines[:_SHOWN], failed=group == "FAILED")
     return tuple(found)
 
 

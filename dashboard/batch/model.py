@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 
 from dashboard.shared import numbers
-from workflow.batches import BatchEstimate, MapRunProgress, PhotoResult
+from workflow.batch_results import PhotoResult
+from workflow.batches import BatchEstimate, MapRunProgress
 from workflow.causes import read_cause
 
 OUTCOMES: Final = ("accepted", "rejected", "unreadable", "failed")

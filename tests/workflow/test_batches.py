@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow import batches
+from workflow import batch_results, batches
 from workflow.batches import BatchOptions, Kind, SourceCount
 from workflow.errors import WorkflowError
 
@@ -131,8 +131,8 @@ def test_results_are_read_from_both_files() -> None:
     failed = {"Status": "FAILED", "Error": "EndpointNotFound", "Cause": "gone",
               "Input": json.dumps({"Items": items})}  # fmt: skip
 
-    (read,) = batches.read_results([json.dumps(fine)], failed=False)
-    (lost,) = batches.read_results([json.dumps(failed)], failed=True)
+    (read,) = batch_results.read_results([json.dumps(fine)], failed=False)
+    (lost,) = batch_results.read_results([json.dumps(failed)], failed=True)
 
     assert (read.address, read.outcome, read.confidence) == ("s3://b/k.png", "accepted", 0.97)
     assert (lost.address, lost.outcome, lost.error) == (
@@ -147,7 +147,7 @@ def test_results_are_read_from_both_files() -> None:
 )
 def test_what_no_batch_wrote_is_refused_by_line(value: Any) -> None:
     with pytest.raises(WorkflowError) as caught:
-        batches.read_results([json.dumps(value)], failed=True)
+        batch_results.read_results([json.dumps(value)], failed=True)
 
     assert caught.value.code == "BatchResultInvalid"
     assert "Line 1" in caught.value.message

@@ -3,7 +3,8 @@
 import datetime as dt
 
 from dashboard.batch import model
-from workflow.batches import BatchEstimate, MapRunProgress, PhotoResult
+from workflow.batch_results import PhotoResult
+from workflow.batches import BatchEstimate, MapRunProgress
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
 
