@@ -1,4 +1,4 @@
-"""The command line of deploy: check, plan, apply, batch, export, policy, status, rollback, destroy.
+"""The command line of deploy: one function for each of its commands.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``), 130 interrupted.
 """
@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from deploy import deployment
+from deploy import deployment, train
 from deploy.apply import Applied, Failed, Started, StepProgress
 from deploy.check import Finding, Level
 from deploy.options import Parser, environment, percentage, shared_options
@@ -173,6 +174,13 @@ def _rollback(context: Context) -> int:
 def _batch(context: Context) -> int:
     plan = deployment.plan_batch(context.settings, context.session)
     return _carry_out(plan, context, Privilege.DEPLOY)
+
+
+def _train(context: Context) -> int:
+    options = context.options
+    copy = partial(deployment.download, context.settings, context.session)
+    print(train.train(options.data, options.out, options.seed, copy))
+    return DONE
 
 
 def _destroy(context: Context) -> int:
@@ -365,18 +373,18 @@ def _parser() -> Parser:
         " dashboard serves the model beside the one in use",
     )
     apply.set_defaults(command=_apply)
-    rollback = commands.add_parser(
-        "rollback", parents=[shared], help="send all new executions to the version before"
+    for name, command, told in (
+        ("rollback", _rollback, "send all new executions to the version before"),
+        ("batch", _batch, "create or update the state machine that classifies many photos at once"),
+    ):
+        asking = commands.add_parser(name, parents=[shared], help=told)
+        asking.add_argument("--yes", action="store_true", help="do not ask")
+        asking.set_defaults(command=command)
+    training = commands.add_parser(
+        "train", parents=[shared], help="train on a training set and compare with the model in use"
     )
-    rollback.add_argument("--yes", action="store_true", help="do not ask")
-    rollback.set_defaults(command=_rollback)
-    batch = commands.add_parser(
-        "batch",
-        parents=[shared],
-        help="create or update the state machine that classifies many photos at once",
-    )
-    batch.add_argument("--yes", action="store_true", help="do not ask")
-    batch.set_defaults(command=_batch)
+    train.add_options(training)
+    training.set_defaults(command=_train)
     status = commands.add_parser("status", parents=[shared], help="show what is deployed")
     status.add_argument("--json", action="store_true", help="print it as JSON")
     status.set_defaults(command=_status)

@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from deploy import apply as applying
@@ -199,6 +200,15 @@ def plan_batch(settings: Settings, session: Session) -> Plan:
     desired = batch.stack(settings, cloud.definition(live))
     observed = _observe(batch.keys(settings), cloud)
     return plan(desired, observed, owner=settings.owner)
+
+
+def download(settings: Settings, session: Session, address: str, folder: Path) -> int:
+    """Copy what lies below an S3 prefix into a folder; return how many files that are. Only reads.
+
+    Raises:
+        WorkflowError: A call failed.
+    """
+    return _cloud(settings, session).download(address, folder)
 
 
 def plan_rollback(settings: Settings, session: Session) -> Plan:

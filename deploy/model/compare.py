@@ -29,18 +29,28 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--new", type=Path, required=True, help="folder of the model to judge")
     options = parser.parse_args(arguments)
     try:
-        found = compare(options.old, options.new, read_split(options.data_dir, "test"))
+        found = judge(options.old, options.new, read_split(options.data_dir, "test"))
     except WorkflowError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 1
-    manifest = msgspec.structs.replace(read_manifest(options.new), comparison=found)
-    write_manifest(manifest, options.new)
-    print(
+    print(told(found))
+    return 0
+
+
+def told(found: Comparison) -> str:
+    """Return a comparison for people."""
+    return (
         f"On {found.new.count} photos the old model is right in {found.old.value:.1%}, the new one"
         f" in {found.new.value:.1%}: a difference of {found.difference:+.1%}, 95 % interval"
         f" {found.low:+.1%} to {found.high:+.1%}. The new model: {found.winner}."
     )
-    return 0
+
+
+def judge(old: Path, new: Path, test: Dataset) -> Comparison:
+    """Compare models as ``compare`` does, and write it into the new one's manifest."""
+    found = compare(old, new, test)
+    write_manifest(msgspec.structs.replace(read_manifest(new), comparison=found), new)
+    return found
 
 
 def compare(old: Path, new: Path, test: Dataset) -> Comparison:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deploy.check import CheckedAccount, quota_names
@@ -168,6 +169,11 @@ class AwsCloud:
         """
         with explained("s3", address):
             return s3.listed_images(self.aws, address)
+
+    def download(self, address: str, folder: Path) -> int:
+        """Copy what lies below an S3 prefix into a folder; return how many files that are."""
+        with explained("s3", address):
+            return s3.download(self.aws, address, folder)
 
     def thresholds(self, machine: str, alias: str, function: str) -> tuple[DeployedThreshold, ...]:
         """Return what new executions are measured against, the one for most of them first.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -49,6 +50,27 @@ def listed_images(aws: Aws, address: str) -> int:
             "Upload it, a line an image: row, label and file name, with a tab between them; and"
             " test.lst likewise.",
         )
+    return count
+
+
+def download(aws: Aws, address: str, folder: Path) -> int:
+    """Copy what lies below a prefix into a folder; return how many files that are.
+
+    Args:
+        aws: The account.
+        address: ``s3://bucket/prefix``.
+        folder: Where to; a key that would lead out of it is left out.
+    """
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    prefix = f"{prefix.rstrip('/')}/"
+    count, root = 0, folder.resolve()
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for one in (one for page in pages for one in page.get("Contents", ())):
+        target = (folder / one["Key"].removeprefix(prefix)).resolve()
+        if root in target.parents and not one["Key"].endswith("/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aws.s3.download_file(bucket, one["Key"], str(target))
+            count += 1
     return count
 
 
