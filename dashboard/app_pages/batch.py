@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.batch import panel
+from dashboard.batch.client import BatchMachine
 from dashboard.batch.model import BatchAddress
 from dashboard.deployment import deploying
 from dashboard.deployment import panel as deployment
@@ -14,18 +15,21 @@ address = page_address.read(BatchAddress)
 connection = components.connection()
 if not components.check_deployed():
     st.stop()
-if not panel.is_deployed(connection):
+found = panel.machine(connection)
+if found is not BatchMachine.CURRENT:
     if (job := components.watch(jobs.DEPLOYMENT, deployment.run)) and job.running:
         st.stop()
-    if panel.offer_deployment():
+    absent = found is BatchMachine.ABSENT
+    if panel.offer_deployment() if absent else panel.offer_update():
         permit = permits.permit(Privilege.DEPLOY)
         deploying.deploy_batch(components.jobs(), permit, connection.settings)
         st.rerun()
-    st.stop()
+    if absent:
+        st.stop()
 panel.begin(connection, address)
 with components.explained():
-    if found := panel.all_batches(connection):
-        chosen = panel.choose(found, address)
+    if batches := panel.all_batches(connection):
+        chosen = panel.choose(batches, address)
         panel.follow(connection, chosen)
         panel.results(connection, chosen)
     else:

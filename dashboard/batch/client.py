@@ -9,10 +9,12 @@ import gzip
 import io
 import itertools
 import json
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from dashboard.aws.cloud import Connection
@@ -22,6 +24,7 @@ from workflow.batch_results import PhotoResult
 from workflow.batches import BatchOptions, BatchSource, Kind, MapRunProgress
 from workflow.errors import WorkflowError
 
+_FUNCTION: Final = re.compile(r'"(arn:[^"]+:function:[^"]+)"')
 _COUNTED: Final = 200_000
 """Items that are counted before a batch starts; more are "or more"."""
 _LISTED: Final = 20
@@ -56,17 +59,37 @@ class BatchExecution:
     progress: MapRunProgress | None
 
 
-def is_deployed(cloud: Connection) -> bool:
-    """Return whether the state machine of batches is there."""
-    arn = cloud.settings.batch_machine_arn
+class BatchMachine(StrEnum):
+    """What there is of the state machine of batches."""
+
+    ABSENT = "absent"
+    OUTDATED = "outdated"
+    CURRENT = "current"
+
+
+def machine(cloud: Connection) -> BatchMachine:
+    """Return whether batches can be run, and call the functions that new executions call."""
     try:
-        with explained("states:DescribeStateMachine", arn):
-            cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+        called = _functions(cloud, cloud.settings.batch_machine_arn)
     except WorkflowError as error:
         if error.code == "StateMachineDoesNotExist":
-            return False
+            return BatchMachine.ABSENT
         raise
-    return True
+    alias = cloud.settings.alias_arn
+    with explained("states:DescribeStateMachineAlias", alias):
+        routes = cloud.client("stepfunctions").describe_state_machine_alias(
+            stateMachineAliasArn=alias
+        )["routingConfiguration"]
+    live = max(routes, key=lambda route: route["weight"])["stateMachineVersionArn"]
+    same = called == _functions(cloud, live)
+    return BatchMachine.CURRENT if same else BatchMachine.OUTDATED
+
+
+def _functions(cloud: Connection, arn: str) -> set[str]:
+    """Return the functions that a state machine, or a version of one, calls."""
+    with explained("states:DescribeStateMachine", arn):
+        found = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    return set(_FUNCTION.findall(found["definition"]))
 
 
 def count(cloud: Connection, source: BatchSource) -> batches.SourceCount:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.batch import client, model
-from dashboard.batch.client import BatchExecution
+from dashboard.batch.client import BatchExecution, BatchMachine
 from dashboard.batch.model import BatchAddress
 from dashboard.shared import components, page_address
 from dashboard.shared.escaping import code, plain
@@ -21,15 +21,25 @@ TICK_S = 2.0
 _AT_ONCE = 10_000
 
 
-def is_deployed(connection: Connection) -> bool:
-    """Return whether the state machine of batches is there, as of a few seconds ago."""
+def machine(connection: Connection) -> BatchMachine:
+    """Return what there is of the state machine of batches, as of a few seconds ago."""
     return components.read(
         "states",
         "batch machine",
         "whether batches can be run",
-        lambda: client.is_deployed(connection),
+        lambda: client.machine(connection),
         fresh_s=10,
     )
+
+
+def offer_update() -> bool:
+    """Say that batches decide by what was live before; return whether to change that."""
+    st.warning(
+        "New executions call other versions of the functions than batches do, so the threshold may"
+        " be another one, too.",
+        icon=":material/update:",
+    )
+    return st.button("Have batches call the same")
 
 
 def offer_deployment() -> bool:

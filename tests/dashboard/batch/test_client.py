@@ -1,6 +1,7 @@
 """Batches in a local cloud: counted, started, followed, paused, resumed, and their results."""
 
 import json
+import re
 import time
 import uuid
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.batch import client
+from dashboard.batch.client import BatchMachine
 from deploy import deployment
 from deploy.apply import Failed
 from tests.builders import png
@@ -51,7 +53,23 @@ def test_a_second_plan_has_nothing_to_do(cloud: Any) -> None:
     plan = deployment.plan_batch(cloud.settings, cloud.session)
 
     assert plan.changes == ()
-    assert client.is_deployed(cloud)
+    assert client.machine(cloud) is BatchMachine.CURRENT
+
+
+def test_a_machine_of_earlier_functions_is_outdated_and_none_is_absent(
+    cloud: Any, empty: Any
+) -> None:
+    states, arn = cloud.client("stepfunctions"), cloud.settings.batch_machine_arn
+    before = states.describe_state_machine(stateMachineArn=arn)["definition"]
+    name = cloud.settings.filter_function
+    earlier = re.sub(rf"(:function:{name}):\d+", r"\1:9999", before)
+
+    states.update_state_machine(stateMachineArn=arn, definition=earlier)
+    outdated = client.machine(cloud)
+    states.update_state_machine(stateMachineArn=arn, definition=before)
+
+    assert outdated is BatchMachine.OUTDATED
+    assert client.machine(empty) is BatchMachine.ABSENT
 
 
 def test_a_prefix_is_classified_and_other_files_are_told(cloud: Any, prefix: Any) -> None:
