@@ -38,7 +38,6 @@ from websockets.typing import Origin, Subprotocol
 from benchmarks.inferences import NOW, captures
 from dashboard.aws import cloud as connection
 from dashboard.captures.tables import CAPTURES, TABLES
-from dashboard.executions.tables import DETAILS, EXECUTIONS
 from dashboard.executions.tables import TABLES as EXECUTION_TABLES
 from dashboard.shared.store import SegmentStore
 from dashboard.shared.store_root import store_root
@@ -230,9 +229,11 @@ def fill_executions(root: Path, count: int, machine: str, alias: str) -> None:
         redrive_status=pl.lit("NOT_REDRIVABLE"),
         redrive_reason=pl.lit(None),
     ).collect()
-    kinds = {"executions": EXECUTIONS, "details": DETAILS}
     SegmentStore(root, EXECUTION_TABLES).commit(
-        {name: rows.select(list(kind)).cast(pl.Schema(kind)) for name, kind in kinds.items()}
+        {
+            name: rows.select(list(EXECUTION_TABLES[name])).cast(pl.Schema(EXECUTION_TABLES[name]))
+            for name in ("executions", "execution_details")
+        }
     )
 
 

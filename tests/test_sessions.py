@@ -13,7 +13,7 @@ pytestmark = pytest.mark.cloud
 
 
 def test_readers_of_all_views_lose_no_rerun(tmp_path: Path) -> None:
-    with sessions.running(tmp_path, records=20_000) as (app, _):
+    with sessions.running(tmp_path, records=20_000, executions=1_000) as (app, _):
         seen = sessions.drive(app, sessions=8, seconds=10.0, think=0.0)
 
     assert seen.lost == []
