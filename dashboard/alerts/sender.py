@@ -9,9 +9,8 @@ from dashboard.failures.feed import FailureFeed
 from workflow.errors import WorkflowError
 
 ALERT_EVERY_S = 60.0
-ALERT_RETRY_S = 5.0
-ALERT_LONGEST_S = 300.0
-"""Alerts that SNS refuses are tried again after 5 s, 10 s, 20 s and so on up to this."""
+ALERT_RETRY_S = 4.0
+"""Refused alerts are tried again so soon: a page is right within a refresh after the fault."""
 
 
 class AlertSender:
@@ -31,7 +30,6 @@ class AlertSender:
         self._outbox = outbox
         self._version = 0
         self._due = float("-inf")
-        self._failed = 0
 
     def send(self, now: datetime) -> None:
         """Publish what is due, unless it was tried a moment ago.
@@ -47,8 +45,7 @@ class AlertSender:
         except WorkflowError as error:
             problems = (error,)
         self.problem = next(iter(problems), None)
-        self._failed = self._failed + 1 if problems else 0
-        self._due = time.monotonic() + alert_pause(self._failed)
+        self._due = time.monotonic() + (ALERT_RETRY_S if problems else ALERT_EVERY_S)
 
     def _write(self, now: datetime) -> None:
         """Write what is due into the outbox, where anything has changed."""
@@ -61,10 +58,3 @@ class AlertSender:
         for alert in (*due, *([rejections] if rejections else [])):
             self._outbox.add(alert)
         self._version = version
-
-
-def alert_pause(failed: int) -> float:
-    """Seconds until alerts are tried next, after so many failures in a row."""
-    if not failed:
-        return ALERT_EVERY_S
-    return min(ALERT_LONGEST_S, ALERT_RETRY_S * 2.0 ** (failed - 1))

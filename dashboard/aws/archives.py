@@ -15,6 +15,10 @@ MAX_FILES = 500
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
 """What all archives of a batch may unpack to, together."""
 
+_MAX_ENTRIES = 10 * MAX_FILES
+"""Folders and resource forks included: each costs memory as soon as the archive is opened."""
+
+_ENTRY = b"PK\x01\x02"
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
 
@@ -52,6 +56,8 @@ def unpack(upload: Upload, room: int | None = None) -> Iterator[Upload | Refused
             ``ArchiveTooLarge``; the last one once the files so far exceed the room.
     """
     room = MAX_TOTAL_BYTES if room is None else room
+    if (entries := upload.data.count(_ENTRY)) > _MAX_ENTRIES:
+        _check_count(upload.name, entries)
     try:
         archive = zipfile.ZipFile(io.BytesIO(upload.data))
     except Exception:  # noqa: BLE001 - the edge: whatever damage makes zipfile raise is a refusal

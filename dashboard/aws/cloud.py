@@ -61,6 +61,8 @@ class Cloud:
         endpoint_url: Where the local cloud listens; None on AWS.
         pid: Process id of the local cloud; None on AWS.
         credentials_file: Where the local cloud keeps its access key; None on AWS.
+        credentials_written: When AWS's file of credentials was last written, in nanoseconds; 0
+            where there is none.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Cloud:
     endpoint_url: str | None = None
     pid: int | None = None
     credentials_file: str | None = None
+    credentials_written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,13 @@ class Connection:
             return self._clients[service]
 
     def alive(self) -> bool:
-        """Return whether the local cloud still listens; always true of AWS."""
+        """Return whether the local cloud still listens; of AWS, whether credentials are the same.
+
+        Botocore renews those that it knows how to renew. It reads those in the file only once, so
+        expired ones that somebody replaced there need another connection.
+        """
         if self.cloud.endpoint_url is None:
-            return True
+            return self.cloud.credentials_written == _credentials_written()
         address = urlsplit(self.cloud.endpoint_url)
         try:
             socket.create_connection(
@@ -156,6 +163,7 @@ def connect(environ: Mapping[str, str]) -> Connection:
 
 
 def _connect_aws(environ: Mapping[str, str]) -> Connection:
+    written = _credentials_written()
     with explained("sts:GetCallerIdentity"):
         core = _Session()
         region = resolve(environ, profile=core.get_scoped_config().get("region"))
@@ -163,8 +171,23 @@ def _connect_aws(environ: Mapping[str, str]) -> Connection:
         session = _session(core, region.name)
         account = session.client("sts", config=_AT_START).get_caller_identity()["Account"]
     settings = Settings.from_env(environ, account=account, region=region)
-    cloud = Cloud(name="AWS", account=account, region=region.name, region_source=region.source)
+    cloud = Cloud(
+        name="AWS",
+        account=account,
+        region=region.name,
+        region_source=region.source,
+        credentials_written=written,
+    )
     return Connection(cloud, settings, session, Pacer(region.name))
+
+
+def _credentials_written() -> int:
+    """Return when the shared file of credentials was last written, in nanoseconds; 0 if never."""
+    name = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+    try:
+        return Path(name).expanduser().stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _connect_local(environ: Mapping[str, str]) -> Connection:

@@ -14,7 +14,7 @@ class TeamNotes:
         local: Notes on this machine.
 
     Attributes:
-        refused: Why the bucket takes no note; None where it does, or nobody has tried.
+        refused: Why the bucket took no note the last time; None where it did, or nobody has tried.
     """
 
     def __init__(self, shared: NoteLog | None, local: NoteLog) -> None:
@@ -40,7 +40,7 @@ class TeamNotes:
         Raises:
             WorkflowError: AWS's own code; nothing was written then.
         """
-        if self._shared is not None and self.refused is None:
+        if self._shared is not None:
             try:
                 self._shared.append(note)
             except WorkflowError as error:
@@ -48,6 +48,7 @@ class TeamNotes:
                     raise
                 self.refused = error
             else:
+                self.refused = None
                 return
         self._local.append(note)
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from contextlib import suppress
 
@@ -72,6 +73,35 @@ def test_too_many_files_are_refused_before_any_is_read() -> None:
     files = {f"{n}.png": b"" for n in range(archives.MAX_FILES + 1)}
 
     assert refusal_of(zipped(files)).code == "TooManyFiles"
+
+
+def test_a_directory_of_200_000_entries_is_refused_before_it_is_read() -> None:
+    whole = zipped({"a.png": b""})
+    at = whole.index(b"PK\x01\x02")
+    end = whole.index(b"PK\x05\x06")
+    entries = whole[at:end] * 200_000
+    tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(entries), at, 0)
+    tracemalloc.start()
+    try:
+        refused = refusal_of(whole[:at] + entries + tail)
+        before, peak = len(entries), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert refused.code == "TooManyFiles"
+    assert peak < 3 * before, "no more than the archive itself, which the test makes twice"
+
+
+def test_500_photos_and_as_many_bombs_beside_them_are_told_apart() -> None:
+    photos = zipped({f"{number}.png": png() for number in range(archives.MAX_FILES)})
+    bomb = zipped({"inner.zip": zipped({"bomb.png": bytes(1_000_000)})})
+
+    items = list(unpack(Upload("photos.zip", photos)))
+    (inner,) = unpack(Upload("bomb.zip", bomb))
+
+    assert len(items) == archives.MAX_FILES
+    assert isinstance(inner, Upload)
+    assert len(inner.data) < 10_000, "an archive within an archive is one file, never opened"
 
 
 def test_an_empty_archive_is_refused() -> None:

@@ -161,9 +161,10 @@ def test_an_unknown_cloud_is_refused() -> None:
     assert refused({"SCONES_CLOUD": "azure"}).code == "SettingInvalid"
 
 
-def test_aws_is_asked_who_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_is_asked_who_one_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from moto import mock_aws  # noqa: PLC0415 - a second to import
 
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
@@ -174,6 +175,30 @@ def test_aws_is_asked_who_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert found.client("s3").meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
     assert found.alive()
+
+
+def test_credentials_that_somebody_replaces_need_another_connection(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from moto import mock_aws  # noqa: PLC0415 - a second to import
+
+    file = tmp_path / "shared"
+    keys = "[default]\naws_access_key_id = {0}\naws_secret_access_key = {0}\n"
+    file.write_text(keys.format("expired"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    environ = {"SCONES_CLOUD": "aws", "AWS_REGION": "eu-west-1"}
+    with mock_aws(config={"core": {"mock_credentials": False}}):
+        found = connect(environ)
+        assert found.alive()
+        file.write_text(keys.format("renewed"))
+        os.utime(file, ns=(1, 1))  # a clock may tick too slowly for two writes
+        assert not found.alive()
+        again = connect(environ)
+
+    assert again.alive()
+    assert again.session.get_credentials().access_key == "renewed"  # type: ignore[union-attr]
 
 
 def test_without_credentials_aws_is_not_asked(

@@ -67,6 +67,18 @@ def test_a_refused_note_is_kept_here_beside_those_of_the_team(tmp_path: Path) ->
     assert {one.id for one in notes.read().events} == {"theirs", "mine"}
 
 
+def test_notes_go_into_the_bucket_again_once_it_may_be_written(tmp_path: Path) -> None:
+    bucket = LocalObjects(tmp_path / "s3")
+    notes = TeamNotes(log(bucket), log(LocalObjects(tmp_path / "here")))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bucket, "put_object", Refusing(tmp_path / "s3").put_object)
+        notes.append(note("mine"))
+    notes.append(note("ours"))
+    assert not notes.stay_here
+    assert {one.id for one in log(bucket).read().events} == {"ours"}
+    assert {one.id for one in notes.read().events} == {"mine", "ours"}
+
+
 def test_a_failure_that_is_no_denial_loses_nothing_silently(tmp_path: Path) -> None:
     broken = Refusing(tmp_path / "s3")
     broken.code = "InternalError"
