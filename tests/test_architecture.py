@@ -94,8 +94,8 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/command.py", frozenset({"streamlit"})),
     ("dashboard/static_compression.py", frozenset({"starlette"})),
     ("dashboard/access/session.py", frozenset({"workflow", "dashboard.access", "streamlit"})),
-    ("dashboard/shared/segments.py", frozenset({"polars"})),
-    ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", "polars", "pyarrow"})),
+    ("dashboard/shared/segments.py", frozenset({"msgspec", "polars"})),
+    ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", *TABLES})),
     *(
         (f"dashboard/shared/{name}.py", frozenset({"workflow", "dashboard", "streamlit"}))
         for name in ("connections", "permits")

@@ -8,10 +8,10 @@ import uuid
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import polars as pl
 
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
@@ -23,9 +23,8 @@ _DAMAGE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO
 of permission is no damage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One commit, or several merged ones.
+class Segment(msgspec.Struct, frozen=True, array_like=True):
+    """One commit, or several merged ones; a list in the manifest.
 
     Attributes:
         name: Directory of the segment.
@@ -37,7 +36,7 @@ class Segment:
     name: str
     rows: dict[str, int]
     sizes: dict[str, int]
-    checksums: dict[str, int] = field(default_factory=dict)
+    checksums: dict[str, int] = {}
 
 
 class SegmentFiles:

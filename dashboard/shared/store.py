@@ -3,25 +3,26 @@
 A commit writes one segment (a directory with one file a table) to the disk and then replaces the
 manifest by an atomic rename: readers see all of a commit or nothing, and neither ``kill -9`` nor a
 power cut leaves half a commit. The manifest has the checksum of each file: a damaged segment is
-moved to ``damaged`` and named, so that the next sync reads again what it held.
+moved to ``damaged`` and named, so that the next sync reads again what it held. So is a manifest
+that cannot be parsed, and with it all that was there.
 Nothing in the store is the only copy: it can be deleted at any time, and is read again from AWS.
 """
 
 import fcntl
-import json
 import shutil
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import polars as pl
+from msgspec.structs import replace
 
 from dashboard.shared.segments import Schema, Segment, SegmentFiles, flush
 from workflow.errors import WorkflowError
@@ -37,21 +38,20 @@ GRACE_SECONDS: Final = 600
 """How long merged segments stay on disk, for queries that were made before the merge."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
+class _Manifest(msgspec.Struct, frozen=True):
     """Which segments there are, in the order they were appended.
 
     Attributes:
         segments: The live ones.
         retired: Merged ones and when (epoch seconds); still on disk for a while.
-        damaged: Names of segments that were not as written and were set aside.
+        damaged: Names of segments and manifests that were not as written and were set aside.
         versions: For each table that ever had a row, a name that is new whenever its rows are.
     """
 
     segments: tuple[Segment, ...] = ()
-    retired: dict[str, float] = field(default_factory=dict)
+    retired: dict[str, float] = {}
     damaged: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = {}
 
 
 class SegmentStore:
@@ -139,7 +139,7 @@ class SegmentStore:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """Segments set aside because they could not be read; their rows are missing."""
+        """Segments and manifests set aside because they could not be read; rows are missing."""
         return self._manifest().damaged
 
     @property
@@ -149,7 +149,7 @@ class SegmentStore:
             return None
         return WorkflowError(
             "StoreDamaged",
-            f"{len(damaged)} of the segments in {self.root} were damaged and are set aside in "
+            f"{len(damaged)} of the files in {self.root} were damaged and are set aside in "
             f"{self._damaged_folder}; what is shown lacks what they held.",
             "Wait: it is read again from AWS by itself. Delete what was set aside when you like.",
         )
@@ -166,14 +166,14 @@ class SegmentStore:
     def clear(self) -> None:
         """Forget every row: the next sync reads everything again from its origin."""
         with self._writing():
-            before = self._manifest()
+            before = self._whole_manifest()
             changed = _fewer(before.segments, ())
             self._publish(replace(before, damaged=()), (), changed)
 
     def mended(self) -> None:
         """Forget the damage, once what was lost has been read again from its origin."""
         with self._writing():
-            manifest = self._manifest()
+            manifest = self._whole_manifest()
             self._publish(replace(manifest, damaged=()), manifest.segments)
 
     @contextmanager
@@ -270,16 +270,7 @@ class SegmentStore:
         versions = before.versions | dict.fromkeys(changed, uuid.uuid4().hex)
         manifest = _Manifest(tuple(segments), fresh | gone, before.damaged, versions)
         temporary = self.root / "manifest.new"
-        temporary.write_text(
-            json.dumps(
-                {
-                    "segments": [[s.name, s.rows, s.sizes, s.checksums] for s in segments],
-                    "retired": manifest.retired,
-                    "damaged": manifest.damaged,
-                    "versions": manifest.versions,
-                }
-            )
-        )
+        temporary.write_bytes(msgspec.json.encode(manifest))
         temporary.chmod(0o600)
         flush(temporary)
         temporary.replace(self.root / "manifest.json")
@@ -295,7 +286,7 @@ class SegmentStore:
 
     def _without_damage(self, sound: Callable[[Segment], bool]) -> _Manifest:
         """Move damaged segments away and name them in the manifest, under the lock."""
-        before = self._manifest()
+        before = self._whole_manifest()
         kept = [segment for segment in before.segments if sound(segment)]
         lost = tuple(s.name for s in before.segments if s not in kept)
         if not lost:
@@ -318,20 +309,32 @@ class SegmentStore:
     # --- reading
 
     def _manifest(self) -> _Manifest:
+        try:
+            return self._read()
+        except (msgspec.DecodeError, IsADirectoryError):
+            with self._writing():
+                return self._whole_manifest()
+
+    def _whole_manifest(self) -> _Manifest:
+        """Return the manifest, under the lock; one that cannot be parsed is set aside first."""
+        try:
+            return self._read()
+        except (msgspec.DecodeError, IsADirectoryError):
+            name = f"manifest-{uuid.uuid4().hex}.json"
+            self._damaged_folder.mkdir(exist_ok=True)
+            (self.root / "manifest.json").rename(self._damaged_folder / name)
+            self._publish(_Manifest(damaged=(name,)), (), self.tables)
+            return self._read()
+
+    def _read(self) -> _Manifest:
         path = self.root / "manifest.json"
         try:
             status = path.stat()
             version = (status.st_ino, status.st_mtime_ns)
             if self._known is None or self._known[0] != version:
-                self._known = (version, _parsed(path.read_text()))
+                self._known = (version, _parsed(path.read_bytes()))
         except FileNotFoundError:
             return _Manifest()
-        except (ValueError, TypeError, KeyError) as error:
-            raise WorkflowError(
-                "StoreDamaged",
-                f"The manifest of the store in {self.root} cannot be read ({error}).",
-                "Delete that directory: the next sync reads everything again from AWS.",
-            ) from error
         return self._known[1]
 
 
@@ -345,14 +348,8 @@ def _fewer(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
     return set(+lost)
 
 
-def _parsed(text: str) -> _Manifest:
-    value = json.loads(text)
-    segments = tuple(Segment(*entry) for entry in value["segments"])
+def _parsed(text: bytes) -> _Manifest:
+    manifest = msgspec.json.decode(text, type=_Manifest)
     # Manifests had no versions once: the last segment of a table stands for what it had then.
-    versions = {table: segment.name for segment in segments for table in segment.rows}
-    return _Manifest(
-        segments,
-        value["retired"],
-        tuple(value["damaged"]),
-        value.get("versions", versions),
-    )
+    versions = {table: segment.name for segment in manifest.segments for table in segment.rows}
+    return replace(manifest, versions=manifest.versions or versions)

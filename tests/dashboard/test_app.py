@@ -101,7 +101,7 @@ def test_aws_without_credentials_names_the_way_to_the_local_cloud(
 
     (error,) = test.error
     assert "No AWS credentials" in error.value
-    assert "leave out SCONES_CLOUD=aws" in error.value
+    assert r"leave out SCONES\_CLOUD=aws" in error.value
     assert "Try again" in [button.label for button in test.button]
 
 

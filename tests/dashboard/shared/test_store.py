@@ -423,13 +423,53 @@ def test_a_disk_without_room_is_named_and_the_store_goes_on_once_there_is_some(
     assert numbers_in(store) == [1, 2]
 
 
-def test_a_manifest_that_cannot_be_read_says_what_to_do(store: SegmentStore) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        bytes(300),
+        b'{"segments": 5}',
+        b'{"segments": [["one", {"marks": "many"}, {}]]}',
+        b'{"segments": [["one", null, {}]], "retired": {}}',
+        b'{"damaged": [1]}',
+        None,
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_set_aside_and_the_store_goes_on(
+    store: SegmentStore, content: bytes | None
+) -> None:
+    store.append("marks", marks(1))
+    before = store.version("marks")
+    path = store.root / "manifest.json"
+    path.unlink()
+    path.mkdir() if content is None else path.write_bytes(content)
+    reader = SegmentStore(store.root, TABLES)
+    assert numbers_in(reader) == []
+    (name,) = reader.damaged
+    assert (store.root / "damaged" / name).exists()
+    assert reader.problem is not None
+    assert "read again" in reader.problem.remedy
+    assert reader.version("marks") not in ("", before)
+    store.append("marks", marks(2))
+    assert numbers_in(reader) == [2]
+    reader.mended()
+    assert store.problem is None
+
+
+@pytest.mark.parametrize("write", ["append", "clear", "mended", "check"])
+def test_whatever_comes_first_sets_a_broken_manifest_aside(store: SegmentStore, write: str) -> None:
     store.append("marks", marks(1))
     (store.root / "manifest.json").write_text("{")
-    with pytest.raises(WorkflowError) as raised:
-        store.scan("marks")
-    assert raised.value.code == "StoreDamaged"
-    assert "Delete that directory" in raised.value.remedy
+    if write == "append":
+        store.append("marks", marks(2))
+    else:
+        getattr(store, write)()
+    assert numbers_in(store) == ([2] if write == "append" else [])
+    assert len(list((store.root / "damaged").glob("manifest-*.json"))) == 1
 
 
 def test_a_directory_that_cannot_be_written_to_says_what_to_do(tmp_path: Path) -> None:
