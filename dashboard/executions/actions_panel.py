@@ -9,6 +9,7 @@ from dashboard.executions import actions
 from dashboard.executions.detail_model import ExecutionView
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.shared import components
+from dashboard.shared.escaping import shortened
 from workflow.access import Privilege
 from workflow.executions import Status
 from workflow.fingerprints import fingerprint
@@ -38,7 +39,8 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
             st.caption("ARN")
             st.code(execution.arn, language=None, wrap_lines=True)
             st.caption("Input")
-            st.code(execution.input or "not recorded", language="json", wrap_lines=True)
+            given = shortened(execution.input or "not recorded")
+            st.code(given, language="json", wrap_lines=True)
         if connection.cloud.endpoint_url is None:
             st.link_button(
                 "Open in the AWS console",

@@ -265,7 +265,7 @@ def _badges(group: FailureGroup) -> str:
     if group.kind is Kind.REJECTION and color == "red":
         color = STYLES[Outcome.REJECTED].badge  # an answer, not a failure
     if group.status is GroupStatus.RESOLVED and group.resolved_in:
-        text = f"resolved in version {group.resolved_in}"
+        text = f"resolved in version {plain(group.resolved_in)}"
     badges = [f":{color}-badge[{icon} {text}]"]
     badges.append(f":gray-badge[{KIND_ICONS[group.kind]} {group.kind.value}]")
     if group.silenced_until:

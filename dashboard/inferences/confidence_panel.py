@@ -120,9 +120,9 @@ def gallery(look: Look, selection: Selection | None) -> None:
         else:
             classes = selection.words(look.counts["label"].unique(), label_name)
             left_out = selection.left_out(label_name)
-            but = f" :gray[all but {left_out}]" if left_out else ""
+            but = f" :gray[all but {plain(left_out)}]" if left_out else ""
             st.markdown(
-                f"**{classes.capitalize()}, confidence {selection.low:.3f} to"
+                f"**{plain(classes.capitalize())}, confidence {selection.low:.3f} to"
                 f" {selection.high:.3f}**{but}",
                 width="content",
             )

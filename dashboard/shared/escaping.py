@@ -8,6 +8,12 @@ import html
 import re
 from typing import Final
 
+LONGEST: Final = 4_000
+"""So many characters of a text of others are shown within a sentence or a chart."""
+
+LONGEST_BLOCK: Final = 1 << 18
+"""Likewise in a block of its own: as much as Step Functions lets a state hand on."""
+
 _MARKED: Final = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>$:&])")
 _NUMBERED: Final = re.compile(r"^(\d+)\.(?=\s|$)")
 _SPACE: Final = re.compile(r"\s*[\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029]\s*")
@@ -30,14 +36,26 @@ _LINKED: Final = re.compile(
 def one_line(text: str) -> str:
     """Return text in one line, with ``\N{REPLACEMENT CHARACTER}`` for what is not seen.
 
-    That is control characters, marks that turn the direction of writing, and lone surrogates.
+    That is control characters, marks that turn the direction of writing, and lone surrogates. Of
+    text beyond ``LONGEST`` the rest is counted.
     """
-    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _SPACE.sub(" ", text)).strip()
+    short = shortened(text, LONGEST)
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _SPACE.sub(" ", short)).strip()
+
+
+def shortened(text: str, longest: int = LONGEST_BLOCK) -> str:
+    """Return so many characters of a text, and how many more there are."""
+    left_out = len(text) - longest
+    return text if left_out <= 0 else f"{text[:longest]} … ({left_out:,} characters more)"
 
 
 def plain(text: str) -> str:
     """Return text that Markdown shows as it is: no image, link, directive, HTML or formula."""
-    unlinked = _LINKED.sub(_apart, one_line(text))
+    return _escaped(one_line(text))
+
+
+def _escaped(line: str) -> str:
+    unlinked = _LINKED.sub(_apart, line)
     return _NUMBERED.sub(r"\1\\.", _MARKED.sub(r"\\\1", unlinked))
 
 
@@ -48,7 +66,10 @@ def _apart(found: re.Match[str]) -> str:
 
 def code(text: str) -> str:
     """Return text as inline code, whatever backticks are in it."""
-    said = one_line(text)
+    return _fenced(one_line(text))
+
+
+def _fenced(said: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", said)), default=0))
     space = " " if said.startswith("`") or said.endswith("`") or not said else ""
     return f"{fence}{space}{said}{space}{fence}"
@@ -59,20 +80,14 @@ def prose(text: str) -> str:
 
     What others wrote may be part of them: it stays text in either part.
     """
-    parts = text.split("`")
+    parts = one_line(text).split("`")
     if len(parts) % 2 == 0:  # a backtick that has no other is a letter
         return plain(text)
-    said = (_of_sentence(part) if at % 2 == 0 else code(part) for at, part in enumerate(parts))
-    return "".join(said)
-
-
-def _of_sentence(part: str) -> str:
-    """Return a part of a sentence as ``plain`` does, with the spaces at its ends."""
-    before, after = part[: len(part) - len(part.lstrip())], part[len(part.rstrip()) :]
-    return f"{' ' if before else ''}{plain(part)}{' ' if after and part.strip() else ''}"
+    return "".join(_fenced(one) if at % 2 else _escaped(one) for at, one in enumerate(parts))
 
 
 def chart_text(text: str) -> str:
     """Return text that Plotly draws as it is: no link, no tag, no entity, no formula."""
-    shown = html.escape(_INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
+    seen = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", shortened(text, LONGEST))
+    shown = html.escape(seen, quote=False)
     return shown.replace("$", f"{_JOINER}$")

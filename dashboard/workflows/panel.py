@@ -251,7 +251,7 @@ def _machines(now: datetime) -> None:
     )
     chosen = _table(table, "state-machines", "State machines of the region")
     if chosen is not None and st.button(
-        f"Watch {shown[chosen].name}", type="primary", icon=":material/visibility:"
+        f"Watch {plain(shown[chosen].name)}", type="primary", icon=":material/visibility:"
     ):
         watch(read_reference(shown[chosen].arn, **_place(whole)))
 
@@ -274,7 +274,7 @@ def _endpoints() -> None:
     place = listed[chosen].captures
     if place is None:
         st.info(f"{plain(listed[chosen].name)} captures nothing, so there is nothing to watch.")
-    elif st.button(f"Watch the captures of {place.endpoint}", icon=":material/visibility:"):
+    elif st.button(f"Watch the captures of {plain(place.endpoint)}", icon=":material/visibility:"):
         watch(captured_at(place))
 
 

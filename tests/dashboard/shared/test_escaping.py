@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import polars as pl
@@ -15,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.executions import charts as execution_charts
 from dashboard.executions.detail_model import Bar
 from dashboard.shared.csv_files import csv_file
-from dashboard.shared.escaping import chart_text, code, plain, prose
+from dashboard.shared.escaping import LONGEST, chart_text, code, plain, prose
 from workflow.timelines import VisitStatus
 
 PAYLOADS = (
@@ -194,3 +195,11 @@ def test_what_others_wrote_stays_text_in_a_sentence_of_ours(text: str) -> None:
 
     for found in ("<a ", "<img", "<em>", "<strong>", "<h1>"):
         assert found not in shown
+
+
+@pytest.mark.parametrize("escape", [plain, code, chart_text, prose])
+def test_ten_megabytes_are_shown_as_their_beginning(escape: Callable[[str], str]) -> None:
+    shown = escape("*a" * 5_000_000)
+
+    assert len(shown) < 4 * LONGEST
+    assert "9,996,000" in shown
