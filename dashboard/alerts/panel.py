@@ -10,7 +10,7 @@ from dashboard.alerts import log
 from dashboard.alerts.log import AlertState
 from dashboard.failures import model as failures
 from dashboard.shared import components
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import block, plain
 from dashboard.shared.query import write
 from dashboard.shared.time_range import TimeRange
 from workflow.access import Privilege
@@ -60,7 +60,7 @@ def sent(found: AlertState, shown: TimeRange) -> None:
     for alert in found.sent:
         icon = ":material/drafts:" if alert.read else ":material/mark_email_unread:"
         with st.expander(f"{shown.said(alert.at)}: {plain(alert.subject)}", icon=icon):
-            st.text(alert.body or "What it said was not kept.")
+            st.text(block(alert.body or "What it said was not kept."))
 
 
 def recipients(found: AlertState) -> None:

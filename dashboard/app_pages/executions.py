@@ -32,7 +32,7 @@ def many() -> None:
     rows = executions.select(listing, chosen, since=now - picked.span)
     panel.rate_tiles(executions.rates(rows, executions.window(rows, now=now)))
     if rows.is_empty():
-        panel.nothing_found(listing, picked)
+        panel.nothing_found(feed.listing(), picked)
         return
     panel.charts(feed, rows, chosen, picked)
     panel.machine(feed, rows)

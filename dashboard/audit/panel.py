@@ -10,7 +10,7 @@ from dashboard.audit import model
 from dashboard.audit.model import AuditFilters
 from dashboard.aws.audit_log import Audit
 from dashboard.shared import components, permits
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import block, plain
 from dashboard.shared.numbers import count
 from workflow.access import Privilege
 from workflow.audit import AuditRecord
@@ -98,9 +98,9 @@ def _one(record: AuditRecord) -> None:
     st.subheader(f"{record.action.value.capitalize()}, {record.at:%Y-%m-%d %H:%M:%S} UTC")
     took = f", {(record.ended_at - record.at).total_seconds():.1f} s" if record.ended_at else ""
     st.caption(plain(f"{record.actor} as {record.role}, by {record.origin}{took}"))
-    st.text(model.result(record))
+    st.text(block(model.result(record)))
     text, language = model.request(record)
-    st.code(text, language=language, wrap_lines=True)
+    st.code(block(text), language=language, wrap_lines=True)
 
 
 def _kept(found: Audit) -> None:

@@ -9,7 +9,7 @@ from dashboard.executions import actions
 from dashboard.executions.detail_model import ExecutionView
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.shared import components
-from dashboard.shared.escaping import shortened
+from dashboard.shared.escaping import block
 from workflow.access import Privilege
 from workflow.executions import Status
 from workflow.fingerprints import fingerprint
@@ -39,7 +39,7 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
             st.caption("ARN")
             st.code(execution.arn, language=None, wrap_lines=True)
             st.caption("Input")
-            given = shortened(execution.input or "not recorded")
+            given = block(execution.input or "not recorded")
             st.code(given, language="json", wrap_lines=True)
         if connection.cloud.endpoint_url is None:
             st.link_button(

@@ -21,7 +21,7 @@ from dashboard.executions.panel import graph
 from dashboard.executions.tables import VISITS, frame, visit_row
 from dashboard.shared import components, page_address
 from dashboard.shared.cloud_reads import STILL_WAITING
-from dashboard.shared.escaping import code, plain, shortened
+from dashboard.shared.escaping import block, code, plain
 from dashboard.shared.palette import pill
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
@@ -188,7 +188,7 @@ def header(view: one.ExecutionView) -> None:
             return
         long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
         with st.container(height=CAUSE_PIXELS if long else "content", border=False):
-            st.code(shortened(detail), language="json", wrap_lines=True)
+            st.code(block(detail), language="json", wrap_lines=True)
 
 
 def timeline(view: one.ExecutionView) -> None:
@@ -211,7 +211,7 @@ def steps(view: one.ExecutionView) -> None:
             left, right = st.columns(2)
             for column, name, text in ((left, "Input", step.input), (right, "Output", step.output)):
                 column.caption(name)
-                said = shortened(text or "not recorded")
+                said = block(text or "not recorded")
                 column.code(said, language="json", wrap_lines=True)
 
 
@@ -309,7 +309,7 @@ def log_lines(view: one.ExecutionView) -> None:
     for problem in found.problems:
         st.caption(plain(problem))
     text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
-    text = shortened(text or "Nothing was logged in this time.")
+    text = block(text or "Nothing was logged in this time.")
     st.code(text, language="log", wrap_lines=True)
 
 

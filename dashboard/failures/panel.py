@@ -16,7 +16,7 @@ from dashboard.failures.feed import FailureFeed
 from dashboard.failures.notes import Notes
 from dashboard.failures.repair_panel import author, repair
 from dashboard.shared import components, page_address
-from dashboard.shared.escaping import plain, shortened
+from dashboard.shared.escaping import block, plain
 from dashboard.shared.numbers import count
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import plot
@@ -116,7 +116,7 @@ def headline(card: model.GroupCard) -> None:
     with st.expander("Why these are one problem", icon=":material/fingerprint:"):
         st.markdown(plain(model.why(group)))
         if said := group.sample.cause or group.sample.error:
-            st.code(shortened(said), language="json", wrap_lines=True)
+            st.code(block(said), language="json", wrap_lines=True)
         else:
             st.caption("The execution names neither an error nor a cause.")
 

@@ -18,7 +18,7 @@ from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
 from dashboard.shared import page_address
 from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import code, plain
+from dashboard.shared.escaping import block, code, plain
 from dashboard.shared.numbers import share
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
@@ -181,7 +181,7 @@ def _details(row: dict[str, Any]) -> None:
     st.markdown(f"Event {code(row['event_id'])}")
     st.markdown(f"Inference {code(row['inference_id'] or 'none given')}")
     st.markdown("Object, line")
-    st.code(f"{row['key']}\n{row['line']}", language=None, wrap_lines=True)
+    st.code(block(f"{row['key']}\n{row['line']}"), language=None, wrap_lines=True)
     arn = _execution(row["inference_id"], row["inference_time"])
     if arn:
         st.page_link(

@@ -1,6 +1,7 @@
 """Escapes for text of others, such as S3 keys, ids, names, errors and authors.
 
 ``plain`` is for Markdown (every label of Streamlit is), ``code`` for what people copy out of it,
+``prose`` for sentences that hold both, ``block`` for a block of code or of lines,
 ``chart_text`` for the subset of HTML that Plotly renders.
 """
 
@@ -20,6 +21,7 @@ _SPACE: Final = re.compile(r"\s*[\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029]\s*")
 _INVISIBLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+_UNSEEN_IN_BLOCK: Final = re.compile(rf"(?![\t\n\r]){_INVISIBLE.pattern}")
 _JOINER: Final = "\u2060"
 """A word joiner: not seen, breaks no line. It stays where a backslash is gone after parsing."""
 
@@ -39,12 +41,16 @@ def one_line(text: str) -> str:
     That is control characters, marks that turn the direction of writing, and lone surrogates. Of
     text beyond ``LONGEST`` the rest is counted.
     """
-    short = shortened(text, LONGEST)
+    short = _shortened(text, LONGEST)
     return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _SPACE.sub(" ", short)).strip()
 
 
-def shortened(text: str, longest: int = LONGEST_BLOCK) -> str:
-    """Return so many characters of a text, and how many more there are."""
+def block(text: str) -> str:
+    """Return text for a block of its own, which Streamlit shows as it is: line breaks stay."""
+    return _UNSEEN_IN_BLOCK.sub("\N{REPLACEMENT CHARACTER}", _shortened(text, LONGEST_BLOCK))
+
+
+def _shortened(text: str, longest: int) -> str:
     left_out = len(text) - longest
     return text if left_out <= 0 else f"{text[:longest]} … ({left_out:,} characters more)"
 
@@ -88,6 +94,6 @@ def prose(text: str) -> str:
 
 def chart_text(text: str) -> str:
     """Return text that Plotly draws as it is: no link, no tag, no entity, no formula."""
-    seen = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", shortened(text, LONGEST))
+    seen = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _shortened(text, LONGEST))
     shown = html.escape(seen, quote=False)
     return shown.replace("$", f"{_JOINER}$")

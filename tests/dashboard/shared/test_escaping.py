@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.executions import charts as execution_charts
 from dashboard.executions.detail_model import Bar
 from dashboard.shared.csv_files import csv_file
-from dashboard.shared.escaping import LONGEST, chart_text, code, plain, prose
+from dashboard.shared.escaping import LONGEST, block, chart_text, code, plain, prose
 from workflow.timelines import VisitStatus
 
 PAYLOADS = (
@@ -111,7 +111,7 @@ def test_what_people_copy_has_no_hidden_letters(text: str) -> None:
 
 @given(st.text(max_size=50))
 def test_what_is_not_seen_is_shown_as_such(text: str) -> None:
-    for shown in (plain(text), code(text), chart_text(text)):
+    for shown in (plain(text), code(text), chart_text(text), block(text)):
         shown.encode()  # no lone surrogates: Streamlit could not send them
         assert not re.search("[\x00\x1b\u202a-\u202e\u2066-\u2069]", shown)
     assert "\n" not in plain(text) + code(text)
@@ -203,3 +203,8 @@ def test_ten_megabytes_are_shown_as_their_beginning(escape: Callable[[str], str]
 
     assert len(shown) < 4 * LONGEST
     assert "9,996,000" in shown
+
+
+def test_a_block_keeps_its_lines_and_says_how_much_it_leaves_out() -> None:
+    assert block('{\n\t"a": 1\r\n}') == '{\n\t"a": 1\r\n}'
+    assert block("x" * ((1 << 18) + 7)).endswith("x … (7 characters more)")
