@@ -26,7 +26,7 @@ from dashboard.aws.objects import Bucket
 from dashboard.aws.quotas import Pacer
 from dashboard.captures.tables import TABLES
 from dashboard.executions.feed import ExecutionFeed
-from dashboard.shared import cloud_reads, components
+from dashboard.shared import cloud_reads, connections
 from dashboard.shared.cloud_reads import CloudRead
 from dashboard.shared.store import SegmentStore
 from dashboard.shared.store_root import store_root
@@ -198,7 +198,7 @@ def visit(
 
     def stretch(elsewhere: dict[str, str]) -> Callable[..., AppTest]:
         stretched = Stretched(whole, elsewhere).connection
-        monkeypatch.setattr(components, "connect", lambda _: stretched)
+        monkeypatch.setattr(connections, "connect", lambda _: stretched)
         st.cache_resource.clear()
         monkeypatch.setattr(cloud_reads, "PATIENCE_S", PATIENCE_S)
         return opened
