@@ -210,10 +210,8 @@ def _status(context: Context) -> int:
     print(f"  alias       {outputs.alias_arn or 'none'}")
     print(f"  endpoint    {outputs.endpoint} ({outputs.endpoint_status or 'none'})")
     print(f"  queue       {outputs.queue_url or 'none'}")
-    for version in outputs.versions:
-        print(
-            f"  version {version.number:<3} {version.created:%Y-%m-%d %H:%M} {version.weight:>4} %"
-        )
+    for one in outputs.versions:
+        print(f"  version {one.number:<3} {one.created:%Y-%m-%d %H:%M} {one.weight:>4} %")
     for title, link in outputs.links.items():
         print(f"  {title}: {link}")
     return DONE
