@@ -196,7 +196,10 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         "region": cloud.region,
         "credentials_file": os.fspath(directory / credentials.FILE_NAME),
     }
-    (directory / "endpoint.json").write_text(json.dumps(line))
+    try:
+        (directory / "endpoint.json").write_text(json.dumps(line))
+    except OSError as error:
+        raise _not_writable(directory, error) from error
     cloud.store.disk.refill()
     _wait_for_signal(json.dumps(line))
     server.shutdown()
@@ -212,17 +215,21 @@ def _lock(directory: Path) -> TextIO | None:
             directory.chmod(0o700)  # made before there were credentials in it
         lock = (directory / "lock").open("w")
     except OSError as error:
-        raise WorkflowError(
-            "CloudNotWritable",
-            f"The local cloud cannot write to {directory}: {error}.",
-            "Give another directory with --dir, or make this one writable.",
-        ) from error
+        raise _not_writable(directory, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         return None
     return lock
+
+
+def _not_writable(directory: Path, error: OSError) -> WorkflowError:
+    return WorkflowError(
+        "CloudNotWritable",
+        f"The local cloud cannot write to {directory}: {error}.",
+        "Give another directory with --dir, or make this one writable.",
+    )
 
 
 def _other(directory: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from botocore.exceptions import ClientError
 
+from dashboard.shared.segments import flush
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class LocalObjects:
         return cast("S3Client", self)
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803 - boto3's
-        """Create an object.
+        """Create an object; it is on the disk then, and no power cut undoes it.
 
         Raises:
             ClientError: ``PreconditionFailed`` where there is one.
@@ -46,7 +47,9 @@ class LocalObjects:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             unfinished.write_bytes(Body)
+            flush(unfinished)
             os.link(unfinished, path)  # unlike a rename, it refuses to replace
+            flush(path.parent)
         except FileExistsError:
             answer: Any = {"Error": {"Code": "PreconditionFailed"}}
             raise ClientError(answer, "PutObject") from None

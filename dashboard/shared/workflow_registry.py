@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from dashboard.shared.segments import flush
 from workflow.errors import WorkflowError
 from workflow.watched import WatchedWorkflow
 
@@ -99,7 +100,9 @@ class WorkflowRegistry:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             unfinished.write_bytes(msgspec.json.encode(list(known.values())))
+            flush(unfinished)
             unfinished.replace(self._path)
+            flush(self._path.parent)
         except OSError as error:
             raise WorkflowError(
                 "RegistryUnwritable",

@@ -1,5 +1,6 @@
 """Each file that the dashboard keeps, damaged in each way: a name, a remedy, and the rest works."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,6 +117,26 @@ def test_a_damaged_note_is_named_and_the_others_are_read(tmp_path: Path, damage:
 
     assert len(found.events) + len(found.problems) == 3
     assert len(found.events) >= 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of open files are read from /proc")
+def test_what_is_acknowledged_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(
+        "os.fsync", lambda handle: flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+    )
+    objects = LocalObjects(tmp_path / "notes").as_client()
+    objects.put_object(Bucket="b", Key="note", Body=b"a note")
+    WorkflowRegistry(tmp_path / "workflows.json").save(
+        WatchedWorkflow(name="one", state_machine_arn="arn:one")
+    )
+    SegmentStore(tmp_path / "store", TABLES).commit({"a": rows(1)})
+
+    names = [Path(name).name for name in flushed]
+    for part in ("note.", "b", "workflows.", "a.parquet", "manifest.new", "store"):
+        assert any(name.startswith(part) for name in names), part
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'{"id": "\x9c"}'])
