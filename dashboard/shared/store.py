@@ -28,6 +28,7 @@ from dashboard.shared.segments import Schema, Segment, SegmentFiles, flush
 from workflow.errors import WorkflowError
 
 _PRIVATE: Final = 0o700
+_NO_MANIFEST: Final = (msgspec.DecodeError, UnicodeDecodeError, IsADirectoryError)
 MERGE_AT: Final = 8
 """So many neighbours of one size class are merged into one segment, of the next class mostly."""
 
@@ -311,15 +312,17 @@ class SegmentStore:
     def _manifest(self) -> _Manifest:
         try:
             return self._read()
-        except (msgspec.DecodeError, IsADirectoryError):
+        except _NO_MANIFEST:
             with self._writing():
                 return self._whole_manifest()
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def _whole_manifest(self) -> _Manifest:
         """Return the manifest, under the lock; one that cannot be parsed is set aside first."""
         try:
             return self._read()
-        except (msgspec.DecodeError, IsADirectoryError):
+        except _NO_MANIFEST:
             name = f"manifest-{uuid.uuid4().hex}.json"
             self._damaged_folder.mkdir(exist_ok=True)
             (self.root / "manifest.json").rename(self._damaged_folder / name)
