@@ -75,7 +75,7 @@ def aggregates(frame: pl.DataFrame) -> None:
 
 def from_counts(counts: pl.DataFrame) -> None:
     """Everything the page shows after a filter or a threshold was moved."""
-    chosen = record_filters.select(counts, record_filters.InferenceFilters(label="bicycle"))
+    chosen = record_filters.select(counts, record_filters.InferenceFilters(label=0))
     inferences.summarise(chosen, THRESHOLD)
     tables.histogram(counts, 50)
     tables.volume(counts, Period.HOUR, THRESHOLD)

@@ -399,3 +399,30 @@ def callbacks_in(tree: ast.AST) -> set[str]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             named.add(node.value)
     return named & CALLBACKS
+
+
+OF_SETTINGS = {
+    "dashboard/app_pages/batch.py",
+    "dashboard/batch/__main__.py",
+    "dashboard/batch/client.py",
+    "dashboard/batch/panel.py",
+    "dashboard/app_pages/deployment.py",
+    "dashboard/app_pages/overview.py",
+    "dashboard/demonstration/__main__.py",
+    "dashboard/demonstration/control.py",
+}
+"""They deploy, or are about what is deployed on demand; everything else asks ``watched``."""
+
+
+def test_only_what_deploys_asks_a_connection_for_settings() -> None:
+    users = {
+        path
+        for path in sources()
+        if path.startswith("dashboard/") and path != "dashboard/aws/cloud.py"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "settings"
+        and ast.unparse(node) != "self.settings"
+    }
+
+    assert users == OF_SETTINGS

@@ -118,6 +118,7 @@ CALLS: Final[Mapping[Privilege, Calls]] = {
     Privilege.ROLLOUT: frozenset(
         {
             "sagemaker:CreateEndpointConfig",
+            "sagemaker:DeleteEndpointConfig",
             "sagemaker:UpdateEndpoint",
             "sagemaker:UpdateEndpointWeightsAndCapacities",
         }

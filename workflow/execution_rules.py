@@ -20,7 +20,7 @@ from workflow.silent import (
     silent_failure,
 )
 from workflow.timelines import StateVisit
-from workflow.watched import NO_THRESHOLD, WatchedWorkflow
+from workflow.watched import WatchedWorkflow
 
 _UNUSABLE = frozenset({"Silent.NoInference", "Silent.EmptyInference", "Silent.MalformedInference"})
 
@@ -113,9 +113,8 @@ class ExecutionRules:
 
 def rules_of(workflow: WatchedWorkflow) -> ExecutionRules:
     """Return the rules of a watched workflow."""
-    known = workflow.threshold_source != NO_THRESHOLD
     return ExecutionRules(
-        threshold=workflow.threshold if known else 0.0,
+        threshold=workflow.stated_threshold,
         classes=workflow.classes,
         foreign=not workflow.deployed,
         owes_inference=workflow.owes_inference,

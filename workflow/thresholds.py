@@ -97,7 +97,8 @@ class Standing:
 
     Attributes:
         now: Parts accepted from rejected: the one that most new executions are measured against;
-            that of the settings where nothing is deployed or it cannot be read.
+            that of the settings where nothing is deployed or it cannot be read; 0 where a watched
+            workflow states none, so that nothing is rejected.
         wanted: What a deployment asks for as long as nobody chooses another: ``SCONES_THRESHOLD``
             where it is set, else what is now.
         known: What is deployed was read.
@@ -139,8 +140,13 @@ def standing(
 
 
 def of_watched(threshold: float, source: str) -> Standing:
-    """Return what holds for a workflow that somebody else made."""
-    says = f"{threshold:g}: {source}."
+    """Return what holds for a workflow that somebody else made.
+
+    Args:
+        threshold: 0 where none was found.
+        source: Where it is known from, or that it is not.
+    """
+    says = f"{threshold:g}: {source}." if threshold else f"{source.capitalize()}."
     return Standing(now=threshold, wanted=threshold, known=False, absent=False, says=says, wish="")
 
 

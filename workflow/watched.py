@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from workflow.addresses import AddressError, checked_bucket
+from workflow.class_names import ClassNames
 from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
@@ -55,7 +56,8 @@ class WatchedWorkflow:
         endpoint_source: Why the endpoint is thought to be that one; empty where somebody said so.
         captures: Where its captures lie; None where the endpoint is to be asked.
         classes: Names of the classes, by their index in an answer.
-        threshold: Confidence that a success needs where nothing else states one, 0.5 to 1.
+        threshold: Confidence that a success needs where nothing else states one, 0.5 to 1; of no
+            meaning where its source is ``NO_THRESHOLD``, see ``stated_threshold``.
         threshold_source: Where the threshold is known from, for people.
         owes_inference: Whether a success without an inference is wrong.
         fixed_image: Image that the definition itself names; empty where it comes with the input.
@@ -67,6 +69,11 @@ class WatchedWorkflow:
         queue: Name of the queue of status changes; empty where there is none.
         topic_arn: Where alerts are published; empty where they are not.
         imported: Digest of the files that it was imported from; empty for one that is in AWS.
+        deciding_function: Name of the function whose environment holds the threshold; empty where
+            it is not known.
+        resource_prefix: First part of the names of its models, endpoint configurations and alarms;
+            empty where they follow no rule.
+        tags: What everything that is created for it is tagged with, as names and values.
         deployed: Whether ``deploy`` made it, so that its names follow from the settings.
     """
 
@@ -90,6 +97,9 @@ class WatchedWorkflow:
     queue: str = ""
     topic_arn: str = ""
     imported: str = ""
+    deciding_function: str = ""
+    resource_prefix: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
     deployed: bool = False
 
     @property
@@ -98,6 +108,16 @@ class WatchedWorkflow:
         if self.imported:
             return f"imported-{self.imported}"
         return self.state_machine_arn or (str(self.captures) if self.captures else self.name)
+
+    @property
+    def class_names(self) -> ClassNames:
+        """The names of its classes."""
+        return ClassNames(self.classes)
+
+    @property
+    def stated_threshold(self) -> float:
+        """The threshold that somebody or something stated; 0 where none was found."""
+        return 0.0 if self.threshold_source == NO_THRESHOLD else self.threshold
 
     @property
     def lists_executions(self) -> bool:
@@ -164,6 +184,9 @@ def of_deployment(settings: Settings) -> WatchedWorkflow:
         upload_prefix=settings.upload_prefix,
         queue=settings.executions_queue,
         topic_arn=settings.topic_arn,
+        deciding_function=settings.filter_function,
+        resource_prefix=settings.prefix,
+        tags=tuple(settings.tags.items()),
         deployed=True,
     )
 

@@ -182,9 +182,9 @@ def _subscribers(connection: Connection) -> tuple[Subscriber, ...]:
 
 
 def _alarms(connection: Connection) -> tuple[AlarmState, ...]:
-    if not connection.watched.deployed:  # alarms of others have names that nobody knows
+    prefix = connection.watched.resource_prefix
+    if not prefix:  # alarms of others have names that nobody knows
         return ()
-    prefix = connection.settings.prefix
     with explained("cloudwatch:DescribeAlarms", prefix):
         pages = connection.client("cloudwatch").get_paginator("describe_alarms")
         return tuple(

@@ -29,10 +29,11 @@ captures.status(feed)
 if feed.names().is_empty():
     panel.nothing_yet(feed, connection)
     st.stop()
-look = Look.of(feed, panel.filters(feed), standing.now, datetime.now(UTC))
+names = connection.watched.class_names
+look = Look.of(feed, panel.filters(feed, names), standing.now, datetime.now(UTC), names)
 said = model.summarise(look.counts, look.threshold)
 card = inference_drift.known_model()
-panel.summary(said, look.threshold, card.calibration_error if card else None)
+panel.summary(said, look.threshold, card.calibration_error if card else None, names)
 chosen = panel.view()
 if not said.total and chosen != "Data health":  # which tells why there is none
     components.empty_state("No record is left", "Widen the filters above.")

@@ -32,8 +32,8 @@ def screen() -> None:
     shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)
     panel.verdict(shown, now)
     version = (connection.cloud, watched.reference, running.executions.version)
-    threshold = thresholds.standing().now
-    panel.charts(panel.Look(listing, captured, threshold, picked, now, version))
+    threshold, names = thresholds.standing().now, watched.class_names
+    panel.charts(panel.Look(listing, captured, threshold, picked, now, version, names))
     panel.tiles(shown)
     left, right = st.columns(2)
     with left:

@@ -21,14 +21,14 @@ labels = model.labels_of(found.draws(), found.verdicts())
 if labels.rows.is_empty():
     panel.nothing_yet()
     st.stop()
-standing = thresholds.standing()
+standing, classes = thresholds.standing(), components.connection().watched.class_names
 panel.summary(labels, standing.now, feed)
 with components.explained():
     match panel.view():
         case "Accuracy":
-            panel.accuracy(labels)
+            panel.accuracy(labels, classes)
         case "Confusion":
-            panel.confusion(labels, found)
+            panel.confusion(labels, found, classes)
         case "Calibration":
             panel.calibration(labels)
         case "Threshold":

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard.captures import panel as captures
 from dashboard.rollout import panel
+from dashboard.rollout.client import IN_SERVICE
 from dashboard.shared import components, page_address
 from dashboard.thresholds import panel as thresholds
 
@@ -18,10 +19,13 @@ found = panel.endpoint(connection)
 panel.served(found)
 with components.explained():
     match len(found.variants):
-        case 1:
+        case 1 if found.status == IN_SERVICE:
             panel.begin(connection, found)
+        case 1:
+            panel.updating()
         case 2:
             panel.compare(found, feed, standing.now)
+            panel.automatic(found, feed, standing.now)
             panel.act(found)
         case _:
             st.info("The endpoint has more than two variants: two can be compared here.")

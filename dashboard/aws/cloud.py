@@ -27,14 +27,20 @@ from dashboard.aws.limits import LimitedSession
 from dashboard.aws.parsing import CheckedParsers
 from dashboard.aws.quotas import Pacer
 from workflow.access import Calls
+from workflow.class_names import ClassNames
+from workflow.contract import LABELS
 from workflow.data_directory import data_directory
 from workflow.errors import WorkflowError, last_error
 from workflow.regions import Region, partition_of, resolve
 from workflow.settings import Settings
 from workflow.watched import WatchedWorkflow, of_deployment
 
-DATA_DIRECTORY = data_directory(Path(__file__).resolve().parents[2], os.environ, Path.home())
+_ROOT = Path(__file__).resolve().parents[2]
+DATA_DIRECTORY = data_directory(_ROOT, os.environ, Path.home())
 STATE_DIRECTORY = DATA_DIRECTORY / ".localcloud"
+MANIFEST = _ROOT / "deploy" / "model" / "artifacts" / "manifest.json"
+"""What a training run writes beside the model that ``deploy`` packs."""
+
 START_SECONDS = 60
 _ALIVE_SECONDS = 1
 _CLIENTS = Config(
@@ -84,6 +90,7 @@ class Connection:
         settings: The deployment's settings, in that cloud's account and region; for ``deploy``.
         session: What the functions of ``deploy`` take; every client of it reaches ``cloud``.
         pacer: Keeps the process within the Step Functions quotas of the account and region.
+        classes: Names of the classes of the model that ``deploy`` makes.
         chosen: The workflow that is watched instead of the deployed one, or None.
     """
 
@@ -91,6 +98,7 @@ class Connection:
     settings: Settings
     session: boto3.Session
     pacer: Pacer
+    classes: tuple[str, ...] = LABELS
     chosen: WatchedWorkflow | None = None
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,7 +106,7 @@ class Connection:
     @property
     def watched(self) -> WatchedWorkflow:
         """The workflow that is watched: whose names every page asks for."""
-        return self.chosen or of_deployment(self.settings)
+        return self.chosen or replace(of_deployment(self.settings), classes=self.classes)
 
     def watching(self, workflow: WatchedWorkflow) -> "Connection":
         """Return the same connection, with its clients, for another workflow."""
@@ -107,7 +115,7 @@ class Connection:
     def limited(self, calls: Calls) -> "Connection":
         """Return a connection to the same cloud that makes calls which read, and these."""
         session = LimitedSession(self.session, calls)
-        return Connection(self.cloud, self.settings, session, self.pacer, self.chosen)
+        return Connection(self.cloud, self.settings, session, self.pacer, self.classes, self.chosen)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
         """The client of an AWS service, such as ``s3``; made once, safe to share by threads."""
@@ -178,7 +186,7 @@ def _connect_aws(environ: Mapping[str, str]) -> Connection:
         region_source=region.source,
         credentials_written=written,
     )
-    return Connection(cloud, settings, session, Pacer(region.name))
+    return Connection(cloud, settings, session, Pacer(region.name), model_classes())
 
 
 def _credentials_written() -> int:
@@ -206,7 +214,17 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
     core.set_credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
     region = Region(cloud.region, cloud.region_source)
     settings = Settings.from_env(environ, account=cloud.account, region=region)
-    return Connection(cloud, settings, _session(core, cloud.region), Pacer(cloud.region))
+    session = _session(core, cloud.region)
+    return Connection(cloud, settings, session, Pacer(cloud.region), model_classes())
+
+
+def model_classes(manifest: Path = MANIFEST) -> tuple[str, ...]:
+    """Return the classes of the model in this checkout, as its manifest names them.
+
+    Raises:
+        WorkflowError: ``ManifestUnreadable``.
+    """
+    return ClassNames.of_manifest(manifest.read_bytes()).names if manifest.exists() else LABELS
 
 
 def _session(core: botocore.session.Session, region: str) -> boto3.Session:

@@ -20,20 +20,21 @@ def configurations(cloud: Connection, endpoint: str) -> Configurations:
     with explained("sagemaker:DescribeEndpoint", endpoint):
         described = cloud.client("sagemaker").describe_endpoint(EndpointName=endpoint)
     present = described["EndpointConfigName"]
-    own = re.compile(rf"{re.escape(cloud.settings.prefix)}-[0-9a-f]{{12}}")
+    prefix = cloud.watched.resource_prefix
+    own = re.compile(rf"{re.escape(prefix)}-[0-9a-f]{{12}}")
     return Configurations(
         present=present,
         created=described["CreationTime"],
         changed=described["LastModifiedTime"],
         # Which others an endpoint had that somebody else made, no name tells.
-        made=_made(cloud, own) if own.fullmatch(present) else {},
+        made=_made(cloud, prefix, own) if prefix and own.fullmatch(present) else {},
     )
 
 
-def _made(cloud: Connection, own: re.Pattern[str]) -> dict[str, datetime]:
-    with explained("sagemaker:ListEndpointConfigs", cloud.settings.prefix):
+def _made(cloud: Connection, prefix: str, own: re.Pattern[str]) -> dict[str, datetime]:
+    with explained("sagemaker:ListEndpointConfigs", prefix):
         listed = cloud.client("sagemaker").list_endpoint_configs(
-            NameContains=cloud.settings.prefix,
+            NameContains=prefix,
             SortBy="CreationTime",
             SortOrder="Descending",
             MaxResults=_LISTED,

@@ -325,8 +325,8 @@ def _verdict(
     watched: WatchedWorkflow, execution: Execution, visits: tuple[StateVisit, ...]
 ) -> Verdict:
     """What became of a submission; an output of somebody else's workflow is read in any form."""
-    found = verdict(execution, visits, threshold=watched.threshold)
     rules = rules_of(watched)
+    found = verdict(execution, visits, threshold=rules.threshold)
     if not rules.foreign or rules.outcome(execution, visits) is not Outcome.ACCEPTED:
         return found
     inference = rules.inference(execution, visits)

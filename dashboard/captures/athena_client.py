@@ -32,7 +32,7 @@ class AthenaQueries:
     def __init__(self, cloud: Connection, database: str) -> None:
         self._athena = cloud.client("athena")
         self._s3 = cloud.client("s3")
-        self._bucket = cloud.settings.bucket
+        self._bucket = cloud.watched.bucket
         self._database = database
 
     def execute(self, sql: str) -> str:

@@ -58,15 +58,15 @@ class AthenaFeed:
     reads_objects: Final = False
 
     def __init__(self, connection: Connection, place: CapturePlace) -> None:
-        settings = connection.settings
-        own = Bucket.of(connection.session, settings.bucket)
-        elsewhere = place.bucket != settings.bucket
+        watched = connection.watched
+        own = Bucket.of(connection.session, watched.bucket)
+        elsewhere = place.bucket != watched.bucket
         self.bucket = Bucket.of(connection.session, place.bucket) if elsewhere else own
         self.place = place
         self.progress = None
         self.problem: WorkflowError | None = None
         self._truths = GroundTruthLog(own)
-        self._database = settings.prefix.replace("-", "_")
+        self._database = watched.resource_prefix.replace("-", "_")
         self._queries = AthenaQueries(connection, self._database)
         self._made = False
         self._as_of: datetime | None = None
@@ -184,7 +184,7 @@ class AthenaFeed:
         asked, truths = self._bounded(filters, now), self._labels()
         if truths.is_empty():
             return pl.DataFrame(schema=JUDGED)
-        records = self._labelled(replace(asked, label=""), truths["event_id"], now)
+        records = self._labelled(replace(asked, label=None), truths["event_id"], now)
         return judgement.count_judged(judgement.judge(records, truths), asked, now)
 
     def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
@@ -197,7 +197,7 @@ class AthenaFeed:
             found += [self._asked(table, sql, schema) for sql in queries]
         return pl.concat(found).unique(["event_id", "place"])
 
-    def truth_of(self, ids: Iterable[str]) -> str | None:
+    def truth_of(self, ids: Iterable[str]) -> int | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
         return judgement.truth_of(self._labels(), ids)
 

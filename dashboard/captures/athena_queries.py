@@ -25,7 +25,7 @@ import polars as pl
 
 from dashboard.captures.aggregates import AHEAD, BINS, EARLIEST, ROUNDING
 from dashboard.captures.periods import Period
-from dashboard.captures.record_filters import COUNTED, InferenceFilters, label_index
+from dashboard.captures.record_filters import COUNTED, InferenceFilters
 from dashboard.captures.selection import Selection
 from workflow.errors import WorkflowError
 from workflow.spans import Span
@@ -344,8 +344,8 @@ def _conditions(
         yield f"inference_time >= {_moment(span.start)}"
     if span.end is not None:
         yield f"inference_time < {_moment(span.end)}"
-    if filters.label:
-        yield f"label = {label_index(filters.label)}"
+    if filters.label is not None:
+        yield f"label = {filters.label:d}"
     if selection is None:
         return
     if selection.labels:

@@ -16,7 +16,8 @@ from typing import Final, TypeVar
 import polars as pl
 
 from dashboard.aws.cloud import Connection
-from dashboard.aws.ground_truth import GroundTruthLog
+from dashboard.aws.error_tables import ERRORS
+from dashboard.aws.ground_truth import TRUTHS, GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.captures import judgement, record_filters
 from dashboard.captures.aggregates import count_captures
@@ -55,8 +56,7 @@ class CaptureFeed:
 
     Attributes:
         store: Keeps ``capture_tables.TABLES``.
-        bucket: Where the captures are, for the images behind them.
-        place: The same with the prefix; None until the endpoint was asked where it captures.
+        place: Where the captures are; None until the endpoint was asked where it captures.
         progress: Of the pass under way, or of the last one; None before the first.
         problem: What ended the last pass early, or None.
         reads_objects: Whether it knows of each object when it came and what could not be read.
@@ -67,11 +67,13 @@ class CaptureFeed:
     def __init__(self, connection: Connection, root: Path) -> None:
         self.store = SegmentStore(root, TABLES)
         watched = connection.watched
-        own = watched.captures.bucket if watched.captures else watched.bucket
-        self.bucket = Bucket.of(connection.session, own or connection.settings.bucket)
+        captured = watched.captures.bucket if watched.captures else watched.bucket
+        self._bucket = Bucket.of(connection.session, captured) if captured else None
         self.place: CapturePlace | None = None
         self._asked_at = 0.0
-        self._truths = GroundTruthLog(self.bucket)
+        elsewhere = watched.bucket not in ("", captured)
+        labelled = Bucket.of(connection.session, watched.bucket) if elsewhere else self._bucket
+        self._truths = None if labelled is None else GroundTruthLog(labelled)
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
         self._connection = connection
@@ -84,12 +86,27 @@ class CaptureFeed:
         self._thread = FeedThread("Sync of captures", self._run, connection.alive)
 
     @property
+    def bucket(self) -> Bucket:
+        """Where the captures are, for the images behind them.
+
+        Raises:
+            WorkflowError: ``CapturesNotFound`` until the endpoint was asked.
+        """
+        if self._bucket is None:
+            raise WorkflowError(
+                "CapturesNotFound",
+                "Where the captures of this workflow lie is not known yet.",
+                "Name the endpoint, or where its captures lie, on the Workflows page.",
+            )
+        return self._bucket
+
+    @property
     def version(self) -> tuple[object, ...]:
         """Changes whenever what was read has: the key of what is computed from it."""
         return (
             self.store.version("captures"),
             self.store.version("errors"),
-            self._truths.version,
+            self._truths.version if self._truths else (),
         )
 
     @property
@@ -184,18 +201,18 @@ class CaptureFeed:
         def judge() -> pl.DataFrame:
             columns = ("event_id", "inference_id", *COUNTED)
             captures = self.store.scan("captures").select(columns).collect()
-            return judgement.judge(captures, self._truths.truths())
+            return judgement.judge(captures, self._labels())
 
         judged = self._remembered(("judged",), judge)
         return judgement.count_judged(judged, filters, datetime.now(UTC))
 
-    def truth_of(self, ids: Iterable[str]) -> str | None:
+    def truth_of(self, ids: Iterable[str]) -> int | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
-        return judgement.truth_of(self._truths.truths(), ids)
+        return judgement.truth_of(self._labels(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
         """Lines and objects that gave no ground truth, newest first."""
-        return self._truths.errors()
+        return self._truths.errors() if self._truths else pl.DataFrame(schema=pl.Schema(ERRORS))
 
     def errors(self) -> pl.DataFrame:
         """Lines and objects that gave no capture, newest first."""
@@ -210,7 +227,7 @@ class CaptureFeed:
         Returns:
             ``key``, ``last_modified`` and ``last``, the time of its last record; newest first.
         """
-        asked = replace(filters, label="")
+        asked = replace(filters, label=None)
         named = {"endpoint": asked.endpoint, "variant": asked.variant}
         chosen = {column: name for column, name in named.items() if name}
 
@@ -276,7 +293,7 @@ class CaptureFeed:
         self._syncing = True
         captures = partial(self._sync_captures, full=full)
         try:
-            problems = [_problem(captures), _problem(self._truths.refresh)]
+            problems = [_problem(captures), _problem(self._read_labels)]
             self.problem = next(filter(None, problems), None)
         finally:
             self._syncing = False
@@ -295,12 +312,21 @@ class CaptureFeed:
             full=full,
         )
 
+    def _labels(self) -> pl.DataFrame:
+        return self._truths.truths() if self._truths else pl.DataFrame(schema=TRUTHS)
+
+    def _read_labels(self) -> None:
+        if self._truths is None and self._bucket is not None:
+            self._truths = GroundTruthLog(self._bucket)
+        if self._truths is not None:
+            self._truths.refresh()
+
     def _asked(self) -> CapturePlace:
         """Where captures lie; the endpoint is asked again now and then, for it may be updated."""
         if self.place is None or time.monotonic() - self._asked_at > PLACE_SECONDS:
             place = capture_place(self._connection)
-            if place.bucket != self.bucket.name:
-                self.bucket = Bucket.of(self._connection.session, place.bucket)
+            if self._bucket is None or place.bucket != self._bucket.name:
+                self._bucket = Bucket.of(self._connection.session, place.bucket)
             self.place, self._asked_at = place, time.monotonic()
         return self.place
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from dashboard.captures import aggregates as tables
 from dashboard.captures.aggregates import BINS
-from dashboard.captures.record_filters import InferenceFilters, label_name, matching
+from dashboard.captures.record_filters import InferenceFilters, matching
 
 JUDGED = pl.Schema({"bin": pl.Int16(), "correct": pl.Boolean(), "count": pl.Int64()})
 """What ``count_judged`` gives: bin of confidence, whether the model was right, how many records."""
@@ -39,16 +39,15 @@ def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def truth_of(truths: pl.DataFrame, ids: Iterable[str]) -> str | None:
-    """Return the class that is right for a record, by name; None where it has no ground truth.
+def truth_of(truths: pl.DataFrame, ids: Iterable[str]) -> int | None:
+    """Return the class that is right for a record; None where it has no ground truth.
 
     Args:
         truths: As for ``judge``.
         ids: Of the record; its inference id comes first.
     """
     known = dict(truths.select("event_id", "truth").iter_rows())
-    found = next((known[one] for one in ids if one in known), None)
-    return None if found is None else label_name(found)
+    return next((known[one] for one in ids if one in known), None)
 
 
 def count_judged(judged: pl.DataFrame, filters: InferenceFilters, now: datetime) -> pl.DataFrame:

@@ -12,7 +12,6 @@ from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
-from dashboard.captures.record_filters import name_classes
 from dashboard.captures.source import CaptureSource
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
@@ -52,7 +51,6 @@ def feed() -> CaptureSource:
         WorkflowError: What ended its thread.
     """
     connection = components.connection()
-    name_classes(connection.watched.classes)
     found = _feeds().of(connection)
     found.watch()
     return found

@@ -1,7 +1,5 @@
 """Filters of captured records, and the records and counts that they let through."""
 
-from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -11,31 +9,28 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures.aggregates import BINS
 from dashboard.captures.periods import Period
 from dashboard.captures.selection import Selection
-from workflow.contract import LABELS
-from workflow.reviews import NEITHER, NEITHER_NAME
 
 COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 """The columns of the captures table that are counted; all others are read for single records."""
 
 _DAY = timedelta(days=1)
-_classes: ContextVar[Sequence[str]] = ContextVar("classes", default=LABELS)
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceFilters:
-    """Which records; every field is a query parameter of the page.
+    """Which records.
 
     Attributes:
         endpoint: Only this endpoint; empty for all.
         variant: Only this production variant; empty for all.
-        label: Only this class, by name; empty for all.
+        label: Only this class, by its index in an answer; None for all.
         since: From the start of this day (UTC).
         until: To the end of this day (UTC).
     """
 
     endpoint: str = ""
     variant: str = ""
-    label: str = ""
+    label: int | None = None
     since: date | None = None
     until: date | None = None
 
@@ -44,28 +39,6 @@ class InferenceFilters:
         start = None if self.since is None else datetime.combine(self.since, time(), UTC)
         end = None if self.until is None else datetime.combine(self.until, time(), UTC) + _DAY
         return start, end
-
-
-def name_classes(names: Sequence[str]) -> None:
-    """Have the rest of this page's run call classes by these names, those of its workflow."""
-    _classes.set(names)
-
-
-def label_name(label: int) -> str:
-    """Return the name of a class of this workflow; its number where the endpoint has others."""
-    names = _classes.get()
-    if label == NEITHER:
-        return NEITHER_NAME
-    return names[label] if 0 <= label < len(names) else f"class {label}"
-
-
-def label_index(name: str) -> int:
-    """Return the number of a class by its name; -1, which no record has, where no class has it."""
-    names = _classes.get()
-    if name in names:
-        return names.index(name)
-    number = name.removeprefix("class ")
-    return int(number) if number.isdecimal() else -1
 
 
 def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) -> Period:
@@ -99,8 +72,8 @@ def select(counts: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
         for column, value in (("endpoint", filters.endpoint), ("variant", filters.variant))
         if value
     ]
-    if filters.label:
-        conditions.append(pl.col("label") == label_index(filters.label))
+    if filters.label is not None:
+        conditions.append(pl.col("label") == filters.label)
     return counts.filter(*conditions, *_time_between(start, end))
 
 
@@ -132,13 +105,12 @@ def matching(
     A time filter leaves those out, as in ``select``.
     """
     start, end = filters.window()
-    wanted = label_index(filters.label) if filters.label else None
     conditions = [
         pl.col(column) == value
         for column, value in (
             ("endpoint", filters.endpoint or None),
             ("variant", filters.variant or None),
-            ("label", wanted),
+            ("label", filters.label),
         )
         if value is not None
     ]

@@ -96,7 +96,7 @@ class CaptureSource(Protocol):
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
         """Return the records that have a ground truth: a frame of ``judgement.JUDGED``."""
 
-    def truth_of(self, ids: Iterable[str]) -> str | None:
+    def truth_of(self, ids: Iterable[str]) -> int | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
 
     def truth_errors(self) -> pl.DataFrame:

@@ -217,7 +217,7 @@ def alt_text(card: SubmissionCard) -> str:
 def _says(submission: Submission) -> tuple[str, str, float | None, float | None]:
     match submission.verdict:
         case Classified(label, confidence, threshold):
-            return f"{label}, {confidence:.1%}", "", confidence, threshold
+            return f"{label}, {confidence:.1%}", "", confidence, threshold or None
         case Rejected(label, confidence, threshold):
             if label is None or confidence is None:
                 note = "The confidence was below the threshold; it was not recorded."

@@ -32,7 +32,7 @@ FRESH_SECONDS = 10.0
 
 def show(look: Look, connection: Connection, untimed: int) -> None:
     """Findings, invocations against captures, and every line that could not be read."""
-    if look.filters.label:
+    if look.filters.label is not None:
         st.caption(
             "The class filter does not apply here: neither invocations nor unreadable lines have a"
             " class."
@@ -69,7 +69,7 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
 
 def _of_all_classes(look: Look) -> tuple[Look, int]:
     """Return the same without its class filter, and how many of its records have no usable time."""
-    filters = replace(look.filters, label="")
+    filters = replace(look.filters, label=None)
     counts = look.feed.counts(filters, look.period, look.now)
     untimed = inferences.summarise(counts, look.threshold).untimed
     return replace(look, filters=filters, counts=counts), untimed

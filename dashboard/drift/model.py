@@ -8,9 +8,9 @@ from itertools import pairwise
 import polars as pl
 
 from dashboard.captures.aggregates import BINS
-from dashboard.captures.record_filters import label_name
 from dashboard.inferences.model import CONFIDENCE, LABEL, summarise
 from workflow import drift
+from workflow.class_names import ClassNames
 from workflow.drift import MATTERS, Drift, DriftVerdict, Statistic, in_units
 from workflow.feature_statistics import (
     Baseline,
@@ -172,29 +172,32 @@ class Side:
     shares: Mapping[str, Share]
 
 
-def side_by_side(before: pl.DataFrame, after: pl.DataFrame, threshold: float) -> tuple[Side, Side]:
+def side_by_side(
+    before: pl.DataFrame, after: pl.DataFrame, threshold: float, names: ClassNames
+) -> tuple[Side, Side]:
     """Two sides, with the shares of the classes that are the most frequent over both.
 
     Args:
         before: A frame of ``tables.COUNTS``.
         after: Another.
         threshold: Where records part into accepted and rejected.
+        names: Of the classes.
     """
     both = pl.concat([before, after]).group_by("label").agg(pl.col("count").sum())
     labels = both.sort("count", "label", descending=[True, False])["label"].head(SHOWN_CLASSES)
-    shown = labels.sort().to_list()
+    shown = {label: names.name(label) for label in labels.sort()}
     first, second = (_side(counts, threshold, shown) for counts in (before, after))
     return first, second
 
 
-def _side(counts: pl.DataFrame, threshold: float, labels: Sequence[int]) -> Side:
+def _side(counts: pl.DataFrame, threshold: float, shown: Mapping[int, str]) -> Side:
     said = summarise(counts, threshold)
     return Side(
         total=said.total,
         rejected=said.rejected,
         median=median(counts),
         shares={
-            label_name(label): Share(said.by_label.get(label, 0), said.total) for label in labels
+            name: Share(said.by_label.get(label, 0), said.total) for label, name in shown.items()
         },
     )
 

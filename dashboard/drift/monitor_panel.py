@@ -26,7 +26,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
     )
     with st.container(horizontal=True):
         if st.button("Save the selection as a baseline", icon=":material/save:"):
-            current = inferences.statistics_of(look.counts)
+            current = inferences.statistics_of(look.counts, look.names)
             folder = components.act(
                 "saving the baseline",
                 Privilege.EXPORT,

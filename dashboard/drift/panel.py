@@ -6,14 +6,13 @@ are; what is compared with it are the records selected that do not lie in it.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard.aws import monitoring
-from dashboard.aws.cloud import Connection
+from dashboard.aws.cloud import MANIFEST, Connection
 from dashboard.captures import aggregates as tables
 from dashboard.captures import record_filters
 from dashboard.drift import model
@@ -33,9 +32,6 @@ from workflow.errors import WorkflowError
 from workflow.feature_statistics import Baseline
 from workflow.monitoring import DeployedVersion
 from workflow.spans import Span
-
-MANIFEST: Final = Path(__file__).resolve().parents[2] / "deploy/model/artifacts/manifest.json"
-"""Written by the training run; read as a file, since the dashboard imports nothing of deploy."""
 
 EARLIER: Final = "Earlier traffic"
 RANGE: Final = "A time range"
@@ -66,26 +62,27 @@ def compare(look: Look, connection: Connection) -> None:
         return
     before, after = _sides(look, at)
     name = f"the records before {at:%Y-%m-%d %H:%M:%S} UTC"
-    show_verdict(tested(look, Baseline(name, inferences.statistics_of(before)), after))
+    show_verdict(tested(look, Baseline(name, inferences.statistics_of(before, look.names)), after))
     _overlay(look, before, after, ("before", "after"))
     columns_ = st.columns(2)
-    sides = model.side_by_side(before, after, look.threshold)
+    sides = model.side_by_side(before, after, look.threshold, look.names)
     for column, title, side in zip(columns_, ("Before", "After"), sides, strict=True):
         with column, st.container(border=True):
             st.markdown(f"**{title}** {at:%Y-%m-%d %H:%M:%S} UTC")
-            _side(side)
+            _side(side, look.threshold)
 
 
-def _side(side: Side) -> None:
+def _side(side: Side, threshold: float) -> None:
     low, high = side.rejected.interval
     with st.container(horizontal=True):
         st.metric("Records", f"{side.total:,}", width="content")
-        st.metric(
-            "Rejected",
-            share(side.rejected.value),
-            width="content",
-            help=f"95 % interval {interval(low, high)}",
-        )
+        if threshold:
+            st.metric(
+                "Rejected",
+                share(side.rejected.value),
+                width="content",
+                help=f"95 % interval {interval(low, high)}",
+            )
         st.metric(
             "Median confidence",
             share(side.median),
@@ -131,7 +128,8 @@ def _earlier(look: Look, connection: Connection) -> None:
         return
     before, after = _sides(look, at)
     name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
-    show_report(look, Baseline(name, inferences.statistics_of(before)), after)
+    statistics = inferences.statistics_of(before, look.names)
+    show_report(look, Baseline(name, statistics), after)
     selected = _selected(look)
     show_images(
         look,
@@ -230,7 +228,8 @@ def _against(look: Look, name: str, span: Span, current: Sequence[Span]) -> None
     if after.is_empty():
         st.warning("No record selected lies outside of the baseline: widen the filters above.")
         return
-    show_report(look, Baseline(name, inferences.statistics_of(before)), after)
+    statistics = inferences.statistics_of(before, look.names)
+    show_report(look, Baseline(name, statistics), after)
     show_images(look, f"of {span.words()}", (span,), tuple(current))
 
 
@@ -318,7 +317,9 @@ def _overlay(look: Look, before: pl.DataFrame, after: pl.DataFrame, names: tuple
     if both.is_empty():
         return
     edges = [*tables.histogram(both, BARS)["low"].unique().sort().to_list(), 1.0]
-    sides = [model.bars(inferences.statistics_of(side), edges) for side in (before, after)]
+    sides = [
+        model.bars(inferences.statistics_of(side, look.names), edges) for side in (before, after)
+    ]
     chart(
         charts.overlay(sides[0], sides[1], names, look.threshold),
         "before-and-after",

@@ -64,7 +64,7 @@ def show_verdict(found: DriftReport) -> None:
 
 def tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
     """Hold the current counts against a baseline, in its own bins where it has such."""
-    current = inferences.statistics_of(counts)
+    current = inferences.statistics_of(counts, look.names)
     try:
         return model.report(baseline, current)
     except WorkflowError as error:

@@ -252,8 +252,9 @@ def capture(view: one.ExecutionView) -> None:
         components.empty_state("Captures are in Athena", "Look for the inference id there.")
         st.code(view.inference_id, language=None)
     truth = source.truth_of([view.inference_id, *events])
-    if truth:
-        st.markdown(f"Ground truth: **{plain(truth)}**")
+    if truth is not None:
+        name = components.connection().watched.class_names.name(truth)
+        st.markdown(f"Ground truth: **{plain(name)}**")
     else:
         st.caption(
             f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "

@@ -6,7 +6,9 @@ from datetime import datetime
 from dashboard.executions.sync_progress import SyncProgress
 
 NOT_DEPLOYED = "StateMachineDoesNotExist"
-"""No warning: pages lead to the Deployment page instead."""
+"""No warning of a deployment: pages lead to the Deployment page instead."""
+
+_GONE = "The state machine does not exist any more; what was read of it before is shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,14 @@ class Freshness:
     share: float | None
 
 
-def freshness(progress: SyncProgress | None, *, now: datetime) -> Freshness:
-    """Say how far the sync has come."""
+def freshness(progress: SyncProgress | None, *, now: datetime, deployed: bool = True) -> Freshness:
+    """Say how far the sync has come.
+
+    Args:
+        progress: Of the sync; None before its first pass.
+        now: Aware.
+        deployed: Whether ``deploy`` makes the workflow.
+    """
     if progress is None:
         return Freshness("Reading executions …", (), None)
     parts = [
@@ -40,9 +48,9 @@ def freshness(progress: SyncProgress | None, *, now: datetime) -> Freshness:
     age = max(0, int((now - progress.as_of).total_seconds()))
     text = f"{', '.join(parts)}, as of {progress.as_of:%H:%M:%S} UTC, {age} s ago"
     warnings = tuple(
-        f"{error.message} {error.remedy}"
+        f"{error.message} {error.remedy}" if error.code != NOT_DEPLOYED else _GONE
         for error in progress.problems.values()
-        if error.code != NOT_DEPLOYED
+        if error.code != NOT_DEPLOYED or not deployed
     )
     unread = progress.wanted - progress.histories
     done = progress.histories / progress.wanted if unread else None

@@ -12,7 +12,8 @@ from dashboard.shared.escaping import plain
 
 def fresh(source: ExecutionFeed) -> None:
     """How complete and how old what is shown is, and what AWS refused."""
-    said = freshness(source.progress, now=datetime.now(UTC))
+    deployed = components.connection().watched.deployed
+    said = freshness(source.progress, now=datetime.now(UTC), deployed=deployed)
     st.caption(said.text)
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate that AWS allows …")
@@ -42,7 +43,8 @@ def ready(source: ExecutionFeed) -> bool:
     if progress is None or (not progress.listed and not progress.problems):
         st.skeleton()
         return False
-    if any(error.code == NOT_DEPLOYED for error in progress.problems.values()):
+    refused = {error.code for error in progress.problems.values()}
+    if watched.deployed and NOT_DEPLOYED in refused:
         components.not_deployed()
         return False
     return True

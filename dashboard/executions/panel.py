@@ -23,6 +23,9 @@ from dashboard.shared.version_cache import VersionCache
 from workflow.definitions import read_definition
 from workflow.executions import Outcome
 
+MOST_DRAWN = 500
+"""States of a graph; laying out and drawing more takes longer than anybody waits."""
+
 _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
 
 
@@ -121,8 +124,15 @@ def _figures(
 def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
     """A state machine with what became of its states, or why it cannot be drawn."""
     with components.explained():
-        drawn = state_graph(read_definition(definition), states)
+        found = read_definition(definition)
         st.caption(said)
+        if len(found.nodes) > MOST_DRAWN:
+            st.info(
+                f"It has {len(found.nodes):,} states; more than {MOST_DRAWN} are not drawn.",
+                icon=":material/account_tree:",
+            )
+            return
+        drawn = state_graph(found, states)
         plot(
             execution_charts.graph(drawn),
             alt="The state machine as a graph, coloured by outcome",

@@ -25,6 +25,7 @@ from dashboard.inferences.figures import (
     class_layers,
     dated_line,
     drawn_step,
+    level_threshold,
     naive_times,
     new_figure,
     note_step,
@@ -96,6 +97,7 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         rows: ``time``, ``label``, ``count`` of ``tables.volume``.
         period: By which they were counted.
         name: Name of a class.
+        threshold: 0 where none is known.
     """
     figure = new_figure(height=260)
     step = periods.step_of(rows["time"], period, MAX_STEPS)
@@ -108,13 +110,14 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
     return figure
 
 
-def shares(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
-    """Share of each class, and of rejections, by time.
+def shares(rows: pl.DataFrame, period: Period, name: Names, threshold: float) -> go.Figure:
+    """Share of each class, and of rejections where there is a threshold, by time.
 
     Args:
         rows: ``time``, ``label``, ``count``, ``rejected`` of ``tables.volume``.
         period: By which they were counted.
         name: Name of a class.
+        threshold: 0 where none is known.
     """
     figure = new_figure(height=260)
     step = periods.step_of(rows["time"], period, MAX_STEPS)
@@ -128,8 +131,11 @@ def shares(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
         line = at_every_step(totals, one.rows)
         share = line["count"].fill_null(0) / line["total"]
         period_line(figure, line["time"], share, step, name=one.name, color=one.color)
-    rejected, color = totals["rejected"] / totals["total"], STYLES[Outcome.REJECTED].color
-    period_line(figure, totals["time"], rejected, step, name="rejected", color=color, dash="dot")
+    if threshold:
+        rejected, color = totals["rejected"] / totals["total"], threshold_color()
+        period_line(
+            figure, totals["time"], rejected, step, name="rejected", color=color, dash="dot"
+        )
     figure.update_layout(hovermode="x unified", yaxis={"tickformat": ".0%", "title": "share"})
     figure.update_yaxes(range=[0, 1.02])
     note_step(figure, step, period)
@@ -157,7 +163,7 @@ def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure
     figure.update_layout(
         hovermode="x unified", yaxis={"title": "confidence", "range": [None, 1.01]}
     )
-    figure.add_hline(y=threshold, line={"color": threshold_color(), "dash": "dash", "width": 1.5})
+    level_threshold(figure, threshold)
     note_step(figure, step, period)
     return figure
 
@@ -188,7 +194,7 @@ def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
         showscale=False,
     )
     figure.update_layout(yaxis_title="confidence")
-    figure.add_hline(y=threshold, line={"color": threshold_color(), "dash": "dash", "width": 1.5})
+    level_threshold(figure, threshold)
     note_step(figure, step, period)
     return figure
 

@@ -10,7 +10,6 @@ from dashboard.aws.captured_images import CaptureLine
 from dashboard.captures import aggregates as tables
 from dashboard.captures import panel as captures
 from dashboard.captures import record_filters
-from dashboard.captures.record_filters import label_name
 from dashboard.captures.selection import Selection, together
 from dashboard.captures.source import CaptureSource
 from dashboard.feeds import panel as feeds
@@ -20,6 +19,7 @@ from dashboard.shared import page_address
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import block, code, plain
 from dashboard.shared.numbers import share
+from workflow.class_names import ClassNames
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
 
@@ -46,12 +46,13 @@ def confidence(look: Look) -> None:
         page_address.check_choice(SELECTED, ())
     redrawn = st.session_state.get(REDRAWN, 0)
     shown = _selected_at_first((redrawn, log, look.threshold, bars.rows()), selection)
-    figure = charts.confidence(bars, look.threshold, label_name, log=log, selection=shown)
+    figure = charts.confidence(bars, look.threshold, look.names.name, log=log, selection=shown)
     figure.update_layout(meta=redrawn)
     chart(
         figure,
         HISTOGRAM,
-        f"Histogram of confidence by class, threshold {share(look.threshold)}",
+        "Histogram of confidence by class"
+        + (f", threshold {share(look.threshold)}" if look.threshold else ""),
         on_select=_keep_selected,
         selection_mode=("points", "box"),
     )
@@ -118,8 +119,8 @@ def gallery(look: Look, selection: Selection | None) -> None:
             )
             selection = Selection(low, high)
         else:
-            classes = selection.words(look.counts["label"].unique(), label_name)
-            left_out = selection.left_out(label_name)
+            classes = selection.words(look.counts["label"].unique(), look.names.name)
+            left_out = selection.left_out(look.names.name)
             but = f" :gray[all but {plain(left_out)}]" if left_out else ""
             st.markdown(
                 f"**{plain(classes.capitalize())}, confidence {selection.low:.3f} to"
@@ -157,7 +158,7 @@ def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
     # Its key makes a card a new one when its record is: no picture is seen with another's label.
     key = f"card-{row['event_id']}-{row['row']}"
     with st.container(border=True, width=172, gap="xsmall", key=key):
-        name = label_name(row["label"])
+        name = look.names.name(row["label"])
         if isinstance(picture, str):
             st.caption(plain(picture))
         else:
@@ -166,7 +167,7 @@ def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
         st.markdown(f"**{plain(name)}** {share(row['confidence'])}{mark}")
         st.caption(_when(row["inference_time"], look.now))
         with st.popover("Details", width="stretch"):
-            _details(row)
+            _details(row, look.names)
 
 
 def _when(moment: datetime | None, now: datetime) -> str:
@@ -176,8 +177,8 @@ def _when(moment: datetime | None, now: datetime) -> str:
     return said if record_filters.has_usable_time(moment, now) else f"no usable time: {said}"
 
 
-def _details(row: dict[str, Any]) -> None:
-    st.markdown(f"Probabilities {code(model.likeliest(row['probabilities']))}")
+def _details(row: dict[str, Any], names: ClassNames) -> None:
+    st.markdown(f"Probabilities {code(model.likeliest(row['probabilities'], names))}")
     st.markdown(f"Event {code(row['event_id'])}")
     st.markdown(f"Inference {code(row['inference_id'] or 'none given')}")
     st.markdown("Object, line")

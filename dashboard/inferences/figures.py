@@ -185,8 +185,11 @@ def naive_times(times: pl.Series) -> pl.Series:
 def threshold_line(figure: go.Figure, threshold: float) -> None:
     """The threshold as a line, its name in the margin above it, where nothing can cross it.
 
-    Dark on a plate of the line's own colour, it can be read on a white page and on a dark one.
+    There is no line where the threshold is 0, which is none. Dark on a plate of the line's own
+    colour, it can be read on a white page and on a dark one.
     """
+    if not threshold:
+        return
     figure.add_vline(
         x=threshold,
         line={"color": threshold_color(), "dash": "dash", "width": 1.5},
@@ -202,6 +205,14 @@ def threshold_line(figure: go.Figure, threshold: float) -> None:
     top = figure.layout.margin.t + _LABEL_PX  # room from the start: nothing moves after drawing
     plot = figure.layout.height - top - _BELOW_PX
     figure.update_layout(margin_t=top, legend_y=1 + _LABEL_PX / plot)
+
+
+def level_threshold(figure: go.Figure, threshold: float) -> None:
+    """The threshold as a level line, without its name; likewise."""
+    if threshold:
+        figure.add_hline(
+            y=threshold, line={"color": threshold_color(), "dash": "dash", "width": 1.5}
+        )
 
 
 def threshold_color() -> str:

@@ -11,8 +11,9 @@ import polars as pl
 from dashboard.captures import aggregates as tables
 from dashboard.captures.aggregates import BINS, EDGES
 from dashboard.captures.periods import Period
-from dashboard.captures.record_filters import _DAY, label_name
+from dashboard.captures.record_filters import _DAY
 from dashboard.captures.selection import Selection
+from workflow.class_names import ClassNames
 from workflow.feature_statistics import Histogram, NumericalStatistics, Statistics, StringStatistics
 from workflow.intervals import Share
 
@@ -158,7 +159,7 @@ def measured_sweep(judged: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def statistics_of(counts: pl.DataFrame) -> Statistics:
+def statistics_of(counts: pl.DataFrame, names: ClassNames) -> Statistics:
     """Return the two features that are watched for drift: confidence and class."""
     bins = [0] * BINS
     for bin_, count in counts.group_by("bin").agg(pl.col("count").sum()).iter_rows():
@@ -171,7 +172,7 @@ def statistics_of(counts: pl.DataFrame) -> Statistics:
             StringStatistics(
                 name=LABEL,
                 missing=0,
-                counts={label_name(label): count for label, count in by_label.iter_rows()},
+                counts={names.name(label): count for label, count in by_label.iter_rows()},
             ),
         ),
     )
@@ -185,19 +186,20 @@ def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
     return int(inside["count"].sum())
 
 
-def listed(rows: pl.DataFrame) -> pl.DataFrame:
+def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
     """Return records as the table of the page shows them: classes and probabilities in words.
 
     Args:
         rows: Columns of ``capture_tables.CAPTURES``.
+        names: Of the classes.
     """
     # In Python, not as a function inside of an expression: tests/test_architecture.py says why.
     labels, probabilities = rows["label"].to_list(), rows["probabilities"].to_list()
     return rows.select(
         pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
-        pl.Series("class", [label_name(label) for label in labels], pl.String),
+        pl.Series("class", [names.name(label) for label in labels], pl.String),
         "confidence",
-        pl.Series("probabilities", [likeliest(each) for each in probabilities], pl.String),
+        pl.Series("probabilities", [likeliest(each, names) for each in probabilities], pl.String),
         "endpoint",
         "variant",
         "key",
@@ -207,11 +209,11 @@ def listed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def likeliest(probabilities: Iterable[float]) -> str:
+def likeliest(probabilities: Iterable[float], names: ClassNames) -> str:
     """Return the largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
     every = list(enumerate(probabilities))
     shown = nlargest(LIKELIEST, every, key=lambda one: one[1])
-    said = [f"{label_name(label)} {share:.4f}" for label, share in shown]
+    said = [f"{names.name(label)} {share:.4f}" for label, share in shown]
     left = len(every) - len(shown)
     return ", ".join([*said, f"{left:,} more"] if left else said)
 

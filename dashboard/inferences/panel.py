@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures import panel as captures
-from dashboard.captures.record_filters import InferenceFilters, label_name
+from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import CaptureSource
 from dashboard.inferences import model
 from dashboard.inferences import traffic_panel as traffic
@@ -17,6 +17,7 @@ from dashboard.inferences.model import Summary
 from dashboard.shared import components, page_address
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, share
+from workflow.class_names import ClassNames
 
 VIEWS = (
     "Confidence",
@@ -30,24 +31,24 @@ VIEWS = (
 """What can be looked at, one at a time: so that a rerun sends little."""
 
 
-def filters(feed: CaptureSource) -> InferenceFilters:
+def filters(feed: CaptureSource, names: ClassNames) -> InferenceFilters:
     """Return the controls of the filters, each bound to its query parameter."""
-    names = feed.names()
+    known = feed.names()
     narrowed = any(st.query_params.get(field.name) for field in fields(InferenceFilters))
     with (
         st.expander("Filters", icon=":material/filter_list:", expanded=narrowed),
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
-        endpoint = _choice("Endpoint", "endpoint", names["endpoint"])
-        variant = _choice("Variant", "variant", names["variant"])
-        labels = [label_name(label) for label in names["label"].unique().sort()]
+        endpoint = _choice("Endpoint", "endpoint", known["endpoint"])
+        variant = _choice("Variant", "variant", known["variant"])
+        labels = [names.name(label) for label in known["label"].unique().sort()]
         page_address.check_choice("label", ["All", *labels])
         label = st.selectbox(
             "Class", ["", *labels], key="label", bind="query-params", format_func=_or_all, width=130
         )
         since = _day("From", "since")
         until = _day("To (UTC)", "until")
-    return InferenceFilters(endpoint, variant, label or "", since, until)
+    return InferenceFilters(endpoint, variant, names.index(label) if label else None, since, until)
 
 
 def _choice(title: str, key: str, names: pl.Series) -> str:
@@ -114,26 +115,31 @@ def _until_it_fails(feed: CaptureSource) -> None:
     st.fragment(tick, run_every=captures.TICK_SECONDS)()
 
 
-def summary(said: Summary, threshold: float, ece: float | None) -> None:
+def summary(said: Summary, threshold: float, ece: float | None, names: ClassNames) -> None:
     """The selection in a few numbers, and what they rest on."""
     with st.container(horizontal=True, gap="medium"):
         st.metric("Records", f"{said.total:,}", width="content")
-        low, high = said.rejected.interval
-        st.metric(
-            "Rejected",
-            share(said.rejected.value),
-            width="content",
-            help=f"{said.rejected.hits:,} below the threshold; 95 % interval {interval(low, high)}",
-        )
+        if threshold:
+            low, high = said.rejected.interval
+            st.metric(
+                "Rejected",
+                share(said.rejected.value),
+                width="content",
+                help=f"{said.rejected.hits:,} below the threshold;"
+                f" 95 % interval {interval(low, high)}",
+            )
         st.metric("Accuracy to expect", share(said.expected_accuracy), width="content")
         for label, count in list(said.by_label.items())[:4]:
             st.metric(
-                plain(label_name(label).capitalize()), share(count / said.total), width="content"
+                plain(names.name(label).capitalize()), share(count / said.total), width="content"
             )
-    st.caption(
+    demanded = (
         f"Rejected: below today's threshold of {share(threshold)}, whichever was deployed when a"
-        f" record was made. Accuracy to expect: {assumption(ece)}"
+        " record was made."
+        if threshold
+        else "No threshold was found, so no record counts as rejected."
     )
+    st.caption(f"{demanded} Accuracy to expect: {assumption(ece)}")
     if said.untimed:
         verb, they = ("has", "it counts") if said.untimed == 1 else ("have", "they count")
         st.caption(

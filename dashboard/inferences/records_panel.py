@@ -21,7 +21,7 @@ def records(look: Look) -> None:
     """The records themselves, and every way to take them along."""
     total = int(look.counts["count"].sum())
     rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
-    shown = model.listed(rows)
+    shown = model.listed(rows, look.names)
     st.caption(
         f"The newest {rows.height:,} of {model.records(total)}; those without a usable time last"
     )

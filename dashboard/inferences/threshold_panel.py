@@ -13,7 +13,7 @@ from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, points, share
 from workflow.intervals import Share
-from workflow.thresholds import Standing
+from workflow.thresholds import LOWEST, Standing
 
 
 def threshold(look: Look, standing: Standing) -> None:
@@ -22,7 +22,7 @@ def threshold(look: Look, standing: Standing) -> None:
         "Threshold to try",
         0.5,
         1.0,
-        look.threshold,
+        look.threshold or LOWEST,
         step=0.005,
         format="%.3f",
         key="try",

@@ -6,7 +6,6 @@ import streamlit as st
 
 from dashboard.captures import aggregates as tables
 from dashboard.captures.periods import Period
-from dashboard.captures.record_filters import label_name
 from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
@@ -30,7 +29,7 @@ def over_time(look: Look) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Volume**")
-        figure = charts.volume(rows, period, label_name)
+        figure = charts.volume(rows, period, look.names.name)
         mark_releases(figure, rows["time"])
         chart(figure, "volume", f"Records by class, every {period}")
         st.markdown("**Quantiles of confidence**")
@@ -39,7 +38,7 @@ def over_time(look: Look) -> None:
         chart(figure, "quantiles", f"Median, 25 % and 5 % quantile of confidence by {period}")
     with right:
         st.markdown("**Share of each class, and of rejections**")
-        figure = charts.shares(rows, period, label_name)
+        figure = charts.shares(rows, period, look.names.name, look.threshold)
         mark_releases(figure, rows["time"])
         chart(figure, "shares", f"Class and rejected share by {period}")
         st.markdown("**Spread of confidence**")

@@ -9,19 +9,19 @@ import polars as pl
 
 from dashboard.captures import aggregates
 from dashboard.captures.periods import Period
-from dashboard.captures.record_filters import label_name
 from dashboard.executions import charts as executions_charts
 from dashboard.executions.model import bar_width, outcomes_over_time
+from dashboard.inferences.figures import class_layers, level_threshold
 from dashboard.shared.escaping import chart_text
 from dashboard.shared.marker_charts import Marker, mark
 from dashboard.shared.palette import STYLES
 from dashboard.shared.time_range import TimeRange
+from workflow.class_names import ClassNames
 from workflow.executions import Outcome
 
 HEIGHT: Final = 240
 MEDIAN: Final = STYLES[Outcome.RUNNING].color
 LOW: Final = "#8A8F98"
-LABEL_COLORS: Final = ("#56B4E9", "#CC79A7", "#8A8F98")
 
 
 def outcomes(
@@ -68,7 +68,7 @@ def confidence(
 
     Args:
         counts: A frame of ``aggregates.COUNTS``, by hour.
-        threshold: At or above which an inference is accepted.
+        threshold: At or above which an inference is accepted; 0 where none is known.
         shown: The range.
         marked: What to mark on the axis.
         now: Aware.
@@ -80,17 +80,19 @@ def confidence(
         ("q05", "lowest 5 %", LOW, "dot"),
     ):
         _line(figure, shown.local(bins), column, _Style(word, color, dash, "%{y:.3f}"))
-    figure.add_hline(
-        y=threshold, line={"color": STYLES[Outcome.REJECTED].color, "dash": "dash", "width": 1.5}
-    )
+    level_threshold(figure, threshold)
     figure.update_yaxes(title="confidence", range=[None, 1.01])
     return _finished(figure, marked, shown.between(now))
 
 
 def volume(
-    counts: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime
+    counts: pl.DataFrame,
+    shown: TimeRange,
+    marked: list[Marker],
+    now: datetime,
+    names: ClassNames,
 ) -> go.Figure:
-    """Draw the inferences of each class, stacked; likewise."""
+    """Draw the inferences of the largest classes and of all others, stacked; likewise."""
     width = bar_width(shown.span)
     bins = (
         _within(counts, shown, now)
@@ -99,13 +101,13 @@ def volume(
         .sort("time", "label")
     )
     figure = go.Figure()
-    for at, ((label,), part) in enumerate(bins.group_by("label", maintain_order=True)):
-        local = shown.local(part)
+    for one in class_layers(bins, names.name):
+        local = shown.local(one.rows)
         figure.add_bar(
             x=local["time"].to_list(),
             y=local["count"].to_list(),
-            name=chart_text(label_name(int(str(label)))),
-            marker={"color": LABEL_COLORS[min(at, len(LABEL_COLORS) - 1)], "line": {"width": 0}},
+            name=chart_text(one.name),
+            marker={"color": one.color, "line": {"width": 0}},
             width=width / timedelta(milliseconds=1) * 0.92,
             offset=0,
             hovertemplate="%{y:,}",

@@ -14,6 +14,7 @@ from dashboard.failures.repair_plan import RepairRun
 from dashboard.inferences.model import statistics_of
 from dashboard.shared import numbers
 from workflow import drift
+from workflow.class_names import ClassNames
 from workflow.drift import DriftVerdict
 from workflow.executions import Kind, Outcome
 from workflow.triage import FailureGroup, GroupStatus
@@ -134,8 +135,11 @@ def drifted(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) ->
         last: Counts of the last day.
         as_of: As of when captures are known.
     """
+    classes = ClassNames()  # both sides are named alike, so any names do
     found = drift.compare(
-        statistics_of(before), statistics_of(last), false_alarm_rate=FALSE_ALARM_RATE
+        statistics_of(before, classes),
+        statistics_of(last, classes),
+        false_alarm_rate=FALSE_ALARM_RATE,
     )
     match drift.overall(found):
         case DriftVerdict.DRIFT:

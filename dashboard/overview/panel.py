@@ -21,6 +21,7 @@ from dashboard.shared.palette import BadgeColor
 from dashboard.shared.plots import draw, readable
 from dashboard.shared.time_range import TimeRange
 from dashboard.shared.version_cache import VersionCache
+from workflow.class_names import ClassNames
 
 CHARTS = ("Outcomes", "Confidence", "Latency", "Volume")
 """In the order in which they are shown, two beside each other."""
@@ -51,6 +52,7 @@ class Look:
         shown: The range and the zone.
         now: The moment of looking.
         version: Changes whenever the executions do, or are those of another workflow.
+        names: Of the classes.
     """
 
     listing: pl.DataFrame
@@ -59,6 +61,7 @@ class Look:
     shown: TimeRange
     now: datetime
     version: Hashable
+    names: ClassNames
 
 
 @st.cache_resource(show_spinner=False)
@@ -81,7 +84,7 @@ def charts(look: Look) -> None:
     now = look.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     shown, captures = look.shown, look.captures
     version = (look.version, captures.version if captures else None, now)
-    key = (shown, look.threshold, st.context.theme.type)
+    key = (shown, look.threshold, look.names, st.context.theme.type)
     figures = _kept().get(key, version, lambda: _figures(look, now))
     names = [name for name in CHARTS if name in figures]
     for first in range(0, len(names), 2):
@@ -111,7 +114,7 @@ def _figures(look: Look, now: datetime) -> dict[str, go.Figure]:
     if look.captures is not None:
         counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
         figures["Confidence"] = drawn.confidence(counts, look.threshold, shown, marked, now)
-        figures["Volume"] = drawn.volume(counts, shown, marked, now)
+        figures["Volume"] = drawn.volume(counts, shown, marked, now, look.names)
     return {name: readable(figure) for name, figure in figures.items()}
 
 

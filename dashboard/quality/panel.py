@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.captures.record_filters import InferenceFilters, label_name
+from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import CaptureSource
 from dashboard.inferences import model as inferences
 from dashboard.quality import charts, model
@@ -19,6 +19,7 @@ from dashboard.shared import components, page_address
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import share
+from workflow.class_names import ClassNames
 from workflow.estimates import Estimate, labels_needed
 
 if TYPE_CHECKING:
@@ -69,12 +70,14 @@ def summary(labels: Labels, threshold: float, feed: CaptureSource) -> None:
     inside = pl.col("confidence") >= threshold
     with st.container(horizontal=True, gap="medium"):
         _metric("Accuracy", labels.share(), "Of all photos, as if nothing was rejected.")
-        _metric(
-            "Accuracy of the accepted",
-            labels.share(inside),
-            f"Of photos at or above {share(threshold)}, the threshold that is deployed.",
-        )
-        for title, said in (("Expected", promised), ("Expected of the accepted", accepted)):
+        if threshold:
+            _metric(
+                "Accuracy of the accepted",
+                labels.share(inside),
+                f"Of photos at or above {share(threshold)}, the threshold that is deployed.",
+            )
+        expected = {"Expected": promised, "Expected of the accepted": accepted}
+        for title, said in expected.items() if threshold else [("Expected", promised)]:
             value = said.expected_accuracy
             st.metric(
                 title,
@@ -95,10 +98,10 @@ def summary(labels: Labels, threshold: float, feed: CaptureSource) -> None:
         )
 
 
-def accuracy(labels: Labels) -> None:
+def accuracy(labels: Labels, classes: ClassNames) -> None:
     """Show precision and recall by class, and how many labels are still needed."""
     rows = model.by_class(labels)
-    named = rows.with_columns(name=pl.Series([label_name(one) for one in rows["class"]]))
+    named = rows.with_columns(name=pl.Series([classes.name(one) for one in rows["class"]]))
     names = list(dict.fromkeys(named["name"]))
     shown = names[:40]
     st.markdown("**Precision and recall by class**")
@@ -135,11 +138,11 @@ def accuracy(labels: Labels) -> None:
     )
 
 
-def confusion(labels: Labels, found: ReviewClient) -> None:
+def confusion(labels: Labels, found: ReviewClient, classes: ClassNames) -> None:
     """Show the confusion matrix, and the photos behind the cell that is chosen."""
     cells = model.confusion(labels)
     shown = model.readable(cells, labels)
-    figure = charts.confusion(cells.select("said", "truth", "share", "labels"), shown, label_name)
+    figure = charts.confusion(cells.select("said", "truth", "share", "labels"), shown, classes.name)
     chart(figure, "confusion", "What the model said against what is true")
     wrong = cells.filter(pl.col("said") != pl.col("truth"))
     if wrong.is_empty():
@@ -151,7 +154,7 @@ def confusion(labels: Labels, found: ReviewClient) -> None:
         "Photos behind",
         options,
         format_func=lambda cell: (
-            f"said {label_name(cell[0])}, is {label_name(cell[1])}:"
+            f"said {classes.name(cell[0])}, is {classes.name(cell[1])}:"
             f" {said[cell]['share']:.2%} of all photos, {said[cell]['labels']} labels"
         ),
         key="cell",
@@ -162,8 +165,8 @@ def confusion(labels: Labels, found: ReviewClient) -> None:
     for place, id_ in enumerate(ids[:BEHIND]):
         photo = photos[id_]
         with columns[place % 4], st.container(border=True):
-            desk_panel.show_photo(found, photo)
-            st.caption(f"{plain(label_name(photo.label))} {photo.confidence:.3f}")
+            desk_panel.show_photo(photo)
+            st.caption(f"{plain(classes.name(photo.label))} {photo.confidence:.3f}")
     if len(ids) > BEHIND:
         st.caption(f"The {BEHIND} of {len(ids)} that the model was surest of.")
 
@@ -215,7 +218,7 @@ def threshold(labels: Labels, deployed: float) -> None:
         f" {1 - choice.coverage:.1%} of all photos. {certain}."
     )
     st.caption(f"Accuracy of what it accepts: {words(choice.accuracy)}.")
-    if choice.threshold != deployed:
+    if deployed and choice.threshold != deployed:
         st.page_link(
             "app_pages/deployment.py",
             label=f"Apply {share(choice.threshold)}: see the deployment plan",

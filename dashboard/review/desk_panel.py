@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.aws.captured_images import CaptureLine, LargePhoto, large_photo
 from dashboard.aws.cloud import Connection
+from dashboard.captures import panel as captures
 from dashboard.review import model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import KEYS, Slot, answer_name, answer_text
@@ -43,10 +44,10 @@ def label(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
             return
         photo = draw.photos[slot.number]
         for later in draw.photos[slot.number + 1 : slot.number + 1 + AHEAD]:
-            _start_photo(found, later)
+            _start_photo(later)
         left, right = st.columns([3, 2])
         with left:
-            shown = show_photo(found, photo)
+            shown = show_photo(photo)
         with right:
             _buttons(_Desk(found, draw, slot, who, shown))
         _progress(found, draw)
@@ -85,10 +86,10 @@ def _nothing_left() -> None:
         st.rerun()
 
 
-def show_photo(found: ReviewClient, photo: Photo) -> LargePhoto | None:
+def show_photo(photo: Photo) -> LargePhoto | None:
     """Show a photo as large as its column; None where it cannot be read, and why."""
     try:
-        shown = components.pictures().get("s3", *_asked(found, photo), fresh_s=float("inf"))
+        shown = components.pictures().get("s3", *_asked(photo), fresh_s=float("inf"))
     except WorkflowError as error:
         components.error_state(error)
         st.caption("A photo that is gone or is no image cannot be told: press T, or skip it.")
@@ -97,15 +98,16 @@ def show_photo(found: ReviewClient, photo: Photo) -> LargePhoto | None:
     return shown
 
 
-def _start_photo(found: ReviewClient, photo: Photo) -> None:
-    components.pictures().start("s3", *_asked(found, photo), fresh_s=float("inf"))
+def _start_photo(photo: Photo) -> None:
+    components.pictures().start("s3", *_asked(photo), fresh_s=float("inf"))
 
 
-def _asked(found: ReviewClient, photo: Photo) -> tuple[Hashable, str, Callable[[], LargePhoto]]:
+def _asked(photo: Photo) -> tuple[Hashable, str, Callable[[], LargePhoto]]:
     place = photo.place
     line = CaptureLine(place.key, place.offset, place.length, place.gzipped)
-    key = ("large", found.bucket.name, line)
-    return key, f"the photo in {place.key}", lambda: large_photo(found.bucket, line)
+    bucket = captures.feed().bucket  # labels may lie in another one
+    key = ("large", bucket.name, line)
+    return key, f"the photo in {place.key}", lambda: large_photo(bucket, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,7 @@ def _buttons(desk: _Desk) -> None:
         )
         guess = st.button("Show the model's answer", key=f"guess-{slot.name}", shortcut="G")
     if guess:
-        st.info(
-            f"{plain(answer_name(photo.label)).capitalize()}, confidence {photo.confidence:.3f}"
-        )
+        st.info(f"{plain(_named(photo.label)).capitalize()}, confidence {photo.confidence:.3f}")
     mine = st.session_state.get(_SAID, {}).get(photo.id)
     if mine:
         st.caption(f"Your answer so far: {plain(mine)}. Another one replaces it.")
@@ -147,12 +147,18 @@ def _buttons(desk: _Desk) -> None:
         components.error_state(WorkflowError(*problem))
 
 
+def _named(label: int | None) -> str:
+    return answer_name(label, components.connection().watched.class_names)
+
+
 def _answers(desk: _Desk) -> None:
     """A button for each of the first classes, for neither and for not being able to tell."""
-    labels = model.classes(desk.found.draws(), desk.found.verdicts())
+    labels = model.classes(
+        desk.found.draws(), desk.found.verdicts(), components.connection().watched.class_names
+    )
     known = [*zip(labels, KEYS, strict=False), (NEITHER, "N"), (None, "T")]
     for label_, key in known:
-        name = "Can't tell" if label_ is None else answer_name(label_).capitalize()
+        name = "Can't tell" if label_ is None else _named(label_).capitalize()
         st.button(
             plain(name),
             key=f"answer-{desk.slot.name}-{key}",
@@ -168,7 +174,7 @@ def _answers(desk: _Desk) -> None:
             "Another class",
             labels[len(KEYS) :],
             index=None,
-            format_func=answer_name,
+            format_func=_named,
             key=key,
             on_change=lambda: _give(desk, st.session_state[key]),
         )
@@ -182,7 +188,7 @@ def _give(desk: _Desk, label_: int | None) -> None:
     name = f"{at:%M%S}-{desk.draw.id}-{desk.slot.name}-{uuid.uuid4().hex[:8]}"
     if _go_on(desk, lambda: desk.found.answer(truth, label_, name), f"{name}: {truth.label}"):
         st.session_state[_HISTORY].append((desk.slot.number, desk.slot.opinion))
-        st.session_state.setdefault(_SAID, {})[photo.id] = answer_name(label_)
+        st.session_state.setdefault(_SAID, {})[photo.id] = _named(label_)
 
 
 def _skip(desk: _Desk) -> None:

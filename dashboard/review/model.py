@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboard.captures.record_filters import label_name
-from workflow.contract import LABELS
+from workflow.class_names import ClassNames
 from workflow.draws import Draw, Photo, Place, Stratum, StratumSize, draw_id, split
-from workflow.reviews import NEITHER, UNDECIDED
+from workflow.reviews import NEITHER, NEITHER_NAME, UNDECIDED
 from workflow.verdicts import AgreementStatus, Verdict
 
 LEASE: Final = timedelta(minutes=5)
@@ -216,22 +215,24 @@ def progress(draw: Draw, verdicts: Mapping[str, Verdict]) -> Progress:
     )
 
 
-def classes(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> list[int]:
+def classes(draws: Sequence[Draw], verdicts: Mapping[str, Verdict], names: ClassNames) -> list[int]:
     """Return the classes that a photo may be given: those of the model and those seen so far."""
     seen = {photo.label for draw in draws for photo in draw.photos}
     seen |= {verdict.label for verdict in verdicts.values() if verdict.label is not None}
-    highest = max([len(LABELS) - 1, *(label for label in seen if label < MOST_CLASSES)])
+    highest = max([len(names.names) - 1, *(label for label in seen if label < MOST_CLASSES)])
     return list(range(highest + 1))
 
 
-def answer_name(label: int | None) -> str:
+def answer_name(label: int | None, names: ClassNames) -> str:
     """Return an answer in words."""
-    return UNDECIDED if label is None else label_name(label)
+    return UNDECIDED if label is None else names.name(label)
 
 
 def answer_text(label: int | None) -> str:
     """Return an answer as a label file holds it: the index of a class, or a word."""
-    return UNDECIDED if label is None else (label_name(label) if label == NEITHER else str(label))
+    if label is None:
+        return UNDECIDED
+    return NEITHER_NAME if label == NEITHER else str(label)
 
 
 def draws_table(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> pl.DataFrame:

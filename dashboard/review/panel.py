@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -135,8 +136,13 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
         )
         since = st.date_input("Captured from (UTC)", None, format="YYYY-MM-DD")
         st.caption(
-            f"Below {share(threshold)}, the threshold that is deployed, a photo counts as rejected."
-            " Each photo is drawn with a known probability: accuracy can be estimated for all."
+            (
+                f"Below {share(threshold)}, the threshold that is deployed, a photo counts as"
+                " rejected."
+                if threshold
+                else "No threshold was found, so every photo counts as accepted."
+            )
+            + " Each photo is drawn with a known probability: accuracy can be estimated for all."
         )
         if not st.form_submit_button("Draw photos", type="primary", icon=":material/casino:"):
             return
@@ -188,19 +194,24 @@ def disagreements(found: ReviewClient, draws: list[Draw], who: Reviewer) -> None
 def _dispute(
     found: ReviewClient, draw: Draw, photo: Photo, verdict: Verdict, who: Reviewer
 ) -> None:
+    names = components.connection().watched.class_names
     with st.container(border=True):
         left, right = st.columns([1, 2])
         with left:
-            desk_panel.show_photo(found, photo)
+            desk_panel.show_photo(photo)
         with right:
             for answer in verdict.answers:
-                name = answer_name(answer.label)
+                name = answer_name(answer.label, names)
                 st.markdown(
                     f"**{plain(name)}** {plain(answer.reviewer)}, {answer.at:%d %b %H:%M} UTC"
                 )
-            labels = [*model.classes(found.draws(), found.verdicts()), NEITHER]
+            labels = [*model.classes(found.draws(), found.verdicts(), names), NEITHER]
             given = st.selectbox(
-                "Settle as", labels, index=None, format_func=answer_name, key=f"settle-{photo.id}"
+                "Settle as",
+                labels,
+                index=None,
+                format_func=partial(answer_name, names=names),
+                key=f"settle-{photo.id}",
             )
             if st.button("Settle", key=f"settled-{photo.id}", disabled=given is None):
                 at = datetime.now(UTC)

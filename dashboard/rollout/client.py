@@ -5,6 +5,7 @@ SageMaker API reference. An endpoint configuration cannot be changed: a rollout 
 of it that has a second variant.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -63,7 +64,7 @@ def describe(cloud: Connection) -> Endpoint:
     Raises:
         WorkflowError: Under AWS's code.
     """
-    name = cloud.settings.endpoint
+    name = cloud.watched.endpoint
     with explained("sagemaker:DescribeEndpoint", name):
         found = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
     config = _config(cloud, found["EndpointConfigName"])
@@ -100,7 +101,7 @@ def candidates(cloud: Connection, endpoint: Endpoint) -> list[str]:
     Raises:
         WorkflowError: Under AWS's code.
     """
-    prefix = cloud.settings.prefix
+    prefix = cloud.watched.resource_prefix
     with explained("sagemaker:ListModels", prefix):
         found = cloud.client("sagemaker").list_models(
             NameContains=prefix,
@@ -135,19 +136,26 @@ def start(cloud: Connection, endpoint: Endpoint, model: str, share: float, token
         )
     config = _config(cloud, now.config)
     (variant,) = config["ProductionVariants"]
-    name = f"{cloud.settings.prefix}-{token}"
+    name = f"{cloud.watched.resource_prefix}-{token}"
     both = [
         {**variant, "InitialVariantWeight": 1 - share},
         {**variant, "VariantName": NEW_VARIANT, "ModelName": model, "InitialVariantWeight": share},
     ]
     kept = {field: config[field] for field in _COPIED if config.get(field)}
-    tags = [{"Key": key, "Value": value} for key, value in cloud.settings.tags.items()]
+    tags = [{"Key": key, "Value": value} for key, value in cloud.watched.tags]
     with explained("sagemaker:CreateEndpointConfig", name):
         cloud.client("sagemaker").create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=both, Tags=tags, **kept
         )
-    with explained("sagemaker:UpdateEndpoint", now.name):
-        cloud.client("sagemaker").update_endpoint(EndpointName=now.name, EndpointConfigName=name)
+    try:
+        with explained("sagemaker:UpdateEndpoint", now.name):
+            cloud.client("sagemaker").update_endpoint(
+                EndpointName=now.name, EndpointConfigName=name
+            )
+    except WorkflowError:  # somebody else began an update since: theirs goes on
+        with suppress(WorkflowError), explained("sagemaker:DeleteEndpointConfig", name):
+            cloud.client("sagemaker").delete_endpoint_config(EndpointConfigName=name)
+        raise
 
 
 def give_share(cloud: Connection, endpoint: Endpoint, share: float) -> None:
@@ -156,8 +164,15 @@ def give_share(cloud: Connection, endpoint: Endpoint, share: float) -> None:
     Instances stay as they are, so going back takes seconds.
 
     Raises:
-        WorkflowError: Under AWS's code, such as ``ValidationException`` during an update.
+        WorkflowError: ``NoRollout``; AWS's code, such as ``ValidationException`` during an update.
     """
+    if len(endpoint.variants) != 2:  # noqa: PLR2004 - the one in use and the new one
+        raise WorkflowError(
+            "NoRollout",
+            f"The endpoint {endpoint.name} does not serve two models, so no traffic is to be"
+            " divided.",
+            "While it is Updating, wait: what was served before goes on until then.",
+        )
     old, new = endpoint.variants
     weights = [
         {"VariantName": old.name, "DesiredWeight": 1 - share},

@@ -61,15 +61,41 @@ def compare(
         since: When the rollout began; aware.
         threshold: Confidence at or above which a photo is accepted.
     """
-    recent = captures.filter(pl.col("inference_time") >= since)
-    before, after = (_share(recent, name, threshold) for name in (old, new))
-    says = Comparison(before, after).says
+    found = rejections(captures, old, new, since=since, threshold=threshold)
+    says = found.says
     sentence = (
         f"The new model {_WORDS[says]}."
         if says in _WORDS
         else "It cannot be told yet whether the new model rejects more or fewer photos."
     )
-    return Compared((_row(old, before), _row(new, after)), sentence, says in _WORDS)
+    return Compared((_row(old, found.old), _row(new, found.new)), sentence, says in _WORDS)
+
+
+def rejections(
+    captures: pl.DataFrame, old: str, new: str, *, since: datetime, threshold: float
+) -> Comparison:
+    """Return how often two variants reject, since a moment; as ``compare``."""
+    recent = captures.filter(pl.col("inference_time") >= since)
+    return Comparison(*(_share(recent, name, threshold) for name in (old, new)))
+
+
+def reason_to_roll_back(rejected: Comparison, failed: Comparison) -> str:
+    """Return why the new model is to be rolled back, in a sentence; empty where it is not.
+
+    Each comparison holds at 95 % at every look, so a model that is as good is rolled back in at
+    most 10 of 100 rollouts.
+
+    Args:
+        rejected: Shares of photos below the threshold.
+        failed: Shares of invocations that failed.
+    """
+    for words, found in (("fails", failed), ("rejects", rejected)):
+        if found.says == "higher":
+            return (
+                f"the new model {words} {found.new.value:.1%} of {found.new.count:,}, the one in"
+                f" use {found.old.value:.1%} of {found.old.count:,}."
+            )
+    return ""
 
 
 def _share(captures: pl.DataFrame, variant: str, threshold: float) -> Share:

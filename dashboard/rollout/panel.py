@@ -1,7 +1,9 @@
 """Parts of the Rollout page: what the endpoint serves, the comparison, and what can be done."""
 
+import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -10,23 +12,30 @@ from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.source import CaptureSource
 from dashboard.quality import charts
+from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import client, model
 from dashboard.rollout.client import IN_SERVICE, Endpoint
-from dashboard.shared import components
+from dashboard.shared import components, permits
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
+from dashboard.shared.jobs import Job
 from dashboard.shared.numbers import share
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
 FRESH_S = 5.0
+ROLLBACK = "automatic-rollback"
+_BY_ITSELF = (
+    "As long as this dashboard runs it looks twice a minute, and gives the new model no traffic"
+    " once it fails or rejects more than the one in use, at 95 % for all looks together."
+)
 
 
 def endpoint(connection: Connection) -> Endpoint:
     """Return what the endpoint serves, as of a few seconds ago."""
     return components.read(
         "sagemaker",
-        ("rollout", connection.settings.endpoint),
+        ("rollout", connection.watched.endpoint),
         "what the endpoint serves",
         lambda: client.describe(connection),
         fresh_s=FRESH_S,
@@ -47,6 +56,19 @@ def served(found: Endpoint) -> None:
         )
     if found.status != IN_SERVICE:
         st.info(f"The endpoint is {plain(found.status)}: that takes minutes on AWS.")
+
+
+def updating() -> None:
+    """Follow an update until it ends."""
+    st.caption("All traffic goes to what is served now until then; the page looks again by itself.")
+    st.fragment(_look_again, run_every=FRESH_S)()
+
+
+def _look_again() -> None:
+    if st.session_state.pop("rollout-looked", False):
+        components.reads().expire("sagemaker")
+        st.rerun()
+    st.session_state["rollout-looked"] = True
 
 
 def begin(connection: Connection, found: Endpoint) -> None:
@@ -118,6 +140,44 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
         " verdict hold at 95 % however often you look. Whether the new model is right more often,"
         " labels tell: Quality, Parts, Variant."
     )
+
+
+def automatic(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
+    """Offer to roll back by itself what goes wrong, and say how that stands."""
+    job = components.watch(ROLLBACK, _said)
+    if (job and job.running) or not 0 < found.variants[1].weight < 1:
+        return
+    if not isinstance(feed, CaptureFeed):
+        return
+    if st.button("Roll back by itself", icon=":material/shield:", help=_BY_ITSELF):
+        permit = permits.permit(Privilege.ROLLOUT)
+
+        def roll_back() -> None:
+            with permit.recorded("rolling back by itself"):
+                now = client.describe(permit.connection)
+                client.give_share(permit.connection, now, 0.0)
+
+        def work(report: Callable[[Any], None]) -> None:
+            rollback.watch(
+                lambda: rollback.reason(permit.connection, feed, threshold),
+                roll_back,
+                report,
+                time.sleep,
+            )
+
+        components.jobs().start(ROLLBACK, "Watch the rollout", work)
+        st.rerun()
+
+
+def _said(job: Job) -> None:
+    last = job.events[-1] if job.events else None
+    if last is not None and last.rolled_back:
+        st.warning(plain(last.text), icon=":material/undo:")
+    elif job.running:
+        st.caption(
+            f"Watched since {job.started_at:%H:%M:%S} UTC. {plain(last.text) if last else ''}"
+            " It ends when the dashboard does."
+        )
 
 
 def act(found: Endpoint) -> None:

@@ -139,11 +139,13 @@ def in_background(title: str, work: Callable[[], T]) -> T:
 def deployed() -> bool:
     """Return whether the workflow is deployed; taken to be so where AWS cannot be reached.
 
+    What was read of a workflow of somebody else is shown, also when that is gone.
+
     Raises:
         WorkflowError: AWS's own code for any answer but yes and no.
     """
     cloud = connection()
-    if not cloud.watched.state_machine_arn:
+    if not cloud.watched.deployed:
         return True
     arn = cloud.watched.started_through
     try:

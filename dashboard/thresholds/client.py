@@ -50,7 +50,7 @@ def _routes(cloud: Connection) -> list[tuple[str, int]]:
 def _threshold(cloud: Connection, version: str) -> float:
     with explained("states:DescribeStateMachine", version):
         described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=version)
-    name = cloud.settings.filter_function
+    name = cloud.watched.deciding_function
     function = deciding_function(described["definition"], name)
     with explained("lambda:GetFunctionConfiguration", function):
         configuration = cloud.client("lambda").get_function_configuration(FunctionName=function)

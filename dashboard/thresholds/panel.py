@@ -17,7 +17,7 @@ def standing() -> Standing:
     connection = components.connection()
     watched = connection.watched
     if not watched.deployed:
-        return thresholds.of_watched(watched.threshold, watched.threshold_source)
+        return thresholds.of_watched(watched.stated_threshold, watched.threshold_source)
     deployed: tuple[DeployedThreshold, ...] | WorkflowError
     try:
         deployed = components.read(

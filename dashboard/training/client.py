@@ -51,6 +51,7 @@ class _Read:
 
 def export(
     connection: Connection,
+    photos: Bucket,
     draws: Sequence[Draw],
     verdicts: Mapping[str, Verdict],
     report: Callable[[float], None],
@@ -58,7 +59,8 @@ def export(
     """Write a training set of all decided photos; the list files come last.
 
     Args:
-        connection: The cloud.
+        connection: The cloud; the set is written to the workflow's bucket.
+        photos: Where the captures lie that hold the photos.
         draws: Every draw, in any order.
         verdicts: On photos, by id.
         report: Called with the share that is done.
@@ -66,7 +68,6 @@ def export(
     Raises:
         WorkflowError: ``TrainingSetTooSmall``, or AWS's own code.
     """
-    bucket = Bucket.of(connection.session, connection.settings.bucket)
     oldest_first = sorted(draws, key=lambda draw: draw.id)
     decided = [
         (photo, label)
@@ -76,12 +77,13 @@ def export(
     ]
     found: list[_Read | str] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for place, one in enumerate(pool.map(lambda pair: _read(bucket, *pair), decided), 1):
+        for place, one in enumerate(pool.map(lambda pair: _read(photos, *pair), decided), 1):
             found.append(one)
             report(0.5 * place / len(decided))
     read = [one for one in found if isinstance(one, _Read)]
     hashes = np.array([one.bits for one in read], np.uint64).reshape(-1, 4)
-    made = training_set([one.photo for one in read], hashes)
+    names = connection.watched.class_names
+    made = training_set([one.photo for one in read], hashes, names)
     at = datetime.now(UTC)
     prefix = f"{PREFIX}/{at:%Y%m%dT%H%M%S}"
     files = {one.photo.sha256: one.data for one in read}
@@ -89,9 +91,9 @@ def export(
         report(0.5 + 0.5 * done)
     for part in (Part.TRAIN, Part.TEST):
         _put(connection, f"{prefix}/{part}.lst", made.listing(part).encode())
-    _put(connection, f"{prefix}/manifest.json", made.manifest(at))
+    _put(connection, f"{prefix}/manifest.json", made.manifest(at, names))
     return Exported(
-        f"s3://{bucket.name}/{prefix}",
+        f"s3://{connection.watched.bucket}/{prefix}",
         made.counts(),
         made.twice,
         made.near,
@@ -131,7 +133,7 @@ def _write(
 
 
 def _put(connection: Connection, key: str, body: bytes) -> None:
-    bucket = connection.settings.bucket
+    bucket = connection.watched.bucket
     with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         connection.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.captures.record_filters import label_name
+from workflow.class_names import ClassNames
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER
 from workflow.splits import held_out, near_duplicates
@@ -85,7 +85,7 @@ class TrainingSet:
         ]
         return "".join(f"{row}\t{one.label}\t{one.name}\n" for row, one in enumerate(named))
 
-    def manifest(self, at: datetime) -> bytes:
+    def manifest(self, at: datetime, names: ClassNames) -> bytes:
         """Return what is in the set and where each photo comes from, as JSON."""
         photos = [
             {**asdict(photo), "part": part, "name": photo.name}
@@ -94,19 +94,22 @@ class TrainingSet:
         labels = sorted({photo.label for photo in self.photos} - {NEITHER})
         head = {
             "made_at": at.isoformat(),
-            "classes": {str(label): label_name(label) for label in labels},
+            "classes": {str(label): names.name(label) for label in labels},
             "left_out_twice": self.twice,
             "near_duplicates": self.near,
         }
         return json.dumps({**head, "photos": photos}, indent=1).encode()
 
 
-def training_set(photos: Sequence[Labelled], hashes: NDArray[np.uint64]) -> TrainingSet:
+def training_set(
+    photos: Sequence[Labelled], hashes: NDArray[np.uint64], names: ClassNames
+) -> TrainingSet:
     """Split labelled photos; a photo and its near-duplicates are never on both sides.
 
     Args:
         photos: In the order in which they were drawn, which stays as it is when there are more.
         hashes: Difference hash of each, shape ``(n, 4)``.
+        names: Of the classes.
 
     Raises:
         WorkflowError: ``TrainingSetTooSmall`` where a class lacks photos on one side.
@@ -122,15 +125,15 @@ def training_set(photos: Sequence[Labelled], hashes: NDArray[np.uint64]) -> Trai
     )
     near = sum(group != place for place, group in enumerate(groups))
     made = TrainingSet(kept, parts, len(photos) - len(kept), near)
-    _check(made)
+    _check(made, names)
     return made
 
 
-def _check(made: TrainingSet) -> None:
+def _check(made: TrainingSet, names: ClassNames) -> None:
     counts = made.counts()
     labels = {photo.label for photo in made.photos} - {NEITHER}
     for part in (Part.TRAIN, Part.TEST):
-        missing = [label_name(label) for label in sorted(labels) if not counts[part][label]]
+        missing = [names.name(label) for label in sorted(labels) if not counts[part][label]]
         if missing or len(labels) < 2:  # noqa: PLR2004 - one class is nothing to tell apart
             raise WorkflowError(
                 "TrainingSetTooSmall",

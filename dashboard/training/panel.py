@@ -7,8 +7,8 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.captures.record_filters import label_name
-from dashboard.drift.panel import MANIFEST
+from dashboard.aws.cloud import MANIFEST
+from dashboard.captures import panel as captures
 from dashboard.review.client import ReviewClient
 from dashboard.shared import components, permits
 from dashboard.shared.escaping import plain
@@ -23,7 +23,7 @@ JOB: Final = "training-set"
 
 def show(found: ReviewClient) -> None:
     """Write a training set, watch it being written, and say what to do with it."""
-    draws, verdicts = found.draws(), found.verdicts()
+    photos, draws, verdicts = captures.feed().bucket, found.draws(), found.verdicts()
     st.caption(
         "Labelled photos as files, with `train.lst` and `test.lst` as SageMaker's built-in image"
         " classification takes them. A quarter is held out; a photo and its near-duplicates are"
@@ -41,7 +41,7 @@ def show(found: ReviewClient) -> None:
 
         def work(report: Callable[[Any], None]) -> None:
             with permit.recorded("writing a training set") as result:
-                written = export(permit.connection, draws, verdicts, report)
+                written = export(permit.connection, photos, draws, verdicts, report)
                 result.text = f"{DONE}: {written.url}"
             report(written)
 
@@ -59,8 +59,9 @@ def _progress(job: Job) -> None:
         if job.running:
             st.progress(float(last), text="Reading and writing photos …")
         return
+    names = components.connection().watched.class_names
     rows = [
-        {"folder": part.value, "class": label_name(label), "photos": count}
+        {"folder": part.value, "class": names.name(label), "photos": count}
         for part, counts in last.counts.items()
         for label, count in sorted(counts.items())
     ]

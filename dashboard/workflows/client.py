@@ -30,6 +30,8 @@ from workflow.discovery import (
     guess_endpoint,
 )
 from workflow.errors import WorkflowError
+from workflow.executions import Execution
+from workflow.express_logs import express_executions
 from workflow.monitoring import CapturePlace
 from workflow.watched import WatchedWorkflow
 
@@ -37,6 +39,8 @@ T = TypeVar("T")
 
 MOST_MACHINES: Final = 5_000
 MOST_ENDPOINTS: Final = 50
+MOST_EVENTS: Final = 5_000
+EXPRESS_SPAN: Final = timedelta(hours=3)
 _DAY: Final = timedelta(hours=24)
 _COUNTED: Final = 100
 """Failures that are counted of a state machine; more are said to be "100 or more"."""
@@ -196,6 +200,30 @@ def describe(cloud: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
     return replace(known, express=found.express)
 
 
+def read_express(cloud: Connection, log_group: str, now: datetime) -> tuple[Execution, ...]:
+    """Return what an EXPRESS state machine logged within the last hours, the newest first.
+
+    At most ``MOST_EVENTS`` events are read.
+
+    Args:
+        cloud: Where.
+        log_group: ARN of its log group, as DescribeStateMachine gives it, with its final ``:*``.
+        now: Aware.
+
+    Raises:
+        WorkflowError: Under AWS's own code.
+    """
+    name = log_group.partition(":log-group:")[2].removesuffix(":*")
+    with explained("logs:FilterLogEvents", name):
+        pages = cloud.client("logs").get_paginator("filter_log_events")
+        found = pages.paginate(
+            logGroupName=name,
+            startTime=int((now - EXPRESS_SPAN).timestamp() * 1000),
+            PaginationConfig={"MaxItems": MOST_EVENTS},
+        )
+        return express_executions([one["message"] for page in found for one in page["events"]])
+
+
 class _Refused:
     """Collects what may not be read."""
 
@@ -322,7 +350,7 @@ def _code(cloud: Connection, name: str) -> bytes:
 
 
 def _policies(cloud: Connection, role: str) -> Iterator[str]:
-    """Documents of the policies of a role, as JSON text."""
+    """Documents of the policies of a role, as JSON text; managed ones are not read."""
     name = role.rpartition("/")[2]
     if not name:
         return

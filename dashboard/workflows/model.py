@@ -7,9 +7,12 @@ from datetime import datetime
 import pandas as pd
 
 from dashboard.shared import numbers
+from dashboard.shared.palette import STYLES
 from workflow.advice import Advice
 from workflow.discovery import EndpointRecord, FunctionRecord
 from workflow.errors import WorkflowError
+from workflow.execution_rules import ExecutionRules
+from workflow.executions import Execution
 from workflow.image_search import image_at
 from workflow.thresholds import LOWEST
 from workflow.watched import (
@@ -108,12 +111,13 @@ def facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
     """Return what is known of a workflow: its name, its value, and where that is known from."""
     captures = str(workflow.captures) if workflow.captures else "asked of the endpoint"
     image = workflow.image_path or workflow.fixed_image or "any S3 location in the input"
-    demanded = (
-        "none" if workflow.threshold_source == NO_THRESHOLD else numbers.share(workflow.threshold)
-    )
+    stated = workflow.stated_threshold
+    demanded = numbers.share(stated) if stated else "none"
+    other = workflow.started_through not in ("", workflow.state_machine_arn)
+    through = f"executions are started through {workflow.started_through}" if other else ""
     machine = "none, imported files" if workflow.imported else "none, captures only"
     return (
-        ("State machine", workflow.state_machine_arn or machine, ""),
+        ("State machine", workflow.state_machine_arn or machine, through),
         ("Functions", ", ".join(workflow.functions) or UNKNOWN, ""),
         ("Endpoint", workflow.endpoint or UNKNOWN, workflow.endpoint_source),
         ("Captures", captures if workflow.captures or workflow.endpoint else UNKNOWN, ""),
@@ -179,6 +183,28 @@ def endpoints_table(endpoints: Iterable[EndpointRecord]) -> pd.DataFrame:
     ]
     names = ["Endpoint", "Status", "Captures", "Share captured", "Configuration"]
     return pd.DataFrame(rows, columns=names)
+
+
+def express_table(executions: Iterable[Execution], rules: ExecutionRules) -> pd.DataFrame:
+    """Return a row for each execution that an EXPRESS state machine logged."""
+    rows = []
+    for one in executions:
+        found = rules.inference(one)
+        seconds = (one.stopped_at - one.started_at).total_seconds() if one.stopped_at else None
+        rows.append(
+            {
+                "Started (UTC)": one.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+                "Outcome": STYLES[rules.outcome(one)].word,
+                "Class": found.label if found else None,
+                "Confidence": found.confidence if found else None,
+                "Error": one.error,
+                "Cause": one.cause,
+                "Seconds": seconds,
+                "Image": rules.image(one),
+                "Execution": one.name,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def by_weight(advice: Iterable[Advice]) -> list[Advice]:

@@ -18,8 +18,10 @@ from workflow.advice import (
     function_advice,
     outcome_advice,
 )
+from workflow.execution_rules import rules_of
 
 FRESH_SECONDS = 300.0
+EXPRESS_SECONDS = 30.0
 _PAYLOADS_LOOKED_AT = 50
 _EXPRESS = (
     "This state machine is of type EXPRESS: Step Functions keeps no executions of it, so there is "
@@ -55,6 +57,7 @@ def show() -> None:
         st.warning(_EXPRESS + wanted, icon=":material/bolt:")
         if found.log_group:
             st.code(found.log_group, language=None)
+            _logged(found.log_group)
     _advice(found)
     if found.definition:
         changed = f"{found.changed_at:%Y-%m-%d %H:%M} UTC" if found.changed_at else "not known"
@@ -84,6 +87,29 @@ def show() -> None:
     for refused in found.refused:
         st.caption(plain(f"Not shown: {refused.message} {refused.remedy}"))
     st.caption(f"As of {datetime.now(UTC):%H:%M:%S} UTC, read at most every five minutes.")
+
+
+@components.explained()
+def _logged(log_group: str) -> None:
+    """Show the executions that the log group of an EXPRESS state machine tells of."""
+    connection, now = components.connection(), datetime.now(UTC)
+    found = components.read(
+        "logs",
+        ("express", log_group),
+        "what the state machine logged",
+        lambda: client.read_express(connection, log_group, now),
+        fresh_s=EXPRESS_SECONDS,
+    )
+    hours = client.EXPRESS_SPAN.total_seconds() / 3600
+    if not found:
+        st.caption(f"It logged no execution in the last {hours:g} hours.")
+        return
+    rules = rules_of(connection.watched)
+    st.dataframe(model.express_table(found, rules), hide_index=True, alt="Executions it logged")
+    st.caption(
+        f"{len(found):,} executions of the last {hours:g} hours; at most"
+        f" {client.MOST_EVENTS:,} events are read."
+    )
 
 
 def not_ours(title: str) -> None:

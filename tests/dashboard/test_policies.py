@@ -14,7 +14,7 @@ from dashboard.aws import cloud as aws_cloud
 from dashboard.aws.cloud import Connection
 from deploy.user_policies import User, user_policy
 from tests.builders import png
-from tests.dashboard.workflows.test_pages import APP, SECONDS, seen
+from tests.dashboard.workflows.conftest import APP, SECONDS, look
 from tests.nightly import NIGHTLY
 from workflow.aws_errors import permission
 
@@ -134,7 +134,7 @@ def test_an_action_that_is_taken_out_is_named_on_the_page_and_the_rest_is_there(
 ) -> None:
     test = visit(page, User.VIEWER, action, SCONES_ACCESS="read-only")
 
-    seen(test, action)
+    look(test, action)
     assert test.title[0].value == page.capitalize()
     assert not test.exception
 
@@ -156,4 +156,4 @@ def test_an_operator_classifies_with_the_operators_policy_and_not_without_its_ac
 
     button.click().run()
 
-    seen(test, without or "Accepted")
+    look(test, without or "Accepted")

@@ -180,7 +180,7 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
     }
     shares: list[float] = []
 
-    made = export(cloud, [draw], known, shares.append)
+    made = export(cloud, client.bucket, [draw], known, shares.append)
 
     s3, prefix = cloud.client("s3"), made.url.split("/", 3)[3]
     listed = s3.list_objects_v2(Bucket=client.bucket.name, Prefix=prefix)["Contents"]

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from dashboard.captures.record_filters import label_name
 from dashboard.captures.selection import Selection, together
+from workflow.class_names import ClassNames
 
 NAMED = (3, 7, 12, 40)
 OTHERS = Selection(0.98, 0.99, NAMED)
@@ -75,9 +75,9 @@ def test_a_selection_holds_the_bars_that_lie_in_it(
 def test_a_selection_is_said_in_words(
     selection: Selection, words: str, left_out: str | None
 ) -> None:
-    assert selection.words(range(1_000), label_name) == words
+    assert selection.words(range(1_000), ClassNames().name) == words
     if left_out is not None:
-        assert selection.left_out(label_name) == left_out
+        assert selection.left_out(ClassNames().name) == left_out
 
 
 @pytest.mark.parametrize(

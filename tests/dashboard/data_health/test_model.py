@@ -510,7 +510,7 @@ KEYS = (
     ("filters", "left"),
     [
         (ALL, [0, 1, 2, 3]),
-        (InferenceFilters(label="bicycle"), [0, 1, 2, 3]),
+        (InferenceFilters(label=0), [0, 1, 2, 3]),
         (InferenceFilters(endpoint="a"), [0, 1]),
         (InferenceFilters(variant="v"), [0, 2]),
         (InferenceFilters(since=date(2026, 11, 23)), [0, 2]),

@@ -11,6 +11,7 @@ from dashboard.drift import model
 from dashboard.drift.model_card import read_model_card
 from dashboard.inferences import model as inferences
 from tests.captured import captured, counted
+from workflow.class_names import ClassNames
 from workflow.drift import DriftVerdict, paired_statistics
 from workflow.errors import WorkflowError
 from workflow.feature_statistics import (
@@ -25,7 +26,7 @@ from workflow.spans import Span
 
 
 def traffic(size: int, *, seed: int = 0, skill: float = 8) -> Statistics:
-    return inferences.statistics_of(counted(captured(size, seed=seed, skill=skill)))
+    return inferences.statistics_of(counted(captured(size, seed=seed, skill=skill)), ClassNames())
 
 
 def against(before: Statistics, after: Statistics) -> model.DriftReport:
@@ -113,7 +114,7 @@ def test_both_sides_show_the_same_classes_and_their_medians() -> None:
     before = counted(captured(2000))
     after = counted(captured(1000, seed=1, skill=2)).with_columns(label=pl.lit(1, pl.Int32))
 
-    first, second = model.side_by_side(before, after, 0.93)
+    first, second = model.side_by_side(before, after, 0.93, ClassNames())
 
     assert list(first.shares) == list(second.shares) == ["bicycle", "motorcycle"]
     assert first.shares["bicycle"].hits + first.shares["motorcycle"].hits == first.total == 2000
@@ -128,7 +129,7 @@ def test_of_many_classes_the_most_frequent_are_shown() -> None:
     rows = counted(captured(600))
     many = rows.with_columns(label=(pl.int_range(pl.len()) % 7).cast(pl.Int32))
 
-    first, second = model.side_by_side(many, many.clear(), 0.93)
+    first, second = model.side_by_side(many, many.clear(), 0.93, ClassNames())
 
     assert len(first.shares) == model.SHOWN_CLASSES
     assert list(first.shares) == list(second.shares)
@@ -141,7 +142,7 @@ def test_drift_and_broken_constraints_become_violations() -> None:
     baseline = Baseline("b", before, suggest_constraints(before))
     after = counted(captured(3000, seed=1, skill=2)).with_columns(label=pl.lit(2, pl.Int32))
 
-    found = model.report(baseline, inferences.statistics_of(after))
+    found = model.report(baseline, inferences.statistics_of(after, ClassNames()))
 
     kinds = {violation.constraint_check_type for violation in found.violations}
     assert kinds == {CheckType.CATEGORICAL_VALUES, CheckType.BASELINE_DRIFT}
@@ -188,7 +189,7 @@ def test_a_baseline_with_bins_of_its_own_is_met_in_them() -> None:
     values = captured(2000)["confidence"].to_numpy()
     before = Statistics(2000, (NumericalStatistics.of("confidence", values, odd),))
     baseline = Baseline("Model Monitor's", before)
-    current = inferences.statistics_of(counted(frame))
+    current = inferences.statistics_of(counted(frame), ClassNames())
 
     with pytest.raises(WorkflowError):
         model.report(baseline, current)

@@ -50,6 +50,8 @@ def test_what_aws_refused_is_a_warning() -> None:
     assert freshness(progress(problems={"X": error}), now=NOW).warnings == ("You may not. Ask.",)
     missing = WorkflowError("StateMachineDoesNotExist", "Not there.", "Deploy.")
     assert freshness(progress(problems={"X": missing}), now=NOW).warnings == ()
+    (gone,) = freshness(progress(problems={"X": missing}), now=NOW, deployed=False).warnings
+    assert "does not exist any more" in gone
 
 
 def test_before_the_first_step_it_is_being_read() -> None:

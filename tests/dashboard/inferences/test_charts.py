@@ -16,11 +16,12 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures import periods
 from dashboard.captures.aggregates import COUNTS as COUNTS_SCHEMA
 from dashboard.captures.periods import Period
-from dashboard.captures.record_filters import label_name
 from dashboard.captures.selection import Selection
 from dashboard.inferences import charts
 from tests.captured import NOW, captured, counted
+from workflow.class_names import ClassNames
 
+NAMED = ClassNames().name
 COUNTS = counted(captured(20_000, hours=24 * 14))
 VOLUME = tables.volume(COUNTS, Period.HOUR, 0.93)
 NO_MEASURE = pl.DataFrame(schema=dict.fromkeys(("threshold", "value", "low", "high"), pl.Float64))
@@ -31,9 +32,9 @@ def every_chart() -> dict[str, go.Figure]:
     one = bars.group_by("low", "high").agg(pl.col("count").sum()).sort("low")
     rows = pl.DataFrame({"time": VOLUME["time"].unique(), "expected": 9.0, "captured": 9})
     return {
-        "confidence": charts.confidence(bars, 0.93, label_name, log=True),
-        "volume": charts.volume(VOLUME, Period.HOUR, label_name),
-        "shares": charts.shares(VOLUME, Period.HOUR, label_name),
+        "confidence": charts.confidence(bars, 0.93, ClassNames().name, log=True),
+        "volume": charts.volume(VOLUME, Period.HOUR, ClassNames().name),
+        "shares": charts.shares(VOLUME, Period.HOUR, ClassNames().name, 0.93),
         "quantiles": charts.quantiles(tables.quantiles(COUNTS, Period.HOUR), Period.HOUR, 0.93),
         "heat": charts.heat(tables.heat(COUNTS, Period.DAY, 20), Period.DAY, 0.93),
         "overlay": charts.overlay(one, one, ("before", "after"), 0.93),
@@ -60,7 +61,7 @@ def test_no_chart_sends_much(name: str) -> None:
 
 
 def test_bars_carry_what_a_selection_needs() -> None:
-    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, label_name, log=False)
+    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, ClassNames().name, log=False)
 
     bicycle = figure.data[0]
     assert bicycle.name == "bicycle"
@@ -74,16 +75,16 @@ def test_bars_that_are_selected_are_drawn_so() -> None:
     chosen = Selection(0.98, 1.0, (0,), others=False)
 
     bicycle, motorcycle = charts.confidence(
-        bars, 0.93, label_name, log=False, selection=chosen
+        bars, 0.93, ClassNames().name, log=False, selection=chosen
     ).data
     assert [bicycle.customdata[n][0] for n in bicycle.selectedpoints] == [0.98, 0.99]
     assert motorcycle.selectedpoints == ()
-    for trace in charts.confidence(bars, 0.93, label_name, log=False).data:
+    for trace in charts.confidence(bars, 0.93, ClassNames().name, log=False).data:
         assert trace.selectedpoints is None
 
 
 def test_what_is_rejected_is_pale() -> None:
-    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, label_name, log=False)
+    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, ClassNames().name, log=False)
 
     for trace in figure.data:
         for (low, *_), opacity in zip(trace.customdata, trace.marker.opacity, strict=True):
@@ -91,7 +92,7 @@ def test_what_is_rejected_is_pale() -> None:
 
 
 def test_the_threshold_is_named() -> None:
-    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, label_name, log=False)
+    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, ClassNames().name, log=False)
 
     assert figure.layout.annotations[0].text == "threshold 93.0%"
 
@@ -229,9 +230,9 @@ def drawn(counts: pl.DataFrame, period: Period) -> dict[str, go.Figure]:
     health = rows.group_by("time").agg(captured=pl.col("count").sum()).sort("time")
     health = health.with_columns(expected=pl.col("captured") * 0.5, invocations="captured")
     return {
-        "confidence": charts.confidence(tables.histogram(counts, 50), 0.93, label_name, log=False),
-        "volume": charts.volume(rows, period, label_name),
-        "shares": charts.shares(rows, period, label_name),
+        "confidence": charts.confidence(tables.histogram(counts, 50), 0.93, NAMED, log=False),
+        "volume": charts.volume(rows, period, ClassNames().name),
+        "shares": charts.shares(rows, period, ClassNames().name, 0.93),
         "quantiles": charts.quantiles(tables.quantiles(counts, period), period, 0.93),
         "heat": charts.heat(tables.heat(counts, period, 20), period, 0.93),
         "capture": charts.coverage_of_capture(health, period),

@@ -15,6 +15,7 @@ from dashboard.inferences import model
 from dashboard.shared import query
 from dashboard.shared.csv_files import csv_file
 from tests.captured import NOW, captured, counted
+from workflow.class_names import ClassNames
 from workflow.feature_statistics import NumericalStatistics, StringStatistics
 from workflow.intervals import Share
 
@@ -23,7 +24,7 @@ TODAY = NOW.date()
 
 
 def test_filters_survive_the_address() -> None:
-    filters = InferenceFilters("e", "v", "bicycle", date(2026, 1, 2), date(2026, 1, 3))
+    filters = InferenceFilters("e", "v", 0, date(2026, 1, 2), date(2026, 1, 3))
 
     assert query.read(InferenceFilters, query.write(filters)).filters == filters
 
@@ -42,12 +43,12 @@ def test_days_are_whole_and_in_utc() -> None:
         InferenceFilters(),
         InferenceFilters(endpoint="a"),
         InferenceFilters(variant="y"),
-        InferenceFilters(label="motorcycle"),
-        InferenceFilters(label="class 7"),
-        InferenceFilters(label="no such class"),
+        InferenceFilters(label=1),
+        InferenceFilters(label=7),
+        InferenceFilters(label=-1),
         InferenceFilters(since=TODAY),
         InferenceFilters(until=TODAY - timedelta(days=1)),
-        InferenceFilters(endpoint="b", label="bicycle", since=TODAY),
+        InferenceFilters(endpoint="b", label=0, since=TODAY),
     ],
 )
 def test_counts_and_records_are_filtered_alike(filters: InferenceFilters) -> None:
@@ -220,8 +221,8 @@ def test_a_truth_is_found_by_inference_id_and_else_by_event_id() -> None:
     ("filters", "share"),
     [
         (InferenceFilters(), Share(6, 12)),
-        (InferenceFilters(label="bicycle"), Share(6, 6)),
-        (InferenceFilters(label="motorcycle"), Share(0, 6)),
+        (InferenceFilters(label=0), Share(6, 6)),
+        (InferenceFilters(label=1), Share(0, 6)),
         (InferenceFilters(endpoint="a"), Share(3, 6)),
         (InferenceFilters(endpoint="none"), Share(0, 0)),
         (InferenceFilters(variant="y"), Share(2, 4)),
@@ -269,7 +270,7 @@ def test_measured_accuracy_is_swept_with_its_interval() -> None:
 def test_statistics_hold_every_record() -> None:
     frame = captured(700)
 
-    found = model.statistics_of(counted(frame))
+    found = model.statistics_of(counted(frame), ClassNames())
 
     confidence, label = found.features
     assert found.item_count == 700
@@ -304,14 +305,6 @@ def test_the_period_follows_the_filters() -> None:
     assert record_filters.period_of(frame.clear(), InferenceFilters(), NOW) is Period.HOUR
 
 
-@pytest.mark.parametrize(
-    ("label", "name"), [(0, "bicycle"), (1, "motorcycle"), (2, "class 2"), (999, "class 999")]
-)
-def test_a_class_and_its_name_lead_to_each_other(label: int, name: str) -> None:
-    assert record_filters.label_name(label) == name
-    assert record_filters.label_index(name) == label
-
-
 def test_csv_has_no_lists_and_runs_no_formula() -> None:
     frame = captured(1).with_columns(
         key=pl.lit("=HYPERLINK(1)"), probabilities=pl.lit([0.25, 0.75], pl.List(pl.Float64))
@@ -328,9 +321,9 @@ def test_the_truth_of_a_record_is_that_of_its_inference_id_and_the_last_one_give
     given = [("event", 0), ("inference", 0), ("inference", 1), ("other", 7)]
     truths = pl.DataFrame(given, schema=["event_id", "truth"], orient="row")
 
-    assert judgement.truth_of(truths, ["inference", "event"]) == "motorcycle"
-    assert judgement.truth_of(truths, ["another", "event"]) == "bicycle"
-    assert judgement.truth_of(truths, ["other"]) == "class 7"
+    assert judgement.truth_of(truths, ["inference", "event"]) == 1
+    assert judgement.truth_of(truths, ["another", "event"]) == 0
+    assert judgement.truth_of(truths, ["other"]) == 7
     assert judgement.truth_of(truths, ["nobody"]) is None
 
 
@@ -338,8 +331,8 @@ def test_the_largest_probabilities_are_shown_with_their_classes() -> None:
     many = [0.001] * 1_000
     many[700], many[3] = 0.6, 0.2
 
-    assert model.likeliest([0.25, 0.75]) == "motorcycle 0.7500, bicycle 0.2500"
-    assert model.likeliest(many) == (
+    assert model.likeliest([0.25, 0.75], ClassNames()) == "motorcycle 0.7500, bicycle 0.2500"
+    assert model.likeliest(many, ClassNames()) == (
         "class 700 0.6000, class 3 0.2000, bicycle 0.0010, motorcycle 0.0010, class 2 0.0010,"
         " 995 more"
     )
@@ -361,12 +354,12 @@ def test_the_table_of_records_says_classes_and_probabilities_in_words() -> None:
         }
     )
 
-    shown = model.listed(rows)
+    shown = model.listed(rows, ClassNames())
 
     assert shown["class"].to_list() == ["motorcycle", "class 7"]
     assert shown["probabilities"][0] == "motorcycle 0.7500, bicycle 0.2500"
     assert shown["time (UTC)"].to_list() == [NOW.replace(tzinfo=None), None]
-    assert model.listed(rows.clear()).is_empty()
+    assert model.listed(rows.clear(), ClassNames()).is_empty()
 
 
 @pytest.mark.parametrize(

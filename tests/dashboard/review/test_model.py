@@ -8,6 +8,7 @@ import pytest
 from dashboard.review import model
 from dashboard.review.model import LEASE, DrawRequest, Slot
 from tests.captured import NOW, captured
+from workflow.class_names import ClassNames
 from workflow.draws import Draw, Stratum
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER, Review
@@ -110,7 +111,7 @@ def test_classes_are_those_of_the_model_and_those_seen(highest: int, count: int)
     draw = drawn()
     known = verdicts([answered(draw, 0, "ada", highest)])
 
-    assert model.classes([draw], known) == list(range(count))
+    assert model.classes([draw], known, ClassNames()) == list(range(count))
 
 
 def test_the_table_of_draws_tells_each_probability() -> None:

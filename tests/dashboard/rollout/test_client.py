@@ -1,8 +1,11 @@
 """A rollout from its beginning to its end, against the local cloud and on the page."""
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,48 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
         next(one for one in page.button if one.label == button).click().run()
         assert not page.exception
         assert weights(deployed) == {old: 1 - share, NEW_VARIANT: share}
+
+
+def test_of_two_rollouts_that_begin_at_once_one_is_refused_and_leaves_nothing(
+    deployed: Connection, endpoint: Endpoint, model: str
+) -> None:
+    tokens, together = (token(), token()), threading.Barrier(2)
+
+    def begin(one: str) -> str:
+        together.wait()
+        try:
+            client.start(deployed, endpoint, model, 0.1, one)
+        except WorkflowError as error:
+            return error.code
+        return "began"
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(begin, tokens))
+
+    assert sorted(end == "began" for end in ends) == [False, True]
+    left = deployed.client("sagemaker").list_endpoint_configs(
+        NameContains=tokens[ends.index(next(end for end in ends if end != "began"))]
+    )
+    assert left["EndpointConfigs"] == []
+    assert settled(deployed).config.endswith(tokens[ends.index("began")])
+
+
+def test_a_rollback_during_the_update_is_refused_and_works_after_it(
+    deployed: Connection, endpoint: Endpoint, model: str
+) -> None:
+    client.start(deployed, endpoint, model, 0.5, token())
+    both = (*endpoint.variants, client.Variant(NEW_VARIANT, model, 0.5))
+    during = client.describe(deployed)
+    if during.status != IN_SERVICE:  # the local cloud may be done already
+        with pytest.raises(WorkflowError):
+            client.give_share(deployed, replace(during, variants=both), 0.0)
+    with pytest.raises(WorkflowError) as caught:
+        client.give_share(deployed, endpoint, 0.0)
+    assert caught.value.code == "NoRollout"
+
+    client.give_share(deployed, settled(deployed), 0.0)
+
+    assert weights(deployed) == {endpoint.variants[0].name: 1.0, NEW_VARIANT: 0.0}
 
 
 def test_a_model_that_never_serves_leaves_what_was_served(

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.training.model import Labelled, Part, comparison_words, training_set
 from tests.captured import NOW
+from workflow.class_names import ClassNames
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER
 
@@ -29,7 +30,7 @@ def test_near_duplicates_and_copies_are_never_on_both_sides() -> None:
         Labelled(f"again-{place}", place % 2, given[place].sha256, ".png", "captures/1")
         for place in range(10)
     ]
-    made = training_set(given, bits)
+    made = training_set(given, bits, ClassNames())
     side = {photo.id: part for photo, part in zip(made.photos, made.parts, strict=True)}
 
     assert (made.twice, made.near) == (10, 50)
@@ -38,9 +39,9 @@ def test_near_duplicates_and_copies_are_never_on_both_sides() -> None:
 
 
 def test_a_list_file_names_every_photo_of_its_folder() -> None:
-    made = training_set(photos(80), hashes(80))
+    made = training_set(photos(80), hashes(80), ClassNames())
     lines = [line.split("\t") for line in made.listing(Part.TEST).splitlines()]
-    folders = json.loads(made.manifest(NOW))["photos"]
+    folders = json.loads(made.manifest(NOW, ClassNames()))["photos"]
 
     assert [int(row) for row, _, _ in lines] == list(range(len(lines)))
     assert {name for _, _, name in lines} == {p["name"] for p in folders if p["part"] == "test"}
@@ -50,7 +51,7 @@ def test_a_list_file_names_every_photo_of_its_folder() -> None:
 def test_photos_of_neither_class_are_in_a_folder_of_their_own() -> None:
     given = photos(80)
     given[3] = Labelled("photo-3", NEITHER, given[3].sha256, ".png", "captures/0")
-    made = training_set(given, hashes(80))
+    made = training_set(given, hashes(80), ClassNames())
 
     assert made.counts()[Part.NEITHER] == {NEITHER: 1}
     assert "-1" not in {line.split("\t")[1] for line in made.listing(Part.TRAIN).splitlines()}
@@ -59,14 +60,14 @@ def test_photos_of_neither_class_are_in_a_folder_of_their_own() -> None:
 @pytest.mark.parametrize(("count", "classes"), [(0, 1), (1, 1), (40, 1), (2, 2)])
 def test_too_few_photos_are_said_to_be_too_few(count: int, classes: int) -> None:
     with pytest.raises(WorkflowError, match="Label more photos"):
-        training_set(photos(count, classes), hashes(count))
+        training_set(photos(count, classes), hashes(count), ClassNames())
 
 
 def test_a_hundred_classes_are_split() -> None:
-    made = training_set(photos(5_000, 100), hashes(5_000))
+    made = training_set(photos(5_000, 100), hashes(5_000), ClassNames())
 
     assert all(len(made.counts()[part]) == 100 for part in (Part.TRAIN, Part.TEST))
-    assert json.loads(made.manifest(NOW))["classes"]["99"] == "class 99"
+    assert json.loads(made.manifest(NOW, ClassNames()))["classes"]["99"] == "class 99"
 
 
 def test_the_comparison_in_a_manifest_is_said_in_words() -> None:
