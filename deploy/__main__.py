@@ -100,9 +100,7 @@ def _plan(context: Context) -> int:
         print(json.dumps(plan.to_json(), indent=2))
     else:
         _show(plan, context, threshold)
-    if plan.blocked:
-        return FAILED
-    return PENDING if plan.changes else DONE
+    return FAILED if plan.blocked else PENDING if plan.changes else DONE
 
 
 def _check(context: Context) -> int:
