@@ -1,7 +1,6 @@
 """The command line of deploy: one function for each of its commands.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``), 130 interrupted.
-More than 400 lines because it has a function for each command, and the parser of them all.
 """
 
 import argparse
