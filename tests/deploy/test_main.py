@@ -259,9 +259,12 @@ def test_a_threshold_that_changes_is_a_decision_of_its_own(account: Account) -> 
     assert audited(account) == [("threshold", "done"), ("deploy", "done")]
 
 
-def test_a_failed_deployment_is_in_the_audit_with_its_error(account: Account) -> None:
+def test_a_failed_deployment_is_in_the_audit_with_its_error(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = ("InvalidParameterValueException", "Bad memory", 400)
     account.answer("lambda.CreateFunction", refused)
+    monkeypatch.setattr("deploy.providers.session.Session", lambda **_: account.session)
 
     main(["apply", "--yes"])
 
