@@ -36,7 +36,7 @@ class StaticCompression:
         messages = self._kept.get(scope["path"])
         if messages is None:
             messages = await self._collect(scope, receive)
-            if messages[0]["status"] == _OK:
+            if _is_whole(messages):
                 messages = await asyncio.to_thread(_compressed, messages)
                 self._kept[scope["path"]] = messages
         for message in messages:
@@ -59,6 +59,14 @@ def _is_compressible(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     partly = {"range", "if-none-match", "if-modified-since"} & set(headers)
     return not partly and "gzip" in headers.get("accept-encoding", "")
+
+
+def _is_whole(messages: list[Message]) -> bool:
+    """Return whether a file was read to its end: not where the browser went away meanwhile."""
+    if not messages or messages[0]["status"] != _OK:
+        return False
+    last = messages[-1]
+    return bool(last["type"] == "http.response.body" and not last.get("more_body", False))
 
 
 def _compressed(messages: list[Message]) -> list[Message]:

@@ -111,3 +111,29 @@ def test_a_script_that_is_missing_is_not_kept(files: Files) -> None:
 async def _missing(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 404, "headers": []})
     await send({"type": "http.response.body", "body": b"not there"})
+
+
+class CutOff:
+    """Files of which the first is read to its half: the browser was reloaded meanwhile."""
+
+    def __init__(self, parts: list[Message]) -> None:
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for part in self._parts or [{"type": "http.response.body", "body": CONTENT}]:
+            await send(part)
+        self._parts = []
+
+
+@pytest.mark.parametrize("half", [b"", CONTENT[:100]])
+def test_a_file_that_was_read_to_its_half_is_not_kept(half: bytes) -> None:
+    app = StaticCompression(
+        CutOff([{"type": "http.response.body", "body": half, "more_body": True}])
+    )
+    ask(app, SCRIPT, GZIP)
+
+    _, headers, body = ask(app, SCRIPT, GZIP)
+
+    assert headers["content-encoding"] == "gzip"
+    assert gzip.decompress(body) == CONTENT
