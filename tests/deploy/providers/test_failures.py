@@ -332,6 +332,7 @@ def test_a_state_machine_with_running_executions_is_waited_for(account: Account)
         None,
         None,
         None,
+        None,
         {"status": "DELETING"},
     )
 
