@@ -1,11 +1,14 @@
 """The capture of an execution, where captures are queried in place."""
 
 from collections.abc import Iterable
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.captures import panel as captures
+from dashboard.shared import components
+from workflow.class_names import ClassNames
 
 SECONDS = 60
 
@@ -13,8 +16,8 @@ SECONDS = 60
 class Labelled:
     """A feed without a store, that knows one label."""
 
-    def truth_of(self, ids: Iterable[str]) -> str | None:
-        return "bicycle" if "labelled" in ids else None
+    def truth_of(self, ids: Iterable[str]) -> int | None:
+        return 0 if "labelled" in ids else None
 
 
 def script(inference_id: str) -> None:
@@ -32,7 +35,9 @@ def script(inference_id: str) -> None:
 def test_the_ground_truth_of_an_execution_is_shown_without_a_store(
     monkeypatch: pytest.MonkeyPatch, inference_id: str, says: str
 ) -> None:
+    named = SimpleNamespace(watched=SimpleNamespace(class_names=ClassNames(("bicycle",))))
     monkeypatch.setattr(captures, "feed", Labelled)
+    monkeypatch.setattr(components, "connection", lambda: named)
 
     test = AppTest.from_function(
         script, default_timeout=SECONDS, kwargs={"inference_id": inference_id}
