@@ -63,7 +63,7 @@ def draw() -> None:
     title = f"{page.title} · {NAME}" if page.title else NAME
     st.set_page_config(page_title=title, page_icon=str(ICON), layout="wide")
     hidden = {"lab"} if demonstration.controls() is None else set()
-    with st.sidebar, st.container(gap="xxsmall"):
+    with st.sidebar, st.container(gap="xsmall"):
         for one, (name, _, icon) in zip(pages, PAGES, strict=True):
             if name not in hidden:
                 st.page_link(one, icon=icon, width="stretch")
