@@ -269,6 +269,20 @@ def test_a_page_loads_models_and_renders_in_sixty_lines() -> None:
 MOST_LINES = 400
 
 
+def test_no_code_block_is_highlighted() -> None:
+    """Streamlit's colours of code are at 2.6:1 on the light theme's background."""
+    blocks = {
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in (ROOT / "dashboard").rglob("*.py")
+        for node in ast.walk(parsed(str(path)))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "code"
+    }
+
+    assert {block for block in blocks if "language=None" not in block} == set()
+
+
 def test_a_file_of_many_lines_says_why() -> None:
     # A file that grew has most likely two subjects: take it apart, or say what holds it together.
     long = [path for path in sources() if (ROOT / path).read_text().count("\n") > MOST_LINES]

@@ -76,12 +76,12 @@ def json_lines(records: Sequence[AuditRecord]) -> bytes:
     return "".join(f"{json.dumps(_plain(record))}\n" for record in records).encode()
 
 
-def request(record: AuditRecord) -> tuple[str, str]:
-    """Return a request for reading, and the language it is in: JSON is indented."""
+def request(record: AuditRecord) -> str:
+    """Return a request for reading: JSON is indented."""
     try:
-        return json.dumps(json.loads(record.request), indent=2, ensure_ascii=False), "json"
+        return json.dumps(json.loads(record.request), indent=2, ensure_ascii=False)
     except ValueError:
-        return record.request, "text"
+        return record.request
 
 
 def _plain(record: AuditRecord) -> dict[str, str | None]:

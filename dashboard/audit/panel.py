@@ -99,8 +99,7 @@ def _one(record: AuditRecord) -> None:
     took = f", {(record.ended_at - record.at).total_seconds():.1f} s" if record.ended_at else ""
     st.caption(plain(f"{record.actor} as {record.role}, by {record.origin}{took}"))
     st.text(block(model.result(record)))
-    text, language = model.request(record)
-    st.code(block(text), language=language, wrap_lines=True)
+    st.code(block(model.request(record)), language=None, wrap_lines=True)
 
 
 def _kept(found: Audit) -> None:

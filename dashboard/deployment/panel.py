@@ -135,7 +135,7 @@ def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> boo
             f"All new executions then run on version {target} instead of version {live}. This"
             " changes of the definition:"
         )
-        st.code(diff or "Nothing: both definitions are the same.", language="diff")
+        st.code(diff or "Nothing: both definitions are the same.", language=None)
         return st.button(f"Roll back to version {target} now", icon=":material/undo:")
 
 

@@ -40,7 +40,7 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
             st.code(execution.arn, language=None, wrap_lines=True)
             st.caption("Input")
             given = block(execution.input or "not recorded")
-            st.code(given, language="json", wrap_lines=True)
+            st.code(given, language=None, wrap_lines=True)
         if connection.cloud.endpoint_url is None:
             st.link_button(
                 "Open in the AWS console",

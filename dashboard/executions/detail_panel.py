@@ -188,7 +188,7 @@ def header(view: one.ExecutionView) -> None:
             return
         long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
         with st.container(height=CAUSE_PIXELS if long else "content", border=False):
-            st.code(block(detail), language="json", wrap_lines=True)
+            st.code(block(detail), language=None, wrap_lines=True)
 
 
 def timeline(view: one.ExecutionView) -> None:
@@ -212,7 +212,7 @@ def steps(view: one.ExecutionView) -> None:
             for column, name, text in ((left, "Input", step.input), (right, "Output", step.output)):
                 column.caption(name)
                 said = block(text or "not recorded")
-                column.code(said, language="json", wrap_lines=True)
+                column.code(said, language=None, wrap_lines=True)
 
 
 def events(view: one.ExecutionView) -> None:
@@ -311,7 +311,7 @@ def log_lines(view: one.ExecutionView) -> None:
         st.caption(plain(problem))
     text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
     text = block(text or "Nothing was logged in this time.")
-    st.code(text, language="log", wrap_lines=True)
+    st.code(text, language=None, wrap_lines=True)
 
 
 def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:

@@ -116,7 +116,7 @@ def headline(card: model.GroupCard) -> None:
     with st.expander("Why these are one problem", icon=":material/fingerprint:"):
         st.markdown(plain(model.why(group)))
         if said := group.sample.cause or group.sample.error:
-            st.code(block(said), language="json", wrap_lines=True)
+            st.code(block(said), language=None, wrap_lines=True)
         else:
             st.caption("The execution names neither an error nor a cause.")
 

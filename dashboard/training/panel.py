@@ -25,7 +25,7 @@ def show(found: ReviewClient) -> None:
     """Write a training set, watch it being written, and say what to do with it."""
     photos, draws, verdicts = captures.feed().bucket, found.draws(), found.verdicts()
     st.caption(
-        "Labelled photos as files, with `train.lst` and `test.lst` as SageMaker's built-in image"
+        "Labelled photos as files, with train.lst and test.lst as SageMaker's built-in image"
         " classification takes them. A quarter is held out; a photo and its near-duplicates are"
         " never on both sides, and a later set holds out the same photos."
     )
@@ -84,10 +84,10 @@ def _progress(job: Job) -> None:
     st.code(
         "python -m deploy.model.train --data-dir set --neither-dir set/neither --out new\n"
         "python -m deploy.model.compare --data-dir set --new new",
-        language="bash",
+        language=None,
     )
     st.markdown("Or train SageMaker's built-in algorithm on it; then roll that model out:")
     st.code(
-        f"SCONES_TRAINING_DATA={last.url} python -m deploy apply --keep-endpoint", language="bash"
+        f"SCONES_TRAINING_DATA={last.url} python -m deploy apply --keep-endpoint", language=None
     )
     st.page_link("app_pages/rollout.py", label="Go to Rollout", icon=":material/swap_horiz:")

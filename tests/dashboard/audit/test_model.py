@@ -78,8 +78,8 @@ def test_a_request_that_a_spreadsheet_would_run_is_harmless_in_csv_and_whole_in_
 
 
 def test_a_request_in_json_is_indented_and_any_other_left_as_it_is() -> None:
-    assert model.request(record(0, request='{"a": 1}')) == ('{\n  "a": 1\n}', "json")
-    assert model.request(record(0, request="redrive {")) == ("redrive {", "text")
+    assert model.request(record(0, request='{"a": 1}')) == '{\n  "a": 1\n}'
+    assert model.request(record(0, request="redrive {")) == "redrive {"
 
 
 def test_no_records_make_empty_files() -> None:
