@@ -12,7 +12,7 @@ from localcloud.moto_services import ACCOUNT, Moto
 from localcloud.permissions import Permissions
 from localcloud.quotas import Quotas
 from localcloud.store import Store
-from workflow.regions import partition_of
+from workflow.regions import partition_of, resource_arn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +113,7 @@ class LocalCloud:
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource of this cloud."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        return resource_arn(service, self.region, self.account, resource)
 
     def warn(self, message: str) -> None:
         """Say something to whoever runs the local cloud."""

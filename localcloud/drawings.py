@@ -37,7 +37,7 @@ _STEEL: Final[Color] = (150, 155, 160)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CameraChange:
     """How the camera has changed: what drift does to a picture.
 
     Attributes:
@@ -61,7 +61,7 @@ def draw(kind: str, random: Random) -> Image.Image:
     return _photographed(scene, random)
 
 
-def changed(picture: Image.Image, change: Change) -> Image.Image:
+def changed(picture: Image.Image, change: CameraChange) -> Image.Image:
     """Return the picture as the changed camera would have taken it."""
     if change.blur > 0:
         picture = picture.filter(ImageFilter.GaussianBlur(change.blur))

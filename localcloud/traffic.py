@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from PIL import Image
 
 from localcloud import credentials
-from localcloud.drawings import KINDS, Change, as_png, changed, draw
+from localcloud.drawings import KINDS, CameraChange, as_png, changed, draw
 from workflow.aws_errors import translate
 from workflow.contract import ImageLocation, content_type, execution_input
 from workflow.errors import WorkflowError
@@ -43,12 +43,12 @@ STEADY_SHARES: Final = (0.55, 0.40, 0.05)
 DRIFTED_SHARES: Final = (0.25, 0.60, 0.15)
 """The same at the end of the drift."""
 
-CAMERAS: Final = {"dark": Change(brightness=0.5), "blurred": Change(blur=3.0)}
+CAMERAS: Final = {"dark": CameraChange(brightness=0.5), "blurred": CameraChange(blur=3.0)}
 """Cameras that are out of order from the first photo."""
 
-_SOUND: Final = Change()
+_SOUND: Final = CameraChange()
 
-DUSK: Final = Change(brightness=0.32, blur=4.5)
+DUSK: Final = CameraChange(brightness=0.32, blur=4.5)
 """The camera at the end of the drift."""
 
 AT_ONCE: Final = 8
@@ -77,9 +77,9 @@ class TrafficPlan:
     drift_at: float = 0.5
     images: tuple[Path, ...] = ()
     seed: int = 0
-    camera: Change = _SOUND
+    camera: CameraChange = _SOUND
 
-    def change(self, index: int) -> Change:
+    def change(self, index: int) -> CameraChange:
         """Return how the camera has changed at an image."""
         drift = self.drift(index)
         return _dusk(drift) if drift else self.camera
@@ -103,16 +103,16 @@ def pictures(plan: TrafficPlan) -> Iterator[bytes]:
             yield as_png(changed(draw(kind, random), plan.change(index)))
 
 
-def _filed(path: Path, change: Change) -> bytes:
+def _filed(path: Path, change: CameraChange) -> bytes:
     if change == _SOUND:
         return path.read_bytes()
     with Image.open(path, formats=("PNG", "JPEG")) as picture:
         return as_png(changed(picture.convert("RGB"), change))
 
 
-def _dusk(drift: float) -> Change:
+def _dusk(drift: float) -> CameraChange:
     brightness, blur = _between((1.0, 0.0), (DUSK.brightness, DUSK.blur), drift)
-    return Change(brightness, blur)
+    return CameraChange(brightness, blur)
 
 
 def _between(start: Sequence[float], end: Sequence[float], share: float) -> list[float]:

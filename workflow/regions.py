@@ -69,6 +69,15 @@ def resolve(
     return found
 
 
+def resource_arn(service: str, region: str, account: str, resource: str) -> str:
+    """Return the ARN of a resource that belongs to a region and an account.
+
+    Raises:
+        WorkflowError: ``SettingInvalid`` where no partition has such a region.
+    """
+    return f"arn:{partition_of(region).name}:{service}:{region}:{account}:{resource}"
+
+
 def partition_of(region: str) -> Partition:
     """Return the partition of a region, by the data that botocore ships.
 

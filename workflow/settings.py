@@ -7,7 +7,7 @@ from typing import Self
 
 from workflow.errors import WorkflowError
 from workflow.organisation import Organisation
-from workflow.regions import Region, partition_of
+from workflow.regions import Region, partition_of, resource_arn
 
 DEFAULT_THRESHOLD = 0.93
 DEFAULT_INSTANCE_TYPE = "ml.m5.large"
@@ -102,7 +102,7 @@ class Settings:
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource of a service in this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        return resource_arn(service, self.region, self.account, resource)
 
     @property
     def bucket_arn(self) -> str:

@@ -33,7 +33,7 @@ def screen() -> None:
     panel.verdict(shown, now)
     version = (connection.cloud, watched.reference, running.executions.version)
     threshold, names = thresholds.standing().now, watched.class_names
-    panel.charts(panel.Look(listing, captured, threshold, picked, now, version, names))
+    panel.charts(panel.OverviewCharts(listing, captured, threshold, picked, now, version, names))
     panel.tiles(shown)
     left, right = st.columns(2)
     with left:

@@ -33,7 +33,7 @@ _LINKS = {
 }
 
 
-class Health(StrEnum):
+class OverallHealth(StrEnum):
     """The verdict."""
 
     HEALTHY = "healthy"
@@ -77,7 +77,7 @@ class Tile:
 class Overview:
     """One screen."""
 
-    health: Health
+    health: OverallHealth
     sentence: str
     checks: tuple[Check, ...]
     tiles: tuple[Tile, ...]
@@ -122,19 +122,19 @@ def overview(
     )
 
 
-def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[Health, str]:
+def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[OverallHealth, str]:
     """What is worst among the checks; healthy is claimed only where every one of them was made."""
     of = {level: [one for one in checks if one.level is level] for level in Level}
     if of[Level.NEEDS_YOU]:
-        return Health.NEEDS_YOU, " ".join(one.sentence for one in of[Level.NEEDS_YOU])
+        return OverallHealth.NEEDS_YOU, " ".join(one.sentence for one in of[Level.NEEDS_YOU])
     if of[Level.UNDER_WAY]:
-        return Health.UNDER_WAY, " ".join(one.sentence for one in of[Level.UNDER_WAY])
+        return OverallHealth.UNDER_WAY, " ".join(one.sentence for one in of[Level.UNDER_WAY])
     if today.is_empty():
-        return Health.QUIET, "Nothing has run for 24 hours, and nothing waits."
+        return OverallHealth.QUIET, "Nothing has run for 24 hours, and nothing waits."
     if of[Level.UNKNOWN]:
         names = ", ".join(one.name.lower() for one in of[Level.UNKNOWN])
-        return Health.NOT_KNOWN, f"Nothing needs you as far as is known; not known: {names}."
-    return Health.HEALTHY, f"{today.height:,} executions in 24 hours, and nothing needs you."
+        return OverallHealth.NOT_KNOWN, f"Nothing needs you as far as is known; not known: {names}."
+    return OverallHealth.HEALTHY, f"{today.height:,} executions in 24 hours, and nothing needs you."
 
 
 def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:

@@ -26,12 +26,12 @@ from workflow.class_names import ClassNames
 CHARTS = ("Outcomes", "Confidence", "Latency", "Volume")
 """In the order in which they are shown, two beside each other."""
 
-_LOOKS: dict[model.Health, tuple[BadgeColor, str, str]] = {
-    model.Health.HEALTHY: ("green", ":material/check_circle:", "Healthy"),
-    model.Health.NEEDS_YOU: ("red", ":material/error:", "Needs you"),
-    model.Health.UNDER_WAY: ("blue", ":material/progress_activity:", "Under way"),
-    model.Health.NOT_KNOWN: ("gray", ":material/help:", "Not known"),
-    model.Health.QUIET: ("gray", ":material/bedtime:", "Quiet"),
+_LOOKS: dict[model.OverallHealth, tuple[BadgeColor, str, str]] = {
+    model.OverallHealth.HEALTHY: ("green", ":material/check_circle:", "Healthy"),
+    model.OverallHealth.NEEDS_YOU: ("red", ":material/error:", "Needs you"),
+    model.OverallHealth.UNDER_WAY: ("blue", ":material/progress_activity:", "Under way"),
+    model.OverallHealth.NOT_KNOWN: ("gray", ":material/help:", "Not known"),
+    model.OverallHealth.QUIET: ("gray", ":material/bedtime:", "Quiet"),
 }
 _LEVELS: dict[Level, tuple[BadgeColor, str]] = {
     Level.FINE: ("green", ":material/check_circle:"),
@@ -42,7 +42,7 @@ _LEVELS: dict[Level, tuple[BadgeColor, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OverviewCharts:
     """What the charts are drawn from.
 
     Attributes:
@@ -78,7 +78,7 @@ def verdict(shown: model.Overview, now: datetime) -> None:
     _checks(shown.checks, now)
 
 
-def charts(look: Look) -> None:
+def charts(look: OverviewCharts) -> None:
     """Outcomes, confidence, latency and volume, with releases and rollbacks on every axis."""
     # Axes end with the minute, so that its figures are the same.
     now = look.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -102,7 +102,7 @@ def charts(look: Look) -> None:
     )
 
 
-def _figures(look: Look, now: datetime) -> dict[str, go.Figure]:
+def _figures(look: OverviewCharts, now: datetime) -> dict[str, go.Figure]:
     """Return the charts up to a moment, in the colours of the reader's theme."""
     shown = look.shown
     rows = look.listing.filter(pl.col("started_at") > now - shown.span)

@@ -34,7 +34,7 @@ MOST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class WorkflowHealth:
     """How a workflow does, in words; ``problem`` where that may not be read.
 
     Attributes:
@@ -48,8 +48,8 @@ class Health:
     problem: str = ""
 
 
-_UNASKED = Health(UNKNOWN, UNKNOWN)
-_UNLISTED = Health("-", "-")
+_UNASKED = WorkflowHealth(UNKNOWN, UNKNOWN)
+_UNLISTED = WorkflowHealth("-", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Correction:
 
 
 def watched_table(
-    workflows: Sequence[WatchedWorkflow], health: Mapping[str, Health]
+    workflows: Sequence[WatchedWorkflow], health: Mapping[str, WorkflowHealth]
 ) -> pd.DataFrame:
     """Return a row for each watched workflow.
 
@@ -92,12 +92,13 @@ def watched_table(
 
 def health_in_words(
     last: datetime | None, failures: int, *, more: bool, gone: bool, now: datetime
-) -> Health:
+) -> WorkflowHealth:
     """Say how a state machine does."""
     if gone:
-        return Health("-", "-", "There is no such state machine: deleted, or not deployed yet.")
+        problem = "There is no such state machine: deleted, or not deployed yet."
+        return WorkflowHealth("-", "-", problem)
     ran = "never" if last is None else f"{numbers.age(last, now)} ago"
-    return Health(ran, f"{failures:,}{' or more' if more else ''}")
+    return WorkflowHealth(ran, f"{failures:,}{' or more' if more else ''}")
 
 
 def found_names(names: Iterable[str], wanted: str) -> list[int]:

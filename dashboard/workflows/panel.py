@@ -182,7 +182,7 @@ def _switch(workflows: Sequence[WatchedWorkflow], current: WatchedWorkflow) -> N
         go(chosen)
 
 
-def _health(machines: Sequence[tuple[str, str]], now: datetime) -> dict[str, model.Health]:
+def _health(machines: Sequence[tuple[str, str]], now: datetime) -> dict[str, model.WorkflowHealth]:
     """Return how state machines do, by reference; all of them are asked at once."""
     whole = components.cloud_connection()
     asked = [(reference, arn) for reference, arn in machines if arn]
@@ -201,7 +201,7 @@ def _health(machines: Sequence[tuple[str, str]], now: datetime) -> dict[str, mod
             )
         except WorkflowError as error:
             if error.code != cloud_reads.STILL_WAITING:
-                found[reference] = model.Health("-", "-", error.message)
+                found[reference] = model.WorkflowHealth("-", "-", error.message)
         else:
             found[reference] = model.health_in_words(
                 told.last_started, told.failures, more=told.more, gone=told.gone, now=now
@@ -236,7 +236,7 @@ def _machines(now: datetime) -> None:
     st.caption(f"{len(shown):,} of {len(listed):,} state machines.")
     first = [(one.arn, one.arn) for one in shown[:_SHOWN_WITH_HEALTH] if not one.express]
     health = _health(first, now)
-    empty = model.Health("-", "-")
+    empty = model.WorkflowHealth("-", "-")
     table = pd.DataFrame(
         [
             {

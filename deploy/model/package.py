@@ -21,7 +21,7 @@ _DECODER = ("__init__.py", "formats.py", "pictures.py")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelArchive:
+class PackedModel:
     """A packed model.
 
     Attributes:
@@ -36,7 +36,7 @@ class ModelArchive:
 
 def model_archive(
     artifacts: Path = ARTIFACTS, code: Path = CODE, wheels: Mapping[str, bytes] | None = None
-) -> ModelArchive:
+) -> PackedModel:
     """Pack ``model.onnx``, ``manifest.json`` and ``code/`` as the PyTorch container wants them.
 
     Args:
@@ -58,7 +58,7 @@ def model_archive(
     files |= {f"{FOLDER}/{name}": content for name, content in (wheels or {}).items()}
     packed = _tar(files)
     # Wheels are compressed already: more effort would only make every plan slow.
-    return ModelArchive(
+    return PackedModel(
         gzip.compress(packed, compresslevel=1, mtime=0), hashlib.sha256(packed).hexdigest()
     )
 

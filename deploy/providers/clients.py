@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from deploy.providers.errors import code_of
+from workflow.regions import resource_arn
 
 if TYPE_CHECKING:
     import boto3
@@ -51,7 +52,6 @@ class Aws:
         self.session = session
         self.account = account
         self.region = region
-        self.partition = session.get_partition_for_region(region)
         self.pause = pause
         self.s3 = session.client("s3", region_name=region, config=CONFIG)
         self.iam = session.client("iam", region_name=region, config=CONFIG)
@@ -67,7 +67,7 @@ class Aws:
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        return resource_arn(service, self.region, self.account, resource)
 
     def waits(self) -> Iterator[Callable[[], None]]:
         """One wait after the other, without end, each longer than the one before."""

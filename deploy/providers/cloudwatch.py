@@ -15,7 +15,7 @@ _ONE = "metric"
 """Name of the metric of an alarm that has but one, as alarms of earlier releases do."""
 
 
-class Alarms:
+class AlarmProvider:
     """Reads and writes :class:`Alarm`."""
 
     def __init__(self, aws: Aws) -> None:

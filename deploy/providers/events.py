@@ -13,7 +13,7 @@ TARGET = "queue"
 """Id of the one target of a rule."""
 
 
-class Rules:
+class RuleProvider:
     """Reads and writes :class:`Rule`."""
 
     def __init__(self, aws: Aws) -> None:

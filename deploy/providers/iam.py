@@ -16,7 +16,7 @@ POLICY = "permissions"
 """Name of the inline policy of every role."""
 
 
-class Roles:
+class RoleProvider:
     """Reads and writes :class:`Role`."""
 
     def __init__(self, aws: Aws) -> None:

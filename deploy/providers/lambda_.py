@@ -15,7 +15,7 @@ CODE_FIELDS = frozenset({"code_sha256", "architecture"})
 """Properties that belong to the code; the others belong to the configuration."""
 
 
-class Functions:
+class FunctionProvider:
     """Reads and writes :class:`Function`."""
 
     def __init__(self, aws: Aws) -> None:

@@ -7,7 +7,7 @@ from deploy.providers.clients import Aws, found
 from deploy.resources import LogGroup
 
 
-class LogGroups:
+class LogGroupProvider:
     """Reads and writes :class:`LogGroup`."""
 
     def __init__(self, aws: Aws) -> None:

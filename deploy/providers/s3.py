@@ -74,7 +74,7 @@ def download(aws: Aws, address: str, folder: Path) -> int:
     return count
 
 
-class Buckets:
+class BucketProvider:
     """Reads and writes :class:`Bucket`."""
 
     def __init__(self, aws: Aws) -> None:
@@ -224,7 +224,7 @@ class Buckets:
         return [one for one in names if one not in {OWN_PREFIX, LOCK_KEY, AUDIT_PREFIX}]
 
 
-class Contents:
+class ContentsProvider:
     """Deletes every object of a bucket, for ``destroy --empty-bucket``."""
 
     def __init__(self, aws: Aws) -> None:
@@ -241,7 +241,7 @@ class Contents:
             yield f"Deleted {count:,} objects"
 
 
-class ModelArchives:
+class ModelArchiveProvider:
     """Reads and writes :class:`ModelArchive`."""
 
     def __init__(self, aws: Aws) -> None:

@@ -29,7 +29,7 @@ STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed
 Result = TypeVar("Result")
 
 
-class Models:
+class ModelProvider:
     """Reads and writes :class:`Model`."""
 
     def __init__(self, aws: Aws) -> None:
@@ -80,7 +80,7 @@ class Models:
         return [one["ModelName"] for page in pages for one in page["Models"]]
 
 
-class EndpointConfigs:
+class EndpointConfigProvider:
     """Reads and writes :class:`EndpointConfig`."""
 
     def __init__(self, aws: Aws) -> None:
@@ -134,7 +134,7 @@ class EndpointConfigs:
         return [one["EndpointConfigName"] for page in pages for one in page["EndpointConfigs"]]
 
 
-class Endpoints:
+class EndpointProvider:
     """Reads and writes :class:`Endpoint`."""
 
     def __init__(self, aws: Aws) -> None:
@@ -213,7 +213,7 @@ class Endpoints:
             )
 
 
-class ExistingEndpoints:
+class ExistingEndpointProvider:
     """Reads an endpoint that somebody else made."""
 
     def __init__(self, aws: Aws) -> None:
@@ -231,8 +231,8 @@ def own_names(aws: Aws, prefix: str) -> list[Key]:
     """Keys of the models and endpoint configurations named by this deployment and a digest."""
     pattern = re.compile(rf"{re.escape(prefix)}-[0-9a-f]{{12}}")
     listed = (
-        (Model.KIND, Models(aws).names(prefix)),
-        (EndpointConfig.KIND, EndpointConfigs(aws).names(prefix)),
+        (Model.KIND, ModelProvider(aws).names(prefix)),
+        (EndpointConfig.KIND, EndpointConfigProvider(aws).names(prefix)),
     )
     return [Key(kind, name) for kind, names in listed for name in names if pattern.fullmatch(name)]
 

@@ -11,7 +11,7 @@ from deploy.resources import Subscription, Topic
 PENDING = "PendingConfirmation"
 
 
-class Topics:
+class TopicProvider:
     """Reads and writes :class:`Topic`."""
 
     def __init__(self, aws: Aws) -> None:
@@ -57,7 +57,7 @@ class Topics:
         self._sns.delete_topic(TopicArn=self._aws.arn("sns", name))
 
 
-class Subscriptions:
+class SubscriptionProvider:
     """Reads and writes :class:`Subscription`.
 
     A subscription is never removed: its address ends it by the link in each of its mails, or it

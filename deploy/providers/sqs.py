@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MISSING = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
 
-class Queues:
+class QueueProvider:
     """Reads and writes :class:`Queue`."""
 
     def __init__(self, aws: Aws) -> None:

@@ -21,7 +21,7 @@ MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
 _BEFORE = "Live before: version "
 
 
-class StateMachines:
+class StateMachineProvider:
     """Reads and writes :class:`StateMachine`."""
 
     def __init__(self, aws: Aws) -> None:
@@ -97,7 +97,7 @@ class StateMachines:
         return found(lambda: self._states.describe_state_machine(stateMachineArn=arn), *MISSING)
 
 
-class Aliases:
+class AliasProvider:
     """Reads and writes :class:`Alias`."""
 
     def __init__(self, aws: Aws) -> None:

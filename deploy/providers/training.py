@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
 
 
-class TrainingJobs:
+class TrainingJobProvider:
     """Reads and writes :class:`TrainingJob`; a finished one is history and is never deleted."""
 
     def __init__(self, aws: Aws) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recording import LogRow, Recording
 from localcloud.demonstration.story import Release, Scene
-from localcloud.drawings import Change, as_jpeg, changed, draw
+from localcloud.drawings import CameraChange, as_jpeg, changed, draw
 from localcloud.endpoint_runtime import EndpointRuntime
 from localcloud.states.api import States
 from localcloud.wire import Call
@@ -22,10 +22,10 @@ from workflow.contract import ImageLocation, execution_input, inference_id
 from workflow.settings import Settings
 from workflow.submissions import upload_key
 
-CAMERAS: Final[Mapping[Scene, Change]] = {
-    Scene.CLEAR: Change(),
-    Scene.DIM: Change(brightness=0.5, blur=2.8),
-    Scene.DARK: Change(brightness=0.36, blur=3.4),
+CAMERAS: Final[Mapping[Scene, CameraChange]] = {
+    Scene.CLEAR: CameraChange(),
+    Scene.DIM: CameraChange(brightness=0.5, blur=2.8),
+    Scene.DARK: CameraChange(brightness=0.36, blur=3.4),
 }
 COUNTS: Final[Mapping[Scene, tuple[int, int, int]]] = {
     Scene.CLEAR: (34, 24, 4),
@@ -82,7 +82,7 @@ def photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
         seed: Makes it differ from others.
     """
     picture = draw(kind, Random(seed)).resize((_SIDE, _SIDE))  # noqa: S311 - drawings keep no secret
-    body = as_jpeg(changed(picture, CAMERAS.get(scene, Change())))
+    body = as_jpeg(changed(picture, CAMERAS.get(scene, CameraChange())))
     if scene is Scene.TORN:
         body = b"<html>502 Bad Gateway</html>"
     key = upload_key(prefix, f"van-{kind}.jpg", hashlib.sha256(body).hexdigest())

@@ -20,7 +20,7 @@ from localcloud.s3.bucket_objects import BucketObjects
 from localcloud.s3.buckets import OWNER, document, stamp
 from localcloud.s3.conditions import check_write, window
 from localcloud.s3.listing import encoder
-from localcloud.s3.objects import Object, Part, shared_prefix
+from localcloud.s3.objects import Object, UploadPart, shared_prefix
 from localcloud.s3.request import Request, number
 from localcloud.s3.upload import given_checksums, unwrap
 from localcloud.service import now
@@ -178,7 +178,7 @@ class MultipartUploads:
                 found.append((shared, ""))
         return sorted(set(found))
 
-    def _keep(self, upload: str, request: Request, body: bytes) -> Part:
+    def _keep(self, upload: str, request: Request, body: bytes) -> UploadPart:
         place = number(request.query.get("partNumber", ""))
         if not 1 <= place <= _MAX_PARTS:
             raise AwsError(
@@ -245,7 +245,7 @@ def _page_size(query: dict[str, str], name: str) -> int:
     return min(number(query.get(name, str(_PAGE))), _PAGE)
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: UploadPart) -> dict[str, Any]:
     return {
         "PartNumber": part.number,
         "LastModified": stamp(part.modified),
@@ -254,7 +254,7 @@ def _part(part: Part) -> dict[str, Any]:
     }
 
 
-def _chosen(wanted: list[tuple[int, str]], have: list[Part]) -> list[Part]:
+def _chosen(wanted: list[tuple[int, str]], have: list[UploadPart]) -> list[UploadPart]:
     """Return the parts that a CompleteMultipartUpload names.
 
     Raises:

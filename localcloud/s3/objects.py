@@ -64,7 +64,7 @@ class Object:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class UploadPart:
     """One part of a multipart upload."""
 
     number: int
@@ -248,9 +248,9 @@ class Objects:
 
     # -- parts ---------------------------------------------------------------------------------
 
-    def put_part(self, upload: str, number: int, data: bytes, etag: str) -> Part:
+    def put_part(self, upload: str, number: int, data: bytes, etag: str) -> UploadPart:
         """Keep a part; one of the same number is replaced."""
-        part = Part(
+        part = UploadPart(
             number=number, size=len(data), etag=etag, modified=now(), file=self.write_file(data)
         )
         old = [p for p in self.parts(upload) if p.number == number]
@@ -262,14 +262,14 @@ class Objects:
             self._discard(replaced.file)
         return part
 
-    def parts(self, upload: str) -> list[Part]:
+    def parts(self, upload: str) -> list[UploadPart]:
         """Return the parts of an upload in order."""
         rows = self._store.execute(
             "SELECT number, size, etag, modified, file FROM parts WHERE upload = ? ORDER BY number",
             (upload,),
         )
         names = ("number", "size", "etag", "modified", "file")
-        return [Part(**dict(zip(names, row, strict=True))) for row in rows]
+        return [UploadPart(**dict(zip(names, row, strict=True))) for row in rows]
 
     def drop_parts(self, upload: str) -> None:
         """Forget the parts of an upload."""

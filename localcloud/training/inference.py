@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 _TYPES = ("image/png", "image/jpeg", "application/x-image")
 
 
-class Refused(Exception):  # noqa: N818 - an answer, no fault
+class RequestRefused(Exception):  # noqa: N818 - an answer, no fault
     """What cannot be answered; ``status_code`` is the HTTP status that the toolkit answers with."""
 
     status_code = 415
@@ -32,11 +32,13 @@ def model_fn(model_dir: str) -> dict[str, Any]:
 def input_fn(request_body: bytes, content_type: str) -> Image.Image:
     """Read a picture."""
     if content_type.partition(";")[0].strip() not in _TYPES:
-        raise Refused(f"Unsupported content-type {content_type}; use one of {', '.join(_TYPES)}")
+        raise RequestRefused(
+            f"Unsupported content-type {content_type}; use one of {', '.join(_TYPES)}"
+        )
     try:
         return Image.open(io.BytesIO(request_body)).convert("RGB")
     except (UnidentifiedImageError, OSError) as error:
-        raise Refused("Unable to decode the image") from error
+        raise RequestRefused("Unable to decode the image") from error
 
 
 def predict_fn(data: Image.Image, model: dict[str, Any]) -> list[float]:

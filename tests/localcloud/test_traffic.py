@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from PIL import Image, ImageStat
 
 from localcloud import drawings, traffic
-from localcloud.drawings import Change
+from localcloud.drawings import CameraChange
 from localcloud.traffic import Sender, TrafficPlan
 from tests.builders import png
 from workflow.errors import WorkflowError
@@ -140,8 +140,8 @@ def test_every_kind_is_drawn_differently_each_time(kind: str) -> None:
 def test_no_change_leaves_a_picture_as_it_is() -> None:
     picture = drawings.draw("bicycle", random.Random(1))  # noqa: S311
 
-    assert drawings.changed(picture, Change()).tobytes() == picture.tobytes()
-    assert drawings.changed(picture, Change(blur=2)).tobytes() != picture.tobytes()
+    assert drawings.changed(picture, CameraChange()).tobytes() == picture.tobytes()
+    assert drawings.changed(picture, CameraChange(blur=2)).tobytes() != picture.tobytes()
 
 
 class Recorder:

@@ -7,7 +7,7 @@ import polars as pl
 
 from dashboard.failures.repair_plan import RepairItem, RepairPlan, RepairRun
 from dashboard.overview import checks_model
-from dashboard.overview.model import Health, Overview, overview
+from dashboard.overview.model import OverallHealth, Overview, overview
 from workflow.executions import Failure
 from workflow.redrive import RedriveAction
 from workflow.triage import group
@@ -59,19 +59,19 @@ def seen(
 
 def test_traffic_without_problems_is_healthy() -> None:
     shown = seen(rows((1, "accepted", 50)))
-    assert shown.health is Health.HEALTHY
+    assert shown.health is OverallHealth.HEALTHY
     assert shown.needs == ()
 
 
 def test_nothing_at_all_is_quiet() -> None:
     shown = seen(rows())
-    assert shown.health is Health.QUIET
+    assert shown.health is OverallHealth.QUIET
     assert {tile.value for tile in shown.tiles} == {"0", "-"}
 
 
 def test_an_open_problem_needs_somebody_and_leads_to_its_group() -> None:
     shown = seen(rows((1, "fault", 3)), failed(1))
-    assert shown.health is Health.NEEDS_YOU
+    assert shown.health is OverallHealth.NEEDS_YOU
     (need,) = shown.needs
     assert need.text == "Boom in Classify (1)"
     assert need.page.endswith("failures.py")
@@ -81,7 +81,7 @@ def test_an_open_problem_needs_somebody_and_leads_to_its_group() -> None:
 
 def test_rejections_and_what_is_acknowledged_need_nobody() -> None:
     rejected = failed(1, error="Exception", cause="THRESHOLD_CONFIDENCE_NOT_MET")
-    assert seen(rows((1, "rejected", 1)), rejected).health is Health.HEALTHY
+    assert seen(rows((1, "rejected", 1)), rejected).health is OverallHealth.HEALTHY
     groups = group([failed(1)], (), now=NOW)
     note = TriageEvent(
         id="n",

@@ -55,11 +55,11 @@ def test_what_cannot_be_used_is_refused(said: model.Correction, code: str) -> No
 
 
 def test_health_is_told_in_words() -> None:
-    def told(**known: object) -> model.Health:
+    def told(**known: object) -> model.WorkflowHealth:
         asked = {"more": False, "gone": False, "now": NOW, **known}
         return model.health_in_words(NOW - timedelta(minutes=90), 100, **asked)  # type: ignore[arg-type]
 
-    assert told() == model.Health("1 h ago", "100")
+    assert told() == model.WorkflowHealth("1 h ago", "100")
     assert told(more=True).failures == "100 or more"
     assert "no such state machine" in told(gone=True).problem
 
