@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -33,9 +34,24 @@ if TYPE_CHECKING:
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# Every session reads the models of the services that it uses: 20 ms each, hundreds of times a run.
-_load_model = partial(JSONFileLoader.load_file, JSONFileLoader())
-JSONFileLoader.load_file = staticmethod(cache(_load_model))  # type: ignore[method-assign]
+_load_file = partial(JSONFileLoader.load_file, JSONFileLoader())
+
+
+@cache
+def _kept_model(path: str) -> bytes:
+    return msgspec.json.encode(_load_file(path))
+
+
+def _load_model(path: str) -> Any:
+    """Return the model of a service, as botocore does from its file.
+
+    Every session reads the models that it uses: 20 ms each, hundreds of times a run. They are kept
+    as text, because moto changes what it is given.
+    """
+    return msgspec.json.decode(_kept_model(path))
+
+
+JSONFileLoader.load_file = staticmethod(_load_model)  # type: ignore[assignment, method-assign]
 
 
 @dataclass(frozen=True)

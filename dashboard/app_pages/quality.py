@@ -14,9 +14,10 @@ from dashboard.training import panel as training
 
 components.page_header("Quality", "How often the model is right on all traffic, by your labels.")
 page_address.read(QualityAddress)
-if not components.check_deployed():
+feed = captures.feed()
+if feed.names().is_empty() and not components.check_deployed():
     st.stop()
-found, feed = review.client(), captures.feed()
+found = review.client()
 labels = model.labels_of(found.draws(), found.verdicts())
 if labels.rows.is_empty():
     panel.nothing_yet()

@@ -11,9 +11,10 @@ from dashboard.shared import components, page_address
 
 components.page_header("Review", "Label doubtful photos, and random ones to judge the rest by.")
 page_address.read(ReviewAddress)
-if not components.check_deployed():
+feed = captures.feed()
+if feed.names().is_empty() and not components.check_deployed():
     st.stop()
-feed, found = captures.feed(), panel.client()
+found = panel.client()
 draws = found.draws()
 desk = st.container()  # first: on a phone the photo and its buttons fit on one screen
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -81,7 +81,9 @@ class WorkflowRegistry:
             stamp = self._path.stat().st_mtime_ns
             if stamp == self._stamp:
                 return
-            found = msgspec.json.decode(self._path.read_bytes(), type=list[WatchedWorkflow])
+            found = msgspec.json.decode(
+                self._path.read_bytes().decode(), type=list[WatchedWorkflow]
+            )
         except FileNotFoundError:
             self._known, self._stamp = {}, None
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
