@@ -72,7 +72,8 @@ def running_app(
     Args:
         directory: Where its cloud, its store and its log go.
         deployed: Deploy the workflow first, by the command line, which is faster than clicking.
-        aws_like: Make its cloud as unkind as a new AWS account; not where a stopwatch runs or
+        aws_like: Make its cloud as unkind as a new AWS account; not where a stopwatch runs,
+            where failures are counted (a new account throttles on a busy machine), or where
             a test plays somebody who creates things without waiting for them.
         environ: Further environment variables.
     """

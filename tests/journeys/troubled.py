@@ -69,7 +69,7 @@ class Trouble:
 
 def troubled(directory: Path) -> Iterator[Trouble]:
     """Start the app, deploy, and let the bad night happen."""
-    for app in running_app(directory, deployed=True):
+    for app in running_app(directory, deployed=True, aws_like=False):
         trouble = Trouble(app)
         trouble.send()
         yield trouble
