@@ -12,6 +12,11 @@ CHROMIUM := $(shell command -v chromium chromium-browser google-chrome 2>/dev/nu
 # The dashboard opens the browser where there is a screen.
 HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
+# What is acknowledged is kept: overwrites, kills, full disks and damaged files.
+DURABILITY := $(addprefix tests/,localcloud/test_objects.py localcloud/test_process.py \
+	localcloud/test_disk_full.py localcloud/test_damage.py \
+	dashboard/shared/test_store.py dashboard/shared/test_damaged_files.py)
+
 # Measuring coverage takes time that only CI has.
 COVERAGE := $(if $(CI),--cov --cov-report=term)
 
@@ -43,11 +48,12 @@ test: $(READY) browser node linters lint ## Run every check and test, browser te
 nightly: $(READY) browser node linters lint ## Run every test, what goes by chance many times
 	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-soak: $(READY) ## Load, 50,000 executions and 200 kills, to their bars: make soak SECONDS=60 EXECUTIONS=500 KILLS=4
+soak: $(READY) ## Load, 50,000 executions, 200 kills and all damage, to their bars: make soak SECONDS=60 EXECUTIONS=500 KILLS=4
 	$(BIN)/python -m benchmarks.sessions --sessions $(or $(SESSIONS),50) --seconds $(or $(SECONDS),600) \
 		--records 1000000 --executions 100000 --limit 60 --p95 1
 	$(BIN)/python -m benchmarks.executions_soak --executions $(or $(EXECUTIONS),50000)
 	$(BIN)/python -m benchmarks.kills --kills $(or $(KILLS),200)
+	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(DURABILITY)
 
 mutants: $(READY) ## Change each long function of workflow/ once, which a test has to notice: make mutants NTH=56
 	$(BIN)/uv pip install -q -p $(VENV) -e '.[mutants]'
