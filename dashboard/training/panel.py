@@ -25,7 +25,7 @@ def show(found: ReviewClient) -> None:
     """Write a training set, watch it being written, and say what to do with it."""
     photos, draws, verdicts = captures.feed().bucket, found.draws(), found.verdicts()
     st.caption(
-        "Labelled photos as files, with train.lst and test.lst as SageMaker's built-in image"
+        "Labelled photos as files, with `train.lst` and `test.lst` as SageMaker's built-in image"
         " classification takes them. A quarter is held out; a photo and its near-duplicates are"
         " never on both sides, and a later set holds out the same photos."
     )
