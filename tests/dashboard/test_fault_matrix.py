@@ -132,10 +132,14 @@ def test_a_fault_of_every_service_is_said_and_passes(
         said = problems(test)
         assert not test.exception, page
         assert sum(waited) < LONGEST_S, page
-        assert all(map(has_remedy, said)), (page, said)
         seen.append((page, test, said))
 
-    assert fault is Fault.HANGS or any(said for _, _, said in seen), "no page says anything"
+    # A call that is tried again may take longer than a page waits: then the next run says it.
+    deadline = time.monotonic() + 60
+    while fault is not Fault.HANGS and not any(said for _, _, said in seen):
+        assert time.monotonic() < deadline, "no page says anything"
+        seen = [(page, test, problems(test.run())) for page, test, _ in seen]
+    assert all(has_remedy(one) for _, _, said in seen for one in said), seen
 
     faulty.heal()
     for page, test, said in seen:
