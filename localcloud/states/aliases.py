@@ -1,8 +1,8 @@
 """Aliases of state machines: which versions each routes executions to."""
 
 from localcloud.errors import AwsError
-from localcloud.service import now, page
-from localcloud.states.machines import Machines, check_name, next_page, routed_versions
+from localcloud.service import now
+from localcloud.states.machines import Machines, check_name, listed_page, routed_versions
 from localcloud.wire import Call, Params
 
 _WEIGHTS = 100
@@ -74,13 +74,7 @@ class Aliases(Machines):
             for n, a in sorted(machine["aliases"].items())
             if not version or version in routed_versions(a)
         ]
-        shown, token = page(
-            names,
-            call.params,
-            size="maxResults",
-            token="nextToken",  # noqa: S106 - a paging token
-            default=100,
-        )
+        shown, following = listed_page(names, call.params)
         items = [
             {
                 "stateMachineAliasArn": f"{machine['arn']}:{n}",
@@ -88,7 +82,7 @@ class Aliases(Machines):
             }
             for n in shown
         ]
-        return {"stateMachineAliases": items} | next_page(token)
+        return {"stateMachineAliases": items} | following
 
     def delete_state_machine_alias(self, call: Call) -> Params:
         with self._lock:

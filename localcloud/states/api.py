@@ -15,14 +15,14 @@ from botocore.config import Config
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import now, page
+from localcloud.service import now
 from localcloud.states.aliases import Aliases
 from localcloud.states.definitions import diagnostics
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
-from localcloud.states.machines import Target, check_name, shown_definition
+from localcloud.states.machines import Target, check_name, listed_page, shown_definition
 from localcloud.states.map_runs import MapRuns
 from localcloud.states.progress import ExecutionProgress, from_json
 from localcloud.states.retention import Retention
@@ -244,14 +244,8 @@ class States(Aliases):
     def list_map_runs(self, call: Call) -> Params:
         arn = call.params["executionArn"]
         self.executions.get(arn)
-        shown, token = page(
-            self._map_runs.listed(arn),
-            call.params,
-            size="maxResults",
-            token="nextToken",  # noqa: S106 - a paging token
-            default=100,
-        )
-        return {"mapRuns": shown} | ({"nextToken": token} if token else {})
+        shown, following = listed_page(self._map_runs.listed(arn), call.params)
+        return {"mapRuns": shown} | following
 
     def describe_map_run(self, call: Call) -> Params:
         return self._map_runs.described(call.params["mapRunArn"])

@@ -4,8 +4,9 @@ import random
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
@@ -14,6 +15,8 @@ from localcloud.states.constraints import check_input
 from localcloud.states.definitions import check
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
+
+T = TypeVar("T")
 
 _BAD_NAME = re.compile(r"[\s?*<>{}\[\]\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 _NAME_LIMIT = 80
@@ -138,13 +141,7 @@ class Machines(Service):
 
     def list_state_machines(self, call: Call) -> Params:
         machines = sorted(self._machines.values(), key=lambda m: str(m["name"]))
-        shown, token = page(
-            machines,
-            call.params,
-            size="maxResults",
-            token="nextToken",  # noqa: S106 - a paging token
-            default=100,
-        )
+        shown, following = listed_page(machines, call.params)
         items = [
             {
                 "stateMachineArn": m["arn"],
@@ -154,7 +151,7 @@ class Machines(Service):
             }
             for m in shown
         ]
-        return {"stateMachines": items} | next_page(token)
+        return {"stateMachines": items} | following
 
     def tag_resource(self, call: Call) -> Params:
         tags = tag_map(call.params["tags"], "key", "value")
@@ -187,13 +184,7 @@ class Machines(Service):
     def list_state_machine_versions(self, call: Call) -> Params:
         machine = self.machine(call.params["stateMachineArn"])
         numbers = sorted(machine["versions"], key=int, reverse=True)
-        shown, token = page(
-            numbers,
-            call.params,
-            size="maxResults",
-            token="nextToken",  # noqa: S106 - a paging token
-            default=100,
-        )
+        shown, following = listed_page(numbers, call.params)
         items = [
             {
                 "stateMachineVersionArn": f"{machine['arn']}:{n}",
@@ -201,7 +192,7 @@ class Machines(Service):
             }
             for n in shown
         ]
-        return {"stateMachineVersions": items} | next_page(token)
+        return {"stateMachineVersions": items} | following
 
     def delete_state_machine_version(self, call: Call) -> Params:
         arn = call.params["stateMachineVersionArn"]
@@ -379,6 +370,17 @@ def _choose(routing: list[Params]) -> str:
     return str(chosen["stateMachineVersionArn"])
 
 
-def next_page(token: str | None) -> Params:
-    """Return the member of an answer that leads to the next page; nothing on the last."""
-    return {"nextToken": token} if token else {}
+def listed_page(items: Sequence[T], params: Params) -> tuple[list[T], Params]:
+    """Return a page of a list of Step Functions, and the member that leads to the next one.
+
+    Raises:
+        AwsError: ``InvalidToken`` for a token that this cloud did not give.
+    """
+    shown, token = page(
+        items,
+        params,
+        size="maxResults",
+        token="nextToken",  # noqa: S106 - a paging token
+        default=100,
+    )
+    return shown, {"nextToken": token} if token else {}

@@ -85,6 +85,19 @@ class MapRun:
     _running: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
+    @property
+    def machine_arn(self) -> str:
+        """The state machine of its children."""
+        return f"{self._account}:stateMachine:{self.label}"
+
+    def child_arn(self, name: str) -> str:
+        """Return the ARN of a child."""
+        return f"{self._account}:execution:{self.label}:{name}"
+
+    @property
+    def _account(self) -> str:
+        return self.execution_arn.partition(":execution:")[0]
+
     @contextmanager
     def slot(self, flow: Flow) -> Iterator[None]:
         """Wait until one more child may run, and let it.
@@ -148,7 +161,7 @@ class MapRuns:
         record = self._records.get(run.arn) or {
             "arn": run.arn,
             "execution": run.execution_arn,
-            "machine": _machine_arn(run),
+            "machine": run.machine_arn,
             "start": now(),
             "definition": self._store.put_blob(json.dumps(run.processor).encode()),
         }
@@ -183,13 +196,12 @@ class MapRuns:
         self, run: MapRun, name: str, data: str, items: int
     ) -> tuple[Execution, int, Callable[[Event], None]]:
         """Keep a child that starts; see ``MapRunKeeper``."""
-        prefix = run.execution_arn.partition(":execution:")[0]
-        arn = f"{prefix}:execution:{run.label}:{name}"
+        arn = run.child_arn(name)
         before = self._executions.find(arn)
         last = 0 if before is None or run.express else self._executions.last_event_id(arn)
         child = {
             "arn": arn,
-            "machine": _machine_arn(run),
+            "machine": run.machine_arn,
             "version": None,
             "alias": None,
             "name": name,
@@ -302,8 +314,13 @@ class UnkeptMapRuns:
         self, run: MapRun, name: str, data: str, items: int
     ) -> tuple[Execution, int, Callable[[Event], None]]:
         """Return a child that is not kept."""
-        arn = f"{run.execution_arn.partition(':execution:')[0]}:execution:{run.label}:{name}"
-        child = {"arn": arn, "name": name, "start": now(), "redrives": 0, "items": items}
+        child = {
+            "arn": run.child_arn(name),
+            "name": name,
+            "start": now(),
+            "redrives": 0,
+            "items": items,
+        }
         return {**child, "body": {"input": data}}, 0, lambda _event: None
 
     def end_child(self, child: Execution) -> None:
@@ -313,10 +330,6 @@ class UnkeptMapRuns:
         """Return none: none was kept."""
         del run
         return ()
-
-
-def _machine_arn(run: MapRun) -> str:
-    return f"{run.execution_arn.partition(':execution:')[0]}:stateMachine:{run.label}"
 
 
 def _limits(limits: Limits) -> Record:
