@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,10 +101,9 @@ class AuditLog:
             self._keep(row)
             return
         with self._delivering:
-            for path in self._kept():
-                kept = _decoded(path.name, path.read_bytes())
+            for path, kept in self._kept():
                 if isinstance(kept, AuditRow) and self._put(kept):
-                    path.unlink()
+                    path.unlink(missing_ok=True)
 
     def read(self) -> Audit:
         """Return every action, of S3 and of the folder; before a deployment there is no bucket.
@@ -128,10 +127,7 @@ class AuditLog:
 
     def known(self) -> Audit:
         """Return the actions that this process has read or written, and those of the folder."""
-        kept = []
-        for path in self._kept():
-            with suppress(FileNotFoundError):  # delivered meanwhile
-                kept.append(_decoded(path.name, path.read_bytes()))
+        kept = [row for _, row in self._kept()]
         found = [*self._read.values(), *kept]
         return Audit(
             records(row for row in found if isinstance(row, AuditRow)),
@@ -165,8 +161,13 @@ class AuditLog:
             if isinstance(row, AuditRow):
                 self._keep(row)
 
-    def _kept(self) -> list[Path]:
-        return sorted(self._folder.glob("*.json"))
+    def _kept(self) -> Iterator[tuple[Path, AuditRow | str]]:
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                body = path.read_bytes()
+            except FileNotFoundError:  # another process has delivered it meanwhile
+                continue
+            yield path, _decoded(path.name, body)
 
     def _keep(self, row: AuditRow) -> None:
         path = self._folder / file_name(key_of(row))
