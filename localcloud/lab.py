@@ -7,12 +7,13 @@ import threading
 from typing import Any, Final
 
 from localcloud.cloud import LocalCloud
-from localcloud.demonstration.releases import definition_of, live_before
+from localcloud.demonstration.releases import definition_of
 from localcloud.demonstration.story import Release
 from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.states.api import States
 from localcloud.wire import Call
+from workflow.alias_descriptions import live_before
 from workflow.settings import Settings
 
 _FAULTS: Final[dict[str, dict[str, Any]]] = {

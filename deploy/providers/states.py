@@ -9,6 +9,7 @@ from deploy.cloud import Observed
 from deploy.providers.clients import Aws, found
 from deploy.resources import Alias, Properties, StateMachine
 from deploy.versions import Version
+from workflow import alias_descriptions
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions.type_defs import (
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     )
 
 MISSING = ("StateMachineDoesNotExist", "ResourceNotFound")
-
-_BEFORE = "Live before: version "
 
 
 class StateMachineProvider:
@@ -138,7 +137,11 @@ class AliasProvider:
         wanted = resource.wanted(observed.properties)
         yield f"Shifting {wanted['weight']} % of new executions"
         live = observed.outputs["routes"].split(" ")[0]
-        before = "" if live == wanted["version"] else f"{_BEFORE}{version_number(live)}"
+        before = (
+            ""
+            if live == wanted["version"]
+            else alias_descriptions.live_before(version_number(live))
+        )
         self.route(observed.outputs["arn"], shifted(wanted, observed), before)
 
     def delete(self, name: str) -> Iterator[str]:
@@ -208,8 +211,7 @@ def live_before(aws: Aws, machine: str, alias: str) -> int | None:
     )
     if answer is None:
         return None
-    recorded = answer.get("description", "").removeprefix(_BEFORE)
-    return int(recorded) if recorded.isdecimal() else None
+    return alias_descriptions.read_live_before(answer.get("description", ""))
 
 
 def definition(aws: Aws, version_arn: str) -> str:

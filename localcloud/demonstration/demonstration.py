@@ -13,10 +13,11 @@ from localcloud.cloud import LocalCloud
 from localcloud.demonstration.labelling import draw_photos, labels
 from localcloud.demonstration.recorder import Photo, Recorder, sights
 from localcloud.demonstration.recording import Recording, Time, copied, measured
-from localcloud.demonstration.releases import definition_of, live_before
+from localcloud.demonstration.releases import definition_of
 from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell
 from localcloud.errors import AwsError
 from localcloud.states.api import States
+from workflow.alias_descriptions import live_before
 from workflow.captures import Capture, read_captures
 from workflow.contract import inference_id
 from workflow.draws import to_json

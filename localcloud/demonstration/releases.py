@@ -25,8 +25,3 @@ def definition_of(release: Release, sound: str) -> str:
             states["ClassifyImage"]["Parameters"]["Payload"] = {"s3_key.$": "$.s3_key"}
             del states["ClassifyImage"]["Parameters"]["Payload.$"]
     return json.dumps(machine, indent=2)
-
-
-def live_before(version: int | str) -> str:
-    """Return the description of an alias that names what was live before, as deploy writes it."""
-    return f"Live before: version {version}"
