@@ -23,7 +23,7 @@ from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
 from deploy.user_policies import User, user_policy
 from workflow.access import Privilege
-from workflow.data_directory import data_directory
+from workflow.data_directory import data_directory, records_folder, store_directory
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
@@ -47,8 +47,7 @@ OUTCOMES = {
 WIDTH = 120
 """Longest value of a property that is shown whole."""
 
-STORE = data_directory(Path(__file__).resolve().parents[1], os.environ, Path.home()) / ".scones"
-"""Where the dashboard keeps its records too."""
+DATA_DIRECTORY = data_directory(Path(__file__).resolve().parents[1], os.environ, Path.home())
 
 DONE, FAILED, PENDING, INTERRUPTED = 0, 1, 2, 130
 
@@ -229,9 +228,10 @@ def _carry_out(plan: Plan, context: Context, privilege: Privilege, threshold: st
 def _recorded(plan: Plan, context: Context, privilege: Privilege) -> int:
     """Apply a plan, report it, and write both to the audit."""
     settings, session = context.settings, context.session
-    name = f"audit-{settings.account}-{settings.region}-{of_deployment(settings).store_name}"
-    folder = Path(os.environ.get("SCONES_STORE") or STORE) / name
-    trail = AuditTrail(session, settings, folder, now=lambda: datetime.now(UTC))
+    name = of_deployment(settings).store_name
+    folder = records_folder("audit", settings.account, settings.region, name)
+    kept = store_directory(DATA_DIRECTORY, os.environ) / folder
+    trail = AuditTrail(session, settings, kept, now=lambda: datetime.now(UTC))
     with trail.recorded(privilege, plan.request) as result:
         failed = _report(deployment.apply(plan, settings, session))
         if failed:

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dashboard.aws.cloud import DATA_DIRECTORY, STATE_DIRECTORY, Connection
-
-STORE_DIRECTORY = DATA_DIRECTORY / ".scones"
+from workflow.data_directory import records_folder, store_directory
 
 
 def store_root(
@@ -18,9 +17,8 @@ def store_root(
     """
     watched, cloud = connection.watched, connection.cloud
     own = watched.executions_store_name if kind == "executions" else watched.store_name
-    name = f"{cloud.account}-{cloud.region}-{own}"
+    folder = records_folder(kind, cloud.account, cloud.region, own)
     if cloud.endpoint_url:
         state = Path(environ.get("SCONES_LOCALCLOUD_DIR") or STATE_DIRECTORY)
-        return state / "dashboard" / f"{kind}-{name}"
-    home = Path(environ.get("SCONES_STORE") or STORE_DIRECTORY)
-    return home / f"{kind}-{name}"
+        return state / "dashboard" / folder
+    return store_directory(DATA_DIRECTORY, environ) / folder
