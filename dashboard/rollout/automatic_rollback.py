@@ -79,10 +79,10 @@ def reason(cloud: Connection, feed: CaptureFeed, threshold: float) -> str | None
     if len(found.variants) != 2 or not 0 < found.variants[1].weight < 1:  # noqa: PLR2004 - two models
         return None
     feed.watch()
-    columns = ("inference_time", "variant", "confidence")
-    captures = feed.store.scan("captures").select(columns).collect()
     old, new = (one.name for one in found.variants)
-    rejected = model.rejections(captures, old, new, since=found.since, threshold=threshold)
+    rejected = model.rejections(
+        client.captured(feed), old, new, since=found.since, threshold=threshold
+    )
     return model.reason_to_roll_back(rejected, Comparison(*_failures(cloud, found)))
 
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import polars as pl
+
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
+from dashboard.captures.feed import CaptureFeed
 from workflow.errors import WorkflowError
 
 NEW_VARIANT: Final = "NewModel"
@@ -112,6 +115,12 @@ def candidates(cloud: Connection, endpoint: Endpoint) -> list[str]:
     served = {variant.model for variant in endpoint.variants}
     names = [one["ModelName"] for one in found["Models"]]
     return [name for name in names if name.startswith(prefix) and name not in served]
+
+
+def captured(feed: CaptureFeed) -> pl.DataFrame:
+    """Return ``inference_time``, ``variant`` and ``confidence`` of every record, to compare."""
+    columns = ("inference_time", "variant", "confidence")
+    return feed.store.scan("captures").select(columns).collect()
 
 
 def start(cloud: Connection, endpoint: Endpoint, model: str, share: float, token: str) -> None:

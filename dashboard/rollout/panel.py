@@ -108,10 +108,9 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
             "Variants cannot be compared while captures are read through Athena.",
             "Unset SCONES_CAPTURES for this dashboard.",
         )
-    columns = ("inference_time", "variant", "confidence")
     old, new = found.variants
     said = model.compare(
-        feed.store.scan("captures").select(columns).collect(),
+        client.captured(feed),
         old.name,
         new.name,
         since=found.since,
