@@ -7,7 +7,6 @@ import argparse
 import getpass
 import os
 import sys
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -19,6 +18,8 @@ from workflow import batches
 from workflow.access import Actor, Privilege, Role
 from workflow.batches import BatchOptions
 from workflow.errors import WorkflowError
+
+_USUAL = BatchOptions()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def _start(connection: Connection, options: argparse.Namespace) -> None:
     print(f"{model.estimate_says(found)}: {found.says}")
     if not options.yes and input("Start it? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or give --yes.")
-    name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
+    name = client.new_name()
     _recorded(
         connection, f"start {source} as {name}", lambda: client.start(connection, source, how, name)
     )
@@ -93,9 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     start = commands.add_parser("start", help="estimate and start a batch")
     start.add_argument("source", help="s3:// address of a prefix, a manifest or an inventory")
-    start.add_argument("--size", type=int, default=20, help="photos of one child execution")
-    start.add_argument("--at-once", type=int, default=2, help="child executions at once")
-    start.add_argument("--tolerate", type=float, default=5.0, help="failures, in percent")
+    for option, usual, told in (
+        ("--size", _USUAL.batch_size, "photos of one child execution"),
+        ("--at-once", _USUAL.concurrency, "child executions at once"),
+        ("--tolerate", _USUAL.tolerated_percent, "failures, in percent"),
+    ):
+        start.add_argument(option, type=type(usual), default=usual, help=told)
     start.add_argument("--yes", action="store_true", help="do not ask")
     start.set_defaults(command=_start)
     commands.add_parser("list", help="show the latest batches").set_defaults(command=_list)

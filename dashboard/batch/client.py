@@ -11,9 +11,10 @@ import itertools
 import json
 import re
 import statistics
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -112,6 +113,11 @@ def photo_seconds(cloud: Connection) -> float | None:
         )["executions"]
     took = [(one["stopDate"] - one["startDate"]).total_seconds() for one in found]
     return statistics.median(took) if took else None
+
+
+def new_name() -> str:
+    """Return a name for a batch that begins now: in order of time, and no other's."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
 
 
 def start(cloud: Connection, source: BatchSource, options: BatchOptions, name: str) -> str:

@@ -16,6 +16,15 @@ OUTCOMES: Final = ("accepted", "rejected", "unreadable", "failed")
 SHOWN: Final = 5_000
 """Rows of results that are shown at most."""
 
+_TABLE: Final = {
+    "outcome": pl.String,
+    "label": pl.String,
+    "confidence": pl.Float64,
+    "photo": pl.String,
+    "error": pl.String,
+    "cause": pl.String,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class BatchAddress:
@@ -79,24 +88,11 @@ def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
     """
     chosen = [one for one in results if outcome in ("", one.outcome)]
     chosen.sort(key=lambda one: (one.confidence is not None, one.confidence or 0.0))
-    return pl.DataFrame(
-        {
-            "outcome": [one.outcome for one in chosen[:SHOWN]],
-            "label": [one.label for one in chosen[:SHOWN]],
-            "confidence": [one.confidence for one in chosen[:SHOWN]],
-            "photo": [one.address for one in chosen[:SHOWN]],
-            "error": [one.error for one in chosen[:SHOWN]],
-            "cause": [_message(one) for one in chosen[:SHOWN]],
-        },
-        schema={
-            "outcome": pl.String,
-            "label": pl.String,
-            "confidence": pl.Float64,
-            "photo": pl.String,
-            "error": pl.String,
-            "cause": pl.String,
-        },
-    )
+    rows = [
+        (one.outcome, one.label, one.confidence, one.address, one.error, _message(one))
+        for one in chosen[:SHOWN]
+    ]
+    return pl.DataFrame(rows, schema=_TABLE, orient="row")
 
 
 def again(results: Sequence[PhotoResult]) -> list[PhotoResult]:

@@ -54,6 +54,7 @@ def offer_deployment() -> bool:
 
 def begin(connection: Connection, address: BatchAddress) -> None:
     """Ask what is to be classified, tell what that takes, and start it."""
+    usual = BatchOptions()
     with st.form("batch", border=True):
         source = st.text_input(
             "What to classify",
@@ -63,9 +64,11 @@ def begin(connection: Connection, address: BatchAddress) -> None:
             " manifest.json.",
         )
         with st.container(horizontal=True):
-            size = st.number_input("Photos of one child execution", 1, 100, 20)
-            at_once = st.number_input("Child executions at once", 1, _AT_ONCE, 2)
-            tolerated = st.number_input("Tolerated failures, in percent", 0.0, 100.0, 5.0)
+            size = st.number_input("Photos of one child execution", 1, 100, usual.batch_size)
+            at_once = st.number_input("Child executions at once", 1, _AT_ONCE, usual.concurrency)
+            tolerated = st.number_input(
+                "Tolerated failures, in percent", 0.0, 100.0, usual.tolerated_percent
+            )
         asked = st.form_submit_button("Estimate")
     if asked:
         page_address.follow(address, BatchAddress(source=source.strip()))
@@ -97,7 +100,7 @@ def _offer(connection: Connection, source: BatchSource, options: BatchOptions) -
 
 
 def _start(source: BatchSource, options: BatchOptions) -> None:
-    name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
+    name = client.new_name()
     _do(
         "starting a batch",
         lambda cloud: client.start(cloud, source, options, name),

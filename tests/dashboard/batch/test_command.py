@@ -7,8 +7,6 @@ import pytest
 
 from dashboard.aws.cloud import Connection
 from dashboard.batch import __main__ as command
-from deploy import deployment
-from deploy.apply import Failed
 from tests.builders import png
 
 pytestmark = pytest.mark.cloud
@@ -16,14 +14,11 @@ pytestmark = pytest.mark.cloud
 
 @pytest.fixture
 def run(
-    deployed: Connection, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    batches: Connection, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Connection:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    settings, session = deployed.settings, deployed.session
-    for event in deployment.apply(deployment.plan_batch(settings, session), settings, session):
-        assert not isinstance(event, Failed), event
-    return deployed
+    return batches
 
 
 def test_a_batch_is_started_and_listed(run: Connection, capsys: pytest.CaptureFixture[str]) -> None:

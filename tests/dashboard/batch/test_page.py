@@ -11,8 +11,6 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
-from deploy import deployment
-from deploy.apply import Failed
 from tests.builders import png
 
 pytestmark = pytest.mark.cloud
@@ -33,14 +31,6 @@ def app(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..
         return test.switch_page(f"app_pages/{page}.py").run()
 
     return run
-
-
-@pytest.fixture(scope="module")
-def batches(deployed: Connection) -> Connection:
-    settings, session = deployed.settings, deployed.session
-    for event in deployment.apply(deployment.plan_batch(settings, session), settings, session):
-        assert not isinstance(event, Failed), event
-    return deployed
 
 
 def until(page: AppTest, seen: Callable[[AppTest], Any]) -> AppTest:

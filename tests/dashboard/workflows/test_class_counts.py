@@ -1,6 +1,5 @@
 """Every page about classes, with 2, 10 and 100 of them."""
 
-import base64
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from dashboard.review.client import ReviewClient
 from dashboard.review.model import KEYS, DrawRequest, draw_photos
 from dashboard.shared.store_root import store_root
 from dashboard.shared.workflow_registry import WorkflowRegistry
-from tests.builders import png
+from tests.builders import capture_lines, captured
 from workflow.draws import Draw
 from workflow.reviews import GroundTruth, Review
 from workflow.watched import WatchedWorkflow, captured_at, read_captures_uri
@@ -29,28 +28,14 @@ pytestmark = [
 NOW = datetime.now(UTC)
 
 
-def line(label: int, classes: int) -> bytes:
+def record(label: int, classes: int) -> dict[str, object]:
     sure = 0.6 + 0.39 * (label % 3) / 2
     answer = [(1 - sure) / max(classes - 1, 1)] * classes
     answer[label] = sure
-    both = {
-        "endpointInput": {
-            "observedContentType": "image/png",
-            "mode": "INPUT",
-            "data": base64.b64encode(png(color="red")).decode(),
-            "encoding": "BASE64",
-        },
-        "endpointOutput": {
-            "observedContentType": "application/json",
-            "mode": "OUTPUT",
-            "data": json.dumps(answer),
-            "encoding": "JSON",
-        },
-    }
     moment = NOW - timedelta(minutes=label + 1)
-    event = {"eventId": str(uuid.uuid4()), "inferenceTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
-    value = {"captureData": both, "eventMetadata": event, "eventVersion": "0"}
-    return json.dumps(value).encode() + b"\n"
+    return captured(
+        json.dumps(answer), event_id=str(uuid.uuid4()), inferenceTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    )
 
 
 def label_all(connection: Connection, feed: CaptureFeed, classes: int) -> Draw:
@@ -77,7 +62,7 @@ def watched(
     s3 = deployed.client("s3")
     s3.create_bucket(Bucket=bucket)
     hour = f"{NOW:%Y/%m/%d/%H}"
-    body = b"".join(line(label, classes) for label in range(classes))
+    body = capture_lines(*(record(label, classes) for label in range(classes)))
     s3.put_object(Bucket=bucket, Key=f"captured/many/AllTraffic/{hour}/a.jsonl", Body=body)
     place = read_captures_uri(f"s3://{bucket}/captured")
     names = tuple(f"kind {label:02}" for label in range(classes))

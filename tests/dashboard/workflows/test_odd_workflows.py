@@ -1,6 +1,5 @@
 """Workflows as one meets them in accounts of others: gone, huge, nested, shared."""
 
-import base64
 import json
 import uuid
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.builders import png
+from tests.builders import capture_lines, captured
 
 pytestmark = [
     pytest.mark.cloud,
@@ -37,25 +36,13 @@ def passing(**result: Any) -> dict[str, Any]:
     return {"StartAt": "Say", "States": {"Say": {"Type": "Pass", "Result": result, "End": True}}}
 
 
-def line(number: int, probabilities: list[float]) -> bytes:
+def record(number: int, probabilities: list[float]) -> dict[str, object]:
     moment = datetime.now(UTC) - timedelta(minutes=number)
-    data = {
-        "endpointInput": {
-            "observedContentType": "image/png",
-            "mode": "INPUT",
-            "data": base64.b64encode(png(color="red")).decode(),
-            "encoding": "BASE64",
-        },
-        "endpointOutput": {
-            "observedContentType": "application/json",
-            "mode": "OUTPUT",
-            "data": json.dumps(probabilities),
-            "encoding": "JSON",
-        },
-    }
-    event = {"eventId": str(uuid.uuid4()), "inferenceTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
-    value = {"captureData": data, "eventMetadata": event, "eventVersion": "0"}
-    return json.dumps(value).encode() + b"\n"
+    return captured(
+        json.dumps(probabilities),
+        event_id=str(uuid.uuid4()),
+        inferenceTime=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+    )
 
 
 @pytest.fixture
@@ -65,7 +52,7 @@ def shared(local_cloud: Any) -> str:
     s3.create_bucket(Bucket=bucket)
     hour = f"{datetime.now(UTC):%Y/%m/%d/%H}"
     for endpoint, sure in (("first", 0.4), ("second", 0.9)):
-        body = b"".join(line(n, [sure, 1 - sure, 0.0]) for n in range(3))
+        body = capture_lines(*(record(n, [sure, 1 - sure, 0.0]) for n in range(3)))
         s3.put_object(Bucket=bucket, Key=f"team/{endpoint}/AllTraffic/{hour}/a.jsonl", Body=body)
     for key in ("team/README.md", "team/first/notes.txt", "team/.DS_Store", "team-b/x.jsonl"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"not a capture\n")
