@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from dashboard.shared.time_range import LONGEST, RANGES
 from workflow.executions import Execution, Failure, Status
 from workflow.triage import group
 
+UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SIZES = (1_000, 10_000, 100_000)
 ERRORS = (
@@ -98,7 +100,7 @@ def main() -> None:
         groups = group(found, (), now=NOW)
         assert len(groups) == len(ERRORS)  # noqa: S101 - a wrong grouping is no benchmark
         shown = failures.FailureFilters()
-        inbox = timed(lambda: failures.cards(groups, shown, now=NOW))  # noqa: B023
+        inbox = timed(lambda: failures.cards(groups, shown, now=NOW, zone=UTC_ZONE))  # noqa: B023
         rows = listing(count)
         model = timed(lambda: page(rows))  # noqa: B023
         ratio = grouping / floor

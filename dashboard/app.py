@@ -43,7 +43,7 @@ def draw() -> None:
     """Draw the page that the address names."""
     from dashboard import login_panel  # noqa: PLC0415 - likewise
     from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
-    from dashboard.shared import components  # noqa: PLC0415 - its caches need the runtime of Streamlit
+    from dashboard.shared import components, time_range_panel  # noqa: PLC0415 - its caches do too
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
     from dashboard.workflows import parts_panel  # noqa: PLC0415 - likewise
 
@@ -72,6 +72,7 @@ def draw() -> None:
             components.cloud_badge(cloud)
             workflows.choose()
             demonstration.mark()
+            time_range_panel.zone_picker()
             deployed = components.connection().watched.deployed
             if page.url_path == "deployment" and not deployed:
                 parts_panel.show()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.audit import model, panel
 from dashboard.feeds import panel as feeds
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 
 
 @components.explained()
@@ -14,7 +14,7 @@ def screen() -> None:
     """The records, as of now."""
     found, read_at = panel.state()
     components.as_of(read_at, datetime.now(UTC))
-    panel.records(found, model.select(found.records, chosen))
+    panel.records(found, model.select(found.records, chosen, time_range_panel.zone()))
 
 
 components.page_header("Audit", "Who did what, when, on which request, and with which result.")

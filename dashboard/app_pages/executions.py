@@ -36,7 +36,7 @@ def many() -> None:
         return
     panel.charts(feed, rows, chosen, picked)
     panel.machine(feed, rows)
-    if opened := panel.listing(rows, picked):
+    if opened := panel.listing(rows):
         page_address.go(replace(chosen, execution=opened))
 
 

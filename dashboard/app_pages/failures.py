@@ -21,22 +21,22 @@ def inbox() -> None:
     feeds.fresh(running)
     if ready(running.executions):
         now = datetime.now(UTC)
-        panel.inbox(failures.cards(feed.inbox(now, picked.span), chosen, now=now), chosen)
+        groups = feed.inbox(now, picked.span)
+        panel.inbox(failures.cards(groups, chosen, now=now, zone=picked.zone), chosen)
         panel.unread_notes(feed.read_notes())
 
 
 @components.explained()
 def one_group() -> None:
     """One group: cause, decisions, repair and proof."""
-    now = datetime.now(UTC)
-    groups = feed.inbox(now)
+    groups = feed.inbox(now := datetime.now(UTC))
     group = failures.find(groups, chosen.group)
     if group is None and failures.known(running.executions.attempts(), chosen.group):
         components.empty_state("Nothing of this problem is left", "All of it was repaired.")
     elif group is None:
         components.empty_state("Unknown problem", "No failure known here belongs to it.")
     else:
-        panel.headline(failures.card(group, now=now))
+        panel.headline(failures.card(group, now=now, zone=picked.zone))
         panel.tabs(feed, group, groups)
     repair_panel.runs(feed, chosen.group)
 

@@ -1,7 +1,5 @@
 """Inferences: what the model has been saying, how sure it was, and whether that has changed."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from dashboard.captures import panel as captures
@@ -11,7 +9,6 @@ from dashboard.inferences import model, panel
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.address import InferencesAddress
 from dashboard.inferences.confidence_panel import confidence
-from dashboard.inferences.look import Look
 from dashboard.inferences.records_panel import records
 from dashboard.inferences.threshold_panel import threshold
 from dashboard.inferences.time_panel import over_time
@@ -30,13 +27,13 @@ if feed.names().is_empty():
     panel.nothing_yet(feed, connection)
     st.stop()
 names = connection.watched.class_names
-look = Look.of(feed, panel.filters(feed, names), standing.now, datetime.now(UTC), names)
+look = panel.look(feed, standing.now, names)
 said = model.summarise(look.counts, look.threshold)
 card = inference_drift.known_model()
 panel.summary(said, look.threshold, card.calibration_error if card else None, names)
 chosen = panel.view()
 if not said.total and chosen != "Data health":  # which tells why there is none
-    components.empty_state("No record is left", "Widen the filters above.")
+    components.empty_state("No record is left", "Widen the time range, or the filters above.")
 else:
     with components.explained():
         match chosen:
@@ -51,7 +48,7 @@ else:
             case "Drift":
                 inference_drift.show(look, connection)
             case "Data health":
-                capture_health.show(look, connection, said.untimed)
+                capture_health.show(look, connection)
             case "Records":
                 records(look)
 with st.container(horizontal=True):

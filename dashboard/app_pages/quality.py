@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.captures import panel as captures
+from dashboard.captures.record_filters import begin_of
 from dashboard.quality import model, panel
 from dashboard.quality.address import QualityAddress
 from dashboard.review import panel as review
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.thresholds import panel as thresholds
 from dashboard.training import panel as training
 
@@ -18,12 +19,18 @@ feed = captures.feed()
 if feed.names().is_empty() and not components.check_deployed():
     st.stop()
 found = review.client()
-labels = model.labels_of(found.draws(), found.verdicts())
-if labels.rows.is_empty():
+every = model.labels_of(found.draws(), found.verdicts())
+if every.rows.is_empty():
     panel.nothing_yet()
     st.stop()
+picked = time_range_panel.picker()
+since = None if picked.everything else begin_of(picked.span, datetime.now(UTC))
+labels = every.since(since)
+if labels.rows.is_empty():
+    panel.none_in_range(every)
+    st.stop()
 standing, classes = thresholds.standing(), components.connection().watched.class_names
-panel.summary(labels, standing.now, feed)
+panel.summary(labels, standing.now, feed, since)
 with components.explained():
     match panel.view():
         case "Accuracy":
@@ -35,7 +42,7 @@ with components.explained():
         case "Threshold":
             panel.threshold(labels, standing.now)
         case "Parts":
-            panel.parts(labels)
+            panel.parts(labels, picked.zone)
         case _:
             training.show(found)
 if found.as_of:

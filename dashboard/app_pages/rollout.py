@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.captures import panel as captures
 from dashboard.rollout import panel
 from dashboard.rollout.client import IN_SERVICE
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.thresholds import panel as thresholds
 
 components.page_header("Rollout", "A new model on a share of the traffic, compared as it goes.")
@@ -14,6 +14,7 @@ connection, feed, standing = components.connection(), captures.feed(), threshold
 if standing.absent:
     components.not_deployed()
     st.stop()
+picked = time_range_panel.picker()
 captures.status(feed)
 found = panel.endpoint(connection)
 panel.served(found)
@@ -29,3 +30,4 @@ with components.explained():
             panel.act(found)
         case _:
             st.info("The endpoint has more than two variants: two can be compared here.")
+    panel.over_time(found, feed, standing.now, picked)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import plain
 from dashboard.workflows import panel
 
@@ -18,7 +18,7 @@ if problem := components.registry().problem:
     components.error_state(problem)
 with components.explained():
     panel.health_table(panel.all_watched(), now)
-    st.caption(f"As of {now:%H:%M:%S} UTC. Choose a row to watch it.")
+    st.caption(f"As of {time_range_panel.clock(now)}. Choose a row to watch it.")
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.header("Connect", anchor=False)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -20,8 +21,8 @@ class AuditFilters:
         who: Part of the actor's name.
         what: Actions; none means all.
         text: Part of the request or the result.
-        start: First day, in UTC.
-        end: Last day, in UTC.
+        start: First day.
+        end: Last day.
     """
 
     who: str = ""
@@ -31,8 +32,16 @@ class AuditFilters:
     end: date | None = None
 
 
-def select(records: Iterable[AuditRecord], filters: AuditFilters) -> tuple[AuditRecord, ...]:
-    """Return the records that pass the filters, in the order given; case does not matter."""
+def select(
+    records: Iterable[AuditRecord], filters: AuditFilters, zone: ZoneInfo
+) -> tuple[AuditRecord, ...]:
+    """Return the records that pass the filters, in the order given; case does not matter.
+
+    Args:
+        records: All there are.
+        filters: What to keep.
+        zone: In which the filters' days are.
+    """
     who, text = filters.who.casefold(), filters.text.casefold()
     return tuple(
         record
@@ -40,8 +49,8 @@ def select(records: Iterable[AuditRecord], filters: AuditFilters) -> tuple[Audit
         if who in record.actor.casefold()
         and (not filters.what or record.action in filters.what)
         and (text in record.request.casefold() or text in record.result.casefold())
-        and (filters.start is None or filters.start <= record.at.astimezone(UTC).date())
-        and (filters.end is None or record.at.astimezone(UTC).date() <= filters.end)
+        and (filters.start is None or filters.start <= record.at.astimezone(zone).date())
+        and (filters.end is None or record.at.astimezone(zone).date() <= filters.end)
     )
 
 
@@ -49,13 +58,13 @@ def table(records: Sequence[AuditRecord]) -> pl.DataFrame:
     """Return one row a record, with the request on one line."""
     return pl.DataFrame(
         {
-            "when (UTC)": [record.at.astimezone(UTC).replace(tzinfo=None) for record in records],
-            "who": [record.actor for record in records],
-            "role": [record.role for record in records],
-            "what": [str(record.action) for record in records],
-            "result": [result(record) for record in records],
-            "request": [" ".join(record.request.split()) for record in records],
-            "by": [record.origin for record in records],
+            "When": [record.at for record in records],
+            "Who": [record.actor for record in records],
+            "Role": [record.role for record in records],
+            "What": [str(record.action) for record in records],
+            "Result": [result(record) for record in records],
+            "Request": [" ".join(record.request.split()) for record in records],
+            "Where from": [record.origin for record in records],
         }
     )
 

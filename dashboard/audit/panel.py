@@ -9,9 +9,10 @@ import streamlit as st
 from dashboard.audit import model
 from dashboard.audit.model import AuditFilters
 from dashboard.aws.audit_log import Audit
-from dashboard.shared import components, permits
+from dashboard.shared import components, permits, time_range_panel
 from dashboard.shared.escaping import block, plain
 from dashboard.shared.numbers import count
+from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.access import Privilege
 from workflow.audit import AuditRecord
 
@@ -45,8 +46,8 @@ def filters(current: AuditFilters) -> AuditFilters:
     columns = st.columns(4)
     who = columns[0].text_input("Who contains", current.who)
     text = columns[1].text_input("Request or result contains", current.text)
-    start = columns[2].date_input("From (UTC)", current.start)
-    end = columns[3].date_input("To (UTC)", current.end)
+    start = columns[2].date_input("From", current.start)
+    end = columns[3].date_input("To", current.end)
     return replace(
         current,
         who=(who or "").strip(),
@@ -72,6 +73,7 @@ def records(found: Audit, shown: Sequence[AuditRecord]) -> None:
             selection_mode="single-row",
             key="audit-records",
             alt="What people did, one row an action",
+            column_config={"When": time_range_panel.time_column("When")},
         )
         _files(shown)
         rows = chosen["selection"]["rows"]
@@ -95,7 +97,9 @@ def _files(shown: Sequence[AuditRecord]) -> None:
 
 
 def _one(record: AuditRecord) -> None:
-    st.subheader(f"{record.action.value.capitalize()}, {record.at:%Y-%m-%d %H:%M:%S} UTC")
+    st.subheader(
+        f"{record.action.value.capitalize()}, {time_range_panel.said(record.at, DAY_AND_SECOND)}"
+    )
     took = f", {(record.ended_at - record.at).total_seconds():.1f} s" if record.ended_at else ""
     st.caption(plain(f"{record.actor} as {record.role}, by {record.origin}{took}"))
     st.text(block(model.result(record)))

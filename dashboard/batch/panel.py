@@ -204,7 +204,14 @@ def results(connection: Connection, batch: BatchExecution) -> None:
     st.dataframe(
         model.table(found, outcome or ""),
         hide_index=True,
-        column_config={"confidence": st.column_config.NumberColumn(format="%.4f")},
+        column_config={
+            "outcome": "Outcome",
+            "label": "Class",
+            "confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+            "photo": "Photo",
+            "error": "Error",
+            "cause": "Cause",
+        },
         alt="What became of each photo",
     )
     st.caption(

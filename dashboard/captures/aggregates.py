@@ -109,7 +109,7 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
     )
     if labels is None:
         return pl.DataFrame(schema=COUNTS)
-    start = _EPOCH + ((first or _EPOCH) - _EPOCH) // period.length * period.length
+    start = period.floor(first or _EPOCH)
     steps = (last - start) // period.length + 2 if last else 1
     sizes = (variants + 1, steps, labels + 1, BINS + 1)
     code = _code(sizes, start, period.length, _usable(now)).alias("code")

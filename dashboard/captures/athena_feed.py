@@ -272,8 +272,7 @@ class AthenaFeed:
     def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
         if filters.since is not None:
             return filters
-        last = filters.until or now.date()
-        return replace(filters, since=last - timedelta(days=DEFAULT_DAYS - 1))
+        return replace(filters, since=_hour(filters.until or now) - _DEFAULT)
 
     def _rows(self, write: Callable[[CaptureTable], str], schema: pl.Schema) -> pl.DataFrame:
         """Return what a query gives; nothing, and no query, where nothing was captured yet."""

@@ -1,11 +1,13 @@
 """Periods: by what length of time records are counted and drawn."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 import polars as pl
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_STEPS: Final = 500
 """A chart over time is some 500 pixels wide: a step that is narrower than one cannot be seen."""
@@ -28,6 +30,10 @@ class Period(StrEnum):
     def every(self) -> str:
         """The same as polars writes a duration."""
         return _EVERY[self]
+
+    def floor(self, moment: datetime) -> datetime:
+        """Return the start of the period, in UTC, that a moment lies in."""
+        return _EPOCH + (moment - _EPOCH) // self.length * self.length
 
     @classmethod
     def of(cls, span: timedelta) -> "Period":

@@ -1,7 +1,7 @@
 """Filters of captured records, and the records and counts that they let through."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -13,8 +13,6 @@ from dashboard.captures.selection import Selection
 COUNTED = ("inference_time", "endpoint", "variant", "label", "confidence")
 """The columns of the captures table that are counted; all others are read for single records."""
 
-_DAY = timedelta(days=1)
-
 
 @dataclass(frozen=True, slots=True)
 class InferenceFilters:
@@ -24,21 +22,27 @@ class InferenceFilters:
         endpoint: Only this endpoint; empty for all.
         variant: Only this production variant; empty for all.
         label: Only this class, by its index in an answer; None for all.
-        since: From the start of this day (UTC).
-        until: To the end of this day (UTC).
+        since: From this moment (inclusive), aware; None for any.
+        until: To this moment (exclusive), aware; None for any.
     """
 
     endpoint: str = ""
     variant: str = ""
     label: int | None = None
-    since: date | None = None
-    until: date | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
     def window(self) -> tuple[datetime | None, datetime | None]:
-        """From when (inclusive) to when (exclusive), in UTC; None where open."""
-        start = None if self.since is None else datetime.combine(self.since, time(), UTC)
-        end = None if self.until is None else datetime.combine(self.until, time(), UTC) + _DAY
-        return start, end
+        """From when (inclusive) to when (exclusive); None where open."""
+        return self.since, self.until
+
+
+def begin_of(span: timedelta, end: datetime) -> datetime:
+    """Return when a time range of a length begins: with a whole period.
+
+    A page that is drawn again a moment later so asks the same, which is remembered.
+    """
+    return Period.of(span).floor(end - span)
 
 
 def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) -> Period:
@@ -63,7 +67,7 @@ def select(counts: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
     """The counts that the filters let through; a time filter leaves out records without a time.
 
     Args:
-        counts: A frame of ``COUNTS`` whose periods do not cross midnight (UTC).
+        counts: A frame of ``COUNTS``, in one of whose periods the filters' time begins.
         filters: What to keep.
     """
     start, end = filters.window()

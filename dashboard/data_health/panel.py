@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import streamlit as st
@@ -20,6 +21,7 @@ from dashboard.inferences.look import Look
 from dashboard.shared import components
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
+from dashboard.shared.time_range import wall_clock
 from workflow.configurations import Sampling
 from workflow.errors import WorkflowError
 from workflow.monitoring import CaptureState
@@ -29,22 +31,32 @@ ERRORS = 200
 FRESH_SECONDS = 10.0
 """How long what AWS says of an endpoint is not asked for again."""
 
+_ERROR_COLUMNS = {
+    "reason": "Reason",
+    "lines": "Lines",
+    "objects": "Whole objects",
+    "detail": "Detail",
+    "key": "Object",
+    "line": "Line",
+    "event_id": "Event",
+}
 
-def show(look: Look, connection: Connection, untimed: int) -> None:
+
+def show(look: Look, connection: Connection) -> None:
     """Findings, invocations against captures, and every line that could not be read."""
     if look.filters.label is not None:
         st.caption(
             "The class filter does not apply here: neither invocations nor unreadable lines have a"
             " class."
         )
-        look, untimed = _of_all_classes(look)
+        look = _of_all_classes(look)
     known = look.feed.reads_objects
     errors = reading_model.shown(look.feed.errors(), look.filters)
     unlabelled = look.feed.truth_errors()
     delay, delivery = reading_model.deliveries(
         look.feed.deliveries(look.filters, OBJECTS), known=known
     )
-    records = int(look.counts["count"].sum())
+    records, untimed = int(look.counts["count"].sum()), _untimed(look)
     read = reading_model.lines(errors, records, untimed, known=known)
     traffic, period, refused = _traffic(look, connection)
     volume = volume_model.volumes(traffic, period, read_at=_read_at(look))
@@ -54,7 +66,7 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
             (volume, refused, nameless, read, delivery, reading_model.truths(unlabelled))
         )
     )
-    _coverage(traffic, period)
+    _coverage(traffic, period, look.zone)
     _facts(traffic, delay)
     _errors(errors, "record")
     _errors(unlabelled, "ground truth")
@@ -67,12 +79,20 @@ def show(look: Look, connection: Connection, untimed: int) -> None:
         st.toast("All objects are being checked.", icon=":material/refresh:")
 
 
-def _of_all_classes(look: Look) -> tuple[Look, int]:
-    """Return the same without its class filter, and how many of its records have no usable time."""
+def _of_all_classes(look: Look) -> Look:
+    """Return the same without its class filter."""
     filters = replace(look.filters, label=None)
     counts = look.feed.counts(filters, look.period, look.now)
-    untimed = inferences.summarise(counts, look.threshold).untimed
-    return replace(look, filters=filters, counts=counts), untimed
+    return replace(look, filters=filters, counts=counts)
+
+
+def _untimed(look: Look) -> int:
+    """Return how many records have no usable time, and so are in no time range."""
+    if not look.feed.reads_objects:
+        return 0
+    of_any_time = replace(look.filters, since=None, until=None)
+    counts = look.feed.counts(of_any_time, Period.HOUR, look.now)
+    return inferences.summarise(counts, look.threshold).untimed
 
 
 def _read_at(look: Look) -> datetime | None:
@@ -171,11 +191,12 @@ def _percentage(connection: Connection, name: str) -> float:
     )
 
 
-def _coverage(traffic: list[TrafficCounts], period: Period) -> None:
+def _coverage(traffic: list[TrafficCounts], period: Period, zone: ZoneInfo) -> None:
     rows = volume_model.summed(traffic, period) if traffic else None
     if rows is not None and not rows.is_empty():
+        rows = wall_clock(rows, zone)
         figure = charts.coverage_of_capture(rows, period)
-        mark_releases(figure, rows["time"])
+        mark_releases(figure, rows["time"], zone)
         chart(
             figure,
             "captured",
@@ -234,9 +255,11 @@ def _errors(errors: pl.DataFrame, noun: str) -> None:
             reading_model.by_reason(errors),
             hide_index=True,
             alt=f"What gave no {noun}, by reason",
+            column_config=_ERROR_COLUMNS,
         )
         st.dataframe(
             errors.select("reason", "detail", "key", "line", "event_id").head(ERRORS),
             hide_index=True,
             alt=f"The newest {ERRORS} that gave no {noun}",
+            column_config=_ERROR_COLUMNS,
         )

@@ -9,7 +9,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.drift.report_panel import show_report
 from dashboard.inferences import model as inferences
 from dashboard.inferences.look import Look
-from dashboard.shared import components
+from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import code, plain
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
@@ -58,7 +58,7 @@ def show_schedules(look: Look, connection: Connection) -> None:
         if not found:
             st.caption("There are none. Nothing here needs them.")
         for schedule in found:
-            last = f"{schedule.last_run:%Y-%m-%d %H:%M} UTC" if schedule.last_run else "never"
+            last = time_range_panel.said(schedule.last_run) if schedule.last_run else "never"
             st.markdown(
                 f"**{plain(schedule.name)}** "
                 + plain(

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from dashboard.shared.escaping import chart_text, plain
 from dashboard.shared.numbers import duration, share
+from dashboard.shared.time_range import DAY_AND_SECOND, said
 from workflow.contract import inference_id
 from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, HistoryEvent, Outcome, Status
@@ -196,9 +198,9 @@ def comparison(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def captured_at(moment: datetime | None) -> str:
+def captured_at(moment: datetime | None, zone: ZoneInfo) -> str:
     """When an inference was captured; a captured line need not have a time that can be read."""
-    return f"at {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "at a time that is not known"
+    return f"at {said(moment, zone, DAY_AND_SECOND)}" if moment else "at a time that is not known"
 
 
 def pretty(text: str | None) -> str | None:
@@ -238,7 +240,6 @@ def _facts(
     record: Export, visits: Sequence[StateVisit], rules: ExecutionRules
 ) -> Iterable[tuple[str, str]]:
     execution = record.execution
-    yield "Started", f"{execution.started_at:%Y-%m-%d %H:%M:%S} UTC"
     ended = execution.stopped_at
     waited = waiting_for_redrives(record.events)
     took = max(timedelta(), ended - execution.started_at - waited) if ended else None

@@ -19,12 +19,13 @@ from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.opening import open_execution, stored_record
 from dashboard.executions.panel import graph
 from dashboard.executions.tables import VISITS, frame, visit_row
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.cloud_reads import STILL_WAITING
 from dashboard.shared.escaping import block, code, plain
 from dashboard.shared.palette import pill
 from dashboard.shared.plots import plot
 from dashboard.shared.query import write
+from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
 from workflow.execution_rules import rules_of
@@ -175,9 +176,11 @@ def choose_other(
 def header(view: one.ExecutionView) -> None:
     """Which execution it is, how it went, and what its record lacks."""
     st.header(plain(view.execution.name), anchor=False)
+    started = time_range_panel.said(view.execution.started_at, DAY_AND_SECOND)
+    facts = (("Started", started), *view.facts)
     st.markdown(
         f"{pill(view.outcome)} "
-        + " · ".join(f"{name}: **{plain(value)}**" for name, value in view.facts)
+        + " · ".join(f"{name}: **{plain(value)}**" for name, value in facts)
     )
     for problem in view.problems:
         st.info(plain(problem), icon=":material/info:")
@@ -275,10 +278,8 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
         )
     for row in rows.iter_rows(named=True):
         probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
-        st.markdown(
-            f"Captured **{one.captured_at(row['inference_time'])}** by variant "
-            f"**{plain(row['variant'])}**: [{probabilities}]"
-        )
+        at = one.captured_at(row["inference_time"], time_range_panel.zone())
+        st.markdown(f"Captured **{at}** by variant **{plain(row['variant'])}**: [{probabilities}]")
         st.caption(f"{code(row['key'])}, line {row['line']}")
         with components.explained():
             picture = captures.picture(source, CaptureLine.of(row))

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from dashboard.executions.sync_progress import SyncProgress
+from dashboard.shared.time_range import CLOCK, said
 
 NOT_DEPLOYED = "StateMachineDoesNotExist"
 """No warning of a deployment: pages lead to the Deployment page instead."""
@@ -26,12 +28,15 @@ class Freshness:
     share: float | None
 
 
-def freshness(progress: SyncProgress | None, *, now: datetime, deployed: bool = True) -> Freshness:
+def freshness(
+    progress: SyncProgress | None, *, now: datetime, zone: ZoneInfo, deployed: bool = True
+) -> Freshness:
     """Say how far the sync has come.
 
     Args:
         progress: Of the sync; None before its first pass.
         now: Aware.
+        zone: Of the reader.
         deployed: Whether ``deploy`` makes the workflow.
     """
     if progress is None:
@@ -46,7 +51,8 @@ def freshness(progress: SyncProgress | None, *, now: datetime, deployed: bool = 
             f"{progress.examined:,} of {progress.succeeded:,} successes ({share:.0%}) examined"
         )
     age = max(0, int((now - progress.as_of).total_seconds()))
-    text = f"{', '.join(parts)}, as of {progress.as_of:%H:%M:%S} UTC, {age} s ago"
+    as_of = said(progress.as_of, zone, CLOCK)
+    text = f"{', '.join(parts)}, as of {as_of}, {age} s ago"
     warnings = tuple(
         f"{error.message} {error.remedy}" if error.code != NOT_DEPLOYED else _GONE
         for error in progress.problems.values()

@@ -6,14 +6,19 @@ import streamlit as st
 
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_model import NOT_DEPLOYED, freshness
-from dashboard.shared import components
+from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import plain
 
 
 def fresh(source: ExecutionFeed) -> None:
     """How complete and how old what is shown is, and what AWS refused."""
     deployed = components.connection().watched.deployed
-    said = freshness(source.progress, now=datetime.now(UTC), deployed=deployed)
+    said = freshness(
+        source.progress,
+        now=datetime.now(UTC),
+        zone=time_range_panel.zone(),
+        deployed=deployed,
+    )
     st.caption(said.text)
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate that AWS allows …")

@@ -13,7 +13,7 @@ from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_panel import ready
 from dashboard.executions.releases_model import markers
 from dashboard.executions.state_graph_model import state_graph
-from dashboard.shared import components, numbers, page_address
+from dashboard.shared import components, numbers, page_address, time_range_panel
 from dashboard.shared.escaping import plain
 from dashboard.shared.marker_charts import mark
 from dashboard.shared.palette import STYLES
@@ -141,7 +141,7 @@ def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
             st.warning(plain(problem), icon=":material/warning:")
 
 
-def listing(rows: pl.DataFrame, picked: TimeRange) -> str | None:
+def listing(rows: pl.DataFrame) -> str | None:
     """Return the list, newest first; the ARN of the row that was chosen."""
     shown = rows.head(many.LISTED)
     more = f", the newest {many.LISTED:,} of {rows.height:,}" if rows.height > many.LISTED else ""
@@ -159,11 +159,7 @@ def listing(rows: pl.DataFrame, picked: TimeRange) -> str | None:
         placeholder="",
         alt="The list of executions; choose a row to open it",
         column_config={
-            "started_at": st.column_config.DatetimeColumn(
-                f"Started ({picked.zone.key})",
-                format="MMM DD, HH:mm:ss",
-                timezone=picked.zone.key,
-            ),
+            "started_at": time_range_panel.time_column("Started"),
             "outcome": "Outcome",
             "name": "Name",
             "seconds": st.column_config.NumberColumn("Took", format="%.2f s"),

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import polars as pl
@@ -12,12 +13,16 @@ import polars as pl
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import age, count
 from dashboard.shared.palette import STYLES
+from dashboard.shared.time_range import said
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.fingerprints import explain, fingerprint
 from workflow.redrive import RedriveAction, RedriveAdvice, advise, summarise
 from workflow.triage import FailureGroup, GroupStatus
 
 AT_REST = (GroupStatus.RESOLVED,)
+ACTION: Final = "Action"
+FAILED_AT: Final = "Failed"
+"""Columns of the dry run that the panel changes, or shows in a zone."""
 
 STATUS_BADGES: Mapping[GroupStatus, tuple[str, str]] = {
     GroupStatus.NEW: ("red", ":material/fiber_new:"),
@@ -92,21 +97,21 @@ class DryRun:
 
 
 def cards(
-    groups: Iterable[FailureGroup], filters: FailureFilters, *, now: datetime
+    groups: Iterable[FailureGroup], filters: FailureFilters, *, now: datetime, zone: ZoneInfo
 ) -> tuple[GroupCard, ...]:
-    """Return the inbox as filtered, in the order of the groups."""
+    """Return the inbox as filtered, in the order of the groups; times in a zone."""
     return tuple(
-        card(group, now=now)
+        card(group, now=now, zone=zone)
         for group in groups
         if (filters.show == "all" or not _at_rest(group))
         and (not filters.kind or group.kind in filters.kind)
     )
 
 
-def card(group: FailureGroup, *, now: datetime) -> GroupCard:
-    """One group as a line of the inbox."""
+def card(group: FailureGroup, *, now: datetime, zone: ZoneInfo) -> GroupCard:
+    """Return one group as a line of the inbox; times in a zone."""
     return GroupCard(
-        group=group, title=title(group), badges=_badges(group), facts=_facts(group, now)
+        group=group, title=title(group), badges=_badges(group, zone), facts=_facts(group, now)
     )
 
 
@@ -183,11 +188,11 @@ def dry_run(
     arns = mine["arn"].to_list()
     table = pd.DataFrame(
         {
-            "execution": mine["name"].to_list(),
-            "action": [advice[arn].action.value for arn in arns],
-            "version": mine["version"].to_list(),
-            "failed (UTC)": [f"{at:%b %d %H:%M:%S}" if at else "" for at in mine["stopped_at"]],
-            "why": [advice[arn].reason for arn in arns],
+            "Execution": mine["name"].to_list(),
+            ACTION: [advice[arn].action.value for arn in arns],
+            "Version": mine["version"].to_list(),
+            FAILED_AT: mine["stopped_at"].to_pandas(),
+            "Why": [advice[arn].reason for arn in arns],
         }
     )
     return DryRun(
@@ -220,7 +225,7 @@ def override(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, Red
 
 def planned(dry: DryRun, actions: Mapping[str, RedriveAction]) -> pd.DataFrame:
     """The dry run's table with the actions that were chosen, in the same order of executions."""
-    return dry.table.assign(action=[actions[arn].value for arn in dry.actions])
+    return dry.table.assign(**{ACTION: [actions[arn].value for arn in dry.actions]})
 
 
 def repair_table(
@@ -234,14 +239,14 @@ def repair_table(
     """
     rows = [
         {
-            "execution": arn.rpartition(":")[2],
-            "repair": status,
-            "now": outcomes[arn].value if arn in outcomes else "not listed yet",
-            "message": message,
+            "Execution": arn.rpartition(":")[2],
+            "Repair": status,
+            "Outcome now": outcomes[arn].value if arn in outcomes else "not listed yet",
+            "Message": message,
         }
         for arn, status, message in results
     ]
-    return pd.DataFrame(rows, columns=["execution", "repair", "now", "message"])
+    return pd.DataFrame(rows, columns=["Execution", "Repair", "Outcome now", "Message"])
 
 
 def silence_end(hours: int, *, now: datetime) -> datetime:
@@ -259,7 +264,7 @@ def _at_rest(group: FailureGroup) -> bool:
     return group.status in AT_REST or group.silenced_until is not None
 
 
-def _badges(group: FailureGroup) -> str:
+def _badges(group: FailureGroup, zone: ZoneInfo) -> str:
     color, icon = STATUS_BADGES[group.status]
     text = group.status.value
     if group.kind is Kind.REJECTION and color == "red":
@@ -269,7 +274,7 @@ def _badges(group: FailureGroup) -> str:
     badges = [f":{color}-badge[{icon} {text}]"]
     badges.append(f":gray-badge[{KIND_ICONS[group.kind]} {group.kind.value}]")
     if group.silenced_until:
-        until = f"{group.silenced_until:%d %b %H:%M} UTC"
+        until = said(group.silenced_until, zone)
         badges.append(f":gray-badge[:material/notifications_off: silent until {until}]")
     if group.repairing:
         badges.append(f":blue-badge[:material/build: {group.repairing:,} running again]")

@@ -15,7 +15,7 @@ from dashboard.failures import model
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.notes import Notes
 from dashboard.failures.repair_panel import author, repair
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import block, plain
 from dashboard.shared.numbers import count
 from dashboard.shared.palette import STYLES
@@ -219,12 +219,11 @@ def regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, 
 def history(feed: FailureFeed, group: FailureGroup, event: TriageEvent) -> None:
     """One note, with a way to take it back."""
     extra = event.version or event.contains or event.into or ""
-    until = f" until {event.until:%d %b %H:%M} UTC" if event.until else ""
+    until = f" until {time_range_panel.said(event.until)}" if event.until else ""
     said = f": {event.text}" if event.text else ""
     left, right = st.columns([6, 1], vertical_alignment="center")
-    left.caption(
-        plain(f"{event.at:%d %b %H:%M} UTC, {event.author}: {event.action} {extra}{until}{said}")
-    )
+    at = time_range_panel.said(event.at)
+    left.caption(plain(f"{at}, {event.author}: {event.action} {extra}{until}{said}"))
     if right.button("Undo", key=f"undo-{event.id}", type="tertiary"):
         note(feed, group, TriageAction.UNDO, undoes=event.id)
 

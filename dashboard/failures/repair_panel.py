@@ -18,7 +18,7 @@ from dashboard.failures.repair_plan import (
     plan_repair,
     tally,
 )
-from dashboard.shared import components, permits
+from dashboard.shared import components, permits, time_range_panel
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import count, duration
 from workflow.access import Privilege
@@ -72,7 +72,13 @@ def repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
     )
     actions = model.override(dry.actions, choice or "advised")
     table = model.planned(dry, actions)
-    st.dataframe(table, hide_index=True, height=220, alt="The dry run, one row an execution")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=220,
+        alt="The dry run, one row an execution",
+        column_config={model.FAILED_AT: time_range_panel.time_column(model.FAILED_AT)},
+    )
     careful = st.toggle(
         f"Try {CANARY} first; the others follow once none of them has failed again",
         value=len(actions) > CANARY,
@@ -139,7 +145,8 @@ def repair_run(feed: FailureFeed, run: RepairRun) -> None:
     job = jobs.get(repairs.job_key(plan))
     running = job is not None and job.running
     total, done = len(plan.items), len(run.results)
-    st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {plan.at:%H:%M} UTC")
+    at = time_range_panel.said(plan.at)
+    st.markdown(f"**Repair of {total:,}** by {plain(plan.author)}, {at}")
     st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} done")
     if running and st.button("Stop", key=f"stop-{plan.id}", icon=":material/stop:"):
         components.act(

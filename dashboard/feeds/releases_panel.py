@@ -1,6 +1,7 @@
 """Releases and rollbacks on the time axes of other pages."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
@@ -11,15 +12,18 @@ from dashboard.shared import components
 from dashboard.shared.marker_charts import mark
 
 
-def mark_releases(figure: go.Figure, times: pl.Series) -> None:
+def mark_releases(figure: go.Figure, times: pl.Series, zone: ZoneInfo) -> None:
     """Mark releases and rollbacks, where executions tell of them.
 
     Args:
-        figure: A chart with times in UTC along x.
-        times: Those that it shows.
+        figure: A chart with times along x.
+        times: Those that it shows, as the wall clock of a zone shows them.
+        zone: The zone.
     """
     first, last = times.min(), times.max()
     if not components.connection().watched.state_machine_arn:
         return
     if isinstance(first, datetime) and isinstance(last, datetime):
-        mark(figure, markers(feeds.running().executions.listing()), (first, last))
+        between = first.replace(tzinfo=zone), last.replace(tzinfo=zone)
+        known = markers(feeds.running().executions.listing())
+        mark(figure, [(at.astimezone(zone), word, color) for at, word, color in known], between)

@@ -9,7 +9,8 @@ class InferencesAddress:
     """Every parameter of the page. Most are bound to a control, which offers what may be chosen.
 
     Attributes:
-        endpoint: As ``InferenceFilters`` has them, and so the next four.
+        endpoint: As ``InferenceFilters`` has them, and so the next two.
+        until: The last day, in the zone that is picked; the time range counts back from its end.
         view: The view that is shown.
         log: Whether the histogram counts on a logarithmic axis.
         bars: The bars that are selected, as ``Selection.text`` writes them.
@@ -29,7 +30,6 @@ class InferencesAddress:
     endpoint: str = ""
     variant: str = ""
     label: str = ""
-    since: date | None = None
     until: date | None = None
     view: str = ""
     log: bool = False

@@ -5,7 +5,8 @@ points, whatever the number of records, classes and periods: the largest classes
 others together, and where periods are too many several are added up. Over time a point is sent as
 its value alone, in bytes: steps follow each other without a hole, so their first and their length
 say where they lie. Colours come from Okabe and Ito's palette and are never the only sign: classes
-differ by name in the legend, the threshold is a labelled line.
+differ by name in the legend, the threshold is a labelled line. Times are those of a wall clock,
+without a zone: plotly would turn others into the browser's own.
 """
 
 from typing import Final
@@ -26,7 +27,6 @@ from dashboard.inferences.figures import (
     dated_line,
     drawn_step,
     level_threshold,
-    naive_times,
     new_figure,
     note_step,
     period_bars,
@@ -183,7 +183,7 @@ def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     edges = [*cells["low"].unique().sort(), 1.0]
     half = (edges[-1] - edges[0]) / max(len(edges) - 1, 1) / 2
     figure.add_heatmap(
-        x=naive_times(pl.concat([grid["time"], cells["end"].tail(1)])).to_list(),
+        x=[*grid["time"], *cells["end"].tail(1)],
         y=edges,
         z=grid.drop("time").to_numpy().T.round(4).astype("float32"),
         zmin=0,

@@ -15,10 +15,11 @@ from dashboard.captures.source import CaptureSource
 from dashboard.feeds import panel as feeds
 from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
-from dashboard.shared import page_address
+from dashboard.shared import page_address, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import block, code, plain
 from dashboard.shared.numbers import share
+from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.class_names import ClassNames
 from workflow.contract import inference_id
 from workflow.errors import WorkflowError
@@ -173,7 +174,7 @@ def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
 def _when(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "no usable time"
-    said = f"{moment:%Y-%m-%d %H:%M:%S}"
+    said = time_range_panel.said(moment, DAY_AND_SECOND)
     return said if record_filters.has_usable_time(moment, now) else f"no usable time: {said}"
 
 

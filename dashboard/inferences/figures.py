@@ -151,7 +151,7 @@ def centred(times: pl.Series, step: TimeStep) -> dict[str, Any]:
 
 def _along(times: pl.Series, step: TimeStep) -> dict[str, Any]:
     """Return where every step from the first to the last lies."""
-    return {"x0": naive_times(times)[0], "dx": step.length / _MILLISECOND}
+    return {"x0": times[0], "dx": step.length / _MILLISECOND}
 
 
 def dated_line(
@@ -175,11 +175,6 @@ def dated_line(
         line={"color": color, "dash": dash, "width": width},
         hovertemplate="%{y:.1%}",
     )
-
-
-def naive_times(times: pl.Series) -> pl.Series:
-    """Times in UTC that do not say so: plotly would turn them into the browser's own."""
-    return times.dt.replace_time_zone(None)
 
 
 def threshold_line(figure: go.Figure, threshold: float) -> None:

@@ -1,7 +1,8 @@
 """A look at inferences: what was selected, counted, as its views are given it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -23,6 +24,7 @@ class Look:
         threshold: Where records part into accepted and rejected; 0 where none is known.
         now: The moment of looking.
         names: Of the classes.
+        zone: Where the reader's clock is.
     """
 
     feed: CaptureSource
@@ -32,6 +34,7 @@ class Look:
     threshold: float
     now: datetime
     names: ClassNames
+    zone: ZoneInfo
 
     @classmethod
     def of(
@@ -40,9 +43,16 @@ class Look:
         filters: InferenceFilters,
         threshold: float,
         now: datetime,
+        *,
         names: ClassNames,
+        zone: ZoneInfo,
     ) -> "Look":
-        """Return the selection that filters make, counted by the period that suits it."""
+        """Return the selection that filters make, counted by the period that suits it.
+
+        It begins with a whole period, lest what is counted by periods differs from its records.
+        """
         period = feed.period(filters, now)
+        if filters.since is not None:
+            filters = replace(filters, since=period.floor(filters.since))
         counts = feed.counts(filters, period, now)
-        return cls(feed, filters, counts, period, threshold, now, names)
+        return cls(feed, filters, counts, period, threshold, now, names, zone)

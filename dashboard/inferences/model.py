@@ -11,7 +11,6 @@ import polars as pl
 from dashboard.captures import aggregates as tables
 from dashboard.captures.aggregates import BINS, EDGES
 from dashboard.captures.periods import Period
-from dashboard.captures.record_filters import _DAY
 from dashboard.captures.selection import Selection
 from workflow.class_names import ClassNames
 from workflow.feature_statistics import Histogram, NumericalStatistics, Statistics, StringStatistics
@@ -22,6 +21,8 @@ CONFIDENCE = "confidence"
 
 LABEL = "label"
 """Name of the categorical feature that baselines hold: the class of that probability."""
+
+_DAY = timedelta(days=1)
 
 LIKELIEST = 5
 """So many probabilities of a record are shown; its files hold all."""
@@ -196,16 +197,16 @@ def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
     # In Python, not as a function inside of an expression: tests/test_architecture.py says why.
     labels, probabilities = rows["label"].to_list(), rows["probabilities"].to_list()
     return rows.select(
-        pl.col("inference_time").dt.replace_time_zone(None).alias("time (UTC)"),
-        pl.Series("class", [names.name(label) for label in labels], pl.String),
-        "confidence",
-        pl.Series("probabilities", [likeliest(each, names) for each in probabilities], pl.String),
-        "endpoint",
-        "variant",
-        "key",
-        "line",
-        "event_id",
-        "inference_id",
+        pl.col("inference_time").alias("Time"),
+        pl.Series("Class", [names.name(label) for label in labels], pl.String),
+        pl.col("confidence").alias("Confidence"),
+        pl.Series("Probabilities", [likeliest(each, names) for each in probabilities], pl.String),
+        pl.col("endpoint").alias("Endpoint"),
+        pl.col("variant").alias("Variant"),
+        pl.col("key").alias("Object"),
+        pl.col("line").alias("Line"),
+        pl.col("event_id").alias("Event"),
+        pl.col("inference_id").alias("Inference"),
     )
 
 

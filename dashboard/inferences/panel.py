@@ -1,22 +1,24 @@
 """Panels of the Inferences page that all its views share: filters, views and summary."""
 
 from dataclasses import fields
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures import panel as captures
-from dashboard.captures.record_filters import InferenceFilters
+from dashboard.captures.record_filters import InferenceFilters, begin_of
 from dashboard.captures.source import CaptureSource
 from dashboard.inferences import model
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.confidence_panel import redraw
+from dashboard.inferences.look import Look
 from dashboard.inferences.model import Summary
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, share
+from dashboard.shared.time_range import TimeRange
 from workflow.class_names import ClassNames
 
 VIEWS = (
@@ -31,8 +33,20 @@ VIEWS = (
 """What can be looked at, one at a time: so that a rerun sends little."""
 
 
-def filters(feed: CaptureSource, names: ClassNames) -> InferenceFilters:
-    """Return the controls of the filters, each bound to its query parameter."""
+def look(feed: CaptureSource, threshold: float, names: ClassNames) -> Look:
+    """Return what the controls select, counted."""
+    picked, now = time_range_panel.picker(), datetime.now(UTC)
+    selected = filters(feed, names, picked, now)
+    return Look.of(feed, selected, threshold, now, names=names, zone=picked.zone)
+
+
+def filters(
+    feed: CaptureSource, names: ClassNames, picked: TimeRange, now: datetime
+) -> InferenceFilters:
+    """Return the controls of the filters, each bound to its query parameter.
+
+    The time range that is picked ends now, or with the last day that is chosen here.
+    """
     known = feed.names()
     narrowed = any(st.query_params.get(field.name) for field in fields(InferenceFilters))
     with (
@@ -46,9 +60,16 @@ def filters(feed: CaptureSource, names: ClassNames) -> InferenceFilters:
         label = st.selectbox(
             "Class", ["", *labels], key="label", bind="query-params", format_func=_or_all, width=130
         )
-        since = _day("From", "since")
-        until = _day("To (UTC)", "until")
-    return InferenceFilters(endpoint, variant, names.index(label) if label else None, since, until)
+        last_day = _day("Last day", "until")
+    until = picked.day_end(last_day) if last_day else None
+    since = None if picked.everything else begin_of(picked.span, until or now)
+    return InferenceFilters(
+        endpoint,
+        variant,
+        names.index(label) if label else None,
+        since,
+        until,
+    )
 
 
 def _choice(title: str, key: str, names: pl.Series) -> str:

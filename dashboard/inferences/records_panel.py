@@ -11,6 +11,7 @@ from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import CaptureSource
 from dashboard.inferences import model
 from dashboard.inferences.look import Look
+from dashboard.shared import time_range_panel
 from dashboard.shared.csv_files import csv_file
 
 TABLE_ROWS = 250
@@ -25,7 +26,16 @@ def records(look: Look) -> None:
     st.caption(
         f"The newest {rows.height:,} of {model.records(total)}; those without a usable time last"
     )
-    st.dataframe(shown, hide_index=True, alt="The newest records", height=420)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        alt="The newest records",
+        height=420,
+        column_config={
+            "Time": time_range_panel.time_column("Time"),
+            "Confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+        },
+    )
     with st.container(horizontal=True):
         for kind, write in (("CSV", as_csv), ("Parquet", as_parquet)):
             st.download_button(

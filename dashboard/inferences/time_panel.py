@@ -10,6 +10,7 @@ from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
 from dashboard.shared.chart_panel import chart
+from dashboard.shared.time_range import wall_clock
 
 HEAT_BARS = 20
 MOST_STEPS = 240
@@ -21,7 +22,8 @@ BY_DAY = timedelta(days=3)
 def over_time(look: Look) -> None:
     """Volume, shares, quantiles and spread of confidence by time."""
     period = _period(look)
-    rows = tables.volume(look.counts, period, look.threshold)
+    counts = wall_clock(look.counts, look.zone)
+    rows = tables.volume(counts, period, look.threshold)
     if rows.is_empty():
         st.info("No record of the selection has a usable time.", icon=":material/schedule:")
         return
@@ -30,21 +32,21 @@ def over_time(look: Look) -> None:
     with left:
         st.markdown("**Volume**")
         figure = charts.volume(rows, period, look.names.name)
-        mark_releases(figure, rows["time"])
+        mark_releases(figure, rows["time"], look.zone)
         chart(figure, "volume", f"Records by class, every {period}")
         st.markdown("**Quantiles of confidence**")
-        figure = charts.quantiles(tables.quantiles(look.counts, period), period, look.threshold)
-        mark_releases(figure, rows["time"])
+        figure = charts.quantiles(tables.quantiles(counts, period), period, look.threshold)
+        mark_releases(figure, rows["time"], look.zone)
         chart(figure, "quantiles", f"Median, 25 % and 5 % quantile of confidence by {period}")
     with right:
         st.markdown("**Share of each class, and of rejections**")
         figure = charts.shares(rows, period, look.names.name, look.threshold)
-        mark_releases(figure, rows["time"])
+        mark_releases(figure, rows["time"], look.zone)
         chart(figure, "shares", f"Class and rejected share by {period}")
         st.markdown("**Spread of confidence**")
         coarse = period if steps <= MOST_STEPS else Period.DAY
         chart(
-            charts.heat(tables.heat(look.counts, coarse, HEAT_BARS), coarse, look.threshold),
+            charts.heat(tables.heat(counts, coarse, HEAT_BARS), coarse, look.threshold),
             "spread",
             f"Share of records by confidence and {coarse}",
         )

@@ -3,8 +3,10 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -49,22 +51,36 @@ class Labels:
     """The labels that count, and what each stands for.
 
     Attributes:
-        rows: A frame of ``LABELS_SCHEMA``.
+        rows: A frame of ``LABELS_SCHEMA``; those of a time range where one was asked for.
         populations: Photos that each stratum stands for.
+        labelled: Labels of each stratum, of any time.
         undrawn: Photos with a label that no draw chose: they stand for nothing but themselves.
     """
 
     rows: pl.DataFrame
     populations: tuple[float, ...]
+    labelled: tuple[int, ...]
     undrawn: int
+
+    def since(self, moment: datetime | None) -> "Labels":
+        """Return the labels of photos classified since a moment; of all for None.
+
+        They are a part of all photos: each stands for as many as before.
+        """
+        if moment is None:
+            return self
+        return replace(self, rows=self.rows.filter(pl.col("time") >= moment))
 
     def strata(self, inside: pl.Expr = EVERYTHING, hit: pl.Expr = RIGHT) -> list[StratumCount]:
         """Count the labels of each stratum, those inside a part, and the hits among those."""
         told = self.rows.select("stratum", inside=inside, hits=inside & hit)
-        counted = told.group_by("stratum").agg(pl.len(), pl.col("inside", "hits").sum())
+        counted = told.group_by("stratum").agg(pl.col("inside", "hits").sum())
+        counts = {stratum: (within, hits) for stratum, within, hits in counted.iter_rows()}
+        sizes = zip(self.populations, self.labelled, strict=True)
         return [
-            StratumCount(self.populations[stratum], labelled, within, hits)
-            for stratum, labelled, within, hits in counted.sort("stratum").iter_rows()
+            StratumCount(population, labelled, *counts.get(stratum, (0, 0)))
+            for stratum, (population, labelled) in enumerate(sizes)
+            if labelled
         ]
 
     def share(self, inside: pl.Expr = EVERYTHING, hit: pl.Expr = RIGHT) -> Estimate:
@@ -73,8 +89,7 @@ class Labels:
 
     def weights(self) -> NDArray[np.float64]:
         """Return how many photos each label stands for, in the order of the rows."""
-        counts = np.bincount(self.rows["stratum"].to_numpy(), minlength=len(self.populations))
-        each = np.array(self.populations, dtype=np.float64) / np.maximum(counts, 1)
+        each = np.array(self.populations, dtype=np.float64) / np.maximum(self.labelled, 1)
         weights: NDArray[np.float64] = each[self.rows["stratum"].to_numpy()]
         return weights
 
@@ -110,7 +125,8 @@ def labels_of(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> Labels:
     ]
     drawn = {photo.id for draw in draws for photo in draw.photos}
     frame = pl.DataFrame(rows, schema=LABELS_SCHEMA, orient="row")
-    return Labels(frame, tuple(populations), len(decided.keys() - drawn))
+    labelled = np.bincount(frame["stratum"].to_numpy(), minlength=len(populations)).tolist()
+    return Labels(frame, tuple(populations), tuple(labelled), len(decided.keys() - drawn))
 
 
 def _rows(
@@ -321,12 +337,11 @@ def by_variant(labels: Labels) -> pl.DataFrame:
     )
 
 
-def by_day(labels: Labels) -> pl.DataFrame:
-    """Return accuracy by day (UTC) of classification."""
-    days = labels.rows["time"].dt.date().drop_nulls().unique().sort().to_list()
-    return estimates(
-        ({"part": f"{day:%d %b %Y}"}, labels.share(pl.col("time").dt.date() == day)) for day in days
-    )
+def by_day(labels: Labels, zone: ZoneInfo) -> pl.DataFrame:
+    """Return accuracy by day of classification, in a zone."""
+    date = pl.col("time").dt.convert_time_zone(zone.key).dt.date()
+    days = labels.rows.select(date).to_series().drop_nulls().unique().sort().to_list()
+    return estimates(({"part": f"{day:%d %b %Y}"}, labels.share(date == day)) for day in days)
 
 
 def by_property(labels: Labels, name: str) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import streamlit as st
@@ -15,7 +16,7 @@ from dashboard.quality import charts, model
 from dashboard.quality.model import Labels
 from dashboard.review import desk_panel
 from dashboard.review.client import ReviewClient
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import share
@@ -40,6 +41,13 @@ def nothing_yet() -> None:
     )
 
 
+def none_in_range(labels: Labels) -> None:
+    """Say that the labels are of older photos."""
+    at = labels.rows["time"].max()
+    newest = f"The newest is of {time_range_panel.said(at)}. " if isinstance(at, datetime) else ""
+    components.empty_state("No photo of this time is labelled", f"{newest}Widen the time range.")
+
+
 def view() -> str:
     """Return the view that is chosen; in the address too."""
     page_address.check_choice("view", VIEWS)
@@ -61,10 +69,10 @@ def _metric(title: str, one: Estimate, text: str) -> None:
             st.caption(f"{one.low:.1%} to {one.high:.1%}")
 
 
-def summary(labels: Labels, threshold: float, feed: CaptureSource) -> None:
-    """Show the measured accuracy beside that which confidence promises."""
+def summary(labels: Labels, threshold: float, feed: CaptureSource, since: datetime | None) -> None:
+    """Show the measured accuracy beside that which confidence promises, since a moment."""
     now = datetime.now(UTC)
-    filters = InferenceFilters()
+    filters = InferenceFilters(since=since)
     counts = feed.counts(filters, feed.period(filters, now), now)
     promised, accepted = (inferences.summarise(counts, at) for at in (0.0, threshold))
     inside = pl.col("confidence") >= threshold
@@ -120,6 +128,14 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
             named.select("name", "measure", "value", "low", "high", "labels"),
             hide_index=True,
             alt="Precision and recall of every class",
+            column_config={
+                "name": "Class",
+                "measure": "Measure",
+                "value": st.column_config.NumberColumn("Estimate", format="percent"),
+                "low": st.column_config.NumberColumn("95 % interval from", format="percent"),
+                "high": st.column_config.NumberColumn("to", format="percent"),
+                "labels": "Labels",
+            },
         )
     width = st.slider(
         "Width of the interval that is wanted, in points",
@@ -227,11 +243,11 @@ def threshold(labels: Labels, deployed: float) -> None:
         )
 
 
-def parts(labels: Labels) -> None:
+def parts(labels: Labels, zone: ZoneInfo) -> None:
     """Show accuracy by variant, day and property of the photo."""
     ways: dict[str, Callable[[Labels], pl.DataFrame]] = {
         "Variant": model.by_variant,
-        "Day": model.by_day,
+        "Day": partial(model.by_day, zone=zone),
         **{name.capitalize(): partial(model.by_property, name=name) for name in model.PROPERTIES},
     }
     way = st.segmented_control(

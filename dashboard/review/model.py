@@ -239,12 +239,12 @@ def draws_table(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> pl.Da
     """Return one row a draw, the newest first."""
     rows = [
         {
-            "drawn (UTC)": draw.at.replace(tzinfo=None, microsecond=0),
-            "by": draw.by,
-            "photos": len(draw.photos),
-            "reviewed": progress(draw, verdicts).reviewed,
-            "threshold": draw.threshold,
-            **{f"of the {stratum}": _chance(draw.strata[stratum]) for stratum in Stratum},
+            "Drawn": draw.at,
+            "By": draw.by,
+            "Photos": len(draw.photos),
+            "Reviewed": progress(draw, verdicts).reviewed,
+            "Threshold": draw.threshold,
+            **{f"Of the {stratum}": _chance(draw.strata[stratum]) for stratum in Stratum},
         }
         for draw in draws
     ]

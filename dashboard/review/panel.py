@@ -15,7 +15,7 @@ from dashboard.captures.source import CaptureSource
 from dashboard.review import desk_panel, model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import DrawRequest, answer_name, answer_text
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import share
 from dashboard.thresholds import panel as thresholds
@@ -106,6 +106,7 @@ def which(draws: list[Draw]) -> Draw:
         list(by_id),
         key="draw",
         bind="query-params",
+        # In UTC, for the address holds these words: a link means the same in every zone.
         format_func=lambda one: f"{by_id[one].at:%d %b %H:%M} UTC, {len(by_id[one].photos)} photos",
         width=280,
     )
@@ -202,9 +203,8 @@ def _dispute(
         with right:
             for answer in verdict.answers:
                 name = answer_name(answer.label, names)
-                st.markdown(
-                    f"**{plain(name)}** {plain(answer.reviewer)}, {answer.at:%d %b %H:%M} UTC"
-                )
+                when = time_range_panel.said(answer.at)
+                st.markdown(f"**{plain(name)}** {plain(answer.reviewer)}, {when}")
             labels = [*model.classes(found.draws(), found.verdicts(), names), NEITHER]
             given = st.selectbox(
                 "Settle as",
@@ -233,6 +233,10 @@ def draws_table(found: ReviewClient) -> None:
         model.draws_table(found.draws(), found.verdicts()),
         hide_index=True,
         alt="Every draw, one a row",
+        column_config={
+            "Drawn": time_range_panel.time_column("Drawn"),
+            "Threshold": st.column_config.NumberColumn("Threshold", format="percent"),
+        },
     )
     problems = found.problems()
     if problems:

@@ -1,11 +1,14 @@
 """What the *Rollout* page shows: two variants of an endpoint on the captures since it began."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import polars as pl
 
+from dashboard.captures import aggregates
+from dashboard.captures.periods import Period
 from workflow.intervals import Share
 from workflow.sequential import Comparison, confidence_sequence
 
@@ -77,6 +80,30 @@ def rejections(
     """Return how often two variants reject, since a moment; as ``compare``."""
     recent = captures.filter(pl.col("inference_time") >= since)
     return Comparison(*(_share(recent, name, threshold) for name in (old, new)))
+
+
+def rejected_by_time(
+    counts: pl.DataFrame, variants: Sequence[str], period: Period, threshold: float
+) -> pl.DataFrame:
+    """Return how many photos variants are given and reject, by time.
+
+    Args:
+        counts: A frame of ``aggregates.COUNTS``; times without a zone, as a wall clock shows them.
+        variants: Their names.
+        period: By what length of time.
+        threshold: Confidence at or above which a photo is accepted.
+
+    Returns:
+        ``time``, ``variant``, ``count``, ``rejected``; sorted.
+    """
+    count = pl.col("count").sum()
+    return (
+        counts.drop_nulls("time")
+        .filter(pl.col("variant").is_in(variants))
+        .group_by(pl.col("time").dt.truncate(period.every), "variant")
+        .agg(count, rejected=count - aggregates.accepted(threshold))
+        .sort("time", "variant")
+    )
 
 
 def reason_to_roll_back(rejected: Comparison, failed: Comparison) -> str:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -10,16 +11,19 @@ import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.record_filters import InferenceFilters, begin_of
 from dashboard.captures.source import CaptureSource
-from dashboard.quality import charts
+from dashboard.feeds.releases_panel import mark_releases
+from dashboard.quality import charts as quality_charts
 from dashboard.rollout import automatic_rollback as rollback
-from dashboard.rollout import client, model
+from dashboard.rollout import charts, client, model
 from dashboard.rollout.client import IN_SERVICE, Endpoint
-from dashboard.shared import components, permits
+from dashboard.shared import components, permits, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
 from dashboard.shared.jobs import Job
 from dashboard.shared.numbers import share
+from dashboard.shared.time_range import TimeRange, wall_clock
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
@@ -129,16 +133,36 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
         ]
     )
     chart(
-        charts.intervals(rows["name"].to_list(), [("rejected", rows.fill_nan(None))], "records"),
+        quality_charts.intervals(
+            rows["name"].to_list(), [("rejected", rows.fill_nan(None))], "records"
+        ),
         "rollout",
         "Share of rejected photos by variant",
     )
     (st.success if said.decided else st.info)(said.says)
     st.caption(
-        f"Photos below {share(threshold)} since {found.since:%d %b %H:%M} UTC. Intervals and"
+        f"Photos below {share(threshold)} since {time_range_panel.said(found.since)}. Intervals and"
         " verdict hold at 95 % however often you look. Whether the new model is right more often,"
         " labels tell: Quality, Parts, Variant."
     )
+
+
+def over_time(found: Endpoint, feed: CaptureSource, threshold: float, picked: TimeRange) -> None:
+    """Show what share of photos each variant rejects over the time range that is picked."""
+    now = datetime.now(UTC)
+    since = None if picked.everything else begin_of(picked.span, now)
+    filters = InferenceFilters(endpoint=found.name, since=since)
+    period = feed.period(filters, now)
+    counts = wall_clock(feed.counts(filters, period, now), picked.zone)
+    names = [one.name for one in found.variants]
+    rows = model.rejected_by_time(counts, names, period, threshold)
+    st.markdown("**Rejected photos over time**")
+    if rows.is_empty():
+        st.caption("No capture of these variants lies in the time range.")
+        return
+    figure = charts.rejected(rows, names, period)
+    mark_releases(figure, rows["time"], picked.zone)
+    chart(figure, "rollout-time", f"Share of rejected photos by variant, every {period}")
 
 
 def automatic(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
@@ -173,8 +197,9 @@ def _said(job: Job) -> None:
     if last is not None and last.rolled_back:
         st.warning(plain(last.text), icon=":material/undo:")
     elif job.running:
+        since = time_range_panel.clock(job.started_at)
         st.caption(
-            f"Watched since {job.started_at:%H:%M:%S} UTC. {plain(last.text) if last else ''}"
+            f"Watched since {since}. {plain(last.text) if last else ''}"
             " It ends when the dashboard does."
         )
 

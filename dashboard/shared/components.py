@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection
-from dashboard.shared import cloud_reads, numbers
+from dashboard.shared import cloud_reads, numbers, time_range_panel
 from dashboard.shared.cloud_reads import CloudRead, CloudReads
 from dashboard.shared.connections import cloud_connection, connection, registry
 from dashboard.shared.escaping import plain, prose
@@ -230,7 +230,7 @@ def _awaited(late: Sequence[CloudRead]) -> None:
 
 
 def _awaited_words(one: CloudRead, now: datetime) -> str:
-    shown = f" What is shown is as of {one.as_of:%H:%M:%S} UTC." if one.as_of else ""
+    shown = f" What is shown is as of {time_range_panel.clock(one.as_of)}." if one.as_of else ""
     if one.problem is not None:
         return (
             f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
@@ -354,8 +354,8 @@ def error_state(error: WorkflowError) -> None:
 
 
 def as_of(moment: datetime, now: datetime) -> None:
-    """How old what is shown is, with the exact time in UTC."""
-    st.caption(f"As of {moment.astimezone(UTC):%H:%M:%S} UTC, {numbers.age(moment, now)} ago")
+    """How old what is shown is, with the exact time."""
+    st.caption(f"As of {time_range_panel.clock(moment)}, {numbers.age(moment, now)} ago")
 
 
 def outcome_counts(counts: Mapping[Outcome, int]) -> None:

@@ -1,7 +1,7 @@
-"""How numbers are written, the same on every page: counts, shares, rates, durations and times."""
+"""How numbers are written, the same on every page: counts, shares, rates and durations."""
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 
 _UNITS = ((60, 1, "s"), (3_600, 60, "min"), (48 * 3_600, 3_600, "h"), (math.inf, 86_400, "d"))
 """Up to how many seconds a time is told in a unit of how many seconds."""
@@ -58,8 +58,3 @@ def age(moment: datetime, now: datetime) -> str:
     seconds = max(0, int((now - moment).total_seconds()))
     length, unit = next((length, unit) for most, length, unit in _UNITS if seconds < most)
     return f"{seconds // length:,} {unit}"
-
-
-def clock(moment: datetime) -> str:
-    """Return a moment in UTC to the second: ``2026-11-23 12:00:00 UTC``."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,20 +1,23 @@
-"""The picker of the time range and the zone, in the sidebar of every page with a time axis."""
+"""The pickers of the time range and the zone, and times as the picked zone shows them."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
-from dashboard.shared import page_address
-from dashboard.shared.time_range import DEFAULT, RANGES, UTC_NAME, TimeRange, time_range
+from dashboard.shared import page_address, time_range
+from dashboard.shared.time_range import CLOCK, DAY_AND_MINUTE, DEFAULT, RANGES, UTC_NAME, TimeRange
 
 LOCAL = "Local"
 
 
 def picker() -> TimeRange:
-    """Draw the picker; return what is chosen.
+    """Draw the picker of the range, for a page with a time axis; return what is chosen.
 
-    The address holds both choices, and the session keeps them from page to page.
+    The address holds the choice, and the session keeps it from page to page.
     """
     page_address.check_choice("range", list(RANGES))
-    page_address.check_choice("zone", [LOCAL, UTC_NAME])
     with st.sidebar:
         span = st.segmented_control(
             "Time range",
@@ -25,7 +28,14 @@ def picker() -> TimeRange:
             bind="query-params",
             persist_state="session",
         )
-        zone = st.segmented_control(
+    return time_range.time_range(span or DEFAULT, _zone_name(), st.context.timezone)
+
+
+def zone_picker() -> None:
+    """Draw the picker of the zone, likewise; every page has it."""
+    page_address.check_choice("zone", [LOCAL, UTC_NAME])
+    with st.sidebar:
+        st.segmented_control(
             "Times in",
             [LOCAL, UTC_NAME],
             default=LOCAL,
@@ -34,4 +44,30 @@ def picker() -> TimeRange:
             bind="query-params",
             persist_state="session",
         )
-    return time_range(span or DEFAULT, zone or LOCAL, st.context.timezone)
+
+
+def zone() -> ZoneInfo:
+    """Return the zone that is picked."""
+    return time_range.time_zone(_zone_name(), st.context.timezone)
+
+
+def said(moment: datetime, form: str = DAY_AND_MINUTE) -> str:
+    """Return a moment in the zone that is picked, with UTC beside it."""
+    return time_range.said(moment, zone(), form)
+
+
+def clock(moment: datetime) -> str:
+    """Return the time of day of a moment, likewise."""
+    return said(moment, CLOCK)
+
+
+def time_column(title: str) -> ColumnConfig:
+    """Return how a table shows a column of aware times: in the zone that is picked."""
+    key = zone().key
+    return st.column_config.DatetimeColumn(
+        f"{title} ({key})", format="YYYY-MM-DD HH:mm:ss", timezone=key
+    )
+
+
+def _zone_name() -> str:
+    return str(st.session_state.get("zone") or LOCAL)

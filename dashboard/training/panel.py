@@ -61,7 +61,7 @@ def _progress(job: Job) -> None:
         return
     names = components.connection().watched.class_names
     rows = [
-        {"folder": part.value, "class": names.name(label), "photos": count}
+        {"Folder": part.value, "Class": names.name(label), "Photos": count}
         for part, counts in last.counts.items()
         for label, count in sorted(counts.items())
     ]

@@ -194,13 +194,13 @@ def express_table(executions: Iterable[Execution], rules: ExecutionRules) -> pd.
         seconds = (one.stopped_at - one.started_at).total_seconds() if one.stopped_at else None
         rows.append(
             {
-                "Started (UTC)": one.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+                "Started": one.started_at,
                 "Outcome": STYLES[rules.outcome(one)].word,
                 "Class": found.label if found else None,
                 "Confidence": found.confidence if found else None,
                 "Error": one.error,
                 "Cause": one.cause,
-                "Seconds": seconds,
+                "Took": seconds,
                 "Image": rules.image(one),
                 "Execution": one.name,
             }

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
-from dashboard.shared import cloud_reads, components
+from dashboard.shared import cloud_reads, components, time_range_panel
 from dashboard.shared.connections import WORKFLOW
 from dashboard.shared.escaping import plain
 from dashboard.workflows import client, model
@@ -244,7 +244,7 @@ def _machines(now: datetime) -> None:
                 "Type": "Express" if one.express else "Standard",
                 "Last execution": health.get(one.arn, empty).last,
                 model.FAILED: health.get(one.arn, empty).failures,
-                "Created (UTC)": one.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
+                "Created": time_range_panel.said(one.created_at),
             }
             for one in shown
         ]

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.executions import panel as executions
 from dashboard.executions.tables import failures
 from dashboard.feeds import panel as feeds
-from dashboard.shared import components
+from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import plain
 from dashboard.workflows import client, model
 from workflow.advice import (
@@ -60,7 +60,7 @@ def show() -> None:
             _logged(found.log_group)
     _advice(found)
     if found.definition:
-        changed = f"{found.changed_at:%Y-%m-%d %H:%M} UTC" if found.changed_at else "not known"
+        changed = time_range_panel.said(found.changed_at) if found.changed_at else "not known"
         role = plain(found.role.rpartition("/")[2])
         with st.container(border=True):
             executions.graph(found.definition, None, f"Last changed {changed}; its role is {role}.")
@@ -86,7 +86,9 @@ def show() -> None:
         )
     for refused in found.refused:
         st.caption(plain(f"Not shown: {refused.message} {refused.remedy}"))
-    st.caption(f"As of {datetime.now(UTC):%H:%M:%S} UTC, read at most every five minutes.")
+    st.caption(
+        f"As of {time_range_panel.clock(datetime.now(UTC))}, read at most every five minutes."
+    )
 
 
 @components.explained()
@@ -105,7 +107,16 @@ def _logged(log_group: str) -> None:
         st.caption(f"It logged no execution in the last {hours:g} hours.")
         return
     rules = rules_of(connection.watched)
-    st.dataframe(model.express_table(found, rules), hide_index=True, alt="Executions it logged")
+    st.dataframe(
+        model.express_table(found, rules),
+        hide_index=True,
+        alt="Executions it logged",
+        column_config={
+            "Started": time_range_panel.time_column("Started"),
+            "Took": st.column_config.NumberColumn("Took", format="%.2f s"),
+            "Confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+        },
+    )
     st.caption(
         f"{len(found):,} executions of the last {hours:g} hours; at most"
         f" {client.MOST_EVENTS:,} events are read."

@@ -64,7 +64,7 @@ def page(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[.
             monkeypatch.setenv(name, value)
         if variables is environ:
             shown(is_read)
-        return shown(lambda test: bool(test.metric), **query)
+        return shown(lambda test: bool(test.metric), **{"range": "All"} | query)
 
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -73,7 +73,7 @@ def page(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[.
 
 def shown(ready: Callable[[AppTest], bool], /, **query: str) -> AppTest:
     """Run the page with query parameters until it shows what one waits for."""
-    test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+    test = AppTest.from_file(str(APP), default_timeout=SECONDS)
     test.query_params.update(query)
     test.switch_page("app_pages/inferences.py").run()
     deadline = time.monotonic() + SECONDS
@@ -246,6 +246,26 @@ def test_a_baseline_of_other_features_is_not_said_to_need_more_data(
     assert "More records would not help" in said(test)
 
 
+def test_the_time_range_of_all_pages_holds_here_and_counts_back_from_the_last_day(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    all_day = numbers(page(endpoint=captured, range="24h"))
+    hour = numbers(page(endpoint=captured, range="1h"))
+    year_ago = page(endpoint=captured, range="24h", until="2025-01-01")
+
+    assert all_day["Records"] == "1,485"  # those without a time are in no range
+    assert 0 <= int(hour["Records"].replace(",", "")) < 1_000
+    assert "No record is left" in said(year_ago)
+
+
+def test_records_without_a_time_are_told_whatever_the_range(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    test = page(endpoint=captured, view="Data health", range="24h")
+
+    assert "15 records have no usable time" in said(test)
+
+
 def test_a_filter_that_leaves_nothing_says_so(page: Callable[..., AppTest], captured: str) -> None:
     test = page(endpoint=captured, until="2020-01-01")
 
@@ -345,7 +365,7 @@ def test_accuracy_is_measured_with_athena_too(
     environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    days = {"since": "2026-11-23", "until": "2026-11-23"}
+    days = {"range": "24h", "until": "2026-11-23"}
     where = {"Bucket": deployed.settings.bucket, "Key": "ground_truth/2026/11/23/12/athena.jsonl"}
     labels = [GroundTruth(f"inference-0-{n}", "0") for n in range(7)]
     monkeypatch.setattr(athena_feed, "AthenaQueries", Athena)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -53,14 +54,14 @@ RECORDS = (
     ],
 )
 def test_records_are_narrowed_by_all_filters_at_once(filters: AuditFilters, expected: str) -> None:
-    assert [one.id for one in model.select(RECORDS, filters)] == expected.split()
+    assert [one.id for one in model.select(RECORDS, filters, ZoneInfo("UTC"))] == expected.split()
     assert query.read(AuditFilters, query.write(filters)).filters == filters
 
 
 def test_the_table_says_where_no_result_is_known() -> None:
     shown = model.table([record(0, ended_at=None, result="")])
 
-    assert shown["result"].to_list() == ["not known: under way or cut off"]
+    assert shown["Result"].to_list() == ["not known: under way or cut off"]
 
 
 def test_a_request_that_a_spreadsheet_would_run_is_harmless_in_csv_and_whole_in_json() -> None:

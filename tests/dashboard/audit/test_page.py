@@ -1,12 +1,14 @@
 """The page shows what was done, narrowed by its address, and what cannot be read."""
 
+import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
-from dashboard.shared import components, permits
+from dashboard.shared import components, permits, time_range_panel
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
@@ -27,7 +29,7 @@ def act(privilege: Privilege, request: str) -> None:
 
 
 def shown(test: AppTest) -> list[str]:
-    return [text for frame in test.dataframe for text in frame.value["request"]]
+    return [text for frame in test.dataframe for text in frame.value["Request"]]
 
 
 @pytest.mark.usefixtures("account")
@@ -40,6 +42,18 @@ def test_what_was_done_is_listed_the_latest_first() -> None:
     assert shown(test) == ["doing it: the plan", "doing it: a.png"]
     assert "2 actions of 2" in "".join(one.value for one in test.caption)
     assert len(test.get("download_button")) == 2
+
+
+@pytest.mark.usefixtures("account")
+def test_times_are_shown_in_the_zone_that_is_picked(monkeypatch: pytest.MonkeyPatch) -> None:
+    act(Privilege.SUBMIT, "a.png")
+    monkeypatch.setattr(time_range_panel, "zone", lambda: ZoneInfo("Asia/Tokyo"))
+
+    test = page()
+
+    (table,) = test.dataframe
+    assert "When (Asia/Tokyo)" in table.proto.columns
+    assert any(re.search(r"As of .* \(..:.. UTC\)", one.value) for one in test.caption)
 
 
 @pytest.mark.usefixtures("account")

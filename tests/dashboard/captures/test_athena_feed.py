@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,11 +132,11 @@ def test_asking_anew_forgets(feed: AthenaFeed) -> None:
 
 def test_without_a_first_day_only_the_last_week_is_read(feed: AthenaFeed) -> None:
     feed.counts(ALL, Period.HOUR, NOW)
-    feed.counts(InferenceFilters(until=date(2026, 3, 7)), Period.HOUR, NOW)
-    feed.counts(InferenceFilters(since=date(2020, 1, 1)), Period.DAY, NOW)
+    feed.counts(InferenceFilters(until=datetime(2026, 3, 8, tzinfo=UTC)), Period.HOUR, NOW)
+    feed.counts(InferenceFilters(since=datetime(2020, 1, 1, tzinfo=UTC)), Period.DAY, NOW)
 
     hours = [sql.split("hour >= '")[1][:13] for sql in asked(feed) if sql.startswith("WITH")]
-    assert hours == ["2026/11/17/00", "2026/03/01/00", "2020/01/01/00"]
+    assert hours == [f"{NOW - timedelta(days=7):%Y/%m/%d/%H}", "2026/03/01/00", "2020/01/01/00"]
 
 
 def test_the_same_is_asked_all_hour_long(feed: AthenaFeed) -> None:
@@ -163,7 +163,7 @@ def test_a_record_of_the_future_is_not_the_newest_of_a_sample(
 
 def test_the_period_is_never_finer_than_an_hour(feed: AthenaFeed) -> None:
     assert feed.period(ALL, NOW) is Period.HOUR
-    assert feed.period(InferenceFilters(since=date(2026, 1, 1)), NOW) is Period.DAY
+    assert feed.period(InferenceFilters(since=datetime(2026, 1, 1, tzinfo=UTC)), NOW) is Period.DAY
 
 
 def test_records_do_not_know_their_place(feed: AthenaFeed) -> None:
@@ -205,7 +205,9 @@ def test_a_sample_of_several_spans_is_the_newest_of_all(feed: AthenaFeed) -> Non
 
 def test_a_time_of_its_own_is_counted_whatever_the_filters_say_of_days(feed: AthenaFeed) -> None:
     start = datetime(2026, 11, 21, 15, 30, tzinfo=UTC)
-    days = InferenceFilters(since=date(2026, 11, 23), until=date(2026, 11, 23))
+    days = InferenceFilters(
+        since=datetime(2026, 11, 23, tzinfo=UTC), until=datetime(2026, 11, 24, tzinfo=UTC)
+    )
 
     counts = feed.counted(days, Span(start, start + timedelta(minutes=2)), NOW)
 
@@ -378,8 +380,8 @@ MATCHES = [
     InferenceFilters(label=0),
     InferenceFilters(endpoint="second"),
     InferenceFilters(endpoint="endpoint", variant="Other", label=1),
-    InferenceFilters(since=NOW.date() - timedelta(days=1), until=NOW.date()),
-    InferenceFilters(until=NOW.date() - timedelta(days=1)),
+    InferenceFilters(since=NOW - timedelta(days=1), until=NOW),
+    InferenceFilters(until=NOW - timedelta(days=1)),
 ]
 
 
@@ -395,9 +397,7 @@ def test_what_is_judged_is_what_the_store_judges(
         hour=(pl.col("inference_time") + (now - NOW)).dt.truncate("1h"),
     )
     days = {"since": filters.since, "until": filters.until}
-    moved: dict[str, Any] = {
-        name: day + (now.date() - NOW.date()) for name, day in days.items() if day
-    }
+    moved: dict[str, Any] = {name: day + (now - NOW) for name, day in days.items() if day}
     within = replace(filters, **moved)
     shelf(feed).endpoints, shelf(feed).variants = ["endpoint", "second"], ["AllTraffic", "Other"]
     shelf(feed).label(**{f"inference_0_{n}": f"{n % 2}" for n in range(0, 400, 3)})

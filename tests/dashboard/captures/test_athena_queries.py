@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -132,9 +132,11 @@ def rows(lake: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
 FILTERS = [
     InferenceFilters(),
     InferenceFilters(label=1),
-    InferenceFilters(endpoint="endpoint", variant="AllTraffic", since=date(2026, 11, 23)),
-    InferenceFilters(until=date(2026, 11, 22)),
-    InferenceFilters(until=date(2026, 11, 24)),
+    InferenceFilters(
+        endpoint="endpoint", variant="AllTraffic", since=datetime(2026, 11, 23, tzinfo=UTC)
+    ),
+    InferenceFilters(until=datetime(2026, 11, 23, tzinfo=UTC)),
+    InferenceFilters(until=datetime(2026, 11, 25, tzinfo=UTC)),
     InferenceFilters(endpoint="o'brien"),
 ]
 
@@ -279,7 +281,9 @@ def test_every_statement_is_athenas_sql(sql: str) -> None:
 
 def test_a_filter_reads_only_its_hours_and_its_endpoint() -> None:
     filters = InferenceFilters(
-        endpoint="endpoint", since=date(2026, 11, 1), until=date(2026, 11, 2)
+        endpoint="endpoint",
+        since=datetime(2026, 11, 1, tzinfo=UTC),
+        until=datetime(2026, 11, 3, tzinfo=UTC),
     )
 
     sql = athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW)

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -103,7 +103,7 @@ def test_every_record_is_counted(feed: CaptureFeed) -> None:
 
 
 def test_a_day_leaves_out_the_others(feed: CaptureFeed) -> None:
-    before = InferenceFilters(endpoint="feed-endpoint", until=date(2020, 1, 1))
+    before = InferenceFilters(endpoint="feed-endpoint", until=datetime(2020, 1, 2, tzinfo=UTC))
 
     assert feed.counts(before, Period.HOUR, NOW).is_empty()
     assert feed.confidences(before).is_empty()
@@ -127,7 +127,7 @@ def test_unreadable_lines_and_deliveries_are_told(feed: CaptureFeed) -> None:
 def test_deliveries_are_those_of_the_endpoint_variant_and_time(feed: CaptureFeed) -> None:
     assert feed.deliveries(replace(ONLY, label=1), 10).height == 2
     assert feed.deliveries(replace(ONLY, variant="Other"), 10).is_empty()
-    assert feed.deliveries(replace(ONLY, until=date(2020, 1, 1)), 10).is_empty()
+    assert feed.deliveries(replace(ONLY, until=datetime(2020, 1, 2, tzinfo=UTC)), 10).is_empty()
     assert feed.deliveries(InferenceFilters(endpoint="other"), 10).is_empty()
 
 
@@ -154,7 +154,9 @@ def test_a_sample_of_several_spans_holds_nothing_between_them(feed: CaptureFeed)
 
 def test_a_time_of_its_own_is_counted_to_the_moment(feed: CaptureFeed) -> None:
     start = NOW - timedelta(hours=1, minutes=50)
-    another_day = replace(ONLY, since=date(2020, 1, 1), until=date(2020, 1, 1))
+    another_day = replace(
+        ONLY, since=datetime(2020, 1, 1, tzinfo=UTC), until=datetime(2020, 1, 2, tzinfo=UTC)
+    )
 
     counts = feed.counted(another_day, Span(start, start + timedelta(minutes=2)), NOW)
 
@@ -187,7 +189,7 @@ def test_ground_truth_is_joined_once_it_is_there(
     assert feed.judged(ONLY)["count"].sum() == 2
     assert feed.judged(InferenceFilters(endpoint="another")).is_empty()
     assert feed.judged(InferenceFilters(label=1)).is_empty()
-    assert feed.judged(InferenceFilters(until=date(2020, 1, 1))).is_empty()
+    assert feed.judged(InferenceFilters(until=datetime(2020, 1, 2, tzinfo=UTC))).is_empty()
     assert feed.truth_of(["inference-99", "event-99"]) == 0
     assert feed.truth_of(["inference-98", "event-98"]) == 1
     assert feed.truth_of(["inference-97", "event-97"]) is None

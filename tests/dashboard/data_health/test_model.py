@@ -1,7 +1,7 @@
 """Data health: what is missing, late, doubled or unreadable is said, and nothing else."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -458,14 +458,16 @@ def test_a_variant_that_never_captured_is_shown_too() -> None:
 def test_the_window_of_the_metric_is_that_of_the_time_filter() -> None:
     counts = counted(captured(10, hours=3))
     soon = NOW + timedelta(minutes=1)
-    days = InferenceFilters(since=date(2026, 11, 20), until=date(2026, 11, 21))
+    days = InferenceFilters(
+        since=datetime(2026, 11, 20, tzinfo=UTC), until=datetime(2026, 11, 22, tzinfo=UTC)
+    )
 
     assert volume_model.window(ALL, counts, NOW) == (NOW - timedelta(hours=3), soon)
     assert volume_model.window(days, counts, NOW) == (
         datetime(2026, 11, 20, tzinfo=UTC),
         datetime(2026, 11, 22, tzinfo=UTC),
     )
-    assert volume_model.window(InferenceFilters(until=NOW.date()), counts, NOW) == (
+    assert volume_model.window(InferenceFilters(until=NOW + timedelta(days=1)), counts, NOW) == (
         NOW - timedelta(hours=3),
         soon,
     )
@@ -473,7 +475,12 @@ def test_the_window_of_the_metric_is_that_of_the_time_filter() -> None:
 
 def test_no_record_and_no_first_day_is_no_window() -> None:
     assert volume_model.window(ALL, counted(captured(1)).clear(), NOW) is None
-    assert volume_model.window(InferenceFilters(since=date(2027, 1, 1)), NAMES.clear(), NOW) is None
+    assert (
+        volume_model.window(
+            InferenceFilters(since=datetime(2027, 1, 1, tzinfo=UTC)), NAMES.clear(), NOW
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -513,8 +520,8 @@ KEYS = (
         (InferenceFilters(label=0), [0, 1, 2, 3]),
         (InferenceFilters(endpoint="a"), [0, 1]),
         (InferenceFilters(variant="v"), [0, 2]),
-        (InferenceFilters(since=date(2026, 11, 23)), [0, 2]),
-        (InferenceFilters(until=date(2026, 11, 22)), [1]),
+        (InferenceFilters(since=datetime(2026, 11, 23, tzinfo=UTC)), [0, 2]),
+        (InferenceFilters(until=datetime(2026, 11, 23, tzinfo=UTC)), [1]),
     ],
 )
 def test_errors_are_those_of_the_endpoint_variant_and_time(

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from benchmarks.simulated_states import arn_of, failed_history
 from dashboard.executions import charts as execution_charts
@@ -153,8 +154,8 @@ def test_two_executions_are_compared_state_by_state() -> None:
 
 
 def test_a_capture_without_a_time_says_so() -> None:
-    assert model.captured_at(BEGAN) == "at 2026-11-23 12:00:00 UTC"
-    assert model.captured_at(None) == "at a time that is not known"
+    assert model.captured_at(BEGAN, ZoneInfo("UTC")) == "at 2026-11-23 12:00:00 UTC"
+    assert model.captured_at(None, ZoneInfo("UTC")) == "at a time that is not known"
 
 
 def test_the_waterfall_of_25_000_events_is_cut_and_stays_small() -> None:

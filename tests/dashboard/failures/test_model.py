@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -50,7 +51,7 @@ REJECTED: dict[str, Any] = {"error": "Exception", "cause": "THRESHOLD_CONFIDENCE
 
 def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:
     (found,) = groups(failed("a"), failed("b", 120))
-    card = model.card(found, now=NOW)
+    card = model.card(found, now=NOW, zone=ZoneInfo("UTC"))
     assert card.title == "ThrottlingException in Classify"
     assert card.facts == (
         "**2 executions** · last 5 min ago · first 2 h ago · version 1 · 2 images"
@@ -62,7 +63,10 @@ def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:
 def test_a_rejection_is_named_as_one() -> None:
     (found,) = groups(failed("a", **REJECTED))
     assert model.title(found) == "Confidence below the threshold"
-    assert ":orange-badge[:material/fiber_new: new]" in model.card(found, now=NOW).badges
+    assert (
+        ":orange-badge[:material/fiber_new: new]"
+        in model.card(found, now=NOW, zone=ZoneInfo("UTC")).badges
+    )
 
 
 def test_open_hides_what_is_resolved_or_silenced_and_all_shows_it() -> None:
@@ -72,18 +76,20 @@ def test_open_hides_what_is_resolved_or_silenced_and_all_shows_it() -> None:
         note(TriageAction.SILENCE, slow, until=NOW + timedelta(hours=1)),
     )
     found = groups(bug, slow, notes=notes)
-    assert model.cards(found, model.FailureFilters(), now=NOW) == ()
-    shown = model.cards(found, model.FailureFilters(show="all"), now=NOW)
+    assert model.cards(found, model.FailureFilters(), now=NOW, zone=ZoneInfo("UTC")) == ()
+    shown = model.cards(found, model.FailureFilters(show="all"), now=NOW, zone=ZoneInfo("UTC"))
     badges = " ".join(card.badges for card in shown)
     assert "resolved in version 2" in badges
-    assert "silent until 23 Nov 13:00 UTC" in badges
+    assert "silent until 2026-11-23 13:00 UTC" in badges
     assert model.totals(found) == {"resolved": 1, "silenced": 1, "executions": 2}
 
 
 def test_a_kind_narrows_the_inbox() -> None:
     found = groups(failed("a", **BUG), failed("b"))
     filters = model.FailureFilters(kind=(Kind.CODE,))
-    assert [card.group.kind for card in model.cards(found, filters, now=NOW)] == [Kind.CODE]
+    assert [
+        card.group.kind for card in model.cards(found, filters, now=NOW, zone=ZoneInfo("UTC"))
+    ] == [Kind.CODE]
 
 
 def test_a_merged_group_is_found_by_any_of_its_digests() -> None:
@@ -146,7 +152,7 @@ def test_the_dry_run_advises_each_execution_and_the_group() -> None:
     assert run.advice is not None
     assert run.advice.action is RedriveAction.REDRIVE
     assert run.counts == {RedriveAction.REDRIVE: 2}
-    assert list(run.table["execution"]) == ["a", "b"]
+    assert list(run.table["Execution"]) == ["a", "b"]
 
 
 def test_a_bug_that_is_still_deployed_is_left_until_its_repair() -> None:
@@ -160,8 +166,8 @@ def test_a_bug_that_is_still_deployed_is_left_until_its_repair() -> None:
 def test_the_table_shows_what_was_chosen_not_what_was_advised() -> None:
     run = dry(failed("a"), version="1", executions=(ran("a", status=Status.FAILED),))
     chosen = model.override(run.actions, "restart")
-    assert list(model.planned(run, chosen)["action"]) == ["restart"]
-    assert list(run.table["action"]) == ["redrive"]
+    assert list(model.planned(run, chosen)["Action"]) == ["restart"]
+    assert list(run.table["Action"]) == ["redrive"]
 
 
 def test_executions_that_are_no_longer_listed_are_left_out() -> None:
@@ -182,8 +188,8 @@ def test_repairs_are_followed_to_their_end() -> None:
         [("arn:x:one", "redriven", ""), ("arn:x:two", "refused", "no")],
         {"arn:x:one": Outcome.ACCEPTED},
     )
-    assert table["now"].tolist() == ["accepted", "not listed yet"]
-    assert table["execution"].tolist() == ["one", "two"]
+    assert table["Outcome now"].tolist() == ["accepted", "not listed yet"]
+    assert table["Execution"].tolist() == ["one", "two"]
 
 
 def test_every_kind_and_status_has_a_look() -> None:

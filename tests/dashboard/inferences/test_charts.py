@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,11 +19,12 @@ from dashboard.captures.aggregates import COUNTS as COUNTS_SCHEMA
 from dashboard.captures.periods import Period
 from dashboard.captures.selection import Selection
 from dashboard.inferences import charts
+from dashboard.shared.time_range import wall_clock
 from tests.captured import NOW, captured, counted
 from workflow.class_names import ClassNames
 
 NAMED = ClassNames().name
-COUNTS = counted(captured(20_000, hours=24 * 14))
+COUNTS = wall_clock(counted(captured(20_000, hours=24 * 14)), ZoneInfo("UTC"))
 VOLUME = tables.volume(COUNTS, Period.HOUR, 0.93)
 NO_MEASURE = pl.DataFrame(schema=dict.fromkeys(("threshold", "value", "low", "high"), pl.Float64))
 
@@ -137,9 +139,10 @@ def test_measured_accuracy_has_its_interval_beside_it() -> None:
 
 
 def counts_of(rows: list[tuple[datetime | None, int, int, int]]) -> pl.DataFrame:
-    """Counts of one endpoint from time, class, bin and count."""
+    """Counts of one endpoint from time, class, bin and count; times as clocks in UTC show them."""
     whole = [(time, "endpoint", "AllTraffic", *rest) for time, *rest in rows]
-    return pl.DataFrame(whole, schema=COUNTS_SCHEMA, orient="row")
+    counts = pl.DataFrame(whole, schema=COUNTS_SCHEMA, orient="row")
+    return wall_clock(counts, ZoneInfo("UTC"))
 
 
 def cell(figure: go.Figure, confidence: float, moment: datetime) -> tuple[Any, Any, float]:
@@ -221,7 +224,8 @@ def crowd(classes: int, steps: int, every: int, length: timedelta, *, records: i
         }
     )
     keys = rows.columns
-    return rows.group_by(keys).agg(pl.len().cast(pl.Int64).alias("count")).sort(keys)
+    counts = rows.group_by(keys).agg(pl.len().cast(pl.Int64).alias("count")).sort(keys)
+    return wall_clock(counts, ZoneInfo("UTC"))
 
 
 def drawn(counts: pl.DataFrame, period: Period) -> dict[str, go.Figure]:

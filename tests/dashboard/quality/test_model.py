@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -135,7 +137,7 @@ def made(confidence: list[float], right: list[bool]) -> Labels:
     empty = {name: pl.lit(None, kind) for name, kind in model.LABELS_SCHEMA.items()}
     missing = [value.alias(name) for name, value in empty.items() if name not in rows.columns]
     frame = rows.with_columns(missing).with_columns(stratum=pl.lit(0, pl.Int32))
-    return Labels(frame.select(list(model.LABELS_SCHEMA)), (1e6,), 0)
+    return Labels(frame.select(list(model.LABELS_SCHEMA)), (1e6,), (frame.height,), 0)
 
 
 def test_a_calibrated_model_has_a_small_calibration_error() -> None:
@@ -193,7 +195,21 @@ def test_parts_of_traffic_have_their_own_accuracy() -> None:
     assert bright["value"][0] < 0.1
     assert bright["value"][2] == 1
     assert model.by_variant(labels)["part"].to_list() == ["endpoint / AllTraffic"]
-    assert model.by_day(labels)["labels"].sum() == 100
+    assert model.by_day(labels, ZoneInfo("UTC"))["labels"].sum() == 100
+
+
+def test_labels_of_a_time_range_stand_for_as_many_photos_as_before() -> None:
+    draw = drawn()
+    labels = model.labels_of([draw], judged(draw, 34))
+    middle = labels.rows["time"].sort()[len(labels.rows) // 2]
+
+    late = labels.since(middle)
+
+    assert labels.since(None) == labels
+    assert 0 < late.rows.height < labels.rows.height
+    assert late.share() == labels.share(pl.col("time") >= middle)
+    assert set(late.weights()) <= set(labels.weights())
+    assert labels.since(NOW + timedelta(days=1)).share().labels == 0
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])

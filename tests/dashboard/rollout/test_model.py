@@ -1,11 +1,12 @@
 """Two variants compared on the captures since a rollout began."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
 
-from dashboard.rollout import model
+from dashboard.captures.periods import Period
+from dashboard.rollout import charts, model
 from tests.captured import NOW
 
 
@@ -44,3 +45,23 @@ def test_captures_before_the_rollout_and_without_a_time_do_not_count() -> None:
     untimed = early.with_columns(inference_time=pl.lit(None, pl.Datetime("us", "UTC")))
 
     assert [row.records for row in compared(pl.concat([early, untimed])).rows] == [0, 0]
+
+
+def test_rejections_over_time_are_drawn_for_each_variant() -> None:
+    hour = datetime(2026, 11, 23, 9)  # noqa: DTZ001 - a wall clock
+    cells = [
+        (hour, "old", 199, 9),
+        (hour, "old", 100, 1),
+        (hour, "new", 199, 1),
+        (None, "new", 0, 5),
+    ]
+    counts = pl.DataFrame(cells, schema=["time", "variant", "bin", "count"], orient="row")
+
+    rows = model.rejected_by_time(counts, ["old", "new"], Period.HOUR, 0.9)
+    figure = charts.rejected(rows, ["old", "new"], Period.HOUR)
+
+    assert rows.rows() == [(hour, "new", 1, 0), (hour, "old", 10, 1)]
+    assert [(trace.name, trace.y[0]) for trace in figure.data] == [
+        ("old", pytest.approx(0.1)),
+        ("new", 0),
+    ]

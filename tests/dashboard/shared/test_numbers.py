@@ -65,10 +65,6 @@ def test_counts_name_what_they_count() -> None:
     assert numbers.count(0, "class", "classes") == "0 classes"
 
 
-def test_moments_are_told_in_utc() -> None:
-    assert numbers.clock(NOW) == "2026-11-23 12:00:00 UTC"
-
-
 @given(st.floats(0, 1e12))
 def test_no_duration_is_told_in_powers_of_ten(seconds: float) -> None:
     assert "e" not in numbers.duration(seconds)

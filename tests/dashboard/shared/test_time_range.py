@@ -1,13 +1,23 @@
 """The time range of all pages: read from the address, said in the reader's zone with UTC beside."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.shared.marker_charts import mark
-from dashboard.shared.time_range import DEFAULT, RANGES, time_range
+from dashboard.shared.time_range import (
+    CLOCK,
+    DEFAULT,
+    LONGEST,
+    RANGES,
+    said,
+    time_range,
+    wall_clock,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -25,6 +35,31 @@ def test_the_axis_ends_now_in_the_zone() -> None:
     assert end - begin == timedelta(days=7)
     assert end == NOW
     assert end.hour == 21
+
+
+def test_a_time_of_day_is_said_to_the_second() -> None:
+    assert said(NOW, ZoneInfo("Europe/Berlin"), CLOCK) == "13:00:00 (12:00 UTC)"
+    assert said(NOW, ZoneInfo("UTC"), CLOCK) == "12:00:00 UTC"
+
+
+def test_a_day_ends_at_midnight_of_the_zone() -> None:
+    tokyo = time_range("7d", "Local", "Asia/Tokyo")
+
+    assert tokyo.day_end(date(2026, 11, 23)) == datetime(2026, 11, 23, 15, tzinfo=UTC)
+
+
+def test_only_all_shows_what_is_older_than_its_span() -> None:
+    assert [name for name in RANGES if time_range(name, "UTC", None).everything] == [LONGEST]
+
+
+def test_days_of_a_wall_clock_are_equally_long_where_summer_time_ends() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    midnights = [datetime(2026, 10, day, tzinfo=berlin).astimezone(UTC) for day in (24, 25, 26)]
+    rows = pl.DataFrame({"time": midnights}, {"time": pl.Datetime("us", "UTC")})
+
+    shown = wall_clock(rows, berlin)["time"]
+
+    assert shown.to_list() == [datetime(2026, 10, day) for day in (24, 25, 26)]  # noqa: DTZ001 - a wall clock
 
 
 @given(st.text(), st.text(), st.none() | st.text())
