@@ -280,6 +280,8 @@ def _show(plan: Plan, context: Context, threshold: str = "") -> None:
     if plan.retained:
         earlier = sum(key.kind == EndpointConfig.KIND for key in plan.retained)
         print(f"  Earlier endpoint configurations retained, with their models: {earlier}.")
+    if plan.kept:
+        print(f"  {plan.kept}")
     if plan.price is not None:
         print(plan.price.says)
     print(f"{len(plan.changes)} to change, {kept} as wanted, {len(plan.blocked)} in the way.")

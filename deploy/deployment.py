@@ -20,6 +20,7 @@ from deploy.cloud import DeploymentTarget, Observed
 from deploy.package import Artifacts, artifacts
 from deploy.plan import Plan, plan, plan_deletion
 from deploy.prices import price_of
+from deploy.promotion import keep_promoted
 from deploy.providers.aws import AwsCloud
 from deploy.providers.session import Session, account_of, console_host, is_aws, open_session
 from deploy.resources import Alias, Endpoint, ExistingEndpoint, Json, Key, Queue, StorageBucket
@@ -110,10 +111,11 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     """
     cloud = _cloud(settings, session)
     desired = stack.stack(settings, _made_of(settings, session, cloud), weight=weight)
-    wanted = (one.key for one in desired)
-    observed = _observe((*wanted, *stack.keys(settings), *cloud.find()), cloud)
+    keys = (one.key for one in desired)
+    observed = _observe((*keys, *stack.keys(settings), *cloud.find()), cloud)
+    wanted, kept = keep_promoted(desired, observed, settings)
     price = price_of(desired, settings.region)
-    return replace(plan(desired, observed, owner=settings.owner), price=price)
+    return replace(plan(wanted, observed, owner=settings.owner), price=price, kept=kept)
 
 
 def check(settings: Settings, session: Session) -> tuple[Finding, ...]:

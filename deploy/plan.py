@@ -100,12 +100,14 @@ class Plan:
         retained: What is no longer wanted and stays nevertheless: earlier endpoint configurations,
             the newest first, and their models. Nothing is done with it.
         price: What a month costs once it is applied; None where nothing is left that costs.
+        kept: What of a rollout stays though the settings differ, in a sentence; else empty.
     """
 
     actions: tuple[Action, ...]
     owner: Mapping[str, str]
     retained: tuple[Key, ...] = ()
     price: Price | None = None
+    kept: str = ""
 
     @property
     def changes(self) -> tuple[Action, ...]:
@@ -130,12 +132,13 @@ class Plan:
         return any(path == f"environment.{VARIABLE}" for path in paths)
 
     def to_json(self) -> dict[str, Json]:
-        """The plan as JSON: counts by operation, the actions, what is retained, and the price."""
+        """The plan as JSON: counts by operation, actions, what is retained and kept, the price."""
         counts = {op.value: sum(a.op is op for a in self.actions) for op in Op}
         return {
             "counts": counts,
             "actions": [action.to_json() for action in self.actions],
             "retained": [str(key) for key in self.retained],
+            "kept": self.kept,
             "price": None if self.price is None else self.price.to_json(),
         }
 
@@ -219,22 +222,22 @@ def plan_resource(
 
 def retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Key, ...]:
     """The newest earlier endpoint configurations, and the models without which none could serve."""
-    owned = {key: seen for key, seen in obsolete.items() if _owned(seen, owner)}
+    ours = {key: seen for key, seen in obsolete.items() if owned(seen, owner)}
     dated = [
         (seen.created, key)
-        for key, seen in owned.items()
+        for key, seen in ours.items()
         if key.kind == EndpointConfig.KIND and seen.created is not None
     ]
     configs = [key for _, key in sorted(dated, reverse=True)[:EARLIER_CONFIGS]]
-    models = (Key(Model.KIND, str(owned[key].properties["model"])) for key in configs)
-    return (*configs, *(key for key in dict.fromkeys(models) if key in owned))
+    models = (Key(Model.KIND, str(ours[key].properties["model"])) for key in configs)
+    return (*configs, *(key for key in dict.fromkeys(models) if key in ours))
 
 
 def deletions(observed: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Action, ...]:
     """Deletions of what is owned, in the reverse order of creation."""
     rank = {kind.KIND: place for place, kind in enumerate(CREATION_ORDER)}
     titles = {kind.KIND: kind.TITLE for kind in CREATION_ORDER}
-    keys = [key for key, seen in observed.items() if _owned(seen, owner)]
+    keys = [key for key, seen in observed.items() if owned(seen, owner)]
     return tuple(
         Action(
             op=Op.DELETE,
@@ -311,7 +314,7 @@ def _decide(
         )
     if seen is None:
         return Op.CREATE, "There is none yet.", ""
-    if not resource.EXTERNAL and not _owned(seen, owner):
+    if not resource.EXTERNAL and not owned(seen, owner):
         tags = ", ".join(f"{name}={value}" for name, value in owner.items())
         return (
             Op.BLOCKED,
@@ -326,7 +329,8 @@ def _decide(
     return Op.KEEP, "It is as wanted.", ""
 
 
-def _owned(seen: Observed, owner: Mapping[str, str]) -> bool:
+def owned(seen: Observed, owner: Mapping[str, str]) -> bool:
+    """Return whether what is there has the tags of this deployment, or lies in what has them."""
     tags = seen.tags
     return tags is None or all(tags.get(name) == value for name, value in owner.items())
 

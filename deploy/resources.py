@@ -392,12 +392,20 @@ class EndpointConfig(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint(Resource):
-    """A SageMaker endpoint. Outputs: ``arn``, ``name``, ``variant``."""
+    """A SageMaker endpoint. Outputs: ``arn``, ``name``, ``status``, ``serves``.
+
+    Attributes:
+        config: Name of its configuration.
+        applied_model: Name of the model of the settings, kept in a tag: a rollout may have it serve
+            another one since.
+        status: The status wanted.
+    """
 
     KIND = "sagemaker.endpoint"
     TITLE = "SageMaker endpoint"
 
     config: str
+    applied_model: str
     status: str = "InService"
 
 

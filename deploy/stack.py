@@ -226,8 +226,13 @@ def _serving(
     )
     log_group = _log_group(settings, _endpoint_log_group(settings))
     source, model = _model(settings, artifacts, role)
-    config = _endpoint_config(settings, model)
-    endpoint = Endpoint(name=settings.endpoint, tags=settings.tags, config=Ref(config.key, "name"))
+    config = endpoint_config(settings, Ref(model.key, "name"))
+    endpoint = Endpoint(
+        name=settings.endpoint,
+        tags=settings.tags,
+        config=Ref(config.key, "name"),
+        applied_model=Ref(model.key, "name"),
+    )
     return (), (*roles, log_group, source, model, config, endpoint)
 
 
@@ -297,9 +302,10 @@ def _training_job(settings: Settings, data: str, artifacts: Artifacts, role: str
     return TrainingJob(name=name, tags=settings.tags, **spec)
 
 
-def _endpoint_config(settings: Settings, model: Model) -> EndpointConfig:
+def endpoint_config(settings: Settings, model: str) -> EndpointConfig:
+    """Return the configuration that serves a model by its name, or a reference to it."""
     spec: dict[str, Any] = {
-        "model": Ref(model.key, "name"),
+        "model": model,
         "variant": VARIANT,
         "instance_type": settings.instance_type,
         "sampling_percentage": settings.sampling_percentage,

@@ -82,6 +82,7 @@ class PlanView:
         rows: Each resource with what happens to it.
         changes: Those with details: all but creations and what is kept.
         retained: What stays though it is no longer wanted, in a sentence; else empty.
+        kept: What of a rollout stays though the settings differ, in a sentence; else empty.
         price: What a month costs once it is applied, with what that leaves out; else empty.
         settled: Nothing is to be done.
         fresh: Nothing is there yet.
@@ -92,6 +93,7 @@ class PlanView:
     rows: pd.DataFrame
     changes: tuple[Change, ...]
     retained: str
+    kept: str
     price: str
     settled: bool
     fresh: bool
@@ -159,8 +161,8 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
     """Return a plan for people.
 
     Args:
-        plan: ``Plan.to_json()``: ``counts`` by operation, ``actions``, the keys ``retained`` and
-            the ``price``.
+        plan: ``Plan.to_json()``: ``counts`` by operation, ``actions``, the keys ``retained``,
+            what of a rollout is ``kept``, and the ``price``.
     """
     actions, counts = plan["actions"], plan["counts"]
     said = [f"{counts[op]} {verb}" for op, verb in _VERBS.items() if counts[op]]
@@ -172,6 +174,7 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
         rows=_rows(actions),
         changes=tuple(_change(action) for action in actions if action["op"] not in _PLAIN),
         retained=_retained(plan["retained"]),
+        kept=plan["kept"],
         price=plan["price"]["says"] if plan["price"] else "",
         settled=not changes,
         fresh=counts["CREATE"] == len(actions),

@@ -75,6 +75,8 @@ def plan(view: model.PlanView, *, hindered: bool) -> bool:
     pressed = False
     with st.container(border=True):
         st.markdown(f"**{view.summary}**")
+        if view.kept:
+            st.info(plain(view.kept), icon=":material/keep:")
         if view.price:
             st.markdown(plain(view.price))
         if not view.settled:

@@ -221,8 +221,8 @@ def act(found: Endpoint) -> None:
                 lambda cloud: client.give_share(cloud, found, share),
             )
     st.caption(
-        "Both models keep their instances, so going back takes seconds. The deployment plan has one"
-        f" variant: {code('python -m deploy apply')} ends the rollout with the model of the plan."
+        "Both models keep their instances, so going back takes seconds. After that"
+        f" {code('python -m deploy apply')} keeps the model with the traffic and ends the other."
     )
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 from deploy.cloud import Observed
+from deploy.promotion import SERVES
 from deploy.providers.clients import Aws, tag_list, tag_map
 from deploy.providers.errors import code_of, message_of
 from deploy.resources import (
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
 """States of an endpoint that last."""
+
+APPLIED_MODEL: Final = "scones-applied-model"
+"""Tag of an endpoint: the model of the settings that was applied last."""
 
 Result = TypeVar("Result")
 
@@ -146,11 +150,16 @@ class EndpointProvider:
         endpoint = self._describe(name)
         if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
             return None
-        status = endpoint["EndpointStatus"]
+        status, config = endpoint["EndpointStatus"], endpoint.get("EndpointConfigName", "")
+        tags = sagemaker_tags(self._aws, endpoint["EndpointArn"])
         return Observed(
-            properties={"config": endpoint.get("EndpointConfigName"), "status": status},
-            outputs=_endpoint_outputs(endpoint),
-            tags=sagemaker_tags(self._aws, endpoint["EndpointArn"]),
+            properties={
+                "config": config,
+                "applied_model": tags.get(APPLIED_MODEL, ""),
+                "status": status,
+            },
+            outputs={**_endpoint_outputs(endpoint), SERVES: self._serves(endpoint, config)},
+            tags=tags,
             failure=f"It is {status}: {_reason(endpoint)}"
             if status in STEADY - {"InService"}
             else "",
@@ -162,11 +171,11 @@ class EndpointProvider:
         self._sagemaker.create_endpoint(
             EndpointName=resource.name,
             EndpointConfigName=resource.config,
-            Tags=tag_list(resource.tags),
+            Tags=tag_list({**resource.tags, APPLIED_MODEL: resource.applied_model}),
         )
         yield from self._in_service(resource)
 
-    def update(self, resource: Endpoint, _observed: Observed) -> Iterator[str]:
+    def update(self, resource: Endpoint, observed: Observed) -> Iterator[str]:
         """Move to another configuration: SageMaker keeps the old fleet until the new one serves."""
         yield from self._steady(resource.name)
         endpoint = self._describe(resource.name)
@@ -175,6 +184,11 @@ class EndpointProvider:
                 EndpointName=resource.name, EndpointConfigName=resource.config
             )
         yield from self._in_service(resource)
+        # Last: an update that is cut off leaves the settings' model one that is still asked for.
+        self._sagemaker.add_tags(
+            ResourceArn=str(observed.outputs["arn"]),
+            Tags=tag_list({APPLIED_MODEL: resource.applied_model}),
+        )
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the endpoint and wait until it is gone; until then it costs money."""
@@ -184,6 +198,25 @@ class EndpointProvider:
 
     def _describe(self, name: str) -> "DescribeEndpointOutputTypeDef | None":
         return _found(lambda: self._sagemaker.describe_endpoint(EndpointName=name))
+
+    def _serves(self, endpoint: "DescribeEndpointOutputTypeDef", config: str) -> str:
+        """Return the names of the models that get requests, the first variant's first."""
+        described = _found(
+            lambda: self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
+        )
+        if described is None:
+            return ""
+        idle = {
+            one["VariantName"]
+            for one in endpoint.get("ProductionVariants", ())
+            if one.get("CurrentWeight") == 0
+        }
+        variants = (
+            *described["ProductionVariants"],
+            *described.get("ShadowProductionVariants", ()),
+        )
+        models = (one.get("ModelName", "") for one in variants if one["VariantName"] not in idle)
+        return " ".join(dict.fromkeys(models))
 
     def _steady(self, name: str) -> Iterator[str]:
         """Wait while the endpoint is changing; SageMaker refuses to touch it meanwhile."""

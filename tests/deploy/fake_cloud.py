@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy.cloud import Observed
+from deploy.promotion import SERVES
 from deploy.resources import (
     BucketContents,
+    Endpoint,
     EndpointConfig,
     ExistingEndpoint,
     Function,
@@ -133,6 +135,9 @@ class FakeCloud:
         outputs = {"arn": arn, "name": resource.name, "url": f"https://{resource.name}"}
         if resource.KIND in PUBLISHED:
             outputs["version_arn"] = f"{arn}:{self.published[resource.key]}"
+        if isinstance(resource, Endpoint):
+            config = self.store[Key(EndpointConfig.KIND, resource.config)]
+            outputs[SERVES] = str(config.properties["model"])
         if isinstance(resource, TrainingJob):
             outputs["model_data"] = f"s3://{resource.name}/model.tar.gz"
         return outputs

@@ -62,7 +62,6 @@ ON_TOP = {
     "logs:TagResource",
     "s3:GetBucketLocation",
     "s3:TagResource",
-    "sagemaker:AddTags",
     "sns:TagResource",
     "sqs:TagQueue",
     "states:TagResource",

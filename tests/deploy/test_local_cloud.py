@@ -32,6 +32,13 @@ def test_a_whole_life(
     assert not [event for event in events if isinstance(event, Failed)]
     again = deployment.observe_and_plan(owner, session)
     assert {action.op for action in again.actions} == {Op.KEEP}
+    promote_another_model(owner, session)
+    plan = deployment.observe_and_plan(owner, session)
+    assert f"Kept: the promoted model {owner.prefix}-00000000000b." in plan.kept
+    assert not [one for one in deployment.apply(plan, owner, session) if isinstance(one, Failed)]
+    assert served(owner, session) == [f"{owner.prefix}-00000000000b"]
+    again = deployment.observe_and_plan(owner, session)
+    assert {action.op for action in again.actions} == {Op.KEEP}
 
     real = package.artifacts(owner, wheels=False)
     changed = {**real.functions, "filter_inferences": artifacts().functions["filter_inferences"]}
@@ -63,3 +70,49 @@ def test_a_whole_life(
 
 def weights(owner: Settings, session: boto3.Session) -> list[tuple[int, int]]:
     return [(one.number, one.weight) for one in deployment.status(owner, session).versions]
+
+
+def promote_another_model(owner: Settings, session: boto3.Session) -> None:
+    """Serve a copy of the model beside it, then give the copy all traffic."""
+    sagemaker: Any = session.client("sagemaker")
+    tags = [{"Key": key, "Value": value} for key, value in owner.tags.items()]
+    config = sagemaker.describe_endpoint_config(
+        EndpointConfigName=sagemaker.describe_endpoint(EndpointName=owner.endpoint)[
+            "EndpointConfigName"
+        ]
+    )
+    (variant,) = config["ProductionVariants"]
+    model = sagemaker.describe_model(ModelName=variant["ModelName"])
+    name = f"{owner.prefix}-00000000000b"
+    sagemaker.create_model(
+        ModelName=name,
+        PrimaryContainer=model["PrimaryContainer"],
+        ExecutionRoleArn=model["ExecutionRoleArn"],
+        Tags=tags,
+    )
+    both = [variant, {**variant, "VariantName": "NewModel", "ModelName": name}]
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=both,
+        DataCaptureConfig=config["DataCaptureConfig"],
+        Tags=tags,
+    )
+    sagemaker.update_endpoint(EndpointName=owner.endpoint, EndpointConfigName=name)
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=owner.endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    assert deployment.observe_and_plan(owner, session).kept.startswith("Kept: the rollout of")
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=owner.endpoint,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": variant["VariantName"], "DesiredWeight": 0},
+            {"VariantName": "NewModel", "DesiredWeight": 1},
+        ],
+    )
+
+
+def served(owner: Settings, session: boto3.Session) -> list[str]:
+    sagemaker = session.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName=owner.endpoint)["EndpointConfigName"]
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    return [one["ModelName"] for one in described["ProductionVariants"]]

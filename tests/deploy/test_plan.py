@@ -108,9 +108,11 @@ def test_a_value_that_stays_is_known_before() -> None:
 
 
 def test_what_is_beyond_repair_is_replaced() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="c")
+    endpoint = Endpoint(name="e", tags=OWNER, config="c", applied_model="m")
     seen = Observed(
-        properties={"config": "c", "status": "Failed"}, tags=OWNER, failure="It is Failed: why"
+        properties={"config": "c", "applied_model": "m", "status": "Failed"},
+        tags=OWNER,
+        failure="It is Failed: why",
     )
 
     made = action([endpoint], (endpoint, seen))
@@ -136,7 +138,7 @@ def test_an_endpoint_to_be_used_must_exist() -> None:
 
 
 def test_what_is_owned_and_no_longer_wanted_is_deleted_last_dependents_first() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="c")
+    endpoint = Endpoint(name="e", tags=OWNER, config="c", applied_model="m")
 
     made = plan([GROUP], {one.key: observed(one) for one in (CONFIG, endpoint, GROUP)}, owner=OWNER)
 
@@ -207,7 +209,7 @@ def test_an_endpoint_that_goes_takes_its_configurations_with_it() -> None:
 
 
 def test_an_endpoint_that_is_kept_goes_on_with_what_it_serves_by() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="new")
+    endpoint = Endpoint(name="e", tags=OWNER, config="new", applied_model="m")
     before = EndpointConfig(
         name="before",
         tags=OWNER,
@@ -227,7 +229,7 @@ def test_an_endpoint_that_is_kept_goes_on_with_what_it_serves_by() -> None:
 
 
 def test_an_endpoint_that_is_missing_is_created_even_if_it_is_to_be_kept() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="new")
+    endpoint = Endpoint(name="e", tags=OWNER, config="new", applied_model="m")
 
     assert keep_endpoint(plan([endpoint], {}, owner=OWNER)).actions[0].op is Op.CREATE
 

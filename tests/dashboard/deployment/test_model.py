@@ -25,7 +25,13 @@ def action(op: str, name: str = "scones-filter", **fields: object) -> dict[str, 
 
 def plan(*actions: dict[str, object], retained: Sequence[str] = ()) -> dict[str, object]:
     counts = {op: sum(one["op"] == op for one in actions) for op in OPS}
-    return {"counts": counts, "actions": list(actions), "retained": list(retained), "price": None}
+    return {
+        "counts": counts,
+        "actions": list(actions),
+        "retained": list(retained),
+        "kept": "",
+        "price": None,
+    }
 
 
 def test_a_first_plan_is_fresh_and_needs_no_details() -> None:

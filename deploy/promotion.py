@@ -1,0 +1,71 @@
+"""Promotion: a model that a rollout has given the traffic stays, unless the settings change. Pure.
+
+The endpoint says in a tag which model of the settings was applied last, and its variants say which
+models it serves. Both are facts of the account: nothing is remembered between runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from deploy.cloud import Observed
+from deploy.plan import owned
+from deploy.resources import Endpoint, EndpointConfig, Key, Model, Ref, Resource
+from deploy.stack import endpoint_config
+from workflow.settings import Settings
+
+SERVES: Final = "serves"
+"""Output of an endpoint: names of the models that get requests, the first variant's first."""
+
+_Found = TypeVar("_Found", Model, EndpointConfig)
+
+
+def keep_promoted(
+    desired: Sequence[Resource], observed: Mapping[Key, Observed], settings: Settings
+) -> tuple[tuple[Resource, ...], str]:
+    """Return what is wanted without undoing a rollout, and a sentence that says what is kept.
+
+    A model that has all traffic stays, with the other properties of the settings; while several
+    models get requests, the endpoint stays as it is. The settings win where they name another
+    model than the one applied last. The sentence is empty where nothing is kept.
+
+    Args:
+        desired: What the settings ask for.
+        observed: What is there.
+        settings: The settings.
+    """
+    endpoint = next((one for one in desired if isinstance(one, Endpoint)), None)
+    seen = observed.get(endpoint.key) if endpoint else None
+    if endpoint is None or seen is None or seen.failure:
+        return tuple(desired), ""
+    asked = next(one.name for one in desired if isinstance(one, Model))
+    serves = seen.outputs.get(SERVES, "").split()
+    applied = seen.properties["applied_model"] or next(iter(serves), asked)
+    if serves in ([], [asked]) or applied != asked:
+        return tuple(desired), ""
+    others = [_as_found(Model, name, observed, settings) for name in serves if name != asked]
+    models = [one for one in others if one is not None]
+    if len(serves) > 1:
+        live = str(seen.properties["config"])
+        config = _as_found(EndpointConfig, live, observed, settings)
+        before = [*models, config] if config else models
+        rest = [one for one in desired if one is not endpoint]
+        says = f"Kept: the rollout of {serves[1]}, until it is promoted, stopped or rolled back."
+        return (*rest, *before, replace(endpoint, config=live)), says
+    adopted = endpoint_config(settings, Ref(models[0].key, "name") if models else serves[0])
+    rest = [one for one in desired if not isinstance(one, Endpoint | EndpointConfig)]
+    says = (
+        f"Kept: the promoted model {serves[0]}. The settings name {asked} as at the last apply;"
+        " another model in the settings, or another rollout, replaces it."
+    )
+    return (*rest, *models, adopted, replace(endpoint, config=Ref(adopted.key, "name"))), says
+
+
+def _as_found(
+    kind: type[_Found], name: str, observed: Mapping[Key, Observed], settings: Settings
+) -> _Found | None:
+    """Return what is there as something wanted, so that no plan deletes it; None if not ours."""
+    seen = observed.get(Key(kind.KIND, name))
+    if seen is None or not owned(seen, settings.owner):
+        return None
+    return kind(name=name, tags=settings.tags, **dict(seen.properties))  # type: ignore[arg-type]
