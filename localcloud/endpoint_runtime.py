@@ -7,7 +7,7 @@ from localcloud import capture
 from localcloud.aws_like.delivery import delivery_of
 from localcloud.cloud import LocalCloud
 from localcloud.container import ContainerAnswer
-from localcloud.endpoints import refused
+from localcloud.endpoints import mirrored, refused
 from localcloud.errors import AwsError
 from localcloud.service import Service
 from localcloud.wire import Call, Params
@@ -47,33 +47,58 @@ class EndpointRuntime(Service):
             code="AccessDeniedException",
             status=400,
         )
-        kind = p.get("ContentType") or "application/octet-stream"
-        accept = p.get("Accept") or "application/json"
+        kind, accept = _types(p)
         moment, started = time.time(), time.perf_counter()
         answer, variant, deployed = self.cloud.endpoints.invoke(
             name, p.get("TargetVariant"), body, kind, accept
         )
-        dimensions = {"EndpointName": name, "VariantName": variant["VariantName"]}
-        self._measure(dimensions, answer.status, (time.perf_counter() - started) * 1e6)
+        served = variant["VariantName"]
+        self._measure(name, served, answer.status, started)
+        if shadow := mirrored(deployed):
+            self._mirror(p, shadow, deployed["capture"], moment)
         if answer.status >= _CLIENT_ERROR:
-            raise self._model_error(name, variant["VariantName"], answer)
-        config = deployed["capture"]
-        if capture.sampled(config):
-            record = capture.record(
-                config,
-                request=(body, kind),
-                answer=(answer.body, answer.content_type),
-                moment=moment,
-                event_id=str(uuid.uuid4()),
-                inference_id=p.get("InferenceId"),
-                custom_attributes=p.get("CustomAttributes"),
-            )
-            self.capture.add(config, name, variant["VariantName"], record, moment)
+            raise self._model_error(name, served, answer)
+        self._capture(p, served, deployed["capture"], answer, moment)
         return {
             "Body": answer.body,
             "ContentType": answer.content_type,
-            "InvokedProductionVariant": variant["VariantName"],
+            "InvokedProductionVariant": served,
         }
+
+    def _mirror(self, p: Params, shadow: Params, config: Params | None, moment: float) -> None:
+        """Ask a shadow variant the same; whatever it answers, the caller does not notice."""
+        name, served, started = p["EndpointName"], shadow["VariantName"], time.perf_counter()
+        kind, accept = _types(p)
+        try:
+            answer = self.cloud.endpoints.ask(name, shadow, p.get("Body") or b"", kind, accept)
+        except AwsError as error:
+            self._measure(name, served, error.status, started)
+            return
+        self._measure(name, served, answer.status, started)
+        if answer.status < _CLIENT_ERROR:
+            self._capture(p, served, config, answer, moment)
+
+    def _capture(
+        self,
+        p: Params,
+        variant: str,
+        config: Params | None,
+        answer: ContainerAnswer,
+        moment: float,
+    ) -> None:
+        """Capture one request and its answer under the variant's name, if it is in the sample."""
+        if config is None or not capture.sampled(config):
+            return
+        record = capture.record(
+            config,
+            request=(p.get("Body") or b"", _types(p)[0]),
+            answer=(answer.body, answer.content_type),
+            moment=moment,
+            event_id=str(uuid.uuid4()),
+            inference_id=p.get("InferenceId"),
+            custom_attributes=p.get("CustomAttributes"),
+        )
+        self.capture.add(config, p["EndpointName"], variant, record, moment)
 
     def close(self) -> None:
         """Deliver what was captured."""
@@ -83,8 +108,9 @@ class EndpointRuntime(Service):
         if not self.cloud.s3.write(bucket, key, body, "application/octet-stream"):
             self.cloud.warn(f"Data capture is lost: there is no bucket {bucket}.")
 
-    def _measure(self, dimensions: dict[str, str], status: int, microseconds: float) -> None:
-        metrics = self.cloud.metrics
+    def _measure(self, endpoint: str, variant: str, status: int, started: float) -> None:
+        metrics, microseconds = self.cloud.metrics, (time.perf_counter() - started) * 1e6
+        dimensions = {"EndpointName": endpoint, "VariantName": variant}
         metrics.count("AWS/SageMaker", "Invocations", dimensions)
         client = _CLIENT_ERROR <= status < _SERVER_ERROR
         values = {
@@ -113,3 +139,8 @@ class EndpointRuntime(Service):
                 "LogStreamArn": self.cloud.arn("logs", f"log-group:{group}"),
             },
         )
+
+
+def _types(p: Params) -> tuple[str, str]:
+    """Return the content type of a request, and the one that it accepts."""
+    return p.get("ContentType") or "application/octet-stream", p.get("Accept") or "application/json"

@@ -96,6 +96,8 @@ class Endpoints(Models):
         if deployed:
             endpoint["EndpointConfigName"] = deployed["config"]
             endpoint["ProductionVariants"] = [_variant(v) for v in deployed["variants"]]
+            if shadows := deployed.get("shadows"):
+                endpoint["ShadowProductionVariants"] = [_variant(v) for v in shadows]
             if deployed["capture"]:
                 endpoint["DataCaptureConfig"] = _capture_summary(deployed["capture"])
         return endpoint
@@ -146,12 +148,17 @@ class Endpoints(Models):
             raise refused(f"Endpoint {name} of account {self.cloud.account} not found.")
         deployed = endpoint["deployed"]
         chosen = _route(deployed["variants"], variant)
-        container = self._container(name, chosen)
-        answer, log = container.ask(body, kind, accept)
+        return self.ask(name, chosen, body, kind, accept), chosen, deployed
+
+    def ask(
+        self, name: str, chosen: Params, body: bytes, kind: str, accept: str
+    ) -> ContainerAnswer:
+        """Return what one variant of an endpoint answers."""
+        answer, log = self._container(name, chosen).ask(body, kind, accept)
         if log:
             stream = f"{chosen['VariantName']}/i-{chosen['artifact'][:17]}"
             self.cloud.logs.append(f"/aws/sagemaker/Endpoints/{name}", stream, log.splitlines())
-        return answer, chosen, deployed
+        return answer
 
     def backdate(self, name: str, at: float) -> None:
         """Have an endpoint, its configuration and its models be as old as a time."""
@@ -174,26 +181,25 @@ class Endpoints(Models):
     def _deployment(self, config_name: str) -> Params:
         """What an endpoint configuration says, frozen: variants with their models, and capture."""
         config = self._get("endpoint-config", config_name, self._configs)
-        variants = []
-        for variant in config["ProductionVariants"]:
-            model = self._get("model", variant["ModelName"], self._models)
-            container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
-            variants.append(
-                {
-                    "VariantName": variant["VariantName"],
-                    "InitialVariantWeight": variant.get("InitialVariantWeight", 1.0),
-                    "InstanceCount": variant.get("InitialInstanceCount", 1),
-                    "InstanceType": variant.get("InstanceType", ""),
-                    "Image": container.get("Image", ""),
-                    "Environment": container.get("Environment", {}),
-                    "ModelDataUrl": container.get("ModelDataUrl", ""),
-                    "artifact": None,
-                }
-            )
         return {
             "config": config_name,
-            "variants": variants,
+            "variants": [self._frozen(one) for one in config["ProductionVariants"]],
+            "shadows": [self._frozen(one) for one in config.get("ShadowProductionVariants", ())],
             "capture": config.get("DataCaptureConfig"),
+        }
+
+    def _frozen(self, variant: Params) -> Params:
+        model = self._get("model", variant["ModelName"], self._models)
+        container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
+        return {
+            "VariantName": variant["VariantName"],
+            "InitialVariantWeight": variant.get("InitialVariantWeight", 1.0),
+            "InstanceCount": variant.get("InitialInstanceCount", 1),
+            "InstanceType": variant.get("InstanceType", ""),
+            "Image": container.get("Image", ""),
+            "Environment": container.get("Environment", {}),
+            "ModelDataUrl": container.get("ModelDataUrl", ""),
+            "artifact": None,
         }
 
     def _begin(self, name: str, wanted: Params) -> None:
@@ -204,7 +210,7 @@ class Endpoints(Models):
         ready_at = time.monotonic() + self.cloud.allows.durations.endpoint_creating
         reason = None
         try:
-            for variant in wanted["variants"]:
+            for variant in _variants(wanted):
                 self._fetch(variant)
                 self._load(name, variant).close()
         except (AwsError, ContainerFailed) as error:
@@ -253,7 +259,7 @@ class Endpoints(Models):
         for endpoint in self._endpoints.values():
             updating = endpoint["EndpointStatus"] in ("Creating", "Updating")
             for fleet in (endpoint["deployed"], endpoint["wanted"] if updating else None):
-                used += _instances(fleet or {"variants": []})
+                used += _instances(fleet) if fleet else Counter()
         for kind, count in _instances(wanted).items():
             if used[kind] + count > limit:
                 raise AwsError(
@@ -323,10 +329,27 @@ def _retain(old: Params, new: Params) -> None:
         variant["InitialVariantWeight"] = weights.get(name, variant["InitialVariantWeight"])
 
 
+def _variants(fleet: Params) -> list[Params]:
+    """Return the production variants and the shadow variants of a fleet."""
+    return [*fleet["variants"], *fleet.get("shadows", ())]
+
+
+def mirrored(fleet: Params) -> Params | None:
+    """Return the shadow variant that gets a copy of a request; None where none does.
+
+    Its share of the requests is its weight in relation to that of the production variant.
+    """
+    for shadow in fleet.get("shadows", ()):
+        whole = fleet["variants"][0]["InitialVariantWeight"]
+        if random.random() * whole < shadow["InitialVariantWeight"]:  # noqa: S311 - traffic, not secrets
+            return dict(shadow)
+    return None
+
+
 def _instances(fleet: Params) -> Counter[str]:
     """Return how many instances of each type a fleet has."""
     used: Counter[str] = Counter()
-    for variant in fleet["variants"]:
+    for variant in _variants(fleet):
         used[variant.get("InstanceType", "")] += variant["InstanceCount"]
     return used
 

@@ -45,7 +45,14 @@ class Models(TrainingJobs):
 
     def create_endpoint_config(self, call: Call) -> Params:
         p = call.params
-        for variant in p["ProductionVariants"]:
+        shadows = p.get("ShadowProductionVariants", [])
+        if shadows and (len(shadows), len(p["ProductionVariants"])) != (1, 1):
+            text = "One shadow variant can be specified, for one production variant."
+            raise validation_error(text)
+        names = [variant["VariantName"] for variant in (*p["ProductionVariants"], *shadows)]
+        if len(set(names)) < len(names):
+            raise validation_error("Variant names of an endpoint configuration must be unique.")
+        for variant in (*p["ProductionVariants"], *shadows):
             if variant.get("ModelName") not in self._models:
                 arn = self.cloud.arn("sagemaker", f"model/{str(variant.get('ModelName')).lower()}")
                 raise validation_error(f'Could not find model "{arn}".')

@@ -128,6 +128,11 @@ class ServesModels(Protocol):
     ) -> tuple[ContainerAnswer, Params, Params]:
         """Return the container's answer, the variant that gave it, and what is deployed."""
 
+    def ask(
+        self, name: str, chosen: Params, body: bytes, kind: str, accept: str
+    ) -> ContainerAnswer:
+        """Return what one variant of an endpoint answers."""
+
     def backdate(self, name: str, at: float) -> None:
         """Have an endpoint, its configuration and its models be as old as a time."""
 

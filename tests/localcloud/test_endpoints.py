@@ -201,3 +201,87 @@ def test_monitoring_schedules_are_none(local_cloud, endpoint):
     sagemaker = local_cloud.client("sagemaker")
     listed = sagemaker.list_monitoring_schedules(EndpointName=endpoint)
     assert listed["MonitoringScheduleSummaries"] == []
+
+
+def shadowed(build, cloud, inference, *, weight=1.0):
+    """An endpoint whose model is shadowed by one with other code."""
+    name, sagemaker = deploy(build, cloud), cloud.client("sagemaker")
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    other = f"{name}-shadow"
+    cloud.client("s3").put_object(Bucket=name, Key="shadow.tar.gz", Body=build.packed(inference))
+    container = {"Image": "image", "ModelDataUrl": f"s3://{name}/shadow.tar.gz"}
+    sagemaker.create_model(
+        ModelName=other, ExecutionRoleArn=build.role(cloud), PrimaryContainer=container
+    )
+    (variant,) = config["ProductionVariants"]
+    shadow = {
+        **variant,
+        "VariantName": "ShadowModel",
+        "ModelName": other,
+        "InitialVariantWeight": weight,
+    }
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=other,
+        ProductionVariants=[variant],
+        ShadowProductionVariants=[shadow],
+        DataCaptureConfig=config["DataCaptureConfig"],
+    )
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=other)
+    build.wait_for(lambda: status(cloud, name) == "InService")
+    return name
+
+
+def test_a_shadow_variant_gets_a_copy_and_only_its_capture_shows_it(local_cloud, build):
+    name = shadowed(build, local_cloud, INFERENCE.replace("0.75", "0.25"))
+    described = local_cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+    assert [one["VariantName"] for one in described["ShadowProductionVariants"]] == ["ShadowModel"]
+
+    answer = local_cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=name, Body=b"\x89PNG", ContentType="image/png", InferenceId="same"
+    )
+
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+    assert json.loads(answer["Body"].read()) == [0.75, 0.25]
+    keys, records = captured(build, local_cloud, name, 2)
+    assert {key.split("/")[2] for key in keys} == {"AllTraffic", "ShadowModel"}
+    assert {one["eventMetadata"]["inferenceId"] for one in records} == {"same"}
+    assert len({one["eventMetadata"]["eventId"] for one in records}) == 2
+    outputs = [one["captureData"]["endpointOutput"]["data"] for one in records]
+    assert sorted(outputs) == ["[0.25, 0.75]", "[0.75, 0.25]"]
+
+
+def test_a_shadow_variant_that_fails_or_gets_nothing_is_not_noticed(local_cloud, build):
+    failing = shadowed(build, local_cloud, INFERENCE.replace('b"crash"', 'b"fine"'))
+    idle = shadowed(build, local_cloud, INFERENCE.replace("0.75", "0.25"), weight=0.0)
+    runtime = local_cloud.client("sagemaker-runtime")
+
+    for name in (failing, idle):
+        answer = runtime.invoke_endpoint(EndpointName=name, Body=b"fine", ContentType="image/png")
+        assert json.loads(answer["Body"].read()) == [0.75, 0.25]
+        keys, _ = captured(build, local_cloud, name, 1)
+        assert [key.split("/")[2] for key in keys] == ["AllTraffic"]
+
+
+def test_a_shadow_variant_cannot_be_asked_by_its_name(local_cloud, build):
+    name = shadowed(build, local_cloud, INFERENCE)
+    with pytest.raises(ClientError) as caught:
+        local_cloud.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=name, Body=b"x", ContentType="image/png", TargetVariant="ShadowModel"
+        )
+    assert code(caught) == "ValidationError"
+
+
+@pytest.mark.parametrize(("production", "shadows"), [(("A", "B"), ("S",)), (("A",), ("S", "T"))])
+def test_one_shadow_variant_of_one_production_variant_is_taken(
+    local_cloud, build, endpoint, production, shadows
+):
+    sagemaker = local_cloud.client("sagemaker")
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint)
+    (variant,) = config["ProductionVariants"]
+    with pytest.raises(ClientError) as caught:
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=f"{endpoint}-many",
+            ProductionVariants=[{**variant, "VariantName": one} for one in production],
+            ShadowProductionVariants=[{**variant, "VariantName": one} for one in shadows],
+        )
+    assert code(caught) == "ValidationException"
