@@ -223,6 +223,7 @@ class Endpoints(Models):
             changes: Params = {"LastModifiedTime": now()}
             if reason is None:
                 changes |= {"EndpointStatus": "InService", "deployed": wanted}
+                endpoint.pop("FailureReason", None)
             else:
                 survived = endpoint["deployed"] is not None
                 changes |= {

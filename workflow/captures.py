@@ -37,6 +37,9 @@ MAX_UNZIPPED_BYTES: Final = 1 << 30
 
 _WINDOW_BYTES: Final = 8 << 20
 _WINDOW_LINES: Final = 4096
+SHADOW_VARIANT: Final = "ShadowModel"
+"""Name of the shadow variant that a rollout adds: no caller saw what it answered."""
+
 _GZIP: Final = b"\x1f\x8b"
 _LAYOUT: Final = ("endpoint", "variant", "yyyy", "mm", "dd", "hh")
 _HOUR: Final = re.compile(r"\d{4}/\d\d/\d\d/\d\d")

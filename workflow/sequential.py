@@ -7,7 +7,8 @@ Sources: Ville, "Etude critique de la notion de collectif" (1939); Robbins, "Sta
 related to the law of the iterated logarithm" (1970), for the beta mixture; Wasserman, Ramdas and
 Balakrishnan, "Universal inference" (2020), for the likeliest null hypothesis in the denominator;
 Ramdas, Grunwald, Vovk and Shafer, "Game-theoretic statistics and safe anytime-valid inference"
-(2023).
+(2023); McNemar, "Note on the sampling error of the difference between correlated proportions"
+(1947), for the pairs that count.
 """
 
 import math
@@ -18,6 +19,7 @@ from typing import Final
 from workflow.intervals import LEVEL, Share
 
 _PRIOR: Final = 0.5  # Jeffreys' prior: about as good at shares near 0 as at those near one half
+_HALF: Final = 0.5
 _STEPS: Final = 60  # halvings of an interval of 1: exact to the last digit
 
 
@@ -28,12 +30,16 @@ def confidence_sequence(share: Share) -> tuple[float, float]:
     """
     if not share.count:
         return 0.0, 1.0
-    limit = -math.log(1 - LEVEL)
 
     def excluded(p: float) -> bool:
-        return _log_mixture(share) - _log_likelihood(share, p) >= limit
+        return excludes(share, p)
 
     return _edge(0.0, share.value, excluded), _edge(1.0, share.value, excluded)
+
+
+def excludes(share: Share, p: float) -> bool:
+    """Return whether the true share is not ``p``, at 95 % however often this is asked."""
+    return _log_mixture(share) - _log_likelihood(share, p) >= -math.log(1 - LEVEL)
 
 
 def log_evidence(one: Share, other: Share) -> float:
@@ -71,6 +77,31 @@ class Comparison:
         if not differs(self.old, self.new):
             return "cannot tell yet"
         return "higher" if self.new.value > self.old.value else "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Two variants that were asked the same, at one look.
+
+    Pairs in which both do the same say nothing about which one does it more often. Of the others,
+    half are the new one's if both do it equally often.
+
+    Attributes:
+        pairs: How many there are.
+        only_old: Pairs in which only the variant in use does it.
+        only_new: Pairs in which only the new one does it.
+    """
+
+    pairs: int
+    only_old: int
+    only_new: int
+
+    @property
+    def says(self) -> str:
+        """``higher`` or ``lower`` of the new one's share, or ``cannot tell yet``."""
+        if not excludes(Share(self.only_new, self.only_old + self.only_new), _HALF):
+            return "cannot tell yet"
+        return "higher" if self.only_new > self.only_old else "lower"
 
 
 def _edge(outer: float, inner: float, excluded: Callable[[float], bool]) -> float:

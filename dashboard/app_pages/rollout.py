@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.captures import panel as captures
-from dashboard.rollout import panel
+from dashboard.rollout import panel, shadow_panel
 from dashboard.rollout.client import IN_SERVICE
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.thresholds import panel as thresholds
@@ -20,6 +20,9 @@ found = panel.endpoint(connection)
 panel.served(found)
 with components.explained():
     match len(found.variants):
+        case 1 if found.shadow:
+            shadow_panel.compare(connection, found, found.shadow, feed, standing.now)
+            shadow_panel.act(found)
         case 1 if found.status == IN_SERVICE:
             panel.begin(connection, found)
         case 1:

@@ -4,18 +4,16 @@ Exits 1 where something cannot be done, with the reason on stderr. What it does 
 """
 
 import argparse
-import getpass
 import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dashboard.aws.audit_log import AuditLog
 from dashboard.aws.cloud import Connection, connect
 from dashboard.batch import client, model
-from dashboard.shared.store_root import store_root
+from dashboard.shared.command_audit import recorded
 from workflow import batches
-from workflow.access import Actor, Privilege, Role
+from workflow.access import Privilege
 from workflow.batches import BatchOptions
 from workflow.errors import WorkflowError
 
@@ -50,8 +48,11 @@ def _start(connection: Connection, options: argparse.Namespace) -> None:
     if not options.yes and input("Start it? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or give --yes.")
     name = client.new_name()
-    _recorded(
-        connection, f"start {source} as {name}", lambda: client.start(connection, source, how, name)
+    recorded(
+        connection,
+        Privilege.BATCH,
+        f"start {source} as {name}",
+        lambda: client.start(connection, source, how, name),
     )
     print(f"Started {name}.")
 
@@ -65,28 +66,24 @@ def _list(connection: Connection, _: argparse.Namespace) -> None:
 
 def _pause(connection: Connection, options: argparse.Namespace) -> None:
     arn = _arn(connection, options.name)
-    _recorded(connection, f"pause {options.name}", lambda: client.pause(connection, arn))
+    recorded(
+        connection, Privilege.BATCH, f"pause {options.name}", lambda: client.pause(connection, arn)
+    )
 
 
 def _resume(connection: Connection, options: argparse.Namespace) -> None:
     arn = _arn(connection, options.name)
-    _recorded(connection, f"resume {options.name}", lambda: client.resume(connection, arn))
+    recorded(
+        connection,
+        Privilege.BATCH,
+        f"resume {options.name}",
+        lambda: client.resume(connection, arn),
+    )
 
 
 def _arn(connection: Connection, name: str) -> str:
     settings = connection.settings
     return settings.arn("states", f"execution:{settings.batch_machine}:{name}")
-
-
-def _recorded(connection: Connection, request: str, work: Callable[[], object]) -> None:
-    log = AuditLog(
-        connection.client("s3"),
-        connection.settings.bucket,
-        store_root(connection, kind="audit"),
-        now=lambda: datetime.now(UTC),
-    )
-    with log.recorded(Actor(getpass.getuser(), Role.OPERATOR), Privilege.BATCH, request):
-        work()
 
 
 def _parser() -> argparse.ArgumentParser:

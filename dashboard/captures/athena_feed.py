@@ -26,6 +26,7 @@ from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.shared.cloud_reads import CloudReads
+from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
 from workflow.spans import Span
@@ -267,7 +268,8 @@ class AthenaFeed:
             for variant in self.bucket.children(endpoint)[0]
         }
         names = [endpoint.rpartition("/")[2] for endpoint in endpoints]
-        return (names, sorted(variants)) if variants else None
+        seen = sorted(variants - {SHADOW_VARIANT})
+        return (names, seen) if seen else None
 
     def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
         if filters.since is not None:

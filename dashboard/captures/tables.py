@@ -30,7 +30,8 @@ CAPTURES: Mapping[str, Any] = {
 }
 """One row a ``workflow.captures.Capture``; ``hour`` is the hour of invocation by the key.
 
-``inference_time`` is null where the line has none that can be read.
+``inference_time`` is null where the line has none that can be read. Those of a rollout's shadow
+variant have a table of their own, ``shadows``: no caller saw them.
 """
 
 
@@ -57,6 +58,7 @@ PASSES: Mapping[str, Any] = {
 
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "captures": CAPTURES,
+    "shadows": CAPTURES,
     "errors": ERRORS,
     "objects": OBJECTS,
     "passes": PASSES,

@@ -15,7 +15,13 @@ from dashboard.captures.fetcher import FetchedObject
 from dashboard.captures.lister import UnreadObject
 from dashboard.captures.tables import OBJECTS, capture_rows
 from dashboard.shared.store import SegmentStore
-from workflow.captures import DUPLICATE, CaptureError, CaptureReader
+from workflow.captures import (
+    DUPLICATE,
+    SHADOW_VARIANT,
+    CaptureError,
+    CaptureReader,
+    CaptureSource,
+)
 from workflow.errors import WorkflowError
 
 COMMIT_CAPTURES: Final = 50_000
@@ -81,7 +87,7 @@ class _Batch:
     """Objects that are stored together."""
 
     def __init__(self) -> None:
-        self._reader = CaptureReader()
+        self._reader, self._shadows = CaptureReader(), CaptureReader()
         self._rows: list[tuple[str, str, int, datetime, datetime]] = []
         self._changed: list[str] = []
         self._errors: list[CaptureError] = []
@@ -106,7 +112,8 @@ class _Batch:
             self._errors.append(not_asked_for(meta))
             self._mark(fetched.unread, meta.etag)
             return
-        self._reader.add(meta.key, fetched.data)
+        shadow = CaptureSource.of(meta.key).variant == SHADOW_VARIANT
+        (self._shadows if shadow else self._reader).add(meta.key, fetched.data)
         self._bytes += len(fetched.data)
         self._mark(fetched.unread, meta.etag if len(fetched.data) == meta.size else "")
 
@@ -139,18 +146,20 @@ class _Batch:
         frames = {} if complete is None else {"passes": complete}
         if self._rows:
             frames |= self._frames(store, results)
-        replaced = dict.fromkeys(("captures", "errors", "objects"), ("key", self._changed))
+        tables = ("captures", "shadows", "errors", "objects")
+        replaced = dict.fromkeys(tables, ("key", self._changed))
         store.commit(frames, replacing=replaced if self._changed else None)
 
     def _frames(self, store: SegmentStore, results: StoredCounts) -> dict[str, pl.DataFrame]:
-        batch = self._reader.batch()
+        batch, shadows = self._reader.batch(), self._shadows.batch()
         found, repeated = _new_events(store, capture_rows(batch), self._changed)
-        errors = [*self._errors, *batch.errors, *repeated]
+        errors = [*self._errors, *batch.errors, *shadows.errors, *repeated]
         results.bytes_read += self._bytes
         results.captures += found.height
         results.errors += len(errors)
         return {
             "captures": found,
+            "shadows": capture_rows(shadows),
             "errors": error_rows(errors, datetime.now(UTC)),
             "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
         }

@@ -2,9 +2,10 @@
 
 Sources: "CreateEndpointConfig", "UpdateEndpoint" and "UpdateEndpointWeightsAndCapacities" of the
 SageMaker API reference. An endpoint configuration cannot be changed: a rollout begins with a copy
-of it that has a second variant.
+of it that has a second variant, or a shadow variant.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ import polars as pl
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.captures.feed import CaptureFeed
+from dashboard.rollout.shadow_model import pair
+from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
 
 NEW_VARIANT: Final = "NewModel"
@@ -51,6 +54,7 @@ class Endpoint:
         config: Name of its configuration.
         since: When that configuration was made.
         variants: Its production variants, the one in use first.
+        shadow: Its shadow variant, whose weight is the share of requests that it gets a copy of.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Endpoint:
     config: str
     since: datetime
     variants: tuple[Variant, ...]
+    shadow: Variant | None = None
 
 
 def describe(cloud: Connection) -> Endpoint:
@@ -77,9 +82,7 @@ def describe(cloud: Connection) -> Endpoint:
         for one in found.get("ProductionVariants", ())
     }
     total = sum(given.values()) or 1.0
-    variants = [
-        Variant(name_, model, given.get(name_, 0.0) / total) for name_, model in models.items()
-    ]
+    variants = [Variant(one, served, given.get(one, 0.0) / total) for one, served in models.items()]
     return Endpoint(
         name=name,
         status=found["EndpointStatus"],
@@ -87,7 +90,16 @@ def describe(cloud: Connection) -> Endpoint:
         config=found["EndpointConfigName"],
         since=config["CreationTime"],
         variants=tuple(sorted(variants, key=lambda one: one.name == NEW_VARIANT)),
+        shadow=_shadow(config, total),
     )
+
+
+def _shadow(config: Mapping[str, Any], total: float) -> Variant | None:
+    """Return the shadow variant; its share is its weight in relation to the production variant."""
+    for one in config.get("ShadowProductionVariants", ()):
+        share = min(1.0, float(one.get("InitialVariantWeight", 1.0)) / total)
+        return Variant(one["VariantName"], one["ModelName"], share)
+    return None
 
 
 def _config(cloud: Connection, name: str) -> dict[str, Any]:
@@ -112,7 +124,7 @@ def candidates(cloud: Connection, endpoint: Endpoint) -> list[str]:
             SortOrder="Descending",
             MaxResults=_LISTED,
         )
-    served = {variant.model for variant in endpoint.variants}
+    served = {one.model for one in (*endpoint.variants, endpoint.shadow) if one}
     names = [one["ModelName"] for one in found["Models"]]
     return [name for name in names if name.startswith(prefix) and name not in served]
 
@@ -123,21 +135,41 @@ def captured(feed: CaptureFeed) -> pl.DataFrame:
     return feed.store.scan("captures").select(columns).collect()
 
 
-def start(cloud: Connection, endpoint: Endpoint, model: str, share: float, token: str) -> None:
+def pairs(feed: CaptureFeed, since: datetime) -> pl.DataFrame:
+    """Return the requests that the variant in use and its shadow both answered since a moment.
+
+    Returns:
+        A frame of ``shadow_model.PAIRS``.
+    """
+    recent = pl.col("inference_time") >= since
+    captures, shadows = (feed.store.scan(one).filter(recent) for one in ("captures", "shadows"))
+    return pair(captures, shadows)
+
+
+def start(
+    cloud: Connection,
+    endpoint: Endpoint,
+    name: str,
+    share: float,
+    token: str,
+    *,
+    shadow: bool = False,
+) -> None:
     """Serve a model beside the one in use.
 
     Args:
         cloud: Where.
         endpoint: As it was when somebody decided to.
-        model: Name of the new model.
-        share: Of the traffic that it gets, 0 to 1.
+        name: Of the new model.
+        share: Of the traffic that it gets, or gets a copy of, above 0 to 1.
         token: 12 hex digits that make the configuration's name one of this deployment's.
+        shadow: Whether it gets copies of requests, and no caller sees what it answers.
 
     Raises:
         WorkflowError: ``RolloutUnderWay`` where there are two variants already; AWS's own code.
     """
     now = describe(cloud)
-    if len(now.variants) > 1 or now.config != endpoint.config:
+    if len(now.variants) > 1 or now.shadow or now.config != endpoint.config:
         raise WorkflowError(
             "RolloutUnderWay",
             f"The endpoint {now.name} has changed since this page was drawn.",
@@ -145,16 +177,56 @@ def start(cloud: Connection, endpoint: Endpoint, model: str, share: float, token
         )
     config = _config(cloud, now.config)
     (variant,) = config["ProductionVariants"]
+    new = {**variant, "ModelName": name, "InitialVariantWeight": share}
+    if shadow:
+        before = [{**variant, "InitialVariantWeight": 1.0}]
+        shadows = [{**new, "VariantName": SHADOW_VARIANT}]
+        _move(cloud, now, config, token, before, ShadowProductionVariants=shadows)
+    else:
+        before = [{**variant, "InitialVariantWeight": 1 - share}]
+        _move(cloud, now, config, token, [*before, {**new, "VariantName": NEW_VARIANT}])
+
+
+def end_shadow(cloud: Connection, endpoint: Endpoint, token: str, *, promote: bool) -> None:
+    """End the shadow variant, whose model takes the place of the one in use or goes.
+
+    Args:
+        cloud: Where.
+        endpoint: As it was when somebody decided to.
+        token: As in ``start``.
+        promote: Whether the shadow's model is served from now on.
+
+    Raises:
+        WorkflowError: ``NoShadow`` where there is none, or another by now; AWS's own code.
+    """
+    now = describe(cloud)
+    if now.shadow is None or now.config != endpoint.config:
+        raise WorkflowError(
+            "NoShadow",
+            f"The endpoint {now.name} has changed since this page was drawn.",
+            "Look at what it serves now.",
+        )
+    config = _config(cloud, now.config)
+    (variant,) = config["ProductionVariants"]
+    promoted = {"ModelName": now.shadow.model} if promote else {}
+    _move(cloud, now, config, token, [{**variant, **promoted}])
+
+
+def _move(
+    cloud: Connection,
+    now: Endpoint,
+    config: Mapping[str, Any],
+    token: str,
+    variants: list[dict[str, Any]],
+    **others: Any,  # noqa: ANN401 - members of the request
+) -> None:
+    """Update the endpoint to a copy of its configuration that has other variants."""
     name = f"{cloud.watched.resource_prefix}-{token}"
-    both = [
-        {**variant, "InitialVariantWeight": 1 - share},
-        {**variant, "VariantName": NEW_VARIANT, "ModelName": model, "InitialVariantWeight": share},
-    ]
     kept = {field: config[field] for field in _COPIED if config.get(field)}
     tags = [{"Key": key, "Value": value} for key, value in cloud.watched.tags]
     with explained("sagemaker:CreateEndpointConfig", name):
         cloud.client("sagemaker").create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=both, Tags=tags, **kept
+            EndpointConfigName=name, ProductionVariants=variants, Tags=tags, **kept, **others
         )
     try:
         with explained("sagemaker:UpdateEndpoint", now.name):

@@ -66,12 +66,14 @@ def compare(
     """
     found = rejections(captures, old, new, since=since, threshold=threshold)
     says = found.says
-    sentence = (
-        f"The new model {_WORDS[says]}."
-        if says in _WORDS
-        else "It cannot be told yet whether the new model rejects more or fewer photos."
-    )
-    return Compared((_row(old, found.old), _row(new, found.new)), sentence, says in _WORDS)
+    return Compared((row(old, found.old), row(new, found.new)), verdict(says), says in _WORDS)
+
+
+def verdict(says: str) -> str:
+    """Return the sentence for what a comparison ``says``."""
+    if says in _WORDS:
+        return f"The new model {_WORDS[says]}."
+    return "It cannot be told yet whether the new model rejects more or fewer photos."
 
 
 def rejections(
@@ -130,5 +132,6 @@ def _share(captures: pl.DataFrame, variant: str, threshold: float) -> Share:
     return Share(int((own < threshold).sum()), len(own))
 
 
-def _row(name: str, share: Share) -> Row:
+def row(name: str, share: Share) -> Row:
+    """Return the row of a variant, by its share of rejected photos."""
     return Row(name, share.count, share.value, *confidence_sequence(share))

@@ -34,6 +34,11 @@ _BY_ITSELF = (
     " once it fails or rejects more than the one in use, at 95 % for all looks together."
 )
 
+_AS_SHADOW = (
+    "It gets copies of requests and nobody sees what it answers; both models are compared on the"
+    " same photos, which takes fewer of them."
+)
+
 
 def endpoint(connection: Connection) -> Endpoint:
     """Return what the endpoint serves, as of a few seconds ago."""
@@ -52,6 +57,14 @@ def served(found: Endpoint) -> None:
         {"Variant": one.name, "Model": one.model, "Share of the traffic": f"{one.weight:.0%}"}
         for one in found.variants
     ]
+    if shadow := found.shadow:
+        rows.append(
+            {
+                "Variant": shadow.name,
+                "Model": shadow.model,
+                "Share of the traffic": f"shadow: a copy of {shadow.weight:.0%}",
+            }
+        )
     st.dataframe(pl.DataFrame(rows), hide_index=True, alt="Variants, models and traffic")
     if found.failure:
         st.warning(
@@ -92,34 +105,59 @@ def begin(connection: Connection, found: Endpoint) -> None:
             label="Go to Deployment",
         )
         return
-    with st.form("rollout", border=True):
+    with st.container(border=True):
         name = st.selectbox("New model", names)
-        percent = st.slider("Share of the traffic that it gets", 1, 50, 10, format="%d %%")
+        shadow = st.checkbox("As a shadow", help=_AS_SHADOW)
+        label = "Share of the requests that it gets a copy of" if shadow else "Share of the traffic"
+        most, usual = (100, 100) if shadow else (50, 10)
+        percent = st.slider(label, 1, most, usual, format="%d %%")
         st.caption("A second instance is started for it, at the price of the first.")
-        if not st.form_submit_button("Start the rollout", type="primary"):
+        if not st.button("Start the rollout", type="primary"):
             return
-    _do(
-        f"starting the rollout of {name} with {percent} % of the traffic",
-        lambda cloud: client.start(cloud, found, name, percent / 100, uuid.uuid4().hex[:12]),
+    how = f"with a copy of {percent} %" if shadow else f"with {percent} %"
+    do(
+        f"starting the rollout of {name} {how} of the traffic",
+        lambda cloud: client.start(
+            cloud, found, name, percent / 100, uuid.uuid4().hex[:12], shadow=shadow
+        ),
     )
 
 
 def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
     """Compare the two variants on live captures."""
-    if not isinstance(feed, CaptureFeed):
-        raise WorkflowError(
-            "RolloutNeedsStore",
-            "Variants cannot be compared while captures are read through Athena.",
-            "Unset SCONES_CAPTURES for this dashboard.",
-        )
     old, new = found.variants
     said = model.compare(
-        client.captured(feed),
+        client.captured(stored(feed)),
         old.name,
         new.name,
         since=found.since,
         threshold=threshold,
     )
+    rejected(said, "rollout")
+    st.caption(
+        f"Photos below {share(threshold)} since {time_range_panel.said(found.since)}. Intervals and"
+        " verdict hold at 95 % however often you look. Whether the new model is right more often,"
+        " labels tell: Quality, Parts, Variant."
+    )
+
+
+def stored(feed: CaptureSource) -> CaptureFeed:
+    """Return the feed that keeps captures in a store.
+
+    Raises:
+        WorkflowError: ``RolloutNeedsStore`` where they are read through Athena.
+    """
+    if isinstance(feed, CaptureFeed):
+        return feed
+    raise WorkflowError(
+        "RolloutNeedsStore",
+        "Variants cannot be compared while captures are read through Athena.",
+        "Unset SCONES_CAPTURES for this dashboard.",
+    )
+
+
+def rejected(said: model.Compared, key: str) -> None:
+    """Show how often both variants reject, and the verdict."""
     rows = pl.DataFrame(
         [
             {
@@ -136,15 +174,10 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
         quality_charts.intervals(
             rows["name"].to_list(), [("rejected", rows.fill_nan(None))], "records"
         ),
-        "rollout",
+        key,
         "Share of rejected photos by variant",
     )
     (st.success if said.decided else st.info)(said.says)
-    st.caption(
-        f"Photos below {share(threshold)} since {time_range_panel.said(found.since)}. Intervals and"
-        " verdict hold at 95 % however often you look. Whether the new model is right more often,"
-        " labels tell: Quality, Parts, Variant."
-    )
 
 
 def over_time(found: Endpoint, feed: CaptureSource, threshold: float, picked: TimeRange) -> None:
@@ -210,13 +243,13 @@ def act(found: Endpoint) -> None:
     busy = found.status != IN_SERVICE
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Promote", type="primary", disabled=busy or new.weight >= 1):
-            _do("promoting the new model", lambda cloud: client.give_share(cloud, found, 1.0))
+            do("promoting the new model", lambda cloud: client.give_share(cloud, found, 1.0))
         if st.button("Roll back", disabled=busy or new.weight <= 0):
-            _do("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
+            do("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
         percent = st.number_input("Or give it, in percent", 1, 99, 50, width=180)
         if st.button("Set", disabled=busy):
             share = int(percent) / 100
-            _do(
+            do(
                 f"giving the new model {percent} %",
                 lambda cloud: client.give_share(cloud, found, share),
             )
@@ -226,7 +259,8 @@ def act(found: Endpoint) -> None:
     )
 
 
-def _do(title: str, work: Callable[[Connection], None]) -> None:
+def do(title: str, work: Callable[[Connection], None]) -> None:
+    """Do what a button asks for, recorded under the person's name, and draw the page again."""
     components.act(title, Privilege.ROLLOUT, work)
     components.reads().expire("sagemaker")
     st.rerun()

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow.intervals import Share
-from workflow.sequential import Comparison, confidence_sequence, differs, log_evidence
+from workflow.sequential import (
+    Comparison,
+    PairedComparison,
+    confidence_sequence,
+    differs,
+    log_evidence,
+)
 
 RECORDS = 1_500
 
@@ -76,3 +82,36 @@ def test_a_comparison_says_which_way_it_goes() -> None:
     assert Comparison(Share(80, 200), Share(10, 200)).says == "lower"
     assert Comparison(Share(10, 200), Share(11, 200)).says == "cannot tell yet"
     assert Comparison(Share(0, 0), Share(0, 0)).says == "cannot tell yet"
+
+
+def pairs_looked_at(rng: np.random.Generator, discordant: float, new: float) -> bool:
+    """Look after every pair; whether one variant is said to do it more often."""
+    differ = rng.random(RECORDS) < discordant
+    only_new = np.cumsum(differ & (rng.random(RECORDS) < new)).tolist()
+    either = np.cumsum(differ).tolist()
+    return any(
+        PairedComparison(pairs, both - only, only).says != "cannot tell yet"
+        for pairs, (only, both) in enumerate(zip(only_new, either, strict=True), 1)
+    )
+
+
+@pytest.mark.parametrize("discordant", [0.05, 0.5])
+def test_looking_after_every_pair_raises_few_false_alarms(discordant: float) -> None:
+    rngs = map(np.random.default_rng, range(60))
+
+    assert sum(pairs_looked_at(rng, discordant, 0.5) for rng in rngs) <= 7
+
+
+def test_pairs_find_a_difference_that_matters() -> None:
+    rngs = map(np.random.default_rng, range(20))
+
+    assert sum(pairs_looked_at(rng, 0.1, 0.8) for rng in rngs) >= 18
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_pairs_say_the_opposite_with_the_variants_swapped(only_old: int, only_new: int) -> None:
+    opposite = {"higher": "lower", "lower": "higher", "cannot tell yet": "cannot tell yet"}
+
+    said = PairedComparison(1_000, only_old, only_new).says
+
+    assert PairedComparison(1_000, only_new, only_old).says == opposite[said]

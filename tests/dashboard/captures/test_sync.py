@@ -28,7 +28,7 @@ from dashboard.captures.tables import TABLES
 from dashboard.shared.store import MERGE_AT, SegmentStore
 from tests.builders import capture_lines, captured, png
 from tests.simulated_s3 import BUCKET, ServedS3, SimulatedS3
-from workflow.captures import DUPLICATE, image_of
+from workflow.captures import DUPLICATE, SHADOW_VARIANT, image_of
 from workflow.errors import WorkflowError
 
 NOW = datetime.now(UTC)
@@ -780,3 +780,19 @@ def test_time_left_is_unknown_while_listing() -> None:
     assert progress.seconds_left is None
     assert CaptureProgress(found=10, read=5, seconds=2.0, all_listed=True).seconds_left == 2.0
     assert CaptureProgress().rate == 0
+
+
+def test_what_a_shadow_answered_is_kept_apart_even_under_the_same_event(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    shadow = f"data_capture/scones/{SHADOW_VARIANT}"
+    copied = line("same") + line("only copied") + b"{}\n"
+    s3.put({key(1): line("same"), key(1, branch=shadow): copied})
+
+    sync(s3, store)
+
+    assert events(store) == ["same"]
+    shadows = store.scan("shadows").collect()
+    assert sorted(shadows["event_id"]) == ["only copied", "same"]
+    assert set(shadows["variant"]) == {SHADOW_VARIANT}
+    assert [where for where, _ in errors(store)] == [key(1, branch=shadow)]

@@ -13,8 +13,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
+from dashboard.rollout import __main__ as command
 from dashboard.rollout import client
 from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, Endpoint
+from tests.builders import png
+from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
 
 pytestmark = pytest.mark.cloud
@@ -84,16 +87,10 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
         client.start(deployed, endpoint, model, 0.1, token())
     assert caught.value.code == "RolloutUnderWay"
 
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
-    page = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
-    page.switch_page("app_pages/rollout.py").run()
-    assert not page.exception
+    page = opened(environ, monkeypatch)
     assert "cannot be told yet" in page.info[0].value
     for button, share in (("Roll back", 0.0), ("Promote", 1.0)):
-        next(one for one in page.button if one.label == button).click().run()
-        assert not page.exception
+        pressed(page, button)
         assert weights(deployed) == {old: 1 - share, NEW_VARIANT: share}
 
 
@@ -139,8 +136,9 @@ def test_a_rollback_during_the_update_is_refused_and_works_after_it(
     assert weights(deployed) == {endpoint.variants[0].name: 1.0, NEW_VARIANT: 0.0}
 
 
+@pytest.mark.parametrize("shadow", [False, True])
 def test_a_model_that_never_serves_leaves_what_was_served(
-    deployed: Connection, endpoint: Endpoint
+    deployed: Connection, endpoint: Endpoint, model: str, *, shadow: bool
 ) -> None:
     sagemaker, name = deployed.client("sagemaker"), f"{deployed.settings.prefix}-{token()}"
     described = sagemaker.describe_model(ModelName=endpoint.variants[0].model)
@@ -156,10 +154,101 @@ def test_a_model_that_never_serves_leaves_what_was_served(
         ExecutionRoleArn=described["ExecutionRoleArn"],
     )
 
-    client.start(deployed, endpoint, name, 0.1, token())
+    client.start(deployed, endpoint, name, 0.1, token(), shadow=shadow)
     found = settled(deployed)
     sagemaker.delete_model(ModelName=name)
 
     assert found.config == endpoint.config
     assert len(found.variants) == 1
     assert "health check" in found.failure
+    client.start(deployed, found, model, 0.1, token())
+    assert settled(deployed).failure == ""
+
+
+def opened(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The Rollout page in a new session."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    page = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+    page.switch_page("app_pages/rollout.py").run()
+    assert not page.exception
+    return page
+
+
+def pressed(page: AppTest, button: str) -> None:
+    next(one for one in page.button if one.label == button).click().run()
+    assert not page.exception
+
+
+def test_a_shadow_is_compared_on_the_same_requests_and_promoted_on_the_page(
+    deployed: Connection,
+    environ: dict[str, str],
+    endpoint: Endpoint,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client.start(deployed, endpoint, model, 1.0, token(), shadow=True)
+    started = settled(deployed)
+    assert started.shadow == client.Variant(SHADOW_VARIANT, model, 1.0)
+    assert weights(deployed) == {endpoint.variants[0].name: 1.0}
+    assert model not in client.candidates(deployed, started)
+    with pytest.raises(WorkflowError) as caught:
+        client.start(deployed, started, model, 0.1, token())
+    assert caught.value.code == "RolloutUnderWay"
+    for _ in range(3):
+        deployed.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=endpoint.name,
+            Body=png(),
+            ContentType="image/png",
+            InferenceId=f"shadow-{token()}",
+        )
+
+    page = opened(environ, monkeypatch)
+    deadline = time.monotonic() + SECONDS
+    while not page.metric and time.monotonic() < deadline:
+        page.run()
+    assert [one.value for one in page.metric] == ["3", "100.0%", "0", "0"]
+    assert "cannot be told yet" in " ".join(one.value for one in page.info)
+    pressed(page, "Promote")
+
+    ended = settled(deployed)
+    assert [one.model for one in ended.variants] == [model]
+    assert ended.shadow is None
+    with pytest.raises(WorkflowError) as caught:
+        client.end_shadow(deployed, started, token(), promote=False)
+    assert caught.value.code == "NoShadow"
+
+
+@pytest.fixture
+def at_command(
+    deployed: Connection, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Connection:
+    """The deployed workflow, which the environment names for a command."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    return deployed
+
+
+def test_the_command_line_starts_and_ends_a_shadow_and_a_rollout(
+    at_command: Connection, endpoint: Endpoint, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed = at_command
+
+    def said(*arguments: str) -> str:
+        assert command.main(arguments) == 0
+        settled(deployed)
+        return capsys.readouterr().out
+
+    assert f"not served: {model}" in said("status")
+    assert "Started" in said("start", model, "--shadow", "--percent", "50")
+    assert f"{model}, shadow with a copy of 50%" in said("status")
+    said("stop")
+    assert client.describe(deployed).variants == endpoint.variants
+    said("start", model, "--percent", "20")
+    said("promote")
+    assert weights(deployed) == {endpoint.variants[0].name: 0.0, NEW_VARIANT: 1.0}
+    said("stop")
+    assert weights(deployed) == {endpoint.variants[0].name: 1.0, NEW_VARIANT: 0.0}
+    assert command.main(["start", "nothing"]) == 1
+    assert "ModelNotFound" in capsys.readouterr().err

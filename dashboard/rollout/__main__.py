@@ -1,0 +1,123 @@
+"""Command line: ``python -m dashboard.rollout`` shows, starts, promotes and ends rollouts.
+
+Exits 1 where something cannot be done, with the reason on stderr. What it does is in the audit.
+"""
+
+import argparse
+import os
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+
+from dashboard.aws.cloud import Connection, connect
+from dashboard.rollout import client
+from dashboard.shared.command_audit import recorded
+from workflow.access import Privilege
+from workflow.errors import WorkflowError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status.
+
+    Args:
+        arguments: Of the command line, those of the process by default.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        connection = connect(os.environ)
+        command: Callable[[Connection, argparse.Namespace], None] = options.command
+        command(connection, options)
+    except WorkflowError as error:
+        print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _status(connection: Connection, _: argparse.Namespace) -> None:
+    found = client.describe(connection)
+    print(f"{found.name} is {found.status}. {found.failure}".rstrip())
+    for one in found.variants:
+        print(f"  {one.name}: {one.model}, {one.weight:.0%} of the traffic")
+    if found.shadow:
+        shadow = found.shadow
+        print(f"  {shadow.name}: {shadow.model}, shadow with a copy of {shadow.weight:.0%}")
+    for name in client.candidates(connection, found):
+        print(f"  not served: {name}")
+
+
+def _start(connection: Connection, options: argparse.Namespace) -> None:
+    found, percent, shadow = client.describe(connection), options.percent, options.shadow
+    if options.model not in client.candidates(connection, found):
+        raise WorkflowError(
+            "ModelNotFound",
+            f"{options.model} is no model of this deployment that could be rolled out.",
+            "`python -m dashboard.rollout status` lists them.",
+        )
+    how = f"with a copy of {percent} %" if shadow else f"with {percent} %"
+    recorded(
+        connection,
+        Privilege.ROLLOUT,
+        f"starting the rollout of {options.model} {how} of the traffic",
+        lambda: client.start(
+            connection, found, options.model, percent / 100, _token(), shadow=shadow
+        ),
+    )
+    print(f"Started the rollout of {options.model}; the Rollout page compares the models.")
+
+
+def _promote(connection: Connection, _: argparse.Namespace) -> None:
+    _end(connection, promote=True)
+
+
+def _stop(connection: Connection, _: argparse.Namespace) -> None:
+    _end(connection, promote=False)
+
+
+def _end(connection: Connection, *, promote: bool) -> None:
+    found = client.describe(connection)
+
+    def work() -> None:
+        if found.shadow:
+            client.end_shadow(connection, found, _token(), promote=promote)
+        else:
+            client.give_share(connection, found, float(promote))
+
+    title = "promoting the new model" if promote else "rolling back"
+    recorded(connection, Privilege.ROLLOUT, title, work)
+    print(f"Done: {title}.")
+
+
+def _token() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _percent(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:  # noqa: PLR2004 - a percentage
+        raise argparse.ArgumentTypeError("a whole number from 1 to 100")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.rollout", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    status = commands.add_parser("status", help="show what is served, and what could be")
+    status.set_defaults(command=_status)
+    start = commands.add_parser("start", help="serve a model beside the one in use")
+    start.add_argument("model", help="its name")
+    start.add_argument(
+        "--percent", type=_percent, default=10, help="of the traffic that it gets (10)"
+    )
+    start.add_argument(
+        "--shadow", action="store_true", help="give it copies; nobody sees what it answers"
+    )
+    start.set_defaults(command=_start)
+    promote = commands.add_parser("promote", help="give the new model all traffic")
+    promote.set_defaults(command=_promote)
+    stop = commands.add_parser("stop", help="roll back, or stop the shadow")
+    stop.set_defaults(command=_stop)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Parts of the Rollout page about a shadow: the paired comparison, and how it ends."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from dashboard.aws.cloud import Connection
+from dashboard.captures.source import CaptureSource
+from dashboard.data_health.metrics import invocations, kept
+from dashboard.rollout import client, panel, shadow_model
+from dashboard.rollout.client import IN_SERVICE, Endpoint, Variant
+from dashboard.shared import components, time_range_panel
+from dashboard.shared.numbers import share
+from workflow.intervals import Share
+
+
+def compare(
+    connection: Connection,
+    found: Endpoint,
+    shadow: Variant,
+    feed: CaptureSource,
+    threshold: float,
+) -> None:
+    """Compare the shadow with the variant in use on the requests that both answered."""
+    pairs = client.pairs(panel.stored(feed), found.since)
+    _failures(connection, found, shadow)
+    if pairs.is_empty():
+        st.info("No request that both models answered is captured yet.")
+        return
+    said = shadow_model.compare(pairs, found.variants[0].name, shadow.name, threshold)
+    low, high = said.interval
+    with st.container(horizontal=True):
+        st.metric("Requests that both answered", f"{said.agreement.count:,}", border=True)
+        st.metric(
+            "Same class",
+            share(said.agreement.value),
+            help=f"{low:.1%} to {high:.1%}, at 95 % however often you look.",
+            border=True,
+        )
+        st.metric("Only the one in use rejects", f"{said.only_old:,}", border=True)
+        st.metric("Only the shadow rejects", f"{said.only_new:,}", border=True)
+    panel.rejected(said.rejected, "shadow")
+    st.caption(
+        f"Photos below {share(threshold)} since {time_range_panel.said(found.since)}, the same for"
+        " both models; the verdict holds at 95 % however often you look. Nobody saw what the"
+        " shadow answered, and no other page counts it."
+    )
+
+
+def _failures(connection: Connection, found: Endpoint, shadow: Variant) -> None:
+    """Say how many invocations of the shadow failed: those are not captured."""
+    now = datetime.now(UTC)
+
+    def failed() -> Share:
+        every = kept(timedelta(minutes=1), now - found.since)
+        counted = invocations(connection, found.name, shadow.name, found.since, now, every=every)
+        return Share(int(counted["failed"].sum()), int(counted["count"].sum()))
+
+    seen = components.read(
+        "cloudwatch",
+        ("shadow failures", found.config),
+        "the failures of the shadow",
+        failed,
+        fresh_s=30.0,
+    )
+    if seen.hits:
+        st.warning(
+            f"The shadow failed in {seen.hits:,} of its {seen.count:,} invocations, which have no"
+            " pair.",
+            icon=":material/warning:",
+        )
+
+
+def act(found: Endpoint) -> None:
+    """Promote the shadow's model, or stop the shadow."""
+    busy = found.status != IN_SERVICE
+    with st.container(horizontal=True):
+        if st.button("Promote", type="primary", disabled=busy):
+            _end(found, "promoting the model of the shadow", promote=True)
+        if st.button("Stop", disabled=busy):
+            _end(found, "stopping the shadow", promote=False)
+    st.caption("Either updates the endpoint and ends the shadow's instance: minutes on AWS.")
+
+
+def _end(found: Endpoint, title: str, *, promote: bool) -> None:
+    token = uuid.uuid4().hex[:12]
+    panel.do(title, lambda cloud: client.end_shadow(cloud, found, token, promote=promote))
