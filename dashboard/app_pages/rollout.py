@@ -26,11 +26,13 @@ with components.explained():
         case 1 if found.status == IN_SERVICE:
             panel.begin(connection, found)
         case 1:
-            panel.updating()
+            pass
         case 2:
             panel.compare(found, feed, standing.now)
             panel.automatic(found, feed, standing.now)
             panel.act(found)
         case _:
             st.info("The endpoint has more than two variants: two can be compared here.")
+    if found.status != IN_SERVICE:
+        panel.updating()
     panel.over_time(found, feed, standing.now, picked)

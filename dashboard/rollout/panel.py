@@ -77,7 +77,7 @@ def served(found: Endpoint) -> None:
 
 def updating() -> None:
     """Follow an update until it ends."""
-    st.caption("All traffic goes to what is served now until then; the page looks again by itself.")
+    st.caption("What is served now goes on until then; the page looks again by itself.")
     st.fragment(_look_again, run_every=FRESH_S)()
 
 
