@@ -302,8 +302,8 @@ def _made_of(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts
     made_of = artifacts(settings, wheels=is_aws(session))
     if settings.training_data is None:
         return made_of
-    samples = cloud.training_samples(stack.training_list(settings.training_data))
-    return replace(made_of, training_samples=samples)
+    samples, classes = cloud.training_samples(settings.training_data)
+    return replace(made_of, training_samples=samples, classes=settings.classes or classes)
 
 
 def _observe(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Observed]:

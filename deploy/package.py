@@ -18,6 +18,7 @@ from deploy.model import package as model_package
 from deploy.model.container import container_image
 from deploy.model.wheels import pinned_wheels
 from deploy.providers.algorithms import training_image
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 
@@ -56,6 +57,7 @@ class Artifacts:
         image: URI of the container image that serves the model, or trains it; empty where the
             endpoint exists already.
         training_samples: How many images the list file for training names.
+        classes: Names of the model's classes, in the order of its answer.
     """
 
     functions: Mapping[str, bytes] = field(repr=False)
@@ -64,6 +66,7 @@ class Artifacts:
     model_digest: str = ""
     image: str = ""
     training_samples: int = 0
+    classes: tuple[str, ...] = LABELS
 
 
 def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
@@ -78,11 +81,12 @@ def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
     """
     functions = {name: function_zip(name) for name in FUNCTIONS}
     definition = read_definition(DEFINITION)
+    named = settings.classes or LABELS
     if settings.existing_endpoint is not None:
-        return Artifacts(functions=functions, definition=definition)
+        return Artifacts(functions=functions, definition=definition, classes=named)
     if settings.training_data is not None:
         image = training_image(settings.region)
-        return Artifacts(functions=functions, definition=definition, image=image)
+        return Artifacts(functions=functions, definition=definition, image=image, classes=named)
     model = model_package.model_archive(wheels=pinned_wheels() if wheels else {})
     return Artifacts(
         functions=functions,
@@ -90,6 +94,7 @@ def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
         model=model.body,
         model_digest=model.digest,
         image=container_image(settings.region),
+        classes=settings.classes or model.classes,
     )
 
 

@@ -48,9 +48,9 @@ TIMEOUT_SECONDS = {"serialize_image": 60, "classify_image": 120, "filter_inferen
 """Longer than what the function itself waits for (SageMaker lets a model think for 60 s), and
 shorter than the state machine waits for its task."""
 
-# The hyperparameters of the starter notebook of the original project; the number of samples is
-# that of the list file.
-HYPERPARAMETERS = {"image_shape": "3,32,32", "num_classes": "2"}
+# The hyperparameters of the starter notebook of the original project; the numbers of samples and
+# classes are those of the list file.
+HYPERPARAMETERS = {"image_shape": "3,32,32"}
 TRAINING_VOLUME_GB = 50
 TRAINING_SECONDS = 3600
 
@@ -278,7 +278,10 @@ def training_list(data: str) -> str:
 
 
 def _training_job(settings: Settings, data: str, artifacts: Artifacts, role: str) -> TrainingJob:
-    samples = {"num_training_samples": str(artifacts.training_samples)}
+    samples = {
+        "num_classes": str(len(artifacts.classes)),
+        "num_training_samples": str(artifacts.training_samples),
+    }
     data = data.rstrip("/")
     spec: dict[str, Any] = {
         "image": artifacts.image,
@@ -317,10 +320,11 @@ def endpoint_config(settings: Settings, model: str) -> EndpointConfig:
 
 def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
     names = _function_names(settings)
+    classes = {"SCONES_CLASSES": json.dumps(artifacts.classes)}
     environments = {
         "serialize_image": {},
-        "classify_image": {"SCONES_ENDPOINT": settings.endpoint},
-        "filter_inferences": {"SCONES_THRESHOLD": str(settings.threshold)},
+        "classify_image": {"SCONES_ENDPOINT": settings.endpoint, **classes},
+        "filter_inferences": {"SCONES_THRESHOLD": str(settings.threshold), **classes},
     }
     documents = {
         "serialize_image": policies.serialize_policy,

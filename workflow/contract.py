@@ -27,7 +27,7 @@ State = dict[str, Any]
 """The flat JSON object that travels from function to function."""
 
 LABELS = ("bicycle", "motorcycle")
-"""The class of each probability, in the order in which the endpoint answers."""
+"""The classes in the order of the endpoint's answer, where no model names them."""
 
 MAX_IMAGE_BYTES = 6_291_456
 """The largest body InvokeEndpoint takes (SageMaker Runtime API reference, InvokeEndpoint)."""
@@ -48,9 +48,9 @@ _PASSING_STATUSES = frozenset({0, 408, 409, 423, 425, 429, 499})
 _FIRST_SERVER_ERROR = 500
 _UNREACHED = "could not be reached"
 _UNKNOWN = "This error is not known here: look it up, and ask a person before trying again."
-_WANTED = f"Use an endpoint that answers the probabilities of {' and '.join(LABELS)}."
+_NAMES_QUOTED = 200
 _REJECTION = re.compile(
-    r"Confidence (?P<confidence>\S+) for (?P<label>\S+) is below the threshold (?P<threshold>\S+): "
+    r"Confidence (?P<confidence>\S+) for (?P<label>.+?) is below the threshold (?P<threshold>\S+): "
 )
 
 
@@ -308,11 +308,30 @@ def inference_id(execution_arn: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, execution_arn))
 
 
-def read_inferences(value: object) -> list[float]:
-    """Read one probability for each of ``LABELS``, from an answer in any shape that is known.
+def read_classes(text: str | None) -> tuple[str, ...]:
+    """Read the names of the classes that a function is given; ``LABELS`` where it is given none.
+
+    Args:
+        text: A JSON list of two or more different names, in the order of the endpoint's answer.
+
+    Raises:
+        ValueError: It is no such list.
+    """
+    if not text:
+        return LABELS
+    names = json.loads(text)
+    named = isinstance(names, list) and all(isinstance(one, str) and one for one in names)
+    if not named or len(set(names)) < max(2, len(names)):
+        raise ValueError(f"{text[:80]!r} is no JSON list of two or more different class names")
+    return tuple(names)
+
+
+def read_inferences(value: object, classes: Sequence[str] = LABELS) -> list[float]:
+    """Read one probability for each class, from an answer in any shape that is known.
 
     Args:
         value: What an endpoint answered, as text or parsed; see ``workflow.answers``.
+        classes: Names of the classes.
 
     Raises:
         BadInference: It holds none, or the numbers are no probabilities of these classes.
@@ -320,30 +339,37 @@ def read_inferences(value: object) -> list[float]:
     if not value or value == "null":
         raise BadInference("There are no inferences. Run ClassifyImage before FilterInferences.")
     try:
-        rows = answers.read_value(value, LABELS)
+        rows = answers.read_value(value, classes)
     except answer_rows.OutputError as error:
         raise BadInference(
-            f"The endpoint's answer is {_json_kind(value)} that cannot be used ({error}). {_WANTED}"
+            f"The endpoint's answer is {_json_kind(value)} that cannot be used ({error}). "
+            f"Use an endpoint that answers the probabilities of {_listed(classes)}."
         ) from None
     if len(rows) != 1:
         raise BadInference(
             f"The endpoint gave {len(rows)} answers for one image. Use an endpoint that answers "
             "each request by itself."
         )
-    return _probabilities(rows[0])
+    return _probabilities(rows[0], classes)
 
 
-def _probabilities(row: answer_rows.Row) -> list[float]:
+def _listed(classes: Sequence[str]) -> str:
+    """Return names of classes for a sentence, shortened where they are many."""
+    text = " and ".join((", ".join(classes[:-1]), classes[-1]))
+    return text if len(text) <= _NAMES_QUOTED else f"{text[:_NAMES_QUOTED]}..."
+
+
+def _probabilities(row: answer_rows.Row, classes: Sequence[str]) -> list[float]:
     values = list(row.values)
-    if row.names and row.names != LABELS:
+    if row.names and row.names != tuple(classes):
         raise BadInference(
-            f"The endpoint knows the classes {', '.join(row.names)[:200]}, but this workflow "
-            f"decides between {' and '.join(LABELS)}. Use an endpoint of these classes."
+            f"The endpoint knows the classes {', '.join(row.names)[:_NAMES_QUOTED]}, but this "
+            f"workflow decides between {_listed(classes)}. Use an endpoint of these classes."
         )
-    if len(values) != len(LABELS):
+    if len(values) != len(classes):
         raise BadInference(
-            f"The endpoint gave {len(values)} probabilities for {len(LABELS)} classes "
-            f"({', '.join(LABELS)}). Use an endpoint that was trained on these classes."
+            f"The endpoint gave {len(values)} probabilities for {len(classes)} classes "
+            f"({_listed(classes)}). Use an endpoint that was trained on these classes."
         )
     outside = [value for value in values if not 0 <= value <= 1]
     if outside:
@@ -359,24 +385,27 @@ def _probabilities(row: answer_rows.Row) -> list[float]:
     return values
 
 
-def with_inferences(state: State, inferences: Sequence[float]) -> State:
+def with_inferences(
+    state: State, inferences: Sequence[float], classes: Sequence[str] = LABELS
+) -> State:
     """Add the inferences with their label and confidence, and drop the image."""
     best = max(range(len(inferences)), key=lambda index: inferences[index])
     rest = {key: value for key, value in state.items() if key != "image_data"}
     return {
         **rest,
         "inferences": list(inferences),
-        "label": LABELS[best],
+        "label": classes[best],
         "confidence": inferences[best],
     }
 
 
-def with_decision(state: State, threshold: float) -> State:
+def with_decision(state: State, threshold: float, classes: Sequence[str] = LABELS) -> State:
     """Add whether the confidence meets the threshold (at or above it does).
 
     A state that does not gets its ``rejection`` too: the cause the execution will fail with.
     """
-    decided = with_inferences(state, read_inferences(state.get("inferences")))
+    inferences = read_inferences(state.get("inferences"), classes)
+    decided = with_inferences(state, inferences, classes)
     decided["threshold"] = threshold
     decided["meets_threshold"] = decided["confidence"] >= threshold
     decided.pop("rejection", None)

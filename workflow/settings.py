@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from workflow.contract import read_classes
 from workflow.errors import WorkflowError
 from workflow.organisation import Organisation
 from workflow.regions import Region, partition_of, resource_arn
@@ -44,6 +45,8 @@ class Settings:
         training_instance: SageMaker instance type of the training job.
         instance_type: SageMaker instance type of the endpoint.
         sampling_percentage: Share of invocations that data capture keeps, 0 to 100.
+        classes: Names of the model's classes in the order of its answer; empty for those that its
+            manifest names.
         alarm_email: Address subscribed to the alerts topic, or None.
         organisation: What a company prescribes for everything that is created.
         owner: The tags by which the deployment knows what it owns.
@@ -61,6 +64,7 @@ class Settings:
     training_instance: str = DEFAULT_TRAINING_INSTANCE
     instance_type: str = DEFAULT_INSTANCE_TYPE
     sampling_percentage: int = 100
+    classes: tuple[str, ...] = ()
     alarm_email: str | None = None
     organisation: Organisation = field(default_factory=Organisation)
     owner: Mapping[str, str] = field(init=False)
@@ -91,6 +95,7 @@ class Settings:
             training_instance=environ.get("SCONES_TRAINING_INSTANCE") or DEFAULT_TRAINING_INSTANCE,
             instance_type=environ.get("SCONES_INSTANCE_TYPE") or DEFAULT_INSTANCE_TYPE,
             sampling_percentage=_whole(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
+            classes=_classes(environ.get("SCONES_CLASSES")),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
             organisation=Organisation.from_env(environ),
         )
@@ -217,6 +222,17 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         raise WorkflowError(
             "SettingInvalid", f"{name} is {text!r}, which is not a number.", f"Correct {name}."
+        ) from None
+
+
+def _classes(text: str | None) -> tuple[str, ...]:
+    try:
+        return read_classes(text) if text else ()
+    except (ValueError, RecursionError) as error:
+        raise WorkflowError(
+            "SettingInvalid",
+            f"SCONES_CLASSES cannot be used: {error}.",
+            'Give all names in the order of the answer, such as ["bicycle", "motorcycle"].',
         ) from None
 
 

@@ -186,7 +186,8 @@ def _connect_aws(environ: Mapping[str, str]) -> Connection:
         region_source=region.source,
         credentials_written=written,
     )
-    return Connection(cloud, settings, session, Pacer(region.name), model_classes())
+    classes = settings.classes or model_classes()
+    return Connection(cloud, settings, session, Pacer(region.name), classes)
 
 
 def _credentials_written() -> int:
@@ -215,7 +216,8 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
     region = Region(cloud.region, cloud.region_source)
     settings = Settings.from_env(environ, account=cloud.account, region=region)
     session = _session(core, cloud.region)
-    return Connection(cloud, settings, session, Pacer(cloud.region), model_classes())
+    classes = settings.classes or model_classes()
+    return Connection(cloud, settings, session, Pacer(cloud.region), classes)
 
 
 def model_classes(manifest: Path = MANIFEST) -> tuple[str, ...]:

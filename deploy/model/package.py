@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
 from deploy.model.wheels import FOLDER
+from workflow.class_names import ClassNames
 from workflow.errors import WorkflowError
 
 CODE = Path(__file__).parent / "code"
@@ -28,10 +29,12 @@ class PackedModel:
         body: The bytes of model.tar.gz; the same files give the same bytes.
         digest: SHA-256 of the tar inside, so that another zlib gives another body but no other
             digest.
+        classes: Names of the classes by the manifest.
     """
 
     body: bytes
     digest: str
+    classes: tuple[str, ...]
 
 
 def model_archive(
@@ -59,7 +62,9 @@ def model_archive(
     packed = _tar(files)
     # Wheels are compressed already: more effort would only make every plan slow.
     return PackedModel(
-        gzip.compress(packed, compresslevel=1, mtime=0), hashlib.sha256(packed).hexdigest()
+        gzip.compress(packed, compresslevel=1, mtime=0),
+        hashlib.sha256(packed).hexdigest(),
+        ClassNames.of_manifest(files[MANIFEST_FILE]).names,
     )
 
 

@@ -21,6 +21,7 @@ from deploy.providers import (
     sqs,
     states,
     training,
+    training_sets,
 )
 from deploy.providers.clients import Aws, account_of
 from deploy.providers.errors import explained
@@ -48,6 +49,7 @@ from deploy.resources import (
     Topic,
     TrainingJob,
 )
+from deploy.stack import training_list
 from deploy.versions import Version
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
@@ -161,14 +163,15 @@ class AwsCloud:
         with explained("stepfunctions", version.arn):
             return states.definition(self.aws, version.arn)
 
-    def training_samples(self, address: str) -> int:
-        """Return how many images a list file for training names.
+    def training_samples(self, address: str) -> tuple[int, tuple[str, ...]]:
+        """Return how many images below a prefix are to be trained on, and names of their classes.
 
         Raises:
             WorkflowError: ``TrainingDataMissing``, or the file cannot be read.
         """
         with explained("s3", address):
-            return s3.listed_images(self.aws, address)
+            labels = training_sets.listed_labels(self.aws, training_list(address))
+            return len(labels), training_sets.class_names(self.aws, address, labels)
 
     def download(self, address: str, folder: Path) -> int:
         """Copy what lies below an S3 prefix into a folder; return how many files that are."""

@@ -29,30 +29,6 @@ _BLOCKED = {
 }
 
 
-def listed_images(aws: Aws, address: str) -> int:
-    """Return how many images a list file of the built-in algorithm names: one a line.
-
-    Args:
-        aws: The account.
-        address: ``s3://bucket/key`` of the list file.
-
-    Raises:
-        WorkflowError: ``TrainingDataMissing`` where there is no list, or an empty one.
-    """
-    bucket, _, key = address.removeprefix("s3://").partition("/")
-    answer = found(lambda: aws.s3.get_object(Bucket=bucket, Key=key), "NoSuchKey", "NoSuchBucket")
-    lines = answer["Body"].read().splitlines() if answer else []
-    count = sum(1 for line in lines if line.strip())
-    if not count:
-        raise WorkflowError(
-            "TrainingDataMissing",
-            f"There is no list of images to train on: {address} is missing or empty.",
-            "Upload it, a line an image: row, label and file name, with a tab between them; and"
-            " test.lst likewise.",
-        )
-    return count
-
-
 def download(aws: Aws, address: str, folder: Path) -> int:
     """Copy what lies below a prefix into a folder; return how many files that are.
 

@@ -1,6 +1,7 @@
 """ClassifyImage: sends the image of an execution to the SageMaker endpoint and adds its inferences.
 
-Takes and gives the flat object of ``workflow.contract``; ``SCONES_ENDPOINT`` names the endpoint.
+Takes and gives the flat object of ``workflow.contract``; ``SCONES_ENDPOINT`` names the endpoint,
+``SCONES_CLASSES`` the classes of its model.
 Needs ``sagemaker:InvokeEndpoint`` on it, and ``s3:GetObject`` for images that came by reference.
 """
 
@@ -15,6 +16,7 @@ from workflow import contract
 from workflow.known_errors import read_error
 
 _ENDPOINT = os.environ["SCONES_ENDPOINT"]
+_CLASSES = contract.read_classes(os.environ.get("SCONES_CLASSES"))
 # The state machine retries with backoff; more hidden retries here would only delay it.
 _S3 = boto3.client(
     "s3", config=Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2})
@@ -37,7 +39,8 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
     # A function that is called without a state machine still leaves a key to join on.
     inference_id = contract.inference_id(state.get("execution_arn") or context.aws_request_id)
     answer = _invoke(image, inference_id)
-    classified = contract.with_inferences(state, contract.read_inferences(answer))
+    inferences = contract.read_inferences(answer, _CLASSES)
+    classified = contract.with_inferences(state, inferences, _CLASSES)
     print(  # noqa: T201 - what a function prints is its log
         contract.log_line(
             "image_classified",

@@ -40,6 +40,7 @@ PROVIDERS = {
     "states": "stepfunctions",
     "sagemaker": "sagemaker",
     "training": "sagemaker",
+    "training_sets": "s3",
     "quotas": "service-quotas",
     "session": "sts",
 }

@@ -10,6 +10,7 @@ from deploy import deployment
 from deploy.apply import Applied, Event, Failed, Started
 from deploy.plan import Op, Plan
 from deploy.providers import clients, lock
+from deploy.resources import Function, TrainingJob
 from tests.deploy.cases import ACCOUNT, artifacts, settings
 from tests.deploy.conftest import Account
 from workflow.errors import WorkflowError
@@ -274,7 +275,49 @@ def test_training_makes_the_model_that_is_served(
     container = sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
     assert container["ModelDataUrl"] == artifact["S3ModelArtifacts"]
     assert described["HyperParameters"]["num_training_samples"] == "2"
+    assert described["HyperParameters"]["num_classes"] == "2"
     assert ops(deployment.observe_and_plan(owner, account.session)).keys() == {Op.KEEP}
+
+
+@pytest.mark.parametrize("size", [2, 10, 100])
+def test_the_classes_that_are_trained_on_reach_the_job_and_the_functions(
+    account: Account, size: int
+) -> None:
+    names = {str(label): f"kind {label}" for label in range(size)}
+    listed(account, b"".join(b"%d\t%d\tp.png\n" % (row, row) for row in range(size)))
+    manifest = json.dumps({"classes": names}).encode()
+    account.client("s3").put_object(Bucket="data", Key="images/manifest.json", Body=manifest)
+
+    plan = deployment.observe_and_plan(settings(training_data="s3://data/images"), account.session)
+
+    made = [one.resource for one in plan.actions]
+    (job,) = (one for one in made if isinstance(one, TrainingJob))
+    assert job.hyperparameters["num_classes"] == str(size)
+    told = [one.environment.get("SCONES_CLASSES") for one in made if isinstance(one, Function)]
+    assert sorted(map(str, told)) == ["None", *[json.dumps(list(names.values()))] * 2]
+
+
+def test_classes_that_a_training_set_does_not_name_are_numbered(account: Account) -> None:
+    listed(account, b"0\t0\ta.png\n1\t2\tb.png\n")
+
+    plan = deployment.observe_and_plan(settings(training_data="s3://data/images"), account.session)
+
+    functions = [one.resource for one in plan.actions if isinstance(one.resource, Function)]
+    assert {one.environment.get("SCONES_CLASSES") for one in functions} == {
+        None,
+        '["class 0", "class 1", "class 2"]',
+    }
+
+
+@pytest.mark.parametrize("line", [b"0\tbicycle\ta.png", b"0 0 a.png", b"0\t-1\ta.png"])
+def test_a_list_of_another_form_is_refused_with_its_line(account: Account, line: bytes) -> None:
+    listed(account, b"0\t0\ta.png\n" + line)
+
+    with pytest.raises(WorkflowError) as caught:
+        deployment.observe_and_plan(settings(training_data="s3://data/images"), account.session)
+
+    assert caught.value.code == "TrainingListInvalid"
+    assert caught.value.message.startswith("Line 2 of s3://data/images/train.lst")
 
 
 def listed(account: Account, lines: bytes) -> None:

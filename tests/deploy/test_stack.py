@@ -150,10 +150,12 @@ def test_functions_are_told_their_endpoint_and_threshold() -> None:
     by_name = {item.name: item for item in desired(threshold=0.8) if isinstance(item, Function)}
 
     assert by_name["scones-unlimited-dev-classify-image"].environment == {
-        "SCONES_ENDPOINT": "scones-unlimited-dev"
+        "SCONES_ENDPOINT": "scones-unlimited-dev",
+        "SCONES_CLASSES": '["bicycle", "motorcycle"]',
     }
     assert by_name["scones-unlimited-dev-filter-inferences"].environment == {
-        "SCONES_THRESHOLD": "0.8"
+        "SCONES_THRESHOLD": "0.8",
+        "SCONES_CLASSES": '["bicycle", "motorcycle"]',
     }
     assert {item.runtime for item in by_name.values()} == {"python3.13"}
     assert {item.architecture for item in by_name.values()} == {"arm64"}

@@ -43,6 +43,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+def classes(size: int) -> list[str]:
+    """Names of so many classes, of several words as CIFAR-100 and ImageNet have them."""
+    return [f"kind {number}, of photo" for number in range(size)]
+
+
+def peak(size: int, best: int, confidence: float) -> list[float]:
+    """Probabilities of so many classes, of which one is likeliest."""
+    rest = (1 - confidence) / (size - 1)
+    return [confidence if number == best else rest for number in range(size)]
+
+
 @pytest.fixture
 def load(aws: None) -> Callable[[str], ModuleType]:
     """Import a handler again, so that its clients are made under moto."""

@@ -22,7 +22,7 @@ from botocore.stub import Stubber
 from tests.builders import PNG
 from workflow import contract
 
-from .conftest import BUCKET, ENDPOINT, Context
+from .conftest import BUCKET, ENDPOINT, Context, classes, peak
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:scones:one"
 
@@ -282,3 +282,25 @@ def test_what_aws_leaves_out_breaks_nothing(
     with pytest.raises(contract.ContractError) as caught:
         classify.handler(inline(), context)
     assert "None" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [2, 10, 100])
+@pytest.mark.parametrize("named", [False, True])
+def test_names_the_likeliest_of_as_many_classes_as_it_is_given(
+    load: Callable[[str], ModuleType],
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    *,
+    named: bool,
+) -> None:
+    names, row = classes(size), peak(size, size - 1, 0.9)
+    monkeypatch.setenv("SCONES_CLASSES", json.dumps(names))
+    classify = load("classify_image")
+    by_name = dict(sorted(zip(names, row, strict=True), reverse=True))
+    with Stubber(classify._RUNTIME) as stub:
+        answers(stub, by_name if named else row)
+        state = classify.handler(inline(), context)
+
+    assert state["inferences"] == pytest.approx(row)
+    assert (state["label"], state["confidence"]) == (names[-1], 0.9)

@@ -8,7 +8,7 @@ import pytest
 
 from workflow import contract
 
-from .conftest import Context
+from .conftest import Context, classes, peak
 
 
 @pytest.fixture
@@ -53,3 +53,25 @@ def test_the_threshold_is_part_of_the_deployment(
     state = load("filter_inferences").handler({"inferences": [0.6, 0.4]}, context)
 
     assert state["meets_threshold"] is True
+
+
+@pytest.mark.parametrize("size", [2, 10, 100])
+def test_decides_between_as_many_classes_as_it_is_given(
+    load: Callable[[str], ModuleType],
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+) -> None:
+    names = classes(size)
+    monkeypatch.setenv("SCONES_CLASSES", json.dumps(names))
+    decide = load("filter_inferences")
+
+    sure = decide.handler({"inferences": peak(size, size - 1, 0.97)}, context)
+    unsure = decide.handler({"inferences": peak(size, 1, 0.6)}, context)
+
+    assert (sure["label"], sure["meets_threshold"]) == (names[-1], True)
+    assert (unsure["label"], unsure["meets_threshold"]) == (names[1], False)
+    rejection = contract.read_rejection(unsure["rejection"])
+    assert rejection == contract.Rejection(label=names[1], confidence=0.6, threshold=0.93)
+    with pytest.raises(contract.BadInference, match=f"for {size} classes"):
+        decide.handler({"inferences": peak(size + 1, 0, 0.97)}, context)

@@ -354,3 +354,27 @@ def test_an_answer_of_several_lines_that_is_no_traceback_is_kept() -> None:
     said = '{\n  "code": 503,\n  "message": "Prediction failed"\n}'
 
     assert said in str(contract.endpoint_error("ModelError", said, "an-endpoint", 503))
+
+
+class TestClasses:
+    def test_are_those_of_the_workflow_where_none_are_given(self) -> None:
+        assert contract.read_classes(None) == contract.read_classes("") == contract.LABELS
+
+    @given(st.lists(st.text(min_size=1), min_size=2, max_size=100, unique=True))
+    def test_are_read_as_they_were_written(self, names: list[str]) -> None:
+        assert contract.read_classes(json.dumps(names)) == tuple(names)
+
+    @pytest.mark.parametrize(
+        "text", ["{}", '["a"]', '["a", "a"]', '["a", ""]', "[1, 2]", '"ab"', "[[], []]"]
+    )
+    def test_of_another_form_are_refused(self, text: str) -> None:
+        with pytest.raises(ValueError, match="no JSON list of two or more different class names"):
+            contract.read_classes(text)
+
+    def test_that_are_many_are_shortened_in_a_sentence(self) -> None:
+        names = [f"class {number}" for number in range(100)]
+        with pytest.raises(contract.BadInference) as caught:
+            contract.read_inferences("[0.5, 0.5]", names)
+
+        assert "2 probabilities for 100 classes (class 0, " in str(caught.value)
+        assert len(str(caught.value)) < 400

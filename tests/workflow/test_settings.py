@@ -33,6 +33,7 @@ def test_reads_every_variable() -> None:
             "SCONES_ENDPOINT": "my-Endpoint",
             "SCONES_SAMPLING_PERCENTAGE": "20",
             "SCONES_ALARM_EMAIL": "a@example.com",
+            "SCONES_CLASSES": '["van", "truck", "bus"]',
         },
         account=ACCOUNT,
         region=IRELAND,
@@ -42,6 +43,7 @@ def test_reads_every_variable() -> None:
     assert settings.endpoint == "my-Endpoint"
     assert settings.sampling_percentage == 20
     assert settings.alarm_email == "a@example.com"
+    assert settings.classes == ("van", "truck", "bus")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,8 @@ def test_reads_every_variable() -> None:
         ("SCONES_TRAINING_DATA", "s3://Not_A_Bucket/x"),
         ("SCONES_INSTANCE_TYPE", "t3.large"),
         ("SCONES_ALARM_EMAIL", "nobody"),
+        ("SCONES_CLASSES", "bicycle, motorcycle"),
+        ("SCONES_CLASSES", '["bicycle"]'),
     ],
 )
 def test_refuses_what_cannot_be_used_and_says_what_to_do(variable: str, value: str) -> None:
