@@ -37,12 +37,16 @@ from websockets.typing import Origin, Subprotocol
 
 from benchmarks.inferences import NOW, captures
 from dashboard.aws import cloud as connection
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.captures.tables import CAPTURES, TABLES
 from dashboard.executions.tables import TABLES as EXECUTION_TABLES
+from dashboard.review.client import ReviewClient
+from dashboard.review.model import DrawRequest, draw_photos
 from dashboard.shared.store import SegmentStore
 from dashboard.shared.store_root import store_root
 from deploy import deployment
 from deploy.apply import Failed
+from workflow.reviews import GroundTruth, Review, ground_truth_key, ground_truth_lines
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -62,6 +66,8 @@ VIEWS: Final = (
 )
 GROWTH: Final = 1.25
 """Of the dashboard's memory, from the first fifth of the time to the end."""
+CAUSES: Final = 7
+"""Of the failures that are filled in."""
 LOST_S: Final = 60.0
 """A rerun that has not ended after so long is lost."""
 
@@ -98,17 +104,23 @@ class Session:
         )
         self._refreshed: dict[str, tuple[float, float]] = {}
         self._page = ("", "")
+        self._cached: set[str] = set()
+        self._received = 0
         self.seen = Reruns()
 
     def close(self) -> None:
         """Leave."""
         self._socket.close()
 
-    def open(self, page: str, query: str) -> None:
-        """Open a view and wait for the end of its run."""
+    def open(self, page: str, query: str) -> tuple[float, int]:
+        """Open a view and wait for the end of its run; its seconds, and the bytes it sent."""
         self._page = (page, query)
         self._refreshed = {}
-        self._run(f"{page} {query}".strip())
+        return self._run(f"{page} {query}".strip())
+
+    def refresh(self) -> list[tuple[float, int]]:
+        """Have each part of the page that refreshes by itself do so; likewise of each."""
+        return [self._run("refresh", fragment=name) for name in list(self._refreshed)]
 
     def tour(self) -> None:
         """Open every view once and leave."""
@@ -128,28 +140,36 @@ class Session:
             waits = [at for _, at in self._refreshed.values()]
             time.sleep(max(0.01, min([until, *waits]) - time.monotonic()))
 
-    def _run(self, name: str, fragment: str = "") -> None:
+    def _run(self, name: str, fragment: str = "") -> tuple[float, int]:
         asked = BackMsg()
         state = asked.rerun_script
         state.page_name, state.query_string = self._page
         state.fragment_id = fragment
         state.is_auto_rerun = bool(fragment)
+        state.cached_message_hashes.extend(self._cached)
+        self._received = 0
         began = time.monotonic()
         self._socket.send(asked.SerializeToString())
         try:
             well = self._end()
         except TimeoutError:
             well = False
-        self.seen.seconds.setdefault(name, []).append(time.monotonic() - began)
+        took = time.monotonic() - began
+        self.seen.seconds.setdefault(name, []).append(took)
         if not well:
             self.seen.lost.append(name)
+        return took, self._received
 
     def _end(self) -> bool:
         """Receive to the end of a run; whether it ended without an exception of the script."""
         well = True
         named: dict[str, tuple[float, float]] = {}
         while True:
-            message = ForwardMsg.FromString(self._socket.recv(timeout=LOST_S, decode=False))
+            body = self._socket.recv(timeout=LOST_S, decode=False)
+            message = ForwardMsg.FromString(body)
+            self._received += len(body)
+            if message.metadata.cacheable:  # a browser keeps it, and is sent its hash alone later
+                self._cached.add(message.hash)
             kind = message.WhichOneof("type")
             if kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception":
                 well = False
@@ -202,18 +222,20 @@ def together(parts: Sequence[Reruns]) -> Reruns:
 
 
 def fill_executions(root: Path, count: int, machine: str, alias: str) -> None:
-    """Store so many accepted executions of two weeks in a directory."""
+    """Store so many executions of two weeks in a directory; one in fifty has failed."""
     now = datetime.now(UTC)
     number = pl.int_range(count, eager=True).alias("number").to_frame().lazy()
     execution = machine.replace(":stateMachine:", ":execution:")
     ended = pl.lit(now) - pl.duration(seconds=14 * 86_400 * (pl.col("number") + 60) / (count + 60))
+    failed = pl.col("number") % 50 == 0
+    error = pl.when(failed).then(pl.format("Error{}", pl.col("number") // 50 % CAUSES))
     rows = number.select(
         arn=pl.format(f"{execution}:filled-{{}}", "number"),
         name=pl.format("filled-{}", "number"),
         version=pl.lit(f"{machine}:1"),
         alias=pl.lit(alias),
-        status=pl.lit("SUCCEEDED"),
-        outcome=pl.lit("accepted"),
+        status=pl.when(failed).then(pl.lit("FAILED")).otherwise(pl.lit("SUCCEEDED")),
+        outcome=pl.when(failed).then(pl.lit("fault")).otherwise(pl.lit("accepted")),
         source=pl.lit("event"),
         started_at=ended - pl.duration(seconds=2),
         stopped_at=ended,
@@ -224,15 +246,26 @@ def fill_executions(root: Path, count: int, machine: str, alias: str) -> None:
         confidence=pl.lit(0.97),
         input=pl.lit("{}"),
         output=pl.lit("{}"),
-        error=pl.lit(None),
-        cause=pl.lit(None),
+        error=error,
+        cause=pl.when(failed).then(pl.lit("It broke.")),
         redrive_status=pl.lit("NOT_REDRIVABLE"),
         redrive_reason=pl.lit(None),
+        execution_arn=pl.format(f"{execution}:filled-{{}}", "number"),
+        state=pl.lit("ClassifyImage"),
+        failed_at=ended,
+        kind=pl.lit("fault"),
+        attempt=0,
+        ended_in=pl.lit("ClassifyImage"),
+        events=pl.lit(None),
+        problem=pl.lit("It was filled in."),
     ).collect()
+    broken = rows.filter(pl.col("status") == "FAILED")
+    filled = {"executions": rows, "execution_details": rows}
+    filled |= {"failures": broken, "histories": broken}
     SegmentStore(root, EXECUTION_TABLES).commit(
         {
-            name: rows.select(list(EXECUTION_TABLES[name])).cast(pl.Schema(EXECUTION_TABLES[name]))
-            for name in ("executions", "execution_details")
+            name: one.select(list(EXECUTION_TABLES[name])).cast(pl.Schema(EXECUTION_TABLES[name]))
+            for name, one in filled.items()
         }
     )
 
@@ -259,6 +292,22 @@ def fill(root: Path, records: int) -> None:
     )
     SegmentStore(root, TABLES).commit(
         {"captures": rows.select(list(CAPTURES)).cast(pl.Schema(CAPTURES))}
+    )
+
+
+def fill_labels(root: Path, cloud: connection.Connection) -> None:
+    """Draw 100 photos of the captures in a directory, and label them as the model did."""
+    now, request = datetime.now(UTC), DrawRequest(100, 0.5, 0.93, None, "benchmark")
+    captured = SegmentStore(root, TABLES).scan("captures")
+    draw = draw_photos(captured, set(), request, now=now, token="filled", seed=1)  # noqa: S106 - of a name
+    client = ReviewClient(cloud)
+    client.add_draw(draw)
+    review = Review(reviewer="benchmark", draw=draw.id)
+    truths = [GroundTruth(photo.id, str(photo.label), now, review) for photo in draw.photos]
+    cloud.client("s3").put_object(
+        Bucket=cloud.settings.bucket,
+        Key=ground_truth_key(GROUND_TRUTH_PREFIX, now, "filled"),
+        Body=ground_truth_lines(truths),
     )
 
 
@@ -298,7 +347,9 @@ def serve(directory: Path, environ: Mapping[str, str]) -> tuple[str, subprocess.
 def running(directory: Path, records: int, executions: int = 0) -> Iterator[tuple[str, int]]:
     """Start a dashboard as described above; its address and process id."""
     environ, cloud = deployed(directory)
-    fill(store_root(cloud, environ, kind="captures"), records)
+    captured = store_root(cloud, environ, kind="captures")
+    fill(captured, records)
+    fill_labels(captured, cloud)
     if executions:
         root, settings = store_root(cloud, environ), cloud.settings
         fill_executions(root, executions, settings.state_machine_arn, settings.alias_arn)
