@@ -34,6 +34,12 @@ PAGES = (
     ("lab", "Lab", ":material/science:"),
 )
 
+DARK_ON_PRIMARY = (
+    "<style>:is(button, a)[data-testid*=Button-primary]:not(:disabled) {color: #10151C}</style>"
+)
+# Streamlit writes white on the primary colour, which is pale in the dark theme, where it is that of
+# text too: no colour is dark enough for the one and pale enough for the other.
+
 DEPLOYED_ONLY = frozenset({"batch", "rollout", "alerts"})
 # Pages about resources that only ``deploy`` makes: they would show those beside another name. (A
 # docstring here would be drawn on every page.)
@@ -49,6 +55,8 @@ def draw() -> None:
 
     theme = "dark" if st.context.theme.type == "dark" else "light"
     st.logo(str(HERE / f"logo-{theme}.svg"), size="large", icon_image=str(ICON))
+    if theme == "dark":
+        st.html(DARK_ON_PRIMARY)
     pages = [
         st.Page(f"app_pages/{name}.py", title=title, url_path=name) for name, title, _ in PAGES
     ]

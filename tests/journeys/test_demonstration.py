@@ -78,9 +78,15 @@ STATES: dict[str, tuple[str, ...]] = {
 }
 """Every page, view, tab and dialog: its address, and what is clicked there."""
 
+DARK = ("overview", "classify", "inferences Threshold", "review", "failure Decide")
+"""States that a test run reads in the dark theme too: all controls are on them."""
+
 PICTURED = os.environ.get("SCONES_SCREENSHOTS") == "1"
 LOOKS = [(theme, device) for theme in ("light", "dark") for device in ("phone", "desk")]
-"""Every one of them is photographed; a test run reads the first, the narrowest in both."""
+"""Every one of them is photographed; a test run reads the first of every state, the narrowest."""
+READ = [(look, state) for look in LOOKS for state in STATES]
+if not PICTURED:
+    READ = [(LOOKS[0], state) for state in STATES] + [(("dark", "desk"), one) for one in DARK]
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +140,9 @@ def named(shown: App, contexts: Contexts) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("look", LOOKS if PICTURED else LOOKS[:1], ids=" ".join)
+@pytest.mark.parametrize(
+    ("look", "state"), READ, ids=[f"{' '.join(look)} {state}" for look, state in READ]
+)
 def test_a_page_fits_keeps_nobody_out_and_asks_no_other_host(
     shown: App, contexts: Contexts, named: dict[str, str], look: tuple[str, str], state: str
 ) -> None:
