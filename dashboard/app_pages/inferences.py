@@ -30,7 +30,8 @@ names = connection.watched.class_names
 look = panel.look(feed, standing.now, names)
 said = model.summarise(look.counts, look.threshold)
 card = inference_drift.known_model()
-panel.summary(said, look.threshold, card.calibration_error if card else None, names)
+with st.container():  # a caption more in it moves nothing below: an open list would close
+    panel.summary(said, look.threshold, card.calibration_error if card else None, names)
 chosen = panel.view()
 if not said.total and chosen != "Data health":  # which tells why there is none
     components.empty_state("No record is left", "Widen the time range, or the filters above.")

@@ -211,7 +211,13 @@ def regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, 
         if contains and st.button("Split", key="split-now"):
             note(feed, group, TriageAction.SPLIT, contains=contains)
         others = {one.fingerprint.digest: model.title(one) for one in groups if one is not group}
-        into = st.selectbox("Merge with", list(others), index=None, format_func=others.__getitem__)
+        into = st.selectbox(
+            "Merge with",
+            list(others),
+            index=None,
+            format_func=others.__getitem__,
+            key="merge-with",  # the others come in another order when the page is drawn again
+        )
         if into and st.button("Merge", key="merge-now"):
             note(feed, group, TriageAction.MERGE, into=into)
 

@@ -266,6 +266,23 @@ def test_records_without_a_time_are_told_whatever_the_range(
     assert "15 records have no usable time" in said(test)
 
 
+def test_a_caption_more_moves_no_control_below_it(
+    page: Callable[..., AppTest], captured: str
+) -> None:
+    """Streamlit makes what has moved anew, and an open list of options closes."""
+
+    def place(test: AppTest) -> list[int]:
+        below = test.main.children.items()
+        return [number for number, one in below if getattr(one, "key", None) == "moment"]
+
+    told = page(endpoint=captured, view="Before and after", range="All")
+    untold = page(endpoint=captured, view="Before and after", range="24h")
+
+    assert "have no usable time" in said(told)
+    assert "have no usable time" not in said(untold)
+    assert place(told) == place(untold) != []
+
+
 def test_a_filter_that_leaves_nothing_says_so(page: Callable[..., AppTest], captured: str) -> None:
     test = page(endpoint=captured, until="2020-01-01")
 
