@@ -6,7 +6,7 @@ developer guide. A label joins its capture by the capture's inference id, else i
 
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -81,12 +81,13 @@ class GroundTruthBatch:
     errors: tuple[CaptureError, ...]
 
 
-def read_ground_truth(data: bytes, key: str) -> GroundTruthBatch:
+def read_ground_truth(data: bytes, key: str, classes: Sequence[str] = LABELS) -> GroundTruthBatch:
     """Read one ground truth object.
 
     Args:
         data: The object's bytes.
         key: Its S3 key, to name errors by.
+        classes: Names of the model's classes, by their index.
 
     Returns:
         A label or an error for every line that is not blank; no bytes make this raise.
@@ -97,7 +98,7 @@ def read_ground_truth(data: bytes, key: str) -> GroundTruthBatch:
     for number, line in enumerate(data.split(b"\n"), 1):
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
         if text.strip():
-            truth = _truth(text)
+            truth = _truth(text, classes)
             if isinstance(truth, GroundTruth):
                 truths.append(truth)
             else:
@@ -135,7 +136,7 @@ def _line(truth: GroundTruth) -> dict[str, object]:
     return line
 
 
-def _truth(line: bytes) -> GroundTruth | tuple[str, str]:
+def _truth(line: bytes, classes: Sequence[str]) -> GroundTruth | tuple[str, str]:
     """Return the label of a line, or the reason and detail why it gives none."""
     try:
         record = json.loads(line)
@@ -143,10 +144,12 @@ def _truth(line: bytes) -> GroundTruth | tuple[str, str]:
         return "not JSON", str(error)
     if not isinstance(record, dict):
         return "not ground truth", f"the line is a JSON {type(record).__name__}"
-    return _truth_in(record)
+    return _truth_in(record, classes)
 
 
-def _truth_in(record: Mapping[str, object]) -> GroundTruth | tuple[str, str]:
+def _truth_in(
+    record: Mapping[str, object], classes: Sequence[str]
+) -> GroundTruth | tuple[str, str]:
     if "captureData" in record and "groundTruthData" not in record:  # a merge writes both
         return "a capture, not ground truth", ""
     labelled, event = record.get("groundTruthData"), record.get("eventMetadata")
@@ -156,7 +159,7 @@ def _truth_in(record: Mapping[str, object]) -> GroundTruth | tuple[str, str]:
     event_id = about.get("eventId") or about.get("inferenceId")
     if not isinstance(event_id, str) or not event_id.isprintable():
         return "no event id", "the label cannot be joined with a capture"
-    label = _label(labelled["data"], str(labelled.get("encoding") or "CSV"))
+    label = _label(labelled["data"], str(labelled.get("encoding") or "CSV"), classes)
     time = _time(about.get("inferenceTime"))
     if not isinstance(label, str):
         return label
@@ -179,13 +182,13 @@ def _review(said: object) -> Review | None:
     )
 
 
-def _label(data: object, encoding: str) -> str | tuple[str, str]:
+def _label(data: object, encoding: str, classes: Sequence[str]) -> str | tuple[str, str]:
     """Return what names a class, or the reason and detail why it names none."""
     try:
         label = _decoded(data, encoding)
     except ValueError as error:
         return "label cannot be decoded", str(error)
-    if label != UNDECIDED and class_of(label) is None:
+    if label != UNDECIDED and class_of(label, classes) is None:
         return "no class", f"{shortened(label)} is no class"
     return label
 
@@ -206,49 +209,57 @@ def _decoded(data: object, encoding: str) -> str:
             raise ValueError(f"the encoding is {shortened(encoding)}")
 
 
-def class_of(label: str) -> int | None:
+def class_of(label: str, classes: Sequence[str] = LABELS) -> int | None:
     """Return the index of the class that a label names, or ``NEITHER``; None where it names none.
 
-    A label is an index, a name of ``LABELS``, a one-hot list (``[0, 1]`` or ``0,1``), or a JSON
+    A label is an index, a name of the classes, a one-hot list (``[0, 1]`` or ``0,1``), or a JSON
     object that holds one of these as ``label`` or by class.
     """
-    return _class_of(label, _MAX_NESTING)
+    return _class_of(label, tuple(map(_plain, classes)), _MAX_NESTING)
 
 
-def _class_of(value: object, depth: int) -> int | None:
+def _plain(name: str) -> str:
+    """Return a name as it is compared: without case and quotes."""
+    return name.strip().strip('"').strip().casefold()
+
+
+def _class_of(value: object, classes: tuple[str, ...], depth: int) -> int | None:
     number = number_of(value)
     if number is not None:
         return int(number) if 0 <= number < _MOST_CLASSES and number.is_integer() else None
     if not depth:
         return None
     if isinstance(value, str):
-        return _class_in_text(value, depth)
+        return _class_in_text(value, classes, depth)
     if isinstance(value, Mapping):
-        return _class_in_object(value, depth)
+        return _class_in_object(value, classes, depth)
     if isinstance(value, list):
-        return _class_of(value[0], depth - 1) if len(value) == 1 else _hot(value)
+        return _class_of(value[0], classes, depth - 1) if len(value) == 1 else _hot(value)
     return None
 
 
-def _class_in_text(text: str, depth: int) -> int | None:
-    name = text.strip().strip('"').strip().casefold()
-    if name in LABELS:
-        return LABELS.index(name)
+def _class_in_text(text: str, classes: tuple[str, ...], depth: int) -> int | None:
+    name = _plain(text)
+    if name in classes:
+        return classes.index(name)
     if name == NEITHER_NAME:
         return NEITHER
     if text.lstrip()[:1] in ("[", "{", '"'):
         try:
-            return _class_of(json.loads(text), depth - 1)
+            return _class_of(json.loads(text), classes, depth - 1)
         except (ValueError, RecursionError):
             return None
     return _hot(text.split(","))
 
 
-def _class_in_object(value: Mapping[str, object], depth: int) -> int | None:
+def _class_in_object(
+    value: Mapping[str, object], classes: tuple[str, ...], depth: int
+) -> int | None:
     plain = {key.translate(_SEPARATORS).casefold(): item for key, item in value.items()}
-    if set(LABELS) <= set(plain):
-        return _hot([plain[label] for label in LABELS])
-    held = (_class_of(plain[key], depth - 1) for key in _LABEL_KEYS if key in plain)
+    names = [name.translate(_SEPARATORS) for name in classes]
+    if set(names) <= set(plain):
+        return _hot([plain[name] for name in names])
+    held = (_class_of(plain[key], classes, depth - 1) for key in _LABEL_KEYS if key in plain)
     return next((found for found in held if found is not None), None)
 
 

@@ -12,6 +12,7 @@ from dashboard.aws.capture_errors import MAX_OBJECT_BYTES, not_asked_for, not_re
 from dashboard.aws.error_tables import ERRORS, error_rows
 from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket, ObjectMeta
 from workflow.captures import CaptureError
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 from workflow.reviews import GroundTruth, class_of, read_ground_truth
 from workflow.verdicts import ReviewAnswer
@@ -48,10 +49,17 @@ class GroundTruthLog:
     Args:
         bucket: Where they are.
         prefix: Below which prefix.
+        classes: Names of the model's classes, by their index.
     """
 
-    def __init__(self, bucket: Bucket, prefix: str = GROUND_TRUTH_PREFIX) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        prefix: str = GROUND_TRUTH_PREFIX,
+        classes: Sequence[str] = LABELS,
+    ) -> None:
         self._bucket = bucket
+        self._classes = classes
         self._prefix = prefix
         self._read: dict[str, _Labels] = {}
 
@@ -94,7 +102,7 @@ class GroundTruthLog:
             if error.code not in ABOUT_ONE_OBJECT:
                 raise
             return _Labels(meta, now, errors=[not_read(meta, error)], refused=True)
-        batch = read_ground_truth(data, meta.key)
+        batch = read_ground_truth(data, meta.key, self._classes)
         return _Labels(meta, now, batch.truths, batch.errors)
 
     @property
@@ -108,7 +116,7 @@ class GroundTruthLog:
         A label that names no class is one of the ``errors``.
         """
         rows = [
-            (truth.event_id, class_of(truth.label))
+            (truth.event_id, class_of(truth.label, self._classes))
             for _, one in sorted(self._read.items())
             for truth in one.truths
         ]
@@ -119,7 +127,7 @@ class GroundTruthLog:
         return [
             ReviewAnswer(
                 truth.event_id,
-                class_of(truth.label),
+                class_of(truth.label, self._classes),
                 truth.labelled_at or one.meta.last_modified,
                 key,
                 truth.review,

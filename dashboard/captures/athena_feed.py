@@ -66,7 +66,7 @@ class AthenaFeed:
         self.place = place
         self.progress = None
         self.problem: WorkflowError | None = None
-        self._truths = GroundTruthLog(own)
+        self._truths = GroundTruthLog(own, classes=watched.classes)
         self._database = watched.resource_prefix.replace("-", "_")
         self._queries = AthenaQueries(connection, self._database)
         self._made = False

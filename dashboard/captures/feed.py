@@ -66,6 +66,7 @@ class CaptureFeed:
 
     def __init__(self, connection: Connection, root: Path) -> None:
         self.store = SegmentStore(root, TABLES)
+        self._connection = connection
         watched = connection.watched
         captured = watched.captures.bucket if watched.captures else watched.bucket
         self._bucket = Bucket.of(connection.session, captured) if captured else None
@@ -73,10 +74,9 @@ class CaptureFeed:
         self._asked_at = 0.0
         elsewhere = watched.bucket not in ("", captured)
         labelled = Bucket.of(connection.session, watched.bucket) if elsewhere else self._bucket
-        self._truths = None if labelled is None else GroundTruthLog(labelled)
+        self._truths = None if labelled is None else self._log(labelled)
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
-        self._connection = connection
         self._reread = threading.Event()
         self._stop = threading.Event()
         self._paused = False
@@ -312,12 +312,15 @@ class CaptureFeed:
             full=full,
         )
 
+    def _log(self, bucket: Bucket) -> GroundTruthLog:
+        return GroundTruthLog(bucket, classes=self._connection.watched.classes)
+
     def _labels(self) -> pl.DataFrame:
         return self._truths.truths() if self._truths else pl.DataFrame(schema=TRUTHS)
 
     def _read_labels(self) -> None:
         if self._truths is None and self._bucket is not None:
-            self._truths = GroundTruthLog(self._bucket)
+            self._truths = self._log(self._bucket)
         if self._truths is not None:
             self._truths.refresh()
 

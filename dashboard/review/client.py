@@ -63,7 +63,7 @@ class ReviewClient:
         self.as_of: datetime | None = None
         self._client = connection.client("s3")
         self._logs = [
-            GroundTruthLog(self.bucket, prefix)
+            GroundTruthLog(self.bucket, prefix, connection.watched.classes)
             for prefix in (GROUND_TRUTH_PREFIX, UNDECIDED_PREFIX)
         ]
         self._draws: dict[str, Draw | WorkflowError] = {}

@@ -187,3 +187,21 @@ def test_a_review_of_another_form_is_none_but_its_label_counts(said: object) -> 
     batch = read_ground_truth(json.dumps(line).encode(), "key")
 
     assert batch.truths == (GroundTruth("photo", "1"),)
+
+
+@pytest.mark.parametrize("size", [2, 10, 100])
+def test_a_label_names_any_class_of_the_model(size: int) -> None:
+    names = [f"Kind_{number} of photo" for number in range(size)]
+    last = size - 1
+    one_hot = {name: int(number == last) for number, name in enumerate(names)}
+    labels = [
+        *(names[last], f'"{names[last].upper()}"', json.dumps(one_hot)),
+        *(str(last), json.dumps(list(one_hot.values())), json.dumps({"label": names[last]})),
+    ]
+
+    lines = ground_truth_lines(GroundTruth(f"e{i}", label) for i, label in enumerate(labels))
+    batch = read_ground_truth(lines, "k", names)
+
+    assert batch.errors == ()
+    assert {class_of(truth.label, names) for truth in batch.truths} == {last}
+    assert class_of("bicycle", names) is None
