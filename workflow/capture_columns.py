@@ -146,8 +146,8 @@ class Records:
     def __len__(self) -> int:
         return len(self.index)
 
-    def rows(self) -> tuple[Columns, list[Refused]]:
-        """Return the rows of all answers, and the answers that hold none."""
+    def rows(self, classes: Sequence[str]) -> tuple[Columns, list[Refused]]:
+        """Return the rows of all answers by class, and the answers that hold none."""
         bulk = bulk_rows(self.answers, self.encoding)
         if bulk:
             return self._columns(*bulk, slice(None), np.zeros(len(self), np.int32)), []
@@ -157,7 +157,8 @@ class Records:
         numbers: list[int] = []
         for i, answer in enumerate(self.answers.texts()):
             try:
-                found = probability_rows(answer.decode(errors="surrogatepass"), self.encoding)
+                text = answer.decode(errors="surrogatepass")
+                found = probability_rows(text, self.encoding, classes)
             except OutputError as error:
                 refused.append(Refused(int(self.index[i]), self.event_ids[i], error.kept()))
             else:

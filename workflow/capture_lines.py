@@ -5,6 +5,7 @@ examined: a record whose image is damaged is still a record.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,11 +83,15 @@ class Unread:
 class Window:
     """Lines of several objects, which are decoded together.
 
+    Args:
+        classes: Names of the classes by their index, for answers by name.
+
     Attributes:
         size: Bytes that are held.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
         self._forms = Forms()
         self._heads: tuple[bytes, ...] = ()
         self._tails = bytearray()  # kept for the next window: new memory costs more than its bytes
@@ -200,7 +205,7 @@ class Window:
         for part in parts:
             left[part.index] = False
         each, failures = self._decoded(tails, np.flatnonzero(left))
-        read = [part.rows() for part in [*parts, *each]]
+        read = [part.rows(self._classes) for part in [*parts, *each]]
         rows, unsound = Columns.joined([columns for columns, _ in read]).sound()
         places = self._places(self._with_carriage_return(tails))
         refused = [refusal for _, refusals in read for refusal in refusals] + unsound

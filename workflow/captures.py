@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from workflow.capture_columns import Columns
 from workflow.capture_lines import Places, Unread, Window
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 
 DUPLICATE: Final = "duplicate event"
@@ -289,11 +290,14 @@ class CaptureReader:
     """Reads one data capture object after the other into columns.
 
     ``read_objects`` is the plain way; this one is for objects that arrive one at a time.
+
+    Args:
+        classes: Names of the classes by their index, for answers by name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: Sequence[str] = LABELS) -> None:
         self._sources: list[CaptureSource] = []
-        self._window = Window()
+        self._window = Window(classes)
         self._chunks: list[CaptureBatch] = []
         self._errors: list[CaptureError] = []
 

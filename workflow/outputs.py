@@ -107,18 +107,21 @@ def _between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
     return np.diff(np.searchsorted(commas, answers.ends), prepend=0)
 
 
-def probability_rows(data: str, encoding: str) -> list[list[float]]:
+def probability_rows(
+    data: str, encoding: str, classes: Sequence[str] = LABELS
+) -> list[list[float]]:
     """Read one answer of any shape: one row of numbers, or one an image of a batch request.
 
     Args:
         data: The captured text, as ``answers.read_text`` takes it, or that in base64.
         encoding: ``JSON``, ``CSV`` or ``BASE64``. Only BASE64 changes how the text is read, for
             content types and encodings do not always agree with it.
+        classes: Names of the classes by their index, for an answer by name.
 
     Raises:
         OutputError: The text holds no numbers. Whether they are probabilities is told by ``sound``.
     """
-    return [list(row.values) for row in read_text(_decoded(data, encoding), LABELS)]
+    return [list(row.values) for row in read_text(_decoded(data, encoding), classes)]
 
 
 def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -310,6 +310,7 @@ class CaptureFeed:
             report=self._report,
             stop=self._stop,
             full=full,
+            classes=self._connection.watched.classes,
         )
 
     def _log(self, bucket: Bucket) -> GroundTruthLog:

@@ -8,7 +8,7 @@ there. Only one pass of a store runs at a time, among all sessions and processes
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import chain
@@ -24,6 +24,7 @@ from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import PASSES
 from dashboard.captures.writer import Writer
 from dashboard.shared.store import SegmentStore
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 
 _REPORT_SECONDS: Final = 0.5
@@ -43,6 +44,7 @@ def sync_captures(
     report: Callable[[CaptureProgress], None],
     stop: threading.Event,
     full: bool = False,
+    classes: Sequence[str] = LABELS,
 ) -> CaptureProgress:
     """Read what is new below a prefix into a store of ``capture_tables.TABLES``.
 
@@ -54,6 +56,7 @@ def sync_captures(
         stop: Set it to end the pass early; what was read is stored.
         full: Whether to list everything, and not only what is likely to be new. Always so until a
             pass has come to its end, and after damage to the store.
+        classes: Names of the model's classes by their index, for answers by name.
 
     Returns:
         The last progress.
@@ -73,7 +76,9 @@ def sync_captures(
             )
         known = store.damaged
         try:
-            progress = _Pass(bucket, prefix, store, report, stop, full=full or bool(known)).run()
+            everything = full or bool(known)
+            one = _Pass(bucket, prefix, store, report, stop, full=everything, classes=classes)
+            progress = one.run()
         except pl.exceptions.PolarsError:
             if store.check() == known:
                 raise
@@ -99,8 +104,10 @@ class _Pass:
         stop: threading.Event,
         *,
         full: bool,
+        classes: Sequence[str],
     ) -> None:
         self._store = store
+        self._classes = classes
         self._report = report
         self._stop = stop
         self._damaged = store.damaged
@@ -117,7 +124,7 @@ class _Pass:
 
     def run(self) -> CaptureProgress:
         with ThreadPoolExecutor(IN_FLIGHT + 2, "captures") as self._threads:
-            self._writer = Writer(self._store, self._threads)
+            self._writer = Writer(self._store, self._threads, self._classes)
             self._start(self._list)
             try:
                 for fetched in self._fetched():

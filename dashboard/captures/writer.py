@@ -35,18 +35,20 @@ class Writer:
     Args:
         store: Where captures go.
         threads: Runs a commit while the next batch is filled.
+        classes: Names of the classes by their index, for answers by name.
 
     Attributes:
         read: Objects taken.
         stored: What the batches stored so far held.
     """
 
-    def __init__(self, store: SegmentStore, threads: Executor) -> None:
+    def __init__(self, store: SegmentStore, threads: Executor, classes: Sequence[str]) -> None:
+        self._classes = classes
         self._store = store
         self._threads = threads
         self.read = 0
         self.stored = StoredCounts()
-        self._batch = _Batch()
+        self._batch = _Batch(classes)
         self._committing: Future[None] | None = None
 
     def take(self, fetched: FetchedObject) -> None:
@@ -59,7 +61,7 @@ class Writer:
             self._batch.add(fetched)
         self.read += 1
         if self._batch.due():
-            batch, self._batch = self._batch, _Batch()
+            batch, self._batch = self._batch, _Batch(self._classes)
             self._wait()
             self._committing = self._threads.submit(batch.store_in, self._store, self.stored)
 
@@ -86,8 +88,8 @@ class StoredCounts:
 class _Batch:
     """Objects that are stored together."""
 
-    def __init__(self) -> None:
-        self._reader, self._shadows = CaptureReader(), CaptureReader()
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._reader, self._shadows = CaptureReader(classes), CaptureReader(classes)
         self._rows: list[tuple[str, str, int, datetime, datetime]] = []
         self._changed: list[str] = []
         self._errors: list[CaptureError] = []

@@ -1,5 +1,6 @@
 """The sync of captures against a simulated bucket."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -796,3 +797,17 @@ def test_what_a_shadow_answered_is_kept_apart_even_under_the_same_event(
     assert sorted(shadows["event_id"]) == ["only copied", "same"]
     assert set(shadows["variant"]) == {SHADOW_VARIANT}
     assert [where for where, _ in errors(store)] == [key(1, branch=shadow)]
+
+
+@pytest.mark.parametrize("size", [2, 10, 100])
+def test_an_answer_by_name_is_kept_in_the_order_of_the_models_classes(
+    s3: SimulatedS3, store: SegmentStore, size: int
+) -> None:
+    names = [f"kind {number}" for number in range(size)][::-1]
+    row = [0.0] * (size - 1) + [1.0]
+    s3.put({key(0): line("a", output=json.dumps(dict(zip(names, row, strict=True))))})
+
+    sync(s3, store, classes=names)
+
+    stored = store.scan("captures").select("probabilities", "label", "confidence").collect()
+    assert stored.rows() == [(row, size - 1, 1.0)]
