@@ -83,18 +83,28 @@ def reason(cloud: Connection, feed: CaptureFeed, threshold: float) -> str | None
     rejected = model.rejections(
         client.captured(feed), old, new, since=found.since, threshold=threshold
     )
-    return model.reason_to_roll_back(rejected, Comparison(*_failures(cloud, found)))
+    failed = Comparison(*(failures(cloud, found, one) for one in (old, new)))
+    return model.reason_to_roll_back(rejected, failed)
 
 
-def _failures(cloud: Connection, found: Endpoint) -> tuple[Share, Share]:
-    """Return how many invocations of each variant failed since the rollout began."""
+def failures(cloud: Connection, found: Endpoint, variant: str) -> Share:
+    """Return how many invocations of a variant failed since the rollout began.
+
+    Only whole periods count: that in which it began may hold invocations of a rollout before it,
+    whose variant had the same name.
+
+    Raises:
+        WorkflowError: Under AWS's code.
+    """
     now = datetime.now(UTC)
     every = kept(timedelta(minutes=1), now - found.since)
-    old, new = (
-        invocations(cloud, found.name, one.name, found.since, now, every=every)
-        for one in found.variants
-    )
-    return (
-        Share(int(old["failed"].sum()), int(old["count"].sum())),
-        Share(int(new["failed"].sum()), int(new["count"].sum())),
-    )
+    start = next_period(found.since, every)
+    if start >= now:
+        return Share(0, 0)
+    seen = invocations(cloud, found.name, variant, start, now, every=every)
+    return Share(int(seen["failed"].sum()), int(seen["count"].sum()))
+
+
+def next_period(moment: datetime, every: timedelta) -> datetime:
+    """Return when the first period of CloudWatch begins that is not before a moment."""
+    return moment + (datetime.min.replace(tzinfo=UTC) - moment) % every

@@ -1,18 +1,16 @@
 """Parts of the Rollout page about a shadow: the paired comparison, and how it ends."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures.source import CaptureSource
-from dashboard.data_health.metrics import invocations, kept
 from dashboard.rollout import client, panel, shadow_model
+from dashboard.rollout.automatic_rollback import failures
 from dashboard.rollout.client import IN_SERVICE, Endpoint, Variant
 from dashboard.shared import components, time_range_panel
 from dashboard.shared.numbers import share
-from workflow.intervals import Share
 
 
 def compare(
@@ -50,18 +48,11 @@ def compare(
 
 def _failures(connection: Connection, found: Endpoint, shadow: Variant) -> None:
     """Say how many invocations of the shadow failed: those are not captured."""
-    now = datetime.now(UTC)
-
-    def failed() -> Share:
-        every = kept(timedelta(minutes=1), now - found.since)
-        counted = invocations(connection, found.name, shadow.name, found.since, now, every=every)
-        return Share(int(counted["failed"].sum()), int(counted["count"].sum()))
-
     seen = components.read(
         "cloudwatch",
         ("shadow failures", found.config),
         "the failures of the shadow",
-        failed,
+        lambda: failures(connection, found, shadow.name),
         fresh_s=30.0,
     )
     if seen.hits:

@@ -1,10 +1,13 @@
 """A rollout that is watched, and rolled back by itself."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dashboard.rollout.automatic_rollback import EVERY_S, Said, watch
+from dashboard.rollout.automatic_rollback import EVERY_S, Said, next_period, watch
 from dashboard.rollout.model import reason_to_roll_back
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
@@ -84,3 +87,14 @@ def test_a_look_or_a_rollback_that_fails_is_said_and_tried_again() -> None:
     assert done[1] == "The last look failed: It is updating."
     assert done[2:] == ["rolled back", "Rolled back: worse."]
     assert waited == 2
+
+
+@given(
+    st.floats(0, 4e9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    st.sampled_from([timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1)]),
+)
+def test_failures_count_from_the_first_whole_period(moment: datetime, every: timedelta) -> None:
+    start = next_period(moment, every)
+
+    assert moment <= start < moment + every
+    assert (start - datetime(1970, 1, 1, tzinfo=UTC)) % every == timedelta(0)

@@ -1,19 +1,26 @@
 """A rollout from its beginning to its end, against the local cloud and on the page."""
 
+import io
+import json
+import tarfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from botocore.exceptions import ClientError
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
+from dashboard.captures.feed import CaptureFeed
 from dashboard.rollout import __main__ as command
+from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import client
 from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, Endpoint
 from tests.builders import png
@@ -252,3 +259,94 @@ def test_the_command_line_starts_and_ends_a_shadow_and_a_rollout(
     assert weights(deployed) == {endpoint.variants[0].name: 1.0, NEW_VARIANT: 0.0}
     assert command.main(["start", "nothing"]) == 1
     assert "ModelNotFound" in capsys.readouterr().err
+
+
+CODE = """
+def model_fn(model_dir):
+    return None
+def input_fn(body, content_type):
+    return body
+def predict_fn(data, model):
+    {predicts}
+def output_fn(prediction, accept):
+    return prediction, "application/json"
+"""
+REFUSES = CODE.format(predicts="raise RuntimeError('out of memory')")
+UNSURE = CODE.format(predicts="return '[0.5, 0.5]'")
+
+
+def with_code(cloud: Connection, endpoint: Endpoint, code: str) -> str:
+    """Make a model of the deployment that runs some code; return its name."""
+    archive, entry = io.BytesIO(), tarfile.TarInfo("code/inference.py")
+    entry.size = len(code)
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.addfile(entry, io.BytesIO(code.encode()))
+    sagemaker, name = cloud.client("sagemaker"), f"{cloud.settings.prefix}-{token()}"
+    place = {"Bucket": cloud.settings.bucket, "Key": f"rollouts/{name}.tar.gz"}
+    cloud.client("s3").put_object(**place, Body=archive.getvalue())
+    described = sagemaker.describe_model(ModelName=endpoint.variants[0].model)
+    sagemaker.create_model(
+        ModelName=name,
+        PrimaryContainer={
+            **described["PrimaryContainer"],
+            "ModelDataUrl": f"s3://{place['Bucket']}/{place['Key']}",
+        },
+        ExecutionRoleArn=described["ExecutionRoleArn"],
+    )
+    return name
+
+
+def ask(cloud: Connection, endpoint: Endpoint, variant: str) -> float:
+    """Ask one variant; return its confidence, 0 where it fails."""
+    try:
+        answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=endpoint.name,
+            Body=png(),
+            ContentType="image/png",
+            TargetVariant=variant,
+        )
+    except ClientError:
+        return 0.0
+    return float(max(json.loads(answer["Body"].read())))
+
+
+@pytest.mark.parametrize(("code", "why"), [(REFUSES, "fails"), (UNSURE, "rejects")])
+def test_a_model_whose_faults_or_rejections_leave_their_band_is_rolled_back_by_itself(  # noqa: PLR0917 - fixtures
+    deployed: Connection,
+    endpoint: Endpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    why: str,
+) -> None:
+    new, old = with_code(deployed, endpoint, code), endpoint.variants[0].name
+    client.start(deployed, endpoint, new, 0.5, token())
+    started = settled(deployed)
+    sure = min(ask(deployed, endpoint, old) for _ in range(15))
+    answered = {ask(deployed, endpoint, NEW_VARIANT) for _ in range(15)}
+    assert answered == {0.0 if why == "fails" else 0.5}
+    assert sure > 0.5
+    if why == "fails":  # or else its whole minutes begin with the next one
+        earlier = replace(client.describe(deployed), since=started.since - timedelta(minutes=1))
+        monkeypatch.setattr(client, "describe", lambda _: earlier)
+    said: list[rollback.Said] = []
+    feed, deadline = CaptureFeed(deployed, tmp_path), time.monotonic() + SECONDS
+
+    def wait(_: float) -> None:
+        assert time.monotonic() < deadline, said
+        time.sleep(0.2)
+
+    try:
+        rollback.watch(
+            lambda: rollback.reason(deployed, feed, sure),
+            lambda: client.give_share(deployed, started, 0.0),
+            said.append,
+            wait,
+        )
+    finally:
+        feed.close()
+        monkeypatch.undo()
+
+    assert said[-1].text.startswith(f"Rolled back: the new model {why} ")
+    assert weights(deployed) == {old: 1.0, NEW_VARIANT: 0.0}
+    assert rollback.reason(deployed, feed, sure) is None
