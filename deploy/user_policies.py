@@ -24,15 +24,14 @@ class User(StrEnum):
 READS: Final[Mapping[str, str]] = {
     "cloudwatch": "DescribeAlarms GetMetricData ListTagsForResource",
     "events": "DescribeRule ListTagsForResource ListTargetsByRule",
-    "iam": "GetRole GetRolePolicy ListRolePolicies",
+    "iam": "GetRole GetRolePolicy",
     "lambda": (
         "GetAccountSettings GetFunction GetFunctionConfiguration ListTags ListVersionsByFunction"
     ),
     "logs": "DescribeLogGroups FilterLogEvents ListTagsForResource",
     "s3": (
-        "GetBucketLocation GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock"
-        " GetBucketTagging GetEncryptionConfiguration GetLifecycleConfiguration GetObject"
-        " ListBucket"
+        "GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging"
+        " GetEncryptionConfiguration GetLifecycleConfiguration GetObject ListBucket"
     ),
     "sagemaker": (
         "DescribeEndpoint DescribeEndpointConfig DescribeModel DescribeMonitoringSchedule"
@@ -53,7 +52,7 @@ READS: Final[Mapping[str, str]] = {
 
 WATCHES: Final[Mapping[str, str]] = {
     "cloudwatch": "DescribeAlarms GetMetricData",
-    "iam": "GetRolePolicy ListRolePolicies",
+    "iam": "GetRolePolicy ListAttachedRolePolicies ListRolePolicies",
     "lambda": "GetAccountSettings GetFunction GetFunctionConfiguration",
     "logs": "FilterLogEvents",
     "s3": "GetObject ListBucket",
@@ -87,8 +86,8 @@ WRITES: Final[Mapping[str, str]] = {
     ),
     "logs": "CreateLogGroup DeleteLogGroup PutRetentionPolicy TagResource",
     "s3": (
-        "CreateBucket DeleteBucket DeleteObject PutBucketOwnershipControls PutBucketPolicy"
-        " PutBucketPublicAccessBlock PutBucketTagging PutEncryptionConfiguration"
+        "CreateBucket DeleteBucket DeleteObject GetBucketLocation PutBucketOwnershipControls"
+        " PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutEncryptionConfiguration"
         " PutLifecycleConfiguration PutObject TagResource"
     ),
     "sagemaker": (

@@ -1,8 +1,10 @@
 """The log of alerts: what was sent, to whom, what waits to be sent, and which alarms ring."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -12,10 +14,22 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.aws.write_once import create
 from dashboard.failures.notes import TRIAGE_PREFIX
+from workflow.errors import WorkflowError
+from workflow.known_errors import is_denial
+
+T = TypeVar("T")
 
 READ_PREFIX: Final = f"{TRIAGE_PREFIX}read/"
 LISTED: Final = 50
 """So many alerts are read, the newest."""
+
+
+class AlertPart(StrEnum):
+    """A part of what there is to say about alerts, which a permission may be missing for."""
+
+    SENT = "sent"
+    SUBSCRIBERS = "subscribers"
+    ALARMS = "alarms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class AlertState:
         subscribers: Who gets them.
         alarms: The deployment's alarms.
         read_at: When this was read.
+        refused: Why a part is empty that may not be read.
     """
 
     sent: tuple[SentAlert, ...]
@@ -79,6 +94,7 @@ class AlertState:
     subscribers: tuple[Subscriber, ...]
     alarms: tuple[AlarmState, ...]
     read_at: datetime
+    refused: Mapping[AlertPart, WorkflowError] = field(default_factory=dict)
 
     @property
     def unread(self) -> tuple[SentAlert, ...]:
@@ -95,17 +111,26 @@ def read_alerts(connection: Connection, *, now: datetime) -> AlertState:
     """Read what was sent, to whom, what waits and which alarms ring.
 
     Raises:
-        WorkflowError: AWS's own code.
+        WorkflowError: AWS's own code, but for a missing permission.
     """
-    sent = _objects(connection, ALERTS_PREFIX)
-    marked = {key for key, _ in _objects(connection, READ_PREFIX)}
-    newest = sorted(sent, key=lambda one: one[1], reverse=True)[:LISTED]
+    refused: dict[AlertPart, WorkflowError] = {}
+
+    def unless_refused(part: AlertPart, read: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+        try:
+            return read()
+        except WorkflowError as error:
+            if not is_denial(error.code):
+                raise
+            refused[part] = error
+            return ()
+
     return AlertState(
-        sent=tuple(_sent(connection, key, at, read=key in marked) for key, at in newest),
-        waiting=tuple(_objects(connection, OUTBOX_PREFIX)),
-        subscribers=_subscribers(connection),
-        alarms=_alarms(connection),
+        sent=unless_refused(AlertPart.SENT, lambda: _all_sent(connection)),
+        waiting=unless_refused(AlertPart.SENT, lambda: _objects(connection, OUTBOX_PREFIX)),
+        subscribers=unless_refused(AlertPart.SUBSCRIBERS, lambda: _subscribers(connection)),
+        alarms=unless_refused(AlertPart.ALARMS, lambda: _alarms(connection)),
         read_at=now,
+        refused=refused,
     )
 
 
@@ -139,17 +164,24 @@ def send_test(connection: Connection, *, now: datetime) -> None:
         )
 
 
-def _objects(connection: Connection, prefix: str) -> list[tuple[str, datetime]]:
+def _all_sent(connection: Connection) -> tuple[SentAlert, ...]:
+    marked = {key for key, _ in _objects(connection, READ_PREFIX)}
+    sent = _objects(connection, ALERTS_PREFIX)
+    newest = sorted(sent, key=lambda one: one[1], reverse=True)[:LISTED]
+    return tuple(_sent(connection, key, at, read=key in marked) for key, at in newest)
+
+
+def _objects(connection: Connection, prefix: str) -> tuple[tuple[str, datetime], ...]:
     bucket = connection.watched.bucket
     if not bucket:
-        return []
+        return ()
     with explained("s3:ListObjectsV2", f"s3://{bucket}/{prefix}"):
         pages = connection.client("s3").get_paginator("list_objects_v2")
-        return [
+        return tuple(
             (item["Key"].removeprefix(prefix).removesuffix(".json"), item["LastModified"])
             for page in pages.paginate(Bucket=bucket, Prefix=prefix)
             for item in page.get("Contents", [])
-        ]
+        )
 
 
 def _sent(connection: Connection, key: str, at: datetime, *, read: bool) -> SentAlert:

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.alerts import log
-from dashboard.alerts.log import AlertState
+from dashboard.alerts.log import AlertPart, AlertState
 from dashboard.failures import model as failures
 from dashboard.shared import components
 from dashboard.shared.escaping import block, plain
@@ -42,9 +42,19 @@ def known() -> AlertState | None:
         return None
 
 
+def _refused(found: AlertState, part: AlertPart) -> bool:
+    """Return whether a part may not be read; name what is missing for it."""
+    error = found.refused.get(part)
+    if error is not None:
+        components.error_state(error)
+    return error is not None
+
+
 def sent(found: AlertState, shown: TimeRange) -> None:
     """Every alert that went out, with what it said, and the button that marks them as read."""
     st.header("Sent", anchor=False)
+    if _refused(found, AlertPart.SENT):
+        return
     if not found.sent:
         components.empty_state("No alert was sent yet", "The first new failure sends one.")
         return
@@ -66,7 +76,9 @@ def sent(found: AlertState, shown: TimeRange) -> None:
 def recipients(found: AlertState) -> None:
     """Who gets alerts, and a message to try it."""
     st.header("To whom", anchor=False)
-    if found.subscribers:
+    if _refused(found, AlertPart.SUBSCRIBERS):
+        pass
+    elif found.subscribers:
         rows = [
             {"By": one.protocol, "To": one.endpoint, "Confirmed": one.confirmed}
             for one in found.subscribers
@@ -111,7 +123,7 @@ def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -
     st.header("Not sent", anchor=False)
     if problem is not None:
         components.error_state(problem)
-    if not found.waiting and problem is None:
+    if not found.waiting and problem is None and AlertPart.SENT not in found.refused:
         st.caption("Every alert went out.")
     for key, since in found.waiting:
         st.markdown(f":material/schedule_send: {plain(key)}, waits since {shown.said(since)}")
@@ -120,6 +132,8 @@ def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -
 def alarms(found: AlertState, shown: TimeRange) -> None:
     """The alarms of CloudWatch, those in alarm first."""
     st.header("Alarms", anchor=False)
+    if _refused(found, AlertPart.ALARMS):
+        return
     if not found.alarms:
         st.caption("There are no alarms.")
         return

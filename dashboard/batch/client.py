@@ -152,8 +152,9 @@ def read(cloud: Connection, arn: str) -> BatchExecution:
     client = cloud.client("stepfunctions")
     with explained("states:DescribeExecution", arn):
         found = client.describe_execution(executionArn=arn)
-    with explained("states:DescribeMapRun", arn):
+    with explained("states:ListMapRuns", arn):
         runs = client.list_map_runs(executionArn=arn)["mapRuns"]
+    with explained("states:DescribeMapRun", arn):
         described = client.describe_map_run(mapRunArn=runs[0]["mapRunArn"]) if runs else None
     given = json.loads(found["input"])
     told = [found.get(name) for name in ("error", "cause")]

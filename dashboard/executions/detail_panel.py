@@ -30,6 +30,7 @@ from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
 from workflow.execution_rules import rules_of
 from workflow.exports import Export, read_export, write_export
+from workflow.known_errors import is_denial
 from workflow.submissions import StoredImage
 
 FRESH_SECONDS = 3.0
@@ -240,9 +241,9 @@ def image(view: one.ExecutionView) -> None:
         small = components.picture(StoredImage(name=key, location=location, sha256=""))
         st.image(small, width=320, alt=key)
     except WorkflowError as error:
-        if error.code == STILL_WAITING:
+        if error.code == STILL_WAITING or is_denial(error.code):
             raise
-        components.empty_state("The image is not there", "It was deleted, or you may not read it.")
+        components.empty_state("The image is not there", "It was deleted, or is no image.")
 
 
 def capture(view: one.ExecutionView) -> None:

@@ -114,6 +114,12 @@ def nothing_yet(feed: CaptureSource, connection: Connection) -> None:
             " what it captured in a few seconds. This page shows it by itself.",
             icon=":material/progress_activity:",
         )
+    elif not (errors := feed.errors()).is_empty():
+        st.warning(
+            f"Captures were found, but none could be read. The newest of {errors.height:,} errors:"
+            f" {plain(errors['detail'][0])}",
+            icon=":material/warning:",
+        )
     else:
         components.empty_state(
             "No inferences captured yet",

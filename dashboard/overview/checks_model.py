@@ -221,16 +221,19 @@ def data_health(
     )
 
 
-def alarms(ringing: Sequence[str] | None, total: int, as_of: datetime | None) -> Check:
+def alarms(
+    ringing: Sequence[str] | None, total: int, as_of: datetime | None, problem: str = ""
+) -> Check:
     """Judge the alarms of CloudWatch.
 
     Args:
         ringing: Names of those in state ALARM; None where they could not be read.
         total: How many alarms there are.
         as_of: When they were read.
+        problem: Why they could not be read; empty where that is not known.
     """
     if ringing is None:
-        level, text = Level.UNKNOWN, "The alarms of CloudWatch could not be read."
+        level, text = Level.UNKNOWN, f"The alarms of CloudWatch could not be read. {problem}"
     elif ringing:
         level, text = Level.NEEDS_YOU, f"In alarm: {', '.join(ringing)}."
     else:
@@ -238,16 +241,17 @@ def alarms(ringing: Sequence[str] | None, total: int, as_of: datetime | None) ->
     return Check(name="Alarms", level=level, sentence=text, as_of=as_of, page="alerts")
 
 
-def alerts(unread: int | None, unsent: int, as_of: datetime | None) -> Check:
+def alerts(unread: int | None, unsent: int, as_of: datetime | None, problem: str = "") -> Check:
     """Judge the alerts that were published.
 
     Args:
         unread: Those that nobody has marked as read; None where they could not be listed.
         unsent: Those that wait to be sent.
         as_of: When they were listed.
+        problem: Why they could not be listed; empty where that is not known.
     """
     if unread is None:
-        level, text = Level.UNKNOWN, "The alerts could not be listed."
+        level, text = Level.UNKNOWN, f"The alerts could not be listed. {problem}"
     elif unsent:
         level, text = Level.NEEDS_YOU, f"{unsent:,} alerts could not be sent yet."
     elif unread:

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.alerts.log import AlertState
+from dashboard.alerts.log import AlertPart, AlertState
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import CaptureSource
 from dashboard.failures.feed import FailureFeed
@@ -59,25 +59,31 @@ def look(
     listing, runs = feed.executions.listing(), feed.repair_runs()
     progress = feed.executions.progress
     listed_at = progress.as_of if progress else None
-    read_at = alerts.read_at if alerts else None
     deploying = jobs.get(DEPLOYMENT)
     repairs = [jobs.get(job_key(run.plan)) for run in runs]
     return (
         checks.failures(feed.inbox(now), listed_at),
         checks.rejections(listing, listed_at, now=now),
         *_of_captures(captures, background, listing, now),
-        checks.alarms(
-            alerts.ringing if alerts else None, len(alerts.alarms) if alerts else 0, read_at
-        ),
-        checks.alerts(
-            len(alerts.unread) if alerts else None, len(alerts.waiting) if alerts else 0, read_at
-        ),
+        *_of_alerts(alerts),
         checks.changes_under_way(
             deploying.title if deploying and deploying.running else "",
             runs,
             repairing=any(job is not None and job.running for job in repairs),
             as_of=now,
         ),
+    )
+
+
+def _of_alerts(found: AlertState | None) -> tuple[Check, Check]:
+    if found is None:
+        return checks.alarms(None, 0, None), checks.alerts(None, 0, None)
+    why = {part: error.message for part, error in found.refused.items()}
+    ringing = None if AlertPart.ALARMS in why else found.ringing
+    unread = None if AlertPart.SENT in why else len(found.unread)
+    return (
+        checks.alarms(ringing, len(found.alarms), found.read_at, why.get(AlertPart.ALARMS, "")),
+        checks.alerts(unread, len(found.waiting), found.read_at, why.get(AlertPart.SENT, "")),
     )
 
 

@@ -1,10 +1,8 @@
 """The edge to workflows of others: state machines, functions, endpoints and what they lead to.
 
 Everything here only reads. What may not be read is left out and named in ``refused``, so that a
-reader with few permissions still gets the rest. Sources: API references of Step Functions
-(ListStateMachines, DescribeStateMachine, ListExecutions), Lambda (GetFunctionConfiguration,
-GetFunction), IAM (role policies) and SageMaker (ListEndpoints, DescribeEndpoint,
-DescribeEndpointConfig).
+reader with few permissions still gets the rest. Sources: API references of Step Functions, Lambda,
+IAM and SageMaker.
 """
 
 import io
@@ -13,7 +11,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -30,17 +27,15 @@ from workflow.discovery import (
     guess_endpoint,
 )
 from workflow.errors import WorkflowError
-from workflow.executions import Execution
-from workflow.express_logs import express_executions
+from workflow.known_errors import is_denial
 from workflow.monitoring import CapturePlace
+from workflow.role_advice import RoleRecord
 from workflow.watched import WatchedWorkflow
 
 T = TypeVar("T")
 
 MOST_MACHINES: Final = 5_000
 MOST_ENDPOINTS: Final = 50
-MOST_EVENTS: Final = 5_000
-EXPRESS_SPAN: Final = timedelta(hours=3)
 _DAY: Final = timedelta(hours=24)
 _COUNTED: Final = 100
 """Failures that are counted of a state machine; more are said to be "100 or more"."""
@@ -89,6 +84,7 @@ class MachineRecord:
         role: ARN of its role.
         functions: Those that its tasks call, as far as they may be read.
         endpoints: Those of the region, likewise.
+        roles: Those of the state machine and of the functions, likewise.
         refused: What may not be read, each once.
     """
 
@@ -99,6 +95,7 @@ class MachineRecord:
     role: str = ""
     functions: tuple[FunctionRecord, ...] = ()
     endpoints: tuple[EndpointRecord, ...] = ()
+    roles: tuple[RoleRecord, ...] = ()
     refused: tuple[WorkflowError, ...] = ()
 
 
@@ -143,17 +140,16 @@ def machine_health(cloud: Connection, arn: str, now: datetime) -> MachineHealth:
     return MachineHealth(last, len(recent), more=len(recent) >= _COUNTED)
 
 
-def list_endpoints(cloud: Connection) -> tuple[EndpointRecord, ...]:
-    """List the newest endpoints of the region with their data capture.
+def list_endpoints(
+    cloud: Connection,
+) -> tuple[tuple[EndpointRecord, ...], tuple[WorkflowError, ...]]:
+    """List the newest endpoints of the region with their data capture, and what may not be read.
 
     Raises:
-        WorkflowError: Under AWS's own code.
+        WorkflowError: Under AWS's own code, where they may not be listed.
     """
-    with explained("sagemaker:ListEndpoints"):
-        listed = cloud.client("sagemaker").list_endpoints(
-            SortBy="CreationTime", SortOrder="Descending", MaxResults=MOST_ENDPOINTS
-        )
-    return tuple(_endpoint(cloud, one["EndpointName"]) for one in listed["Endpoints"])
+    refused = _Refused()
+    return tuple(_listed_endpoints(cloud, refused)), refused.each_once()
 
 
 def read_machine(cloud: Connection, workflow: WatchedWorkflow) -> MachineRecord:
@@ -165,17 +161,17 @@ def read_machine(cloud: Connection, workflow: WatchedWorkflow) -> MachineRecord:
     arn, refused = workflow.state_machine_arn, _Refused()
     machine: Mapping[str, Any] = {}
     if arn:
-        with explained("states:DescribeStateMachine", arn):
-            machine = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+        machine = refused.unless(lambda: _machine(cloud, arn), machine, is_denial)
     definition = str(machine.get("definition", ""))
     nothing: tuple[EndpointRecord, ...] = ()
-    endpoints = refused.unless(lambda: list_endpoints(cloud), nothing)
+    endpoints = refused.unless(lambda: tuple(_listed_endpoints(cloud, refused)), nothing)
     names = called_functions(definition)
     functions = tuple(filter(None, (_function(cloud, name, refused) for name in names)))
     if functions and guess_endpoint(definition, functions, ()) is None:
         functions = tuple(_searched(cloud, one, endpoints, refused) for one in functions)
     endpoints = _with(cloud, endpoints, guess_endpoint(definition, functions, endpoints), refused)
     destinations = machine.get("loggingConfiguration", {}).get("destinations", [])
+    roles = dict.fromkeys([str(machine.get("roleArn", "")), *(one.role for one in functions)])
     groups = [one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "") for one in destinations]
     return MachineRecord(
         definition=definition,
@@ -185,6 +181,7 @@ def read_machine(cloud: Connection, workflow: WatchedWorkflow) -> MachineRecord:
         role=str(machine.get("roleArn", "")),
         functions=functions,
         endpoints=endpoints,
+        roles=tuple(filter(None, (_role(cloud, role, refused) for role in roles))),
         refused=refused.each_once(),
     )
 
@@ -200,40 +197,20 @@ def describe(cloud: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
     return replace(known, express=found.express)
 
 
-def read_express(cloud: Connection, log_group: str, now: datetime) -> tuple[Execution, ...]:
-    """Return what an EXPRESS state machine logged within the last hours, the newest first.
-
-    At most ``MOST_EVENTS`` events are read.
-
-    Args:
-        cloud: Where.
-        log_group: ARN of its log group, as DescribeStateMachine gives it, with its final ``:*``.
-        now: Aware.
-
-    Raises:
-        WorkflowError: Under AWS's own code.
-    """
-    name = log_group.partition(":log-group:")[2].removesuffix(":*")
-    with explained("logs:FilterLogEvents", name):
-        pages = cloud.client("logs").get_paginator("filter_log_events")
-        found = pages.paginate(
-            logGroupName=name,
-            startTime=int((now - EXPRESS_SPAN).timestamp() * 1000),
-            PaginationConfig={"MaxItems": MOST_EVENTS},
-        )
-        return express_executions([one["message"] for page in found for one in page["events"]])
-
-
 class _Refused:
     """Collects what may not be read."""
 
     def __init__(self) -> None:
         self._errors: list[WorkflowError] = []
 
-    def unless(self, read: Callable[[], T], otherwise: T) -> T:
+    def unless(
+        self, read: Callable[[], T], otherwise: T, left_out: Callable[[str], bool] = lambda _: True
+    ) -> T:
         try:
             return read()
         except WorkflowError as error:
+            if not left_out(error.code):
+                raise
             self._errors.append(error)
             return otherwise
 
@@ -254,17 +231,39 @@ def _executions(cloud: Connection, arn: str, **asked: Any) -> list[Mapping[str, 
     return list(answer["executions"])
 
 
-def _endpoint(cloud: Connection, name: str) -> EndpointRecord:
+def _machine(cloud: Connection, arn: str) -> Mapping[str, Any]:
+    with explained("states:DescribeStateMachine", arn):
+        found: Mapping[str, Any] = cloud.client("stepfunctions").describe_state_machine(
+            stateMachineArn=arn
+        )
+    return found
+
+
+def _listed_endpoints(cloud: Connection, refused: "_Refused") -> Iterator[EndpointRecord]:
+    with explained("sagemaker:ListEndpoints"):
+        listed = cloud.client("sagemaker").list_endpoints(
+            SortBy="CreationTime", SortOrder="Descending", MaxResults=MOST_ENDPOINTS
+        )
+    for one in listed["Endpoints"]:
+        yield _endpoint(cloud, one["EndpointName"], refused)
+
+
+def _endpoint(cloud: Connection, name: str, refused: "_Refused") -> EndpointRecord:
     """Return an endpoint, with as much of it as may be read."""
     sagemaker = cloud.client("sagemaker")
-    told: Mapping[str, Any] = {}
-    configured: Mapping[str, Any] = {}
-    with suppress(WorkflowError), explained("sagemaker:DescribeEndpoint", name):
-        told = sagemaker.describe_endpoint(EndpointName=name)
+
+    def tell() -> Mapping[str, Any]:
+        with explained("sagemaker:DescribeEndpoint", name):
+            return dict(sagemaker.describe_endpoint(EndpointName=name))
+
+    def configure() -> Mapping[str, Any]:
+        with explained("sagemaker:DescribeEndpointConfig", configuration):
+            return dict(sagemaker.describe_endpoint_config(EndpointConfigName=configuration))
+
+    nothing: Mapping[str, Any] = {}
+    told = refused.unless(tell, nothing)
     configuration = str(told.get("EndpointConfigName", ""))
-    if configuration:
-        with suppress(WorkflowError), explained("sagemaker:DescribeEndpointConfig", configuration):
-            configured = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
+    configured = refused.unless(configure, nothing) if configuration else nothing
     capture = {**configured.get("DataCaptureConfig", {}), **told.get("DataCaptureConfig", {})}
     bucket, _, prefix = (
         str(capture.get("DestinationS3Uri", "")).removeprefix("s3://").partition("/")
@@ -292,8 +291,8 @@ def _with(
     """Return the endpoints, and the one that was guessed where it was not among them."""
     if guess is None or any(one.name == guess.value for one in endpoints):
         return endpoints
-    found = refused.unless(lambda: _endpoint(cloud, guess.value), None)
-    return (*endpoints, found) if found is not None and found.status else endpoints
+    found = _endpoint(cloud, guess.value, refused)
+    return (*endpoints, found) if found.status else endpoints
 
 
 def _function(cloud: Connection, name: str, refused: _Refused) -> FunctionRecord | None:
@@ -349,8 +348,22 @@ def _code(cloud: Connection, name: str) -> bytes:
         return b""  # the guess is then made without it
 
 
+def _role(cloud: Connection, arn: str, refused: _Refused) -> RoleRecord | None:
+    name = arn.rpartition("/")[2]
+
+    def read() -> RoleRecord:
+        with explained("iam:ListAttachedRolePolicies", name):
+            pages = cloud.client("iam").get_paginator("list_attached_role_policies")
+            found = [
+                one for page in pages.paginate(RoleName=name) for one in page["AttachedPolicies"]
+            ]
+        return RoleRecord(name, tuple(one["PolicyArn"] for one in found))
+
+    return refused.unless(read, None) if name else None
+
+
 def _policies(cloud: Connection, role: str) -> Iterator[str]:
-    """Documents of the policies of a role, as JSON text; managed ones are not read."""
+    """Documents of the inline policies of a role, as JSON text."""
     name = role.rpartition("/")[2]
     if not name:
         return

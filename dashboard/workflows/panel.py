@@ -258,7 +258,7 @@ def _machines(now: datetime) -> None:
 
 def _endpoints() -> None:
     whole = components.cloud_connection()
-    listed = components.read(
+    listed, refused = components.read(
         "sagemaker",
         ("endpoints", whole.cloud.region),
         "the endpoints of the region",
@@ -269,6 +269,8 @@ def _endpoints() -> None:
         components.empty_state("No endpoint here", "The region has no SageMaker endpoint.")
         return
     chosen = _table(model.endpoints_table(listed), "endpoints", "Endpoints of the region")
+    for error in refused:
+        st.caption(plain(f"Not shown: {error.message} {error.remedy}"))
     if chosen is None:
         return
     place = listed[chosen].captures

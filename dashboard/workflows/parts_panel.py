@@ -9,7 +9,7 @@ from dashboard.executions.tables import failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import plain
-from dashboard.workflows import client, model
+from dashboard.workflows import client, express, model
 from workflow.advice import (
     Advice,
     Weight,
@@ -19,6 +19,7 @@ from workflow.advice import (
     outcome_advice,
 )
 from workflow.execution_rules import rules_of
+from workflow.role_advice import role_advice
 
 FRESH_SECONDS = 300.0
 EXPRESS_SECONDS = 30.0
@@ -99,10 +100,10 @@ def _logged(log_group: str) -> None:
         "logs",
         ("express", log_group),
         "what the state machine logged",
-        lambda: client.read_express(connection, log_group, now),
+        lambda: express.read_express(connection, log_group, now),
         fresh_s=EXPRESS_SECONDS,
     )
-    hours = client.EXPRESS_SPAN.total_seconds() / 3600
+    hours = express.EXPRESS_SPAN.total_seconds() / 3600
     if not found:
         st.caption(f"It logged no execution in the last {hours:g} hours.")
         return
@@ -119,7 +120,7 @@ def _logged(log_group: str) -> None:
     )
     st.caption(
         f"{len(found):,} executions of the last {hours:g} hours; at most"
-        f" {client.MOST_EVENTS:,} events are read."
+        f" {express.MOST_EVENTS:,} events are read."
     )
 
 
@@ -152,6 +153,7 @@ def _all_advice(found: client.MachineRecord) -> list[Advice]:
     return [
         *definition_advice(found.definition),
         *function_advice(found.functions, today=datetime.now(UTC).date()),
+        *role_advice(found.roles),
         *(advice for one in own for advice in endpoint_advice(one)),
         *outcome_advice(failures(store.scan("failures")), payloads),
     ]

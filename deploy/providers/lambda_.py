@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.cloud import Observed
 from deploy.providers.clients import Aws, found
 from deploy.resources import Function, Json
+from workflow.aws_errors import translate
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class FunctionProvider:
         )
         if answer is None:
             return None
+        told: Mapping[str, Any] = {**answer}  # its stub calls the key required
+        if refused := told.get("TagsError"):
+            raise translate(
+                operation="lambda:ListTags",
+                code=refused["ErrorCode"],
+                message=refused["Message"],
+                subject=name,
+            )
         now = answer["Configuration"]
         properties = _properties(now)
         version = self._newest_version(name)
