@@ -14,9 +14,6 @@ from workflow.feature_statistics import (
     StringStatistics,
 )
 
-MANIFEST_EDGES = (0.5, 1.0)
-"""Between these the manifest of a trained model counts confidence in equal bins."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -60,7 +57,7 @@ def read_model_card(content: bytes) -> ModelCard:
             f"The manifest of the model cannot be read: {error}.",
             "Choose another baseline, or train the model again: `make model` writes it.",
         ) from error
-    low, high = MANIFEST_EDGES
+    low, high = 1 / max(len(by_label), 1), 1.0  # that the likeliest class can have
     edges = tuple(low + (high - low) * i / len(counts) for i in range(len(counts) + 1))
     total = {label: sum(row) for label, row in by_label.items()}
     statistics = Statistics(

@@ -1,11 +1,13 @@
-"""Dataset: labelled images of bicycles and motorcycles, from a folder or the CIFAR-100 archive."""
+"""Dataset: labelled images of two or more classes, from a folder or the CIFAR-100 archive."""
 
 import hashlib
+import json
 import pickle
+import re
 import shutil
 import tarfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.model.code.inference import BASE_SIZE, ImageRefused, decode
+from workflow.class_names import ClassNames
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
-
-LABELS = ("bicycle", "motorcycle")
 
 CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 # Published by torchvision (datasets/cifar.py); guards against a broken download, not an attacker.
 CIFAR_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
-# CIFAR-100's own "fine" class numbers, in the order of LABELS.
+# CIFAR-100's own "fine" class numbers, in the order of the workflow's classes.
 CIFAR_CLASSES = (8, 48)
 
+_LABEL = re.compile(r"\d{1,5}(?:\.0+)?")
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
@@ -32,41 +35,51 @@ class Dataset:
 
     Attributes:
         images: RGB, ``uint8`` of shape (n, 32, 32, 3).
-        labels: Index into ``LABELS``, ``int64`` of shape (n,).
+        labels: Index into ``classes``, ``int64`` of shape (n,).
         source: Where it comes from, for the manifest; holds no path of this machine.
+        classes: Names of the classes.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     source: str
+    classes: tuple[str, ...] = LABELS
 
     def take(self, index: NDArray[np.int64]) -> "Dataset":
         """Return the part of it at these positions."""
-        return Dataset(self.images[index], self.labels[index], self.source)
+        return Dataset(self.images[index], self.labels[index], self.source, self.classes)
 
 
 def read_split(data_dir: Path, split: str) -> Dataset:
     """Read ``data_dir/{split}``, labelled by ``{split}.lst`` beside it or by class folders in it.
 
     A ``.lst`` line is ``row<TAB>label<TAB>filename``, as the built-in algorithm wants it. File
-    names are never labels: CIFAR-100 has ``bike_s_*`` in both classes.
+    names are never labels: CIFAR-100 has ``bike_s_*`` in both classes. The classes are named by
+    ``manifest.json``, or by their folders in the order of the alphabet; of a list alone, two are
+    those of the workflow, and more are numbered.
 
     Raises:
         WorkflowError: ``TrainingDataInvalid`` where neither is there, a line cannot be read, an
             image is missing or cannot be decoded, or a class has no image.
     """
     folder, listing = data_dir / split, data_dir / f"{split}.lst"
-    pairs = list(_listed(listing, folder) if listing.is_file() else _in_class_folders(folder))
+    if listing.is_file():
+        pairs = list(_listed(listing, folder))
+        classes = _named(data_dir, max((label for label, _ in pairs), default=0))
+    else:
+        classes = _folders(data_dir, folder)
+        pairs = list(_in_class_folders(folder, classes))
     labels = np.array([label for label, _ in pairs], np.int64)
-    for index, name in enumerate(LABELS):
+    for index, name in enumerate(classes):
         if index not in labels:
             raise WorkflowError(
                 "TrainingDataInvalid",
                 f"The {split} split in {data_dir} has no image of class {index} ({name}).",
-                f"Put {split}.lst there, or folders {split}/{LABELS[0]} and {split}/{LABELS[1]}.",
+                f"Put {split}.lst there, or folders such as {split}/{classes[0]}.",
             )
     images = np.stack([read_image(path) for _, path in pairs])
-    return Dataset(images, labels, f"{len(pairs)} images of folder {data_dir.name}, {split} split")
+    source = f"{len(pairs)} images of folder {data_dir.name}, {split} split"
+    return Dataset(images, labels, source, classes)
 
 
 def read_folder(folder: Path) -> NDArray[np.uint8]:
@@ -113,29 +126,59 @@ def download_cifar(cache_dir: Path) -> tuple[Dataset, Dataset]:
 def _listed(listing: Path, folder: Path) -> Iterator[tuple[int, Path]]:
     for number, line in enumerate(listing.read_text("utf-8").splitlines(), start=1):
         fields = line.split("\t")
-        if len(fields) != 3 or fields[1].strip() not in {"0", "1", "0.0", "1.0"}:  # noqa: PLR2004 - row, label, file name
+        if len(fields) != 3 or not _LABEL.fullmatch(fields[1].strip()):  # noqa: PLR2004 - row, label, file name
             raise WorkflowError(
                 "TrainingDataInvalid",
                 f"Line {number} of {listing} is not row<TAB>label<TAB>filename: {line!r}.",
-                "Write 0 for a bicycle and 1 for a motorcycle as the label.",
+                "Write the number of the class as the label, the first is 0.",
             )
         yield int(float(fields[1])), folder / fields[2]
 
 
-def _in_class_folders(folder: Path) -> Iterator[tuple[int, Path]]:
-    for label, name in enumerate(LABELS):
+def _named(data_dir: Path, highest: int) -> tuple[str, ...]:
+    """Return names of the classes of a list, by the training set's manifest if there is one.
+
+    Args:
+        data_dir: Folder of the training set.
+        highest: The highest label of this split.
+    """
+    try:
+        told = json.loads((data_dir / "manifest.json").read_bytes())["classes"]
+        named = {int(label): str(name) for label, name in told.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        named = {}
+    size = max(highest, len(LABELS) - 1, *named) + 1
+    usual = ClassNames() if size == len(LABELS) else ClassNames(())
+    return tuple(named.get(label) or usual.name(label) for label in range(size))
+
+
+def _folders(data_dir: Path, folder: Path) -> tuple[str, ...]:
+    """Return the names of the class folders of all splits."""
+    if not folder.is_dir():
+        raise _no_folder(folder)
+    splits = (one for one in (data_dir / "train", data_dir / "test") if one.is_dir())
+    names = {one.name for split in splits for one in split.iterdir() if one.is_dir()}
+    return tuple(sorted(names)) if len(names) > 1 else LABELS
+
+
+def _in_class_folders(folder: Path, classes: Sequence[str]) -> Iterator[tuple[int, Path]]:
+    for label, name in enumerate(classes):
         for path in _image_files(folder / name):
             yield label, path
 
 
 def _image_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise WorkflowError(
-            "TrainingDataInvalid",
-            f"There is no folder {folder}.",
-            "Give a folder that holds train/ and test/, each with a .lst file or class folders.",
-        )
+        raise _no_folder(folder)
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+
+
+def _no_folder(folder: Path) -> WorkflowError:
+    return WorkflowError(
+        "TrainingDataInvalid",
+        f"There is no folder {folder}.",
+        "Give a folder that holds train/ and test/, each with a .lst file or class folders.",
+    )
 
 
 def _download(archive: Path) -> None:

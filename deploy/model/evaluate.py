@@ -1,6 +1,6 @@
 """Evaluation: how good, how well calibrated and how wary of other images a classifier is.
 
-Everything here is a function of probabilities ``(n, 2)`` and labels ``(n,)``, and pure.
+Everything here is a function of probabilities ``(n, classes)`` and labels ``(n,)``, and pure.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-
-from deploy.model.data import LABELS
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.99)
 ECE_BINS = 10
@@ -88,13 +86,13 @@ def passing(probabilities: Probabilities, threshold: float) -> SampleShare:
     return share(probabilities.max(1) >= threshold)
 
 
-def histogram(probabilities: Probabilities) -> dict[str, tuple[int, ...]]:
-    """Counts of the confidence by predicted class, in twenty equal bins from 0.5 to 1."""
+def histogram(probabilities: Probabilities, classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Counts of the confidence by predicted class, in twenty equal bins from its least to 1."""
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
-    edges = np.linspace(0.5, 1, HISTOGRAM_BINS + 1)
+    edges = np.linspace(1 / len(classes), 1, HISTOGRAM_BINS + 1)
     return {
         label: tuple(np.histogram(confidence[predicted == index], edges)[0].tolist())
-        for index, label in enumerate(LABELS)
+        for index, label in enumerate(classes)
     }
 
 

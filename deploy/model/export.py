@@ -22,7 +22,7 @@ from PIL import Image
 from torch import nn
 
 from deploy.model.code.inference import prepare
-from deploy.model.network import MEAN, NEITHER, SCALE
+from deploy.model.network import MEAN, SCALE
 
 _OPSET = 17
 # Rounded to 8 bits, the head would no longer make probabilities that sum to 1.
@@ -45,7 +45,9 @@ def export(
     calibration: NDArray[np.uint8],
     target: Path,
 ) -> None:
-    """Write the network as int8 ONNX: ``image`` (1, 3, size, size) to ``probabilities`` (1, 2).
+    """Write the network as int8 ONNX: ``image`` (1, 3, size, size) to ``probabilities``.
+
+    Those are of shape (1, classes).
 
     Args:
         network: As ``build_network`` made it, trained.
@@ -80,11 +82,13 @@ def export(
 
 def _with_probabilities(network: nn.Sequential, temperature: float) -> nn.Sequential:
     *body, head = copy.deepcopy(network).eval()
-    split = nn.Linear(NEITHER + 1, NEITHER, bias=False)
+    classes = head.out_features - 1
+    split = nn.Linear(classes + 1, classes, bias=False)
     with torch.no_grad():
         head.weight /= temperature
         head.bias /= temperature
-        split.weight.copy_(torch.cat([torch.eye(NEITHER), torch.full((NEITHER, 1), 0.5)], 1))
+        shared = torch.full((classes, 1), 1 / classes)
+        split.weight.copy_(torch.cat([torch.eye(classes), shared], 1))
     return nn.Sequential(*body, head, nn.Softmax(1), split).eval()
 
 

@@ -1,4 +1,4 @@
-"""Fitting: a network trained on one labelled dataset and on images that show neither class."""
+"""Fitting: a network trained on labelled images and on images that show none of the classes."""
 
 import copy
 import math
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from deploy.model.augment import augment, enlarge, normalise
 from deploy.model.data import Dataset
-from deploy.model.network import BLOCKS, NEITHER, build_network, probabilities
+from deploy.model.network import BLOCKS, build_network, probabilities
 
 _BATCH = 48
 _EVALUATION_BATCH = 100
@@ -60,7 +60,7 @@ def fit(
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
     # Channels last and bfloat16 take a third of the time on a processor, measured.
-    network = build_network(recipe.blocks).to(memory_format=torch.channels_last)
+    network = build_network(len(data.classes), recipe.blocks).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     steps = recipe.epochs * math.ceil(len(data.labels) / _BATCH)
     optimiser, schedule = _optimiser(network, steps)
@@ -118,7 +118,7 @@ def _batches(count: int, random: torch.Generator) -> Iterator[torch.Tensor]:
 
 def _loss(logits: torch.Tensor, labels: torch.Tensor, neither_weight: float) -> torch.Tensor:
     inside, outside = logits[: len(labels)], logits[len(labels) :]
-    nothing = torch.full((len(outside),), NEITHER)
+    nothing = torch.full((len(outside),), logits.shape[1] - 1)
     return functional.cross_entropy(inside, labels) + neither_weight * functional.cross_entropy(
         outside, nothing
     )

@@ -62,7 +62,8 @@ class Validation(msgspec.Struct, frozen=True):
         accuracy: Of the shipped, quantised model.
         float_accuracy: Of the same network before quantisation.
         calibration_error: Expected calibration error, ten bins; the temperature was fitted here.
-        confidence: Counts by predicted class in twenty equal bins from 0.5 to 1: a drift baseline.
+        confidence: Counts by predicted class in twenty equal bins from the least, one half of
+            two classes, to 1: a drift baseline.
     """
 
     accuracy: SampleShare

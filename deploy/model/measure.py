@@ -45,7 +45,7 @@ def neither_images(photos: Images | None) -> tuple[dict[str, Images], dict[str, 
 
 
 def classify(folder: Path, images: Images) -> evaluate.Probabilities:
-    """Probabilities (n, 2) of images (n, 32, 32, 3) by the model in a folder, as shipped."""
+    """Probabilities (n, classes) of images (n, 32, 32, 3) by the model in a folder, as shipped."""
     model = inference.model_fn(str(folder))
     return np.array([inference.predict_fn(Image.fromarray(image), model) for image in images])
 
@@ -57,7 +57,7 @@ def measure_validation(folder: Path, data: Dataset, float_accuracy: float) -> Va
         accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
         float_accuracy=float_accuracy,
         calibration_error=evaluate.calibration_error(answers, data.labels),
-        confidence=evaluate.histogram(answers),
+        confidence=evaluate.histogram(answers, data.classes),
     )
 
 

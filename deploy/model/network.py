@@ -12,21 +12,19 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
-from deploy.model.data import LABELS
-
 # The preprocessing the pretrained weights expect: (pixel - MEAN) / SCALE.
 MEAN, SCALE = 127.0, 128.0
-NEITHER = len(LABELS)
 BLOCKS = 16
 
 
-def build_network(blocks: int = BLOCKS) -> nn.Sequential:
-    """Assemble the network: normalised images (n, 3, size, size) to three logits.
+def build_network(classes: int, blocks: int = BLOCKS) -> nn.Sequential:
+    """Assemble the network: normalised images (n, 3, size, size) to a logit a class and one more.
 
-    The third logit stands for "neither": what it takes is shared evenly between the two classes
-    on the way out (``export``), so that such an image comes out near one half and is rejected.
+    The last logit stands for "neither": what it takes is shared evenly between the classes on the
+    way out (``export``), so that such an image comes out undecided and is rejected.
 
     Args:
+        classes: How many there are.
         blocks: How many of the sixteen inverted residual blocks to keep.
     """
     weights = next(
@@ -44,15 +42,15 @@ def build_network(blocks: int = BLOCKS) -> nn.Sequential:
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Dropout(0.3),
-        nn.Linear(kept[-1]._bn2.num_features, NEITHER + 1),  # noqa: SLF001
+        nn.Linear(kept[-1]._bn2.num_features, classes + 1),  # noqa: SLF001
     )
 
 
 def probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Two probabilities from three logits: the share of "neither" is split evenly.
+    """Probabilities of the classes from their logits and the last, whose share is split evenly.
 
     Returns:
-        Shape (n, 2); rows sum to 1.
+        Shape (n, classes); rows sum to 1.
     """
     shares = (logits / temperature).softmax(1)
-    return shares[:, :NEITHER] + shares[:, NEITHER:] / NEITHER
+    return shares[:, :-1] + shares[:, -1:] / (logits.shape[1] - 1)

@@ -17,7 +17,7 @@ import numpy as np
 
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
 from deploy.model.code import inference
-from deploy.model.data import LABELS, Dataset, download_cifar, read_folder, read_split
+from deploy.model.data import Dataset, download_cifar, read_folder, read_split
 from deploy.model.export import export
 from deploy.model.fit import Recipe
 from deploy.model.latency import measure_latency
@@ -94,7 +94,7 @@ def train_model(
         manifest = Manifest(
             sha256=hashlib.sha256(model_file.read_bytes()).hexdigest(),
             size_bytes=model_file.stat().st_size,
-            labels=LABELS,
+            labels=train.classes,
             preprocessing=preprocessing,
             training=_training(trial, train.source, seed),
             validation=measure_validation(staged, trial.validation, trial.accuracy().value),

@@ -41,7 +41,7 @@ class Trial:
     validation: Dataset
 
     def answers(self, images: Images) -> evaluate.Probabilities:
-        """Probabilities (n, 2) of the network before it is quantised."""
+        """Probabilities (n, classes) of the network before it is quantised."""
         logits = predict_logits(self.network, images, self.recipe.input_size)
         return np.asarray(probabilities(logits, self.temperature).numpy(), np.float64)
 

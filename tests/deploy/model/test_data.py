@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import pickle
 import tarfile
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_the_source_names_no_path_of_the_machine(tmp_path: Path) -> None:
     assert source == f"2 images of folder {tmp_path.name}, train split"
 
 
-@pytest.mark.parametrize("line", ["1 0 a.png", "1\t2\ta.png", "1\t0", ""])
+@pytest.mark.parametrize("line", ["1 0 a.png", "1\t-2\ta.png", "1\t0", ""])
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
     listing(tmp_path, line)
     with pytest.raises(WorkflowError, match="Line 1 of") as failure:
@@ -140,3 +141,36 @@ def test_a_download_is_kept_for_the_next_time(
     cache = tmp_path / "cache"
     download_cifar(cache)
     assert [path.name for path in cache.iterdir()] == ["cifar-100-python.tar.gz"]
+
+
+@pytest.mark.parametrize("size", [2, 10, 100])
+def test_classes_are_named_by_the_manifest_of_the_training_set(tmp_path: Path, size: int) -> None:
+    names = {str(label): f"kind {label}" for label in range(size)}
+    (tmp_path / "manifest.json").write_text(json.dumps({"classes": names}))
+    put(tmp_path / "train", "a.png")
+    listing(tmp_path, *(f"{label}\t{label}\ta.png" for label in range(size)))
+
+    dataset = read_split(tmp_path, "train")
+
+    assert dataset.classes == tuple(names.values())
+    assert dataset.take(np.array([0])).classes == dataset.classes
+    assert dataset.labels.tolist() == list(range(size))
+
+
+def test_classes_that_nothing_names_are_numbered(tmp_path: Path) -> None:
+    put(tmp_path / "train", "a.png")
+    (tmp_path / "manifest.json").write_text("no manifest")
+    listing(tmp_path, *(f"{label}\t{label}.0\ta.png" for label in range(3)))
+
+    assert read_split(tmp_path, "train").classes == ("class 0", "class 1", "class 2")
+
+
+def test_class_folders_of_any_split_name_the_classes(tmp_path: Path) -> None:
+    for name in ("van", "bus", "tram"):
+        put(tmp_path / "train" / name, "a.png")
+        put(tmp_path / "test" / name, "a.png")
+
+    splits = [read_split(tmp_path, split) for split in ("train", "test")]
+
+    assert [one.classes for one in splits] == [("bus", "tram", "van")] * 2
+    assert splits[0].labels.tolist() == [0, 1, 2]

@@ -56,6 +56,6 @@ def test_passing_counts_either_class() -> None:
 
 
 def test_the_histogram_is_by_predicted_class() -> None:
-    found = evaluate.histogram(answers(1.0, 0.51, 0.99, 0.02))
+    found = evaluate.histogram(answers(1.0, 0.51, 0.99, 0.02), ("bicycle", "motorcycle"))
     assert found["bicycle"] == (1, *[0] * 18, 2)
     assert found["motorcycle"] == (*[0] * 19, 1)

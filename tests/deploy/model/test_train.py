@@ -58,6 +58,39 @@ def test_training_from_the_command_line_writes_a_model_that_runs(
     assert sum(inference.predict_fn(image, inference.model_fn(str(out)))) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("size", [3, 10])
+def test_a_model_of_more_classes_names_them_and_answers_for_each(tmp_path: Path, size: int) -> None:
+    random = np.random.default_rng(0)
+    names = [f"kind {number}" for number in range(size)]
+    for split, count in (("train", 12), ("test", 3)):
+        for number, name in enumerate(names):
+            (tmp_path / split / name).mkdir(parents=True)
+            for index in range(count):
+                grey = np.full((32, 32, 3), 255 * number // size) + random.normal(0, 4, (32, 32, 3))
+                pixels = grey.clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / split / name / f"{index}.png")
+
+    test = read_split(tmp_path, "test")
+    manifest = train.train_model(
+        train=read_split(tmp_path, "train"),
+        test=test,
+        photos=None,
+        recipe=TINY,
+        seed=0,
+        target=tmp_path / "out",
+    )
+
+    assert list(manifest.labels) == names
+    assert list(manifest.validation.confidence) == names
+    model = inference.model_fn(str(tmp_path / "out"))
+    answer = inference.predict_fn(Image.fromarray(test.images[0]), model)
+    assert len(answer) == size
+    assert sum(answer) == pytest.approx(1)
+    assert (
+        sum(map(sum, manifest.validation.confidence.values())) == manifest.validation.accuracy.count
+    )
+
+
 def test_photos_of_neither_class_are_trained_on_by_halves(folder: Path) -> None:
     labelled = read_split(folder, "train")
     manifest = train.train_model(
