@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import polars as pl
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
@@ -202,12 +203,12 @@ def results(connection: Connection, batch: BatchExecution) -> None:
             st.metric(name.capitalize(), f"{number:,}")
     outcome = st.segmented_control("Show", [name for name in counts if counts[name]])
     st.dataframe(
-        model.table(found, outcome or ""),
+        model.table(found, outcome or "").with_columns(pl.col("confidence") * 100),
         hide_index=True,
         column_config={
             "outcome": "Outcome",
             "label": "Class",
-            "confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+            "confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%"),
             "photo": "Photo",
             "error": "Error",
             "cause": "Cause",

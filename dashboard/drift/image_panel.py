@@ -69,7 +69,16 @@ def _means(found: DriftReport) -> None:
         hide_index=True,
         alt="Image statistics before and after",
         column_config={
-            name: st.column_config.NumberColumn(format="%.3f")
-            for name in ("before", "after", "distance", "threshold")
+            "feature": "Property",
+            "verdict": "Verdict",
+            **{
+                name: st.column_config.NumberColumn(title, format="%.3f")
+                for name, title in (
+                    ("before", "Mean before"),
+                    ("after", "Mean after"),
+                    ("distance", "Distance"),
+                    ("threshold", "Threshold"),
+                )
+            },
         },
     )

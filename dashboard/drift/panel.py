@@ -24,10 +24,11 @@ from dashboard.drift.report_panel import BARS, show_report, show_verdict, tested
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.look import Look
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, share
+from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.errors import WorkflowError
 from workflow.feature_statistics import Baseline
 from workflow.monitoring import DeployedVersion
@@ -61,15 +62,19 @@ def compare(look: Look, connection: Connection) -> None:
     if at is None:
         return
     before, after = _sides(look, at)
-    name = f"the records before {at:%Y-%m-%d %H:%M:%S} UTC"
+    name = f"the records before {_said(at)}"
     show_verdict(tested(look, Baseline(name, inferences.statistics_of(before, look.names)), after))
     _overlay(look, before, after, ("before", "after"))
     columns_ = st.columns(2)
     sides = model.side_by_side(before, after, look.threshold, look.names)
     for column, title, side in zip(columns_, ("Before", "After"), sides, strict=True):
         with column, st.container(border=True):
-            st.markdown(f"**{title}** {at:%Y-%m-%d %H:%M:%S} UTC")
+            st.markdown(f"**{title}** {_said(at)}")
             _side(side, look.threshold)
+
+
+def _said(at: datetime) -> str:
+    return time_range_panel.said(at, DAY_AND_SECOND)
 
 
 def _side(side: Side, threshold: float) -> None:
@@ -127,13 +132,13 @@ def _earlier(look: Look, connection: Connection) -> None:
     if at is None:
         return
     before, after = _sides(look, at)
-    name = f"the traffic before {at:%Y-%m-%d %H:%M:%S} UTC"
+    name = f"the traffic before {_said(at)}"
     statistics = inferences.statistics_of(before, look.names)
     show_report(look, Baseline(name, statistics), after)
     selected = _selected(look)
     show_images(
         look,
-        f"before {at:%Y-%m-%d %H:%M:%S} UTC",
+        f"before {_said(at)}",
         (Span(selected.start, at),),
         (Span(at, selected.end),),
     )

@@ -78,7 +78,12 @@ def _tests(found: DriftReport) -> None:
     rows = model.verdicts(found)
     if rows.is_empty():
         return
-    st.dataframe(rows, hide_index=True, alt="Every test of the comparison")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        alt="Every test of the comparison",
+        column_config={name: name.capitalize() for name in rows.columns},
+    )
     st.caption(
         f"In {drift.FALSE_ALARM_RATE:.0%} of comparisons without drift something is detected by"
         " chance, in all tests shown together (one joint permutation test, exact at these sample"
@@ -102,7 +107,7 @@ def _violations(found: DriftReport, now: datetime) -> None:
                     (one.feature_name, str(one.constraint_check_type), one.description)
                     for one in violations
                 ],
-                schema=["feature_name", "constraint_check_type", "description"],
+                schema=["Feature", "Constraint", "Description"],
                 orient="row",
             ),
             hide_index=True,

@@ -225,7 +225,14 @@ def events(view: one.ExecutionView) -> None:
         view.events,
         hide_index=True,
         alt="Every event of the execution",
-        column_config={"ms": st.column_config.NumberColumn("ms since start", format="%.0f")},
+        column_config={
+            "id": "Event",
+            "type": "Type",
+            "ms": st.column_config.NumberColumn("Since the start", format="%.0f ms"),
+            "state": "State",
+            "after": "After event",
+            "details": "Details",
+        },
     )
 
 
@@ -328,8 +335,11 @@ def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
         hide_index=True,
         alt="Both executions state by state",
         column_config={
-            "seconds": st.column_config.NumberColumn("Left", format="%.3f s"),
-            "other_seconds": st.column_config.NumberColumn("Right", format="%.3f s"),
+            "state": "State",
+            "status": "Status, left",
+            "other_status": "Status, right",
+            "seconds": st.column_config.NumberColumn("Took, left", format="%.3f s"),
+            "other_seconds": st.column_config.NumberColumn("Took, right", format="%.3f s"),
             "slower_by": st.column_config.NumberColumn("Right is slower by", format="%.3f s"),
             "same_output": "Same output",
         },

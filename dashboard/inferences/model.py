@@ -188,7 +188,7 @@ def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
 
 
 def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
-    """Return records as the table of the page shows them: classes and probabilities in words.
+    """Return records as the table of the page shows them: confidence in percent, classes in words.
 
     Args:
         rows: Columns of ``capture_tables.CAPTURES``.
@@ -199,7 +199,7 @@ def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
     return rows.select(
         pl.col("inference_time").alias("Time"),
         pl.Series("Class", [names.name(label) for label in labels], pl.String),
-        pl.col("confidence").alias("Confidence"),
+        (100 * pl.col("confidence")).alias("Confidence"),
         pl.Series("Probabilities", [likeliest(each, names) for each in probabilities], pl.String),
         pl.col("endpoint").alias("Endpoint"),
         pl.col("variant").alias("Variant"),

@@ -33,7 +33,7 @@ def records(look: Look) -> None:
         height=420,
         column_config={
             "Time": time_range_panel.time_column("Time"),
-            "Confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+            "Confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%"),
         },
     )
     with st.container(horizontal=True):

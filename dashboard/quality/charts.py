@@ -12,6 +12,8 @@ from workflow.executions import Outcome
 _COLORS = (STYLES[Outcome.RUNNING].color, STYLES[Outcome.REJECTED].color)
 _BAND = "rgba(0,158,115,0.18)"
 _NEUTRAL = "#8A8F98"
+_DEPTHS = [[0, "#5F7285"], [1, "#0B4F8A"]]
+"""Of few photos and of many: white can be read on both, and both on either theme."""
 _ROW_PX = 44
 
 Names = Callable[[int], str]
@@ -78,25 +80,29 @@ def confusion(cells: pl.DataFrame, shown: Sequence[int], name: Names) -> go.Figu
     known = {(said, truth): (share, n) for said, truth, share, n in cells.iter_rows()}
     names = [chart_text(name(label)) for label in shown]
     grid = [[known.get((said, truth), (0.0, 0)) for said in shown] for truth in shown]
+    # So that rare mistakes are seen; what never occurs is left to the page's own colour.
+    depth = [[share**0.5 if n else None for share, n in row] for row in grid]
     few = len(shown) <= 10  # noqa: PLR2004 - more numbers do not fit into the cells
     figure = _figure(140 + 34 * len(shown))
     figure.add_heatmap(
         x=names,
         y=names,
-        z=[[share**0.5 for share, _ in row] for row in grid],  # so that rare mistakes are seen
+        z=depth,
+        hoverongaps=False,
+        textfont={"color": "#FFFFFF"},
         text=[[f"{share:.1%}" if n else "" for share, n in row] for row in grid],
         customdata=grid,
         texttemplate="%{text}" if few else "",
         hovertemplate="said %{x}, is %{y}: %{customdata[0]:.2%} of all photos,"
         " %{customdata[1]} labels<extra></extra>",
-        colorscale="Blues",
+        colorscale=_DEPTHS,
         showscale=False,
         xgap=2,
         ygap=2,
     )
     figure.update_layout(
-        xaxis={"title": "the model said", "side": "top", "type": "category"},
-        yaxis={"title": "is", "autorange": "reversed", "type": "category"},
+        xaxis={"title": "the model said", "side": "top", "type": "category", "showgrid": False},
+        yaxis={"title": "is", "autorange": "reversed", "type": "category", "showgrid": False},
         margin_t=70,
     )
     return figure

@@ -125,15 +125,15 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
         st.caption(f"The first {len(shown)} of {len(names)} classes; the table holds all.")
     with st.expander("As a table"):
         st.dataframe(
-            named.select("name", "measure", "value", "low", "high", "labels"),
+            named.select("name", "measure", pl.col("value", "low", "high") * 100, "labels"),
             hide_index=True,
             alt="Precision and recall of every class",
             column_config={
                 "name": "Class",
                 "measure": "Measure",
-                "value": st.column_config.NumberColumn("Estimate", format="percent"),
-                "low": st.column_config.NumberColumn("95 % interval from", format="percent"),
-                "high": st.column_config.NumberColumn("to", format="percent"),
+                "value": st.column_config.NumberColumn("Estimate", format="%.1f%%"),
+                "low": st.column_config.NumberColumn("95 % interval from", format="%.1f%%"),
+                "high": st.column_config.NumberColumn("to", format="%.1f%%"),
                 "labels": "Labels",
             },
         )

@@ -236,14 +236,14 @@ def answer_text(label: int | None) -> str:
 
 
 def draws_table(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> pl.DataFrame:
-    """Return one row a draw, the newest first."""
+    """Return one row a draw, the newest first; the threshold in percent."""
     rows = [
         {
             "Drawn": draw.at,
             "By": draw.by,
             "Photos": len(draw.photos),
             "Reviewed": progress(draw, verdicts).reviewed,
-            "Threshold": draw.threshold,
+            "Threshold": 100 * draw.threshold,
             **{f"Of the {stratum}": _chance(draw.strata[stratum]) for stratum in Stratum},
         }
         for draw in draws

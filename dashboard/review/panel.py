@@ -235,7 +235,7 @@ def draws_table(found: ReviewClient) -> None:
         alt="Every draw, one a row",
         column_config={
             "Drawn": time_range_panel.time_column("Drawn"),
-            "Threshold": st.column_config.NumberColumn("Threshold", format="percent"),
+            "Threshold": st.column_config.NumberColumn("Threshold", format="%.1f%%"),
         },
     )
     problems = found.problems()

@@ -11,9 +11,12 @@ import streamlit as st
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
+from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters, begin_of
 from dashboard.captures.source import CaptureSource
 from dashboard.feeds.releases_panel import mark_releases
+from dashboard.inferences import model as inferences
+from dashboard.inferences.time_panel import BY_DAY
 from dashboard.quality import charts as quality_charts
 from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import charts, client, model
@@ -188,6 +191,8 @@ def over_time(found: Endpoint, feed: CaptureSource, threshold: float, picked: Ti
     period = feed.period(filters, now)
     counts = wall_clock(feed.counts(filters, period, now), picked.zone)
     names = [one.name for one in found.variants]
+    if inferences.spans(counts) > BY_DAY:
+        period = Period.DAY
     rows = model.rejected_by_time(counts, names, period, threshold)
     st.markdown("**Rejected photos over time**")
     if rows.is_empty():

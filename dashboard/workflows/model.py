@@ -187,7 +187,7 @@ def endpoints_table(endpoints: Iterable[EndpointRecord]) -> pd.DataFrame:
 
 
 def express_table(executions: Iterable[Execution], rules: ExecutionRules) -> pd.DataFrame:
-    """Return a row for each execution that an EXPRESS state machine logged."""
+    """Return a row for each execution that an EXPRESS state machine logged; shares in percent."""
     rows = []
     for one in executions:
         found = rules.inference(one)
@@ -197,7 +197,7 @@ def express_table(executions: Iterable[Execution], rules: ExecutionRules) -> pd.
                 "Started": one.started_at,
                 "Outcome": STYLES[rules.outcome(one)].word,
                 "Class": found.label if found else None,
-                "Confidence": found.confidence if found else None,
+                "Confidence": 100 * found.confidence if found else None,
                 "Error": one.error,
                 "Cause": one.cause,
                 "Took": seconds,

@@ -115,7 +115,7 @@ def _logged(log_group: str) -> None:
         column_config={
             "Started": time_range_panel.time_column("Started"),
             "Took": st.column_config.NumberColumn("Took", format="%.2f s"),
-            "Confidence": st.column_config.NumberColumn("Confidence", format="percent"),
+            "Confidence": st.column_config.NumberColumn("Confidence", format="%.1f%%"),
         },
     )
     st.caption(

@@ -229,3 +229,14 @@ def test_every_chart_draws_that_many_classes(classes: int) -> None:
 
     assert len(figure.data[0].x) == min(classes, 20)
     assert set(model.by_class(labels)["class"]) == set(range(classes))
+
+
+def test_a_confusion_that_never_occurs_has_no_colour_of_its_own() -> None:
+    rows = [(0, 0, 0.9, 90), (0, 1, 0.1, 10)]
+    cells = pl.DataFrame(rows, schema=["said", "truth", "share", "labels"], orient="row")
+
+    (trace,) = charts.confusion(cells, [0, 1], str).data
+
+    assert trace.z[0][1] is None
+    assert trace.text[0][0] == "90.0%"
+    assert trace.z[0][0] > trace.z[1][0] > 0
