@@ -175,6 +175,19 @@ def test_the_training_is_a_baseline() -> None:
     assert against(card.baseline.statistics, traffic(500)).drifts
 
 
+@pytest.mark.parametrize(("size", "least"), [(2, 0.5), (10, 0.1), (100, 0.01)])
+def test_the_training_counts_confidence_from_the_least_of_its_classes(
+    size: int, least: float
+) -> None:
+    counts = {f"kind {number}": [1, 2] for number in range(size)}
+
+    confidence, label = read_model_card(manifest(confidence=counts)).baseline.statistics.features
+
+    assert isinstance(confidence, NumericalStatistics)
+    assert confidence.histogram.edges == pytest.approx((least, (1 + least) / 2, 1.0))
+    assert label.present == 3 * size
+
+
 @pytest.mark.parametrize("content", [b"{}", b"junk", manifest(confidence={"a": [1], "b": [1, 2]})])
 def test_a_manifest_that_cannot_be_read_is_an_error(content: bytes) -> None:
     with pytest.raises(WorkflowError) as caught:
