@@ -50,6 +50,7 @@ def measure() -> None:
         if isinstance(event, Failed):
             raise event.error
     calls: collections.Counter[str] = collections.Counter()
+    _, session = deployment.connect(os.environ)  # whose clients are made after this is registered
     session.events.register(
         "before-call",
         lambda model, **_: calls.update([f"{model.service_model.service_name}:{model.name}"]),
