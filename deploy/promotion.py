@@ -17,6 +17,9 @@ from workflow.settings import Settings
 SERVES: Final = "serves"
 """Output of an endpoint: names of the models that get requests, the first variant's first."""
 
+VARIANTS: Final = "variants"
+"""Output of an endpoint configuration: how many variants it has, shadows too."""
+
 _Found = TypeVar("_Found", Model, EndpointConfig)
 
 
@@ -41,24 +44,35 @@ def keep_promoted(
     asked = next(one.name for one in desired if isinstance(one, Model))
     serves = seen.outputs.get(SERVES, "").split()
     applied = seen.properties["applied_model"] or next(iter(serves), asked)
-    if serves in ([], [asked]) or applied != asked:
+    live = str(seen.properties["config"])
+    if not serves or applied != asked:
         return tuple(desired), ""
-    others = [_as_found(Model, name, observed, settings) for name in serves if name != asked]
-    models = [one for one in others if one is not None]
+    found = (_as_found(Model, name, observed, settings) for name in serves if name != asked)
+    models = [one for one in found if one is not None]
     if len(serves) > 1:
-        live = str(seen.properties["config"])
         config = _as_found(EndpointConfig, live, observed, settings)
         before = [*models, config] if config else models
         rest = [one for one in desired if one is not endpoint]
         says = f"Kept: the rollout of {serves[1]}, until it is promoted, stopped or rolled back."
         return (*rest, *before, replace(endpoint, config=live)), says
-    adopted = endpoint_config(settings, Ref(models[0].key, "name") if models else serves[0])
+    adopted = endpoint_config(settings, Ref(Key(Model.KIND, asked), "name"))
+    says = ""
+    if serves != [asked]:
+        adopted = endpoint_config(settings, Ref(models[0].key, "name") if models else serves[0])
+        says = (
+            f"Kept: the promoted model {serves[0]}. The settings name {asked} as at the last apply;"
+            " another model in the settings, or another rollout, replaces it."
+        )
+    if _differs_in_name_only(observed.get(Key(EndpointConfig.KIND, live)), adopted, serves[0]):
+        adopted = _as_found(EndpointConfig, live, observed, settings) or adopted
     rest = [one for one in desired if not isinstance(one, Endpoint | EndpointConfig)]
-    says = (
-        f"Kept: the promoted model {serves[0]}. The settings name {asked} as at the last apply;"
-        " another model in the settings, or another rollout, replaces it."
-    )
     return (*rest, *models, adopted, replace(endpoint, config=Ref(adopted.key, "name"))), says
+
+
+def _differs_in_name_only(seen: Observed | None, config: EndpointConfig, model: str) -> bool:
+    """Return whether a rollout came to what is wanted: an update would change nothing."""
+    wanted = {**config.properties(), "model": model}
+    return seen is not None and seen.outputs.get(VARIANTS) == "1" and seen.properties == wanted
 
 
 def _as_found(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from botocore.exceptions import ClientError
 
 from deploy.cloud import Observed
-from deploy.promotion import SERVES
+from deploy.promotion import SERVES, VARIANTS
 from deploy.providers.clients import Aws, tag_list, tag_map
 from deploy.providers.errors import code_of, message_of
 from deploy.resources import (
@@ -21,7 +21,9 @@ from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import (
+        DescribeEndpointConfigOutputTypeDef,
         DescribeEndpointOutputTypeDef,
+        ProductionVariantOutputTypeDef,
     )
 
 STEADY = frozenset({"InService", "Failed", "OutOfService", "UpdateRollbackFailed"})
@@ -112,7 +114,7 @@ class EndpointConfigProvider:
                 "csv_content_types": list(headers.get("CsvContentTypes", ())),
                 "json_content_types": list(headers.get("JsonContentTypes", ())),
             },
-            outputs={"name": name},
+            outputs={"name": name, VARIANTS: str(len(_variants(config)))},
             tags=sagemaker_tags(self._aws, config["EndpointConfigArn"]),
             created=config["CreationTime"],
         )
@@ -211,11 +213,11 @@ class EndpointProvider:
             for one in endpoint.get("ProductionVariants", ())
             if one.get("CurrentWeight") == 0
         }
-        variants = (
-            *described["ProductionVariants"],
-            *described.get("ShadowProductionVariants", ()),
+        models = (
+            one.get("ModelName", "")
+            for one in _variants(described)
+            if one["VariantName"] not in idle
         )
-        models = (one.get("ModelName", "") for one in variants if one["VariantName"] not in idle)
         return " ".join(dict.fromkeys(models))
 
     def _steady(self, name: str) -> Iterator[str]:
@@ -302,6 +304,13 @@ def sagemaker_tags(aws: Aws, arn: str) -> dict[str, str]:
     """Return the tags of a resource of SageMaker."""
     pages = aws.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
     return tag_map(tag for page in pages for tag in page["Tags"])
+
+
+def _variants(
+    config: "DescribeEndpointConfigOutputTypeDef",
+) -> list["ProductionVariantOutputTypeDef"]:
+    """Return the production variants of a configuration, then its shadow variants."""
+    return [*config["ProductionVariants"], *config.get("ShadowProductionVariants", ())]
 
 
 def _reason(endpoint: "DescribeEndpointOutputTypeDef") -> str:

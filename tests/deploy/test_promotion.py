@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from deploy import stack
 from deploy.apply import Failed, apply
+from deploy.cloud import Observed
 from deploy.plan import plan
-from deploy.promotion import SERVES, keep_promoted
+from deploy.promotion import SERVES, VARIANTS, keep_promoted
 from deploy.resources import Endpoint, EndpointConfig, Key, Model
 from tests.deploy.cases import artifacts, settings
 from tests.deploy.fake_cloud import FakeCloud
@@ -168,3 +169,26 @@ def test_an_endpoint_that_has_failed_is_made_again_from_the_settings(promoted: L
 
     assert promoted.serves == [NAMES["a"]]
     assert ("delete", promoted.endpoint) in promoted.cloud.log
+
+
+@pytest.mark.parametrize(("variants", "moved"), [("1", False), ("2", True)])
+@pytest.mark.parametrize("letter", ["a", "b"])
+def test_a_configuration_of_a_rollout_that_is_as_wanted_is_left_in_place(
+    promoted: Life, letter: str, variants: str, *, moved: bool
+) -> None:
+    key = Key(EndpointConfig.KIND, f"{settings().prefix}-{99:012x}")
+    of_a = next(one for one in stack.stack(settings(), artifacts()) if type(one) is EndpointConfig)
+    promoted.cloud.store[key] = Observed(
+        properties={**of_a.properties(), "model": NAMES[letter]},
+        outputs={"name": key.name, VARIANTS: variants},
+        tags=settings().owner,
+    )
+    promoted.serve(NAMES[letter], config=key.name)
+    promoted.cloud.log.clear()
+
+    kept = promoted.apply("a")
+
+    assert promoted.serves == [NAMES[letter]]
+    assert bool(kept) == (letter == "b")
+    assert (("update", promoted.endpoint) in promoted.cloud.log) is moved
+    assert bool(promoted.cloud.log) is moved

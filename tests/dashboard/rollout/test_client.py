@@ -23,6 +23,7 @@ from dashboard.rollout import __main__ as command
 from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import client
 from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, Endpoint
+from deploy import deployment
 from tests.builders import png
 from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
@@ -222,6 +223,9 @@ def test_a_shadow_is_compared_on_the_same_requests_and_promoted_on_the_page(
     ended = settled(deployed)
     assert [one.model for one in ended.variants] == [model]
     assert ended.shadow is None
+    plan = deployment.observe_and_plan(deployed.settings, deployed.session)
+    assert plan.kept.startswith(f"Kept: the promoted model {model}.")
+    assert plan.changes == ()
     with pytest.raises(WorkflowError) as caught:
         client.end_shadow(deployed, started, token(), promote=False)
     assert caught.value.code == "NoShadow"
