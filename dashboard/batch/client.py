@@ -11,8 +11,9 @@ import itertools
 import json
 import re
 import statistics
+import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,8 +30,8 @@ _FUNCTION: Final = re.compile(r'"(arn:[^"]+:function:[^"]+)"')
 _COUNTED: Final = 200_000
 """Items that are counted before a batch starts; more are "or more"."""
 _LISTED: Final = 20
-_SHOWN: Final = 5_000
-"""Results of each file that are read."""
+_CHUNK: Final = 1 << 20
+"""Bytes of a result file that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,31 +192,41 @@ def set_concurrency(cloud: Connection, map_run: str, concurrency: int) -> None:
         cloud.client("stepfunctions").update_map_run(mapRunArn=map_run, maxConcurrency=concurrency)
 
 
-def results(cloud: Connection, batch: BatchExecution) -> tuple[PhotoResult, ...]:
-    """Return what became of the photos of a batch, as far as it was written; up to 5,000 a file."""
+def results(cloud: Connection, batch: BatchExecution) -> Iterator[PhotoResult]:
+    """Read what became of each photo of a batch, as far as it was written.
+
+    The result files are streamed: those of millions of photos do not fit into memory.
+    """
     if batch.progress is None:
-        return ()
+        return
     folder = f"{batches.RESULTS_PREFIX}{batch.name}/{batch.progress.arn.rpartition(':')[2]}"
     try:
         manifest = json.loads(_read(cloud, cloud.settings.bucket, f"{folder}/manifest.json"))
     except WorkflowError as error:
         if error.code == "NoSuchKey":
-            return ()
+            return
         raise
-    found: list[PhotoResult] = []
     for group in ("FAILED", "SUCCEEDED"):
         for file in manifest["ResultFiles"][group]:
-            lines = _read(cloud, manifest["DestinationBucket"], file["Key"]).decode().splitlines()
-            found += batch_results.read_results(lines[:_SHOWN], failed=group == "FAILED")
-    return tuple(found)
+            lines = _lines(cloud, manifest["DestinationBucket"], file["Key"])
+            yield from batch_results.read_results(lines, failed=group == "FAILED")
 
 
-def write_manifest(cloud: Connection, photos: Sequence[PhotoResult], name: str) -> BatchSource:
+def _lines(cloud: Connection, bucket: str, key: str) -> Iterator[bytes]:
+    with explained("s3:GetObject", f"s3://{bucket}/{key}"):
+        body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        yield from body.iter_lines(_CHUNK)
+
+
+def write_manifest(cloud: Connection, photos: Iterable[PhotoResult], name: str) -> BatchSource:
     """Write a manifest of photos, to classify them again."""
     key = f"{batches.RESULTS_PREFIX}{name}.manifest"
-    lines = "".join(f"{json.dumps({'source-ref': one.address})}\n" for one in photos)
-    with explained("s3:PutObject", key):
-        cloud.client("s3").put_object(Bucket=cloud.settings.bucket, Key=key, Body=lines.encode())
+    with tempfile.TemporaryFile() as file:
+        for one in photos:
+            file.write(f"{json.dumps({'source-ref': one.address})}\n".encode())
+        file.seek(0)
+        with explained("s3:PutObject", key):
+            cloud.client("s3").upload_fileobj(file, cloud.settings.bucket, key)
     return BatchSource(Kind.JSONL, cloud.settings.bucket, key)
 
 

@@ -1,6 +1,6 @@
 """View models of the Batch page: batches, how far one has come, and what became of its photos."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,11 +8,10 @@ from typing import Final
 import polars as pl
 
 from dashboard.shared import numbers
-from workflow.batch_results import PhotoResult
+from workflow.batch_results import PhotoResult, certainty
 from workflow.batches import BatchEstimate, MapRunProgress
 from workflow.causes import read_cause
 
-OUTCOMES: Final = ("accepted", "rejected", "unreadable", "failed")
 SHOWN: Final = 5_000
 """Rows of results that are shown at most."""
 
@@ -74,11 +73,6 @@ def estimate_says(estimate: BatchEstimate) -> str:
     return f"{time} and {price}".capitalize().replace("usd", "USD")
 
 
-def counts(results: Sequence[PhotoResult]) -> dict[str, int]:
-    """Return how many photos have each outcome, in the order of ``OUTCOMES``."""
-    return {name: sum(one.outcome == name for one in results) for name in OUTCOMES}
-
-
 def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
     """Return the photos of an outcome, those with the least confidence first.
 
@@ -87,7 +81,7 @@ def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
         outcome: One of ``OUTCOMES``; empty for all.
     """
     chosen = [one for one in results if outcome in ("", one.outcome)]
-    chosen.sort(key=lambda one: (one.confidence is not None, one.confidence or 0.0))
+    chosen.sort(key=certainty)
     rows = [
         (one.outcome, one.label, one.confidence, one.address, one.error, _message(one))
         for one in chosen[:SHOWN]
@@ -95,9 +89,19 @@ def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_TABLE, orient="row")
 
 
-def again(results: Sequence[PhotoResult]) -> list[PhotoResult]:
-    """Return the photos to classify again: those that failed or were unreadable."""
-    return [one for one in results if one.outcome in ("failed", "unreadable") and one.address]
+def shares(labels: Mapping[str, int]) -> pl.DataFrame:
+    """Return the number and the share, 0 to 1, of classified photos by class."""
+    total = sum(labels.values())
+    rows = [(name, number, number / total) for name, number in labels.items()]
+    schema = {"class": pl.String, "photos": pl.Int64, "share": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def again(results: Iterable[PhotoResult]) -> Iterator[PhotoResult]:
+    """Yield the photos to classify again: those that failed or were unreadable."""
+    for one in results:
+        if one.outcome in ("failed", "unreadable") and one.address:
+            yield one
 
 
 def _message(result: PhotoResult) -> str | None:

@@ -8,13 +8,15 @@ import polars as pl
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
-from dashboard.batch import client, model
+from dashboard.batch import charts, client, model
 from dashboard.batch.client import BatchExecution, BatchMachine
 from dashboard.batch.model import BatchAddress
 from dashboard.shared import components, page_address
+from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
 from workflow import batches
 from workflow.access import Privilege
+from workflow.batch_results import BatchSummary, summarise
 from workflow.batches import BatchOptions, BatchSource
 
 FRESH_S = 2.0
@@ -187,23 +189,25 @@ def _concurrency(batch: BatchExecution, map_run: str, now: int) -> None:
 
 def results(connection: Connection, batch: BatchExecution) -> None:
     """Show what became of the photos, as far as it was written."""
-    found = components.read(
+    found, read_at = components.read(
         "s3",
         ("batch results", batch.arn, batch.status, batch.stopped),
         "the results of the batch",
-        lambda: client.results(connection, batch),
+        lambda: (summarise(client.results(connection, batch)), datetime.now(UTC)),
         fresh_s=3600,
     )
-    if not found:
+    if not any(found.counts.values()):
         st.caption("Results are written when the batch ends.")
         return
-    counts = model.counts(found)
+    counts = found.counts
     with st.container(horizontal=True):
         for name, number in counts.items():
             st.metric(name.capitalize(), f"{number:,}")
+    if found.labels:
+        _classified(found)
     outcome = st.segmented_control("Show", [name for name in counts if counts[name]])
     st.dataframe(
-        model.table(found, outcome or "").with_columns(pl.col("confidence") * 100),
+        model.table(found.kept, outcome or "").with_columns(pl.col("confidence") * 100),
         hide_index=True,
         column_config={
             "outcome": "Outcome",
@@ -216,19 +220,43 @@ def results(connection: Connection, batch: BatchExecution) -> None:
         alt="What became of each photo",
     )
     st.caption(
-        f"Up to {model.SHOWN:,} photos are shown; all are in the bucket below"
+        f"All photos are counted and up to {model.SHOWN:,} shown; all are in the bucket below"
         f" {code(f'{batches.RESULTS_PREFIX}{batch.name}/')}. Their captures are on Inferences."
     )
-    if (left := model.again(found)) and st.button(f"Classify these {len(left):,} again"):
+    components.as_of(read_at, datetime.now(UTC))
+    left = counts["unreadable"] + counts["failed"]
+    if left and st.button(f"Classify these {left:,} again"):
         name = f"{batch.name}-{uuid.uuid4().hex[:4]}"
         _do(
             "starting a batch of what failed",
             lambda cloud: client.start(
-                cloud, client.write_manifest(cloud, left, name), BatchOptions(), name
+                cloud,
+                client.write_manifest(cloud, model.again(client.results(cloud, batch)), name),
+                BatchOptions(),
+                name,
             ),
             name,
             then=BatchAddress(batch=name),
         )
+
+
+def _classified(found: BatchSummary) -> None:
+    """Show how certain the model is, and what share of the photos is of which class."""
+    chart(
+        charts.confidence(found.confidence),
+        "batch-confidence",
+        "Accepted and rejected photos by confidence",
+    )
+    st.dataframe(
+        model.shares(found.labels),
+        hide_index=True,
+        column_config={
+            "class": "Class",
+            "photos": st.column_config.NumberColumn("Photos", format="localized"),
+            "share": st.column_config.NumberColumn("Share", format="percent"),
+        },
+        alt="Photos by class",
+    )
 
 
 def _do(

@@ -147,7 +147,7 @@ def test_results_are_read_from_both_files() -> None:
 )
 def test_what_no_batch_wrote_is_refused_by_line(value: Any) -> None:
     with pytest.raises(WorkflowError) as caught:
-        batch_results.read_results([json.dumps(value)], failed=True)
+        list(batch_results.read_results([json.dumps(value)], failed=True))
 
     assert caught.value.code == "BatchResultInvalid"
     assert "Line 1" in caught.value.message

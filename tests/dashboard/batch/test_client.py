@@ -76,7 +76,7 @@ def test_a_prefix_is_classified_and_other_files_are_told(cloud: Any, prefix: Any
     counted = client.count(cloud, source)
 
     batch = run(cloud, source, batch_size=2)
-    results = client.results(cloud, batch)
+    results = list(client.results(cloud, batch))
 
     assert (counted.photos, counted.others, counted.complete) == (5, 1, True)
     assert batch.status == "SUCCEEDED", batch.error
@@ -106,7 +106,7 @@ def test_a_manifest_that_names_a_missing_photo_ends_well(
     source = read_source(f"s3://{cloud.settings.bucket}/batch/{prefix}{name}")
 
     batch = run(cloud, source)
-    results = client.results(cloud, batch)
+    results = list(client.results(cloud, batch))
 
     assert source.kind is kind
     assert batch.status == "SUCCEEDED", batch.error
@@ -156,5 +156,5 @@ def test_a_paused_batch_goes_on_where_it_was(cloud: Any, prefix: Any) -> None:
     assert paused.redrivable
     assert batch.status == "SUCCEEDED", batch.error
     assert batch.progress.redrives == 1
-    assert len(client.results(cloud, batch)) == 12
+    assert len(list(client.results(cloud, batch))) == 12
     assert batch.arn in [one.arn for one in client.latest(cloud)]

@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from dashboard.batch import model
-from workflow.batch_results import PhotoResult
+from dashboard.batch import charts, model
+from workflow.batch_results import BINS, KEPT, PhotoResult, summarise
 from workflow.batches import BatchEstimate, MapRunProgress
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
@@ -64,7 +64,14 @@ RESULTS = (
 
 
 def test_outcomes_are_counted_and_listed_the_doubtful_first() -> None:
-    assert model.counts(RESULTS) == {"accepted": 1, "rejected": 1, "unreadable": 2, "failed": 1}
+    found = summarise(RESULTS)
+
+    assert found.counts == {"accepted": 1, "rejected": 1, "unreadable": 2, "failed": 1}
+    assert found.labels == {"bicycle": 2}
+    assert {name: sum(bins) for name, bins in found.confidence.items()} == {
+        "accepted": 1,
+        "rejected": 1,
+    }
     assert model.table(RESULTS, "")["confidence"].to_list() == [None, None, None, 0.6, 0.99]
     assert model.table(RESULTS, "rejected")["photo"].to_list() == ["s3://b/2"]
     assert model.table((), "").is_empty()
@@ -72,3 +79,29 @@ def test_outcomes_are_counted_and_listed_the_doubtful_first() -> None:
 
 def test_what_failed_can_be_classified_again_where_it_has_an_address() -> None:
     assert [one.address for one in model.again(RESULTS)] == ["s3://b/3", "s3://b/4"]
+
+
+def test_a_large_batch_is_counted_in_full_and_its_least_certain_photos_are_kept() -> None:
+    number = 3 * KEPT
+    results = (
+        PhotoResult(
+            address=f"s3://b/{n}", outcome="accepted", label="bicycle", confidence=n / number
+        )
+        for n in reversed(range(number))
+    )
+
+    found = summarise(results)
+
+    assert found.counts["accepted"] == found.labels["bicycle"] == number
+    assert sum(found.confidence["accepted"]) == number
+    assert [one.address for one in found.kept] == [f"s3://b/{n}" for n in range(KEPT)]
+
+
+def test_a_certain_photo_is_in_the_last_bin_and_shares_add_up() -> None:
+    certain = PhotoResult(address="s3://b/1", outcome="accepted", label="a", confidence=1.0)
+    bins = summarise([certain]).confidence["accepted"]
+
+    assert bins == (0,) * (BINS - 1) + (1,)
+    assert charts.confidence({"accepted": bins}).data[1].y == bins
+    assert model.shares({"a": 3, "b": 1})["share"].to_list() == [0.75, 0.25]
+    assert model.shares({}).is_empty()
