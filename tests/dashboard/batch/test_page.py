@@ -63,6 +63,8 @@ def test_photos_of_a_prefix_are_classified_on_the_page(
 
     assert not page.exception
     assert sum(int(one.value) for one in page.metric) == 2
+    table = next(one.value for one in page.dataframe if "confidence" in one.value)
+    assert 50 <= table["confidence"].max() <= 100  # in percent
     assert button(page, "Classify these 1 again")
 
 
