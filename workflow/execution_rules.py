@@ -66,7 +66,7 @@ class ExecutionRules:
         """Return what the execution says of the image, None where it says nothing."""
         if self.foreign:
             return inference_of(execution.output, visits, self.classes)
-        return read_inference(execution.output)
+        return read_inference(execution.output, self.classes)
 
     def outcome(self, execution: Execution, visits: Iterable[StateVisit] = ()) -> Outcome:
         """Return how the execution turned out."""

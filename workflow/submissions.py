@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 from workflow.causes import is_rejection, read_cause
 from workflow.contract import (
-    LABELS,
     TRANSIENT,
     ContractError,
     ImageLocation,
@@ -134,7 +133,7 @@ _UNLABELLED = Faulted(
     "",
     "Silent.NoLabel",
     "The output names no class.",
-    f"Use an endpoint that was trained on {' and '.join(LABELS)}.",
+    "Use an endpoint that answers a probability for each class that the workflow names.",
 )
 
 Verdict: TypeAlias = Running | Classified | Rejected | Faulted
