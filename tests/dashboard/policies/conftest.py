@@ -47,9 +47,15 @@ def allowed(user: User, connection: Connection) -> set[str]:
 
 
 @pytest.fixture
+def owner(deployed: Connection) -> Connection:
+    """Whose deployment the policies are about."""
+    return deployed
+
+
+@pytest.fixture
 def visit(
     environ: dict[str, str],
-    deployed: Connection,
+    owner: Connection,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[Open]:
@@ -67,8 +73,8 @@ def visit(
     ) -> AppTest:
         for name, value in {**environ, **variables}.items():
             monkeypatch.setenv(name, value)
-        granted = allowed(user, deployed) - set(without)
-        key = _key(deployed, user, set(without))
+        granted = allowed(user, owner) - set(without)
+        key = _key(owner, user, set(without))
 
         def check(model: OperationModel, params: dict[str, Any], **_: object) -> Any:
             action = permission(f"{model.service_model.service_name}:{model.name}")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.workflows import client
 from tests.builders import capture_lines, captured
 
 pytestmark = [
@@ -196,6 +197,30 @@ def test_a_definition_of_thousands_of_states_is_said_to_be_too_large_to_draw(
     arn = create(local_cloud, {"StartAt": "State 0000", "States": states})
 
     seen(visit("deployment", arn), "Last changed", "3,001 states; more than 500 are not drawn")
+
+
+def test_a_definition_of_ten_megabytes_is_judged_and_not_drawn(
+    visit: Visit, seen: Seen, local_cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS takes a mebibyte; what somebody else's cloud answers may have any size."""
+    states = {
+        f"State {n:04}": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": "one"},
+            "Comment": "x" * 10_000,
+            "Next": f"State {n + 1:04}",
+        }
+        for n in range(1_000)
+    }
+    states["State 1000"] = {"Type": "Succeed"}
+    huge = json.dumps({"StartAt": "State 0000", "States": states})
+    assert len(huge) > 10_000_000
+    arn, read = create(local_cloud, passing()), client._machine
+    monkeypatch.setattr(client, "_machine", lambda *given: {**read(*given), "definition": huge})
+
+    seen(visit("deployment", arn), "The state has no Retry", "1,001 states; more than 500")
+    seen(visit("workflows", arn), arn)
 
 
 def test_executions_of_an_express_state_machine_are_read_from_its_log_group(
