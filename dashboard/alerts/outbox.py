@@ -71,13 +71,22 @@ class AlertOutbox:
             WorkflowError: AWS's own code, where the outbox cannot be listed.
         """
         problems = []
-        for key, since in list(self._waiting()):
+        for key, since in list(self._listed(OUTBOX_PREFIX)):
             if key in self._mine or now - since > TAKEN_OVER:
                 try:
                     self._deliver(key)
                 except WorkflowError as error:
                     problems.append(error)
         return tuple(problems)
+
+    def keys(self, beginning: str) -> tuple[str, ...]:
+        """Return the keys of alerts that wait or went out and that begin so.
+
+        Raises:
+            WorkflowError: AWS's own code.
+        """
+        prefixes = (ALERTS_PREFIX, OUTBOX_PREFIX)
+        return tuple(key for prefix in prefixes for key, _ in self._listed(prefix, beginning))
 
     def _deliver(self, key: str) -> None:
         waiting = _waiting(key)
@@ -97,13 +106,13 @@ class AlertOutbox:
                 TopicArn=self._topic_arn, Subject=_ascii(alert.subject), Message=alert.body
             )
 
-    def _waiting(self) -> Iterator[tuple[str, datetime]]:
-        """Keys of the alerts in the outbox, and since when they wait."""
-        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{OUTBOX_PREFIX}"):
+    def _listed(self, prefix: str, beginning: str = "") -> Iterator[tuple[str, datetime]]:
+        """Keys of the alerts under a prefix, and since when they are there."""
+        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{prefix}"):
             pages = self._s3.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=OUTBOX_PREFIX):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{prefix}{beginning}"):
                 for item in page.get("Contents", []):
-                    key = item["Key"].removeprefix(OUTBOX_PREFIX).removesuffix(".json")
+                    key = item["Key"].removeprefix(prefix).removesuffix(".json")
                     yield key, item["LastModified"]
 
     def _is_recorded(self, key: str) -> bool:

@@ -2,11 +2,16 @@
 
 import time
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from dashboard.alerts.client import group_alerts, rejection_alert
+from dashboard.alerts.model import Finding, last_turn, prefix_of, turn_alert
 from dashboard.alerts.outbox import AlertOutbox
 from dashboard.failures.feed import FailureFeed
 from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALERT_EVERY_S = 60.0
 ALERT_RETRY_S = 4.0
@@ -22,10 +27,14 @@ class AlertSender:
 
     Attributes:
         problem: What kept alerts from being published, or None.
+        checks: Makes the checks of captures, once a page has handed them over; they may raise
+            ``WorkflowError``.
     """
 
     def __init__(self, failures: FailureFeed, outbox: AlertOutbox) -> None:
         self.problem: WorkflowError | None = None
+        self.checks: Callable[[datetime], tuple[Finding, ...]] | None = None
+        self._said: dict[str, tuple[bool | None, datetime]] = {}
         self._failures = failures
         self._outbox = outbox
         self._version = 0
@@ -39,22 +48,38 @@ class AlertSender:
         """
         if time.monotonic() < self._due:
             return
-        try:
-            self._write(now)
-            problems = self._outbox.deliver(now=now)
-        except WorkflowError as error:
-            problems = (error,)
+        problems: list[WorkflowError] = []
+        for step in (self._write, self._write_turns, self._deliver):
+            try:
+                problems += step(now)
+            except WorkflowError as error:
+                problems.append(error)
         self.problem = next(iter(problems), None)
         self._due = time.monotonic() + (ALERT_RETRY_S if problems else ALERT_EVERY_S)
 
-    def _write(self, now: datetime) -> None:
-        """Write what is due into the outbox, where anything has changed."""
+    def _deliver(self, now: datetime) -> tuple[WorkflowError, ...]:
+        return self._outbox.deliver(now=now)
+
+    def _write_turns(self, now: datetime) -> tuple[WorkflowError, ...]:
+        """Write that a check of captures has turned into the outbox."""
+        for finding in self.checks(now) if self.checks else ():
+            said = self._said.get(finding.slug)
+            if said is None or said[0] is not finding.wrong:
+                said = self._said[finding.slug] = (finding.wrong, now)
+            last = last_turn(finding.slug, self._outbox.keys(prefix_of(finding.slug)))
+            if alert := turn_alert(finding, last, now - said[1]):
+                self._outbox.add(alert)
+        return ()
+
+    def _write(self, now: datetime) -> tuple[WorkflowError, ...]:
+        """Write what is due of executions into the outbox, where anything has changed."""
         executions = self._failures.executions
         version = executions.version
         if version == self._version:
-            return
+            return ()
         rejections = rejection_alert(executions.listing(), now=now)
         due = group_alerts(self._failures.inbox(now), now=now)
         for alert in (*due, *([rejections] if rejections else [])):
             self._outbox.add(alert)
         self._version = version
+        return ()

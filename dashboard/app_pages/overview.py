@@ -27,6 +27,7 @@ def screen() -> None:
     captured = captures.feed() if watched.endpoint or watched.captures else None
     background = looking.Background(components.reads(), (connection.cloud, connection.watched.name))
     feed, listing = running.failures, running.executions.listing()
+    looking.alert(running.alerts, feed, captured, background)
     background_jobs = components.jobs()
     checks = looking.look(feed, captured, alerts.known(), background_jobs, background, now=now)
     shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)

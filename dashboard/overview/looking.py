@@ -2,23 +2,29 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from dashboard.alerts.log import AlertPart, AlertState
+from dashboard.alerts.model import Finding
+from dashboard.alerts.sender import AlertSender
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import CaptureSource
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.repairs import job_key
 from dashboard.overview import checks_model as checks
-from dashboard.overview.checks_model import Check
+from dashboard.overview.checks_model import Check, Level
 from dashboard.shared.cloud_reads import CloudReads
 from dashboard.shared.jobs import DEPLOYMENT, Jobs
 from workflow.spans import Span
 
 DRIFT_EVERY_S: Final = 120.0
+
+READ_ON: Final = timedelta(minutes=10)
+"""Captures this old are read on though no page is looking: listing S3 all the time would cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,32 @@ def look(
             as_of=now,
         ),
     )
+
+
+def alert(
+    sender: AlertSender | None,
+    feed: FailureFeed,
+    captures: CaptureSource | None,
+    background: Background,
+) -> None:
+    """Have the sender of alerts make the checks of captures from now on, if there are both."""
+    if sender is not None and captures is not None:
+        sender.checks = partial(findings, feed, captures, background)
+
+
+def findings(
+    feed: FailureFeed, captures: CaptureSource, background: Background, now: datetime
+) -> tuple[Finding, ...]:
+    """Return what the checks of captures say, for alerts; old captures are read on for it.
+
+    Raises:
+        WorkflowError: AWS's own code, where captures cannot be read.
+    """
+    if captures.as_of is None or now - captures.as_of > READ_ON:
+        captures.watch()
+    wrong = {Level.FINE: False, Level.NEEDS_YOU: True}
+    made = _of_captures(captures, background, feed.executions.listing(), now)
+    return tuple(Finding(one.name, wrong.get(one.level), one.sentence) for one in made)
 
 
 def _of_alerts(found: AlertState | None) -> tuple[Check, Check]:

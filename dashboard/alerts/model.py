@@ -1,0 +1,95 @@
+"""Turns of a check: when a verdict that changed is worth an alert. Pure.
+
+The alert that went out last is the memory: it says in its key whether the check was wrong then, so
+all dashboards, restarted or not, name the next alert alike and one of them sends it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from dashboard.alerts.client import Alert
+
+HELD: Final = timedelta(minutes=15)
+"""A verdict that has not held for so long is not sent: captures are late, and AWS may throttle."""
+
+_KEY = re.compile(r"check-([a-z-]+)-(\d{6})-(wrong|recovered)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check says now.
+
+    Attributes:
+        name: What was looked at, such as ``Data health``: letters and spaces.
+        wrong: Whether it needs somebody; None where that could not be judged.
+        sentence: The same in words.
+    """
+
+    name: str
+    wrong: bool | None
+    sentence: str
+
+    @property
+    def slug(self) -> str:
+        """Return the name as keys have it."""
+        return self.name.lower().replace(" ", "-")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """An alert about a check.
+
+    Attributes:
+        number: Counts the times that the check became wrong, from 1.
+        recovered: Whether it says that the check is right again.
+    """
+
+    number: int
+    recovered: bool
+
+
+def prefix_of(slug: str) -> str:
+    """Return how the keys of all alerts about a check begin."""
+    return f"check-{slug}-"
+
+
+def key_of(slug: str, turn: Turn) -> str:
+    """Return the key of an alert about a check."""
+    return f"{prefix_of(slug)}{turn.number:06}-{'recovered' if turn.recovered else 'wrong'}"
+
+
+def last_turn(slug: str, keys: Iterable[str]) -> Turn | None:
+    """Return the latest alert about a check, of all keys of alerts; None where there is none."""
+    found = (_KEY.fullmatch(key) for key in keys)
+    return max(
+        (
+            Turn(int(one[2]), recovered=one[3] == "recovered")
+            for one in found
+            if one and one[1] == slug
+        ),
+        default=None,
+    )
+
+
+def turn_alert(finding: Finding, last: Turn | None, held: timedelta) -> Alert | None:
+    """Return the alert that a check has turned; None where it says what was sent last.
+
+    Args:
+        finding: What the check says now.
+        last: The latest alert about it, sent or waiting.
+        held: For how long it has said the same.
+    """
+    was_wrong = last is not None and not last.recovered
+    if finding.wrong is None or finding.wrong == was_wrong or held < HELD:
+        return None
+    number = last.number if last else 0
+    turn = Turn(number + finding.wrong, recovered=not finding.wrong)
+    said = "needs you" if finding.wrong else "is right again"
+    return Alert(
+        key_of(finding.slug, turn),
+        f"{finding.name} {said}",
+        f"{finding.sentence}\n\nSee {finding.name} on the Inferences page.",
+    )
