@@ -4,9 +4,13 @@ import datetime as dt
 import json
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+
+from localcloud.metrics import Metrics
+from localcloud.store import Store
 
 pytestmark = pytest.mark.cloud
 
@@ -354,6 +358,27 @@ def test_a_target_gets_what_it_asks_for_of_an_event(local_cloud, build):
     assert (answer["FailedEntryCount"], answer["Entries"][1]["ErrorCode"]) == (1, "MalformedDetail")
     bodies = {message["Body"] for message in receive(sqs, url)}
     assert bodies == {'{"a":1}', '"a is 1"', '"2026-01-02T00:00:00Z"'}
+
+
+def test_metrics_of_an_older_cloud_are_read(tmp_path):
+    name, dimensions, now = "Older", [{"Name": "f", "Value": "g"}], time.time()
+    store = Store(tmp_path)
+    store.script(
+        "CREATE TABLE metric_data ("
+        "namespace TEXT, name TEXT, dimensions TEXT, time REAL, value REAL, unit TEXT)"
+    )
+    rows = [(name, "m", '{"f": "g"}', now, value, "Count") for value in (1.0, 1.0, 3.0)]
+    store.execute_many("INSERT INTO metric_data VALUES (?, ?, ?, ?, ?, ?)", rows)
+    store.close()
+    for _ in range(2):  # the second start finds nothing left to do
+        store = Store(tmp_path)
+        try:
+            metrics, window = Metrics(SimpleNamespace(store=store)), (now - 1, now + 1)
+            assert sorted(metrics.all_values("m", *window)) == [1.0, 1.0, 3.0]
+            (found,) = metrics.values(name, "m", dimensions, window, 60).values()
+            assert sorted(found) == [1.0, 1.0, 3.0]
+        finally:
+            store.close()
 
 
 def test_metric_data_comes_in_pages_and_without_what_is_not_returned(local_cloud, build):
