@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import uuid
+import zlib
 from typing import Any
 
 from localcloud import message_attributes
@@ -266,7 +267,7 @@ class Queues(Service):
             (
                 message_id,
                 name,
-                body,
+                zlib.compress(body.encode()),  # most are events, as long as their execution's input
                 json.dumps(attributes),
                 json.dumps(system),
                 sent,
@@ -297,6 +298,8 @@ class Queues(Service):
         taken = []
         for row in rows:
             message = dict(zip(fields, row, strict=True))
+            if isinstance(message["body"], bytes):  # earlier versions did not compress it
+                message["body"] = self.cloud.store.decompressed(message["body"])
             message["receives"] += 1
             message["first"] = message["first"] or moment
             message["receipt"] = uuid.uuid4().hex

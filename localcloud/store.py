@@ -10,6 +10,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -202,6 +203,17 @@ class Store:
         if not isinstance(record, dict):
             raise self.corrupt(self.path, f"{row} is damaged (it is no record)")
         return record
+
+    def decompressed(self, body: bytes) -> str:
+        """Return the text that ``zlib.compress`` made a column of.
+
+        Raises:
+            WorkflowError: ``CloudCorrupt`` where it holds anything else.
+        """
+        try:
+            return zlib.decompress(body).decode()
+        except (zlib.error, UnicodeDecodeError, TypeError) as error:
+            raise self.corrupt(self.path, error) from error
 
     def put_blob(self, data: bytes) -> str:
         """Keep bytes; gives their sha256, under which they are found again."""

@@ -92,10 +92,7 @@ class Histories:
     def _compressed(self, arn: str) -> list[str]:
         """Return the lines of events that an earlier run of the execution ended with."""
         rows = self._store.execute("SELECT body FROM ended_history WHERE arn = ?", (arn,))
-        try:
-            return zlib.decompress(rows[0][0]).decode().split("\n") if rows else []
-        except (zlib.error, UnicodeDecodeError) as error:
-            raise self._store.corrupt(self._store.path, error) from error
+        return self._store.decompressed(rows[0][0]).split("\n") if rows else []
 
     def _delete(self, arn: str) -> None:
         self._store.execute("DELETE FROM history WHERE arn = ?", (arn,))

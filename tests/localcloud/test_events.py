@@ -4,13 +4,20 @@ import datetime as dt
 import json
 import time
 import urllib.request
+import zlib
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.metrics import Metrics
+from localcloud.queues import Queues
 from localcloud.store import Store
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from localcloud.cloud import LocalCloud
 
 pytestmark = pytest.mark.cloud
 
@@ -18,6 +25,27 @@ pytestmark = pytest.mark.cloud
 def receive(sqs, url, wait=10):
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
     return found.get("Messages", [])
+
+
+def test_a_message_of_an_older_cloud_is_received_and_a_damaged_one_is_named(tmp_path):
+    store = Store(tmp_path)
+    try:
+        kept = zlib.compress("né".encode())
+        assert store.decompressed(kept) == "né"
+        with pytest.raises(WorkflowError, match="cannot read") as damaged:
+            store.decompressed(kept[:-1])
+        assert damaged.value.code == "CloudCorrupt"
+        settings = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "30"}
+        store.table("sqs.queue")["q"] = {"attributes": settings}
+        queues = Queues(cast("LocalCloud", SimpleNamespace(store=store)))
+        for number, body in enumerate(("plain", kept)):
+            store.execute(
+                "INSERT INTO messages VALUES (?, 'q', ?, '{}', ?, 0, NULL, 0, NULL, '{}')",
+                (str(number), body, time.time() + number / 1000),
+            )
+        assert [message["body"] for message in queues._take("q", 10, 30)] == ["plain", "né"]
+    finally:
+        store.close()
 
 
 def test_a_message_is_hidden_while_it_is_worked_on_and_gone_when_deleted(local_cloud):
@@ -373,7 +401,10 @@ def test_metrics_of_an_older_cloud_are_read(tmp_path):
     for _ in range(2):  # the second start finds nothing left to do
         store = Store(tmp_path)
         try:
-            metrics, window = Metrics(SimpleNamespace(store=store)), (now - 1, now + 1)
+            metrics, window = (
+                Metrics(cast("LocalCloud", SimpleNamespace(store=store))),
+                (now - 1, now + 1),
+            )
             assert sorted(metrics.all_values("m", *window)) == [1.0, 1.0, 3.0]
             (found,) = metrics.values(name, "m", dimensions, window, 60).values()
             assert sorted(found) == [1.0, 1.0, 3.0]
