@@ -174,10 +174,8 @@ def _batch(context: Context) -> int:
 
 
 def _train(context: Context) -> int:
-    options = context.options
-    copy = partial(deployment.download, context.settings, context.session)
-    print(train.train(options.data, options.out, options.seed, copy))
-    return DONE
+    carry_out = partial(_carry_out, context=context, privilege=Privilege.DEPLOY)
+    return train.run(context.options, context.settings, context.session, carry_out)
 
 
 def _destroy(context: Context) -> int:

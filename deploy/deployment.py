@@ -213,6 +213,15 @@ def download(settings: Settings, session: Session, address: str, folder: Path) -
     return _cloud(settings, session).download(address, folder)
 
 
+def follow_training(settings: Settings, session: Session, name: str) -> Iterator[str]:
+    """Tell how a training job goes on until it has trained. Only reads.
+
+    Raises:
+        WorkflowError: ``TrainingJobUnknown``, ``TrainingFailed``, or a call failed.
+    """
+    yield from _cloud(settings, session).follow_training(name)
+
+
 def plan_rollback(settings: Settings, session: Session) -> Plan:
     """Return what has to be done so that executions run on what was live before. Only reads.
 

@@ -18,6 +18,7 @@ from deploy.resources import (
     Model,
     Resource,
     StorageBucket,
+    TrainingJob,
     redact_refs,
 )
 from workflow.errors import WorkflowError
@@ -187,6 +188,14 @@ def keep_endpoint(plan: Plan) -> Plan:
         return not (updated or deleted)
 
     return replace(plan, actions=tuple(filter(kept, plan.actions)))
+
+
+def only_training(plan: Plan) -> tuple[Plan, TrainingJob]:
+    """Leave of a plan what trains its model: the training job, which is there, and its role."""
+    job = next(one.resource for one in plan.actions if isinstance(one.resource, TrainingJob))
+    kept = {job.key, *(key for key, _ in job.refs())}
+    actions = tuple(one for one in plan.actions if one.key in kept)
+    return replace(plan, actions=actions, price=None), job
 
 
 def _endpoint_before_alias(actions: list[Action]) -> list[Action]:

@@ -59,7 +59,7 @@ def price_of(resources: Sequence[Resource], region: str) -> Price:
         each, metrics = ALARM_MONTH.get(region), sum(len(one.metrics) for one in alarms)
         name = f"{len(alarms)} alarms on {metrics} metrics"
         parts.append((name, None if each is None else metrics * each))
-    training = [_training(one, region) for one in resources if isinstance(one, TrainingJob)]
+    training = [training_price(one, region) for one in resources if isinstance(one, TrainingJob)]
     unknown = [name for name, usd in parts if usd is None]
     known = {name: usd for name, usd in parts if usd is not None}
     listed = ", ".join(f"{name} {usd:.2f}" for name, usd in known.items())
@@ -78,7 +78,15 @@ def _instances(config: EndpointConfig, region: str) -> tuple[str, float | None]:
     return name, None if hour is None else hour * HOURS_A_MONTH * config.instance_count
 
 
-def _training(job: TrainingJob, region: str) -> str:
+def training_price(job: TrainingJob, region: str) -> str:
+    """Return what training costs, as a sentence."""
     hour = INSTANCE_HOUR.get(region, {}).get(job.instance_type)
     usd = "unknown" if hour is None else f"about {hour:.2f} USD"
     return f"Training once on {job.instance_type}: {usd} an hour, at most {job.max_seconds} s."
+
+
+def trained_price(instance_type: str, seconds: float, region: str) -> str:
+    """Return what a training job has cost that was billed for some seconds."""
+    hour = INSTANCE_HOUR.get(region, {}).get(instance_type)
+    usd = "an unknown price" if hour is None else f"about {hour * seconds / 3600:.2f} USD"
+    return f"{usd} on {instance_type} at list prices of {AS_OF}"

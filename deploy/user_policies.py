@@ -206,6 +206,8 @@ def _resources(settings: Settings) -> dict[str, list[str]]:
         "logs": [
             arn("logs", f"log-group:/aws/lambda/{prefix}-*"),
             arn("logs", f"log-group:/aws/sagemaker/Endpoints/{settings.endpoint}*"),
+            # TrainingJobs, short: the policy of an operator is at IAM's limit of characters.
+            f"arn:{settings.partition}:logs:*:*:log-group:/aws/sagemaker/T*",
             arn("logs", f"log-group:/aws/vendedlogs/states/{prefix}*"),
         ],
         # The bucket and what is in it: its name ends with the region, so no other begins so.

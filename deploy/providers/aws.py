@@ -178,6 +178,11 @@ class AwsCloud:
         with explained("s3", address):
             return s3.download(self.aws, address, folder)
 
+    def follow_training(self, name: str) -> Iterator[str]:
+        """Tell how a training job goes on until it has trained."""
+        with explained("sagemaker", name):
+            yield from training.TrainingJobProvider(self.aws).follow(name)
+
     def thresholds(self, machine: str, alias: str, function: str) -> tuple[DeployedThreshold, ...]:
         """Return what new executions are measured against, the one for most of them first.
 

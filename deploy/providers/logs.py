@@ -1,10 +1,31 @@
-"""CloudWatch Logs: log groups with a retention."""
+"""CloudWatch Logs: log groups with a retention, and lines of a log."""
 
 from collections.abc import Iterator
 
 from deploy.cloud import Observed
 from deploy.providers.clients import Aws, found
 from deploy.resources import LogGroup
+
+_NO_GROUP = "ResourceNotFoundException"
+
+
+def new_lines(aws: Aws, group: str, stream: str, seen: set[str]) -> Iterator[str]:
+    """Yield the lines of streams that were not read before.
+
+    Args:
+        aws: The account.
+        group: Name of the log group; there are no lines where it does not exist yet.
+        stream: Beginning of the names of the streams.
+        seen: Ids of the lines that were read; those that are yielded are added.
+    """
+    pages = aws.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, logStreamNamePrefix=stream
+    )
+    events = found(lambda: [one for page in pages for one in page["events"]], _NO_GROUP)
+    for event in events or ():
+        if event["eventId"] not in seen:
+            seen.add(event["eventId"])
+            yield event["message"].rstrip()
 
 
 class LogGroupProvider:
@@ -47,7 +68,7 @@ class LogGroupProvider:
     def delete(self, name: str) -> Iterator[str]:
         """Delete the group with its logs."""
         yield "Deleting the log group"
-        found(lambda: self._logs.delete_log_group(logGroupName=name), "ResourceNotFoundException")
+        found(lambda: self._logs.delete_log_group(logGroupName=name), _NO_GROUP)
 
     def _put_retention(self, group: LogGroup) -> None:
         self._logs.put_retention_policy(

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from deploy.cloud import Observed
+from deploy.prices import trained_price
 from deploy.providers.clients import Aws, tag_list
+from deploy.providers.logs import new_lines
 from deploy.providers.sagemaker import placement, sagemaker_tags, vpc_config
 from deploy.resources import (
     Properties,
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import (
         DescribeTrainingJobResponseTypeDef,
     )
+
+_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 class TrainingJobProvider:
@@ -60,6 +64,21 @@ class TrainingJobProvider:
         """Leave it: a failed attempt is history, and the next one gets the next name."""
         yield "Leaving the failed attempt as it is"
 
+    def follow(self, name: str) -> Iterator[str]:
+        """Tell how the last attempt goes on until it has trained.
+
+        Raises:
+            WorkflowError: ``TrainingJobUnknown``, or ``TrainingFailed``.
+        """
+        attempts = self._attempts(name)
+        if not attempts:
+            raise WorkflowError(
+                "TrainingJobUnknown",
+                f"There is no training job {name} in {self._aws.region}.",
+                "Look for its name with `aws sagemaker list-training-jobs`.",
+            )
+        yield from self._trained(attempts[-1][0])
+
     def _attempts(self, name: str) -> list[tuple[str, str]]:
         """Names and statuses of the attempts, the oldest first."""
         pages = self._sagemaker.get_paginator("list_training_jobs").paginate(
@@ -73,20 +92,38 @@ class TrainingJobProvider:
         ]
 
     def _trained(self, name: str) -> Iterator[str]:
+        """Tell status and log until the job has trained, then time, price and accuracy."""
+        seen = set[str]()
         for wait in self._aws.waits():
             job = self._sagemaker.describe_training_job(TrainingJobName=name)
             status = job["TrainingJobStatus"]
+            yield from new_lines(self._aws, _LOG_GROUP, f"{name}/", seen)
             if status == "Completed":
+                yield _summary(job, self._aws.region)
                 return
             if status in {"Failed", "Stopped"}:
                 raise WorkflowError(
                     "TrainingFailed",
                     f"The training job {name} has {status}: {job.get('FailureReason') or status}",
-                    "Read the log group /aws/sagemaker/TrainingJobs, correct the data, then apply"
-                    " again: it starts a new attempt.",
+                    f"Read the log group {_LOG_GROUP}, correct the data, then do the same again: it"
+                    " starts a new attempt. The endpoint serves what it served before.",
                 )
             yield f"Training: {job.get('SecondaryStatus', status)}"
             wait()
+
+
+def _summary(job: "DescribeTrainingJobResponseTypeDef", region: str) -> str:
+    """Return how long a finished job took, what it cost and how good its model is."""
+    said = f"The training job {job['TrainingJobName']} has trained"
+    if "TrainingStartTime" in job and "TrainingEndTime" in job:
+        took = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
+        billed = job.get("BillableTimeInSeconds", took)
+        price = trained_price(job["ResourceConfig"].get("InstanceType", ""), billed, region)
+        said += f" for {took:.0f} s: {price}"
+    metrics = [
+        f"{one['MetricName']} {one['Value']:.3f}" for one in job.get("FinalMetricDataList", ())
+    ]
+    return "; ".join((said, *metrics)) + "."
 
 
 def _training_properties(job: "DescribeTrainingJobResponseTypeDef") -> Properties:

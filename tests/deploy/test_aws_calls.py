@@ -215,6 +215,7 @@ def test_apply_asks_beforehand_for_what_it_needs() -> None:
         "iam:SimulatePrincipalPolicy",
         "lambda:GetAccountSettings",
         "logs:DescribeLogGroups",
+        "logs:FilterLogEvents",
         "s3:DeleteObject",
         "s3:GetObject",
         "s3:PutObject",

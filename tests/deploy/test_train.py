@@ -54,7 +54,7 @@ def test_without_the_extra_it_says_what_to_install_and_what_else_trains(
 
     assert caught.value.code == "ModelExtraMissing"
     assert "[model]" in caught.value.remedy
-    assert f"--train {DATA}" in caught.value.remedy
+    assert f"train {DATA} --sagemaker" in caught.value.remedy
     assert not (tmp_path / "out").exists()
 
 
