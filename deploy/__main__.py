@@ -217,7 +217,7 @@ def _carry_out(plan: Plan, context: Context, privilege: Privilege, threshold: st
     if plan.changes and not plan.blocked and not context.options.yes:
         answer = _ask(f"Apply this plan{_at_price(plan)}? [y/N] ")
         if answer.strip().lower() not in {"y", "yes"}:
-            raise WorkflowError("NotConfirmed", "Nothing was changed.", "Answer y, or give --yes.")
+            raise WorkflowError("NotConfirmed", "Nothing was changed.", "Answer y, or pass --yes.")
     if not plan.changes and not plan.blocked:
         return DONE
     return _recorded(plan, context, privilege)

@@ -33,7 +33,7 @@ _EXAMPLE = "Give a key such as images/bicycle.png, or s3://my-bucket/images/bicy
 
 
 class AddressError(Exception):
-    """A text that is no address of an object.
+    """A text that is not an address of an object.
 
     Attributes:
         message: What is wrong with it, one sentence.
@@ -181,7 +181,7 @@ def _in_url(url: SplitResult, said: str) -> Address:
 
 def _no_s3(said: str) -> AddressError:
     return AddressError(
-        f"{said[:200]!r} is no address of S3.",
+        f"{said[:200]!r} is not an address of S3.",
         "Download the image and upload it here, or give its key or its s3:// address.",
     )
 

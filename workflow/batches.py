@@ -180,7 +180,7 @@ def read_source(text: str) -> BatchSource:
     if not text.strip().startswith("s3://") or not bucket:
         raise WorkflowError(
             "BatchSourceInvalid",
-            f"{text!r} is no address of S3.",
+            f"{text!r} is not an address of S3.",
             "Give s3://bucket/prefix/, or a manifest.json, .csv, .jsonl or .manifest in S3.",
         )
     if key.endswith("manifest.json"):

@@ -173,7 +173,7 @@ def _event(text: str, state: str) -> Any:  # noqa: ANN401 - JSON of any shape
         raise WorkflowError(
             "InputNotReadable",
             f"The recorded input of {state!r} is not JSON, so there is nothing to replay.",
-            "Take another execution of the group; histories cut inputs above 256 KiB.",
+            "Choose another execution of the group; histories cut inputs above 256 KiB.",
         ) from error
 
 

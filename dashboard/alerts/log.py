@@ -1,4 +1,4 @@
-"""The log of alerts: what was sent, to whom, what waits to be sent, and which alarms ring."""
+"""The log of alerts: what was sent to whom, what waits to be sent, and which alarms ring."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -108,7 +108,7 @@ class AlertState:
 
 
 def read_alerts(connection: Connection, *, now: datetime) -> AlertState:
-    """Read what was sent, to whom, what waits and which alarms ring.
+    """Read what was sent, to whom, what waits and which alarms are ringing.
 
     Raises:
         WorkflowError: AWS's own code, but for a missing permission.

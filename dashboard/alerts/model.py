@@ -87,7 +87,7 @@ def turn_alert(finding: Finding, last: Turn | None, held: timedelta) -> Alert | 
         return None
     number = last.number if last else 0
     turn = Turn(number + finding.wrong, recovered=not finding.wrong)
-    said = "needs you" if finding.wrong else "is right again"
+    said = "needs attention" if finding.wrong else "is right again"
     return Alert(
         key_of(finding.slug, turn),
         f"{finding.name} {said}",

@@ -56,7 +56,7 @@ def sent(found: AlertState, shown: TimeRange) -> None:
     if _refused(found, AlertPart.SENT):
         return
     if not found.sent:
-        components.empty_state("No alert was sent yet", "The first new failure sends one.")
+        components.empty_state("No alert has been sent yet", "The first new failure sends one.")
         return
     if found.unread and st.button(
         f"Mark {len(found.unread):,} as read", icon=":material/mark_email_read:"
@@ -70,12 +70,12 @@ def sent(found: AlertState, shown: TimeRange) -> None:
     for alert in found.sent:
         icon = ":material/drafts:" if alert.read else ":material/mark_email_unread:"
         with st.expander(f"{shown.said(alert.at)}: {plain(alert.subject)}", icon=icon):
-            st.text(block(alert.body or "What it said was not kept."))
+            st.text(block(alert.body or "Its text was not kept."))
 
 
 def recipients(found: AlertState) -> None:
     """Who gets alerts, and a message to try it."""
-    st.header("To whom", anchor=False)
+    st.header("Recipients", anchor=False)
     if _refused(found, AlertPart.SUBSCRIBERS):
         pass
     elif found.subscribers:
@@ -99,7 +99,7 @@ def recipients(found: AlertState) -> None:
             lambda cloud: log.send_test(cloud, now=datetime.now(UTC)),
         )
         # A message of the page would be gone with the next refresh.
-        st.toast("SNS has taken the test message.", icon=":material/check_circle:")
+        st.toast("SNS accepted the test message.", icon=":material/check_circle:")
 
 
 def silenced(groups: Sequence[FailureGroup], shown: TimeRange) -> None:
@@ -124,9 +124,9 @@ def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -
     if problem is not None:
         components.error_state(problem)
     if not found.waiting and problem is None and AlertPart.SENT not in found.refused:
-        st.caption("Every alert went out.")
+        st.caption("Every alert was delivered.")
     for key, since in found.waiting:
-        st.markdown(f":material/schedule_send: {plain(key)}, waits since {shown.said(since)}")
+        st.markdown(f":material/schedule_send: {plain(key)}, waiting since {shown.said(since)}")
 
 
 def alarms(found: AlertState, shown: TimeRange) -> None:

@@ -17,7 +17,7 @@ def screen() -> None:
     panel.records(found, model.select(found.records, chosen, time_range_panel.zone()))
 
 
-components.page_header("Audit", "Who did what, when, on which request, and with which result.")
+components.page_header("Audit", "Who did what and when, with the request and its result.")
 chosen = page_address.read(model.AuditFilters)
 if (asked := panel.filters(chosen)) != chosen:
     page_address.go(asked)

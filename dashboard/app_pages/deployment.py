@@ -28,7 +28,7 @@ def read() -> tuple[Any, Any, Any, Any]:
     return plan.to_json(), deployment.status(settings, session).to_json(), checks, back
 
 
-components.page_header("Deployment", "The plan is shown before anything is touched.")
+components.page_header("Deployment", "The plan is shown before anything is changed.")
 connection = components.connection()
 session, settings = connection.session, panel.wanted(connection.settings)
 if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:

@@ -32,9 +32,9 @@ def one_group() -> None:
     groups = feed.inbox(now := datetime.now(UTC))
     group = failures.find(groups, chosen.group)
     if group is None and failures.known(running.executions.attempts(), chosen.group):
-        components.empty_state("Nothing of this problem is left", "All of it was repaired.")
+        components.empty_state("This problem has no failures left", "All were repaired.")
     elif group is None:
-        components.empty_state("Unknown problem", "No failure known here belongs to it.")
+        components.empty_state("Unknown problem", "No known failure belongs to it.")
     else:
         panel.headline(failures.card(group, now=now, zone=picked.zone))
         panel.tabs(feed, group, groups)
@@ -47,7 +47,7 @@ def several() -> None:
     repair_panel.repair_several(feed, chosen.repair)
 
 
-components.page_header("Failures", "What is failing, since when, why, and its repair.")
+components.page_header("Failures", "What fails, since when, why, and how to repair it.")
 chosen, picked = page_address.read(failures.FailureFilters), time_range_panel.picker()
 if not components.check_deployed():
     st.stop()

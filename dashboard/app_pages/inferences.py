@@ -15,7 +15,9 @@ from dashboard.inferences.time_panel import over_time
 from dashboard.shared import chart_panel, components, page_address
 from dashboard.thresholds import panel as thresholds
 
-components.page_header("Inferences", "Every captured inference: what the model said, how sure.")
+components.page_header(
+    "Inferences", "Every captured inference: the model's answer and its confidence."
+)
 page_address.read(InferencesAddress)
 connection, feed = components.connection(), captures.feed()
 standing = thresholds.standing()
@@ -34,7 +36,7 @@ with st.container():  # a caption more in it moves nothing below: an open list w
     panel.summary(said, look.threshold, card.calibration_error if card else None, names)
 chosen = panel.view()
 if not said.total and chosen != "Data health":  # which tells why there is none
-    components.empty_state("No record is left", "Widen the time range, or the filters above.")
+    components.empty_state("No record matches", "Widen the time range, or the filters above.")
 else:
     with components.explained():
         match chosen:

@@ -9,10 +9,12 @@ from dashboard.shared import components
 components.page_header("Lab", "Break something on purpose, watch it on the pages, and undo it.")
 controls = demonstration.controls()
 if controls is None:
-    components.empty_state("This cloud has no lab", "Nothing of it can be broken from here.")
+    components.empty_state("This cloud has no lab", "Nothing can be broken from here.")
 elif not components.deployed():
     components.not_deployed()
 else:
-    st.caption("Each sends three drawn photos a second through the workflow, so that it is seen.")
+    st.caption(
+        "Each sends three drawn photos a second through the workflow, so that the effect shows."
+    )
     with components.explained():
         panel.cards(controls)

@@ -38,12 +38,12 @@ def screen() -> None:
     panel.tiles(shown)
     left, right = st.columns(2)
     with left:
-        panel.lines("What needs you", shown.needs, "Nothing waits for anybody.")
+        panel.lines("What needs attention", shown.needs, "Nothing needs attention.")
     with right:
-        panel.lines("What changed in 24 hours", shown.changes, "Nothing beyond chance.")
+        panel.lines("What changed in 24 hours", shown.changes, "No change beyond chance.")
 
 
-components.page_header("Overview", "Is it healthy, what changed, what needs you.")
+components.page_header("Overview", "Health, changes, and what needs attention.")
 page_address.read(page_address.NoParameters)
 connection, controls = components.connection(), demonstration.controls()
 job = components.watch(jobs.DEPLOYMENT, deployment.run) if not components.deployed() else None

@@ -13,7 +13,9 @@ from dashboard.shared import components, page_address, time_range_panel
 from dashboard.thresholds import panel as thresholds
 from dashboard.training import panel as training
 
-components.page_header("Quality", "How often the model is right on all traffic, by your labels.")
+components.page_header(
+    "Quality", "How often the model is right over all traffic, estimated from labels."
+)
 page_address.read(QualityAddress)
 feed = captures.feed()
 if feed.names().is_empty() and not components.check_deployed():

@@ -9,7 +9,9 @@ from dashboard.review import desk_panel, panel
 from dashboard.review.address import ReviewAddress
 from dashboard.shared import components, page_address
 
-components.page_header("Review", "Label doubtful photos, and random ones to judge the rest by.")
+components.page_header(
+    "Review", "Label doubtful photos, and random ones to estimate accuracy over all."
+)
 page_address.read(ReviewAddress)
 feed = captures.feed()
 if feed.names().is_empty() and not components.check_deployed():

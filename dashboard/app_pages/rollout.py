@@ -8,7 +8,9 @@ from dashboard.rollout.client import IN_SERVICE
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.thresholds import panel as thresholds
 
-components.page_header("Rollout", "A new model on a share of the traffic, compared as it goes.")
+components.page_header(
+    "Rollout", "Give a new model a share of the traffic and compare it with the one in use."
+)
 page_address.read(page_address.NoParameters)
 connection, feed, standing = components.connection(), captures.feed(), thresholds.standing()
 if standing.absent:

@@ -61,18 +61,20 @@ def filters(current: AuditFilters) -> AuditFilters:
 def records(found: Audit, shown: Sequence[AuditRecord]) -> None:
     """Draw the records that pass the filters, the chosen one in full, and their files."""
     if not found.records:
-        components.empty_state("Nothing was done yet", "Whatever somebody changes is listed here.")
+        components.empty_state(
+            "Nothing has been done yet", "Every change that somebody makes is listed here."
+        )
     elif not shown:
         components.empty_state("Nothing matches", "Widen the filters above.")
     else:
-        st.caption(f"{count(len(shown), 'action')} of {len(found.records):,}, the latest first.")
+        st.caption(f"{count(len(shown), 'action')} of {len(found.records):,}, newest first.")
         chosen = st.dataframe(
             model.table(shown),
             hide_index=True,
             on_select="rerun",
             selection_mode="single-row",
             key="audit-records",
-            alt="What people did, one row an action",
+            alt="Actions, one a row",
             column_config={"When": time_range_panel.time_column("When")},
         )
         _files(shown)
@@ -110,7 +112,7 @@ def _kept(found: Audit) -> None:
     """Say what is on this machine only, and what could not be read."""
     if found.kept:
         st.caption(
-            f"{count(found.kept, 'row')} on this machine only: S3 has not taken"
+            f"{count(found.kept, 'row')} on this machine only: S3 has not accepted"
             f" {'it' if found.kept == 1 else 'them'} yet."
         )
     for problem in found.problems:

@@ -314,6 +314,6 @@ def _start_failure(stderr: IO[bytes]) -> WorkflowError:
         lambda line: WorkflowError(
             "LocalCloudFailed",
             f"The local cloud could not start. {line}",
-            "Run `python -m localcloud` in a terminal to see all it says.",
+            "Run `python -m localcloud` in a terminal to see all its output.",
         ),
     )

@@ -276,7 +276,7 @@ def _read(cloud: Connection, uri: str) -> bytes:
     if address.scheme != "s3" or not address.netloc:
         raise WorkflowError(
             "AddressInvalid",
-            f"{uri!r} is no address in S3.",
+            f"{uri!r} is not an address in S3.",
             "Give the folder of a statistics.json as s3://bucket/prefix.",
         )
     with explained("s3:GetObject", uri):

@@ -112,7 +112,7 @@ def _existing(connection: Connection, text: str) -> StoredImage:
     """Return an image that lies in S3 already, by its key or by its address in any form of AWS.
 
     Raises:
-        WorkflowError: ``AddressInvalid`` for what is no address of an object; AWS's own code
+        WorkflowError: ``AddressInvalid`` for what is not an address of an object; AWS's own code
             where it is not there or is not to be read; ``ImageTooLarge`` before anything is
             started.
     """

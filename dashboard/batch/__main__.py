@@ -46,7 +46,7 @@ def _start(connection: Connection, options: argparse.Namespace) -> None:
     found = batches.estimate(counted, how, photo_seconds=seconds, region=connection.settings.region)
     print(f"{model.estimate_says(found)}: {found.says}")
     if not options.yes and input("Start it? [y/N] ").strip().lower() not in {"y", "yes"}:
-        raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or give --yes.")
+        raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or pass --yes.")
     name = client.new_name()
     recorded(
         connection,

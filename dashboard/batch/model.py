@@ -48,7 +48,7 @@ def progress_says(progress: MapRunProgress | None, status: str, now: datetime) -
     """
     if progress is None:
         begun = status == "RUNNING"
-        return "It reads what is to be classified." if begun else "It ended before it began."
+        return "It is reading the list of photos." if begun else "It ended before it started."
     ended = progress.done + progress.failed
     parts = [f"{ended:,} of {numbers.count(progress.total, 'photo')}"]
     if progress.failed:

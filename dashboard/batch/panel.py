@@ -39,10 +39,10 @@ def offer_update() -> bool:
     """Say that batches decide by what was live before; return whether to change that."""
     st.warning(
         "New executions call other versions of the functions than batches do, so the threshold may"
-        " be another one, too.",
+        " differ, too.",
         icon=":material/update:",
     )
-    return st.button("Have batches call the same")
+    return st.button("Let batches call the same versions")
 
 
 def offer_deployment() -> bool:
@@ -173,15 +173,15 @@ def _actions(batch: BatchExecution) -> None:
                 _do("pausing a batch", lambda cloud: client.pause(cloud, batch.arn), batch.name)
             if batch.progress is not None:
                 _concurrency(batch, batch.progress.arn, batch.progress.concurrency)
-        elif batch.redrivable and st.button("Go on", type="primary", icon=":material/play_arrow:"):
-            _do("going on with a batch", lambda cloud: client.resume(cloud, batch.arn), batch.name)
+        elif batch.redrivable and st.button("Resume", type="primary", icon=":material/play_arrow:"):
+            _do("resuming a batch", lambda cloud: client.resume(cloud, batch.arn), batch.name)
 
 
 def _concurrency(batch: BatchExecution, map_run: str, now: int) -> None:
     wanted = int(st.number_input("Child executions at once", 1, _AT_ONCE, now, key="at_once"))
     if st.button("Set", disabled=wanted == now):
         _do(
-            "changing how much of a batch runs at once",
+            "changing the concurrency of a batch",
             lambda cloud: client.set_concurrency(cloud, map_run, wanted),
             f"{batch.name}: {wanted}",
         )
@@ -217,7 +217,7 @@ def results(connection: Connection, batch: BatchExecution) -> None:
             "error": "Error",
             "cause": "Cause",
         },
-        alt="What became of each photo",
+        alt="Result of each photo",
     )
     st.caption(
         f"All photos are counted and up to {model.SHOWN:,} shown; all are in the bucket below"

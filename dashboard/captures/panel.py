@@ -100,7 +100,7 @@ def _line(source: CaptureSource) -> bool:
     reading = under_way and (source.as_of is None or _unfinished(progress))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if source.paused:
-            st.caption("Reading is stopped; what was read is shown.", width="content")
+            st.caption("Reading is stopped; the captures read so far are shown.", width="content")
             _button("Resume reading", "play_arrow", source.resume)
         elif reading:
             st.caption("Reading captures …" if found else "Looking for captures …", width="content")

@@ -75,7 +75,7 @@ def checked(address: str) -> tuple[str, str]:
         parts = urlsplit(address)
         port = parts.port
     except ValueError as error:
-        raise _refused(address, f"it is no address ({error})") from error
+        raise _refused(address, f"it is not an address ({error})") from error
     if parts.scheme != "https":
         raise _refused(address, "it does not begin with https://")
     if not parts.hostname or parts.username is not None or port not in (None, PORT):
@@ -114,7 +114,7 @@ def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 def _refused(address: str, why: str) -> WorkflowError:
     return WorkflowError(
         "AddressRefused",
-        f"{address} is not asked: {why}.",
+        f"{address} is not fetched: {why}.",
         "Give the https address of a photo on a public host, or download it and choose the file.",
     )
 
@@ -122,6 +122,6 @@ def _refused(address: str, why: str) -> WorkflowError:
 def _failed(address: str, why: str) -> WorkflowError:
     return WorkflowError(
         "AddressFailed",
-        f"{address} gives no photo: {why}.",
-        "Open it in a browser: give the address that it ends at, or download the photo.",
+        f"{address} does not give a photo: {why}.",
+        "Open it in a browser: give the address it ends at, or download the photo.",
     )

@@ -231,7 +231,7 @@ def _says(submission: Submission) -> tuple[str, str, float | None, float | None]
             where = f" in {state}" if state else ""
             return f"{error}{where}", f"{message} {remedy}".strip(), None, None
         case _:
-            return ("under way" if submission.execution_arn else "waiting its turn"), "", None, None
+            return ("under way" if submission.execution_arn else "queued"), "", None, None
 
 
 def _step(visit: StateVisit) -> str:

@@ -26,7 +26,7 @@ SAMPLES = {
     "bicycle.jpg": "A bicycle",
     "motorcycle.jpg": "A motorcycle",
     "bicycle-in-the-dark.jpg": "A bicycle in the dark",
-    "no-vehicle.jpg": "A house, no vehicle",
+    "no-vehicle.jpg": "A house (no vehicle)",
 }
 """Drawn by ``localcloud.drawings``; the last two are rejected."""
 
@@ -73,7 +73,7 @@ def hand_in() -> Asked | None:
             "Paste here", accept_file="multiple", file_type=["png", "jpg", "jpeg"], key="pasted"
         )
     lines = stored.text_area(
-        "S3 keys or s3:// addresses, one a line", placeholder="ARNs and https URLs do, too."
+        "S3 keys or s3:// addresses, one a line", placeholder="ARNs and https URLs work, too."
     )
     uploads = made_smaller([Upload(file.name, file.getvalue()) for file in chosen])
     keys = [line.strip() for line in (lines or "").splitlines() if line.strip()]
@@ -176,11 +176,13 @@ def card(card: classify.SubmissionCard, key: str) -> None:
 def nowhere_to_write(watched: WatchedWorkflow) -> None:
     """What to say where photos cannot be handed in."""
     if not watched.state_machine_arn:
-        reason = "It has no state machine, so there is nothing to start."
+        reason = "The workflow has no state machine, so there is nothing to start."
     else:
-        reason = "Name a bucket for photos, and the input that it takes, on the Workflows page."
+        reason = (
+            "Name a bucket for photos, and the input the workflow takes, on the Workflows page."
+        )
     components.empty_state(
-        f"Photos cannot be handed in to {plain(watched.name)}",
+        f"Photos cannot be submitted to {plain(watched.name)}",
         reason,
         page="app_pages/workflows.py",
         label="Go to Workflows",

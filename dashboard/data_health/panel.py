@@ -114,11 +114,11 @@ def _verdict(health: Health) -> None:
             st.info(f"Judged:{_listed(health.judged)}", icon=":material/fact_check:")
         else:
             st.success(
-                f"Nothing is wrong with what was judged:{_listed(health.judged)}",
+                f"Everything that was checked is fine:{_listed(health.judged)}",
                 icon=":material/check_circle:",
             )
     if health.unjudged:
-        st.info(f"Not judged:{_listed(health.unjudged)}", icon=":material/help:")
+        st.info(f"Not checked:{_listed(health.unjudged)}", icon=":material/help:")
 
 
 def _listed(sentences: tuple[str, ...]) -> str:
@@ -238,7 +238,7 @@ def _facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:
     if traffic:
         said.append(
             "Earlier ones are judged by the configuration that had been created last; whether an"
-            " older one was used again meanwhile, AWS does not tell."
+            " older one was used again meanwhile, AWS does not say."
         )
     if delay is not None:
         said.append(

@@ -363,10 +363,10 @@ def _silence_sentence(silent: pl.DataFrame, state: CaptureState, period: Period)
     if disk is not None and disk >= DISK_LIMIT:
         return (
             f"{said} came in. The instance's disk is {disk:.0f} % full, and SageMaker stops"
-            " capturing without a word when it fills: update the endpoint to get fresh instances."
+            " capturing silently when it fills: update the endpoint to get fresh instances."
         )
     return (
-        f"{said} came in. SageMaker stops capturing without a word when the instance's disk fills"
+        f"{said} came in. SageMaker stops capturing silently when the instance's disk fills"
         " or its role may not write to the bucket: check both, then update the endpoint."
     )
 

@@ -122,7 +122,7 @@ def progress(found: Controls) -> bool:
             WorkflowError(
                 "DemonstrationFailed",
                 f"The demonstration could not be written: {shown.problem}",
-                "Try again; what was written of it is not shown.",
+                "Try again; the part written so far is not shown.",
             )
         )
     if shown.state != "running":

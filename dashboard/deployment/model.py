@@ -28,7 +28,7 @@ _DONE = {
     "UPDATE": "✓ changed",
     "REPLACE": "✓ replaced",
     "DELETE": "✓ deleted",
-    "KEEP": "✓ as wanted",
+    "KEEP": "✓ up to date",
 }
 _ICONS = {
     "CREATE": "+ create",
@@ -39,8 +39,8 @@ _ICONS = {
     "BLOCKED": "! blocked",
 }
 _LEVELS = {
-    "PROBLEM": "in the way",
-    "WARNING": "to know",
+    "PROBLEM": "blocking",
+    "WARNING": "for information",
     "UNKNOWN": "could not be looked up",
 }
 _MARKS = {"PROBLEM": "✗", "WARNING": "!", "UNKNOWN": "?", "OK": "✓"}
@@ -146,7 +146,7 @@ class RunView:
         share: 0 to 1 of its resources are done.
         done: How many that is.
         says: What it is doing, or has done, in one line.
-        rows: Each resource it has come to, the latest first.
+        rows: Each resource it has come to, newest first.
         error: What ended it early, or None.
     """
 
@@ -170,7 +170,7 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
     return PlanView(
         summary=f"{len(actions)} resources: {', '.join(said)}."
         if changes
-        else f"Everything is deployed as wanted: {len(actions)} resources, nothing to do.",
+        else f"Everything is up to date: {len(actions)} resources, nothing to do.",
         rows=_rows(actions),
         changes=tuple(_change(action) for action in actions if action["op"] not in _PLAIN),
         retained=_retained(plan["retained"]),
@@ -194,7 +194,7 @@ def check_view(findings: Sequence[Mapping[str, str]]) -> CheckView:
         f"{levels.count(level)} {words}" for level, words in _LEVELS.items() if levels.count(level)
     ]
     return CheckView(
-        summary=f"Checks: {', '.join(counts)}." if counts else "Checks: nothing stands in the way.",
+        summary=f"Checks: {', '.join(counts)}." if counts else "Checks: all passed.",
         lines=tuple(
             (f"{_MARKS[one['level']]} {one['topic']}: {one['says']}", one["remedy"])
             for one in findings
@@ -215,14 +215,14 @@ def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: dateti
     """
     kinds: dict[str, str] = {}
     states: dict[str, str] = {}
-    total, error, done, says = 0, None, 0, f"{title}: looking at what is there"
+    total, error, done, says = 0, None, 0, f"{title}: reading what is deployed"
     for step in steps:
         total, done, error = step.total or total, done + bool(step.done), step.error
         kinds[step.resource] = step.kind or kinds.get(step.resource, "")
         states[step.resource] = _state(step)
         says = f"{kinds[step.resource]} {_name(step.resource)}: {states[step.resource]}"
     if not running:
-        says = f"{title} of {at:%H:%M} UTC left {done} of {total} resources as wanted."
+        says = f"{title} of {at:%H:%M} UTC left {done} of {total} resources up to date."
     return RunView(
         share=done / total if total else 0.0,
         done=done,

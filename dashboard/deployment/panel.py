@@ -44,14 +44,14 @@ def run(job: Job) -> None:
     view = model.run_view(job.events, running=running, title=job.title, at=job.started_at)
     if view.error is not None:
         components.error_state(view.error)
-        st.caption("What was done stays done; the next deploy goes on from here.")
+        st.caption("Finished steps stay done; the next deployment continues from here.")
     elif running:
         st.progress(view.share, text=plain(view.says))
     elif view.done:
         st.success(plain(view.says), icon=":material/check_circle:")
     if not view.rows.empty:
         with st.expander("Steps", expanded=running):
-            st.dataframe(view.rows, hide_index=True, alt="Steps of the run, the latest first")
+            st.dataframe(view.rows, hide_index=True, alt="Steps of the run, newest first")
 
 
 def checks(view: model.CheckView) -> bool:
@@ -134,10 +134,10 @@ def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> boo
     live, target, diff = back
     with st.expander(f"Roll back to version {target}", icon=":material/undo:"):
         st.caption(
-            f"All new executions then run on version {target} instead of version {live}. This"
-            " changes of the definition:"
+            f"New executions will then run version {target} instead of version {live}."
+            " Changes to the definition:"
         )
-        st.code(diff or "Nothing: both definitions are the same.", language=None)
+        st.code(diff or "None: both definitions are the same.", language=None)
         return st.button(f"Roll back to version {target} now", icon=":material/undo:")
 
 

@@ -44,7 +44,7 @@ def show_images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Sp
         )
         show_verdict(found)
         if unreadable:
-            st.caption(f"{unreadable:,} of the sample are no image that can be read.")
+            st.caption(f"{unreadable:,} of the sampled images cannot be read.")
         _means(found)
 
 

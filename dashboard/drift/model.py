@@ -72,7 +72,7 @@ class DriftReport:
         return bool(self.drifts)
 
     def lacking(self) -> str:
-        """Return what each side holds, where they have nothing in common; else empty."""
+        """Return what each side holds, where they have no common feature; else empty."""
         if self.comparable:
             return ""
         held, wanted = (
@@ -97,7 +97,7 @@ class DriftReport:
         if self.verdict in {DriftVerdict.DRIFT, DriftVerdict.SMALL}:
             small = self.verdict is DriftVerdict.SMALL
             said = " and ".join(self._detected(self.verdict))
-            return f"{said} {'changed, but little' if small else 'drifted'}: {sizes}."
+            return f"{said} {'changed slightly' if small else 'drifted'}: {sizes}."
         if self.verdict is DriftVerdict.STABLE:
             return f"No drift larger than {self._largest()}: {sizes}."
         current = max(item.current_needed for item in self.drifts)
@@ -150,8 +150,8 @@ class DriftReport:
             return ""
         size = max(item.baseline_size for item in self.drifts)
         return (
-            f"With {size:,} records this baseline can tell a drift from {' and '.join(least)} on."
-            " A smaller one goes unnoticed, however many records are compared with it."
+            f"With {size:,} records this baseline can detect a drift of {' and '.join(least)} or"
+            " more. A smaller one goes undetected, however many records are compared with it."
         )
 
 

@@ -56,7 +56,7 @@ def show_schedules(look: Look, connection: Connection) -> None:
             )
             return
         if not found:
-            st.caption("There are none. Nothing here needs them.")
+            st.caption("There are none, and nothing here needs them.")
         for schedule in found:
             last = time_range_panel.said(schedule.last_run) if schedule.last_run else "never"
             st.markdown(

@@ -42,7 +42,7 @@ MONITOR: Final = "A Model Monitor baseline"
 BASELINES: Final = (EARLIER, RANGE, VERSION, TRAINING, MONITOR)
 _OTHERS: Final = "all other records selected"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_TIME: Final = "No record of the selection has a usable time, so there is no before and after."
+_NO_TIME: Final = "No selected record has a usable time, so there is no before and after."
 
 
 @st.cache_data(show_spinner=False)
@@ -92,7 +92,7 @@ def _side(side: Side, threshold: float) -> None:
             "Median confidence",
             share(side.median),
             width="content",
-            help="Known to a bin of 0.5 percentage points.",
+            help="Accurate to a bin of 0.5 percentage points.",
         )
         for name, part in side.shares.items():
             low, high = part.interval
@@ -147,7 +147,7 @@ def _earlier(look: Look, connection: Connection) -> None:
 def _training(look: Look, _: Connection) -> None:
     card = known_model()
     if card is None:
-        st.info("There is no manifest of a trained model here: `make model` writes one.")
+        st.info("This checkout has no manifest of a trained model: `make model` writes one.")
     else:
         show_report(look, card.baseline, look.counts)
 
@@ -210,7 +210,7 @@ def _version(look: Look, connection: Connection) -> None:
     others = [_OTHERS, *(name for name in known if name != chosen)]
     page_address.check_choice("against", [words(name) for name in others])
     other = st.selectbox(
-        "Held against it", others, format_func=words, key="against", bind="query-params"
+        "Compared with it", others, format_func=words, key="against", bind="query-params"
     )
     span, selected = known[chosen].span, _selected(look)
     for version in (known[name] for name in (chosen, other) if name in known):
@@ -231,7 +231,7 @@ def _against(look: Look, name: str, span: Span, current: Sequence[Span]) -> None
         st.warning(f"No record lies in the time of the baseline, {span.words()}.")
         return
     if after.is_empty():
-        st.warning("No record selected lies outside of the baseline: widen the filters above.")
+        st.warning("Every selected record lies inside the baseline: widen the filters above.")
         return
     statistics = inferences.statistics_of(before, look.names)
     show_report(look, Baseline(name, statistics), after)

@@ -29,7 +29,7 @@ _MARKS: Final = {
     DriftVerdict.STABLE: ("green", ":material/check_circle:"),
     DriftVerdict.NOT_ENOUGH_DATA: ("gray", ":material/hourglass_empty:"),
 }
-_INCOMPARABLE: Final = ("gray", ":material/link_off:", "nothing in common")
+_INCOMPARABLE: Final = ("gray", ":material/link_off:", "no common feature")
 
 
 def show_report(look: Look, baseline: Baseline, counts: pl.DataFrame) -> None:
@@ -87,12 +87,12 @@ def _tests(found: DriftReport) -> None:
     st.caption(
         f"In {drift.FALSE_ALARM_RATE:.0%} of comparisons without drift something is detected by"
         " chance, in all tests shown together (one joint permutation test, exact at these sample"
-        " sizes). It is drift if it also matters: "
+        " sizes). It is drift if it is also large enough to matter: "
         + ", ".join(
             f"{statistic} {drift.in_units(statistic, least)}"
             for statistic, least in drift.MATTERS.items()
         )
-        + "; else it is detected but small."
+        + "; otherwise it is detected but small."
     )
 
 
@@ -111,7 +111,7 @@ def _violations(found: DriftReport, now: datetime) -> None:
                 orient="row",
             ),
             hide_index=True,
-            alt="Constraint violations in Model Monitor's words",
+            alt="Constraint violations as Model Monitor words them",
         )
         if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
             address = components.act(

@@ -27,13 +27,13 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
         if execution.status in _REDRIVABLE and execution.redrive_status != "NOT_REDRIVABLE":
             with st.popover("Redrive", icon=":material/replay:"):
                 st.caption(
-                    "It goes on from the state that failed, with the definition and the input"
-                    " that it started with; what earlier states did is kept."
+                    "It continues from the failed state with its original definition and"
+                    " input; the results of earlier states are kept."
                 )
                 _button("Redrive now", feed, actions.redrive, execution.arn)
         if not execution.status.ended:
             with st.popover("Stop", icon=":material/stop_circle:"):
-                st.caption("It ends as aborted; a state that is running is not undone.")
+                st.caption("It ends as ABORTED; the work of a running state is not undone.")
                 _button("Stop now", feed, actions.stop, execution.arn)
         with st.popover("Copy", icon=":material/content_copy:"):
             st.caption("ARN")

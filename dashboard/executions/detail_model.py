@@ -38,10 +38,10 @@ PAYLOAD_CHARACTERS = 20_000
 
 _INDENT = "\u2003"
 _OTHER_MACHINE = (
-    "**No classification**  \nNothing in this record speaks of inferences: what its state machine "
-    "demands of an output is not known, so its success is not judged."
+    "**No classification**  \nNothing in this record mentions an inference. What its state machine "
+    "requires of an output is not known, so its success is not judged."
 )
-_NOT_STATED = " Its state machine states no threshold in this record."
+_NOT_STATED = " This record gives no threshold of its state machine."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +291,7 @@ def _problems(record: Export) -> Iterable[str]:
         )
     ends = [visit.exited_at for visit in timeline(record.events) if visit.exited_at]
     if any(end < record.execution.started_at for end in ends):
-        yield "Some events are older than the start: the clocks that wrote them disagree."
+        yield "Some events are older than the start: their clocks disagree."
     if not record.events:
         yield "There is no history: AWS keeps it for 90 days, and only Standard workflows have one."
 

@@ -36,7 +36,9 @@ from workflow.submissions import StoredImage
 FRESH_SECONDS = 3.0
 """How long an execution and its logs are not read again; it may be running."""
 
-_IMPORTED = WorkflowError("Imported", "It was imported from a file, so AWS is not asked.", "")
+_IMPORTED = WorkflowError(
+    "Imported", "It was imported from a file, so nothing is read from AWS.", ""
+)
 CAUSE_LINES = 12
 CAUSE_PIXELS = 280
 
@@ -151,7 +153,7 @@ def one_execution(
 def own_machine(view: one.ExecutionView, record: Export) -> None:
     """The definition that the execution ran, with its own visits."""
     if record.definition is None:
-        components.empty_state("No definition", "The record holds none, and AWS gives none.")
+        components.empty_state("No definition", "Neither the record nor AWS has one.")
         return
     rows = [visit_row(("", 0), step.visit) for step in view.steps]
     states = many.states_of(frame(rows, VISITS))
@@ -198,7 +200,7 @@ def header(view: one.ExecutionView) -> None:
 def timeline(view: one.ExecutionView) -> None:
     """When each state ran."""
     if not view.bars:
-        components.empty_state("No timeline", "The record holds no events.")
+        components.empty_state("No timeline", "The record has no events.")
         return
     plot(
         execution_charts.waterfall(view.bars, view.execution.started_at),
@@ -239,7 +241,7 @@ def events(view: one.ExecutionView) -> None:
 def image(view: one.ExecutionView) -> None:
     """The image, from S3."""
     if view.image is None:
-        components.empty_state("No image", "The input names none.")
+        components.empty_state("No image", "The input names no image.")
         return
     bucket, _, key = view.image.removeprefix("s3://").partition("/")
     location = ImageLocation(bucket, key)
@@ -291,7 +293,7 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
         st.caption(f"{code(row['key'])}, line {row['line']}")
         with components.explained():
             picture = captures.picture(source, CaptureLine.of(row))
-            st.image(picture, width=320, alt="What the endpoint was given")
+            st.image(picture, width=320, alt="Input to the endpoint")
     return rows["event_id"].to_list()
 
 
@@ -314,12 +316,12 @@ def log_lines(view: one.ExecutionView) -> None:
         fresh_s=FRESH_SECONDS,
     )
     mine = logs.about(found.lines, execution.arn, view.inference_id)
-    everything = st.toggle("Also lines of executions that ran meanwhile", value=not mine)
+    everything = st.toggle("Include lines of executions that ran at the same time", value=not mine)
     lines = found.lines if everything else mine
     for problem in found.problems:
         st.caption(plain(problem))
     text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
-    text = block(text or "Nothing was logged in this time.")
+    text = block(text or "Nothing was logged in this period.")
     st.code(text, language=None, wrap_lines=True)
 
 
@@ -340,7 +342,7 @@ def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
             "other_status": "Status, right",
             "seconds": st.column_config.NumberColumn("Took, left", format="%.3f s"),
             "other_seconds": st.column_config.NumberColumn("Took, right", format="%.3f s"),
-            "slower_by": st.column_config.NumberColumn("Right is slower by", format="%.3f s"),
+            "slower_by": st.column_config.NumberColumn("Right slower by", format="%.3f s"),
             "same_output": "Same output",
         },
     )

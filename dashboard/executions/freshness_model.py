@@ -10,7 +10,7 @@ from dashboard.shared.time_range import CLOCK, said
 NOT_DEPLOYED = "StateMachineDoesNotExist"
 """No warning of a deployment: pages lead to the Deployment page instead."""
 
-_GONE = "The state machine does not exist any more; what was read of it before is shown."
+_GONE = "The state machine no longer exists; its stored executions are shown."
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def fresh(source: ExecutionFeed) -> None:
     )
     st.caption(said.text)
     if said.share is not None and said.share < 1:
-        st.progress(said.share, text="Reading histories at the rate that AWS allows …")
+        st.progress(said.share, text="Reading histories at the rate AWS allows …")
     for warning in dict.fromkeys(said.warnings):
         st.warning(plain(warning), icon=":material/warning:")
 

@@ -191,7 +191,7 @@ def states_of(visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def versions(listing: pl.DataFrame) -> list[str]:
-    """State machine versions seen, the latest first."""
+    """State machine versions seen, newest first."""
     seen = listing["version"].drop_nulls().unique().to_list()
     return sorted(seen, key=lambda one: (one.isdecimal(), int(one) if one.isdecimal() else one))[
         ::-1

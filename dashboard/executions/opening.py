@@ -55,7 +55,7 @@ def stored_record(store: SegmentStore, arn: str, problem: WorkflowError) -> Expo
         recorded_status=known.status.value,
         events=events,
         definition=None,
-        problems=(f"{_said(problem)} What is shown is from the store.",),
+        problems=(f"{_said(problem)} The stored copy is shown.",),
     )
 
 

@@ -32,7 +32,7 @@ _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "
 def filters(current: many.ExecutionFilters, versions: list[str]) -> many.ExecutionFilters:
     """Return the controls of the filters, as they are set now."""
     if current.group and st.button(
-        "Executions of one problem only", icon=":material/close:", help="Show those of all."
+        "Only executions of one problem", icon=":material/close:", help="Show all."
     ):
         current = replace(current, group="")
     narrowed = replace(current, execution="", compare="") != many.ExecutionFilters()
@@ -189,8 +189,8 @@ def nothing_yet(source: ExecutionFeed) -> None:
 def nothing_found(listing: pl.DataFrame, shown: TimeRange) -> None:
     """What to say where the filters let nothing of a listing through, and a way to see all."""
     newest = shown.said(listing["started_at"][0])  # it comes first
-    body = f"The newest one started {newest}. Widen the time range, or drop a filter."
-    components.empty_state("No execution fits", body)
+    body = f"The newest one started {newest}. Widen the time range or remove a filter."
+    components.empty_state("No execution matches", body)
     st.page_link(
         "app_pages/executions.py",
         label="Show all executions",

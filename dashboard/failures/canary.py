@@ -17,9 +17,9 @@ def check_canary(ended: Iterable[Execution]) -> None:
     if failed:
         raise WorkflowError(
             "CanaryFailed",
-            f"{len(failed)} of those tried first failed again, such as {failed[0].name}. The"
-            " others were not touched.",
-            "Look at why, put it right, and start another repair.",
+            f"{len(failed)} of the first few failed again, such as {failed[0].name}. The"
+            " others were not started.",
+            "Find the reason, correct it, and start another repair.",
         )
 
 

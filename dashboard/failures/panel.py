@@ -63,7 +63,8 @@ def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> 
     failed = tuple(card for card in cards if card.group.kind is not Kind.REJECTION)
     if not failed:
         components.empty_state(
-            "Nothing needs you", "No failure is open. Rejections and repairs are no failures."
+            "Nothing needs attention",
+            "No failure is open. Rejections and repairs do not count as failures.",
         )
     _cards(failed, current)
     if rejections:
@@ -189,7 +190,7 @@ def resolve(feed: FailureFeed, group: FailureGroup) -> None:
     with st.popover("Resolve", icon=":material/check:"):
         version = st.text_input(
             "In version",
-            help="Failures of older versions are then no regression. Empty: as of now.",
+            help="Failures of older versions then do not count as a regression. Empty: as of now.",
         )
         if st.button("Resolve", type="primary", key="resolve-now"):
             note(feed, group, TriageAction.RESOLVE, version=(version or "").strip() or None)
@@ -285,8 +286,8 @@ def _bundle(feed: FailureFeed, group: FailureGroup) -> bytes:
     if not visits:
         raise WorkflowError(
             "StateNotRecorded",
-            "The history does not hold the state that failed.",
-            "Take another execution of the group; histories are kept for 90 days.",
+            "The history does not contain the failed state.",
+            "Choose another execution of the group; histories are kept for 90 days.",
         )
     files = bundle(group.sample, visits[-1], record.definition).files
     packed = io.BytesIO()

@@ -323,7 +323,7 @@ class Repairer:
             )
             return self._result(item, ItemStatus.REDRIVEN)
         if execution.input is None:
-            message = "AWS does not give its input, so it cannot be started again."
+            message = "AWS no longer has its input, so it cannot be started again."
             return self._result(item, ItemStatus.REFUSED, message=message)
         started = self._restart(plan, item.arn, execution.input)
         return self._result(item, ItemStatus.RESTARTED, started=started)

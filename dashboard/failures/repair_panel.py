@@ -40,7 +40,7 @@ def repair_several(feed: FailureFeed, digests: Sequence[str]) -> None:
         st.header(f"Repair of {count(len(groups), 'problem')}", anchor=False)
         repair(feed, groups)
     else:
-        components.empty_state("Nothing of these problems is left", "All of it was repaired.")
+        components.empty_state("These problems have no failures left", "All were repaired.")
     runs(feed, digests[0])
 
 
@@ -98,7 +98,7 @@ def repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
         canary=CANARY if careful else 0,
     )
     if not plan.items:
-        st.caption("Running them again changes nothing, so there is nothing to start here.")
+        st.caption("Running them again would change nothing, so there is nothing to start.")
         return
     _estimate(feed, len(plan.items))
     redrives = sum(item.action is RedriveAction.REDRIVE for item in plan.items)
@@ -127,7 +127,7 @@ def _estimate(feed: FailureFeed, items: int) -> None:
         st.caption(
             f"About {duration(seconds)}: {at_once:,} at once, each of the median duration."
             if not isnan(seconds)
-            else f"{at_once:,} at once; how long one takes is not known yet."
+            else f"{at_once:,} at once; the duration of one is not known yet."
         )
 
 
@@ -153,7 +153,7 @@ def repair_run(feed: FailureFeed, run: RepairRun) -> None:
             "stopping the repair", Privilege.REPAIR, lambda _: repairs.stop(plan), request=plan.id
         )
     if not running and run.pending:
-        st.warning(f"{len(run.pending):,} were not reached. Nothing is done twice when you resume.")
+        st.warning(f"{len(run.pending):,} were not started. Resuming repeats nothing.")
         if st.button("Resume", key=f"resume-{plan.id}", icon=":material/play_arrow:"):
             repairs.resume(jobs, permits.permit(Privilege.REPAIR), feed, run)
             st.rerun()
@@ -166,9 +166,9 @@ def repair_run(feed: FailureFeed, run: RepairRun) -> None:
     redrives = dict(feed.executions.listing().select("arn", "redrive_count").rows())
     standing = {arn: (outcome, redrives[arn]) for arn, outcome in now.items()}
     st.caption(f"Of {total:,}: {tally(run, standing).sentence()}.")
-    with st.expander("Each of them"):
+    with st.expander("Each execution"):
         st.dataframe(
-            model.repair_table(followed, now), hide_index=True, alt="What became of each execution"
+            model.repair_table(followed, now), hide_index=True, alt="Result of each execution"
         )
 
 

@@ -257,7 +257,7 @@ def sweep(rows: pl.DataFrame, measured: pl.DataFrame, threshold: float) -> go.Fi
             hoverinfo="skip",
         )
         tried = measured["threshold"].to_list()
-        dated_line(figure, measured["value"], "accuracy, measured", color, x=tried)
+        dated_line(figure, measured["value"], "measured accuracy", color, x=tried)
     figure.update_layout(
         hovermode="x unified",
         xaxis={"title": "threshold", "hoverformat": ".3f"},

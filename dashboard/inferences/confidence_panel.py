@@ -131,7 +131,7 @@ def gallery(look: Look, selection: Selection | None) -> None:
             st.button("Show all", on_click=_show_all, icon=":material/close:")
     total = model.count_behind(look.counts, selection)
     if not total:
-        st.caption("No record has such a confidence.")
+        st.caption("No record has a confidence in this range.")
         return
     pages = min(-(-total // PAGE), 1000)
     page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
@@ -193,7 +193,7 @@ def _details(row: dict[str, Any], names: ClassNames) -> None:
             query_params={"execution": arn},
         )
     else:
-        st.caption("No execution of this workflow is known for it.")
+        st.caption("No known execution of this workflow made it.")
 
 
 def _execution(wanted: str | None, moment: datetime | None) -> str | None:

@@ -111,7 +111,7 @@ def nothing_yet(feed: CaptureSource, connection: Connection) -> None:
     if traffic.running(connection.cloud):
         st.info(
             "Traffic is on its way: images are uploaded and classified, and SageMaker delivers"
-            " what it captured in a few seconds. This page shows it by itself.",
+            " what it captured in a few seconds. This page then updates by itself.",
             icon=":material/progress_activity:",
         )
     elif not (errors := feed.errors()).is_empty():
@@ -155,18 +155,18 @@ def summary(said: Summary, threshold: float, ece: float | None, names: ClassName
                 help=f"{said.rejected.hits:,} below the threshold;"
                 f" 95 % interval {interval(low, high)}",
             )
-        st.metric("Accuracy to expect", share(said.expected_accuracy), width="content")
+        st.metric("Expected accuracy", share(said.expected_accuracy), width="content")
         for label, count in list(said.by_label.items())[:4]:
             st.metric(
                 plain(names.name(label).capitalize()), share(count / said.total), width="content"
             )
     demanded = (
-        f"Rejected: below today's threshold of {share(threshold)}, whichever was deployed when a"
+        f"Rejected: below today's threshold of {share(threshold)}, whatever was deployed when a"
         " record was made."
         if threshold
         else "No threshold was found, so no record counts as rejected."
     )
-    st.caption(f"{demanded} Accuracy to expect: {assumption(ece)}")
+    st.caption(f"{demanded} Expected accuracy: {assumption(ece)}")
     if said.untimed:
         verb, they = ("has", "it counts") if said.untimed == 1 else ("have", "they count")
         st.caption(
@@ -183,4 +183,4 @@ def assumption(ece: float | None) -> str:
     )
     if ece is None:
         return said
-    return f"{said} On the test images of the training it was off by {share(ece)} on average."
+    return f"{said} On the test images of the training it was wrong by {share(ece)} on average."

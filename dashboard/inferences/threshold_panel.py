@@ -77,13 +77,13 @@ def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
                 help="From the first to the last of the records selected.",
             )
         st.metric(
-            "Accuracy to expect",
+            "Expected accuracy",
             share(said.expected_accuracy),
             _points(said.expected_accuracy - now.expected_accuracy),
             width="content",
         )
         if said.measured.count:
-            st.metric("Accuracy measured", share(said.measured.value), width="content")
+            st.metric("Measured accuracy", share(said.measured.value), width="content")
 
 
 def _measured(measured: Share) -> None:
@@ -91,12 +91,12 @@ def _measured(measured: Share) -> None:
     if measured.count:
         low, high = measured.interval
         st.caption(
-            f"Accuracy measured: {measured.hits:,} of {model.records(measured.count)} that were"
+            f"Measured accuracy: {measured.hits:,} of {model.records(measured.count)} that were"
             f" accepted and have a ground truth are right; 95 % interval {interval(low, high)}."
         )
     else:
         st.caption(
-            "Accuracy measured: no accepted record of this selection has a ground truth yet. A"
+            "Measured accuracy: no accepted record of this selection has a ground truth yet. A"
             f" label under `{GROUND_TRUTH_PREFIX}/` in the bucket, in Model Monitor's JSON Lines,"
             " joins by its event id; then the accuracy appears here with its interval."
         )

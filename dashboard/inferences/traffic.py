@@ -84,7 +84,7 @@ def problem_in(output: str) -> WorkflowError:
         output,
         lambda line: WorkflowError(
             "TrafficFailed",
-            f"The traffic did not end well: {line}",
-            "Run `python -m localcloud.traffic` in a terminal to see all it says.",
+            f"The traffic ended with an error: {line}",
+            "Run `python -m localcloud.traffic` in a terminal to see all its output.",
         ),
     )

@@ -58,7 +58,7 @@ CONDITIONS: Final = (
         name="missing-permission",
         title="Missing permission",
         icon=":material/lock:",
-        says="The role of ClassifyImage may not invoke the endpoint any more.",
+        says="The role of ClassifyImage may no longer invoke the endpoint.",
         page="failures",
         shows="*Failures* has EndpointAccessDenied within 15 s.",
     ),

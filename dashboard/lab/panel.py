@@ -51,7 +51,7 @@ def _card(condition: Condition, *, on: bool) -> None:
 
 
 def _begin(condition: Condition) -> None:
-    """Begin a condition, and send photos so that it is seen."""
+    """Begin a condition, and send photos so that the effect shows."""
 
     def work(cloud: Connection) -> None:
         if not condition.camera:

@@ -42,13 +42,15 @@ class Level(StrEnum):
     """What a check says."""
 
     FINE = "fine"
-    NEEDS_YOU = "needs you"
+    NEEDS_ATTENTION = "needs attention"
     UNDER_WAY = "under way"
     UNKNOWN = "not known"
 
     def counted(self, number: int) -> str:
-        """Return how many checks say it: ``3 need you``, ``1 needs you``."""
-        return f"{number} {'need you' if self is Level.NEEDS_YOU and number > 1 else self}"
+        """Return how many checks say it: ``3 need attention``, ``1 needs attention``."""
+        return (
+            f"{number} {'need attention' if self is Level.NEEDS_ATTENTION and number > 1 else self}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +89,12 @@ def failures(groups: Sequence[FailureGroup], as_of: datetime | None) -> Check:
     """
     undecided = [group for group in groups if needs_somebody(group)]
     if not undecided:
-        level, text = Level.FINE, "No problem that nobody has looked at."
+        level, text = Level.FINE, "Every problem has been looked at."
     else:
         hurt = sum(group.count for group in undecided)
         problems = "1 problem" if len(undecided) == 1 else f"{len(undecided)} problems"
-        level = Level.NEEDS_YOU
-        text = f"{problems} nobody has looked at yet, in {hurt:,} executions."
+        level = Level.NEEDS_ATTENTION
+        text = f"{problems} not looked at yet, in {hurt:,} executions."
     return Check(name="Failures", level=level, sentence=text, as_of=as_of, page="failures")
 
 
@@ -120,7 +122,7 @@ def rejections(listing: pl.DataFrame, as_of: datetime | None, *, now: datetime) 
             f"{numbers.share(rejected / count)} rejected in 24 hours, {numbers.share(seen)} before."
         )
         if abs(rejected / count - usual) > BAND_DEVIATIONS * spread:
-            level = Level.NEEDS_YOU
+            level = Level.NEEDS_ATTENTION
     params = {"outcome": [Outcome.REJECTED.value]}
     return Check(
         name="Rejections", level=level, sentence=text, as_of=as_of, page="executions", params=params
@@ -148,7 +150,7 @@ def drifted(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) ->
                 for one in found
                 if one.verdict is DriftVerdict.DRIFT
             )
-            level = Level.NEEDS_YOU
+            level = Level.NEEDS_ATTENTION
             text = f"The last 24 hours differ from the week before in {' and '.join(names)}."
         case DriftVerdict.STABLE:
             level, text = Level.FINE, "Confidence and classes are those of the week before."
@@ -200,14 +202,14 @@ def data_health(
         pl.col("outcome").is_in([Outcome.ACCEPTED.value, Outcome.REJECTED.value]),
     ).height
     if problem:
-        level, text = Level.NEEDS_YOU, f"Captures could not be read: {problem}"
+        level, text = Level.NEEDS_ATTENTION, f"Captures could not be read: {problem}"
     elif as_of is None:
         level, text = Level.UNKNOWN, "Captures have not been read yet."
     elif classified >= LEAST and not captured:
-        level = Level.NEEDS_YOU
+        level = Level.NEEDS_ATTENTION
         text = f"Nothing was captured of {classified:,} classified photos."
     elif unreadable:
-        level = Level.NEEDS_YOU
+        level = Level.NEEDS_ATTENTION
         text = f"{unreadable:,} captured lines of the last 24 hours cannot be read."
     else:
         level, text = Level.FINE, f"{captured:,} captures in 24 hours, all of them read."
@@ -235,9 +237,9 @@ def alarms(
     if ringing is None:
         level, text = Level.UNKNOWN, f"The alarms of CloudWatch could not be read. {problem}"
     elif ringing:
-        level, text = Level.NEEDS_YOU, f"In alarm: {', '.join(ringing)}."
+        level, text = Level.NEEDS_ATTENTION, f"In alarm: {', '.join(ringing)}."
     else:
-        level, text = Level.FINE, f"None of {total} alarms rings."
+        level, text = Level.FINE, f"None of {total} alarms is ringing."
     return Check(name="Alarms", level=level, sentence=text, as_of=as_of, page="alerts")
 
 
@@ -253,10 +255,13 @@ def alerts(unread: int | None, unsent: int, as_of: datetime | None, problem: str
     if unread is None:
         level, text = Level.UNKNOWN, f"The alerts could not be listed. {problem}"
     elif unsent:
-        level, text = Level.NEEDS_YOU, f"{unsent:,} alerts could not be sent yet."
+        level, text = Level.NEEDS_ATTENTION, f"{unsent:,} alerts could not be sent yet."
     elif unread:
         noun = "alert was" if unread == 1 else "alerts were"
-        level, text = Level.NEEDS_YOU, f"{unread:,} {noun} sent that nobody has marked as read."
+        level, text = (
+            Level.NEEDS_ATTENTION,
+            f"{unread:,} {noun} sent that nobody has marked as read.",
+        )
     else:
         level, text = Level.FINE, "No alert is unread."
     return Check(name="Alerts", level=level, sentence=text, as_of=as_of, page="alerts")
@@ -285,7 +290,10 @@ def changes_under_way(
         level, text = Level.UNDER_WAY, "A repair is under way."
     elif stopped:
         left = sum(len(run.pending) for run in stopped)
-        level, text = Level.NEEDS_YOU, f"A repair stopped: {left:,} executions were not reached."
+        level, text = (
+            Level.NEEDS_ATTENTION,
+            f"A repair stopped: {left:,} executions were not reached.",
+        )
     else:
         level, text = Level.FINE, "No deployment or repair is under way."
     return Check(name="Changes", level=level, sentence=text, as_of=as_of, page=page)

@@ -102,7 +102,7 @@ def findings(
     """
     if captures.as_of is None or now - captures.as_of > READ_ON:
         captures.watch()
-    wrong = {Level.FINE: False, Level.NEEDS_YOU: True}
+    wrong = {Level.FINE: False, Level.NEEDS_ATTENTION: True}
     made = _of_captures(captures, background, feed.executions.listing(), now)
     return tuple(Finding(one.name, wrong.get(one.level), one.sentence) for one in made)
 
@@ -144,7 +144,7 @@ def _drift(captures: CaptureSource, background: Background, now: datetime) -> Ch
     known = background.reads.start(
         "overview", background.key, "the drift check", test, fresh_s=DRIFT_EVERY_S
     )
-    return known.value or checks.drift_unknown("The last day is being held against the week.")
+    return known.value or checks.drift_unknown("The last day is being compared with the week.")
 
 
 def _data_health(captures: CaptureSource, listing: pl.DataFrame, now: datetime) -> Check:

@@ -37,7 +37,7 @@ class OverallHealth(StrEnum):
     """The verdict."""
 
     HEALTHY = "healthy"
-    NEEDS_YOU = "needs you"
+    NEEDS_ATTENTION = "needs attention"
     UNDER_WAY = "under way"
     NOT_KNOWN = "not known"
     QUIET = "quiet"
@@ -125,16 +125,21 @@ def overview(
 def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[OverallHealth, str]:
     """What is worst among the checks; healthy is claimed only where every one of them was made."""
     of = {level: [one for one in checks if one.level is level] for level in Level}
-    if of[Level.NEEDS_YOU]:
-        return OverallHealth.NEEDS_YOU, " ".join(one.sentence for one in of[Level.NEEDS_YOU])
+    if of[Level.NEEDS_ATTENTION]:
+        return OverallHealth.NEEDS_ATTENTION, " ".join(
+            one.sentence for one in of[Level.NEEDS_ATTENTION]
+        )
     if of[Level.UNDER_WAY]:
         return OverallHealth.UNDER_WAY, " ".join(one.sentence for one in of[Level.UNDER_WAY])
     if today.is_empty():
-        return OverallHealth.QUIET, "Nothing has run for 24 hours, and nothing waits."
+        return OverallHealth.QUIET, "Nothing has run for 24 hours, and nothing needs attention."
     if of[Level.UNKNOWN]:
         names = ", ".join(one.name.lower() for one in of[Level.UNKNOWN])
-        return OverallHealth.NOT_KNOWN, f"Nothing needs you as far as is known; not known: {names}."
-    return OverallHealth.HEALTHY, f"{today.height:,} executions in 24 hours, and nothing needs you."
+        return OverallHealth.NOT_KNOWN, f"Nothing known needs attention; not known: {names}."
+    return (
+        OverallHealth.HEALTHY,
+        f"{today.height:,} executions in 24 hours; nothing needs attention.",
+    )
 
 
 def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:

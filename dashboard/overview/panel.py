@@ -28,14 +28,14 @@ CHARTS = ("Outcomes", "Confidence", "Latency", "Volume")
 
 _LOOKS: dict[model.OverallHealth, tuple[BadgeColor, str, str]] = {
     model.OverallHealth.HEALTHY: ("green", ":material/check_circle:", "Healthy"),
-    model.OverallHealth.NEEDS_YOU: ("red", ":material/error:", "Needs you"),
+    model.OverallHealth.NEEDS_ATTENTION: ("red", ":material/error:", "Needs attention"),
     model.OverallHealth.UNDER_WAY: ("blue", ":material/progress_activity:", "Under way"),
     model.OverallHealth.NOT_KNOWN: ("gray", ":material/help:", "Not known"),
     model.OverallHealth.QUIET: ("gray", ":material/bedtime:", "Quiet"),
 }
 _LEVELS: dict[Level, tuple[BadgeColor, str]] = {
     Level.FINE: ("green", ":material/check_circle:"),
-    Level.NEEDS_YOU: ("red", ":material/error:"),
+    Level.NEEDS_ATTENTION: ("red", ":material/error:"),
     Level.UNDER_WAY: ("blue", ":material/progress_activity:"),
     Level.UNKNOWN: ("gray", ":material/help:"),
 }

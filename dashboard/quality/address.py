@@ -9,8 +9,8 @@ class QualityAddress:
 
     Attributes:
         view: The view that is shown.
-        width: Width of the interval that is wanted, in points.
-        wanted: Accuracy of the accepted that is wanted, in percent.
+        width: Wanted width of the interval, in percentage points.
+        wanted: Wanted accuracy of the accepted, in percent.
         by: By what accuracy is told apart.
     """
 

@@ -77,14 +77,14 @@ def summary(labels: Labels, threshold: float, feed: CaptureSource, since: dateti
     promised, accepted = (inferences.summarise(counts, at) for at in (0.0, threshold))
     inside = pl.col("confidence") >= threshold
     with st.container(horizontal=True, gap="medium"):
-        _metric("Accuracy", labels.share(), "Of all photos, as if nothing was rejected.")
+        _metric("Accuracy", labels.share(), "Of all photos, as if none were rejected.")
         if threshold:
             _metric(
                 "Accuracy of the accepted",
                 labels.share(inside),
                 f"Of photos at or above {share(threshold)}, the threshold that is deployed.",
             )
-        expected = {"Expected": promised, "Expected of the accepted": accepted}
+        expected = {"Expected": promised, "Expected accuracy of the accepted": accepted}
         for title, said in expected.items() if threshold else [("Expected", promised)]:
             value = said.expected_accuracy
             st.metric(
@@ -96,13 +96,13 @@ def summary(labels: Labels, threshold: float, feed: CaptureSource, since: dateti
             )
         st.metric("Labels", f"{labels.rows.height:,}", width="content")
     st.caption(
-        "Every label is weighted by how many photos it stands for; intervals are at 95 %. Photos"
-        " that nobody could tell are left out."
+        "Every label is weighted by the number of photos it stands for; intervals are at 95 %."
+        ' Photos marked "can\'t tell" are left out.'
     )
     if labels.undrawn:
         st.caption(
-            f"{labels.undrawn:,} labels belong to photos that no draw chose: nobody knows what they"
-            " stand for, so they are not counted here."
+            f"{labels.undrawn:,} labels belong to photos that no draw chose: what they stand for is"
+            " not known, so they are not counted here."
         )
 
 
@@ -116,8 +116,8 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
     series = [
         (title, named.filter(pl.col("measure") == measure, pl.col("name").is_in(shown)))
         for title, measure in (
-            ("precision: of what it says", "precision"),
-            ("recall: of what is", "recall"),
+            ("precision: right among those it calls this class", "precision"),
+            ("recall: found among those that are this class", "recall"),
         )
     ]
     chart(charts.intervals(shown, series), "precision-recall", "Precision and recall by class")
@@ -138,7 +138,7 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
             },
         )
     width = st.slider(
-        "Width of the interval that is wanted, in points",
+        "Wanted width of the interval, in percentage points",
         1,
         20,
         5,
@@ -159,10 +159,10 @@ def confusion(labels: Labels, found: ReviewClient, classes: ClassNames) -> None:
     cells = model.confusion(labels)
     shown = model.readable(cells, labels)
     figure = charts.confusion(cells.select("said", "truth", "share", "labels"), shown, classes.name)
-    chart(figure, "confusion", "What the model said against what is true")
+    chart(figure, "confusion", "The model's answer by true class")
     wrong = cells.filter(pl.col("said") != pl.col("truth"))
     if wrong.is_empty():
-        components.empty_state("No mistake has been found", "Every label agrees with the model.")
+        components.empty_state("No mistake found", "Every label agrees with the model.")
         return
     options = wrong.select("said", "truth").rows()
     said = {(row["said"], row["truth"]): row for row in wrong.iter_rows(named=True)}
@@ -184,7 +184,7 @@ def confusion(labels: Labels, found: ReviewClient, classes: ClassNames) -> None:
             desk_panel.show_photo(photo)
             st.caption(f"{plain(classes.name(photo.label))} {photo.confidence:.3f}")
     if len(ids) > BEHIND:
-        st.caption(f"The {BEHIND} of {len(ids)} that the model was surest of.")
+        st.caption(f"The {BEHIND} of {len(ids)} with the highest confidence.")
 
 
 def calibration(labels: Labels) -> None:
@@ -192,7 +192,7 @@ def calibration(labels: Labels) -> None:
     error = model.calibration_error(labels)
     chart(charts.reliability(model.reliability(labels)), "reliability", "Accuracy by confidence")
     st.caption(
-        f"Expected calibration error {words(error)} (bootstrap). With few labels chance alone makes"
+        f"Expected calibration error {words(error)} (bootstrap). With few labels, chance makes"
         " it large."
     )
 
@@ -200,7 +200,7 @@ def calibration(labels: Labels) -> None:
 def threshold(labels: Labels, deployed: float) -> None:
     """Show what each threshold accepts, and the one that reaches a wanted accuracy."""
     percent = st.number_input(
-        "Accuracy of the accepted that is wanted, in percent",
+        "Wanted accuracy of the accepted, in percent",
         50.0,
         99.9,
         97.0,
@@ -221,19 +221,19 @@ def threshold(labels: Labels, deployed: float) -> None:
         "Coverage and accuracy by threshold",
     )
     if choice.threshold is None or choice.accuracy is None:
-        st.info(f"No threshold reaches {percent:g} %: the model has to become better.")
+        st.info(f"No threshold reaches {percent:g} %: the model has to improve.")
         return
     certain = (
         "The labels show it"
         if choice.sure
         else "The estimate reaches it, but the interval does not: more labels of accepted photos"
-        " would tell"
+        " are needed"
     )
     st.markdown(
         f"**{share(choice.threshold)}** leaves the least to review:"
         f" {1 - choice.coverage:.1%} of all photos. {certain}."
     )
-    st.caption(f"Accuracy of what it accepts: {words(choice.accuracy)}.")
+    st.caption(f"Accuracy of the accepted: {words(choice.accuracy)}.")
     if deployed and choice.threshold != deployed:
         st.page_link(
             "app_pages/deployment.py",
@@ -260,9 +260,11 @@ def parts(labels: Labels, zone: ZoneInfo) -> None:
     )
     rows = ways[str(way or "Variant")](labels)
     if rows.is_empty():
-        st.caption("No labelled photo tells.")
+        st.caption("No labelled photo has this property.")
         return
     rows = rows.rename({"part": "name"})
     chart(charts.intervals(rows["name"].to_list(), [("accuracy", rows)]), "parts", f"By {way}")
     if (low := rows["labels"].min()) is not None and int(str(low)) < 30:  # noqa: PLR2004 - a rule of thumb
-        st.caption("Parts with few labels have wide intervals: those that overlap may be alike.")
+        st.caption(
+            "Segments with few labels have wide intervals; those that overlap may not differ."
+        )

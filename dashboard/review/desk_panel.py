@@ -79,7 +79,7 @@ def _nothing_left() -> None:
         "No photo of this draw is left for you",
         "All are reviewed, or another reviewer is looking at them for the next five minutes.",
         page="app_pages/quality.py",
-        label="What the labels say about the model",
+        label="Quality of the model",
     )
     if st.button("Look again", icon=":material/refresh:"):
         st.session_state.pop(_SLOT, None)
@@ -92,7 +92,7 @@ def show_photo(photo: Photo) -> LargePhoto | None:
         shown = components.pictures().get("s3", *_asked(photo), fresh_s=float("inf"))
     except WorkflowError as error:
         components.error_state(error)
-        st.caption("A photo that is gone or is no image cannot be told: press T, or skip it.")
+        st.caption("Without its photo it cannot be labelled: press T (can't tell) or skip it.")
         return None
     st.image(shown.jpeg, width="stretch", alt="The photo to label")
     return shown

@@ -71,7 +71,7 @@ def reviewer() -> Reviewer:
         disabled=bool(login),
         max_chars=80,
         width=240,
-        help="Written beside every label; of one reviewer the latest answer to a photo counts.",
+        help="Written beside every label; the latest answer of a reviewer to a photo counts.",
     )
     token = st.session_state.setdefault("review-token", uuid.uuid4().hex)
     return Reviewer(login or name or local, token)
@@ -133,7 +133,7 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
             step=5,
             format="%d %%",
             help="The rest of the draw is below the threshold. Without random picks nothing is"
-            " learned about what was accepted.",
+            " learned about accepted photos.",
         )
         since = st.date_input("Captured from (UTC)", None, format="YYYY-MM-DD")
         st.caption(
@@ -182,7 +182,7 @@ def disagreements(found: ReviewClient, draws: list[Draw], who: Reviewer) -> None
     disputed = {k: v for k, v in verdicts.items() if v.status is AgreementStatus.DISPUTED}
     if not disputed:
         components.empty_state(
-            "Nobody disagrees", "Every tenth photo of a draw is shown to a second reviewer."
+            "No disagreement", "Every tenth photo of a draw is shown to a second reviewer."
         )
     for id_ in [one for one in disputed if one in photos]:
         draw, photo = photos[id_]

@@ -61,7 +61,7 @@ def watch(
                 roll_back()
                 report(Said(f"Rolled back: {reason}", rolled_back=True))
                 return
-            report(Said("Nothing speaks against the new model so far."))
+            report(Said("No reason against the new model so far."))
         except WorkflowError as error:
             report(Said(f"The last look failed: {error.message}"))
         wait(EVERY_S)

@@ -172,7 +172,7 @@ def start(
     if len(now.variants) > 1 or now.shadow or now.config != endpoint.config:
         raise WorkflowError(
             "RolloutUnderWay",
-            f"The endpoint {now.name} has changed since this page was drawn.",
+            f"The endpoint {now.name} has changed since this page was loaded.",
             "Look at what it serves now; one rollout at a time can be compared.",
         )
     config = _config(cloud, now.config)
@@ -203,7 +203,7 @@ def end_shadow(cloud: Connection, endpoint: Endpoint, token: str, *, promote: bo
     if now.shadow is None or now.config != endpoint.config:
         raise WorkflowError(
             "NoShadow",
-            f"The endpoint {now.name} has changed since this page was drawn.",
+            f"The endpoint {now.name} has changed since this page was loaded.",
             "Look at what it serves now.",
         )
     config = _config(cloud, now.config)
@@ -250,8 +250,8 @@ def give_share(cloud: Connection, endpoint: Endpoint, share: float) -> None:
     if len(endpoint.variants) != 2:  # noqa: PLR2004 - the one in use and the new one
         raise WorkflowError(
             "NoRollout",
-            f"The endpoint {endpoint.name} does not serve two models, so no traffic is to be"
-            " divided.",
+            f"The endpoint {endpoint.name} does not serve two models, so there is no traffic"
+            " to divide.",
             "While it is Updating, wait: what was served before goes on until then.",
         )
     old, new = endpoint.variants

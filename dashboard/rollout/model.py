@@ -73,7 +73,7 @@ def verdict(says: str) -> str:
     """Return the sentence for what a comparison ``says``."""
     if says in _WORDS:
         return f"The new model {_WORDS[says]}."
-    return "It cannot be told yet whether the new model rejects more or fewer photos."
+    return "It is not clear yet whether the new model rejects more or fewer photos."
 
 
 def rejections(

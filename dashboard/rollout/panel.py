@@ -33,8 +33,8 @@ from workflow.errors import WorkflowError
 FRESH_S = 5.0
 ROLLBACK = "automatic-rollback"
 _BY_ITSELF = (
-    "As long as this dashboard runs it looks twice a minute, and gives the new model no traffic"
-    " once it fails or rejects more than the one in use, at 95 % for all looks together."
+    "While this dashboard runs, it checks twice a minute and takes all traffic from the new model"
+    " once it fails or rejects more than the one in use (at 95 % over all checks together)."
 )
 
 _AS_SHADOW = (
@@ -102,8 +102,8 @@ def begin(connection: Connection, found: Endpoint) -> None:
     )
     if not names:
         components.empty_state(
-            "There is no other model",
-            "A deployment with another model or training set makes one; earlier ones are kept.",
+            "There is no other model yet yet yet",
+            "A deployment with another model or training set creates one; earlier ones are kept.",
             page="app_pages/deployment.py",
             label="Go to Deployment",
         )
@@ -210,11 +210,11 @@ def automatic(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
         return
     if not isinstance(feed, CaptureFeed):
         return
-    if st.button("Roll back by itself", icon=":material/shield:", help=_BY_ITSELF):
+    if st.button("Roll back automatically", icon=":material/shield:", help=_BY_ITSELF):
         permit = permits.permit(Privilege.ROLLOUT)
 
         def roll_back() -> None:
-            with permit.recorded("rolling back by itself"):
+            with permit.recorded("rolling back automatically"):
                 now = client.describe(permit.connection)
                 client.give_share(permit.connection, now, 0.0)
 
@@ -238,7 +238,7 @@ def _said(job: Job) -> None:
         since = time_range_panel.clock(job.started_at)
         st.caption(
             f"Watched since {since}. {plain(last.text) if last else ''}"
-            " It ends when the dashboard does."
+            " It ends when the dashboard stops."
         )
 
 
@@ -251,7 +251,7 @@ def act(found: Endpoint) -> None:
             do("promoting the new model", lambda cloud: client.give_share(cloud, found, 1.0))
         if st.button("Roll back", disabled=busy or new.weight <= 0):
             do("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
-        percent = st.number_input("Or give it, in percent", 1, 99, 50, width=180)
+        percent = st.number_input("Or change its share, in percent", 1, 99, 50, width=180)
         if st.button("Set", disabled=busy):
             share = int(percent) / 100
             do(

@@ -272,5 +272,5 @@ def _still_waiting(title: str) -> WorkflowError:
     return WorkflowError(
         STILL_WAITING,
         f"AWS has not answered yet: {title}.",
-        "This appears as soon as it does; everything else on the page can be used meanwhile.",
+        "It appears here as soon as AWS answers; the rest of the page can be used meanwhile.",
     )

@@ -300,8 +300,8 @@ def cloud_badge(cloud: Cloud) -> None:
     if known != cloud.pid:
         st.session_state["cloud_pid"] = cloud.pid
         st.toast(
-            "The local cloud had stopped and was started again. Whatever had finished is intact; "
-            "executions that were running are shown as aborted.",
+            "The local cloud had stopped and was started again. Finished executions are "
+            "intact; those that were running are shown as aborted.",
             icon=":material/restart_alt:",
             duration="long",
         )
@@ -373,7 +373,7 @@ def not_deployed() -> None:
     """What to say on pages that need the workflow while it is not there."""
     empty_state(
         "The workflow is not deployed yet",
-        "One click on the Deployment page sets it up; then photos can be classified.",
+        "One click on the Deployment page deploys it; then photos can be classified.",
         page="app_pages/deployment.py",
         label="Go to Deployment",
     )
@@ -401,9 +401,9 @@ def job_failure(job: Job, key: str) -> None:
 def _defect(job: Job, error: Exception) -> WorkflowError:
     return WorkflowError(
         "UnexpectedError",
-        f"{job.title} ended by an error that nobody foresaw ({type(error).__name__}: {error}).",
+        f"{job.title} ended with an unexpected error ({type(error).__name__}: {error}).",
         "This is a defect of this project: report it with this text. What was started before "
-        "it goes on, and is on the Executions page.",
+        "continues, and is on the Executions page.",
     )
 
 

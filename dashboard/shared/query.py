@@ -44,7 +44,7 @@ def read(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]:
     filters, ignored = kind(), []
     for name, values in params.items():
         if name not in fields_:
-            ignored.append(f"This page knows no {name} in its address: it was ignored.")
+            ignored.append(f"This page has no parameter {name} in its address: it was ignored.")
             continue
         field, type_ = fields_[name]
         many = get_origin(type_) is tuple

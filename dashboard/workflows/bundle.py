@@ -73,7 +73,7 @@ def read_archive(name: str, content: bytes) -> Bundle:
                 raise _invalid(f"{name} holds more than 1 GiB or 100,000 files.")
             return _bundle(name, {one.filename: packed.read(one) for one in files})
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise _invalid(f"{name} is no zip that can be opened: {error}.") from None
+        raise _invalid(f"{name} is not a zip file that can be opened: {error}.") from None
 
 
 def read_folder(folder: Path) -> Bundle:

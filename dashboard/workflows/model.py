@@ -22,7 +22,7 @@ from workflow.watched import (
     read_captures_uri,
 )
 
-SAID_BY_YOU = "you said so"
+SAID_BY_YOU = "entered by you"
 """Where a value is known from that somebody typed."""
 
 UNKNOWN = "not known yet"
@@ -83,7 +83,7 @@ def watched_table(
                 "Last execution": known.last,
                 FAILED: known.failures,
                 "Endpoint": one.endpoint or UNKNOWN,
-                "Made by": "deploy" if one.deployed else "somebody else",
+                "Made by": "deploy" if one.deployed else "others",
                 "Remark": "Imported from files." if one.imported else known.problem,
             }
         )
@@ -235,8 +235,8 @@ def _threshold(workflow: WatchedWorkflow, text: str) -> tuple[float, str]:
     if not 0 <= value <= 1:
         raise WorkflowError(
             "ThresholdInvalid",
-            f"{said[:40]!r} is no confidence.",
-            "Give a number from 0 to 1, or leave it empty where the workflow demands none.",
+            f"{said[:40]!r} is not a confidence.",
+            "Give a number from 0 to 1, or leave it empty where the workflow has none.",
         )
     if value == workflow.threshold and workflow.threshold_source != NO_THRESHOLD:
         return value, workflow.threshold_source

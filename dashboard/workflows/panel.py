@@ -71,7 +71,7 @@ def watch(workflow: WatchedWorkflow) -> None:
         return found
 
     found = components.act(
-        f"finding out about {workflow.name}", Privilege.WATCH, find, request=workflow.reference
+        f"looking up {workflow.name}", Privilege.WATCH, find, request=workflow.reference
     )
     go(found.reference)
 
@@ -332,7 +332,7 @@ def _correction(workflow: WatchedWorkflow) -> None:
             captures=st.text_input(
                 "Captures (s3://bucket/prefix)",
                 str(replace(workflow.captures, endpoint="")) if workflow.captures else "",
-                help="Empty: the endpoint is asked.",
+                help="Empty: read from the endpoint.",
             )
             or "",
             classes=st.text_input(

@@ -33,13 +33,14 @@ _EXPRESS = (
 def show() -> None:
     """The whole page; it changes nothing."""
     components.page_header(
-        "Deployment", "Somebody else made this workflow: what it consists of and what is weak."
+        "Deployment",
+        "A workflow that this project does not deploy: its parts and their weak points.",
     )
     connection = components.connection()
     workflow = connection.watched
     if workflow.imported:
         components.empty_state(
-            "Imported files only", "An export says how it ran, not how it is deployed."
+            "Imported files only", "An export shows how it ran, not how it is deployed."
         )
         return
     found = components.read(
@@ -71,7 +72,9 @@ def show() -> None:
             model.functions_table(found.functions), hide_index=True, alt="Functions of its tasks"
         )
     else:
-        components.empty_state("No function is known", "Its tasks call none, or none may be read.")
+        components.empty_state(
+            "No function is known", "Its tasks call no function, or none may be read."
+        )
     st.header("Endpoint", anchor=False)
     own = [one for one in found.endpoints if one.name == workflow.endpoint]
     if own:
@@ -137,7 +140,7 @@ def not_ours(title: str) -> None:
 def _advice(found: client.MachineRecord) -> None:
     advice = model.by_weight(_all_advice(found))
     if not advice:
-        st.success("Nothing weak was found in what may be read.", icon=":material/check_circle:")
+        st.success("No weakness was found in what may be read.", icon=":material/check_circle:")
     for one in advice:
         icon = ":material/priority_high:" if one.weight is Weight.HIGH else ":material/info:"
         said = f"**{plain(one.subject)}.** {plain(one.problem)}  \n{plain(one.remedy)}"

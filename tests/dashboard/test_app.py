@@ -235,7 +235,7 @@ def test_one_click_deploys_another_destroys_and_what_is_there_is_shown(
     assert "to create." in said(test)
 
     button(test, "Deploy")
-    assert "Everything is deployed as wanted" in said(test)
+    assert "Everything is up to date" in said(test)
     assert "- Bucket: `clicks-dev-" in said(test)
     assert not [one.label for one in test.button if one.label.startswith("Roll back")]
 
@@ -253,7 +253,7 @@ def test_an_earlier_configuration_is_retained_in_one_line_until_all_is_destroyed
 
     test = button(app("deployment", **sampled), "Apply these changes")
 
-    assert "Everything is deployed as wanted: 32 resources, nothing to do." in said(test)
+    assert "Everything is up to date: 32 resources, nothing to do." in said(test)
     assert "Earlier endpoint configurations retained, with their models: 1." in said(test)
     (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
     confirm.set_value("keeps-dev").run()
@@ -273,7 +273,7 @@ def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
     assert any("0.9" in set(frame["After"]) for frame in diffs)
 
     button(test, "Apply these changes")
-    assert "Everything is deployed as wanted" in said(test)
+    assert "Everything is up to date" in said(test)
     assert any("version 2" in code.value for code in test.code)
     button(test, "Roll back to version 1 now")
     (versions,) = [one.value for one in test.dataframe if "Version" in one.value.columns]
@@ -289,7 +289,7 @@ def test_a_threshold_that_was_applied_is_what_the_next_plan_keeps(
     button(app("deployment", {"threshold": "0.8"}, **unset), "Deploy")
 
     again = app("deployment", **unset)
-    assert "Everything is deployed as wanted" in said(again)
+    assert "Everything is up to date" in said(again)
     assert "Threshold of the plan: 0.8. 0.8 is what is deployed." in said(again).replace("\\", "")
 
     asked = app("deployment", **{**unset, "SCONES_THRESHOLD": "0.93"})

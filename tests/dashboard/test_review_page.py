@@ -148,7 +148,7 @@ def test_photos_are_drawn_labelled_taken_back_and_judged_by_a_second_reviewer(
     assert "0 of 1 photos" in said(other)
     other.selectbox[0].set_value(1).run()
     press(other, "Settle")
-    assert "Nobody disagrees" in said(other)
+    assert "No disagreement" in said(other)
 
     for view in ("Accuracy", "Confusion", "Calibration", "Threshold", "Parts", "Training set"):
         other.session_state["view"] = view

@@ -27,7 +27,7 @@ PAGES = {
     "executions": "Executions",
     "failures": "NotAnImage",
     "alerts": "Alarms",
-    "deployment": "Everything is deployed as wanted",
+    "deployment": "Everything is up to date",
     "lab": "Blurred lens",
 }
 """What each page says once it is alive."""

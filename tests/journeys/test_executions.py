@@ -57,7 +57,7 @@ def test_one_execution_shows_all_there_is(night: Trouble, visit: Visit) -> None:
     for tab, said in (
         ("States", "ClassifyImage"),
         ("Image", DRAWN),
-        ("Logs", "Also lines of executions that ran meanwhile"),
+        ("Logs", "Include lines of executions that ran at the same time"),
     ):
         page.get_by_role("tab", name=tab, exact=True).click()
         expect(page.get_by_text(said).first).to_be_visible()

@@ -47,7 +47,7 @@ def test_the_overview_says_what_needs_somebody_and_leads_there(
     night: Trouble, visit: Visit
 ) -> None:
     page = visit(night.app, "overview")
-    expect(page.get_by_role("heading", name="Needs you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     settle(page)
     picture(page, "overview")
     page.get_by_role("link", name=re.compile(rf"{PROBLEM} \(")).click()
@@ -78,6 +78,6 @@ def test_from_red_to_resolved(night: Trouble, visit: Visit) -> None:
     picture(page, "failures-repair")
     page.get_by_role("button", name=f"Redrive {MISSING}, restart 0").click()
     expect(page.get_by_text(f"{MISSING} of {MISSING} done")).to_be_visible()
-    expect(page.get_by_text("Nothing of this problem is left")).to_be_visible()
+    expect(page.get_by_text("This problem has no failures left")).to_be_visible()
     picture(page, "failures-repaired")
     assert sorted(night.redrives())[-MISSING:] == [1] * MISSING

@@ -19,7 +19,7 @@ def test_four_clicks_lead_from_an_empty_cloud_to_a_classified_photo(app: App, vi
     picture(page, "deployment-plan")
 
     page.get_by_role("button", name="Deploy").click()  # 1
-    expect(page.get_by_text("Everything is deployed as wanted")).to_be_visible()
+    expect(page.get_by_text("Everything is up to date")).to_be_visible()
     settle(page)
     picture(page, "deployment-done")
 
@@ -45,8 +45,8 @@ def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> Non
 
     other = visit(app, "deployment?threshold=0.6", settled=False)
 
-    expect(other.get_by_text("Everything is deployed as wanted")).to_be_visible()
-    expect(other.get_by_text("left 32 of 32 resources as wanted.")).to_be_visible()
+    expect(other.get_by_text("Everything is up to date")).to_be_visible()
+    expect(other.get_by_text("left 32 of 32 resources up to date.")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["deployment", "classify"])

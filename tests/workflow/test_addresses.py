@@ -88,8 +88,8 @@ def test_a_key_is_taken_as_it_stands_before_it_is_decoded() -> None:
         ("https://mine-123456789012.s3-accesspoint.us-east-1.amazonaws.com/a.png", "access point"),
         ("arn:aws:lambda:us-east-1:123456789012:function:f", "another resource"),
         ("https://my-bucket.s3.amazonaws.com/a.png?versionId=3sL4k", "one version of an object"),
-        ("https://example.com/bicycle.png", "is no address of S3"),
-        ("https://s3.amazonaws.com.example.com/b/a.png", "is no address of S3"),
+        ("https://example.com/bicycle.png", "is not an address of S3"),
+        ("https://s3.amazonaws.com.example.com/b/a.png", "is not an address of S3"),
     ],
 )
 def test_what_names_no_object_is_told(text: str, message: str) -> None:

@@ -72,7 +72,7 @@ def test_the_address_narrows_the_list_and_the_controls_show_it() -> None:
 
 @pytest.mark.usefixtures("account")
 def test_before_anything_was_done_the_page_says_so() -> None:
-    assert "Nothing was done yet" in "".join(one.value for one in page().markdown)
+    assert "Nothing has been done yet" in "".join(one.value for one in page().markdown)
 
 
 def test_an_audit_that_may_not_be_read_is_said(

@@ -35,8 +35,8 @@ def test_a_running_batch_tells_its_pace() -> None:
 
 
 def test_a_batch_that_has_not_begun_or_never_did_says_so() -> None:
-    assert "It reads" in model.progress_says(None, "RUNNING", NOW)
-    assert "before it began" in model.progress_says(None, "FAILED", NOW)
+    assert "It is reading" in model.progress_says(None, "RUNNING", NOW)
+    assert "before it started" in model.progress_says(None, "FAILED", NOW)
 
 
 def test_a_redriven_batch_tells_no_pace_of_a_time_in_which_it_stood_still() -> None:

@@ -71,7 +71,7 @@ def test_photos_of_a_prefix_are_classified_on_the_page(
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("images/", "is no address of S3"),
+        ("images/", "is not an address of S3"),
         ("s3://another-bucket/images/", "may read photos below"),
         ("s3://{bucket}/images/nothing-is-here/", "holds nothing to classify"),
         ("s3://{bucket}/batch/missing.csv", "missing.csv"),

@@ -61,7 +61,7 @@ def test_images_wait_until_their_first_step() -> None:
 
     assert [item.image.name for item in view.submissions] == ["bicycle.png", "second.png"]
     assert (view.done, view.counts, view.refused) == (0, {Outcome.RUNNING: 2}, BATCH.refused)
-    assert classify.card(view.submissions[0]).headline == "waiting its turn"
+    assert classify.card(view.submissions[0]).headline == "queued"
 
 
 def test_the_latest_step_of_an_image_counts() -> None:

@@ -45,7 +45,7 @@ def test_a_first_plan_is_fresh_and_needs_no_details() -> None:
 def test_a_plan_that_only_keeps_is_settled() -> None:
     view = plan_view(plan(action("KEEP", "a"), action("KEEP", "b")))
 
-    assert view.summary == "Everything is deployed as wanted: 2 resources, nothing to do."
+    assert view.summary == "Everything is up to date: 2 resources, nothing to do."
     assert (view.fresh, view.settled) == (False, True)
 
 
@@ -91,7 +91,7 @@ BEGUN = PlanStep(BUCKET, kind="S3 bucket", total=2)
 def test_a_run_that_has_said_nothing_yet_looks_around() -> None:
     view = run_view([], running=True, title="Deploy", at=BEGAN)
 
-    assert (view.share, view.says, view.error) == (0.0, "Deploy: looking at what is there", None)
+    assert (view.share, view.says, view.error) == (0.0, "Deploy: reading what is deployed", None)
     assert view.rows.empty
 
 
@@ -123,8 +123,8 @@ def test_a_run_that_is_done_says_so() -> None:
 
     view = run_view(steps, running=False, title="Deploy", at=BEGAN)
 
-    assert view.says == "Deploy of 12:03 UTC left 2 of 2 resources as wanted."
-    assert list(view.rows["Progress"]) == ["✓ changed", "✓ as wanted"]
+    assert view.says == "Deploy of 12:03 UTC left 2 of 2 resources up to date."
+    assert list(view.rows["Progress"]) == ["✓ changed", "✓ up to date"]
 
 
 def test_a_run_that_failed_keeps_its_error() -> None:
@@ -163,7 +163,7 @@ def test_checks_are_counted_and_each_is_told_with_its_remedy() -> None:
 
     view = check_view([finding("PROBLEM", "Ask."), finding("UNKNOWN", "Look."), finding("OK")])
 
-    assert view.summary == "Checks: 1 in the way, 1 could not be looked up."
+    assert view.summary == "Checks: 1 blocking, 1 could not be looked up."
     assert view.lines[0] == ("✗ quota: It is so.", "Ask.")
     assert view.lines[-1] == ("✓ quota: It is so.", "")
     assert (view.problem, view.calm) == (True, False)

@@ -52,8 +52,8 @@ def test_what_is_detected_but_small_is_said_as_that() -> None:
 
     assert found.verdict is DriftVerdict.SMALL
     assert found.sentence() == (
-        "Class share (bicycle -3.0 percentage points (95 % interval -5.5 to -0.6)) changed, but"
-        " little: 3,000 records against last week."
+        "Class share (bicycle -3.0 percentage points (95 % interval -5.5 to -0.6)) changed"
+        " slightly: 3,000 records against last week."
     )
     assert found.violations == ()
 
@@ -62,8 +62,8 @@ def test_a_small_baseline_says_what_it_cannot_tell() -> None:
     small, large = (against(traffic(size), traffic(30_000, seed=2)) for size in (150, 5000))
 
     assert small.reach() == (
-        "With 150 records this baseline can tell a drift from Kolmogorov-Smirnov 0.123 and 8.5"
-        " points of a class share on. A smaller one goes unnoticed, however many records are"
+        "With 150 records this baseline can detect a drift of Kolmogorov-Smirnov 0.123 and 8.5"
+        " points of a class share or more. A smaller one goes undetected, however many records are"
         " compared with it."
     )
     assert large.reach() == ""

@@ -236,7 +236,7 @@ def test_an_export_whose_machine_states_no_threshold_says_so() -> None:
     )
 
     assert view.outcome is Outcome.SILENT
-    assert "states no threshold in this record" in view.finding
+    assert "gives no threshold" in view.finding
 
 
 def test_an_image_that_only_a_state_names_is_found() -> None:

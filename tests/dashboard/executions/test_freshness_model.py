@@ -60,7 +60,7 @@ def test_what_aws_refused_is_a_warning() -> None:
     (gone,) = freshness(
         progress(problems={"X": missing}), now=NOW, zone=ZoneInfo("UTC"), deployed=False
     ).warnings
-    assert "does not exist any more" in gone
+    assert "no longer exists" in gone
 
 
 def test_before_the_first_step_it_is_being_read() -> None:

@@ -135,7 +135,7 @@ def test_measured_accuracy_has_its_interval_beside_it() -> None:
 
     names = [trace.name for trace in charts.sweep(tables.sweep(COUNTS), measured, 0.9).data]
 
-    assert names == ["coverage", "accuracy, if calibrated", "95 % interval", "accuracy, measured"]
+    assert names == ["coverage", "accuracy, if calibrated", "95 % interval", "measured accuracy"]
 
 
 def counts_of(rows: list[tuple[datetime | None, int, int, int]]) -> pl.DataFrame:

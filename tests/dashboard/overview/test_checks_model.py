@@ -50,8 +50,8 @@ def counts(confidences: list[float], random: Random) -> pl.DataFrame:
 
 
 def test_levels_are_counted_in_the_words_of_their_number() -> None:
-    assert Level.NEEDS_YOU.counted(1) == "1 needs you"
-    assert Level.NEEDS_YOU.counted(3) == "3 need you"
+    assert Level.NEEDS_ATTENTION.counted(1) == "1 needs attention"
+    assert Level.NEEDS_ATTENTION.counted(3) == "3 need attention"
     assert Level.FINE.counted(3) == "3 fine"
 
 
@@ -60,7 +60,7 @@ def test_a_share_of_rejections_beyond_chance_needs_somebody() -> None:
     risen = checks.rejections(listing((0.5, 50, 50), (3, 480, 120)), NOW, now=NOW)
 
     assert steady.level is Level.FINE
-    assert risen.level is Level.NEEDS_YOU
+    assert risen.level is Level.NEEDS_ATTENTION
     assert risen.sentence.startswith("50.0% rejected in 24 hours, 20.0% before")
 
 
@@ -77,8 +77,8 @@ def test_the_verdict_turns_when_drift_sets_in_and_only_then(seed: int) -> None:
 
     week, same, worse = drawn(700, 20), drawn(120, 20), drawn(120, 6)
 
-    assert checks.drifted(week, same, NOW).level is not Level.NEEDS_YOU
-    assert checks.drifted(week, worse, NOW).level is Level.NEEDS_YOU
+    assert checks.drifted(week, same, NOW).level is not Level.NEEDS_ATTENTION
+    assert checks.drifted(week, worse, NOW).level is Level.NEEDS_ATTENTION
 
 
 def test_classified_photos_without_captures_are_a_problem_of_data_health() -> None:
@@ -88,9 +88,9 @@ def test_classified_photos_without_captures_are_a_problem_of_data_health() -> No
         return checks.data_health(rows, captured, unreadable, problem, NOW, now=NOW).level
 
     assert health(60) is Level.FINE
-    assert health(0) is Level.NEEDS_YOU
-    assert health(60, unreadable=2) is Level.NEEDS_YOU
-    assert health(60, problem="AccessDenied") is Level.NEEDS_YOU
+    assert health(0) is Level.NEEDS_ATTENTION
+    assert health(60, unreadable=2) is Level.NEEDS_ATTENTION
+    assert health(60, problem="AccessDenied") is Level.NEEDS_ATTENTION
     unread = checks.data_health(rows, 0, 0, "", None, now=NOW)
     assert unread.level is Level.UNKNOWN
 
@@ -98,10 +98,10 @@ def test_classified_photos_without_captures_are_a_problem_of_data_health() -> No
 def test_alarms_and_alerts_that_could_not_be_read_are_not_known() -> None:
     assert checks.alarms(None, 0, None).level is Level.UNKNOWN
     assert checks.alerts(None, 0, None).level is Level.UNKNOWN
-    assert checks.alarms(["faults"], 7, NOW).level is Level.NEEDS_YOU
+    assert checks.alarms(["faults"], 7, NOW).level is Level.NEEDS_ATTENTION
     assert checks.alarms([], 7, NOW).level is Level.FINE
     assert checks.alerts(1, 0, NOW).sentence.startswith("1 alert was sent")
-    assert checks.alerts(0, 2, NOW).level is Level.NEEDS_YOU
+    assert checks.alerts(0, 2, NOW).level is Level.NEEDS_ATTENTION
     assert checks.alerts(0, 0, NOW).level is Level.FINE
 
 

@@ -71,7 +71,7 @@ def test_nothing_at_all_is_quiet() -> None:
 
 def test_an_open_problem_needs_somebody_and_leads_to_its_group() -> None:
     shown = seen(rows((1, "fault", 3)), failed(1))
-    assert shown.health is OverallHealth.NEEDS_YOU
+    assert shown.health is OverallHealth.NEEDS_ATTENTION
     (need,) = shown.needs
     assert need.text == "Boom in Classify (1)"
     assert need.page.endswith("failures.py")

@@ -87,7 +87,7 @@ AWS = {"SCONES_CLOUD": "aws", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": "{e
 
 
 CASES = (
-    Case("overview", "cloudwatch:DescribeAlarms", "What needs you"),
+    Case("overview", "cloudwatch:DescribeAlarms", "What needs attention"),
     Case("overview", "states:ListExecutions"),
     Case("overview", "sts:GetCallerIdentity", variables=AWS),
     Case("rollout", "sagemaker:DescribeEndpoint"),

@@ -113,7 +113,7 @@ CASES = (
     Case("failures", "states:GetExecutionHistory", "1 execution"),
     Case("failures", "states:ListExecutions"),
     Case("overview", "states:ListExecutions"),
-    Case("overview", "states:GetExecutionHistory", "What needs you"),
+    Case("overview", "states:GetExecutionHistory", "What needs attention"),
     Case("executions", "states:GetExecutionHistory", "2 executions"),
     Case("executions", "states:DescribeExecution", execution="failed"),
     Case("executions", "states:DescribeStateMachineForExecution", "Started", "", "failed"),

@@ -96,7 +96,7 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
     assert caught.value.code == "RolloutUnderWay"
 
     page = opened(environ, monkeypatch)
-    assert "cannot be told yet" in page.info[0].value
+    assert "not clear yet" in page.info[0].value
     for button, share in (("Roll back", 0.0), ("Promote", 1.0)):
         pressed(page, button)
         assert weights(deployed) == {old: 1 - share, NEW_VARIANT: share}
@@ -217,7 +217,7 @@ def test_a_shadow_is_compared_on_the_same_requests_and_promoted_on_the_page(
     while not page.metric and time.monotonic() < deadline:
         page.run()
     assert [one.value for one in page.metric] == ["3", "100.0%", "0", "0"]
-    assert "cannot be told yet" in " ".join(one.value for one in page.info)
+    assert "not clear yet" in " ".join(one.value for one in page.info)
     pressed(page, "Promote")
 
     ended = settled(deployed)

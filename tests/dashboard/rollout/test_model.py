@@ -26,7 +26,7 @@ def compared(frame: pl.DataFrame) -> model.Compared:
 
 @pytest.mark.parametrize(
     ("rejected", "says", "decided"),
-    [(60, "rejects more", True), (2, "rejects fewer", True), (22, "cannot be told yet", False)],
+    [(60, "rejects more", True), (2, "rejects fewer", True), (22, "not clear yet", False)],
 )
 def test_the_new_model_is_compared_with_the_one_in_use(
     rejected: int, says: str, decided: object

@@ -68,8 +68,8 @@ def test_rows_of_one_request_are_paired_by_their_place() -> None:
     [
         (2, 40, "rejects more", True),
         (40, 2, "rejects fewer", True),
-        (20, 22, "cannot be told yet", False),
-        (0, 0, "cannot be told yet", False),
+        (20, 22, "not clear yet", False),
+        (0, 0, "not clear yet", False),
     ],
 )
 def test_only_pairs_in_which_one_rejects_decide(

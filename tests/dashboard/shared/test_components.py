@@ -49,7 +49,7 @@ def test_a_job_that_ends_by_an_error_nobody_foresaw_has_an_end_on_the_page() -> 
     test = AppTest.from_function(page).run(timeout=60)
 
     assert not test.exception
-    assert "Classifying ended by an error" in test.error[0].value
+    assert "Classifying ended with an unexpected error" in test.error[0].value
     assert [one.label for one in test.button] == ["Try again"]
 
 

@@ -72,7 +72,7 @@ def test_a_value_that_cannot_be_read_leaves_the_default_and_says_so(name: str, v
 
 def test_a_parameter_that_the_page_does_not_have_is_ignored_and_said() -> None:
     assert query.read(Filters, {"execution": ["arn"]}) == query.Query(
-        Filters(), ("This page knows no execution in its address: it was ignored.",)
+        Filters(), ("This page has no parameter execution in its address: it was ignored.",)
     )
 
 

@@ -473,7 +473,7 @@ def test_whatever_comes_first_sets_a_broken_manifest_aside(store: SegmentStore, 
 
 
 def test_a_directory_that_cannot_be_written_to_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("blocking")
     store = SegmentStore(tmp_path / "file" / "store", TABLES)
     with pytest.raises(WorkflowError) as raised:
         store.append("marks", marks(1))

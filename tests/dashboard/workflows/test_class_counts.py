@@ -71,7 +71,7 @@ def watched(
         classes=names,
         bucket=bucket,
         threshold=0.9,
-        threshold_source="you said so",
+        threshold_source="entered by you",
     )
     connection = deployed.watching(workflow)
     feed = CaptureFeed(connection, store_root(connection, environ, kind="captures"))

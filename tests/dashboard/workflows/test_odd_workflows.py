@@ -99,7 +99,7 @@ def test_a_state_machine_that_is_deleted_while_watched_keeps_what_was_read_and_s
 
     states.delete_state_machine(stateMachineArn=arn)
 
-    seen(shown, "1 execution", "does not exist any more")
+    seen(shown, "1 execution", "no longer exists")
     seen(visit("workflows", arn), "deleted")
 
 

@@ -65,7 +65,7 @@ def test_the_workflow_of_the_environment_is_watched_by_its_name(
     [
         ("executions", "states:GetExecutionHistory", "2 executions"),
         ("executions", "states:ListExecutions", "Executions"),
-        ("overview", "states:GetExecutionHistory", "What needs you"),
+        ("overview", "states:GetExecutionHistory", "What needs attention"),
         ("workflows", "states:ListStateMachines", "on this machine only"),
         ("workflows", "states:ListExecutions", "on this machine only"),
         ("deployment", "sagemaker:ListEndpoints", "Last changed"),
