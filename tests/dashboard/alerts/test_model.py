@@ -52,7 +52,7 @@ def test_the_alert_says_which_check_and_what_it_found() -> None:
     )
     assert wrong is not None
     assert right is not None
-    assert (wrong.key, wrong.subject) == ("check-drift-000001-wrong", "Drift needs you")
+    assert (wrong.key, wrong.subject) == ("check-drift-000001-wrong", "Drift needs attention")
     assert wrong.body.startswith("Confidence differs.")
     assert right.key == "check-data-health-000003-recovered"
     assert right.subject == "Data health is right again"
