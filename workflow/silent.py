@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 from workflow.answer_rows import OutputError, Row, fault, is_sound, number_of
 from workflow.answers import read_text, read_value
@@ -209,7 +210,10 @@ def _image_in(layer: Mapping[str, Any]) -> str | None:
     """The image that one object names: in the words of this workflow, of others or of S3 events."""
     records = layer.get("Records")
     if isinstance(records, list) and records and isinstance(records[0], Mapping):
-        return next((image for one in layers(records[0]) if (image := _image_in(one))), None)
+        image = next((image for one in layers(records[0]) if (image := _image_in(one))), None)
+        # Keys are URL-encoded in S3 notifications, and not in the events of EventBridge:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+        return None if image is None else unquote_plus(image)
     address = next((layer[name] for name in _ADDRESSES if name in layer), None)
     if isinstance(address, str) and address.startswith("s3://"):
         return address

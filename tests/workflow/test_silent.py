@@ -329,3 +329,9 @@ def test_the_inference_of_an_earlier_state_counts_where_the_last_one_dropped_it(
 )
 def test_images_are_found_in_the_words_of_others(named: object) -> None:
     assert image_of(json.dumps(named)) == "s3://b/k.png"
+
+
+def test_the_key_of_an_s3_notification_is_url_decoded_and_that_of_eventbridge_is_not() -> None:
+    notified = {"bucket": {"name": "b"}, "object": {"key": "red+bike%281%29.png"}}
+    assert image_of(json.dumps({"Records": [{"s3": notified}]})) == "s3://b/red bike(1).png"
+    assert image_of(json.dumps({"detail": notified})) == "s3://b/red+bike%281%29.png"
