@@ -177,6 +177,10 @@ class Store:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.disk.refill()
 
+    def locked(self) -> threading.RLock:
+        """Return the lock of the database, which nobody else writes while it is held."""
+        return self._lock
+
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows, all or none of them."""
         with self.transaction():
@@ -268,16 +272,18 @@ class Table(MutableMapping[str, Record]):
         return self._records[key]
 
     def __setitem__(self, key: str, record: Record) -> None:
-        self._store.execute(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (self._kind, key, json.dumps(record))
-        )
-        self._records[key] = record
+        values = (self._kind, key, json.dumps(record))
+        # Memory takes writes in the order of the database: else a restart would bring other ones.
+        with self._store.locked():
+            self._store.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", values)
+            self._records[key] = record
 
     def __delitem__(self, key: str) -> None:
-        if key not in self._records:
-            raise KeyError(key)
-        self._store.execute("DELETE FROM records WHERE kind = ? AND key = ?", (self._kind, key))
-        del self._records[key]
+        with self._store.locked():
+            if key not in self._records:
+                raise KeyError(key)
+            self._store.execute("DELETE FROM records WHERE kind = ? AND key = ?", (self._kind, key))
+            del self._records[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._records))
