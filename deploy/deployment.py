@@ -260,8 +260,8 @@ def apply(plan: Plan, settings: Settings, session: Session) -> Iterator[Event]:
     """Do what a plan says, after looking again at each resource.
 
     Yields:
-        ``Started``, ``Progress`` and ``Applied`` for each resource; ``Failed`` ends the run, and
-        the next one goes on from there.
+        ``Started``, ``StepProgress`` and ``Applied`` for each resource; ``Failed`` ends the run,
+        and the next one goes on from there.
     """
     yield from applying.apply(plan, _cloud(settings, session))
 

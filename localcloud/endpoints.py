@@ -12,6 +12,7 @@ from localcloud.errors import AwsError
 from localcloud.models import Models, listed_records, validation_error
 from localcloud.service import now
 from localcloud.wire import Call, Params
+from workflow.errors import WorkflowError
 
 
 class Endpoints(Models):
@@ -72,8 +73,15 @@ class Endpoints(Models):
         name = call.params["EndpointName"]
         with self._lock:
             endpoint = self._settled(name, "update")
+            if endpoint["deployed"] is None:  # it has failed before it ever served
+                raise validation_error(
+                    f'Cannot update failed endpoint "{endpoint["EndpointArn"]}".'
+                )
             deployed = {**endpoint["deployed"]}
             wanted = {d["VariantName"]: d for d in call.params["DesiredWeightsAndCapacities"]}
+            unknown = wanted.keys() - {one["VariantName"] for one in deployed["variants"]}
+            if unknown:
+                raise validation_error(f"Could not find variant {', '.join(sorted(unknown))}.")
             for variant in deployed["variants"]:
                 desired = wanted.get(variant["VariantName"], {})
                 variant["InitialVariantWeight"] = desired.get(
@@ -215,6 +223,8 @@ class Endpoints(Models):
                 self._load(name, variant).close()
         except (AwsError, ContainerFailed) as error:
             reason = self._failure(name, variant["VariantName"], str(error))
+        except WorkflowError as error:  # a full disk takes no line of a log either
+            reason = error.message
         time.sleep(max(0.0, ready_at - time.monotonic()))
         with self._lock:
             endpoint = self._endpoints.get(name)
@@ -319,7 +329,7 @@ class Endpoints(Models):
 
 def refused(message: str) -> AwsError:
     """Return the error of an invocation that reaches no model."""
-    """The runtime's name for what the control plane calls ``ValidationException``."""
+    # The runtime's name for what the control plane calls ValidationException.
     return AwsError("ValidationError", message)
 
 
@@ -362,6 +372,8 @@ def _route(variants: list[Params], target: str | None) -> Params:
                 return variant
         raise refused(f"Variant {target} not found for the endpoint.")
     weights = [variant["InitialVariantWeight"] for variant in variants]
+    if not any(weights):
+        raise refused("No variant of the endpoint has a weight above 0.")
     return random.choices(variants, weights)[0]  # noqa: S311 - traffic, not secrets
 
 

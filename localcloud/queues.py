@@ -284,6 +284,8 @@ class Queues(Service):
         return out
 
     def _take(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
+        if name not in self._queues:  # deleted while the caller was waiting
+            raise _missing()
         moment = steady()
         keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
         self.cloud.store.execute(

@@ -2,10 +2,19 @@
 
 import base64
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
+
+from localcloud.endpoints import Endpoints
+from localcloud.store import Store
+from workflow.errors import WorkflowError
+
+if TYPE_CHECKING:
+    from localcloud.cloud import LocalCloud as Cloud
 
 pytestmark = pytest.mark.cloud
 
@@ -148,6 +157,46 @@ def test_a_model_that_does_not_load_makes_a_failed_endpoint(local_cloud, build):
     build.wait_for(lambda: status(local_cloud, name) == "Failed")
     found = local_cloud.client("sagemaker").describe_endpoint(EndpointName=name)
     assert "not_there" in found["FailureReason"]
+    weights = [{"VariantName": "AllTraffic", "DesiredWeight": 1.0}]
+    with pytest.raises(ClientError) as caught:
+        local_cloud.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=weights
+        )
+    assert code(caught) == "ValidationException"
+
+
+def test_weights_are_of_variants_that_there_are_and_one_is_above_zero(local_cloud, endpoint):
+    sagemaker = local_cloud.client("sagemaker")
+
+    def shift(variant, weight):
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=endpoint,
+            DesiredWeightsAndCapacities=[{"VariantName": variant, "DesiredWeight": weight}],
+        )
+
+    with pytest.raises(ClientError) as caught:
+        shift("Nobody", 1.0)
+    assert code(caught) == "ValidationException"
+    shift("AllTraffic", 0.0)
+    with pytest.raises(ClientError) as caught:
+        local_cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, Body=b"")
+    assert code(caught) == "ValidationError"
+
+
+def test_an_endpoint_whose_model_finds_no_room_on_the_disk_fails(tmp_path, build, monkeypatch):
+    store = Store(tmp_path)
+    full = WorkflowError("DiskFull", "The disk is full.", "Free space there.")
+    monkeypatch.setattr(Endpoints, "_fetch", Mock(side_effect=full))
+    wanted = {"config": "c", "variants": [{"VariantName": "AllTraffic"}]}
+    kept = store.table("sagemaker.endpoint")
+    kept["e"] = {"EndpointStatus": "Creating", "wanted": wanted, "deployed": None}
+    durations = SimpleNamespace(endpoint_creating=0)
+    cloud = SimpleNamespace(store=store, allows=SimpleNamespace(durations=durations))
+    endpoints = Endpoints(cast("Cloud", cloud))
+    endpoints.start()
+    build.wait_for(lambda: endpoints._endpoints["e"].get("FailureReason") == "The disk is full.")
+    assert endpoints._endpoints["e"]["EndpointStatus"] == "Failed"
+    store.close()
 
 
 def test_an_update_swaps_the_model_without_a_gap(local_cloud, build):

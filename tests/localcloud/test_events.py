@@ -5,6 +5,7 @@ import json
 import time
 import urllib.request
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -340,6 +341,17 @@ def test_a_queue_keeps_to_its_attributes(local_cloud, build):
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"QueueArn": "arn"})
     with pytest.raises(sqs.exceptions.BatchEntryIdsNotDistinct):
         sqs.send_message_batch(QueueUrl=url, Entries=[entries[1]] * 2)
+
+
+def test_a_queue_deleted_while_somebody_waits_for_a_message_is_said_to_be_gone(local_cloud, build):
+    sqs = local_cloud.client("sqs")
+    url = sqs.create_queue(QueueName=build.unique("going"))["QueueUrl"]
+    with ThreadPoolExecutor(1) as waiting:
+        received = waiting.submit(receive, sqs, url, 20)
+        time.sleep(0.5)  # so that it waits; received before the deletion it fails as well
+        sqs.delete_queue(QueueUrl=url)
+        with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+            received.result()
 
 
 def test_a_subscription_gets_what_passes_its_filter_as_it_asks_for_it(local_cloud, build):
