@@ -178,19 +178,24 @@ class MapRuns:
 
     def end(self, run: MapRun, status: str, *, written: bool) -> None:
         """Keep how a Map Run ended; see ``MapRunKeeper``."""
-        self._live.pop(run.arn, None)
-        if self._records[run.arn]["status"] == "RUNNING":
-            ended = {"status": status, "stop": now(), "written": int(written)}
-            self._records[run.arn] = {**self._records[run.arn], **ended}
+        self._close(run.arn, status=status, stop=now(), written=int(written))
 
     def abort(self, execution_arn: str) -> None:
         """End the Map Runs, and their children, of an execution that has ended."""
         for record in self._of(execution_arn):
-            if record["status"] == "RUNNING":
-                stopped = now()
-                self._live.pop(record["arn"], None)
-                self._records[record["arn"]] = {**record, "status": "ABORTED", "stop": stopped}
+            stopped = now()
+            if self._close(record["arn"], status="ABORTED", stop=stopped):
                 self._executions.abort_children(record["arn"], stopped)
+
+    def _close(self, arn: str, **ended: str | float) -> bool:
+        """Keep how a Map Run ended; return whether it was still running."""
+        self._live.pop(arn, None)
+        with self._store.locked():  # an abort and the last child may come at the same moment
+            record = self._records[arn]
+            if record["status"] != "RUNNING":
+                return False
+            self._records[arn] = {**record, **ended}
+        return True
 
     def child(
         self, run: MapRun, name: str, data: str, items: int
