@@ -42,7 +42,7 @@ OUTCOMES = {
     Op.UPDATE: "updated",
     Op.REPLACE: "replaced",
     Op.DELETE: "deleted",
-    Op.KEEP: "as wanted",
+    Op.KEEP: "up to date",
 }
 WIDTH = 120
 """Longest value of a property that is shown whole."""
@@ -282,11 +282,11 @@ def _show(plan: Plan, context: Context, threshold: str = "") -> None:
         print(f"  {plan.kept}")
     if plan.price is not None:
         print(plan.price.says)
-    print(f"{len(plan.changes)} to change, {kept} as wanted, {len(plan.blocked)} in the way.")
+    print(f"{len(plan.changes)} to change, {kept} up to date, {len(plan.blocked)} blocked.")
 
 
 def _is_left_behind(action: Action) -> bool:
-    """A bucket with data that ``destroy`` keeps is worth a line; what is as wanted is not."""
+    """A bucket with data that ``destroy`` keeps is worth a line; what is up to date is not."""
     return action.resource is None
 
 

@@ -122,7 +122,7 @@ def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
     """Return what would end a deployment, or surprise whoever pays for it. Only reads.
 
     Returns:
-        What stands in the way first; what could not be looked up is UNKNOWN, and is no error.
+        What stands in the way first; what could not be looked up is UNKNOWN, and is not an error.
 
     Raises:
         WorkflowError: The sources are not complete, or nothing of the kind is offered there.

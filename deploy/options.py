@@ -77,7 +77,7 @@ def percentage(text: str) -> int:
 
     Raises:
         argparse.ArgumentTypeError: It is outside of that range.
-        ValueError: It is no whole number.
+        ValueError: It is not a whole number.
     """
     value = int(text)
     if not 1 <= value <= 100:  # noqa: PLR2004 - a percentage

@@ -150,7 +150,7 @@ def read_definition(path: Path) -> dict[str, Any]:
     if not isinstance(definition, dict):
         raise WorkflowError(
             "DefinitionInvalid",
-            f"The state machine definition {path.name} is no JSON object.",
+            f"The state machine definition {path.name} is not a JSON object.",
             "Restore it from the repository.",
         )
     return definition

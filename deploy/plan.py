@@ -335,7 +335,7 @@ def _decide(
     if diffs:
         fixed = any(one.path in resource.FIXED for one in diffs)
         return Op.REPLACE if fixed else Op.UPDATE, f"Differs in {_paths(diffs)}.", ""
-    return Op.KEEP, "It is as wanted.", ""
+    return Op.KEEP, "It is up to date.", ""
 
 
 def owned(seen: Observed, owner: Mapping[str, str]) -> bool:

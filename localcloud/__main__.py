@@ -114,13 +114,13 @@ def _positive(text: str) -> float:
     """Read a number that is above 0, such as how many times faster time passes.
 
     Raises:
-        ArgumentTypeError: It is no number above 0.
+        ArgumentTypeError: It is not a number above 0.
     """
     with contextlib.suppress(ValueError):
         number = float(text)
         if 0 < number < math.inf:
             return number
-    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, such as 1 or 20")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, such as 1 or 20")
 
 
 def _running(directory: Path) -> dict[str, Any] | None:

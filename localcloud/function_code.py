@@ -19,7 +19,7 @@ def check_zip(data: bytes, *, direct: bool) -> None:
         direct: Whether it was sent in the request, which allows less than one from S3.
 
     Raises:
-        AwsError: It is no zip, or too large.
+        AwsError: It is not a zip, or too large.
     """
     if direct and len(data) > ZIP_LIMIT:
         raise AwsError(

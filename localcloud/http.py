@@ -57,7 +57,7 @@ class Server(socketserver.ThreadingTCPServer):
         return f"http://{host!s}:{port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
-        """A client that hangs up is no error; anything else is reported."""
+        """A client that hangs up is not an error; anything else is reported."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -159,7 +159,7 @@ class _Connection(socketserver.StreamRequestHandler):
             return self._chunks()
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdigit():
-            raise _BadRequest("Content-Length is no number.")
+            raise _BadRequest("Content-Length is not a number.")
         return self._exactly(int(length))
 
     def _chunks(self) -> bytes:

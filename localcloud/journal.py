@@ -70,7 +70,7 @@ class Journal:
             for number, moment, seed, environ, body in rows:
                 try:
                     _clock.moment = float(moment)
-                    _clock()  # raises for a number that is no time
+                    _clock()  # raises for a number that is not a time
                     mock_random.seed(int(seed))
                     self._ask(_revived(environ, body))
                 except Exception as error:

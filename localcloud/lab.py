@@ -78,7 +78,7 @@ class Lab:
             self._kept[name] = kept
 
     def end(self, name: str) -> None:
-        """End a condition; one that is not on is no error."""
+        """End a condition; one that is not on is not an error."""
         with self._lock:
             kept = self._kept.pop(name, None)
             if kept is None:

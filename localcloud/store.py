@@ -205,7 +205,7 @@ class Store:
         except (ValueError, TypeError) as error:
             raise self.corrupt(self.path, f"{row} is damaged ({error})") from error
         if not isinstance(record, dict):
-            raise self.corrupt(self.path, f"{row} is damaged (it is no record)")
+            raise self.corrupt(self.path, f"{row} is damaged (it is not a record)")
         return record
 
     def decompressed(self, body: bytes) -> str:

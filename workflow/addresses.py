@@ -106,7 +106,7 @@ def checked_bucket(name: str) -> str:
         raise AddressError("There is no bucket in that address.", _EXAMPLE)
     meant = _meant(name)
     hint = f" Perhaps {meant} is meant." if meant else ""
-    raise AddressError(f"{name[:100]!r} is no bucket name.{hint}", BUCKET_RULE)
+    raise AddressError(f"{name[:100]!r} is not a bucket name.{hint}", BUCKET_RULE)
 
 
 def _meant(name: str) -> str:

@@ -25,7 +25,7 @@ _NUMBER = re.compile(
 
 
 class OutputError(Exception):
-    """An endpoint's answer is no row of probabilities.
+    """An endpoint's answer is not a row of probabilities.
 
     Attributes:
         reason: A short stable phrase that names the kind, such as ``empty output``.

@@ -163,7 +163,7 @@ def decode(line: bytes) -> AuditRow:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WorkflowError(
             "AuditRowUnreadable",
-            f"This is no row of the audit ({error}).",
+            f"This is not a row of the audit ({error}).",
             "Look at the object in S3: it was written or changed by something else.",
         ) from error
     if row.at.tzinfo is None:

@@ -18,7 +18,7 @@ _YEAR_1: Final = np.datetime64("0001-01-01")
 
 
 def times_of(texts: Sequence[str]) -> NDArray[np.datetime64]:
-    """Read times as microseconds in UTC; NaT where a text is no time."""
+    """Read times as microseconds in UTC; NaT where a text is not a time."""
     joined = "".join(texts)
     if joined.isascii() and set(map(len, texts)) == {WIDTH}:
         return times_in(np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), WIDTH))

@@ -322,7 +322,7 @@ def read_classes(text: str | None) -> tuple[str, ...]:
     names = json.loads(text)
     named = isinstance(names, list) and all(isinstance(one, str) and one for one in names)
     if not named or len(set(names)) < max(2, len(names)):
-        raise ValueError(f"{text[:80]!r} is no JSON list of two or more different class names")
+        raise ValueError(f"{text[:80]!r} is not a JSON list of two or more different class names")
     return tuple(names)
 
 

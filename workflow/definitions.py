@@ -82,7 +82,7 @@ def read_definition(text: str) -> Graph:
             console's export of an execution.
 
     Raises:
-        WorkflowError: ``DefinitionInvalid`` where the text is no JSON object with States, so that
+        WorkflowError: ``DefinitionInvalid`` where the text is not a JSON object with States, so
             there is nothing to draw.
     """
     text = text.removeprefix("\ufeff")

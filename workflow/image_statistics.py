@@ -53,7 +53,7 @@ def image_statistics(pixels: Pixels) -> ImageStatistics:
     if pixels.ndim != _CHANNELS or pixels.shape[2] != _CHANNELS or pixels.size == 0:
         raise WorkflowError(
             "NotPixels",
-            f"An array of shape {pixels.shape} is no image of red, green and blue.",
+            f"An array of shape {pixels.shape} is not an image of red, green and blue.",
             "Convert the image to RGB first.",
         )
     values = pixels.astype(np.float64) / 255

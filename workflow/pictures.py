@@ -147,7 +147,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def _orientation(exif: bytes) -> int:
     """Return the EXIF orientation, 1 to 8; 1 where there is none that can be read."""
     found: object = None
-    with suppress(Exception):  # EXIF is no part of the picture: odd EXIF is no EXIF
+    with suppress(Exception):  # EXIF is not part of the picture: odd EXIF is no EXIF
         read = Image.Exif()
         read.load(exif)
         found = read.get(_ORIENTATION)

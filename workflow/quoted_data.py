@@ -39,7 +39,7 @@ _ENCLOSED: Final = re.compile(
     r"|(?<=\(byte\[\]\)\").*(?=\"(?:\[truncated|; line))",
     re.DOTALL,
 )
-"""``Value '<data>' at 'field' failed ...``, and what Lambda says of a payload that is no JSON."""
+"""``Value '<data>' at 'field' failed ...``, and what Lambda says of a payload that is not JSON."""
 
 _QUOTED: Final = re.compile(r"'.*'(?=[\s.,;:)]|$)", re.DOTALL)
 _BARE: Final = re.compile(r".*?(?=,? (?:but|which|instead of|rather than|not an?)\b|$)", re.DOTALL)

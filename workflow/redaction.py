@@ -77,7 +77,7 @@ def _with_pieces_redacted(text: str, depth: int) -> Iterator[str]:
         except ValueError:
             searched = opening.end()
             continue
-        except RecursionError:  # nested so deep it is no JSON; each bracket would be as slow
+        except RecursionError:  # nested so deep it is not JSON; each bracket would be as slow
             break
         yield text[start : opening.start()]
         yield json.dumps(redact(value, depth - 1))

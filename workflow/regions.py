@@ -102,7 +102,7 @@ def console_url(region: str, path: str) -> str:
         path: Service and page, with ``{region}`` where the page wants it.
 
     Raises:
-        WorkflowError: ``SettingInvalid`` where it is no region.
+        WorkflowError: ``SettingInvalid`` where it is not a region.
     """
     partition = partition_of(region)
     domain = _CONSOLES.get(partition.name, partition.dns_suffix)

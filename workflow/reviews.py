@@ -189,7 +189,7 @@ def _label(data: object, encoding: str, classes: Sequence[str]) -> str | tuple[s
     except ValueError as error:
         return "label cannot be decoded", str(error)
     if label != UNDECIDED and class_of(label, classes) is None:
-        return "no class", f"{shortened(label)} is no class"
+        return "no class", f"{shortened(label)} is not a class"
     return label
 
 

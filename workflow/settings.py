@@ -301,12 +301,12 @@ def _check(settings: Settings) -> None:
         ),
         (
             _INSTANCE.fullmatch(settings.training_instance) is not None,
-            f"{settings.training_instance!r} is no SageMaker instance type.",
+            f"{settings.training_instance!r} is not a SageMaker instance type.",
             "Use one with a GPU, such as ml.g4dn.xlarge.",
         ),
         (
             _INSTANCE.fullmatch(settings.instance_type) is not None,
-            f"{settings.instance_type!r} is no SageMaker instance type.",
+            f"{settings.instance_type!r} is not a SageMaker instance type.",
             "Use one such as ml.m5.large.",
         ),
         (

@@ -76,9 +76,9 @@ def _json_problem(body: bytes, members: set[str]) -> str:
     try:
         value = json.loads(body)
     except ValueError:
-        return "It is no JSON, or was cut short."
+        return "It is not JSON, or was cut short."
     if not isinstance(value, dict):
-        return "It is no JSON object."
+        return "It is not a JSON object."
     known = {name.lower() for name in members}
     if value and known.isdisjoint(name.lower() for name in value):
         return f"It holds nothing that was asked for, but {min(value)[:40]!r}."

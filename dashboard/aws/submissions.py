@@ -207,7 +207,7 @@ def thumbnail(connection: Connection, image: StoredImage) -> bytes:
     """Return a small JPEG of a stored image.
 
     Raises:
-        WorkflowError: The image is not there, or is no image.
+        WorkflowError: The image is not there, or is not an image.
     """
     location = image.location
     with explained("s3:GetObject", str(location)):

@@ -269,7 +269,7 @@ def _inventory(cloud: Connection, manifest: Mapping[str, Any]) -> Iterator[Mappi
 
 def _object(found: object) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
-        raise ValueError(f"{json.dumps(found)[:80]} is no object")  # noqa: TRY004 - a bad file
+        raise ValueError(f"{json.dumps(found)[:80]} is not an object")  # noqa: TRY004 - a bad file
     return found
 
 

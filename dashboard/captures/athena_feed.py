@@ -175,7 +175,7 @@ class AthenaFeed:
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
         """Return the records that have a ground truth, counted, as the filters let through.
 
-        Where there is no ground truth nothing is asked. The class of the filters is no part of the
+        Where there is no ground truth nothing is asked. The class of the filters is not part of the
         question, which costs the same for all.
 
         Returns:

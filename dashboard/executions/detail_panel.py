@@ -252,7 +252,7 @@ def image(view: one.ExecutionView) -> None:
     except WorkflowError as error:
         if error.code == STILL_WAITING or is_denial(error.code):
             raise
-        components.empty_state("The image is not there", "It was deleted, or is no image.")
+        components.empty_state("The image is not there", "It was deleted, or is not an image.")
 
 
 def capture(view: one.ExecutionView) -> None:

@@ -32,7 +32,7 @@ class Message:
 
     Attributes:
         receipt: What deletes it.
-        execution: What it tells, or None where it is no status change that can be read.
+        execution: What it tells, or None where it is not a status change that can be read.
     """
 
     receipt: str

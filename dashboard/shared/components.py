@@ -168,7 +168,7 @@ def picture(image: StoredImage) -> bytes:
     """Return a small JPEG of an image in S3.
 
     Raises:
-        WorkflowError: It is not there, or is no image; ``StillWaiting`` while it is fetched.
+        WorkflowError: It is not there, or is not an image; ``StillWaiting`` while it is fetched.
     """
     cloud = connection()
     key = (cloud.cloud, image.location.bucket, image.location.key, image.sha256)

@@ -102,7 +102,7 @@ def export(
 
 
 def _read(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
-    """Read a photo and its hash; a sentence where it is gone or is no image."""
+    """Read a photo and its hash; a sentence where it is gone or is not an image."""
     place = photo.place
     try:
         line = CaptureLine(place.key, place.offset, place.length, place.gzipped)

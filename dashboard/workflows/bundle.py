@@ -63,7 +63,7 @@ def read_archive(name: str, content: bytes) -> Bundle:
     """Read a zip.
 
     Raises:
-        WorkflowError: ``BundleInvalid`` where it is no zip, is too large, or holds neither an
+        WorkflowError: ``BundleInvalid`` where it is not a zip, is too large, or holds neither an
             export nor a capture.
     """
     try:

@@ -131,5 +131,5 @@ def number(text: str) -> int:
         AwsError: ``InvalidArgument``.
     """
     if not text.isdecimal():
-        raise AwsError("InvalidArgument", f"{text!r} is no number.")
+        raise AwsError("InvalidArgument", f"{text!r} is not a number.")
     return int(text)

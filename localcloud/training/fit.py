@@ -80,7 +80,7 @@ def train(
         hyperparameters: ``num_classes`` and ``image_shape``, as the algorithm takes them.
 
     Raises:
-        ValueError: There is no picture, or a label is no class.
+        ValueError: There is no picture, or a label is not a class.
     """
     classes = int(hyperparameters["num_classes"])
     data, labels = rows[0], np.asarray(rows[1])

@@ -42,7 +42,7 @@ def test_plan_shows_each_change_with_its_values(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert 'environment.SCONES_THRESHOLD: "0.93" -> "0.8"' in shown
     assert "(known after apply)" in shown
-    assert "3 to change, 29 as wanted, 0 in the way." in shown
+    assert "3 to change, 29 up to date, 0 blocked." in shown
 
 
 def test_a_threshold_that_was_applied_is_kept_by_a_plan_that_asks_for_none(
@@ -103,7 +103,7 @@ def test_earlier_configurations_that_are_retained_are_one_line(
 
     shown = capsys.readouterr().out
     assert "Earlier endpoint configurations retained, with their models: 1.\n" in shown
-    assert "0 to change, 32 as wanted, 0 in the way." in shown
+    assert "0 to change, 32 up to date, 0 blocked." in shown
     main(["plan", "--json", "--sampling-percentage", "50"])
     (retained,) = json.loads(capsys.readouterr().out)["retained"]
     assert retained.startswith(f"sagemaker.endpoint-config/{NAME}-")

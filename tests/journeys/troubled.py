@@ -1,4 +1,4 @@
-"""A deployed workflow after a bad night: good runs, missing images, and one that is no image."""
+"""A deployed workflow after a bad night: good runs, missing images, and a file that is no image."""
 
 import io
 import json

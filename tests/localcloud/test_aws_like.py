@@ -183,7 +183,7 @@ def test_it_is_switched_on_by_an_option_or_a_variable(arguments, environ, speed,
 def test_a_speed_that_is_none_is_refused_in_words(text, capsys):
     with pytest.raises(SystemExit):
         _options([f"--aws-like={text}"])
-    assert f"'{text}' is no number above 0, such as 1 or 20" in capsys.readouterr().err
+    assert f"'{text}' is not a number above 0, such as 1 or 20" in capsys.readouterr().err
 
 
 def drawn(seed, count=2000):

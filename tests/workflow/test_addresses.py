@@ -77,7 +77,7 @@ def test_a_key_is_taken_as_it_stands_before_it_is_decoded() -> None:
         ("s3://my-bucket", "names no object"),
         ("s3://my-bucket/", "names no object"),
         ("s3:///images/a.png", "no bucket in that address"),
-        ("s3://My Bucket/a.png", "'My Bucket' is no bucket name"),
+        ("s3://My Bucket/a.png", "'My Bucket' is not a bucket name"),
         ("s3://my-bucket/images/", "is a folder"),
         (f"https://s3.{CONSOLE}/buckets/my-bucket?prefix=images/", "is a folder"),
         (f"https://us-east-1.{CONSOLE}/buckets/my-bucket?region=us-east-1", "names no object"),
@@ -111,7 +111,7 @@ def test_what_names_no_object_is_told(text: str, message: str) -> None:
     ],
 )
 def test_a_bucket_as_people_paste_it_is_refused_with_what_was_meant(name: str, meant: str) -> None:
-    with pytest.raises(AddressError, match=f"is no bucket name. Perhaps {meant} is meant"):
+    with pytest.raises(AddressError, match=f"is not a bucket name. Perhaps {meant} is meant"):
         checked_bucket(name)
 
 

@@ -32,7 +32,7 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return the value of JSON text.
 
     Raises:
-        ValueError: The text is no JSON; Python's NaN and Infinity are none.
+        ValueError: The text is not JSON; Python's NaN and Infinity are none.
     """
     try:
         return json.loads(text, parse_constant=_refuse)
@@ -41,7 +41,7 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def json_or_none(text: str | None) -> Any:  # noqa: ANN401 - any JSON value
-    """Return the value of JSON text that somebody else wrote; None where it is no JSON."""
+    """Return the value of JSON text that somebody else wrote; None where it is not JSON."""
     try:
         return json.loads(text or "null")
     except (ValueError, RecursionError):

@@ -26,7 +26,7 @@ _WORDS: Final = {"true": True, "false": False, "null": None}
 
 
 class InvalidPath(ValueError):  # noqa: N818 - the text is invalid, not the program
-    """Text that is no path."""
+    """Text that is not a path."""
 
 
 class PathNotFound(LookupError):  # noqa: N818 - as above
@@ -79,7 +79,7 @@ def parse(text: str) -> Path:
     """Parse a path.
 
     Raises:
-        InvalidPath: The text is no path.
+        InvalidPath: The text is not a path.
     """
     reader = _Reader(text)
     match = _ROOT.match(text)
@@ -111,7 +111,7 @@ def assign(path: Path, target: Any, value: Any) -> Any:  # noqa: ANN401 - any JS
     """A copy of ``target`` with ``value`` where a reference path points, objects made on the way.
 
     Raises:
-        PathNotFound: The path leads through a value that is no object or array; its text names
+        PathNotFound: The path leads through a value that is not an object or array; its text names
             the step.
     """
     if not path.steps:

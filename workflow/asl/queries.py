@@ -53,7 +53,7 @@ def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - a
         location: The field that holds it, such as ``Output/result``.
 
     Raises:
-        QueryError: It fails, gives nothing, or gives what is no JSON.
+        QueryError: It fails, gives nothing, or gives what is not JSON.
     """
     about = f"The JSONata expression '{text}' specified for the field '{location}'"
     try:
@@ -110,7 +110,7 @@ def _bindings(scope: Scope) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A result as plain JSON, whole numbers as integers; ``_MISSING`` for what is no JSON."""
+    """A result as plain JSON, whole numbers as integers; ``_MISSING`` for what is not JSON."""
     if value is None or value is Utils.NULL_VALUE:
         return None
     if isinstance(value, bool | str):

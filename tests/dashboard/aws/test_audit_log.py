@@ -165,7 +165,7 @@ def test_what_is_no_row_is_named_and_hides_nothing(s3: "S3Client", log: AuditLog
     read = log.read()
 
     assert len(read.records) == 1
-    assert read.problems[0].startswith(f"{PREFIX}2026/stray.json: This is no row")
+    assert read.problems[0].startswith(f"{PREFIX}2026/stray.json: This is not a row")
 
 
 def test_a_destroyed_bucket_leaves_its_audit_on_this_machine(
