@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -132,6 +133,8 @@ def train(data: str, out: Path, seed: int, download: Download) -> str:
                 f"There is no training set at {data}.",
                 "Export one on the Quality page, and give the prefix that it names.",
             )
-        test = training_set.fit(Path(folder), out, seed)
-        found = compare.judge(artifacts.ARTIFACTS, out, test)
+        new = Path(folder) / "model"  # the folder to write to may be that of the model in use
+        test = training_set.fit(Path(folder), new, seed)
+        found = compare.judge(artifacts.ARTIFACTS, new, test)
+        shutil.copytree(new, out, dirs_exist_ok=True)
     return f"Trained on {count:,} files of {data}. {compare.told(found)}"

@@ -27,6 +27,7 @@ from dashboard.shared.escaping import code, plain
 from dashboard.shared.jobs import Job
 from dashboard.shared.numbers import share
 from dashboard.shared.time_range import TimeRange, wall_clock
+from dashboard.training import comparison_panel
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
@@ -92,7 +93,8 @@ def _look_again() -> None:
 
 
 def begin(connection: Connection, found: Endpoint) -> None:
-    """Offer to serve another model beside the one in use."""
+    """Show how the new model compares on held-out photos, and offer to serve another model."""
+    comparison_panel.show()
     names = components.read(
         "sagemaker",
         ("candidates", found.config),
@@ -102,7 +104,7 @@ def begin(connection: Connection, found: Endpoint) -> None:
     )
     if not names:
         components.empty_state(
-            "There is no other model yet yet yet",
+            "There is no other model yet",
             "A deployment with another model or training set creates one; earlier ones are kept.",
             page="app_pages/deployment.py",
             label="Go to Deployment",

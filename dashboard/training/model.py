@@ -8,11 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workflow.class_names import ClassNames
 from workflow.errors import WorkflowError
+from workflow.paired import Winner
 from workflow.reviews import NEITHER
 from workflow.splits import held_out, near_duplicates
 
@@ -144,14 +146,56 @@ def _check(made: TrainingSet, names: ClassNames) -> None:
             )
 
 
-def comparison_words(manifest: bytes) -> str:
-    """Return what a model's manifest says of its comparison with an older one; else nothing."""
-    found = json.loads(manifest).get("comparison")
-    if not found:
-        return ""
-    return (
-        f"On {found['new']['count']} photos held out the older model is right in"
-        f" {found['old']['value']:.1%}, the newer one in {found['new']['value']:.1%}: a difference"
-        f" of {found['difference']:+.1%}, 95 % interval {found['low']:+.1%} to"
-        f" {found['high']:+.1%}. The newer model: {found['winner']}."
-    )
+class Accuracy(msgspec.Struct, frozen=True):
+    """Share of the held-out photos that a model is right about."""
+
+    count: int
+    value: float
+
+
+class HeldOutComparison(msgspec.Struct, frozen=True):
+    """A model beside an older one on the same held-out photos.
+
+    Attributes:
+        old: Accuracy of the older model.
+        new: Accuracy of this model.
+        difference: New less old, -1 to 1.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        winner: Whether this model is better.
+    """
+
+    old: Accuracy
+    new: Accuracy
+    difference: float
+    low: float
+    high: float
+    winner: Winner
+
+    def words(self) -> str:
+        """Return it as a sentence."""
+        return (
+            f"On {self.new.count:,} photos held out the older model is right in"
+            f" {self.old.value:.1%}, the newer one in {self.new.value:.1%}: a difference of"
+            f" {self.difference:+.1%}, 95 % interval {self.low:+.1%} to {self.high:+.1%}."
+        )
+
+
+class _Manifest(msgspec.Struct):
+    comparison: HeldOutComparison | None = None
+
+
+def held_out_comparison(manifest: bytes) -> HeldOutComparison | None:
+    """Read the comparison with an older model from a model's manifest; None where it has none.
+
+    Raises:
+        WorkflowError: ``ManifestUnreadable``.
+    """
+    try:
+        return msgspec.json.decode(manifest, type=_Manifest).comparison
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WorkflowError(
+            "ManifestUnreadable",
+            f"The comparison in the manifest of the model cannot be read: {error}",
+            "Compare the models again: `python -m deploy.model.compare` writes it.",
+        ) from error

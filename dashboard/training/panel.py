@@ -7,14 +7,13 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.aws.cloud import MANIFEST
 from dashboard.captures import panel as captures
 from dashboard.review.client import ReviewClient
 from dashboard.shared import components, permits
 from dashboard.shared.escaping import plain
 from dashboard.shared.jobs import Job
+from dashboard.training import comparison_panel
 from dashboard.training.client import Exported, export, zipped
-from dashboard.training.model import comparison_words
 from workflow.access import Privilege
 from workflow.audit import DONE
 
@@ -48,9 +47,7 @@ def show(found: ReviewClient) -> None:
         components.jobs().start(JOB, "Write a training set", work)
         st.rerun()
     components.watch(JOB, _progress)
-    if MANIFEST.exists() and (said := comparison_words(MANIFEST.read_bytes())):
-        st.markdown("**The model of this checkout**")
-        st.caption(said)
+    comparison_panel.show()
 
 
 def _progress(job: Job) -> None:
@@ -80,14 +77,15 @@ def _progress(job: Job) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-    st.markdown("Train on this machine, and compare with the model in use on the photos held out:")
+    st.markdown("Train on this machine, compare on the photos held out, and make the model:")
     st.code(
-        "python -m deploy.model.train --data-dir set --neither-dir set/neither --out new\n"
-        "python -m deploy.model.compare --data-dir set --new new",
+        f"{comparison_panel.train_command(last.url)}\npython -m deploy apply --keep-endpoint",
         language=None,
     )
-    st.markdown("Or train SageMaker's built-in algorithm on it; then roll that model out:")
+    st.markdown("Or train as a SageMaker training job, and make the model:")
     st.code(
-        f"SCONES_TRAINING_DATA={last.url} python -m deploy apply --keep-endpoint", language=None
+        f"python -m deploy train {last.url} --sagemaker\n"
+        f"python -m deploy apply --train {last.url} --keep-endpoint",
+        language=None,
     )
     st.page_link("app_pages/rollout.py", label="Go to Rollout", icon=":material/swap_horiz:")

@@ -12,7 +12,7 @@ import msgspec
 from deploy.model import evaluate
 from deploy.model.artifacts import ARTIFACTS
 from deploy.model.data import Dataset, read_split
-from deploy.model.manifest import Comparison, read_manifest, write_manifest
+from deploy.model.manifest import Comparison, Manifest, read_manifest, write_manifest
 from deploy.model.measure import classify
 from workflow.errors import WorkflowError
 from workflow.paired import Paired
@@ -57,16 +57,24 @@ def compare(old: Path, new: Path, test: Dataset) -> Comparison:
     """Compare the models of two folders on the same photos.
 
     Raises:
-        WorkflowError: ``ModelMissing`` where a folder holds no model of this version.
+        WorkflowError: ``ModelMissing`` where a folder holds no model of this version,
+            ``ClassesDiffer`` where the models do not tell the same classes apart.
     """
+    first, second = map(_checked, (old, new))
+    if first.labels != second.labels:
+        raise WorkflowError(
+            "ClassesDiffer",
+            f"The old model's classes are {', '.join(first.labels)}, the new one's are"
+            f" {', '.join(second.labels)}: they are not right about the same photos.",
+            "Compare models of the same classes in the same order.",
+        )
     before, after = (
-        evaluate.correct(classify(folder, test.images), test.labels)
-        for folder in map(_checked, (old, new))
+        evaluate.correct(classify(folder, test.images), test.labels) for folder in (old, new)
     )
     paired = Paired(len(test.labels), int((before & ~after).sum()), int((after & ~before).sum()))
     low, high = paired.interval
     return Comparison(
-        old_sha256=read_manifest(old).sha256,
+        old_sha256=first.sha256,
         data=test.source,
         old=evaluate.share(before),
         new=evaluate.share(after),
@@ -77,16 +85,15 @@ def compare(old: Path, new: Path, test: Dataset) -> Comparison:
     )
 
 
-def _checked(folder: Path) -> Path:
+def _checked(folder: Path) -> Manifest:
     try:
-        read_manifest(folder)
+        return read_manifest(folder)
     except (OSError, msgspec.MsgspecError) as error:
         raise WorkflowError(
             "ModelMissing",
             f"{folder} holds no model of this project: {error}",
             "Give the folder that `python -m deploy.model.train --out` wrote.",
         ) from error
-    return folder
 
 
 if __name__ == "__main__":

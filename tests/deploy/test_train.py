@@ -13,6 +13,7 @@ import pytest
 from deploy import deployment, train
 from deploy.model.artifacts import ARTIFACTS
 from deploy.model.data import Dataset, read_split
+from deploy.model.manifest import read_manifest, write_manifest
 from tests.builders import png
 from tests.conftest import LocalCloud
 from workflow.errors import WorkflowError
@@ -74,6 +75,24 @@ def test_the_new_model_carries_how_it_compares(tmp_path: Path) -> None:
     assert "On 2 photos" in told
     assert "cannot tell yet" in told
     assert manifest["comparison"]["winner"] == "cannot tell yet"
+
+
+@pytest.mark.usefixtures("fits")
+def test_a_new_model_in_the_place_of_the_old_one_is_compared_with_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_use = tmp_path / "in-use"
+    shutil.copytree(ARTIFACTS, in_use)
+    old = msgspec.structs.replace(read_manifest(in_use), sha256="the old model")
+    write_manifest(old, in_use)
+    monkeypatch.setattr("deploy.model.artifacts.ARTIFACTS", in_use)
+
+    train.train(DATA, in_use, 0, copy)
+
+    found = read_manifest(in_use)
+    assert found.comparison
+    assert found.comparison.old_sha256 == "the old model"
+    assert found.sha256 == read_manifest(ARTIFACTS).sha256
 
 
 @pytest.mark.cloud

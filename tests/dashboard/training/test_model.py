@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from dashboard.training.model import Labelled, Part, comparison_words, training_set
+from dashboard.training.model import Labelled, Part, held_out_comparison, training_set
 from tests.captured import NOW
 from workflow.class_names import ClassNames
 from workflow.errors import WorkflowError
+from workflow.paired import Winner
 from workflow.reviews import NEITHER
 
 
@@ -75,5 +76,17 @@ def test_the_comparison_in_a_manifest_is_said_in_words() -> None:
     found = {"old": share, "new": share, "difference": 0.0, "low": -0.1, "high": 0.1}
     manifest = {"comparison": {**found, "winner": "cannot tell yet"}}
 
-    assert comparison_words(json.dumps(manifest).encode()).endswith("model: cannot tell yet.")
-    assert not comparison_words(b"{}")
+    read = held_out_comparison(json.dumps(manifest).encode())
+
+    assert read is not None
+    assert read.winner is Winner.CANNOT_TELL
+    assert read.words().endswith("95 % interval -10.0% to +10.0%.")
+    assert held_out_comparison(b"{}") is None
+
+
+@pytest.mark.parametrize("manifest", [b"", b"[]", b"\xff", b'{"comparison": {"winner": "no"}}'])
+def test_a_manifest_that_cannot_be_read_says_how_to_make_one(manifest: bytes) -> None:
+    with pytest.raises(WorkflowError, match=r"deploy\.model\.compare") as caught:
+        held_out_comparison(manifest)
+
+    assert caught.value.code == "ManifestUnreadable"

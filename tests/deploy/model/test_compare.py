@@ -3,15 +3,17 @@
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from deploy.model import compare
 from deploy.model.artifacts import ARTIFACTS, MODEL_FILE
 from deploy.model.data import Dataset
-from deploy.model.manifest import read_manifest
+from deploy.model.manifest import read_manifest, write_manifest
 from deploy.model.shapes import draw_kind
 from tests.builders import png
+from workflow.errors import WorkflowError
 from workflow.paired import Winner
 
 
@@ -44,6 +46,19 @@ def test_the_comparison_stands_in_the_manifest_of_the_new_model(
     assert found.old_sha256 == read_manifest(ARTIFACTS).sha256
     assert "On 4 photos" in capsys.readouterr().out
     assert (new / MODEL_FILE).exists()
+
+
+def test_models_of_different_classes_are_not_compared(tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    shutil.copytree(ARTIFACTS, new)
+    other = msgspec.structs.replace(read_manifest(new), labels=("scone", "bun", "tart"))
+    write_manifest(other, new)
+
+    with pytest.raises(WorkflowError, match="scone, bun, tart") as caught:
+        compare.judge(ARTIFACTS, new, Dataset(draw_kind("scribble", 2, 9), np.arange(2), "drawn"))
+
+    assert caught.value.code == "ClassesDiffer"
+    assert read_manifest(new) == other
 
 
 def test_a_folder_without_a_model_is_said_in_one_line(

@@ -1,0 +1,54 @@
+"""Panel: whether the model of this checkout is better than an older one on held-out photos."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.aws.cloud import MANIFEST
+from dashboard.shared import components
+from dashboard.training.model import HeldOutComparison, held_out_comparison
+from workflow.paired import Winner
+
+_DRAWN = {
+    Winner.BETTER: (st.success, ":material/trending_up:"),
+    Winner.WORSE: (st.warning, ":material/trending_down:"),
+    Winner.CANNOT_TELL: (st.info, ":material/help:"),
+}
+
+
+def show(manifest: Path = MANIFEST) -> None:
+    """Show the comparison in a model's manifest, or the command that makes one.
+
+    Args:
+        manifest: Of the model that ``python -m deploy apply`` takes.
+    """
+    st.markdown("**The new model on photos held out**")
+    with components.explained():
+        found = held_out_comparison(manifest.read_bytes()) if manifest.exists() else None
+        if found:
+            _draw(found)
+        else:
+            components.empty_state(
+                "No comparison yet",
+                "This trains a model for this checkout and compares it with the one before it, on"
+                " photos that neither was trained on. Quality, Training set, names the prefix.",
+            )
+            st.code(train_command("S3_PREFIX"), language=None)
+    if manifest.exists():
+        written = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
+        components.as_of(written, datetime.now(UTC))
+
+
+def train_command(url: str) -> str:
+    """Return the command that trains on this machine and compares with the model in use.
+
+    Args:
+        url: ``s3://bucket/prefix`` of the training set.
+    """
+    return f"python -m deploy train {url} --out deploy/model/artifacts"
+
+
+def _draw(found: HeldOutComparison) -> None:
+    box, icon = _DRAWN[found.winner]
+    box(f"**{found.winner.capitalize()}.** {found.words()}", icon=icon)
