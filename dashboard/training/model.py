@@ -21,6 +21,9 @@ from workflow.splits import held_out, near_duplicates
 PREFIX: Final = "training"
 """Where training sets lie in the workflow's bucket."""
 
+_FEWEST_CLASSES: Final = 2  # one class is nothing to tell apart
+_NAMED: Final = 5  # classes that an error names
+
 
 class Part(StrEnum):
     """The folders of a training set."""
@@ -114,7 +117,8 @@ def training_set(
         names: Of the classes.
 
     Raises:
-        WorkflowError: ``TrainingSetTooSmall`` where a class lacks photos on one side.
+        WorkflowError: ``TrainingSetTooSmall`` where a class of the model, or a new one, lacks
+            photos on one side; ``ClassUnknown`` where new classes leave out a number.
     """
     first = {photo.sha256: place for place, photo in reversed(list(enumerate(photos)))}
     places = sorted(first.values())
@@ -132,16 +136,24 @@ def training_set(
 
 
 def _check(made: TrainingSet, names: ClassNames) -> None:
-    counts = made.counts()
-    labels = {photo.label for photo in made.photos} - {NEITHER}
+    counts, known = made.counts(), max(_FEWEST_CLASSES, len(names.names))
+    new = sorted({photo.label for photo in made.photos if photo.label >= known})
+    if new and new[-1] >= known + len(new):
+        raise WorkflowError(
+            "ClassUnknown",
+            f"Photos are labelled as class {new[-1]}, but the model has {known} classes, 0 to"
+            f" {known - 1}.",
+            f"Correct those labels on the Review page; new classes are numbered from {known} on.",
+        )
     for part in (Part.TRAIN, Part.TEST):
-        missing = [names.name(label) for label in sorted(labels) if not counts[part][label]]
-        if missing or len(labels) < 2:  # noqa: PLR2004 - one class is nothing to tell apart
+        missing = [
+            names.name(label) for label in range(known + len(new)) if not counts[part][label]
+        ]
+        if missing:
+            more = f" and {len(missing) - _NAMED} more classes" if len(missing) > _NAMED else ""
             raise WorkflowError(
                 "TrainingSetTooSmall",
-                f"The {part} side has no photo of {', '.join(missing)}."
-                if missing
-                else "All labelled photos are of one class.",
+                f"The {part} side has no photo of {', '.join(missing[:_NAMED])}{more}.",
                 "Label more photos on the Review page: about 50 of each class are a beginning.",
             )
 

@@ -168,7 +168,7 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
             "row": [0] * 12,
             "gzipped": [False] * 12,
             "event_id": [f"made-{n}" for n in range(12)],
-            "key": ["made.jsonl"] * 12,
+            "key": [*["made.jsonl"] * 11, "deleted.jsonl"],
             **places(cloud, 12),
         }
     ).cast({"inference_id": pl.String, "inference_time": pl.Datetime("us", "UTC")})
@@ -186,8 +186,10 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
     listed = s3.list_objects_v2(Bucket=client.bucket.name, Prefix=prefix)["Contents"]
     names = {one["Key"].removeprefix(f"{prefix}/").split("/")[0] for one in listed}
     assert names == {"train", "test", "train.lst", "test.lst", "manifest.json"}
-    assert len(listed) == 12 - 1 + 3
-    assert (shares[-1], len(made.problems)) == (1.0, 1)
+    assert len(listed) == 12 - 2 + 3
+    assert shares[-1] == 1.0
+    assert len(made.problems) == 2
+    assert any("made-11 in deleted.jsonl" in problem for problem in made.problems)
     with zipfile.ZipFile(io.BytesIO(zipped(cloud, made.url))) as archive:
         assert len(archive.namelist()) == len(listed)
 

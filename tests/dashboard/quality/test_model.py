@@ -97,6 +97,43 @@ def test_labels_of_photos_that_nobody_drew_are_told_and_do_not_count() -> None:
     assert (labels.rows.height, labels.undrawn) == (100, 1)
 
 
+def test_two_truths_of_one_photo_do_not_count_until_they_are_settled() -> None:
+    draw = drawn()
+    photo = draw.photos[0]
+    truths = [ReviewAnswer(photo.id, label, NOW, f"theirs-{label}.jsonl") for label in (0, 1)]
+    settling = ReviewAnswer(photo.id, 1, NOW, "ours.jsonl", Review(reviewer="eve", settles=True))
+
+    disputed = model.labels_of([draw], {**judged(draw), **verdicts(truths)})
+    settled = model.labels_of([draw], {**judged(draw), **verdicts([*truths, settling])})
+
+    assert photo.id not in disputed.rows["id"]
+    assert disputed.rows.height == 99
+    assert settled.rows.filter(id=photo.id)["truth"].to_list() == [1]
+
+
+def test_a_truth_that_is_no_class_of_the_model_is_a_mistake_of_the_model() -> None:
+    draw, unknown = drawn(), 2**31 - 1
+    labels = model.labels_of([draw], judged(draw, 10, truth=unknown))
+    cells = model.confusion(labels)
+    matrix = cells.select("said", "truth", "share", "labels")
+    by_class = model.by_class(labels).filter(pl.col("class") == unknown)
+
+    charts.confusion(matrix, model.readable(cells, labels), str)
+    assert labels.rows.filter(model.RIGHT).height == 90
+    assert cells.filter(truth=unknown)["labels"].sum() == 10
+    assert by_class.select("measure", "value", "labels").rows() == [("recall", 0.0, 10)]
+
+
+def test_a_class_without_a_label_has_no_precision_and_no_recall() -> None:
+    draw = drawn()
+    photos = tuple(msgspec.structs.replace(photo, label=0) for photo in draw.photos)
+    draw = msgspec.structs.replace(draw, photos=photos)
+    labels = model.labels_of([draw], judged(draw))
+
+    assert set(model.by_class(labels)["class"]) == {0}
+    assert model.confusion(labels)[["said", "truth"]].rows() == [(0, 0)]
+
+
 def test_neither_makes_whatever_the_model_said_wrong() -> None:
     draw = drawn()
     labels = model.labels_of([draw], judged(draw, 100, truth=NEITHER))

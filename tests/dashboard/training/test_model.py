@@ -1,6 +1,7 @@
 """Training sets: no photo on both sides, list files as the built-in algorithm reads them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,31 @@ def test_photos_of_neither_class_are_in_a_folder_of_their_own() -> None:
 def test_too_few_photos_are_said_to_be_too_few(count: int, classes: int) -> None:
     with pytest.raises(WorkflowError, match="Label more photos"):
         training_set(photos(count, classes), hashes(count), ClassNames())
+
+
+@pytest.mark.parametrize("label", [3, 9_999, 2**31 - 1])
+def test_a_label_that_leaves_out_a_class_is_named(label: int) -> None:
+    given = photos(80)
+    given[3] = replace(given[3], label=label)
+
+    with pytest.raises(WorkflowError, match=f"class {label},") as caught:
+        training_set(given, hashes(80), ClassNames())
+
+    assert caught.value.code == "ClassUnknown"
+
+
+def test_a_class_of_the_model_without_a_photo_is_named() -> None:
+    with pytest.raises(WorkflowError, match="no photo of bun") as caught:
+        training_set(photos(80), hashes(80), ClassNames(("scone", "tart", "bun")))
+
+    assert caught.value.code == "TrainingSetTooSmall"
+
+
+def test_of_many_classes_without_a_photo_the_first_are_named() -> None:
+    names = ClassNames(tuple(f"cake {number}" for number in range(100)))
+
+    with pytest.raises(WorkflowError, match="cake 6 and 93 more classes"):
+        training_set(photos(80), hashes(80), names)
 
 
 def test_a_hundred_classes_are_split() -> None:
