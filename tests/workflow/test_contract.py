@@ -368,7 +368,9 @@ class TestClasses:
         "text", ["{}", '["a"]', '["a", "a"]', '["a", ""]', "[1, 2]", '"ab"', "[[], []]"]
     )
     def test_of_another_form_are_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="not a JSON list of two or more different class names"):
+        with pytest.raises(
+            ValueError, match="not a JSON list of two or more different class names"
+        ):
             contract.read_classes(text)
 
     def test_that_are_many_are_shortened_in_a_sentence(self) -> None:
