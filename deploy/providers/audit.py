@@ -4,6 +4,7 @@ What lies in the folder is put into the bucket as soon as S3 takes it: the first
 before there is a bucket.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -116,7 +117,10 @@ class AuditTrail:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             part = self._folder / f"{name}.part"
-            part.write_bytes(body)
+            with part.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())  # on disk before the action begins
             part.rename(self._folder / name)
         except OSError as error:
             raise WorkflowError(

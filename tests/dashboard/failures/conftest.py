@@ -1,6 +1,7 @@
 """A bucket in moto, for what is kept in it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import boto3
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 BUCKET = "scones-unlimited-dev-123456789012-us-east-1"
 
 
-@pytest.fixture
-def s3() -> Iterator["S3Client"]:
+@contextmanager
+def empty_bucket() -> Iterator["S3Client"]:
+    """Yield a client of an S3 that holds ``BUCKET`` and nothing in it, one for each call."""
     with mock_aws():
         client = boto3.client(
             "s3",
@@ -23,4 +25,10 @@ def s3() -> Iterator["S3Client"]:
             aws_secret_access_key="test",
         )
         client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+@pytest.fixture
+def s3() -> Iterator["S3Client"]:
+    with empty_bucket() as client:
         yield client

@@ -3,11 +3,9 @@
 import threading
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, refusal
 from dashboard.aws.executions import States
@@ -22,7 +20,7 @@ from dashboard.failures.repair_plan import (
     client_token,
     plan_repair,
 )
-from tests.dashboard.failures.conftest import BUCKET
+from tests.dashboard.failures.conftest import BUCKET, empty_bucket
 from tests.nightly import often
 from workflow.errors import WorkflowError
 from workflow.redrive import RedriveAction
@@ -292,14 +290,7 @@ def test_what_neither_repairs_is_not_in_the_plan(s3: "S3Client") -> None:
 def test_killed_anywhere_any_number_of_times_each_is_redriven_once(
     kills: list[int], waits: list[int]
 ) -> None:
-    with mock_aws():
-        client = boto3.client(
-            "s3",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        client.create_bucket(Bucket=BUCKET)
+    with empty_bucket() as client:
         bench = Bench(client, 60)
         bench.plan()
         for at, steps in enumerate(kills):
