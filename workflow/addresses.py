@@ -90,7 +90,7 @@ def is_whole(text: str) -> bool:
 
 
 def decoded_keys(key: str) -> tuple[str, ...]:
-    """A key as given, then as it would read if it came URL-encoded, as S3 events send keys."""
+    """Return a key as given, then decoded as S3 events encode keys."""
     return _candidates(key)
 
 

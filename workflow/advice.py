@@ -139,7 +139,7 @@ def _without_timeout(states: Sequence[str]) -> Advice:
 
 
 def _together(advice: Iterable[Advice]) -> list[Advice]:
-    """One advice for all states that it is about."""
+    """Merge equal advice into one that names all its states."""
     subjects: dict[Advice, list[str]] = {}
     for one in advice:
         subjects.setdefault(replace(one, subject=""), []).append(one.subject)

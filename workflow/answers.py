@@ -105,7 +105,7 @@ def _rows_in_text(text: str, depth: int) -> list[Row]:
 
 
 def _parsed(text: str) -> object:
-    """One JSON value, or the list of those of JSON Lines.
+    """Return one JSON value, or the list of the values of JSON Lines.
 
     Raises:
         ValueError: It is neither.

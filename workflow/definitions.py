@@ -162,7 +162,7 @@ def _ways(state: Mapping[str, Any]) -> Iterator[tuple[str, Via, str]]:
 
 
 def condition(rule: Mapping[str, Any]) -> str:
-    """A Choice rule in words: ``$.meets_threshold = true``, ``not (...)``, or its JSONata."""
+    """Describe a Choice rule: ``$.meets_threshold = true``, ``not (...)``, or its JSONata."""
     if "Condition" in rule:
         text = str(rule["Condition"]).strip()
         return text.removeprefix("{%").removesuffix("%}").strip()

@@ -63,7 +63,7 @@ def _stated_in(value: Mapping[str, object]) -> Iterator[float]:
 
 
 def _compared(value: object, depth: int) -> Iterator[float]:
-    """Every confidence that rules of Choice states, or conditions in JSONata, compare with."""
+    """Yield each confidence that Choice rules or JSONata conditions compare with."""
     if not depth:
         return
     if isinstance(value, Mapping):

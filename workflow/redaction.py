@@ -149,7 +149,7 @@ def _are_pixels(numbers: Sequence[Any]) -> bool:
 
 
 def _is_bytes(numbers: Sequence[Any]) -> bool:
-    """Whether these are bytes, signed or not, of data, of an image or of text with a secret."""
+    """Return whether these are bytes, signed or not, of data, an image or text with a secret."""
     if not numbers or not all(type(one) is int and -128 <= one < 256 for one in numbers):  # noqa: PLR2004
         return False
     text = "".join(chr(one % 256) for one in numbers)

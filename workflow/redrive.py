@@ -140,7 +140,7 @@ def summarise(advice: Iterable[RedriveAdvice]) -> RedriveAdvice:
 def _barrier(
     execution: Execution, now: datetime, state_type: str | None, events: int | None
 ) -> str | None:
-    """Why AWS would refuse a redrive, or why it could not help; None where nothing is known."""
+    """Return why AWS would refuse a redrive, or why it could not help; None if unknown."""
     age = now - (execution.stopped_at or execution.started_at)
     barriers = (
         (

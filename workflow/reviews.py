@@ -114,7 +114,7 @@ def ground_truth_lines(truths: Iterable[GroundTruth]) -> bytes:
 
 
 def ground_truth_key(prefix: str, labelled_at: datetime, name: str) -> str:
-    """The key for an object of labels: ``{prefix}/yyyy/mm/dd/hh/{name}.jsonl``, hour in UTC."""
+    """Return the key of a label object: ``{prefix}/yyyy/mm/dd/hh/{name}.jsonl``, hour in UTC."""
     return f"{prefix}/{labelled_at.astimezone(UTC):%Y/%m/%d/%H}/{name}.jsonl"
 
 

@@ -175,7 +175,7 @@ def read_inference(output: str | None, classes: Sequence[str] = LABELS) -> Infer
 
 
 def last_inference(visits: Iterable[StateVisit]) -> Inference | None:
-    """The last usable inference that a state gave, one with a class if there is any, or None."""
+    """Return the last usable inference of a state, if possible one with a class, or None."""
     found = [read for visit in visits if (read := read_inference(visit.output))]
     named = [inference for inference in found if inference.label]
     return next(reversed(named or found), None)
@@ -190,7 +190,7 @@ def image_of(text: str | None) -> str | None:
 
 
 def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, Any]]:
-    """Every object in a payload, outermost first: through JSON text, bodies, results and lists."""
+    """Yield each object in a payload, outermost first: in JSON text, bodies, results and lists."""
     while isinstance(value, str) and depth:
         value, depth = _parsed(value), depth - 1
     if isinstance(value, Mapping):
@@ -207,7 +207,7 @@ def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, An
 
 
 def _image_in(layer: Mapping[str, Any]) -> str | None:
-    """The image that one object names: in the words of this workflow, of others or of S3 events."""
+    """Return the image that an object names, as this workflow, others or S3 events name it."""
     records = layer.get("Records")
     if isinstance(records, list) and records and isinstance(records[0], Mapping):
         image = next((image for one in layers(records[0]) if (image := _image_in(one))), None)

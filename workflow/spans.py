@@ -28,7 +28,7 @@ class Span:
         return None if shared.is_empty else shared
 
     def without(self, other: "Span") -> tuple["Span", ...]:
-        """What is left of this span when another is taken out of it: none, one or two spans."""
+        """Return what is left of this span without another: none, one or two spans."""
         return tuple(self._left(other))
 
     def _left(self, other: "Span") -> Iterator["Span"]:

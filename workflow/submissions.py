@@ -166,7 +166,7 @@ def upload_key(prefix: str, name: str, sha256: str) -> str:
 
 
 def execution_name(batch: Batch, index: int) -> str:
-    """The name of the execution of one image: within AWS's 80 characters, the same every time.
+    """Return the execution name of an image: at most 80 characters, the same every time.
 
     StartExecution with a name that is taken starts nothing, so a batch that was cut off can be
     submitted again as a whole.

@@ -285,7 +285,7 @@ class _Draft:
 
 
 def _latest(failures: Iterable[Failure]) -> Iterable[Failure]:
-    """One failure an execution: that of its latest attempt."""
+    """Keep one failure for each execution, that of its latest attempt."""
     latest: dict[str, Failure] = {}
     for failure in failures:
         known = latest.get(failure.execution_arn)

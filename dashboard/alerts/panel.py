@@ -51,7 +51,7 @@ def _refused(found: AlertState, part: AlertPart) -> bool:
 
 
 def sent(found: AlertState, shown: TimeRange) -> None:
-    """Every alert that went out, with what it said, and the button that marks them as read."""
+    """Show every alert sent, with its text, and the button that marks them as read."""
     st.header("Sent", anchor=False)
     if _refused(found, AlertPart.SENT):
         return
@@ -103,7 +103,7 @@ def recipients(found: AlertState) -> None:
 
 
 def silenced(groups: Sequence[FailureGroup], shown: TimeRange) -> None:
-    """Which failures send no alert, and until when."""
+    """Show which failures send no alert, and until when."""
     st.header("Silenced", anchor=False)
     quiet = [group for group in groups if group.silenced_until is not None]
     if not quiet:
@@ -119,7 +119,7 @@ def silenced(groups: Sequence[FailureGroup], shown: TimeRange) -> None:
 
 
 def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -> None:
-    """What could not be sent, and why."""
+    """Show what could not be sent, and why."""
     st.header("Not sent", anchor=False)
     if problem is not None:
         components.error_state(problem)
@@ -130,7 +130,7 @@ def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -
 
 
 def alarms(found: AlertState, shown: TimeRange) -> None:
-    """The alarms of CloudWatch, those in alarm first."""
+    """Show the alarms of CloudWatch, those in alarm first."""
     st.header("Alarms", anchor=False)
     if _refused(found, AlertPart.ALARMS):
         return

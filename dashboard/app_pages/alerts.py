@@ -17,7 +17,7 @@ picked, running = time_range_panel.picker(), feeds.running()
 
 @components.explained()
 def screen() -> None:
-    """The whole page, as of now."""
+    """Draw the whole page as of now."""
     now, found = datetime.now(UTC), panel.state()
     components.as_of(found.read_at, now)
     left, right = st.columns(2)

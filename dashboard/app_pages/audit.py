@@ -11,7 +11,7 @@ from dashboard.shared import components, page_address, time_range_panel
 
 @components.explained()
 def screen() -> None:
-    """The records, as of now."""
+    """Draw the records as of now."""
     found, read_at = panel.state()
     components.as_of(read_at, datetime.now(UTC))
     panel.records(found, model.select(found.records, chosen, time_range_panel.zone()))

@@ -10,7 +10,7 @@ from workflow.access import Privilege
 
 
 def results(job: Job) -> None:
-    """How far the batch has come, and every verdict so far."""
+    """Show the progress of the batch, and every verdict so far."""
     view = classify.batch_view(job.events)
     panel.progress(view, running=job.running)
     for index, card in enumerate(classify.cards(view)):

@@ -20,7 +20,7 @@ rules = rules_of(components.connection().watched)
 
 @components.explained()
 def many() -> None:
-    """The list with its charts."""
+    """Draw the list with its charts."""
     feeds.fresh(running)
     now, listing = datetime.now(UTC), feed.listing()
     if listing.is_empty():

@@ -17,7 +17,7 @@ feed = running.failures
 
 @components.explained()
 def inbox() -> None:
-    """Every group, most urgent first."""
+    """Show every group, most urgent first."""
     feeds.fresh(running)
     if ready(running.executions):
         now = datetime.now(UTC)
@@ -28,7 +28,7 @@ def inbox() -> None:
 
 @components.explained()
 def one_group() -> None:
-    """One group: cause, decisions, repair and proof."""
+    """Show one group: cause, decisions, repair and proof."""
     groups = feed.inbox(now := datetime.now(UTC))
     group = failures.find(groups, chosen.group)
     if group is None and failures.known(running.executions.attempts(), chosen.group):
@@ -43,7 +43,7 @@ def one_group() -> None:
 
 @components.explained()
 def several() -> None:
-    """The repair of the groups that were picked."""
+    """Show the repair of the groups that were picked."""
     repair_panel.repair_several(feed, chosen.repair)
 
 

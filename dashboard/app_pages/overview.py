@@ -19,7 +19,7 @@ from workflow.access import Privilege
 
 @components.explained()
 def screen() -> None:
-    """The whole page, as of now."""
+    """Draw the whole page as of now."""
     feeds.fresh(running)
     if not ready(running.executions):
         return

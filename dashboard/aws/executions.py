@@ -75,7 +75,7 @@ class States:
         return Page(executions, answer.get("nextToken"))
 
     def describe(self, arn: str) -> Execution:
-        """One execution with input, output, error and cause; one call."""
+        """Read one execution with input, output, error and cause; one call."""
         return parse_execution(
             self._call(
                 "DescribeExecution",

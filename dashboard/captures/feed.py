@@ -247,7 +247,7 @@ class CaptureFeed:
         return self._remembered(("deliveries", asked, limit), read)
 
     def watch(self) -> None:
-        """A page is looking: keep the thread running.
+        """Note that a page is looking, which keeps the thread running.
 
         Raises:
             WorkflowError: What ended the thread; it is started again by the next call.

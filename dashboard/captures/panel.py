@@ -77,7 +77,7 @@ def _asked(source: CaptureSource, line: CaptureLine) -> tuple[Hashable, str, Cal
 
 
 def status(source: CaptureSource) -> None:
-    """How far the sync has come and as of when the page is; redraw the page when there is more."""
+    """Show the sync's progress and the page's age; redraw the page when there is more."""
     shown, unknown = source.version, source.as_of is None
 
     def tick() -> None:

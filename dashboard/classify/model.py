@@ -141,7 +141,7 @@ def cards(view: BatchView) -> tuple[SubmissionCard, ...]:
 
 
 def card(submission: Submission) -> SubmissionCard:
-    """One image as a card."""
+    """Return one image as a card."""
     verdict = submission.verdict
     headline, note, confidence, threshold = _says(submission)
     return SubmissionCard(

@@ -132,7 +132,7 @@ def is_phone() -> bool:
 
 
 def progress(view: classify.BatchView, *, running: bool) -> None:
-    """How many images of a batch have their verdict, and which."""
+    """Show how many images of a batch have their verdict, and which."""
     total = len(view.submissions)
     if running or view.done < total:
         said = f"{view.done} of {total} images" if total else "Verifying and uploading …"
@@ -145,7 +145,7 @@ def progress(view: classify.BatchView, *, running: bool) -> None:
 
 
 def table(frame: pd.DataFrame, csv: bytes) -> None:
-    """Every image of a batch in a row, to read and to download."""
+    """Show a batch as a table, one row for each image, with its download."""
     if frame.empty:
         return
     with st.expander(f"Result table ({len(frame)})", expanded=len(frame) > classify.MAX_CARDS):
@@ -154,7 +154,7 @@ def table(frame: pd.DataFrame, csv: bytes) -> None:
 
 
 def card(card: classify.SubmissionCard, key: str) -> None:
-    """One image, its verdict against the threshold, its way through the states, its execution."""
+    """Show an image, its verdict against the threshold, its states and its execution."""
     image = card.submission.image
     with st.container(border=True, gap="xsmall"):
         picture, says = st.columns([1, 4], vertical_alignment="center", wrap=False)
@@ -174,7 +174,7 @@ def card(card: classify.SubmissionCard, key: str) -> None:
 
 
 def nowhere_to_write(watched: WatchedWorkflow) -> None:
-    """What to say where photos cannot be handed in."""
+    """Explain why no photos can be submitted."""
     if not watched.state_machine_arn:
         reason = "The workflow has no state machine, so there is nothing to start."
     else:

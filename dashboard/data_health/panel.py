@@ -102,7 +102,7 @@ def _read_at(look: Look) -> datetime | None:
 
 
 def _verdict(health: Health) -> None:
-    """What is wrong, what was judged, and what nothing can be said of."""
+    """Show what is wrong, what was judged, and what could not be judged."""
     for finding in health.findings:
         where = f" {plain(finding.subject)}:" if finding.subject else ""
         st.warning(

@@ -24,7 +24,7 @@ be told from chance over six features."""
 
 
 def show_images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
-    """Whether the images themselves have changed, by a sample of each side."""
+    """Show whether the images themselves have changed, by a sample of each side."""
     with st.container(border=True):
         st.markdown("**Image input**")
         wanted = st.toggle(

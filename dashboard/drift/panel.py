@@ -105,7 +105,7 @@ def _side(side: Side, threshold: float) -> None:
 
 
 def show(look: Look, connection: Connection) -> None:
-    """The selection against a baseline."""
+    """Compare the selection with a baseline."""
     page_address.check_choice("baseline", BASELINES)
     chosen = st.segmented_control(
         "Compare with",
@@ -186,7 +186,7 @@ def _say_when(look: Look) -> None:
 
 
 def _version(look: Look, connection: Connection) -> None:
-    """The traffic of a deployed version, from its start to the next one's."""
+    """Show the traffic of a deployed version, from its start to that of the next."""
     endpoint = look.filters.endpoint or connection.watched.endpoint
     known = {version.name: version for version in _listed_versions(connection, endpoint)}
 

@@ -33,7 +33,7 @@ _INCOMPARABLE: Final = ("gray", ":material/link_off:", "no common feature")
 
 
 def show_report(look: Look, baseline: Baseline, counts: pl.DataFrame) -> None:
-    """The verdict, the charts behind it, every test, and the violations to write."""
+    """Show the verdict, its charts, every test, and the violations to write."""
     found = tested(look, baseline, counts)
     show_verdict(found)
     feature = model.numerical_feature(baseline.statistics)

@@ -121,7 +121,7 @@ def restarts(links: Mapping[str, str], current: many.ExecutionFilters) -> None:
 def one_execution(
     view: one.ExecutionView, record: Export, feed: ExecutionFeed, current: many.ExecutionFilters
 ) -> None:
-    """One execution in tabs; beside another where one was chosen."""
+    """Show one execution in tabs; beside another where one was chosen."""
     if current.compare:
         with components.explained():
             other = known_record(feed, current.compare)
@@ -151,7 +151,7 @@ def one_execution(
 
 
 def own_machine(view: one.ExecutionView, record: Export) -> None:
-    """The definition that the execution ran, with its own visits."""
+    """Show the definition that the execution ran, with its own visits."""
     if record.definition is None:
         components.empty_state("No definition", "Neither the record nor AWS has one.")
         return
@@ -177,7 +177,7 @@ def choose_other(
 
 
 def header(view: one.ExecutionView) -> None:
-    """Which execution it is, how it went, and what its record lacks."""
+    """Show which execution it is, its outcome, and what its record lacks."""
     st.header(plain(view.execution.name), anchor=False)
     started = time_range_panel.said(view.execution.started_at, DAY_AND_SECOND)
     facts = (("Started", started), *view.facts)
@@ -198,7 +198,7 @@ def header(view: one.ExecutionView) -> None:
 
 
 def timeline(view: one.ExecutionView) -> None:
-    """When each state ran."""
+    """Show when each state ran."""
     if not view.bars:
         components.empty_state("No timeline", "The record has no events.")
         return
@@ -222,7 +222,7 @@ def steps(view: one.ExecutionView) -> None:
 
 
 def events(view: one.ExecutionView) -> None:
-    """Every event."""
+    """Show every event."""
     st.dataframe(
         view.events,
         hide_index=True,
@@ -239,7 +239,7 @@ def events(view: one.ExecutionView) -> None:
 
 
 def image(view: one.ExecutionView) -> None:
-    """The image, from S3."""
+    """Show the image, from S3."""
     if view.image is None:
         components.empty_state("No image", "The input names no image.")
         return
@@ -256,7 +256,7 @@ def image(view: one.ExecutionView) -> None:
 
 
 def capture(view: one.ExecutionView) -> None:
-    """What data capture kept of it, and its ground truth, joined by the inference id."""
+    """Show its capture and its ground truth, joined by the inference id."""
     source = captures.feed()
     events: list[str] = []
     if isinstance(source, CaptureFeed):
@@ -298,7 +298,7 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
 
 
 def log_lines(view: one.ExecutionView) -> None:
-    """What its Lambda functions logged."""
+    """Show what its Lambda functions logged."""
     connection = components.connection()
     functions = connection.watched.functions
     execution = view.execution
@@ -349,7 +349,7 @@ def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
 
 
 def export(record: Export) -> None:
-    """The record as a file, in the console's shape."""
+    """Offer the record as a file, in the console's shape."""
     st.download_button(
         "Export as JSON",
         write_export(record.execution, record.events, record.definition),

@@ -125,7 +125,7 @@ class ExecutionFeed:
             return 0
 
     def watch(self) -> None:
-        """A page is looking: keep the thread running and its passes frequent.
+        """Note that a page is looking, which keeps the thread running and its passes frequent.
 
         Raises:
             WorkflowError: What ended the thread; it is started again by the next call.

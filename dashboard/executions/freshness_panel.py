@@ -11,7 +11,7 @@ from dashboard.shared.escaping import plain
 
 
 def fresh(source: ExecutionFeed) -> None:
-    """How complete and how old what is shown is, and what AWS refused."""
+    """Show how complete and how old the data are, and what AWS refused."""
     deployed = components.connection().watched.deployed
     said = freshness(
         source.progress,

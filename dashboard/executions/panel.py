@@ -122,7 +122,7 @@ def _figures(
 
 
 def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
-    """A state machine with what became of its states, or why it cannot be drawn."""
+    """Draw a state machine with the outcomes of its states, or say why it cannot be drawn."""
     with components.explained():
         found = read_definition(definition)
         st.caption(said)
@@ -176,7 +176,7 @@ def listing(rows: pl.DataFrame) -> str | None:
 
 
 def nothing_yet(source: ExecutionFeed) -> None:
-    """What to say where no execution is known."""
+    """Explain what to do where no execution is known."""
     if ready(source):
         components.empty_state(
             "No executions yet",
@@ -187,7 +187,7 @@ def nothing_yet(source: ExecutionFeed) -> None:
 
 
 def nothing_found(listing: pl.DataFrame, shown: TimeRange) -> None:
-    """What to say where the filters let nothing of a listing through, and a way to see all."""
+    """Say that no execution matches the filters, and offer to show all."""
     newest = shown.said(listing["started_at"][0])  # it comes first
     body = f"The newest one started {newest}. Widen the time range or remove a filter."
     components.empty_state("No execution matches", body)
@@ -200,7 +200,7 @@ def nothing_found(listing: pl.DataFrame, shown: TimeRange) -> None:
 
 
 def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
-    """The state machine as it is deployed now, with what the selection did in it."""
+    """Draw the state machine as deployed now, and what the selection did in it."""
     with st.expander("State machine", icon=":material/account_tree:"), components.explained():
         visits = feed.visits()
         said = many.drawn_from(rows, visits)
@@ -208,6 +208,6 @@ def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
 
 
 def back(current: many.ExecutionFilters) -> None:
-    """The way back to the list, as it was filtered."""
+    """Link back to the list as it was filtered."""
     if st.button("All executions", icon=":material/arrow_back:", type="tertiary"):
         page_address.go(replace(current, execution="", compare=""))

@@ -99,7 +99,7 @@ class Needs:
         return True
 
     def history_read(self, attempt: Attempt) -> None:
-        """A history is in the store, or AWS will never give it."""
+        """Note that a history is in the store, or that AWS will never give it."""
         self._read.add(attempt)
         self._unread.discard(attempt)
         self._pending.pop(attempt, None)
@@ -113,7 +113,7 @@ class Needs:
         return news
 
     def silently_wrong(self, execution: Execution) -> None:
-        """A success turned out wrong, so its history is wanted after all."""
+        """Ask for the history of a success that turned out wrong."""
         self._want_history(execution, Priority.SILENT)
 
     def ended_unseen(self, arns: Iterable[str]) -> None:
@@ -135,12 +135,12 @@ class Needs:
         return self._take(self._detail_queue, self._seen, most)
 
     def history_refused(self, execution: Execution) -> None:
-        """A history that was taken could not be read now."""
+        """Put back a history that could not be read now."""
         attempt = (execution.arn, execution.redrive_count)
         self._push(self._history_queue, Priority.FAULT, attempt)
 
     def details_refused(self, attempt: Attempt) -> None:
-        """An attempt that was taken could not be described now."""
+        """Put back an attempt that could not be described now."""
         self._push(self._detail_queue, 1, attempt)
 
     def _want(self, execution: Execution) -> None:

@@ -58,7 +58,7 @@ def filters(current: model.FailureFilters) -> model.FailureFilters:
 
 
 def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
-    """One card for each group, most urgent first; rejections below, as they are no failures."""
+    """Show a card for each group, most urgent first; rejections below, as they are no failures."""
     rejections = tuple(card for card in cards if card.group.kind is Kind.REJECTION)
     failed = tuple(card for card in cards if card.group.kind is not Kind.REJECTION)
     if not failed:
@@ -106,7 +106,7 @@ def _card(card: model.GroupCard, current: model.FailureFilters) -> bool:
 
 
 def headline(card: model.GroupCard) -> None:
-    """What a group is, what probably causes it, and what to do."""
+    """Show what a group is, what probably causes it, and what to do."""
     group = card.group
     st.markdown(card.badges)
     st.header(plain(card.title), anchor=False)
@@ -123,7 +123,7 @@ def headline(card: model.GroupCard) -> None:
 
 
 def tabs(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
-    """What can be done about a group."""
+    """Show what can be done about a group."""
     decide, mend, look, prove = st.tabs(["Decide", "Repair", "Executions", "Test"], key="group")
     with decide, components.explained():
         triage(feed, group, groups)
@@ -136,7 +136,7 @@ def tabs(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...
 
 
 def examples(group: FailureGroup) -> None:
-    """The newest executions and the images touched."""
+    """Show the newest executions and the images touched."""
     st.page_link(
         "app_pages/executions.py",
         label=f"All {count(group.count, 'execution')} of this problem",
@@ -161,7 +161,7 @@ def examples(group: FailureGroup) -> None:
 
 
 def triage(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
-    """What the team decides about a group; each decision is a note that stays."""
+    """Show the team's decisions about a group; each is a note that stays."""
     with st.container(horizontal=True):
         if group.status is not GroupStatus.ACKNOWLEDGED and st.button(
             "Acknowledge", icon=":material/visibility:"
@@ -224,7 +224,7 @@ def regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, 
 
 
 def history(feed: FailureFeed, group: FailureGroup, event: TriageEvent) -> None:
-    """One note, with a way to take it back."""
+    """Show one note, with a button that takes it back."""
     extra = event.version or event.contains or event.into or ""
     until = f" until {time_range_panel.said(event.until)}" if event.until else ""
     said = f": {event.text}" if event.text else ""
@@ -261,7 +261,7 @@ def unread_notes(notes: Notes) -> None:
 
 
 def test_case(feed: FailureFeed, group: FailureGroup) -> None:
-    """A bundle that replays the newest failure, made when asked for."""
+    """Offer a bundle that replays the newest failure, made on request."""
     key = f"bundle-{group.fingerprint.digest}"
     if st.button("Make a test of the newest failure", icon=":material/science:"):
         st.session_state[key] = components.in_background(

@@ -34,7 +34,7 @@ CHOICES = {"advised": "As advised", "redrive": "Redrive all", "restart": "Restar
 
 
 def repair_several(feed: FailureFeed, digests: Sequence[str]) -> None:
-    """The repair of several groups in one run, and the runs of the first of them."""
+    """Show the repair of several groups in one run, and the runs of the first of them."""
     groups = [one for one in feed.inbox(datetime.now(UTC)) if one.fingerprint.digest in digests]
     if groups:
         st.header(f"Repair of {count(len(groups), 'problem')}", anchor=False)
@@ -45,7 +45,7 @@ def repair_several(feed: FailureFeed, digests: Sequence[str]) -> None:
 
 
 def repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
-    """The adviser's word on each group, the dry run of all, and the button."""
+    """Show the advice for each group, the dry run of all, and the button."""
     watched, machine, now = components.connection().watched, _machine(feed), datetime.now(UTC)
     version = feed.executions.current_version(now)
     dries = [
@@ -140,7 +140,7 @@ def runs(feed: FailureFeed, digest: str | None) -> None:
 
 
 def repair_run(feed: FailureFeed, run: RepairRun) -> None:
-    """One repair run, followed to the end of what it started."""
+    """Follow one repair run to the end of what it started."""
     jobs, plan = components.jobs(), run.plan
     job = jobs.get(repairs.job_key(plan))
     running = job is not None and job.running

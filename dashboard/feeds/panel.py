@@ -41,7 +41,7 @@ def running() -> WorkflowFeeds:
 
 
 def fresh(feeds: WorkflowFeeds) -> None:
-    """How complete and how old what is shown is, and what AWS refused."""
+    """Show how complete and how old the data are, and what AWS refused."""
     freshness_panel.fresh(feeds.executions)
     if feeds.alerts is not None and feeds.alerts.problem is not None:
         problem = plain(str(feeds.alerts.problem))

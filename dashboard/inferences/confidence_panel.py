@@ -39,7 +39,7 @@ NEAR = timedelta(minutes=15)
 
 
 def confidence(look: Look) -> None:
-    """The confidence histogram, and the images behind the bar that is selected."""
+    """Show the confidence histogram, and the images behind the selected bar."""
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
     bars = tables.histogram(look.counts, BARS)
     selection = Selection.of_text(st.query_params.get(SELECTED, ""))
@@ -104,7 +104,7 @@ def selected(points: list[dict[str, Any]]) -> Selection | None:
 
 
 def gallery(look: Look, selection: Selection | None) -> None:
-    """The images behind a selection, newest first, a page at a time."""
+    """Show the images behind a selection, newest first, a page at a time."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if selection is None:
             low, high = st.slider(

@@ -178,7 +178,7 @@ def dated_line(
 
 
 def threshold_line(figure: go.Figure, threshold: float) -> None:
-    """The threshold as a line, its name in the margin above it, where nothing can cross it.
+    """Draw the threshold as a line, its name in the margin above it, where nothing can cross it.
 
     There is no line where the threshold is 0, which is none. Dark on a plate of the line's own
     colour, it can be read on a white page and on a dark one.
@@ -203,7 +203,7 @@ def threshold_line(figure: go.Figure, threshold: float) -> None:
 
 
 def level_threshold(figure: go.Figure, threshold: float) -> None:
-    """The threshold as a level line, without its name; likewise."""
+    """Draw the threshold as a level line, without its name."""
     if threshold:
         figure.add_hline(
             y=threshold, line={"color": threshold_color(), "dash": "dash", "width": 1.5}

@@ -103,7 +103,7 @@ def view() -> str:
 
 
 def nothing_yet(feed: CaptureSource, connection: Connection) -> None:
-    """What to say before the first capture, and traffic at one click where the cloud is local."""
+    """Explain what to do before the first capture, and offer traffic where the cloud is local."""
     if feed.as_of is None:
         if feed.problem is None:
             _until_it_fails(feed)
@@ -143,7 +143,7 @@ def _until_it_fails(feed: CaptureSource) -> None:
 
 
 def summary(said: Summary, threshold: float, ece: float | None, names: ClassNames) -> None:
-    """The selection in a few numbers, and what they rest on."""
+    """Show the selection in a few numbers, and what they rest on."""
     with st.container(horizontal=True, gap="medium"):
         st.metric("Records", f"{said.total:,}", width="content")
         if threshold:

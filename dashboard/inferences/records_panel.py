@@ -19,7 +19,7 @@ EXPORT_ROWS = 1_000_000
 
 
 def records(look: Look) -> None:
-    """The records themselves, and every way to take them along."""
+    """Show the records, and every way to export them."""
     total = int(look.counts["count"].sum())
     rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
     shown = model.listed(rows, look.names)

@@ -17,7 +17,7 @@ from workflow.thresholds import LOWEST, Standing
 
 
 def threshold(look: Look, standing: Standing) -> None:
-    """What another threshold would do, and the way to make it so."""
+    """Show what another threshold would do, and how to apply it."""
     tried = st.slider(
         "Threshold to try",
         0.5,

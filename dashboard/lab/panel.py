@@ -17,7 +17,7 @@ COLUMNS = 2
 
 
 def cards(found: Controls) -> None:
-    """Every condition with the button that begins or ends it."""
+    """Show every condition with the button that begins or ends it."""
     columns = st.columns(COLUMNS)
     for index, condition in enumerate(CONDITIONS):
         with columns[index % COLUMNS], st.container(border=True):

@@ -119,7 +119,7 @@ def _figures(look: OverviewCharts, now: datetime) -> dict[str, go.Figure]:
 
 
 def _checks(found: tuple[Check, ...], now: datetime) -> None:
-    """What was checked, what it said and how long ago; each leads to its page."""
+    """Show each check, its result and its age; each links to its page."""
     read = [check.as_of for check in found if check.as_of is not None]
     oldest = f", the oldest {numbers.age(min(read), now)} ago" if read else ""
     counts = [(level, sum(check.level is level for check in found)) for level in Level]
@@ -141,7 +141,7 @@ def _checks(found: tuple[Check, ...], now: datetime) -> None:
 
 
 def tiles(shown: model.Overview) -> None:
-    """The numbers of 24 hours; each leads to the executions that it counts."""
+    """Show the numbers of 24 hours; each links to the executions that it counts."""
     st.caption("The last 24 hours, compared with the 7 days before.")
     with st.container(horizontal=True, gap="small"):
         for tile in shown.tiles:
@@ -158,7 +158,7 @@ def tiles(shown: model.Overview) -> None:
 
 
 def lines(title: str, found: tuple[model.Line, ...], nothing: str) -> None:
-    """A list of sentences, each leading to its page."""
+    """Show a list of sentences, each linking to its page."""
     st.markdown(f"**{title}**")
     if not found:
         st.caption(nothing)

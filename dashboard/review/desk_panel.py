@@ -122,7 +122,7 @@ class _Desk:
 
 
 def _buttons(desk: _Desk) -> None:
-    """One button and key a class, and everything else that can be said of a photo."""
+    """Draw a button and a key for each class, and for every other answer about a photo."""
     photo, slot = desk.draw.photos[desk.slot.number], desk.slot
     _answers(desk)
     with st.container(horizontal=True):
@@ -152,7 +152,7 @@ def _named(label: int | None) -> str:
 
 
 def _answers(desk: _Desk) -> None:
-    """A button for each of the first classes, for neither and for not being able to tell."""
+    """Draw a button for each of the first classes, for neither and for "cannot tell"."""
     labels = model.classes(
         desk.found.draws(), desk.found.verdicts(), components.connection().watched.class_names
     )

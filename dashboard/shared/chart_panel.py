@@ -10,7 +10,7 @@ from dashboard.shared.plots import plot
 
 
 def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noqa: ANN401 - Streamlit's
-    """A chart with its exports: PNG by its tool bar, HTML beside it."""
+    """Draw a chart with its exports: PNG by its tool bar, HTML beside it."""
     plot(
         figure,
         key=key,

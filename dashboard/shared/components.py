@@ -277,13 +277,13 @@ def _run_again_later() -> None:
 
 
 def page_header(title: str, purpose: str) -> None:
-    """The page's title and, in one sentence, what it is for."""
+    """Show the page's title and, in one sentence, what it is for."""
     st.title(title, anchor=False)
     st.caption(purpose)
 
 
 def cloud_badge(cloud: Cloud) -> None:
-    """Which cloud, account and region one is looking at; and that it had to be started again."""
+    """Show the cloud, account and region, and whether the cloud had to be started again."""
     with st.sidebar:
         icon, color = (
             (":material/cloud:", "orange")
@@ -308,7 +308,7 @@ def cloud_badge(cloud: Cloud) -> None:
 
 
 def empty_state(title: str, body: str, *, page: str = "", label: str = "") -> None:
-    """What to say where there is nothing yet, and the page where one gets on.
+    """Say that there is nothing yet, and link to the page that comes first.
 
     Args:
         title: What is not there, such as "No executions yet".
@@ -344,7 +344,7 @@ def choose_view(views: Sequence[str], on_change: Callable[[], None] | None = Non
 
 
 def error_state(error: WorkflowError) -> None:
-    """What happened and what to do next; never a traceback."""
+    """Show what happened and what to do next; never a traceback."""
     # Both may quote a file name or a key; the remedy may hold a command in backticks.
     said = f"**{plain(error.message)}**  \n{prose(error.remedy)}  \n:gray[{plain(error.code)}]"
     if error.code == cloud_reads.STILL_WAITING:
@@ -354,12 +354,12 @@ def error_state(error: WorkflowError) -> None:
 
 
 def as_of(moment: datetime, now: datetime) -> None:
-    """How old what is shown is, with the exact time."""
+    """Show the age of the data, with the exact time."""
     st.caption(f"As of {time_range_panel.clock(moment)}, {numbers.age(moment, now)} ago")
 
 
 def outcome_counts(counts: Mapping[Outcome, int]) -> None:
-    """How many of each outcome, as pills in one line; none is left out that is not zero."""
+    """Show the count of each outcome that is not zero, as pills in one line."""
     st.markdown(
         " ".join(
             pill(outcome, f"{counts[outcome]} {style.word.lower()}")
@@ -370,7 +370,7 @@ def outcome_counts(counts: Mapping[Outcome, int]) -> None:
 
 
 def not_deployed() -> None:
-    """What to say on pages that need the workflow while it is not there."""
+    """Say that a page needs the workflow, which is not deployed."""
     empty_state(
         "The workflow is not deployed yet",
         "One click on the Deployment page deploys it; then photos can be classified.",
@@ -388,7 +388,7 @@ def check_deployed() -> bool:
 
 
 def job_failure(job: Job, key: str) -> None:
-    """Why a job ended early, with a way to try again; nothing where it did not."""
+    """Show why a job ended early, with a button to try again; nothing where it did not."""
     try:
         job.check()
     except Exception as error:  # noqa: BLE001 - a fragment that raises would do so at every tick

@@ -84,7 +84,7 @@ def go(reference: str) -> None:
 
 
 def health_table(workflows: Sequence[WatchedWorkflow], now: datetime) -> None:
-    """Every watched workflow with its health; a chosen row is watched."""
+    """Show every watched workflow with its health; the chosen row is watched."""
     listed = [one for one in workflows if one.lists_executions]
     health = _health([(one.reference, one.state_machine_arn) for one in listed], now)
     chosen = _table(
@@ -109,7 +109,7 @@ def connect(now: datetime) -> None:
 
 
 def known_of(workflow: WatchedWorkflow) -> None:
-    """What is known of the workflow and from where; a form that corrects it."""
+    """Show what is known of the workflow and from where, and a form that corrects it."""
     for name, value, source in model.facts(workflow):
         st.markdown(f"**{name}**  \n{plain(value)}")
         if source:

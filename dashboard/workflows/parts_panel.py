@@ -31,7 +31,7 @@ _EXPRESS = (
 
 
 def show() -> None:
-    """The whole page; it changes nothing."""
+    """Draw the whole page; it changes nothing."""
     components.page_header(
         "Deployment",
         "A workflow that this project does not deploy: its parts and their weak points.",
@@ -128,7 +128,7 @@ def _logged(log_group: str) -> None:
 
 
 def not_ours(title: str) -> None:
-    """What to say in the place of a page about what only ``deploy`` makes."""
+    """Explain that a page is about what only ``deploy`` makes."""
     components.page_header(title, "For the workflow that this project deploys.")
     name = plain(components.connection().watched.name)
     components.empty_state(
