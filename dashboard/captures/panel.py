@@ -12,7 +12,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.places import capture_place
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
@@ -25,11 +25,11 @@ TICK_SECONDS = 2.0
 
 
 @st.cache_resource(show_spinner=False)
-def _feeds() -> Feeds[CaptureSource]:
+def _feeds() -> Feeds[InferenceFeed]:
     return Feeds(_made)
 
 
-def _made(connection: Connection) -> CaptureSource:
+def _made(connection: Connection) -> InferenceFeed:
     """Make the feed of the watched workflow; ``SCONES_CAPTURES=athena`` asks for the other kind."""
     match os.environ.get("SCONES_CAPTURES") or "s3":
         case "athena" if connection.watched.deployed:  # its tables are named after the deployment
@@ -44,7 +44,7 @@ def _made(connection: Connection) -> CaptureSource:
             )
 
 
-def feed() -> CaptureSource:
+def feed() -> InferenceFeed:
     """Return the feed of the watched workflow, running.
 
     Raises:
@@ -56,12 +56,12 @@ def feed() -> CaptureSource:
     return found
 
 
-def start_picture(source: CaptureSource, line: CaptureLine) -> None:
+def start_picture(source: InferenceFeed, line: CaptureLine) -> None:
     """Begin to fetch the image behind a capture."""
     components.pictures().start("s3", *_asked(source, line), fresh_s=float("inf"))
 
 
-def picture(source: CaptureSource, line: CaptureLine) -> bytes:
+def picture(source: InferenceFeed, line: CaptureLine) -> bytes:
     """Return the captured image as a small JPEG.
 
     Raises:
@@ -70,13 +70,13 @@ def picture(source: CaptureSource, line: CaptureLine) -> bytes:
     return components.pictures().get("s3", *_asked(source, line), fresh_s=float("inf"))
 
 
-def _asked(source: CaptureSource, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
+def _asked(source: InferenceFeed, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
     bucket = source.bucket
     title = f"the picture of {line.key}"
     return (bucket.name, line), title, partial(thumbnail, bucket, line)
 
 
-def status(source: CaptureSource) -> None:
+def status(source: InferenceFeed) -> None:
     """Show the sync's progress and the page's age; redraw the page when there is more."""
     shown, unknown = source.version, source.as_of is None
 
@@ -91,7 +91,7 @@ def status(source: CaptureSource) -> None:
     st.fragment(tick, run_every=TICK_SECONDS)()
 
 
-def _line(source: CaptureSource) -> bool:
+def _line(source: InferenceFeed) -> bool:
     """Return how fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
     progress = source.progress

@@ -16,7 +16,7 @@ from workflow.monitoring import CapturePlace
 from workflow.spans import Span
 
 
-class CaptureSource(Protocol):
+class InferenceFeed(Protocol):
     """Answers of ``CaptureFeed`` and ``AthenaFeed``; each says where it knows less.
 
     Every question may raise ``WorkflowError``: AWS's own code, or ``StillWaiting``.

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.aws.captured_images import CaptureLine, sample_statistics
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.drift import model
 from dashboard.drift.model import DriftReport
 from dashboard.drift.report_panel import show_verdict
@@ -49,7 +49,7 @@ def show_images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Sp
 
 
 def _measured(
-    feed: CaptureSource, filters: InferenceFilters, name: str, *times: tuple[Span, ...]
+    feed: InferenceFeed, filters: InferenceFilters, name: str, *times: tuple[Span, ...]
 ) -> tuple[DriftReport, int]:
     sides, unreadable = [], 0
     for spans in times:

@@ -11,7 +11,7 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures import panel as captures
 from dashboard.captures import record_filters
 from dashboard.captures.selection import Selection, together
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.feeds import panel as feeds
 from dashboard.inferences import charts, model
 from dashboard.inferences.look import Look
@@ -147,7 +147,7 @@ def gallery(look: Look, selection: Selection | None) -> None:
             _card(look, row, picture)
 
 
-def _picture(feed: CaptureSource, line: CaptureLine) -> bytes | str:
+def _picture(feed: InferenceFeed, line: CaptureLine) -> bytes | str:
     """Return the captured image as a small JPEG, or why there is none to show."""
     try:
         return captures.picture(feed, line)

@@ -8,7 +8,7 @@ import polars as pl
 
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from workflow.class_names import ClassNames
 
 
@@ -27,7 +27,7 @@ class Look:
         zone: Where the reader's clock is.
     """
 
-    feed: CaptureSource
+    feed: InferenceFeed
     filters: InferenceFilters
     counts: pl.DataFrame
     period: Period
@@ -39,7 +39,7 @@ class Look:
     @classmethod
     def of(
         cls,
-        feed: CaptureSource,
+        feed: InferenceFeed,
         filters: InferenceFilters,
         threshold: float,
         now: datetime,

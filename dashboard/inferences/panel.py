@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.aws.cloud import Connection
 from dashboard.captures import panel as captures
 from dashboard.captures.record_filters import InferenceFilters, begin_of
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.inferences import model
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.confidence_panel import redraw
@@ -33,7 +33,7 @@ VIEWS = (
 """What can be looked at, one at a time: so that a rerun sends little."""
 
 
-def look(feed: CaptureSource, threshold: float, names: ClassNames) -> Look:
+def look(feed: InferenceFeed, threshold: float, names: ClassNames) -> Look:
     """Return what the controls select, counted."""
     picked, now = time_range_panel.picker(), datetime.now(UTC)
     selected = filters(feed, names, picked, now)
@@ -41,7 +41,7 @@ def look(feed: CaptureSource, threshold: float, names: ClassNames) -> Look:
 
 
 def filters(
-    feed: CaptureSource, names: ClassNames, picked: TimeRange, now: datetime
+    feed: InferenceFeed, names: ClassNames, picked: TimeRange, now: datetime
 ) -> InferenceFilters:
     """Return the controls of the filters, each bound to its query parameter.
 
@@ -102,7 +102,7 @@ def view() -> str:
     return components.choose_view(VIEWS, on_change=redraw)
 
 
-def nothing_yet(feed: CaptureSource, connection: Connection) -> None:
+def nothing_yet(feed: InferenceFeed, connection: Connection) -> None:
     """Explain what to do before the first capture, and offer traffic where the cloud is local."""
     if feed.as_of is None:
         if feed.problem is None:
@@ -131,7 +131,7 @@ def nothing_yet(feed: CaptureSource, connection: Connection) -> None:
     traffic.button(connection.cloud)
 
 
-def _until_it_fails(feed: CaptureSource) -> None:
+def _until_it_fails(feed: InferenceFeed) -> None:
     """Wait for the first pass; the status above says what went wrong with it."""
 
     def tick() -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.inferences import model
 from dashboard.inferences.look import Look
 from dashboard.shared import time_range_panel
@@ -49,7 +49,7 @@ def records(look: Look) -> None:
 
 
 def _export(
-    feed: CaptureSource, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
+    feed: InferenceFeed, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
 ) -> bytes:
     return write(feed.records(filters, None, limit=EXPORT_ROWS))
 

@@ -12,7 +12,7 @@ from dashboard.alerts.log import AlertPart, AlertState
 from dashboard.alerts.model import Finding
 from dashboard.alerts.sender import AlertSender
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.repairs import job_key
 from dashboard.overview import checks_model as checks
@@ -42,7 +42,7 @@ class Background:
 
 def look(
     feed: FailureFeed,
-    captures: CaptureSource | None,
+    captures: InferenceFeed | None,
     alerts: AlertState | None,
     jobs: Jobs,
     background: Background,
@@ -84,7 +84,7 @@ def look(
 def alert(
     sender: AlertSender | None,
     feed: FailureFeed,
-    captures: CaptureSource | None,
+    captures: InferenceFeed | None,
     background: Background,
 ) -> None:
     """Have the sender of alerts make the checks of captures from now on, if there are both."""
@@ -93,7 +93,7 @@ def alert(
 
 
 def findings(
-    feed: FailureFeed, captures: CaptureSource, background: Background, now: datetime
+    feed: FailureFeed, captures: InferenceFeed, background: Background, now: datetime
 ) -> tuple[Finding, ...]:
     """Return what the checks of captures say, for alerts; old captures are read on for it.
 
@@ -120,7 +120,7 @@ def _of_alerts(found: AlertState | None) -> tuple[Check, Check]:
 
 
 def _of_captures(
-    captures: CaptureSource | None, background: Background, listing: pl.DataFrame, now: datetime
+    captures: InferenceFeed | None, background: Background, listing: pl.DataFrame, now: datetime
 ) -> tuple[Check, ...]:
     if captures is None:
         return ()
@@ -128,7 +128,7 @@ def _of_captures(
     return _drift(captures, background, now), _data_health(captures, listing, minute)
 
 
-def _drift(captures: CaptureSource, background: Background, now: datetime) -> Check:
+def _drift(captures: InferenceFeed, background: Background, now: datetime) -> Check:
     """The latest answer: the permutations of the test take a second, so a page never waits."""
     if captures.as_of is None:
         return checks.drift_unknown("Captures have not been read yet.")
@@ -147,7 +147,7 @@ def _drift(captures: CaptureSource, background: Background, now: datetime) -> Ch
     return known.value or checks.drift_unknown("The last day is being compared with the week.")
 
 
-def _data_health(captures: CaptureSource, listing: pl.DataFrame, now: datetime) -> Check:
+def _data_health(captures: InferenceFeed, listing: pl.DataFrame, now: datetime) -> Check:
     counts = captures.counted(InferenceFilters(), Span(now - checks.DAY, now), now)
     errors = captures.errors()
     recent = 0

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.executions.releases_model import markers
 from dashboard.overview import charts as drawn
 from dashboard.overview import model
@@ -56,7 +56,7 @@ class OverviewCharts:
     """
 
     listing: pl.DataFrame
-    captures: CaptureSource | None
+    captures: InferenceFeed | None
     threshold: float
     shown: TimeRange
     now: datetime

@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.captures.record_filters import InferenceFilters
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.inferences import model as inferences
 from dashboard.quality import charts, model
 from dashboard.quality.model import Labels
@@ -69,7 +69,7 @@ def _metric(title: str, one: Estimate, text: str) -> None:
             st.caption(f"{one.low:.1%} to {one.high:.1%}")
 
 
-def summary(labels: Labels, threshold: float, feed: CaptureSource, since: datetime | None) -> None:
+def summary(labels: Labels, threshold: float, feed: InferenceFeed, since: datetime | None) -> None:
     """Show the measured accuracy beside that which confidence promises, since a moment."""
     now = datetime.now(UTC)
     filters = InferenceFilters(since=since)

@@ -11,7 +11,7 @@ from dashboard.access import session
 from dashboard.aws.cloud import Cloud, Connection
 from dashboard.captures import panel as captures
 from dashboard.captures.feed import CaptureFeed
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.review import desk_panel, model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import DrawRequest, answer_name, answer_text
@@ -77,7 +77,7 @@ def reviewer() -> Reviewer:
     return Reviewer(login or name or local, token)
 
 
-def nothing_yet(feed: CaptureSource) -> None:
+def nothing_yet(feed: InferenceFeed) -> None:
     """Say that there is no draw, and what it takes."""
     if feed.names().is_empty():
         components.empty_state(

@@ -13,7 +13,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters, begin_of
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import model as inferences
 from dashboard.inferences.time_panel import BY_DAY
@@ -128,7 +128,7 @@ def begin(connection: Connection, found: Endpoint) -> None:
     )
 
 
-def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
+def compare(found: Endpoint, feed: InferenceFeed, threshold: float) -> None:
     """Compare the two variants on live captures."""
     old, new = found.variants
     said = model.compare(
@@ -146,7 +146,7 @@ def compare(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
     )
 
 
-def stored(feed: CaptureSource) -> CaptureFeed:
+def stored(feed: InferenceFeed) -> CaptureFeed:
     """Return the feed that keeps captures in a store.
 
     Raises:
@@ -185,7 +185,7 @@ def rejected(said: model.Compared, key: str) -> None:
     (st.success if said.decided else st.info)(said.says)
 
 
-def over_time(found: Endpoint, feed: CaptureSource, threshold: float, picked: TimeRange) -> None:
+def over_time(found: Endpoint, feed: InferenceFeed, threshold: float, picked: TimeRange) -> None:
     """Show what share of photos each variant rejects over the time range that is picked."""
     now = datetime.now(UTC)
     since = None if picked.everything else begin_of(picked.span, now)
@@ -205,7 +205,7 @@ def over_time(found: Endpoint, feed: CaptureSource, threshold: float, picked: Ti
     chart(figure, "rollout-time", f"Share of rejected photos by variant, every {period}")
 
 
-def automatic(found: Endpoint, feed: CaptureSource, threshold: float) -> None:
+def automatic(found: Endpoint, feed: InferenceFeed, threshold: float) -> None:
     """Offer to roll back by itself what goes wrong, and say how that stands."""
     job = components.watch(ROLLBACK, _said)
     if (job and job.running) or not 0 < found.variants[1].weight < 1:

@@ -5,7 +5,7 @@ import uuid
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
-from dashboard.captures.source import CaptureSource
+from dashboard.captures.source import InferenceFeed
 from dashboard.rollout import client, panel, shadow_model
 from dashboard.rollout.automatic_rollback import failures
 from dashboard.rollout.client import IN_SERVICE, Endpoint, Variant
@@ -17,7 +17,7 @@ def compare(
     connection: Connection,
     found: Endpoint,
     shadow: Variant,
-    feed: CaptureSource,
+    feed: InferenceFeed,
     threshold: float,
 ) -> None:
     """Compare the shadow with the variant in use on the requests that both answered."""
