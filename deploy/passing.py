@@ -83,7 +83,7 @@ def waiting(
         return ""
     new = (*needs, writing) if made else needs
     if made and _is(_EXISTS, code, message):
-        return f"The {writing.TITLE} {writing.name} exists already: reading what is deployed"
+        return f"The {writing.TITLE} {writing.name} exists already: looking at it"
     if _is(_BUSY, code, message):
         return f"Waiting until {_service(writing)} is done with an earlier change of {writing.name}"
     if new and _is(_MISSING, code, message):

@@ -107,7 +107,7 @@ CASES = (
     Case("executions", "s3:GetObject", "Started", "Image", "well"),
     Case("failures", "s3:ListBucket", "bad input"),
     Case("alerts", "sns:ListSubscriptionsByTopic", "alarms"),
-    Case("alerts", "cloudwatch:DescribeAlarms", "Every alert went out"),
+    Case("alerts", "cloudwatch:DescribeAlarms", "Every alert was delivered"),
     Case("alerts", "s3:ListBucket", "alarms"),
     Case("audit", "s3:ListBucket"),
     Case("workflows", "states:ListStateMachines", "Choose a row"),

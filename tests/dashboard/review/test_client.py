@@ -31,7 +31,9 @@ def connection(local_cloud: Any, request: pytest.FixtureRequest) -> Any:
     make = session.client
     session.client = lambda name: make(name, endpoint_url=local_cloud.endpoint_url)  # type: ignore[method-assign,assignment]
     return SimpleNamespace(
-        session=session, watched=SimpleNamespace(bucket=bucket), client=lambda _: s3
+        session=session,
+        watched=SimpleNamespace(bucket=bucket, classes=("bicycle", "motorcycle")),
+        client=lambda _: s3,
     )
 
 
