@@ -29,7 +29,9 @@ from deploy.versions import (
     NOTHING_TO_ROLL_BACK_TO,
     Rollback,
     Version,
+    newest_routed,
     preview,
+    promotion_target,
     rollback_target,
 )
 from workflow.errors import WorkflowError
@@ -50,6 +52,7 @@ class Outputs:
         endpoint_status: Its status as SageMaker gives it, None where there is none.
         queue_url: URL of the queue of status changes, None where there is none.
         versions: Versions of the state machine, the newest first.
+        shifted_at: When the alias was changed last, in ISO 8601; None where there is none.
         links: Title to address of the pages of the AWS console; none for another cloud.
     """
 
@@ -59,6 +62,7 @@ class Outputs:
     endpoint_status: str | None
     queue_url: str | None
     versions: tuple[Version, ...]
+    shifted_at: str | None
     links: Mapping[str, str]
 
     def to_json(self) -> dict[str, Json]:
@@ -78,6 +82,7 @@ class Outputs:
                 }
                 for version in self.versions
             ],
+            "shifted_at": self.shifted_at,
             "links": dict(self.links),
         }
 
@@ -233,8 +238,18 @@ def plan_rollback(settings: Settings, session: Session) -> Plan:
         cloud.versions(settings.state_machine, settings.alias),
         cloud.live_before(settings.state_machine, settings.alias),
     )
-    alias = Alias(name=_alias_name(settings), tags=settings.tags, version=target.arn)
-    return plan((alias,), _observe((alias.key,), cloud), owner=settings.owner)
+    return _plan_alias(settings, cloud, target)
+
+
+def plan_promotion(settings: Settings, session: Session) -> Plan:
+    """Return what has to be done so that the version traffic shifts to gets all. Only reads.
+
+    Raises:
+        WorkflowError: ``NothingToPromote``, or a call failed.
+    """
+    cloud = _cloud(settings, session)
+    target = promotion_target(cloud.versions(settings.state_machine, settings.alias))
+    return _plan_alias(settings, cloud, target)
 
 
 def preview_rollback(settings: Settings, session: Session) -> Rollback | None:
@@ -252,7 +267,7 @@ def preview_rollback(settings: Settings, session: Session) -> Rollback | None:
         if error.code != NOTHING_TO_ROLL_BACK_TO:
             raise
         return None
-    live = max(versions, key=lambda version: (version.weight, version.number))
+    live = newest_routed(versions)
     return preview(live, target, (cloud.definition(live), cloud.definition(target)))
 
 
@@ -298,6 +313,7 @@ def status(settings: Settings, session: Session) -> Outputs:
         endpoint_status=seen[endpoint].outputs["status"] if endpoint in seen else None,
         queue_url=seen[queue].outputs["url"] if queue in seen else None,
         versions=cloud.versions(settings.state_machine, settings.alias),
+        shifted_at=seen[alias].outputs["shifted_at"] if alias in seen else None,
         links=_links(settings, session) if is_aws(session) else {},
     )
 
@@ -318,6 +334,12 @@ def _made_of(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts
 def _observe(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Observed]:
     seen = {key: cloud.read(key) for key in dict.fromkeys(keys)}
     return {key: one for key, one in seen.items() if one is not None}
+
+
+def _plan_alias(settings: Settings, cloud: AwsCloud, version: Version) -> Plan:
+    """Return what has to be done so that a version gets all new executions."""
+    alias = Alias(name=_alias_name(settings), tags=settings.tags, version=version.arn)
+    return plan((alias,), _observe((alias.key,), cloud), owner=settings.owner)
 
 
 def _alias_name(settings: Settings) -> str:

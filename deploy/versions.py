@@ -8,6 +8,9 @@ from datetime import datetime
 
 from workflow.errors import WorkflowError
 
+NOTHING_TO_PROMOTE = "NothingToPromote"
+"""Code of the error that says that no traffic is shifting."""
+
 NOTHING_TO_ROLL_BACK_TO = "NothingToRollBackTo"
 """Code of the error that says that no version was published before the one in use."""
 
@@ -34,7 +37,7 @@ class Rollback:
     """What a rollback would do.
 
     Attributes:
-        live: Number of the version that most new executions run on.
+        live: Number of the version in use; while traffic is shifting, of the one it shifts to.
         target: Number of the version that all of them would run on.
         diff: Both definitions as a unified diff of indented JSON; empty where they are the same.
     """
@@ -58,6 +61,26 @@ def preview(live: Version, target: Version, definitions: tuple[str, str]) -> Rol
     names = (f"version {live.number}", f"version {target.number}")
     lines = difflib.unified_diff(before, after, *names, n=2, lineterm="")
     return Rollback(live=live.number, target=target.number, diff="\n".join(lines))
+
+
+def newest_routed(versions: Sequence[Version]) -> Version:
+    """Return the newest version that gets executions; at least one of them does."""
+    return max((one for one in versions if one.weight), key=lambda one: one.number)
+
+
+def promotion_target(versions: Sequence[Version]) -> Version:
+    """Return the version that traffic is shifting to.
+
+    Raises:
+        WorkflowError: ``NothingToPromote`` where one version gets all executions, or none does.
+    """
+    if sum(one.weight > 0 for one in versions) < 2:  # noqa: PLR2004 - the old and the new one
+        raise WorkflowError(
+            NOTHING_TO_PROMOTE,
+            "No two versions of the state machine share new executions.",
+            "Deploy a new version with a share below 100 % first.",
+        )
+    return newest_routed(versions)
 
 
 def rollback_target(versions: Sequence[Version], before: int | None = None) -> Version:

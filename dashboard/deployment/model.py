@@ -53,9 +53,15 @@ class DeploymentAddress:
 
     Attributes:
         threshold: Confidence to demand; None for what is deployed or set.
+        share: Percentage of new executions for a new version, 1 to 100.
     """
 
     threshold: float | None = None
+    share: int = 100
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.share <= 100:  # noqa: PLR2004 - percent
+            raise ValueError(self.share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,7 @@ class PlanView:
         settled: Nothing is to be done.
         fresh: Nothing is there yet.
         blocked: Something is in the way that only a person may move.
+        shifts: It gives a version a share of new executions that others have now.
     """
 
     summary: str
@@ -98,6 +105,7 @@ class PlanView:
     settled: bool
     fresh: bool
     blocked: bool
+    shifts: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +187,10 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
         settled=not changes,
         fresh=counts["CREATE"] == len(actions),
         blocked=bool(counts["BLOCKED"]),
+        shifts=any(
+            action["op"] == "UPDATE" and action["resource"].startswith("states.alias/")
+            for action in actions
+        ),
     )
 
 

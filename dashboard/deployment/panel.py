@@ -15,8 +15,12 @@ from workflow.settings import Settings
 from workflow.thresholds import LOWEST, of_plan
 
 
-def wanted(settings: Settings) -> Settings:
-    """Return the settings, with the threshold that the address or the reader asks for."""
+def wanted(settings: Settings) -> tuple[Settings, int]:
+    """Return the settings and the share of a new version, as the address or the reader asks.
+
+    Returns:
+        The settings with that threshold; percentage of new executions for a new version.
+    """
     page_address.read(model.DeploymentAddress)
     now = standing()
     with st.expander("Settings", icon=":material/tune:"):
@@ -30,12 +34,22 @@ def wanted(settings: Settings) -> Settings:
             bind="query-params",
             help="SCONES_THRESHOLD where it is set, else what is deployed.",
         )
+        share = st.number_input(
+            "Give a new version this share of new executions, in %",
+            min_value=1,
+            max_value=100,
+            value=100,
+            key="share",
+            bind="query-params",
+            help="The rest stays with the version in use, until you promote the new one or roll"
+            " back. A first deployment gets all.",
+        )
         st.caption(
             f"Project {plain(settings.project)}, stage {plain(settings.stage)}; data capture keeps "
             f"{settings.sampling_percentage} % of all inferences."
         )
     st.caption(plain(of_plan(now, threshold)))
-    return replace(settings, threshold=threshold)
+    return replace(settings, threshold=threshold), share
 
 
 def run(job: Job) -> None:
@@ -65,12 +79,13 @@ def checks(view: model.CheckView) -> bool:
     return view.problem
 
 
-def plan(view: model.PlanView, *, hindered: bool) -> bool:
+def plan(view: model.PlanView, *, hindered: bool, share: int) -> bool:
     """Return what would be done, with the differences; whether the button that does it was pressed.
 
     Args:
         view: The plan.
         hindered: Whether a check says that it would fail.
+        share: Percentage of new executions for a new version.
     """
     pressed = False
     with st.container(border=True):
@@ -79,6 +94,10 @@ def plan(view: model.PlanView, *, hindered: bool) -> bool:
             st.info(plain(view.kept), icon=":material/keep:")
         if view.price:
             st.markdown(plain(view.price))
+        if view.shifts:
+            st.markdown(
+                f"The new version gets **{share} %** of new executions, as *Settings* above says."
+            )
         if not view.settled:
             label = "Deploy" if view.fresh else "Apply these changes"
             pressed = st.button(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,11 @@ class AliasProvider:
         heaviest_first = sorted(routes, key=lambda route: -route[1])
         return Observed(
             properties={"version": version, "weight": weight},
-            outputs={"arn": arn, "routes": " ".join(route[0] for route in heaviest_first)},
+            outputs={
+                "arn": arn,
+                "routes": " ".join(route[0] for route in heaviest_first),
+                "shifted_at": answer["updateDate"].astimezone(UTC).isoformat(),
+            },
             tags=_tags(self._aws, arn.rpartition(":")[0]),
         )
 

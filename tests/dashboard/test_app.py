@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.aws.cloud import Connection
+from dashboard.aws.cloud import Connection, connect
 from dashboard.shared import components
 from tests.builders import png
 
@@ -280,6 +280,61 @@ def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
     assert list(versions["New executions"]) == ["0 %", "100 %"]
     # Version 2 was live before, so that is what a rollback goes to now.
     assert "Roll back to version 2 now" in [one.label for one in test.button]
+
+
+def routed(test: AppTest) -> list[str]:
+    """Return the share of new executions of each version, the newest first."""
+    (versions,) = [one.value for one in test.dataframe if "Version" in one.value.columns]
+    return list(versions["New executions"])
+
+
+def told(test: AppTest, sentence: str) -> None:
+    """Run again until the page says a sentence."""
+    deadline = time.monotonic() + SECONDS
+    while sentence not in said(test):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        test.run()
+
+
+def compared(test: AppTest) -> list[str]:
+    """Return how the executions of version 2 ended, as soon as the page knows of any."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        for one in test.dataframe:
+            if "Version 2 (new)" in one.value.columns and one.value["Version 2 (new)"][2] == "0":
+                return list(one.value["Version 2 (new)"])
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        test.run()
+
+
+def test_a_new_version_gets_a_share_of_executions_until_it_is_rolled_back_or_promoted(
+    app: Callable[..., AppTest], environ: dict[str, str]
+) -> None:
+    cloud = connect({**environ, "SCONES_PROJECT": "shares"})
+    button(app("deployment", SCONES_PROJECT="shares"), "Deploy")
+
+    test = app("deployment", {"threshold": "0.9", "share": "10"}, SCONES_PROJECT="shares")
+    assert "The new version gets **10 %** of new executions" in said(test)
+    button(test, "Apply these changes")
+    assert routed(test) == ["10 %", "90 %"]
+    assert "version 2 gets 10 % of new executions and version 1 the rest" in said(test)
+    told(test, "No execution since the shift")
+
+    cloud.client("stepfunctions").start_execution(
+        stateMachineArn=f"{cloud.settings.state_machine_arn}:2", input="{}"
+    )
+    assert compared(test)[:3] == ["10 %", "1", "0"]
+    assert compared(test)[-1].startswith("1 · 100.0%")
+
+    button(test, "Roll back")
+    assert routed(test) == ["0 %", "100 %"]
+    button(test, "Apply these changes")
+    assert routed(test) == ["10 %", "90 %"]
+    button(test, "Promote")
+    assert routed(test) == ["100 %", "0 %"]
+    assert "Promote" not in [one.label for one in test.button]
 
 
 def test_a_threshold_that_was_applied_is_what_the_next_plan_keeps(

@@ -146,6 +146,31 @@ def test_a_rollback_of_a_canary_takes_its_share_away(account: Account) -> None:
     assert weights(account) == [(2, 0), (1, 100)]
 
 
+def test_a_rollback_of_a_canary_is_previewed_from_the_new_version(account: Account) -> None:
+    applied(account)
+    applied(account, settings(threshold=0.8), weight=10)
+
+    back = deployment.preview_rollback(settings(), account.session)
+
+    assert back is not None
+    assert (back.live, back.target) == (2, 1)
+    assert back.diff
+
+
+def test_a_promotion_moves_the_alias_and_keeps_what_the_new_version_is(account: Account) -> None:
+    applied(account)
+    applied(account, settings(threshold=0.8), weight=10)
+
+    plan = deployment.plan_promotion(settings(threshold=0.7), account.session)
+    events = list(deployment.apply(plan, settings(threshold=0.7), account.session))
+
+    assert done(events) == [("states.alias", Op.UPDATE)]
+    assert weights(account) == [(2, 100), (1, 0)]
+    back = deployment.preview_rollback(settings(), account.session)
+    assert back is not None
+    assert back.target == 1
+
+
 def test_an_apply_after_a_rollback_goes_forward_again(account: Account) -> None:
     applied(account)
     applied(account, settings(threshold=0.8))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.versions import Version, preview, rollback_target
+from deploy.versions import Version, preview, promotion_target, rollback_target
 from workflow.errors import WorkflowError
 
 
@@ -51,6 +51,19 @@ def test_goes_back_to_what_is_recorded_to_have_been_live(
     weights: dict[str, int], before: int, target: int
 ) -> None:
     assert rollback_target(versions(**weights), before).number == target
+
+
+@pytest.mark.parametrize("weights", [{"v1": 90, "v2": 10}, {"v1": 10, "v2": 90}], ids=str)
+def test_a_promotion_goes_to_the_newer_of_two_versions(weights: dict[str, int]) -> None:
+    assert promotion_target(versions(**weights)).number == 2
+
+
+@pytest.mark.parametrize("weights", [{}, {"v1": 0}, {"v1": 0, "v2": 100}], ids=str)
+def test_without_two_versions_that_share_there_is_nothing_to_promote(
+    weights: dict[str, int],
+) -> None:
+    with pytest.raises(WorkflowError, match="No two versions"):
+        promotion_target(versions(**weights))
 
 
 def test_a_rollback_shows_what_changes_of_the_definition() -> None:

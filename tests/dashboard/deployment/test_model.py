@@ -49,6 +49,13 @@ def test_a_plan_that_only_keeps_is_settled() -> None:
     assert (view.fresh, view.settled) == (False, True)
 
 
+def test_a_plan_shifts_executions_where_it_changes_an_alias() -> None:
+    alias = action("UPDATE", resource="states.alias/scones/live")
+
+    assert plan_view(plan(alias)).shifts
+    assert not plan_view(plan({**alias, "op": "CREATE"}, action("UPDATE"))).shifts
+
+
 def test_what_is_retained_is_a_sentence_and_no_row() -> None:
     keys = ("sagemaker.endpoint-config/c", "sagemaker.endpoint-config/d", "sagemaker.model/m")
 
