@@ -64,7 +64,8 @@ def _outcomes(found: model.Canary) -> None:
             label="Classify a photo",
         )
         return
-    st.dataframe(table, hide_index=True, alt="How executions of both versions end")
+    # Its cells wrap, so that both versions are side by side on a phone too.
+    st.table(table, hide_index=True, alt="How executions of both versions end")
     st.caption(
         "Shares are of the executions that were accepted, rejected or failed; in brackets the"
         " interval that holds the true share 95 times of 100."

@@ -301,7 +301,7 @@ def compared(test: AppTest) -> list[str]:
     """Return how the executions of version 2 ended, as soon as the page knows of any."""
     deadline = time.monotonic() + SECONDS
     while True:
-        for one in test.dataframe:
+        for one in test.table:
             if "Version 2 (new)" in one.value.columns and one.value["Version 2 (new)"][2] == "0":
                 return list(one.value["Version 2 (new)"])
         assert time.monotonic() < deadline
