@@ -84,6 +84,8 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
 ) -> None:
     old = endpoint.variants[0].name
     assert model in client.candidates(deployed, endpoint)
+    held_out = "**The new model on photos held out**"
+    assert held_out in [one.value for one in opened(environ, monkeypatch).markdown]
 
     client.start(deployed, endpoint, model, 0.1, token())
     started = settled(deployed)
