@@ -251,14 +251,17 @@ def _check_url(
     signed_at = _moment(stamp)
     if given.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256" or scope is None or signed_at is None:
         raise _Refused(_INCOMPLETE_URL)
+    # isdigit() alone takes digits of other scripts; the cut keeps int() from endless digits.
     if not (expires.isascii() and expires.isdigit() and 1 <= int(expires[:7]) <= _LONGEST):
         raise _Refused(_INCOMPLETE_URL)
     headers = _signed_headers(given.get("X-Amz-SignedHeaders", ""), _INCOMPLETE_URL)
     if signed_at - now > SKEW or now - signed_at > dt.timedelta(seconds=int(expires)):
         raise _Refused(_EXPIRED)
+    # A signature cannot cover itself.
     params = [(name, value) for name, value in query if name != "X-Amz-Signature"]
     secret = _secret(credentials, scope["key"])
     signed = _signed(environ, scope, secret=secret, stamp=stamp, params=params, names=headers)
+    # Who presigns a URL of S3 does not know the body that it will be used with.
     if scope["service"] == "s3" and _DIGEST_HEADER not in environ[HEADERS]:
         signed = signed._replace(digest=_UNSIGNED)
     _compare(signed, environ, given.get("X-Amz-Signature", ""))
@@ -275,11 +278,13 @@ def _check_old_url(
     key_id = given["AWSAccessKeyId"]
     signer = _OldUrl(Key(key_id, _secret(credentials, key_id)), expires)
     headers = HTTPHeaders()
+    # Version 2 signs x-amz- parameters of the URL as if they were headers; a header counts more.
     moved = {name: value for name, value in given.items() if name.startswith("x-amz-")}
     for name, value in (moved | request_headers(environ)).items():
         headers[name] = value
     url = urlsplit(f"http://s3{_s3_path(environ)}?{environ['QUERY_STRING']}")
     signature = signer.get_signature(environ["REQUEST_METHOD"], url, headers)  # type: ignore[arg-type]
+    # In constant time, and as bytes: compare_digest refuses text that is not ASCII.
     if not hmac.compare_digest(signature.encode(), given.get("Signature", "").encode()):
         raise _Refused(_MISMATCH)
 
@@ -338,6 +343,7 @@ def _signed(
         scope["region"],
         stamp,
         environ["REQUEST_METHOD"],
+        # Other services sign the path as it was sent; S3 does not encode it a second time.
         _s3_path(environ) if s3 else environ["RAW_URI"].partition("?")[0],
         tuple(params),
         tuple((name, _text(given.get(name, ""))) for name in names),
@@ -347,6 +353,7 @@ def _signed(
 
 def _text(value: str) -> str:
     """Return a header's value as the client wrote it, which is UTF-8 if it is not ASCII."""
+    # WSGI hands header bytes over as Latin-1 (PEP 3333).
     return value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

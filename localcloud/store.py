@@ -56,11 +56,13 @@ class Store:
         self.disk = Disk(directory)
         self._lock = threading.RLock()
         try:
+            # First: SQLite would make an empty database, and hide that the real one is missing.
             self._check_complete()
             self.private_folder("blobs")
             scarce = not self.disk.has_room()
             if scarce:
                 self.disk.release()
+            # Private before SQLite opens it; the mode of touch is for new files only, hence chmod.
             self.path.touch(mode=0o600)
             self.path.chmod(0o600)
             self._db = self._open(self.path)

@@ -94,6 +94,7 @@ def scope(environ: Environ) -> tuple[str, str] | None:
         region, service = parts[2], parts[3]
     else:
         region, service = match.groups()
+    # InvokeEndpoint is signed for sagemaker: only its path tells it from the control plane.
     if service == "sagemaker" and environ["PATH_INFO"].startswith("/endpoints/"):
         return "sagemaker-runtime", region
     return _SERVICES.get(service, service), region
@@ -126,6 +127,7 @@ def _unpacked(body: bytes, environ: Environ) -> bytes:
     if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
         return body
     try:
+        # 16 more makes zlib expect the gzip header and trailer.
         return zlib.decompress(body, wbits=zlib.MAX_WBITS | 16)
     except zlib.error as error:
         raise AwsError("SerializationException", f"The body is not gzip: {error}") from error
@@ -191,6 +193,7 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
         return Response(error.status, _headers("text/xml"), text.encode())
     headers = _headers(environ.get("CONTENT_TYPE") or "application/json")
     headers["x-amzn-errortype"] = error.code
+    # awsQueryCompatible: SQS moved from query to JSON, and clients still know the old codes.
     if error.code in _QUERY_CODES:
         headers["x-amzn-query-error"] = f"{_QUERY_CODES[error.code]};Sender"
     if service in ("lambda", "sagemaker-runtime"):
@@ -310,9 +313,11 @@ def _from_cbor(body: bytes) -> Params:
 
 def _cbor_map(content: Mapping[str, Any]) -> bytes:
     """Return a CBOR map of text to text: all that an error needs."""
+    # RFC 8949: 0xA0 is a map, with the number of its pairs (at most 23) in the low five bits.
     body = bytearray([0xA0 | len(content)])
     for item in (str(part) for pair in content.items() for part in pair):
         data = item.encode()
+        # 0x79 is text with its length in two bytes.
         body += b"\x79" + len(data).to_bytes(2, "big") + data
     return bytes(body)
 

@@ -141,6 +141,7 @@ class Window:
         find, starts, size = data.find, data.startswith, len(data)
         tails: list[bytes] = []
         keep_tail, keep_end = tails.append, self._ends.append
+        # Lines are long where the first block ends none: two whole scans would read memory twice.
         far = find(b"\n", 0, _BLOCK) < 0
         head, head_size = HEAD, len(HEAD)
         while position < size:
@@ -157,6 +158,7 @@ class Window:
                 close, end = find(b'"', begin), find(b"\n", begin)
                 if end < 0:
                     end = size
+            # Else the quote is escaped or on another line, and only a full decode tells more.
             if begin <= close < end and data[close - 1] != _BACKSLASH:
                 keep_tail(data[close:end])
                 keep_end(end)
@@ -198,6 +200,7 @@ class Window:
         Returns:
             The rows of probabilities, the place of each, and what is none.
         """
+        # Rows are read some bytes beyond the last tail, so that memory must be there.
         self._fill(bytes(SPARE))
         tails = Tails(self._tails, self._sizes)
         parts = self._forms.read(tails)
@@ -235,10 +238,12 @@ class Window:
         ends = np.array(self._ends, np.int64)
         starts = np.empty_like(ends)
         starts[1:] = ends[:-1] + 1
+        # An object's first line follows its byte order mark, not another object's last line.
         starts[first[counts > 0]] = np.array(self._begins, np.int64)[counts > 0]
         numbers = np.arange(1, len(ends) + 1) - np.repeat(first, counts)
         source = np.repeat(np.array(self._sources, np.int32), counts)
         lengths = ends - starts
+        # The line feed is not in the length already; of a Windows line end, one byte is left.
         lengths[with_carriage_return] -= 1
         return Places(source, numbers.astype(np.int32), starts, lengths)
 
@@ -305,6 +310,7 @@ def _without_payload(line: bytes) -> bytes:
     """
     found = _ANYWHERE.search(line)
     close = line.find(b'"', found.end()) if found else -1
+    # Where an escape makes the end of the payload uncertain, the line is decoded with it.
     if not found or close < 0 or line[close - 1] == _BACKSLASH:
         return line
     return line[: found.end()] + line[close:]

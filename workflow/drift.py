@@ -250,10 +250,12 @@ def _limits(
     """
     p_values = []
     for distance, weight in zip(distances, weights, strict=True):
+        # Counted from the left end of equal distances, so that a tie makes the p-value larger.
         at_or_above = len(distance) - np.searchsorted(np.sort(distance), distance)
         p_values.append(at_or_above / len(distance) / weight)
     joint = np.minimum.reduce(p_values)
     allowed = math.floor(rate * len(joint))
+    # Only one order statistic is needed: a partition finds it without sorting all draws.
     cut = np.partition(joint, allowed)[allowed]
     return tuple(
         float(distance[p_value >= cut].max(initial=0))
@@ -263,6 +265,7 @@ def _limits(
 
 def _judged(pair: Pair, statistic: Statistic, value: float, limit: float) -> Drift:
     matters = MATTERS[statistic]
+    # PSI grows with the square of a shift, so twice the shift is four times the PSI.
     telling = matters * _TELLING ** _order(statistic)
     known = min(pair.sizes) > 0
     needed = 0, 0
@@ -272,6 +275,7 @@ def _judged(pair: Pair, statistic: Statistic, value: float, limit: float) -> Dri
         verdict = DriftVerdict.STABLE
     else:
         verdict = DriftVerdict.NOT_ENOUGH_DATA
+        # The variance of a difference goes with 1/n + 1/m: more values bring that down.
         noise = sum(1 / size for size in pair.reference_sizes)
         ratio = telling / max(limit, 10**-_EXACT_DIGITS)
         needed = _needed(noise * ratio ** (2 / _order(statistic)), pair.sizes)
@@ -340,6 +344,7 @@ def paired_statistics(
         before, after = (
             np.asarray(side.get(name, ()), dtype=np.float64) for side in (baseline, current)
         )
+        # Edges chosen from one sample alone would favour it (ADR 7).
         pooled = np.concatenate([before, after])
         values, counts = np.unique(pooled[np.isfinite(pooled)], return_counts=True)
         if values.size == 0:

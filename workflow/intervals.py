@@ -39,6 +39,7 @@ class Share:
         n, p = self.count, self.value
         centre = (p + z * z / (2 * n)) / (1 + z * z / n)
         reach = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        # Rounding can put a bound a little outside 0 to 1.
         return max(0.0, centre - reach), min(1.0, centre + reach)
 
     def __add__(self, other: Self) -> Self:
@@ -54,6 +55,7 @@ def difference(before: Share, after: Share) -> tuple[float, float]:
     if not before.count or not after.count:
         return -1.0, 1.0
     change = after.value - before.value
+    # The change is lowest where the later share is low and the earlier one high, so bounds cross.
     (b_low, b_high), (a_low, a_high) = before.interval, after.interval
     return (
         change - math.hypot(after.value - a_low, b_high - before.value),

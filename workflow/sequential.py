@@ -106,6 +106,7 @@ class PairedComparison:
 
 def _edge(outer: float, inner: float, excluded: Callable[[float], bool]) -> float:
     """Return the border between an excluded share and one that is not."""
+    # With few records nothing is excluded, and there is no border to search for.
     if not excluded(outer):
         return outer
     for _ in range(_STEPS):
@@ -125,10 +126,12 @@ def _log_likelihood(share: Share, p: float) -> float:
     misses = share.count - share.hits
     if (share.hits and p <= 0) or (misses and p >= 1):
         return -math.inf
+    # No hits add nothing, where 0 * log(0) would be an error; likewise no misses.
     return (share.hits * math.log(p) if share.hits else 0.0) + (
         misses * math.log1p(-p) if misses else 0.0
     )
 
 
 def _log_beta(a: float, b: float) -> float:
+    # By logarithms: the beta function of a thousand records is too small for a float.
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)

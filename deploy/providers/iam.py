@@ -74,6 +74,7 @@ class RoleProvider:
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the policy, then the role."""
+        # IAM refuses to delete a role that still has an inline policy (DeleteConflict).
         yield "Deleting the role"
         found(
             lambda: self._iam.delete_role_policy(RoleName=name, PolicyName=POLICY), "NoSuchEntity"
@@ -100,6 +101,7 @@ def denied(aws: Aws, caller: str, needed: Mapping[str, Sequence[str]]) -> list[s
         needed: ARN of a resource to the actions to be allowed on it.
     """
     principal = _principal(aws, caller)
+    # IAM cannot simulate the root user, who may do everything.
     if principal.endswith(":root"):
         return []
     pages = aws.iam.get_paginator("simulate_principal_policy")
@@ -133,6 +135,7 @@ def _principal(aws: Aws, caller: str) -> str:
     if not rest:
         return caller
     name = rest.partition("/")[0]
+    # The ARN of a session leaves out the path of its role; only IAM knows it.
     role = found(lambda: aws.iam.get_role(RoleName=name), "NoSuchEntity", "AccessDenied")
     account = kind.replace(":sts:", ":iam:")
     return role["Role"]["Arn"] if role else f"{account}:role/{name}"

@@ -69,6 +69,7 @@ class FunctionProvider:
 
     def update(self, resource: Function, observed: Observed) -> Iterator[str]:
         """Change code, then configuration, then publish; each only once the last has settled."""
+        # Lambda refuses a change while another is under way (ResourceConflictException).
         yield from self._ready(resource.name)
         wanted = resource.properties()
         changed = {key for key, value in observed.properties.items() if wanted[key] != value}
@@ -91,6 +92,7 @@ class FunctionProvider:
         yield "Publishing a version"
         answer = self._lambda.publish_version(
             FunctionName=resource.name,
+            # Lambda refuses to publish if the code is no longer the one that was uploaded.
             CodeSha256=resource.code_sha256,
             RevisionId=self._revision(resource.name),
         )
@@ -109,6 +111,7 @@ class FunctionProvider:
             for version in page["Versions"]
             if version["Version"] != "$LATEST"
         ]
+        # Versions are numbers written as text: "10" sorts before "9".
         return max(versions, key=lambda version: int(version["Version"]), default=None)
 
     def _ready(self, name: str) -> Iterator[str]:
@@ -155,6 +158,7 @@ def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
         "runtime": now.get("Runtime"),
         "architecture": now.get("Architectures", ["x86_64"])[0],
         "log_format": logging.get("LogFormat"),
+        # Sorted, since order has no meaning here and would look like a change.
         "subnets": sorted(now.get("VpcConfig", {}).get("SubnetIds", ())),
         "security_groups": sorted(now.get("VpcConfig", {}).get("SecurityGroupIds", ())),
     }

@@ -60,6 +60,7 @@ class Lock:
         if not self._etag:
             return
         head = self._head()
+        # After a lost lease the object is another deploy's: it must stay locked.
         if head is not None and head[0] == self._etag:
             self._s3.delete_object(Bucket=self._bucket, Key=LOCK_KEY)
         self._etag = ""
@@ -86,6 +87,7 @@ class Lock:
                 "NoSuchBucket",
             )
         except ClientError as error:
+            # 412: the condition does not hold. 409: another write of the same key was under way.
             if code_of(error) in TAKEN:
                 self._etag = ""
                 raise self._locked(0) from error
@@ -104,6 +106,7 @@ class Lock:
         if head is None:
             return None
         headers = head["ResponseMetadata"]["HTTPHeaders"]
+        # The Date of this very answer: S3's clock on both sides of the subtraction.
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         return head["ETag"], (now - head["LastModified"]).total_seconds()
 

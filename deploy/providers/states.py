@@ -69,6 +69,7 @@ class StateMachineProvider:
         wanted = {**resource.properties(), "published": observed.properties["published"]}
         if wanted == observed.properties:
             yield "Publishing a version"
+            # A deploy that ended too early has updated the definition and not published it.
             self._states.publish_state_machine_version(stateMachineArn=arn)
             return
         yield "Updating and publishing a version"
@@ -240,6 +241,7 @@ def version_number(version_arn: str) -> int:
 
 def routing(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto3's own shape
     """Versions and weights of an alias, the newest version first."""
+    # AWS promises no order of the routes.
     routes = [(one["stateMachineVersionArn"], one["weight"]) for one in configuration]
     return sorted(routes, key=lambda route: -version_number(route[0]))
 
@@ -285,5 +287,6 @@ def _logging(machine: StateMachine) -> Any:  # noqa: ANN401 - boto3's own shape
         "level": machine.log_level,
         # Inputs and outputs hold images: they stay out of the log.
         "includeExecutionData": False,
+        # Step Functions takes the ARN of a log group with :* at its end only.
         "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": f"{machine.log_group}:*"}}],
     }

@@ -41,6 +41,7 @@ class ExecutionLog:
     ) -> None:
         destinations = configuration.get("destinations") or [{}]
         arn = destinations[0].get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "")
+        # AWS wants the ARN of the group with this ending; the name of the group is without it.
         self._group = arn.partition(":log-group:")[2].removesuffix(":*")
         self._level = configuration.get("level", "OFF") if self._group else "OFF"
         self._with_data = bool(configuration.get("includeExecutionData"))
@@ -61,6 +62,7 @@ class ExecutionLog:
         if not self._with_data:
             details = {key: value for key, value in details.items() if key not in _DATA}
         line = {
+            # CloudWatch Logs gets these numbers as text.
             "id": str(event["id"]),
             "type": event["type"],
             "details": details,

@@ -65,6 +65,7 @@ class ExecutionProgress:
             "variables": self.variables,
             "entered": self.entered,
             "previous": self.previous,
+            # Copied first: a dictionary that changes while it is iterated raises RuntimeError.
             "outputs": {str(number): one for number, one in self.outputs.copy().items()},
             "unfinished": {str(n): one.as_json() for n, one in self.unfinished.copy().items()},
             "map_run": self.map_run,
@@ -75,6 +76,7 @@ class ExecutionProgress:
 def from_json(given: Mapping[str, Any]) -> ExecutionProgress:
     """Return the progress that was kept as JSON."""
     numbered = {
+        # JSON has text keys only.
         "outputs": {int(number): one for number, one in given["outputs"].items()},
         "unfinished": {int(n): from_json(one) for n, one in given["unfinished"].items()},
     }

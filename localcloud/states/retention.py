@@ -43,6 +43,7 @@ class Retention:
         most = self._limits.megabytes * 1e6
         forgotten = 0
         while not self._stopped.is_set():
+            # Asked again for each batch: once there is room, only what is too old goes.
             crowded = self._executions.bytes() > most
             gone = self._executions.forget_ended(moment if crowded else oldest, _BATCH)
             if not gone:

@@ -82,6 +82,7 @@ class Tokens:
                     raise StateFailure(TIMEOUT)
                 if heartbeat is not None and now - waiting.heartbeat >= heartbeat:
                     raise StateFailure("States.HeartbeatTimeout")
+                # Raises Stopped; a stop does not notify this condition, so the waits are short.
                 flow.sleep(0)
                 limits = [_LOOK_SECONDS]
                 if seconds is not None:

@@ -44,6 +44,7 @@ def _seconds(fields: Fields, given: Any) -> float:  # noqa: ANN401 - any JSON va
             )
         return float(value)
     value = _referenced(fields, "SecondsPath", given)
+    # A bool is an int in Python, and true is no number of seconds.
     if isinstance(value, bool) or not isinstance(value, int):
         raise StatesRuntimeError(
             f"The SecondsPath parameter cannot be parsed as a long value: {path} == "

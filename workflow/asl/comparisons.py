@@ -25,6 +25,7 @@ _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def _is_number(value: object) -> bool:
+    # Python's bool is an int; JSON's true is no number.
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -46,6 +47,7 @@ ORDERED: Final = {
     f"{kind}{order}": (kind, order)
     for kind in _READERS
     for order in _ORDERS
+    # The language orders no booleans: there is BooleanEquals alone.
     if kind != "Boolean" or order == "Equals"
 }
 TESTS: Final = frozenset({*_KINDS, "IsPresent"})
@@ -72,6 +74,7 @@ def holds(rule: Rule, scope: Scope) -> bool:
 def _compares(rule: Rule, scope: Scope) -> bool:
     operator = next(name for name in rule if name in OPERATORS)
     wanted = rule[operator]
+    # Before the value is looked up: an absent variable is an answer here and an error elsewhere.
     if operator == "IsPresent":
         return _is_present(rule["Variable"], scope) is wanted
     value = _value(rule["Variable"], scope)
@@ -82,6 +85,7 @@ def _compares(rule: Rule, scope: Scope) -> bool:
     if operator not in ORDERED:
         operator, wanted = operator.removesuffix("Path"), _value(wanted, scope)
     kind, order = ORDERED[operator]
+    # A value of another type than the operator's makes the rule false; it is not an error.
     left, right = _READERS[kind](value), _READERS[kind](wanted)
     return left is not None and right is not None and _ORDERS[order](left, right)
 
@@ -92,6 +96,7 @@ def _is_present(text: str, scope: Scope) -> bool:
         found = paths.evaluate(path, scope)
     except PathNotFound:
         return False
+    # A path with a wildcard or filter never fails: it finds an empty list where nothing is.
     return path.definite or bool(found)
 
 

@@ -54,6 +54,7 @@ def _refuse(name: str) -> None:
 
 def size(value: object) -> int:
     """Return how many bytes a value takes as JSON."""
+    # JSON may hold a lone surrogate ("\ud800"), which strict UTF-8 refuses to encode.
     return len(to_json(value).encode(errors="surrogatepass"))
 
 
@@ -67,6 +68,7 @@ def type_name(value: object) -> str:
 
 def equal(left: object, right: object) -> bool:
     """Return whether two JSON values are the same; ``true`` is not ``1``."""
+    # In Python True == 1, also deep inside lists and dictionaries.
     return left == right and _kinds(left) == _kinds(right)
 
 

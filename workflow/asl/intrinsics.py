@@ -115,6 +115,7 @@ def _argument(
     argument: Text | Literal | Path | IntrinsicCall, call: IntrinsicCall, scope: Scope
 ) -> Any:  # noqa: ANN401
     if isinstance(argument, Text):
+        # Format has to tell an escaped brace from a placeholder: its text keeps the escapes.
         return argument if call.name == "Format" else _unescaped(argument.raw)
     if isinstance(argument, Literal):
         return argument.value
@@ -183,6 +184,7 @@ def _path_end(text: str, at: int) -> int:
     while at < len(text):
         char = text[at]
         if quote:
+            # A backslash hides the character behind it, a quote among them.
             at += char == "\\"
             quote = "" if char == quote else quote
         elif char in "'\"" and depth:
@@ -218,6 +220,7 @@ def _format(template: Any, *values: Any) -> str:  # noqa: ANN401 - any JSON valu
     raw = template.raw if isinstance(template, Text) else template
     if not isinstance(raw, str):
         raise _Refused("The template must be a string.")
+    # Escapes match too, so that an escaped brace is passed over and not counted.
     holes = sum(match[0] == "{}" for match in _HOLE.finditer(raw))
     if holes != len(values):
         raise _Refused(
@@ -259,6 +262,7 @@ def _range(first: Any, last: Any, step: Any) -> list[int]:  # noqa: ANN401 - any
     start, end, by = _integer(first), _integer(last), _integer(step)
     if by == 0:
         raise _Refused("The increment must not be zero.")
+    # The last number belongs to the result, unlike in Python's range.
     found = range(start, end + (1 if by > 0 else -1), by)
     if len(found) > _RANGE_LIMIT:
         raise _Refused(f"The array must not contain more than {_RANGE_LIMIT} elements.")

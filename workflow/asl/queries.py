@@ -39,6 +39,7 @@ def fault(text: str) -> str | None:
         parsed = jsonata.Jsonata(text)
     except jsonata.JException as error:
         return _reason(error)
+    # The parser of the library lets its own Python errors out on some malformed expressions.
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
         return "The expression cannot be read."
     return "The expression cannot be read." if parsed.get_errors() else None
@@ -59,6 +60,7 @@ def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - a
     try:
         # An expression keeps marks of its evaluation, so each evaluation has one of its own.
         query = jsonata.Jsonata(text, timeout=_LONGEST_MILLISECONDS)
+        # With nulls kept as they are, None means that the expression found nothing.
         query.set_output_convert_nulls(False)
         found = query.evaluate(None, _bindings(scope))
     except jsonata.JException as error:
@@ -106,6 +108,7 @@ def _bindings(scope: Scope) -> dict[str, Any]:
     bound = {name: Utils.NULL_VALUE if v is None else v for name, v in scope.variables.items()}
     functions: Mapping[str, Callable[..., Any]] = _FUNCTIONS
     made = {name: jsonata.Jsonata.JLambda(function) for name, function in functions.items()}
+    # The order is one of precedence: a variable hides a function, and nothing hides $states.
     return {**made, **bound, "states": states}
 
 

@@ -34,6 +34,7 @@ def diagnose(text: str) -> tuple[Diagnostic, ...]:
         return dict(pairs)
 
     try:
+        # Read by pairs: a dictionary would silently keep only the last of two equal keys.
         value = json.loads(text, object_pairs_hook=made)
     except (ValueError, RecursionError) as error:
         return (Diagnostic(_JSON, f"Invalid JSON: {error}", "/"),)
@@ -90,6 +91,7 @@ class _Examiner:
     def _name(self, name: str, at: str) -> Found:
         if not 1 <= len(name) <= _NAME_LIMIT:
             yield wrong(f"State names must have 1 to {_NAME_LIMIT} characters", at)
+        # Names are unique in the whole definition, those of branches and iterators included.
         if name in self._names:
             yield Diagnostic("DUPLICATE_STATE_NAME", f"Duplicate state name: {name}", at)
         self._names.add(name)
@@ -210,6 +212,7 @@ def _values(state: Mapping[str, Any], at: str, *, jsonata: bool) -> Found:
     for field, check in rules.FIELDS.items():
         if field not in state:
             continue
+        # What an expression gives is known at run time only, so its field cannot be checked here.
         dynamic = jsonata and queries.expression(state[field]) is not None
         if not dynamic and (message := check(state[field])) is not None:
             yield wrong(message, f"{at}/{field}")
@@ -242,6 +245,7 @@ def _handlers(field: str, given: object, at: str, *, jsonata: bool) -> Found:
         yield from checked(handler, checks, here)
         if not jsonata and "ResultPath" in handler:
             yield from checked(handler, {"ResultPath": rules.check_result_path}, here)
+        # A retry stays at its state, so it has no Next.
         required = ("ErrorEquals",) if field == "Retry" else ("ErrorEquals", "Next")
         missing = [name for name in required if name not in handler]
         if missing:
