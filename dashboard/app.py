@@ -48,6 +48,7 @@ DEPLOYED_ONLY = frozenset({"batch", "rollout", "alerts"})
 def draw() -> None:
     """Draw the page that the address names."""
     from dashboard import login_panel  # noqa: PLC0415 - likewise
+    from dashboard.class_names import panel as class_names  # noqa: PLC0415 - likewise
     from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
     from dashboard.shared import components, time_range_panel  # noqa: PLC0415 - its caches do too
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
@@ -79,6 +80,7 @@ def draw() -> None:
         if login_panel.admitted() and (cloud := components.cloud()):
             components.cloud_badge(cloud)
             workflows.choose()
+            class_names.follow_deployed()
             demonstration.mark()
             time_range_panel.zone_picker()
             deployed = components.connection().watched.deployed

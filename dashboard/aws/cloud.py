@@ -90,7 +90,7 @@ class Connection:
         settings: The deployment's settings, in that cloud's account and region; for ``deploy``.
         session: What the functions of ``deploy`` take; every client of it reaches ``cloud``.
         pacer: Keeps the process within the Step Functions quotas of the account and region.
-        classes: Names of the classes of the model that ``deploy`` makes.
+        classes: Names of the classes of the deployed model.
         chosen: The workflow that is watched instead of the deployed one, or None.
     """
 

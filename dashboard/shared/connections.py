@@ -1,6 +1,7 @@
 """The process's connection to the cloud, limited to what may be done, for the watched workflow."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -25,6 +26,21 @@ def _limited() -> dict[tuple[Cloud, Calls], Connection]:
     return {}
 
 
+@st.cache_resource(show_spinner=False)
+def _class_names() -> dict[Cloud, tuple[str, ...]]:
+    return {}
+
+
+def name_classes(cloud: Cloud, names: tuple[str, ...]) -> None:
+    """Have every later connection name the classes of the deployed workflow like this.
+
+    Args:
+        cloud: Where it is deployed.
+        names: In the order of the model's answer; empty for those that were known at the start.
+    """
+    _class_names()[cloud] = names
+
+
 def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
     """Return the connection to the cloud, for the deployed workflow.
 
@@ -35,7 +51,8 @@ def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
     key = (whole.cloud, calls)
     if key not in _limited():
         _limited()[key] = whole.limited(calls)
-    return _limited()[key]
+    found = _limited()[key]
+    return replace(found, classes=_class_names().get(whole.cloud) or found.classes)
 
 
 def connection(calls: Calls = READS_ONLY) -> Connection:

@@ -1,22 +1,8 @@
-"""The edge to the threshold that is deployed: alias -> version -> function -> its environment.
-
-A rollback moves the alias only, so the newest function need not be the one that decides.
-"""
-
-from typing import Final
+"""The edge to the threshold that is deployed: it is in the environment of a function."""
 
 from dashboard.aws.cloud import Connection
-from dashboard.aws.errors import explained
-from workflow.errors import WorkflowError
-from workflow.thresholds import (
-    VARIABLE,
-    DeployedThreshold,
-    deciding_function,
-    read_threshold,
-    weighed,
-)
-
-_ABSENT: Final = frozenset({"ResourceNotFound", "StateMachineDoesNotExist"})
+from dashboard.aws.deciding_functions import deciding_variables, routes
+from workflow.thresholds import VARIABLE, DeployedThreshold, read_threshold, weighed
 
 
 def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
@@ -28,31 +14,9 @@ def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
     Raises:
         WorkflowError: Under AWS's code, or ``ThresholdUnknown``.
     """
-    return weighed(_routes(cloud), lambda version: _threshold(cloud, version))
-
-
-def _routes(cloud: Connection) -> list[tuple[str, int]]:
-    """Versions of the state machine that the alias routes to, and their weights."""
-    arn = cloud.watched.started_through
-    try:
-        with explained("states:DescribeStateMachineAlias", arn):
-            alias = cloud.client("stepfunctions").describe_state_machine_alias(
-                stateMachineAliasArn=arn
-            )
-    except WorkflowError as error:
-        if error.code in _ABSENT:
-            return []
-        raise
-    routes = alias["routingConfiguration"]
-    return [(route["stateMachineVersionArn"], int(route["weight"])) for route in routes]
+    return weighed(routes(cloud), lambda version: _threshold(cloud, version))
 
 
 def _threshold(cloud: Connection, version: str) -> float:
-    with explained("states:DescribeStateMachine", version):
-        described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=version)
-    name = cloud.watched.deciding_function
-    function = deciding_function(described["definition"], name)
-    with explained("lambda:GetFunctionConfiguration", function):
-        configuration = cloud.client("lambda").get_function_configuration(FunctionName=function)
-    variables = configuration.get("Environment", {}).get("Variables", {})
-    return read_threshold(variables.get(VARIABLE), name)
+    variables = deciding_variables(cloud, version)
+    return read_threshold(variables.get(VARIABLE), cloud.watched.deciding_function)

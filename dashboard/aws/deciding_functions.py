@@ -1,0 +1,52 @@
+"""What the function that decides is told where it is deployed: alias -> version -> function.
+
+A rollback moves the alias only, so the newest function need not be the one that decides.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from dashboard.aws.cloud import Connection
+from dashboard.aws.errors import explained
+from workflow.errors import WorkflowError
+from workflow.thresholds import deciding_function
+
+_ABSENT: Final = frozenset({"ResourceNotFound", "StateMachineDoesNotExist"})
+
+
+def routes(cloud: Connection) -> list[tuple[str, int]]:
+    """List the versions of the state machine that the alias routes to, and their weights.
+
+    Returns:
+        One or two ARNs with percentages; none where nothing is deployed.
+
+    Raises:
+        WorkflowError: Under AWS's code.
+    """
+    arn = cloud.watched.started_through
+    try:
+        with explained("states:DescribeStateMachineAlias", arn):
+            alias = cloud.client("stepfunctions").describe_state_machine_alias(
+                stateMachineAliasArn=arn
+            )
+    except WorkflowError as error:
+        if error.code in _ABSENT:
+            return []
+        raise
+    configuration = alias["routingConfiguration"]
+    return [(route["stateMachineVersionArn"], int(route["weight"])) for route in configuration]
+
+
+def deciding_variables(cloud: Connection, version: str) -> Mapping[str, str]:
+    """Return the environment of the function that decides in a version of the state machine.
+
+    Raises:
+        WorkflowError: Under AWS's code; ``ThresholdUnknown`` where the version does not call it.
+    """
+    with explained("states:DescribeStateMachine", version):
+        described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=version)
+    function = deciding_function(described["definition"], cloud.watched.deciding_function)
+    with explained("lambda:GetFunctionConfiguration", function):
+        configuration = cloud.client("lambda").get_function_configuration(FunctionName=function)
+    variables: Mapping[str, str] = configuration.get("Environment", {}).get("Variables", {})
+    return variables

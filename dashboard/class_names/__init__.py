@@ -1,0 +1,1 @@
+"""Class names: read them where the workflow is deployed."""

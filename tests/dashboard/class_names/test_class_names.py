@@ -1,0 +1,73 @@
+"""The dashboard names the classes as the deployed functions do, without a variable of its own."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.aws.cloud import Connection, connect
+from dashboard.class_names.client import deployed_classes
+from tests.dashboard.conftest import deploy
+from tests.dashboard.workflows.conftest import look, visit
+from workflow.errors import WorkflowError
+
+__all__ = ["visit"]
+pytestmark = pytest.mark.cloud
+
+PROJECT = "ten-classes"
+NAMES = tuple(f"kind {number}" for number in range(10))
+
+
+@pytest.fixture(scope="module")
+def ten(deployed: Connection, environ: dict[str, str]) -> Connection:
+    """Return a connection to a workflow of ten classes that uses somebody else's endpoint."""
+    variables = {
+        **environ,
+        "SCONES_PROJECT": PROJECT,
+        "SCONES_ENDPOINT": deployed.settings.endpoint,
+        "SCONES_CLASSES": json.dumps(NAMES),
+        "SCONES_THRESHOLD": "0.9",
+    }
+    connection = connect(variables)
+    deploy(connection)
+    return connection
+
+
+def test_the_classes_are_those_of_the_function_that_decides(
+    ten: Connection, empty: Connection
+) -> None:
+    assert deployed_classes(ten) == NAMES
+    assert deployed_classes(empty) == ()
+
+
+def test_pages_show_them_without_a_variable(
+    ten: Connection, visit: Callable[..., AppTest], deployed: Connection
+) -> None:
+    page = visit("workflows", "", SCONES_PROJECT=PROJECT)
+    assert ", ".join(NAMES) in look(page, "**Classes**")
+
+    other = visit("workflows", "")
+    assert "bicycle, motorcycle" in look(other, "**Classes**")
+
+
+def test_pages_go_on_and_say_so_where_they_may_not_be_read(
+    ten: Connection, visit: Callable[..., AppTest]
+) -> None:
+    page = visit("workflows", "", "GetFunctionConfiguration", SCONES_PROJECT=PROJECT)
+
+    said = look(page, "Not read: the class names that are deployed")
+    assert "bicycle, motorcycle" in said
+
+
+def test_names_that_no_list_holds_are_an_error_with_a_remedy(
+    ten: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "dashboard.class_names.client.deciding_variables", lambda *_: {"SCONES_CLASSES": '["one"]'}
+    )
+
+    with pytest.raises(WorkflowError, match="two or more") as caught:
+        deployed_classes(ten)
+
+    assert (caught.value.code, "Deployment page" in caught.value.remedy) == ("ClassesUnknown", True)
