@@ -115,6 +115,7 @@ def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
 
 
 def _act(action: Action, run: _Run) -> Iterator[Event]:
+    # Read again: minutes may lie between the plan and this step.
     seen = run.cloud.read(action.key)
     if action.resource is None:
         yield from _remove(action, seen, run.plan, run.cloud)
@@ -139,6 +140,7 @@ def _converged(
     This is the one place that knows of AWS's eventual consistency: what was refused is not
     repeated blindly, but decided again from what is there by then.
     """
+    # Noted before the write: one that is refused may have created it all the same.
     if op is not Op.UPDATE:
         run.created.add(resource.key)
     patience: _Patience = defaultdict(lambda: iter(PATIENCE))
@@ -199,6 +201,7 @@ def _remove(
     if not deletions({action.key: seen}, owner=plan.owner):
         yield Applied(action.key, Op.KEEP, "It is not owned by this deployment.")
         return
+    # Before the first write, and at each sign of life: waiting may outlast the lease of the lock.
     cloud.hold()
     for message in cloud.delete(action.key):
         cloud.hold()
@@ -234,6 +237,7 @@ def _settled(
     Raises:
         WorkflowError: ``NotConverged`` where it still differs after about half a minute.
     """
+    # None is the last look, after which nobody waits.
     for seconds in (*SETTLING_SECONDS, None):
         seen = cloud.read(resource.key)
         left = plan_resource(resource, seen, {}, owner=plan.owner)

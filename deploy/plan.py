@@ -255,6 +255,7 @@ def deletions(observed: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> 
             diffs=(),
             reason="It is no longer wanted.",
         )
+        # What refers to others goes before them; by name among equals, so that plans are the same.
         for key in sorted(keys, key=lambda key: (-rank[key.kind], key.name))
     )
 
@@ -330,6 +331,7 @@ def _decide(
             f"The {resource.TITLE} {resource.name} exists but was made by others (no tags {tags}).",
             "Choose another project or stage name, or delete it, or tag it to hand it over.",
         )
+    # Before the differences: what has failed cannot be updated, only made again.
     if seen.failure:
         return Op.REPLACE, seen.failure, ""
     if diffs:
@@ -345,6 +347,7 @@ def owned(seen: Observed, owner: Mapping[str, str]) -> bool:
 
 
 def _known_outputs(resource: Resource, seen: Observed | None, op: Op) -> Mapping[str, str]:
+    # What is made again has other attributes, so what refers to it must change too.
     if seen is None or op is Op.REPLACE:
         return {}
     if op is Op.UPDATE:
@@ -362,6 +365,7 @@ def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Itera
     flat_before, flat_after = dict(_flat(before, "")), dict(_flat(after, ""))
     for path in dict.fromkeys((*flat_before, *flat_after)):
         old, new = flat_before.get(path), flat_after.get(path)
+        # None is a value as well: absent and null differ.
         if old != new or (path in flat_before) != (path in flat_after):
             yield Diff(
                 path, old, redact_refs(new, KNOWN_AFTER_APPLY) if isinstance(new, str) else new
@@ -369,6 +373,7 @@ def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Itera
 
 
 def _flat(value: Json, path: str) -> Iterator[tuple[str, Json]]:
+    # An empty object is a value of its own: flattened, it would vanish from the comparison.
     if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
             yield from _flat(item, f"{path}.{key}" if path else key)
@@ -376,4 +381,5 @@ def _flat(value: Json, path: str) -> Iterator[tuple[str, Json]]:
         for index, item in enumerate(value):
             yield from _flat(item, f"{path}[{index}]")
     else:
+        # JSON gives lists, and a tuple never equals one.
         yield path, list(value) if isinstance(value, tuple) else value

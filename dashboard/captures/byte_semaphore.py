@@ -26,6 +26,7 @@ class ByteSemaphore:
         """Give back what was taken."""
         with self._changed:
             self._taken -= size
+            # All, not one: the thread that is woken may need more than there is, and another less.
             self._changed.notify_all()
 
     def open(self) -> None:

@@ -58,6 +58,7 @@ def plan_listings(
         after = None
         for directory, hour in settled.items():
             if f"{branch}/".startswith(f"{directory}/"):
+                # Keys hold the hour in order, so that StartAfter leaves out all hours before.
                 after = f"{directory}/{min(hour, now) - LATE:%Y/%m/%d/%H}"
         listings.append(PlannedListing(branch, after))
     return listings

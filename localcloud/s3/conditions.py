@@ -44,6 +44,7 @@ def check_source(headers: Mapping[str, str], found: Object) -> None:
     try:
         check_read(given, found)
     except AwsError as error:
+        # A copy has no 304: where a read is not modified, the copy fails with 412.
         raise precondition_failed() from error
 
 
@@ -59,6 +60,7 @@ def check_write(headers: Mapping[str, str], found: Object | None) -> None:
     """
     exists = found is not None and not found.deleted
     unwanted, wanted = headers.get("if-none-match"), headers.get("if-match")
+    # Of If-None-Match, S3 takes only * on writes.
     if unwanted not in (None, "*"):
         raise AwsError(
             "NotImplemented",
@@ -68,6 +70,7 @@ def check_write(headers: Mapping[str, str], found: Object | None) -> None:
         )
     if unwanted and exists:
         raise precondition_failed()
+    # S3 answers 404 here, where HTTP would have 412.
     if wanted is not None and not exists:
         raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
     if wanted is not None and found is not None and not _matches(wanted, found):
@@ -91,10 +94,12 @@ def window(header: str | None, size: int) -> tuple[int, int] | None:
         AwsError: ``InvalidRange``.
     """
     match = _RANGE.fullmatch(header or "")
+    # A range that cannot be read is ignored (RFC 9110, section 14.2).
     if match is None or match.groups() == ("", ""):
         return None
     first, last = match.groups()
     if first == "":
+        # bytes=-N are the last N bytes, or all where there are fewer.
         start, end = max(0, size - int(last)), size - 1
     else:
         start, end = int(first), min(int(last), size - 1) if last else size - 1
@@ -119,6 +124,7 @@ def _matches(tags: str, found: Object) -> bool:
 def _changed_since(date: str | None, found: Object, *, missing: bool) -> bool:
     """Whether an object is newer than an HTTP date; ``missing`` where there is no date to read."""
     try:
+        # HTTP dates have whole seconds: the fraction would make an object newer than its own date.
         return int(found.modified) > parsedate_to_datetime(date or "").timestamp()
     except ValueError:
         return missing

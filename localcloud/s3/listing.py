@@ -43,6 +43,7 @@ class Listing:
             after = _token_key(token)
         shown, more = self._page(request, after=after)
         last = shown[-1] if shown else ""
+        # The next page begins behind all keys of a prefix, hence the last character of Unicode.
         behind = last + _BEHIND if isinstance(last, str) else last.key
         owners = query.get("fetch-owner") == "true"
         content = _content(request, shown, more=more, owners=owners) | {
@@ -91,6 +92,7 @@ class Listing:
         shown: list[Object | str] = []
         for found in self._objects.objects.keys(request.bucket, prefix, after, delimiter):
             if len(shown) == size:
+                # With max-keys=0 nothing is truncated, whatever the bucket holds.
                 return shown, size > 0
             shown.append(found)
         return shown, False
@@ -99,6 +101,7 @@ class Listing:
 def encoder(query: dict[str, str]) -> Callable[[str], str]:
     """Return how keys are written in a list: percent-encoded where asked for, else as they are."""
     if query.get("encoding-type") == "url":
+        # XML 1.0 cannot hold every character that a key may have: encoding-type=url is for those.
         return lambda text: quote(text, safe="/*-._")
     return lambda text: text
 

@@ -85,8 +85,10 @@ class MultipartUploads:
         """CompleteMultipartUpload."""
         with self._lock:
             upload = self._upload(request)
+            # Under the lock, or two completions with If-None-Match could both find the key free.
             check_write(request.headers, self._objects.objects.find(request.bucket, request.key))
             stored = self._joined(request, upload)
+            # The object first: should the process end in between, parts are left and none is lost.
             self._objects.objects.put(stored)
             self._drop(upload)
         content = {
@@ -174,6 +176,7 @@ class MultipartUploads:
             shared = shared_prefix(key, prefix, delimiter)
             if shared is None:
                 found.append((key, upload))
+            # A shared prefix that was on the page before is not listed again.
             elif shared > key_marker:
                 found.append((shared, ""))
         return sorted(set(found))
@@ -207,6 +210,7 @@ class MultipartUploads:
                 "The provided 'x-amz-mp-object-size' header value does not match what was "
                 "computed.",
             )
+        # S3's ETag of an upload in parts: MD5 of the parts' MD5s, then the number of parts.
         digests = b"".join(bytes.fromhex(part.etag) for part in parts)
         about: dict[str, Any] = dict(self._uploads[upload]["about"])
         about |= {
@@ -227,6 +231,7 @@ class MultipartUploads:
     def _upload(self, request: Request) -> str:
         name = request.query["uploadId"]
         upload = self._uploads.get(name)
+        # An upload id is good for its own key only.
         if upload is None or (upload["bucket"], upload["key"]) != (request.bucket, request.key):
             raise AwsError(
                 "NoSuchUpload",
@@ -261,6 +266,7 @@ def _chosen(wanted: list[tuple[int, str]], have: list[UploadPart]) -> list[Uploa
         AwsError: ``InvalidPart``, ``InvalidPartOrder`` or ``EntityTooSmall``.
     """
     by_number = {part.number: part for part in have}
+    # The set: a number that is given twice is out of order too.
     if [place for place, _ in wanted] != sorted({place for place, _ in wanted}):
         raise AwsError(
             "InvalidPartOrder",
@@ -276,6 +282,7 @@ def _chosen(wanted: list[tuple[int, str]], have: list[UploadPart]) -> list[Uploa
     parts = [by_number[place] for place, _ in wanted]
     if not parts:
         raise AwsError("MalformedXML", "You must specify at least one part")
+    # The last part may be of any size.
     if any(part.size < _MIN_PART for part in parts[:-1]):
         raise AwsError(
             "EntityTooSmall",

@@ -27,6 +27,7 @@ def unwrap(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, st
         AwsError: ``BadDigest`` or ``IncompleteBody``.
     """
     trailers: dict[str, str] = {}
+    # aws-chunked, as boto3 sends streams: the checksum follows the last chunk as a trailer.
     if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
         body, trailers = _dechunk(body)
         wanted = headers.get("x-amz-decoded-content-length")
@@ -67,6 +68,7 @@ def _dechunk(body: bytes) -> tuple[bytes, dict[str, str]]:
     while True:
         end = body.find(b"\r\n", at)
         try:
+            # Behind a semicolon is the signature of the chunk.
             size = int(body[at:end].partition(b";")[0], 16) if end >= 0 else -1
         except ValueError:
             size = -1
@@ -76,6 +78,7 @@ def _dechunk(body: bytes) -> tuple[bytes, dict[str, str]]:
         if size == 0:
             break
         out += body[at : at + size]
+        # Each chunk ends with a line end of its own, which is not in its size.
         at += size + 2
     lines = body[at:].decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines if ":" in line)
