@@ -94,6 +94,7 @@ class Alarms:
         with self._lock:
             old = self._alarms.get(name)
             made = now()
+            # A new configuration keeps state and tags: PutMetricAlarm resets neither of them.
             state = old or {
                 "AlarmArn": self._cloud.arn("cloudwatch", f"alarm:{name}"),
                 "StateValue": "INSUFFICIENT_DATA",
@@ -197,6 +198,7 @@ class Alarms:
             if old != state:
                 alarm["StateTransitionedTimestamp"] = moved
             self._alarms[name] = alarm
+        # AWS acts on a change of state alone: a state that lasts sends one message.
         if old == state:
             return
         summary = f"Alarm updated from {old} to {state}"
@@ -224,6 +226,7 @@ class Alarms:
                 },
             }
         )
+        # SNS takes subjects of up to 100 characters.
         subject = f'{state}: "{alarm["AlarmName"]}" in {self._cloud.region}'[:100]
         for arn in alarm[_ACTIONS[state]]:
             if ":sns:" in arn:
@@ -261,6 +264,7 @@ class Alarms:
             alarm = self._alarms.get(name)
             if alarm is not None:
                 state, reason = evaluate(alarm, self._values, time.time())
+                # Asked again: it may have been deleted while its metric was read.
                 if state != alarm["StateValue"] and name in self._alarms:
                     self.move(name, state, reason)
 
@@ -277,6 +281,7 @@ def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
     current = moment // period * period
     window = (current - periods * period, current + period)
     found = _watched(alarm, values, window, period)
+    # The window is one period too long: the oldest goes if the current one has a value, else that.
     found.pop(window[0] if current in found else current, None)
     points = [found[start] for start in sorted(found)]
     over = _COMPARISONS[alarm["ComparisonOperator"]]

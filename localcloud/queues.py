@@ -91,6 +91,7 @@ class Queues(Service):
                 "LastModifiedTimestamp": stamp,
             }
             self._queues[name] = {"attributes": made, "tags": call.params.get("tags", {})}
+        # CreateQueue is idempotent for the same attributes, whichever of them are given.
         elif any(queue["attributes"].get(k) != v for k, v in attributes.items()):
             raise AwsError(
                 "QueueNameExists",

@@ -87,6 +87,7 @@ class AuditLog:
             request=request,
             origin="dashboard",
         ) as result:
+            # Before the action, as the bucket cannot be asked after it.
             if action is Privilege.DESTROY:
                 self._keep_all()
             yield result
@@ -100,8 +101,10 @@ class AuditLog:
         if not self._put(row):
             self._keep(row)
             return
+        # One thread at a time: two would send the same kept rows.
         with self._delivering:
             for path, kept in self._kept():
+                # A file that cannot be read stays where it is: only a person can tell what it was.
                 if isinstance(kept, AuditRow) and self._put(kept):
                     path.unlink(missing_ok=True)
 
@@ -171,6 +174,7 @@ class AuditLog:
 
     def _keep(self, row: AuditRow) -> None:
         path = self._folder / file_name(key_of(row))
+        # Renamed once it is whole and on disk, so that a crash leaves no half row to be read.
         part = path.with_suffix(".part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -111,6 +111,7 @@ class RepairLog:
         """ARN of the execution that restarts another, by the ARN of that other."""
         return {
             result.arn: result.started
+            # The oldest first, so that of several restarts the newest is what remains.
             for run in reversed(self.runs())
             for result in run.results.values()
             if result.started
@@ -200,6 +201,7 @@ class Repairer:
             WorkflowError: What would refuse every item alike, such as a missing permission, or
                 ``CanaryFailed``. Items without a result are pending still.
         """
+        # A resumed run may have left executions under way: they take up room as well.
         latest = sorted(run.results.values(), key=lambda result: result.at)[-self._most :]
         under_way = deque(filter(_repaired, latest))
         first = {item.arn for item in run.plan.items[: run.plan.canary]}
@@ -213,6 +215,7 @@ class Repairer:
             for result in work(item for item in run.pending if item.arn in first):
                 tried.append(result)
                 yield result
+            # Stopped in the middle of the canary, the others must wait for a later run.
             if len(tried) == len(first) and (not others or self._passed(run.plan, tried, stopped)):
                 yield from work(others)
 

@@ -194,6 +194,7 @@ class SegmentStore:
             raise self._unwritable(error) from error
         with lock:
             try:
+                # The system drops the lock with its process: one that was killed blocks nobody.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
@@ -267,16 +268,19 @@ class SegmentStore:
         now = time.time()
         live = {segment.name for segment in segments}
         gone = {s.name: now for s in before.segments if s.name not in live}
+        # Readers may still hold the manifest of before, so its segments stay for a while.
         fresh = {n: at for n, at in before.retired.items() if now - at < GRACE_SECONDS}
         versions = before.versions | dict.fromkeys(changed, uuid.uuid4().hex)
         manifest = _Manifest(tuple(segments), fresh | gone, before.damaged, versions)
         temporary = self.root / "manifest.new"
         temporary.write_bytes(msgspec.json.encode(manifest))
         temporary.chmod(0o600)
+        # File, rename, directory: in another order a power cut may leave a name without bytes.
         flush(temporary)
         temporary.replace(self.root / "manifest.json")
         flush(self.root)
         for entry in (self.root / "segments").iterdir():
+            # Unknown ones are of a killed writer: the lock is held, so nobody else is writing.
             known = entry.name in live or entry.name in manifest.retired
             if not known and entry.is_dir():  # a file, such as .DS_Store, is none of ours
                 shutil.rmtree(entry)
