@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -9,6 +10,17 @@ from botocore.parsers import ResponseParserError
 from deploy.cloud import RefusedError
 from workflow import aws_errors
 from workflow.known_errors import read_error
+
+_NAMES_OF_STATUS: Final = {
+    "400": "BadRequest",
+    "403": "AccessDenied",
+    "500": "InternalError",
+    "503": "SlowDown",
+}
+"""S3's error codes for the statuses that botocore reports: an answer to HEAD has no body.
+
+Source: Amazon S3 API Reference, HeadBucket and Error responses.
+"""
 
 
 def code_of(error: ClientError) -> str:
@@ -42,7 +54,7 @@ def explain(error: Exception, service: str, subject: str) -> RefusedError:
     operation = f"{service}:{name}" if name else service
     translated = aws_errors.translate(
         operation=operation,
-        code=said.code,
+        code=_NAMES_OF_STATUS.get(said.code, said.code),
         message=said.message,
         status=said.status,
         subject=subject,
