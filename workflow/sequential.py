@@ -133,5 +133,5 @@ def _log_likelihood(share: Share, p: float) -> float:
 
 
 def _log_beta(a: float, b: float) -> float:
-    # By logarithms: the beta function of a thousand records is too small for a float.
+    # By logarithms: the beta function of two thousand records is too small for a float.
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
