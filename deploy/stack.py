@@ -36,6 +36,7 @@ from deploy.resources import (
     TrainingJob,
 )
 from workflow.settings import Settings
+from workflow.thresholds import check_threshold
 
 LOG_RETENTION_DAYS = 30
 CAPTURE_RETENTION_DAYS = 365
@@ -68,7 +69,11 @@ def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tup
     Returns:
         The resources; each refers only to earlier ones. An endpoint of our own comes last: what
         fails before it costs nothing.
+
+    Raises:
+        WorkflowError: ``SettingInvalid`` where the threshold is too low for the number of classes.
     """
+    check_threshold(settings.threshold, len(artifacts.classes))
     existing, created = _serving(settings, artifacts)
     return (
         _bucket(settings),

@@ -38,7 +38,8 @@ class Settings:
         account: The twelve-digit AWS account id, as ``sts:GetCallerIdentity`` gives it.
         region: The AWS region, such as ``us-east-1``.
         region_source: Where the region's name comes from, for people; empty where nobody asks.
-        threshold: The confidence at or above which an inference is accepted, 0.5 to 1.
+        threshold: The confidence at or above which an inference is accepted, above 0, at most 1;
+            how low it may be depends on the number of classes (``thresholds.check_threshold``).
         existing_endpoint: Name of a SageMaker endpoint to use instead of creating one, or None.
         training_data: ``s3://bucket/prefix`` of images and ``.lst`` files to train SageMaker's
             built-in image classification on, instead of serving the model shipped here, or None.
@@ -268,9 +269,9 @@ def _check(settings: Settings) -> None:
             "Give the twelve digits that `aws sts get-caller-identity` prints.",
         ),
         (
-            0.5 <= settings.threshold <= 1,  # noqa: PLR2004 - two classes: the best is at least half
-            f"The threshold {settings.threshold} is outside 0.5 to 1.",
-            "Choose a confidence between 0.5 and 1; 0.93 is the default.",
+            0 < settings.threshold <= 1,
+            f"The threshold {settings.threshold} is no number above 0 and at most 1.",
+            "Choose 0.5 to 1, or less where there are more than two classes; 0.93 is the default.",
         ),
         (
             0 <= settings.sampling_percentage <= 100,  # noqa: PLR2004 - a percentage

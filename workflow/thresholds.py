@@ -15,13 +15,43 @@ VARIABLE: Final = "SCONES_THRESHOLD"
 LOWEST: Final = 0.5
 """Of two classes the more likely one has at least this probability: a lower threshold is none."""
 
+STEPS: Final = 200
+"""Thresholds are chosen in half percentage points."""
+
+
+def lowest_threshold(classes: int) -> float:
+    """Return the lowest threshold that makes sense: the best of ``n`` classes has at least 1/n.
+
+    Args:
+        classes: How many there are, at least one.
+
+    Returns:
+        1/n rounded down to half a percentage point, at least that.
+    """
+    return max(STEPS // classes, 1) / STEPS
+
+
+def check_threshold(threshold: float, classes: int) -> None:
+    """Check a threshold against the number of classes.
+
+    Raises:
+        WorkflowError: ``SettingInvalid`` where it is outside ``lowest_threshold`` to 1.
+    """
+    lowest = lowest_threshold(classes)
+    if not lowest <= threshold <= 1:
+        raise WorkflowError(
+            "SettingInvalid",
+            f"The threshold {threshold} is outside {lowest:g} to 1, with {classes} classes.",
+            f"Choose a confidence between {lowest:g} and 1; 0.93 is the default.",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeployedThreshold:
     """What new executions are measured against.
 
     Attributes:
-        value: Confidence at or above which an inference is accepted, 0.5 to 1.
+        value: Confidence at or above which an inference is accepted, above 0, at most 1.
         weight: Percentage of the new executions it holds for; below 100 while a version is shifted.
     """
 
@@ -82,10 +112,10 @@ def read_threshold(text: str | None, function: str) -> float:
         value = float(text or "")
     except ValueError:
         value = math.nan
-    if not LOWEST <= value <= 1:
+    if not 0 < value <= 1:
         raise WorkflowError(
             "ThresholdUnknown",
-            f"{VARIABLE} of the function {function} is {text!r}, no number from 0.5 to 1.",
+            f"{VARIABLE} of the function {function} is {text!r}, no number above 0 and at most 1.",
             "Open the Deployment page: its plan shows what was changed, and deploys it again.",
         )
     return value

@@ -56,7 +56,7 @@ class WatchedWorkflow:
         endpoint_source: Why the endpoint is thought to be that one; empty where somebody said so.
         captures: Where its captures lie; None where the endpoint is to be asked.
         classes: Names of the classes, by their index in an answer.
-        threshold: Confidence that a success needs where nothing else states one, 0.5 to 1; of no
+        threshold: Confidence that a success needs where nothing else states one, 0 to 1; of no
             meaning where its source is ``NO_THRESHOLD``, see ``stated_threshold``.
         threshold_source: Where the threshold is known from, for people.
         owes_inference: Whether a success without an inference is wrong.

@@ -42,7 +42,7 @@ with components.explained():
         case "Calibration":
             panel.calibration(labels)
         case "Threshold":
-            panel.threshold(labels, standing.now)
+            panel.threshold(labels, standing.now, classes)
         case "Parts":
             panel.parts(labels, picked.zone)
         case _:

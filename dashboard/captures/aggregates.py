@@ -17,6 +17,7 @@ from dashboard.captures.periods import (
     regrouped,
     step_of,
 )
+from workflow.thresholds import LOWEST
 
 BINS: Final = 200
 """Bins of width 0.005 from 0 to 1; one more, the last, holds a confidence of exactly 1.
@@ -51,9 +52,6 @@ ROUNDING: Final = 1e-9
 
 QUANTILES: Final = (0.05, 0.25, 0.5)
 """Which quantiles of confidence are followed over time: the low end is where trouble shows."""
-
-THRESHOLDS: Final = range(BINS // 2, BINS + 1)
-"""The thresholds of a sweep, in bins: 0.5 to 1 by 0.005."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -254,8 +252,8 @@ def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
     ).agg(pl.col("count").sum(), *reached)
 
 
-def sweep(counts: pl.DataFrame) -> pl.DataFrame:
-    """Return what every threshold would do.
+def sweep(counts: pl.DataFrame, lowest: float = LOWEST) -> pl.DataFrame:
+    """Return what every threshold would do, from the lowest to 1.
 
     Returns:
         ``threshold``, ``accepted``, ``coverage`` (share accepted), ``expected`` (mean confidence
@@ -276,7 +274,7 @@ def sweep(counts: pl.DataFrame) -> pl.DataFrame:
                 pl.col("mass").cum_sum(reverse=True) / pl.col("accepted")
             ),
         )
-        .filter(pl.col("bin") >= THRESHOLDS.start)
+        .filter(pl.col("bin") >= bin_of(lowest))
         .select(pl.col("bin") / BINS, "accepted", "coverage", "expected")
         .rename({"bin": "threshold"})
     )

@@ -15,6 +15,7 @@ from dashboard.shared.palette import STYLES
 from dashboard.shared.query import href
 from workflow.executions import Outcome
 from workflow.submissions import Batch, Classified, Faulted, Refusal, Rejected, Submission, Verdict
+from workflow.thresholds import LOWEST
 from workflow.timelines import StateVisit, VisitStatus
 
 MAX_CARDS = 12
@@ -42,7 +43,6 @@ _INSTANT = frozenset({"Choice", "Pass", "Succeed", "Fail"})
 
 _FAILED_ICON = ":material/close:"
 _MUTED = "#8A8F98"
-_LOWEST = 0.5
 """Two classes: the better one has at least half."""
 
 
@@ -87,7 +87,7 @@ class SubmissionCard:
     Attributes:
         headline: The verdict in a few words, such as ``bicycle, 98.3 %``.
         note: A sentence where the verdict needs one.
-        confidence: 0.5 to 1; None where there is none.
+        confidence: 0 to 1; None where there is none.
         steps: The states in order: icon, name and milliseconds in Markdown.
         href: Address of the execution's page; empty until it has started.
     """
@@ -177,11 +177,16 @@ def csv(frame: pd.DataFrame) -> bytes:
 
 
 def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> go.Figure:
-    """Return the confidence as a bar from 0.5 to 1, with the threshold as a line across it."""
+    """Return the confidence as a bar, with the threshold as a line across it.
+
+    It begins at 0.5, which two classes never go below, or at 0 where that does not show both.
+    """
+    lowest = LOWEST if min(confidence, threshold) >= LOWEST else 0.0
+    middle = (lowest + 1) / 2
     figure = go.Figure(
         go.Bar(
-            x=[confidence - _LOWEST],
-            base=_LOWEST,
+            x=[confidence - lowest],
+            base=lowest,
             y=[""],
             orientation="h",
             marker_color=STYLES[outcome].color,
@@ -198,11 +203,11 @@ def confidence_figure(confidence: float, threshold: float, outcome: Outcome) -> 
         text=f"threshold {threshold:.1%}",
         showarrow=False,
         font={"size": 11, "color": _MUTED},
-        xanchor="right" if threshold > 0.75 else "left",  # noqa: PLR2004 - the label stays inside
+        xanchor="right" if threshold > middle else "left",  # the label stays inside
     )
     figure.update_layout(height=80, margin={"l": 16, "r": 16, "t": 22, "b": 24}, showlegend=False)
     figure.update_xaxes(
-        range=[_LOWEST, 1], tickvals=[0.5, 0.75, 1], tickformat=".0%", fixedrange=True
+        range=[lowest, 1], tickvals=[lowest, middle, 1], tickformat=".0%", fixedrange=True
     )
     figure.update_xaxes(showgrid=False, showline=True, linecolor=_MUTED)
     figure.update_yaxes(visible=False, fixedrange=True)

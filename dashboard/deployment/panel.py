@@ -12,7 +12,7 @@ from dashboard.shared.escaping import code, plain, prose
 from dashboard.shared.jobs import Job
 from dashboard.thresholds.panel import standing
 from workflow.settings import Settings
-from workflow.thresholds import LOWEST, of_plan
+from workflow.thresholds import lowest_threshold, of_plan
 
 
 def wanted(settings: Settings) -> tuple[Settings, int]:
@@ -23,10 +23,11 @@ def wanted(settings: Settings) -> tuple[Settings, int]:
     """
     page_address.read(model.DeploymentAddress)
     now = standing()
+    classes = settings.classes or components.connection().watched.classes
     with st.expander("Settings", icon=":material/tune:"):
         threshold = st.number_input(
             "Confidence threshold",
-            min_value=LOWEST,
+            min_value=min(lowest_threshold(len(classes)), now.wanted),
             max_value=1.0,
             value=now.wanted,
             step=0.005,

@@ -15,6 +15,7 @@ from dashboard.captures.selection import Selection
 from workflow.class_names import ClassNames
 from workflow.feature_statistics import Histogram, NumericalStatistics, Statistics, StringStatistics
 from workflow.intervals import Share
+from workflow.thresholds import LOWEST
 
 CONFIDENCE = "confidence"
 """Name of the numerical feature that baselines hold: the largest probability."""
@@ -144,14 +145,14 @@ def measured(judged: pl.DataFrame, threshold: float) -> Share:
     return Share(int(taken.filter("correct")["count"].sum()), int(taken["count"].sum()))
 
 
-def measured_sweep(judged: pl.DataFrame) -> pl.DataFrame:
-    """Measured accuracy at every threshold that accepts a labelled record.
+def measured_sweep(judged: pl.DataFrame, lowest: float = LOWEST) -> pl.DataFrame:
+    """Measured accuracy at every threshold, from the lowest, that accepts a labelled record.
 
     Returns:
         ``threshold``, ``value``, ``low``, ``high`` (95 % interval).
     """
     rows = []
-    for bin_ in tables.THRESHOLDS:
+    for bin_ in range(tables.bin_of(lowest), BINS + 1):
         share = measured(judged, bin_ / BINS)
         if share.count:
             low, high = share.interval

@@ -13,16 +13,17 @@ from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import interval, points, share
 from workflow.intervals import Share
-from workflow.thresholds import LOWEST, Standing
+from workflow.thresholds import Standing, lowest_threshold
 
 
 def threshold(look: Look, standing: Standing) -> None:
     """Show what another threshold would do, and how to apply it."""
+    lowest = lowest_threshold(len(look.names.names))
     tried = st.slider(
         "Threshold to try",
-        0.5,
+        min(lowest, look.threshold or lowest),
         1.0,
-        look.threshold or LOWEST,
+        look.threshold or lowest,
         step=0.005,
         format="%.3f",
         key="try",
@@ -33,9 +34,9 @@ def threshold(look: Look, standing: Standing) -> None:
     now = model.what_if(look.counts, judged, look.threshold, look.period)
     _what_if_numbers(said, now)
     _measured(said.measured)
-    rows = tables.sweep(look.counts)
+    rows = tables.sweep(look.counts, lowest)
     chart(
-        charts.sweep(rows, model.measured_sweep(judged), tried),
+        charts.sweep(rows, model.measured_sweep(judged, lowest), tried),
         "threshold-sweep",
         "Coverage and accuracy by threshold",
     )

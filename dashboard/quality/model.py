@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from workflow.draws import Draw, Stratum
 from workflow.estimates import Estimate, StratumCount, estimate
+from workflow.thresholds import LOWEST, STEPS
 from workflow.verdicts import Verdict
 
 LABELS_SCHEMA: Final = pl.Schema(
@@ -39,7 +40,6 @@ PROPERTIES: Final = ("brightness", "sharpness", "pixels")
 EVERYTHING: Final = pl.lit(value=True)
 RIGHT: Final = pl.col("said") == pl.col("truth")
 
-THRESHOLDS: Final = np.round(np.arange(0.5, 1.0, 0.005), 3)
 BINS: Final = 10
 RESAMPLES: Final = 400
 THIRDS: Final = ("lowest third", "middle third", "highest third")
@@ -261,14 +261,14 @@ def calibration_error(labels: Labels, seed: int = 0) -> Estimate:
     return Estimate(error(np.arange(len(gap))), float(low), float(high), len(gap))
 
 
-def by_threshold(labels: Labels) -> pl.DataFrame:
-    """Return coverage and accuracy of what each threshold accepts.
+def by_threshold(labels: Labels, lowest: float = LOWEST) -> pl.DataFrame:
+    """Return coverage and accuracy of what each threshold accepts, from the lowest to below 1.
 
     Returns:
         ``threshold``, ``coverage`` (estimated), ``value``, ``low``, ``high``, ``labels``.
     """
     found = []
-    for threshold in THRESHOLDS.tolist():
+    for threshold in np.round(np.arange(lowest, 1.0, 1 / STEPS), 3).tolist():
         accepted = pl.col("confidence") >= threshold
         one = labels.share(accepted)
         if one.labels:

@@ -22,6 +22,7 @@ from dashboard.shared.escaping import plain
 from dashboard.shared.numbers import share
 from workflow.class_names import ClassNames
 from workflow.estimates import Estimate, labels_needed
+from workflow.thresholds import lowest_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +198,7 @@ def calibration(labels: Labels) -> None:
     )
 
 
-def threshold(labels: Labels, deployed: float) -> None:
+def threshold(labels: Labels, deployed: float, names: ClassNames) -> None:
     """Show what each threshold accepts, and the one that reaches a wanted accuracy."""
     percent = st.number_input(
         "Wanted accuracy of the accepted, in percent",
@@ -210,9 +211,10 @@ def threshold(labels: Labels, deployed: float) -> None:
         bind="query-params",
         width=320,
     )
-    rows = model.by_threshold(labels)
+    lowest = lowest_threshold(len(names.names))
+    rows = model.by_threshold(labels, lowest)
     if rows.is_empty():
-        st.caption("No labelled photo has a confidence of 0.5 or more.")
+        st.caption(f"No labelled photo has a confidence of {lowest:g} or more.")
         return
     choice = model.choose_threshold(rows, percent / 100)
     chart(

@@ -1,6 +1,7 @@
 """The stack holds every resource of a deployment, each after those it needs."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from deploy.resources import (
     TrainingJob,
 )
 from tests.deploy.cases import artifacts, desired, settings
+from workflow.errors import WorkflowError
 
 WAYS = [{}, {"existing_endpoint": "Theirs"}, {"training_data": "s3://data/images/"}]
 
@@ -212,3 +214,11 @@ def test_names_fit_where_aws_limits_them() -> None:
     for item in desired(**longest):
         if isinstance(item, Role | Function | Model | EndpointConfig | Endpoint):
             assert len(item.name) <= 63, item.key
+
+
+def test_a_threshold_may_be_as_low_as_the_number_of_classes_lets_it_decide() -> None:
+    ten = replace(artifacts(), classes=tuple(f"kind {number}" for number in range(10)))
+
+    assert stack.stack(settings(threshold=0.3), ten)
+    with pytest.raises(WorkflowError, match=r"outside 0\.5 to 1"):
+        stack.stack(settings(threshold=0.3), artifacts())

@@ -57,7 +57,7 @@ def test_reads_every_variable() -> None:
         ("SCONES_STAGE", "production"),
         ("SCONES_STAGE", "9"),
         ("SCONES_THRESHOLD", "high"),
-        ("SCONES_THRESHOLD", "0.4"),
+        ("SCONES_THRESHOLD", "0"),
         ("SCONES_THRESHOLD", "nan"),
         ("SCONES_THRESHOLD", "1.01"),
         ("SCONES_SAMPLING_PERCENTAGE", "101"),

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workflow.errors import WorkflowError
 from workflow.thresholds import (
     DeployedThreshold,
+    check_threshold,
     deciding_function,
+    lowest_threshold,
     of_plan,
     read_threshold,
     standing,
@@ -37,12 +41,12 @@ def test_a_definition_without_it_tells_no_threshold(arn: str) -> None:
     assert caught.value.code == "ThresholdUnknown"
 
 
-@pytest.mark.parametrize(("text", "value"), [("0.8", 0.8), ("1", 1.0), ("0.50", 0.5)])
+@pytest.mark.parametrize(("text", "value"), [("0.8", 0.8), ("1", 1.0), ("0.50", 0.5), ("0.3", 0.3)])
 def test_a_threshold_is_a_number(text: str, value: float) -> None:
     assert read_threshold(text, "f") == value
 
 
-@pytest.mark.parametrize("text", [None, "", "high", "nan", "0.4", "93", "inf"])
+@pytest.mark.parametrize("text", [None, "", "high", "nan", "0", "-0.4", "93", "inf"])
 def test_what_is_no_confidence_is_no_threshold(text: str | None) -> None:
     with pytest.raises(WorkflowError) as caught:
         read_threshold(text, "f")
@@ -121,3 +125,24 @@ def test_a_plan_says_whether_it_changes_the_threshold(asked: float, says: str) -
 def test_a_plan_for_nothing_changes_nothing() -> None:
     assert "would change" not in of_plan(standing((), 0.93, explicit=False), 0.8)
     assert "would change" not in of_plan(standing(DENIED, 0.93, explicit=False), 0.8)
+
+
+@given(classes=st.integers(1, 5_000))
+def test_no_threshold_is_too_low_that_can_reject_an_answer(classes: int) -> None:
+    lowest = lowest_threshold(classes)
+
+    assert 0 < lowest <= max(1 / classes, 0.005)
+    assert lowest > 1 / classes - 0.005
+    check_threshold(lowest, classes)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "classes", "lowest"), [(0.49, 2, "0.5"), (0.09, 10, "0.1"), (0.32, 3, "0.33")]
+)
+def test_a_threshold_that_accepts_every_answer_is_refused(
+    threshold: float, classes: int, lowest: str
+) -> None:
+    with pytest.raises(WorkflowError, match=f"outside {lowest} to 1") as caught:
+        check_threshold(threshold, classes)
+
+    assert caught.value.code == "SettingInvalid"

@@ -27,7 +27,7 @@ def ten(deployed: Connection, environ: dict[str, str]) -> Connection:
         "SCONES_PROJECT": PROJECT,
         "SCONES_ENDPOINT": deployed.settings.endpoint,
         "SCONES_CLASSES": json.dumps(NAMES),
-        "SCONES_THRESHOLD": "0.9",
+        "SCONES_THRESHOLD": "0.3",
     }
     connection = connect(variables)
     deploy(connection)
@@ -49,6 +49,16 @@ def test_pages_show_them_without_a_variable(
 
     other = visit("workflows", "")
     assert "bicycle, motorcycle" in look(other, "**Classes**")
+
+
+def test_a_threshold_below_one_half_is_read_and_can_be_lowered_to_one_tenth(
+    ten: Connection, visit: Callable[..., AppTest]
+) -> None:
+    page = visit("deployment", "", SCONES_PROJECT=PROJECT, SCONES_THRESHOLD="")
+    look(page, "0.3 is what is deployed")
+
+    (asked,) = [one for one in page.number_input if one.label == "Confidence threshold"]
+    assert (asked.value, asked.min) == (0.3, 0.1)
 
 
 def test_pages_go_on_and_say_so_where_they_may_not_be_read(

@@ -191,6 +191,14 @@ def test_the_bar_ends_at_the_confidence_in_the_colour_of_the_outcome() -> None:
         assert figure.layout.shapes[0].x0 == threshold
 
 
+def test_the_bar_begins_at_0_where_the_best_of_many_classes_has_less_than_half() -> None:
+    figure = classify.confidence_figure(0.35, 0.3, Outcome.ACCEPTED)
+
+    (bar,) = figure.data
+    assert (bar.base, bar.x[0]) == (0, 0.35)
+    assert figure.layout.xaxis.range == (0, 1)
+
+
 def test_the_bar_is_said_in_words() -> None:
     assert classify.alt_text(classify.card(submitted(ACCEPTED))) == (
         "Confidence 98.3% against the threshold of 93.0%"

@@ -29,7 +29,7 @@ NOW = datetime.now(UTC)
 
 
 def record(label: int, classes: int) -> dict[str, object]:
-    sure = 0.6 + 0.39 * (label % 3) / 2
+    sure = (0.6 if classes == 2 else 0.25) + 0.39 * (label % 3) / 2
     answer = [(1 - sure) / max(classes - 1, 1)] * classes
     answer[label] = sure
     moment = NOW - timedelta(minutes=label + 1)
@@ -70,7 +70,7 @@ def watched(
         captured_at(place),
         classes=names,
         bucket=bucket,
-        threshold=0.9,
+        threshold=0.9 if classes == 2 else 0.3,
         threshold_source="entered by you",
     )
     connection = deployed.watching(workflow)
@@ -97,15 +97,18 @@ def test_every_page_shows_as_many_classes_as_there_are(
     assert choice.options == ["All", *watched.classes]
     assert len([one for one in page.metric if one.label.startswith("Kind")]) <= 4
     for view in ("Over time", "Before and after", "Threshold", "Drift", "Records"):
-        page.query_params["view"] = view
+        page.session_state["view"] = view
         page.run()
         assert not page.exception
+        if view == "Threshold":
+            (tried,) = [one for one in page.slider if one.label == "Threshold to try"]
+            assert (tried.min, tried.value) == (max(1 / count, 0.01), watched.threshold)
     assert "kind 01" in seen(page, f"Records {count}")
 
     quality = visit("quality", watched.reference)
     seen(quality, f"Labels {count - 1}", "kind 00")
     for view in ("Confusion", "Calibration", "Threshold", "Parts", "Training set"):
-        quality.query_params["view"] = view
+        quality.session_state["view"] = view
         quality.run()
         assert not quality.exception
 
