@@ -55,9 +55,10 @@ def page(
             patch.setenv(name, value)
 
         def run(view: str) -> AppTest:
-            test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
-            test.query_params.update({"endpoint": "endpoint", "view": view})
-            test.switch_page("app_pages/inferences.py").run()
+            test = AppTest.from_file(str(APP), default_timeout=SECONDS)
+            test.switch_page("app_pages/inferences.py")
+            test.query_params.update({"endpoint": "endpoint", "view": view, "range": "All"})
+            test.run()
             deadline = time.monotonic() + SECONDS
             while not test.metric:
                 assert time.monotonic() < deadline
