@@ -111,7 +111,7 @@ def _verdict(health: Health) -> None:
         )
     if health.judged:
         if health.findings:
-            st.info(f"Judged:{_listed(health.judged)}", icon=":material/fact_check:")
+            st.info(f"Checked:{_listed(health.judged)}", icon=":material/fact_check:")
         else:
             st.success(
                 f"Everything that was checked is fine:{_listed(health.judged)}",

@@ -44,7 +44,7 @@ def canary(found: model.Canary, machine: str, diff: str) -> Step | None:
         " Neither changes anything else."
     )
     with st.expander("Changes to the definition", icon=":material/difference:"):
-        st.code(diff or "None: both definitions are the same.", language=None)
+        st.code(diff or "None: both definitions are the same.", language=None, wrap_lines=True)
     return pressed
 
 

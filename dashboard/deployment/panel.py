@@ -157,7 +157,7 @@ def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> boo
             f"New executions will then run version {target} instead of version {live}."
             " Changes to the definition:"
         )
-        st.code(diff or "None: both definitions are the same.", language=None)
+        st.code(diff or "None: both definitions are the same.", language=None, wrap_lines=True)
         return st.button(f"Roll back to version {target} now", icon=":material/undo:")
 
 

@@ -34,7 +34,7 @@ def show(manifest: Path = MANIFEST) -> None:
                 "This trains a model for this checkout and compares it with the one before it, on"
                 " photos that neither was trained on. Quality, Training set, names the prefix.",
             )
-            st.code(train_command("S3_PREFIX"), language=None)
+            st.code(train_command("S3_PREFIX"), language=None, wrap_lines=True)
     if manifest.exists():
         written = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
         components.as_of(written, datetime.now(UTC))

@@ -81,11 +81,13 @@ def _progress(job: Job) -> None:
     st.code(
         f"{comparison_panel.train_command(last.url)}\npython -m deploy apply --keep-endpoint",
         language=None,
+        wrap_lines=True,
     )
     st.markdown("Or train as a SageMaker training job, and make the model:")
     st.code(
         f"python -m deploy train {last.url} --sagemaker\n"
         f"python -m deploy apply --train {last.url} --keep-endpoint",
         language=None,
+        wrap_lines=True,
     )
     st.page_link("app_pages/rollout.py", label="Go to Rollout", icon=":material/swap_horiz:")

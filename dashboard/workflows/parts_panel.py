@@ -58,7 +58,7 @@ def show() -> None:
         )
         st.warning(_EXPRESS + wanted, icon=":material/bolt:")
         if found.log_group:
-            st.code(found.log_group, language=None)
+            st.code(found.log_group, language=None, wrap_lines=True)
             _logged(found.log_group)
     _advice(found)
     if found.definition:
