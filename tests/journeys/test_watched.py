@@ -14,6 +14,7 @@ import pytest
 from botocore.configloader import load_config
 from playwright.sync_api import Browser, Page, expect
 
+from localcloud.credentials import Credentials
 from tests.builders import capture_lines, captured, png
 from tests.journeys.browser import App, fits, picture, running_app, settle
 
@@ -128,6 +129,55 @@ def test_a_workflow_of_somebody_else_is_watched_from_connect_to_captures(
     page.goto(f"{theirs.url}/workflows?workflow=s3://{BUCKET}/their/captures")
     page.get_by_role("link", name="Inferences").click()
     expect(page.get_by_text("1 record").first).to_be_visible()
+
+
+class Viewer:
+    """A role of the same account, whose key the dashboard has."""
+
+    ROLE = "viewer"
+    ACTIONS = ("s3:ListBucket", "s3:GetObject")
+
+    def __init__(self, theirs: App) -> None:
+        made = Theirs(theirs)
+        self._iam = made.client("iam")
+        trust = '{"Version": "2012-10-17", "Statement": []}'
+        self._iam.create_role(RoleName=self.ROLE, AssumeRolePolicyDocument=trust)
+        owner = made.session.get_credentials()
+        assert owner is not None
+        own = Credentials(owner.access_key, owner.secret_key).of_role(self.ROLE)
+        self.environ: dict[str, Any] = {
+            "SCONES_CLOUD": "aws",
+            "AWS_ENDPOINT_URL": made.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": own.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": own.secret_access_key,
+        }
+
+    def lack(self, *actions: str) -> None:
+        """Allow what reading captures needs, but these actions."""
+        allowed = ["s3:GetBucketLocation", *(one for one in self.ACTIONS if one not in actions)]
+        statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._iam.put_role_policy(RoleName=self.ROLE, PolicyName="of", PolicyDocument=policy)
+
+
+def test_a_viewer_who_lacks_one_action_after_another_is_told_which(
+    theirs: App, visit: Visit, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    viewer = Viewer(theirs)
+    viewer.lack("s3:ListBucket", "s3:GetObject")
+    for app in running_app(tmp_path_factory.mktemp("viewer"), aws_like=False, **viewer.environ):
+        page = visit(
+            app, f"inferences?workflow=s3://{BUCKET}/their/captures&range=All", settled=False
+        )
+        expect(page.get_by_text("s3:ListBucket").first).to_be_visible()
+
+        viewer.lack("s3:GetObject")
+        expect(page.get_by_text("s3:GetObject").first).to_be_visible()
+        expect(page.get_by_text("s3:ListBucket")).to_have_count(0)
+
+        viewer.lack()
+        expect(page.get_by_text("1 record").first).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
