@@ -211,9 +211,10 @@ def _image_in(layer: Mapping[str, Any]) -> str | None:
     records = layer.get("Records")
     if isinstance(records, list) and records and isinstance(records[0], Mapping):
         image = next((image for one in layers(records[0]) if (image := _image_in(one))), None)
-        # Keys are URL-encoded in S3 notifications, and not in the events of EventBridge:
+        # Keys are URL-encoded in S3 notifications, and neither in the events of EventBridge nor in
+        # the records of a queue:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-        return None if image is None else unquote_plus(image)
+        return unquote_plus(image) if image and "s3" in records[0] else image
     address = next((layer[name] for name in _ADDRESSES if name in layer), None)
     if isinstance(address, str) and address.startswith("s3://"):
         return address

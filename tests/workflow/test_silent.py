@@ -335,3 +335,8 @@ def test_the_key_of_an_s3_notification_is_url_decoded_and_that_of_eventbridge_is
     notified = {"bucket": {"name": "b"}, "object": {"key": "red+bike%281%29.png"}}
     assert image_of(json.dumps({"Records": [{"s3": notified}]})) == "s3://b/red bike(1).png"
     assert image_of(json.dumps({"detail": notified})) == "s3://b/red+bike%281%29.png"
+
+
+def test_the_key_in_a_message_of_a_queue_is_not_url_decoded() -> None:
+    body = json.dumps({"s3_bucket": "b", "s3_key": "red+bike.png"})
+    assert image_of(json.dumps({"Records": [{"body": body}]})) == "s3://b/red+bike.png"
