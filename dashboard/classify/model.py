@@ -43,7 +43,6 @@ _INSTANT = frozenset({"Choice", "Pass", "Succeed", "Fail"})
 
 _FAILED_ICON = ":material/close:"
 _MUTED = "#8A8F98"
-"""Two classes: the better one has at least half."""
 
 
 @dataclass(frozen=True, slots=True)
