@@ -4,14 +4,13 @@ Exits 1 where something cannot be done, with the reason on stderr. What it does 
 """
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from dashboard.aws.cloud import Connection, connect
+from dashboard.aws.cloud import Connection
 from dashboard.batch import client, model
-from dashboard.shared.command_audit import recorded
+from dashboard.shared.command_line import recorded, run
 from workflow import batches
 from workflow.access import Privilege
 from workflow.batches import BatchOptions
@@ -26,15 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Of the command line, those of the process by default.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        connection = connect(os.environ)
-        command: Callable[[Connection, argparse.Namespace], None] = options.command
-        command(connection, options)
-    except WorkflowError as error:
-        print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_parser(), arguments)
 
 
 def _start(connection: Connection, options: argparse.Namespace) -> None:

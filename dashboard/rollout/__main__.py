@@ -4,14 +4,12 @@ Exits 1 where something cannot be done, with the reason on stderr. What it does 
 """
 
 import argparse
-import os
 import sys
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from dashboard.aws.cloud import Connection, connect
+from dashboard.aws.cloud import Connection
 from dashboard.rollout import client
-from dashboard.shared.command_audit import recorded
+from dashboard.shared.command_line import recorded, run
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
@@ -22,15 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Of the command line, those of the process by default.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        connection = connect(os.environ)
-        command: Callable[[Connection, argparse.Namespace], None] = options.command
-        command(connection, options)
-    except WorkflowError as error:
-        print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_parser(), arguments)
 
 
 def _status(connection: Connection, _: argparse.Namespace) -> None:
@@ -59,7 +49,7 @@ def _start(connection: Connection, options: argparse.Namespace) -> None:
         Privilege.ROLLOUT,
         f"starting the rollout of {options.model} {how} of the traffic",
         lambda: client.start(
-            connection, found, options.model, percent / 100, _token(), shadow=shadow
+            connection, found, options.model, percent / 100, client.new_token(), shadow=shadow
         ),
     )
     print(f"Started the rollout of {options.model}; the Rollout page compares the models.")
@@ -78,17 +68,13 @@ def _end(connection: Connection, *, promote: bool) -> None:
 
     def work() -> None:
         if found.shadow:
-            client.end_shadow(connection, found, _token(), promote=promote)
+            client.end_shadow(connection, found, client.new_token(), promote=promote)
         else:
             client.give_share(connection, found, float(promote))
 
     title = "promoting the new model" if promote else "rolling back"
     recorded(connection, Privilege.ROLLOUT, title, work)
     print(f"Done: {title}.")
-
-
-def _token() -> str:
-    return uuid.uuid4().hex[:12]
 
 
 def _percent(text: str) -> int:

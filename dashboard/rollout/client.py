@@ -5,6 +5,7 @@ SageMaker API reference. An endpoint configuration cannot be changed: a rollout 
 of it that has a second variant, or a shadow variant.
 """
 
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,6 +145,11 @@ def pairs(feed: CaptureFeed, since: datetime) -> pl.DataFrame:
     recent = pl.col("inference_time") >= since
     captures, shadows = (feed.store.scan(one).filter(recent) for one in ("captures", "shadows"))
     return pair(captures, shadows)
+
+
+def new_token() -> str:
+    """Return 12 hex digits for the name of a configuration that nothing else has."""
+    return uuid.uuid4().hex[:12]
 
 
 def start(

@@ -1,7 +1,6 @@
 """Parts of the Rollout page: what the endpoint serves, the comparison, and what can be done."""
 
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -123,7 +122,7 @@ def begin(connection: Connection, found: Endpoint) -> None:
     do(
         f"starting the rollout of {name} {how} of the traffic",
         lambda cloud: client.start(
-            cloud, found, name, percent / 100, uuid.uuid4().hex[:12], shadow=shadow
+            cloud, found, name, percent / 100, client.new_token(), shadow=shadow
         ),
     )
 

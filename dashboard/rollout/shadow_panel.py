@@ -1,7 +1,5 @@
 """Parts of the Rollout page about a shadow: the paired comparison, and how it ends."""
 
-import uuid
-
 import streamlit as st
 
 from dashboard.aws.cloud import Connection
@@ -75,5 +73,5 @@ def act(found: Endpoint) -> None:
 
 
 def _end(found: Endpoint, title: str, *, promote: bool) -> None:
-    token = uuid.uuid4().hex[:12]
+    token = client.new_token()
     panel.do(title, lambda cloud: client.end_shadow(cloud, found, token, promote=promote))

@@ -79,7 +79,7 @@ def connected(
     )
     cloud = Cloud(name="AWS", account=ACCOUNT, region=REGION, endpoint_url=faulty.url)
     connection = Connection(cloud, settings, boto3.Session(region_name=REGION), Pacer(REGION))
-    monkeypatch.setattr(batch_command, "connect", lambda _: connection)
+    monkeypatch.setattr("dashboard.shared.command_line.connect", lambda _: connection)
     clients.account_of.cache_clear()
     yield
     clients.account_of.cache_clear()
