@@ -65,15 +65,24 @@ def compare(
         threshold: Confidence at or above which a photo is accepted.
     """
     found = rejections(captures, old, new, since=since, threshold=threshold)
-    says = found.says
-    return Compared((row(old, found.old), row(new, found.new)), verdict(says), says in _WORDS)
+    return compared((old, new), (found.old, found.new), found.says)
 
 
-def verdict(says: str) -> str:
-    """Return the sentence for what a comparison ``says``."""
-    if says in _WORDS:
-        return f"The new model {_WORDS[says]}."
-    return "It is not clear yet whether the new model rejects more or fewer photos."
+def compared(names: tuple[str, str], shares: tuple[Share, Share], says: str) -> Compared:
+    """Return a comparison of rejected shares with its verdict in words.
+
+    Args:
+        names: Of the variant in use and of the new one.
+        shares: Rejected by each, in the same order.
+        says: What the test of both ``says``.
+    """
+    sentence = (
+        f"The new model {_WORDS[says]}."
+        if says in _WORDS
+        else "It is not clear yet whether the new model rejects more or fewer photos."
+    )
+    old, new = map(_row, names, shares)
+    return Compared((old, new), sentence, says in _WORDS)
 
 
 def rejections(
@@ -132,6 +141,5 @@ def _share(captures: pl.DataFrame, variant: str, threshold: float) -> Share:
     return Share(int((own < threshold).sum()), len(own))
 
 
-def row(name: str, share: Share) -> Row:
-    """Return the row of a variant, by its share of rejected photos."""
+def _row(name: str, share: Share) -> Row:
     return Row(name, share.count, share.value, *confidence_sequence(share))

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.rollout.model import Compared, row, verdict
+from dashboard.rollout.model import Compared, compared
 from workflow.intervals import Share
 from workflow.sequential import PairedComparison, confidence_sequence
 
@@ -87,7 +87,5 @@ def compare(pairs: pl.DataFrame, old: str, new: str, threshold: float) -> Compar
         interval=confidence_sequence(agreement),
         only_old=only_old,
         only_new=only_new,
-        rejected=Compared(
-            (row(old, shares[0]), row(new, shares[1])), verdict(says), says != "cannot tell yet"
-        ),
+        rejected=compared((old, new), shares, says),
     )
