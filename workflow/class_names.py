@@ -1,6 +1,7 @@
 """Names of classes: what the indices in a model's answer are called."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -53,3 +54,21 @@ class ClassNames:
             return self.names.index(name)
         number = name.removeprefix(_UNNAMED)
         return int(number) if number.isascii() and number.isdecimal() else -1
+
+
+def training_classes(manifest: bytes) -> dict[int, str]:
+    """Read the names by label that the manifest of a training set gives; none if it is odd."""
+    try:
+        told = json.loads(manifest)["classes"]
+        return {int(label): str(name) for label, name in told.items() if name}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def complete_classes(named: Mapping[int, str], size: int) -> tuple[str, ...]:
+    """Return the names of so many classes; what nothing names is numbered.
+
+    Of two classes, those are called as in the workflow.
+    """
+    usual = ClassNames() if size == len(LABELS) else ClassNames(())
+    return tuple(named.get(label) or usual.name(label) for label in range(size))

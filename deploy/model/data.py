@@ -1,7 +1,6 @@
 """Dataset: labelled images of two or more classes, from a folder or the CIFAR-100 archive."""
 
 import hashlib
-import json
 import pickle
 import re
 import shutil
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.model.code.inference import BASE_SIZE, ImageRefused, decode
-from workflow.class_names import ClassNames
+from workflow.class_names import complete_classes, training_classes
 from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 
@@ -143,13 +142,10 @@ def _named(data_dir: Path, highest: int) -> tuple[str, ...]:
         highest: The highest label of this split.
     """
     try:
-        told = json.loads((data_dir / "manifest.json").read_bytes())["classes"]
-        named = {int(label): str(name) for label, name in told.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        named = training_classes((data_dir / "manifest.json").read_bytes())
+    except OSError:
         named = {}
-    size = max(highest, len(LABELS) - 1, *named) + 1
-    usual = ClassNames() if size == len(LABELS) else ClassNames(())
-    return tuple(named.get(label) or usual.name(label) for label in range(size))
+    return complete_classes(named, max(highest, len(LABELS) - 1, *named) + 1)
 
 
 def _folders(data_dir: Path, folder: Path) -> tuple[str, ...]:

@@ -1,10 +1,9 @@
 """Training sets in S3: the list file of the built-in algorithm, and the names of the classes."""
 
-import json
 from collections.abc import Sequence
 
 from deploy.providers.clients import Aws, found
-from workflow.class_names import ClassNames
+from workflow.class_names import complete_classes, training_classes
 from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 
@@ -60,14 +59,8 @@ def class_names(aws: Aws, prefix: str, labels: Sequence[int]) -> tuple[str, ...]
         prefix: ``s3://bucket/prefix`` of the training set.
         labels: Label of every image.
     """
-    size = max(len(LABELS), max(labels) + 1)
-    usual = ClassNames() if size == len(LABELS) else ClassNames(())
-    try:
-        named = json.loads(_read(aws, f"{prefix.rstrip('/')}/manifest.json") or b"{}")["classes"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        named = None
-    told = named if isinstance(named, dict) else {}
-    return tuple(str(told.get(str(label)) or usual.name(label)) for label in range(size))
+    named = training_classes(_read(aws, f"{prefix.rstrip('/')}/manifest.json"))
+    return complete_classes(named, max(len(LABELS), max(labels) + 1))
 
 
 def _read(aws: Aws, address: str) -> bytes:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.class_names import ClassNames
+from workflow.class_names import ClassNames, complete_classes, training_classes
+from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 from workflow.reviews import NEITHER
 
@@ -39,3 +40,18 @@ def test_a_manifest_without_names_is_refused(content: bytes) -> None:
     with pytest.raises(WorkflowError) as refused:
         ClassNames.of_manifest(content)
     assert refused.value.code == "ManifestUnreadable"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"", b"no JSON", b"[]", b"{}", b'{"classes": ["van"]}', b'{"classes": {"first": "van"}}'],
+)
+def test_an_odd_manifest_of_a_training_set_names_no_class(manifest: bytes) -> None:
+    assert training_classes(manifest) == {}
+    assert complete_classes({}, 2) == LABELS
+    assert complete_classes({}, 3) == ("class 0", "class 1", "class 2")
+
+
+def test_a_manifest_of_a_training_set_names_classes_and_the_rest_are_numbered() -> None:
+    named = training_classes(b'{"classes": {"0": "van", "2": "tram", "1": null}}')
+    assert complete_classes(named, 3) == ("van", "class 1", "tram")
