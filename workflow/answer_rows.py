@@ -38,7 +38,7 @@ class OutputError(Exception):
         self.detail = detail
 
     def kept(self) -> "OutputError":
-        """Return the same to keep: without a traceback, whose frames would keep what was read."""
+        """Return a copy without a traceback, whose frames would keep the object in memory."""
         return OutputError(self.reason, self.detail)
 
 
@@ -100,14 +100,16 @@ def in_order(row: Row, classes: Sequence[str]) -> Row:
     """Return a row by the index of the class, or by name where the classes are others."""
     known = {name.casefold(): index for index, name in enumerate(classes)}
     if not row.names:
-        return _turned(row, known)
+        return _orient_pair(row, known)
     names = [_class_name(name) for name in row.names]
     if len(set(names)) < len(names):
         raise OutputError("a class is named twice", shortened(list(row.names)))
     if set(known) <= set(names) and not is_sound(row.values):
         among = tuple(row.values[names.index(name)] for name in known)
-        if is_sound(among):  # the others count something else
+        # The other numbers count something else, such as a latency.
+        if is_sound(among):
             return Row(among, tuple(classes))
+    # LABEL_0, LABEL_1 and the like are no names: the index decides.
     indexes = [CLASS_INDEX.fullmatch(name) for name in names]
     if all(indexes):
         return _by_index(row, [int(found[1]) for found in indexes if found])
@@ -126,13 +128,14 @@ def _class_name(name: str) -> str:
 
 def _by_index(row: Row, indexes: list[int]) -> Row:
     first, size = min(indexes), len(indexes)
+    # Indexes begin at 0 or 1 without a gap; else the answer holds only its best classes.
     if size > 1 and (first > 1 or sorted(indexes) != list(range(first, first + size))):
         raise OutputError("some of the classes alone", f"classes {shortened(sorted(indexes))}")
     return Row(tuple(value for _, value in sorted(zip(indexes, row.values, strict=True))))
 
 
-def _turned(row: Row, known: Mapping[str, int]) -> Row:
-    """Of two classes the likelier one is the one that the answer names, whatever the order."""
+def _orient_pair(row: Row, known: Mapping[str, int]) -> Row:
+    """Swap two probabilities where the answer calls the other class the likelier one."""
     wanted = known.get(_class_name(row.chosen))
     if wanted is None or len(row.values) != _TWO or len(known) != _TWO:
         return row

@@ -73,6 +73,7 @@ class Columns:
         """Return some of the rows, in the order given."""
         widths = self.widths[order]
         begins = (np.cumsum(self.widths) - self.widths)[order]
+        # For each value of the result, how far away it stands in the old column.
         shifts = np.repeat(begins - (np.cumsum(widths) - widths), widths)
         return Columns(
             index=self.index[order],
@@ -120,17 +121,19 @@ class Records:
 
     @classmethod
     def of(cls, records: Sequence[Record], index: NDArray[np.int64]) -> list["Records"]:
-        """Turn records into columns: a part an encoding, and at least one."""
+        """Turn records into columns: a part for each encoding, and at least one."""
         encodings = [record.captureData.endpointOutput.encoding for record in records]
         parts = []
         for encoding in dict.fromkeys(encodings or ["JSON"]):
             chosen = [i for i, its in enumerate(encodings) if its == encoding]
             at = np.array(chosen, np.int64)
-            parts.append(cls._of([records[i] for i in chosen], index[at], encoding))
+            parts.append(cls._from_records([records[i] for i in chosen], index[at], encoding))
         return parts
 
     @classmethod
-    def _of(cls, records: Sequence[Record], index: NDArray[np.int64], encoding: str) -> "Records":
+    def _from_records(
+        cls, records: Sequence[Record], index: NDArray[np.int64], encoding: str
+    ) -> "Records":
         events = [record.eventMetadata for record in records]
         datas = [record.captureData.endpointOutput.data for record in records]
         return cls(
@@ -139,6 +142,7 @@ class Records:
             inference_ids=objects([event.inferenceId for event in events]),
             custom_attributes=objects([event.customAttributes for event in events]),
             times=times_of([event.inferenceTime for event in events]),
+            # JSON escapes may hold half a surrogate pair, which strict UTF-8 refuses.
             answers=Answers.of([data.encode(errors="surrogatepass") for data in datas]),
             encoding=encoding,
         )
@@ -150,7 +154,7 @@ class Records:
         """Return the rows of all answers by class, and the answers that hold none."""
         bulk = bulk_rows(self.answers, self.encoding)
         if bulk:
-            return self._columns(*bulk, slice(None), np.zeros(len(self), np.int32)), []
+            return self._build_columns(*bulk, slice(None), np.zeros(len(self), np.int32)), []
         refused = []
         rows: list[list[float]] = []
         record: list[int] = []
@@ -168,16 +172,16 @@ class Records:
         widths = np.fromiter(map(len, rows), np.int64, len(rows))
         values = np.fromiter((value for row in rows for value in row), np.float64)
         of_each = np.array(record, np.int64)
-        return self._columns(values, widths, of_each, np.array(numbers, np.int32)), refused
+        return self._build_columns(values, widths, of_each, np.array(numbers, np.int32)), refused
 
-    def _columns(
+    def _build_columns(
         self,
         values: NDArray[np.float64],
         widths: NDArray[np.int64],
         record: NDArray[np.int64] | slice,
         numbers: NDArray[np.int32],
     ) -> Columns:
-        """Rows with what is known of their records."""
+        """Return rows of numbers with the fields of their records."""
         return Columns(
             index=self.index[record],
             event_ids=self.event_ids[record],

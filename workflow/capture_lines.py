@@ -21,11 +21,13 @@ _BOM: Final = b"\xef\xbb\xbf"
 _BACKSLASH: Final = ord("\\")
 _BLOCK: Final = 1 << 17  # stays in a core's own cache while it is looked through twice
 _HEADS: Final = 4
+# Text without escapes. Fields may stand before the payload, such as observedContentType and mode.
 _TEXT: Final = rb'[ \t]*"[ !#-\[\]-~]*"[ \t]*'
 _INPUT: Final = rb'"endpointInput"[ \t]*:[ \t]*\{(?:%b:%b,)*?[ \t]*"data"[ \t]*:[ \t]*"' % (
     _TEXT,
     _TEXT,
 )
+# How SageMaker begins a line; of other writers' lines the input is searched for anywhere.
 _FIRST: Final = re.compile(rb'[ \t]*\{[ \t]*"captureData"[ \t]*:[ \t]*\{[ \t]*' + _INPUT)
 _ANYWHERE: Final = re.compile(_INPUT)
 
@@ -95,9 +97,9 @@ class Window:
         self._forms = Forms()
         self._heads: tuple[bytes, ...] = ()
         self._tails = bytearray()  # kept for the next window: new memory costs more than its bytes
-        self._clear()
+        self._clear_lines()
 
-    def _clear(self) -> None:
+    def _clear_lines(self) -> None:
         self.size = 0
         self._sources: list[int] = []
         self._begins: list[int] = []
@@ -115,9 +117,9 @@ class Window:
     def add(self, source: int, data: bytes) -> None:
         """Take in an object's lines; of its bytes, only what is needed is kept."""
         begin = len(_BOM) if data.startswith(_BOM) else 0
-        tails = self._cut(data, begin)
+        tails = self._cut_tails(data, begin)
         joined = b"".join(tails)
-        self._fill(joined)
+        self._append_tails(joined)
         self._sizes += map(len, tails)
         self._sources.append(source)
         self._begins.append(begin)
@@ -127,13 +129,13 @@ class Window:
             self._strange[source] = data
             self.size += len(data)
 
-    def _fill(self, joined: bytes) -> None:
-        """Put tails behind the others."""
+    def _append_tails(self, joined: bytes) -> None:
+        """Append tails to those of the window."""
         end = self._filled + len(joined)
         self._tails[self._filled : end] = joined
         self._filled = end
 
-    def _cut(self, data: bytes, position: int) -> list[bytes]:
+    def _cut_tails(self, data: bytes, position: int) -> list[bytes]:
         """Find the lines, and of each the tail that begins where its payload ends.
 
         Memory is scanned by ``bytes.find`` alone.
@@ -153,7 +155,7 @@ class Window:
                 head, head_size = found, len(found)
             begin = position + head_size
             if far:
-                close, end = _far_ends(data, begin)
+                close, end = _find_far_ends(data, begin)
             else:
                 close, end = find(b'"', begin), find(b"\n", begin)
                 if end < 0:
@@ -168,7 +170,7 @@ class Window:
         return tails
 
     def _head_at(self, data: bytes, position: int) -> bytes:
-        """What stands before the payload of a line; nothing where SageMaker would not write so.
+        """Return what stands before the payload of a line; b"" where SageMaker would not write so.
 
         The last few are remembered: callers send images of one type or two.
         """
@@ -182,9 +184,10 @@ class Window:
         return found[0]
 
     def _keep_whole(self, data: bytes, position: int, tails: list[bytes]) -> int:
-        """Keep a line that is not as SageMaker writes it; returns where the next one begins.
+        """Keep a whole line that is not as SageMaker writes it, with an empty tail.
 
-        Its tail is empty.
+        Returns:
+            Where the next line begins.
         """
         end = _line_end(data, position)
         line = _without_payload(data[position:end])
@@ -201,22 +204,23 @@ class Window:
             The rows of probabilities, the place of each, and what is none.
         """
         # Rows are read some bytes beyond the last tail, so that memory must be there.
-        self._fill(bytes(SPARE))
+        self._append_tails(bytes(SPARE))
         tails = Tails(self._tails, self._sizes)
         parts = self._forms.read(tails)
+        # What no common form fits is decoded line by line.
         left = np.ones(len(self), np.bool_)
         for part in parts:
             left[part.index] = False
-        each, failures = self._decoded(tails, np.flatnonzero(left))
+        each, failures = self._decode_lines(tails, np.flatnonzero(left))
         read = [part.rows(self._classes) for part in [*parts, *each]]
         rows, unsound = Columns.joined([columns for columns, _ in read]).sound()
-        places = self._places(self._with_carriage_return(tails))
+        places = self._locate_lines(self._with_carriage_return(tails))
         refused = [refusal for _, refusals in read for refusal in refusals] + unsound
-        unread = self._unread(failures, places) + [_refused(r, places) for r in refused]
-        self._clear()
+        unread = self._report_failures(failures, places) + [_to_unread(r, places) for r in refused]
+        self._clear_lines()
         return rows, places.take(rows.index), unread
 
-    def _decoded(
+    def _decode_lines(
         self, tails: Tails, index: NDArray[np.int64]
     ) -> tuple[list[Records], dict[int, OutputError]]:
         """Decode these lines one by one; of those that are no records, say why."""
@@ -226,13 +230,14 @@ class Window:
         kept: dict[int, Record] = {}
         for i, line, record in zip(places, lines, decode(lines), strict=True):
             try:
+                # A blank line is no error, and no record either.
                 if record or line.strip():
                     kept[i] = record or record_of(line)
             except OutputError as error:
                 failures[i] = error.kept()
         return Records.of(list(kept.values()), np.array(list(kept), np.int64)), failures
 
-    def _places(self, with_carriage_return: list[int]) -> Places:
+    def _locate_lines(self, with_carriage_return: list[int]) -> Places:
         counts = np.array(self._counts, np.int64)
         first = np.cumsum(counts) - counts
         ends = np.array(self._ends, np.int64)
@@ -248,14 +253,14 @@ class Window:
         return Places(source, numbers.astype(np.int32), starts, lengths)
 
     def _with_carriage_return(self, tails: Tails) -> list[int]:
-        """Lines that end with a carriage return before their line feed."""
+        """Return the lines that end with a carriage return before their line feed."""
         found = [i for i, line in self._whole.items() if line.endswith(b"\r")]
         if b"\r" in tails:
             found += [i for i in range(len(self)) if tails[i].endswith(b"\r")]
         return found
 
-    def _unread(self, failures: dict[int, OutputError], places: Places) -> list[Unread]:
-        """Failures with their places; one for an object that is something else altogether."""
+    def _report_failures(self, failures: dict[int, OutputError], places: Places) -> list[Unread]:
+        """Return failures with their places; a single one for an object that is no capture file."""
         found: list[Unread] = []
         if not failures:
             return found
@@ -275,11 +280,12 @@ class Window:
     def _other_reason(self, source: int, count: int) -> str | None:
         """Return what an object is none of whose lines is a record, as far as it can be told."""
         data = self._strange.get(source, b"")
+        # One line that is no record is named as a line, unless it is binary.
         single = count == 1 and b"\0" not in data[:1024]
         return None if single else document_reason(data)
 
 
-def _refused(refused: Refused, places: Places) -> Unread:
+def _to_unread(refused: Refused, places: Places) -> Unread:
     return Unread(*places.at(refused.index), refused.error, refused.event_id)
 
 
@@ -288,7 +294,7 @@ def _line_end(data: bytes, position: int) -> int:
     return len(data) if end < 0 else end
 
 
-def _far_ends(data: bytes, begin: int) -> tuple[int, int]:
+def _find_far_ends(data: bytes, begin: int) -> tuple[int, int]:
     """Return where a long payload closes, -1 if not on its line, and where its line ends.
 
     Each block is looked through for both while it is in the cache: memory is read once.

@@ -66,7 +66,7 @@ def decode(lines: Sequence[bytes]) -> Sequence[Record | None]:
         A record a line, None for a line that is to be read by ``record_of``.
     """
     together = _decoded_together(lines)
-    records = [_decoded(line) for line in lines] if together is None else together
+    records = [_decode_line(line) for line in lines] if together is None else together
     return [record if record and record.complete else None for record in records]
 
 
@@ -85,7 +85,7 @@ def _decoded_together(lines: Sequence[bytes]) -> Sequence[Record] | None:
     return records if len(records) == len(lines) else None
 
 
-def _decoded(line: bytes) -> Record | None:
+def _decode_line(line: bytes) -> Record | None:
     try:
         return _RECORDS.decode(line)
     except (msgspec.MsgspecError, ValueError, RecursionError):

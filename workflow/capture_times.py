@@ -22,7 +22,7 @@ def times_of(texts: Sequence[str]) -> NDArray[np.datetime64]:
     joined = "".join(texts)
     if joined.isascii() and set(map(len, texts)) == {WIDTH}:
         return times_in(np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), WIDTH))
-    return np.array([_time(text) for text in texts], "datetime64[us]")
+    return np.array([_parse_time(text) for text in texts], "datetime64[us]")
 
 
 def times_in(letters: NDArray[np.uint8]) -> NDArray[np.datetime64]:
@@ -30,6 +30,7 @@ def times_in(letters: NDArray[np.uint8]) -> NDArray[np.datetime64]:
     if letters.shape[1] == WIDTH:
         rows = np.ascontiguousarray(letters)
         if (rows - _LOWEST <= _RANGE).all():
+            # A view of all letters but the Z: NumPy parses datetime64 without a zone only.
             seconds = np.ndarray(len(rows), f"S{WIDTH - 1}", rows, strides=(WIDTH,))
             try:
                 times = seconds.astype("datetime64[us]")
@@ -38,12 +39,13 @@ def times_in(letters: NDArray[np.uint8]) -> NDArray[np.datetime64]:
             else:
                 if (times >= _YEAR_1).all():  # there is no year 0
                     return times
-    return np.array([_time(bytes(row).decode()) for row in letters], "datetime64[us]")
+    return np.array([_parse_time(bytes(row).decode()) for row in letters], "datetime64[us]")
 
 
-def _time(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
+        # SageMaker's times are UTC also where they name no zone.
         return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
         return None

@@ -36,6 +36,7 @@ MAX_ERRORS: Final = 1000
 MAX_UNZIPPED_BYTES: Final = 1 << 30
 """A gzip object is read up to here: SageMaker rotates its files long before."""
 
+# Lines are decoded in windows: NumPy calls are shared by thousands of lines, memory stays bounded.
 _WINDOW_BYTES: Final = 8 << 20
 _WINDOW_LINES: Final = 4096
 SHADOW_VARIANT: Final = "ShadowModel"
@@ -70,12 +71,12 @@ class CaptureSource:
     @classmethod
     def of(cls, key: str, *, gzipped: bool = False) -> "CaptureSource":
         """Read a key."""
-        return cls(key, *_layout(key.rpartition("/")[0]), gzipped)
+        return cls(key, *_parse_directory(key.rpartition("/")[0]), gzipped)
 
 
 @lru_cache(maxsize=1024)
-def _layout(directory: str) -> tuple[str, str, datetime | None]:
-    """Endpoint, variant and hour."""
+def _parse_directory(directory: str) -> tuple[str, str, datetime | None]:
+    """Return endpoint, variant and hour of a directory; empty and None for another layout."""
     parts = directory.rsplit("/", len(_LAYOUT))[-len(_LAYOUT) :]
     if len(parts) == len(_LAYOUT) and all(parts) and _HOUR.fullmatch("/".join(parts[2:])):
         year, month, day, hour = map(int, parts[2:])
@@ -188,7 +189,9 @@ class CaptureBatch:
     @property
     def captures(self) -> tuple[Capture, ...]:
         """The columns as records."""
-        return tuple(self._capture(*place) for place in enumerate(np.cumsum(self.widths).tolist()))
+        return tuple(
+            self._build_capture(*place) for place in enumerate(np.cumsum(self.widths).tolist())
+        )
 
     def where(self, mask: NDArray[np.bool_]) -> "CaptureBatch":
         """Return the captures that the mask keeps; sources and errors stay."""
@@ -210,7 +213,7 @@ class CaptureBatch:
             errors=self.errors,
         )
 
-    def _capture(self, i: int, end: int) -> Capture:
+    def _build_capture(self, i: int, end: int) -> Capture:
         source = self.sources[self.source[i]]
         time = self.times[i].item()
         return Capture(
@@ -311,6 +314,7 @@ class CaptureReader:
         if gzipped:
             data, damage = unzipped(data)
             if damage:
+                # lines=0: how many lines the damage has swallowed is not known.
                 self._errors.append(CaptureError(key, 0, "damaged gzip", damage, lines=0))
         self._window.add(len(self._sources), data)
         self._sources.append(CaptureSource.of(key, gzipped=gzipped))
@@ -320,17 +324,17 @@ class CaptureReader:
     def _read_window(self) -> None:
         """Turn the window's lines into columns."""
         rows, places, unread = self._window.read()
-        self._errors += [self._unread(line) for line in unread]
-        self._chunks.append(_chunk(rows, places))
+        self._errors += [self._to_error(line) for line in unread]
+        self._chunks.append(_to_batch(rows, places))
 
     def batch(self) -> CaptureBatch:
         """Return all columns, each event once."""
         self._read_window()
-        batch = _joined(self._chunks)
+        batch = _join_batches(self._chunks)
         first = self._first_of_each_event(batch)
         if not first.all():
             batch = batch.where(first)
-        errors = _bounded(self._sources, self._errors)
+        errors = _limit_errors(self._sources, self._errors)
         return replace(batch, sources=tuple(self._sources), errors=errors)
 
     def _first_of_each_event(self, batch: CaptureBatch) -> NDArray[np.bool_]:
@@ -341,12 +345,14 @@ class CaptureReader:
         seen: dict[str, tuple[int, int]] = {}
         for i, event_id in enumerate(batch.event_ids):
             line = (int(batch.source[i]), int(batch.lines[i]))
+            # Rows of one batch request share an event id; only another line repeats it.
             first[i] = seen.setdefault(event_id, line) == line
+            # One error for the line, not one for each row of its batch.
             if not first[i] and batch.rows[i] == 0:
-                self._errors.append(_duplicate(self._sources[line[0]], batch, i))
+                self._errors.append(_duplicate_error(self._sources[line[0]], batch, i))
         return first
 
-    def _unread(self, line: Unread) -> CaptureError:
+    def _to_error(self, line: Unread) -> CaptureError:
         return CaptureError(
             key=self._sources[line.source].key,
             line=line.number,
@@ -359,7 +365,7 @@ class CaptureReader:
         )
 
 
-def _duplicate(source: CaptureSource, batch: CaptureBatch, i: int) -> CaptureError:
+def _duplicate_error(source: CaptureSource, batch: CaptureBatch, i: int) -> CaptureError:
     return CaptureError(
         key=source.key,
         line=int(batch.lines[i]),
@@ -371,9 +377,9 @@ def _duplicate(source: CaptureSource, batch: CaptureBatch, i: int) -> CaptureErr
     )
 
 
-def _chunk(rows: Columns, places: Places) -> CaptureBatch:
+def _to_batch(rows: Columns, places: Places) -> CaptureBatch:
     """Return the columns of one window; sources and errors come with the whole."""
-    labels, confidences = _largest(rows.values, rows.widths)
+    labels, confidences = _find_largest(rows.values, rows.widths)
     return CaptureBatch(
         sources=(),
         source=places.source,
@@ -393,7 +399,7 @@ def _chunk(rows: Columns, places: Places) -> CaptureBatch:
     )
 
 
-def _joined(chunks: Sequence[CaptureBatch]) -> CaptureBatch:
+def _join_batches(chunks: Sequence[CaptureBatch]) -> CaptureBatch:
     """Return the columns of all windows, one after the other."""
     return CaptureBatch(
         sources=(),
@@ -419,28 +425,34 @@ def unzipped(data: bytes) -> tuple[bytes, str]:
     parts: list[bytes] = []
     room = MAX_UNZIPPED_BYTES
     while data.startswith(_GZIP):
+        # 16 more selects the gzip header and checksum (zlib manual, inflateInit2).
         member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         try:
+            # Bounded: a few kilobytes can unpack to gigabytes.
             parts.append(member.decompress(data, room))
         except zlib.error as error:
             return b"".join(parts), str(error)
         room -= len(parts[-1])
         if not member.eof:
             return b"".join(parts), "more than 1 GiB" if member.unconsumed_tail else "it is cut off"
+        # A gzip file may hold several members; each is a stream of its own (RFC 1952, section 2.2).
         data = member.unused_data
+    # Zero bytes at the end are padding, which gzip ignores too.
     return b"".join(parts), "" if not data.strip(b"\0") else "bytes after the last member"
 
 
-def _largest(
+def _find_largest(
     values: NDArray[np.float64], widths: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Index and value of each row's largest number, the first of equal ones."""
+    """Return index and value of each row's largest number, the first of equal ones."""
     labels = np.empty(len(widths), np.int32)
     confidences = np.empty(len(widths), np.float64)
     begins = np.cumsum(widths) - widths
+    # Rows of one width form a matrix, so that no Python loop runs over rows.
     kinds = np.unique(widths).tolist()
     for width in kinds:
         rows = np.flatnonzero(widths == width)
+        # Nearly always: then the values are that matrix already, without a copy.
         whole = len(kinds) == 1
         matrix = (
             values.reshape(-1, width) if whole else values[begins[rows, None] + np.arange(width)]
@@ -450,10 +462,11 @@ def _largest(
     return labels, confidences
 
 
-def _bounded(
+def _limit_errors(
     sources: Sequence[CaptureSource], found: Sequence[CaptureError]
 ) -> tuple[CaptureError, ...]:
-    """Errors by object and line, at most ``MAX_ERRORS`` of an object and one for the rest."""
+    """Return errors by object and line: ``MAX_ERRORS`` of an object, and one for the rest."""
+    # Limited for each object: one damaged object must not hide the errors of the others.
     by_key: dict[str, list[CaptureError]] = {source.key: [] for source in sources if found}
     for error in found:
         by_key[error.key].append(error)

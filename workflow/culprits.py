@@ -49,13 +49,15 @@ def culprit(visits: tuple[StateVisit, ...], *, rejected: bool = False) -> Culpri
         rejected: Whether the end says that the confidence is too low: then it is the answer.
     """
     by_id = {visit.event_id: visit for visit in visits}
-    failed = [v for v in visits if v.status in _FAILED and not _survived(v, by_id)]
+    failed = [v for v in visits if v.status in _FAILED and not _was_survived(v, by_id)]
     parents = {visit.parent for visit in failed}
+    # Of a Map and the state that failed inside it, the inner one is the reason.
     leaves = [visit for visit in failed if visit.event_id not in parents]
+    # A visit that was only stopped has no error: it is taken where there is no other.
     last = max(leaves, key=lambda v: (v.error is not None or _is_fail(v), v.event_id), default=None)
     if last is None:
         return None
-    origin = last if rejected else _origin(last, visits)
+    origin = last if rejected else _find_origin(last, visits)
     return Culprit(origin, last.name if origin is not last else None)
 
 
@@ -75,7 +77,7 @@ def _is_fail(visit: StateVisit) -> bool:
     return visit.type == "Fail"
 
 
-def _survived(visit: StateVisit, by_id: dict[int, StateVisit]) -> bool:
+def _was_survived(visit: StateVisit, by_id: dict[int, StateVisit]) -> bool:
     """Return whether a Map or Parallel around the visit ended well, or its failure was caught."""
     while visit.parent is not None and (outer := by_id.get(visit.parent)):
         if outer.status in _SURVIVED:
@@ -84,16 +86,17 @@ def _survived(visit: StateVisit, by_id: dict[int, StateVisit]) -> bool:
     return False
 
 
-def _origin(visit: StateVisit, visits: tuple[StateVisit, ...]) -> StateVisit:
+def _find_origin(visit: StateVisit, visits: tuple[StateVisit, ...]) -> StateVisit:
     """Return the failure behind a visit: what was caught before a Fail state, or failed inside."""
     if _is_fail(visit):
         caught = _caught_before(visit, visits)
-        return _origin(caught, visits) if caught else visit
+        return _find_origin(caught, visits) if caught else visit
     inside = [v for v in visits if v.parent == visit.event_id and v.status in _FAILED]
     if not inside:
         return visit
+    # A Parallel repeats the error of the branch that ended it; other branches may have failed too.
     said = [inner for inner in inside if inner.error == visit.error]
-    return _origin((said or inside)[-1], visits)
+    return _find_origin((said or inside)[-1], visits)
 
 
 def _caught_before(fail: StateVisit, visits: tuple[StateVisit, ...]) -> StateVisit | None:
@@ -105,22 +108,24 @@ def _caught_before(fail: StateVisit, visits: tuple[StateVisit, ...]) -> StateVis
         and visit.event_id < fail.event_id
     ]
     found: StateVisit | None = None
+    # Back from the Fail state, as long as states only pass on or report what was caught.
     for visit in reversed(before):
         caught = visit.status is VisitStatus.CAUGHT
         found = visit if caught else found
-        if not _tells(visit, visits):
+        if not _only_reports(visit, visits):
             break
+    # Real work lies between: then a Fail state that repeats the caught error still tells.
     if found is None and fail.error:
         repeated = [v for v in before if v.status is VisitStatus.CAUGHT and v.error == fail.error]
         found = repeated[-1] if repeated else None
     return found
 
 
-def _tells(visit: StateVisit, visits: tuple[StateVisit, ...]) -> bool:
+def _only_reports(visit: StateVisit, visits: tuple[StateVisit, ...]) -> bool:
     """Return whether a visit only passes on, or tells somebody of, what was caught before it."""
     if visit.type in _PASSES_ON:
         return True
     inside = [inner for inner in visits if inner.parent == visit.event_id]
     if visit.type in ("Map", "Parallel"):
-        return bool(inside) and all(_tells(inner, visits) for inner in inside)
+        return bool(inside) and all(_only_reports(inner, visits) for inner in inside)
     return _TELLS.search(f"{visit.name} {visit.resource}") is not None

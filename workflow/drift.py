@@ -145,7 +145,7 @@ class Drift:
         A sample lies no further from its distribution than chance explains, and distances add up
         (the root of PSI does so nearly).
         """
-        order = _order(self.statistic)
+        order = _shift_power(self.statistic)
         return float((self.value ** (1 / order) + self.limit ** (1 / order)) ** order)
 
     @property
@@ -153,7 +153,7 @@ class Drift:
         """The smallest distance this baseline can tell from chance, however many records come."""
         sizes = self.baseline_size + self.current_size
         part = self.current_size / sizes if sizes else math.nan  # of the noise 1/n + 1/m
-        return float(self.limit * part ** (_order(self.statistic) / 2))
+        return float(self.limit * part ** (_shift_power(self.statistic) / 2))
 
     def sentence(self) -> str:
         """Return the verdict in words."""
@@ -191,7 +191,7 @@ def in_units(statistic: Statistic, value: float) -> str:
     return f"{value:.3f}"
 
 
-def _order(statistic: Statistic) -> int:
+def _shift_power(statistic: Statistic) -> int:
     """Return the power of the shift that the distance goes with: PSI is a squared distance."""
     return 2 if statistic is Statistic.PSI else 1
 
@@ -227,14 +227,14 @@ def compare(
     # Features are dealt one by one. Where they depend on one another, what all of them together
     # exceed by chance becomes rarer (Royen's Gaussian correlation inequality), never more frequent.
     weights = [CATEGORICAL_WEIGHT if pair.categories else 1 for pair, _, _ in tests]
-    limits = _limits([distances for _, _, distances in tests], weights, false_alarm_rate)
+    limits = _compute_limits([distances for _, _, distances in tests], weights, false_alarm_rate)
     return tuple(
-        _judged(pair, statistic, float(distances[0]), limit)
+        _judge_test(pair, statistic, float(distances[0]), limit)
         for (pair, statistic, distances), limit in zip(tests, limits, strict=True)
     )
 
 
-def _limits(
+def _compute_limits(
     distances: Sequence[Values], weights: Sequence[float], rate: float
 ) -> tuple[float, ...]:
     """Return for each test the largest distance that chance explains.
@@ -263,10 +263,10 @@ def _limits(
     )
 
 
-def _judged(pair: Pair, statistic: Statistic, value: float, limit: float) -> Drift:
+def _judge_test(pair: Pair, statistic: Statistic, value: float, limit: float) -> Drift:
     matters = MATTERS[statistic]
     # PSI grows with the square of a shift, so twice the shift is four times the PSI.
-    telling = matters * _TELLING ** _order(statistic)
+    telling = matters * _TELLING ** _shift_power(statistic)
     known = min(pair.sizes) > 0
     needed = 0, 0
     if known and value > limit:
@@ -278,7 +278,7 @@ def _judged(pair: Pair, statistic: Statistic, value: float, limit: float) -> Dri
         # The variance of a difference goes with 1/n + 1/m: more values bring that down.
         noise = sum(1 / size for size in pair.reference_sizes)
         ratio = telling / max(limit, 10**-_EXACT_DIGITS)
-        needed = _needed(noise * ratio ** (2 / _order(statistic)), pair.sizes)
+        needed = _values_needed(noise * ratio ** (2 / _shift_power(statistic)), pair.sizes)
     return Drift(
         feature=pair.name,
         statistic=statistic,
@@ -293,7 +293,7 @@ def _judged(pair: Pair, statistic: Statistic, value: float, limit: float) -> Dri
     )
 
 
-def _needed(noise: float, sizes: tuple[int, int]) -> tuple[int, int]:
+def _values_needed(noise: float, sizes: tuple[int, int]) -> tuple[int, int]:
     """Return how many values (baseline, current) lack until 1/n + 1/m is down to ``noise``."""
     n_baseline, n_current = sizes
     equal = math.ceil(2 / noise)

@@ -41,8 +41,11 @@ _BASE64: Final = (
 """A long run with a digit or sign among the letters, or a padded one of any length above six."""
 
 MASKS: Final = (
+    # Anchored at the word's start, before all that would match a part of it.
     ("UUID", r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?=[.:]?$)"),
+    # Names with digits that are no data; kept as they stand.
     ("word", r"^(?:s3|ec2|base64|utf-?8|sha256|md5|(?:int|uint|float)(?:8|16|32|64))\b"),
+    # Before paths and URLs, because a slash is a letter of base64.
     ("base64", rf"(?<![\w+/.~-])(?:{_BASE64})(?![\w+/=-]|\.\w)"),
     ("ARN", r"\barn:aws[\w-]*:\S*[^\s.:]"),
     ("URL", r"\b[a-z][a-z0-9]+://\S*[^\s.:]"),
@@ -51,9 +54,11 @@ MASKS: Final = (
     ("path", r"(?<!\w)(?:[A-Za-z]:\\|[\w.~+-]*/)[\w./\\+@%=~:-]*[\w/]"),
     ("e-mail address", r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b"),
     ("timestamp", r"\b\d{4}-\d\d-\d\dT[\d:.,]*\d(?:Z|[+-]\d\d:?\d\d)?"),
+    # After the timestamp, of which it would take the digits.
     ("long id", r"\b(?=[\w+/=-]*\d)[A-Za-z0-9+/=_-]{24,}"),
     ("hexadecimal", r"\b0[xX][0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}\b"),
     ("id", r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{7,}(?![A-Za-z0-9])"),
+    # Last: nearly everything above holds digits.
     ("number", r"(?:(?<!\w)[-+])?(?:\d+(?:[.,:]\d+)*|\.\d+)(?:[eE][-+]?\d+)?%?"),
 )
 """Masks of words, in the order in which they are tried; ``_KEPT`` are left as they stand."""
@@ -109,6 +114,7 @@ def fingerprint(failure: Failure) -> Fingerprint:
 def of_parts(parts: tuple[tuple[str, str], ...]) -> Fingerprint:
     """Return the fingerprint of parts chosen by somebody, as when a group is split."""
     text = repr((VERSION, parts))
+    # JSON escapes may leave half a surrogate pair in a message, which strict UTF-8 refuses.
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return Fingerprint(digest=digest[:_DIGEST_CHARACTERS], parts=parts)
 
@@ -120,10 +126,12 @@ def normalised(message: str) -> str:
     One mask stands for all kinds, and for a run of masked things: an id may happen to be all
     digits, and a list of numbers may be longer the next time.
     """
+    # A cause holds up to 32,768 characters; what distinguishes it stands at the start.
     text = without_data(message)[:_MAX_CHARACTERS]
+    # Names with spaces first: as words they would be masked in parts, as many as there are spaces.
     if "s3:" in text or "'" in text or '"' in text:
         text = _ANY_SPACED.sub(MASK, text)
-    masked = _SUSPECT.sub(_masked_word, text)
+    masked = _SUSPECT.sub(_mask_suspect, text)
     return " ".join(_RUN.sub(MASK, masked).split())
 
 
@@ -142,15 +150,15 @@ def explain(fingerprint: Fingerprint) -> str:
     )
 
 
-def _masked_word(match: re.Match[str]) -> str:
+def _mask_suspect(match: re.Match[str]) -> str:
     word = match[0]
-    return MASK if word.isdigit() else _masked(word)
+    return MASK if word.isdigit() else _mask_word(word)
 
 
 @lru_cache(maxsize=_KNOWN_WORDS)
-def _masked(word: str) -> str:
-    return _ANY_MASK.sub(_mask, word)
+def _mask_word(word: str) -> str:
+    return _ANY_MASK.sub(_choose_mask, word)
 
 
-def _mask(match: re.Match[str]) -> str:
+def _choose_mask(match: re.Match[str]) -> str:
     return match[0] if match.lastgroup in _KEPT_GROUPS else MASK

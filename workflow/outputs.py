@@ -75,28 +75,33 @@ def bulk_rows(
             answers = Answers.of(lists)
         letters = answers.letters.copy()
         # Each answer begins and ends a list and holds no further one: none borrows from another.
-        if not (_only(letters, "[", answers.begins) and _only(letters, "]", answers.ends - 1)):
+        if not (
+            _stands_only_at(letters, "[", answers.begins)
+            and _stands_only_at(letters, "]", answers.ends - 1)
+        ):
             return None
         commas = np.flatnonzero(letters == ord(","))
+        # All answers become one JSON list, which one call decodes; commas take the spaces between.
         letters[answers.begins] = letters[answers.ends - 1] = ord(" ")
         letters[answers.ends[:-1]] = ord(",")
         values = _NUMBERS.decode(b"[%b]" % letters.tobytes())
     except (OutputError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    widths = _between(commas, answers) + 1
+    widths = _count_between(commas, answers) + 1
+    # An empty list has no comma and counted as one value: read such answers one by one.
     if len(values) != widths.sum():
         return None
     return np.fromiter(values, np.float64, len(values)), widths
 
 
-def _only(letters: NDArray[np.uint8], letter: str, places: NDArray[np.int64]) -> bool:
+def _stands_only_at(letters: NDArray[np.uint8], letter: str, places: NDArray[np.int64]) -> bool:
     """Return whether a letter stands in these places and in no other."""
     code = ord(letter)
     everywhere = bool((letters[places] == code).all())
     return everywhere and np.count_nonzero(letters == code) == len(places)
 
 
-def _between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
+def _count_between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
     """Return how many of some places lie in each answer, where all of them lie in one."""
     count = len(answers.begins)
     each, rest = divmod(len(commas), max(count, 1))
@@ -121,7 +126,7 @@ def probability_rows(
     Raises:
         OutputError: The text holds no numbers. Whether they are probabilities is told by ``sound``.
     """
-    return [list(row.values) for row in read_text(_decoded(data, encoding), classes)]
+    return [list(row.values) for row in read_text(_decode_text(data, encoding), classes)]
 
 
 def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -141,18 +146,19 @@ def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.
 
 
 def _as_json_list(data: str, encoding: str) -> bytes:
-    text = _decoded(data, encoding).strip()
+    text = _decode_text(data, encoding).strip()
     if not text or "\n" in text or "\r" in text:
         raise OutputError("not one row", "a line of CSV is a row")
     return (text if text[:1] == "[" else f"[{text}]").encode()
 
 
-def _decoded(data: str, encoding: str) -> str:
+def _decode_text(data: str, encoding: str) -> str:
     if encoding in ("JSON", "CSV"):
         return data
     if encoding != "BASE64":
         raise OutputError("unknown encoding", f"the encoding is {shortened(encoding)}")
     try:
+        # Strict: lenient decoding would skip letters that are no base64 and answer with rubbish.
         return binascii.a2b_base64(data, strict_mode=True).decode("utf-8-sig")
     except ValueError as error:
         raise OutputError("output is not base64 of text", str(error)) from None

@@ -83,10 +83,16 @@ class Pair:
         """
         pooled, (n, m) = self.before + self.after, self.reference_sizes
         if (n, m) != self.sizes:
+            # An empty sample cannot be dealt: take two of a usual size, to say how much data is
+            # needed.
             shares = pooled / max(int(pooled.sum()), 1)
             pooled = np.maximum(np.round(shares * (n + m)), 1).astype(np.int64)
+        # Records dealt without replacement give these counts; "marginals" costs by bins, not by
+        # records.
         first = rng.multivariate_hypergeometric(pooled, n, size=draws + 1, method="marginals")
         if min(self.sizes):
+            # The observed samples are one of the draws, else a p-value could be 0 (Phipson and
+            # Smyth, "Permutation p-values should never be zero", 2010).
             first[0] = self.before
         return first, pooled - first
 
@@ -103,12 +109,15 @@ def pairs(baseline: Statistics, current: Statistics) -> Iterable[Pair]:
         if isinstance(before, NumericalStatistics) and isinstance(after, NumericalStatistics):
             if before.histogram.counts:
                 same = after.histogram.on(before.histogram.edges)
-                yield _in_groups(before.name, _array(before.histogram.counts), _array(same.counts))
+                yield _in_groups(
+                    before.name, _to_array(before.histogram.counts), _to_array(same.counts)
+                )
         elif isinstance(before, StringStatistics) and isinstance(after, StringStatistics):
             names = tuple(sorted({*before.counts, *after.counts}))
             if names:
                 held, now = (
-                    _array([side.counts.get(name, 0) for name in names]) for side in (before, after)
+                    _to_array([side.counts.get(name, 0) for name in names])
+                    for side in (before, after)
                 )
                 yield Pair(before.name, held, now, names)
 
@@ -118,7 +127,7 @@ def _in_groups(name: str, before: Counts, after: Counts) -> Pair:
     return Pair(name, np.add.reduceat(before, starts), np.add.reduceat(after, starts))
 
 
-def _array(counts: Sequence[int]) -> Counts:
+def _to_array(counts: Sequence[int]) -> Counts:
     return np.asarray(counts, dtype=np.int64)
 
 

@@ -34,11 +34,13 @@ def confidence_sequence(share: Share) -> tuple[float, float]:
     def excluded(p: float) -> bool:
         return excludes(share, p)
 
-    return _edge(0.0, share.value, excluded), _edge(1.0, share.value, excluded)
+    return _find_edge(0.0, share.value, excluded), _find_edge(1.0, share.value, excluded)
 
 
 def excludes(share: Share, p: float) -> bool:
     """Return whether the true share is not ``p``, at 95 % however often this is asked."""
+    # Under p this ratio is a martingale that starts at 1: by Ville's inequality it ever reaches 1 /
+    # alpha with a probability of at most alpha.
     return _log_mixture(share) - _log_likelihood(share, p) >= -math.log(1 - LEVEL)
 
 
@@ -50,6 +52,8 @@ def log_evidence(one: Share, other: Share) -> float:
     both = one + other
     if not both.count:
         return 0.0
+    # The likeliest common share is not known in advance; taking the best one for the null keeps the
+    # guarantee at some cost in power (universal inference).
     null = _log_likelihood(both, both.value)
     return _log_mixture(one) + _log_mixture(other) - null
 
@@ -104,7 +108,7 @@ class PairedComparison:
         return "higher" if self.only_new > self.only_old else "lower"
 
 
-def _edge(outer: float, inner: float, excluded: Callable[[float], bool]) -> float:
+def _find_edge(outer: float, inner: float, excluded: Callable[[float], bool]) -> float:
     """Return the border between an excluded share and one that is not."""
     # With few records nothing is excluded, and there is no border to search for.
     if not excluded(outer):

@@ -29,9 +29,9 @@ class Span:
 
     def without(self, other: "Span") -> tuple["Span", ...]:
         """Return what is left of this span without another: none, one or two spans."""
-        return tuple(self._left(other))
+        return tuple(self._remaining_spans(other))
 
-    def _left(self, other: "Span") -> Iterator["Span"]:
+    def _remaining_spans(self, other: "Span") -> Iterator["Span"]:
         for rest in (other.start and Span(end=other.start), other.end and Span(other.end)):
             shared = rest and self.meet(rest)
             if shared:

@@ -45,8 +45,8 @@ def timeline(events: Iterable[HistoryEvent]) -> tuple[StateVisit, ...]:
     """
     reader = _Reader()
     for event in in_order(events):
-        reader.read(event)
-    return tuple(visit.frozen() for visit in reader.visits)
+        reader.read_event(event)
+    return tuple(visit.to_record() for visit in reader.visits)
 
 
 def waiting_for_redrives(events: Iterable[HistoryEvent]) -> timedelta:
@@ -74,6 +74,7 @@ def settle(execution: Execution, events: Iterable[HistoryEvent]) -> Execution:
         return execution
     started = next((event for event in history if event.type == "ExecutionStarted"), None)
     decisive = (*_ENDS, "ExecutionRedriven")
+    # A redriven history holds an end for each attempt; only the last one holds.
     last = next((event for event in reversed(history) if event.type in decisive), None)
     known = replace(execution, redrive_count=len(redrives))
     if started:
@@ -105,10 +106,13 @@ def failure_of(
         return None
     found = culprit(tuple(visits), rejected=is_rejection(execution.error, execution.cause))
     error, cause = execution.error, execution.cause
+    # Of what a Catch led to a Fail state, and of errors that only say "a state failed", the state
+    # itself says more.
     if found and (found.ended_in or error in _REPEATS):
         error, cause = found.visit.error or error, found.visit.cause or cause
     elif found:
         error, cause = error or found.visit.error, cause or found.visit.cause
+    # Step Functions may give an execution that ran out of time no error of its own.
     if error is None and execution.status is Status.TIMED_OUT:
         error = "States.Timeout"
     return Failure(
@@ -145,7 +149,7 @@ class _Visit:
     child: str | None = None
     payload: str | None = None
 
-    def frozen(self) -> StateVisit:
+    def to_record(self) -> StateVisit:
         return StateVisit(
             event_id=self.event_id,
             name=self.name,
@@ -165,7 +169,7 @@ class _Visit:
             payload=self.payload,
         )
 
-    def fail(self, at: datetime, details: Mapping[str, Any]) -> None:
+    def record_failure(self, at: datetime, details: Mapping[str, Any]) -> None:
         self.error, self.cause = details.get("error"), details.get("cause")
         if self.attempts and self.attempts[-1].ended_at is None:
             self.attempts[-1] = replace(
@@ -178,7 +182,7 @@ class _Visit:
     def reopen(self) -> None:
         self.exited_at, self.status, self.error, self.cause = None, VisitStatus.RUNNING, None, None
 
-    def scopes(self) -> Iterable["_Visit"]:
+    def self_and_parents(self) -> Iterable["_Visit"]:
         visit: _Visit | None = self
         while visit:
             yield visit
@@ -198,34 +202,35 @@ class _Reader:
 
     def __init__(self) -> None:
         self.visits: list[_Visit] = []
+        # previousEventId 0 is the first event's: it has no predecessor.
         self._places: dict[int, _Place] = {0: _Place(None)}
         self._branches: dict[int, int] = {}
         self._redriven = False
 
-    def read(self, event: HistoryEvent) -> None:
-        before = self._places.get(event.previous_id) or self._lost(event)
+    def read_event(self, event: HistoryEvent) -> None:
+        before = self._places.get(event.previous_id) or self._guess_place(event)
         if event.type in _ENDS:
-            place = self._execution_ended(event, before)
+            place = self._end_execution(event, before)
         elif event.type == "ExecutionRedriven":
             self._redriven, place = True, before
         elif event.type.endswith("StateEntered"):
-            place = self._entered(event, before)
+            place = self._enter_state(event, before)
         elif event.type.endswith("StateExited"):
-            place = self._exited(event, before)
+            place = self._exit_state(event, before)
         elif event.type.startswith(_SCOPES):
-            place = self._scope(event, before)
+            place = self._read_scope(event, before)
         else:
-            place = self._worked(event, before)
+            place = self._read_work(event, before)
         self._places[event.id] = place
 
-    def _lost(self, event: HistoryEvent) -> _Place:
+    def _guess_place(self, event: HistoryEvent) -> _Place:
         """Return the likeliest place of an event whose predecessor is not in the history."""
         running = [visit for visit in self.visits if visit.status is VisitStatus.RUNNING]
         named = [visit for visit in running if visit.name == event.step]
         visit = next(iter(reversed(named or running)), None)
         return _Place(visit, (visit.parent, visit.iteration)) if visit else _Place(None)
 
-    def _begin(
+    def _begin_visit(
         self, event: HistoryEvent, name: str, scope: tuple[_Visit | None, int | None] = (None, None)
     ) -> _Visit:
         visit = _Visit(
@@ -239,23 +244,26 @@ class _Reader:
         self.visits.append(visit)
         return visit
 
-    def _entered(self, event: HistoryEvent, before: _Place) -> _Place:
+    def _enter_state(self, event: HistoryEvent, before: _Place) -> _Place:
         scope = before.inside
+        # Branches have no index in a history: they are numbered in the order of their first events.
         if scope[0] and scope[0].type == "Parallel" and scope[1] is None:
             branch = self._branches.get(scope[0].event_id, 0)
             self._branches[scope[0].event_id] = branch + 1
             scope = (scope[0], branch)
-        visit = self._begin(event, event.details.get("name") or event.step or "", scope)
+        visit = self._begin_visit(event, event.details.get("name") or event.step or "", scope)
         visit.input = event.details.get("input")
         return _Place(visit, scope)
 
-    def _exited(self, event: HistoryEvent, before: _Place) -> _Place:
+    def _exit_state(self, event: HistoryEvent, before: _Place) -> _Place:
         name = event.details.get("name") or event.step or ""
-        nearby = tuple(before.visit.scopes()) if before.visit else ()
+        # States of one name may run in several branches at once: look outwards from this event
+        # first.
+        nearby = tuple(before.visit.self_and_parents()) if before.visit else ()
         visit = next(
             (v for v in chain(nearby, reversed(self.visits)) if v.name == name and not v.exited_at),
             None,
-        ) or self._begin(event, name, before.inside)
+        ) or self._begin_visit(event, name, before.inside)
         visit.type = visit.type or event.type.removesuffix("StateExited")
         visit.output = event.details.get("output")
         status = VisitStatus.SUCCEEDED if visit.error is None else VisitStatus.CAUGHT
@@ -263,15 +271,16 @@ class _Reader:
         self._end_within(visit, event.timestamp)
         return _Place(visit, (visit.parent, visit.iteration))
 
-    def _scope(self, event: HistoryEvent, before: _Place) -> _Place:
-        """Events of a Map or Parallel as a whole, of its iterations, or of its Map Run."""
+    def _read_scope(self, event: HistoryEvent, before: _Place) -> _Place:
+        """Read an event of a Map or Parallel as a whole, of an iteration, or of a Map Run."""
         kind = "Parallel" if event.type.startswith("Parallel") else "Map"
         name = event.details.get("name")
-        nearby = tuple(before.visit.scopes()) if before.visit else ()
+        nearby = tuple(before.visit.self_and_parents()) if before.visit else ()
         visit = next(
             (
                 v
                 for v in chain(nearby, reversed(self.visits))
+                # A redrive goes on inside a Map that has ended, without another Entered event.
                 if v.type == kind and name in (None, v.name) and (not v.exited_at or self._redriven)
             ),
             None,
@@ -279,44 +288,48 @@ class _Reader:
         if visit is None:
             return _Place(None)
         if event.type.endswith(("Started", "Redriven")):
-            return self._scope_started(event, visit)
+            return self._start_scope(event, visit)
         if event.type.endswith(("Failed", "Aborted")):
-            self._scope_failed(event, visit)
+            self._fail_scope(event, visit)
         return _Place(visit, (visit.parent, visit.iteration))
 
-    def _scope_started(self, event: HistoryEvent, visit: _Visit) -> _Place:
-        self._resume(visit)
+    def _start_scope(self, event: HistoryEvent, visit: _Visit) -> _Place:
+        self._reopen_scopes(visit)
         visit.child = event.details.get("mapRunArn") or visit.child
         if event.type == "ParallelStateStarted":
             self._branches[visit.event_id] = 0
         return _Place(visit, (visit, event.details.get("index")))
 
-    def _scope_failed(self, event: HistoryEvent, visit: _Visit) -> None:
+    def _fail_scope(self, event: HistoryEvent, visit: _Visit) -> None:
         iteration = event.details.get("index")
         self._end_within(visit, event.timestamp, iteration)
         failed = event.type.endswith("Failed")
         if failed and iteration is None:
             inner = next((v for v in self.visits if v.parent is visit and v.error), None)
             known = {"error": inner.error, "cause": inner.cause} if inner else {}
-            visit.fail(event.timestamp, {"error": "States.TaskFailed", **known, **event.details})
+            # The event often has no details: then the state that failed inside tells why.
+            visit.record_failure(
+                event.timestamp, {"error": "States.TaskFailed", **known, **event.details}
+            )
         elif event.type.endswith("StateAborted"):
             visit.end(event.timestamp, VisitStatus.ABORTED)
 
-    def _worked(self, event: HistoryEvent, before: _Place) -> _Place:
-        """Events of a Task's work, and types newer than this code."""
+    def _read_work(self, event: HistoryEvent, before: _Place) -> _Place:
+        """Read an event of a Task's work, or of a type newer than this code."""
         begins = event.type in _BEGINS_ATTEMPT
         failed = event.type.endswith(("Failed", "TimedOut"))
         visit = before.visit
         if begins and self._redriven:
             visit = self._redriven_visit(event, visit)
         if visit is None and (begins or failed):
-            visit = self._begin(event, event.details.get("state") or event.step or "")
+            visit = self._begin_visit(event, event.details.get("state") or event.step or "")
         if visit is None:
             return before
         if begins:
-            self._attempt(event, visit)
+            self._begin_attempt(event, visit)
         elif failed:
-            visit.fail(event.timestamp, event.details)
+            visit.record_failure(event.timestamp, event.details)
+        # A retry has succeeded: the error of the attempt before it is not the visit's any more.
         elif event.type.endswith("Succeeded") and visit.attempts:
             visit.error = visit.cause = None
             visit.attempts[-1] = replace(visit.attempts[-1], ended_at=event.timestamp)
@@ -325,26 +338,29 @@ class _Reader:
         visit.child = _execution_started_by(event) or visit.child
         return _Place(visit, (visit.parent, visit.iteration))
 
-    def _attempt(self, event: HistoryEvent, visit: _Visit) -> None:
+    def _begin_attempt(self, event: HistoryEvent, visit: _Visit) -> None:
         redriven = visit.status in _UNDONE
-        self._resume(visit)
+        self._reopen_scopes(visit)
         visit.error = visit.cause = None
-        visit.resource = _resource(event.details) or visit.resource
-        payload = _decoded(event.details.get("parameters")).get("Payload")
-        if payload is not None and payload != _decoded(visit.input):
+        visit.resource = _find_resource(event.details) or visit.resource
+        payload = _decode_object(event.details.get("parameters")).get("Payload")
+        # Most payloads equal the input, and large ones would be kept twice.
+        if payload is not None and payload != _decode_object(visit.input):
             visit.payload = json.dumps(payload)
         visit.attempts.append(Attempt(started_at=event.timestamp, redriven=redriven))
 
     def _redriven_visit(self, event: HistoryEvent, before: _Visit | None) -> _Visit | None:
-        """The visit that a redrive takes up again: of several, the one that calls the same."""
+        """Return the visit that a redrive takes up again: of several, one that calls the same."""
         if before and before.status is VisitStatus.RUNNING:
             return before
         undone = [visit for visit in self.visits if visit.status in _UNDONE and visit.attempts]
-        same = [v for v in undone if v.name == event.step or v.resource == _resource(event.details)]
+        same = [
+            v for v in undone if v.name == event.step or v.resource == _find_resource(event.details)
+        ]
         return before if before in same else next(iter(same or undone), before)
 
-    def _resume(self, visit: _Visit) -> None:
-        for scope in visit.scopes():
+    def _reopen_scopes(self, visit: _Visit) -> None:
+        for scope in visit.self_and_parents():
             if scope.status in _UNDONE:
                 scope.reopen()
 
@@ -353,7 +369,7 @@ class _Reader:
         if outer.type not in ("Map", "Parallel"):
             return
         for visit in self.visits:
-            if visit.exited_at or visit is outer or outer not in visit.scopes():
+            if visit.exited_at or visit is outer or outer not in visit.self_and_parents():
                 continue
             if iteration is None or self._iteration_within(visit, outer) == iteration:
                 failed = visit.error or visit.type == "Fail"
@@ -361,29 +377,31 @@ class _Reader:
 
     @staticmethod
     def _iteration_within(visit: _Visit, outer: _Visit) -> int | None:
-        return next((v.iteration for v in visit.scopes() if v.parent is outer), None)
+        return next((v.iteration for v in visit.self_and_parents() if v.parent is outer), None)
 
-    def _execution_ended(self, event: HistoryEvent, before: _Place) -> _Place:
+    def _end_execution(self, event: HistoryEvent, before: _Place) -> _Place:
         status = VisitStatus(_ENDS[event.type])
         running = [visit for visit in self.visits if not visit.exited_at]
-        last = self._named(event) or before.visit
+        # The cause names the state that failed; in a branch, the last event may be of another one.
+        last = self._find_named(event) or before.visit
         if status is VisitStatus.FAILED and last in running and last and last.error is None:
-            last.fail(event.timestamp, event.details)
+            last.record_failure(event.timestamp, event.details)
         for visit in running:
+            # One failed state ends its siblings: they were stopped and did not fail.
             failed = visit.error is not None or (visit is last and visit.type == "Fail")
             ended = status if failed or status is not VisitStatus.FAILED else VisitStatus.ABORTED
             visit.end(event.timestamp, ended)
         return before
 
-    def _named(self, event: HistoryEvent) -> _Visit | None:
-        """The visit that the cause of an end names: in a branch, the last event is another's."""
+    def _find_named(self, event: HistoryEvent) -> _Visit | None:
+        """Return the visit that the cause of an execution's end names, if it names one."""
         identity = named_event(event.details.get("cause"))
         return next((visit for visit in self.visits if visit.event_id == identity), None)
 
 
-def _resource(details: Mapping[str, Any]) -> str | None:
+def _find_resource(details: Mapping[str, Any]) -> str | None:
     """Return what a Scheduled event calls, from either shape of its parameters."""
-    parameters = _decoded(details.get("parameters"))
+    parameters = _decode_object(details.get("parameters"))
     name = parameters.get("FunctionName")
     if isinstance(name, str):
         return name
@@ -394,11 +412,11 @@ def _resource(details: Mapping[str, Any]) -> str | None:
 def _execution_started_by(event: HistoryEvent) -> str | None:
     if event.details.get("resourceType") != "states":
         return None
-    arn = _decoded(event.details.get("output")).get("ExecutionArn")
+    arn = _decode_object(event.details.get("output")).get("ExecutionArn")
     return arn if isinstance(arn, str) else None
 
 
-def _decoded(value: object) -> Mapping[str, Any]:
+def _decode_object(value: object) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)

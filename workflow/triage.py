@@ -144,27 +144,30 @@ def group(
     notes = in_force(log)
     places = _Places(notes)
     known = tuple(failures)
-    attempts = _latest(known)
+    attempts = _keep_latest(known)
     repairs = _Repairs(outcomes or {}, restarts or {})
     drafts: dict[str, _Draft] = defaultdict(_Draft)
     for failure in attempts:
-        found = places.of(failure)
-        drafts[places.root(found.digest)].add(found, failure, repairs.of(failure.execution_arn))
+        found = places.find_fingerprint(failure)
+        drafts[places.find_root(found.digest)].add_failure(
+            found, failure, repairs.find_repair(failure.execution_arn)
+        )
     by_root: dict[str, list[TriageEvent]] = defaultdict(list)
     for note in notes:
-        for root in dict.fromkeys(places.root(digest) for digest in digests_of(note)):
+        # A merge names two groups that are one by now: it is noted once.
+        for root in dict.fromkeys(places.find_root(digest) for digest in digests_of(note)):
             by_root[root].append(note)
     first_seen = _first_seen(known, places)
     groups = [
-        _finished(draft, by_root[root], now, window, first_seen[root])
+        _build_group(draft, by_root[root], now, window, first_seen[root])
         for root, draft in drafts.items()
         if draft.open
     ]
-    return tuple(sorted(groups, key=_order))
+    return tuple(sorted(groups, key=_sort_key))
 
 
 def derive(notes: Iterable[TriageEvent], failures: Iterable[Failure], *, now: datetime) -> Derived:
-    """Status, version of the repair and silence of one group.
+    """Return status, version of the repair and silence of one group.
 
     A resolved group has regressed when something failed after the note, in the version of the
     repair or a later one: executions of older versions still run out, and redrives keep theirs.
@@ -185,7 +188,7 @@ def derive(notes: Iterable[TriageEvent], failures: Iterable[Failure], *, now: da
         silenced = None
     if decided is None or status is not GroupStatus.RESOLVED:
         return Derived(status=status, silenced_until=silenced)
-    if any(_regresses(failure, decided) for failure in failures):
+    if any(_is_regression(failure, decided) for failure in failures):
         status = GroupStatus.REGRESSED
     return Derived(status=status, resolved_in=decided.version, silenced_until=silenced)
 
@@ -201,7 +204,7 @@ def _first_seen(failures: Iterable[Failure], places: "_Places") -> dict[str, dat
     """Return when each group failed first, by its root: a later attempt does not move it."""
     first: dict[str, datetime] = {}
     for failure in failures:
-        root = places.root(places.of(failure).digest)
+        root = places.find_root(places.find_fingerprint(failure).digest)
         first[root] = min(failure.failed_at, first.get(root, failure.failed_at))
     return first
 
@@ -210,30 +213,32 @@ class _Places:
     """Which group a failure belongs to, after splits and merges."""
 
     def __init__(self, notes: Sequence[TriageEvent]) -> None:
+        # Merges first: a split concerns the whole merged group, whichever member it names.
         self._parents: dict[str, str] = {}
         for note in notes:
             if note.into is not None:
-                self._join(note.fingerprint, note.into)
+                self._merge_groups(note.fingerprint, note.into)
         self._splits: dict[str, list[TriageEvent]] = defaultdict(list)
         for note in notes:
             if note.contains is not None:
-                self._splits[self.root(note.fingerprint)].append(note)
+                self._splits[self.find_root(note.fingerprint)].append(note)
 
-    def of(self, failure: Failure) -> Fingerprint:
+    def find_fingerprint(self, failure: Failure) -> Fingerprint:
         found = fingerprint(failure)
-        for note in self._splits.get(self.root(found.digest), ()):
+        for note in self._splits.get(self.find_root(found.digest), ()):
             text = note.contains or ""
             if text in failure.error or text in failure.cause:
                 return split_off(note)
         return found
 
-    def root(self, digest: str) -> str:
+    def find_root(self, digest: str) -> str:
         while digest in self._parents:
             digest = self._parents[digest]
         return digest
 
-    def _join(self, one: str, other: str) -> None:
-        low, high = sorted((self.root(one), self.root(other)))
+    def _merge_groups(self, one: str, other: str) -> None:
+        # The smaller digest becomes the root, so the order of the notes does not matter.
+        low, high = sorted((self.find_root(one), self.find_root(other)))
         if low != high:
             self._parents[high] = low
 
@@ -251,12 +256,14 @@ class _Repairs:
         self._outcomes = outcomes
         self._restarts = restarts
 
-    def of(self, arn: str) -> _Repair:
+    def find_repair(self, arn: str) -> _Repair:
         latest, seen = arn, {arn}
+        # Restarts that somebody recorded in a circle must not loop for ever.
         while (following := self._restarts.get(latest)) and following not in seen:
             seen.add(following)
             latest = following
         outcome = self._outcomes.get(latest)
+        # A restart without an outcome is so new that no list has it yet.
         if outcome is None:
             return _Repair.NONE if latest == arn else _Repair.RUNNING
         if outcome is Outcome.RUNNING:
@@ -275,7 +282,7 @@ class _Draft:
         self.repairing = 0
         self.fixed = 0
 
-    def add(self, found: Fingerprint, failure: Failure, repair: _Repair) -> None:
+    def add_failure(self, found: Fingerprint, failure: Failure, repair: _Repair) -> None:
         self.members[found.digest] = found
         if repair is _Repair.DONE:
             self.fixed += 1
@@ -284,21 +291,22 @@ class _Draft:
         self.repairing += repair is _Repair.RUNNING
 
 
-def _latest(failures: Iterable[Failure]) -> Iterable[Failure]:
+def _keep_latest(failures: Iterable[Failure]) -> Iterable[Failure]:
     """Keep one failure for each execution, that of its latest attempt."""
     latest: dict[str, Failure] = {}
     for failure in failures:
         known = latest.get(failure.execution_arn)
-        if known is None or _attempt(failure) > _attempt(known):
+        if known is None or _attempt_order(failure) > _attempt_order(known):
             latest[failure.execution_arn] = failure
     return latest.values()
 
 
-def _attempt(failure: Failure) -> tuple[int, datetime, str, str]:
+def _attempt_order(failure: Failure) -> tuple[int, datetime, str, str]:
+    # The state and cause break ties, so that the choice does not depend on the order of reading.
     return failure.attempt, failure.failed_at, failure.state, failure.cause
 
 
-def _finished(
+def _build_group(
     draft: _Draft,
     notes: Sequence[TriageEvent],
     now: datetime,
@@ -321,7 +329,7 @@ def _finished(
         fixed=draft.fixed,
         first_seen=first_seen,
         last_seen=failures[0].failed_at,
-        trend=_trend(ages, window),
+        trend=_count_trend(ages, window),
         versions=tuple(sorted({f.version for f in failures if f.version}, key=_version_order)),
         images=tuple(sorted({failure.image for failure in failures if failure.image})),
         executions=tuple(failure.execution_arn for failure in failures),
@@ -329,40 +337,45 @@ def _finished(
         notes=tuple(notes),
         resolved_in=derived.resolved_in,
         silenced_until=derived.silenced_until,
-        urgency=_urgency(ages, now - first_seen, derived.status),
+        urgency=_compute_urgency(ages, now - first_seen, derived.status),
     )
 
 
-def _trend(
+def _count_trend(
     ages: np.ndarray[tuple[int], np.dtype[np.float64]], window: timedelta
 ) -> tuple[int, ...]:
     seconds = window.total_seconds()
+    # Ages are negated so that the oldest bucket comes first.
     counts, _ = np.histogram(-ages, bins=TREND_BUCKETS, range=(-seconds, 0))
     return tuple(int(count) for count in counts)
 
 
-def _urgency(
+def _compute_urgency(
     ages: np.ndarray[tuple[int], np.dtype[np.float64]], known_for: timedelta, status: GroupStatus
 ) -> float:
+    # A clock that runs ahead gives a negative age, which must not count more than a failure of now.
     recent = float(np.exp2(-np.maximum(ages, 0) / _HALF_LIFE.total_seconds()).sum())
     if known_for < _NEW_FOR or status is GroupStatus.REGRESSED:
         recent *= 2
     return recent / 2 if status is GroupStatus.ACKNOWLEDGED else recent
 
 
-def _order(found: FailureGroup) -> tuple[int, float, str]:
+def _sort_key(found: FailureGroup) -> tuple[int, float, str]:
+    # Resolved and silenced groups come last, rejections before them: neither needs anybody now.
     at_rest = found.status is GroupStatus.RESOLVED or found.silenced_until is not None
     tier = 2 if at_rest else int(found.kind is Kind.REJECTION)
     return tier, -found.urgency, found.fingerprint.digest
 
 
-def _regresses(failure: Failure, resolved: TriageEvent) -> bool:
+def _is_regression(failure: Failure, resolved: TriageEvent) -> bool:
     if failure.failed_at <= resolved.at:
         return False
+    # Where either version is unknown, only the times tell.
     if resolved.version is None or failure.version is None:
         return True
     return _version_order(failure.version) >= _version_order(resolved.version)
 
 
 def _version_order(version: str) -> tuple[int, str]:
+    # By number: as text, version 10 would come before version 9.
     return (int(version), "") if version.isdecimal() else (0, version)

@@ -64,9 +64,9 @@ class TriageEvent:
             TriageAction.COMMENT: self.text,
         }
         if not needed.get(self.action, "nothing"):
-            raise _invalid(f"The note {self.id} says {self.action} without saying what.")
+            raise _invalid_note(f"The note {self.id} says {self.action} without saying what.")
         if self.at.tzinfo is None or (self.until and self.until.tzinfo is None):
-            raise _invalid(f"The note {self.id} has a time without time zone.")
+            raise _invalid_note(f"The note {self.id} has a time without time zone.")
 
 
 def in_force(log: Iterable[TriageEvent]) -> tuple[TriageEvent, ...]:
@@ -98,7 +98,7 @@ def from_line(line: bytes | str) -> TriageEvent:
     try:
         return msgspec.json.decode(line, type=TriageEvent)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _invalid(f"A line is no note: {error}.") from None
+        raise _invalid_note(f"A line is no note: {error}.") from None
 
 
 def split_off(note: TriageEvent) -> Fingerprint:
@@ -113,7 +113,7 @@ def digests_of(note: TriageEvent) -> tuple[str, ...]:
     return (note.fingerprint,)
 
 
-def _invalid(message: str) -> WorkflowError:
+def _invalid_note(message: str) -> WorkflowError:
     return WorkflowError(
         "TriageEventInvalid", message, "Write notes with this program, one JSON object a line."
     )
