@@ -9,7 +9,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from dashboard.alerts.client import Alert
+from dashboard.alerts.objects import list_keys
 from dashboard.alerts.outbox import ALERTS_PREFIX, OUTBOX_PREFIX
+from dashboard.alerts.silences import SILENCES_PREFIX, silence_check, silenced_checks
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.aws.write_once import create
@@ -83,6 +85,7 @@ class AlertState:
     Attributes:
         sent: The newest first, at most ``LISTED``.
         waiting: Key and time of those that could not be sent yet.
+        silences: The silenced checks and the end of each silence.
         subscribers: Who gets them.
         alarms: The deployment's alarms.
         read_at: When this was read.
@@ -91,6 +94,7 @@ class AlertState:
 
     sent: tuple[SentAlert, ...]
     waiting: tuple[tuple[str, datetime], ...]
+    silences: Mapping[str, datetime]
     subscribers: tuple[Subscriber, ...]
     alarms: tuple[AlarmState, ...]
     read_at: datetime
@@ -126,7 +130,16 @@ def read_alerts(connection: Connection, *, now: datetime) -> AlertState:
 
     return AlertState(
         sent=unless_refused(AlertPart.SENT, lambda: _all_sent(connection)),
-        waiting=unless_refused(AlertPart.SENT, lambda: _objects(connection, OUTBOX_PREFIX)),
+        waiting=unless_refused(AlertPart.SENT, lambda: _list_all(connection, OUTBOX_PREFIX)),
+        silences=silenced_checks(
+            (
+                key
+                for key, _ in unless_refused(
+                    AlertPart.SENT, lambda: _list_all(connection, SILENCES_PREFIX)
+                )
+            ),
+            now=now,
+        ),
         subscribers=unless_refused(AlertPart.SUBSCRIBERS, lambda: _subscribers(connection)),
         alarms=unless_refused(AlertPart.ALARMS, lambda: _alarms(connection)),
         read_at=now,
@@ -149,6 +162,15 @@ def mark_read(connection: Connection, alerts: tuple[SentAlert, ...]) -> None:
         )
 
 
+def silence(connection: Connection, slug: str, until: datetime, *, now: datetime) -> None:
+    """Have a check send no alert until a time; ``now`` ends an earlier silence.
+
+    Raises:
+        WorkflowError: AWS's own code.
+    """
+    silence_check(connection.client("s3"), connection.watched.bucket, slug, until, now=now)
+
+
 def send_test(connection: Connection, *, now: datetime) -> None:
     """Publish a message that says it is a test; it is no alert and is not listed.
 
@@ -165,23 +187,15 @@ def send_test(connection: Connection, *, now: datetime) -> None:
 
 
 def _all_sent(connection: Connection) -> tuple[SentAlert, ...]:
-    marked = {key for key, _ in _objects(connection, READ_PREFIX)}
-    sent = _objects(connection, ALERTS_PREFIX)
+    marked = {key for key, _ in _list_all(connection, READ_PREFIX)}
+    sent = _list_all(connection, ALERTS_PREFIX)
     newest = sorted(sent, key=lambda one: one[1], reverse=True)[:LISTED]
     return tuple(_sent(connection, key, at, read=key in marked) for key, at in newest)
 
 
-def _objects(connection: Connection, prefix: str) -> tuple[tuple[str, datetime], ...]:
+def _list_all(connection: Connection, prefix: str) -> tuple[tuple[str, datetime], ...]:
     bucket = connection.watched.bucket
-    if not bucket:
-        return ()
-    with explained("s3:ListObjectsV2", f"s3://{bucket}/{prefix}"):
-        pages = connection.client("s3").get_paginator("list_objects_v2")
-        return tuple(
-            (item["Key"].removeprefix(prefix).removesuffix(".json"), item["LastModified"])
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
-            for item in page.get("Contents", [])
-        )
+    return tuple(list_keys(connection.client("s3"), bucket, prefix)) if bucket else ()
 
 
 def _sent(connection: Connection, key: str, at: datetime, *, read: bool) -> SentAlert:

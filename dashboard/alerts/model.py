@@ -7,15 +7,14 @@ all dashboards, restarted or not, name the next alert alike and one of them send
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
 from dashboard.alerts.client import Alert
 
-HELD: Final = timedelta(minutes=15)
-"""A verdict that has not held for so long is not sent: captures are late, and AWS may throttle."""
-
 _KEY = re.compile(r"check-([a-z-]+)-(\d{6})-(wrong|recovered)")
+
+
+CHECKS = ("Data health", "Drift")
+"""Names of the checks that send alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Finding:
     @property
     def slug(self) -> str:
         """Return the name as keys have it."""
-        return self.name.lower().replace(" ", "-")
+        return slug_of(self.name)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +48,11 @@ class Turn:
 
     number: int
     recovered: bool
+
+
+def slug_of(name: str) -> str:
+    """Return the name of a check as keys have it."""
+    return name.lower().replace(" ", "-")
 
 
 def prefix_of(slug: str) -> str:
@@ -74,16 +78,15 @@ def last_turn(slug: str, keys: Iterable[str]) -> Turn | None:
     )
 
 
-def turn_alert(finding: Finding, last: Turn | None, held: timedelta) -> Alert | None:
+def turn_alert(finding: Finding, last: Turn | None) -> Alert | None:
     """Return the alert that a check has turned; None where it says what was sent last.
 
     Args:
         finding: What the check says now.
         last: The latest alert about it, sent or waiting.
-        held: For how long it has said the same.
     """
     was_wrong = last is not None and not last.recovered
-    if finding.wrong is None or finding.wrong == was_wrong or held < HELD:
+    if finding.wrong is None or finding.wrong == was_wrong:
         return None
     number = last.number if last else 0
     turn = Turn(number + finding.wrong, recovered=not finding.wrong)

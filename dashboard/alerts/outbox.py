@@ -6,7 +6,6 @@ any other one takes over what has waited for longer than ``TAKEN_OVER``. So an a
 only where a dashboard ends between the publication and its record.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from dashboard.alerts.client import Alert
+from dashboard.alerts.objects import list_keys
+from dashboard.alerts.silences import read_silences
 from dashboard.aws.errors import explained
 from dashboard.aws.write_once import create
 from dashboard.failures.notes import TRIAGE_PREFIX
@@ -71,7 +72,7 @@ class AlertOutbox:
             WorkflowError: AWS's own code, where the outbox cannot be listed.
         """
         problems = []
-        for key, since in list(self._listed(OUTBOX_PREFIX)):
+        for key, since in list(list_keys(self._s3, self._bucket, OUTBOX_PREFIX)):
             if key in self._mine or now - since > TAKEN_OVER:
                 try:
                     self._deliver(key)
@@ -86,7 +87,19 @@ class AlertOutbox:
             WorkflowError: AWS's own code.
         """
         prefixes = (ALERTS_PREFIX, OUTBOX_PREFIX)
-        return tuple(key for prefix in prefixes for key, _ in self._listed(prefix, beginning))
+        return tuple(
+            key
+            for prefix in prefixes
+            for key, _ in list_keys(self._s3, self._bucket, prefix, beginning)
+        )
+
+    def silences(self, *, now: datetime) -> dict[str, datetime]:
+        """Return the silenced checks and the end of each silence.
+
+        Raises:
+            WorkflowError: AWS's own code.
+        """
+        return read_silences(self._s3, self._bucket, now=now)
 
     def _deliver(self, key: str) -> None:
         waiting = _waiting(key)
@@ -105,15 +118,6 @@ class AlertOutbox:
             self._sns.publish(
                 TopicArn=self._topic_arn, Subject=_ascii(alert.subject), Message=alert.body
             )
-
-    def _listed(self, prefix: str, beginning: str = "") -> Iterator[tuple[str, datetime]]:
-        """Keys of the alerts under a prefix, and since when they are there."""
-        with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{prefix}"):
-            pages = self._s3.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{prefix}{beginning}"):
-                for item in page.get("Contents", []):
-                    key = item["Key"].removeprefix(prefix).removesuffix(".json")
-                    yield key, item["LastModified"]
 
     def _is_recorded(self, key: str) -> bool:
         """Return whether the alert went out."""

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.alerts import log
 from dashboard.alerts.log import AlertPart, AlertState
+from dashboard.alerts.model import CHECKS, slug_of
 from dashboard.failures import model as failures
 from dashboard.shared import components
 from dashboard.shared.escaping import block, plain
@@ -102,20 +103,49 @@ def recipients(found: AlertState) -> None:
         st.toast("SNS accepted the test message.", icon=":material/check_circle:")
 
 
-def silenced(groups: Sequence[FailureGroup], shown: TimeRange) -> None:
-    """Show which failures send no alert, and until when."""
+def silenced(found: AlertState, groups: Sequence[FailureGroup], shown: TimeRange) -> None:
+    """Show which failures and checks send no alert, and until when."""
     st.header("Silenced", anchor=False)
     quiet = [group for group in groups if group.silenced_until is not None]
-    if not quiet:
+    checks = {name: found.silences.get(slug_of(name)) for name in CHECKS}
+    if not quiet and not any(checks.values()):
         st.caption("Nothing is silenced.")
+    for name, until in checks.items():
+        if until is not None:
+            st.markdown(f":material/notifications_off: {name}: until {shown.said(until)}")
+            if st.button(f"End the silence of {name}"):
+                _silence(name, 0)
     for group in quiet:
-        until = shown.said(group.silenced_until) if group.silenced_until else ""
+        end = shown.said(group.silenced_until) if group.silenced_until else ""
         st.page_link(
             "app_pages/failures.py",
-            label=f"{plain(failures.title(group))}: until {until}",
+            label=f"{plain(failures.title(group))}: until {end}",
             icon=":material/notifications_off:",
             query_params=write(failures.FailureFilters(group=group.fingerprint.digest)),
         )
+
+
+def silence_check() -> None:
+    """Ask for a check that is to send no alert for a while."""
+    with st.popover("Silence a check", icon=":material/notifications_off:"):
+        name = st.selectbox("Check", CHECKS)
+        hours = st.selectbox(
+            "For", list(failures.SILENCES), format_func=failures.SILENCES.__getitem__
+        )
+        if name and hours and st.button("Silence", type="primary"):
+            _silence(name, hours)
+
+
+def _silence(name: str, hours: int) -> None:
+    now = datetime.now(UTC)
+    until = failures.silence_end(hours, now=now)
+    components.act(
+        f"Silence {name}" if hours else f"End the silence of {name}",
+        Privilege.TRIAGE,
+        lambda cloud: log.silence(cloud, slug_of(name), until, now=now),
+    )
+    components.reads().expire("alerts")
+    st.rerun()
 
 
 def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -> None:

@@ -1,8 +1,8 @@
 """The sender of alerts: finds what is due after a pass over executions, and publishes it."""
 
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from dashboard.alerts.client import group_alerts, rejection_alert
 from dashboard.alerts.model import Finding, last_turn, prefix_of, turn_alert
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ALERT_EVERY_S = 60.0
 ALERT_RETRY_S = 4.0
 """Refused alerts are tried again so soon: a page is right within a refresh after the fault."""
+HELD: Final = timedelta(minutes=15)
+"""A verdict that has not held for so long is not sent: captures are late, and AWS may throttle."""
 
 
 class AlertSender:
@@ -35,6 +37,7 @@ class AlertSender:
         self.problem: WorkflowError | None = None
         self.checks: Callable[[datetime], tuple[Finding, ...]] | None = None
         self._said: dict[str, tuple[bool | None, datetime]] = {}
+        self._compared: set[str] = set()
         self._failures = failures
         self._outbox = outbox
         self._version = 0
@@ -66,9 +69,16 @@ class AlertSender:
             said = self._said.get(finding.slug)
             if said is None or said[0] is not finding.wrong:
                 said = self._said[finding.slug] = (finding.wrong, now)
+                self._compared.discard(finding.slug)
+            # A verdict is compared with the alerts in S3 once: listing them costs a request each.
+            if now - said[1] < HELD or finding.slug in self._compared:
+                continue
             last = last_turn(finding.slug, self._outbox.keys(prefix_of(finding.slug)))
-            if alert := turn_alert(finding, last, now - said[1]):
+            if alert := turn_alert(finding, last):
+                if finding.slug in self._outbox.silences(now=now):
+                    continue  # it is sent at the end of the silence, where it is true by then
                 self._outbox.add(alert)
+            self._compared.add(finding.slug)
         return ()
 
     def _write(self, now: datetime) -> tuple[WorkflowError, ...]:

@@ -26,7 +26,8 @@ def screen() -> None:
         panel.unsent(found, running.alerts.problem if running.alerts else None, picked)
     with right:
         panel.recipients(found)
-        panel.silenced(running.failures.inbox(now), picked)
+        panel.silenced(found, running.failures.inbox(now), picked)
+        panel.silence_check()
         panel.alarms(found, picked)
 
 

@@ -20,6 +20,8 @@ from workflow.redrive import RedriveAction, RedriveAdvice, advise, summarise
 from workflow.triage import FailureGroup, GroupStatus
 
 AT_REST = (GroupStatus.RESOLVED,)
+SILENCES: Mapping[int, str] = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
+"""Hours for which alerts can be silenced, and their labels."""
 ACTION: Final = "Action"
 FAILED_AT: Final = "Failed"
 """Columns of the dry run that the panel changes, or shows in a zone."""

@@ -31,7 +31,6 @@ from workflow.triage import FailureGroup, GroupStatus
 from workflow.triage_notes import TriageAction, TriageEvent, to_line
 
 NO_BAR = {"displayModeBar": False, "staticPlot": True}
-SILENCES = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
 KIND_COLORS = {Kind.REJECTION: STYLES[Outcome.REJECTED].color, Kind.SILENT: "#CC79A7"}
 _FAULT_COLOR = STYLES[Outcome.FAULTED].color
 
@@ -199,7 +198,7 @@ def resolve(feed: FailureFeed, group: FailureGroup) -> None:
 def silence(feed: FailureFeed, group: FailureGroup) -> None:
     """Want no alerts for a while."""
     with st.popover("Silence", icon=":material/notifications_off:"):
-        hours = st.selectbox("For", list(SILENCES), format_func=SILENCES.__getitem__)
+        hours = st.selectbox("For", list(model.SILENCES), format_func=model.SILENCES.__getitem__)
         if hours and st.button("Silence", type="primary", key="silence-now"):
             until = model.silence_end(hours, now=datetime.now(UTC))
             note(feed, group, TriageAction.SILENCE, until=until)

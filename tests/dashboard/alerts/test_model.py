@@ -1,11 +1,9 @@
 """Turns of a check: one alert when it needs somebody, one when it is right again."""
 
-from datetime import timedelta
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.alerts.model import HELD, Finding, Turn, key_of, last_turn, turn_alert
+from dashboard.alerts.model import Finding, Turn, key_of, last_turn, turn_alert
 
 SLUGS = st.sampled_from(["drift", "data-health"])
 TURNS = st.builds(Turn, st.integers(1, 999_999), recovered=st.booleans())
@@ -29,7 +27,7 @@ def test_the_latest_turn_is_read_from_the_keys_of_its_own_check(
 def test_alerts_alternate_however_the_verdict_goes(verdicts: list[bool | None]) -> None:
     keys: list[str] = []
     for wrong in verdicts:
-        alert = turn_alert(drift(wrong=wrong), last_turn("drift", keys), HELD)
+        alert = turn_alert(drift(wrong=wrong), last_turn("drift", keys))
         assert wrong is not None or alert is None
         keys += [alert.key] if alert else []
     judged = [one for one in verdicts if one is not None]
@@ -39,16 +37,10 @@ def test_alerts_alternate_however_the_verdict_goes(verdicts: list[bool | None]) 
     assert all(key.endswith("recovered") for key in keys[1::2])
 
 
-@given(st.timedeltas(min_value=timedelta(0), max_value=HELD))
-def test_a_verdict_is_sent_only_once_it_has_held(held: timedelta) -> None:
-    alert = turn_alert(drift(wrong=True), None, held)
-    assert (alert is not None) == (held >= HELD)
-
-
 def test_the_alert_says_which_check_and_what_it_found() -> None:
-    wrong = turn_alert(drift(wrong=True), None, HELD)
+    wrong = turn_alert(drift(wrong=True), None)
     right = turn_alert(
-        Finding("Data health", wrong=False, sentence="All read."), Turn(3, recovered=False), HELD
+        Finding("Data health", wrong=False, sentence="All read."), Turn(3, recovered=False)
     )
     assert wrong is not None
     assert right is not None

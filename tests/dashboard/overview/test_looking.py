@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dashboard.alerts.model import CHECKS
 from dashboard.overview import looking
 from workflow.errors import WorkflowError
 
@@ -45,3 +46,4 @@ def test_old_captures_are_read_on_and_what_is_not_known_is_neither_right_nor_wro
     assert (drift.name, drift.wrong) == ("Drift", None)
     assert (health.name, health.wrong) == ("Data health", wrong)
     assert len(looks) == watched
+    assert sorted([drift.name, health.name]) == sorted(CHECKS)
