@@ -74,31 +74,23 @@ def bulk_rows(
             lists = [_as_json_list(answer.decode(), encoding) for answer in answers.texts()]
             answers = Answers.of(lists)
         letters = answers.letters.copy()
-        # Each answer begins and ends a list and holds no further one: none borrows from another.
-        if not (
-            _stands_only_at(letters, "[", answers.begins)
-            and _stands_only_at(letters, "]", answers.ends - 1)
-        ):
+        # Each answer begins and ends a list. A further bracket would end or nest the list below:
+        # the decoder refuses that, so that none borrows from another.
+        opened = (letters[answers.begins] == ord("[")).all()
+        if not (opened and (letters[answers.ends - 1] == ord("]")).all()):
             return None
         commas = np.flatnonzero(letters == ord(","))
         # All answers become one JSON list, which one call decodes; commas take the spaces between.
         letters[answers.begins] = letters[answers.ends - 1] = ord(" ")
         letters[answers.ends[:-1]] = ord(",")
         values = _NUMBERS.decode(b"[%b]" % letters.tobytes())
-    except (OutputError, msgspec.MsgspecError, ValueError, RecursionError):
+    except (OutputError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     widths = _count_between(commas, answers) + 1
     # An empty list has no comma and counted as one value: read such answers one by one.
     if len(values) != widths.sum():
         return None
     return np.fromiter(values, np.float64, len(values)), widths
-
-
-def _stands_only_at(letters: NDArray[np.uint8], letter: str, places: NDArray[np.int64]) -> bool:
-    """Return whether a letter stands in these places and in no other."""
-    code = ord(letter)
-    everywhere = bool((letters[places] == code).all())
-    return everywhere and np.count_nonzero(letters == code) == len(places)
 
 
 def _count_between(commas: NDArray[np.int64], answers: Answers) -> NDArray[np.int64]:
@@ -139,7 +131,7 @@ def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.
     rows = np.repeat(np.arange(len(widths)), widths)
     outside = ~((values >= 0) & (values <= 1 + SUM_TOLERANCE))
     outside_count = np.bincount(rows, weights=outside, minlength=len(widths))
-    sums = np.bincount(rows, weights=np.where(outside, 0, values), minlength=len(widths))
+    sums = np.bincount(rows, weights=values, minlength=len(widths))
     fits = np.abs(sums - 1) <= SUM_TOLERANCE
     good: NDArray[np.bool_] = (widths > 1) & (outside_count == 0) & fits
     return good
@@ -147,7 +139,7 @@ def sound(values: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.
 
 def _as_json_list(data: str, encoding: str) -> bytes:
     text = _decode_text(data, encoding).strip()
-    if not text or "\n" in text or "\r" in text:
+    if "\n" in text or "\r" in text:
         raise OutputError("not one row", "a line of CSV is a row")
     return (text if text[:1] == "[" else f"[{text}]").encode()
 

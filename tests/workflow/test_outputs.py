@@ -76,7 +76,11 @@ def test_each_row_of_a_batch_request_is_a_row(data: str, encoding: str) -> None:
         ('["bicycle"]', "JSON", "no list of numbers"),
         ("[true, false]", "JSON", "no list of numbers"),
         ("[0.9, [0.1]]", "JSON", "no list of numbers"),
+        ("[0.1,0.95", "JSON", "output is not JSON"),
+        ("10.1,0.9]", "JSON", "no list of numbers"),
         ("bicycle", "CSV", "no list of numbers"),
+        ("0.1,\n0.9", "CSV", "no list of numbers"),
+        ("0.1,\r0.9", "CSV", "no list of numbers"),
         ("0_9,0.1", "CSV", "no list of numbers"),
         ("[1" + "0" * 400 + ", 0]", "JSON", "no list of numbers"),
         ("[" * 100_000, "JSON", "output is not JSON"),
@@ -132,8 +136,26 @@ def test_rows_of_any_widths_are_read_together() -> None:
     assert in_bulk(["[0.9, 0.1]", "[]"], "JSON") is None
 
 
-@pytest.mark.parametrize("rows", [[[0.9]], [[0.1, 0.2, 0.7], [1.0]], [[1.0], [0.1, 0.2, 0.7]]])
-def test_as_many_separators_as_answers_need_not_lie_one_in_each(rows: list[list[float]]) -> None:
+def test_no_answers_at_all_are_no_rows() -> None:
+    bulk = bulk_rows(Answers.of([]), "JSON")
+    assert bulk is not None
+    assert [part.tolist() for part in bulk] == [[], []]
+
+
+def test_half_a_surrogate_pair_is_left_to_the_reader_of_single_answers() -> None:
+    assert bulk_rows(Answers.of(["\ud800".encode(errors="surrogatepass")]), "CSV") is None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[0.9]],
+        [[0.1, 0.2, 0.7], [1.0]],
+        [[1.0], [0.1, 0.2, 0.7]],
+        [[0.1, 0.2, 0.3, 0.4], [1.0]],
+    ],
+)
+def test_separators_need_not_be_as_many_in_each_answer(rows: list[list[float]]) -> None:
     assert in_bulk([str(row) for row in rows], "JSON") == rows
 
 
@@ -151,6 +173,7 @@ def test_many_answers_in_base64_are_read_together() -> None:
         ([0.0, 1.0], True),
         ([1.0], False),
         ([0.5, 0.5 + SUM_TOLERANCE / 2], True),
+        ([1 + SUM_TOLERANCE / 2, 0.0], True),
         ([0.5, 0.5 + SUM_TOLERANCE * 2], False),
         ([0.5, 0.5 - SUM_TOLERANCE * 2], False),
         ([-0.5, 1.5], False),
