@@ -70,17 +70,17 @@ def read_address(text: str) -> Address:
     said = text.strip().strip(_QUOTES).strip()
     arn, scheme = _ARN.fullmatch(said), _SCHEME.match(said)
     if said.lower().startswith("arn:"):
-        bucket, key = _in_arn(arn, said)
+        bucket, key = _read_arn(arn, said)
     elif scheme and scheme[1].lower().startswith("s3"):
         if _ARN.fullmatch(said[scheme.end() :]):
             return read_address(said[scheme.end() :])
         bucket, _, key = said[said.index(":") + 1 :].removeprefix("//").partition("/")
     elif scheme:
-        return _in_url(_split(said), said)
+        return _read_url(_split_url(said), said)
     else:
         bare = said.removeprefix("/")
-        return Address("", _candidates(_object_key(bare, said), said if said != bare else ""))
-    return Address(checked_bucket(bucket), _candidates(_object_key(key, said)))
+        return Address("", _key_candidates(_object_key(bare, said), said if said != bare else ""))
+    return Address(checked_bucket(bucket), _key_candidates(_object_key(key, said)))
 
 
 def is_whole(text: str) -> bool:
@@ -91,7 +91,7 @@ def is_whole(text: str) -> bool:
 
 def decoded_keys(key: str) -> tuple[str, ...]:
     """Return a key as given, then decoded as S3 events encode keys."""
-    return _candidates(key)
+    return _key_candidates(key)
 
 
 def checked_bucket(name: str) -> str:
@@ -104,12 +104,12 @@ def checked_bucket(name: str) -> str:
         return name
     if not name:
         raise AddressError("There is no bucket in that address.", _EXAMPLE)
-    meant = _meant(name)
+    meant = _guess_bucket(name)
     hint = f" Perhaps {meant} is meant." if meant else ""
     raise AddressError(f"{name[:100]!r} is not a bucket name.{hint}", BUCKET_RULE)
 
 
-def _meant(name: str) -> str:
+def _guess_bucket(name: str) -> str:
     """Return the bucket that somebody probably meant, empty where nothing suggests itself."""
     bare = name.strip().strip(_QUOTES).strip()
     scheme = _SCHEME.match(bare)
@@ -119,7 +119,7 @@ def _meant(name: str) -> str:
     return bare if _BUCKET.fullmatch(bare) and not _IP.fullmatch(bare) else ""
 
 
-def _candidates(key: str, *others: str) -> tuple[str, ...]:
+def _key_candidates(key: str, *others: str) -> tuple[str, ...]:
     """Return the key as given, what it is if it was encoded for a URL, and others; each once."""
     spelled = (key, unquote_plus(key), unquote(key), *others)
     return tuple(dict.fromkeys(one for one in spelled if one))
@@ -136,7 +136,7 @@ def _object_key(key: str, said: str) -> str:
     return key
 
 
-def _in_arn(arn: re.Match[str] | None, said: str) -> tuple[str, str]:
+def _read_arn(arn: re.Match[str] | None, said: str) -> tuple[str, str]:
     if arn is None:
         raise AddressError(f"{said[:200]!r} is an ARN that is cut off.", _EXAMPLE)
     if arn["service"] != "s3" or arn["place"] != ":":
@@ -149,14 +149,14 @@ def _in_arn(arn: re.Match[str] | None, said: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _split(said: str) -> SplitResult:
+def _split_url(said: str) -> SplitResult:
     try:
         return urlsplit(said)
     except ValueError:
         raise _no_s3(said) from None
 
 
-def _in_url(url: SplitResult, said: str) -> Address:
+def _read_url(url: SplitResult, said: str) -> Address:
     host = (url.netloc.rpartition("@")[2]).lower()
     query = parse_qs(url.query, keep_blank_values=True)
     path = url.path.removeprefix("/")
@@ -172,9 +172,11 @@ def _in_url(url: SplitResult, said: str) -> Address:
         )
     if s3 is None and not _LOCAL.fullmatch(host):
         raise _no_s3(said)
-    bucket, key = (s3["bucket"], path) if s3 and s3["bucket"] else _partitioned(path)
+    # Virtual-hosted style has the bucket in the host, path style in the path.
+    bucket, key = (s3["bucket"], path) if s3 and s3["bucket"] else _split_path(path)
     _check_version(query, said)
     key = _object_key(key, said)
+    # In a URL the decoded key is the likelier one, unlike in a bare key.
     spelled = (unquote_plus(key), unquote(key), key)
     return Address(checked_bucket(unquote(bucket)), tuple(dict.fromkeys(spelled)))
 
@@ -186,13 +188,14 @@ def _no_s3(said: str) -> AddressError:
     )
 
 
-def _partitioned(path: str) -> tuple[str, str]:
+def _split_path(path: str) -> tuple[str, str]:
     bucket, _, key = path.partition("/")
     return bucket, key
 
 
 def _check_version(query: dict[str, list[str]], said: str) -> None:
     version = query.get("versionId", [""])[0]
+    # "null" is the version of an object in a bucket without versioning.
     if version not in ("", "null"):
         raise AddressError(
             f"{said[:200]!r} names one version of an object; the workflow reads the latest.",

@@ -76,7 +76,7 @@ def definition_advice(definition: str) -> tuple[Advice, ...]:
     except (ValueError, RecursionError):
         return ()
     tasks = [(name, one) for name, one in states_of(value) if one.get("Type") == "Task"]
-    found = _together(advice for name, state in tasks for advice in _of_task(name, state))
+    found = _merge_advice(advice for name, state in tasks for advice in _of_task(name, state))
     if isinstance(value, Mapping) and "TimeoutSeconds" not in value and tasks:
         bare = [name for name, state in tasks if not _has_timeout(state)]
         if bare:
@@ -87,7 +87,9 @@ def definition_advice(definition: str) -> tuple[Advice, ...]:
 def function_advice(functions: Iterable[FunctionRecord], *, today: date) -> tuple[Advice, ...]:
     """Return which functions run on a runtime that gets no patches, now or soon."""
     return tuple(
-        advice for function in functions for advice in _of_runtime(function, _end(function), today)
+        advice
+        for function in functions
+        for advice in _of_runtime(function, _end_of_support(function), today)
     )
 
 
@@ -107,7 +109,7 @@ def outcome_advice(failures: Iterable[Failure], payloads: Sequence[str]) -> tupl
 
 
 def _of_task(name: str, state: Mapping[str, Any]) -> Iterator[Advice]:
-    retries = [one for one in _list(state.get("Retry")) if isinstance(one, Mapping)]
+    retries = [one for one in _as_list(state.get("Retry")) if isinstance(one, Mapping)]
     if not retries:
         yield Advice(
             subject=name,
@@ -118,7 +120,7 @@ def _of_task(name: str, state: Mapping[str, Any]) -> Iterator[Advice]:
             weight=Weight.HIGH,
         )
     for retry in retries:
-        if set(_list(retry.get("ErrorEquals"))) & {"States.ALL", "States.TaskFailed"}:
+        if set(_as_list(retry.get("ErrorEquals"))) & {"States.ALL", "States.TaskFailed"}:
             yield Advice(
                 subject=name,
                 problem="The state retries every error: a rejected or unreadable image is tried "
@@ -131,22 +133,23 @@ def _of_task(name: str, state: Mapping[str, Any]) -> Iterator[Advice]:
 
 def _without_timeout(states: Sequence[str]) -> Advice:
     return Advice(
-        subject=_listed(states),
+        subject=_join_names(states),
         problem="Neither the state machine nor its tasks have TimeoutSeconds: a task that never "
         "answers keeps its execution running for up to a year.",
         remedy="Set TimeoutSeconds on each Task, a little above the function's own timeout.",
     )
 
 
-def _together(advice: Iterable[Advice]) -> list[Advice]:
+def _merge_advice(advice: Iterable[Advice]) -> list[Advice]:
     """Merge equal advice into one that names all its states."""
     subjects: dict[Advice, list[str]] = {}
     for one in advice:
+        # Equal but for the subject: frozen dataclasses serve as keys.
         subjects.setdefault(replace(one, subject=""), []).append(one.subject)
-    return [replace(one, subject=_listed(names)) for one, names in subjects.items()]
+    return [replace(one, subject=_join_names(names)) for one, names in subjects.items()]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
@@ -155,7 +158,7 @@ def _has_timeout(state: Mapping[str, Any]) -> bool:
     return "TimeoutSeconds" in state or "TimeoutSecondsPath" in state
 
 
-def _end(function: FunctionRecord) -> date | None:
+def _end_of_support(function: FunctionRecord) -> date | None:
     return _DEPRECATED.get(function.runtime)
 
 
@@ -206,7 +209,7 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
     if hidden:
         yield Advice(
             subject=hidden[-1].state or "the last state",
-            problem=f"{_counted(hidden)} SUCCEEDED although the output holds an error: "
+            problem=f"{_count_executions(hidden)} SUCCEEDED although the output holds an error: "
             "no alarm rings and no retry helps.",
             remedy="Raise an exception in the function instead of returning the error.",
             weight=Weight.HIGH,
@@ -215,10 +218,10 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
     if bare:
         yield Advice(
             subject=bare[-1].state or "the filter",
-            problem=f"{_counted(bare)} below the threshold failed with a bare Exception: "
+            problem=f"{_count_executions(bare)} below the threshold failed with a bare Exception: "
             "neither a Retry nor a Catch nor an alarm can tell them from a defect.",
-            remedy=f"Raise a class of your own, such as class {_named(REJECTED)}(Exception), or "
-            "let a Choice state lead to a Fail state with that error.",
+            remedy=f"Raise a class of your own, such as class {_class_name(REJECTED)}(Exception), "
+            "or let a Choice state lead to a Fail state with that error.",
         )
     if any(_holds_image(text) for text in payloads):
         yield Advice(
@@ -230,11 +233,11 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
         )
 
 
-def _counted(failures: Sequence[Failure]) -> str:
+def _count_executions(failures: Sequence[Failure]) -> str:
     return "1 execution" if len(failures) == 1 else f"{len(failures):,} executions"
 
 
-def _named(error: str) -> str:
+def _class_name(error: str) -> str:
     return "".join(part.capitalize() for part in error.split("_"))
 
 
@@ -242,5 +245,5 @@ def _holds_image(text: str) -> bool:
     return _BASE64_IMAGE.search(text.replace('\\"', '"')) is not None
 
 
-def _list(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []

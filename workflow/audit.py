@@ -124,6 +124,7 @@ def recorded(
         origin=origin,
     )
     append(begun)
+    # Any other exception, a signal among them, leaves the action cut off.
     said = CUT_OFF
     result = AuditResult()
     try:
@@ -188,12 +189,13 @@ def records(rows: Iterable[AuditRow]) -> tuple[AuditRecord, ...]:
     ended: dict[str, AuditRow] = {}
     for row in rows:
         (begun if row.phase is Phase.BEGUN else ended)[row.id] = row
+    # A row that ends an action may be read before the one that begins it.
     last = {**ended, **begun}
-    found = [_record(row, ended.get(one)) for one, row in last.items()]
+    found = [_build_record(row, ended.get(one)) for one, row in last.items()]
     return tuple(sorted(found, key=lambda record: (record.at, record.id), reverse=True))
 
 
-def _record(known: AuditRow, ended: AuditRow | None) -> AuditRecord:
+def _build_record(known: AuditRow, ended: AuditRow | None) -> AuditRecord:
     return AuditRecord(
         id=known.id,
         at=known.at,

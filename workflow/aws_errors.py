@@ -71,7 +71,7 @@ def translate(
             "Correct what the message names and repeat the step; nothing before it is lost.",
         )
     if known.row.blame is Blame.PERMISSION and ("action" in known.found or not known.row.message):
-        return _denied(operation, code, text, subject)
+        return _denied_error(operation, code, text, subject)
     said = known.words(place=operation, message=text, subject=about, image=subject, error=code)
     return WorkflowError(code, said.cause, f"{said.remedy} Then repeat the step.")
 
@@ -83,7 +83,7 @@ def permission(operation: str) -> str:
     return _ACTIONS.get(action, action)
 
 
-def _denied(operation: str, code: str, message: str, subject: str) -> WorkflowError:
+def _denied_error(operation: str, code: str, message: str, subject: str) -> WorkflowError:
     found = _DENIED.search(message)
     action = found["action"] if found else permission(operation)
     resource = (found["resource"] if found else None) or subject

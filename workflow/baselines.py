@@ -171,8 +171,8 @@ def decode_statistics(content: bytes, *, source: str) -> Statistics:
     Raises:
         WorkflowError: ``BaselineUnreadable``.
     """
-    file = _decode(content, _StatisticsFile, source)
-    features = (_feature(feature, source) for feature in file.features)
+    file = _decode_file(content, _StatisticsFile, source)
+    features = (_read_feature(feature, source) for feature in file.features)
     return Statistics(
         int(file.dataset.item_count), tuple(feature for feature in features if feature is not None)
     )
@@ -185,12 +185,12 @@ def decode_constraints(content: bytes, *, source: str) -> Constraints:
         WorkflowError: ``BaselineUnreadable``; also for the constraints of model quality, bias and
             explainability, which are other schemas of the same file name.
     """
-    file = _decode(content, _ConstraintsFile, source)
+    file = _decode_file(content, _ConstraintsFile, source)
     config = file.monitoring_config or _MonitoringConfig()
     distribution = config.distribution_constraints or _DistributionConstraints()
     given = (config.domain_content_threshold, distribution.min_domain_mass)
     return Constraints(
-        tuple(_constraint(feature) for feature in file.features),
+        tuple(_read_constraint(feature) for feature in file.features),
         next((value for value in given if value is not None), 1.0),
     )
 
@@ -203,12 +203,13 @@ def decode_violations(content: bytes, *, source: str) -> tuple[ConstraintViolati
     """
     return tuple(
         ConstraintViolation(entry.feature_name, entry.constraint_check_type, entry.description)
-        for entry in _decode(content, _ViolationsFile, source).violations
+        for entry in _decode_file(content, _ViolationsFile, source).violations
     )
 
 
-def _decode(content: bytes, kind: type[_File], source: str) -> _File:
+def _decode_file(content: bytes, kind: type[_File], source: str) -> _File:
     try:
+        # Not strict: some containers write numbers as text.
         return msgspec.json.decode(content.removeprefix(BOM_UTF8), type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WorkflowError(
@@ -219,7 +220,7 @@ def _decode(content: bytes, kind: type[_File], source: str) -> _File:
         ) from error
 
 
-def _feature(feature: _Feature, source: str) -> Feature | None:
+def _read_feature(feature: _Feature, source: str) -> Feature | None:
     if feature.string_statistics is not None:
         strings = feature.string_statistics
         buckets = (
@@ -239,20 +240,20 @@ def _feature(feature: _Feature, source: str) -> Feature | None:
     return NumericalStatistics(
         name=feature.name,
         missing=int(numbers.common.num_missing),
-        mean=_number(numbers.mean),
-        std_dev=_number(numbers.std_dev),
-        minimum=_number(numbers.min),
-        maximum=_number(numbers.max),
-        histogram=_histogram(kll.buckets if kll else [], feature.name, source),
-        inferred_type=_inferred(feature.inferred_type),
+        mean=_or_nan(numbers.mean),
+        std_dev=_or_nan(numbers.std_dev),
+        minimum=_or_nan(numbers.min),
+        maximum=_or_nan(numbers.max),
+        histogram=_read_histogram(kll.buckets if kll else [], feature.name, source),
+        inferred_type=_read_type(feature.inferred_type),
     )
 
 
-def _number(value: float | None) -> float:
+def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _histogram(buckets: Sequence[_Bucket], name: str, source: str) -> Histogram:
+def _read_histogram(buckets: Sequence[_Bucket], name: str, source: str) -> Histogram:
     for left, right in pairwise(buckets):
         if not math.isclose(left.upper_bound, right.lower_bound, rel_tol=1e-6, abs_tol=1e-12):
             raise WorkflowError(
@@ -260,29 +261,30 @@ def _histogram(buckets: Sequence[_Bucket], name: str, source: str) -> Histogram:
                 f"{source}: the buckets of {name!r} do not join at {left.upper_bound:g}.",
                 "Create the baseline again, or correct the bounds in the file.",
             )
+    # Each lower bound, and the upper bound of the last bucket alone.
     edges = [bucket.lower_bound for bucket in buckets] + [b.upper_bound for b in buckets[-1:]]
     return Histogram(tuple(edges), tuple(int(bucket.count) for bucket in buckets))
 
 
-def _constraint(feature: _ConstraintFeature) -> Constraint:
+def _read_constraint(feature: _ConstraintFeature) -> Constraint:
     strings, numbers = feature.string_constraints, feature.num_constraints
     domains = strings.domains if strings else None
     return Constraint(
         name=feature.name,
-        inferred_type=_inferred(feature.inferred_type),
+        inferred_type=_read_type(feature.inferred_type),
         completeness=feature.completeness,
         is_non_negative=numbers.is_non_negative if numbers else False,
         domains=None if domains is None else tuple(domains),
     )
 
 
-def _inferred(text: str) -> InferredType:
+def _read_type(text: str) -> InferredType:
     return InferredType(text) if text in set(InferredType) else InferredType.UNKNOWN
 
 
 def encode_statistics(statistics: Statistics) -> bytes:
     """Write ``statistics.json``: our bins as its buckets, and as the KLL sketch they make."""
-    return _encode(
+    return _encode_file(
         {
             "version": 0.0,
             "dataset": {"item_count": statistics.item_count},
@@ -293,7 +295,7 @@ def encode_statistics(statistics: Statistics) -> bytes:
 
 def encode_constraints(constraints: Constraints) -> bytes:
     """Write ``constraints.json``."""
-    return _encode(
+    return _encode_file(
         {
             "version": 0.0,
             "features": [_constraint_file(constraint) for constraint in constraints.features],
@@ -314,7 +316,7 @@ def encode_constraints(constraints: Constraints) -> bytes:
 
 def encode_violations(violations: Iterable[ConstraintViolation]) -> bytes:
     """Write ``constraint_violations.json``."""
-    return _encode(
+    return _encode_file(
         {
             "violations": [
                 {
@@ -328,7 +330,7 @@ def encode_violations(violations: Iterable[ConstraintViolation]) -> bytes:
     )
 
 
-def _encode(file: Mapping[str, Any]) -> bytes:
+def _encode_file(file: Mapping[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(file), indent=2)
 
 
@@ -355,23 +357,24 @@ def _feature_file(feature: Feature) -> dict[str, Any]:
             "std_dev": feature.std_dev,
             "min": feature.minimum,
             "max": feature.maximum,
-            "distribution": {"kll": _kll(feature.histogram)},
+            "distribution": {"kll": _kll_file(feature.histogram)},
         },
     }
 
 
-def _kll(histogram: Histogram) -> dict[str, Any]:
+def _kll_file(histogram: Histogram) -> dict[str, Any]:
     return {
         "buckets": [
             {"lower_bound": low, "upper_bound": high, "count": count}
             for (low, high), count in zip(pairwise(histogram.edges), histogram.counts, strict=True)
         ],
-        "sketch": {"parameters": KLL_PARAMETERS, "data": _sketch(histogram)},
+        "sketch": {"parameters": KLL_PARAMETERS, "data": _build_sketch(histogram)},
     }
 
 
-def _sketch(histogram: Histogram) -> list[list[float]]:
-    """The bins' middles by level: a value at level i of a KLL sketch stands for 2**i values."""
+def _build_sketch(histogram: Histogram) -> list[list[float]]:
+    """Return the bins' middles by level: at level i of a KLL sketch, one stands for 2**i values."""
+    # A count is a sum of powers of two: its bits say at which levels the middle stands.
     levels = max(histogram.counts, default=0).bit_length()
     middles = [(low + high) / 2 for low, high in pairwise(histogram.edges)]
     return [

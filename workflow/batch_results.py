@@ -73,6 +73,7 @@ def summarise(results: Iterable[PhotoResult]) -> BatchSummary:
             bins.setdefault(one.outcome, [0] * BINS)[place] += 1
         same = kept.setdefault(one.outcome, [])
         same.append(one)
+        # Sorted only every so often: on average a photo costs a constant time.
         if len(same) >= 2 * KEPT:
             same[:] = sorted(same, key=certainty)[:KEPT]
     return BatchSummary(
@@ -101,7 +102,7 @@ def read_results(lines: Iterable[str | bytes], *, failed: bool) -> Iterator[Phot
     for number, line in enumerate(lines, start=1):
         try:
             found = json.loads(line)
-            results = _failed(found) if failed else [_result(found)]
+            results = _read_failed(found) if failed else [_read_result(found)]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WorkflowError(
                 "BatchResultInvalid",
@@ -111,9 +112,9 @@ def read_results(lines: Iterable[str | bytes], *, failed: bool) -> Iterator[Phot
         yield from results
 
 
-def _result(found: Mapping[str, Any]) -> PhotoResult:
+def _read_result(found: Mapping[str, Any]) -> PhotoResult:
     return PhotoResult(
-        address=_address(found),
+        address=_photo_address(found),
         outcome=found["outcome"],
         label=found.get("label"),
         confidence=found.get("confidence"),
@@ -123,10 +124,10 @@ def _result(found: Mapping[str, Any]) -> PhotoResult:
     )
 
 
-def _failed(found: Mapping[str, Any]) -> list[PhotoResult]:
+def _read_failed(found: Mapping[str, Any]) -> list[PhotoResult]:
     return [
         PhotoResult(
-            address=_address(item),
+            address=_photo_address(item),
             outcome="failed",
             error=found.get("Error", found["Status"]),
             cause=found.get("Cause"),
@@ -135,6 +136,6 @@ def _failed(found: Mapping[str, Any]) -> list[PhotoResult]:
     ]
 
 
-def _address(item: Mapping[str, Any]) -> str:
+def _photo_address(item: Mapping[str, Any]) -> str:
     bucket, key = item["s3_bucket"], item["s3_key"]
     return f"s3://{bucket}/{key}" if bucket else str(key)

@@ -165,6 +165,7 @@ class MapRunProgress:
     def seconds_left(self, now: datetime) -> float | None:
         """Return how long the rest takes at the pace so far; None where there is no pace yet."""
         ended = self.done + self.failed
+        # After a redrive the start is that of the first run: its pace would be too slow.
         if self.status != "RUNNING" or not ended or self.redrives:
             return None
         return (now - self.started).total_seconds() / ended * (self.total - ended)
@@ -290,11 +291,13 @@ def estimate(
         children=children,
         seconds=seconds,
         usd=usd,
-        says=_says(counted, at_once, photo_seconds, region),
+        says=_describe_estimate(counted, at_once, photo_seconds, region),
     )
 
 
-def _says(counted: SourceCount, at_once: int, photo_seconds: float | None, region: str) -> str:
+def _describe_estimate(
+    counted: SourceCount, at_once: int, photo_seconds: float | None, region: str
+) -> str:
     parts = [f"{counted.photos:,} photos" + ("" if counted.complete else " or more")]
     if counted.others:
         named = ", ".join(counted.examples)

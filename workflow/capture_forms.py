@@ -46,16 +46,18 @@ class Tails:
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
         self._letters = np.frombuffer(memory, np.uint8, int(lengths.sum()))
-        self._calm = self._is_calm()
+        self._plain_only = self._has_plain_letters_only()
 
     def __getitem__(self, i: int) -> bytes:
         """Return one tail."""
         return bytes(self._memory[self.starts[i] : self.ends[i]])
 
     def words(self, begins: Index, width: int) -> NDArray[np.uint64]:
-        """So many bytes from each place on and up to seven more, as rows of words."""
+        """Return ``width`` bytes from each place on, and up to seven more, as rows of words."""
         size = -(-width // _WORD) * _WORD
         places = max(len(self._memory) - size + 1, 0)
+        # Overlapping views, one at each byte: indexing them copies only the rows that are asked
+        # for.
         found = np.ndarray((places,), f"V{size}", self._memory, strides=(1,))[begins]
         return found.view(np.uint64).reshape(len(begins), size // _WORD)
 
@@ -72,8 +74,8 @@ class Tails:
         """Return whether a byte stands in any of them."""
         return self._memory.find(letter, 0, self._letters.size) >= 0
 
-    def _is_calm(self) -> bool:
-        """Whether all letters of all tails are plain or quotes, which a few reductions tell."""
+    def _has_plain_letters_only(self) -> bool:
+        """Return whether all letters of all tails are plain or quotes."""
         low, high = ord(" "), ord("~")
         printable = (
             self._letters.min(initial=high) >= low and self._letters.max(initial=low) <= high
@@ -82,11 +84,12 @@ class Tails:
 
     def plain_letters(self, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return which of some letters of the tails stand for themselves in a JSON string."""
-        return letters != ord('"') if self._calm else _plain(letters)
+        return letters != ord('"') if self._plain_only else _are_plain(letters)
 
     def plain(self, begins: Index, ends: Index) -> NDArray[np.bool_]:
         """Return where nothing stands between two places that means something to JSON."""
-        marks = ~_plain(self._letters)
+        # Running counts: a span is clear where the count is the same at both its ends.
+        marks = ~_are_plain(self._letters)
         before = np.concatenate([[0], np.cumsum(marks)])
         clear: NDArray[np.bool_] = before[ends] == before[begins]
         return clear
@@ -107,8 +110,8 @@ class _Stencil:
     text: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, text: bytes, holes: Iterable[Span] = ()) -> "_Stencil":
-        """Cut holes into a text."""
+    def cut_from(cls, text: bytes, holes: Iterable[Span] = ()) -> "_Stencil":
+        """Return the stencil of a text with holes in it."""
         mask = np.zeros(-(-len(text) // _WORD) * _WORD, np.uint8)
         mask[: len(text)] = 0xFF
         for begin, end in holes:
@@ -116,8 +119,9 @@ class _Stencil:
         letters = np.frombuffer(text.ljust(len(mask), b"\0"), np.uint8) & mask
         return cls(len(text), mask.view(np.uint64), letters.view(np.uint64))
 
-    def fits(self, words: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def matching_rows(self, words: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Return which rows have these bytes."""
+        # Transposed, so that `all` reduces long contiguous rows instead of many short ones.
         same = np.equal((words & self.mask).T, self.text[:, None], order="C")
         fit: NDArray[np.bool_] = same.all(axis=0)
         return fit
@@ -149,19 +153,21 @@ class Form:
     def of(cls, tail: bytes) -> "Form | None":
         """Learn the form of one tail; None where its values cannot be told from the rest."""
         record = decode([HEAD + tail])[0]
+        # With escapes, a value in the tail reads otherwise than the decoded one and cannot be
+        # found.
         if record is None or b"\\" in tail:
             return None
         event, output = record.eventMetadata, record.captureData.endpointOutput
         values = {"event_id": event.eventId, "time": event.inferenceTime or None}
         values["inference_id"] = event.inferenceId
         try:
-            begin, end = _place(tail, output.data, 0)
-            holes = {n: _place(tail, v, end) for n, v in values.items() if v is not None}
+            begin, end = _find_value(tail, output.data, 0)
+            holes = {n: _find_value(tail, v, end) for n, v in values.items() if v is not None}
         except LookupError:
             return None
         return cls(
-            front=_Stencil.of(tail[:begin]),
-            back=_Stencil.of(tail[end:], holes.values()),
+            front=_Stencil.cut_from(tail[:begin]),
+            back=_Stencil.cut_from(tail[end:], holes.values()),
             event_id=holes["event_id"],
             inference_id=holes.get("inference_id", (0, 0)),
             time=holes.get("time", (0, 0)),
@@ -173,25 +179,26 @@ class Form:
         """Read those of the lines that have this form."""
         sizes = tails.ends[index] - tails.starts[index]
         index = index[sizes > self.front.width + self.back.width]  # an answer is not empty
-        index = index[self.front.fits(tails.words(tails.starts[index], self.front.width))]
+        # Front and back are tested apart: only the answer between them varies in length.
+        index = index[self.front.matching_rows(tails.words(tails.starts[index], self.front.width))]
         words = tails.words(tails.ends[index] - self.back.width, self.back.width)
-        fit = self.back.fits(words)
+        fit = self.back.matching_rows(words)
         index, letters = index[fit], words[fit].view(np.uint8)
-        answers = tails.answers(*self._answers(tails, index))
-        values = (answers.letters, *self._values(letters))
+        answers = tails.answers(*self._locate_answers(tails, index))
+        values = (answers.letters, *self._cut_values(letters))
         if not all(tails.plain_letters(value).all() for value in values):
-            plain = self._plain(tails, index, letters)
+            plain = self._find_plain(tails, index, letters)
             index, letters = index[plain], letters[plain]
-            answers = tails.answers(*self._answers(tails, index))
-        return self._records(index, letters, answers)
+            answers = tails.answers(*self._locate_answers(tails, index))
+        return self._build_records(index, letters, answers)
 
-    def _records(self, index: Index, letters: NDArray[np.uint8], answers: Answers) -> Records:
+    def _build_records(self, index: Index, letters: NDArray[np.uint8], answers: Answers) -> Records:
         """Return the values of lines that have this form, and nothing but plain letters in them."""
-        ids, inferences, times = self._values(letters)
+        ids, inferences, times = self._cut_values(letters)
         return Records(
             index=index,
-            event_ids=_texts(ids),
-            inference_ids=_texts(inferences)
+            event_ids=_to_texts(ids),
+            inference_ids=_to_texts(inferences)
             if any(self.inference_id)
             else objects([None] * len(index)),
             custom_attributes=objects([self.custom_attributes] * len(index)),
@@ -200,18 +207,20 @@ class Form:
             encoding=self.encoding,
         )
 
-    def _values(self, letters: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        """Event id, inference id and time of each line."""
+    def _cut_values(self, letters: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """Return event id, inference id and time of each line, a row of letters each."""
         return [letters[:, slice(*span)] for span in (self.event_id, self.inference_id, self.time)]
 
-    def _plain(self, tails: Tails, index: Index, letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    def _find_plain(
+        self, tails: Tails, index: Index, letters: NDArray[np.uint8]
+    ) -> NDArray[np.bool_]:
         """Return which of fitting lines have values that hold nothing but plain characters."""
-        plain = tails.plain(*self._answers(tails, index))
-        for value in self._values(letters):
-            plain &= _plain(value).all(axis=1)
+        plain = tails.plain(*self._locate_answers(tails, index))
+        for value in self._cut_values(letters):
+            plain &= _are_plain(value).all(axis=1)
         return plain
 
-    def _answers(self, tails: Tails, index: Index) -> tuple[Index, Index]:
+    def _locate_answers(self, tails: Tails, index: Index) -> tuple[Index, Index]:
         """Return where the answers begin and end."""
         return tails.starts[index] + self.front.width, tails.ends[index] - self.back.width
 
@@ -231,39 +240,44 @@ class Forms:
             rest = np.flatnonzero(left)
             if len(rest) < _FEW:
                 break
+            # A line from the middle is as likely as any to have a frequent form.
             form = next(known, None) or Form.of(tails[rest[len(rest) // 2]])
             if form is None:
                 break
             part = form.read(tails, rest)
             parts.append(part)
             left[part.index] = False
+            # A form that fits few lines is forgotten: the next window would pay for it in vain.
             if len(part) >= _FEW:
                 self._known.append(form)
         return parts
 
 
-def _place(tail: bytes, value: str, after: int) -> Span:
-    """Begin and end of a value in a tail without escapes, counted from a place before it.
+def _find_value(tail: bytes, value: str, after: int) -> Span:
+    """Return begin and end of a value in a tail without escapes, counted from a place before it.
 
     Raises:
         LookupError: It does not stand in one place alone, or not after that place.
     """
     quoted = re.escape(f'"{value}"'.encode())
+    # A lookahead also finds occurrences that overlap.
     found = [match.start() + 1 - after for match in re.finditer(b"(?=%b)" % quoted, tail)]
     if not value or len(found) != 1 or found[0] < 0:
         raise LookupError(value)
     return found[0], found[0] + len(value.encode())
 
 
-def _plain(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _are_plain(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return which letters stand for themselves in a JSON string: printable ASCII but for two."""
     printable = letters - np.uint8(ord(" ")) <= ord("~") - ord(" ")
     plain: NDArray[np.bool_] = printable & (letters != ord('"')) & (letters != ord("\\"))
     return plain
 
 
-def _texts(letters: NDArray[np.uint8]) -> NDArray[np.object_]:
-    """Rows of plain letters as texts."""
+def _to_texts(letters: NDArray[np.uint8]) -> NDArray[np.object_]:
+    """Return rows of plain letters as texts."""
+    # One decode of all rows joined by line feeds, which plain letters never are, instead of one
+    # each.
     lines = np.full((len(letters), letters.shape[1] + 1), ord("\n"), np.uint8)
     lines[:, :-1] = letters
     return objects(lines.tobytes().decode("latin-1").split("\n")[:-1])

@@ -76,7 +76,7 @@ class Cause:
 
 def read_cause(error: str | None, cause: str | None) -> Cause:
     """Read a failure's error name and cause; nothing is refused, the least is text as it stands."""
-    return _read(error or "", cause or "", _MAX_NESTING)
+    return _read_to_depth(error or "", cause or "", _MAX_NESTING)
 
 
 def is_rejection(error: str | None, cause: str | None) -> bool:
@@ -94,23 +94,25 @@ def is_rejection(error: str | None, cause: str | None) -> bool:
     return _RAISED_TEXT in read.message and _MARKER.search(read.source) is not None
 
 
-def _read(error: str, cause: str, depth: int) -> Cause:
-    value = _decoded(cause)
+def _read_to_depth(error: str, cause: str, depth: int) -> Cause:
+    value = _decode_cause(cause)
     if not isinstance(value, dict):
         return _from_text(error, _said_by_lambda(cause) or cause)
+    # Events hold the cause as an object where a Catch has parsed it already.
     inner = value.get("cause")
     if depth and isinstance(inner, dict) and "errorMessage" in inner:
-        return _read(error, json.dumps(inner), depth - 1)
+        return _read_to_depth(error, json.dumps(inner), depth - 1)
     if depth and isinstance(value.get("Cause"), str):
-        return _read(str(value.get("Error") or error), value["Cause"], depth - 1)
+        return _read_to_depth(str(value.get("Error") or error), value["Cause"], depth - 1)
+    # startExecution.sync fails with the answer of DescribeExecution as its cause.
     if "ExecutionArn" in value and "Status" in value:
-        return _nested(error, value)
+        return _from_nested_execution(error, value)
     if "errorMessage" in value or "errorType" in value:
         return _from_lambda(error, value)
     return Cause(error=error, message=json.dumps(value, sort_keys=True, ensure_ascii=False))
 
 
-def _nested(error: str, value: Mapping[str, Any]) -> Cause:
+def _from_nested_execution(error: str, value: Mapping[str, Any]) -> Cause:
     """Return a nested execution that ended without a cause: its answer to DescribeExecution."""
     status = str(value["Status"])
     unnamed = "States.Timeout" if status == "TIMED_OUT" else error
@@ -119,36 +121,38 @@ def _nested(error: str, value: Mapping[str, Any]) -> Cause:
 
 
 def _said_by_lambda(cause: str) -> str | None:
-    """What Lambda says of a function that ended without an answer: in the payload, by its form."""
+    """Return what Lambda says of a function that ended without an answer, or None."""
     payload = cause.partition(_RETURNED)[2]
-    value = _decoded(payload) if payload else None
+    value = _decode_cause(payload) if payload else None
     said = value.get("errorMessage") if isinstance(value, dict) else None
     return said if isinstance(said, str) and _PLATFORM.search(said) else None
 
 
-def _decoded(cause: str) -> Any:  # noqa: ANN401 - JSON of any shape
+def _decode_cause(cause: str) -> Any:  # noqa: ANN401 - JSON of any shape
     if not cause.lstrip().startswith("{"):
         return None
     try:
         return msgspec.json.decode(cause)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _cut(cause)
+        # Step Functions cuts a cause at 32,768 characters, often inside a stack trace.
+        return _fields_of_cut_json(cause)
 
 
-def _cut(cause: str) -> dict[str, str] | None:
+def _fields_of_cut_json(cause: str) -> dict[str, str] | None:
     """Return the fields of a Lambda cause whose JSON ends in the middle."""
     found = {}
     for name in ("errorMessage", "errorType"):
         match = re.search(_CUT_FIELD.format(name=name), cause)
         if match:
-            found[name] = _unescaped(match[1])
+            found[name] = _unescape_text(match[1])
     if "errorMessage" not in found:
         return None
+    # The frames are found in plain text too, so the cut list need not be repaired.
     found["stackTrace"] = cause.replace('\\"', '"').replace("\\n", "\n")
     return found
 
 
-def _unescaped(text: str) -> str:
+def _unescape_text(text: str) -> str:
     try:
         return str(json.loads(f'"{text}"'))
     except ValueError:
@@ -162,10 +166,10 @@ def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
     kind = str(value.get("errorType") or error)
     if isinstance(message, str) and _TRACEBACK in message:
         return _from_text(kind, message)
-    own_frame, entry_frame, source = _stack(text)
+    own_frame, entry_frame, source = _read_stack(text)
     return Cause(
         error=kind,
-        message=_message(message),
+        message=_message_text(message),
         own_frame=own_frame,
         entry_frame=entry_frame,
         source=source,
@@ -173,7 +177,7 @@ def _from_lambda(error: str, value: Mapping[str, Any]) -> Cause:
     )
 
 
-def _message(value: object) -> str:
+def _message_text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
@@ -185,7 +189,7 @@ def _from_text(error: str, text: str) -> Cause:
     # The innermost exception of a chain is the first one raised: its traceback comes first.
     first = text.split(_TRACEBACK)[1]
     end = _TRACEBACK_END.search(first)
-    own_frame, entry_frame, source = _stack(first)
+    own_frame, entry_frame, source = _read_stack(first)
     return Cause(
         error=end["type"] if end else error,
         message=(end["message"] or "") if end else text,
@@ -196,13 +200,15 @@ def _from_text(error: str, text: str) -> Cause:
     )
 
 
+# Failures of one group have the same trace: each is read once.
 @lru_cache(maxsize=_KNOWN_TRACES)
-def _stack(text: str) -> tuple[Frame | None, Frame | None, str]:
-    """Innermost and outermost own frame and innermost source line; traces repeat: remembered."""
+def _read_stack(text: str) -> tuple[Frame | None, Frame | None, str]:
+    """Return innermost and outermost own frame, and the innermost source line."""
     source = text.rpartition('File "')[2].partition("\n")[2].strip()
     frames = [(match["file"], match["function"]) for match in _FRAME.finditer(text)]
     if not frames:
         frames = [(match["file"], match["function"]) for match in _NODE_FRAME.finditer(text)]
+        # Node.js puts the innermost frame first, Python last.
         frames.reverse()
     own = [
         (file.removeprefix(_TASK_ROOT).lstrip("/"), function)
@@ -212,9 +218,9 @@ def _stack(text: str) -> tuple[Frame | None, Frame | None, str]:
     if not own:
         return None, None, source
     # Libraries lie in folders beside the handler: own code shares the handler's folder.
-    innermost = [frame for frame in own if _top(frame[0]) == _top(own[0][0])][-1]
+    innermost = [frame for frame in own if _top_folder(frame[0]) == _top_folder(own[0][0])][-1]
     return innermost, own[0], source
 
 
-def _top(file: str) -> str:
+def _top_folder(file: str) -> str:
     return file.partition("/")[0] if "/" in file else ""

@@ -87,17 +87,18 @@ class Configurations:
             if last and last.percentage == share and last.span.end == one.span.start:
                 found[-1] = Sampling(Span(last.span.start, one.span.end), share)
             else:
-                found.extend(_unless_empty(Span(self._settled(one), one.span.end), share))
+                found.extend(_unless_empty(Span(self._served_from(one), one.span.end), share))
         return tuple(found)
 
     def _in_turn(self) -> list[Served]:
-        """As ``served``, but the present one from its creation, unless it is used again."""
+        """Return as ``served``, but the present one from its creation, unless it is used again."""
         begun = self.made.get(self.present, self.changed)
         others = [
             (at, name)
             for name, at in self.made.items()
             if name != self.present and at < self.changed
         ]
+        # A younger configuration than the present one: somebody went back.
         again = any(at > begun for at, _ in others)
         dated = sorted([*others, (begun, self.present)])
         ends = [*(at for at, _ in dated[1:]), self.changed if again else None]
@@ -109,12 +110,13 @@ class Configurations:
             found.append(Served(self.present, begun, Span(self.changed), again))
         return found
 
-    def _settled(self, one: Served) -> datetime:
-        """From when on it surely served, if it did."""
+    def _served_from(self, one: Served) -> datetime:
+        """Return from when on a configuration surely served, if it did."""
         start = one.span.start or one.made
         if start <= self.created:
             return self.created  # nothing served before there was an endpoint
         moved = start + MOVING
+        # The endpoint's last change proves that the present one serves, even before the usual time.
         return moved if one.span.end else min(self.changed, moved)
 
 

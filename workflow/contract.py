@@ -39,6 +39,7 @@ REJECTED = "THRESHOLD_CONFIDENCE_NOT_MET"
 """The error of an execution whose confidence is below the threshold: a rejection, no fault."""
 
 _MAX_WRAPPINGS = 4
+# SageMaker passes the container's own status on as OriginalStatusCode (InvokeEndpoint, ModelError).
 _MODEL_REFUSES = frozenset({400, 402, 406, 410, 411, 413, 414, 415, 416, 417, 422})
 """Statuses of a container that are about the request, so about the image."""
 
@@ -164,6 +165,8 @@ def unwrap(event: object) -> State:
         if "body" not in state:
             return dict(state)
         _check_status(state)
+        # A ResultSelector or a test event may wrap the state; what stands beside the body still
+        # counts.
         beside = {key: value for key, value in state.items() if key not in ("statusCode", "body")}
         body = _parse_object(state["body"]) if isinstance(state["body"], str) else state["body"]
         state = {**beside, **body} if isinstance(body, Mapping) else body
@@ -181,7 +184,7 @@ def image_location(state: Mapping[str, Any]) -> ImageLocation:
     Raises:
         InvalidInput: Bucket or key is missing, no text, or cannot be one.
     """
-    bucket, key = (_field(state, name) for name in ("s3_bucket", "s3_key"))
+    bucket, key = (_text_field(state, name) for name in ("s3_bucket", "s3_key"))
     try:
         if addresses.is_whole(key) or (addresses.is_whole(bucket) and not key):
             return _whole_location(bucket, key)
@@ -201,7 +204,7 @@ def other_locations(location: ImageLocation) -> tuple[ImageLocation, ...]:
     return tuple(ImageLocation(location.bucket, key) for key in keys)
 
 
-def _field(state: Mapping[str, Any], name: str) -> str:
+def _text_field(state: Mapping[str, Any], name: str) -> str:
     value = state.get(name)
     return value if isinstance(value, str) else ""
 
@@ -258,6 +261,7 @@ def with_image(state: State, image: bytes) -> State:
     check_size(len(image), str(location))
     rest = {key: value for key, value in state.items() if key != "image_ref"}
     if len(image) <= MAX_INLINE_BYTES:
+        # Inferences are emptied: those of an earlier run belong to another image.
         return {**rest, "image_data": base64.b64encode(image).decode(), "inferences": []}
     reference = {
         "size": len(image),
@@ -293,6 +297,7 @@ def check_reference(state: Mapping[str, Any], image: bytes) -> None:
     reference = state.get("image_ref")
     if not isinstance(reference, Mapping):
         return
+    # Nothing keeps anybody from overwriting the object between two states.
     if hashlib.sha256(image).hexdigest() != reference.get("sha256"):
         raise ImageChanged(
             f"{image_location(state)} was overwritten while the execution ran. "
@@ -305,6 +310,7 @@ def inference_id(execution_arn: str) -> str:
 
     It is within the 64 characters of InvokeEndpoint's ``InferenceId``.
     """
+    # Derived and not random: whoever knows the execution finds its capture and its label.
     return str(uuid.uuid5(uuid.NAMESPACE_URL, execution_arn))
 
 
@@ -343,33 +349,33 @@ def read_inferences(value: object, classes: Sequence[str] = LABELS) -> list[floa
     except answer_rows.OutputError as error:
         raise BadInference(
             f"The endpoint's answer is {_json_kind(value)} that cannot be used ({error}). "
-            f"Use an endpoint that answers the probabilities of {_listed(classes)}."
+            f"Use an endpoint that answers the probabilities of {_join_names(classes)}."
         ) from None
     if len(rows) != 1:
         raise BadInference(
             f"The endpoint gave {len(rows)} answers for one image. Use an endpoint that answers "
             "each request by itself."
         )
-    return _probabilities(rows[0], classes)
+    return _check_probabilities(rows[0], classes)
 
 
-def _listed(classes: Sequence[str]) -> str:
+def _join_names(classes: Sequence[str]) -> str:
     """Return names of classes for a sentence, shortened where they are many."""
     text = " and ".join((", ".join(classes[:-1]), classes[-1]))
     return text if len(text) <= _NAMES_QUOTED else f"{text[:_NAMES_QUOTED]}..."
 
 
-def _probabilities(row: answer_rows.Row, classes: Sequence[str]) -> list[float]:
+def _check_probabilities(row: answer_rows.Row, classes: Sequence[str]) -> list[float]:
     values = list(row.values)
     if row.names and row.names != tuple(classes):
         raise BadInference(
             f"The endpoint knows the classes {', '.join(row.names)[:_NAMES_QUOTED]}, but this "
-            f"workflow decides between {_listed(classes)}. Use an endpoint of these classes."
+            f"workflow decides between {_join_names(classes)}. Use an endpoint of these classes."
         )
     if len(values) != len(classes):
         raise BadInference(
             f"The endpoint gave {len(values)} probabilities for {len(classes)} classes "
-            f"({_listed(classes)}). Use an endpoint that was trained on these classes."
+            f"({_join_names(classes)}). Use an endpoint that was trained on these classes."
         )
     outside = [value for value in values if not 0 <= value <= 1]
     if outside:
@@ -389,6 +395,7 @@ def with_inferences(
     state: State, inferences: Sequence[float], classes: Sequence[str] = LABELS
 ) -> State:
     """Add the inferences with their label and confidence, and drop the image."""
+    # Of equal probabilities the first, as NumPy's argmax does for captures.
     best = max(range(len(inferences)), key=lambda index: inferences[index])
     rest = {key: value for key, value in state.items() if key != "image_data"}
     return {
@@ -408,6 +415,7 @@ def with_decision(state: State, threshold: float, classes: Sequence[str] = LABEL
     decided = with_inferences(state, inferences, classes)
     decided["threshold"] = threshold
     decided["meets_threshold"] = decided["confidence"] >= threshold
+    # A state that runs again may carry the rejection of an earlier threshold.
     decided.pop("rejection", None)
     if not decided["meets_threshold"]:
         image = f"s3://{state.get('s3_bucket')}/{state.get('s3_key')}"
@@ -429,7 +437,7 @@ def storage_error(
         location: The object that was asked for.
         status: HTTP status of the answer, 0 where there was none.
     """
-    told = _told(code, message)
+    told = _quote_error(code, message)
     if code in _STORAGE_NOT_FOUND or status == _NOT_FOUND:
         missing = "bucket" if code == "NoSuchBucket" else "object"
         return ImageNotFound(
@@ -474,9 +482,9 @@ def endpoint_error(
     """
     # The SageMaker inference toolkit appends its traceback to what the container says.
     message = (message or "").partition("\nTraceback (most recent call last)")[0]
-    told = _told(code, message)
+    told = _quote_error(code, message)
     if code == "ModelError":
-        return _container_error(told, message, endpoint, _status(model_status))
+        return _container_error(told, message, endpoint, _parse_status(model_status))
     known = find((code,), message or "", status=status)
     if known is None:
         return ServiceRefused(f"The endpoint {endpoint} refuses the request ({told}). {_UNKNOWN}")
@@ -514,13 +522,13 @@ def _container_error(told: str, message: str | None, endpoint: str, status: int)
     )
 
 
-def _status(value: object) -> int:
+def _parse_status(value: object) -> int:
     """Return a status as a number, 0 where there is none."""
     text = str(value).strip()
     return int(text) if text.isdecimal() else 0
 
 
-def _told(code: str, message: str | None) -> str:
+def _quote_error(code: str, message: str | None) -> str:
     return f"{code}: {message}" if message else code
 
 
@@ -537,7 +545,7 @@ def read_rejection(cause: str | None) -> Rejection | None:
 
 
 def log_line(event: str, **fields: object) -> str:
-    """One structured log line: a JSON object with ``event`` first."""
+    """Return one structured log line: a JSON object with ``event`` first."""
     return json.dumps({"event": event, **fields}, default=str)
 
 

@@ -89,14 +89,14 @@ def read_definition(text: str) -> Graph:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _invalid(f"The definition is not JSON: {error}.") from None
-    held = _held(value)
+        raise _invalid_definition(f"The definition is not JSON: {error}.") from None
+    held = _held_definition(value)
     if held is not None:
         return read_definition(held)
     if not isinstance(value, Mapping) or not isinstance(value.get("States"), Mapping):
-        raise _invalid("The definition is JSON, but has no States object.")
+        raise _invalid_definition("The definition is JSON, but has no States object.")
     reader = _Reader()
-    reader.level(value, None, 0)
+    reader.read_level(value, None, 0)
     return Graph(
         nodes=tuple(reader.nodes),
         edges=tuple(reader.edges),
@@ -115,7 +115,7 @@ class _Reader:
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
 
-    def level(self, value: Mapping[str, Any], parent: str | None, branch: int) -> None:
+    def read_level(self, value: Mapping[str, Any], parent: str | None, branch: int) -> None:
         """Read one machine: the whole, a Map's processor or a Parallel's branch."""
         states = value.get("States")
         if not isinstance(states, Mapping):
@@ -131,31 +131,31 @@ class _Reader:
                     branch=branch,
                     start=name == value.get("StartAt"),
                     end=state.get("End") is True or state.get("Type") in _TERMINAL,
-                    resource=_text(state.get("Resource")),
-                    comment=_text(state.get("Comment")),
+                    resource=_as_text(state.get("Resource")),
+                    comment=_as_text(state.get("Comment")),
                 )
-                self._state(state, ids, node)
+                self._read_state(state, ids, node)
 
-    def _state(self, state: Mapping[str, Any], ids: Mapping[str, str], node: Node) -> None:
+    def _read_state(self, state: Mapping[str, Any], ids: Mapping[str, str], node: Node) -> None:
         self.nodes.append(node)
         self.edges += [
             Edge(source=node.id, target=ids[target], via=via, label=label)
-            for target, via, label in _ways(state)
+            for target, via, label in _find_ways(state)
             if target in ids
         ]
-        for index, inner in enumerate(_inner(state)):
-            self.level(inner, node.id, index)
+        for index, inner in enumerate(_inner_machines(state)):
+            self.read_level(inner, node.id, index)
 
 
-def _ways(state: Mapping[str, Any]) -> Iterator[tuple[str, Via, str]]:
-    """Target, way and label of everything that may follow a state."""
+def _find_ways(state: Mapping[str, Any]) -> Iterator[tuple[str, Via, str]]:
+    """Yield target, way and label of everything that may follow a state."""
     if isinstance(state.get("Next"), str):
         yield state["Next"], Via.NEXT, ""
-    for rule in _objects(state.get("Choices")):
+    for rule in _only_objects(state.get("Choices")):
         yield str(rule.get("Next")), Via.CHOICE, condition(rule)
     if isinstance(state.get("Default"), str):
         yield state["Default"], Via.DEFAULT, "otherwise"
-    for catcher in _objects(state.get("Catch")):
+    for catcher in _only_objects(state.get("Catch")):
         errors = catcher.get("ErrorEquals")
         label = ", ".join(map(str, errors)) if isinstance(errors, list) else ""
         yield str(catcher.get("Next")), Via.CATCH, label
@@ -170,14 +170,15 @@ def condition(rule: Mapping[str, Any]) -> str:
         return f"not ({condition(rule['Not'])})"
     for name in ("And", "Or"):
         if name in rule:
-            return f" {name.lower()} ".join(f"({condition(r)})" for r in _objects(rule[name]))
+            return f" {name.lower()} ".join(f"({condition(r)})" for r in _only_objects(rule[name]))
     variable = str(rule.get("Variable", ""))
     known = ("Variable", "Next", "Comment", "Assign", "Output")
     test = next((key for key in rule if key not in known), "")
-    return f"{variable} {_operator(test)} {json.dumps(rule.get(test))}" if test else variable
+    return f"{variable} {_operator_sign(test)} {json.dumps(rule.get(test))}" if test else variable
 
 
-def _operator(test: str) -> str:
+def _operator_sign(test: str) -> str:
+    # Longest first: GreaterThan is part of GreaterThanEquals.
     signs = (
         ("GreaterThanEquals", ">="),
         ("LessThanEquals", "<="),
@@ -188,30 +189,30 @@ def _operator(test: str) -> str:
     return next((sign for name, sign in signs if name in test), test)
 
 
-def _inner(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The machines inside a state: a Map's processor (``Iterator`` of old), Parallel's branches."""
+def _inner_machines(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the machines inside a state: a Map's processor or iterator, a Parallel's branches."""
     if state.get("Type") == "Map":
-        return _objects([state.get("ItemProcessor") or state.get("Iterator")])
-    return _objects(state.get("Branches")) if state.get("Type") == "Parallel" else []
+        return _only_objects([state.get("ItemProcessor") or state.get("Iterator")])
+    return _only_objects(state.get("Branches")) if state.get("Type") == "Parallel" else []
 
 
-def _held(value: object) -> str | None:
+def _held_definition(value: object) -> str | None:
     """Return the definition's text in a record that holds it, None in a definition."""
     if not isinstance(value, Mapping) or "States" in value:
         return None
     machine = value.get("stateMachine", value)
-    return _text(machine.get("definition")) if isinstance(machine, Mapping) else None
+    return _as_text(machine.get("definition")) if isinstance(machine, Mapping) else None
 
 
-def _objects(value: object) -> list[Mapping[str, Any]]:
+def _only_objects(value: object) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _text(value: object) -> str | None:
+def _as_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _invalid(message: str) -> WorkflowError:
+def _invalid_definition(message: str) -> WorkflowError:
     return WorkflowError(
         "DefinitionInvalid", message, "Give the state machine's definition as JSON text."
     )

@@ -137,6 +137,7 @@ def split(size: int, random_share: float, rejected: int, accepted: int) -> tuple
             "Draw again when there are new captures, or choose an earlier day to start from.",
         )
     size = min(size, MOST_PHOTOS, rejected + accepted)
+    # The share that was asked for, or more where rejections are too few to fill the draw.
     picks = min(accepted, max(round(size * random_share), size - rejected))
     return size - picks, picks
 

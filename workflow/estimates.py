@@ -55,7 +55,7 @@ class Estimate:
 
     @property
     def width(self) -> float:
-        """Of the interval."""
+        """Width of the 95 % interval."""
         return self.high - self.low
 
 
@@ -71,6 +71,7 @@ def estimate(strata: Sequence[StratumCount]) -> Estimate:
     A stratum without a label inside contributes nothing: what it holds is not known.
     """
     seen = [one for one in strata if one.inside]
+    # Hajek: a stratum's part is estimated from the same labels as its hits.
     sizes = [one.population * one.inside / one.labelled for one in seen]
     total = sum(sizes)
     if not total:
@@ -99,6 +100,8 @@ def _variance_of_sizes(strata: Sequence[StratumCount], value: float, total: floa
     for one in strata:
         if one.inside:
             share = one.inside / one.labelled
+            # Linearised ratio estimator (Cochran, section 6.3): what one photo more inside would
+            # change.
             reach = one.population * (one.hits / one.inside - value) / total
             variance += reach**2 * share * (1 - share) / one.labelled
     return variance

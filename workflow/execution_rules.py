@@ -89,6 +89,7 @@ class ExecutionRules:
         if failure is None or not self.foreign:
             return failure
         said = find_silent(execution.output or "", threshold=self.threshold)
+        # Below the threshold, or an error in the output: that holds in any workflow.
         if said is None or said.error not in _UNUSABLE:
             return failure
         if failure.error not in _UNUSABLE:
@@ -99,7 +100,7 @@ class ExecutionRules:
             return failure if self.owes_inference and visits else None
         if found.confidence >= self.threshold:
             return None
-        return _below(failure, found.confidence, self.threshold)
+        return _below_threshold(failure, found.confidence, self.threshold)
 
     def needs_history(self, execution: Execution) -> bool:
         """Tell whether only the states of a success can say what the inference was."""
@@ -123,7 +124,7 @@ def rules_of(workflow: WatchedWorkflow) -> ExecutionRules:
     )
 
 
-def _below(failure: Failure, confidence: float, threshold: float) -> Failure:
+def _below_threshold(failure: Failure, confidence: float, threshold: float) -> Failure:
     said = f"The confidence {confidence:.4f} is below the threshold {threshold:g}"
     return replace(
         failure, error="Silent.BelowThreshold", cause=f"{said}; the execution succeeded."

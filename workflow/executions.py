@@ -198,29 +198,29 @@ def parse_execution(raw: Mapping[str, Any]) -> Execution:
     stopped, redrives = raw.get("stopDate"), raw.get("redriveCount")
     return Execution(
         arn=arn,
-        name=_text(raw.get("name")) or arn.rpartition(":")[2],
-        state_machine_arn=_text(raw.get("stateMachineArn")) or "",
+        name=_as_text(raw.get("name")) or arn.rpartition(":")[2],
+        state_machine_arn=_as_text(raw.get("stateMachineArn")) or "",
         version=_last_part(raw.get("stateMachineVersionArn")),
         alias=_last_part(raw.get("stateMachineAliasArn")),
         status=Status(status),
         started_at=parse_time(raw.get("startDate")),
         stopped_at=None if stopped is None else parse_time(stopped),
         redrive_count=redrives if isinstance(redrives, int) else 0,
-        redrive_status=_text(raw.get("redriveStatus")),
-        redrive_reason=_text(raw.get("redriveStatusReason")),
-        input=_text(raw.get("input")),
-        output=_text(raw.get("output")),
-        error=_text(raw.get("error")),
-        cause=_text(raw.get("cause")),
+        redrive_status=_as_text(raw.get("redriveStatus")),
+        redrive_reason=_as_text(raw.get("redriveStatusReason")),
+        input=_as_text(raw.get("input")),
+        output=_as_text(raw.get("output")),
+        error=_as_text(raw.get("error")),
+        cause=_as_text(raw.get("cause")),
     )
 
 
 def _last_part(arn: object) -> str | None:
-    return (_text(arn) or "").rpartition(":")[2] or None
+    return (_as_text(arn) or "").rpartition(":")[2] or None
 
 
-def _text(value: object) -> str | None:
-    """Text as it stands; what tools unpacked from its JSON as JSON again."""
+def _as_text(value: object) -> str | None:
+    """Return text as it stands, and what a tool has unpacked from JSON as JSON again."""
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
@@ -228,5 +228,6 @@ def in_order(events: Iterable[HistoryEvent]) -> tuple[HistoryEvent, ...]:
     """Return the events by id, each once: ids tell the order even where clocks disagree."""
     by_id: dict[int, HistoryEvent] = {}
     for event in events:
+        # Histories are read in parts that overlap: a repeated event is the same event.
         by_id.setdefault(event.id, event)
     return tuple(by_id[identity] for identity in sorted(by_id))

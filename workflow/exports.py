@@ -49,11 +49,11 @@ def read_export(text: str | bytes) -> Export:
         WorkflowError: ``ExportInvalid`` where the file is no export, or an error of
             ``parse_execution``. An event that cannot be read is a problem, not an error.
     """
-    value = _decoded(text)
-    events, problems = _events(value)
+    value = _decode_object(text)
+    events, problems = _read_events(value)
     record = value.get("execution", value)
     if not isinstance(record, Mapping) or "executionArn" not in record:
-        raise _invalid(f"The file holds {_instead(value)}no execution.")
+        raise _invalid_export(f"The file holds {_describe_content(value)}no execution.")
     machine = value.get("stateMachine")
     count = value.get("eventCount")
     if isinstance(count, int) and count > len(events):
@@ -75,11 +75,11 @@ def write_export(
         "executionArn": execution.arn,
         "name": execution.name,
         "stateMachineArn": execution.state_machine_arn,
-        "stateMachineVersionArn": _suffixed(execution.state_machine_arn, execution.version),
-        "stateMachineAliasArn": _suffixed(execution.state_machine_arn, execution.alias),
+        "stateMachineVersionArn": _qualified_arn(execution.state_machine_arn, execution.version),
+        "stateMachineAliasArn": _qualified_arn(execution.state_machine_arn, execution.alias),
         "status": execution.status.value,
-        "startDate": _iso(execution.started_at),
-        "stopDate": _iso(execution.stopped_at),
+        "startDate": _format_time(execution.started_at),
+        "stopDate": _format_time(execution.stopped_at),
         "redriveCount": execution.redrive_count,
         "redriveStatus": execution.redrive_status,
         "redriveStatusReason": execution.redrive_reason,
@@ -98,19 +98,20 @@ def write_export(
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _decoded(text: str | bytes) -> Mapping[str, Any]:
+def _decode_object(text: str | bytes) -> Mapping[str, Any]:
     try:
         if isinstance(text, bytes):
+            # PowerShell 5 redirects the CLI's answer as UTF-16 with a byte order mark.
             text = text.decode(json.detect_encoding(text))
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _invalid(f"The file is not JSON: {error}.") from None
+        raise _invalid_export(f"The file is not JSON: {error}.") from None
     if not isinstance(value, Mapping):
-        raise _invalid("The file is JSON, but not an object.")
+        raise _invalid_export("The file is JSON, but not an object.")
     return value
 
 
-def _events(value: Mapping[str, Any]) -> tuple[tuple[HistoryEvent, ...], tuple[str, ...]]:
+def _read_events(value: Mapping[str, Any]) -> tuple[tuple[HistoryEvent, ...], tuple[str, ...]]:
     raw = value.get("historyHash") or value.get("events") or ()
     items = raw.values() if isinstance(raw, Mapping) else raw
     if not isinstance(items, Iterable) or isinstance(items, str):
@@ -127,7 +128,7 @@ def _events(value: Mapping[str, Any]) -> tuple[tuple[HistoryEvent, ...], tuple[s
     return in_order(events), tuple(problems)
 
 
-def _instead(value: Mapping[str, Any]) -> str:
+def _describe_content(value: Mapping[str, Any]) -> str:
     """Return what a file without an execution holds, where that is known."""
     if "events" in value or "historyHash" in value:
         return "a history, but "
@@ -136,28 +137,30 @@ def _instead(value: Mapping[str, Any]) -> str:
 
 def _raw_event(event: HistoryEvent) -> dict[str, Any]:
     kind = event.type
+    # All state types share stateEnteredEventDetails and stateExitedEventDetails (API reference,
+    # HistoryEvent).
     if kind.endswith(("StateEntered", "StateExited")):
         kind = kind[kind.index("State") :]
     raw = {
         "id": event.id,
         "previousEventId": event.previous_id,
         "type": event.type,
-        "timestamp": _iso(event.timestamp),
+        "timestamp": _format_time(event.timestamp),
     }
     details = {f"{kind[0].lower()}{kind[1:]}EventDetails": dict(event.details)}
     step = {"stepName": event.step} if event.step else {}
     return raw | (details if event.details else {}) | step
 
 
-def _iso(moment: datetime | None) -> str | None:
+def _format_time(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="microseconds") if moment else None
 
 
-def _suffixed(arn: str, part: str | None) -> str | None:
+def _qualified_arn(arn: str, part: str | None) -> str | None:
     return f"{arn}:{part}" if part else None
 
 
-def _invalid(message: str) -> WorkflowError:
+def _invalid_export(message: str) -> WorkflowError:
     return WorkflowError(
         "ExportInvalid",
         message,

@@ -34,7 +34,7 @@ def express_executions(lines: Iterable[str]) -> tuple[Execution, ...]:
         lines: Messages of the log group, in any order.
     """
     events = sorted(
-        (event for line in lines if (event := _event(line)) is not None),
+        (event for line in lines if (event := _parse_event(line)) is not None),
         key=lambda event: int(event["id"]),
     )
     found: dict[str, Execution] = {}
@@ -51,21 +51,22 @@ def express_executions(lines: Iterable[str]) -> tuple[Execution, ...]:
                 state_machine_arn=":".join([*arn.split(":")[:_TYPE], "stateMachine", machine]),
                 status=Status.RUNNING,
                 started_at=at,
-                input=_text(said, "input"),
+                input=_text_field(said, "input"),
             )
+        # An end without its beginning is older than the lines that were read.
         elif kind in _ENDS and arn in found:
             found[arn] = replace(
                 found[arn],
                 status=_ENDS[kind],
                 stopped_at=at,
-                output=_text(said, "output"),
-                error=_text(said, "error"),
-                cause=_text(said, "cause"),
+                output=_text_field(said, "output"),
+                error=_text_field(said, "error"),
+                cause=_text_field(said, "cause"),
             )
     return tuple(sorted(found.values(), key=lambda one: one.started_at, reverse=True))
 
 
-def _event(line: str) -> dict[str, Any] | None:
+def _parse_event(line: str) -> dict[str, Any] | None:
     """Return an event with the fields that are needed; None for any other line."""
     try:
         event = json.loads(line)
@@ -78,9 +79,10 @@ def _event(line: str) -> dict[str, Any] | None:
         return None
     numbers = (str(event.get("id", "")), str(event.get("event_timestamp", "")))
     usable = all(number.isascii() and number.isdecimal() for number in numbers)
+    # A number that long would overflow datetime, or be no time in milliseconds.
     return event if usable and len(numbers[1]) <= _MILLISECONDS_DIGITS else None
 
 
-def _text(details: Mapping[str, Any], name: str) -> str | None:
+def _text_field(details: Mapping[str, Any], name: str) -> str | None:
     value = details.get(name)
     return value if isinstance(value, str) else None

@@ -54,6 +54,8 @@ class Histogram:
     def of(cls, values: ArrayLike, edges: Sequence[float]) -> Self:
         """Count the finite values; those beyond the outer edges fall into the outer bins."""
         array = np.asarray(values, dtype=np.float64)
+        # np.histogram drops what lies outside; a value beyond the baseline's range is drift, not
+        # nothing.
         inside = np.clip(array[np.isfinite(array)], edges[0], edges[-1])
         counts, _ = np.histogram(inside, bins=np.asarray(edges, dtype=np.float64))
         return cls(tuple(map(float, edges)), tuple(map(int, counts)))
@@ -66,6 +68,8 @@ class Histogram:
         """
         if tuple(edges) == self.edges:
             return self  # however close to each other they are
+        # The own edge at or just above each wanted one; an edge that is not there lies inside a
+        # bin.
         places = np.searchsorted(self.edges, np.asarray(edges) - _CLOSE)
         known = np.asarray((*self.edges, math.inf))
         if np.any(np.abs(known[places] - np.asarray(edges)) > _CLOSE):
@@ -75,6 +79,7 @@ class Histogram:
                 f" {len(edges) - 1} bins whose edges lie between its own.",
                 "Count the values themselves in the bins of the baseline.",
             )
+        # The outer bins take in what lies beyond the outer edges, as ``of`` does.
         ends = np.concatenate([[0], places[1:-1], [len(self.counts)]])
         sums = np.concatenate([[0], np.cumsum(self.counts)])
         return type(self)(tuple(map(float, edges)), tuple(map(int, np.diff(sums[ends]))))
@@ -114,7 +119,7 @@ class NumericalStatistics:
 
     @classmethod
     def of(cls, name: str, values: ArrayLike, edges: Sequence[float]) -> Self:
-        """Statistics of raw values (any shape; NaN and infinities count as missing)."""
+        """Return statistics of raw values (any shape; NaN and infinities count as missing)."""
         array = np.asarray(values, dtype=np.float64).ravel()
         finite = array[np.isfinite(array)]
         some = finite if finite.size else np.array([math.nan])
@@ -130,7 +135,7 @@ class NumericalStatistics:
 
     @classmethod
     def of_histogram(cls, name: str, histogram: Histogram, *, missing: int = 0) -> Self:
-        """Statistics of values known only by their bins, each taken to lie in its bin's middle."""
+        """Return statistics of values known by their bins, each taken to lie in the middle."""
         edges, counts = np.asarray(histogram.edges), np.asarray(histogram.counts)
         middles = (edges[:-1] + edges[1:]) / 2
         held = np.flatnonzero(counts)
@@ -257,11 +262,11 @@ class Baseline:
 
 
 def suggest_constraints(statistics: Statistics) -> Constraints:
-    """The constraints that hold on the baseline itself, as Model Monitor's baselining suggests."""
-    return Constraints(tuple(_suggested(feature) for feature in statistics.features))
+    """Suggest the constraints that hold on the baseline itself, as Model Monitor does."""
+    return Constraints(tuple(_suggest_constraint(feature) for feature in statistics.features))
 
 
-def _suggested(feature: Feature) -> Constraint:
+def _suggest_constraint(feature: Feature) -> Constraint:
     seen = feature.present + feature.missing
     completeness = feature.present / seen if seen else 0.0
     if isinstance(feature, StringStatistics):
@@ -298,7 +303,7 @@ def check(constraints: Constraints, statistics: Statistics) -> tuple[ConstraintV
                 )
             )
         else:
-            violations.extend(_broken(constraint, feature, constraints.min_domain_mass))
+            violations.extend(_find_violations(constraint, feature, constraints.min_domain_mass))
     violations.extend(
         ConstraintViolation(
             name,
@@ -311,7 +316,7 @@ def check(constraints: Constraints, statistics: Statistics) -> tuple[ConstraintV
     return tuple(violations)
 
 
-def _broken(
+def _find_violations(
     constraint: Constraint, feature: Feature, min_domain_mass: float
 ) -> Iterable[ConstraintViolation]:
     seen = feature.present + feature.missing
@@ -338,6 +343,7 @@ def _broken(
                 CheckType.DATA_TYPE,
                 f"The smallest value is {feature.minimum:g}; it must not be negative.",
             )
+    # Without a value there is no share to judge: that is what completeness is for.
     elif constraint.domains is not None and feature.present:
         inside = sum(feature.counts.get(value, 0) for value in constraint.domains)
         strange = sorted(set(feature.counts) - set(constraint.domains))

@@ -44,9 +44,11 @@ def find_inference(output: str | None, classes: Sequence[str] = LABELS) -> Infer
     known = read_inference(output, classes)
     if known is not None and known.label is not None:
         return known
-    layers = tuple(_layers(json_or_none(output), _MAX_NESTING))
-    found = _first(_probabilities(layer, classes) for layer in layers) or _first(
-        _labelled(layer) for layer in reversed(layers)
+    layers = tuple(_walk_layers(json_or_none(output), _MAX_NESTING))
+    found = _first_found(_read_probabilities(layer, classes) for layer in layers) or _first_found(
+        # The innermost object first: outer ones often repeat it under vaguer names.
+        _read_labelled(layer)
+        for layer in reversed(layers)
     )
     if known is not None:  # a confidence that has no class yet
         return replace(known, label=found.label) if found else known
@@ -71,49 +73,50 @@ def inference_of(
     return next(reversed(named), found or last_inference(visits))
 
 
-def _layers(value: object, depth: int) -> Iterator[object]:
+def _walk_layers(value: object, depth: int) -> Iterator[object]:
     """Yield every object and list in a payload, outermost first, through JSON text of any name."""
     if not depth:
         return
     if isinstance(value, str):
         if value.lstrip()[:1] in ("{", "[", '"') and value:
-            yield from _layers(json_or_none(value), depth - 1)
+            yield from _walk_layers(json_or_none(value), depth - 1)
     elif isinstance(value, Mapping):
         yield value
         for item in value.values():
-            yield from _layers(item, depth - 1)
+            yield from _walk_layers(item, depth - 1)
     elif isinstance(value, list):
         yield value
         for item in value:
             if isinstance(item, Mapping | str | list):
-                yield from _layers(item, depth - 1)
+                yield from _walk_layers(item, depth - 1)
 
 
-def _labelled(layer: object) -> Inference | None:
+def _read_labelled(layer: object) -> Inference | None:
     """Return the inference of an object that names a label and a confidence."""
     if not isinstance(layer, Mapping):
         return None
     plain = {_NOT_IN_NAMES.sub("", str(name)).lower(): item for name, item in layer.items()}
     label = next((plain[name] for name in _LABELS if isinstance(plain.get(name), str)), None)
-    numbers = (_share(plain.get(name)) for name in _CONFIDENCES)
+    numbers = (_parse_share(plain.get(name)) for name in _CONFIDENCES)
     confidence = next((number for number in numbers if number is not None), None)
     if label is None or confidence is None or number_of(label) is not None:
         return None
     return Inference(probabilities=(confidence,), label=label, confidence=confidence)
 
 
-def _share(value: object) -> float | None:
+def _parse_share(value: object) -> float | None:
     """Return a confidence from 0 to 1, also where it is written in per cent."""
     text = value.strip() if isinstance(value, str) else ""
     number = number_of(text.removesuffix("%").strip() if text.endswith("%") else value)
     if number is None or isinstance(value, bool):
         return None
+    # 98.7 can only be per cent; 1 is taken for certainty.
     percent = text.endswith("%") or 1 < number <= _PERCENT
     share = number / _PERCENT if percent else number
     return share if 0 <= share <= 1 else None
 
 
-def _probabilities(layer: object, classes: Sequence[str]) -> Inference | None:
+def _read_probabilities(layer: object, classes: Sequence[str]) -> Inference | None:
     """Return the inference of an object or list that holds one row of probabilities."""
     try:
         rows = read_value(layer, classes)
@@ -121,15 +124,15 @@ def _probabilities(layer: object, classes: Sequence[str]) -> Inference | None:
         return None
     if len(rows) != 1 or len(rows[0].values) < 2 or not is_sound(rows[0].values):  # noqa: PLR2004
         return None
-    return _inference(rows[0], classes)
+    return _build_inference(rows[0], classes)
 
 
-def _inference(row: Row, classes: Sequence[str]) -> Inference:
+def _build_inference(row: Row, classes: Sequence[str]) -> Inference:
     best = max(range(len(row.values)), key=row.values.__getitem__)
     names = row.names or (classes if len(classes) == len(row.values) else ())
     label = names[best] if names else None
     return Inference(probabilities=row.values, label=label, confidence=row.values[best])
 
 
-def _first(found: Iterable[Inference | None]) -> Inference | None:
+def _first_found(found: Iterable[Inference | None]) -> Inference | None:
     return next((one for one in found if one is not None), None)

@@ -35,7 +35,9 @@ def find_image(text: str | None) -> str | None:
         text: JSON of any shape; None for a payload that is not known.
     """
     found = [
-        one for one in _locations(json_or_none(text), "", _MAX_NESTING) if not _OTHER.search(one)
+        one
+        for one in _find_locations(json_or_none(text), "", _MAX_NESTING)
+        if not _OTHER.search(one)
     ]
     return next((one for one in found if _IMAGE.search(one)), next(iter(found), None))
 
@@ -61,33 +63,34 @@ def image_at(text: str | None, path: str) -> str | None:
     except PathNotFound:
         return None
     if isinstance(value, str) and not is_whole(value):
-        buckets = list(_buckets_in(json_or_none(text), _MAX_NESTING))
+        buckets = list(_find_buckets_below(json_or_none(text), _MAX_NESTING))
         return f"s3://{buckets[0]}/{value}" if buckets and value else None
-    return next(_locations(value, "", _MAX_NESTING), None)
+    return next(_find_locations(value, "", _MAX_NESTING), None)
 
 
-def _locations(value: object, bucket: str, depth: int) -> Iterator[str]:
+def _find_locations(value: object, bucket: str, depth: int) -> Iterator[str]:
     """Yield every location, outermost first; ``bucket`` is that of an object around."""
     if not depth:
         return
     if isinstance(value, str):
-        yield from _in_text(value, bucket, depth)
+        yield from _find_in_text(value, bucket, depth)
     elif isinstance(value, Mapping):
-        bucket = next(_buckets(value), bucket)
-        yield from _keys(value, bucket)
+        # Keys further inside belong to the innermost bucket around them.
+        bucket = next(_find_buckets(value), bucket)
+        yield from _find_keys(value, bucket)
         for item in value.values():
-            yield from _locations(item, bucket, depth - 1)
+            yield from _find_locations(item, bucket, depth - 1)
     elif isinstance(value, list):
         for item in value:
             if isinstance(item, str) and bucket and _IMAGE.search(item) and not is_whole(item):
                 yield f"s3://{bucket}/{item}"
             else:
-                yield from _locations(item, bucket, depth - 1)
+                yield from _find_locations(item, bucket, depth - 1)
 
 
-def _in_text(text: str, bucket: str, depth: int) -> Iterator[str]:
+def _find_in_text(text: str, bucket: str, depth: int) -> Iterator[str]:
     if text[:1] in "{[" and text:
-        yield from _locations(json_or_none(text), bucket, depth - 1)
+        yield from _find_locations(json_or_none(text), bucket, depth - 1)
     elif len(text) <= _LONGEST_ADDRESS and is_whole(text):
         try:
             address = read_address(text)
@@ -96,7 +99,7 @@ def _in_text(text: str, bucket: str, depth: int) -> Iterator[str]:
         yield f"s3://{address.bucket}/{address.keys[0]}"
 
 
-def _keys(value: Mapping[str, Any], bucket: str) -> Iterator[str]:
+def _find_keys(value: Mapping[str, Any], bucket: str) -> Iterator[str]:
     """Keys in an object that knows its bucket, those that end like an image first."""
     if not bucket:
         return
@@ -111,29 +114,30 @@ def _keys(value: Mapping[str, Any], bucket: str) -> Iterator[str]:
         and item != bucket
     ]
     images = [item for item in texts if _IMAGE.search(item)]
-    named = [str(value[name]) for name in value if _plain(name).endswith("key")]
+    named = [str(value[name]) for name in value if _normalise_name(name).endswith("key")]
+    # Without an image only a field that says key: names and paths hold other text too.
     for key in images or [item for item in named if item in texts]:
         yield f"s3://{bucket}/{key}"
 
 
-def _buckets(value: Mapping[str, Any]) -> Iterator[str]:
+def _find_buckets(value: Mapping[str, Any]) -> Iterator[str]:
     for name, item in value.items():
-        if "bucket" in _plain(name):
+        if "bucket" in _normalise_name(name):
             given = item.get("name", item.get("Name")) if isinstance(item, Mapping) else item
             if isinstance(given, str) and _is_bucket(given):
                 yield given
 
 
-def _buckets_in(value: object, depth: int) -> Iterator[str]:
+def _find_buckets_below(value: object, depth: int) -> Iterator[str]:
     if not depth:
         return
     if isinstance(value, Mapping):
-        yield from _buckets(value)
+        yield from _find_buckets(value)
         for item in value.values():
-            yield from _buckets_in(item, depth - 1)
+            yield from _find_buckets_below(item, depth - 1)
     elif isinstance(value, list):
         for item in value:
-            yield from _buckets_in(item, depth - 1)
+            yield from _find_buckets_below(item, depth - 1)
 
 
 def _is_bucket(text: str) -> bool:
@@ -144,9 +148,9 @@ def _is_bucket(text: str) -> bool:
 
 
 def _is_key_name(name: object) -> bool:
-    plain = _plain(name)
+    plain = _normalise_name(name)
     return "bucket" not in plain and any(part in plain for part in _KEY_NAMES)
 
 
-def _plain(name: object) -> str:
+def _normalise_name(name: object) -> str:
     return _NOT_IN_NAMES.sub("", str(name)).lower()

@@ -66,18 +66,19 @@ def image_statistics(pixels: Pixels) -> ImageStatistics:
     return ImageStatistics(
         brightness=float(luma.mean()),
         contrast=contrast,
-        sharpness=_edges(luma) / contrast if contrast > _FLAT else 0.0,
+        sharpness=_mean_laplacian(luma) / contrast if contrast > _FLAT else 0.0,
         colourfulness=float(spread + 0.3 * middle),
         warmth=float((red - blue).mean()),
         pixels=float(luma.size),
     )
 
 
-def _edges(luma: NDArray[np.float64]) -> float:
-    """Mean absolute Laplacian inside the image; 0 where it is too small to have an inside."""
+def _mean_laplacian(luma: NDArray[np.float64]) -> float:
+    """Return the mean absolute Laplacian inside the image; 0 where it has no inside."""
     inside = luma[1:-1, 1:-1]
     if inside.size == 0:
         return 0.0
+    # The 4-neighbour Laplacian by shifted views; border pixels lack neighbours and are left out.
     neighbours = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
     return float(np.abs(neighbours - 4 * inside).mean())
 

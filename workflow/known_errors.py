@@ -84,7 +84,7 @@ class Match:
     found: Mapping[str, str]
 
     def words(self, **words: str) -> "Words":
-        """Cause and remedy with their gaps filled.
+        """Return cause and remedy with their gaps filled.
 
         Args:
             words: ``place``, ``message``, ``subject``, ``image`` and ``error``, as the rows say.
@@ -130,7 +130,7 @@ def find(
         status: HTTP status of the answer, 0 where unknown.
         operation: ``service:Operation`` where known; it tells one code from another.
     """
-    return _find(tuple(names), message, status, operation)
+    return _find_match(tuple(names), message, status, operation)
 
 
 def passes_by_itself(code: str, message: str = "", status: int = 0) -> bool:
@@ -152,7 +152,7 @@ def is_denial(code: str) -> bool:
 
 
 def passes_at_once(answer: "AwsAnswer") -> bool:
-    """Whether the same call may succeed seconds later: not after a wait in vain for an answer."""
+    """Return whether the same call may succeed seconds later: not after a timeout."""
     found = find((answer.code,), answer.message, status=answer.status)
     return found is not None and found.row.at_once
 
@@ -162,30 +162,33 @@ def read_error(error: Exception) -> AwsAnswer:
     answer = getattr(error, "response", None)
     if not isinstance(answer, Mapping):
         return AwsAnswer(type(error).__name__, str(error), 0)
-    said, meta = _part(answer, "Error"), _part(answer, "ResponseMetadata")
+    said, meta = _object_part(answer, "Error"), _object_part(answer, "ResponseMetadata")
     status = meta.get("HTTPStatusCode")
     number = status if isinstance(status, int) else 0
-    code = _text(said.get("Code")) or (f"HTTP {number}" if number else "Unknown")
-    return AwsAnswer(code, _text(said.get("Message")), number)
+    code = _clean_text(said.get("Code")) or (f"HTTP {number}" if number else "Unknown")
+    return AwsAnswer(code, _clean_text(said.get("Message")), number)
 
 
-def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _object_part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = answer.get(name)
     return part if isinstance(part, Mapping) else {}
 
 
-def _text(value: object) -> str:
+def _clean_text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
 @lru_cache(maxsize=_KNOWN)
-def _find(names: tuple[str, ...], message: str, status: int, operation: str) -> Match | None:
+def _find_match(names: tuple[str, ...], message: str, status: int, operation: str) -> Match | None:
+    # A code inside the message is that of the call that failed; the name around it only repeats it.
     inside = _CODE_INSIDE.search(message)
     named = (inside["boto"] or inside["java"], *names) if inside else names
-    keys = tuple(dict.fromkeys(key for name in named for key in _keys(name)))
+    keys = tuple(dict.fromkeys(key for name in named for key in _table_keys(name)))
     telling = tuple(key for key in keys if key not in _GENERIC)
     vague = tuple(key for key in keys if key in _GENERIC)
     return (
+        # From the most exact to the vaguest: the operation's own meaning of a code, then name and
+        # message, name alone, message alone, form, status.
         _by_name(tuple(f"{operation}/{key}".lower() for key in keys[:1]))
         or _by_name_and_message(keys, message)
         or _by_name(key for key in telling if key in _EXACT)
@@ -197,7 +200,7 @@ def _find(names: tuple[str, ...], message: str, status: int, operation: str) -> 
     )
 
 
-def _keys(name: str) -> tuple[str, ...]:
+def _table_keys(name: str) -> tuple[str, ...]:
     """Return a name as the table has it: without ``Exception``, and again without its service."""
     lower = name.strip().lower()
     whole = _SUFFIX.sub("", lower) or lower
@@ -207,14 +210,14 @@ def _keys(name: str) -> tuple[str, ...]:
 def _by_name_and_message(keys: tuple[str, ...], message: str) -> Match | None:
     for row, names in _WITH_MESSAGE:
         if names and not names.isdisjoint(keys) and (found := row.search(message)):
-            return Match(row, _groups(found))
+            return Match(row, _named_groups(found))
     return None
 
 
 def _by_message(message: str) -> Match | None:
     for row, names in _WITH_MESSAGE:
         if not names and (found := row.search(message)):
-            return Match(row, _groups(found))
+            return Match(row, _named_groups(found))
     return None
 
 
@@ -225,7 +228,7 @@ def _by_name(keys: Iterable[str]) -> Match | None:
 def _by_form(keys: tuple[str, ...]) -> Match | None:
     for pattern, name in _FORMS:
         if any(pattern.search(key) for key in keys):
-            return _by_name(_keys(name))
+            return _by_name(_table_keys(name))
     return None
 
 
@@ -242,25 +245,25 @@ def _by_status(keys: tuple[str, ...], message: str, status: int) -> Match | None
 
 
 def _role_name(identity: str) -> str:
-    """``classify`` of ``arn:aws:sts::123456789012:assumed-role/classify/session``."""
+    """Return ``classify`` for ``arn:aws:sts::123456789012:assumed-role/classify/session``."""
     kind, *names = identity.rpartition(":")[2].split("/")
     if not names:
         return identity
     return names[0] if kind == "assumed-role" else names[-1]
 
 
-def _groups(found: re.Match[str]) -> dict[str, str]:
+def _named_groups(found: re.Match[str]) -> dict[str, str]:
     return {name: value or "" for name, value in found.groupdict().items()}
 
 
 _WITH_MESSAGE: Final = tuple(
-    (row, frozenset(_keys(name)[0] for name in row.names)) for row in ROWS if row.message
+    (row, frozenset(_table_keys(name)[0] for name in row.names)) for row in ROWS if row.message
 )
 _EXACT: Final = frozenset(
-    _keys(name)[0] for row in OUR_OWN if row.blame is Blame.INPUT for name in row.names
+    _table_keys(name)[0] for row in OUR_OWN if row.blame is Blame.INPUT for name in row.names
 )
 """Our own words for a bad input: what such an input quotes must not be taken for another error."""
 
 _BY_NAME: Final = {
-    _keys(name)[0]: row for row in reversed(ROWS) if not row.message for name in row.names
+    _table_keys(name)[0]: row for row in reversed(ROWS) if not row.message for name in row.names
 }

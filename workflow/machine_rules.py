@@ -27,7 +27,7 @@ _MAX_NESTING: Final = 64
 
 
 def stated_threshold(definition: str | None, visits: Iterable[StateVisit]) -> float | None:
-    """The confidence that a machine compares with; None where nothing or more than one states it.
+    """Return the confidence that a machine compares with; None where none or several are stated.
 
     Args:
         definition: ASL as JSON text, None where it is not known.
@@ -39,14 +39,14 @@ def stated_threshold(definition: str | None, visits: Iterable[StateVisit]) -> fl
     if said:
         return said[-1]
     try:
-        compared = set(_compared(json.loads(definition or "null"), _MAX_NESTING))
+        compared = set(_compared_numbers(json.loads(definition or "null"), _MAX_NESTING))
     except (ValueError, RecursionError):
         return None
     return compared.pop() if len(compared) == 1 else None
 
 
 def classifies(definition: str | None, texts: Iterable[str | None]) -> bool:
-    """Whether anything in a machine's definition or in what its states gave speaks of inferences.
+    """Return whether anything in a definition or in what its states gave speaks of inferences.
 
     Args:
         definition: ASL as JSON text, None where it is not known.
@@ -62,7 +62,7 @@ def _stated_in(value: Mapping[str, object]) -> Iterator[float]:
             yield number
 
 
-def _compared(value: object, depth: int) -> Iterator[float]:
+def _compared_numbers(value: object, depth: int) -> Iterator[float]:
     """Yield each confidence that Choice rules or JSONata conditions compare with."""
     if not depth:
         return
@@ -71,10 +71,10 @@ def _compared(value: object, depth: int) -> Iterator[float]:
         for name, item in value.items():
             if name in _COMPARISONS and isinstance(item, int | float) and LOWEST <= item <= 1:
                 yield float(item)
-            yield from _compared(item, depth - 1)
+            yield from _compared_numbers(item, depth - 1)
     elif isinstance(value, list):
         for item in value:
-            yield from _compared(item, depth - 1)
+            yield from _compared_numbers(item, depth - 1)
     elif isinstance(value, str) and value.lstrip().startswith("{%"):
         numbers = map(float, _COMPARED.findall(value))
         yield from (number for number in numbers if LOWEST <= number <= 1)

@@ -53,15 +53,17 @@ class Organisation:
         Raises:
             WorkflowError: ``SettingInvalid`` where a variable has a value that cannot be used.
         """
-        roles = dict(_pairs(environ, "SCONES_ROLES"))
+        roles = dict(_read_pairs(environ, "SCONES_ROLES"))
         if unknown := roles.keys() - ROLES:
-            raise _invalid("SCONES_ROLES", ", ".join(unknown), f"one of {', '.join(sorted(ROLES))}")
+            raise _invalid_setting(
+                "SCONES_ROLES", ", ".join(unknown), f"one of {', '.join(sorted(ROLES))}"
+            )
         for arn in roles.values():
-            _check("SCONES_ROLES", arn)
-        for tag in _list(environ, "SCONES_TAGS"):
-            _check("SCONES_TAGS", tag)
+            _check_value("SCONES_ROLES", arn)
+        for tag in _read_list(environ, "SCONES_TAGS"):
+            _check_value("SCONES_TAGS", tag)
         subnets, groups = (
-            tuple(_check(name, one) for one in _list(environ, name))
+            tuple(_check_value(name, one) for one in _read_list(environ, name))
             for name in ("SCONES_SUBNETS", "SCONES_SECURITY_GROUPS")
         )
         if bool(subnets) != bool(groups):
@@ -72,40 +74,40 @@ class Organisation:
             )
         return cls(
             roles=roles,
-            role_path=_one(environ, "SCONES_ROLE_PATH") or "/",
-            permissions_boundary=_one(environ, "SCONES_PERMISSIONS_BOUNDARY"),
-            tags=dict(_pairs(environ, "SCONES_TAGS")),
-            kms_key=_one(environ, "SCONES_KMS_KEY"),
+            role_path=_read_checked(environ, "SCONES_ROLE_PATH") or "/",
+            permissions_boundary=_read_checked(environ, "SCONES_PERMISSIONS_BOUNDARY"),
+            tags=dict(_read_pairs(environ, "SCONES_TAGS")),
+            kms_key=_read_checked(environ, "SCONES_KMS_KEY"),
             subnets=tuple(sorted(subnets)),
             security_groups=tuple(sorted(groups)),
         )
 
 
-def _list(environ: Mapping[str, str], name: str) -> list[str]:
+def _read_list(environ: Mapping[str, str], name: str) -> list[str]:
     return [one.strip() for one in environ.get(name, "").split(",") if one.strip()]
 
 
-def _pairs(environ: Mapping[str, str], name: str) -> Iterator[tuple[str, str]]:
-    for one in _list(environ, name):
+def _read_pairs(environ: Mapping[str, str], name: str) -> Iterator[tuple[str, str]]:
+    for one in _read_list(environ, name):
         key, equals, value = one.partition("=")
         if not equals:
-            raise _invalid(name, one, "name=value")
+            raise _invalid_setting(name, one, "name=value")
         yield key.strip(), value.strip()
 
 
-def _one(environ: Mapping[str, str], name: str) -> str | None:
+def _read_checked(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name)
-    return _check(name, value) if value else None
+    return _check_value(name, value) if value else None
 
 
-def _check(name: str, value: str) -> str:
+def _check_value(name: str, value: str) -> str:
     pattern, meant = _RULES[name]
     if not pattern.fullmatch(value):
-        raise _invalid(name, value, meant)
+        raise _invalid_setting(name, value, meant)
     return value
 
 
-def _invalid(name: str, value: str, meant: str) -> WorkflowError:
+def _invalid_setting(name: str, value: str, meant: str) -> WorkflowError:
     return WorkflowError(
         "SettingInvalid", f"{name} has {value!r}, which is not {meant}.", f"Correct {name}."
     )

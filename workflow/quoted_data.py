@@ -53,12 +53,12 @@ def without_data(message: str) -> str:
     parts, start = [], 0
     while found := _INTRODUCED.search(message, start):
         parts.append(message[start : found.end()])
-        start, mask = _data(message, found.end(), found[0])
+        start, mask = _measure_data(message, found.end(), found[0])
         parts.append(mask)
     return _ENCLOSED.sub(MASK, "".join(parts) + message[start:])
 
 
-def _data(message: str, start: int, introduction: str) -> tuple[int, str]:
+def _measure_data(message: str, start: int, introduction: str) -> tuple[int, str]:
     """Return where the data that starts there end, and what to put in their place."""
     if _TO_THE_END.search(introduction):
         return len(message), MASK
@@ -67,6 +67,7 @@ def _data(message: str, start: int, introduction: str) -> tuple[int, str]:
     end = _end_of_json(message, begin)
     if end and message.startswith(quote, end):
         return end + len(quote), mask
+    # JSON that does not end: Step Functions has cut the message, so the rest is data too.
     if message[begin : begin + 1] in ("{", "[", '"'):
         return len(message), mask
     plain = (_QUOTED if quote else _BARE).match(message, start)

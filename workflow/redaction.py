@@ -47,9 +47,9 @@ def redact(value: Any, depth: int = _MAX_NESTING) -> Any:  # noqa: ANN401 - JSON
     if depth == 0:
         return REDACTED
     if isinstance(value, Mapping):
-        return _object(value, depth - 1)
+        return _redact_object(value, depth - 1)
     if isinstance(value, list):
-        return _list(value, depth - 1)
+        return _redact_list(value, depth - 1)
     return redact_text(value, depth) if isinstance(value, str) else value
 
 
@@ -85,10 +85,11 @@ def _with_pieces_redacted(text: str, depth: int) -> Iterator[str]:
     yield text[start:]
 
 
-def _object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _redact_object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    # A Node.js Buffer or typed array as JSON: {"0": 137, "1": 80, ...}.
     numbers = list(value.values())
     if _is_bytes(numbers) and list(value) == [str(place) for place in range(len(numbers))]:
-        return {str(place): byte for place, byte in enumerate(_bytes_for(numbers))}
+        return {str(place): byte for place, byte in enumerate(_replacement_bytes(numbers))}
     named = _holds_named_secret(value)
     redacted: dict[str, Any] = {}
     for key, item in value.items():
@@ -96,7 +97,7 @@ def _object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
         while name in redacted:  # two secrets as keys are two entries still
             name += "'"
         secret = named and key.lower() == "value"
-        redacted[name] = _secret(item) if secret else _entry(str(key), item, depth)
+        redacted[name] = _redact_secret(item) if secret else _redact_entry(str(key), item, depth)
     return redacted
 
 
@@ -106,7 +107,7 @@ def _holds_named_secret(value: Mapping[str, Any]) -> bool:
     return any(isinstance(name, str) and SECRET_NAME.search(name) for name in names)
 
 
-def _entry(key: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of any shape
+def _redact_entry(key: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of any shape
     number = isinstance(item, int | float)
     if key == "image_data" and isinstance(item, str) and item:
         return SAMPLE_BASE64 if _is_base64(item) else NOT_BASE64
@@ -116,30 +117,32 @@ def _entry(key: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of an
         return redact(item, depth)
     if isinstance(item, str) and _PATH.fullmatch(item):
         return item  # a definition says where the value is, not what it is
-    return _secret(item)
+    return _redact_secret(item)
 
 
-def _secret(item: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+def _redact_secret(item: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     return item if isinstance(item, bool) or item in (None, "", [], {}) else REDACTED
 
 
-def _list(items: list[Any], depth: int) -> list[Any]:
-    numbers = list(_leaves(items, depth))
+def _redact_list(items: list[Any], depth: int) -> list[Any]:
+    numbers = list(_flatten_list(items, depth))
+    # Flattened: an image may be rows of pixels of channels.
     if _is_bytes(numbers) or (numbers != items and _are_pixels(numbers)):
-        return list(_bytes_for(numbers))
+        return list(_replacement_bytes(numbers))
     redacted = [redact(item, depth) for item in items]
+    # A command line such as ["--password", "x"], or a pair of header and value.
     for place, (option, item) in enumerate(pairwise(items), start=1):
         named = isinstance(option, str) and SECRET_NAME.search(option)
         pair = len(items) == 2 or (isinstance(option, str) and option.startswith("-"))  # noqa: PLR2004
         if named and pair and isinstance(item, str) and not re.search(r"[\s=]", option):
-            redacted[place] = _secret(item)
+            redacted[place] = _redact_secret(item)
     return redacted
 
 
-def _leaves(items: Sequence[Any], depth: int) -> Iterator[Any]:
+def _flatten_list(items: Sequence[Any], depth: int) -> Iterator[Any]:
     for item in items:
         if isinstance(item, list) and depth > 0:
-            yield from _leaves(item, depth - 1)
+            yield from _flatten_list(item, depth - 1)
         else:
             yield item
 
@@ -161,7 +164,7 @@ def _is_image(numbers: Sequence[int]) -> bool:
     return any(first[: len(start)] == start for start in _IMAGE_STARTS)
 
 
-def _bytes_for(numbers: Sequence[Any]) -> bytes:
+def _replacement_bytes(numbers: Sequence[Any]) -> bytes:
     return SAMPLE_IMAGE if _is_bytes(numbers) and _is_image(numbers) else REDACTED.encode()
 
 

@@ -61,52 +61,54 @@ def advise(
     changed = None not in (current_version, execution.version) and (
         current_version != execution.version
     )
-    barrier = _barrier(execution, now, "Fail" if failure.ended_in else state_type, events)
+    barrier = _find_barrier(execution, now, "Fail" if failure.ended_in else state_type, events)
     rules = (
         (
             not execution.status.ended,
-            _neither("It is running again: wait for its end."),
+            _advise_neither("It is running again: wait for its end."),
         ),
         (
             repair is Repair.NOTHING,
-            _neither("A rejection is an answer: the same image gets the same confidence again."),
+            _advise_neither(
+                "A rejection is an answer: the same image gets the same confidence again."
+            ),
         ),
         (
             repair is Repair.LOOK,
-            _neither(
+            _advise_neither(
                 "Nobody knows this error yet, so nobody knows whether it passes: look at an "
                 "example, ask who knows the function, and then choose."
             ),
         ),
         (
             repair is Repair.INPUT,
-            _neither("The input is at fault and both keep it: submit a corrected one."),
+            _advise_neither("The input is at fault and both keep it: submit a corrected one."),
         ),
         (
             repair is Repair.CODE and current_version is not None and not changed,
-            _neither(
+            _advise_neither(
                 f"It is deterministic, and version {current_version} is still what runs: it would "
                 "fail again. Deploy the repair first."
             ),
         ),
         (
             repair is not Repair.WAIT and changed,
-            _restart(
+            _advise_restart(
                 f"The definition has changed: a redrive would run version {execution.version} "
                 f"again, a restart runs version {current_version}."
             ),
         ),
         (
             repair is Repair.CODE,
-            _restart("Once the repair is deployed: a redrive would run the old definition."),
+            _advise_restart("Once the repair is deployed: a redrive would run the old definition."),
         ),
-        (barrier is not None, _restart(barrier or "")),
+        (barrier is not None, _advise_restart(barrier or "")),
         (
             repair is Repair.WAIT,
-            _redrive("The cause passes by itself, and what earlier states did is kept."),
+            _advise_redrive("The cause passes by itself, and what earlier states did is kept."),
         ),
     )
-    otherwise = _redrive(
+    otherwise = _advise_redrive(
         f"Once the {repair} is put right: the definition is unchanged, and what earlier states did "
         "is kept."
     )
@@ -122,6 +124,7 @@ def summarise(advice: Iterable[RedriveAdvice]) -> RedriveAdvice:
     counts = Counter(advice)
     if not counts:
         raise ValueError("no advice to summarise")
+    # Ties are broken by name, so that the same failures always get the same advice.
     common = max(counts, key=lambda one: (counts[one], one.action, one.reason))
     total = counts.total()
     others = Counter({one.action: 0 for one in counts})
@@ -137,7 +140,7 @@ def summarise(advice: Iterable[RedriveAdvice]) -> RedriveAdvice:
     )
 
 
-def _barrier(
+def _find_barrier(
     execution: Execution, now: datetime, state_type: str | None, events: int | None
 ) -> str | None:
     """Return why AWS would refuse a redrive, or why it could not help; None if unknown."""
@@ -171,13 +174,13 @@ def _barrier(
     return next((reason for holds, reason in barriers if holds), None)
 
 
-def _redrive(reason: str) -> RedriveAdvice:
+def _advise_redrive(reason: str) -> RedriveAdvice:
     return RedriveAdvice(action=RedriveAction.REDRIVE, reason=reason)
 
 
-def _restart(reason: str) -> RedriveAdvice:
+def _advise_restart(reason: str) -> RedriveAdvice:
     return RedriveAdvice(action=RedriveAction.RESTART, reason=reason)
 
 
-def _neither(reason: str) -> RedriveAdvice:
+def _advise_neither(reason: str) -> RedriveAdvice:
     return RedriveAdvice(action=RedriveAction.NEITHER, reason=reason)

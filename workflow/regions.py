@@ -84,7 +84,7 @@ def partition_of(region: str) -> Partition:
     Raises:
         WorkflowError: ``SettingInvalid`` where no partition has regions of such a name.
     """
-    for pattern, partition in _partitions():
+    for pattern, partition in _read_partitions():
         if region in partition.regions or pattern.fullmatch(region):
             return partition
     raise WorkflowError(
@@ -119,7 +119,7 @@ reference, "Service endpoints"; user guides of China and GovCloud)."""
 
 
 @functools.cache
-def _partitions() -> tuple[tuple[re.Pattern[str], Partition], ...]:
+def _read_partitions() -> tuple[tuple[re.Pattern[str], Partition], ...]:
     """Read botocore's own table; its code is not imported."""
     package = find_spec("botocore")
     (folder,) = (package.submodule_search_locations if package else None) or ("",)

@@ -81,12 +81,12 @@ def diagnose(failure: Failure) -> Diagnosis:
         )
     cause = read_cause(failure.error, failure.cause)
     if failure.error.startswith(_SILENT_PREFIX):
-        return _silent(failure, cause) or _unknown(failure, cause)
+        return _diagnose_silent(failure, cause) or _diagnose_unknown(failure, cause)
     names = (_MISSING_VARIABLE,) if cause.lacks_variable else (cause.error, failure.error)
     message = without_data(cause.message)
     found = find(names, message)
     if found is None:
-        return _unknown(failure, cause)
+        return _diagnose_unknown(failure, cause)
     said = found.words(
         place=failure.state or "a state",
         message=message[:_MESSAGE_CHARACTERS] or "no cause is recorded",
@@ -95,20 +95,20 @@ def diagnose(failure: Failure) -> Diagnosis:
         error=failure.error,
     )
     return Diagnosis(
-        kind=_kind(found.row),
+        kind=_kind_of(found.row),
         cause=said.cause,
         remedy=f"{said.remedy}{_NEXT.get(found.row.repair, '')}",
         repair=found.row.repair,
     )
 
 
-def _kind(row: KnownError) -> Kind:
+def _kind_of(row: KnownError) -> Kind:
     if row.slow:
         return Kind.TIMEOUT
     return Kind.THROTTLING if row.passes and row.blame is Blame.CAPACITY else _KINDS[row.blame]
 
 
-def _silent(failure: Failure, cause: Cause) -> Diagnosis | None:
+def _diagnose_silent(failure: Failure, cause: Cause) -> Diagnosis | None:
     name = failure.error.removeprefix(_SILENT_PREFIX)
     found = next((words for names, words in _SILENT.items() if name in names), None)
     if found is None:
@@ -122,17 +122,17 @@ def _silent(failure: Failure, cause: Cause) -> Diagnosis | None:
     )
 
 
-def _unknown(failure: Failure, cause: Cause) -> Diagnosis:
+def _diagnose_unknown(failure: Failure, cause: Cause) -> Diagnosis:
     text = cause.message[:_MESSAGE_CHARACTERS] or "no cause is recorded"
     return Diagnosis(
         kind=failure.kind or Kind.FAULT,
-        cause=f"No known signature: {_named(cause.error, failure.error)}, {text}.",
+        cause=f"No known signature: {_join_errors(cause.error, failure.error)}, {text}.",
         remedy="Open an example execution and the log of its function, and ask who knows them: "
         "whether it passes by itself is not known.",
         repair=Repair.LOOK,
     )
 
 
-def _named(*errors: str) -> str:
+def _join_errors(*errors: str) -> str:
     known: Iterable[str] = dict.fromkeys(filter(None, errors))
     return " in ".join(known) or "an error without name"

@@ -98,7 +98,7 @@ def read_ground_truth(data: bytes, key: str, classes: Sequence[str] = LABELS) ->
     for number, line in enumerate(data.split(b"\n"), 1):
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
         if text.strip():
-            truth = _truth(text, classes)
+            truth = _parse_truth(text, classes)
             if isinstance(truth, GroundTruth):
                 truths.append(truth)
             else:
@@ -110,7 +110,7 @@ def read_ground_truth(data: bytes, key: str, classes: Sequence[str] = LABELS) ->
 
 def ground_truth_lines(truths: Iterable[GroundTruth]) -> bytes:
     """Write labels as Model Monitor's merge job takes them, one line each."""
-    return b"".join(json.dumps(_line(truth)).encode() + b"\n" for truth in truths)
+    return b"".join(json.dumps(_build_line(truth)).encode() + b"\n" for truth in truths)
 
 
 def ground_truth_key(prefix: str, labelled_at: datetime, name: str) -> str:
@@ -118,7 +118,7 @@ def ground_truth_key(prefix: str, labelled_at: datetime, name: str) -> str:
     return f"{prefix}/{labelled_at.astimezone(UTC):%Y/%m/%d/%H}/{name}.jsonl"
 
 
-def _line(truth: GroundTruth) -> dict[str, object]:
+def _build_line(truth: GroundTruth) -> dict[str, object]:
     event = {"eventId": truth.event_id}
     if truth.labelled_at:
         event["inferenceTime"] = f"{truth.labelled_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -136,7 +136,7 @@ def _line(truth: GroundTruth) -> dict[str, object]:
     return line
 
 
-def _truth(line: bytes, classes: Sequence[str]) -> GroundTruth | tuple[str, str]:
+def _parse_truth(line: bytes, classes: Sequence[str]) -> GroundTruth | tuple[str, str]:
     """Return the label of a line, or the reason and detail why it gives none."""
     try:
         record = json.loads(line)
@@ -144,10 +144,10 @@ def _truth(line: bytes, classes: Sequence[str]) -> GroundTruth | tuple[str, str]
         return "not JSON", str(error)
     if not isinstance(record, dict):
         return "not ground truth", f"the line is a JSON {type(record).__name__}"
-    return _truth_in(record, classes)
+    return _read_truth(record, classes)
 
 
-def _truth_in(
+def _read_truth(
     record: Mapping[str, object], classes: Sequence[str]
 ) -> GroundTruth | tuple[str, str]:
     if "captureData" in record and "groundTruthData" not in record:  # a merge writes both
@@ -159,16 +159,16 @@ def _truth_in(
     event_id = about.get("eventId") or about.get("inferenceId")
     if not isinstance(event_id, str) or not event_id.isprintable():
         return "no event id", "the label cannot be joined with a capture"
-    label = _label(labelled["data"], str(labelled.get("encoding") or "CSV"), classes)
-    time = _time(about.get("inferenceTime"))
+    label = _read_label(labelled["data"], str(labelled.get("encoding") or "CSV"), classes)
+    time = _parse_time(about.get("inferenceTime"))
     if not isinstance(label, str):
         return label
     said = record.get(_REVIEW)
-    exact = _time(said.get("at")) if isinstance(said, dict) else None
-    return GroundTruth(event_id, label, exact or time, _review(said))
+    exact = _parse_time(said.get("at")) if isinstance(said, dict) else None
+    return GroundTruth(event_id, label, exact or time, _read_review(said))
 
 
-def _review(said: object) -> Review | None:
+def _read_review(said: object) -> Review | None:
     """Return the review in a line; None where there is none of ours."""
     if not isinstance(said, dict) or not isinstance(said.get("reviewer"), str):
         return None
@@ -182,10 +182,10 @@ def _review(said: object) -> Review | None:
     )
 
 
-def _label(data: object, encoding: str, classes: Sequence[str]) -> str | tuple[str, str]:
+def _read_label(data: object, encoding: str, classes: Sequence[str]) -> str | tuple[str, str]:
     """Return what names a class, or the reason and detail why it names none."""
     try:
-        label = _decoded(data, encoding)
+        label = _decode_label(data, encoding)
     except ValueError as error:
         return "label cannot be decoded", str(error)
     if label != UNDECIDED and class_of(label, classes) is None:
@@ -193,7 +193,7 @@ def _label(data: object, encoding: str, classes: Sequence[str]) -> str | tuple[s
     return label
 
 
-def _decoded(data: object, encoding: str) -> str:
+def _decode_label(data: object, encoding: str) -> str:
     """Return the label as text.
 
     Raises:
@@ -215,10 +215,10 @@ def class_of(label: str, classes: Sequence[str] = LABELS) -> int | None:
     A label is an index, a name of the classes, a one-hot list (``[0, 1]`` or ``0,1``), or a JSON
     object that holds one of these as ``label`` or by class.
     """
-    return _class_of(label, tuple(map(_plain, classes)), _MAX_NESTING)
+    return _class_of(label, tuple(map(_normalise_name, classes)), _MAX_NESTING)
 
 
-def _plain(name: str) -> str:
+def _normalise_name(name: str) -> str:
     """Return a name as it is compared: without case and quotes."""
     return name.strip().strip('"').strip().casefold()
 
@@ -234,12 +234,12 @@ def _class_of(value: object, classes: tuple[str, ...], depth: int) -> int | None
     if isinstance(value, Mapping):
         return _class_in_object(value, classes, depth)
     if isinstance(value, list):
-        return _class_of(value[0], classes, depth - 1) if len(value) == 1 else _hot(value)
+        return _class_of(value[0], classes, depth - 1) if len(value) == 1 else _one_hot_index(value)
     return None
 
 
 def _class_in_text(text: str, classes: tuple[str, ...], depth: int) -> int | None:
-    name = _plain(text)
+    name = _normalise_name(text)
     if name in classes:
         return classes.index(name)
     if name == NEITHER_NAME:
@@ -249,7 +249,7 @@ def _class_in_text(text: str, classes: tuple[str, ...], depth: int) -> int | Non
             return _class_of(json.loads(text), classes, depth - 1)
         except (ValueError, RecursionError):
             return None
-    return _hot(text.split(","))
+    return _one_hot_index(text.split(","))
 
 
 def _class_in_object(
@@ -257,13 +257,14 @@ def _class_in_object(
 ) -> int | None:
     plain = {key.translate(_SEPARATORS).casefold(): item for key, item in value.items()}
     names = [name.translate(_SEPARATORS) for name in classes]
+    # Probabilities or one-hot by class; else one of the usual keys names the class.
     if set(names) <= set(plain):
-        return _hot([plain[name] for name in names])
+        return _one_hot_index([plain[name] for name in names])
     held = (_class_of(plain[key], classes, depth - 1) for key in _LABEL_KEYS if key in plain)
     return next((found for found in held if found is not None), None)
 
 
-def _hot(cells: list[object] | list[str]) -> int | None:
+def _one_hot_index(cells: list[object] | list[str]) -> int | None:
     """Return the one place that is 1 among zeros."""
     numbers = [number_of(cell) for cell in cells]
     if numbers.count(1.0) == 1 and numbers.count(0.0) == len(numbers) - 1 > 0:
@@ -271,7 +272,7 @@ def _hot(cells: list[object] | list[str]) -> int | None:
     return None
 
 
-def _time(text: object) -> datetime | None:
+def _parse_time(text: object) -> datetime | None:
     try:
         time = datetime.fromisoformat(text) if isinstance(text, str) else None
         return time.astimezone(UTC) if time and time.tzinfo else None

@@ -77,14 +77,14 @@ class Form:
 
     def redacted(self, text: str) -> str:
         """Return the text with each occurrence of the form replaced."""
-        return self.pattern.sub(self._replacement, text)
+        return self.pattern.sub(self._replace_match, text)
 
-    def _replacement(self, found: re.Match[str]) -> str:
+    def _replace_match(self, found: re.Match[str]) -> str:
         put = self.put if isinstance(self.put, str) else self.put(found)
         return f"{found.groupdict().get('keep') or ''}{put}"
 
 
-def _assigned(found: re.Match[str]) -> str:
+def _redact_assigned(found: re.Match[str]) -> str:
     if found["harmless"]:
         return found["harmless"]
     quote = found["quote"] or ""
@@ -97,7 +97,7 @@ def _bytes_literal(found: re.Match[str]) -> str:
     return f"b{found['quote']}{REDACTED}{found['quote']}" if binary else found[0]
 
 
-def _form(
+def _compile_form(
     name: str, pattern: str, put: str | Callable[[re.Match[str]], str] = REDACTED, flags: int = 0
 ) -> Form:
     return Form(name, re.compile(pattern, re.DOTALL | flags), put)
@@ -106,128 +106,132 @@ def _form(
 _ANY_CASE: Final = re.IGNORECASE
 
 FORMS: Final = (
-    _form(
+    _compile_form(
         "private key",
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
         r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
     ),
-    _form(
+    _compile_form(
         "data URL",
         rf"(?P<keep>\bdata:[\w.+/-]*(?:;[\w.=-]+)*;base64,)\s*{_BASE64}*{_WRAPPED}",
         SAMPLE_BASE64,
         _ANY_CASE,
     ),
-    _form("data URL of text", r"(?P<keep>\bdata:image/[\w.+-]+[;,])(?!base64,)[^\s\"'<>)]+"),
-    _form(
+    _compile_form(
+        "data URL of text", r"(?P<keep>\bdata:image/[\w.+-]+[;,])(?!base64,)[^\s\"'<>)]+"
+    ),
+    _compile_form(
         "image as base64",
         rf"(?<![A-Za-z0-9+]){_IMAGE_BASE64}{_BASE64}{{12,}}{_WRAPPED}",
         SAMPLE_BASE64,
     ),
-    _form("long data", rf"{_BASE64}{{200,}}{_WRAPPED}"),
-    _form(
+    _compile_form("long data", rf"{_BASE64}{{200,}}{_WRAPPED}"),
+    _compile_form(
         "data in lines",
         rf"(?<![A-Za-z0-9+/]){_BASE64}{{60,}}(?:{_LINE}[ \t]*{_BASE64}{{60,}})+{_WRAPPED}",
     ),
-    _form(
+    _compile_form(
         "image as hex",
         r"\b(?:0x)?(?:89504e470d0a|ffd8ff[def]|47494638)[0-9a-f]{16,}",
         flags=re.IGNORECASE,
     ),
-    _form(
+    _compile_form(
         "bytes as hex pairs",
         r"\b(?:(?:0x|\\*x)?[0-9a-f]{2}[\s:,]+){40,}[0-9a-f]{0,2}",
         flags=re.IGNORECASE,
     ),
-    _form(
+    _compile_form(
         "bytes literal",
         r"\bb(?P<quote>[\"'])(?:\\.|(?!(?P=quote)).)*(?:(?P=quote)|\Z)",
         _bytes_literal,
     ),
-    _form("image as numbers", rf"(?<![\w.-]){_IMAGE_BYTES}(?:[,\s]+-?\d{{1,3}}(?![\w.]))*"),
-    _form(
+    _compile_form("image as numbers", rf"(?<![\w.-]){_IMAGE_BYTES}(?:[,\s]+-?\d{{1,3}}(?![\w.]))*"),
+    _compile_form(
         "bytes as numbers", r"(?<![\w.-])(?:-?\d{1,3}(?:\s*,\s*|\s+)){31,}(?:-?\d{1,3}(?![\w.]))?"
     ),
-    _form(
+    _compile_form(
         "image as text",
         r"(?:[\x89\ufffd]PNG\r?\n|\xff\xd8\xff|\ufffd{2,4}.{0,4}(?:JFIF|Exif)|GIF8[79]a.{0,6}\x00"
         r"|\\u0089PNG|\\xff\\xd8|\\x89PNG).*",
     ),
-    _form(
+    _compile_form(
         "cookie",
         r"(?P<keep>\bcookie\\*[\"']?\s*[:=]\s*\\*[\"']?)"
         r"[^\s=;,\"']+=[^\s;,\"'\\]*(?:;\s*[^\s=;\"']+(?:=[^\s;\"'\\]*)?)*",
         flags=_ANY_CASE,
     ),
-    _form(
+    _compile_form(
         "authorization",
         r"(?P<keep>\b(?:authori[sz]ation|auth)\\*[\"']?\s*[:=,]\s*\\*[\"']?)"
         r"(?:digest\s+[^\r\n]+|(?:(?:basic|bearer|token|api-?key|negotiate|ntlm|aws4-[\w-]+)\s+)"
         r"[^\s,\"'\\]+)",
         flags=_ANY_CASE,
     ),
-    _form(
+    _compile_form(
         "bearer token",
         r"(?P<keep>\bbearer\s+)(?!(?:tokens?|auth\w*|scheme|realm|header|is|was|and|or)\b)"
         r"[\w.~+/=-]+",
         flags=_ANY_CASE,
     ),
-    _form(
+    _compile_form(
         "basic credentials",
         r"(?P<keep>\b[Bb]asic\s+)(?![A-Z]?[a-z]+(?![\w+/=]))[A-Za-z0-9+/_-]{6,}={0,2}",
     ),
-    _form(
+    _compile_form(
         "address with a password",
         r"(?<=://)[^/\s:@\"'<>]{0,200}:(?:[^/\s\"'<>]{1,500}|(?!\d{1,5}[/?#])[^@\s\"'<>]{1,500})@",
         f"{REDACTED}@",
     ),
-    _form("address with a token", r"(?<=://)[^/\s:@\"'<>]{16,500}(?=@)"),
-    _form(
+    _compile_form("address with a token", r"(?<=://)[^/\s:@\"'<>]{16,500}(?=@)"),
+    _compile_form(
         "database login",
         r"\b[\w.-]{1,200}[:/][^\s:/@\"']{1,200}(?=@(?://|tcp\(|unix\(|[\w.-]+:\d))",
     ),
-    _form("AWS access key", r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}"),
-    _form(
+    _compile_form("AWS access key", r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}"),
+    _compile_form(
         "AWS secret key",
         r"(?P<keep>(?:secret|key|aws|credential|REDACTED)[^\n]{0,60}?(?<![A-Za-z0-9/+._-]))"
         r"(?=[^\s]*?(?-i:[a-z]))(?=[^\s]*?(?-i:[A-Z]))[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=._-])",
         flags=_ANY_CASE,
     ),
-    _form("AWS session token", r"(?:FwoG|IQoJ|FQoG)[A-Za-z0-9+/_-]{40,}={0,2}"),
-    _form("JSON web token", r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"),
-    _form(
+    _compile_form("AWS session token", r"(?:FwoG|IQoJ|FQoG)[A-Za-z0-9+/_-]{40,}={0,2}"),
+    _compile_form("JSON web token", r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"),
+    _compile_form(
         "token of a vendor",
         r"(?<![A-Za-z0-9])(?:gh[a-z]_\w{16,}|github_pat_\w{16,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}"
         r"|glpat-[\w-]{16,}|sk-[\w-]{16,}|(?:sk|rk|pk)_(?:live|test)_\w{8,}|whsec_\w{8,}"
         r"|AIza[\w-]{30,}|ya29\.[\w-]{8,}|hf_\w{20,}|npm_\w{30,}|pypi-[\w-]{30,}"
         r"|SG\.[\w-]{16,}\.[\w-]{16,}|hv[sb]\.[\w-]{20,}|dop_v1_\w{20,}|AGE-SECRET-KEY-1\w+)",
     ),
-    _form("webhook", r"(?P<keep>hooks\.slack\.com/(?:services|workflows)/)[\w/-]+"),
-    _form("password hash", r"\$(?:2[abxy]|[156y]|argon2\w*|pbkdf2[\w-]*)\$[^\s:\"',]{8,}"),
-    _form(
+    _compile_form("webhook", r"(?P<keep>hooks\.slack\.com/(?:services|workflows)/)[\w/-]+"),
+    _compile_form("password hash", r"\$(?:2[abxy]|[156y]|argon2\w*|pbkdf2[\w-]*)\$[^\s:\"',]{8,}"),
+    _compile_form(
         "element",
         rf"(?P<keep><(?P<tag>[\w:.-]*{_WORDS}[\w:.-]*)(?:\s[^<>]*)?>)[^<]+(?=<|\Z)",
         flags=_ANY_CASE,
     ),
-    _form(
+    _compile_form(
         "value of a name",
         rf"{_NO_SECRETS}|(?P<keep>{_WORDS}[\w.-]{{0,64}}(?:\\*[\"']\]?)?\s*"
         rf"(?:=>|[:=]{{1,2}}|%3d|(?<=[\"'])\s*,(?=\s*\\*[\"']))\s*){_VALUE}",
-        _assigned,
+        _redact_assigned,
         _ANY_CASE,
     ),
-    _form(
+    _compile_form(
         "option of a command",
         rf"(?P<keep>(?<!\S)--?[\w-]*{_WORDS}[\w-]*\s+)(?!-)[^\s]+",
         flags=_ANY_CASE,
     ),
-    _form("parameter of an address", r"(?P<keep>[?&](?:code|policy|key-pair-id)=)[^&\s\"'#]+"),
-    _form(
+    _compile_form(
+        "parameter of an address", r"(?P<keep>[?&](?:code|policy|key-pair-id)=)[^&\s\"'#]+"
+    ),
+    _compile_form(
         "named in a sentence",
         r"(?P<keep>\b(?:password|passphrase|passcode|secret|api key)\s+(?:(?:is|was|of)\s+)?)"
         r"(?:\\*[\"'][^\"']+\\*[\"']|(?=\S*\d)[^\s,;]{4,})",
         flags=_ANY_CASE,
     ),
-    _form(
+    _compile_form(
         "account id",
         r"(?<!\d)(?<!\d\.)(?:\d{12}|\d{4}-\d{4}-\d{4})(?!\d)(?!-\d{4}\b)",
         ACCOUNT_PLACEHOLDER,

@@ -72,7 +72,8 @@ class Settings:
     tags: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        _check(self)
+        _check_settings(self)
+        # Own tags win over the organisation's: by them the deployment knows what it may delete.
         owner = {"project": self.project, "stage": self.stage, "managed-by": "scones-unlimited"}
         object.__setattr__(self, "owner", owner)
         object.__setattr__(self, "tags", {**self.organisation.tags, **owner})
@@ -90,13 +91,13 @@ class Settings:
             stage=environ.get("SCONES_STAGE", "dev"),
             region=region.name,
             region_source=region.source,
-            threshold=_number(environ, "SCONES_THRESHOLD", DEFAULT_THRESHOLD),
+            threshold=_read_number(environ, "SCONES_THRESHOLD", DEFAULT_THRESHOLD),
             existing_endpoint=environ.get("SCONES_ENDPOINT") or None,
             training_data=environ.get("SCONES_TRAINING_DATA") or None,
             training_instance=environ.get("SCONES_TRAINING_INSTANCE") or DEFAULT_TRAINING_INSTANCE,
             instance_type=environ.get("SCONES_INSTANCE_TYPE") or DEFAULT_INSTANCE_TYPE,
-            sampling_percentage=_whole(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
-            classes=_classes(environ.get("SCONES_CLASSES")),
+            sampling_percentage=_read_whole_number(environ, "SCONES_SAMPLING_PERCENTAGE", 100),
+            classes=_parse_classes(environ.get("SCONES_CLASSES")),
             alarm_email=environ.get("SCONES_ALARM_EMAIL") or None,
             organisation=Organisation.from_env(environ),
         )
@@ -214,7 +215,7 @@ class Settings:
         return "data_capture"
 
 
-def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+def _read_number(environ: Mapping[str, str], name: str, default: float) -> float:
     text = environ.get(name)
     if not text:
         return default
@@ -226,7 +227,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
         ) from None
 
 
-def _classes(text: str | None) -> tuple[str, ...]:
+def _parse_classes(text: str | None) -> tuple[str, ...]:
     try:
         return read_classes(text) if text else ()
     except (ValueError, RecursionError) as error:
@@ -237,8 +238,8 @@ def _classes(text: str | None) -> tuple[str, ...]:
         ) from None
 
 
-def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
-    number = _number(environ, name, float(default))
+def _read_whole_number(environ: Mapping[str, str], name: str, default: int) -> int:
+    number = _read_number(environ, name, float(default))
     if not number.is_integer():
         raise WorkflowError(
             "SettingInvalid", f"{name} is {number}, which is not whole.", f"Correct {name}."
@@ -246,7 +247,9 @@ def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(number)
 
 
-def _check(settings: Settings) -> None:
+def _check_settings(settings: Settings) -> None:
+    # AWS's own limits, checked before any call: AWS would refuse only in the middle of a
+    # deployment.
     rules = (
         (
             _SLUG.fullmatch(settings.project) is not None,

@@ -140,7 +140,7 @@ def find_silent(
     if said:
         return said
     try:
-        inference = _inference(found) or last_inference(visits)
+        inference = _find_inference(found) or last_inference(visits)
     except OutputError as error:
         name = "EmptyInference" if error.reason == "empty output" else "MalformedInference"
         return SilentFinding(error=f"Silent.{name}", cause=f"The inferences are unusable: {error}.")
@@ -169,7 +169,7 @@ def read_inference(output: str | None, classes: Sequence[str] = LABELS) -> Infer
         classes: Names of the classes by index, for outputs that do not name them.
     """
     try:
-        return _inference(tuple(layers(output)), classes)
+        return _find_inference(tuple(layers(output)), classes)
     except OutputError:
         return None
 
@@ -182,7 +182,7 @@ def last_inference(visits: Iterable[StateVisit]) -> Inference | None:
 
 
 def image_of(text: str | None) -> str | None:
-    """``s3://bucket/key`` of the image that an input or output names, or None.
+    """Return ``s3://bucket/key`` of the image that an input or output names, or None.
 
     A list of keys is a batch: the first stands for it.
     """
@@ -191,8 +191,9 @@ def image_of(text: str | None) -> str | None:
 
 def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, Any]]:
     """Yield each object in a payload, outermost first: in JSON text, bodies, results and lists."""
+    # Text of text: a body that was encoded twice.
     while isinstance(value, str) and depth:
-        value, depth = _parsed(value), depth - 1
+        value, depth = _parse_json(value), depth - 1
     if isinstance(value, Mapping):
         yield value
         if depth:
@@ -208,6 +209,7 @@ def layers(value: object, depth: int = _MAX_NESTING) -> Iterator[Mapping[str, An
 
 def _image_in(layer: Mapping[str, Any]) -> str | None:
     """Return the image that an object names, as this workflow, others or S3 events name it."""
+    # Of an S3 notification or a queue's batch; only the first record names the image.
     records = layer.get("Records")
     if isinstance(records, list) and records and isinstance(records[0], Mapping):
         image = next((image for one in layers(records[0]) if (image := _image_in(one))), None)
@@ -229,7 +231,7 @@ def _image_in(layer: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _parsed(text: str) -> object:
+def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -251,7 +253,7 @@ def _said_error(found: tuple[Mapping[str, Any], ...]) -> SilentFinding | None:
             text = ": ".join(part for part in (cause.error, cause.message) if part)
             return SilentFinding(error="Silent.ErrorInOutput", cause=text[:_DETAIL_CHARACTERS])
     for layer in reversed(found):
-        status = _status(layer)
+        status = _status_code(layer)
         if status >= _FIRST_CLIENT_ERROR:
             name = "ServerError" if status >= _FIRST_SERVER_ERROR else "ClientError"
             body = str(layer.get("body", ""))[:_DETAIL_CHARACTERS]
@@ -259,11 +261,11 @@ def _said_error(found: tuple[Mapping[str, Any], ...]) -> SilentFinding | None:
     return None
 
 
-def _status(layer: Mapping[str, Any]) -> int:
-    return int(_number(layer.get("statusCode", layer.get("StatusCode"))) or 0)
+def _status_code(layer: Mapping[str, Any]) -> int:
+    return int(_finite_number(layer.get("statusCode", layer.get("StatusCode"))) or 0)
 
 
-def _inference(
+def _find_inference(
     found: tuple[Mapping[str, Any], ...], classes: Sequence[str] = LABELS
 ) -> Inference | None:
     """Return the least confident usable inference; None without any.
@@ -274,40 +276,43 @@ def _inference(
     usable: list[Inference] = []
     problem: OutputError | None = None
     for layer in found:
-        for name, value in _candidates(layer):
+        for name, value in _inference_candidates(layer):
             try:
-                rows = _rows(value, classes)
-                usable += [_read(layer, row, found, classes) for row in rows]
+                rows = _read_rows(value, classes)
+                usable += [_build_inference(layer, row, found, classes) for row in rows]
             except OutputError as error:
+                # Only our own field must hold probabilities; another name may mean something else.
                 if name == "inferences":
                     problem = problem or error
-        usable += _confidences(layer, found)
+        usable += _bare_confidences(layer, found)
     if not usable and problem:
         raise problem
+    # The least confident: a batch is as good as its worst answer.
     return min(usable, key=lambda inference: inference.confidence, default=None)
 
 
-def _candidates(layer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+def _inference_candidates(layer: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """Yield what may hold probabilities: other workflows call it otherwise, or give a bare list."""
     for name in ("inferences", *_ANSWERS):
         if name in layer:
             yield name, layer[name]
     for name in _WRAPPERS:
-        value = _parsed(layer[name]) if isinstance(layer.get(name), str) else layer.get(name)
+        value = _parse_json(layer[name]) if isinstance(layer.get(name), str) else layer.get(name)
         if isinstance(value, list):
             yield name, value
 
 
-def _confidences(
+def _bare_confidences(
     layer: Mapping[str, Any], found: tuple[Mapping[str, Any], ...]
 ) -> Iterator[Inference]:
-    """What a filter of other workflows leaves: the confidences that were high, without a class."""
+    """Yield what a filter of other workflows leaves: high confidences, without a class."""
     for name, value in layer.items():
+        # A field of another name, which a filter of somebody's own wrote.
         others = "inference" in str(name) and name != "inferences"
         if others and isinstance(value, list) and len(value) == 1:
             confidence = number_of(value[0])
             if confidence is not None and LOWEST <= confidence <= 1:
-                threshold = _number(_first(found, "threshold"))
+                threshold = _finite_number(_first_value(found, "threshold"))
                 yield Inference(
                     probabilities=(confidence,),
                     label=None,
@@ -316,7 +321,7 @@ def _confidences(
                 )
 
 
-def _rows(value: object, classes: Sequence[str]) -> list[Row]:
+def _read_rows(value: object, classes: Sequence[str]) -> list[Row]:
     rows = read_text(value, classes) if isinstance(value, str) else read_value(value, classes)
     for row in rows:
         if not is_sound(row.values):
@@ -324,7 +329,7 @@ def _rows(value: object, classes: Sequence[str]) -> list[Row]:
     return rows
 
 
-def _read(
+def _build_inference(
     layer: Mapping[str, Any],
     row: Row,
     found: tuple[Mapping[str, Any], ...],
@@ -333,22 +338,22 @@ def _read(
     best = max(range(len(row.values)), key=lambda index: row.values[index])
     named = layer.get("label")
     names = row.names or (classes if len(row.values) == len(classes) else ())
-    threshold = _first(found, "threshold")
-    meets = _first(found, "meets_threshold")
+    threshold = _first_value(found, "threshold")
+    meets = _first_value(found, "meets_threshold")
     return Inference(
         probabilities=row.values,
         label=named if isinstance(named, str) else names[best] if names else None,
         confidence=row.values[best],
-        threshold=_number(threshold),
+        threshold=_finite_number(threshold),
         meets_threshold=_TRUTHS.get(str(meets).lower()),
     )
 
 
-def _number(value: object) -> float | None:
+def _finite_number(value: object) -> float | None:
     """Return a finite number, also one written as text, as environment variables give it."""
     number = number_of(value)
     return number if number is not None and math.isfinite(number) else None
 
 
-def _first(found: tuple[Mapping[str, Any], ...], key: str) -> Any:  # noqa: ANN401 - JSON
+def _first_value(found: tuple[Mapping[str, Any], ...], key: str) -> Any:  # noqa: ANN401 - JSON
     return next((layer[key] for layer in found if key in layer), None)

@@ -62,11 +62,12 @@ def held_out(ids: Sequence[str], groups: Sequence[int]) -> list[bool]:
     The id of the group's first photo decides: a later split of more photos in the same order
     holds out the same ones, so that models can be compared on them.
     """
-    chosen = {group: _chance(ids[group]) < HELD_OUT for group in set(groups)}
+    chosen = {group: _chance_of(ids[group]) < HELD_OUT for group in set(groups)}
     return [chosen[group] for group in groups]
 
 
-def _chance(id_: str) -> float:
+def _chance_of(id_: str) -> float:
     """Return a number from 0 to 1 that follows from an id."""
     digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).digest()
+    # From the id, so that a photo stays on its side when others are added.
     return int.from_bytes(digest[:8], "big") / 2.0**64

@@ -234,21 +234,21 @@ def verdict(execution: Execution, visits: Iterable[StateVisit], *, threshold: fl
         case Outcome.RUNNING:
             return Running()
         case Outcome.ACCEPTED:
-            return _classified(execution, threshold)
+            return _verdict_of_success(execution, threshold)
         case Outcome.REJECTED:
-            return _rejected(execution, visits, threshold)
+            return _verdict_of_rejection(execution, visits, threshold)
         case Outcome.SILENT | Outcome.UNEXAMINED:
-            return _wrong(execution, visits, threshold)
+            return _verdict_of_silent(execution, visits, threshold)
         case Outcome.ABORTED:
             said = execution.cause or "It was stopped before it ended."
             return Faulted(
                 Outcome.ABORTED, "", execution.error or "Aborted", said, "Submit the image again."
             )
         case _:
-            return _faulted(execution, visits, threshold)
+            return _verdict_of_failure(execution, visits, threshold)
 
 
-def _classified(execution: Execution, threshold: float) -> Verdict:
+def _verdict_of_success(execution: Execution, threshold: float) -> Verdict:
     inference = read_inference(execution.output)
     if inference is None or inference.label is None:
         return _UNLABELLED
@@ -256,7 +256,9 @@ def _classified(execution: Execution, threshold: float) -> Verdict:
     return Classified(inference.label, inference.confidence, least)
 
 
-def _rejected(execution: Execution, visits: tuple[StateVisit, ...], threshold: float) -> Rejected:
+def _verdict_of_rejection(
+    execution: Execution, visits: tuple[StateVisit, ...], threshold: float
+) -> Rejected:
     numbers = read_rejection(execution.cause)
     if numbers is not None:
         return Rejected(numbers.label, numbers.confidence, numbers.threshold)
@@ -266,7 +268,9 @@ def _rejected(execution: Execution, visits: tuple[StateVisit, ...], threshold: f
     return Rejected(None, None, threshold)
 
 
-def _wrong(execution: Execution, visits: tuple[StateVisit, ...], threshold: float) -> Verdict:
+def _verdict_of_silent(
+    execution: Execution, visits: tuple[StateVisit, ...], threshold: float
+) -> Verdict:
     failure = silent_failure(execution, visits, threshold=threshold)
     if failure is None:
         return _UNRECORDED
@@ -274,13 +278,15 @@ def _wrong(execution: Execution, visits: tuple[StateVisit, ...], threshold: floa
     return Faulted(Outcome.SILENT, failure.state, failure.error, failure.cause, remedy)
 
 
-def _faulted(execution: Execution, visits: tuple[StateVisit, ...], threshold: float) -> Verdict:
+def _verdict_of_failure(
+    execution: Execution, visits: tuple[StateVisit, ...], threshold: float
+) -> Verdict:
     failure = failure_of(execution, visits)
     if failure is None:
         return Faulted(Outcome.FAULTED, "", execution.status.value, _NO_CAUSE)
     if is_rejection(failure.error, failure.cause):  # one that a Catch led to a Fail state
         said = replace(execution, error=failure.error, cause=failure.cause)
-        return _rejected(said, visits, threshold)
+        return _verdict_of_rejection(said, visits, threshold)
     error = failure.error or execution.status.value
     cause = read_cause(error, failure.cause)
     remedy = "" if error in _SAYS_ITS_REMEDY else diagnose(failure).remedy

@@ -70,10 +70,12 @@ def bundle(failure: Failure, visit: StateVisit, definition: str | None) -> Bundl
             "Take another execution of the group, or read its whole history.",
         )
     cause = read_cause(failure.error, failure.cause)
-    name = f"{_slug(visit.name)}_{hashlib.sha256(failure.execution_arn.encode()).hexdigest()[:8]}"
+    name = (
+        f"{_file_slug(visit.name)}_{hashlib.sha256(failure.execution_arn.encode()).hexdigest()[:8]}"
+    )
     call = _test_state_call(failure, visit, definition)
     files = {f"{name}.test_state.json": f"{json.dumps(call, indent=2)}\n"} if call else {}
-    handler = _handler(visit, cause)
+    handler = _find_handler(visit, cause)
     if handler:
         files[f"test_{name}.py"] = _pytest_file(failure, visit, cause, text, handler)
     if not files:
@@ -88,8 +90,8 @@ def bundle(failure: Failure, visit: StateVisit, definition: str | None) -> Bundl
 def _test_state_call(
     failure: Failure, visit: StateVisit, definition: str | None
 ) -> dict[str, Any] | None:
-    """The request; the state goes alone, for TestState does not look into Map and Parallel."""
-    state = _state(definition or "", visit.name)
+    """Return the request; the state goes alone, for TestState looks into no Map or Parallel."""
+    state = _find_state(definition or "", visit.name)
     if state is None:
         return None
     call: dict[str, Any] = {
@@ -103,7 +105,7 @@ def _test_state_call(
     return call
 
 
-def _state(definition: str, name: str) -> dict[str, Any] | None:
+def _find_state(definition: str, name: str) -> dict[str, Any] | None:
     """Return a state of a definition, however deep, with the query language it is read in."""
     try:
         machine = json.loads(definition)
@@ -125,20 +127,20 @@ def _state(definition: str, name: str) -> dict[str, Any] | None:
     return None
 
 
-def _handler(visit: StateVisit, cause: Cause) -> tuple[str, str] | None:
-    """Module and function behind a Task: by the stack, else ours by name, else Lambda's default."""
+def _find_handler(visit: StateVisit, cause: Cause) -> tuple[str, str] | None:
+    """Return module and function of a Task: by the stack, our own name, or Lambda's default."""
     if visit.type != "Task":
         return None
-    told = _told_handler(cause)
+    told = _handler_in_stack(cause)
     if told:
         return told
-    called = _folded(f"{visit.name} {(visit.resource or '').rpartition(':function:')[2]}")
-    own = next((name for name in _OWN_HANDLERS if _folded(name) in called), None)
+    called = _normalise_name(f"{visit.name} {(visit.resource or '').rpartition(':function:')[2]}")
+    own = next((name for name in _OWN_HANDLERS if _normalise_name(name) in called), None)
     return (f"lambdas.{own}.handler", "handler") if own else ("lambda_function", "lambda_handler")
 
 
-def _told_handler(cause: Cause) -> tuple[str, str] | None:
-    """The handler that the stack tells of, where it can be one: the test imports and calls it."""
+def _handler_in_stack(cause: Cause) -> tuple[str, str] | None:
+    """Return the handler that the stack names, if it can be one: the test imports and calls it."""
     file, function = cause.entry_frame or ("", "")
     module = file.removesuffix(".py").replace("/", ".")
     parts = module.split(".")
@@ -152,7 +154,8 @@ def _pytest_file(
     failure: Failure, visit: StateVisit, cause: Cause, text: str, handler: tuple[str, str]
 ) -> str:
     outside = cause.error.startswith(_OUTSIDE_HANDLER) or failure.kind is not None
-    event = redact(_event(text, visit.name))
+    event = redact(_parse_event(text, visit.name))
+    # That failure is a digest that differs: a fitting one would make the test pass.
     if cause.error != "ImageChanged":
         event = _with_sample_reference(event)
     return _FILE.substitute(
@@ -161,12 +164,12 @@ def _pytest_file(
         function=ascii(handler[1]),
         error=ascii(None if outside else redact_text(cause.error)),
         told=ascii(redact_text(f"{cause.error}: {cause.message}")),
-        event=_literal(event),
-        answers=_literal(_answers(cause)),
+        event=_format_literal(event),
+        answers=_format_literal(_build_answers(cause)),
     )
 
 
-def _event(text: str, state: str) -> Any:  # noqa: ANN401 - JSON of any shape
+def _parse_event(text: str, state: str) -> Any:  # noqa: ANN401 - JSON of any shape
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -177,9 +180,10 @@ def _event(text: str, state: str) -> Any:  # noqa: ANN401 - JSON of any shape
         ) from error
 
 
-def _literal(value: Any) -> str:  # noqa: ANN401 - JSON of any shape
-    """JSON as Python literals, one a line, that ``json.loads`` takes."""
+def _format_literal(value: Any) -> str:  # noqa: ANN401 - JSON of any shape
+    """Return JSON as Python string literals, one a line, that ``json.loads`` takes."""
     lines = json.dumps(value, indent=4).splitlines(keepends=True)
+    # ascii(): a foreign input must never end the literal and become code.
     return "\n".join(f"    {line!a}" for line in lines)
 
 
@@ -192,7 +196,7 @@ def _with_sample_reference(event: Any) -> Any:  # noqa: ANN401 - JSON of any sha
     return {**event, "image_ref": reference}
 
 
-def _answers(cause: Cause) -> dict[str, Any]:
+def _build_answers(cause: Cause) -> dict[str, Any]:
     """Return what AWS answers, by operation: success, but for what the failure tells of."""
     image = base64.b64encode(SAMPLE_IMAGE).decode()
     answers: dict[str, Any] = {
@@ -202,34 +206,38 @@ def _answers(cause: Cause) -> dict[str, Any]:
     }
     called = _CALLED.search(cause.message)
     if called:
-        answers[called["operation"]] = _refusal(called["code"], redact_text(called["message"]))
+        answers[called["operation"]] = _refusal_answer(
+            called["code"], redact_text(called["message"])
+        )
     return answers | _ANSWERS.get(cause.error, {})
 
 
-def _refusal(code: str, message: str = "", status: int = 400) -> dict[str, Any]:
+def _refusal_answer(code: str, message: str = "", status: int = 400) -> dict[str, Any]:
     return {"Error": {"Code": code, "Message": message}, "OriginalStatusCode": status}
 
 
 _ANSWERS: Final = {
-    "ImageNotFound": {"GetObject": _refusal("NoSuchKey")},
-    "ImageAccessDenied": {"GetObject": _refusal("AccessDenied")},
+    "ImageNotFound": {"GetObject": _refusal_answer("NoSuchKey")},
+    "ImageAccessDenied": {"GetObject": _refusal_answer("AccessDenied")},
     "ImageTooLarge": {"GetObject": {"Body": "", "ContentLength": 7_000_000}},
     "NotAnImage": {"GetObject": {"Body": base64.b64encode(b"GIF89a, no PNG").decode()}},
-    "StorageUnavailable": {"GetObject": _refusal("SlowDown")},
-    "EndpointNotFound": {"InvokeEndpoint": _refusal("ValidationError", "Endpoint x not found.")},
-    "EndpointAccessDenied": {"InvokeEndpoint": _refusal("AccessDeniedException")},
-    "EndpointUnavailable": {"InvokeEndpoint": _refusal("ModelError", status=500)},
-    "ModelRejected": {"InvokeEndpoint": _refusal("ModelError", status=400)},
+    "StorageUnavailable": {"GetObject": _refusal_answer("SlowDown")},
+    "EndpointNotFound": {
+        "InvokeEndpoint": _refusal_answer("ValidationError", "Endpoint x not found.")
+    },
+    "EndpointAccessDenied": {"InvokeEndpoint": _refusal_answer("AccessDeniedException")},
+    "EndpointUnavailable": {"InvokeEndpoint": _refusal_answer("ModelError", status=500)},
+    "ModelRejected": {"InvokeEndpoint": _refusal_answer("ModelError", status=400)},
     "BadInference": {"InvokeEndpoint": {"Body": base64.b64encode(b"[0.98]").decode()}},
 }
 """What AWS must have answered for the errors of ``workflow.contract``."""
 
 
-def _folded(name: str) -> str:
+def _normalise_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _slug(name: str) -> str:
+def _file_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "state"
 
 

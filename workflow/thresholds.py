@@ -74,6 +74,7 @@ def weighed(
     weights: dict[float, int] = defaultdict(int)
     for version, weight in routes:
         if weight:
+            # Two versions may demand the same threshold: their weights belong together.
             weights[threshold_of(version)] += weight
     heaviest = sorted(weights.items(), key=lambda item: -item[1])
     return tuple(DeployedThreshold(value, weight) for value, weight in heaviest)
@@ -162,7 +163,7 @@ def standing(
         wanted=settings if explicit else now,
         known=bool(routes),
         absent=deployed == (),
-        says=_says(deployed, settings),
+        says=_describe_deployed(deployed, settings),
         wish=f"{VARIABLE} asks for {settings:g}: the deployment plan would change it."
         if explicit and routes and settings != now
         else "",
@@ -180,7 +181,9 @@ def of_watched(threshold: float, source: str) -> Standing:
     return Standing(now=threshold, wanted=threshold, known=False, absent=False, says=says, wish="")
 
 
-def _says(deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: float) -> str:
+def _describe_deployed(
+    deployed: tuple[DeployedThreshold, ...] | WorkflowError, settings: float
+) -> str:
     fallback = f"{settings:g} is the threshold of the settings."
     if isinstance(deployed, WorkflowError):
         return f"What is deployed cannot be read ({deployed.message}) {fallback}"

@@ -71,13 +71,14 @@ def verdicts(answers: Iterable[ReviewAnswer]) -> dict[str, Verdict]:
     by_event: dict[str, list[ReviewAnswer]] = defaultdict(list)
     for answer in sorted(answers, key=lambda one: (one.at, one.source)):
         by_event[answer.event_id].append(answer)
-    return {event: _verdict(given) for event, given in by_event.items()}
+    return {event: _judge_photo(given) for event, given in by_event.items()}
 
 
-def _verdict(given: list[ReviewAnswer]) -> Verdict:
+def _judge_photo(given: list[ReviewAnswer]) -> Verdict:
     """Return the verdict of one photo's answers, given oldest first."""
     latest = {answer.reviewer: answer for answer in given}
     counted = tuple(sorted(latest.values(), key=lambda one: (one.at, one.source)))
+    # Among all answers, not the latest ones: settling counts even if the reviewer answered again.
     settling = [answer for answer in given if answer.settles and answer.label is not None]
     if settling:
         return Verdict(AgreementStatus.SETTLED, settling[-1].label, counted)

@@ -130,7 +130,7 @@ class WatchedWorkflow:
         if self.deployed:
             return self.name
         slug = _NOT_IN_FILES.sub("-", self.name).strip("-")[:_SLUG_CHARACTERS]
-        return f"watched-{slug}-{_digest(self.reference)}"
+        return f"watched-{slug}-{_short_digest(self.reference)}"
 
     @property
     def executions_store_name(self) -> str:
@@ -138,7 +138,7 @@ class WatchedWorkflow:
         if self.deployed:
             return self.name
         known = (self.classes, self.threshold, self.owes_inference, self.image_path)
-        return f"{self.store_name}-{_digest(repr((*known, self.fixed_image)))}"
+        return f"{self.store_name}-{_short_digest(repr((*known, self.fixed_image)))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class StateMachineName:
         return self.arn.rpartition(":")[2]
 
 
-def _digest(text: str) -> str:
+def _short_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
@@ -228,6 +228,7 @@ def read_state_machine(text: str, *, partition: str, region: str, account: str) 
             "Start the dashboard with credentials of that account (AWS_PROFILE).",
         )
     arn = f"arn:{found['partition']}:states:{region}:{account}:stateMachine:{found['name']}"
+    # After an execution's name, or an express execution's id, there is no alias.
     alias = found["rest"] if found["kind"] == "stateMachine" else None
     return StateMachineName(arn, f"{arn}:{alias}" if alias and not alias.isdigit() else arn)
 
@@ -307,15 +308,17 @@ def filled_input(template: str, bucket: str, key: str) -> str:
     except (ValueError, RecursionError) as error:
         raise _no_template(f"it is not JSON ({error})") from None
     # Filled in the parsed value, so that a key with a quote in it stays one string.
-    return json.dumps(_filled(value, {"{bucket}": bucket, "{key}": key}), ensure_ascii=False)
+    return json.dumps(
+        _fill_placeholders(value, {"{bucket}": bucket, "{key}": key}), ensure_ascii=False
+    )
 
 
-def _filled(value: object, words: Mapping[str, str]) -> object:
+def _fill_placeholders(value: object, words: Mapping[str, str]) -> object:
     if isinstance(value, str):
         return _PLACEHOLDER.sub(lambda found: words[found[0]], value)
     if isinstance(value, dict):
-        return {name: _filled(item, words) for name, item in value.items()}
-    return [_filled(item, words) for item in value] if isinstance(value, list) else value
+        return {name: _fill_placeholders(item, words) for name, item in value.items()}
+    return [_fill_placeholders(item, words) for item in value] if isinstance(value, list) else value
 
 
 def _no_template(reason: str) -> WorkflowError:
