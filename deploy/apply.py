@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from deploy.cloud import DeploymentTarget, Observed, RefusedError
-from deploy.passing import PATIENCE, waiting
 from deploy.plan import Action, Op, Plan, deletions, plan_resource
 from deploy.resources import Key, Resource, Role
+from deploy.transient_errors import PATIENCE, waiting
 from workflow.errors import WorkflowError
 
 SETTLING_SECONDS = (1, 2, 4, 8, 15)

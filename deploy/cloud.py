@@ -63,7 +63,7 @@ class DeploymentTarget(Protocol):
     def create(self, resource: Resource) -> Iterator[str]:
         """Create a resource whose references are resolved, and wait until it can be used.
 
-        A refusal that passes by itself is the caller's to wait for: ``deploy.passing``.
+        A refusal that passes by itself is the caller's to wait for: ``deploy.transient_errors``.
         """
 
     def update(self, resource: Resource, observed: Observed) -> Iterator[str]:

@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from localcloud import credentials, kernel
+from localcloud import credentials, linux_calls
 from workflow.errors import WorkflowError
 
 DEFAULT_PORT = 4577
@@ -151,7 +151,7 @@ def _env(directory: Path) -> str:
 def _serve(directory: Path, options: argparse.Namespace) -> None:
     os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
     with contextlib.suppress(OSError):  # what runs here must not read the secrets of this process
-        kernel.make_undumpable()
+        linux_calls.make_undumpable()
     # moto and the engine take a second to import: not before it is known that they are needed.
     from localcloud.aws_like.account import (  # noqa: PLC0415
         CONCURRENCY,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from localcloud.aws_like.account import Account
     from localcloud.credentials import Credentials
-    from localcloud.neighbours import (
+    from localcloud.service_protocols import (
         HoldsConditions,
         KeepsLogs,
         KeepsMetrics,

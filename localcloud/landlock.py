@@ -11,7 +11,7 @@ import stat
 import struct
 from collections.abc import Iterable
 
-from localcloud import kernel
+from localcloud import linux_calls
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on x86-64 and arm64
 _VERSION = 1
@@ -31,11 +31,11 @@ def restrict(readable: Iterable[str], writable: Iterable[str], listable: str = "
     Raises:
         OSError: The kernel has no Landlock, or it is switched off.
     """
-    version = kernel.call("syscall", _CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
+    version = linux_calls.call("syscall", _CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
     handled = (1 << _rights(version)) - 1
     fields = [handled] if version < 4 else [handled, 0] if version < 6 else [handled, 0, _SCOPES]  # noqa: PLR2004 - as the page lists them
     attributes = struct.pack(f"={len(fields)}Q", *fields)
-    ruleset = kernel.call(
+    ruleset = linux_calls.call(
         "syscall", _CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0
     )
     try:
@@ -44,7 +44,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str], listable: str = "
             _grant(ruleset, path, _READ)
         for path in writable:
             _grant(ruleset, path, handled)
-        kernel.call("syscall", _RESTRICT_SELF, ruleset, 0)
+        linux_calls.call("syscall", _RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
 
@@ -63,6 +63,6 @@ def _grant(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(opened).st_mode):
             rights &= _ON_FILES
         rule = struct.pack("=Qi", rights, opened)
-        kernel.call("syscall", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
+        linux_calls.call("syscall", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
     finally:
         os.close(opened)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from localcloud import kernel
+from localcloud import linux_calls
 
 _NEW_USER, _NEW_MOUNTS = 0x1000_0000, 0x0002_0000
 _READ_ONLY, _NO_SETUID, _NO_DEVICES, _NO_PROGRAMS, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
@@ -32,22 +32,22 @@ def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_mega
         OSError: The system does not allow it; the process still sees its old root.
     """
     user, group = os.getuid(), os.getgid()
-    kernel.call("unshare", _NEW_USER | _NEW_MOUNTS)
+    linux_calls.call("unshare", _NEW_USER | _NEW_MOUNTS)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    kernel.mount("", "/", flags=_RECURSIVE | _PRIVATE)
-    kernel.mount("tmpfs", stage, "tmpfs", _NO_SETUID | _NO_DEVICES, "size=1m,mode=755")
+    linux_calls.mount("", "/", flags=_RECURSIVE | _PRIVATE)
+    linux_calls.mount("tmpfs", stage, "tmpfs", _NO_SETUID | _NO_DEVICES, "size=1m,mode=755")
     tmp = f"{stage}/tmp"  # noqa: S108 - the new one
     os.mkdir(tmp)  # noqa: PTH102 - text, as mounts take it
     size = f"size={tmp_megabytes}m,mode=700"
-    kernel.mount("tmpfs", tmp, "tmpfs", _NO_SETUID | _NO_DEVICES, size)
+    linux_calls.mount("tmpfs", tmp, "tmpfs", _NO_SETUID | _NO_DEVICES, size)
     # After /tmp: what is shown may lie below it, such as the packages of a checkout there.
     for inside, outside in shown.items():
         _show(outside, stage + inside, read_only=True)
     for device in devices:
         _show(device, stage + device, read_only=False)
-    kernel.mount("", stage, flags=_REMOUNT | _BIND | _READ_ONLY | _NO_SETUID | _NO_DEVICES)
+    linux_calls.mount("", stage, flags=_REMOUNT | _BIND | _READ_ONLY | _NO_SETUID | _NO_DEVICES)
     os.chroot(stage)
 
 
@@ -62,7 +62,7 @@ def _show(outside: str, target: str, *, read_only: bool) -> None:
         os.mkdir(target)  # noqa: PTH102
     else:
         Path(target).touch()
-    kernel.mount(outside, target, flags=_BIND | _RECURSIVE)
+    linux_calls.mount(outside, target, flags=_BIND | _RECURSIVE)
     if read_only:
         kept = os.statvfs(target).f_flag & _KEPT
-        kernel.mount("", target, flags=_REMOUNT | _BIND | _READ_ONLY | kept)
+        linux_calls.mount("", target, flags=_REMOUNT | _BIND | _READ_ONLY | kept)

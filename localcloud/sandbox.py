@@ -58,9 +58,9 @@ def enter(view: View) -> None:
         _redirect(view).install()
         return
     # ctypes and the rest only where they are of use: every cold start pays for them.
-    from localcloud import kernel, landlock  # noqa: PLC0415
+    from localcloud import landlock, linux_calls  # noqa: PLC0415
 
-    kernel.forbid_new_privileges()
+    linux_calls.forbid_new_privileges()
     redirect = None if _enter_own_root(view) else _redirect(view)
     with contextlib.suppress(OSError):
         if redirect:
@@ -71,7 +71,7 @@ def enter(view: View) -> None:
             # The new root is there to be read; of /proc, only what says nothing of others.
             readable = {f"/{name}" for name in os.listdir("/") if name != "proc"} | {*_KERNEL}  # noqa: PTH208
             landlock.restrict(readable, {"/tmp", *_DEVICES}, listable="/")  # noqa: S108
-    kernel.drop_capabilities()
+    linux_calls.drop_capabilities()
     if redirect:  # last, as what comes before opens the paths of the machine
         redirect.install()
 

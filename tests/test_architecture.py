@@ -88,7 +88,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("deploy/*", frozenset({"workflow", "deploy"})),
     ("dashboard/app_pages/*", frozenset({"workflow", "dashboard", "deploy", "streamlit"})),
     ("dashboard/app.py", frozenset({"workflow", "dashboard", "streamlit", "starlette"})),
-    ("dashboard/deployment/deploying.py", frozenset({"workflow", "dashboard", "deploy"})),
+    ("dashboard/deployment/deployment_job.py", frozenset({"workflow", "dashboard", "deploy"})),
     ("dashboard/demonstration/__main__.py", frozenset({"workflow", "dashboard", "deploy"})),
     ("dashboard/guard.py", frozenset({"dashboard.access.model", "streamlit", "starlette"})),
     ("dashboard/command.py", frozenset({"streamlit"})),
@@ -119,7 +119,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 THE_DEPLOYMENT_PAGE = {
     "dashboard/app_pages/deployment.py",
-    "dashboard/deployment/deploying.py",
+    "dashboard/deployment/deployment_job.py",
     "dashboard/demonstration/__main__.py",
 }
 

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.batch import panel
 from dashboard.batch.client import BatchMachine
 from dashboard.batch.model import BatchAddress
-from dashboard.deployment import deploying
+from dashboard.deployment import deployment_job
 from dashboard.deployment import panel as deployment
 from dashboard.shared import components, jobs, page_address, permits
 from workflow.access import Privilege
@@ -22,7 +22,7 @@ if found is not BatchMachine.CURRENT:
     absent = found is BatchMachine.ABSENT
     if panel.offer_deployment() if absent else panel.offer_update():
         permit = permits.permit(Privilege.DEPLOY)
-        deploying.deploy_batch(components.jobs(), permit, connection.settings)
+        deployment_job.deploy_batch(components.jobs(), permit, connection.settings)
         st.rerun()
     if absent:
         st.stop()

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.deployment import canary_model, canary_panel, deploying, model, panel
+from dashboard.deployment import canary_model, canary_panel, deployment_job, model, panel
 from dashboard.shared import components, jobs, permits
 from deploy import deployment
 from deploy.plan import Plan
@@ -16,7 +16,7 @@ from workflow.access import Privilege
 def start(title: str, privilege: Privilege, planned: Callable[[], Plan]) -> None:
     """Plan and apply in the background; the page finds the job again."""
     permit = permits.permit(privilege)
-    deploying.start(components.jobs(), title, permit, planned, settings)
+    deployment_job.start(components.jobs(), title, permit, planned, settings)
     st.rerun()
 
 

@@ -7,11 +7,11 @@ import streamlit as st
 from dashboard.alerts import panel as alerts
 from dashboard.captures import panel as captures
 from dashboard.demonstration import panel as demonstration
-from dashboard.deployment import deploying
+from dashboard.deployment import deployment_job
 from dashboard.deployment import panel as deployment
 from dashboard.executions.freshness_panel import ready
 from dashboard.feeds import panel as feeds
-from dashboard.overview import looking, model, panel
+from dashboard.overview import checks, model, panel
 from dashboard.shared import components, jobs, page_address, permits, time_range_panel
 from dashboard.thresholds import panel as thresholds
 from workflow.access import Privilege
@@ -25,12 +25,12 @@ def screen() -> None:
         return
     now, watched = datetime.now(UTC), connection.watched
     captured = captures.feed() if watched.endpoint or watched.captures else None
-    background = looking.Background(components.reads(), (connection.cloud, connection.watched.name))
+    background = checks.Background(components.reads(), (connection.cloud, connection.watched.name))
     feed, listing = running.failures, running.executions.listing()
-    looking.alert(running.alerts, feed, captured, background)
+    checks.alert(running.alerts, feed, captured, background)
     background_jobs = components.jobs()
-    checks = looking.look(feed, captured, alerts.known(), background_jobs, background, now=now)
-    shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), checks, now=now)
+    made = checks.gather(feed, captured, alerts.known(), background_jobs, background, now=now)
+    shown = model.overview(listing, feed.inbox(now), feed.repair_runs(), made, now=now)
     panel.verdict(shown, now)
     version = (connection.cloud, watched.reference, running.executions.version)
     threshold, names = thresholds.standing().now, watched.class_names
@@ -56,5 +56,5 @@ elif controls is None:
     components.not_deployed()
 elif demonstration.invitation():
     settings, permit = connection.settings, permits.permit(Privilege.DEPLOY)
-    deploying.deploy(components.jobs(), permit, settings, then=demonstration.starter())
+    deployment_job.deploy(components.jobs(), permit, settings, then=demonstration.starter())
     st.rerun()

@@ -17,11 +17,11 @@ from dashboard.aws.error_tables import ERRORS
 from dashboard.aws.ground_truth import GroundTruthLog
 from dashboard.aws.objects import Bucket
 from dashboard.captures import athena_queries as athena
-from dashboard.captures import judgement, record_filters
+from dashboard.captures import labelled_captures, record_filters
 from dashboard.captures.aggregates import COUNTS
 from dashboard.captures.athena_client import AthenaQueries
 from dashboard.captures.athena_queries import CaptureTable
-from dashboard.captures.judgement import JUDGED
+from dashboard.captures.labelled_captures import JUDGED
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
@@ -186,7 +186,7 @@ class AthenaFeed:
         if truths.is_empty():
             return pl.DataFrame(schema=JUDGED)
         records = self._labelled(replace(asked, label=None), truths["event_id"], now)
-        return judgement.count_judged(judgement.judge(records, truths), asked, now)
+        return labelled_captures.count_judged(labelled_captures.judge(records, truths), asked, now)
 
     def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
         """Return the records that have one of these ids, each once."""
@@ -200,7 +200,7 @@ class AthenaFeed:
 
     def truth_of(self, ids: Iterable[str]) -> int | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
-        return judgement.truth_of(self._labels(), ids)
+        return labelled_captures.truth_of(self._labels(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
         """Lines and objects that gave no ground truth, newest first."""

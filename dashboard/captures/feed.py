@@ -19,7 +19,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.error_tables import ERRORS
 from dashboard.aws.ground_truth import TRUTHS, GroundTruthLog
 from dashboard.aws.objects import Bucket
-from dashboard.captures import judgement, record_filters
+from dashboard.captures import labelled_captures, record_filters
 from dashboard.captures.aggregates import count_captures
 from dashboard.captures.periods import Period
 from dashboard.captures.places import capture_place
@@ -201,14 +201,14 @@ class CaptureFeed:
         def judge() -> pl.DataFrame:
             columns = ("event_id", "inference_id", *COUNTED)
             captures = self.store.scan("captures").select(columns).collect()
-            return judgement.judge(captures, self._labels())
+            return labelled_captures.judge(captures, self._labels())
 
         judged = self._remembered(("judged",), judge)
-        return judgement.count_judged(judged, filters, datetime.now(UTC))
+        return labelled_captures.count_judged(judged, filters, datetime.now(UTC))
 
     def truth_of(self, ids: Iterable[str]) -> int | None:
         """The class that is right for a record, by its inference id, else its event id, if any."""
-        return judgement.truth_of(self._labels(), ids)
+        return labelled_captures.truth_of(self._labels(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
         """Lines and objects that gave no ground truth, newest first."""

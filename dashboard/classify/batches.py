@@ -10,7 +10,7 @@ from typing import Any
 from dashboard.aws import submissions
 from dashboard.aws.archives import Refused
 from dashboard.aws.images import Upload
-from dashboard.classify.fetching import fetch
+from dashboard.classify.photo_download import fetch
 from dashboard.shared.jobs import Job, Jobs
 from dashboard.shared.permits import Permit
 from workflow.errors import WorkflowError

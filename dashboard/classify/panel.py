@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 from dashboard.aws.archives import is_archive
 from dashboard.aws.images import Upload
 from dashboard.classify import model as classify
-from dashboard.classify import shrinking
+from dashboard.classify import photo_resizing
 from dashboard.shared import components
 from dashboard.shared.escaping import plain
 from dashboard.shared.palette import pill
@@ -104,7 +104,7 @@ def samples() -> Upload | None:
 
 def made_smaller(chosen: Sequence[Upload]) -> list[Upload]:
     """Return the photos to send: those that are too large made smaller where that is asked for."""
-    large = [one for one in chosen if shrinking.is_too_large(one) and not is_archive(one)]
+    large = [one for one in chosen if photo_resizing.is_too_large(one) and not is_archive(one)]
     if not large:
         return list(chosen)
     noun = "photo is" if len(large) == 1 else "photos are"
@@ -116,7 +116,7 @@ def made_smaller(chosen: Sequence[Upload]) -> list[Upload]:
             sent.append(one)
             continue
         try:
-            smaller = shrinking.shrunk(one)
+            smaller = photo_resizing.shrunk(one)
         except WorkflowError as error:
             components.error_state(error)
             sent.append(one)

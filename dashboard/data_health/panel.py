@@ -17,7 +17,7 @@ from dashboard.data_health.volume_model import TrafficCounts
 from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
@@ -42,7 +42,7 @@ _ERROR_COLUMNS = {
 }
 
 
-def show(look: Look, connection: Connection) -> None:
+def show(look: CountedSelection, connection: Connection) -> None:
     """Findings, invocations against captures, and every line that could not be read."""
     if look.filters.label is not None:
         st.caption(
@@ -79,14 +79,14 @@ def show(look: Look, connection: Connection) -> None:
         st.toast("All objects are being checked.", icon=":material/refresh:")
 
 
-def _of_all_classes(look: Look) -> Look:
+def _of_all_classes(look: CountedSelection) -> CountedSelection:
     """Return the same without its class filter."""
     filters = replace(look.filters, label=None)
     counts = look.feed.counts(filters, look.period, look.now)
     return replace(look, filters=filters, counts=counts)
 
 
-def _untimed(look: Look) -> int:
+def _untimed(look: CountedSelection) -> int:
     """Return how many records have no usable time, and so are in no time range."""
     if not look.feed.reads_objects:
         return 0
@@ -95,7 +95,7 @@ def _untimed(look: Look) -> int:
     return inferences.summarise(counts, look.threshold).untimed
 
 
-def _read_at(look: Look) -> datetime | None:
+def _read_at(look: CountedSelection) -> datetime | None:
     """Up to when all captures have been read: a sync may be stopped, or fail."""
     as_of = look.feed.as_of
     return None if as_of is None else min(as_of, look.now)
@@ -125,7 +125,9 @@ def _listed(sentences: tuple[str, ...]) -> str:
     return "".join(f"\n- {plain(sentence)}" for sentence in sentences)
 
 
-def _traffic(look: Look, connection: Connection) -> tuple[list[TrafficCounts], Period, Health]:
+def _traffic(
+    look: CountedSelection, connection: Connection
+) -> tuple[list[TrafficCounts], Period, Health]:
     """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
     names, own = look.feed.names(), connection.watched.endpoint
     window = volume_model.window(look.filters, look.counts, look.now)

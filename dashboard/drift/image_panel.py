@@ -10,7 +10,7 @@ from dashboard.captures.source import InferenceFeed
 from dashboard.drift import model
 from dashboard.drift.model import DriftReport
 from dashboard.drift.report_panel import show_verdict
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components
 from workflow import drift
 from workflow.drift import Statistic
@@ -23,7 +23,9 @@ SAMPLE: Final = 650
 be told from chance over six features."""
 
 
-def show_images(look: Look, name: str, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
+def show_images(
+    look: CountedSelection, name: str, before: tuple[Span, ...], after: tuple[Span, ...]
+) -> None:
     """Show whether the images themselves have changed, by a sample of each side."""
     with st.container(border=True):
         st.markdown("**Image input**")

@@ -8,7 +8,7 @@ from dashboard.aws import monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.drift.report_panel import show_report
 from dashboard.inferences import model as inferences
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import code, plain
 from workflow.access import Privilege
@@ -16,7 +16,7 @@ from workflow.errors import WorkflowError
 from workflow.monitoring import Schedule
 
 
-def show_monitor_baseline(look: Look, connection: Connection) -> None:
+def show_monitor_baseline(look: CountedSelection, connection: Connection) -> None:
     """Draw the choice of a saved baseline, and the selection against it."""
     address = st.text_input(
         "Folder of statistics.json, as s3://bucket/prefix",
@@ -43,7 +43,7 @@ def show_monitor_baseline(look: Look, connection: Connection) -> None:
         show_report(look, baseline, look.counts)
 
 
-def show_schedules(look: Look, connection: Connection) -> None:
+def show_schedules(look: CountedSelection, connection: Connection) -> None:
     """Monitoring schedules of accounts that have them; a sentence for all others."""
     endpoint = look.filters.endpoint or connection.watched.endpoint
     with st.expander("Model Monitor schedules of this endpoint"):

@@ -23,7 +23,7 @@ from dashboard.drift.monitor_panel import show_monitor_baseline, show_schedules
 from dashboard.drift.report_panel import BARS, show_report, show_verdict, tested
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
@@ -56,7 +56,7 @@ def known_model() -> ModelCard | None:
     return model_card(MANIFEST.stat().st_mtime if MANIFEST.exists() else 0.0)
 
 
-def compare(look: Look, connection: Connection) -> None:
+def compare(look: CountedSelection, connection: Connection) -> None:
     """Two histograms side by side, before and after a moment."""
     at = moment(look, connection)
     if at is None:
@@ -104,7 +104,7 @@ def _side(side: Side, threshold: float) -> None:
             )
 
 
-def show(look: Look, connection: Connection) -> None:
+def show(look: CountedSelection, connection: Connection) -> None:
     """Compare the selection with a baseline."""
     page_address.check_choice("baseline", BASELINES)
     chosen = st.segmented_control(
@@ -127,7 +127,7 @@ def show(look: Look, connection: Connection) -> None:
     show_schedules(look, connection)
 
 
-def _earlier(look: Look, connection: Connection) -> None:
+def _earlier(look: CountedSelection, connection: Connection) -> None:
     at = moment(look, connection)
     if at is None:
         return
@@ -144,7 +144,7 @@ def _earlier(look: Look, connection: Connection) -> None:
     )
 
 
-def _training(look: Look, _: Connection) -> None:
+def _training(look: CountedSelection, _: Connection) -> None:
     card = known_model()
     if card is None:
         st.info("This checkout has no manifest of a trained model: `make model` writes one.")
@@ -152,7 +152,7 @@ def _training(look: Look, _: Connection) -> None:
         show_report(look, card.baseline, look.counts)
 
 
-def _time_range(look: Look, _: Connection) -> None:
+def _time_range(look: CountedSelection, _: Connection) -> None:
     with st.container(horizontal=True):
         start, end = (
             st.datetime_input(
@@ -173,7 +173,7 @@ def _time_range(look: Look, _: Connection) -> None:
     _against(look, f"the traffic of {span.words()}", span, _selected(look).without(span))
 
 
-def _say_when(look: Look) -> None:
+def _say_when(look: CountedSelection) -> None:
     first, last = look.counts["time"].min(), look.counts["time"].max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         st.info(_NO_TIME)
@@ -185,7 +185,7 @@ def _say_when(look: Look) -> None:
     )
 
 
-def _version(look: Look, connection: Connection) -> None:
+def _version(look: CountedSelection, connection: Connection) -> None:
     """Show the traffic of a deployed version, from its start to that of the next."""
     endpoint = look.filters.endpoint or connection.watched.endpoint
     known = {version.name: version for version in _listed_versions(connection, endpoint)}
@@ -223,7 +223,7 @@ def _version(look: Look, connection: Connection) -> None:
     _against(look, f"{chosen}, {span.words()}", span, current)
 
 
-def _against(look: Look, name: str, span: Span, current: Sequence[Span]) -> None:
+def _against(look: CountedSelection, name: str, span: Span, current: Sequence[Span]) -> None:
     """Spans of the selection against a time of its own."""
     before = look.feed.counted(look.filters, span, look.now)
     after = pl.concat([before.clear(), *(_counted(look, one) for one in current)])
@@ -238,14 +238,14 @@ def _against(look: Look, name: str, span: Span, current: Sequence[Span]) -> None
     show_images(look, f"of {span.words()}", (span,), tuple(current))
 
 
-def _selected(look: Look) -> Span:
+def _selected(look: CountedSelection) -> Span:
     """Return the time of the records selected."""
     start, end = look.filters.window()
     first = look.counts["time"].min()
     return Span(start or (first if isinstance(first, datetime) else None), end)
 
 
-def _counted(look: Look, span: Span) -> pl.DataFrame:
+def _counted(look: CountedSelection, span: Span) -> pl.DataFrame:
     """Return the records of a span of the selection, to the moment."""
     moments = [moment for moment in (span.start, span.end) if moment is not None]
     if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
@@ -253,7 +253,7 @@ def _counted(look: Look, span: Span) -> pl.DataFrame:
     return look.feed.counted(look.filters, span, look.now)
 
 
-def moment(look: Look, connection: Connection) -> datetime | None:
+def moment(look: CountedSelection, connection: Connection) -> datetime | None:
     """Return the moment that parts before from after: the middle, a version, or one's own."""
     timed = look.counts.drop_nulls("time")
     if timed.is_empty():
@@ -308,7 +308,7 @@ def _listed_versions(connection: Connection, endpoint: str) -> tuple[DeployedVer
     )
 
 
-def _sides(look: Look, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _sides(look: CountedSelection, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the records selected, before and after a moment."""
     selected = _selected(look)
     halves = (Span(end=at), Span(at))
@@ -317,7 +317,9 @@ def _sides(look: Look, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     return before, after
 
 
-def _overlay(look: Look, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]) -> None:
+def _overlay(
+    look: CountedSelection, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]
+) -> None:
     both = pl.concat([before, after])
     if both.is_empty():
         return

@@ -11,7 +11,7 @@ from dashboard.drift import model
 from dashboard.drift.model import DriftReport
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
@@ -32,7 +32,7 @@ _MARKS: Final = {
 _INCOMPARABLE: Final = ("gray", ":material/link_off:", "no common feature")
 
 
-def show_report(look: Look, baseline: Baseline, counts: pl.DataFrame) -> None:
+def show_report(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> None:
     """Show the verdict, its charts, every test, and the violations to write."""
     found = tested(look, baseline, counts)
     show_verdict(found)
@@ -62,7 +62,7 @@ def show_verdict(found: DriftReport) -> None:
             st.caption(plain(caption))
 
 
-def tested(look: Look, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
+def tested(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
     """Hold the current counts against a baseline, in its own bins where it has such."""
     current = inferences.statistics_of(counts, look.names)
     try:

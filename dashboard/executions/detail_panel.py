@@ -15,8 +15,8 @@ from dashboard.executions import actions_panel, logs
 from dashboard.executions import charts as execution_charts
 from dashboard.executions import detail_model as one
 from dashboard.executions import model as many
+from dashboard.executions.execution_reader import open_execution, stored_record
 from dashboard.executions.feed import ExecutionFeed
-from dashboard.executions.opening import open_execution, stored_record
 from dashboard.executions.panel import graph
 from dashboard.executions.tables import VISITS, frame, visit_row
 from dashboard.shared import components, page_address, time_range_panel

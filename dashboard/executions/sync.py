@@ -18,9 +18,9 @@ import polars as pl
 from dashboard.aws.executions import Page, States, encode_events
 from dashboard.executions import tables
 from dashboard.executions.events import EventQueue
+from dashboard.executions.history_reading import Events, read_history
 from dashboard.executions.listed_span import ListedSpan, fold, meet
 from dashboard.executions.read_queue import Attempt, Needs
-from dashboard.executions.reading import Events, read_history
 from dashboard.executions.stored_progress import with_damage
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions import charts as execution_charts
+from dashboard.executions.execution_reader import open_execution
 from dashboard.executions.model import ExecutionFilters
-from dashboard.executions.opening import open_execution
 from dashboard.failures import model
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.notes import Notes

@@ -14,7 +14,7 @@ from dashboard.captures.selection import Selection, together
 from dashboard.captures.source import InferenceFeed
 from dashboard.feeds import panel as feeds
 from dashboard.inferences import charts, model
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import page_address, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import block, code, plain
@@ -38,7 +38,7 @@ NEAR = timedelta(minutes=15)
 """An execution that invoked the endpoint was started within so long before."""
 
 
-def confidence(look: Look) -> None:
+def confidence(look: CountedSelection) -> None:
     """Show the confidence histogram, and the images behind the selected bar."""
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
     bars = tables.histogram(look.counts, BARS)
@@ -103,7 +103,7 @@ def selected(points: list[dict[str, Any]]) -> Selection | None:
     return together(bars) if bars else None
 
 
-def gallery(look: Look, selection: Selection | None) -> None:
+def gallery(look: CountedSelection, selection: Selection | None) -> None:
     """Show the images behind a selection, newest first, a page at a time."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if selection is None:
@@ -155,7 +155,7 @@ def _picture(feed: InferenceFeed, line: CaptureLine) -> bytes | str:
         return error.message
 
 
-def _card(look: Look, row: dict[str, Any], picture: bytes | str) -> None:
+def _card(look: CountedSelection, row: dict[str, Any], picture: bytes | str) -> None:
     # Its key makes a card a new one when its record is: no picture is seen with another's label.
     key = f"card-{row['event_id']}-{row['row']}"
     with st.container(border=True, width=172, gap="xsmall", key=key):

@@ -13,7 +13,7 @@ from dashboard.captures.source import InferenceFeed
 from dashboard.inferences import model
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.confidence_panel import redraw
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.inferences.model import Summary
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import plain
@@ -33,11 +33,11 @@ VIEWS = (
 """What can be looked at, one at a time: so that a rerun sends little."""
 
 
-def look(feed: InferenceFeed, threshold: float, names: ClassNames) -> Look:
+def look(feed: InferenceFeed, threshold: float, names: ClassNames) -> CountedSelection:
     """Return what the controls select, counted."""
     picked, now = time_range_panel.picker(), datetime.now(UTC)
     selected = filters(feed, names, picked, now)
-    return Look.of(feed, selected, threshold, now, names=names, zone=picked.zone)
+    return CountedSelection.of(feed, selected, threshold, now, names=names, zone=picked.zone)
 
 
 def filters(

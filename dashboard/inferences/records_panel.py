@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import InferenceFeed
 from dashboard.inferences import model
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import time_range_panel
 from dashboard.shared.csv_files import csv_file
 
@@ -18,7 +18,7 @@ TABLE_ROWS = 250
 EXPORT_ROWS = 1_000_000
 
 
-def records(look: Look) -> None:
+def records(look: CountedSelection) -> None:
     """Show the records, and every way to export them."""
     total = int(look.counts["count"].sum())
     rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)

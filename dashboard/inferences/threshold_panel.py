@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.captures import aggregates as tables
 from dashboard.inferences import charts, model
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.inferences.model import WhatIf
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import plain
@@ -16,7 +16,7 @@ from workflow.intervals import Share
 from workflow.thresholds import Standing, lowest_threshold
 
 
-def threshold(look: Look, standing: Standing) -> None:
+def threshold(look: CountedSelection, standing: Standing) -> None:
     """Show what another threshold would do, and how to apply it."""
     lowest = lowest_threshold(len(look.names.names))
     tried = st.slider(

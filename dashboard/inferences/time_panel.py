@@ -8,7 +8,7 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures.periods import Period
 from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts, model
-from dashboard.inferences.look import Look
+from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.time_range import wall_clock
 
@@ -19,7 +19,7 @@ BY_DAY = timedelta(days=3)
 """Records of a longer time are shown by day at first."""
 
 
-def over_time(look: Look) -> None:
+def over_time(look: CountedSelection) -> None:
     """Volume, shares, quantiles and spread of confidence by time."""
     period = _period(look)
     counts = wall_clock(look.counts, look.zone)
@@ -52,7 +52,7 @@ def over_time(look: Look) -> None:
         )
 
 
-def _period(look: Look) -> Period:
+def _period(look: CountedSelection) -> Period:
     finest = look.period
     options = list(Period)[list(Period).index(finest) :]
     if len(options) == 1:

@@ -50,7 +50,7 @@ class OverviewCharts:
         captures: Where inferences are counted; None where no endpoint is known.
         threshold: At or above which an inference is accepted.
         shown: The range and the zone.
-        now: The moment of looking.
+        now: Aware.
         version: Changes whenever the executions do, or are those of another workflow.
         names: Of the classes.
     """

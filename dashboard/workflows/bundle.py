@@ -19,7 +19,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.aws.executions import encode_events
 from dashboard.executions import tables
-from dashboard.executions.reading import read_history
+from dashboard.executions.history_reading import read_history
 from dashboard.shared.store import SegmentStore
 from dashboard.shared.store_root import store_root
 from workflow.discovery import called_functions, fixed_image, guess_threshold

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dashboard.aws.images import Upload, verify
 from dashboard.classify.panel import SAMPLE_FOLDER, SAMPLES
-from dashboard.classify.shrinking import SIDE, is_too_large, shrunk
+from dashboard.classify.photo_resizing import SIDE, is_too_large, shrunk
 from deploy.model.code import inference
 from workflow.contract import MAX_IMAGE_BYTES
 from workflow.errors import WorkflowError

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dashboard.captures import judgement, record_filters
+from dashboard.captures import labelled_captures, record_filters
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.selection import Selection
@@ -194,7 +194,9 @@ def test_a_truth_is_found_by_inference_id_and_else_by_event_id() -> None:
         schema_overrides={"truth": pl.Int32},
     )
 
-    judged = judgement.count_judged(judgement.judge(frame, truths), InferenceFilters(), NOW)
+    judged = labelled_captures.count_judged(
+        labelled_captures.judge(frame, truths), InferenceFilters(), NOW
+    )
 
     assert judged.rows() == [(120, True, 1), (140, False, 1), (160, True, 1)]
     assert model.measured(judged, 0.5) == Share(2, 3)
@@ -221,7 +223,7 @@ def test_measured_accuracy_follows_the_filters(filters: InferenceFilters, share:
     )
     truths = frame.select("event_id", truth=pl.lit(0, pl.Int32))
 
-    judged = judgement.count_judged(judgement.judge(frame, truths), filters, NOW)
+    judged = labelled_captures.count_judged(labelled_captures.judge(frame, truths), filters, NOW)
 
     assert model.measured(judged, 0.5) == share
 
@@ -232,7 +234,9 @@ def test_a_later_truth_replaces_an_earlier_one() -> None:
     )
     frame = captured(1).with_columns(label=pl.lit(1, pl.Int32))
 
-    judged = judgement.count_judged(judgement.judge(frame, truths), InferenceFilters(), NOW)
+    judged = labelled_captures.count_judged(
+        labelled_captures.judge(frame, truths), InferenceFilters(), NOW
+    )
 
     assert model.measured(judged, 0) == Share(1, 1)
 
@@ -306,10 +310,10 @@ def test_the_truth_of_a_record_is_that_of_its_inference_id_and_the_last_one_give
     given = [("event", 0), ("inference", 0), ("inference", 1), ("other", 7)]
     truths = pl.DataFrame(given, schema=["event_id", "truth"], orient="row")
 
-    assert judgement.truth_of(truths, ["inference", "event"]) == 1
-    assert judgement.truth_of(truths, ["another", "event"]) == 0
-    assert judgement.truth_of(truths, ["other"]) == 7
-    assert judgement.truth_of(truths, ["nobody"]) is None
+    assert labelled_captures.truth_of(truths, ["inference", "event"]) == 1
+    assert labelled_captures.truth_of(truths, ["another", "event"]) == 0
+    assert labelled_captures.truth_of(truths, ["other"]) == 7
+    assert labelled_captures.truth_of(truths, ["nobody"]) is None
 
 
 def test_the_largest_probabilities_are_shown_with_their_classes() -> None:

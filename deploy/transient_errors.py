@@ -1,4 +1,4 @@
-"""Passing errors: what AWS refuses only because its parts do not know of each other yet. Pure.
+"""Transient errors: what AWS refuses only because its parts do not know of each other yet. Pure.
 
 AWS is eventually consistent: for seconds after a create, another call may not find what was made,
 may find it invalid, or may find it busy. And a create whose answer was lost is sent again, and is
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from deploy.resources import Resource, Role
 
 PATIENCE = (1, 2, 3, 5, 8, 13, 20, 30, 30)
-"""Seconds between the tries of one write that passing errors hold up: two minutes in all."""
+"""Seconds between the tries of one write that transient errors hold up: two minutes in all."""
 
 _SERVICES = {
     "cloudwatch": "CloudWatch",

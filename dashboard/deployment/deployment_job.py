@@ -1,4 +1,4 @@
-"""Deploying: runs of ``deploy`` as the one job that changes the deployment."""
+"""Runs of ``deploy`` as the one job that changes the deployment."""
 
 from collections.abc import Callable
 from typing import Any

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dashboard.alerts.model import CHECKS
-from dashboard.overview import looking
+from dashboard.overview import checks
 from workflow.errors import WorkflowError
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_old_captures_are_read_on_and_what_is_not_known_is_neither_right_nor_wro
     reads: Any = SimpleNamespace(start=lambda *_, **__: SimpleNamespace(value=None))
     sender: Any = SimpleNamespace(checks=None)
 
-    looking.alert(sender, feed, captures, looking.Background(reads, "key"))
+    checks.alert(sender, feed, captures, checks.Background(reads, "key"))
     drift, health = sender.checks(NOW)
 
     assert (drift.name, drift.wrong) == ("Drift", None)

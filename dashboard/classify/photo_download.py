@@ -1,4 +1,4 @@
-"""Fetching: photos at addresses of the web, from public hosts only and never without a bound.
+"""Photos at addresses of the web, from public hosts only and never without a bound.
 
 A dashboard inside of a company can reach what a stranger cannot. So an address is https on its
 usual port, every address that its name stands for is public, the connection goes to the very one

@@ -1,4 +1,4 @@
-"""Reading: what the history of one execution proves about it."""
+"""What the history of one execution proves about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ Events = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HistoryReading:
     """What a history proves.
 
     Attributes:
@@ -31,16 +31,16 @@ class Reading:
     problem: str | None
 
 
-def read_history(execution: Execution, events: Events, *, rules: ExecutionRules) -> Reading:
+def read_history(execution: Execution, events: Events, *, rules: ExecutionRules) -> HistoryReading:
     """Read the events of an ended execution as far as they can be read."""
     try:
         history = tuple(parse_event(event) for event in events)
     except WorkflowError as error:
-        return Reading(execution, failure_of(execution, ()), (), error.code)
+        return HistoryReading(execution, failure_of(execution, ()), (), error.code)
     settled, visits = settle(execution, history), timeline(history)
     image = rules.image(settled, visits)
     failure = failure_of(settled, visits, image=image)
     if failure and is_rejection(failure.error, failure.cause):  # perhaps one that was caught
         settled = replace(settled, error=failure.error, cause=failure.cause)
     silent = rules.silent(settled, visits, image=image)
-    return Reading(settled, failure or silent, visits, None)
+    return HistoryReading(settled, failure or silent, visits, None)

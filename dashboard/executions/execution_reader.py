@@ -1,4 +1,4 @@
-"""Opening one execution: its record, history and definition, from the store or from AWS."""
+"""Reads one execution: its record, history and definition, from the store or from AWS."""
 
 from dashboard.aws.executions import States, decode_events, encode_events
 from dashboard.executions.sync import GONE

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deploy.passing import PATIENCE, waiting
 from deploy.resources import Endpoint, EndpointConfig, Function, Model, Resource, Role
+from deploy.transient_errors import PATIENCE, waiting
 from tests.deploy.cases import desired
 
 

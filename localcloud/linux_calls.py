@@ -1,4 +1,4 @@
-"""Kernel: calls of Linux that Python has no function for; each raises ``OSError`` as ``os`` does.
+"""Calls of Linux that Python has no function for; each raises ``OSError`` as ``os`` does.
 
 Used by child processes before they run what was uploaded. Sources: the manual pages prctl(2),
 unshare(2), mount(2), capset(2).

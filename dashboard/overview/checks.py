@@ -1,4 +1,4 @@
-"""Looking: gathers what the Overview's verdict rests on from the feeds and the cloud."""
+"""The checks of the Overview, gathered from the feeds and the cloud."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Background:
     key: Hashable
 
 
-def look(
+def gather(
     feed: FailureFeed,
     captures: InferenceFeed | None,
     alerts: AlertState | None,

@@ -1,4 +1,4 @@
-"""A look at inferences: what was selected, counted, as its views are given it."""
+"""The selected captures with their counts, as the views of the Inferences page take them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,8 +13,8 @@ from workflow.class_names import ClassNames
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one is looking at: the selection, counted.
+class CountedSelection:
+    """The selected captures with their counts.
 
     Attributes:
         feed: Where single records come from.
@@ -22,7 +22,7 @@ class Look:
         counts: The selection's counts.
         period: By which they were counted.
         threshold: Where records part into accepted and rejected; 0 where none is known.
-        now: The moment of looking.
+        now: When they were counted; aware.
         names: Of the classes.
         zone: Where the reader's clock is.
     """
@@ -46,7 +46,7 @@ class Look:
         *,
         names: ClassNames,
         zone: ZoneInfo,
-    ) -> "Look":
+    ) -> "CountedSelection":
         """Return the selection that filters make, counted by the period that suits it.
 
         It begins with a whole period, lest what is counted by periods differs from its records.

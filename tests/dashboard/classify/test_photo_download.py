@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.classify.fetching import checked, public_place
+from dashboard.classify.photo_download import checked, public_place
 from workflow.errors import WorkflowError
 
 

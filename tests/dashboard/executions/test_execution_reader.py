@@ -9,7 +9,7 @@ from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, failed_
 from dashboard.aws.executions import States
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
-from dashboard.executions.opening import open_execution
+from dashboard.executions.execution_reader import open_execution
 from dashboard.executions.sync import ExecutionSync
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError

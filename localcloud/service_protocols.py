@@ -1,4 +1,4 @@
-"""What the services of a cloud use of each other: each knows these, none imports another."""
+"""Protocols of the services: what they use of each other, so that none imports another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shrinking: photos that are too large for the endpoint, made smaller, with the change said."""
+"""Photos that are too large for the endpoint, made smaller, with a sentence about the change."""
 
 import io
 from dataclasses import dataclass
