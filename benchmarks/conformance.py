@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.errors import AwsError
-from localcloud.states.definitions import check
+from localcloud.states.definitions import check_definition
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.history import Event
 from localcloud.states.services import CloudServices
@@ -40,7 +40,7 @@ def run(case: dict[str, Any]) -> tuple[list[Event], Ending]:
     history: list[Event] = []
     endings: list[Ending] = []
     definition, text = json.dumps(case["definition"]), json.dumps(case["input"])
-    check(definition)
+    check_definition(definition)
     job = ExecutionRequest(
         execution_arn=f"{ARN}:execution:machine-name:execution-name",
         name="execution-name",

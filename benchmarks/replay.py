@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.errors import AwsError
-from localcloud.states.definitions import check
+from localcloud.states.definitions import check_definition
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.history import Event
 from localcloud.states.progress import ExecutionProgress
@@ -61,7 +61,7 @@ class RecordedServices:
     def __init__(self, events: Sequence[HistoryEvent]) -> None:
         self._answers = [event for event in events if event.type in ANSWERS]
 
-    def invoke(self, parameters: Mapping[str, Any], role_arn: str) -> dict[str, Any]:  # noqa: ARG002
+    def invoke_function(self, parameters: Mapping[str, Any], role_arn: str) -> dict[str, Any]:  # noqa: ARG002
         """Answer an invocation of a function."""
         event = self._next()
         output = json.loads(event.details.get("output") or "null")
@@ -75,16 +75,21 @@ class RecordedServices:
             "ResponseMetadata": {"HTTPHeaders": {}, "HTTPStatusCode": 200},
         }
 
-    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def call_service(
+        self,
+        service: str,  # noqa: ARG002
+        action: str,  # noqa: ARG002
+        parameters: Mapping[str, Any],  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Answer a call of any other service."""
         answer: dict[str, Any] = json.loads(self._next().details.get("output") or "{}")
         return answer | {"ResponseMetadata": {"HTTPHeaders": {}, "HTTPStatusCode": 200}}
 
-    def read(self, parameters: Mapping[str, Any]) -> bytes:
+    def read_object(self, parameters: Mapping[str, Any]) -> bytes:
         """Refuse: no recording holds what an ItemReader read."""
         raise ServiceError("S3.NoSuchKeyException", f"{dict(parameters)} was not recorded.")
 
-    def describe(self, execution_arn: str) -> dict[str, Any]:
+    def describe_execution(self, execution_arn: str) -> dict[str, Any]:
         """Refuse: no recording holds an execution that another one started."""
         raise ServiceError("States.TaskFailed", f"{execution_arn} was not recorded.")
 
@@ -106,7 +111,7 @@ def replayed(export: Export) -> tuple[list[Event], Ending | None]:
     """
     history, endings = list[Event](), list[Ending]()
     definition = export.definition or ""
-    check(definition)
+    check_definition(definition)
     started = (e.details.get("input") for e in export.events if e.type == "ExecutionStarted")
     given = next(started, None)
     execution = export.execution
@@ -212,7 +217,7 @@ def row_of(path: Path, name: str) -> Row | None:
     try:
         value = json.loads(text)
         if isinstance(value, dict) and "States" in value and "StartAt" in value:
-            check(json.dumps(value))
+            check_definition(json.dumps(value))
             return Row(name, "definition", "")
         export = read_export(text)
     except AwsError as error:

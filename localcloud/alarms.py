@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import metric_math
 from localcloud.errors import AwsError
-from localcloud.service import now, page
+from localcloud.service import now, paginate
 from localcloud.statistics import statistic
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Params
@@ -131,7 +131,7 @@ class Alarms:
             and state in (None, alarm["StateValue"])
             and _acts(alarm, p.get("ActionPrefix", ""))
         ]
-        shown, token = page(found, p, size="MaxRecords", token="NextToken", default=50)  # noqa: S106 - a paging token
+        shown, token = paginate(found, p, size="MaxRecords", token="NextToken", default=50)  # noqa: S106 - a paging token
         out: Params = {"MetricAlarms": shown, "CompositeAlarms": []}
         return out | ({"NextToken": token} if token else {})
 
@@ -150,7 +150,7 @@ class Alarms:
         items.sort(
             key=lambda item: item["Timestamp"], reverse=p.get("ScanBy") != "TimestampAscending"
         )
-        shown, token = page(items, p, size="MaxRecords", token="NextToken", default=100)  # noqa: S106 - a paging token
+        shown, token = paginate(items, p, size="MaxRecords", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"AlarmHistoryItems": shown} | ({"NextToken": token} if token else {})
 
     def delete(self, names: Sequence[str]) -> Params:

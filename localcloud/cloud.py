@@ -92,7 +92,7 @@ class LocalCloud:
         Raises:
             AwsError: As the service answers.
         """
-        handler = self.services[call.service].operation(call.operation)
+        handler = self.services[call.service].find_operation(call.operation)
         assert handler is not None  # noqa: S101 - called with operations that exist
         if self.conditions is not None:
             self.conditions.check(call)

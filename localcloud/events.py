@@ -7,7 +7,7 @@ import uuid
 from localcloud import event_inputs, event_patterns
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, now, page
+from localcloud.service import Service, now, paginate
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
 
@@ -103,7 +103,7 @@ class Events(Service):
     def list_rules(self, call: Call) -> Params:
         prefix = call.params.get("NamePrefix", "")
         rules = [_shown(r) for n, r in sorted(self._rules.items()) if n.startswith(prefix)]
-        shown, token = page(rules, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
+        shown, token = paginate(rules, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"Rules": shown} | ({"NextToken": token} if token else {})
 
     def enable_rule(self, call: Call) -> Params:
@@ -133,7 +133,7 @@ class Events(Service):
 
     def list_targets_by_rule(self, call: Call) -> Params:
         targets = list(self._rule(call.params["Rule"])["targets"].values())
-        shown, token = page(targets, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
+        shown, token = paginate(targets, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"Targets": shown} | ({"NextToken": token} if token else {})
 
     def put_events(self, call: Call) -> Params:

@@ -13,7 +13,7 @@ from localcloud.environment import Site
 from localcloud.errors import AwsError
 from localcloud.function_code import UNZIPPED_LIMIT, ZIP_LIMIT, check_zip
 from localcloud.pool import Pool
-from localcloud.service import Service, page
+from localcloud.service import Service, paginate
 from localcloud.tags import Tagged
 from localcloud.wire import Call, Params
 
@@ -145,7 +145,7 @@ class FunctionRecords(Service):
             for name, record in sorted(self._functions.items())
             for configuration in (record["latest"], *(record["versions"].values() if every else ()))
         ]
-        shown, marker = page(found, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
+        shown, marker = paginate(found, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
         return {"Functions": [self._shown(*one) for one in shown], "NextMarker": marker}
 
     # -- versions ------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ class FunctionRecords(Service):
         record = self._functions[name]
         latest = {**record["latest"], "FunctionArn": f"{self._arn(name)}:$LATEST"}
         versions = [latest, *record["versions"].values()]
-        shown, marker = page(versions, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
+        shown, marker = paginate(versions, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
         return {"Versions": [self._shown(name, v) for v in shown], "NextMarker": marker}
 
     # -- tags, concurrency, policy -------------------------------------------------------------

@@ -87,8 +87,8 @@ class Lab:
                 self._cloud.faults.remove(_FAULTS[name])
             elif name == _PERMISSION:
                 self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
-            elif States.of(self._cloud).routing(kept["alias"]) == kept["bad"]:
-                States.of(self._cloud).route(
+            elif States.of(self._cloud).get_routing(kept["alias"]) == kept["bad"]:
+                States.of(self._cloud).set_routing(
                     kept["alias"], kept["routing"], kept["description"], at=now()
                 )
 
@@ -107,13 +107,13 @@ class Lab:
     def _release(self, settings: Settings) -> dict[str, Any]:
         """Publish a version that cannot classify and give it all new executions."""
         states, arn = States.of(self._cloud), settings.state_machine_arn
-        broken = definition_of(Release.BROKEN, states.machine(arn)["definition"])
+        broken = definition_of(Release.BROKEN, states.get_machine(arn)["definition"])
         version = states.add_version(arn, broken, created=now())
-        before = states.routing(settings.alias_arn)
+        before = states.get_routing(settings.alias_arn)
         bad = [{"stateMachineVersionArn": version, "weight": 100}]
-        described = states.description(settings.alias_arn)
+        described = states.get_description(settings.alias_arn)
         live = before[0]["stateMachineVersionArn"].rpartition(":")[2]
-        states.route(settings.alias_arn, bad, live_before(live), at=now())
+        states.set_routing(settings.alias_arn, bad, live_before(live), at=now())
         return {
             "alias": settings.alias_arn,
             "routing": before,

@@ -5,7 +5,7 @@ import time
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.log_patterns import compile_pattern
-from localcloud.service import Service, page
+from localcloud.service import Service, paginate
 from localcloud.tags import Tagged
 from localcloud.wire import Call, Params
 
@@ -83,7 +83,7 @@ class Logs(Service):
         prefix = call.params.get("logGroupNamePrefix", "")
         pattern = call.params.get("logGroupNamePattern", "")
         names = [n for n in sorted(self._groups) if n.startswith(prefix) and pattern in n]
-        shown, token = page(names, call.params, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
+        shown, token = paginate(names, call.params, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
         out: Params = {"logGroups": [self._shown(name) for name in shown]}
         return out | ({"nextToken": token} if token else {})
 
@@ -144,7 +144,7 @@ class Logs(Service):
             key=lambda s: (s.get("lastEventTimestamp", 0) if by_time else 0, s["logStreamName"]),
             reverse=bool(p.get("descending")),
         )
-        shown, token = page(streams, p, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
+        shown, token = paginate(streams, p, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
         return {"logStreams": shown} | ({"nextToken": token} if token else {})
 
     def put_log_events(self, call: Call) -> Params:
@@ -191,7 +191,7 @@ class Logs(Service):
             for row in rows
             if (not streams or row[1] in streams) and row[1].startswith(prefix) and matches(row[3])
         ]
-        shown, token = page(found, p, size="limit", token="nextToken", default=_PAGE)  # noqa: S106 - a paging token
+        shown, token = paginate(found, p, size="limit", token="nextToken", default=_PAGE)  # noqa: S106 - a paging token
         out: Params = {"events": shown, "searchedLogStreams": []}
         return out | ({"nextToken": token} if token else {})
 

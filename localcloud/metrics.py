@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from localcloud.alarms import Alarms, seconds
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, page
+from localcloud.service import Service, paginate
 from localcloud.statistics import statistic
 from localcloud.wire import Call, Params
 
@@ -152,7 +152,7 @@ class Metrics(Service):
                 result["Timestamps"].reverse()
                 result["Values"].reverse()
         points = [(n, at) for n, found in enumerate(results) for at in range(len(found["Values"]))]
-        shown, token = page(points, p, size="MaxDatapoints", token="NextToken", default=_PAGE)  # noqa: S106 - a paging token
+        shown, token = paginate(points, p, size="MaxDatapoints", token="NextToken", default=_PAGE)  # noqa: S106 - a paging token
         for number, found in enumerate(results):
             mine = [at for n, at in shown if n == number]
             left = len(found["Values"]) - (mine[-1] + 1 if mine else 0)
@@ -181,7 +181,7 @@ class Metrics(Service):
             ):
                 listed = [{"Name": n, "Value": v} for n, v in dimensions.items()]
                 metrics.append({"Namespace": namespace, "MetricName": name, "Dimensions": listed})
-        shown, token = page(metrics, p, size="-", token="NextToken", default=500)  # noqa: S106 - a paging token
+        shown, token = paginate(metrics, p, size="-", token="NextToken", default=500)  # noqa: S106 - a paging token
         return {"Metrics": shown} | ({"NextToken": token} if token else {})
 
     def put_metric_alarm(self, call: Call) -> Params:

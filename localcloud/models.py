@@ -6,7 +6,7 @@ from typing import Any
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Unowned, now, page
+from localcloud.service import Unowned, now, paginate
 from localcloud.tags import tag_list, tag_map
 from localcloud.training.jobs import TrainingJobs
 from localcloud.wire import Call, Params
@@ -78,7 +78,7 @@ class Models(TrainingJobs):
 
     def list_tags(self, call: Call) -> Params:
         tags = tag_list(self._tags.get(self._owned(call.params["ResourceArn"]), {}))
-        shown, token = page(tags, call.params, size="MaxResults", token="NextToken", default=50)  # noqa: S106 - a paging token
+        shown, token = paginate(tags, call.params, size="MaxResults", token="NextToken", default=50)  # noqa: S106 - a paging token
         return {"Tags": shown} | ({"NextToken": token} if token else {})
 
     def delete_tags(self, call: Call) -> Params:
@@ -149,7 +149,7 @@ def listed_records(field: str, item: str, table: Any, params: Params) -> Params:
         ),
         reverse=params.get("SortOrder", "Descending") == "Descending",
     )
-    shown, token = page(found, params, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
+    shown, token = paginate(found, params, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
     fields = (f"{item}Arn", "CreationTime", "LastModifiedTime")
     items = [{f"{item}Name": n, **{f: r[f] for f in fields if f in r}} for n, r in shown]
     return {field: items} | ({"NextToken": token} if token else {})

@@ -13,7 +13,7 @@ from localcloud import message_attributes
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.queue_settings import BODY_LIMIT, DEFAULTS, check_attributes, check_range
-from localcloud.service import Service, page, steady
+from localcloud.service import Service, paginate, steady
 from localcloud.store import Store
 from localcloud.tags import Tagged
 from localcloud.wire import Call, Params
@@ -115,7 +115,8 @@ class Queues(Service):
     def list_queues(self, call: Call) -> Params:
         prefix = call.params.get("QueueNamePrefix", "")
         names = [name for name in sorted(self._queues) if name.startswith(prefix)]
-        shown, token = page(names, call.params, size="MaxResults", token="NextToken", default=1000)  # noqa: S106 - a paging token
+        p = call.params
+        shown, token = paginate(names, p, size="MaxResults", token="NextToken", default=1000)  # noqa: S106 - a paging token
         return {"QueueUrls": [self._url(n) for n in shown]} | (
             {"NextToken": token} if token else {}
         )

@@ -117,7 +117,7 @@ class Router:
 
     def _handler(self, call: Call) -> Callable[[Call], Params]:
         service = self._cloud.services[call.service]
-        handler = service.operation(call.operation)
+        handler = service.find_operation(call.operation)
         if handler is not None:
             return handler
         if service.rest_is_motos:

@@ -42,7 +42,7 @@ class Service:
     def close(self) -> None:
         """Deliver what is waiting and end what is running."""
 
-    def operation(self, name: str) -> Callable[[Call], Params] | None:
+    def find_operation(self, name: str) -> Callable[[Call], Params] | None:
         """Return the method that answers an operation of AWS; None where the service has none."""
         if name not in wire.operations(self.name):
             return None
@@ -50,7 +50,7 @@ class Service:
         return method
 
 
-def page(
+def paginate(
     items: Sequence[T], params: Params, *, size: str, token: str, default: int
 ) -> tuple[list[T], str | None]:
     """One page of a list and the token of the next; a token is the number of items before it.

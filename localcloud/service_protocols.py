@@ -18,7 +18,7 @@ class Operates(Protocol):
 
     rest_is_motos: bool
 
-    def operation(self, name: str) -> Callable[[Call], Params] | None:
+    def find_operation(self, name: str) -> Callable[[Call], Params] | None:
         """Return the method that answers an operation, None where there is none."""
 
     def close(self) -> None:

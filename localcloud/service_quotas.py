@@ -6,7 +6,7 @@ An account without such limits leaves the service to moto.
 import hashlib
 
 from localcloud import wire
-from localcloud.service import Service, Unowned, page
+from localcloud.service import Service, Unowned, paginate
 from localcloud.wire import Call, Params
 
 _USES = {
@@ -28,7 +28,8 @@ class ServiceQuotas(Service):
         names = [
             f"{kind} for {use}" for use, shape in _USES.items() for kind in _instance_types(shape)
         ]
-        shown, token = page(names, call.params, size="MaxResults", token="NextToken", default=100)  # noqa: S106 - a paging token
+        p = call.params
+        shown, token = paginate(names, p, size="MaxResults", token="NextToken", default=100)  # noqa: S106 - a paging token
         quotas = [self._quota(name, limit) for name in shown]
         return {"Quotas": quotas} | ({"NextToken": token} if token else {})
 

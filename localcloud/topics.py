@@ -11,7 +11,7 @@ from localcloud import message_attributes
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.message_attributes import Attributes
-from localcloud.service import Service, page
+from localcloud.service import Service, paginate
 from localcloud.subscription_filters import check_settings, passes
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
@@ -105,7 +105,7 @@ class Topics(Service):
         return {}
 
     def list_topics(self, call: Call) -> Params:
-        shown, token = page(
+        shown, token = paginate(
             sorted(self._topics),
             call.params,
             size="-",
@@ -277,7 +277,7 @@ class Topics(Service):
             {"SubscriptionArn": _shown_arn(s), **{field: s[field] for field in fields}}
             for s in subscriptions
         ]
-        shown, token = page(items, params, size="-", token="NextToken", default=100)  # noqa: S106 - a paging token
+        shown, token = paginate(items, params, size="-", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"Subscriptions": shown} | _next(token)
 
     def _policy(self, arn: str) -> str:

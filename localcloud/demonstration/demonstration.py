@@ -75,7 +75,7 @@ class Demonstration:
             AwsError: The deployment is not there, or executions have run in it.
         """
         states = States.of(self._cloud)
-        machine = states.machine(settings.state_machine_arn)
+        machine = states.get_machine(settings.state_machine_arn)
         with self._lock:
             if self.status()["state"] in ("running", "done"):
                 return self.status()
@@ -183,7 +183,7 @@ class _Writer:
         began = story.releases[0][0]
         states.backdate(arn, began)
         self._cloud.endpoints.backdate(self._settings.endpoint, began)
-        sound = states.machine(arn)["definition"]
+        sound = states.get_machine(arn)["definition"]
         versions = [f"{arn}:1"]
         for at, release in story.releases[1:]:
             definition = definition_of(release, sound)
@@ -191,7 +191,7 @@ class _Writer:
             versions.append(states.add_version(arn, definition, created=at, current=current))
         routing = [{"stateMachineVersionArn": versions[-1], "weight": 100}]
         before = live_before(story.live[-2][1] + 1)
-        states.route(self._settings.alias_arn, routing, before, at=story.live[-1][0])
+        states.set_routing(self._settings.alias_arn, routing, before, at=story.live[-1][0])
         return versions
 
     def _copy(

@@ -178,7 +178,7 @@ class Recorder:
     def _recording(
         self, arn: str, capture: bytes | None, logs: Mapping[str, list[LogRow]]
     ) -> Recording:
-        events = self._states.executions.events(arn, 0, 25_000, reverse=False)
+        events = self._states.executions.read_events(arn, 0, 25_000, reverse=False)
         text = json.dumps(events)
         return Recording(
             execution={**self._states.executions.get(arn), "alias": self._settings.alias_arn},

@@ -2,7 +2,7 @@
 
 from localcloud.errors import AwsError
 from localcloud.service import now
-from localcloud.states.machines import Machines, check_name, listed_page, routed_versions
+from localcloud.states.machines import Machines, check_name, list_page, routed_versions
 from localcloud.wire import Call, Params
 
 _WEIGHTS = 100
@@ -41,7 +41,7 @@ class Aliases(Machines):
     def update_state_machine_alias(self, call: Call) -> Params:
         p = call.params
         with self._lock:
-            machine, name = self._alias(p["stateMachineAliasArn"])
+            machine, name = self._find_alias(p["stateMachineAliasArn"])
             alias = dict(machine["aliases"][name])
             if "routingConfiguration" in p:
                 if self._routed_machine(p["routingConfiguration"])["arn"] != machine["arn"]:
@@ -53,7 +53,7 @@ class Aliases(Machines):
 
     def describe_state_machine_alias(self, call: Call) -> Params:
         arn = call.params["stateMachineAliasArn"]
-        machine, name = self._alias(arn)
+        machine, name = self._find_alias(arn)
         alias = machine["aliases"][name]
         return {
             "stateMachineAliasArn": arn,
@@ -68,13 +68,13 @@ class Aliases(Machines):
         arn = call.params["stateMachineArn"]
         base, _, last = arn.rpartition(":")
         version = arn if last.isdigit() else None
-        machine = self.machine(base if version else arn)
+        machine = self.get_machine(base if version else arn)
         names = [
             n
             for n, a in sorted(machine["aliases"].items())
             if not version or version in routed_versions(a)
         ]
-        shown, following = listed_page(names, call.params)
+        shown, following = list_page(names, call.params)
         items = [
             {
                 "stateMachineAliasArn": f"{machine['arn']}:{n}",
@@ -86,27 +86,29 @@ class Aliases(Machines):
 
     def delete_state_machine_alias(self, call: Call) -> Params:
         with self._lock:
-            machine, name = self._alias(call.params["stateMachineAliasArn"])
+            machine, name = self._find_alias(call.params["stateMachineAliasArn"])
             aliases = {n: a for n, a in machine["aliases"].items() if n != name}
             self._machines[machine["arn"]] = {**machine, "aliases": aliases}
         return {}
 
-    def routing(self, alias_arn: str) -> list[Params]:
+    def get_routing(self, alias_arn: str) -> list[Params]:
         """Return the versions that an alias routes to, with their weights."""
-        machine, name = self._alias(alias_arn)
+        machine, name = self._find_alias(alias_arn)
         return list(machine["aliases"][name]["routing"])
 
-    def route(self, alias_arn: str, routing: list[Params], description: str, *, at: float) -> None:
+    def set_routing(
+        self, alias_arn: str, routing: list[Params], description: str, *, at: float
+    ) -> None:
         """Have an alias route to versions since a time, with a description."""
         with self._lock:
-            machine, name = self._alias(alias_arn)
+            machine, name = self._find_alias(alias_arn)
             changed = {"routing": routing, "description": description, "updated": at}
             alias = {**machine["aliases"][name], **changed}
             self._save_alias(machine, name, alias)
 
-    def description(self, alias_arn: str) -> str:
+    def get_description(self, alias_arn: str) -> str:
         """Return the description of an alias."""
-        machine, name = self._alias(alias_arn)
+        machine, name = self._find_alias(alias_arn)
         return str(machine["aliases"][name]["description"])
 
     def _routed_machine(self, routing: list[Params]) -> Params:
@@ -126,7 +128,7 @@ class Aliases(Machines):
                                f"exist: '{arn}'")  # fmt: skip
         return machine or {}
 
-    def _alias(self, arn: str) -> tuple[Params, str]:
+    def _find_alias(self, arn: str) -> tuple[Params, str]:
         base, _, name = arn.rpartition(":")
         machine = self._machines.get(base)
         if machine is None or name not in machine["aliases"]:

@@ -17,12 +17,12 @@ from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import now
 from localcloud.states.aliases import Aliases
-from localcloud.states.definitions import diagnostics
+from localcloud.states.definitions import diagnose_definition
 from localcloud.states.engine import Ending, ExecutionRequest, Run
 from localcloud.states.execution_log import ExecutionLog
 from localcloud.states.executions import Execution, Executions, redrive_refusal
 from localcloud.states.history import Event
-from localcloud.states.machines import Target, check_name, listed_page, shown_definition
+from localcloud.states.machines import Target, check_name, definition_to_show, list_page
 from localcloud.states.map_runs import MapRuns
 from localcloud.states.progress import ExecutionProgress, from_json
 from localcloud.states.retention import Retention
@@ -54,7 +54,9 @@ class States(Aliases):
         self._map_runs = MapRuns(cloud.store, self.executions)
         self._runs: dict[str, Run] = {}
         self._tokens = Tokens()
-        self._services = CloudServices(self._invoke_lambda, cache(self._client), self._describe)
+        self._services = CloudServices(
+            self._invoke_lambda, cache(self._make_client), self._describe_by_arn
+        )
         self._start_lock = threading.Lock()
 
     @classmethod
@@ -66,7 +68,7 @@ class States(Aliases):
 
     def start(self) -> None:
         """Abort what was running when the process died."""
-        for arn in self.executions.running():
+        for arn in self.executions.list_running():
             try:
                 execution = self.executions.get(arn)
             except WorkflowError as error:  # a damaged one keeps no other from being aborted
@@ -86,7 +88,7 @@ class States(Aliases):
             self.executions.save(
                 {**execution, "status": "ABORTED", "stop": event["timestamp"], "body": body}
             )
-            self._map_runs.abort(arn)
+            self._map_runs.abort_runs(arn)
         self._retention.start()
 
     def close(self) -> None:
@@ -101,14 +103,14 @@ class States(Aliases):
             for execution_arn in self.executions.of_machine(arn):
                 if run := self._runs.get(execution_arn):
                     run.stop(None, None)
-            self._forget(arn)
+            self._delete_machine(arn)
             self.executions.delete(self.executions.of_machine(arn))
         return {}
 
     def validate_state_machine_definition(self, call: Call) -> Params:
         size = call.params.get("maxResults") or 100
         machine_type = call.params.get("type") or "STANDARD"
-        all_found = diagnostics(call.params["definition"], machine_type)
+        all_found = diagnose_definition(call.params["definition"], machine_type)
         wanted = ("ERROR", "WARNING")[: 2 if call.params.get("severity") == "WARNING" else 1]
         found = [one for one in all_found if one.severity in wanted]
         return {
@@ -125,7 +127,7 @@ class States(Aliases):
 
     def start_execution(self, call: Call) -> Params:
         p = call.params
-        target = self.resolve(p["stateMachineArn"])
+        target = self.resolve_target(p["stateMachineArn"])
         name = p.get("name") or str(uuid.uuid4())
         check_name(name)
         text = p.get("input") or "{}"
@@ -139,11 +141,11 @@ class States(Aliases):
                 raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
             execution = self._new_execution(arn, name, target, text)
             self.executions.add(execution)
-        self._run(execution, _started(execution))
+        self._start_run(execution, _started_event(execution))
         return {"executionArn": arn, "startDate": execution["start"]}
 
     def describe_execution(self, call: Call) -> Params:
-        described = self._described(self.executions.get(call.params["executionArn"]))
+        described = self._describe_record(self.executions.get(call.params["executionArn"]))
         if call.params.get("includedData") != "METADATA_ONLY":
             return described
         shown = {k: v for k, v in described.items() if k not in ("input", "output")}
@@ -159,11 +161,11 @@ class States(Aliases):
             self._map_runs.get(arn)
             column = "map_run"
         else:
-            target = self.resolve(arn)
+            target = self.resolve_target(arn)
             column = "alias" if target.alias_arn else "version" if target.version_arn else "machine"
         size = min(p.get("maxResults") or 100, _PAGE)
-        found, token = self.executions.page(column, arn, p, size, p.get("nextToken"))
-        return {"executions": [_counted(e) for e in found]} | (
+        found, token = self.executions.list_page(column, arn, p, size, p.get("nextToken"))
+        return {"executions": [_summarize_with_items(e) for e in found]} | (
             {"nextToken": token} if token else {}
         )
 
@@ -179,7 +181,9 @@ class States(Aliases):
             raise AwsError("InvalidToken", f"Invalid Token: '{given}'")
         size = min(p.get("maxResults") or 100, _PAGE)
         start = int(given)
-        events = self.executions.events(arn, start, size + 1, reverse=bool(p.get("reverseOrder")))
+        events = self.executions.read_events(
+            arn, start, size + 1, reverse=bool(p.get("reverseOrder"))
+        )
         shown = events[:size]
         if p.get("includeExecutionData") is False:
             shown = [_without_data(event) for event in shown]
@@ -219,7 +223,7 @@ class States(Aliases):
                 "body": {**kept, "redrive_date": redriven, "tokens": tokens},
             }
             self.executions.save(execution)
-        self._resume(execution, last, body.get("progress"))
+        self._resume_execution(execution, last, body.get("progress"))
         return {"redriveDate": redriven}
 
     def describe_state_machine_for_execution(self, call: Call) -> Params:
@@ -229,7 +233,7 @@ class States(Aliases):
         out: Params = {
             "stateMachineArn": execution["machine"],
             "name": body["machine_name"],
-            "definition": shown_definition(
+            "definition": definition_to_show(
                 call.params, self.cloud.store.blob(body["definition"]).decode()
             ),
             "roleArn": body["role"],
@@ -244,14 +248,14 @@ class States(Aliases):
     def list_map_runs(self, call: Call) -> Params:
         arn = call.params["executionArn"]
         self.executions.get(arn)
-        shown, following = listed_page(self._map_runs.listed(arn), call.params)
+        shown, following = list_page(self._map_runs.list_runs(arn), call.params)
         return {"mapRuns": shown} | following
 
     def describe_map_run(self, call: Call) -> Params:
-        return self._map_runs.described(call.params["mapRunArn"])
+        return self._map_runs.describe_run(call.params["mapRunArn"])
 
     def update_map_run(self, call: Call) -> Params:
-        self._map_runs.change(call.params["mapRunArn"], call.params)
+        self._map_runs.change_limits(call.params["mapRunArn"], call.params)
         return {}
 
     # -- task tokens ---------------------------------------------------------------------------
@@ -262,16 +266,16 @@ class States(Aliases):
             read_json(output)
         except ValueError as error:
             raise AwsError("InvalidOutput", f"Invalid Output: '{error}'") from error
-        return _known(token, found=self._tokens.succeed(token, output))
+        return _require_token(token, found=self._tokens.succeed(token, output))
 
     def send_task_failure(self, call: Call) -> Params:
         p = call.params
         found = self._tokens.fail(p["taskToken"], p.get("error"), p.get("cause"))
-        return _known(p["taskToken"], found=found)
+        return _require_token(p["taskToken"], found=found)
 
     def send_task_heartbeat(self, call: Call) -> Params:
         token = call.params["taskToken"]
-        return _known(token, found=self._tokens.beat(token))
+        return _require_token(token, found=self._tokens.record_heartbeat(token))
 
     # -- running -------------------------------------------------------------------------------
 
@@ -299,19 +303,19 @@ class States(Aliases):
             },
         }
 
-    def _resume(self, execution: Execution, last: int, kept: Params | None) -> None:
+    def _resume_execution(self, execution: Execution, last: int, kept: Params | None) -> None:
         """Go on where it failed, by the progress that was kept of it."""
         before = from_json(kept) if kept else self._last_entered(execution, last)
         event = {
             "type": "ExecutionRedriven",
             "details": {"executionRedrivenEventDetails": {"redriveCount": execution["redrives"]}},
         }
-        self._run(execution, event, last, before)
+        self._start_run(execution, event, last, before)
 
     def _last_entered(self, execution: Execution, last: int) -> ExecutionProgress:
         """Return what the history tells of an execution that ended with the process."""
         definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
-        for event in self.executions.events(execution["arn"], 0, last, reverse=True):
+        for event in self.executions.read_events(execution["arn"], 0, last, reverse=True):
             details = event.get("stateEnteredEventDetails")
             if details and details["name"] in definition["States"]:
                 name, variables = details["name"], execution["body"]["variables"]
@@ -321,7 +325,7 @@ class States(Aliases):
                 return before
         return ExecutionProgress()
 
-    def _run(
+    def _start_run(
         self,
         execution: Execution,
         first_event: Event,
@@ -363,15 +367,15 @@ class States(Aliases):
             self._services,
             self._tokens,
             write,
-            lambda ending: self._ended(arn, ending),
+            lambda ending: self._record_ending(arn, ending),
         )
         self._runs[arn] = run
-        self._announce(self.executions.get(arn))
+        self._announce_status(self.executions.get(arn))
         run.start()
 
-    def _ended(self, arn: str, ending: Ending) -> None:
+    def _record_ending(self, arn: str, ending: Ending) -> None:
         run = self._runs.pop(arn)
-        self._map_runs.abort(arn)
+        self._map_runs.abort_runs(arn)
         execution = self.executions.find(arn)
         if execution is None:  # its state machine was deleted meanwhile
             return
@@ -385,9 +389,9 @@ class States(Aliases):
             body["progress"] = run.progress.as_json()
         execution |= {"status": ending.status, "stop": ending.stopped, "body": body}
         self.executions.save(execution)
-        self._announce(execution)
+        self._announce_status(execution)
 
-    def _announce(self, execution: Execution) -> None:
+    def _announce_status(self, execution: Execution) -> None:
         """Tell CloudWatch and EventBridge about a new status."""
         dimensions = {"StateMachineArn": execution["machine"]}
         metrics = self.cloud.metrics
@@ -399,7 +403,7 @@ class States(Aliases):
             "aws.states",
             "Step Functions Execution Status Change",
             [execution["arn"]],
-            _status_change(self._described(execution)),
+            _status_change(self._describe_record(execution)),
         )
 
     def _invoke_lambda(self, parameters: Params, role_arn: str) -> Params:
@@ -415,7 +419,7 @@ class States(Aliases):
         metadata = {"HTTPHeaders": headers, "HTTPStatusCode": result["StatusCode"]}
         return {**result, "ResponseMetadata": metadata}
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes clients at run time
+    def _make_client(self, service: str) -> Any:  # noqa: ANN401 - botocore makes clients at run time
         """Return the client by which Tasks reach a service of this cloud."""
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -428,8 +432,8 @@ class States(Aliases):
             ),
         )
 
-    def _describe(self, arn: str) -> Params:
-        return self._described(self.executions.get(arn))
+    def _describe_by_arn(self, arn: str) -> Params:
+        return self._describe_record(self.executions.get(arn))
 
     def _check_role(self, params: Params, role_arn: str) -> None:
         permissions = self.cloud.permissions
@@ -442,10 +446,10 @@ class States(Aliases):
             text = permissions.denial(role, "local", action, resource)
             raise AwsError("AWSLambdaException", text, 403)
 
-    def _described(self, execution: Execution) -> Params:
+    def _describe_record(self, execution: Execution) -> Params:
         body = execution["body"]
         out: Params = {
-            **_listed(execution),
+            **_summarize_execution(execution),
             "input": body["input"],
             "inputDetails": {"included": True},
         }
@@ -457,7 +461,7 @@ class States(Aliases):
         return out | ({"redriveStatusReason": refusal} if refusal else {})
 
 
-def _known(token: str, *, found: bool) -> Params:
+def _require_token(token: str, *, found: bool) -> Params:
     """Return the empty answer for a task token.
 
     Raises:
@@ -468,7 +472,7 @@ def _known(token: str, *, found: bool) -> Params:
     return {}
 
 
-def _started(execution: Execution) -> Event:
+def _started_event(execution: Execution) -> Event:
     details = {
         "input": execution["body"]["input"],
         "inputDetails": {"truncated": False},
@@ -489,7 +493,7 @@ def _check_input(text: str) -> None:
         ) from error
 
 
-def _listed(execution: Execution) -> Params:
+def _summarize_execution(execution: Execution) -> Params:
     out: Params = {
         "executionArn": execution["arn"],
         "stateMachineArn": execution["machine"],
@@ -508,9 +512,9 @@ def _listed(execution: Execution) -> Params:
     return out | {k: v for k, v in optional.items() if v is not None}
 
 
-def _counted(execution: Execution) -> Params:
+def _summarize_with_items(execution: Execution) -> Params:
     """Return an execution as it is listed, with the items that a child execution processes."""
-    listed = _listed(execution)
+    listed = _summarize_execution(execution)
     return listed if execution["items"] is None else {**listed, "itemCount": execution["items"]}
 
 

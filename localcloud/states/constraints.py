@@ -31,7 +31,7 @@ def check_input(operation: str, params: Params) -> None:
     Raises:
         AwsError: ``ValidationException`` or ``InvalidArn``.
     """
-    wrong = list(_wrong(_shape(operation), params, ""))
+    wrong = list(_find_violations(_input_shape(operation), params, ""))
     if wrong:
         count = f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected"
         raise AwsError("ValidationException", f"{count}: {'; '.join(wrong)}")
@@ -43,7 +43,7 @@ def check_input(operation: str, params: Params) -> None:
 
 
 @cache
-def _shape(operation: str) -> Any:  # noqa: ANN401 - botocore has no types
+def _input_shape(operation: str) -> Any:  # noqa: ANN401 - botocore has no types
     model = botocore.session.get_session().get_service_model("stepfunctions")
     return model.operation_model(operation).input_shape
 
@@ -57,7 +57,7 @@ def _check_arn(arn: str, kind: str) -> None:
         raise AwsError("InvalidArn", text)
 
 
-def _wrong(shape: Any, given: Mapping[str, Any], at: str) -> Iterator[str]:  # noqa: ANN401
+def _find_violations(shape: Any, given: Mapping[str, Any], at: str) -> Iterator[str]:  # noqa: ANN401
     for name in shape.required_members:
         if given.get(name) is None:
             place = f"Value null at '{at}{name}'"
@@ -66,12 +66,12 @@ def _wrong(shape: Any, given: Mapping[str, Any], at: str) -> Iterator[str]:  # n
         member = shape.members.get(name)
         if member is None or value is None or name in _LEFT_ALONE:
             continue
-        yield from _limits(member, value, f"{at}{name}")
+        yield from _limit_violations(member, value, f"{at}{name}")
         if member.type_name == "structure" and isinstance(value, Mapping):
-            yield from _wrong(member, value, f"{at}{name}.")
+            yield from _find_violations(member, value, f"{at}{name}.")
 
 
-def _limits(member: Any, value: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - botocore has no types
+def _limit_violations(member: Any, value: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - botocore has no types
     hidden = member.metadata.get("sensitive") or not isinstance(value, str | int)
     shown = f"Value at '{at}'" if hidden else f"Value {json.dumps(value)[:200]!s} at '{at}'"
     shown = shown.replace('"', "'") + " failed to satisfy constraint: Member must "

@@ -12,7 +12,7 @@ from workflow.asl.validation import diagnose
 _NOT_EXPRESS = (".sync", ".sync:2", ".waitForTaskToken")
 
 
-def check(definition: str, machine_type: str = "STANDARD") -> None:
+def check_definition(definition: str, machine_type: str = "STANDARD") -> None:
     """Refuse a definition that AWS would refuse, or that this cloud cannot run.
 
     Args:
@@ -22,13 +22,15 @@ def check(definition: str, machine_type: str = "STANDARD") -> None:
     Raises:
         AwsError: ``InvalidDefinition`` with everything that is wrong.
     """
-    wrong = [one for one in diagnostics(definition, machine_type) if one.severity == "ERROR"]
+    wrong = [
+        one for one in diagnose_definition(definition, machine_type) if one.severity == "ERROR"
+    ]
     if wrong:
         text = ", ".join(f"{d.code}: {d.message} at {d.location}" for d in wrong)
         raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{text}'")
 
 
-def diagnostics(definition: str, machine_type: str) -> tuple[Diagnostic, ...]:
+def diagnose_definition(definition: str, machine_type: str) -> tuple[Diagnostic, ...]:
     """What AWS would say of a definition, and what this cloud cannot run of one that AWS takes."""
     found = diagnose(definition)
     if any(one.severity == "ERROR" for one in found):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.service import now
 from localcloud.states.failure import RUNTIME, StateFailure
-from localcloud.states.history import AT_ONCE, History, HistoryFull, payload
-from localcloud.states.items import batched, item_count
-from localcloud.states.iterations import together
+from localcloud.states.history import AT_ONCE, History, HistoryFull, payload_details
+from localcloud.states.items import item_count, make_batches
+from localcloud.states.iterations import run_together
 from localcloud.states.map_runs import Limits, MapRun
 from localcloud.states.result_writer import write_results
 from workflow.asl.data import to_json
@@ -39,33 +39,33 @@ def run_distributed(iterations: Iterations, concurrency: int, count: int) -> Any
     Raises:
         StateFailure: More failed than is tolerated, or the results cannot be written.
     """
-    limits = _limits(iterations, concurrency)
-    selected = [iterations.selected(index) for index in range(count)]
-    inputs = batched(iterations.step, iterations.given, selected)
-    left = iterations.left(len(inputs))
-    run = _begin(iterations, limits, len(inputs), count)
+    limits = _read_limits(iterations, concurrency)
+    selected = [iterations.select_input(index) for index in range(count)]
+    inputs = make_batches(iterations.step, iterations.given, selected)
+    left = iterations.queue_remaining(len(inputs))
+    run = _begin_map_run(iterations, limits, len(inputs), count)
     flow = iterations.step.flow
     before = flow.previous
     try:
         _run_children(iterations, run, inputs, left)
     except StateFailure as failure:
         flow.previous = before
-        written = _write(iterations, run, inputs) is not None
-        iterations.interpreter.world.map_runs.end(run, "FAILED", written=written)
+        written = _write_output(iterations, run, inputs) is not None
+        iterations.interpreter.world.map_runs.end_run(run, "FAILED", written=written)
         details = {"error": failure.error, "cause": failure.cause}
         flow.record("MapRunFailed", {"mapRunFailedEventDetails": details})
         raise
     flow.previous = before
-    output = _write(iterations, run, inputs)
-    iterations.interpreter.world.map_runs.end(run, "SUCCEEDED", written=output is not None)
+    output = _write_output(iterations, run, inputs)
+    iterations.interpreter.world.map_runs.end_run(run, "SUCCEEDED", written=output is not None)
     flow.record("MapRunSucceeded")
-    return iterations.outputs() if output is None else output
+    return iterations.list_outputs() if output is None else output
 
 
-def _limits(iterations: Iterations, concurrency: int) -> Limits:
+def _read_limits(iterations: Iterations, concurrency: int) -> Limits:
     fields, given = iterations.step.fields, iterations.given
-    count = fields.number("ToleratedFailureCount", given)
-    percentage = fields.number("ToleratedFailurePercentage", given, whole=False)
+    count = fields.read_number("ToleratedFailureCount", given)
+    percentage = fields.read_number("ToleratedFailurePercentage", given, whole=False)
     if count is not None and count < 0:
         raise StatesRuntimeError("ToleratedFailureCount cannot be negative.")
     if percentage is not None and not 0 <= percentage <= _PERCENT:
@@ -73,7 +73,7 @@ def _limits(iterations: Iterations, concurrency: int) -> Limits:
     return Limits(concurrency, None if count is None else int(count), percentage)
 
 
-def _begin(iterations: Iterations, limits: Limits, total: int, items: int) -> MapRun:
+def _begin_map_run(iterations: Iterations, limits: Limits, total: int, items: int) -> MapRun:
     """Record that the Map Run is started, or redriven where there was one."""
     step, world = iterations.step, iterations.interpreter.world
     progress, before = iterations.progress, iterations.before
@@ -94,7 +94,7 @@ def _begin(iterations: Iterations, limits: Limits, total: int, items: int) -> Ma
         redrives=progress.redrives,
         limits=limits,
     )
-    world.map_runs.begin(run)
+    world.map_runs.begin_run(run)
     details: dict[str, Any] = {"mapRunArn": run.arn}
     if not before.map_run:
         step.flow.record("MapRunStarted", {"mapRunStartedEventDetails": details})
@@ -109,24 +109,24 @@ def _run_children(iterations: Iterations, run: MapRun, inputs: list[Any], left: 
 
     def worker(_number: int, inner: Flow) -> None:
         while True:
-            with run.slot(inner):
-                index = None if run.over else iterations.take()
+            with run.wait_for_slot(inner):
+                index = None if run.over else iterations.take_index()
                 if index is None:
                     return
                 items = item_count(step, inputs[index])
                 try:
-                    _child(iterations, run, inner, index, inputs[index])
+                    _run_child(iterations, run, inner, index, inputs[index])
                 except StateFailure as failure:
-                    run.fail(items)
+                    run.count_failures(items)
                     if run.over:
                         text = "The specified tolerated failure threshold was exceeded"
                         raise StateFailure(_EXCEEDED, text) from failure
 
-    flows = [step.flow.inner({}, _unwritten()) for _ in range(min(AT_ONCE, left))]
-    together(step.flow, flows, worker)
+    flows = [step.flow.inner_flow({}, _placeholder_history()) for _ in range(min(AT_ONCE, left))]
+    run_together(step.flow, flows, worker)
 
 
-def _child(iterations: Iterations, run: MapRun, inner: Flow, index: int, data: Any) -> None:  # noqa: ANN401 - any JSON value
+def _run_child(iterations: Iterations, run: MapRun, inner: Flow, index: int, data: Any) -> None:  # noqa: ANN401 - any JSON value
     """Run one child execution, with variables, history and context object of its own.
 
     Raises:
@@ -135,7 +135,7 @@ def _child(iterations: Iterations, run: MapRun, inner: Flow, index: int, data: A
     keeper = iterations.interpreter.world.map_runs
     name = str(uuid.uuid5(uuid.UUID(run.arn.rpartition(":")[2]), str(index)))
     text = to_json(data)
-    child, last, write = keeper.child(run, name, text, item_count(iterations.step, data))
+    child, last, write = keeper.begin_child(run, name, text, item_count(iterations.step, data))
     parent = inner.context["Execution"]
     inner.context["Execution"] = {**parent, "Id": child["arn"], "Name": name, "Input": data}
     inner.variables, inner.previous, inner.history = {}, last, History(write, last)
@@ -148,33 +148,33 @@ def _child(iterations: Iterations, run: MapRun, inner: Flow, index: int, data: A
         event, told = "ExecutionRedriven", {"executionRedrivenEventDetails": redriven}
     try:
         inner.record(event, told, advance=False)
-        output = to_json(iterations.run(inner, index, data))
-        details = {"executionSucceededEventDetails": payload("output", output)}
+        output = to_json(iterations.run_iteration(inner, index, data))
+        details = {"executionSucceededEventDetails": payload_details("output", output)}
         inner.record("ExecutionSucceeded", details)
     except (StateFailure, HistoryFull) as raised:
         failure = StateFailure(RUNTIME, str(raised)) if isinstance(raised, HistoryFull) else raised
         outcome = {"error": failure.error, "cause": failure.cause}
         inner.record("ExecutionFailed", {"executionFailedEventDetails": outcome})
-        keeper.end_child(_ended(child, "FAILED", outcome))
+        keeper.end_child(_with_outcome(child, "FAILED", outcome))
         raise failure from None
-    keeper.end_child(_ended(child, "SUCCEEDED", {"output": output}))
-    iterations.progress.succeed(index, json.loads(output))
+    keeper.end_child(_with_outcome(child, "SUCCEEDED", {"output": output}))
+    iterations.progress.record_output(index, json.loads(output))
 
 
-def _ended(child: Execution, status: str, outcome: dict[str, Any]) -> Execution:
+def _with_outcome(child: Execution, status: str, outcome: dict[str, Any]) -> Execution:
     known = {key: value for key, value in outcome.items() if value is not None}
     return {**child, "status": status, "stop": now(), "body": {**child["body"], **known}}
 
 
-def _write(iterations: Iterations, run: MapRun, inputs: list[Any]) -> dict[str, Any] | None:
+def _write_output(iterations: Iterations, run: MapRun, inputs: list[Any]) -> dict[str, Any] | None:
     """Write the results where the state has a place for them; None where it has none."""
     if "Resource" not in iterations.step.state.get("ResultWriter", {}):
         return None
     world, step = iterations.interpreter.world, iterations.step
-    pending = [inputs[index] for index in iterations.remaining()]
+    pending = [inputs[index] for index in iterations.remaining_indices()]
     return write_results(world, step, iterations.given, run, pending)
 
 
-def _unwritten() -> History:
+def _placeholder_history() -> History:
     """Return the history of a worker before its first child."""
     return History(lambda _event: None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.states.failure import RUNTIME, StateFailure
-from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload
+from localcloud.states.history import Event, Flow, History, HistoryFull, Stopped, payload_details
 from localcloud.states.interpreter import Interpreter
 from localcloud.states.map_runs import MapRunKeeper, UnkeptMapRuns
 from localcloud.states.progress import ExecutionProgress
@@ -103,7 +103,9 @@ class Run:
         self._finished = threading.Event()
         self._history = History(write, job.last_event_id)
         self._machine = json.loads(job.definition)
-        self._flow = Flow(self._history, job.last_event_id, dict(job.variables), _context(job))
+        self._flow = Flow(
+            self._history, job.last_event_id, dict(job.variables), _build_context(job)
+        )
         _, _, _, region, account, *_ = job.execution_arn.split(":")
         self._interpreter = Interpreter(
             World(
@@ -122,11 +124,11 @@ class Run:
 
     def start(self) -> None:
         """Start running; returns at once."""
-        threading.Thread(target=self._run, daemon=True, name=self.job.name).start()
+        threading.Thread(target=self._run_machine, daemon=True, name=self.job.name).start()
 
     def stop(self, error: str | None, cause: str | None) -> None:
         """Abort the run; a Task that is under way is left to itself."""
-        self._end("Aborted", error, cause)
+        self._end_run("Aborted", error, cause)
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end; gives whether it came in time."""
@@ -142,47 +144,47 @@ class Run:
         """How far it has come."""
         return self._flow.progress
 
-    def _run(self) -> None:
-        timer = self._timer()
+    def _run_machine(self) -> None:
+        timer = self._start_timer()
         try:
             event = self.job.first_event
             self._flow.record(event["type"], event["details"], advance=False)
             data = json.loads(self.job.input)
             output = self._interpreter.run(self._machine, self._flow, data, self.job.before)
-            self._succeed(to_json(output))
+            self._record_success(to_json(output))
         except Stopped:
             pass
         except StateFailure as failure:
-            self._end("Failed", failure.error, failure.cause)
+            self._end_run("Failed", failure.error, failure.cause)
         except HistoryFull as full:
-            self._end("Failed", RUNTIME, str(full))
+            self._end_run("Failed", RUNTIME, str(full))
         except Exception:  # noqa: BLE001 - the one edge where a fault of ours becomes an ending
             # Whatever is wrong with the interpreter, the execution ends and its history says so.
             _log.exception("The execution %s met an internal error", self.job.execution_arn)
             cause = "An internal error occurred while running the execution."
-            self._end("Failed", RUNTIME, cause)
+            self._end_run("Failed", RUNTIME, cause)
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _timer(self) -> threading.Timer | None:
+    def _start_timer(self) -> threading.Timer | None:
         """What ends the run after its TimeoutSeconds, or the five minutes of an express one."""
         seconds = self._machine.get("TimeoutSeconds")
         if self.job.machine_type == "EXPRESS":
             seconds = min(seconds or _EXPRESS_SECONDS, _EXPRESS_SECONDS)
         if seconds is None:
             return None
-        timer = threading.Timer(seconds, self._end, ("TimedOut", None, None))
+        timer = threading.Timer(seconds, self._end_run, ("TimedOut", None, None))
         timer.daemon = True
         timer.start()
         return timer
 
-    def _succeed(self, output: str) -> None:
-        details = {"executionSucceededEventDetails": payload("output", output)}
+    def _record_success(self, output: str) -> None:
+        details = {"executionSucceededEventDetails": payload_details("output", output)}
         self._flow.record("ExecutionSucceeded", details)
-        self._finish(Ending(status="SUCCEEDED", stopped=_now(), output=output))
+        self._report_ending(Ending(status="SUCCEEDED", stopped=_now(), output=output))
 
-    def _end(self, how: str, error: str | None, cause: str | None) -> None:
+    def _end_run(self, how: str, error: str | None, cause: str | None) -> None:
         details = {f"execution{how}EventDetails": {"error": error, "cause": cause}}
         previous = self._flow.previous if how == "Failed" else 0
         try:
@@ -191,14 +193,14 @@ class Run:
             return
         self._flow.stop()
         status = {"Failed": "FAILED", "Aborted": "ABORTED", "TimedOut": "TIMED_OUT"}[how]
-        self._finish(Ending(status=status, stopped=_now(), error=error, cause=cause))
+        self._report_ending(Ending(status=status, stopped=_now(), error=error, cause=cause))
 
-    def _finish(self, ending: Ending) -> None:
+    def _report_ending(self, ending: Ending) -> None:
         self._ended(ending)
         self._finished.set()
 
 
-def _context(job: ExecutionRequest) -> dict[str, Any]:
+def _build_context(job: ExecutionRequest) -> dict[str, Any]:
     started = dt.datetime.fromtimestamp(job.started, dt.UTC).isoformat(timespec="milliseconds")
     execution = {
         "Id": job.execution_arn,

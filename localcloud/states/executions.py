@@ -58,24 +58,24 @@ class Executions:
     def add(self, execution: Execution) -> None:
         """Keep a new execution."""
         with self._store.transaction():
-            self._keep("INSERT", execution)
+            self._write_record("INSERT", execution)
 
     def add_ended(self, execution: Execution, events: Sequence[Event]) -> None:
         """Keep an execution that has ended, with its history."""
         with self._store.transaction():
             for event in events:
                 self._histories.write(execution["arn"], event)
-            self._keep("INSERT", execution)
+            self._write_record("INSERT", execution)
 
     def save(self, execution: Execution) -> None:
         """Keep a changed execution; its history is compressed where it has ended."""
         with self._store.transaction():
-            self._keep("REPLACE", execution)
+            self._write_record("REPLACE", execution)
 
     def find(self, arn: str) -> Execution | None:
         """Return the execution of that ARN."""
         rows = self._store.execute("SELECT * FROM executions WHERE arn = ?", (arn,))
-        return self._whole(rows[0]) if rows else None
+        return self._read_record(rows[0]) if rows else None
 
     def get(self, arn: str) -> Execution:
         """Return the execution of that ARN.
@@ -88,7 +88,7 @@ class Executions:
             raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return execution
 
-    def page(
+    def list_page(
         self, column: str, arn: str, filters: dict[str, Any], size: int, token: str | None
     ) -> tuple[list[Execution], str | None]:
         """Executions of a machine, version or alias, newest first, and the token of the next page.
@@ -110,7 +110,7 @@ class Executions:
         if redrive := filters.get("redriveFilter"):
             where.append("redrives > 0" if redrive == "REDRIVEN" else "redrives = 0")
         if token is not None:
-            start, last = _from_token(token)
+            start, last = _decode_token(token)
             where.append("(start < ? OR (start = ? AND arn > ?))")
             values += [start, start, last]
         rows = self._store.execute(
@@ -118,8 +118,8 @@ class Executions:
             "ORDER BY start DESC, arn LIMIT ?",
             [*values, size + 1],
         )
-        found = [self._listed(row) for row in rows[:size]]
-        return found, _token(found[-1]) if len(rows) > size else None
+        found = [self._read_summary(row) for row in rows[:size]]
+        return found, _encode_token(found[-1]) if len(rows) > size else None
 
     def of_machine(self, machine: str) -> list[str]:
         """ARNs of all executions of a state machine, child executions included."""
@@ -132,9 +132,9 @@ class Executions:
     def delete(self, arns: Sequence[str]) -> None:
         """Forget executions, their histories and the payloads that no other holds."""
         with self._store.transaction(deleting=True):
-            self._delete(arns)
+            self._delete_rows(arns)
 
-    def running(self) -> list[str]:
+    def list_running(self) -> list[str]:
         """ARNs of the executions that are, or were when the process died, running."""
         return [
             arn for (arn,) in self._store.execute("SELECT arn FROM executions WHERE stop IS NULL")
@@ -146,19 +146,19 @@ class Executions:
             rows = self._store.execute(
                 "SELECT arn FROM executions WHERE stop < ? ORDER BY stop LIMIT ?", (before, most)
             )
-            self._delete([arn for (arn,) in rows])
+            self._delete_rows([arn for (arn,) in rows])
         return len(rows)
 
-    def bytes(self) -> int:
+    def history_bytes(self) -> int:
         """Return how much all histories take, payloads included."""
-        return self._histories.bytes()
+        return self._histories.total_bytes()
 
-    def _delete(self, arns: Sequence[str]) -> None:
+    def _delete_rows(self, arns: Sequence[str]) -> None:
         for arn in arns:
             self._store.execute("DELETE FROM executions WHERE arn = ?", (arn,))
         self._histories.delete(arns)
 
-    def _keep(self, verb: str, execution: Execution) -> None:
+    def _write_record(self, verb: str, execution: Execution) -> None:
         marks = ", ".join("?" * len(_COLUMNS))
         body = self._payloads.pack(execution["arn"], json.dumps(execution["body"]))
         self._store.execute(
@@ -168,18 +168,18 @@ class Executions:
         if execution["stop"] is not None:
             self._histories.compress(execution["arn"])
 
-    def _whole(self, row: tuple[Any, ...]) -> Execution:
+    def _read_record(self, row: tuple[Any, ...]) -> Execution:
         execution = dict(zip(_COLUMNS, row, strict=True))
         text = row[_BODY] if isinstance(row[_BODY], str) else ""
-        body = self._body(self._payloads.unpack(text), execution["arn"])
+        body = self._parse_body(self._payloads.unpack(text), execution["arn"])
         return {**execution, "body": body}
 
-    def _listed(self, row: tuple[Any, ...]) -> Execution:
+    def _read_summary(self, row: tuple[Any, ...]) -> Execution:
         execution = dict(zip(_COLUMNS, row, strict=True))
-        body = self._body(row[_BODY], execution["arn"]) if execution["redrives"] else {}
+        body = self._parse_body(row[_BODY], execution["arn"]) if execution["redrives"] else {}
         return {**execution, "body": body}
 
-    def _body(self, text: str, arn: str) -> dict[str, Any]:
+    def _parse_body(self, text: str, arn: str) -> dict[str, Any]:
         return self._store.parsed(text, f"the execution {arn}")
 
     # -- child executions ------------------------------------------------------------------------
@@ -208,12 +208,12 @@ class Executions:
             (stopped, map_run),
         )
 
-    def children(self, map_run: str) -> list[Execution]:
+    def list_children(self, map_run: str) -> list[Execution]:
         """Return all child executions of a Map Run that were begun, in order of their start."""
         rows = self._store.execute(
             "SELECT * FROM executions WHERE map_run = ? ORDER BY start, arn", (map_run,)
         )
-        return [self._whole(row) for row in rows]
+        return [self._read_record(row) for row in rows]
 
     def child_counts(self, map_run: str) -> dict[str, tuple[int, int]]:
         """Return how many child executions and items of a Map Run have each status."""
@@ -230,9 +230,9 @@ class Executions:
         with self._store.transaction():
             self._histories.write(arn, event)
 
-    def events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
+    def read_events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
         """Up to ``size`` events, ``start`` of them skipped, in order of id or the reverse."""
-        return self._histories.events(arn, start, size, reverse=reverse)
+        return self._histories.read_events(arn, start, size, reverse=reverse)
 
     def last_event_id(self, arn: str) -> int:
         """Id of the last event; 0 for an empty history."""
@@ -259,12 +259,12 @@ def redrive_refusal(execution: Execution, events: int) -> str | None:
     return None
 
 
-def _token(execution: Execution) -> str:
+def _encode_token(execution: Execution) -> str:
     text = json.dumps([execution["start"], execution["arn"]])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _from_token(token: str) -> tuple[float, str]:
+def _decode_token(token: str) -> tuple[float, str]:
     try:
         start, arn = json.loads(base64.urlsafe_b64decode(token))
     except ValueError as error:

@@ -30,7 +30,7 @@ class StateFailure(Exception):  # noqa: N818 - an outcome of the language
         return {"Error": self.error or "", "Cause": self.cause or ""}
 
 
-def handler(rules: Sequence[Mapping[str, Any]], error: str | None) -> int | None:
+def find_handler(rules: Sequence[Mapping[str, Any]], error: str | None) -> int | None:
     """Index of the first Retry or Catch rule that takes an error; None where none does.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html

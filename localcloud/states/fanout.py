@@ -8,7 +8,7 @@ from localcloud.states.distributed import run_distributed
 from localcloud.states.failure import StateFailure
 from localcloud.states.history import AT_ONCE
 from localcloud.states.items import read_items
-from localcloud.states.iterations import Iterations, together
+from localcloud.states.iterations import Iterations, run_together
 from workflow.asl import queries, templates
 from workflow.asl.data import to_json
 from workflow.asl.failures import LanguageError, QueryError, StatesRuntimeError
@@ -36,11 +36,11 @@ def run_branches(interpreter: RunsMachines, step: Step, data: Any) -> list[Any]:
 
     def branch(index: int, inner: Flow) -> None:
         number = left[index]
-        inner.progress = progress.begin(number)
+        inner.progress = progress.begin_inner(number)
         earlier = before.unfinished.get(number)
-        progress.succeed(number, interpreter.run(branches[number], inner, data, earlier))
+        progress.record_output(number, interpreter.run(branches[number], inner, data, earlier))
 
-    together(flow, [flow.inner() for _ in left], branch)
+    run_together(flow, [flow.inner_flow() for _ in left], branch)
     flow.record("ParallelStateSucceeded", advance=False)
     return [progress.outputs[number] for number in range(len(branches))]
 
@@ -61,11 +61,11 @@ def run_map(interpreter: RunsMachines, step: Step, given: Any) -> Any:  # noqa: 
     """
     state, flow = step.state, step.flow
     processor = state.get("ItemProcessor") or state["Iterator"]
-    at_once = step.fields.number("MaxConcurrency", given)
+    at_once = step.fields.read_number("MaxConcurrency", given)
     if at_once is not None and at_once < 0:
         raise StatesRuntimeError("MaxConcurrency cannot be negative.")
     reads = "ItemReader" in state
-    items = read_items(interpreter.world, step, given) if reads else _items(step, given)
+    items = read_items(interpreter.world, step, given) if reads else _find_items(step, given)
     if not step.goes_on:
         started = None if reads else {"mapStateStartedEventDetails": {"length": len(items)}}
         flow.progress.previous = flow.record("MapStateStarted", started)
@@ -73,36 +73,36 @@ def run_map(interpreter: RunsMachines, step: Step, given: Any) -> Any:  # noqa: 
     if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
         output = run_distributed(iterations, int(at_once or 0), len(items))
     else:
-        output = _inline(iterations, min(int(at_once or AT_ONCE), AT_ONCE), len(items))
+        output = _run_inline(iterations, min(int(at_once or AT_ONCE), AT_ONCE), len(items))
     flow.record("MapStateSucceeded", advance=False)
     return output
 
 
-def _inline(iterations: Iterations, most: int, count: int) -> list[Any]:
+def _run_inline(iterations: Iterations, most: int, count: int) -> list[Any]:
     """Run iterations in the execution itself, up to ``most`` at once."""
     flow = iterations.step.flow
-    left = iterations.left(count)
+    left = iterations.queue_remaining(count)
 
     def worker(_number: int, inner: Flow) -> None:
         ended = inner.previous
-        while (index := iterations.take()) is not None:
-            ended = _iteration(iterations, inner, index)
+        while (index := iterations.take_index()) is not None:
+            ended = _run_iteration(iterations, inner, index)
         inner.previous = ended
 
-    together(flow, [flow.inner() for _ in range(min(most, left))], worker)
-    return iterations.outputs()
+    run_together(flow, [flow.inner_flow() for _ in range(min(most, left))], worker)
+    return iterations.list_outputs()
 
 
-def _iteration(iterations: Iterations, inner: Flow, index: int) -> int:
+def _run_iteration(iterations: Iterations, inner: Flow, index: int) -> int:
     """Run one iteration; return the id of its last event."""
     details = {"name": iterations.step.name, "index": index}
     inner.record("MapIterationStarted", {"mapIterationStartedEventDetails": details})
     inner.iteration = details
-    inner.context["Map"] = iterations.context(index)
+    inner.context["Map"] = iterations.map_context(index)
     before = dict(inner.variables)
     try:
-        output = iterations.run(inner, index, iterations.selected(index))
-        iterations.progress.succeed(index, output)
+        output = iterations.run_iteration(inner, index, iterations.select_input(index))
+        iterations.progress.record_output(index, output)
     except (StateFailure, LanguageError):
         inner.iteration = None
         key = "mapIterationFailedEventDetails"
@@ -113,12 +113,12 @@ def _iteration(iterations: Iterations, inner: Flow, index: int) -> int:
     return inner.record("MapIterationSucceeded", {key: details}, advance=False)
 
 
-def _items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
+def _find_items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
     """Return the array that a Map iterates over."""
     state, fields = step.state, step.fields
     if not fields.jsonata:
         path = state.get("ItemsPath", "$")
-        found = templates.value_of(path, fields.scope(given), "ItemsPath")
+        found = templates.value_of(path, fields.build_scope(given), "ItemsPath")
         if not isinstance(found, list):
             raise StatesRuntimeError(f'Reference path "{path}" must point to array.')
         return found
@@ -128,6 +128,6 @@ def _items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON 
             raise QueryError(detail, "Items")
         return given
     text = queries.expression(state["Items"])
-    found = templates.query(state["Items"], fields.scope(given), "Items")
+    found = templates.query(state["Items"], fields.build_scope(given), "Items")
     items: list[Any] = queries.expect(found, "array", text or to_json(state["Items"]), "Items")
     return items

@@ -30,20 +30,20 @@ class Fields:
     jsonata: bool
     seen: dict[str, Any] = field(default_factory=dict)
 
-    def scope(self, value: Any, **states: Any) -> Scope:  # noqa: ANN401 - any JSON value
+    def build_scope(self, value: Any, **states: Any) -> Scope:  # noqa: ANN401 - any JSON value
         """Return what can be referred to: ``value`` as input, ``states`` as more of ``$states``."""
         return Scope(value, self.context, self.variables, states)
 
-    def input(self) -> Any:  # noqa: ANN401 - any JSON value
+    def apply_input_path(self) -> Any:  # noqa: ANN401 - any JSON value
         """Return the input after InputPath."""
         if self.jsonata:
             return self.data
-        self.seen["afterInputPath"] = self._at("InputPath", self.data)
+        self.seen["afterInputPath"] = self._apply_path("InputPath", self.data)
         return self.seen["afterInputPath"]
 
-    def arguments(self, given: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def build_arguments(self, given: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Return what Parameters or Arguments make of the input."""
-        made, scope = given, self.scope(given)
+        made, scope = given, self.build_scope(given)
         if self.jsonata and "Arguments" in self.state:
             made = templates.query(self.state["Arguments"], scope, "Arguments")
         elif not self.jsonata and "Parameters" in self.state:
@@ -51,7 +51,7 @@ class Fields:
         self.seen["afterArguments" if self.jsonata else "afterParameters"] = made
         return made
 
-    def output(self, result: Any, *, selects: bool = True) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    def build_output(self, result: Any, *, selects: bool = True) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
         """Output and assigned variables of a state that has a result.
 
         Args:
@@ -61,22 +61,22 @@ class Fields:
         if selects:
             self.seen["result"] = result
         if self.jsonata:
-            scope = self.scope(self.data, result=result)
+            scope = self.build_scope(self.data, result=result)
             assigned = templates.query(self.state.get("Assign", {}), scope, "Assign")
             if "Output" in self.state:
                 return templates.query(self.state["Output"], scope, "Output"), assigned
             return result, assigned
-        assigned = templates.fill(self.state.get("Assign", {}), self.scope(result))
+        assigned = templates.fill(self.state.get("Assign", {}), self.build_scope(result))
         made = result
         if selects:
             if "ResultSelector" in self.state:
-                made = templates.fill(self.state["ResultSelector"], self.scope(result))
+                made = templates.fill(self.state["ResultSelector"], self.build_scope(result))
             self.seen["afterResultSelector"] = made
-            made = self.placed(self.state.get("ResultPath", "$"), made)
+            made = self.place_result(self.state.get("ResultPath", "$"), made)
             self.seen["afterResultPath"] = made
-        return self._at("OutputPath", made), assigned
+        return self._apply_path("OutputPath", made), assigned
 
-    def passed_on(self, rule: Mapping[str, Any], given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    def choice_output(self, rule: Mapping[str, Any], given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
         """Output and assigned variables of a Choice: those of the rule that was met.
 
         Args:
@@ -84,26 +84,26 @@ class Fields:
             given: The input after InputPath.
         """
         if self.jsonata:
-            scope = self.scope(self.data)
+            scope = self.build_scope(self.data)
             assigned = templates.query(rule.get("Assign", {}), scope, "Assign")
             if "Output" in rule:
                 return templates.query(rule["Output"], scope, "Output"), assigned
             return self.data, assigned
-        assigned = templates.fill(rule.get("Assign", {}), self.scope(given))
-        return self._at("OutputPath", given), assigned
+        assigned = templates.fill(rule.get("Assign", {}), self.build_scope(given))
+        return self._apply_path("OutputPath", given), assigned
 
-    def caught(self, rule: Mapping[str, Any], error: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    def catch_output(self, rule: Mapping[str, Any], error: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
         """Output and assigned variables of a state whose Catch took an error."""
         if self.jsonata:
-            scope = self.scope(self.data, errorOutput=error)
+            scope = self.build_scope(self.data, errorOutput=error)
             assigned = templates.query(rule.get("Assign", {}), scope, "Catch/Assign")
             if "Output" in rule:
                 return templates.query(rule["Output"], scope, "Catch/Output"), assigned
             return error, assigned
-        assigned = templates.fill(rule.get("Assign", {}), self.scope(error))
-        return self.placed(rule.get("ResultPath", "$"), error), assigned
+        assigned = templates.fill(rule.get("Assign", {}), self.build_scope(error))
+        return self.place_result(rule.get("ResultPath", "$"), error), assigned
 
-    def placed(self, where: str | None, result: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def place_result(self, where: str | None, result: Any) -> Any:  # noqa: ANN401 - any JSON value
         """The state's input with a result where ResultPath says; null leaves the result out."""
         if where is None:
             return self.data
@@ -115,25 +115,27 @@ class Fields:
                 f'Unable to apply step "{error}" to input {to_json(self.data)}',
             ) from None
 
-    def text(self, field: str) -> str | None:
+    def read_text(self, field: str) -> str | None:
         """Error or Cause of a Fail state, in whichever way it is given."""
         if f"{field}Path" in self.state:
             path = self.state[f"{field}Path"]
-            value = templates.value_of(path, self.scope(self.input()), f"{field}Path")
+            value = templates.value_of(
+                path, self.build_scope(self.apply_input_path()), f"{field}Path"
+            )
         else:
-            value = self.value(field, "string")
+            value = self.read_value(field, "string")
         return value if value is None or isinstance(value, str) else to_json(value)
 
-    def value(self, field: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
+    def read_value(self, field: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
         """A field that may be an expression, which must give the type ``kind``; None if absent."""
         given = self.state.get(field)
         text = queries.expression(given) if self.jsonata else None
         if text is None:
             return given
-        value = queries.evaluate(text, self.scope(self.data), field)
+        value = queries.evaluate(text, self.build_scope(self.data), field)
         return queries.expect(value, kind, text, field)
 
-    def number(self, field: str, given: Any, *, whole: bool = True) -> float | None:  # noqa: ANN401
+    def read_number(self, field: str, given: Any, *, whole: bool = True) -> float | None:  # noqa: ANN401
         """Return a number that a field or its path gives; None where neither is there.
 
         Args:
@@ -143,9 +145,9 @@ class Fields:
         """
         path = self.state.get(f"{field}Path")
         if path is None:
-            value: float | None = self.value(field, "number")
+            value: float | None = self.read_value(field, "number")
             return value
-        found = templates.value_of(path, self.scope(given), f"{field}Path")
+        found = templates.value_of(path, self.build_scope(given), f"{field}Path")
         if isinstance(found, bool) or not isinstance(found, int if whole else int | float):
             shown = found if isinstance(found, str) else to_json(found)
             kind = "integer" if whole else "float"
@@ -155,12 +157,12 @@ class Fields:
             )
         return found
 
-    def _at(self, field: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def _apply_path(self, field: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Return what InputPath or OutputPath makes of a value."""
         path = self.state.get(field, "$")
         if path is None:
             return {}
         try:
-            return paths.evaluate(paths.parse(path), self.scope(value))
+            return paths.evaluate(paths.parse(path), self.build_scope(value))
         except PathNotFound as error:
             raise StatesRuntimeError(f"Invalid path '{path}' : {error}") from None

@@ -46,17 +46,17 @@ class Histories:
 
     def compress(self, arn: str) -> None:
         """Compress the history of an execution that has ended, in a transaction of the caller's."""
-        written = self._written(arn)
+        written = self._read_rows(arn)
         if written:
-            lines = [*self._compressed(arn), *(body for _, body in written)]
-            self._delete(arn)
+            lines = [*self._read_compressed(arn), *(body for _, body in written)]
+            self._delete_rows(arn)
             body = zlib.compress("\n".join(lines).encode())
             last = written[-1][0]
             self._store.execute("INSERT INTO ended_history VALUES (?, ?, ?)", (arn, last, body))
 
-    def events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
+    def read_events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
         """Up to ``size`` events, ``start`` of them skipped, in order of id or the reverse."""
-        lines = [*self._compressed(arn), *(body for _, body in self._written(arn))]
+        lines = [*self._read_compressed(arn), *(body for _, body in self._read_rows(arn))]
         if reverse:
             lines.reverse()
         row = f"the history of {arn}"
@@ -77,23 +77,23 @@ class Histories:
     def delete(self, arns: Sequence[str]) -> None:
         """Forget histories and the payloads that no other has, in a transaction of the caller's."""
         for arn in arns:
-            self._delete(arn)
+            self._delete_rows(arn)
         self._payloads.release(arns)
 
-    def bytes(self) -> int:
+    def total_bytes(self) -> int:
         """Return how much all of them take, payloads included."""
         ((size,),) = self._store.execute("SELECT bytes FROM history_size")
         return int(size)
 
-    def _written(self, arn: str) -> list[tuple[int, str]]:
+    def _read_rows(self, arn: str) -> list[tuple[int, str]]:
         rows = self._store.execute("SELECT id, body FROM history WHERE arn = ? ORDER BY id", (arn,))
         return [(number, body) for number, body in rows]
 
-    def _compressed(self, arn: str) -> list[str]:
+    def _read_compressed(self, arn: str) -> list[str]:
         """Return the lines of events that an earlier run of the execution ended with."""
         rows = self._store.execute("SELECT body FROM ended_history WHERE arn = ?", (arn,))
         return self._store.decompressed(rows[0][0]).split("\n") if rows else []
 
-    def _delete(self, arn: str) -> None:
+    def _delete_rows(self, arn: str) -> None:
         self._store.execute("DELETE FROM history WHERE arn = ?", (arn,))
         self._store.execute("DELETE FROM ended_history WHERE arn = ?", (arn,))

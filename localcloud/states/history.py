@@ -152,7 +152,7 @@ class Flow:
         if self._stopped.wait(max(0.0, seconds)):
             raise Stopped
 
-    def inner(
+    def inner_flow(
         self, context: dict[str, Any] | None = None, history: History | None = None
     ) -> "Flow":
         """Return a flow within this one, with variables of its own over these."""
@@ -160,7 +160,7 @@ class Flow:
         previous = self.previous if history is None else 0
         return Flow(history or self.history, previous, dict(self.variables), kept, self)
 
-    def end(self) -> None:
+    def leave_parent(self) -> None:
         """Leave the flow that it runs in."""
         if self._parent is not None:
             with self._parent.history.lock:
@@ -185,6 +185,6 @@ class Flow:
             self._stopped.set()
 
 
-def payload(key: str, text: str) -> dict[str, Any]:
+def payload_details(key: str, text: str) -> dict[str, Any]:
     """A payload of JSON text as the details of an event hold it: ``input``, ``inputDetails``."""
     return {key: text, f"{key}Details": {"truncated": False}}

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from localcloud.states import fanout, tasks
-from localcloud.states.failure import StateFailure, handler
+from localcloud.states.failure import StateFailure, find_handler
 from localcloud.states.fields import Fields
-from localcloud.states.history import Flow, payload
+from localcloud.states.history import Flow, payload_details
 from localcloud.states.progress import ExecutionProgress
 from localcloud.states.steps import Machine, State, Step, World
 from localcloud.states.waiting import seconds_to_wait
@@ -53,11 +53,11 @@ class Interpreter:
         if before is not None and before.state:
             name, data, flow.variables = before.state, before.input, dict(before.variables)
         while name is not None:
-            data, name = self._state(name, machine["States"][name], flow, data, before)
+            data, name = self._run_state(name, machine["States"][name], flow, data, before)
             before = None
         return data
 
-    def _state(
+    def _run_state(
         self,
         name: str,
         state: State,
@@ -66,9 +66,9 @@ class Interpreter:
         before: ExecutionProgress | None,
     ) -> tuple[Any, str | None]:
         """Run one state: its output, and the name of the next state or None at the end."""
-        flow.progress.enter(name, data, flow.variables)
+        flow.progress.enter_state(name, data, flow.variables)
         kind = state["Type"]
-        details = {"name": name, **payload("input", to_json(data))}
+        details = {"name": name, **payload_details("input", to_json(data))}
         flow.running = kind
         if before is not None and before.entered > 0:
             entered, flow.previous = before.entered, before.previous
@@ -76,7 +76,7 @@ class Interpreter:
             entered = flow.record(f"{kind}StateEntered", {"stateEnteredEventDetails": details})
         if kind in _REPEATED:
             flow.progress.entered, flow.progress.previous = entered, flow.previous
-        seen: dict[str, Any] = {"EnteredTime": _iso(time.time()), "Name": name}
+        seen: dict[str, Any] = {"EnteredTime": _format_time(time.time()), "Name": name}
         if kind in _REPEATED:
             seen["RetryCount"] = 0
         flow.context["State"] = seen
@@ -85,10 +85,10 @@ class Interpreter:
         if self.world.inspected is not None:
             self.world.inspected[name] = fields.seen
         step = Step(name, state, flow, fields, entered, before)
-        output, assigned, following = self._attempts(step)
+        output, assigned, following = self._run_attempts(step)
         _check_size(output, name)
         flow.running = ""
-        left = {"name": name, **payload("output", to_json(output))}
+        left = {"name": name, **payload_details("output", to_json(output))}
         if assigned:
             left["assignedVariables"] = {key: to_json(value) for key, value in assigned.items()}
             left["assignedVariablesDetails"] = {"truncated": False}
@@ -96,16 +96,16 @@ class Interpreter:
         flow.record(f"{kind}StateExited", {"stateExitedEventDetails": left})
         return output, following
 
-    def _attempts(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
+    def _run_attempts(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
         """Output, assigned variables and next state, after as many attempts as Retry allows."""
         retried: dict[int, int] = {}
         while True:
             try:
-                return self._attempt(step)
+                return self._run_attempt(step)
             except (LanguageError, StateFailure) as raised:
-                failure = self._failure(step, raised)
-            rule = handler(step.state.get("Retry", ()), failure.error)
-            if rule is not None and _waits(step, rule, retried):
+                failure = self._convert_failure(step, raised)
+            rule = find_handler(step.state.get("Retry", ()), failure.error)
+            if rule is not None and _wait_for_retry(step, rule, retried):
                 continue
             if step.kind in ("Map", "Parallel") and not (
                 failure.own and failure.error == "States.Runtime"
@@ -113,17 +113,17 @@ class Interpreter:
                 details = {"error": failure.error, "cause": failure.cause}
                 key = f"{step.kind[0].lower()}{step.kind[1:]}StateFailedEventDetails"
                 step.flow.record(f"{step.kind}StateFailed", {key: details})
-            rule = handler(step.state.get("Catch", ()), failure.error)
+            rule = find_handler(step.state.get("Catch", ()), failure.error)
             if rule is None:
                 raise failure
             catcher = step.state["Catch"][rule]
             try:
-                output, assigned = step.fields.caught(catcher, failure.output)
+                output, assigned = step.fields.catch_output(catcher, failure.output)
             except LanguageError as raised:
-                raise self._failure(step, raised) from None
+                raise self._convert_failure(step, raised) from None
             return output, assigned, catcher["Next"]
 
-    def _failure(self, step: Step, raised: LanguageError | StateFailure) -> StateFailure:
+    def _convert_failure(self, step: Step, raised: LanguageError | StateFailure) -> StateFailure:
         """A failure with AWS's cause; one of evaluation is recorded where it is of JSONata."""
         if isinstance(raised, StateFailure):
             return raised
@@ -141,55 +141,55 @@ class Interpreter:
             step.flow.record("EvaluationFailed", {"evaluationFailedEventDetails": details})
         return StateFailure(raised.error, cause, own=True)
 
-    def _attempt(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
+    def _run_attempt(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
         fields, state = step.fields, step.state
-        given = fields.input()
+        given = fields.apply_input_path()
         following = state.get("Next")
         if step.kind == "Choice":
-            return self._choice(step, given)
+            return self._follow_choice(step, given)
         if step.kind == "Fail":
-            raise StateFailure(fields.text("Error"), fields.text("Cause"))
+            raise StateFailure(fields.read_text("Error"), fields.read_text("Cause"))
         if step.kind in ("Wait", "Succeed"):
             if step.kind == "Wait":
                 step.flow.sleep(seconds_to_wait(fields, given, time.time()))
-            return *fields.output(given, selects=False), following
+            return *fields.build_output(given, selects=False), following
         if step.kind == "Pass":
-            made = fields.arguments(given)
+            made = fields.build_arguments(given)
             result = state.get("Result", made)
         elif step.kind == "Task":
-            result = tasks.run(self.world, step, given)
+            result = tasks.run_task(self.world, step, given)
         elif step.kind == "Parallel":
-            data = fields.arguments(given)
-            mocked = tasks.mocked(self.world, step)
+            data = fields.build_arguments(given)
+            mocked = tasks.find_mock(self.world, step)
             result = mocked.result if mocked else fanout.run_branches(self, step, data)
         else:
-            mocked = tasks.mocked(self.world, step)
+            mocked = tasks.find_mock(self.world, step)
             result = mocked.result if mocked else fanout.run_map(self, step, given)
-        return *fields.output(result), following
+        return *fields.build_output(result), following
 
-    def _choice(self, step: Step, given: Any) -> tuple[Any, dict[str, Any], str | None]:  # noqa: ANN401
+    def _follow_choice(self, step: Step, given: Any) -> tuple[Any, dict[str, Any], str | None]:  # noqa: ANN401
         for index, rule in enumerate(step.state["Choices"]):
-            if self._met(step, rule, index, given):
-                return *step.fields.passed_on(rule, given), rule["Next"]
+            if self._rule_holds(step, rule, index, given):
+                return *step.fields.choice_output(rule, given), rule["Next"]
         if "Default" in step.state:
-            return *step.fields.passed_on(step.state, given), step.state["Default"]
+            return *step.fields.choice_output(step.state, given), step.state["Default"]
         raise LanguageError(
             "States.NoChoiceMatched",
             "Failed to transition out of the state. The state does not point to a next state.",
         )
 
-    def _met(self, step: Step, rule: State, index: int, given: Any) -> bool:  # noqa: ANN401
+    def _rule_holds(self, step: Step, rule: State, index: int, given: Any) -> bool:  # noqa: ANN401
         if not step.fields.jsonata:
-            return comparisons.holds(rule, step.fields.scope(given))
+            return comparisons.holds(rule, step.fields.build_scope(given))
         text = queries.expression(rule["Condition"])
         if text is None:
             return rule["Condition"] is True
         where = f"Choices[{index}]/Condition"
-        value = queries.evaluate(text, step.fields.scope(given), where)
+        value = queries.evaluate(text, step.fields.build_scope(given), where)
         return bool(queries.expect(value, "boolean", text, where))
 
 
-def _waits(step: Step, rule: int, retried: dict[int, int]) -> bool:
+def _wait_for_retry(step: Step, rule: int, retried: dict[int, int]) -> bool:
     """Wait for the next attempt, where a Retry rule has one left."""
     given = step.state["Retry"][rule]
     done = retried.get(rule, 0)
@@ -214,6 +214,6 @@ def _check_size(output: Any, name: str) -> None:  # noqa: ANN401 - any JSON valu
         )
 
 
-def _iso(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -38,20 +38,20 @@ def read_items(world: World, step: Step, given: Any) -> list[Any]:  # noqa: ANN4
     """
     reader = step.state["ItemReader"]
     config = reader.get("ReaderConfig", {})
-    found = parameters(step, given, "ItemReader")
+    found = evaluate_parameters(step, given, "ItemReader")
     items: Sequence[Any]
     try:
         if reader["Resource"].endswith(":listObjectsV2"):
-            items = list(_objects(world.services, found))
+            items = list(_list_objects(world.services, found))
         else:
-            items = _parsed(world.services, found, config)
+            items = _parse_items(world.services, found, config)
     except (ServiceError, ValueError, KeyError, OSError, EOFError, zlib.error) as error:
         raise StateFailure("States.ItemReaderFailed", str(error)) from None
-    most = replace(step.fields, state=config).number("MaxItems", given)
+    most = replace(step.fields, state=config).read_number("MaxItems", given)
     return list(items[: int(most)] if most else items)
 
 
-def parameters(step: Step, given: Any, field: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def evaluate_parameters(step: Step, given: Any, field: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     """Return the parameters of an ItemReader or ResultWriter, by the query language of the state.
 
     Args:
@@ -59,7 +59,7 @@ def parameters(step: Step, given: Any, field: str) -> dict[str, Any]:  # noqa: A
         given: Its input after InputPath.
         field: ``ItemReader`` or ``ResultWriter``.
     """
-    scope, holder = step.fields.scope(given), step.state[field]
+    scope, holder = step.fields.build_scope(given), step.state[field]
     if step.fields.jsonata:
         filled = templates.query(holder.get("Arguments", {}), scope, f"{field}/Arguments")
     else:
@@ -67,11 +67,11 @@ def parameters(step: Step, given: Any, field: str) -> dict[str, Any]:  # noqa: A
     return dict(filled)
 
 
-def _objects(services: Services, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _list_objects(services: Services, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """List a prefix, page by page, as Step Functions writes what it lists."""
     asked = dict(found)
     while True:
-        answer = services.call("s3", "listObjectsV2", asked)
+        answer = services.call_service("s3", "listObjectsV2", asked)
         for one in answer.get("Contents", []):
             changed = dt.datetime.fromisoformat(one["LastModified"]).timestamp()
             yield {
@@ -86,15 +86,15 @@ def _objects(services: Services, found: Mapping[str, Any]) -> Iterator[dict[str,
         asked["ContinuationToken"] = answer["NextContinuationToken"]
 
 
-def _parsed(
+def _parse_items(
     services: Services, found: Mapping[str, Any], config: Mapping[str, Any]
 ) -> Sequence[Any]:
-    content, kind = services.read(found), config.get("InputType", "JSON")
+    content, kind = services.read_object(found), config.get("InputType", "JSON")
     if kind == "MANIFEST":
-        return list(_inventory(services, json.loads(content)))
+        return list(_read_inventory(services, json.loads(content)))
     text = content.decode()
     if kind == "CSV":
-        return _rows(text, config)
+        return _parse_csv(text, config)
     if kind == "JSONL":
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     items = json.loads(text)
@@ -103,19 +103,19 @@ def _parsed(
     return items
 
 
-def _inventory(services: Services, manifest: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _read_inventory(services: Services, manifest: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Return the rows of an S3 inventory in CSV, named by the schema of its manifest."""
     if manifest["fileFormat"] != "CSV":
         raise ValueError(f"The local cloud reads no inventory in {manifest['fileFormat']}.")
     names = [name.strip() for name in manifest["fileSchema"].split(",")]
     bucket = manifest["destinationBucket"].rpartition(":")[2]
     for file in manifest["files"]:
-        content = gzip.decompress(services.read({"Bucket": bucket, "Key": file["key"]}))
+        content = gzip.decompress(services.read_object({"Bucket": bucket, "Key": file["key"]}))
         for row in csv.reader(io.StringIO(content.decode())):
             yield dict(zip(names, row, strict=False))
 
 
-def _rows(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
+def _parse_csv(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
     delimiter = _DELIMITERS[config.get("CSVDelimiter", "COMMA")]
     rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
     if config.get("CSVHeaderLocation") == "GIVEN":
@@ -125,12 +125,12 @@ def _rows(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
     return [dict(zip(names, row, strict=False)) for row in rows]
 
 
-def batched(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # noqa: ANN401
+def make_batches(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # noqa: ANN401
     """Items in the batches that ItemBatcher asks for; as they are where there is none."""
     batcher = step.state.get("ItemBatcher")
     if batcher is None:
         return list(items)
-    scope, shared = step.fields.scope(given), {}
+    scope, shared = step.fields.build_scope(given), {}
     if "BatchInput" in batcher:
         if step.fields.jsonata:
             filled = templates.query(batcher["BatchInput"], scope, "ItemBatcher/BatchInput")
@@ -138,13 +138,13 @@ def batched(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # noqa:
             filled = templates.fill(batcher["BatchInput"], scope)
         shared = {"BatchInput": filled}
     fields = replace(step.fields, state=batcher)
-    most = int(fields.number("MaxItemsPerBatch", given) or len(items) or 1)
-    room = int(fields.number("MaxInputBytesPerBatch", given) or _INPUT_LIMIT)
+    most = int(fields.read_number("MaxItemsPerBatch", given) or len(items) or 1)
+    room = int(fields.read_number("MaxInputBytesPerBatch", given) or _INPUT_LIMIT)
     room = min(room, _INPUT_LIMIT) - size({**shared, "Items": []})
-    return [{**shared, "Items": part} for part in _parts(items, most, room)]
+    return [{**shared, "Items": part} for part in _split_items(items, most, room)]
 
 
-def _parts(items: Sequence[Any], most: int, room: int) -> Iterator[list[Any]]:
+def _split_items(items: Sequence[Any], most: int, room: int) -> Iterator[list[Any]]:
     """Cut items into lists of so many at most, and of so many bytes as JSON where they fit."""
     part: list[Any] = []
     left = room

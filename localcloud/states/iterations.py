@@ -46,52 +46,52 @@ class Iterations:
         self._items = items
         self._indices: deque[int] = deque()
 
-    def left(self, count: int) -> int:
+    def queue_remaining(self, count: int) -> int:
         """Return how many of so many iterations are to run: in a redrive, those without output."""
         self.before = self.step.take_before(count)
         self.progress.outputs = dict(self.before.outputs)
         self._indices.extend(i for i in range(count) if i not in self.before.outputs)
         return len(self._indices)
 
-    def outputs(self) -> list[Any]:
+    def list_outputs(self) -> list[Any]:
         """Return the outputs of those that succeeded, in order of the items."""
         return [output for _, output in sorted(self.progress.outputs.items())]
 
-    def take(self) -> int | None:
+    def take_index(self) -> int | None:
         """Return the index of the next one to run; None where there is none left."""
         try:
             return self._indices.popleft()
         except IndexError:
             return None
 
-    def remaining(self) -> list[int]:
+    def remaining_indices(self) -> list[int]:
         """Return the indices of those that have not begun."""
         return list(self._indices)
 
-    def run(self, inner: Flow, index: int, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def run_iteration(self, inner: Flow, index: int, data: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Return the output of an iteration, which goes on where it was before a redrive."""
-        inner.progress = self.progress.begin(index)
+        inner.progress = self.progress.begin_inner(index)
         before = self.before.unfinished.get(index)
         return self.interpreter.run(self.processor, inner, data, before)
 
-    def context(self, index: int) -> dict[str, Any]:
+    def map_context(self, index: int) -> dict[str, Any]:
         """Return what the context object holds of an iteration as ``Map``."""
         return {"Item": {"Index": index, "Value": self._items[index]}}
 
-    def selected(self, index: int) -> Any:  # noqa: ANN401 - any JSON value
+    def select_input(self, index: int) -> Any:  # noqa: ANN401 - any JSON value
         """Return what an iteration gets: its item, or what ItemSelector makes of it."""
         state, fields = self.step.state, self.step.fields
         selector = state.get("ItemSelector", state.get("Parameters"))
         if selector is None:
             return self._items[index]
-        context = {**fields.context, "Map": self.context(index)}
+        context = {**fields.context, "Map": self.map_context(index)}
         scope = Scope(self.given, context, fields.variables)
         if fields.jsonata:
             return templates.query(selector, scope, "ItemSelector")
         return templates.fill(selector, scope)
 
 
-def together(flow: Flow, flows: Sequence[Flow], work: Callable[[int, Flow], None]) -> None:
+def run_together(flow: Flow, flows: Sequence[Flow], work: Callable[[int, Flow], None]) -> None:
     """Run flows at the same time and wait for all; the first that fails stops the others.
 
     The flow that they run in goes on from the last event of theirs.
@@ -113,12 +113,12 @@ def together(flow: Flow, flows: Sequence[Flow], work: Callable[[int, Flow], None
             threading.Thread(target=job, args=(number, inner), daemon=True).start()
     for _ in flows:
         inner, raised = done.get()
-        inner.end()
+        inner.leave_parent()
         if raised is not None:
             for other in flows:
                 if other is not inner:
                     other.stop(told=True)
-                    other.end()
+                    other.leave_parent()
             flow.previous = inner.previous
             raise raised
     if flows:

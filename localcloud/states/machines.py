@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, now, page
+from localcloud.service import Service, now, paginate
 from localcloud.states.constraints import check_input
-from localcloud.states.definitions import check
+from localcloud.states.definitions import check_definition
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
 
@@ -56,9 +56,9 @@ class Machines(Service):
         self._tagged = Tagged(self._machines)
         self._lock = threading.RLock()
 
-    def operation(self, name: str) -> Callable[[Call], Params] | None:
+    def find_operation(self, name: str) -> Callable[[Call], Params] | None:
         """Return the method that answers an operation, behind a check of its input."""
-        method = super().operation(name)
+        method = super().find_operation(name)
         if method is None:
             return None
 
@@ -73,20 +73,22 @@ class Machines(Service):
     def create_state_machine(self, call: Call) -> Params:
         p = call.params
         check_name(p["name"])
-        check(p["definition"], p.get("type", "STANDARD"))
+        check_definition(p["definition"], p.get("type", "STANDARD"))
         arn = self.cloud.arn("states", f"stateMachine:{p['name']}")
         with self._lock:
             machine = self._machines.get(arn)
             if machine is None:
-                machine = self._new(arn, p)
+                machine = self._new_machine(arn, p)
                 self._machines[arn] = machine
-            elif not _same(machine, p):
+            elif not _is_same_machine(machine, p):
                 raise AwsError(
                     "StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'"
                 )
             out: Params = {"stateMachineArn": arn, "creationDate": machine["created"]}
             if p.get("publish"):
-                out["stateMachineVersionArn"] = self._publish(machine, p.get("versionDescription"))
+                out["stateMachineVersionArn"] = self._publish_version(
+                    machine, p.get("versionDescription")
+                )
             return out
 
     def update_state_machine(self, call: Call) -> Params:
@@ -104,9 +106,9 @@ class Machines(Service):
                 "TracingConfiguration must be specified",
             )
         with self._lock:
-            machine = dict(self.machine(p["stateMachineArn"]))
+            machine = dict(self.get_machine(p["stateMachineArn"]))
             if "definition" in p:
-                check(p["definition"], machine["type"])
+                check_definition(p["definition"], machine["type"])
             changes = {ours: p[theirs] for theirs, ours in fields.items() if theirs in p}
             if any(machine[k] != v for k, v in changes.items()):
                 changes |= {"revision": str(uuid.uuid4()), "updated": now()}
@@ -114,17 +116,19 @@ class Machines(Service):
             self._machines[machine["arn"]] = machine
             out: Params = {"updateDate": machine["updated"], "revisionId": machine["revision"]}
             if p.get("publish"):
-                out["stateMachineVersionArn"] = self._publish(machine, p.get("versionDescription"))
+                out["stateMachineVersionArn"] = self._publish_version(
+                    machine, p.get("versionDescription")
+                )
             return out
 
     def describe_state_machine(self, call: Call) -> Params:
-        target = self.resolve(call.params["stateMachineArn"])
+        target = self.resolve_target(call.params["stateMachineArn"])
         machine = target.machine
         out: Params = {
             "stateMachineArn": call.params["stateMachineArn"],
             "name": machine["name"],
             "status": "ACTIVE",
-            "definition": shown_definition(call.params, target.definition),
+            "definition": definition_to_show(call.params, target.definition),
             "roleArn": target.role_arn,
             "type": machine["type"],
             "creationDate": machine["created"],
@@ -141,7 +145,7 @@ class Machines(Service):
 
     def list_state_machines(self, call: Call) -> Params:
         machines = sorted(self._machines.values(), key=lambda m: str(m["name"]))
-        shown, following = listed_page(machines, call.params)
+        shown, following = list_page(machines, call.params)
         items = [
             {
                 "stateMachineArn": m["arn"],
@@ -155,21 +159,23 @@ class Machines(Service):
 
     def tag_resource(self, call: Call) -> Params:
         tags = tag_map(call.params["tags"], "key", "value")
-        return self._tagged.add(self.machine(call.params["resourceArn"])["arn"], tags)
+        return self._tagged.add(self.get_machine(call.params["resourceArn"])["arn"], tags)
 
     def untag_resource(self, call: Call) -> Params:
-        machine = self.machine(call.params["resourceArn"])
+        machine = self.get_machine(call.params["resourceArn"])
         return self._tagged.remove(machine["arn"], call.params["tagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"tags": tag_list(self.machine(call.params["resourceArn"])["tags"], "key", "value")}
+        return {
+            "tags": tag_list(self.get_machine(call.params["resourceArn"])["tags"], "key", "value")
+        }
 
     # -- versions ------------------------------------------------------------------------------
 
     def publish_state_machine_version(self, call: Call) -> Params:
         p = call.params
         with self._lock:
-            machine = self.machine(p["stateMachineArn"])
+            machine = self.get_machine(p["stateMachineArn"])
             wanted = p.get("revisionId")
             if wanted and wanted != (machine["revision"] or "INITIAL"):
                 raise AwsError(
@@ -177,14 +183,14 @@ class Machines(Service):
                     f"Failed to publish the State Machine version for revision {wanted}. The "
                     f"current State Machine revision is {machine['revision'] or 'INITIAL'}.",
                 )
-            arn = self._publish(machine, p.get("description"))
+            arn = self._publish_version(machine, p.get("description"))
             version = self._machines[machine["arn"]]["versions"][arn.rpartition(":")[2]]
             return {"stateMachineVersionArn": arn, "creationDate": version["created"]}
 
     def list_state_machine_versions(self, call: Call) -> Params:
-        machine = self.machine(call.params["stateMachineArn"])
+        machine = self.get_machine(call.params["stateMachineArn"])
         numbers = sorted(machine["versions"], key=int, reverse=True)
-        shown, following = listed_page(numbers, call.params)
+        shown, following = list_page(numbers, call.params)
         items = [
             {
                 "stateMachineVersionArn": f"{machine['arn']}:{n}",
@@ -228,9 +234,9 @@ class Machines(Service):
         Returns:
             The ARN of the version.
         """
-        check(definition)
+        check_definition(definition)
         with self._lock:
-            machine = self.machine(arn)
+            machine = self.get_machine(arn)
             number = machine["next_version"]
             version = {
                 "definition": definition,
@@ -247,7 +253,7 @@ class Machines(Service):
     def backdate(self, arn: str, at: float) -> None:
         """Have a machine, its only version and its aliases be as old as a time."""
         with self._lock:
-            machine = self.machine(arn)
+            machine = self.get_machine(arn)
             versions = {n: {**v, "created": at} for n, v in machine["versions"].items()}
             aliases = {
                 n: {**a, "created": at, "updated": at} for n, a in machine["aliases"].items()
@@ -257,7 +263,7 @@ class Machines(Service):
 
     # -- what others ask -----------------------------------------------------------------------
 
-    def machine(self, arn: str) -> Params:
+    def get_machine(self, arn: str) -> Params:
         """Return the record of a state machine.
 
         Raises:
@@ -268,7 +274,7 @@ class Machines(Service):
             raise AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return machine
 
-    def resolve(self, arn: str) -> Target:
+    def resolve_target(self, arn: str) -> Target:
         """What the ARN of a machine, a version or an alias means; an alias routes by weight."""
         if arn in self._machines:
             machine = self._machines[arn]
@@ -279,16 +285,16 @@ class Machines(Service):
         version_arn = arn
         if last in machine["aliases"]:
             alias_arn = arn
-            version_arn = _choose(machine["aliases"][last]["routing"])
+            version_arn = _choose_version(machine["aliases"][last]["routing"])
         version = machine["versions"].get(version_arn.rpartition(":")[2])
         if version is None:
             raise AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return Target(machine, version["definition"], version["role"], version_arn, alias_arn)
 
-    def _forget(self, arn: str) -> None:
+    def _delete_machine(self, arn: str) -> None:
         self._machines.pop(arn, None)
 
-    def _new(self, arn: str, p: Params) -> Params:
+    def _new_machine(self, arn: str, p: Params) -> Params:
         created = now()
         return {
             "arn": arn,
@@ -307,7 +313,7 @@ class Machines(Service):
             "aliases": {},
         }
 
-    def _publish(self, machine: Params, description: str | None) -> str:
+    def _publish_version(self, machine: Params, description: str | None) -> str:
         number = machine["next_version"]
         newest = machine["versions"].get(str(number - 1))
         if newest is not None and newest["revision"] == machine["revision"]:
@@ -336,7 +342,7 @@ class Machines(Service):
 _LOGGING = {"level": "OFF", "includeExecutionData": False}
 
 
-def shown_definition(params: Params, definition: str) -> str:
+def definition_to_show(params: Params, definition: str) -> str:
     """Return the definition, or nothing of it where ``METADATA_ONLY`` is asked for."""
     return "{}" if params.get("includedData") == "METADATA_ONLY" else definition
 
@@ -351,7 +357,7 @@ def check_name(name: str) -> None:
         raise AwsError("InvalidName", f"Invalid Name: '{name}'")
 
 
-def _same(machine: Params, p: Params) -> bool:
+def _is_same_machine(machine: Params, p: Params) -> bool:
     return bool(
         machine["definition"] == p["definition"]
         and machine["type"] == p.get("type", "STANDARD")
@@ -364,19 +370,19 @@ def routed_versions(alias: Params) -> list[str]:
     return [route["stateMachineVersionArn"] for route in alias["routing"]]
 
 
-def _choose(routing: list[Params]) -> str:
+def _choose_version(routing: list[Params]) -> str:
     weights = [route["weight"] for route in routing]
     chosen = random.choices(routing, weights)[0]  # noqa: S311 - traffic, not secrets
     return str(chosen["stateMachineVersionArn"])
 
 
-def listed_page(items: Sequence[T], params: Params) -> tuple[list[T], Params]:
+def list_page(items: Sequence[T], params: Params) -> tuple[list[T], Params]:
     """Return a page of a list of Step Functions, and the member that leads to the next one.
 
     Raises:
         AwsError: ``InvalidToken`` for a token that this cloud did not give.
     """
-    shown, token = page(
+    shown, token = paginate(
         items,
         params,
         size="maxResults",

@@ -99,7 +99,7 @@ class MapRun:
         return self.execution_arn.partition(":execution:")[0]
 
     @contextmanager
-    def slot(self, flow: Flow) -> Iterator[None]:
+    def wait_for_slot(self, flow: Flow) -> Iterator[None]:
         """Wait until one more child may run, and let it.
 
         Raises:
@@ -118,7 +118,7 @@ class MapRun:
                 self._running -= 1
                 self._changed.notify()
 
-    def fail(self, items: int) -> None:
+    def count_failures(self, items: int) -> None:
         """Count items that failed; no child begins after more than are tolerated."""
         with self._changed:
             self.failed += items
@@ -128,13 +128,13 @@ class MapRun:
 class MapRunKeeper(Protocol):
     """Who keeps Map Runs and their children for those who ask."""
 
-    def begin(self, run: MapRun) -> None:
+    def begin_run(self, run: MapRun) -> None:
         """Keep a Map Run that starts, or is redriven."""
 
-    def end(self, run: MapRun, status: str, *, written: bool) -> None:
+    def end_run(self, run: MapRun, status: str, *, written: bool) -> None:
         """Keep how a Map Run ended, and whether its results were written."""
 
-    def child(
+    def begin_child(
         self, run: MapRun, name: str, data: str, items: int
     ) -> tuple[Execution, int, Callable[[Event], None]]:
         """Keep a child that starts: its record, id of its last event, and what takes events."""
@@ -142,7 +142,7 @@ class MapRunKeeper(Protocol):
     def end_child(self, child: Execution) -> None:
         """Keep how a child ended."""
 
-    def children(self, run: MapRun) -> Sequence[Execution]:
+    def list_children(self, run: MapRun) -> Sequence[Execution]:
         """Return the children that were begun."""
 
 
@@ -155,7 +155,7 @@ class MapRuns:
         self._executions = executions
         self._live: dict[str, MapRun] = {}
 
-    def begin(self, run: MapRun) -> None:
+    def begin_run(self, run: MapRun) -> None:
         """Keep a Map Run; see ``MapRunKeeper``."""
         self._live[run.arn] = run
         record = self._records.get(run.arn) or {
@@ -174,20 +174,20 @@ class MapRuns:
         if run.redrives:
             changed["redrive_date"] = now()
         counts = {"total": run.total, "items": run.items}
-        self._records[run.arn] = {**record, **changed, **counts, **_limits(run.limits)}
+        self._records[run.arn] = {**record, **changed, **counts, **_limits_record(run.limits)}
 
-    def end(self, run: MapRun, status: str, *, written: bool) -> None:
+    def end_run(self, run: MapRun, status: str, *, written: bool) -> None:
         """Keep how a Map Run ended; see ``MapRunKeeper``."""
-        self._close(run.arn, status=status, stop=now(), written=int(written))
+        self._end_record(run.arn, status=status, stop=now(), written=int(written))
 
-    def abort(self, execution_arn: str) -> None:
+    def abort_runs(self, execution_arn: str) -> None:
         """End the Map Runs, and their children, of an execution that has ended."""
-        for record in self._of(execution_arn):
+        for record in self._records_of(execution_arn):
             stopped = now()
-            if self._close(record["arn"], status="ABORTED", stop=stopped):
+            if self._end_record(record["arn"], status="ABORTED", stop=stopped):
                 self._executions.abort_children(record["arn"], stopped)
 
-    def _close(self, arn: str, **ended: str | float) -> bool:
+    def _end_record(self, arn: str, **ended: str | float) -> bool:
         """Keep how a Map Run ended; return whether it was still running."""
         self._live.pop(arn, None)
         with self._store.locked():  # an abort and the last child may come at the same moment
@@ -197,7 +197,7 @@ class MapRuns:
             self._records[arn] = {**record, **ended}
         return True
 
-    def child(
+    def begin_child(
         self, run: MapRun, name: str, data: str, items: int
     ) -> tuple[Execution, int, Callable[[Event], None]]:
         """Keep a child that starts; see ``MapRunKeeper``."""
@@ -240,9 +240,9 @@ class MapRuns:
         """Keep how a child ended; see ``MapRunKeeper``."""
         self._executions.end_child(child)
 
-    def children(self, run: MapRun) -> Sequence[Execution]:
+    def list_children(self, run: MapRun) -> Sequence[Execution]:
         """Return the children that were begun; see ``MapRunKeeper``."""
-        return self._executions.children(run.arn)
+        return self._executions.list_children(run.arn)
 
     # -- what the operations ask ---------------------------------------------------------------
 
@@ -257,12 +257,12 @@ class MapRuns:
             raise AwsError("ResourceNotFound", f"Resource not found: '{arn}'")
         return record
 
-    def listed(self, execution_arn: str) -> list[Record]:
+    def list_runs(self, execution_arn: str) -> list[Record]:
         """Return the Map Runs of an execution as ListMapRuns gives them, newest first."""
-        found = sorted(self._of(execution_arn), key=lambda one: one["start"], reverse=True)
-        return [_listed(record) for record in found]
+        found = sorted(self._records_of(execution_arn), key=lambda one: one["start"], reverse=True)
+        return [_summarize_record(record) for record in found]
 
-    def described(self, arn: str) -> Record:
+    def describe_run(self, arn: str) -> Record:
         """Return a Map Run as DescribeMapRun gives it."""
         record = self.get(arn)
         counts = self._executions.child_counts(arn)
@@ -274,14 +274,16 @@ class MapRuns:
             "maxConcurrency": record["concurrency"],
             "toleratedFailureCount": record["count"] or 0,
             "toleratedFailurePercentage": record["percentage"] or 0.0,
-            "executionCounts": _counts(record, "total", {s: n for s, (n, _) in counts.items()}),
-            "itemCounts": _counts(record, "items", {s: n for s, (_, n) in counts.items()}),
+            "executionCounts": _count_children(
+                record, "total", {s: n for s, (n, _) in counts.items()}
+            ),
+            "itemCounts": _count_children(record, "items", {s: n for s, (_, n) in counts.items()}),
             "redriveCount": record["redrives"],
         }
         dates = {"stopDate": record["stop"], "redriveDate": record.get("redrive_date")}
         return described | {key: value for key, value in dates.items() if value is not None}
 
-    def change(self, arn: str, given: Mapping[str, Any]) -> None:
+    def change_limits(self, arn: str, given: Mapping[str, Any]) -> None:
         """Change a Map Run that is running, as UpdateMapRun does.
 
         Raises:
@@ -300,22 +302,22 @@ class MapRuns:
         for theirs, ours in names.items():
             if theirs in given:
                 setattr(run.limits, ours, given[theirs])
-        self._records[arn] = {**record, **_limits(run.limits)}
+        self._records[arn] = {**record, **_limits_record(run.limits)}
 
-    def _of(self, execution_arn: str) -> list[Record]:
+    def _records_of(self, execution_arn: str) -> list[Record]:
         return [one for one in self._records.values() if one["execution"] == execution_arn]
 
 
 class UnkeptMapRuns:
     """Map Runs of a run that nobody looks at afterwards, such as the test of a state."""
 
-    def begin(self, run: MapRun) -> None:
+    def begin_run(self, run: MapRun) -> None:
         """Keep nothing."""
 
-    def end(self, run: MapRun, status: str, *, written: bool) -> None:
+    def end_run(self, run: MapRun, status: str, *, written: bool) -> None:
         """Keep nothing."""
 
-    def child(
+    def begin_child(
         self, run: MapRun, name: str, data: str, items: int
     ) -> tuple[Execution, int, Callable[[Event], None]]:
         """Return a child that is not kept."""
@@ -331,13 +333,13 @@ class UnkeptMapRuns:
     def end_child(self, child: Execution) -> None:
         """Keep nothing."""
 
-    def children(self, run: MapRun) -> Sequence[Execution]:
+    def list_children(self, run: MapRun) -> Sequence[Execution]:
         """Return none: none was kept."""
         del run
         return ()
 
 
-def _limits(limits: Limits) -> Record:
+def _limits_record(limits: Limits) -> Record:
     return {
         "concurrency": limits.concurrency,
         "count": limits.count,
@@ -345,7 +347,7 @@ def _limits(limits: Limits) -> Record:
     }
 
 
-def _listed(record: Record) -> Record:
+def _summarize_record(record: Record) -> Record:
     listed = {
         "executionArn": record["execution"],
         "mapRunArn": record["arn"],
@@ -355,7 +357,7 @@ def _listed(record: Record) -> Record:
     return listed if record["stop"] is None else {**listed, "stopDate": record["stop"]}
 
 
-def _counts(record: Record, total: str, found: Mapping[str, int]) -> Record:
+def _count_children(record: Record, total: str, found: Mapping[str, int]) -> Record:
     ended = sum(found.get(status, 0) for status in _ENDED)
     running = found.get("RUNNING", 0)
     over = record["status"] in ("FAILED", "ABORTED")

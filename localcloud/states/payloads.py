@@ -52,7 +52,7 @@ class Payloads:
         for number, part in enumerate(parts):
             if len(part) >= _LONG:
                 long = part.rstrip("\\")  # of the quote, where JSON is a string within JSON
-                parts[number] = self._keep(arn, long) + part[len(long) :]
+                parts[number] = self._store_payload(arn, long) + part[len(long) :]
         return '"'.join(parts)
 
     def unpack(self, text: str) -> str:
@@ -61,7 +61,7 @@ class Payloads:
         Raises:
             WorkflowError: ``CloudCorrupt`` where a payload is missing.
         """
-        return _REFERENCE.sub(lambda found: self._payload(found[1]), text)
+        return _REFERENCE.sub(lambda found: self._load_payload(found[1]), text)
 
     def release(self, arns: Sequence[str]) -> None:
         """Forget what only these executions use; call it in the transaction that deletes them."""
@@ -75,13 +75,13 @@ class Payloads:
                     (digest, digest),
                 )
 
-    def _keep(self, arn: str, long: str) -> str:
-        digest, body = _kept(long)
+    def _store_payload(self, arn: str, long: str) -> str:
+        digest, body = _digest_and_body(long)
         self._store.execute("INSERT OR IGNORE INTO payloads VALUES (?, ?)", (digest, body))
         self._store.execute("INSERT OR IGNORE INTO payload_uses VALUES (?, ?)", (arn, digest))
         return f"\x01{digest}\x01"
 
-    def _payload(self, digest: str) -> str:
+    def _load_payload(self, digest: str) -> str:
         rows = self._store.execute("SELECT body FROM payloads WHERE digest = ?", (digest,))
         if not rows:
             raise self._store.corrupt(self._store.path, f"payload {digest} is missing")
@@ -90,7 +90,7 @@ class Payloads:
 
 
 @lru_cache(maxsize=64)  # one photo stands in each event of its execution
-def _kept(long: str) -> tuple[str, bytes | str]:
+def _digest_and_body(long: str) -> tuple[str, bytes | str]:
     """Return the digest of a text, and the bytes that it encodes; itself where it encodes none."""
     digest = hashlib.sha256(long.encode()).hexdigest()
     try:

@@ -41,18 +41,18 @@ class ExecutionProgress:
     map_run: str = ""
     redrives: int = 0
 
-    def enter(self, state: str, data: Any, variables: dict[str, Any]) -> None:  # noqa: ANN401 - any JSON value
+    def enter_state(self, state: str, data: Any, variables: dict[str, Any]) -> None:  # noqa: ANN401 - any JSON value
         """Note that a state is entered; nothing has become of its inner flows yet."""
         self.state, self.input, self.variables = state, data, variables
         self.entered, self.previous = 0, 0
         self.outputs, self.unfinished, self.map_run, self.redrives = {}, {}, "", 0
 
-    def begin(self, number: int) -> ExecutionProgress:
+    def begin_inner(self, number: int) -> ExecutionProgress:
         """Return the progress of a branch or iteration that begins."""
         begun = self.unfinished[number] = ExecutionProgress()
         return begun
 
-    def succeed(self, number: int, output: Any) -> None:  # noqa: ANN401 - any JSON value
+    def record_output(self, number: int, output: Any) -> None:  # noqa: ANN401 - any JSON value
         """Note the output of a branch or iteration that succeeded."""
         self.outputs[number] = output
         self.unfinished.pop(number, None)

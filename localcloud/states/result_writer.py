@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.states.failure import StateFailure
-from localcloud.states.items import parameters
+from localcloud.states.items import evaluate_parameters
 from localcloud.states.services import ServiceError
 from workflow.asl.data import to_json
 
@@ -44,12 +44,12 @@ def write_results(
     Raises:
         StateFailure: ``States.ResultWriterFailed``.
     """
-    where = parameters(step, given, "ResultWriter")
+    where = evaluate_parameters(step, given, "ResultWriter")
     config = step.state["ResultWriter"].get("WriterConfig", {})
     groups: dict[str, list[Any]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
-    for child in world.map_runs.children(run):
+    for child in world.map_runs.list_children(run):
         fine = child["status"] == "SUCCEEDED"
-        whole = [_entry(child)] if not fine else transformed(child, config, "NONE")
+        whole = [_build_entry(child)] if not fine else transform_result(child, config, "NONE")
         groups["SUCCEEDED" if fine else "FAILED"] += whole
     groups["PENDING"] = [
         {"Input": to_json(one), "InputDetails": {"Included": True}, "Status": "PENDING"}
@@ -63,30 +63,30 @@ def write_results(
         if entries:
             text = "".join(f"{to_json(e)}\n" for e in entries) if lines else to_json(entries)
             key = f"{folder}/{name}_0.{'jsonl' if lines else 'json'}"
-            files[name] = [{"Key": key, "Size": _put(world, where["Bucket"], key, text)}]
+            files[name] = [{"Key": key, "Size": _put_object(world, where["Bucket"], key, text)}]
     manifest = {
         "DestinationBucket": where["Bucket"],
         "MapRunArn": run.arn,
         "ResultFiles": files,
     }
     key = f"{folder}/manifest.json"
-    _put(world, where["Bucket"], key, to_json(manifest))
+    _put_object(world, where["Bucket"], key, to_json(manifest))
     return {
         "MapRunArn": run.arn,
         "ResultWriterDetails": {"Bucket": where["Bucket"], "Key": key},
     }
 
 
-def transformed(child: Execution, config: Mapping[str, Any], default: str) -> list[Any]:
+def transform_result(child: Execution, config: Mapping[str, Any], default: str) -> list[Any]:
     """Return what the results hold of a child that succeeded, by ``Transformation``."""
     how = config.get("Transformation", default)
     if how == "NONE":
-        return [_entry(child)]
+        return [_build_entry(child)]
     output = json.loads(child["body"]["output"])
     return output if how == "FLATTEN" and isinstance(output, list) else [output]
 
 
-def _entry(child: Execution) -> dict[str, Any]:
+def _build_entry(child: Execution) -> dict[str, Any]:
     body = child["body"]
     entry = {
         "ExecutionArn": child["arn"],
@@ -94,26 +94,26 @@ def _entry(child: Execution) -> dict[str, Any]:
         "InputDetails": {"Included": True},
         "Name": child["name"],
         "RedriveCount": child["redrives"],
-        "StartDate": _iso(child["start"]),
+        "StartDate": _format_time(child["start"]),
         "StateMachineArn": child["machine"],
         "Status": child["status"],
-        "StopDate": _iso(child["stop"]),
+        "StopDate": _format_time(child["stop"]),
     }
     if "output" in body:
         entry |= {"Output": body["output"], "OutputDetails": {"Included": True}}
     return entry | {name.title(): body[name] for name in ("error", "cause") if name in body}
 
 
-def _put(world: World, bucket: str, key: str, text: str) -> int:
+def _put_object(world: World, bucket: str, key: str, text: str) -> int:
     content = {"Bucket": bucket, "Key": key, "Body": text, "ContentType": "application/json"}
     try:
-        world.services.call("s3", "putObject", content)
+        world.services.call_service("s3", "putObject", content)
     except ServiceError as error:
         raise StateFailure("States.ResultWriterFailed", str(error)) from None
     return len(text.encode())
 
 
-def _iso(seconds: float | None) -> str | None:
+def _format_time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)

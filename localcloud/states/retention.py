@@ -25,7 +25,7 @@ class Retention:
         self._executions = executions
         self._limits = limits
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True, name="retention")
+        self._thread = threading.Thread(target=self._watch_limits, daemon=True, name="retention")
 
     def start(self) -> None:
         """Begin to look; returns at once."""
@@ -37,21 +37,21 @@ class Retention:
         if self._thread.is_alive():
             self._thread.join()
 
-    def clean(self, moment: float) -> int:
+    def forget_old(self, moment: float) -> int:
         """Forget what is older or larger than the limits allow at a moment; gives how many."""
         oldest = moment - self._limits.days * _DAY
         most = self._limits.megabytes * 1e6
         forgotten = 0
         while not self._stopped.is_set():
             # Asked again for each batch: once there is room, only what is too old goes.
-            crowded = self._executions.bytes() > most
+            crowded = self._executions.history_bytes() > most
             gone = self._executions.forget_ended(moment if crowded else oldest, _BATCH)
             if not gone:
                 break
             forgotten += gone
         return forgotten
 
-    def _watch(self) -> None:
-        self.clean(now())
+    def _watch_limits(self) -> None:
+        self.forget_old(now())
         while not self._stopped.wait(_EVERY_SECONDS):
-            self.clean(now())
+            self.forget_old(now())

@@ -52,28 +52,28 @@ class ServiceError(Exception):
 class Services(Protocol):
     """What a run can call."""
 
-    def invoke(self, parameters: Mapping[str, Any], role_arn: str) -> Params:
+    def invoke_function(self, parameters: Mapping[str, Any], role_arn: str) -> Params:
         """Invoke a function: Lambda's answer with ``Payload`` as bytes.
 
         Raises:
             ServiceError: Lambda refuses.
         """
 
-    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
+    def call_service(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
         """Call any other service: its answer as JSON, ``ResponseMetadata`` included.
 
         Raises:
             ServiceError: It refuses.
         """
 
-    def read(self, parameters: Mapping[str, Any]) -> bytes:
+    def read_object(self, parameters: Mapping[str, Any]) -> bytes:
         """Return the bytes of an object of S3, by the parameters of GetObject.
 
         Raises:
             ServiceError: S3 refuses.
         """
 
-    def describe(self, execution_arn: str) -> Params:
+    def describe_execution(self, execution_arn: str) -> Params:
         """Return an execution as DescribeExecution gives it."""
 
 
@@ -96,34 +96,34 @@ class CloudServices:
         self._client = client
         self._describe = describe
 
-    def invoke(self, parameters: Mapping[str, Any], role_arn: str) -> Params:
+    def invoke_function(self, parameters: Mapping[str, Any], role_arn: str) -> Params:
         """Invoke a function; see ``Services``."""
         try:
             return self._invoke(dict(parameters), role_arn)
         except AwsError as error:
-            raise _refused("Lambda", error.code, error.message, error.status) from None
+            raise _service_error("Lambda", error.code, error.message, error.status) from None
 
-    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
+    def call_service(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
         """Call a service; see ``Services``."""
-        return dict(_plain(self._answer(service, action, parameters)))
+        return dict(_to_json_value(self._call_client(service, action, parameters)))
 
-    def read(self, parameters: Mapping[str, Any]) -> bytes:
+    def read_object(self, parameters: Mapping[str, Any]) -> bytes:
         """Read an object; see ``Services``."""
-        content: bytes = self._answer("s3", "getObject", parameters)["Body"].read()
+        content: bytes = self._call_client("s3", "getObject", parameters)["Body"].read()
         return content
 
-    def _answer(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
+    def _call_client(self, service: str, action: str, parameters: Mapping[str, Any]) -> Params:
         name, shown = _NAMES[service]
         client = self._client(name)
         operation = operation_name(action)
         model = client.meta.service_model.operation_model(operation)
         method = getattr(client, _python_name(client, operation))
         try:
-            return dict(method(**_input(model, parameters)))
+            return dict(method(**_build_input(model, parameters)))
         except ClientError as error:
             told = error.response["Error"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            raise _refused(shown, told["Code"], told.get("Message", ""), status) from None
+            raise _service_error(shown, told["Code"], told.get("Message", ""), status) from None
         except ParamValidationError as error:
             raise ServiceError(
                 "States.Runtime",
@@ -133,7 +133,7 @@ class CloudServices:
         except BotoCoreError as error:
             raise ServiceError(f"{shown}.SdkClientException", str(error)) from None
 
-    def describe(self, execution_arn: str) -> Params:
+    def describe_execution(self, execution_arn: str) -> Params:
         """Return an execution; see ``Services``."""
         return self._describe(execution_arn)
 
@@ -156,7 +156,7 @@ def optimized_error(service: str, error: str) -> str:
     return f"{_OPTIMIZED_NAMES.get(service, prefix)}.{code}"
 
 
-def _refused(service: str, code: str, message: str, status: int) -> ServiceError:
+def _service_error(service: str, code: str, message: str, status: int) -> ServiceError:
     name = code.rpartition(".")[2]
     ending = "" if name.endswith("Exception") else "Exception"
     about = f"Service: {service}, Status Code: {status}, Request ID: {uuid.uuid4()}"
@@ -168,7 +168,7 @@ def _python_name(client: Any, operation: str) -> str:  # noqa: ANN401 - botocore
     return next(str(python) for python, api in names.items() if api == operation)
 
 
-def _input(model: Any, parameters: Mapping[str, Any]) -> Params:  # noqa: ANN401 - botocore has no types
+def _build_input(model: Any, parameters: Mapping[str, Any]) -> Params:  # noqa: ANN401 - botocore has no types
     """Parameters by the names of the service model, bodies as JSON text where they are objects."""
     members = model.input_shape.members if model.input_shape else {}
     by_lower = {name.lower(): name for name in members}
@@ -181,7 +181,7 @@ def _input(model: Any, parameters: Mapping[str, Any]) -> Params:  # noqa: ANN401
     return made
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any answer
+def _to_json_value(value: Any) -> Any:  # noqa: ANN401 - any answer
     """Return an answer as JSON: bodies as text, times as ISO-8601."""
     if isinstance(value, StreamingBody):
         return value.read().decode(errors="replace")
@@ -190,5 +190,5 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any answer
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {key: _to_json_value(item) for key, item in value.items()}
+    return [_to_json_value(item) for item in value] if isinstance(value, list) else value

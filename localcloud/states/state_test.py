@@ -6,9 +6,9 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.service import now
-from localcloud.states.definitions import check
+from localcloud.states.definitions import check_definition
 from localcloud.states.engine import Ending, ExecutionRequest, Run
-from localcloud.states.failure import StateFailure, handler
+from localcloud.states.failure import StateFailure, find_handler
 from localcloud.states.services import Services
 from localcloud.states.steps import Mock
 from localcloud.states.tokens import Tokens
@@ -30,16 +30,16 @@ def run_test(params: Params, arn_prefix: str, services: Services) -> Params:
     Raises:
         AwsError: ``InvalidDefinition``, ``InvalidExecutionInput`` or ``ValidationException``.
     """
-    name, state, language = _state(params)
+    name, state, language = _read_state(params)
     _check_params(params, state)
-    definition = json.dumps(_machine(name, state, language))
-    check(definition)
+    definition = json.dumps(_build_machine(name, state, language))
+    check_definition(definition)
     test = _Test(name, state, params)
     test.run(definition, arn_prefix, services)
-    return test.outcome()
+    return test.build_answer()
 
 
-def _state(params: Params) -> tuple[str, Params, str | None]:
+def _read_state(params: Params) -> tuple[str, Params, str | None]:
     """Name, body and query language of the state; the definition may be a whole state machine."""
     try:
         given = json.loads(params["definition"])
@@ -67,16 +67,16 @@ def _check_params(params: Params, state: Params) -> None:
         raise AwsError("InvalidExecutionInput", f"Invalid Input: '{error}'") from error
 
 
-def _machine(name: str, state: Params, language: str | None) -> Params:
+def _build_machine(name: str, state: Params, language: str | None) -> Params:
     alone = {key: value for key, value in state.items() if key != "Retry"}
-    stubs = {target: {"Type": "Succeed"} for target in _targets(state) if target != name}
+    stubs = {target: {"Type": "Succeed"} for target in _list_targets(state) if target != name}
     if alone.get("Next") == name:
         alone = {**{k: v for k, v in alone.items() if k != "Next"}, "End": True}
     machine: Params = {"StartAt": name, "States": {name: alone, **stubs}}
     return machine | ({"QueryLanguage": language} if language else {})
 
 
-def _targets(state: Mapping[str, Any]) -> Iterator[str]:
+def _list_targets(state: Mapping[str, Any]) -> Iterator[str]:
     for rule in (state, *state.get("Choices", []), *state.get("Catch", [])):
         yield from (rule[field] for field in ("Next", "Default") if field in rule)
 
@@ -119,7 +119,7 @@ class _Test:
             last_event_id=0,
             variables=json.loads(params.get("variables") or "{}"),
             context=json.loads(params.get("context") or "{}"),
-            mocks={self._name: _mock(params["mock"])} if "mock" in params else {},
+            mocks={self._name: _read_mock(params["mock"])} if "mock" in params else {},
             inspected=self._inspected,
         )
         run = Run(job, services, Tokens(), self._history.append, self._endings.append)
@@ -128,9 +128,9 @@ class _Test:
             run.stop("States.Timeout", "The test took longer than five minutes.")
         self._variables = run.variables
 
-    def outcome(self) -> Params:
+    def build_answer(self) -> Params:
         """Return the answer: status, output or error, and what the inspection level asks for."""
-        out, details = self._result()
+        out, details = self._build_result()
         level = self._params.get("inspectionLevel", "INFO")
         data: Params = {"errorDetails": details} if details else {}
         if level != "INFO":
@@ -141,17 +141,17 @@ class _Test:
                 data["variables"] = to_json(self._variables)
         return out | ({"inspectionData": data} if data else {})
 
-    def _result(self) -> tuple[Params, Params]:
+    def _build_result(self) -> tuple[Params, Params]:
         """Return the answer, and the details of an error that a Retry or a Catch takes."""
         entered = [e.get("stateEnteredEventDetails") for e in self._history]
         after = [details for details in entered if details and details["name"] != self._name]
-        failure = self._failure()
+        failure = self._find_failure()
         if failure is None:
             output = after[0]["input"] if after else self._endings[0].output
             out: Params = {"status": "SUCCEEDED", "output": output}
             return out | ({"nextState": after[0]["name"]} if after else {}), {}
         out = {key: value for key, value in failure.items() if value is not None}
-        rule = handler(self._state.get("Retry", ()), failure["error"])
+        rule = find_handler(self._state.get("Retry", ()), failure["error"])
         done = int(self._params.get("stateConfiguration", {}).get("retrierRetryCount", 0))
         if rule is not None and done < self._state["Retry"][rule].get("MaxAttempts", 3):
             given = self._state["Retry"][rule]
@@ -161,11 +161,11 @@ class _Test:
             return {**out, "status": "RETRIABLE"}, details
         if after:
             caught = {"output": after[0]["input"], "nextState": after[0]["name"]}
-            index = handler(self._state.get("Catch", ()), failure["error"])
+            index = find_handler(self._state.get("Catch", ()), failure["error"])
             return {**out, "status": "CAUGHT_ERROR", **caught}, {"catchIndex": index}
         return {**out, "status": "FAILED"}, {}
 
-    def _failure(self) -> dict[str, str | None] | None:
+    def _find_failure(self) -> dict[str, str | None] | None:
         """Error and cause of the state, whether or not it was caught; None where it succeeded."""
         for event in self._history:
             if event["type"].startswith("Execution"):
@@ -179,7 +179,7 @@ class _Test:
         return {"error": ending.error, "cause": ending.cause}
 
 
-def _mock(mock: Params) -> Mock:
+def _read_mock(mock: Params) -> Mock:
     if "errorOutput" in mock:
         given = mock["errorOutput"]
         return Mock(failure=StateFailure(given.get("error", ""), given.get("cause", "")))

@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from localcloud.states.failure import TIMEOUT, StateFailure
-from localcloud.states.history import payload
+from localcloud.states.history import payload_details
 from localcloud.states.resources import Resource, read_resource
 from localcloud.states.services import ServiceError, optimized_error
 from workflow.asl.data import size, to_json
@@ -26,7 +26,7 @@ _DATA_LIMIT = 262_144
 _CHILD_SECONDS = 0.05
 
 
-def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON value
+def run_task(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Run a Task state: its result.
 
     Args:
@@ -46,7 +46,7 @@ def run(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON
     return _Task(world, step, resource).run(given)
 
 
-def mocked(world: World, step: Step) -> Mock | None:
+def find_mock(world: World, step: Step) -> Mock | None:
     """Return what a state is to give instead of being run; None where it is to run.
 
     Raises:
@@ -71,50 +71,52 @@ class _Task:
         """Evaluate its fields, then call."""
         tokens, context = self._world.tokens, self._step.flow.context
         if self._resource.pattern == "waitForTaskToken":
-            self._token = tokens.make()
+            self._token = tokens.create_token()
             context["Task"] = {"Token": self._token}
         try:
-            seconds = self._step.fields.number("TimeoutSeconds", given)
-            heartbeat = self._step.fields.number("HeartbeatSeconds", given)
-            parameters = self._step.fields.arguments(given)
+            seconds = self._step.fields.read_number("TimeoutSeconds", given)
+            heartbeat = self._step.fields.read_number("HeartbeatSeconds", given)
+            parameters = self._step.fields.build_arguments(given)
             if self._resource.function is not None:
-                return self._function(parameters, seconds, heartbeat)
-            return self._service(parameters, seconds, heartbeat)
+                return self._run_function(parameters, seconds, heartbeat)
+            return self._run_service(parameters, seconds, heartbeat)
         finally:
             tokens.forget(self._token)
             context.pop("Task", None)
 
     # -- a function that is named by its ARN ---------------------------------------------------
 
-    def _function(self, data: Any, seconds: float | None, heartbeat: float | None) -> Any:  # noqa: ANN401
+    def _run_function(self, data: Any, seconds: float | None, heartbeat: float | None) -> Any:  # noqa: ANN401
         flow = self._step.flow
         details = {
             "resource": self._resource.function,
-            **payload("input", to_json(data)),
+            **payload_details("input", to_json(data)),
             "timeoutInSeconds": seconds,
             "heartbeatInSeconds": heartbeat,
         }
         flow.record("LambdaFunctionScheduled", {"lambdaFunctionScheduledEventDetails": details})
         flow.record("LambdaFunctionStarted")
         try:
-            if (mock := mocked(self._world, self._step)) is not None:
+            if (mock := find_mock(self._world, self._step)) is not None:
                 result = mock.result
             else:
                 asked = {"FunctionName": self._resource.function, "Payload": to_json(data)}
-                result = _payload(self._within(seconds, lambda: self._invoke(asked)))
-            self._check(result)
+                result = _read_payload(
+                    self._call_within(seconds, lambda: self._invoke_function(asked))
+                )
+            self._check_size(result)
         except StateFailure as failure:
             kind = "TimedOut" if failure.error == TIMEOUT else "Failed"
             told = {"error": failure.error, "cause": failure.cause}
             flow.record(f"LambdaFunction{kind}", {f"lambdaFunction{kind}EventDetails": told})
             raise
-        details = payload("output", to_json(result))
+        details = payload_details("output", to_json(result))
         flow.record("LambdaFunctionSucceeded", {"lambdaFunctionSucceededEventDetails": details})
         return result
 
     # -- a service ------------------------------------------------------------------------------
 
-    def _service(self, parameters: Any, seconds: float | None, heartbeat: float | None) -> Any:  # noqa: ANN401
+    def _run_service(self, parameters: Any, seconds: float | None, heartbeat: float | None) -> Any:  # noqa: ANN401
         flow = self._step.flow
         named = {"resourceType": self._resource.type, "resource": self._resource.name}
         details = {
@@ -127,19 +129,19 @@ class _Task:
         flow.record("TaskScheduled", {"taskScheduledEventDetails": details})
         flow.record("TaskStarted", {"taskStartedEventDetails": named})
         try:
-            result = self._result(parameters, seconds, heartbeat, named)
-            self._check(result)
+            result = self._await_result(parameters, seconds, heartbeat, named)
+            self._check_size(result)
         except StateFailure as failure:
             late = failure.error in (TIMEOUT, "States.HeartbeatTimeout")
             kind = "TimedOut" if late else "Failed"
             told = {**named, "error": failure.error, "cause": failure.cause}
             flow.record(f"Task{kind}", {f"task{kind}EventDetails": told})
             raise
-        done = {**named, **payload("output", to_json(result))}
+        done = {**named, **payload_details("output", to_json(result))}
         flow.record("TaskSucceeded", {"taskSucceededEventDetails": done})
         return result
 
-    def _result(
+    def _await_result(
         self,
         parameters: Any,  # noqa: ANN401 - any JSON value
         seconds: float | None,
@@ -147,62 +149,62 @@ class _Task:
         named: Params,
     ) -> Any:  # noqa: ANN401 - any JSON value
         started = time.monotonic()
-        if (mock := mocked(self._world, self._step)) is not None:
+        if (mock := find_mock(self._world, self._step)) is not None:
             return mock.result
-        answer = self._within(seconds, lambda: self._call(parameters))
+        answer = self._call_within(seconds, lambda: self._call_service(parameters))
         if not self._resource.pattern:
             return answer
-        submitted = {**named, **payload("output", to_json(answer))}
+        submitted = {**named, **payload_details("output", to_json(answer))}
         self._step.flow.record("TaskSubmitted", {"taskSubmittedEventDetails": submitted})
         left = None if seconds is None else seconds - (time.monotonic() - started)
         if self._token:
             text = self._world.tokens.wait(self._token, self._step.flow, left, heartbeat)
             return json.loads(text)
-        return self._child(answer["ExecutionArn"], left)
+        return self._wait_for_execution(answer["ExecutionArn"], left)
 
-    def _call(self, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    def _call_service(self, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
         resource, world = self._resource, self._world
         if resource.service == "lambda" and resource.action == "invoke":
-            answer = self._invoke(_invocation(parameters))
-            value = _payload(answer)
+            answer = self._invoke_function(_build_invocation(parameters))
+            value = _read_payload(answer)
             if resource.sdk:
                 return {**_without_metadata(answer), "Payload": to_json(value)}
             return {**_with_metadata(answer), "Payload": value}
         given = dict(parameters)
         if not resource.sdk:
-            given = _prepared(resource, given)
+            given = _prepare_parameters(resource, given)
         try:
-            answer = world.services.call(resource.service, resource.action, given)
+            answer = world.services.call_service(resource.service, resource.action, given)
         except ServiceError as error:
             name = error.error if resource.sdk else optimized_error(resource.service, error.error)
             raise StateFailure(name, error.cause) from None
         if resource.sdk:
             return _without_metadata(answer)
-        return _pascal(resource, _with_metadata(answer))
+        return _capitalize_keys(resource, _with_metadata(answer))
 
-    def _invoke(self, parameters: Params) -> Params:
+    def _invoke_function(self, parameters: Params) -> Params:
         try:
-            return self._world.services.invoke(parameters, self._world.role_arn)
+            return self._world.services.invoke_function(parameters, self._world.role_arn)
         except ServiceError as error:
             raise StateFailure(error.error, error.cause) from None
 
-    def _child(self, arn: str, seconds: float | None) -> Any:  # noqa: ANN401 - any JSON value
+    def _wait_for_execution(self, arn: str, seconds: float | None) -> Any:  # noqa: ANN401 - any JSON value
         """Wait for an execution that this one started."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
-            found = self._world.services.describe(arn)
+            found = self._world.services.describe_execution(arn)
             if found["status"] != "RUNNING":
                 break
             if deadline is not None and time.monotonic() >= deadline:
                 raise StateFailure(TIMEOUT)
             self._step.flow.sleep(_CHILD_SECONDS)
         parsed = self._resource.pattern == "sync:2"
-        shown = _shown(found, parsed=parsed)
+        shown = _format_execution(found, parsed=parsed)
         if found["status"] != "SUCCEEDED":
-            raise StateFailure("States.TaskFailed", to_json(_shown(found, parsed=False)))
+            raise StateFailure("States.TaskFailed", to_json(_format_execution(found, parsed=False)))
         return shown
 
-    def _within(self, seconds: float | None, function: Callable[[], Any]) -> Any:  # noqa: ANN401
+    def _call_within(self, seconds: float | None, function: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Call a function that may take no longer; what takes longer is left to itself."""
         if seconds is None:
             return function()
@@ -223,7 +225,7 @@ class _Task:
             raise error
         return result
 
-    def _check(self, result: Any) -> None:  # noqa: ANN401 - any JSON value
+    def _check_size(self, result: Any) -> None:  # noqa: ANN401 - any JSON value
         if size(result) > _DATA_LIMIT:
             raise StateFailure(
                 "States.DataLimitExceeded",
@@ -232,14 +234,14 @@ class _Task:
             )
 
 
-def _invocation(parameters: Mapping[str, Any]) -> Params:
+def _build_invocation(parameters: Mapping[str, Any]) -> Params:
     """The parameters of ``lambda:invoke`` with the payload as text, ``{}`` where there is none."""
     given = {key[0].upper() + key[1:]: value for key, value in parameters.items()}
     value = given.get("Payload", {})
     return {**given, "Payload": value if isinstance(value, str) else to_json(value)}
 
 
-def _payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
+def _read_payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
     """Return the payload of an invocation.
 
     Raises:
@@ -256,7 +258,7 @@ def _payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
     raise StateFailure(error, text)
 
 
-def _prepared(resource: Resource, given: Params) -> Params:
+def _prepare_parameters(resource: Resource, given: Params) -> Params:
     """Parameters as the service takes them: JSON where it wants text."""
     if resource.service == "states":
         return {
@@ -266,17 +268,17 @@ def _prepared(resource: Resource, given: Params) -> Params:
         }
     if resource.service == "events":
         entries = given.get("Entries", [])
-        told = [{**e, "Detail": _text(e["Detail"])} if "Detail" in e else e for e in entries]
+        told = [{**e, "Detail": _to_text(e["Detail"])} if "Detail" in e else e for e in entries]
         return {**given, "Entries": told}
     texts = ("MessageBody", "Message")
-    return {key: _text(value) if key in texts else value for key, value in given.items()}
+    return {key: _to_text(value) if key in texts else value for key, value in given.items()}
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def _to_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, str) else to_json(value)
 
 
-def _pascal(resource: Resource, answer: Params) -> Params:
+def _capitalize_keys(resource: Resource, answer: Params) -> Params:
     if resource.service != "states":
         return answer
     return {key[0].upper() + key[1:]: value for key, value in answer.items()}
@@ -303,7 +305,7 @@ def _with_metadata(answer: Params) -> Params:
     }
 
 
-def _shown(found: Params, *, parsed: bool) -> Params:
+def _format_execution(found: Params, *, parsed: bool) -> Params:
     """An execution as ``startExecution.sync`` gives it; ``.sync:2`` parses input and output."""
     made: Params = {}
     for key, value in found.items():

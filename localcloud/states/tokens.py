@@ -25,7 +25,7 @@ class Tokens:
     def __init__(self) -> None:
         self._waiting: dict[str, _Waiting] = {}
 
-    def make(self) -> str:
+    def create_token(self) -> str:
         """Return a new token, valid until ``wait`` is done with it."""
         token = str(uuid.uuid4())
         self._waiting[token] = _Waiting()
@@ -37,17 +37,17 @@ class Tokens:
 
     def succeed(self, token: str, output: str) -> bool:
         """Give a Task its output as JSON text; False where no Task waits for that token."""
-        return self._change(token, output=output)
+        return self._update_task(token, output=output)
 
     def fail(self, token: str, error: str | None, cause: str | None) -> bool:
         """Give a Task its error; False where no Task waits for that token."""
-        return self._change(token, failure=StateFailure(error, cause))
+        return self._update_task(token, failure=StateFailure(error, cause))
 
-    def beat(self, token: str) -> bool:
+    def record_heartbeat(self, token: str) -> bool:
         """Tell that a Task is still being worked on; False where none waits for that token."""
-        return self._change(token)
+        return self._update_task(token)
 
-    def _change(
+    def _update_task(
         self, token: str, *, output: str | None = None, failure: StateFailure | None = None
     ) -> bool:
         waiting = self._waiting.get(token)

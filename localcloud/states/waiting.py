@@ -26,24 +26,24 @@ def seconds_to_wait(fields: Fields, given: Any, now: float) -> float:  # noqa: A
     """
     state = fields.state
     if "TimestampPath" in state or "Timestamp" in state:
-        delay = _moment(fields, given).timestamp() - now
+        delay = _read_timestamp(fields, given).timestamp() - now
     else:
-        delay = _seconds(fields, given)
+        delay = _read_seconds(fields, given)
     if delay > _LONGEST:
         raise StatesRuntimeError("Wait state delay is too long.")
     return max(0.0, delay)
 
 
-def _seconds(fields: Fields, given: Any) -> float:  # noqa: ANN401 - any JSON value
+def _read_seconds(fields: Fields, given: Any) -> float:  # noqa: ANN401 - any JSON value
     path = fields.state.get("SecondsPath")
     if path is None:
-        value = fields.value("Seconds", "number")
+        value = fields.read_value("Seconds", "number")
         if value < 0 or value != int(value):
             raise QueryError(
                 f"The Seconds field must be a non-negative integer, but was: {value}", "Seconds"
             )
         return float(value)
-    value = _referenced(fields, "SecondsPath", given)
+    value = _resolve_path(fields, "SecondsPath", given)
     # A bool is an int in Python, and true is no number of seconds.
     if isinstance(value, bool) or not isinstance(value, int):
         raise StatesRuntimeError(
@@ -57,11 +57,11 @@ def _seconds(fields: Fields, given: Any) -> float:  # noqa: ANN401 - any JSON va
     return float(value)
 
 
-def _moment(fields: Fields, given: Any) -> dt.datetime:  # noqa: ANN401 - any JSON value
+def _read_timestamp(fields: Fields, given: Any) -> dt.datetime:  # noqa: ANN401 - any JSON value
     path = fields.state.get("TimestampPath")
-    value = fields.value("Timestamp", "string") if path is None else None
+    value = fields.read_value("Timestamp", "string") if path is None else None
     if path is not None:
-        value = _referenced(fields, "TimestampPath", given)
+        value = _resolve_path(fields, "TimestampPath", given)
     moment = read_time(value)
     if moment is not None:
         return moment
@@ -81,10 +81,10 @@ def _moment(fields: Fields, given: Any) -> dt.datetime:  # noqa: ANN401 - any JS
     raise failure
 
 
-def _referenced(fields: Fields, field: str, given: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _resolve_path(fields: Fields, field: str, given: Any) -> Any:  # noqa: ANN401 - any JSON value
     path = fields.state[field]
     try:
-        return paths.evaluate(paths.parse(path), fields.scope(given))
+        return paths.evaluate(paths.parse(path), fields.build_scope(given))
     except PathNotFound:
         raise StatesRuntimeError(
             f"The {field} parameter does not reference an input value: {path}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
-from localcloud.service import Service, now, page
+from localcloud.service import Service, now, paginate
 from localcloud.tags import tag_map
 from localcloud.training import fit
 from localcloud.wire import Call, Params
@@ -85,7 +85,7 @@ class TrainingJobs(Service):
             key=lambda job: job[field],
             reverse=p.get("SortOrder") == "Descending",
         )
-        shown, token = page(found, p, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
+        shown, token = paginate(found, p, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
         fields = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime",
                   "LastModifiedTime", "TrainingJobStatus", "SecondaryStatus")  # fmt: skip
         listed = [{key: job[key] for key in fields if key in job} for job in shown]

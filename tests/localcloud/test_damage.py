@@ -214,7 +214,7 @@ def test_a_damaged_execution_is_named_and_hides_no_other(tmp_path: Path, body: o
         executions.get("arn:a")
 
     assert executions.get("arn:b")["body"]["input"] == "{}"
-    found, _ = executions.page("machine", "m", {}, 10, None)
+    found, _ = executions.list_page("machine", "m", {}, 10, None)
     assert [one["name"] for one in found] == ["a", "b"]
 
 
@@ -228,6 +228,6 @@ def test_a_damaged_history_is_named_and_hides_no_other(tmp_path: Path, line: str
     store.execute("UPDATE ended_history SET body = ? WHERE arn = 'arn:a'", (packed,))
 
     with pytest.raises(WorkflowError, match="the history of arn:a is damaged"):
-        executions.events("arn:a", 0, 10, reverse=False)
+        executions.read_events("arn:a", 0, 10, reverse=False)
 
-    assert executions.events("arn:b", 0, 10, reverse=False)[0]["type"] == "ExecutionStarted"
+    assert executions.read_events("arn:b", 0, 10, reverse=False)[0]["type"] == "ExecutionStarted"

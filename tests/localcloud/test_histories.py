@@ -86,7 +86,7 @@ def test_a_photo_of_many_events_and_executions_is_kept_once_as_bytes(executions,
     assert size(store, "payloads") == 30_000
     assert size(store, "executions") + size(store, "ended_history") < 3_000
     for arn in (first, second):
-        found = executions.events(arn, 0, 100, reverse=False)
+        found = executions.read_events(arn, 0, 100, reverse=False)
         assert found == [
             event(number + 1, json.dumps({"image_data": PHOTO})) for number in range(5)
         ]
@@ -96,13 +96,13 @@ def test_a_photo_of_many_events_and_executions_is_kept_once_as_bytes(executions,
 def test_deleting_one_of_two_executions_leaves_the_others_photo(executions, store):
     first, second = ended(executions, "first"), ended(executions, "second")
     executions.delete([first])
-    assert PHOTO in json.dumps(executions.events(second, 0, 1, reverse=False))
+    assert PHOTO in json.dumps(executions.read_events(second, 0, 1, reverse=False))
 
     executions.delete([second])
     assert [count(store, table) for table in ("payloads", "payload_uses", "ended_history")] == [
         0
     ] * 3
-    assert executions.bytes() == 0
+    assert executions.history_bytes() == 0
 
 
 def test_a_history_reads_the_same_before_and_after_its_end_and_a_redrive(executions):
@@ -110,9 +110,9 @@ def test_a_history_reads_the_same_before_and_after_its_end_and_a_redrive(executi
     executions.add(one)
     for number in (1, 2, 3):
         executions.write_event(one["arn"], event(number))
-    written = executions.events(one["arn"], 0, 100, reverse=False)
+    written = executions.read_events(one["arn"], 0, 100, reverse=False)
     executions.save({**one, "status": "FAILED", "stop": NOW})
-    assert executions.events(one["arn"], 0, 100, reverse=False) == written
+    assert executions.read_events(one["arn"], 0, 100, reverse=False) == written
     assert executions.last_event_id(one["arn"]) == 3
 
     executions.save({**one, "redrives": 1})
@@ -120,8 +120,8 @@ def test_a_history_reads_the_same_before_and_after_its_end_and_a_redrive(executi
     assert executions.last_event_id(one["arn"]) == 4
     executions.save({**one, "redrives": 1, "status": "SUCCEEDED", "stop": NOW})
 
-    ids = [found["id"] for found in executions.events(one["arn"], 1, 2, reverse=False)]
-    backwards = [found["id"] for found in executions.events(one["arn"], 0, 100, reverse=True)]
+    ids = [found["id"] for found in executions.read_events(one["arn"], 1, 2, reverse=False)]
+    backwards = [found["id"] for found in executions.read_events(one["arn"], 0, 100, reverse=True)]
     assert (ids, backwards) == ([2, 3], [4, 3, 2, 1])
 
 
@@ -132,8 +132,8 @@ def test_what_an_earlier_version_wrote_is_read_and_counted(tmp_path):
     store.execute("INSERT INTO history VALUES ('arn', 1, ?)", (body,))
     executions = Executions(store)
 
-    assert executions.events("arn", 0, 1, reverse=False) == [event(1, PHOTO)]
-    assert executions.bytes() == len(body)
+    assert executions.read_events("arn", 0, 1, reverse=False) == [event(1, PHOTO)]
+    assert executions.history_bytes() == len(body)
     store.close()
 
 
@@ -151,7 +151,7 @@ def test_a_payload_that_is_missing_is_named(executions, store):
     arn = ended(executions, "one")
     store.execute("DELETE FROM payloads")
     with pytest.raises(WorkflowError, match=r"payload .* is missing") as raised:
-        executions.events(arn, 0, 1, reverse=False)
+        executions.read_events(arn, 0, 1, reverse=False)
     assert raised.value.code == "CloudCorrupt"
 
 
@@ -159,14 +159,14 @@ def test_a_damaged_history_is_named(executions, store):
     arn = ended(executions, "one")
     store.execute("UPDATE ended_history SET body = X'00'")
     with pytest.raises(WorkflowError) as raised:
-        executions.events(arn, 0, 1, reverse=False)
+        executions.read_events(arn, 0, 1, reverse=False)
     assert raised.value.code == "CloudCorrupt"
 
 
 def test_a_page_of_executions_reads_no_payload(executions, store):
     ended(executions, "one")
     store.execute("DELETE FROM payloads")
-    found, _ = executions.page("machine", "m", {}, 10, None)
+    found, _ = executions.list_page("machine", "m", {}, 10, None)
     assert [one["name"] for one in found] == ["one"]
 
 
@@ -190,9 +190,9 @@ def test_executions_go_ninety_days_after_their_end(executions):
     running = execution("running")
     executions.add({**running, "start": NOW - 200 * DAY})
 
-    assert Retention(executions, HistoryLimits()).clean(NOW) == 1
+    assert Retention(executions, HistoryLimits()).forget_old(NOW) == 1
     assert executions.find(old) is None
-    assert executions.events(old, 0, 10, reverse=False) == []
+    assert executions.read_events(old, 0, 10, reverse=False) == []
     assert executions.find(young)
     assert executions.find(running["arn"])
 
@@ -203,10 +203,10 @@ def test_the_oldest_executions_go_when_histories_take_more_than_their_limit(exec
         ended(executions, f"n{number:03}", stop=stop, photo=photo_of(number), events=1)
     limit = HistoryLimits(megabytes=4.0)
 
-    Retention(executions, limit).clean(NOW)
+    Retention(executions, limit).forget_old(NOW)
 
-    left, _ = executions.page("machine", "m", {}, 1_000, None)
-    assert executions.bytes() <= 4e6
+    left, _ = executions.list_page("machine", "m", {}, 1_000, None)
+    assert executions.history_bytes() <= 4e6
     assert sorted(one["name"] for one in left) == [f"n{number:03}" for number in range(100, 200)]
 
 

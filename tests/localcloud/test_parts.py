@@ -69,7 +69,7 @@ def test_a_message_stays_hidden_though_the_wall_clock_is_set(tmp_path, monkeypat
 
     def call(operation, **params):
         queue = {"QueueUrl": "/q", "QueueName": "q"}
-        operate: Any = queues.operation(operation)
+        operate: Any = queues.find_operation(operation)
         return operate(Call("sqs", operation, "", queue | params))
 
     call("CreateQueue")

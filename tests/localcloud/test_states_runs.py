@@ -27,7 +27,7 @@ class Services(CloudServices):
         super().__init__(unused, unused, unused)
         self.answer = answer or (lambda payload: payload)
 
-    def invoke(self, parameters, role_arn):
+    def invoke_function(self, parameters, role_arn):
         try:
             payload = self.answer(json.loads(parameters["Payload"]))
         except ValueError as error:
@@ -348,7 +348,7 @@ def test_an_endless_loop_ends_at_the_limit_of_events():
 @pytest.mark.parametrize("how", ["beats", "is silent", "answers", "fails"])
 def test_a_task_waits_for_its_token(how):
     class Queue(Services):
-        def call(self, service, action, parameters):
+        def call_service(self, service, action, parameters):
             sent.append(parameters["MessageBody"])
             return {"MessageId": "m"}
 
@@ -372,16 +372,16 @@ def test_a_task_waits_for_its_token(how):
         assert (run.end().ending.error, run.ending.cause) == ("Mine", "why")
     else:
         while how == "beats" and not run.run.wait(0.2):
-            run.tokens.beat(token)
+            run.tokens.record_heartbeat(token)
         expected = "States.Timeout" if how == "beats" else "States.HeartbeatTimeout"
         assert run.end().ending.error == expected
         assert "TaskTimedOut" in run.types
-    assert not run.tokens.beat(token)
+    assert not run.tokens.record_heartbeat(token)
 
 
 def test_a_service_that_refuses_is_named_as_step_functions_does():
     class Refusing(Services):
-        def invoke(self, parameters, role_arn):
+        def invoke_function(self, parameters, role_arn):
             raise ServiceError("Lambda.ResourceNotFoundException", "gone (Service: Lambda)")
 
     run = ended({"T": task()}, services=Refusing())
