@@ -24,7 +24,7 @@ TICK_SECONDS = 2.0
 """How often it is asked whether there is anything new."""
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Feeds.close)
 def _feeds() -> Feeds[InferenceFeed]:
     return Feeds(_made)
 

@@ -17,7 +17,7 @@ from workflow.access import OWN_CALLS, READS_ONLY
 REFRESH_SECONDS: Final = 4.0
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Feeds.close)
 def _feeds() -> Feeds[WorkflowFeeds]:
     return Feeds(_connect)
 

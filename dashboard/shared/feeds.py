@@ -45,3 +45,9 @@ class Feeds(Generic[F]):
             feed = self._make(connection)
             self._known[key] = (watched, feed)
             return feed
+
+    def close(self) -> None:
+        """End the threads of all feeds."""
+        with self._lock:
+            for _, feed in self._known.values():
+                feed.close()

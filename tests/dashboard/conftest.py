@@ -1,19 +1,24 @@
 """A workflow deployed to the session's local cloud, and the dashboard's connection to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 import streamlit as st
 from moto import mock_aws
+from streamlit.components.v2 import manifest_scanner
 
 from dashboard.access import session as access
+from dashboard.aws import cloud as clouds
 from dashboard.aws.cloud import Cloud, Connection, connect
 from dashboard.aws.quotas import Pacer
 from dashboard.shared import cloud_reads, connections
 from deploy import deployment
 from deploy.apply import Failed
+from deploy.providers import clients
 from workflow.access import Actor, Role
 from workflow.settings import Settings
 
@@ -24,15 +29,42 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cloud_reads, "PATIENCE_S", 60.0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def prepared_harness() -> Iterator[None]:
+    """Spend no time on what is not tested here.
+
+    Streamlit looks for components in all installed packages once, not in every ``AppTest``: that
+    is a third of the time of a page. A deployment looks at what becomes ready without long pauses.
+    """
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        once = cache(manifest_scanner.scan_component_manifests)
+        monkeypatch.setattr(manifest_scanner, "scan_component_manifests", once)
+        monkeypatch.setattr(clients, "POLLING", ())
+        monkeypatch.setattr(clients, "LONGEST_POLL", 0.1)
+        yield
+
+
 @pytest.fixture(scope="session")
-def environ(local_cloud) -> dict[str, str]:  # noqa: ANN001 - a fixture of the folder above
-    """The environment in which the dashboard finds the session's local cloud."""
-    return {
+def environ(local_cloud) -> Iterator[dict[str, str]]:  # noqa: ANN001 - of the folder above
+    """The environment in which the dashboard finds the session's local cloud.
+
+    A process finds the cloud once: the search starts an interpreter, and most tests connect again.
+    """
+    found = {
         "SCONES_LOCALCLOUD_DIR": str(local_cloud.directory),
         "SCONES_LOCALCLOUD_PORT": local_cloud.endpoint_url.rpartition(":")[2],
         "SCONES_PROJECT": "pages",
         "SCONES_THRESHOLD": "0.5",
     }
+    start, ready = clouds._start, clouds._start(found)
+
+    def start_once(asked: Mapping[str, str]) -> dict[str, Any]:
+        here = asked.get("SCONES_LOCALCLOUD_DIR") == str(local_cloud.directory)
+        return ready if here else start(asked)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(clouds, "_start", start_once)
+        yield found
 
 
 @pytest.fixture(scope="session")

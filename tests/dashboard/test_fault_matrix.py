@@ -16,8 +16,6 @@ from streamlit.testing.v1 import AppTest
 from dashboard.aws import cloud as clouds
 from dashboard.aws.cloud import Cloud, Connection
 from dashboard.aws.quotas import Pacer
-from dashboard.captures import panel as captures
-from dashboard.feeds import panel as feeds
 from dashboard.shared import cloud_reads, connections
 from dashboard.shared.cloud_reads import CloudRead
 from tests.faulty_cloud import Fault, FaultyCloud
@@ -92,9 +90,6 @@ def waited(
     monkeypatch.setattr(CloudRead, "wait", watched)
     yield vain
     faulty.heal()
-    for found in (feeds._feeds(), captures._feeds()):
-        for _, feed in found._known.values():
-            feed.close()
     st.cache_resource.clear()
 
 
