@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
@@ -60,12 +61,18 @@ def model_archive(
     files |= {f"code/workflow/{name}": _read(_WORKFLOW / name) for name in _DECODER}
     files |= {f"{FOLDER}/{name}": content for name, content in (wheels or {}).items()}
     packed = _tar(files)
-    # Wheels are compressed already: more effort would only make every plan slow.
     return PackedModel(
-        gzip.compress(packed, compresslevel=1, mtime=0),
+        _compressed(packed),
         hashlib.sha256(packed).hexdigest(),
         ClassNames.of_manifest(files[MANIFEST_FILE]).names,
     )
+
+
+@lru_cache(maxsize=1)
+def _compressed(packed: bytes) -> bytes:
+    # Every plan asks for it, and so does every look at the page of the deployment. Wheels are
+    # compressed already: more effort would only make the first plan slow.
+    return gzip.compress(packed, compresslevel=1, mtime=0)
 
 
 def _tar(files: dict[str, bytes]) -> bytes:
