@@ -27,20 +27,24 @@ from workflow.settings import Settings
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have pages wait for what they read: a busy machine is no cloud that hangs."""
     monkeypatch.setattr(cloud_reads, "PATIENCE_S", 60.0)
+    poll_often(monkeypatch)
+
+
+def poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a deployment look at what becomes ready without long pauses."""
+    monkeypatch.setattr(clients, "POLLING", ())
+    monkeypatch.setattr(clients, "LONGEST_POLL", 0.1)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prepared_harness() -> Iterator[None]:
-    """Spend no time on what is not tested here.
+def scanned_once() -> Iterator[None]:
+    """Have Streamlit look for components in the installed packages once, not in each ``AppTest``.
 
-    Streamlit looks for components in all installed packages once, not in every ``AppTest``: that
-    is a third of the time of a page. A deployment looks at what becomes ready without long pauses.
+    That takes a third of the time of a page.
     """
     with pytest.MonkeyPatch.context() as monkeypatch:
         once = cache(manifest_scanner.scan_component_manifests)
         monkeypatch.setattr(manifest_scanner, "scan_component_manifests", once)
-        monkeypatch.setattr(clients, "POLLING", ())
-        monkeypatch.setattr(clients, "LONGEST_POLL", 0.1)
         yield
 
 
@@ -84,8 +88,10 @@ def deployed(environ: dict[str, str]) -> Connection:
 def deploy(connection: Connection) -> None:
     settings, session = connection.settings, connection.session
     plan = deployment.observe_and_plan(settings, session)
-    for event in deployment.apply(plan, settings, session):
-        assert not isinstance(event, Failed), event
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        poll_often(monkeypatch)
+        for event in deployment.apply(plan, settings, session):
+            assert not isinstance(event, Failed), event
 
 
 @pytest.fixture

@@ -260,6 +260,8 @@ def test_a_service_that_hangs_holds_up_no_page(
 ) -> None:
     opened = visit({service: hole})
     every = pages(whole)
+    if not NIGHTLY:
+        every = every[OF_PAGES.index(service) % 3 :: 3]
 
     for page, query in every if service in OF_PAGES else every[:NOT_OF_CAPTURES]:
         looks_useful(opened(page, query), page, query, watched)
@@ -273,5 +275,5 @@ def test_a_throttled_step_functions_holds_up_no_page(
 ) -> None:
     opened = visit({"stepfunctions": throttled})
 
-    for page, query in pages(whole):
+    for page, query in pages(whole) if NIGHTLY else pages(whole)[2::3]:
         looks_useful(opened(page, query), page, query, watched)

@@ -20,6 +20,10 @@ from playwright.sync_api import Page, ViewportSize
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "docs" / "screenshots"
 START_SECONDS = 60
+CALM_SECONDS = 15
+"""Until then a page's colours are those that it keeps."""
+PICTURED = os.environ.get("SCONES_SCREENSHOTS") == "1"
+"""Whether screenshots are wanted."""
 AWS_LIKE = "40"
 """How many times faster than on AWS time passes in a cloud as unkind as a new account."""
 WIDE = ViewportSize(width=1280, height=900)
@@ -155,12 +159,17 @@ def barriers(page: Page) -> list[list[object]]:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: `make node` does it where Node is present.")
     page.add_script_tag(path=AXE)
-    return [found for found in page.evaluate(RUN_AXE) if found[0] not in STREAMLITS_OWN]
+    deadline = time.monotonic() + CALM_SECONDS
+    while True:
+        found = [one for one in page.evaluate(RUN_AXE) if one[0] not in STREAMLITS_OWN]
+        if not found or time.monotonic() > deadline:
+            return found
+        page.wait_for_timeout(500)  # what fades in, or is coloured later, is pale at first
 
 
 def picture(page: Page, name: str) -> None:
     """Write docs/screenshots/{name}.png, the whole page high, where screenshots are wanted."""
-    if os.environ.get("SCONES_SCREENSHOTS") != "1":
+    if not PICTURED:
         return
     width = page.viewport_size["width"] if page.viewport_size else WIDE["width"]
     height = max(700, min(int(page.evaluate(CONTENT_HEIGHT)), 2600))

@@ -42,7 +42,7 @@ def test_filters_are_in_the_address_and_come_from_it(night: Trouble, visit: Visi
     assert "error=ImageNotFound" in page.url
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.nightly)])
 def test_the_page_fits_a_phone(night: Trouble, visit: Visit, theme: str) -> None:
     page = visit(night.app, "executions", theme=theme, phone=True)
     loaded(page)

@@ -35,7 +35,7 @@ def test_the_inbox_names_each_problem_with_its_count(night: Trouble, visit: Visi
     picture(page, "failures")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.nightly)])
 def test_the_inbox_fits_a_phone(night: Trouble, visit: Visit, theme: str) -> None:
     page = visit(night.app, "failures", theme=theme, phone=True)
     expect(page.get_by_role("button", name=PROBLEM)).to_be_visible()

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.journeys.browser import App, barriers, fits, picture, settle
+from tests.journeys.browser import PICTURED, App, barriers, fits, picture, settle
 from tests.journeys.photos import bicycle
+from tests.nightly import NIGHTLY
 
 pytestmark = pytest.mark.journey
 Visit = Callable[..., Page]
@@ -49,9 +51,12 @@ def test_a_deployment_can_be_left_and_found_again(app: App, visit: Visit) -> Non
     expect(other.get_by_text("left 32 of 32 resources up to date.")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["deployment", "classify"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["desk", "phone"])
+LOOKS = list(product(("deployment", "classify"), ("light", "dark"), ("desk", "phone")))
+QUICK = (LOOKS[1], LOOKS[6])
+"""Each path, theme and device once; ``make nightly`` tries all."""
+
+
+@pytest.mark.parametrize(("path", "theme", "device"), LOOKS if NIGHTLY or PICTURED else QUICK)
 def test_a_page_fits_and_keeps_nobody_out(
     app: App, visit: Visit, path: str, theme: str, device: str
 ) -> None:

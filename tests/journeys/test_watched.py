@@ -180,7 +180,7 @@ def test_a_viewer_who_lacks_one_action_after_another_is_told_which(
         expect(page.get_by_text("1 record").first).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.nightly)])
 def test_the_list_of_workflows_fits_a_phone(theirs: App, visit: Visit, theme: str) -> None:
     page = visit(theirs, "workflows", theme=theme, phone=True)
     expect(page.get_by_role("heading", name="Connect")).to_be_visible()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import LocalCloud
+from tests.nightly import often
 
 pytestmark = pytest.mark.cloud
 
@@ -148,7 +150,7 @@ def test_no_acknowledged_inference_loses_its_capture_by_a_kill(start, build):
         lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
     )
     sent = set()
-    for kill in range(3):
+    for kill in range(often(nightly=3, otherwise=1)):
         runtime = cloud.client("sagemaker-runtime")
         for number in range(15):
             sent.add(f"{kill}-{number}")
@@ -225,13 +227,21 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path):
     assert problem["code"] == "CloudNotWritable"
 
 
-@pytest.mark.parametrize("damage", ["head", "tables", "version"])
-def test_a_directory_that_cannot_be_read_is_named_and_left_alone(start, build, damage):
-    cloud = start()
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, build):
+    """The directory of a cloud with thirty roles that has ended."""
+    cloud = Running(tmp_path_factory.mktemp("filled"))
     for _ in range(30):
         build.role(cloud)
     cloud.stop()
-    file = cloud.directory / "cloud.db"
+    return cloud.directory
+
+
+@pytest.mark.parametrize("damage", ["head", "tables", "version"])
+def test_a_directory_that_cannot_be_read_is_named_and_left_alone(filled, tmp_path, damage):
+    directory = tmp_path / "cloud"
+    shutil.copytree(filled, directory)
+    file = directory / "cloud.db"
     if damage == "version":
         with sqlite3.connect(file) as db:
             db.execute("PRAGMA user_version = 99")
@@ -242,7 +252,7 @@ def test_a_directory_that_cannot_be_read_is_named_and_left_alone(start, build, d
         data[start_at:end] = os.urandom(end - start_at)
         file.write_bytes(data)
     before = file.read_bytes()
-    problem = refused("--dir", str(cloud.directory), "--port", "0")
+    problem = refused("--dir", str(directory), "--port", "0")
     assert problem["code"] == "CloudCorrupt"
     assert "cloud.db" in problem["message"]
     assert "aside" in problem["remedy"]
