@@ -30,13 +30,14 @@ from tests.nightly import NIGHTLY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Where the environment forbids it, each of the hundreds of processes that tests start compiles all
+# that it imports: two thirds of the time in which a local cloud starts.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A busy machine is no bug: how long an example takes is measured in benchmarks, not in tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-# `make mutants` runs each test many times, and has to find the same each time.
-settings.register_profile(
-    "mutants", settings.get_profile("untimed"), max_examples=20, derandomize=True
-)
 
 _load_file = partial(JSONFileLoader.load_file, JSONFileLoader())
 
