@@ -37,8 +37,9 @@ def app(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..
             monkeypatch.setenv(name, value)
         st.cache_resource.clear()
         st.cache_data.clear()
-        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
-        test.query_params.update(query or {})
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS)
+        if query:  # the address of a page that is come to from the Overview
+            test.run().query_params.update(query)
         return settled(test.switch_page(f"app_pages/{page}.py").run())
 
     return run
@@ -231,7 +232,8 @@ def test_a_batch_that_is_not_there_is_a_sentence_and_can_be_tried_again(
 def test_one_click_deploys_another_destroys_and_what_is_there_is_shown(
     app: Callable[..., AppTest],
 ) -> None:
-    test = app("deployment", SCONES_PROJECT="clicks")
+    unset = {"SCONES_PROJECT": "clicks", "SCONES_THRESHOLD": ""}
+    test = app("deployment", {"threshold": "0.8"}, **unset)
     assert "to create." in said(test)
 
     button(test, "Deploy")
@@ -239,47 +241,27 @@ def test_one_click_deploys_another_destroys_and_what_is_there_is_shown(
     assert "- Bucket: `clicks-dev-" in said(test)
     assert not [one.label for one in test.button if one.label.startswith("Roll back")]
 
+    # A threshold that was applied is what the next plan keeps.
+    again = app("deployment", **unset)
+    assert "Everything is up to date" in said(again)
+    assert "Threshold of the plan: 0.8. 0.8 is what is deployed." in said(again).replace("\\", "")
+    asked = app("deployment", **{**unset, "SCONES_THRESHOLD": "0.93"})
+    assert "Apply these changes" in [one.label for one in asked.button]
+    assert (
+        "Threshold of the plan: 0.93. 0.8 is what is deployed. The plan would change it."
+    ) in said(asked).replace("\\", "")
+
+    # An earlier configuration is retained in one line until all is destroyed.
+    sampled = app("deployment", **unset, SCONES_SAMPLING_PERCENTAGE="50")
+    test = button(sampled, "Apply these changes")
+    assert "Everything is up to date: 32 resources, nothing to do." in said(test)
+    assert "Earlier endpoint configurations retained, with their models: 1." in said(test)
+
     (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
     confirm.set_value("clicks-dev").run()
     button(test, "Destroy")
     assert "to create." in said(test)
-
-
-def test_an_earlier_configuration_is_retained_in_one_line_until_all_is_destroyed(
-    app: Callable[..., AppTest],
-) -> None:
-    button(app("deployment", SCONES_PROJECT="keeps"), "Deploy")
-    sampled = {"SCONES_PROJECT": "keeps", "SCONES_SAMPLING_PERCENTAGE": "50"}
-
-    test = button(app("deployment", **sampled), "Apply these changes")
-
-    assert "Everything is up to date: 32 resources, nothing to do." in said(test)
-    assert "Earlier endpoint configurations retained, with their models: 1." in said(test)
-    (confirm,) = [one for one in test.text_input if one.label.startswith("Type")]
-    confirm.set_value("keeps-dev").run()
-    button(test, "Destroy")
-    assert "to create." in said(test)
     assert "retained" not in said(test)
-
-
-def test_a_new_threshold_comes_by_the_address_and_is_rolled_back(
-    app: Callable[..., AppTest],
-) -> None:
-    test = button(app("deployment", SCONES_PROJECT="turns"), "Deploy")
-
-    test = app("deployment", {"threshold": "0.9"}, SCONES_PROJECT="turns")
-    assert "Apply these changes" in [one.label for one in test.button]
-    diffs = [frame.value for frame in test.dataframe if "Property" in frame.value.columns]
-    assert any("0.9" in set(frame["After"]) for frame in diffs)
-
-    button(test, "Apply these changes")
-    assert "Everything is up to date" in said(test)
-    assert any("version 2" in code.value for code in test.code)
-    button(test, "Roll back to version 1 now")
-    (versions,) = [one.value for one in test.dataframe if "Version" in one.value.columns]
-    assert list(versions["New executions"]) == ["0 %", "100 %"]
-    # Version 2 was live before, so that is what a rollback goes to now.
-    assert "Roll back to version 2 now" in [one.label for one in test.button]
 
 
 def routed(test: AppTest) -> list[str]:
@@ -309,7 +291,7 @@ def compared(test: AppTest) -> list[str]:
         test.run()
 
 
-def test_a_new_version_gets_a_share_of_executions_until_it_is_rolled_back_or_promoted(
+def test_a_new_version_gets_a_share_until_it_is_promoted_and_is_rolled_back_after_that(
     app: Callable[..., AppTest], environ: dict[str, str]
 ) -> None:
     cloud = connect({**environ, "SCONES_PROJECT": "shares"})
@@ -317,6 +299,8 @@ def test_a_new_version_gets_a_share_of_executions_until_it_is_rolled_back_or_pro
 
     test = app("deployment", {"threshold": "0.9", "share": "10"}, SCONES_PROJECT="shares")
     assert "The new version gets **10 %** of new executions" in said(test)
+    diffs = [frame.value for frame in test.dataframe if "Property" in frame.value.columns]
+    assert any("0.9" in set(frame["After"]) for frame in diffs)
     button(test, "Apply these changes")
     assert routed(test) == ["10 %", "90 %"]
     assert "version 2 gets 10 % of new executions and version 1 the rest" in said(test)
@@ -335,23 +319,12 @@ def test_a_new_version_gets_a_share_of_executions_until_it_is_rolled_back_or_pro
     button(test, "Promote")
     assert routed(test) == ["100 %", "0 %"]
     assert "Promote" not in [one.label for one in test.button]
+    assert any("version 2" in code.value for code in test.code)
 
-
-def test_a_threshold_that_was_applied_is_what_the_next_plan_keeps(
-    app: Callable[..., AppTest],
-) -> None:
-    unset = {"SCONES_PROJECT": "sticks", "SCONES_THRESHOLD": ""}
-    button(app("deployment", {"threshold": "0.8"}, **unset), "Deploy")
-
-    again = app("deployment", **unset)
-    assert "Everything is up to date" in said(again)
-    assert "Threshold of the plan: 0.8. 0.8 is what is deployed." in said(again).replace("\\", "")
-
-    asked = app("deployment", **{**unset, "SCONES_THRESHOLD": "0.93"})
-    assert "Apply these changes" in [one.label for one in asked.button]
-    assert (
-        "Threshold of the plan: 0.93. 0.8 is what is deployed. The plan would change it."
-    ) in said(asked).replace("\\", "")
+    button(test, "Roll back to version 1 now")
+    assert routed(test) == ["0 %", "100 %"]
+    # Version 2 was live before, so that is what a rollback goes to now.
+    assert "Roll back to version 2 now" in [one.label for one in test.button]
 
 
 def test_while_a_deploy_is_under_way_nobody_can_start_a_second_one(

@@ -75,7 +75,7 @@ def page(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable
     def run(reviewer: str, button: str) -> AppTest:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS)
         test.query_params["reviewer"] = reviewer
         test.switch_page("app_pages/review.py").run()
         deadline = time.monotonic() + SECONDS

@@ -26,6 +26,7 @@ from playwright.sync_api import (
 )
 
 from tests.journeys.browser import PHONE, WIDE, App, running_app, settle
+from tests.journeys.troubled import Trouble, troubled
 from tests.loopback import sitecustomize as loopback
 
 PATIENCE_MS = 120_000  # a loaded machine is slow, not wrong
@@ -70,6 +71,12 @@ def app(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[
 def deployed(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[App]:
     """The app with the workflow deployed; one for all journeys that only use it."""
     yield from running_app(tmp_path_factory.mktemp("deployed"), deployed=True)
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Trouble]:
+    """The app after a bad night; one for all journeys through executions and failures."""
+    yield from troubled(tmp_path_factory.mktemp("night"))
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,17 @@
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browser import fits, picture, settle
-from tests.journeys.troubled import MISSING, Trouble, troubled
+from tests.journeys.troubled import MISSING, Trouble
 
 pytestmark = [pytest.mark.journey, pytest.mark.cloud]
 Visit = Callable[..., Page]
 PROBLEM = "ImageNotFound in SerializeImage"
-
-
-@pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
-    yield from troubled(tmp_path_factory.mktemp("night"))
 
 
 def open_group(page: Page) -> None:

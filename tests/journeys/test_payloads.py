@@ -50,11 +50,10 @@ def test_payloads_fetch_nothing_and_make_no_element(
     def note(request: Request) -> None:
         asked.append(request.url)
 
+    context = visit(poisoned, "lab").context
+    context.on("request", note)
     for address in addresses:
-        page = visit(poisoned, address, settled=False)
-        page.on("request", note)
-        page.reload()
-        settle(page)
+        page = visit(poisoned, address)
         expect(page.get_by_text(re.compile("evil|EVIL")).first).to_be_attached()
         assert page.evaluate(MADE) == [], address
         page.close()
@@ -62,9 +61,9 @@ def test_payloads_fetch_nothing_and_make_no_element(
     name = tmp_path / PAYLOAD.replace("/", "-").replace("\x07", "")[:200]
     name.with_suffix(".txt").write_bytes(PNG[:20])
     page = visit(poisoned, f"classify?{urlencode({'view': PAYLOAD, 'unknown': PAYLOAD})}")
-    page.on("request", note)
     page.locator("input[type=file]").first.set_input_files(name.with_suffix(".txt"))
     settle(page)
+    context.remove_listener("request", note)
     assert page.evaluate(MADE) == []
     own = urlsplit(poisoned.url).netloc
     assert {urlsplit(url).netloc for url in asked if url.startswith("http")} == {own}

@@ -16,7 +16,7 @@ from localcloud.s3.objects import Object, Objects
 from localcloud.store import Store
 from tests.nightly import often
 
-KILLS = often(200, 6)
+KILLS = often(200, 3)
 SIZE = 50_000
 
 OVERWRITE = """

@@ -31,7 +31,7 @@ def page(
         for variable, value in given.items():
             monkeypatch.setenv(variable, value)
         st.cache_resource.clear()
-        test = AppTest.from_file(str(APP), default_timeout=60).run()
+        test = AppTest.from_file(str(APP), default_timeout=60)
         return test.switch_page(f"app_pages/{name}.py").run()
 
     return run

@@ -26,7 +26,7 @@ def app(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..
             monkeypatch.setenv(name, value)
         st.cache_resource.clear()
         st.cache_data.clear()
-        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS)
         test.query_params.update(query)
         return test.switch_page(f"app_pages/{page}.py").run()
 

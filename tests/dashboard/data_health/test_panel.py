@@ -111,7 +111,7 @@ def health(
     st.cache_data.clear()
 
     def run(**query: str) -> AppTest:
-        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS)
         test.query_params.update({"view": "Data health", **query})
         test.switch_page("app_pages/inferences.py").run()
         until(test, lambda: bool(test.metric) and "not all been read" not in said(test))

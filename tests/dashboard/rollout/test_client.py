@@ -180,7 +180,7 @@ def opened(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AppTest:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     st.cache_resource.clear()
-    page = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+    page = AppTest.from_file(str(APP), default_timeout=SECONDS)
     page.switch_page("app_pages/rollout.py").run()
     assert not page.exception
     return page

@@ -35,7 +35,7 @@ def visit(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[
         monkeypatch.setattr(aws_cloud, "_session", session)
         st.cache_resource.clear()
         st.cache_data.clear()
-        test = AppTest.from_file(str(APP), default_timeout=SECONDS).run()
+        test = AppTest.from_file(str(APP), default_timeout=SECONDS)
         test.switch_page(f"app_pages/{page}.py")
         if reference:
             test.query_params["workflow"] = reference
