@@ -214,7 +214,7 @@ class States(Aliases):
                 raise AwsError("ExecutionNotRedrivable", refusal)
             redriven = now()
             tokens = {**body["tokens"], token: redriven} if token else body["tokens"]
-            gone = ("error", "cause", "output", "progress")
+            gone = ("error", "cause", "progress")
             kept = {k: v for k, v in body.items() if k not in gone}
             execution |= {
                 "status": "RUNNING",

@@ -256,7 +256,15 @@ def test_a_plan_is_json_with_counts() -> None:
 
     assert read["counts"]["CREATE"] == 2
     assert read["retained"] == []
-    assert read["actions"][0]["resource"] == "states.machine/m"
+    assert {**read["actions"][0], "diffs": [], "reason": ""} == {
+        "op": "CREATE",
+        "resource": "states.machine/m",
+        "kind": MACHINE.TITLE,
+        "name": "m",
+        "reason": "",
+        "remedy": "",
+        "diffs": [],
+    }
     assert {"path": "version", "before": None, "after": KNOWN_AFTER_APPLY} in read["actions"][1][
         "diffs"
     ]

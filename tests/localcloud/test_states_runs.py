@@ -10,6 +10,7 @@ import pytest
 
 from localcloud.states.engine import ExecutionRequest, Run
 from localcloud.states.failure import StateFailure
+from localcloud.states.history import Flow, History
 from localcloud.states.services import CloudServices, ServiceError
 from localcloud.states.tokens import Tokens
 
@@ -302,6 +303,17 @@ def test_an_execution_ends_with_its_time():
 
     assert run.ending.status == "TIMED_OUT"
     assert run.types[-1] == "ExecutionTimedOut"
+
+
+def test_a_flow_is_stopped_once():
+    events = []
+    flow = Flow(History(events.append), 0, {}, {})
+    flow.running = "Task"
+
+    flow.stop(told=True)
+    flow.stop(told=True)
+
+    assert [event["type"] for event in events] == ["TaskStateAborted"]
 
 
 def test_a_stopped_execution_ends_at_once_whatever_it_waits_for():
