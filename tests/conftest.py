@@ -38,6 +38,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A busy machine is no bug: how long an example takes is measured in benchmarks, not in tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+# `make mutants` runs each test many times in one process, and has to find the same each time.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("untimed"),
+    max_examples=20,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+)
 
 _load_file = partial(JSONFileLoader.load_file, JSONFileLoader())
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import capture_lines, captured
+from tests.nightly import often
 from workflow import capture_forms
 from workflow.capture_forms import HEAD, SPARE, Form, Forms, Tails
 from workflow.captures import CaptureBatch, read_captures
@@ -171,14 +172,14 @@ tails = st.builds(
 
 
 @given(st.lists(tails, min_size=1, max_size=12))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(400, 100), deadline=None)
 def test_with_forms_and_without_the_same_is_read(ends: list[bytes]) -> None:
     lines = [HEAD + end for end in ends]
     assert outcome(lines, 1) == outcome(lines, 1000)
 
 
 @given(st.lists(tails, min_size=1, max_size=6), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(400, 100), deadline=None)
 def test_a_mutated_tail_is_never_taken_for_its_form(ends: list[bytes], data: st.DataObject) -> None:
     mutated = bytearray(ends[0])
     at = data.draw(st.integers(0, len(mutated) - 1))

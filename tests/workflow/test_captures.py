@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import capture_lines, captured, png
+from tests.nightly import often
 from workflow import captures as module
 from workflow.captures import (
     DUPLICATE,
@@ -459,7 +460,7 @@ def odd_records(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(odd_records(), min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(300, 100), deadline=None)
 def test_the_fast_path_equals_the_full_decode(lines: list[bytes]) -> None:
     data = b"\n".join(lines)
     batch = read_captures(data, KEY)
@@ -470,7 +471,7 @@ def test_the_fast_path_equals_the_full_decode(lines: list[bytes]) -> None:
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(300, 100), deadline=None)
 def test_no_mutation_of_a_file_loses_a_line_or_raises(source: random.Random, changes: int) -> None:
     records = [captured(event_id="a"), captured("0.2,0.8", "CSV", "b"), captured(event_id="c")]
     data = bytearray(capture_lines(*records))

@@ -108,6 +108,7 @@ def test_a_cut_cause_still_tells_error_and_message() -> None:
 
     assert (cause.error, cause.message) == ("ValueError", 'a "quoted" text')
     assert cause.own_frame == ("lambda_function.py", "lambda_handler")
+    assert read_cause("E", whole[:-1]).source.startswith(read_cause("E", whole).source)
 
 
 def test_a_cause_cut_within_its_message_keeps_what_is_left() -> None:

@@ -1,13 +1,14 @@
 """Successes that are wrong are found in outputs of every shape."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workflow.histories import History, execution, lambda_cause
+from tests.workflow.histories import ARN, START, History, execution, lambda_cause
 from workflow.executions import Execution, Kind, Outcome, Status
 from workflow.silent import (
     find_silent,
@@ -165,11 +166,14 @@ def test_the_first_state_that_said_an_error_is_the_one_that_failed() -> None:
     history.exit("Classify", output='{"statusCode": 500, "body": "{\\"error\\": \\"no image\\"}"}')
     history.enter("Filter")
     history.exit("Filter", output='{"inferences": [], "meets_threshold": false}')
-    run = execution(status=Status.SUCCEEDED, output='{"inferences": []}')
+    stopped = START + timedelta(seconds=3)
+    run = execution(status=Status.SUCCEEDED, output='{"inferences": []}', stopped_at=stopped)
 
     failure = silent_failure(run, timeline(history.events), threshold=0.93, image="s3://b/k")
 
     assert failure is not None
+    assert (failure.execution_arn, failure.failed_at) == (ARN, stopped)
+    assert (failure.image, failure.version, failure.attempt) == ("s3://b/k", None, 0)
     assert (failure.state, failure.error) == ("Classify", "Silent.ErrorInOutput")
     assert (failure.cause, failure.kind) == ("no image", Kind.SILENT)
 
@@ -186,7 +190,7 @@ def test_without_such_a_state_it_is_the_last_one() -> None:
     assert (failure.state, failure.error) == ("Filter", "Silent.EmptyInference")
     without = silent_failure(run, threshold=0.93)
     assert without is not None
-    assert without.state == ""
+    assert (without.state, without.failed_at) == ("", START)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,16 @@ def test_a_path_to_one_value_that_is_not_there_is_named(text: str, message: str)
 
 
 @pytest.mark.parametrize(
+    ("found", "name"),
+    [(None, "null"), (True, "boolean"), (1, "number"), (0.5, "number"), ("x", "string"),
+     ([], "array")],
+)  # fmt: skip
+def test_what_stands_in_the_place_of_an_object_is_named(found: object, name: str) -> None:
+    with pytest.raises(PathNotFound, match=f"but found '{name}'"):
+        value("$.a.b", {"a": found})
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "", "l", "$.", "$..", "$.l[", "$.l[0", "$.l[a]", "$.l['a", "$.l[::0]", "$.l.length()",

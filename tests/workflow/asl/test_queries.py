@@ -29,6 +29,10 @@ def value(text: str) -> object:
         ("$partition([1..4], 3)", [[1, 2, 3], [4]]),
         ("$range(0, 1, 0.5)", [0, 0.5, 1]),
         ("$hash('a', 'SHA-1')", "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"),
+        (
+            "$map(['MD5', 'SHA-256', 'SHA-384', 'SHA-512'], function($n){$length($hash('', $n))})",
+            [32, 64, 96, 128],
+        ),
         ("$parse('[1]')", [1]),
         ("$random(7) = $random(7)", True),
         ("$count($uuid())", 1),

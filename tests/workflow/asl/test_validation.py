@@ -103,6 +103,8 @@ def test_what_aws_takes_is_taken(state: dict[str, Any]) -> None:
         ({"Type": "Map", "ItemProcessor": {**INNER, "Foo": 1}, "End": True},
          "/States/A/ItemProcessor/Foo"),
         ({"Type": "Map", "ItemProcessor": INNER, "Iterator": INNER, "End": True}, "/States/A"),
+        ({"Type": "Map", "ItemProcessor": INNER, "ItemSelector": [], "End": True},
+         "/States/A/ItemSelector"),
         ({"Type": "Map", "ItemProcessor": INNER, "MaxConcurrency": -1, "End": True},
          "/States/A/MaxConcurrency"),
         ({"Type": "Map", "ItemProcessor": INNER, "Label": "l", "End": True}, "/States/A/Label"),
