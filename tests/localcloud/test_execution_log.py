@@ -1,6 +1,7 @@
 """An execution's events in the log group of its state machine, by the level that it names."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ KINDS = ("TaskStateEntered", "TaskTimedOut", "FailStateEntered", "ExecutionAbort
 
 
 def written(level, *, group=GROUP, data=False):
-    lines = []
+    lines: list[dict[str, Any]] = []
     configuration = {
         "level": level,
         "includeExecutionData": data,

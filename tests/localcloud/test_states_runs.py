@@ -306,7 +306,7 @@ def test_an_execution_ends_with_its_time():
 
 
 def test_a_flow_is_stopped_once():
-    events = []
+    events: list[dict[str, Any]] = []
     flow = Flow(History(events.append), 0, {}, {})
     flow.running = "Task"
 
