@@ -107,7 +107,9 @@ def test_each_privilege_has_a_role_and_calls_and_is_asked_for_somewhere() -> Non
     assert {f"Privilege.{one.name}" for one in Privilege} <= asked
 
 
-@pytest.mark.parametrize("name", ["classify/batches", "failures/repairs", "deployment/deploying"])
+@pytest.mark.parametrize(
+    "name", ["classify/batches", "failures/repairs", "deployment/deployment_job"]
+)
 def test_what_takes_a_permit_records_what_it_does(name: str) -> None:
     for function, body in functions(ast.parse((DASHBOARD / f"{name}.py").read_text())):
         if isinstance(body, ast.FunctionDef) and "permit" in {one.arg for one in body.args.args}:
@@ -115,7 +117,7 @@ def test_what_takes_a_permit_records_what_it_does(name: str) -> None:
 
 
 def test_what_is_permitted_is_recorded_here_or_by_what_the_permit_is_given_to() -> None:
-    jobs = ("batches.", "repairs.", "deploying.")
+    jobs = ("batches.", "repairs.", "deployment_job.")
     for path, tree in parsed().items():
         for name, body in functions(tree):
             if "permits.permit" not in called(body):

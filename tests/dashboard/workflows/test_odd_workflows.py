@@ -196,7 +196,7 @@ def test_a_definition_of_thousands_of_states_is_said_to_be_too_large_to_draw(
 ) -> None:
     states = {
         f"State {n:04}": {"Type": "Pass", "Result": "x" * 200, "Next": f"State {n + 1:04}"}
-        for n in range(MANY)
+        for n in range(3_000)
     }
     states["State 3000"] = {"Type": "Succeed"}
     arn = create(local_cloud, {"StartAt": "State 0000", "States": states})
