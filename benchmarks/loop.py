@@ -1,10 +1,11 @@
-"""From labels to a promoted model: ``python -m benchmarks.loop CORPUS_IMAGES``.
+"""From labels to a promoted model: ``python -m benchmarks.loop IMAGES --with FOLDER``.
 
-CORPUS_IMAGES holds ``test/`` and ``test.lst`` (row, label, file name). In a local cloud of its own
-the workflow is deployed, photos are classified and labelled by the list, a training set is written,
-and a model is trained, compared, rolled out, rolled back, rolled out again and promoted. Without
-the ``model`` extra training is skipped, and the model in use stands in for the new one. Each step
-prints its seconds and its figure.
+IMAGES holds ``test/`` and ``test.lst`` (row, label, file name); FOLDER, which may be left out,
+more photos to train on, as ``deploy train --with`` takes them. In a local cloud of its own the
+workflow is deployed, 200 photos are classified and labelled by the list, a training set is written,
+and a model is trained on it, compared with the model in use on the photos held out, rolled out,
+rolled back, rolled out again and promoted. Without the ``model`` extra training is skipped, and the
+model in use stands in for the new one. Each step prints its seconds and its figure.
 """
 
 import argparse
@@ -53,8 +54,10 @@ WAIT_S: Final = 300.0
 def main() -> None:
     """Go through the loop once."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("images", type=Path, metavar="CORPUS_IMAGES")
-    folder = parser.parse_args().images
+    parser.add_argument("images", type=Path, metavar="IMAGES")
+    parser.add_argument("--with", dest="earlier", type=Path, metavar="FOLDER")
+    options = parser.parse_args()
+    folder = options.images
     rows = [line.split("\t") for line in (folder / "test.lst").read_text().splitlines()]
     labels = {name: int(label) for _, label, name in rows[:PHOTOS]}
     photos = {name: (folder / "test" / name).read_bytes() for name in labels}
@@ -67,7 +70,7 @@ def main() -> None:
             reviews = ReviewClient(cloud)
             step("draw and label", lambda: _label(reviews, feed, truth))
             url = step("export training set", lambda: _export(cloud, feed, reviews))
-            step("train and compare", lambda: _train(cloud, url, new))
+            step("train and compare", lambda: _train(cloud, url, new, options.earlier))
             model = step("create model", lambda: _create_model(cloud, new))
             step("roll out at 10 %", lambda: _start(cloud, model))
             step("classify again", lambda: _classify(cloud, photos))
@@ -149,10 +152,10 @@ def _export(cloud: Connection, feed: CaptureFeed, reviews: ReviewClient) -> tupl
     return f"{counts}, {made.near} near-duplicates, {len(made.problems)} problems", made.url
 
 
-def _train(cloud: Connection, url: str, new: Path) -> tuple[str, None]:
+def _train(cloud: Connection, url: str, new: Path, earlier: Path | None) -> tuple[str, None]:
     copy = partial(deployment.download, cloud.settings, cloud.session)
     if importlib.util.find_spec("torch"):
-        return train.train(url, new, 0, copy), None
+        return train.train(url, new, 0, copy, earlier), None
     shutil.copytree(ARTIFACTS, new)
     copy(url, new.parent / "set")
     found = compare.judge(ARTIFACTS, new, read_split(new.parent / "set", "test"))

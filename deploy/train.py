@@ -37,6 +37,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--sagemaker", action="store_true", help="train as a SageMaker training job")
     where.add_argument("--job", metavar="NAME", help="follow a training job that was started")
+    parser.add_argument(
+        "--with",
+        dest="earlier",
+        type=Path,
+        metavar="FOLDER",
+        help="photos to train on as well, such as those of the model in use: a folder with train/,"
+        " train.lst and, of no class, neither/ (with --out)",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--seed", type=int, default=0, help="seed of all chance (0)")
 
@@ -69,10 +77,16 @@ def run(
             "No training set is given.",
             "Give the S3 prefix that the Quality page names.",
         )
+    if options.earlier and not options.out:
+        raise WorkflowError(
+            "OptionInvalid",
+            "A SageMaker training job takes one training set: --with goes with --out.",
+            "Train on this machine with --out FOLDER, or leave --with out.",
+        )
     if options.sagemaker:
         return _on_sagemaker(replace(settings, training_data=options.data), session, carry_out)
     copy = partial(deployment.download, settings, session)
-    print(train(options.data, options.out, options.seed, copy))
+    print(train(options.data, options.out, options.seed, copy, options.earlier))
     return 0
 
 
@@ -100,7 +114,7 @@ def _goes_on(name: str) -> Iterator[None]:
         raise
 
 
-def train(data: str, out: Path, seed: int, download: Download) -> str:
+def train(data: str, out: Path, seed: int, download: Download, earlier: Path | None = None) -> str:
     """Train on a training set, compare with the model in use, and return what came of it.
 
     The comparison is on the photos that the training set holds out, and in the new manifest.
@@ -110,6 +124,7 @@ def train(data: str, out: Path, seed: int, download: Download) -> str:
         out: Folder to write the model and its manifest to, the comparison included.
         seed: Of all chance.
         download: Copies the training set.
+        earlier: Folder of photos to train on as well; the comparison has none of them.
 
     Raises:
         WorkflowError: ``ModelExtraMissing``, ``TrainingDataMissing``, or what is wrong with the
@@ -134,7 +149,7 @@ def train(data: str, out: Path, seed: int, download: Download) -> str:
                 "Export one on the Quality page, and give the prefix that it names.",
             )
         new = Path(folder) / "model"  # the folder to write to may be that of the model in use
-        test = training_set.fit(Path(folder), new, seed)
+        test = training_set.fit(Path(folder), new, seed, earlier)
         found = compare.judge(artifacts.ARTIFACTS, new, test)
         shutil.copytree(new, out, dirs_exist_ok=True)
     return f"Trained on {count:,} files of {data}. {compare.told(found)}"

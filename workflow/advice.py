@@ -220,7 +220,7 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
             subject=bare[-1].state or "the filter",
             problem=f"{_count_executions(bare)} below the threshold failed with a bare Exception: "
             "neither a Retry nor a Catch nor an alarm can tell them from a defect.",
-            remedy=f"Raise a class of your own, such as class {_class_name(REJECTED)}(Exception), "
+            remedy="Raise a class of your own, such as class ThresholdNotMet(Exception), "
             "or let a Choice state lead to a Fail state with that error.",
         )
     if any(_holds_image(text) for text in payloads):
@@ -235,10 +235,6 @@ def _of_outcomes(failures: Sequence[Failure], payloads: Sequence[str]) -> Iterat
 
 def _count_executions(failures: Sequence[Failure]) -> str:
     return "1 execution" if len(failures) == 1 else f"{len(failures):,} executions"
-
-
-def _class_name(error: str) -> str:
-    return "".join(part.capitalize() for part in error.split("_"))
 
 
 def _holds_image(text: str) -> bool:

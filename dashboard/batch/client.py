@@ -258,7 +258,11 @@ def _items(cloud: Connection, source: BatchSource) -> Iterator[Mapping[str, Any]
 
 def _inventory(cloud: Connection, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
     if manifest["fileFormat"] != "CSV":
-        raise ValueError(f"the inventory is in {manifest['fileFormat']}")
+        raise WorkflowError(
+            "InventoryFormatUnsupported",
+            f"The S3 inventory is in {manifest['fileFormat']}; a batch reads inventories in CSV.",
+            "Have the bucket's inventory written as CSV, or give its keys as JSON lines: s3_key.",
+        )
     names = [name.strip() for name in manifest["fileSchema"].split(",")]
     bucket = manifest["destinationBucket"].rpartition(":")[2]
     for file in manifest["files"]:

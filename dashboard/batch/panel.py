@@ -11,7 +11,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.batch import charts, client, model
 from dashboard.batch.client import BatchExecution, BatchMachine
 from dashboard.batch.model import BatchAddress
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.chart_panel import chart
 from dashboard.shared.escaping import code, plain
 from workflow import batches
@@ -221,9 +221,16 @@ def results(connection: Connection, batch: BatchExecution) -> None:
     )
     st.caption(
         f"All photos are counted and up to {model.SHOWN:,} shown; all are in the bucket below"
-        f" {code(f'{batches.RESULTS_PREFIX}{batch.name}/')}. Their captures are on Inferences."
+        f" {code(f'{batches.RESULTS_PREFIX}{batch.name}/')}."
     )
     components.as_of(read_at, datetime.now(UTC))
+    last_day = (batch.stopped or read_at).astimezone(time_range_panel.zone()).date()
+    st.page_link(
+        "app_pages/inferences.py",
+        label="See their captures on Inferences",
+        icon=":material/query_stats:",
+        query_params={"until": last_day.isoformat()},
+    )
     left = counts["unreadable"] + counts["failed"]
     if left and st.button(f"Classify these {left:,} again"):
         name = f"{batch.name}-{uuid.uuid4().hex[:4]}"

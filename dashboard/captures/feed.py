@@ -22,7 +22,7 @@ from dashboard.aws.objects import Bucket
 from dashboard.captures import labelled_captures, record_filters
 from dashboard.captures.aggregates import count_captures
 from dashboard.captures.periods import Period
-from dashboard.captures.places import capture_place
+from dashboard.captures.places import capture_place, shadow_variants
 from dashboard.captures.record_filters import COUNTED, InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.captures.sync import last_pass, sync_captures
@@ -71,6 +71,7 @@ class CaptureFeed:
         captured = watched.captures.bucket if watched.captures else watched.bucket
         self._bucket = Bucket.of(connection.session, captured) if captured else None
         self.place: CapturePlace | None = None
+        self._shadows: frozenset[str] = frozenset()
         self._asked_at = 0.0
         elsewhere = watched.bucket not in ("", captured)
         labelled = Bucket.of(connection.session, watched.bucket) if elsewhere else self._bucket
@@ -311,6 +312,7 @@ class CaptureFeed:
             stop=self._stop,
             full=full,
             classes=self._connection.watched.classes,
+            shadows=self._shadows,
         )
 
     def _log(self, bucket: Bucket) -> GroundTruthLog:
@@ -331,6 +333,7 @@ class CaptureFeed:
             place = capture_place(self._connection)
             if self._bucket is None or place.bucket != self._bucket.name:
                 self._bucket = Bucket.of(self._connection.session, place.bucket)
+            self._shadows = shadow_variants(self._connection)
             self.place, self._asked_at = place, time.monotonic()
         return self.place
 

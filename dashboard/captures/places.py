@@ -1,7 +1,7 @@
-"""The edge to where an endpoint captures: asked of the endpoint, where it is not our own.
+"""The edge to where an endpoint captures, and which of its variants are shadows.
 
-Source: SageMaker API reference, DescribeEndpoint (``DataCaptureConfigSummary``) and
-DescribeEndpointConfig (``DataCaptureConfig``).
+Source: SageMaker API reference, DescribeEndpoint (``DataCaptureConfigSummary``,
+``ShadowProductionVariants``) and DescribeEndpointConfig (``DataCaptureConfig``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
+from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
 
@@ -46,6 +47,22 @@ def capture_place(cloud: Connection) -> CapturePlace:
         raise _nowhere(name, described.get("ProductionVariants", ()))
     notes += _notes(name, summary, configured)
     return CapturePlace(bucket, prefix, name, tuple(notes))
+
+
+def shadow_variants(cloud: Connection) -> frozenset[str]:
+    """Return the variants whose answers no caller sees: those of rollouts, and what there is now.
+
+    Where the endpoint cannot be asked, or is gone, those of rollouts alone.
+    """
+    name, ours = cloud.watched.endpoint, frozenset({SHADOW_VARIANT})
+    if not name or cloud.watched.imported:
+        return ours
+    try:
+        with explained("sagemaker:DescribeEndpoint", name):
+            found = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+    except WorkflowError:
+        return ours
+    return ours | {one["VariantName"] for one in found.get("ShadowProductionVariants", ())}
 
 
 def _configured(cloud: Connection, name: str) -> Mapping[str, Any]:

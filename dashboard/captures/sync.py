@@ -8,9 +8,10 @@ there. Only one pass of a store runs at a time, among all sessions and processes
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from queue import Queue, SimpleQueue
 from typing import Final
@@ -24,6 +25,7 @@ from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.captures.tables import PASSES
 from dashboard.captures.writer import Writer
 from dashboard.shared.store import SegmentStore
+from workflow.captures import SHADOW_VARIANT
 from workflow.contract import LABELS
 from workflow.errors import WorkflowError
 
@@ -45,6 +47,7 @@ def sync_captures(
     stop: threading.Event,
     full: bool = False,
     classes: Sequence[str] = LABELS,
+    shadows: Collection[str] = (SHADOW_VARIANT,),
 ) -> CaptureProgress:
     """Read what is new below a prefix into a store of ``capture_tables.TABLES``.
 
@@ -57,6 +60,7 @@ def sync_captures(
         full: Whether to list everything, and not only what is likely to be new. Always so until a
             pass has come to its end, and after damage to the store.
         classes: Names of the model's classes by their index, for answers by name.
+        shadows: Names of the shadow variants, whose captures have a table of their own.
 
     Returns:
         The last progress.
@@ -77,7 +81,8 @@ def sync_captures(
         known = store.damaged
         try:
             everything = full or bool(known)
-            one = _Pass(bucket, prefix, store, report, stop, full=everything, classes=classes)
+            writer = partial(Writer, classes=classes, shadows=shadows)
+            one = _Pass(bucket, prefix, store, report, stop, full=everything, writer=writer)
             progress = one.run()
         except pl.exceptions.PolarsError:
             if store.check() == known:
@@ -104,10 +109,10 @@ class _Pass:
         stop: threading.Event,
         *,
         full: bool,
-        classes: Sequence[str],
+        writer: Callable[[SegmentStore, Executor], Writer],
     ) -> None:
         self._store = store
-        self._classes = classes
+        self._made = writer
         self._report = report
         self._stop = stop
         self._damaged = store.damaged
@@ -124,7 +129,7 @@ class _Pass:
 
     def run(self) -> CaptureProgress:
         with ThreadPoolExecutor(IN_FLIGHT + 2, "captures") as self._threads:
-            self._writer = Writer(self._store, self._threads, self._classes)
+            self._writer = self._made(self._store, self._threads)
             self._start(self._list)
             try:
                 for fetched in self._fetched():

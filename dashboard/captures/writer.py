@@ -1,10 +1,11 @@
 """The writer of captures: make batches of what was read, and store them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -17,7 +18,6 @@ from dashboard.captures.tables import OBJECTS, capture_rows
 from dashboard.shared.store import SegmentStore
 from workflow.captures import (
     DUPLICATE,
-    SHADOW_VARIANT,
     CaptureError,
     CaptureReader,
     CaptureSource,
@@ -36,19 +36,27 @@ class Writer:
         store: Where captures go.
         threads: Runs a commit while the next batch is filled.
         classes: Names of the classes by their index, for answers by name.
+        shadows: Names of the shadow variants.
 
     Attributes:
         read: Objects taken.
         stored: What the batches stored so far held.
     """
 
-    def __init__(self, store: SegmentStore, threads: Executor, classes: Sequence[str]) -> None:
-        self._classes = classes
+    def __init__(
+        self,
+        store: SegmentStore,
+        threads: Executor,
+        *,
+        classes: Sequence[str],
+        shadows: Collection[str],
+    ) -> None:
+        self._batch_of = partial(_Batch, classes, shadows)
         self._store = store
         self._threads = threads
         self.read = 0
         self.stored = StoredCounts()
-        self._batch = _Batch(classes)
+        self._batch = self._batch_of()
         self._committing: Future[None] | None = None
 
     def take(self, fetched: FetchedObject) -> None:
@@ -61,7 +69,7 @@ class Writer:
             self._batch.add(fetched)
         self.read += 1
         if self._batch.due():
-            batch, self._batch = self._batch, _Batch(self._classes)
+            batch, self._batch = self._batch, self._batch_of()
             self._wait()
             self._committing = self._threads.submit(batch.store_in, self._store, self.stored)
 
@@ -88,7 +96,8 @@ class StoredCounts:
 class _Batch:
     """Objects that are stored together."""
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], shadows: Collection[str]) -> None:
+        self._shadow_names = shadows
         self._reader, self._shadows = CaptureReader(classes), CaptureReader(classes)
         self._rows: list[tuple[str, str, int, datetime, datetime]] = []
         self._changed: list[str] = []
@@ -114,7 +123,7 @@ class _Batch:
             self._errors.append(not_asked_for(meta))
             self._mark(fetched.unread, meta.etag)
             return
-        shadow = CaptureSource.of(meta.key).variant == SHADOW_VARIANT
+        shadow = CaptureSource.of(meta.key).variant in self._shadow_names
         (self._shadows if shadow else self._reader).add(meta.key, fetched.data)
         self._bytes += len(fetched.data)
         self._mark(fetched.unread, meta.etag if len(fetched.data) == meta.size else "")

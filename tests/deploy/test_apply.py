@@ -1,6 +1,6 @@
 """Applying converges: after any interruption, to any wish, and without touching what is others'."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from deploy import stack
 from deploy.apply import Applied, Event, Failed, Started, StepProgress, apply
-from deploy.cloud import Observed
+from deploy.cloud import Observed, RefusedError
 from deploy.package import Artifacts
 from deploy.plan import Op, Plan, plan, plan_deletion
-from deploy.resources import BucketContents, Endpoint, Key, Resource, Role, StorageBucket
+from deploy.resources import BucketContents, Endpoint, Function, Key, Resource, Role, StorageBucket
 from tests.deploy.cases import artifacts, desired, settings
 from tests.deploy.fake_cloud import CutOff, FakeCloud, existing_endpoint
 from workflow.errors import WorkflowError
@@ -299,6 +299,31 @@ def test_a_change_that_shows_late_is_waited_for() -> None:
 
     assert isinstance(events[-1], Applied)
     assert any("Waiting until the change shows" in getattr(e, "message", "") for e in events)
+
+
+def test_a_role_that_an_earlier_run_created_is_waited_for() -> None:
+    class Unaware(FakeCloud):
+        aware = False
+
+        def create(self, resource: Resource) -> Iterator[str]:
+            if isinstance(resource, Function) and not self.aware:
+                message = "The role defined for the function cannot be assumed by Lambda."
+                raise RefusedError("InvalidParameterValueException", message, "", said=message)
+            yield from super().create(resource)
+
+        def pause(self, seconds: float) -> None:
+            self.aware = True
+
+    cloud = Unaware()
+    cloud.aware = True
+    run(cloud, desired())
+    cloud.store = {key: seen for key, seen in cloud.store.items() if key.kind != Function.KIND}
+    cloud.aware = False
+
+    events = run(cloud, desired())
+
+    assert isinstance(events[-1], Applied)
+    assert any("accepts the new" in getattr(event, "message", "") for event in events)
 
 
 def test_a_change_that_never_shows_is_a_failure() -> None:

@@ -34,7 +34,7 @@ def copy(_: str, folder: Path) -> int:
 def fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training gives the model in use: what trains is not installed everywhere."""
 
-    def fit(folder: Path, out: Path, _seed: int) -> Dataset:
+    def fit(folder: Path, out: Path, _seed: int, _earlier: Path | None) -> Dataset:
         shutil.copytree(ARTIFACTS, out)
         return read_split(folder, "test")
 

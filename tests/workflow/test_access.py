@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.access import LOWEST, Actor, Privilege, Role
+from workflow.access import ANY_CALL, LOWEST, READS_ONLY, Actor, Privilege, Role, is_allowed
 from workflow.errors import WorkflowError
 
 EXPECTED = {
@@ -42,6 +42,20 @@ def test_a_refusal_names_the_person_the_action_and_the_role_that_is_missing() ->
 
     assert caught.value.message == "ana@example.com is viewer here; deploy needs the role operator."
     assert "administrator" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "call", ["s3:ListObjectsV2", "athena:StartQueryExecution", "sqs:ReceiveMessage"]
+)
+def test_what_only_reads_is_allowed_without_a_privilege(call: str) -> None:
+    assert is_allowed(call, READS_ONLY)
+
+
+def test_what_changes_something_needs_a_privilege_that_names_it() -> None:
+    assert not is_allowed("sqs:DeleteMessage", READS_ONLY)
+    assert not is_allowed("sqs:DeleteMessage", frozenset({"sqs:SendMessage"}))
+    assert is_allowed("sqs:DeleteMessage", frozenset({"sqs:DeleteMessage"}))
+    assert is_allowed("sqs:DeleteMessage", ANY_CALL)
 
 
 @given(st.text())

@@ -219,4 +219,5 @@ def test_a_missing_environment_variable_is_told_from_a_missing_key(frame: str) -
     missing = {"errorMessage": "'ENDPOINT'", "errorType": "KeyError", "stackTrace": [frame]}
 
     assert read_cause("KeyError", json.dumps(missing)).lacks_variable
+    assert read_cause("KeyError", json.dumps(missing)[:-1]).lacks_variable
     assert not read_cause("KeyError", lambda_cause("'body'")).lacks_variable

@@ -92,6 +92,12 @@ def test_functions_tell_the_endpoint_by_variable_code_or_role(
     assert "f" in guess.reason
 
 
+@pytest.mark.parametrize("variables", [{"ENDPOINT": "a name with spaces"}, {"STAGE": "gone"}])
+def test_a_variable_that_names_no_endpoint_tells_none(variables: dict[str, str]) -> None:
+    function = FunctionRecord(name="f", variables=variables)
+    assert guess_endpoint("{}", [function], [endpoint("one"), endpoint("two")]) is None
+
+
 def test_a_role_that_may_invoke_any_endpoint_tells_none() -> None:
     policy = '{"Resource": "arn:aws:sagemaker:*:*:endpoint/*"}'
     function = FunctionRecord(name="f", policies=(policy,))

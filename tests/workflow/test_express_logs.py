@@ -34,7 +34,8 @@ def test_an_execution_is_put_together_from_its_first_and_its_last_event() -> Non
 
     (found,) = express_executions(lines)
 
-    assert (found.name, found.status) == ("run-1", Status.FAILED)
+    assert (found.arn, found.name, found.status) == (ARN, "run-1", Status.FAILED)
+    assert found.state_machine_arn == "arn:aws:states:eu-west-1:123456789012:stateMachine:theirs"
     assert (found.error, found.cause, found.input) == ("ModelBroken", "out of memory", '{"a": 1}')
     assert found.stopped_at is not None
     assert (found.stopped_at - found.started_at).total_seconds() == pytest.approx(0.004)

@@ -44,7 +44,7 @@ def test_the_threshold_of_a_definition_is_found(definition: str) -> None:
         None,
         "no json",
         "[" * 100_000,
-        choice(Variable="$.count", NumericGreaterThan=5),
+        choice(Variable="$.count", NumericGreaterThan=2),
         choice(Variable="$.text", StringEquals="0.8"),
         choice(
             Or=[

@@ -81,6 +81,13 @@ def test_other_long_data_is_gone() -> None:
     assert redact({"blob": "A1" * 200}) == {"blob": REDACTED}
 
 
+def test_pixels_are_gone_however_they_are_nested() -> None:
+    image = [[[0.25, 0.5, 0.75]] * 16] * 16
+
+    assert "0.25" not in json.dumps(redact({"image": image}))
+    assert redact([[0.25, 0.5], [0.75]]) == [[0.25, 0.5], [0.75]]
+
+
 def test_account_ids_become_the_documentations() -> None:
     arn = "arn:aws:sagemaker:eu-west-1:999988887777:endpoint/x"
 

@@ -4,12 +4,15 @@ import json
 import re
 import time
 import uuid
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard.batch import client
 from dashboard.batch.client import BatchMachine
+from dashboard.captures.feed import CaptureFeed
 from deploy import deployment
 from tests.builders import png
 from workflow.batches import BatchOptions, BatchSource, Kind, read_source
@@ -30,6 +33,19 @@ def prefix(cloud: Any) -> Any:
 
 def put(cloud: Any, key: Any, body: Any) -> None:
     cloud.client("s3").put_object(Bucket=cloud.settings.bucket, Key=key, Body=body)
+
+
+def captured(cloud: Any, folder: Path, wanted: set[str]) -> set[str]:
+    """Ids of the inferences that the Inferences page reads, once those wanted are there."""
+    deadline = time.monotonic() + 120
+    with closing(CaptureFeed(cloud, folder)) as feed:
+        while True:
+            feed.watch()
+            found = set(feed.store.scan("captures").collect()["inference_id"])
+            if wanted <= found:
+                return found
+            assert time.monotonic() < deadline, feed.problem
+            time.sleep(0.2)
 
 
 def ended(cloud: Any, arn: Any) -> Any:
@@ -68,7 +84,9 @@ def test_a_machine_of_earlier_functions_is_outdated_and_none_is_absent(
     assert client.machine(empty) is BatchMachine.ABSENT
 
 
-def test_a_prefix_is_classified_and_other_files_are_told(cloud: Any, prefix: Any) -> None:
+def test_a_prefix_is_classified_and_its_captures_are_read(
+    cloud: Any, prefix: Any, tmp_path: Path
+) -> None:
     for number in range(5):
         put(cloud, f"{prefix}{number}.png", png())
     put(cloud, f"{prefix}notes.txt", b"no photo")
@@ -87,7 +105,9 @@ def test_a_prefix_is_classified_and_other_files_are_told(cloud: Any, prefix: Any
     (unreadable,) = [one for one in results if one.outcome == "unreadable"]
     assert unreadable.error == "NotAnImage"
     assert unreadable.address.endswith("notes.txt")
-    assert len({one.inference_id for one in results if one.inference_id}) == 5
+    ids = {one.inference_id for one in results if one.inference_id}
+    assert len(ids) == 5
+    assert ids <= captured(cloud, tmp_path, ids)
 
 
 @pytest.mark.parametrize("kind", [Kind.JSONL, Kind.CSV])
@@ -130,6 +150,9 @@ def test_a_source_that_cannot_be_read_is_refused_before_it_starts(cloud: Any, pr
     assert refused("batch/none.csv", "another-bucket") == "BatchSourceForbidden"
     assert refused("batch/none.csv") == "NoSuchKey"
     assert refused(f"batch/{prefix}bad.jsonl") == "BatchManifestInvalid"
+    inventory = {"fileFormat": "Parquet", "fileSchema": "message s3.inventory {}", "files": []}
+    put(cloud, f"batch/{prefix}manifest.json", json.dumps(inventory).encode())
+    assert refused(f"batch/{prefix}manifest.json") == "InventoryFormatUnsupported"
     empty = client.count(cloud, BatchSource(Kind.PREFIX, bucket, prefix))
     assert (empty.items, empty.complete) == (0, True)
 

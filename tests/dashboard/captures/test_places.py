@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from dashboard.aws.cloud import Connection
-from dashboard.captures.places import capture_place
+from dashboard.captures.places import capture_place, shadow_variants
 from tests.dashboard.aws.unconnected import ACCOUNT, unconnected
 from workflow.errors import WorkflowError
 
@@ -165,3 +165,16 @@ def test_an_endpoint_without_capture_says_what_to_do(
 
     assert caught.value.code == "CaptureNotConfigured"
     assert caught.value.remedy
+
+
+def test_a_shadow_variant_of_any_name_is_known_besides_those_of_rollouts(
+    connection: Connection,
+) -> None:
+    client = connection.client("sagemaker")
+    with Stubber(client) as stubber:
+        shadows = [{"VariantName": "Candidate"}]
+        stubber.add_response("describe_endpoint", described(ShadowProductionVariants=shadows))
+        stubber.add_client_error("describe_endpoint", "AccessDeniedException")
+
+        assert shadow_variants(connection) == {"ShadowModel", "Candidate"}
+        assert shadow_variants(connection) == {"ShadowModel"}

@@ -783,19 +783,20 @@ def test_time_left_is_unknown_while_listing() -> None:
     assert CaptureProgress().rate == 0
 
 
+@pytest.mark.parametrize("name", [SHADOW_VARIANT, "Candidate"])
 def test_what_a_shadow_answered_is_kept_apart_even_under_the_same_event(
-    s3: SimulatedS3, store: SegmentStore
+    s3: SimulatedS3, store: SegmentStore, name: str
 ) -> None:
-    shadow = f"data_capture/scones/{SHADOW_VARIANT}"
+    shadow = f"data_capture/scones/{name}"
     copied = line("same") + line("only copied") + b"{}\n"
     s3.put({key(1): line("same"), key(1, branch=shadow): copied})
 
-    sync(s3, store)
+    sync(s3, store, shadows={name})
 
     assert events(store) == ["same"]
     shadows = store.scan("shadows").collect()
     assert sorted(shadows["event_id"]) == ["only copied", "same"]
-    assert set(shadows["variant"]) == {SHADOW_VARIANT}
+    assert set(shadows["variant"]) == {name}
     assert [where for where, _ in errors(store)] == [key(1, branch=shadow)]
 
 

@@ -159,6 +159,14 @@ def test_outputs_leave_out_what_is_not_there() -> None:
     assert facts({**OUTPUTS, "endpoint_status": None, "bucket": None}) == {}
 
 
+def test_outputs_name_the_alias_and_the_queue() -> None:
+    there = {**OUTPUTS, "bucket": None, "endpoint_status": None}
+    assert facts({**there, "alias_arn": "arn:alias", "queue_url": "https://queue"}) == {
+        "State machine alias": "arn:alias",
+        "Queue of status changes": "https://queue",
+    }
+
+
 def test_versions_show_their_share_of_new_executions() -> None:
     assert versions(OUTPUTS).to_numpy().tolist() == [[2, "2026-11-23 12:00:00", "100 %"]]
     assert versions({**OUTPUTS, "versions": []}).empty

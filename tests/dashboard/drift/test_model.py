@@ -4,6 +4,7 @@ import json
 import math
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -225,6 +226,15 @@ def test_bars_begin_where_data_begin() -> None:
     assert 0.5 <= edges[0] <= 0.52
     assert edges[-1] == 1.0
     assert model.bars(before, edges)["count"].sum() == 300
+
+
+def test_bars_are_thinned_to_about_so_many() -> None:
+    edges = (0.0, 0.25, 0.5, 0.625, 0.75, 0.875, 1.0)
+    held = NumericalStatistics.of("confidence", np.array([0.5, 0.9]), edges)
+    statistics = Statistics(2, (held,))
+
+    assert model.shown_edges(statistics, statistics, 25) == edges[2:]
+    assert model.shown_edges(statistics, statistics, 2) == (0.5, 0.75, 1.0)
 
 
 def test_means_stand_beside_their_tests() -> None:

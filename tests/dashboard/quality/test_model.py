@@ -154,6 +154,12 @@ def test_confusion_adds_up_to_all_photos_and_names_the_photos_behind() -> None:
     assert {one for ids in behind for one in ids} == {photo.id for photo in draw.photos[:10]}
 
 
+def test_equally_frequent_confusions_are_in_the_order_of_the_classes() -> None:
+    cells = model.confusion(made([0.9, 0.9], [False, True]))
+
+    assert cells[["said", "truth"]].rows() == [(0, 0), (0, 1)]
+
+
 def test_precision_and_recall_are_those_of_the_confusion() -> None:
     draw = drawn()
     labels = model.labels_of([draw], judged(draw, 10))
@@ -190,6 +196,12 @@ def test_a_calibrated_model_has_a_small_calibration_error() -> None:
     ]
 
 
+def test_each_bin_counts_its_own_labels() -> None:
+    rows = model.reliability(made([0.55, 0.55, 0.95, 1.0], [True, False, True, True]))
+
+    assert rows.select("low", "value", "labels").rows() == [(0.5, 0.5, 2), (0.9, 1.0, 2)]
+
+
 def test_no_label_has_no_calibration_error() -> None:
     assert math.isnan(model.calibration_error(made([], [])).value)
 
@@ -210,6 +222,7 @@ def test_a_threshold_that_only_the_estimate_reaches_is_said_to_be_unsure() -> No
 
     assert not choice.sure
     assert choice.threshold == 0.605
+    assert model.choose_threshold(model.by_threshold(few), 1.0).threshold == 0.605
     assert model.choose_threshold(
         model.by_threshold(made([0.9] * 99, [False] * 99)), 0.9
     ) == model.Choice(None, sure=False, coverage=0.0, accuracy=None)

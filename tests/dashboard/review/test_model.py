@@ -117,5 +117,12 @@ def test_classes_are_those_of_the_model_and_those_seen(highest: int, count: int)
 def test_the_table_of_draws_tells_each_probability() -> None:
     row = model.draws_table([drawn()], {}).row(0, named=True)
 
-    assert row["Of the rejected"].startswith("20 of ")
-    assert row["Reviewed"] == 0
+    assert row.pop("Of the rejected").startswith("20 of ")
+    assert row.pop("Of the accepted").startswith("20 of ")
+    assert row == {
+        "Drawn": NOW,
+        "By": "ada",
+        "Photos": 40,
+        "Reviewed": 0,
+        "Threshold": pytest.approx(93),
+    }
