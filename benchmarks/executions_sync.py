@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.simulated_states import CAPACITY, MACHINE, Clock, SimulatedStates, failed_history
-from dashboard.aws.executions import States
+from dashboard.aws.executions import ExecutionReader
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
@@ -61,7 +61,7 @@ def main(executions: int) -> None:
         def sync() -> ExecutionSync:
             pacer = Pacer("us-east-1", clock=clock.monotonic, sleep=clock.sleep)
             return ExecutionSync(
-                States(aws, pacer, MACHINE),  # type: ignore[arg-type]
+                ExecutionReader(aws, pacer, MACHINE),  # type: ignore[arg-type]
                 store,
                 None,
                 rules=ExecutionRules(threshold=0.93),

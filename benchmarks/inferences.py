@@ -75,12 +75,12 @@ def aggregates(frame: pl.DataFrame) -> None:
 
 def from_counts(counts: pl.DataFrame) -> None:
     """Everything the page shows after a filter or a threshold was moved."""
-    chosen = record_filters.select(counts, record_filters.InferenceFilters(label=0))
-    inferences.summarise(chosen, THRESHOLD)
-    tables.histogram(counts, 50)
-    tables.volume(counts, Period.HOUR, THRESHOLD)
-    tables.quantiles(counts, Period.HOUR)
-    tables.sweep(counts)
+    chosen = record_filters.select_counts(counts, record_filters.InferenceFilters(label=0))
+    inferences.summarise_counts(chosen, THRESHOLD)
+    tables.build_histogram(counts, 50)
+    tables.count_volume(counts, Period.HOUR, THRESHOLD)
+    tables.compute_quantiles(counts, Period.HOUR)
+    tables.sweep_thresholds(counts)
 
 
 def measure(records: int, rounds: int) -> None:

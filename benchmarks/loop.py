@@ -35,7 +35,7 @@ from dashboard.review.client import ReviewClient
 from dashboard.review.model import DrawRequest, draw_photos
 from dashboard.rollout import client as rollout
 from dashboard.rollout import model as rollouts
-from dashboard.training.client import export
+from dashboard.training.client import export_set
 from deploy import deployment, train
 from deploy.model import compare
 from deploy.model.artifacts import ARTIFACTS
@@ -99,7 +99,7 @@ def _wait(done: Callable[[], bool]) -> None:
 
 def _deploy(directory: Path) -> tuple[str, Connection]:
     _, cloud = deployed(directory)
-    return rollout.describe(cloud).status, cloud
+    return rollout.describe_endpoint(cloud).status, cloud
 
 
 def _classify(cloud: Connection, photos: Mapping[str, bytes]) -> tuple[str, None]:
@@ -140,14 +140,16 @@ def _label(reviews: ReviewClient, feed: CaptureFeed, truth: Mapping[str, int]) -
         label = truth[hashlib.sha256(captured_input(feed.bucket, line)[0]).hexdigest()]
         review = Review(reviewer="loop", draw=draw.id)
         answer = GroundTruth(photo.id, str(label), datetime.now(UTC), review)
-        reviews.answer(answer, label, uuid.uuid4().hex)
-    one = labels_of([draw], reviews.verdicts()).share()
+        reviews.write_answer(answer, label, uuid.uuid4().hex)
+    one = labels_of([draw], reviews.read_verdicts()).estimate_share()
     said = f"{one.labels} labels: right in {one.value:.1%}, 95 % interval"
     return f"{said} {one.low:.1%} to {one.high:.1%}", None
 
 
 def _export(cloud: Connection, feed: CaptureFeed, reviews: ReviewClient) -> tuple[str, str]:
-    made = export(cloud, feed.bucket, reviews.draws(), reviews.verdicts(), lambda _: None)
+    made = export_set(
+        cloud, feed.bucket, reviews.list_draws(), reviews.read_verdicts(), lambda _: None
+    )
     counts = {str(part): sum(found.values()) for part, found in made.counts.items()}
     return f"{counts}, {made.near} near-duplicates, {len(made.problems)} problems", made.url
 
@@ -164,7 +166,9 @@ def _train(cloud: Connection, url: str, new: Path, earlier: Path | None) -> tupl
 
 def _create_model(cloud: Connection, new: Path) -> tuple[str, str]:
     sagemaker, name = cloud.client("sagemaker"), f"{cloud.settings.prefix}-{uuid.uuid4().hex[:12]}"
-    described = sagemaker.describe_model(ModelName=rollout.describe(cloud).variants[0].model)
+    described = sagemaker.describe_model(
+        ModelName=rollout.describe_endpoint(cloud).variants[0].model
+    )
     bucket, key = cloud.settings.bucket, f"{cloud.settings.model_prefix}{name}/model.tar.gz"
     cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=model_archive(new).body)
     sagemaker.create_model(
@@ -176,26 +180,30 @@ def _create_model(cloud: Connection, new: Path) -> tuple[str, str]:
 
 
 def _start(cloud: Connection, model: str) -> tuple[str, None]:
-    rollout.start(cloud, rollout.describe(cloud), model, 0.1, uuid.uuid4().hex[:12])
+    rollout.start_rollout(
+        cloud, rollout.describe_endpoint(cloud), model, 0.1, uuid.uuid4().hex[:12]
+    )
     return _served(cloud)
 
 
 def _give(cloud: Connection, share: float) -> tuple[str, None]:
-    rollout.give_share(cloud, rollout.describe(cloud), share)
+    rollout.give_share(cloud, rollout.describe_endpoint(cloud), share)
     return _served(cloud)
 
 
 def _served(cloud: Connection) -> tuple[str, None]:
     """Return what share of the traffic each variant has, once the endpoint is in service."""
-    _wait(lambda: rollout.describe(cloud).status == rollout.IN_SERVICE)
-    variants = rollout.describe(cloud).variants
+    _wait(lambda: rollout.describe_endpoint(cloud).status == rollout.IN_SERVICE)
+    variants = rollout.describe_endpoint(cloud).variants
     return ", ".join(f"{one.name} {one.weight:.0%}" for one in variants), None
 
 
 def _compare(cloud: Connection, feed: CaptureFeed, count: int) -> tuple[str, None]:
-    found, captures = rollout.describe(cloud), _captures(feed, count).collect()
+    found, captures = rollout.describe_endpoint(cloud), _captures(feed, count).collect()
     old, new = found.variants
-    said = rollouts.compare(captures, old.name, new.name, since=found.since, threshold=THRESHOLD)
+    said = rollouts.compare_variants(
+        captures, old.name, new.name, since=found.since, threshold=THRESHOLD
+    )
     shares = [f"{row.variant} rejects {row.rejected:.1%} of {row.records}" for row in said.rows]
     return f"{', '.join(shares)}. {said.says}", None
 

@@ -21,7 +21,7 @@ import boto3
 import numpy as np
 import polars as pl
 
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.captures.tables import CAPTURES
 from dashboard.quality import model as quality
 from dashboard.review.model import DrawRequest, draw_photos
@@ -112,11 +112,11 @@ def measure_coverage(size: int, seeds: int) -> bool:
             }
             labels = quality.labels_of([draw], verdicts)
             for name, part in PARTS.items():
-                one = labels.share(part)
+                one = labels.estimate_share(part)
                 covered[name] += one.low <= true[name] <= one.high
             agreed = float(labels.rows.select(quality.RIGHT.mean()).item())
             naive.append(abs(agreed - true["accuracy"]))
-            weighted.append(abs(labels.share().value - true["accuracy"]))
+            weighted.append(abs(labels.estimate_share().value - true["accuracy"]))
     runs = seeds * DRAWS_A_SEED
     for name, count in covered.items():
         print(
@@ -208,7 +208,7 @@ def _write_labels(endpoint: str, credentials: str) -> None:
         at = NOW + timedelta(seconds=number)
         truth = GroundTruth(f"photo-{number}", "1", at, Review(reviewer="benchmark"))
         key = ground_truth_key("ground_truth", at, f"{number}")
-        create(s3, "labels", key, ground_truth_lines([truth]))
+        create_once(s3, "labels", key, ground_truth_lines([truth]))
     seconds = time.perf_counter() - began
     print(f"labels written, one after the other: {LABELS / seconds:.0f} a second")
 

@@ -63,20 +63,20 @@ def listing(count: int) -> pl.DataFrame:
         )
         for at in range(count)
     ]
-    return tables.listing(
-        tables.frame(rows, tables.EXECUTIONS).lazy(),
-        tables.frame([], tables.DETAILS).lazy(),
-        tables.frame([], tables.FAILURES).lazy(),
+    return tables.build_listing(
+        tables.build_frame(rows, tables.EXECUTIONS).lazy(),
+        tables.build_frame([], tables.DETAILS).lazy(),
+        tables.build_frame([], tables.FAILURES).lazy(),
     )
 
 
 def page(rows: pl.DataFrame) -> None:
     """What one run of the Executions page computes."""
     span = RANGES[LONGEST]
-    chosen = executions.select(rows, executions.ExecutionFilters(), since=NOW - span)
-    executions.rates(chosen, span)
+    chosen = executions.select_executions(rows, executions.ExecutionFilters(), since=NOW - span)
+    executions.compute_rates(chosen, span)
     executions.outcomes_over_time(chosen, span)
-    executions.versions(rows)
+    executions.list_versions(rows)
     chosen.head(executions.LISTED).to_pandas()
 
 
@@ -100,7 +100,7 @@ def main() -> None:
         groups = group(found, (), now=NOW)
         assert len(groups) == len(ERRORS)  # noqa: S101 - a wrong grouping is no benchmark
         shown = failures.FailureFilters()
-        inbox = timed(lambda: failures.cards(groups, shown, now=NOW, zone=UTC_ZONE))  # noqa: B023
+        inbox = timed(lambda: failures.build_cards(groups, shown, now=NOW, zone=UTC_ZONE))  # noqa: B023
         rows = listing(count)
         model = timed(lambda: page(rows))  # noqa: B023
         ratio = grouping / floor

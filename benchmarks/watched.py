@@ -27,12 +27,12 @@ from typing import Any, Final
 import polars as pl
 
 from dashboard.aws.cloud import Connection, connect
-from dashboard.aws.executions import states
+from dashboard.aws.executions import open_reader
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
 from dashboard.executions.tables import stored_listing
 from dashboard.shared.store import SegmentStore
-from dashboard.workflows.client import describe
+from dashboard.workflows.client import describe_workflow
 from workflow.discovery import called_functions, fixed_image
 from workflow.execution_rules import ExecutionRules, rules_of
 from workflow.exports import read_export
@@ -161,7 +161,7 @@ def watched_listing(cloud: Connection, workflow: WatchedWorkflow, folder: Path) 
     """Return the listing that the Executions page shows, once everything is read."""
     store = SegmentStore(folder, tables.TABLES)
     sync = ExecutionSync(
-        states(cloud.session, cloud.pacer, workflow.state_machine_arn),
+        open_reader(cloud.session, cloud.pacer, workflow.state_machine_arn),
         store,
         None,
         rules=rules_of(workflow),
@@ -223,7 +223,7 @@ def watch_all(path: Path) -> list[Result]:
             definition = adapted(text, cloud, number)
             arn = create(cloud, f"{name.partition('/')[0]}-{number}", definition, role)
             expected = run(cloud, arn, bucket)
-            found = describe(cloud, _named(cloud, arn))
+            found = describe_workflow(cloud, _named(cloud, arn))
             rows = watched_listing(cloud, found, Path(folder) / f"store-{number}")
             results.append(judged(name, rows, expected, definition))
             print(f"{number + 1:3} {results[-1]}", flush=True)

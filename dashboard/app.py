@@ -45,7 +45,7 @@ DEPLOYED_ONLY = frozenset({"batch", "rollout", "alerts"})
 # docstring here would be drawn on every page.)
 
 
-def draw() -> None:
+def draw_page() -> None:
     """Draw the page that the address names."""
     from dashboard import login_panel  # noqa: PLC0415 - likewise
     from dashboard.class_names import panel as class_names  # noqa: PLC0415 - likewise
@@ -63,7 +63,7 @@ def draw() -> None:
     ]
 
     def home() -> None:
-        """The bare address leads to the first page, so that every page has its own address."""
+        """Lead from the bare address to the first page, so that every page has its own address."""
         asked = {name: st.query_params.get_all(name) for name in st.query_params}
         st.switch_page(pages[0], query_params=asked)
 
@@ -71,21 +71,21 @@ def draw() -> None:
     page = st.navigation([*pages, st.Page(home, default=True)], position="hidden")
     title = f"{page.title} · {NAME}" if page.title else NAME
     st.set_page_config(page_title=title, page_icon=str(ICON), layout="wide")
-    hidden = {"lab"} if demonstration.controls() is None else set()
+    hidden = {"lab"} if demonstration.find_controls() is None else set()
     with st.sidebar, st.container(gap="xsmall"):
         for one, (name, _, icon) in zip(pages, PAGES, strict=True):
             if name not in hidden:
                 st.page_link(one, icon=icon, width="stretch")
-    with components.page_run(), components.explained():
-        if login_panel.admitted() and (cloud := components.cloud()):
+    with components.page_run(), components.show_errors():
+        if login_panel.check_admitted() and (cloud := components.get_cloud()):
             components.cloud_badge(cloud)
-            workflows.choose()
+            workflows.choose_workflow()
             class_names.follow_deployed()
-            demonstration.mark()
+            demonstration.show_mark()
             time_range_panel.zone_picker()
             deployed = components.connection().watched.deployed
             if page.url_path == "deployment" and not deployed:
-                parts_panel.show()
+                parts_panel.show_parts()
             elif page.url_path in DEPLOYED_ONLY and not deployed:
                 parts_panel.not_ours(page.title)
             else:
@@ -95,7 +95,7 @@ def draw() -> None:
 def is_open() -> bool:
     """Return whether nobody has to log in; end the process where that leaves it open to others."""
     try:
-        return session.started().mode is Mode.OPEN
+        return session.access_at_start().mode is Mode.OPEN
     except WorkflowError as error:
         sys.exit(f"{error.code}: {error.message}\n{error.remedy}")
 
@@ -108,7 +108,7 @@ def load_libraries() -> None:
 
 
 if st.runtime.exists():
-    draw()
+    draw_page()
 else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
     threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
     guard = Middleware(Guard, is_open=is_open())

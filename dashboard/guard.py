@@ -30,7 +30,7 @@ _FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServerOptions:
     """Where the dashboard is served, as far as its configuration tells.
 
     Attributes:
@@ -43,18 +43,18 @@ class Served:
     origins: frozenset[str] = frozenset()
 
     @classmethod
-    def configured(cls) -> "Served":
+    def configured(cls) -> "ServerOptions":
         """Return what Streamlit's options say."""
         addresses = (st.get_option("server.address"), st.get_option("browser.serverAddress"))
         allowed = st.get_option("server.allowedHosts")
         return cls(
-            _names([*allowed, *filter(None, addresses)]),
+            _normalize_names([*allowed, *filter(None, addresses)]),
             frozenset(origin.strip() for origin in st.get_option("server.corsAllowedOrigins")),
         )
 
 
 class Guard:
-    """ASGI middleware that refuses what ``refusal`` and ``exposure`` have a reason to refuse.
+    """ASGI middleware that refuses what ``find_refusal`` or ``find_exposure`` gives a reason for.
 
     Args:
         app: What it stands before.
@@ -73,11 +73,11 @@ class Guard:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        reason = refusal(scope.get("method"), headers, Served.configured())
+        reason = find_refusal(scope.get("method"), headers, ServerOptions.configured())
         if reason is None and scope.get("path", "").endswith(METRICS):
             reason = "The metrics of Streamlit are switched off."
         if reason is None and self._open:
-            reason = exposure(scope.get("server"), headers)
+            reason = find_exposure(scope.get("server"), headers)
         if reason is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
@@ -90,7 +90,9 @@ class Guard:
             await send({"type": "http.response.body", "body": reason.encode()})
 
 
-def refusal(method: str | None, headers: Mapping[str, str], served: Served) -> str | None:
+def find_refusal(
+    method: str | None, headers: Mapping[str, str], served: ServerOptions
+) -> str | None:
     """Return why a request is refused, as a sentence; None for one of the dashboard's own pages.
 
     Args:
@@ -118,7 +120,7 @@ def refusal(method: str | None, headers: Mapping[str, str], served: Served) -> s
     return "The dashboard does not answer other pages."
 
 
-def exposure(server: tuple[str, int | None] | None, headers: Mapping[str, str]) -> str | None:
+def find_exposure(server: tuple[str, int | None] | None, headers: Mapping[str, str]) -> str | None:
     """Return why a dashboard without login refuses a request from beyond this machine.
 
     Args:
@@ -167,7 +169,7 @@ def _is_same(origin: str, host: str) -> bool:
         return False
 
 
-def _names(names: Iterable[str]) -> frozenset[str]:
+def _normalize_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.strip().lower().rstrip(".") for name in names)
 
 

@@ -35,14 +35,14 @@ class StaticCompression:
             return
         messages = self._kept.get(scope["path"])
         if messages is None:
-            messages = await self._collect(scope, receive)
+            messages = await self._collect_answer(scope, receive)
             if _is_whole(messages):
-                messages = await asyncio.to_thread(_compressed, messages)
+                messages = await asyncio.to_thread(_compress_answer, messages)
                 self._kept[scope["path"]] = messages
         for message in messages:
             await send(message)
 
-    async def _collect(self, scope: Scope, receive: Receive) -> list[Message]:
+    async def _collect_answer(self, scope: Scope, receive: Receive) -> list[Message]:
         messages: list[Message] = []
 
         async def collect(message: Message) -> None:
@@ -69,7 +69,7 @@ def _is_whole(messages: list[Message]) -> bool:
     return bool(last["type"] == "http.response.body" and not last.get("more_body", False))
 
 
-def _compressed(messages: list[Message]) -> list[Message]:
+def _compress_answer(messages: list[Message]) -> list[Message]:
     """Return an answer, as ASGI's messages, with its body compressed."""
     start, *parts = messages
     body = gzip.compress(b"".join(part.get("body", b"") for part in parts), mtime=0)

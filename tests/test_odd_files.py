@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.aws.archives import Refused
+from dashboard.aws.archives import RefusedFile
 from dashboard.aws.captured_images import _measured
 from dashboard.aws.images import Upload, verify
 from dashboard.aws.intake import Intake, take_in
@@ -217,6 +217,6 @@ def test_an_error_that_nobody_thought_of_is_a_refusal_too(
 def test_refusals_carry_no_bytes() -> None:
     (refused,) = take_in([Upload("big.gif", b"GIF89a" + bytes(1_000_000))]).refused
 
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedFile)
     assert not any(isinstance(value, bytes) for value in (refused.name, refused.error.message))
     assert refused.error.__traceback__ is None

@@ -75,7 +75,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def configured(environ: Mapping[str, str], *, exposed: bool, login: bool, file: str) -> Access:
+def configure_access(
+    environ: Mapping[str, str], *, exposed: bool, login: bool, file: str
+) -> Access:
     """Return how people are told apart.
 
     Args:
@@ -99,9 +101,9 @@ def configured(environ: Mapping[str, str], *, exposed: bool, login: bool, file: 
         return Access(Mode.READ_ONLY)
     if chosen == Mode.PROXY:
         header = environ.get(HEADER) or DEFAULT_HEADER
-        return Access(Mode.PROXY, header, _required(file))
+        return Access(Mode.PROXY, header, _require_roles(file))
     if login:
-        return Access(Mode.LOGIN, roles=_required(file))
+        return Access(Mode.LOGIN, roles=_require_roles(file))
     if chosen == Mode.LOGIN or exposed:
         raise WorkflowError(
             "AccessNotConfigured",
@@ -127,11 +129,11 @@ def read_roles(text: str) -> Roles:
         document = tomllib.loads(text)
         unknown = document.keys() - {"users", "claims"}
         if unknown:
-            raise _invalid(f"it has {', '.join(sorted(unknown))}")
-        users = _roles(document.get("users", {}))
-        claims = {name: _roles(table) for name, table in document.get("claims", {}).items()}
+            raise _invalid_error(f"it has {', '.join(sorted(unknown))}")
+        users = _parse_roles(document.get("users", {}))
+        claims = {name: _parse_roles(table) for name, table in document.get("claims", {}).items()}
     except (tomllib.TOMLDecodeError, AttributeError) as error:
-        raise _invalid(str(error)) from error
+        raise _invalid_error(str(error)) from error
     return Roles({name.lower(): role for name, role in users.items()}, claims)
 
 
@@ -164,7 +166,7 @@ def actor_of(access: Access, identity: Mapping[str, Any], *, local_user: str) ->
 
 
 def _by_name(roles: Roles, identity: Mapping[str, Any]) -> Iterable[Role]:
-    """Roles by e-mail address, unless the provider says that nobody has verified it."""
+    """Yield the roles by e-mail address, unless the provider says that nobody has verified it."""
     email = identity.get("email")
     if not isinstance(email, str) or _is_unverified(identity):
         return []
@@ -188,7 +190,7 @@ def _by_claim(roles: Roles, identity: Mapping[str, Any]) -> Iterable[Role]:
         yield from (table[value] for value in values if isinstance(value, str) and value in table)
 
 
-def _required(file: str) -> Roles:
+def _require_roles(file: str) -> Roles:
     roles = read_roles(file)
     if not roles.users and not any(roles.claims.values()):
         raise WorkflowError(
@@ -199,11 +201,11 @@ def _required(file: str) -> Roles:
     return roles
 
 
-def _roles(table: Mapping[str, object]) -> dict[str, Role]:
+def _parse_roles(table: Mapping[str, object]) -> dict[str, Role]:
     return {name: Role.named(role) for name, role in table.items()}
 
 
-def _invalid(reason: str) -> WorkflowError:
+def _invalid_error(reason: str) -> WorkflowError:
     return WorkflowError(
         "AccessFileInvalid",
         f"The access file cannot be used: {reason}.",

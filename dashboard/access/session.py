@@ -11,12 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.access.model import FILE, MODE, Access, Mode, actor_of, configured, is_exposed
+from dashboard.access.model import FILE, MODE, Access, Mode, actor_of, configure_access, is_exposed
 from workflow.access import Actor
 from workflow.errors import WorkflowError
 
 
-def started() -> Access:
+def access_at_start() -> Access:
     """Return what is configured as the server starts; what it asks for is asked for until it ends.
 
     Raises:
@@ -24,50 +24,50 @@ def started() -> Access:
     """
     names = [*st.get_option("server.allowedHosts"), st.get_option("browser.serverAddress")]
     exposed = is_exposed(st.get_option("server.address"), filter(None, names))
-    found = _configured(exposed=exposed)
+    found = _read_configuration(exposed=exposed)
     if found.mode is not Mode.OPEN:
         os.environ[MODE] = found.mode  # also where secrets.toml is deleted meanwhile
     return found
 
 
-def access() -> Access:
+def current_access() -> Access:
     """Return what is configured now: a role that is taken away in the file is gone at once.
 
     Raises:
         WorkflowError: The configuration cannot be read, or no longer lets people log in.
     """
-    return _configured(exposed=False)
+    return _read_configuration(exposed=False)
 
 
-def _configured(*, exposed: bool) -> Access:
-    return configured(
+def _read_configuration(*, exposed: bool) -> Access:
+    return configure_access(
         os.environ,
         exposed=exposed,
         login=st.secrets.load_if_toml_exists() and "auth" in st.secrets,
-        file=_file(),
+        file=_read_access_file(),
     )
 
 
-def actor() -> Actor:
+def current_actor() -> Actor:
     """Return who is at the page.
 
     Raises:
-        WorkflowError: As ``access``; ``NotLoggedIn`` or ``NotListed``.
+        WorkflowError: As ``current_access``; ``NotLoggedIn`` or ``NotListed``.
     """
-    found = access()
-    return actor_of(found, _identity(found), local_user=_local_user())
+    found = current_access()
+    return actor_of(found, _read_identity(found), local_user=_local_user())
 
 
-def login() -> str:
+def login_name() -> str:
     """Return the name that a login or a proxy gives the person; empty where neither is asked.
 
     Raises:
-        WorkflowError: As ``actor``.
+        WorkflowError: As ``current_actor``.
     """
-    return actor().name if access().mode in {Mode.LOGIN, Mode.PROXY} else ""
+    return current_actor().name if current_access().mode in {Mode.LOGIN, Mode.PROXY} else ""
 
 
-def _file() -> str:
+def _read_access_file() -> str:
     path = os.environ.get(FILE)
     if not path:
         return ""
@@ -81,7 +81,7 @@ def _file() -> str:
         ) from error
 
 
-def _identity(found: Access) -> dict[str, Any]:
+def _read_identity(found: Access) -> dict[str, Any]:
     if found.mode is Mode.PROXY:
         return {"email": st.context.headers.get(found.header) or ""}
     if found.mode is Mode.LOGIN and st.user.get("is_logged_in"):

@@ -46,17 +46,17 @@ class Alert:
 
 
 def group_alerts(groups: Iterable[FailureGroup], *, now: datetime) -> tuple[Alert, ...]:
-    """Alerts for groups that are new or have come back, and that nobody has silenced."""
+    """Return an alert for each group that is new or has come back, and that nobody has silenced."""
     alerts = []
     for group in groups:
         if group.kind is Kind.REJECTION or group.silenced_until is not None:
             continue
         digest = group.fingerprint.digest
         if group.status is GroupStatus.NEW and now - group.first_seen < NEW_FOR:
-            alerts.append(_alert(f"new-{digest}", "New failure", group))
+            alerts.append(_build_alert(f"new-{digest}", "New failure", group))
         if group.status is GroupStatus.REGRESSED:
             resolved = [note.id for note in group.notes if note.action is TriageAction.RESOLVE]
-            alerts.append(_alert(f"regressed-{digest}-{resolved[-1]}", "It is back", group))
+            alerts.append(_build_alert(f"regressed-{digest}-{resolved[-1]}", "It is back", group))
     return tuple(alerts)
 
 
@@ -99,7 +99,7 @@ def rejection_alert(listing: pl.DataFrame, *, now: datetime) -> Alert | None:
     )
 
 
-def _alert(key: str, what: str, group: FailureGroup) -> Alert:
+def _build_alert(key: str, what: str, group: FailureGroup) -> Alert:
     where = group.sample.state or "an execution"
     subject = f"{what}: {group.sample.error or 'error'} in {where}"
     return Alert(

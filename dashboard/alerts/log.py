@@ -14,7 +14,7 @@ from dashboard.alerts.outbox import ALERTS_PREFIX, OUTBOX_PREFIX
 from dashboard.alerts.silences import SILENCES_PREFIX, silence_check, silenced_checks
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.failures.notes import TRIAGE_PREFIX
 from workflow.errors import WorkflowError
 from workflow.known_errors import is_denial
@@ -140,8 +140,8 @@ def read_alerts(connection: Connection, *, now: datetime) -> AlertState:
             ),
             now=now,
         ),
-        subscribers=unless_refused(AlertPart.SUBSCRIBERS, lambda: _subscribers(connection)),
-        alarms=unless_refused(AlertPart.ALARMS, lambda: _alarms(connection)),
+        subscribers=unless_refused(AlertPart.SUBSCRIBERS, lambda: _list_subscribers(connection)),
+        alarms=unless_refused(AlertPart.ALARMS, lambda: _describe_alarms(connection)),
         read_at=now,
         refused=refused,
     )
@@ -154,7 +154,7 @@ def mark_read(connection: Connection, alerts: tuple[SentAlert, ...]) -> None:
         WorkflowError: AWS's own code.
     """
     for alert in alerts:
-        create(
+        create_once(
             connection.client("s3"),
             connection.watched.bucket,
             f"{READ_PREFIX}{alert.key}.json",
@@ -190,7 +190,7 @@ def _all_sent(connection: Connection) -> tuple[SentAlert, ...]:
     marked = {key for key, _ in _list_all(connection, READ_PREFIX)}
     sent = _list_all(connection, ALERTS_PREFIX)
     newest = sorted(sent, key=lambda one: one[1], reverse=True)[:LISTED]
-    return tuple(_sent(connection, key, at, read=key in marked) for key, at in newest)
+    return tuple(_read_sent(connection, key, at, read=key in marked) for key, at in newest)
 
 
 def _list_all(connection: Connection, prefix: str) -> tuple[tuple[str, datetime], ...]:
@@ -198,7 +198,7 @@ def _list_all(connection: Connection, prefix: str) -> tuple[tuple[str, datetime]
     return tuple(list_keys(connection.client("s3"), bucket, prefix)) if bucket else ()
 
 
-def _sent(connection: Connection, key: str, at: datetime, *, read: bool) -> SentAlert:
+def _read_sent(connection: Connection, key: str, at: datetime, *, read: bool) -> SentAlert:
     bucket, name = connection.watched.bucket, f"{ALERTS_PREFIX}{key}.json"
     with explained("s3:GetObject", f"s3://{bucket}/{name}"):
         body = connection.client("s3").get_object(Bucket=bucket, Key=name)["Body"].read()
@@ -210,7 +210,7 @@ def _sent(connection: Connection, key: str, at: datetime, *, read: bool) -> Sent
     return SentAlert(key, alert.subject, alert.body, at, read)
 
 
-def _subscribers(connection: Connection) -> tuple[Subscriber, ...]:
+def _list_subscribers(connection: Connection) -> tuple[Subscriber, ...]:
     topic = connection.watched.topic_arn
     if not topic:
         return ()
@@ -227,7 +227,7 @@ def _subscribers(connection: Connection) -> tuple[Subscriber, ...]:
     )
 
 
-def _alarms(connection: Connection) -> tuple[AlarmState, ...]:
+def _describe_alarms(connection: Connection) -> tuple[AlarmState, ...]:
     prefix = connection.watched.resource_prefix
     if not prefix:  # alarms of others have names that nobody knows
         return ()

@@ -18,7 +18,7 @@ CHECKS = ("Data health", "Drift")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """What a check says now.
 
     Attributes:
@@ -78,7 +78,7 @@ def last_turn(slug: str, keys: Iterable[str]) -> Turn | None:
     )
 
 
-def turn_alert(finding: Finding, last: Turn | None) -> Alert | None:
+def turn_alert(finding: CheckFinding, last: Turn | None) -> Alert | None:
     """Return the alert that a check has turned; None where it says what was sent last.
 
     Args:

@@ -16,7 +16,7 @@ from dashboard.alerts.client import Alert
 from dashboard.alerts.objects import list_keys
 from dashboard.alerts.silences import read_silences
 from dashboard.aws.errors import explained
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.failures.notes import TRIAGE_PREFIX
 from workflow.errors import WorkflowError
 
@@ -59,7 +59,9 @@ class AlertOutbox:
             return
         if self._is_recorded(alert.key):
             self._published.add(alert.key)
-        elif create(self._s3, self._bucket, _waiting(alert.key), msgspec.json.encode(alert)):
+        elif create_once(
+            self._s3, self._bucket, _waiting_key(alert.key), msgspec.json.encode(alert)
+        ):
             self._mine.add(alert.key)
 
     def deliver(self, *, now: datetime) -> tuple[WorkflowError, ...]:
@@ -75,12 +77,12 @@ class AlertOutbox:
         for key, since in list(list_keys(self._s3, self._bucket, OUTBOX_PREFIX)):
             if key in self._mine or now - since > TAKEN_OVER:
                 try:
-                    self._deliver(key)
+                    self._deliver_alert(key)
                 except WorkflowError as error:
                     problems.append(error)
         return tuple(problems)
 
-    def keys(self, beginning: str) -> tuple[str, ...]:
+    def list_keys(self, beginning: str) -> tuple[str, ...]:
         """Return the keys of alerts that wait or went out and that begin so.
 
         Raises:
@@ -101,14 +103,14 @@ class AlertOutbox:
         """
         return read_silences(self._s3, self._bucket, now=now)
 
-    def _deliver(self, key: str) -> None:
-        waiting = _waiting(key)
+    def _deliver_alert(self, key: str) -> None:
+        waiting = _waiting_key(key)
         with explained("s3:GetObject", f"s3://{self._bucket}/{waiting}"):
             body = self._s3.get_object(Bucket=self._bucket, Key=waiting)["Body"].read()
         if key not in self._published and not self._is_recorded(key):
-            self._publish(_decoded(body, waiting))
+            self._publish(_decode_alert(body, waiting))
         self._published.add(key)
-        create(self._s3, self._bucket, _recorded(key), body)
+        create_once(self._s3, self._bucket, _record_key(key), body)
         with explained("s3:DeleteObject", f"s3://{self._bucket}/{waiting}"):
             self._s3.delete_object(Bucket=self._bucket, Key=waiting)
         self._mine.discard(key)
@@ -116,15 +118,17 @@ class AlertOutbox:
     def _publish(self, alert: Alert) -> None:
         with explained("sns:Publish", self._topic_arn):
             self._sns.publish(
-                TopicArn=self._topic_arn, Subject=_ascii(alert.subject), Message=alert.body
+                TopicArn=self._topic_arn,
+                Subject=_convert_to_ascii(alert.subject),
+                Message=alert.body,
             )
 
     def _is_recorded(self, key: str) -> bool:
         """Return whether the alert went out."""
-        address = f"s3://{self._bucket}/{_recorded(key)}"
+        address = f"s3://{self._bucket}/{_record_key(key)}"
         with explained("s3:HeadObject", address):
             try:
-                self._s3.head_object(Bucket=self._bucket, Key=_recorded(key))
+                self._s3.head_object(Bucket=self._bucket, Key=_record_key(key))
             except ClientError as error:
                 if error.response["Error"]["Code"] in _ABSENT:
                     return False
@@ -132,15 +136,15 @@ class AlertOutbox:
         return True
 
 
-def _waiting(key: str) -> str:
+def _waiting_key(key: str) -> str:
     return f"{OUTBOX_PREFIX}{key}.json"
 
 
-def _recorded(key: str) -> str:
+def _record_key(key: str) -> str:
     return f"{ALERTS_PREFIX}{key}.json"
 
 
-def _decoded(body: bytes, key: str) -> Alert:
+def _decode_alert(body: bytes, key: str) -> Alert:
     try:
         return msgspec.json.decode(body, type=Alert)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -151,6 +155,6 @@ def _decoded(body: bytes, key: str) -> Alert:
         ) from error
 
 
-def _ascii(text: str) -> str:
+def _convert_to_ascii(text: str) -> str:
     """Return a subject as SNS takes it: ASCII, in one line."""
     return " ".join(text.encode("ascii", "replace").decode().split())

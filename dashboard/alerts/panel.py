@@ -11,8 +11,8 @@ from dashboard.alerts.log import AlertPart, AlertState
 from dashboard.alerts.model import CHECKS, slug_of
 from dashboard.failures import model as failures
 from dashboard.shared import components
-from dashboard.shared.escaping import block, plain
-from dashboard.shared.query import write
+from dashboard.shared.escaping import clean_block, escape_text
+from dashboard.shared.query import write_filters
 from dashboard.shared.time_range import TimeRange
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
@@ -21,7 +21,7 @@ from workflow.triage import FailureGroup
 FRESH_S = 15.0
 
 
-def state() -> AlertState:
+def read_state() -> AlertState:
     """Return what is known of alerts.
 
     Raises:
@@ -32,18 +32,18 @@ def state() -> AlertState:
     def read() -> AlertState:
         return log.read_alerts(cloud, now=datetime.now(UTC))
 
-    return components.read("alerts", "state", "the alerts", read, fresh_s=FRESH_S)
+    return components.read_cloud("alerts", "state", "the alerts", read, fresh_s=FRESH_S)
 
 
-def known() -> AlertState | None:
+def find_state() -> AlertState | None:
     """Return the same; None where it cannot be read, or not yet."""
     try:
-        return state()
+        return read_state()
     except WorkflowError:
         return None
 
 
-def _refused(found: AlertState, part: AlertPart) -> bool:
+def _show_refusal(found: AlertState, part: AlertPart) -> bool:
     """Return whether a part may not be read; name what is missing for it."""
     error = found.refused.get(part)
     if error is not None:
@@ -51,10 +51,10 @@ def _refused(found: AlertState, part: AlertPart) -> bool:
     return error is not None
 
 
-def sent(found: AlertState, shown: TimeRange) -> None:
+def show_sent(found: AlertState, shown: TimeRange) -> None:
     """Show every alert sent, with its text, and the button that marks them as read."""
     st.header("Sent", anchor=False)
-    if _refused(found, AlertPart.SENT):
+    if _show_refusal(found, AlertPart.SENT):
         return
     if not found.sent:
         components.empty_state("No alert has been sent yet", "The first new failure sends one.")
@@ -63,21 +63,23 @@ def sent(found: AlertState, shown: TimeRange) -> None:
         f"Mark {len(found.unread):,} as read", icon=":material/mark_email_read:"
     ):
         unread = found.unread
-        components.act(
+        components.run_action(
             "Mark alerts as read", Privilege.TRIAGE, lambda cloud: log.mark_read(cloud, unread)
         )
-        components.reads().expire("alerts")
+        components.shared_reads().expire("alerts")
         st.rerun()
     for alert in found.sent:
         icon = ":material/drafts:" if alert.read else ":material/mark_email_unread:"
-        with st.expander(f"{shown.said(alert.at)}: {plain(alert.subject)}", icon=icon):
-            st.text(block(alert.body or "Its text was not kept."))
+        with st.expander(
+            f"{shown.format_moment(alert.at)}: {escape_text(alert.subject)}", icon=icon
+        ):
+            st.text(clean_block(alert.body or "Its text was not kept."))
 
 
-def recipients(found: AlertState) -> None:
-    """Who gets alerts, and a message to try it."""
+def show_recipients(found: AlertState) -> None:
+    """Show who gets alerts, with a button that sends a test message."""
     st.header("Recipients", anchor=False)
-    if _refused(found, AlertPart.SUBSCRIBERS):
+    if _show_refusal(found, AlertPart.SUBSCRIBERS):
         pass
     elif found.subscribers:
         rows = [
@@ -94,7 +96,7 @@ def recipients(found: AlertState) -> None:
         )
     cloud = components.connection()
     if cloud.watched.topic_arn and st.button("Send a test message", icon=":material/send:"):
-        components.act(
+        components.run_action(
             "Send a test message",
             Privilege.EXPORT,
             lambda cloud: log.send_test(cloud, now=datetime.now(UTC)),
@@ -103,7 +105,7 @@ def recipients(found: AlertState) -> None:
         st.toast("SNS accepted the test message.", icon=":material/check_circle:")
 
 
-def silenced(found: AlertState, groups: Sequence[FailureGroup], shown: TimeRange) -> None:
+def show_silenced(found: AlertState, groups: Sequence[FailureGroup], shown: TimeRange) -> None:
     """Show which failures and checks send no alert, and until when."""
     st.header("Silenced", anchor=False)
     quiet = [group for group in groups if group.silenced_until is not None]
@@ -112,16 +114,16 @@ def silenced(found: AlertState, groups: Sequence[FailureGroup], shown: TimeRange
         st.caption("Nothing is silenced.")
     for name, until in checks.items():
         if until is not None:
-            st.markdown(f":material/notifications_off: {name}: until {shown.said(until)}")
+            st.markdown(f":material/notifications_off: {name}: until {shown.format_moment(until)}")
             if st.button(f"End the silence of {name}"):
                 _silence(name, 0)
     for group in quiet:
-        end = shown.said(group.silenced_until) if group.silenced_until else ""
+        end = shown.format_moment(group.silenced_until) if group.silenced_until else ""
         st.page_link(
             "app_pages/failures.py",
-            label=f"{plain(failures.title(group))}: until {end}",
+            label=f"{escape_text(failures.group_title(group))}: until {end}",
             icon=":material/notifications_off:",
-            query_params=write(failures.FailureFilters(group=group.fingerprint.digest)),
+            query_params=write_filters(failures.FailureFilters(group=group.fingerprint.digest)),
         )
 
 
@@ -139,16 +141,16 @@ def silence_check() -> None:
 def _silence(name: str, hours: int) -> None:
     now = datetime.now(UTC)
     until = failures.silence_end(hours, now=now)
-    components.act(
+    components.run_action(
         f"Silence {name}" if hours else f"End the silence of {name}",
         Privilege.TRIAGE,
         lambda cloud: log.silence(cloud, slug_of(name), until, now=now),
     )
-    components.reads().expire("alerts")
+    components.shared_reads().expire("alerts")
     st.rerun()
 
 
-def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -> None:
+def show_unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -> None:
     """Show what could not be sent, and why."""
     st.header("Not sent", anchor=False)
     if problem is not None:
@@ -156,13 +158,16 @@ def unsent(found: AlertState, problem: WorkflowError | None, shown: TimeRange) -
     if not found.waiting and problem is None and AlertPart.SENT not in found.refused:
         st.caption("Every alert was delivered.")
     for key, since in found.waiting:
-        st.markdown(f":material/schedule_send: {plain(key)}, waiting since {shown.said(since)}")
+        st.markdown(
+            f":material/schedule_send: {escape_text(key)}, waiting since "
+            f"{shown.format_moment(since)}"
+        )
 
 
-def alarms(found: AlertState, shown: TimeRange) -> None:
+def show_alarms(found: AlertState, shown: TimeRange) -> None:
     """Show the alarms of CloudWatch, those in alarm first."""
     st.header("Alarms", anchor=False)
-    if _refused(found, AlertPart.ALARMS):
+    if _show_refusal(found, AlertPart.ALARMS):
         return
     if not found.alarms:
         st.caption("There are no alarms.")
@@ -172,7 +177,7 @@ def alarms(found: AlertState, shown: TimeRange) -> None:
         {
             "State": {"ALARM": "In alarm", "OK": "OK"}.get(one.state, "No data"),
             "Alarm": one.name,
-            "Since": shown.said(one.since),
+            "Since": shown.format_moment(one.since),
             "Reason": one.reason,
         }
         for one in sorted(found.alarms, key=lambda one: order.get(one.state, 1))

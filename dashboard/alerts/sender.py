@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from dashboard.alerts.client import group_alerts, rejection_alert
-from dashboard.alerts.model import Finding, last_turn, prefix_of, turn_alert
+from dashboard.alerts.model import CheckFinding, last_turn, prefix_of, turn_alert
 from dashboard.alerts.outbox import AlertOutbox
 from dashboard.failures.feed import FailureFeed
 from workflow.errors import WorkflowError
@@ -35,7 +35,7 @@ class AlertSender:
 
     def __init__(self, failures: FailureFeed, outbox: AlertOutbox) -> None:
         self.problem: WorkflowError | None = None
-        self.checks: Callable[[datetime], tuple[Finding, ...]] | None = None
+        self.checks: Callable[[datetime], tuple[CheckFinding, ...]] | None = None
         self._said: dict[str, tuple[bool | None, datetime]] = {}
         self._compared: set[str] = set()
         self._failures = failures
@@ -52,7 +52,7 @@ class AlertSender:
         if time.monotonic() < self._due:
             return
         problems: list[WorkflowError] = []
-        for step in (self._write, self._write_turns, self._deliver):
+        for step in (self._write_due, self._write_turns, self._deliver):
             try:
                 problems += step(now)
             except WorkflowError as error:
@@ -73,7 +73,7 @@ class AlertSender:
             # A verdict is compared with the alerts in S3 once: listing them costs a request each.
             if now - said[1] < HELD or finding.slug in self._compared:
                 continue
-            last = last_turn(finding.slug, self._outbox.keys(prefix_of(finding.slug)))
+            last = last_turn(finding.slug, self._outbox.list_keys(prefix_of(finding.slug)))
             if alert := turn_alert(finding, last):
                 if finding.slug in self._outbox.silences(now=now):
                     continue  # it is sent at the end of the silence, where it is true by then
@@ -81,14 +81,14 @@ class AlertSender:
             self._compared.add(finding.slug)
         return ()
 
-    def _write(self, now: datetime) -> tuple[WorkflowError, ...]:
+    def _write_due(self, now: datetime) -> tuple[WorkflowError, ...]:
         """Write what is due of executions into the outbox, where anything has changed."""
         executions = self._failures.executions
         version = executions.version
         if version == self._version:
             return ()
         rejections = rejection_alert(executions.listing(), now=now)
-        due = group_alerts(self._failures.inbox(now), now=now)
+        due = group_alerts(self._failures.read_inbox(now), now=now)
         for alert in (*due, *([rejections] if rejections else [])):
             self._outbox.add(alert)
         self._version = version

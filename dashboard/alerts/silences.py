@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from dashboard.alerts.objects import list_keys
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.failures.notes import TRIAGE_PREFIX
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def silence_check(
         WorkflowError: AWS's own code.
     """
     times = [time.astimezone(UTC).strftime(_TIME) for time in (now, until)]
-    create(s3, bucket, f"{SILENCES_PREFIX}{times[0]}/{slug}/{times[1]}.json", b"{}")
+    create_once(s3, bucket, f"{SILENCES_PREFIX}{times[0]}/{slug}/{times[1]}.json", b"{}")
 
 
 def read_silences(s3: "S3Client", bucket: str, *, now: datetime) -> dict[str, datetime]:

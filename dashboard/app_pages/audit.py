@@ -9,16 +9,18 @@ from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address, time_range_panel
 
 
-@components.explained()
-def screen() -> None:
+@components.show_errors()
+def draw_screen() -> None:
     """Draw the records as of now."""
-    found, read_at = panel.state()
+    found, read_at = panel.read_audit()
     components.as_of(read_at, datetime.now(UTC))
-    panel.records(found, model.select(found.records, chosen, time_range_panel.zone()))
+    panel.show_records(
+        found, model.select_records(found.records, chosen, time_range_panel.picked_zone())
+    )
 
 
 components.page_header("Audit", "Who did what and when, with the request and its result.")
-chosen = page_address.read(model.AuditFilters)
-if (asked := panel.filters(chosen)) != chosen:
-    page_address.go(asked)
-st.fragment(screen, run_every=feeds.REFRESH_SECONDS)()
+chosen = page_address.read_parameters(model.AuditFilters)
+if (asked := panel.choose_filters(chosen)) != chosen:
+    page_address.go_to(asked)
+st.fragment(draw_screen, run_every=feeds.REFRESH_SECONDS)()

@@ -9,29 +9,31 @@ from dashboard.shared.jobs import Job
 from workflow.access import Privilege
 
 
-def results(job: Job) -> None:
+def show_results(job: Job) -> None:
     """Show the progress of the batch, and every verdict so far."""
     view = classify.batch_view(job.events)
-    panel.progress(view, running=job.running)
-    for index, card in enumerate(classify.cards(view)):
-        panel.card(card, f"card-{index}")
-    frame = classify.table(view)
-    panel.table(frame, classify.csv(frame))
+    panel.show_progress(view, running=job.running)
+    for index, card in enumerate(classify.build_cards(view)):
+        panel.show_card(card, f"card-{index}")
+    frame = classify.results_table(view)
+    panel.show_table(frame, classify.csv_of(frame))
 
 
 components.page_header("Classify", "Every photo starts a real execution of the workflow.")
 cloud = components.connection()
-if batch := page_address.read(classify.ClassifyAddress).batch:
+if batch := page_address.read_parameters(classify.ClassifyAddress).batch:
     st.page_link("app_pages/classify.py", label="Classify more", icon=":material/add:")
-    if components.jobs().get(batches.job_key(batch)) is None:
-        batches.resume(components.jobs(), permits.permit(Privilege.SUBMIT), batch)
-    components.watch(batches.job_key(batch), results)
+    if components.background_jobs().get(batches.job_key(batch)) is None:
+        batches.resume_batch(
+            components.background_jobs(), permits.require_permit(Privilege.SUBMIT), batch
+        )
+    components.watch_job(batches.job_key(batch), show_results)
 elif not cloud.watched.bucket or not cloud.watched.state_machine_arn:
     panel.nowhere_to_write(cloud.watched)
-elif components.deployed():
+elif components.is_workflow_deployed():
     if asked := panel.hand_in():
-        permit = permits.permit(Privilege.SUBMIT)
-        st.query_params["batch"] = batches.start(components.jobs(), permit, *asked)
+        permit = permits.require_permit(Privilege.SUBMIT)
+        st.query_params["batch"] = batches.start_batch(components.background_jobs(), permit, *asked)
         st.rerun()
 else:
     components.not_deployed()

@@ -13,14 +13,14 @@ from deploy.plan import Plan
 from workflow.access import Privilege
 
 
-def start(title: str, privilege: Privilege, planned: Callable[[], Plan]) -> None:
+def start_job(title: str, privilege: Privilege, planned: Callable[[], Plan]) -> None:
     """Plan and apply in the background; the page finds the job again."""
-    permit = permits.permit(privilege)
-    deployment_job.start(components.jobs(), title, permit, planned, settings)
+    permit = permits.require_permit(privilege)
+    deployment_job.start_job(components.background_jobs(), title, permit, planned, settings)
     st.rerun()
 
 
-def read() -> tuple[Any, Any, Any, Any]:
+def read_all() -> tuple[Any, Any, Any, Any]:
     """Return the plan, the outputs and the checks, as JSON, and what a rollback would do."""
     plan = deployment.observe_and_plan(settings, session, weight=share)
     checks = [one.to_json() for one in deployment.check(settings, session)]
@@ -30,23 +30,25 @@ def read() -> tuple[Any, Any, Any, Any]:
 
 components.page_header("Deployment", "The plan is shown before anything is changed.")
 connection = components.connection()
-session, (settings, share) = connection.session, panel.wanted(connection.settings)
-if (job := components.watch(jobs.DEPLOYMENT, panel.run)) and job.running:
+session, (settings, share) = connection.session, panel.wanted_settings(connection.settings)
+if (job := components.watch_job(jobs.DEPLOYMENT, panel.show_run)) and job.running:
     st.stop()
-found = components.read("deployment", (str(settings), share), "the plan", read, fresh_s=60)
+found = components.read_cloud(
+    "deployment", (str(settings), share), "the plan", read_all, fresh_s=60
+)
 plan, outputs, seen, back = found
-hindered = panel.checks(model.check_view(seen))
-if panel.plan(model.plan_view(plan), hindered=hindered, share=share):
+hindered = panel.show_checks(model.check_view(seen))
+if panel.show_plan(model.plan_view(plan), hindered=hindered, share=share):
     planned = partial(deployment.observe_and_plan, settings, session, weight=share)
-    start("Deploy", Privilege.DEPLOY, planned)
-panel.outputs(outputs, links=connection.cloud.endpoint_url is None)
-shifting = canary_model.canary(outputs)
-step = shifting and canary_panel.canary(shifting, settings.state_machine_arn, back.diff)
+    start_job("Deploy", Privilege.DEPLOY, planned)
+panel.show_outputs(outputs, links=connection.cloud.endpoint_url is None)
+shifting = canary_model.read_canary(outputs)
+step = shifting and canary_panel.show_canary(shifting, settings.state_machine_arn, back.diff)
 if step == "Promote":
-    start("Promote", Privilege.DEPLOY, lambda: deployment.plan_promotion(settings, session))
+    start_job("Promote", Privilege.DEPLOY, lambda: deployment.plan_promotion(settings, session))
 rollback = back and not shifting and (back.live, back.target, back.diff)
-if panel.versions(outputs, rollback or None) or step == "Roll back":
-    start("Roll back", Privilege.ROLLBACK, lambda: deployment.plan_rollback(settings, session))
-if (asked := panel.destruction(settings.prefix, outputs["bucket"]))[0]:
+if panel.show_versions(outputs, rollback or None) or step == "Roll back":
+    start_job("Roll back", Privilege.ROLLBACK, lambda: deployment.plan_rollback(settings, session))
+if (asked := panel.confirm_destruction(settings.prefix, outputs["bucket"]))[0]:
     destroy = partial(deployment.plan_destroy, settings, session, empty_bucket=asked[1])
-    start("Destroy", Privilege.DESTROY, destroy)
+    start_job("Destroy", Privilege.DESTROY, destroy)

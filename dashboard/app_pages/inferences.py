@@ -8,9 +8,9 @@ from dashboard.drift import panel as inference_drift
 from dashboard.inferences import model, panel
 from dashboard.inferences import traffic_panel as traffic
 from dashboard.inferences.address import InferencesAddress
-from dashboard.inferences.confidence_panel import confidence
-from dashboard.inferences.records_panel import records
-from dashboard.inferences.threshold_panel import threshold
+from dashboard.inferences.confidence_panel import show_confidence
+from dashboard.inferences.records_panel import show_records
+from dashboard.inferences.threshold_panel import show_threshold
 from dashboard.inferences.time_panel import over_time
 from dashboard.shared import chart_panel, components, page_address
 from dashboard.thresholds import panel as thresholds
@@ -18,43 +18,43 @@ from dashboard.thresholds import panel as thresholds
 components.page_header(
     "Inferences", "Every captured inference: the model's answer and its confidence."
 )
-page_address.read(InferencesAddress)
-connection, feed = components.connection(), captures.feed()
-standing = thresholds.standing()
+page_address.read_parameters(InferencesAddress)
+connection, feed = components.connection(), captures.running_feed()
+standing = thresholds.read_standing()
 if standing.absent and feed.names().is_empty():
     components.not_deployed()
     st.stop()
-captures.status(feed)
+captures.show_status(feed)
 if feed.names().is_empty():
     panel.nothing_yet(feed, connection)
     st.stop()
 names = connection.watched.class_names
-look = panel.look(feed, standing.now, names)
-said = model.summarise(look.counts, look.threshold)
+look = panel.build_look(feed, standing.now, names)
+said = model.summarise_counts(look.counts, look.threshold)
 card = inference_drift.known_model()
 with st.container():  # a caption more in it moves nothing below: an open list would close
-    panel.summary(said, look.threshold, card.calibration_error if card else None, names)
-chosen = panel.view()
+    panel.show_summary(said, look.threshold, card.calibration_error if card else None, names)
+chosen = panel.choose_view()
 if not said.total and chosen != "Data health":  # which tells why there is none
     components.empty_state("No record matches", "Widen the time range, or the filters above.")
 else:
-    with components.explained():
+    with components.show_errors():
         match chosen:
             case "Confidence":
-                confidence(look)
+                show_confidence(look)
             case "Over time":
                 over_time(look)
             case "Before and after":
-                inference_drift.compare(look, connection)
+                inference_drift.show_comparison(look, connection)
             case "Threshold":
-                threshold(look, standing)
+                show_threshold(look, standing)
             case "Drift":
-                inference_drift.show(look, connection)
+                inference_drift.show_drift(look, connection)
             case "Data health":
-                capture_health.show(look, connection)
+                capture_health.show_health(look, connection)
             case "Records":
-                records(look)
+                show_records(look)
 with st.container(horizontal=True):
     chart_panel.chart_exports()
     if not standing.absent:
-        traffic.button(connection.cloud)
+        traffic.show_button(connection.cloud)

@@ -11,30 +11,34 @@ from dashboard.thresholds import panel as thresholds
 components.page_header(
     "Rollout", "Give a new model a share of the traffic and compare it with the one in use."
 )
-page_address.read(page_address.NoParameters)
-connection, feed, standing = components.connection(), captures.feed(), thresholds.standing()
+page_address.read_parameters(page_address.NoParameters)
+connection, feed, standing = (
+    components.connection(),
+    captures.running_feed(),
+    thresholds.read_standing(),
+)
 if standing.absent:
     components.not_deployed()
     st.stop()
-picked = time_range_panel.picker()
-captures.status(feed)
-found = panel.endpoint(connection)
-panel.served(found)
-with components.explained():
+picked = time_range_panel.pick_time_range()
+captures.show_status(feed)
+found = panel.read_endpoint(connection)
+panel.show_served(found)
+with components.show_errors():
     match len(found.variants):
         case 1 if found.shadow:
-            shadow_panel.compare(connection, found, found.shadow, feed, standing.now)
-            shadow_panel.act(found)
+            shadow_panel.show_comparison(connection, found, found.shadow, feed, standing.now)
+            shadow_panel.show_actions(found)
         case 1 if found.status == IN_SERVICE:
-            panel.begin(connection, found)
+            panel.show_begin(connection, found)
         case 1:
             pass
         case 2:
-            panel.compare(found, feed, standing.now)
-            panel.automatic(found, feed, standing.now)
-            panel.act(found)
+            panel.show_comparison(found, feed, standing.now)
+            panel.show_automatic(found, feed, standing.now)
+            panel.show_actions(found)
         case _:
             st.info("The endpoint has more than two variants: two can be compared here.")
     if found.status != IN_SERVICE:
-        panel.updating()
+        panel.follow_update()
     panel.over_time(found, feed, standing.now, picked)

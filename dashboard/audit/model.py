@@ -32,7 +32,7 @@ class AuditFilters:
     end: date | None = None
 
 
-def select(
+def select_records(
     records: Iterable[AuditRecord], filters: AuditFilters, zone: ZoneInfo
 ) -> tuple[AuditRecord, ...]:
     """Return the records that pass the filters, in the order given; case does not matter.
@@ -54,7 +54,7 @@ def select(
     )
 
 
-def table(records: Sequence[AuditRecord]) -> pl.DataFrame:
+def records_table(records: Sequence[AuditRecord]) -> pl.DataFrame:
     """Return one row a record, with the request on one line."""
     return pl.DataFrame(
         {
@@ -62,30 +62,30 @@ def table(records: Sequence[AuditRecord]) -> pl.DataFrame:
             "Who": [record.actor for record in records],
             "Role": [record.role for record in records],
             "What": [str(record.action) for record in records],
-            "Result": [result(record) for record in records],
+            "Result": [format_result(record) for record in records],
             "Request": [" ".join(record.request.split()) for record in records],
             "Where from": [record.origin for record in records],
         }
     )
 
 
-def result(record: AuditRecord) -> str:
+def format_result(record: AuditRecord) -> str:
     """Return the result; what has none yet is under way, or was cut off by a crash."""
     return record.result or "not known: under way or cut off"
 
 
-def csv(records: Sequence[AuditRecord]) -> bytes:
+def records_csv(records: Sequence[AuditRecord]) -> bytes:
     """Return the records as CSV, one a line, with whole requests."""
-    rows = [_plain(record) for record in records]
+    rows = [_flatten_record(record) for record in records]
     return csv_file(pl.DataFrame(rows, schema=list(AuditRecord.__annotations__), orient="row"))
 
 
 def json_lines(records: Sequence[AuditRecord]) -> bytes:
     """Return the records as JSON, one a line; times in ISO 8601 with their zone."""
-    return "".join(f"{json.dumps(_plain(record))}\n" for record in records).encode()
+    return "".join(f"{json.dumps(_flatten_record(record))}\n" for record in records).encode()
 
 
-def request(record: AuditRecord) -> str:
+def format_request(record: AuditRecord) -> str:
     """Return a request for reading: JSON is indented."""
     try:
         return json.dumps(json.loads(record.request), indent=2, ensure_ascii=False)
@@ -93,6 +93,6 @@ def request(record: AuditRecord) -> str:
         return record.request
 
 
-def _plain(record: AuditRecord) -> dict[str, str | None]:
+def _flatten_record(record: AuditRecord) -> dict[str, str | None]:
     ended = record.ended_at.isoformat() if record.ended_at else None
     return {**asdict(record), "at": record.at.isoformat(), "ended_at": ended}

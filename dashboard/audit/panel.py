@@ -10,8 +10,8 @@ from dashboard.audit import model
 from dashboard.audit.model import AuditFilters
 from dashboard.aws.audit_log import Audit
 from dashboard.shared import components, permits, time_range_panel
-from dashboard.shared.escaping import block, plain
-from dashboard.shared.numbers import count
+from dashboard.shared.escaping import clean_block, escape_text
+from dashboard.shared.numbers import format_count
 from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.access import Privilege
 from workflow.audit import AuditRecord
@@ -19,7 +19,7 @@ from workflow.audit import AuditRecord
 FRESH_S = 5.0
 
 
-def state() -> tuple[Audit, datetime]:
+def read_audit() -> tuple[Audit, datetime]:
     """Return the audit of the watched workflow, and when it was read.
 
     Raises:
@@ -31,10 +31,10 @@ def state() -> tuple[Audit, datetime]:
         now = datetime.now(UTC)
         return log.read(), now
 
-    return components.read("s3", "audit", "the audit", read, fresh_s=FRESH_S)
+    return components.read_cloud("s3", "audit", "the audit", read, fresh_s=FRESH_S)
 
 
-def filters(current: AuditFilters) -> AuditFilters:
+def choose_filters(current: AuditFilters) -> AuditFilters:
     """Return the controls of the filters, as they are set now."""
     what = st.pills(
         "What",
@@ -58,7 +58,7 @@ def filters(current: AuditFilters) -> AuditFilters:
     )
 
 
-def records(found: Audit, shown: Sequence[AuditRecord]) -> None:
+def show_records(found: Audit, shown: Sequence[AuditRecord]) -> None:
     """Draw the records that pass the filters, the chosen one in full, and their files."""
     if not found.records:
         components.empty_state(
@@ -67,9 +67,9 @@ def records(found: Audit, shown: Sequence[AuditRecord]) -> None:
     elif not shown:
         components.empty_state("Nothing matches", "Widen the filters above.")
     else:
-        st.caption(f"{count(len(shown), 'action')} of {len(found.records):,}, newest first.")
+        st.caption(f"{format_count(len(shown), 'action')} of {len(found.records):,}, newest first.")
         chosen = st.dataframe(
-            model.table(shown),
+            model.records_table(shown),
             hide_index=True,
             on_select="rerun",
             selection_mode="single-row",
@@ -77,15 +77,18 @@ def records(found: Audit, shown: Sequence[AuditRecord]) -> None:
             alt="Actions, one a row",
             column_config={"When": time_range_panel.time_column("When")},
         )
-        _files(shown)
+        _offer_files(shown)
         rows = chosen["selection"]["rows"]
         if rows and rows[0] < len(shown):
-            _one(shown[rows[0]])
-    _kept(found)
+            _show_record(shown[rows[0]])
+    _show_kept(found)
 
 
-def _files(shown: Sequence[AuditRecord]) -> None:
-    files = (("CSV", model.csv, "text/csv"), ("JSON lines", model.json_lines, "application/jsonl"))
+def _offer_files(shown: Sequence[AuditRecord]) -> None:
+    files = (
+        ("CSV", model.records_csv, "text/csv"),
+        ("JSON lines", model.json_lines, "application/jsonl"),
+    )
     with st.container(horizontal=True):
         for name, made, mime in files:
             st.download_button(
@@ -98,22 +101,23 @@ def _files(shown: Sequence[AuditRecord]) -> None:
             )
 
 
-def _one(record: AuditRecord) -> None:
+def _show_record(record: AuditRecord) -> None:
     st.subheader(
-        f"{record.action.value.capitalize()}, {time_range_panel.said(record.at, DAY_AND_SECOND)}"
+        f"{record.action.value.capitalize()}, "
+        f"{time_range_panel.format_in_zone(record.at, DAY_AND_SECOND)}"
     )
     took = f", {(record.ended_at - record.at).total_seconds():.1f} s" if record.ended_at else ""
-    st.caption(plain(f"{record.actor} as {record.role}, by {record.origin}{took}"))
-    st.text(block(model.result(record)))
-    st.code(block(model.request(record)), language=None, wrap_lines=True)
+    st.caption(escape_text(f"{record.actor} as {record.role}, by {record.origin}{took}"))
+    st.text(clean_block(model.format_result(record)))
+    st.code(clean_block(model.format_request(record)), language=None, wrap_lines=True)
 
 
-def _kept(found: Audit) -> None:
+def _show_kept(found: Audit) -> None:
     """Say what is on this machine only, and what could not be read."""
     if found.kept:
         st.caption(
-            f"{count(found.kept, 'row')} on this machine only: S3 has not accepted"
+            f"{format_count(found.kept, 'row')} on this machine only: S3 has not accepted"
             f" {'it' if found.kept == 1 else 'them'} yet."
         )
     for problem in found.problems:
-        st.warning(plain(problem), icon=":material/warning:")
+        st.warning(escape_text(problem), icon=":material/warning:")

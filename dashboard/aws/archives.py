@@ -24,7 +24,7 @@ _ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedFile:
     """A file that goes no further, and why; the others of its batch do."""
 
     name: str
@@ -41,8 +41,8 @@ def is_archive(upload: Upload) -> bool:
     return upload.data.startswith(_SIGNATURES)
 
 
-def unpack(upload: Upload, room: int | None = None) -> Iterator[Upload | Refused]:
-    """The files in an archive, in its order; folders and macOS's resource forks are not files.
+def unpack(upload: Upload, room: int | None = None) -> Iterator[Upload | RefusedFile]:
+    """Yield the files in an archive, in its order, without folders and macOS's resource forks.
 
     Each file is read up to one byte past the largest image, whatever size the archive claims for
     it, so a bomb costs no more than that. Names keep their folders, as text only.
@@ -61,13 +61,13 @@ def unpack(upload: Upload, room: int | None = None) -> Iterator[Upload | Refused
     try:
         archive = zipfile.ZipFile(io.BytesIO(upload.data))
     except Exception:  # noqa: BLE001 - the edge: whatever damage makes zipfile raise is a refusal
-        raise _damaged(upload.name) from None
+        raise _damaged_error(upload.name) from None
     with archive:
         members = [member for member in archive.infolist() if _is_file(member)]
         _check_count(upload.name, len(members))
         total = 0
         for member in members:
-            item = _read(archive, member)
+            item = _read_member(archive, member)
             total += len(item.data) if isinstance(item, Upload) else 0
             if total > room:
                 raise WorkflowError(
@@ -97,21 +97,21 @@ def _check_count(name: str, count: int) -> None:
         )
 
 
-def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Upload | Refused:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Upload | RefusedFile:
     name = member.filename
     if member.flag_bits & _ENCRYPTED:
         problem = WorkflowError(
             "ArchiveEncrypted", f"{name} is encrypted.", "Make the archive without a password."
         )
-        return Refused(name, problem)
+        return RefusedFile(name, problem)
     try:
         with archive.open(member) as stream:
             return Upload(name, stream.read(MAX_IMAGE_BYTES + 1))
     except Exception:  # noqa: BLE001 - as above, for one file of the archive
-        return Refused(name, _damaged(name))
+        return RefusedFile(name, _damaged_error(name))
 
 
-def _damaged(name: str) -> WorkflowError:
+def _damaged_error(name: str) -> WorkflowError:
     return WorkflowError(
         "ArchiveDamaged",
         f"{name} cannot be unpacked: it is damaged, or packed in a way that is not supported.",

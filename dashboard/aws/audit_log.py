@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dashboard.aws.errors import explained
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from workflow.access import Actor, Privilege
 from workflow.audit import (
     PREFIX,
@@ -72,7 +72,7 @@ class AuditLog:
         self._delivering = threading.Lock()
 
     @contextmanager
-    def recorded(self, actor: Actor, action: Privilege, request: str) -> Iterator[AuditResult]:
+    def record_action(self, actor: Actor, action: Privilege, request: str) -> Iterator[AuditResult]:
         """Write that an action begins, and with which result it ends, whatever that is.
 
         Raises:
@@ -98,14 +98,14 @@ class AuditLog:
         Raises:
             WorkflowError: ``AuditNotWritten`` where neither takes it.
         """
-        if not self._put(row):
-            self._keep(row)
+        if not self._put_row(row):
+            self._keep_row(row)
             return
         # One thread at a time: two would send the same kept rows.
         with self._delivering:
-            for path, kept in self._kept():
+            for path, kept in self._read_kept():
                 # A file that cannot be read stays where it is: only a person can tell what it was.
-                if isinstance(kept, AuditRow) and self._put(kept):
+                if isinstance(kept, AuditRow) and self._put_row(kept):
                     path.unlink(missing_ok=True)
 
     def read(self) -> Audit:
@@ -120,17 +120,17 @@ class AuditLog:
         except WorkflowError as error:
             if error.code != "NoSuchBucket":
                 raise
-        return self.known()
+        return self.known_actions()
 
     def _read_bucket(self) -> None:
         with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{PREFIX}"):
-            unread = [key for key in self._keys() if key not in self._read]
+            unread = [key for key in self._list_keys() if key not in self._read]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                self._read |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
+                self._read |= dict(zip(unread, pool.map(self._fetch_row, unread), strict=True))
 
-    def known(self) -> Audit:
+    def known_actions(self) -> Audit:
         """Return the actions that this process has read or written, and those of the folder."""
-        kept = [row for _, row in self._kept()]
+        kept = [row for _, row in self._read_kept()]
         found = [*self._read.values(), *kept]
         return Audit(
             records(row for row in found if isinstance(row, AuditRow)),
@@ -138,41 +138,43 @@ class AuditLog:
             len(kept),
         )
 
-    def _put(self, row: AuditRow) -> bool:
+    def _put_row(self, row: AuditRow) -> bool:
         """Create the object of a row; whether S3 has it now."""
         if not self._bucket:
             return False
         try:
-            create(self._client, self._bucket, key_of(row), encode(row))
+            create_once(self._client, self._bucket, key_of(row), encode(row))
         except WorkflowError:
             return False
         self._read[key_of(row)] = row
         return True
 
-    def _keys(self) -> Iterator[str]:
+    def _list_keys(self) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=PREFIX):
             yield from (item["Key"] for item in page.get("Contents", []))
 
-    def _fetch(self, key: str) -> AuditRow | str:
-        return _decoded(key, self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+    def _fetch_row(self, key: str) -> AuditRow | str:
+        return _decode_row(
+            key, self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        )
 
     def _keep_all(self) -> None:
         """Keep every row of the bucket in the folder too: it may be deleted with the bucket."""
         self.read()
         for row in list(self._read.values()):
             if isinstance(row, AuditRow):
-                self._keep(row)
+                self._keep_row(row)
 
-    def _kept(self) -> Iterator[tuple[Path, AuditRow | str]]:
+    def _read_kept(self) -> Iterator[tuple[Path, AuditRow | str]]:
         for path in sorted(self._folder.glob("*.json")):
             try:
                 body = path.read_bytes()
             except FileNotFoundError:  # another process has delivered it meanwhile
                 continue
-            yield path, _decoded(path.name, body)
+            yield path, _decode_row(path.name, body)
 
-    def _keep(self, row: AuditRow) -> None:
+    def _keep_row(self, row: AuditRow) -> None:
         path = self._folder / file_name(key_of(row))
         # Renamed once it is whole and on disk, so that a crash leaves no half row to be read.
         part = path.with_suffix(".part")
@@ -191,7 +193,7 @@ class AuditLog:
             ) from error
 
 
-def _decoded(name: str, body: bytes) -> AuditRow | str:
+def _decode_row(name: str, body: bytes) -> AuditRow | str:
     try:
         return decode(body)
     except WorkflowError as error:

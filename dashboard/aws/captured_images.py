@@ -42,7 +42,7 @@ class CaptureLine:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CaptureLine":
-        """From a row of the captures table, or of a query that knows the key and the event."""
+        """Read a row of the captures table, or of a query that knows the key and the event."""
         if row.get("length") is None:
             return cls(row["key"], 0, 0, gzipped=False, event_id=row["event_id"])
         return cls(row["key"], row["offset"], row["length"], bool(row["gzipped"]))
@@ -68,7 +68,7 @@ def _line_of(data: bytes, event_id: str) -> bytes:
     return next((line for line in data.splitlines() if wanted in line), b"")
 
 
-def thumbnail(bucket: Bucket, line: CaptureLine) -> bytes:
+def fetch_captured_thumbnail(bucket: Bucket, line: CaptureLine) -> bytes:
     """Return a small JPEG of the captured image.
 
     Raises:

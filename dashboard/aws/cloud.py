@@ -118,7 +118,7 @@ class Connection:
         return Connection(self.cloud, self.settings, session, self.pacer, self.classes, self.chosen)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time
-        """The client of an AWS service, such as ``s3``; made once, safe to share by threads."""
+        """Return the client of an AWS service, such as ``s3``; threads may share it."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self.session.client(service)  # type: ignore[call-overload]
@@ -176,7 +176,7 @@ def _connect_aws(environ: Mapping[str, str]) -> Connection:
         core = _Session()
         region = resolve(environ, profile=core.get_scoped_config().get("region"))
         partition_of(region.name)
-        session = _session(core, region.name)
+        session = _make_session(core, region.name)
         account = session.client("sts", config=_AT_START).get_caller_identity()["Account"]
     settings = Settings.from_env(environ, account=account, region=region)
     cloud = Cloud(
@@ -200,7 +200,7 @@ def _credentials_written() -> int:
 
 
 def _connect_local(environ: Mapping[str, str]) -> Connection:
-    ready = _start(environ)
+    ready = _start_local_cloud(environ)
     cloud = Cloud(
         name="Local cloud",
         account=ready["account"],
@@ -215,7 +215,7 @@ def _connect_local(environ: Mapping[str, str]) -> Connection:
     core.set_credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
     region = Region(cloud.region, cloud.region_source)
     settings = Settings.from_env(environ, account=cloud.account, region=region)
-    session = _session(core, cloud.region)
+    session = _make_session(core, cloud.region)
     classes = settings.classes or model_classes()
     return Connection(cloud, settings, session, Pacer(cloud.region), classes)
 
@@ -229,7 +229,7 @@ def model_classes(manifest: Path = MANIFEST) -> tuple[str, ...]:
     return ClassNames.of_manifest(manifest.read_bytes()).names if manifest.exists() else LABELS
 
 
-def _session(core: botocore.session.Session, region: str) -> boto3.Session:
+def _make_session(core: botocore.session.Session, region: str) -> boto3.Session:
     core.set_default_client_config(_CLIENTS)
     core.register_component("response_parser_factory", CheckedParsers())
     return boto3.Session(botocore_session=core, region_name=region)
@@ -261,7 +261,7 @@ class _LocalSession(_Session):
         return super().create_client(*args, **{**kwargs, "endpoint_url": self._endpoint_url})
 
 
-def _start(environ: Mapping[str, str]) -> dict[str, Any]:
+def _start_local_cloud(environ: Mapping[str, str]) -> dict[str, Any]:
     """Start the local cloud on the port that is asked for, else on its own, else on any."""
     if port := environ.get("SCONES_LOCALCLOUD_PORT"):
         return _ready_line(environ, ["--port", port])

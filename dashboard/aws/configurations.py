@@ -11,8 +11,8 @@ from workflow.configurations import Configurations
 _LISTED: Final = 50
 
 
-def configurations(cloud: Connection, endpoint: str) -> Configurations:
-    """The endpoint's present configuration, and earlier ones of our own names that still exist.
+def read_configurations(cloud: Connection, endpoint: str) -> Configurations:
+    """Read the endpoint's present configuration, and earlier ones of our names that still exist.
 
     Raises:
         WorkflowError: Under AWS's code where there is no such endpoint or no permission.
@@ -27,11 +27,11 @@ def configurations(cloud: Connection, endpoint: str) -> Configurations:
         created=described["CreationTime"],
         changed=described["LastModifiedTime"],
         # Which others an endpoint had that somebody else made, no name tells.
-        made=_made(cloud, prefix, own) if prefix and own.fullmatch(present) else {},
+        made=_list_created(cloud, prefix, own) if prefix and own.fullmatch(present) else {},
     )
 
 
-def _made(cloud: Connection, prefix: str, own: re.Pattern[str]) -> dict[str, datetime]:
+def _list_created(cloud: Connection, prefix: str, own: re.Pattern[str]) -> dict[str, datetime]:
     with explained("sagemaker:ListEndpointConfigs", prefix):
         listed = cloud.client("sagemaker").list_endpoint_configs(
             NameContains=prefix,
@@ -47,7 +47,7 @@ def _made(cloud: Connection, prefix: str, own: re.Pattern[str]) -> dict[str, dat
 
 
 def sampling_percentage(cloud: Connection, name: str) -> float:
-    """Share of the invocations that a configuration captures, 0 to 100; it never changes.
+    """Return which share of invocations a configuration captures, 0 to 100; it never changes.
 
     Raises:
         WorkflowError: Under AWS's code where there is no such configuration or no permission.

@@ -14,7 +14,7 @@ from workflow.thresholds import deciding_function
 _ABSENT: Final = frozenset({"ResourceNotFound", "StateMachineDoesNotExist"})
 
 
-def routes(cloud: Connection) -> list[tuple[str, int]]:
+def list_routes(cloud: Connection) -> list[tuple[str, int]]:
     """List the versions of the state machine that the alias routes to, and their weights.
 
     Returns:

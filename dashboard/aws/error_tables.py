@@ -26,7 +26,7 @@ ERRORS: Mapping[str, Any] = {
 
 
 def error_rows(errors: Sequence[CaptureError], found_at: datetime) -> pl.DataFrame:
-    """Rows of ``ERRORS``, one an error."""
+    """Return one row of ``ERRORS`` for each error."""
     kept = [{name: getattr(e, name) for name in ERRORS if name != "found_at"} for e in errors]
     return pl.DataFrame(kept, schema=pl.Schema(ERRORS)).with_columns(
         found_at=pl.lit(found_at, TIME)

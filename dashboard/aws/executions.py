@@ -36,7 +36,7 @@ class Page:
     token: str | None
 
 
-class States:
+class ExecutionReader:
     """Reads the executions of one state machine.
 
     Every method raises ``WorkflowError``: AWS's own code, or ``Throttled``.
@@ -52,7 +52,7 @@ class States:
         self.pacer = pacer
         self.state_machine_arn = state_machine_arn
 
-    def page(
+    def list_page(
         self, token: str | None = None, *, status: Status | None = None, redriven: bool = False
     ) -> Page:
         """List up to 1,000 executions; one call.
@@ -66,7 +66,7 @@ class States:
         request |= {"nextToken": token} if token else {}
         request |= {"statusFilter": status.value} if status else {}
         request |= {"redriveFilter": "REDRIVEN"} if redriven else {}
-        answer = self._call(
+        answer = self._call_paced(
             "ListExecutions",
             lambda: self._client.list_executions(**request),
             self.state_machine_arn,
@@ -77,20 +77,20 @@ class States:
     def describe(self, arn: str) -> Execution:
         """Read one execution with input, output, error and cause; one call."""
         return parse_execution(
-            self._call(
+            self._call_paced(
                 "DescribeExecution",
                 lambda: self._client.describe_execution(executionArn=arn),
                 arn,
             )
         )
 
-    def history(self, arn: str) -> tuple[Mapping[str, Any], ...]:
+    def read_history(self, arn: str) -> tuple[Mapping[str, Any], ...]:
         """Return every event of an execution, oldest first, as AWS gives them; 1,000 a call."""
-        return tuple(self._events(arn))
+        return tuple(self._read_events(arn))
 
-    def definition(self, arn: str) -> str:
+    def read_definition(self, arn: str) -> str:
         """Return the definition that an execution runs, as JSON text; one call."""
-        answer = self._call(
+        answer = self._call_paced(
             "DescribeStateMachineForExecution",
             lambda: self._client.describe_state_machine_for_execution(executionArn=arn),
             arn,
@@ -99,7 +99,7 @@ class States:
 
     def current_definition(self) -> str:
         """Return the definition that a new execution would run, as JSON text; one call."""
-        answer = self._call(
+        answer = self._call_paced(
             "DescribeStateMachine",
             lambda: self._client.describe_state_machine(stateMachineArn=self.state_machine_arn),
             self.state_machine_arn,
@@ -107,9 +107,9 @@ class States:
         return str(answer["definition"])
 
     def live_version(self, alias_arn: str) -> str | None:
-        """Number of the version an alias routes most starts to, None without alias; one call."""
+        """Return the version that an alias routes most starts to, None without alias; one call."""
         try:
-            answer = self._call(
+            answer = self._call_paced(
                 "DescribeStateMachineAlias",
                 lambda: self._client.describe_state_machine_alias(stateMachineAliasArn=alias_arn),
                 alias_arn,
@@ -121,10 +121,10 @@ class States:
         heaviest = max(answer["routingConfiguration"], key=lambda route: int(route["weight"]))
         return str(heaviest["stateMachineVersionArn"]).rpartition(":")[2]
 
-    def _events(self, arn: str) -> Iterator[Mapping[str, Any]]:
+    def _read_events(self, arn: str) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {"executionArn": arn, "maxResults": PAGE}
         while True:
-            answer = self._call(
+            answer = self._call_paced(
                 "GetExecutionHistory",
                 lambda: self._client.get_execution_history(**request),
                 arn,
@@ -134,26 +134,30 @@ class States:
                 return
             request["nextToken"] = answer["nextToken"]
 
-    def _call(self, operation: str, request: Callable[[], Any], arn: str) -> Mapping[str, Any]:
+    def _call_paced(
+        self, operation: str, request: Callable[[], Any], arn: str
+    ) -> Mapping[str, Any]:
         with explained(f"states:{operation}", arn):
             answer: Mapping[str, Any] = self.pacer.call(operation, request)
             return answer
 
 
-def states(session: boto3.Session, pacer: Pacer, state_machine_arn: str) -> States:
+def open_reader(session: boto3.Session, pacer: Pacer, state_machine_arn: str) -> ExecutionReader:
     """Read executions through a session, with a client of its own that leaves retrying to us."""
-    return States(session.client("stepfunctions", config=UNREPEATED), pacer, state_machine_arn)
+    return ExecutionReader(
+        session.client("stepfunctions", config=UNREPEATED), pacer, state_machine_arn
+    )
 
 
 def encode_events(events: tuple[Mapping[str, Any], ...]) -> bytes:
-    """Events as JSON, to be stored; times become ISO 8601 text."""
-    return json.dumps(events, default=_iso, separators=(",", ":")).encode()
+    """Encode events as JSON, to be stored; times become ISO 8601 text."""
+    return json.dumps(events, default=_format_iso, separators=(",", ":")).encode()
 
 
 def decode_events(data: bytes) -> tuple[HistoryEvent, ...]:
-    """Events as they were stored."""
+    """Decode events as ``encode_events`` stored them."""
     return tuple(parse_event(raw) for raw in json.loads(data))
 
 
-def _iso(value: datetime) -> str:
+def _format_iso(value: datetime) -> str:
     return value.isoformat()

@@ -79,19 +79,19 @@ class GroundTruthLog:
         for meta in listed:
             known = self._read.get(meta.key)
             if known is None or known.meta.etag != meta.etag:
-                known = self._labels(meta)
+                known = self._read_labels(meta)
             elif known.refused:
                 refused.append(known)
             read[meta.key] = known
         random.shuffle(refused)  # so that in time each has its turn
         for before in refused:
-            again = self._labels(before.meta)
+            again = self._read_labels(before.meta)
             if again.refused:
                 break
             read[again.meta.key] = again
         self._read = read
 
-    def _labels(self, meta: ObjectMeta) -> _Labels:
+    def _read_labels(self, meta: ObjectMeta) -> _Labels:
         """Read an object, whatever is in it."""
         now = datetime.now(UTC)
         if meta.size > MAX_OBJECT_BYTES or not meta.readable:
@@ -137,7 +137,7 @@ class GroundTruthLog:
         ]
 
     def errors(self) -> pl.DataFrame:
-        """Objects and lines that give no label, newest first: rows of ``capture_tables.ERRORS``."""
+        """Return what gives no label, newest first: rows of ``error_tables.ERRORS``."""
         found = [error_rows(one.errors, one.read_at) for one in self._read.values()]
         rows = pl.concat([pl.DataFrame(schema=pl.Schema(ERRORS)), *found])
         return rows.sort("found_at", descending=True, maintain_order=True)

@@ -1,4 +1,4 @@
-"""Verified photos: a stranger's bytes in, a ``Photo`` or one clear sentence out.
+"""Verified photos: a stranger's bytes in, a ``VerifiedPhoto`` or one clear sentence out.
 
 The browser's file filter is a courtesy; what counts is read here, from the bytes, and decoded as
 the model decodes it.
@@ -24,7 +24,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Photo:
+class VerifiedPhoto:
     """A picture that decodes.
 
     Attributes:
@@ -46,7 +46,7 @@ class Photo:
     thumbnail: bytes = field(repr=False)
 
 
-def verify(upload: Upload) -> Photo:
+def verify(upload: Upload) -> VerifiedPhoto:
     """Make sure that an upload is a picture the workflow can classify.
 
     Raises:
@@ -61,30 +61,30 @@ def verify(upload: Upload) -> Photo:
         content_type = contract.content_type(upload.data, upload.name)
         contract.check_size(len(upload.data), upload.name)
     except contract.ContractError as error:
-        raise _refusal(error) from None
+        raise _refuse_by_contract(error) from None
     try:
         picture = decode(upload.data, at_least=THUMBNAIL_PIXELS)
     except PictureRefused as error:
         message = f"{upload.name} {error.says}."
         raise WorkflowError(error.code, message, error.way_on) from None
-    return Photo(
+    return VerifiedPhoto(
         name=upload.name,
         data=upload.data,
         content_type=content_type,
         width=picture.width,
         height=picture.height,
         sha256=hashlib.sha256(upload.data).hexdigest(),
-        thumbnail=_thumbnail(picture),
+        thumbnail=_make_thumbnail(picture),
     )
 
 
-def _refusal(error: contract.ContractError) -> WorkflowError:
+def _refuse_by_contract(error: contract.ContractError) -> WorkflowError:
     """Return the contract's one text, whose last sentence is the remedy."""
     message, _, remedy = str(error).rpartition(". ")
     return WorkflowError(type(error).__name__, f"{message}.", remedy)
 
 
-def _thumbnail(picture: Picture) -> bytes:
+def _make_thumbnail(picture: Picture) -> bytes:
     picture.image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     out = io.BytesIO()
     on_white(picture.image).save(out, "JPEG", quality=85)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dashboard.aws import archives
-from dashboard.aws.archives import Refused, is_archive, unpack
-from dashboard.aws.images import Photo, Upload, verify
+from dashboard.aws.archives import RefusedFile, is_archive, unpack
+from dashboard.aws.images import Upload, VerifiedPhoto, verify
 from workflow.errors import WorkflowError
 
 MAX_PHOTOS = 500
@@ -15,32 +15,32 @@ MAX_PHOTOS = 500
 class Intake:
     """What came of the files: every one of them is in one of the two."""
 
-    photos: tuple[Photo, ...]
-    refused: tuple[Refused, ...]
+    photos: tuple[VerifiedPhoto, ...]
+    refused: tuple[RefusedFile, ...]
 
 
-def take_in(uploads: Iterable[Upload | Refused]) -> Intake:
+def take_in(uploads: Iterable[Upload | RefusedFile]) -> Intake:
     """Unpack archives and verify every file by its bytes; one bad file never stops the others."""
-    photos: list[Photo] = []
-    refused: list[Refused] = []
-    for item in _files(uploads):
-        if isinstance(item, Refused):
+    photos: list[VerifiedPhoto] = []
+    refused: list[RefusedFile] = []
+    for item in _iterate_files(uploads):
+        if isinstance(item, RefusedFile):
             refused.append(item)
         elif len(photos) == MAX_PHOTOS:
-            refused.append(Refused(item.name, _too_many(item.name)))
+            refused.append(RefusedFile(item.name, _too_many(item.name)))
         else:
             try:
                 photos.append(verify(item))
             except WorkflowError as error:
-                refused.append(Refused.of(item.name, error))
+                refused.append(RefusedFile.of(item.name, error))
     return Intake(tuple(photos), tuple(refused))
 
 
-def _files(uploads: Iterable[Upload | Refused]) -> Iterator[Upload | Refused]:
-    """Every file, those of archives among them; what archives hold is bounded over the batch."""
+def _iterate_files(uploads: Iterable[Upload | RefusedFile]) -> Iterator[Upload | RefusedFile]:
+    """Yield every file, those of archives too; what archives hold is bounded over the batch."""
     room = archives.MAX_TOTAL_BYTES
     for upload in uploads:
-        if isinstance(upload, Refused) or not is_archive(upload):
+        if isinstance(upload, RefusedFile) or not is_archive(upload):
             yield upload
             continue
         try:
@@ -48,7 +48,7 @@ def _files(uploads: Iterable[Upload | Refused]) -> Iterator[Upload | Refused]:
                 room -= len(item.data) if isinstance(item, Upload) else 0
                 yield item
         except WorkflowError as error:
-            yield Refused.of(upload.name, error)
+            yield RefusedFile.of(upload.name, error)
 
 
 def _too_many(name: str) -> WorkflowError:

@@ -28,10 +28,10 @@ class LimitedSession(boto3.Session):
     def client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as boto3's own
         """Return a client of a service, which refuses with ``NotPermitted``."""
         client = super().client(*args, **kwargs)
-        client.meta.events.register("provide-client-params", self._check)
+        client.meta.events.register("provide-client-params", self._check_call)
         return client
 
-    def _check(self, model: OperationModel, **_: object) -> None:
+    def _check_call(self, model: OperationModel, **_: object) -> None:
         call = f"{model.service_model.service_name}:{model.name}"
         if not is_allowed(call, self._calls):
             raise WorkflowError(

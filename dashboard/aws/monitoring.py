@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dashboard.aws.cloud import Connection
-from dashboard.aws.configurations import configurations
+from dashboard.aws.configurations import read_configurations
 from dashboard.aws.errors import explained
 from workflow.baselines import (
     decode_constraints,
@@ -70,7 +70,7 @@ def capture_state(cloud: Connection, endpoint: str) -> CaptureState:
 
 
 def deployed_versions(cloud: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
-    """Versions of the state machine and configurations of the endpoint, newest first.
+    """List versions of the state machine and configurations of the endpoint, newest first.
 
     Each lasts until the next one of its kind. AWS keeps no history of either: a rollback and a
     shift of traffic leave no trace in a version, and an endpoint tells only its present
@@ -81,7 +81,7 @@ def deployed_versions(cloud: Connection, endpoint: str) -> tuple[DeployedVersion
     Raises:
         WorkflowError: Under AWS's code where there is no permission.
     """
-    found = [*_state_machine_versions(cloud), *_configurations(cloud, endpoint)]
+    found = [*_state_machine_versions(cloud), *_list_configurations(cloud, endpoint)]
     return tuple(sorted(found, key=lambda version: version.at, reverse=True))
 
 
@@ -101,8 +101,8 @@ def _state_machine_versions(cloud: Connection) -> Iterable[DeployedVersion]:
     return _in_turn(dated, _ROLLBACKS)
 
 
-def _configurations(cloud: Connection, endpoint: str) -> Iterable[DeployedVersion]:
-    *earlier, present = configurations(cloud, endpoint).served()
+def _list_configurations(cloud: Connection, endpoint: str) -> Iterable[DeployedVersion]:
+    *earlier, present = read_configurations(cloud, endpoint).served()
     for one in earlier:
         name = f"endpoint configuration {one.name}"
         yield DeployedVersion(
@@ -123,7 +123,7 @@ def _in_turn(dated: Iterable[tuple[datetime, str]], unknown: str) -> Iterable[De
         until = at
 
 
-def schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:
+def list_schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:
     """Return the endpoint's monitoring schedules, each with the violations of its last execution.
 
     What cannot be read of one of them is one of its problems, and hides nothing of the others.
@@ -137,24 +137,26 @@ def schedules(cloud: Connection, endpoint: str) -> tuple[Schedule, ...]:
         listed = sagemaker.list_monitoring_schedules(
             EndpointName=endpoint, MaxResults=_SCHEDULES, SortBy="CreationTime"
         )
-    return tuple(_schedule(cloud, summary) for summary in listed["MonitoringScheduleSummaries"])
+    return tuple(
+        _read_schedule(cloud, summary) for summary in listed["MonitoringScheduleSummaries"]
+    )
 
 
-def _schedule(cloud: Connection, summary: dict[str, Any]) -> Schedule:
+def _read_schedule(cloud: Connection, summary: dict[str, Any]) -> Schedule:
     name, status = summary["MonitoringScheduleName"], summary["MonitoringScheduleStatus"]
     problems: list[str] = []
-    with _kept(problems):
+    with _keep_problem(problems):
         if status == _FAILED:
-            problems += _failure("The schedule", _described(cloud, name))
+            problems += _failure_sentences("The schedule", _describe_schedule(cloud, name))
     last: dict[str, Any] = {}
-    with _kept(problems):
+    with _keep_problem(problems):
         last = _last_run(cloud, name)
-    problems += _failure("Its last run", last)
+    problems += _failure_sentences("Its last run", last)
     violations: list[ConstraintViolation] = []
-    with _kept(problems):
-        for uri in _reports(cloud, last):
-            with _kept(problems):
-                violations += decode_violations(_read(cloud, uri), source=uri)
+    with _keep_problem(problems):
+        for uri in _list_reports(cloud, last):
+            with _keep_problem(problems):
+                violations += decode_violations(_read_object(cloud, uri), source=uri)
     return Schedule(
         name=name,
         kind=summary.get("MonitoringType", "DataQuality"),
@@ -167,7 +169,7 @@ def _schedule(cloud: Connection, summary: dict[str, Any]) -> Schedule:
 
 
 @contextmanager
-def _kept(problems: list[str]) -> Iterator[None]:
+def _keep_problem(problems: list[str]) -> Iterator[None]:
     """Keep what goes wrong as a sentence."""
     try:
         yield
@@ -175,12 +177,12 @@ def _kept(problems: list[str]) -> Iterator[None]:
         problems.append(f"{error.message} {error.remedy}")
 
 
-def _failure(what: str, said: Mapping[str, Any]) -> list[str]:
+def _failure_sentences(what: str, said: Mapping[str, Any]) -> list[str]:
     reason = said.get("FailureReason")
     return [f"{what} failed: {reason}"] if reason else []
 
 
-def _described(cloud: Connection, name: str) -> Mapping[str, Any]:
+def _describe_schedule(cloud: Connection, name: str) -> Mapping[str, Any]:
     with explained("sagemaker:DescribeMonitoringSchedule", name):
         found = cloud.client("sagemaker").describe_monitoring_schedule(MonitoringScheduleName=name)
     return dict(found)
@@ -197,7 +199,7 @@ def _last_run(cloud: Connection, name: str) -> dict[str, Any]:
     return dict(runs[0]) if runs else {}
 
 
-def _reports(cloud: Connection, run: Mapping[str, Any]) -> list[str]:
+def _list_reports(cloud: Connection, run: Mapping[str, Any]) -> list[str]:
     """Return the addresses of the violations that a run reported."""
     job = run.get("ProcessingJobArn")
     if not job or run.get("MonitoringExecutionStatus") != "CompletedWithViolations":
@@ -223,11 +225,11 @@ def read_baseline(cloud: Connection, uri: str) -> Baseline:
     """
     folder = uri.strip().removesuffix("statistics.json").rstrip("/")
     statistics = decode_statistics(
-        _read(cloud, f"{folder}/statistics.json"), source=f"{folder}/statistics.json"
+        _read_object(cloud, f"{folder}/statistics.json"), source=f"{folder}/statistics.json"
     )
     source = f"{folder}/constraints.json"
     try:
-        constraints = decode_constraints(_read(cloud, source), source=source)
+        constraints = decode_constraints(_read_object(cloud, source), source=source)
     except WorkflowError as error:
         if error.code != "NoSuchKey":
             raise
@@ -271,7 +273,7 @@ def write_baseline(cloud: Connection, statistics: Statistics, now: datetime) -> 
     return f"s3://{bucket}/{folder}"
 
 
-def _read(cloud: Connection, uri: str) -> bytes:
+def _read_object(cloud: Connection, uri: str) -> bytes:
     address = urlsplit(uri)
     if address.scheme != "s3" or not address.netloc:
         raise WorkflowError(

@@ -129,7 +129,7 @@ class Bucket:
                     "connect_timeout": timedelta(seconds=3),
                     "read_timeout": timedelta(seconds=20),
                     "timeout": timedelta(minutes=10),
-                    **_trusted(session),
+                    **_trusted_certificates(session),
                 },
                 retry_config={
                     "max_retries": 6,
@@ -145,7 +145,7 @@ class Bucket:
         )
 
     def children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
-        """Folders and objects directly below a prefix; no slash at the end of either.
+        """List folders and objects directly below a prefix; no slash at the end of either.
 
         A folder that cannot be read is none of them: all its objects are there in its place.
         Placeholders of folders, as the console makes them, are no objects.
@@ -153,16 +153,16 @@ class Bucket:
         Raises:
             WorkflowError: The listing failed, under AWS's own code.
         """
-        with self._explained("s3:ListObjectsV2", self.name):
+        with self._explain_errors("s3:ListObjectsV2", self.name):
             try:
                 found = obstore.list_with_delimiter(self._store, prefix)
             except BaseError as error:
                 if not _is_about_a_key(error):
                     raise
-                folders, objects = self._children(prefix)
+                folders, objects = self._list_children(prefix)
             else:
                 folders = list(found["common_prefixes"])
-                objects = [_meta(item) for item in found["objects"]]
+                objects = [_convert_meta(item) for item in found["objects"]]
             return folders, _without_placeholders(objects, prefix)
 
     def objects(self, prefix: str, after: str | None = None) -> Iterator[list[ObjectMeta]]:
@@ -179,17 +179,17 @@ class Bucket:
             WorkflowError: The listing failed, under AWS's own code.
         """
         page: list[ObjectMeta] = []
-        with self._explained("s3:ListObjectsV2", self.name):
+        with self._explain_errors("s3:ListObjectsV2", self.name):
             try:
                 for items in obstore.list(self._store, prefix, offset=after, chunk_size=PAGE):
-                    page = [_meta(item) for item in items]
+                    page = [_convert_meta(item) for item in items]
                     yield _without_placeholders(page, prefix)
             except BaseError as error:
                 if not _is_about_a_key(error):
                     raise
-                yield from self._rest(prefix, page, after)
+                yield from self._list_rest(prefix, page, after)
 
-    def _rest(
+    def _list_rest(
         self, prefix: str, page: list[ObjectMeta], after: str | None
     ) -> Iterator[list[ObjectMeta]]:
         """Go on with a listing after a page of it, or where it began.
@@ -197,29 +197,29 @@ class Bucket:
         The last key of the page may have lost its slash, and come before others of the page then.
         """
         seen = {meta.key for meta in page}
-        for listed in self._listed(prefix, after=page[-1].key if page else after):
-            metas = map(_meta_listed, listed.get("Contents", ()))
+        for listed in self._list_pages(prefix, after=page[-1].key if page else after):
+            metas = map(_convert_listed, listed.get("Contents", ()))
             fresh = [meta for meta in metas if meta.key not in seen]
             yield _without_placeholders(fresh, prefix)
 
-    def _children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
+    def _list_children(self, prefix: str) -> tuple[list[str], list[ObjectMeta]]:
         folders: list[str] = []
         objects: list[ObjectMeta] = []
-        for page in self._listed(prefix, delimiter="/"):
-            objects += map(_meta_listed, page.get("Contents", ()))
+        for page in self._list_pages(prefix, delimiter="/"):
+            objects += map(_convert_listed, page.get("Contents", ()))
             for found in page.get("CommonPrefixes", ()):
                 folder = found["Prefix"].removesuffix("/")
                 if _is_readable(found["Prefix"]):
                     folders.append(folder)
                 else:
-                    for below in self._listed(folder):
-                        objects += map(_meta_listed, below.get("Contents", ()))
+                    for below in self._list_pages(folder):
+                        objects += map(_convert_listed, below.get("Contents", ()))
         return folders, objects
 
-    def _listed(
+    def _list_pages(
         self, prefix: str, *, after: str | None = None, delimiter: str = ""
     ) -> Iterator[Mapping[str, Any]]:
-        """S3's own answers to a listing, whatever the keys."""
+        """Yield S3's own answers to a listing, whatever the keys."""
         paginator = self._client.get_paginator("list_objects_v2")
         yield from paginator.paginate(
             Bucket=self.name, Prefix=f"{prefix}/", StartAfter=after or "", Delimiter=delimiter
@@ -232,8 +232,8 @@ class Bucket:
             WorkflowError: The object could not be read, under AWS's own code (``InvalidRange``
                 where it has none of these bytes); ``KeyUnreadable``.
         """
-        self._check(key)
-        with self._explained("s3:GetObject", f"{self.name}/{key}"):
+        self._check_key(key)
+        with self._explain_errors("s3:GetObject", f"{self.name}/{key}"):
             return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
 
     def read_whole(self, key: str) -> bytes:
@@ -242,11 +242,11 @@ class Bucket:
         Raises:
             WorkflowError: The object could not be read, under AWS's own code; ``KeyUnreadable``.
         """
-        self._check(key)
-        with self._explained("s3:GetObject", f"{self.name}/{key}"):
+        self._check_key(key)
+        with self._explain_errors("s3:GetObject", f"{self.name}/{key}"):
             return obstore.get(self._store, key).bytes().to_bytes()
 
-    def _check(self, key: str) -> None:
+    def _check_key(self, key: str) -> None:
         if not _is_readable(key):
             raise WorkflowError(
                 "KeyUnreadable",
@@ -255,16 +255,16 @@ class Bucket:
             )
 
     @contextmanager
-    def _explained(self, operation: str, subject: str) -> Iterator[None]:
+    def _explain_errors(self, operation: str, subject: str) -> Iterator[None]:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
             raise explain(error, operation, subject) from error
         except (BaseError, OSError, TimeoutError) as error:
-            raise _translated(error, operation, subject) from error
+            raise _translate_error(error, operation, subject) from error
 
 
-def _trusted(session: boto3.Session) -> "ClientConfig":
+def _trusted_certificates(session: boto3.Session) -> "ClientConfig":
     """Return the certificates that botocore trusts in the place of its own, where there are any.
 
     Source: "AWS_CA_BUNDLE" and "ca_bundle" of the Boto3 guide "Configuration"; botocore falls back
@@ -285,12 +285,12 @@ def _trusted(session: boto3.Session) -> "ClientConfig":
         ) from error
 
 
-def _meta(item: Any) -> ObjectMeta:  # noqa: ANN401 - obstore's TypedDict exists for checkers only
+def _convert_meta(item: Any) -> ObjectMeta:  # noqa: ANN401 - obstore's TypedDict exists for checkers only
     return ObjectMeta(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
 
 
-def _meta_listed(item: Mapping[str, Any]) -> ObjectMeta:
-    """What S3 says of an object; a key that can be read loses its final slash, as in obstore."""
+def _convert_listed(item: Mapping[str, Any]) -> ObjectMeta:
+    """Convert what S3 says of an object; a readable key loses its final slash, as in obstore."""
     key = item["Key"]
     readable = _is_readable(key)
     return ObjectMeta(
@@ -321,7 +321,7 @@ def _is_about_a_key(error: BaseError) -> bool:
     return "invalid path" in str(error)
 
 
-def _translated(error: Exception, operation: str, subject: str) -> WorkflowError:
+def _translate_error(error: Exception, operation: str, subject: str) -> WorkflowError:
     """Take an obstore error apart: S3's XML where there is any, else its class and its text."""
     text = str(error)
     code, message, status = _CODE.search(text), _MESSAGE.search(text), _STATUS.search(text)

@@ -31,11 +31,11 @@ class CheckedParsers(ResponseParserFactory):
         """Return a parser that raises ``AnswerMalformed`` for whatever is not an answer of AWS."""
         parser: Any = super().create_parser(protocol_name)
         is_json = isinstance(parser, BaseJSONParser)
-        parser.parse = partial(_parse, parser.parse, is_json=is_json)
+        parser.parse = partial(_parse_checked, parser.parse, is_json=is_json)
         return parser
 
 
-def _parse(
+def _parse_checked(
     parse: Callable[[Mapping[str, Any], Shape | None], dict[str, Any]],
     response: Mapping[str, Any],
     shape: Shape | None,
@@ -47,13 +47,13 @@ def _parse(
     except Exception as error:  # the one edge to bytes of whoever answers
         raise AnswerMalformed(reason=f"It cannot be parsed ({type(error).__name__}).") from error
     if response["status_code"] < _FIRST_REDIRECT and shape is not None:
-        problem = _problem(response["body"], shape, parsed, is_json=is_json)
+        problem = _find_problem(response["body"], shape, parsed, is_json=is_json)
         if problem:
             raise AnswerMalformed(reason=problem)
     return parsed
 
 
-def _problem(body: object, shape: Any, parsed: Mapping[str, Any], *, is_json: bool) -> str:  # noqa: ANN401 - botocore's shapes have no types
+def _find_problem(body: object, shape: Any, parsed: Mapping[str, Any], *, is_json: bool) -> str:  # noqa: ANN401 - botocore's shapes have no types
     """Return what is wrong with the answer to a call that went well; empty where nothing is."""
     members = {
         member.serialization.get("name", name)

@@ -26,8 +26,8 @@ _PACED = ("stepfunctions", "logs")
 """The services whose operations are paced; no operation has a bucket in both."""
 
 
-def quota(operation: str, region: str) -> Quota:
-    """AWS's default quota of one API operation in one region.
+def find_quota(operation: str, region: str) -> Quota:
+    """Return AWS's default quota of one API operation in one region.
 
     Raises:
         KeyError: For an operation without a published bucket, which is a mistake in the caller.
@@ -38,7 +38,7 @@ def quota(operation: str, region: str) -> Quota:
     raise KeyError(operation)
 
 
-class TokenBucket:
+class OperationBucket:
     """One operation's bucket; safe to share between threads.
 
     Args:
@@ -77,13 +77,13 @@ class TokenBucket:
             self._sleep(wait)
         return wait
 
-    def wait(self) -> float:
-        """Seconds until ``take`` would return at once."""
+    def seconds_to_wait(self) -> float:
+        """Return the seconds until ``take`` would return at once."""
         with self._lock:
             self._refill()
             return max(0.0, (1 - self._tokens) / self._limit.refill)
 
-    def ready(self) -> int:
+    def count_ready(self) -> int:
         """Return how many tokens could be taken without waiting."""
         with self._lock:
             self._refill()
@@ -127,17 +127,19 @@ class Pacer:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, OperationBucket] = {}
         self._lock = threading.Lock()
         self.calls: dict[str, int] = {}
         self.throttled = 0
 
-    def bucket(self, operation: str) -> TokenBucket:
+    def get_bucket(self, operation: str) -> OperationBucket:
         """Return the bucket of an operation, made on first use."""
         with self._lock:
             if operation not in self._buckets:
-                limit = quota(operation, self._region)
-                self._buckets[operation] = TokenBucket(limit, clock=self._clock, sleep=self._sleep)
+                limit = find_quota(operation, self._region)
+                self._buckets[operation] = OperationBucket(
+                    limit, clock=self._clock, sleep=self._sleep
+                )
             return self._buckets[operation]
 
     def call(self, operation: str, request: Callable[[], T]) -> T:
@@ -153,7 +155,7 @@ class Pacer:
         """
         started, throttled, faults = self._clock(), 0, 0
         while True:
-            self._take(operation)
+            self._take_token(operation)
             try:
                 return request()
             except (BotoCoreError, ClientError) as error:
@@ -166,27 +168,27 @@ class Pacer:
                     continue
                 else:
                     raise
-            self._throttle(operation, started)
-            self._sleep(self._backoff(throttled - 1))
+            self._note_throttling(operation, started)
+            self._sleep(self._draw_backoff(throttled - 1))
 
-    def _take(self, operation: str) -> None:
-        self.bucket(operation).take()
+    def _take_token(self, operation: str) -> None:
+        self.get_bucket(operation).take()
         with self._lock:
             self.calls[operation] = self.calls.get(operation, 0) + 1
 
-    def _throttle(self, operation: str, started: float) -> None:
+    def _note_throttling(self, operation: str, started: float) -> None:
         with self._lock:
             self.throttled += 1
-        self.bucket(operation).drain()
+        self.get_bucket(operation).drain()
         if self._clock() - started > self._patience_s:
-            raise _throttled(operation, self._region, self._patience_s)
+            raise _throttled_error(operation, self._region, self._patience_s)
 
-    def _backoff(self, attempt: int) -> float:
+    def _draw_backoff(self, attempt: int) -> float:
         # Full jitter: AWS Architecture Blog, "Exponential Backoff And Jitter".
         return self._jitter() * min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0**attempt)
 
 
-def _throttled(operation: str, region: str, patience_s: float) -> WorkflowError:
+def _throttled_error(operation: str, region: str, patience_s: float) -> WorkflowError:
     return WorkflowError(
         "Throttled",
         f"AWS has throttled {operation} in {region} for more than {patience_s:.0f} s.",

@@ -12,11 +12,11 @@ from typing import TypeAlias, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dashboard.aws.archives import Refused
+from dashboard.aws.archives import RefusedFile
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explain, explained
-from dashboard.aws.executions import VISIBLE_SECONDS, States, states
-from dashboard.aws.images import Photo, Upload, verify
+from dashboard.aws.executions import VISIBLE_SECONDS, ExecutionReader, open_reader
+from dashboard.aws.images import Upload, VerifiedPhoto, verify
 from dashboard.aws.intake import take_in
 from workflow.addresses import AddressError, read_address
 from workflow.contract import MAX_IMAGE_BYTES, ImageLocation, execution_input
@@ -74,7 +74,7 @@ class _Desk:
     """What following a batch needs at hand."""
 
     connection: Connection
-    states: States
+    states: ExecutionReader
     batch: Batch
     report: Report
 
@@ -101,7 +101,7 @@ def is_deployed(connection: Connection) -> bool:
     return True
 
 
-def _planned(connection: Connection, photo: Photo) -> StoredImage:
+def _plan_image(connection: Connection, photo: VerifiedPhoto) -> StoredImage:
     """Return where a photo will lie: under the upload prefix, by its content."""
     watched = connection.watched
     key = upload_key(watched.upload_prefix, photo.name, photo.sha256)
@@ -121,7 +121,7 @@ def _existing(connection: Connection, text: str) -> StoredImage:
     except AddressError as error:
         raise WorkflowError("AddressInvalid", error.message, error.remedy) from None
     bucket = address.bucket or connection.watched.bucket
-    name, size = _sized(connection, bucket, address.keys)
+    name, size = _find_size(connection, bucket, address.keys)
     if size > MAX_IMAGE_BYTES:
         raise WorkflowError(
             "ImageTooLarge",
@@ -132,7 +132,7 @@ def _existing(connection: Connection, text: str) -> StoredImage:
     return StoredImage(name, ImageLocation(bucket, name))
 
 
-def _sized(connection: Connection, bucket: str, keys: Sequence[str]) -> tuple[str, int]:
+def _find_size(connection: Connection, bucket: str, keys: Sequence[str]) -> tuple[str, int]:
     """Return the first of the keys that is there, and its size in bytes."""
     first, *others = keys
     client = connection.client("s3")
@@ -146,7 +146,7 @@ def _sized(connection: Connection, bucket: str, keys: Sequence[str]) -> tuple[st
         raise
 
 
-def _save(connection: Connection, batch: Batch) -> None:
+def _save_batch(connection: Connection, batch: Batch) -> None:
     bucket, key = connection.watched.bucket, batch_key(batch.id)
     with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         connection.client("s3").put_object(
@@ -157,7 +157,7 @@ def _save(connection: Connection, batch: Batch) -> None:
 def classify(
     connection: Connection,
     batch_id: str,
-    uploads: Iterable[Upload | Refused],
+    uploads: Iterable[Upload | RefusedFile],
     keys: Iterable[str],
     report: Report,
 ) -> None:
@@ -175,18 +175,18 @@ def classify(
             becomes its refusal or its verdict, and the others go on.
     """
     intake = take_in(uploads)
-    found, missing = _find(connection, keys)
-    planned = [_planned(connection, photo) for photo in intake.photos]
+    found, missing = _find_images(connection, keys)
+    planned = [_plan_image(connection, photo) for photo in intake.photos]
     batch = Batch(
         id=batch_id,
         created_at=datetime.now(UTC),
         images=(*planned, *found),
-        refused=tuple(_refusal(item) for item in (*intake.refused, *missing)),
+        refused=tuple(_convert_refusal(item) for item in (*intake.refused, *missing)),
     )
-    _insistently(partial(_save, connection, batch))
+    _retry_transient(partial(_save_batch, connection, batch))
     report(batch)
     photos = dict(zip((image.location.key for image in planned), intake.photos, strict=True))
-    _run(connection, batch, photos, report)
+    _run_batch(connection, batch, photos, report)
 
 
 def resume(connection: Connection, batch_id: str, report: Report) -> None:
@@ -200,10 +200,10 @@ def resume(connection: Connection, batch_id: str, report: Report) -> None:
         answer = connection.client("s3").get_object(Bucket=bucket, Key=key)
         batch = decode_batch(answer["Body"].read())
     report(batch)
-    _run(connection, batch, {}, report)
+    _run_batch(connection, batch, {}, report)
 
 
-def thumbnail(connection: Connection, image: StoredImage) -> bytes:
+def fetch_stored_thumbnail(connection: Connection, image: StoredImage) -> bytes:
     """Return a small JPEG of a stored image.
 
     Raises:
@@ -216,49 +216,53 @@ def thumbnail(connection: Connection, image: StoredImage) -> bytes:
     return verify(Upload(image.name, data)).thumbnail
 
 
-def _find(connection: Connection, keys: Iterable[str]) -> tuple[list[StoredImage], list[Refused]]:
+def _find_images(
+    connection: Connection, keys: Iterable[str]
+) -> tuple[list[StoredImage], list[RefusedFile]]:
     found, missing = [], []
     for key in keys:
         try:
-            found.append(_insistently(partial(_existing, connection, key)))
+            found.append(_retry_transient(partial(_existing, connection, key)))
         except WorkflowError as error:
-            missing.append(Refused(key, error))
+            missing.append(RefusedFile(key, error))
     return found, missing
 
 
-def _refusal(item: Refused) -> Refusal:
+def _convert_refusal(item: RefusedFile) -> Refusal:
     return Refusal(item.name, item.error.code, item.error.message, item.error.remedy)
 
 
-def _run(connection: Connection, batch: Batch, photos: Mapping[str, Photo], report: Report) -> None:
+def _run_batch(
+    connection: Connection, batch: Batch, photos: Mapping[str, VerifiedPhoto], report: Report
+) -> None:
     watched = connection.watched
-    reader = states(connection.session, connection.pacer, watched.state_machine_arn)
+    reader = open_reader(connection.session, connection.pacer, watched.state_machine_arn)
     desk = _Desk(connection, reader, batch, report)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
-            pool.submit(_submit, desk, index, image, photos.get(image.location.key))
+            pool.submit(_submit_image, desk, index, image, photos.get(image.location.key))
             for index, image in enumerate(batch.images)
         ]
     for job in jobs:
         job.result()
 
 
-def _submit(desk: _Desk, index: int, image: StoredImage, photo: Photo | None) -> None:
+def _submit_image(desk: _Desk, index: int, image: StoredImage, photo: VerifiedPhoto | None) -> None:
     submission = Submission(image=image)
     try:
         if photo is not None:
-            _insistently(partial(_store, desk.connection, image, photo))
+            _retry_transient(partial(_store_photo, desk.connection, image, photo))
         name = execution_name(desk.batch, index)
-        arn = _insistently(partial(_start, desk.connection, name, image))
+        arn = _retry_transient(partial(_start_execution, desk.connection, name, image))
         submission = replace(submission, execution_arn=arn)
-        for progress in _follow(desk, submission):
+        for progress in _follow_execution(desk, submission):
             desk.report((index, progress))
     except WorkflowError as error:
         failed = Faulted(Outcome.FAULTED, "", error.code, error.message, error.remedy)
         desk.report((index, replace(submission, verdict=failed)))
 
 
-def _store(connection: Connection, image: StoredImage, photo: Photo) -> None:
+def _store_photo(connection: Connection, image: StoredImage, photo: VerifiedPhoto) -> None:
     bucket, key = image.location.bucket, image.location.key
     with explained("s3:PutObject", str(image.location)):
         connection.client("s3").put_object(
@@ -266,13 +270,13 @@ def _store(connection: Connection, image: StoredImage, photo: Photo) -> None:
         )
 
 
-def _start(connection: Connection, name: str, image: StoredImage) -> str:
+def _start_execution(connection: Connection, name: str, image: StoredImage) -> str:
     """Start the execution of that name through the alias, or find the one that has it."""
     watched = connection.watched
     request = {
         "stateMachineArn": watched.started_through,
         "name": name,
-        "input": _input(watched, image.location),
+        "input": _build_input(watched, image.location),
     }
     client = connection.client("stepfunctions")
     try:
@@ -287,14 +291,14 @@ def _start(connection: Connection, name: str, image: StoredImage) -> str:
     return str(answer["executionArn"])
 
 
-def _input(watched: WatchedWorkflow, location: ImageLocation) -> str:
+def _build_input(watched: WatchedWorkflow, location: ImageLocation) -> str:
     """Return the input of an execution, as the workflow takes it."""
     if watched.deployed:
         return json.dumps(execution_input(location), ensure_ascii=False)
     return filled_input(watched.input_template, location.bucket, location.key)
 
 
-def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
+def _follow_execution(desk: _Desk, submission: Submission) -> Iterator[Submission]:
     """Yield how far the execution has come, again and again until it has ended."""
     watched, pause = desk.connection.watched, FIRST_LOOK_SECONDS
     begun = Execution(
@@ -307,13 +311,13 @@ def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
     last_heard = time.monotonic()
     while True:
         silence = time.monotonic() - last_heard
-        history = _history(desk, submission.execution_arn, silence)
+        history = _read_history(desk, submission.execution_arn, silence)
         if history is None:
             time.sleep(pause)
             continue
         last_heard = time.monotonic()
         visits = timeline(history)
-        found = _verdict(watched, settle(begun, history), visits)
+        found = _find_verdict(watched, settle(begun, history), visits)
         yield replace(submission, verdict=found, visits=visits)
         if not isinstance(found, Running):
             return
@@ -321,10 +325,10 @@ def _follow(desk: _Desk, submission: Submission) -> Iterator[Submission]:
         pause = min(pause * 1.5, LAST_LOOK_SECONDS)
 
 
-def _verdict(
+def _find_verdict(
     watched: WatchedWorkflow, execution: Execution, visits: tuple[StateVisit, ...]
 ) -> Verdict:
-    """What became of a submission; an output of somebody else's workflow is read in any form."""
+    """Return what became of a submission; outputs of other workflows are read in any form."""
     rules = rules_of(watched)
     found = verdict(execution, visits, threshold=rules.threshold)
     if not rules.foreign or rules.outcome(execution, visits) is not Outcome.ACCEPTED:
@@ -336,8 +340,8 @@ def _verdict(
     return Classified(label, inference.confidence, inference.threshold or rules.threshold)
 
 
-def _history(desk: _Desk, arn: str, silence: float) -> list[HistoryEvent] | None:
-    """The history so far; None where it could not be had now, which says nothing of the execution.
+def _read_history(desk: _Desk, arn: str, silence: float) -> list[HistoryEvent] | None:
+    """Return the history so far; None where it cannot be read now, which proves nothing.
 
     Args:
         desk: What following needs.
@@ -345,7 +349,7 @@ def _history(desk: _Desk, arn: str, silence: float) -> list[HistoryEvent] | None
         silence: Seconds since the history was had last, or since the execution was started.
     """
     try:
-        return [parse_event(raw) for raw in desk.states.history(arn)]
+        return [parse_event(raw) for raw in desk.states.read_history(arn)]
     except WorkflowError as error:
         unseen = error.code == "ExecutionDoesNotExist" and silence < VISIBLE_SECONDS
         if not unseen and (silence >= PATIENCE_SECONDS or not passes_by_itself(error.code)):
@@ -353,7 +357,7 @@ def _history(desk: _Desk, arn: str, silence: float) -> list[HistoryEvent] | None
         return None
 
 
-def _insistently(ask: Callable[[], T]) -> T:
+def _retry_transient(ask: Callable[[], T]) -> T:
     """Do what may be done twice, again where it failed for a reason that passes by itself."""
     for _ in range(_TRIES - 1):
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
-def create(client: "S3Client", bucket: str, key: str, body: bytes) -> bool:
+def create_once(client: "S3Client", bucket: str, key: str, body: bytes) -> bool:
     """Create an object unless there is one; whether this call created it.
 
     Of several writers exactly one creates it (S3 user guide, "Conditional writes").

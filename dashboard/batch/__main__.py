@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from dashboard.aws.cloud import Connection
 from dashboard.batch import client, model
-from dashboard.shared.command_line import recorded, run
+from dashboard.shared.command_line import run_command, run_recorded
 from workflow import batches
 from workflow.access import Privilege
 from workflow.batches import BatchOptions
@@ -25,59 +25,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Of the command line, those of the process by default.
     """
-    return run(_parser(), arguments)
+    return run_command(_build_parser(), arguments)
 
 
-def _start(connection: Connection, options: argparse.Namespace) -> None:
+def _start_batch(connection: Connection, options: argparse.Namespace) -> None:
     source = batches.read_source(options.source)
     how = BatchOptions(
         batch_size=options.size, concurrency=options.at_once, tolerated_percent=options.tolerate
     )
-    counted, seconds = client.count(connection, source), client.photo_seconds(connection)
+    counted, seconds = client.count_source(connection, source), client.photo_seconds(connection)
     found = batches.estimate(counted, how, photo_seconds=seconds, region=connection.settings.region)
     print(f"{model.estimate_says(found)}: {found.says}")
     if not options.yes and input("Start it? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or pass --yes.")
     name = client.new_name()
-    recorded(
+    run_recorded(
         connection,
         Privilege.BATCH,
         f"start {source} as {name}",
-        lambda: client.start(connection, source, how, name),
+        lambda: client.start_batch(connection, source, how, name),
     )
     print(f"Started {name}.")
 
 
-def _list(connection: Connection, _: argparse.Namespace) -> None:
+def _list_batches(connection: Connection, _: argparse.Namespace) -> None:
     now = datetime.now(UTC)
-    for one in client.latest(connection):
+    for one in client.list_latest(connection):
         says = model.progress_says(one.progress, one.status, now)
         print(f"{one.name}  {one.status.lower()}  {one.source}\n    {says} {one.error}".rstrip())
 
 
-def _pause(connection: Connection, options: argparse.Namespace) -> None:
-    arn = _arn(connection, options.name)
-    recorded(
-        connection, Privilege.BATCH, f"pause {options.name}", lambda: client.pause(connection, arn)
+def _pause_batch(connection: Connection, options: argparse.Namespace) -> None:
+    arn = _batch_arn(connection, options.name)
+    run_recorded(
+        connection,
+        Privilege.BATCH,
+        f"pause {options.name}",
+        lambda: client.pause_batch(connection, arn),
     )
 
 
-def _resume(connection: Connection, options: argparse.Namespace) -> None:
-    arn = _arn(connection, options.name)
-    recorded(
+def _resume_batch(connection: Connection, options: argparse.Namespace) -> None:
+    arn = _batch_arn(connection, options.name)
+    run_recorded(
         connection,
         Privilege.BATCH,
         f"resume {options.name}",
-        lambda: client.resume(connection, arn),
+        lambda: client.resume_batch(connection, arn),
     )
 
 
-def _arn(connection: Connection, name: str) -> str:
+def _batch_arn(connection: Connection, name: str) -> str:
     settings = connection.settings
     return settings.arn("states", f"execution:{settings.batch_machine}:{name}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dashboard.batch", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     start = commands.add_parser("start", help="estimate and start a batch")
@@ -89,11 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     ):
         start.add_argument(option, type=type(usual), default=usual, help=told)
     start.add_argument("--yes", action="store_true", help="do not ask")
-    start.set_defaults(command=_start)
-    commands.add_parser("list", help="show the latest batches").set_defaults(command=_list)
+    start.set_defaults(command=_start_batch)
+    commands.add_parser("list", help="show the latest batches").set_defaults(command=_list_batches)
     for name, command, told in (
-        ("pause", _pause, "stop a batch; what has succeeded stays"),
-        ("resume", _resume, "redrive a batch that was paused or failed"),
+        ("pause", _pause_batch, "stop a batch; what has succeeded stays"),
+        ("resume", _resume_batch, "redrive a batch that was paused or failed"),
     ):
         one = commands.add_parser(name, help=told)
         one.add_argument("name", help="of the batch")

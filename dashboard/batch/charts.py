@@ -10,7 +10,7 @@ from workflow.batch_results import BINS
 from workflow.executions import Outcome
 
 
-def confidence(counts: Mapping[str, Sequence[int]]) -> go.Figure:
+def draw_confidence(counts: Mapping[str, Sequence[int]]) -> go.Figure:
     """Draw how many accepted and rejected photos have which confidence.
 
     Args:

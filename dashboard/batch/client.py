@@ -69,10 +69,10 @@ class BatchMachine(StrEnum):
     CURRENT = "current"
 
 
-def machine(cloud: Connection) -> BatchMachine:
+def describe_machine(cloud: Connection) -> BatchMachine:
     """Return whether batches can be run, and call the functions that new executions call."""
     try:
-        called = _functions(cloud, cloud.settings.batch_machine_arn)
+        called = _list_functions(cloud, cloud.settings.batch_machine_arn)
     except WorkflowError as error:
         if error.code == "StateMachineDoesNotExist":
             return BatchMachine.ABSENT
@@ -83,25 +83,25 @@ def machine(cloud: Connection) -> BatchMachine:
             stateMachineAliasArn=alias
         )["routingConfiguration"]
     live = max(routes, key=lambda route: route["weight"])["stateMachineVersionArn"]
-    same = called == _functions(cloud, live)
+    same = called == _list_functions(cloud, live)
     return BatchMachine.CURRENT if same else BatchMachine.OUTDATED
 
 
-def _functions(cloud: Connection, arn: str) -> set[str]:
+def _list_functions(cloud: Connection, arn: str) -> set[str]:
     """Return the functions that a state machine, or a version of one, calls."""
     with explained("states:DescribeStateMachine", arn):
         found = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
     return set(_FUNCTION.findall(found["definition"]))
 
 
-def count(cloud: Connection, source: BatchSource) -> batches.SourceCount:
+def count_source(cloud: Connection, source: BatchSource) -> batches.SourceCount:
     """Count what a source holds, up to a limit.
 
     Raises:
         WorkflowError: ``BatchSourceForbidden``, ``BatchManifestInvalid``, or under AWS's code.
     """
     batches.check_source(source, cloud.settings.bucket, cloud.settings.upload_prefix)
-    items = _items(cloud, source)
+    items = _read_items(cloud, source)
     counted = list(itertools.islice(items, _COUNTED))
     return batches.count_items(counted, complete=next(items, None) is None)
 
@@ -121,7 +121,7 @@ def new_name() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
 
 
-def start(cloud: Connection, source: BatchSource, options: BatchOptions, name: str) -> str:
+def start_batch(cloud: Connection, source: BatchSource, options: BatchOptions, name: str) -> str:
     """Start a batch; return the ARN of its execution.
 
     Args:
@@ -139,16 +139,16 @@ def start(cloud: Connection, source: BatchSource, options: BatchOptions, name: s
     return str(answer["executionArn"])
 
 
-def latest(cloud: Connection) -> tuple[BatchExecution, ...]:
+def list_latest(cloud: Connection) -> tuple[BatchExecution, ...]:
     """Return the latest batches, the newest first."""
     with explained("states:ListExecutions", cloud.settings.batch_machine):
         found = cloud.client("stepfunctions").list_executions(
             stateMachineArn=cloud.settings.batch_machine_arn, maxResults=_LISTED
         )["executions"]
-    return tuple(read(cloud, one["executionArn"]) for one in found)
+    return tuple(read_batch(cloud, one["executionArn"]) for one in found)
 
 
-def read(cloud: Connection, arn: str) -> BatchExecution:
+def read_batch(cloud: Connection, arn: str) -> BatchExecution:
     """Return a batch with its progress."""
     client = cloud.client("stepfunctions")
     with explained("states:DescribeExecution", arn):
@@ -172,7 +172,7 @@ def read(cloud: Connection, arn: str) -> BatchExecution:
     )
 
 
-def pause(cloud: Connection, arn: str) -> None:
+def pause_batch(cloud: Connection, arn: str) -> None:
     """Stop a batch; what is under way is done again when it goes on."""
     with explained("states:StopExecution", arn):
         cloud.client("stepfunctions").stop_execution(
@@ -180,7 +180,7 @@ def pause(cloud: Connection, arn: str) -> None:
         )
 
 
-def resume(cloud: Connection, arn: str) -> None:
+def resume_batch(cloud: Connection, arn: str) -> None:
     """Go on with a batch that was paused or failed: what succeeded is not done again."""
     with explained("states:RedriveExecution", arn):
         cloud.client("stepfunctions").redrive_execution(executionArn=arn)
@@ -192,7 +192,7 @@ def set_concurrency(cloud: Connection, map_run: str, concurrency: int) -> None:
         cloud.client("stepfunctions").update_map_run(mapRunArn=map_run, maxConcurrency=concurrency)
 
 
-def results(cloud: Connection, batch: BatchExecution) -> Iterator[PhotoResult]:
+def read_results(cloud: Connection, batch: BatchExecution) -> Iterator[PhotoResult]:
     """Read what became of each photo of a batch, as far as it was written.
 
     The result files are streamed: those of millions of photos do not fit into memory.
@@ -201,18 +201,18 @@ def results(cloud: Connection, batch: BatchExecution) -> Iterator[PhotoResult]:
         return
     folder = f"{batches.RESULTS_PREFIX}{batch.name}/{batch.progress.arn.rpartition(':')[2]}"
     try:
-        manifest = json.loads(_read(cloud, cloud.settings.bucket, f"{folder}/manifest.json"))
+        manifest = json.loads(_read_object(cloud, cloud.settings.bucket, f"{folder}/manifest.json"))
     except WorkflowError as error:
         if error.code == "NoSuchKey":
             return
         raise
     for group in ("FAILED", "SUCCEEDED"):
         for file in manifest["ResultFiles"][group]:
-            lines = _lines(cloud, manifest["DestinationBucket"], file["Key"])
+            lines = _read_lines(cloud, manifest["DestinationBucket"], file["Key"])
             yield from batch_results.read_results(lines, failed=group == "FAILED")
 
 
-def _lines(cloud: Connection, bucket: str, key: str) -> Iterator[bytes]:
+def _read_lines(cloud: Connection, bucket: str, key: str) -> Iterator[bytes]:
     with explained("s3:GetObject", f"s3://{bucket}/{key}"):
         body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
         yield from body.iter_lines(_CHUNK)
@@ -230,23 +230,23 @@ def write_manifest(cloud: Connection, photos: Iterable[PhotoResult], name: str) 
     return BatchSource(Kind.JSONL, cloud.settings.bucket, key)
 
 
-def _items(cloud: Connection, source: BatchSource) -> Iterator[Mapping[str, Any]]:
+def _read_items(cloud: Connection, source: BatchSource) -> Iterator[Mapping[str, Any]]:
     if source.kind is Kind.PREFIX:
         pages = cloud.client("s3").get_paginator("list_objects_v2")
         with explained("s3:ListObjectsV2", str(source)):
             for page in pages.paginate(Bucket=source.bucket, Prefix=source.key):
                 yield from page.get("Contents", ())
         return
-    content = _read(cloud, source.bucket, source.key)
+    content = _read_object(cloud, source.bucket, source.key)
     try:
         if source.kind is Kind.JSONL:
             for line in content.decode().splitlines():
                 if line.strip():
-                    yield _object(json.loads(line))
+                    yield _require_object(json.loads(line))
         elif source.kind is Kind.CSV:
             yield from csv.DictReader(io.StringIO(content.decode()))
         else:
-            yield from _inventory(cloud, _object(json.loads(content)))
+            yield from _read_inventory(cloud, _require_object(json.loads(content)))
     except (ValueError, KeyError, OSError, EOFError) as error:
         raise WorkflowError(
             "BatchManifestInvalid",
@@ -256,7 +256,7 @@ def _items(cloud: Connection, source: BatchSource) -> Iterator[Mapping[str, Any]
         ) from None
 
 
-def _inventory(cloud: Connection, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+def _read_inventory(cloud: Connection, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
     if manifest["fileFormat"] != "CSV":
         raise WorkflowError(
             "InventoryFormatUnsupported",
@@ -266,18 +266,18 @@ def _inventory(cloud: Connection, manifest: Mapping[str, Any]) -> Iterator[Mappi
     names = [name.strip() for name in manifest["fileSchema"].split(",")]
     bucket = manifest["destinationBucket"].rpartition(":")[2]
     for file in manifest["files"]:
-        rows = gzip.decompress(_read(cloud, bucket, file["key"])).decode()
+        rows = gzip.decompress(_read_object(cloud, bucket, file["key"])).decode()
         for row in csv.reader(io.StringIO(rows)):
             yield dict(zip(names, row, strict=False))
 
 
-def _object(found: object) -> Mapping[str, Any]:
+def _require_object(found: object) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise ValueError(f"{json.dumps(found)[:80]} is not an object")  # noqa: TRY004 - a bad file
     return found
 
 
-def _read(cloud: Connection, bucket: str, key: str) -> bytes:
+def _read_object(cloud: Connection, bucket: str, key: str) -> bytes:
     with explained("s3:GetObject", f"s3://{bucket}/{key}"):
         content: bytes = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return content

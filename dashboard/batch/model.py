@@ -50,30 +50,30 @@ def progress_says(progress: MapRunProgress | None, status: str, now: datetime) -
         begun = status == "RUNNING"
         return "It is reading the list of photos." if begun else "It ended before it started."
     ended = progress.done + progress.failed
-    parts = [f"{ended:,} of {numbers.count(progress.total, 'photo')}"]
+    parts = [f"{ended:,} of {numbers.format_count(progress.total, 'photo')}"]
     if progress.failed:
         parts.append(f"{progress.failed:,} in child executions that failed or were stopped")
     if status == "RUNNING":
         parts.append(f"{progress.concurrency:,} child executions at once")
         left = progress.seconds_left(now)
         if left is not None:
-            parts.append(f"about {numbers.duration(left)} left at this pace")
+            parts.append(f"about {numbers.format_duration(left)} left at this pace")
     elif progress.stopped is not None:
-        parts.append(f"after {numbers.age(progress.started, progress.stopped)}")
+        parts.append(f"after {numbers.format_age(progress.started, progress.stopped)}")
     if progress.redrives:
-        parts.append(f"redriven {numbers.count(progress.redrives, 'time')}")
+        parts.append(f"redriven {numbers.format_count(progress.redrives, 'time')}")
     return ", ".join(parts) + "."
 
 
 def estimate_says(estimate: BatchEstimate) -> str:
     """Return the time and the price of a batch, in one line."""
     seconds, usd = estimate.seconds, estimate.usd
-    time = "an unknown time" if seconds is None else f"about {numbers.duration(seconds)}"
+    time = "an unknown time" if seconds is None else f"about {numbers.format_duration(seconds)}"
     price = "an unknown price" if usd is None else f"about {usd:,.2f} USD"
     return f"{time} and {price}".capitalize().replace("usd", "USD")
 
 
-def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
+def results_table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
     """Return the photos of an outcome, those with the least confidence first.
 
     Args:
@@ -83,13 +83,13 @@ def table(results: Sequence[PhotoResult], outcome: str) -> pl.DataFrame:
     chosen = [one for one in results if outcome in ("", one.outcome)]
     chosen.sort(key=certainty)
     rows = [
-        (one.outcome, one.label, one.confidence, one.address, one.error, _message(one))
+        (one.outcome, one.label, one.confidence, one.address, one.error, _format_message(one))
         for one in chosen[:SHOWN]
     ]
     return pl.DataFrame(rows, schema=_TABLE, orient="row")
 
 
-def shares(labels: Mapping[str, int]) -> pl.DataFrame:
+def class_shares(labels: Mapping[str, int]) -> pl.DataFrame:
     """Return the number and the share, 0 to 1, of classified photos by class."""
     total = sum(labels.values())
     rows = [(name, number, number / total) for name, number in labels.items()]
@@ -97,12 +97,12 @@ def shares(labels: Mapping[str, int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def again(results: Iterable[PhotoResult]) -> Iterator[PhotoResult]:
+def photos_to_repeat(results: Iterable[PhotoResult]) -> Iterator[PhotoResult]:
     """Yield the photos to classify again: those that failed or were unreadable."""
     for one in results:
         if one.outcome in ("failed", "unreadable") and one.address:
             yield one
 
 
-def _message(result: PhotoResult) -> str | None:
+def _format_message(result: PhotoResult) -> str | None:
     return result.cause and read_cause(result.error, result.cause).message

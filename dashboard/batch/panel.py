@@ -12,8 +12,8 @@ from dashboard.batch import charts, client, model
 from dashboard.batch.client import BatchExecution, BatchMachine
 from dashboard.batch.model import BatchAddress
 from dashboard.shared import components, page_address, time_range_panel
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import code, plain
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text, inline_code
 from workflow import batches
 from workflow.access import Privilege
 from workflow.batch_results import BatchSummary, summarise
@@ -24,13 +24,13 @@ TICK_S = 2.0
 _AT_ONCE = 10_000
 
 
-def machine(connection: Connection) -> BatchMachine:
+def read_machine(connection: Connection) -> BatchMachine:
     """Return what there is of the state machine of batches, as of a few seconds ago."""
-    return components.read(
+    return components.read_cloud(
         "states",
         "batch machine",
         "whether batches can be run",
-        lambda: client.machine(connection),
+        lambda: client.describe_machine(connection),
         fresh_s=10,
     )
 
@@ -51,11 +51,11 @@ def offer_deployment() -> bool:
         "Batches need a state machine of their own",
         "It calls the functions of this deployment and costs nothing while no batch runs.",
     )
-    st.caption(f"On the command line: {code('python -m deploy batch')}.")
+    st.caption(f"On the command line: {inline_code('python -m deploy batch')}.")
     return st.button("Deploy batch classification", type="primary", icon=":material/rocket_launch:")
 
 
-def begin(connection: Connection, address: BatchAddress) -> None:
+def show_begin(connection: Connection, address: BatchAddress) -> None:
     """Ask what is to be classified, tell what that takes, and start it."""
     usual = BatchOptions()
     with st.form("batch", border=True):
@@ -74,39 +74,39 @@ def begin(connection: Connection, address: BatchAddress) -> None:
             )
         asked = st.form_submit_button("Estimate")
     if asked:
-        page_address.follow(address, BatchAddress(source=source.strip()))
+        page_address.follow_controls(address, BatchAddress(source=source.strip()))
     if not address.source:
         return
-    with components.explained():
+    with components.show_errors():
         options = BatchOptions(
             batch_size=int(size), concurrency=int(at_once), tolerated_percent=float(tolerated)
         )
-        _offer(connection, batches.read_source(address.source), options)
+        _show_offer(connection, batches.read_source(address.source), options)
 
 
-def _offer(connection: Connection, source: BatchSource, options: BatchOptions) -> None:
+def _show_offer(connection: Connection, source: BatchSource, options: BatchOptions) -> None:
     with st.spinner(f"Counting what {source} holds"):
-        counted, seconds = components.read(
+        counted, seconds = components.read_cloud(
             "s3",
             ("batch", str(source)),
             f"what {source} holds",
-            lambda: (client.count(connection, source), client.photo_seconds(connection)),
+            lambda: (client.count_source(connection, source), client.photo_seconds(connection)),
             fresh_s=60,
         )
     found = batches.estimate(
         counted, options, photo_seconds=seconds, region=connection.settings.region
     )
-    st.markdown(f"**{plain(model.estimate_says(found))}**")
-    st.caption(plain(found.says))
+    st.markdown(f"**{escape_text(model.estimate_says(found))}**")
+    st.caption(escape_text(found.says))
     if st.button(f"Classify these {found.items:,}", type="primary"):
-        _start(source, options)
+        _start_batch(source, options)
 
 
-def _start(source: BatchSource, options: BatchOptions) -> None:
+def _start_batch(source: BatchSource, options: BatchOptions) -> None:
     name = client.new_name()
-    _do(
+    _run_and_redraw(
         "starting a batch",
-        lambda cloud: client.start(cloud, source, options, name),
+        lambda cloud: client.start_batch(cloud, source, options, name),
         request=f"{source} as {name}",
         then=BatchAddress(batch=name),
     )
@@ -114,86 +114,92 @@ def _start(source: BatchSource, options: BatchOptions) -> None:
 
 def all_batches(connection: Connection) -> Sequence[BatchExecution]:
     """Return the latest batches, as of a few seconds ago."""
-    return components.read(
+    return components.read_cloud(
         "states",
         "batches",
         "the latest batches",
-        lambda: client.latest(connection),
+        lambda: client.list_latest(connection),
         fresh_s=FRESH_S,
     )
 
 
-def choose(found: Sequence[BatchExecution], address: BatchAddress) -> BatchExecution:
+def choose_batch(found: Sequence[BatchExecution], address: BatchAddress) -> BatchExecution:
     """Let a person choose one of the batches, the newest first."""
     names = [one.name for one in found]
     if address.batch and address.batch not in names:
-        st.warning(f"There is no batch {plain(address.batch)}: the newest is shown.")
+        st.warning(f"There is no batch {escape_text(address.batch)}: the newest is shown.")
     at = names.index(address.batch) if address.batch in names else 0
     told = {one.name: f"{one.name}: {one.status.lower()}, {one.source}" for one in found}
     chosen = st.selectbox("Batch", names, index=at, format_func=told.__getitem__)
     if chosen != names[at]:
-        page_address.go(BatchAddress(batch=chosen))
+        page_address.go_to(BatchAddress(batch=chosen))
     return found[names.index(chosen)]
 
 
-def follow(connection: Connection, chosen: BatchExecution) -> None:
+def follow_batch(connection: Connection, chosen: BatchExecution) -> None:
     """Show how far a batch has come, again and again while it runs, and what can be done."""
     running = chosen.status == "RUNNING"
 
     def tick() -> None:
-        with components.explained():
-            batch, read_at = components.read(
+        with components.show_errors():
+            batch, read_at = components.read_cloud(
                 "states",
                 ("batch", chosen.arn),
                 "how far the batch has come",
-                lambda: (client.read(connection, chosen.arn), datetime.now(UTC)),
+                lambda: (client.read_batch(connection, chosen.arn), datetime.now(UTC)),
                 fresh_s=FRESH_S,
             )
-            _progress(batch, read_at)
+            _show_progress(batch, read_at)
             if running and batch.status != "RUNNING":
-                components.reads().expire("states")
+                components.shared_reads().expire("states")
                 st.rerun()
 
     st.fragment(tick, run_every=TICK_S if running else None)()
-    _actions(chosen)
+    _show_actions(chosen)
 
 
-def _progress(batch: BatchExecution, read_at: datetime) -> None:
+def _show_progress(batch: BatchExecution, read_at: datetime) -> None:
     share = 0.0 if batch.progress is None else batch.progress.share
-    st.progress(share, text=plain(model.progress_says(batch.progress, batch.status, read_at)))
+    st.progress(share, text=escape_text(model.progress_says(batch.progress, batch.status, read_at)))
     if batch.error and batch.status != "RUNNING":
-        st.warning(plain(batch.error), icon=":material/warning:")
+        st.warning(escape_text(batch.error), icon=":material/warning:")
     components.as_of(read_at, datetime.now(UTC))
 
 
-def _actions(batch: BatchExecution) -> None:
+def _show_actions(batch: BatchExecution) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if batch.status == "RUNNING":
             if st.button("Pause", icon=":material/pause:"):
-                _do("pausing a batch", lambda cloud: client.pause(cloud, batch.arn), batch.name)
+                _run_and_redraw(
+                    "pausing a batch",
+                    lambda cloud: client.pause_batch(cloud, batch.arn),
+                    batch.name,
+                )
             if batch.progress is not None:
-                _concurrency(batch, batch.progress.arn, batch.progress.concurrency)
+                _show_concurrency(batch, batch.progress.arn, batch.progress.concurrency)
         elif batch.redrivable and st.button("Resume", type="primary", icon=":material/play_arrow:"):
-            _do("resuming a batch", lambda cloud: client.resume(cloud, batch.arn), batch.name)
+            _run_and_redraw(
+                "resuming a batch", lambda cloud: client.resume_batch(cloud, batch.arn), batch.name
+            )
 
 
-def _concurrency(batch: BatchExecution, map_run: str, now: int) -> None:
+def _show_concurrency(batch: BatchExecution, map_run: str, now: int) -> None:
     wanted = int(st.number_input("Child executions at once", 1, _AT_ONCE, now, key="at_once"))
     if st.button("Set", disabled=wanted == now):
-        _do(
+        _run_and_redraw(
             "changing the concurrency of a batch",
             lambda cloud: client.set_concurrency(cloud, map_run, wanted),
             f"{batch.name}: {wanted}",
         )
 
 
-def results(connection: Connection, batch: BatchExecution) -> None:
+def show_results(connection: Connection, batch: BatchExecution) -> None:
     """Show what became of the photos, as far as it was written."""
-    found, read_at = components.read(
+    found, read_at = components.read_cloud(
         "s3",
         ("batch results", batch.arn, batch.status, batch.stopped),
         "the results of the batch",
-        lambda: (summarise(client.results(connection, batch)), datetime.now(UTC)),
+        lambda: (summarise(client.read_results(connection, batch)), datetime.now(UTC)),
         fresh_s=3600,
     )
     if not any(found.counts.values()):
@@ -204,10 +210,10 @@ def results(connection: Connection, batch: BatchExecution) -> None:
         for name, number in counts.items():
             st.metric(name.capitalize(), f"{number:,}")
     if found.labels:
-        _classified(found)
+        _show_classified(found)
     outcome = st.segmented_control("Show", [name for name in counts if counts[name]])
     st.dataframe(
-        model.table(found.kept, outcome or "").with_columns(pl.col("confidence") * 100),
+        model.results_table(found.kept, outcome or "").with_columns(pl.col("confidence") * 100),
         hide_index=True,
         column_config={
             "outcome": "Outcome",
@@ -221,10 +227,10 @@ def results(connection: Connection, batch: BatchExecution) -> None:
     )
     st.caption(
         f"All photos are counted and up to {model.SHOWN:,} shown; all are in the bucket below"
-        f" {code(f'{batches.RESULTS_PREFIX}{batch.name}/')}."
+        f" {inline_code(f'{batches.RESULTS_PREFIX}{batch.name}/')}."
     )
     components.as_of(read_at, datetime.now(UTC))
-    last_day = (batch.stopped or read_at).astimezone(time_range_panel.zone()).date()
+    last_day = (batch.stopped or read_at).astimezone(time_range_panel.picked_zone()).date()
     st.page_link(
         "app_pages/inferences.py",
         label="See their captures on Inferences",
@@ -234,11 +240,13 @@ def results(connection: Connection, batch: BatchExecution) -> None:
     left = counts["unreadable"] + counts["failed"]
     if left and st.button(f"Classify these {left:,} again"):
         name = f"{batch.name}-{uuid.uuid4().hex[:4]}"
-        _do(
+        _run_and_redraw(
             "starting a batch of what failed",
-            lambda cloud: client.start(
+            lambda cloud: client.start_batch(
                 cloud,
-                client.write_manifest(cloud, model.again(client.results(cloud, batch)), name),
+                client.write_manifest(
+                    cloud, model.photos_to_repeat(client.read_results(cloud, batch)), name
+                ),
                 BatchOptions(),
                 name,
             ),
@@ -247,15 +255,15 @@ def results(connection: Connection, batch: BatchExecution) -> None:
         )
 
 
-def _classified(found: BatchSummary) -> None:
+def _show_classified(found: BatchSummary) -> None:
     """Show how certain the model is, and what share of the photos is of which class."""
-    chart(
-        charts.confidence(found.confidence),
+    draw_chart(
+        charts.draw_confidence(found.confidence),
         "batch-confidence",
         "Accepted and rejected photos by confidence",
     )
     st.dataframe(
-        model.shares(found.labels),
+        model.class_shares(found.labels),
         hide_index=True,
         column_config={
             "class": "Class",
@@ -266,15 +274,15 @@ def _classified(found: BatchSummary) -> None:
     )
 
 
-def _do(
+def _run_and_redraw(
     title: str,
     work: Callable[[Connection], object],
     request: str,
     *,
     then: BatchAddress | None = None,
 ) -> None:
-    components.act(title, Privilege.BATCH, work, request=request)
-    components.reads().expire("states")
+    components.run_action(title, Privilege.BATCH, work, request=request)
+    components.shared_reads().expire("states")
     if then is not None:
-        page_address.go(then)
+        page_address.go_to(then)
     st.rerun()

@@ -14,7 +14,7 @@ import polars as pl
 from dashboard.captures.periods import (
     MAX_STEPS,
     Period,
-    regrouped,
+    regroup_rows,
     step_of,
 )
 from workflow.thresholds import LOWEST
@@ -60,10 +60,10 @@ MAX_POINTS: Final = 5_000
 """A chart with more points is slow to send and cannot be read."""
 
 OTHERS: Final = -1
-"""The label of all classes together that ``largest`` leaves out; no record has it."""
+"""The label of all classes together that ``find_largest`` leaves out; no record has it."""
 
 
-def largest(rows: pl.DataFrame, most: int) -> list[int]:
+def find_largest(rows: pl.DataFrame, most: int) -> list[int]:
     """Return the classes with the most records, the largest first, ties by number.
 
     Args:
@@ -75,10 +75,10 @@ def largest(rows: pl.DataFrame, most: int) -> list[int]:
     return labels if len(labels) <= most else [*labels[: most - 1], OTHERS]
 
 
-def folded(rows: pl.DataFrame, labels: Sequence[int]) -> pl.DataFrame:
-    """Rows whose classes, but for those given, are added up as ``OTHERS``."""
+def fold_others(rows: pl.DataFrame, labels: Sequence[int]) -> pl.DataFrame:
+    """Add up the rows of all classes but those given as ``OTHERS``."""
     named = pl.col("label").is_in(labels)
-    return regrouped(rows, pl.when(named).then("label").otherwise(OTHERS).cast(COUNTS["label"]))
+    return regroup_rows(rows, pl.when(named).then("label").otherwise(OTHERS).cast(COUNTS["label"]))
 
 
 def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> pl.DataFrame:
@@ -97,8 +97,8 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
     first, last, variants, labels = (
         named.lazy()
         .select(
-            pl.col("inference_time").filter(_usable(now)).min().alias("first"),
-            pl.col("inference_time").filter(_usable(now)).max().alias("last"),
+            pl.col("inference_time").filter(_is_usable(now)).min().alias("first"),
+            pl.col("inference_time").filter(_is_usable(now)).max().alias("last"),
             pl.col("variant").to_physical().max().alias("variants"),
             pl.col("label").max().alias("labels"),
         )
@@ -110,17 +110,19 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
     start = period.floor(first or _EPOCH)
     steps = (last - start) // period.length + 2 if last else 1
     sizes = (variants + 1, steps, labels + 1, BINS + 1)
-    code = _code(sizes, start, period.length, _usable(now)).alias("code")
+    code = _encode_cell(sizes, start, period.length, _is_usable(now)).alias("code")
     counted = named.lazy().select(code).group_by("code").len("count").collect()
-    return _decoded(counted, sizes, start, period.length).sort(COUNTS.names()[:-1])
+    return _decode_cells(counted, sizes, start, period.length).sort(COUNTS.names()[:-1])
 
 
-def _usable(now: datetime) -> pl.Expr:
+def _is_usable(now: datetime) -> pl.Expr:
     return pl.col("inference_time").is_between(EARLIEST, now + AHEAD)
 
 
-def _code(sizes: Sequence[int], start: datetime, length: timedelta, usable: pl.Expr) -> pl.Expr:
-    """One number a cell: grouping by it takes a third of the time that five columns take.
+def _encode_cell(
+    sizes: Sequence[int], start: datetime, length: timedelta, usable: pl.Expr
+) -> pl.Expr:
+    """Encode a cell as one number: grouping by it takes a third of the time of five columns.
 
     Step 0 holds the records without a usable time.
     """
@@ -139,7 +141,7 @@ def _code(sizes: Sequence[int], start: datetime, length: timedelta, usable: pl.E
     return code
 
 
-def _decoded(
+def _decode_cells(
     counted: pl.DataFrame, sizes: Sequence[int], start: datetime, length: timedelta
 ) -> pl.DataFrame:
     variants, steps, labels, bins = sizes
@@ -161,13 +163,13 @@ def bin_of(threshold: float) -> int:
     return int(threshold * BINS + ROUNDING)
 
 
-def accepted(threshold: float) -> pl.Expr:
+def count_accepted(threshold: float) -> pl.Expr:
     """Return how many records of the counts meet a threshold."""
     return pl.col("count").filter(pl.col("bin") >= bin_of(threshold)).sum()
 
 
-def histogram(counts: pl.DataFrame, bars: int) -> pl.DataFrame:
-    """Records by class and bar of confidence, zeros included.
+def build_histogram(counts: pl.DataFrame, bars: int) -> pl.DataFrame:
+    """Count records by class and bar of confidence, zeros included.
 
     Args:
         counts: A frame of ``COUNTS``.
@@ -178,9 +180,9 @@ def histogram(counts: pl.DataFrame, bars: int) -> pl.DataFrame:
     """
     if counts.is_empty():
         return pl.DataFrame(schema={"label": pl.Int32, "low": float, "high": float, "count": int})
-    first, width = _bars(counts, bars)
+    first, width = _choose_bars(counts, bars)
     starts = pl.DataFrame({"start": range(first, BINS, width)}, schema={"start": pl.Int64})
-    counted = counts.group_by("label", _start(first, width)).agg(pl.col("count").sum())
+    counted = counts.group_by("label", _bar_start(first, width)).agg(pl.col("count").sum())
     return (
         counts.select(pl.col("label").unique())
         .join(starts, how="cross")
@@ -198,21 +200,21 @@ def histogram(counts: pl.DataFrame, bars: int) -> pl.DataFrame:
 _WIDTHS: Final = (1, 2, 4, 5, 10, 20, 40, 50, 100, 200)
 
 
-def _bars(counts: pl.DataFrame, bars: int) -> tuple[int, int]:
-    """First bin and width in bins of at most so many bars over the confidences seen."""
+def _choose_bars(counts: pl.DataFrame, bars: int) -> tuple[int, int]:
+    """Return the first bin, and the width in bins, of at most so many bars over what was seen."""
     lowest = min(int(counts["bin"].min()), BINS - 1)  # type: ignore[arg-type]
     width = next(w for w in _WIDTHS if BINS - lowest // w * w <= bars * w)
     return lowest // width * width, width
 
 
-def _start(first: int, width: int) -> pl.Expr:
-    """First bin of the bar that a bin belongs to; a confidence of exactly 1 is in the last."""
+def _bar_start(first: int, width: int) -> pl.Expr:
+    """Return the first bin of a bin's bar; a confidence of exactly 1 is in the last."""
     place = (pl.col("bin").cast(pl.Int64) - first).clip(0, BINS - 1 - first)
     return (place // width * width + first).alias("start")
 
 
-def volume(counts: pl.DataFrame, period: Period, threshold: float) -> pl.DataFrame:
-    """Records by time and class; those without a usable time are left out.
+def count_volume(counts: pl.DataFrame, period: Period, threshold: float) -> pl.DataFrame:
+    """Count records by time and class; those without a usable time are left out.
 
     Returns:
         ``time`` (start of the period), ``label``, ``count``, ``rejected``; sorted.
@@ -220,13 +222,13 @@ def volume(counts: pl.DataFrame, period: Period, threshold: float) -> pl.DataFra
     return (
         counts.drop_nulls("time")
         .group_by(pl.col("time").dt.truncate(period.every), "label")
-        .agg(pl.col("count").sum(), rejected=pl.col("count").sum() - accepted(threshold))
+        .agg(pl.col("count").sum(), rejected=pl.col("count").sum() - count_accepted(threshold))
         .sort("time", "label")
     )
 
 
-def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
-    """Quantiles of confidence by time, each known to its bin: right to 0.0025.
+def compute_quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Return quantiles of confidence by time, each known to its bin: right to 0.0025.
 
     Returns:
         ``time``, ``end`` (later than the period's where there are too many to draw), ``count`` and
@@ -252,7 +254,7 @@ def quantiles(counts: pl.DataFrame, period: Period) -> pl.DataFrame:
     ).agg(pl.col("count").sum(), *reached)
 
 
-def sweep(counts: pl.DataFrame, lowest: float = LOWEST) -> pl.DataFrame:
+def sweep_thresholds(counts: pl.DataFrame, lowest: float = LOWEST) -> pl.DataFrame:
     """Return what every threshold would do, from the lowest to 1.
 
     Returns:
@@ -280,8 +282,8 @@ def sweep(counts: pl.DataFrame, lowest: float = LOWEST) -> pl.DataFrame:
     )
 
 
-def heat(counts: pl.DataFrame, period: Period, bars: int) -> pl.DataFrame:
-    """Share of each bar of confidence in its period, over all classes; zeros included.
+def compute_heat(counts: pl.DataFrame, period: Period, bars: int) -> pl.DataFrame:
+    """Return the share of each bar of confidence in its period, over all classes, with zeros.
 
     Returns:
         ``time``, ``end`` (later than the period's where there are too many to draw), ``low``,
@@ -291,10 +293,10 @@ def heat(counts: pl.DataFrame, period: Period, bars: int) -> pl.DataFrame:
     if timed.is_empty():
         columns = {"time": COUNTS["time"], "end": COUNTS["time"]}
         return pl.DataFrame(schema={**columns, "low": float, "high": float, "share": float})
-    first, width = _bars(timed, bars)
+    first, width = _choose_bars(timed, bars)
     starts = pl.DataFrame({"start": range(first, BINS, width)}, schema={"start": pl.Int64})
     step = step_of(timed["time"], period, MAX_POINTS // starts.height)
-    counted = timed.group_by(pl.col("time").dt.truncate(step.every), _start(first, width)).agg(
+    counted = timed.group_by(pl.col("time").dt.truncate(step.every), _bar_start(first, width)).agg(
         pl.col("count").sum()
     )
     return (

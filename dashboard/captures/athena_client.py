@@ -59,10 +59,10 @@ class AthenaQueries:
                 WorkGroup=WORKGROUP,
             )
         query_id = str(started["QueryExecutionId"])
-        self._wait(query_id)
+        self._wait_for_end(query_id)
         return query_id
 
-    def rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
+    def read_rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
         """Run a query and read its rows.
 
         Args:
@@ -77,7 +77,7 @@ class AthenaQueries:
             body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return parse_result(body, schema)
 
-    def _wait(self, query_id: str) -> None:
+    def _wait_for_end(self, query_id: str) -> None:
         waited, pause = 0.0, _FIRST_WAIT_SECONDS
         while waited < _LIMIT_SECONDS:
             with explained("athena:GetQueryExecution", query_id):
@@ -86,7 +86,7 @@ class AthenaQueries:
             if status["State"] == "SUCCEEDED":
                 return
             if status["State"] in {"FAILED", "CANCELLED"}:
-                raise _failure(query_id, status)
+                raise _failure_error(query_id, status)
             time.sleep(pause)
             waited, pause = waited + pause, min(pause * 2, _LONGEST_WAIT_SECONDS)
         raise WorkflowError(
@@ -96,7 +96,7 @@ class AthenaQueries:
         )
 
 
-def _failure(query_id: str, status: dict[str, Any]) -> WorkflowError:
+def _failure_error(query_id: str, status: dict[str, Any]) -> WorkflowError:
     reason = status.get("StateChangeReason") or "It gave no reason."
     return WorkflowError(
         "AthenaQueryFailed",
@@ -106,12 +106,12 @@ def _failure(query_id: str, status: dict[str, Any]) -> WorkflowError:
 
 
 def parse_result(body: bytes, schema: pl.Schema) -> pl.DataFrame:
-    """Athena's CSV (every value quoted, NULL as an unquoted nothing) as typed columns."""
+    """Parse Athena's CSV (every value quoted, NULL as an unquoted nothing) into typed columns."""
     text = pl.read_csv(io.BytesIO(body), infer_schema=False)
-    return text.select(_typed(pl.col(name), kind).alias(name) for name, kind in schema.items())
+    return text.select(_cast_text(pl.col(name), kind).alias(name) for name, kind in schema.items())
 
 
-def _typed(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
+def _cast_text(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
     if kind == pl.Datetime("us", "UTC"):
         return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f UTC", time_unit="us", time_zone="UTC")
     if isinstance(kind, pl.List):

@@ -87,13 +87,13 @@ class AthenaFeed:
         return self._as_of
 
     def watch(self) -> None:
-        """Nothing: there is no thread to keep running."""
+        """Do nothing: there is no thread to keep running."""
 
     def close(self) -> None:
-        """Nothing: there is no thread to end."""
+        """Do nothing: there is no thread to end."""
 
     def pause(self) -> None:
-        """Nothing: there is no sync to stop."""
+        """Do nothing: there is no sync to stop."""
 
     def resume(self, *, full: bool = False) -> None:
         """Ask again: forget every answer."""
@@ -101,24 +101,26 @@ class AthenaFeed:
         self._reads = CloudReads(kept=_KEPT)
 
     def period(self, filters: InferenceFilters, now: datetime) -> Period:
-        """By what length of time the records of a filter are best counted."""
-        start, end = self._bounded(filters, now).window()
+        """Return by which period the records of a filter are best counted."""
+        start, end = self._bound_filters(filters, now).window()
         span = (end or now) - (start or now)
         return Period.HOUR if span <= timedelta(days=16) else Period.DAY
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
-        """Records by period, endpoint, variant, class and bin, as the filters let through."""
-        asked, hour = self._bounded(filters, now), _hour(now)
-        return self._rows(lambda table: athena.counts_sql(table, asked, period, now=hour), COUNTS)
+        """Count filtered records by period, endpoint, variant, class and bin."""
+        asked, hour = self._bound_filters(filters, now), _truncate_to_hour(now)
+        return self._query_table(
+            lambda table: athena.counts_sql(table, asked, period, now=hour), COUNTS
+        )
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
-        """Records of a time of its own, to the moment, by day; the filters' days do not matter.
+        """Count records of another span, to the moment, by day; the filters' days do not matter.
 
         Without a beginning the time is that of the last days before its end.
         """
         asked = replace(filters, since=None, until=None)
-        within, hour = _begun(span, now), _hour(now)
-        return self._rows(
+        within, hour = _bound_span(span, now), _truncate_to_hour(now)
+        return self._query_table(
             lambda table: athena.counts_sql(table, asked, Period.DAY, now=hour, span=within), COUNTS
         )
 
@@ -131,11 +133,11 @@ class AthenaFeed:
     def records(
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
-        """Single records, newest first; their place in the object is not known."""
+        """Return single records, newest first; their place in the object is not known."""
         now = datetime.now(UTC)
-        asked = self._bounded(filters, now)
+        asked = self._bound_filters(filters, now)
         span = Span(*asked.window())
-        return self._records(asked, span, selection, now=now, limit=limit, offset=offset)
+        return self._read_records(asked, span, selection, now=now, limit=limit, offset=offset)
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """Return the confidence of every record: more than it is worth to fetch.
@@ -151,26 +153,26 @@ class AthenaFeed:
         )
 
     def errors(self) -> pl.DataFrame:
-        """None: Athena leaves out lines it cannot read, without a word."""
+        """Return nothing: Athena leaves out lines that it cannot read, without a word."""
         return pl.DataFrame(schema=pl.Schema(ERRORS))
 
     def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
-        """None: Athena does not know when an object came."""
+        """Return nothing: Athena does not know when an object came."""
         del filters, limit
         time_ = pl.Datetime("us", "UTC")
         return pl.DataFrame(schema={"key": pl.String, "last_modified": time_, "last": time_})
 
     def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
-        """The newest records of some spans of time, to the moment; the filters' days do not matter.
+        """Return the newest records of some spans, to the moment; the filters' days do not matter.
 
         Without a beginning a span is that of the last days before its end.
         """
         asked = replace(filters, since=None, until=None)
         now = datetime.now(UTC)
-        begun = [_begun(span, now) for span in spans]
-        found = [self._records(asked, span, None, now=now, limit=size) for span in begun]
+        begun = [_bound_span(span, now) for span in spans]
+        found = [self._read_records(asked, span, None, now=now, limit=size) for span in begun]
         newest = pl.concat(found) if found else pl.DataFrame(schema=athena.RECORD_COLUMNS)
-        return record_filters.matching(newest.lazy(), asked, now=now).head(size).collect()
+        return record_filters.match_records(newest.lazy(), asked, now=now).head(size).collect()
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
         """Return the records that have a ground truth, counted, as the filters let through.
@@ -179,40 +181,44 @@ class AthenaFeed:
         question, which costs the same for all.
 
         Returns:
-            A frame of ``judgement.JUDGED``.
+            A frame of ``labelled_captures.JUDGED``.
         """
-        now = _hour(datetime.now(UTC))
-        asked, truths = self._bounded(filters, now), self._labels()
+        now = _truncate_to_hour(datetime.now(UTC))
+        asked, truths = self._bound_filters(filters, now), self._current_labels()
         if truths.is_empty():
             return pl.DataFrame(schema=JUDGED)
-        records = self._labelled(replace(asked, label=None), truths["event_id"], now)
-        return labelled_captures.count_judged(labelled_captures.judge(records, truths), asked, now)
+        records = self._read_labelled(replace(asked, label=None), truths["event_id"], now)
+        return labelled_captures.count_judged(
+            labelled_captures.judge_records(records, truths), asked, now
+        )
 
-    def _labelled(self, filters: InferenceFilters, ids: pl.Series, now: datetime) -> pl.DataFrame:
+    def _read_labelled(
+        self, filters: InferenceFilters, ids: pl.Series, now: datetime
+    ) -> pl.DataFrame:
         """Return the records that have one of these ids, each once."""
-        table = self._laid_out()
+        table = self._find_table()
         schema = athena.LABELLED_COLUMNS
         found = [pl.DataFrame(schema=schema)]
         if table is not None:
             queries = athena.labelled_sql(table, filters, ids, now=now)
-            found += [self._asked(table, sql, schema) for sql in queries]
+            found += [self._query_cached(table, sql, schema) for sql in queries]
         return pl.concat(found).unique(["event_id", "place"])
 
     def truth_of(self, ids: Iterable[str]) -> int | None:
-        """The class that is right for a record, by its inference id, else its event id, if any."""
-        return labelled_captures.truth_of(self._labels(), ids)
+        """Return the right class of a record, by its inference id, else its event id, if known."""
+        return labelled_captures.truth_of(self._current_labels(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
-        """Lines and objects that gave no ground truth, newest first."""
-        self._labels()
+        """Return lines and objects that gave no ground truth, newest first."""
+        self._current_labels()
         return self._truths.errors()
 
-    def _labels(self) -> pl.DataFrame:
+    def _current_labels(self) -> pl.DataFrame:
         """Return the ground truths, read again when they are too old."""
-        self._remembered_if_any(("truths",), self._refresh)
+        self._cache_unless_empty(("truths",), self._refresh_labels)
         return self._truths.truths()
 
-    def _refresh(self) -> bool:
+    def _refresh_labels(self) -> bool:
         """Read the ground truths; whether there are any and all could be read."""
         try:
             self._truths.refresh()
@@ -222,7 +228,7 @@ class AthenaFeed:
             self.problem = None
         return self.problem is None and not self._truths.truths().is_empty()
 
-    def _records(
+    def _read_records(
         self,
         filters: InferenceFilters,
         span: Span,
@@ -234,18 +240,24 @@ class AthenaFeed:
     ) -> pl.DataFrame:
         def write(table: CaptureTable) -> str:
             return athena.records_sql(
-                table, filters, selection, now=_hour(now), limit=limit, offset=offset, span=span
+                table,
+                filters,
+                selection,
+                now=_truncate_to_hour(now),
+                limit=limit,
+                offset=offset,
+                span=span,
             )
 
-        return self._rows(write, athena.RECORD_COLUMNS).with_columns(
+        return self._query_table(write, athena.RECORD_COLUMNS).with_columns(
             row=pl.lit(0),
             line=pl.lit(None, pl.Int32),
             length=pl.lit(None, pl.Int64),
         )
 
-    def _laid_out(self) -> CaptureTable | None:
+    def _find_table(self) -> CaptureTable | None:
         """Return the table over what lies below the prefix; None where nothing was captured yet."""
-        listed = self._remembered_if_any(("listed",), self._listed)
+        listed = self._cache_unless_empty(("listed",), self._list_names)
         if listed is None:
             return None
         endpoints, variants = listed
@@ -258,8 +270,8 @@ class AthenaFeed:
             variants=variants,
         )
 
-    def _listed(self) -> tuple[list[str], list[str]] | None:
-        """Names of the endpoints and of the variants that lie below the prefix now, if any."""
+    def _list_names(self) -> tuple[list[str], list[str]] | None:
+        """Return the names of endpoints and variants below the prefix; None without any."""
         one = [self.place.folder] if self.place.endpoint else []
         endpoints = one or self.bucket.children(self.place.prefix)[0]
         variants = {
@@ -271,49 +283,49 @@ class AthenaFeed:
         seen = sorted(variants - {SHADOW_VARIANT})
         return (names, seen) if seen else None
 
-    def _bounded(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
+    def _bound_filters(self, filters: InferenceFilters, now: datetime) -> InferenceFilters:
         if filters.since is not None:
             return filters
-        return replace(filters, since=_hour(filters.until or now) - _DEFAULT)
+        return replace(filters, since=_truncate_to_hour(filters.until or now) - _DEFAULT)
 
-    def _rows(self, write: Callable[[CaptureTable], str], schema: pl.Schema) -> pl.DataFrame:
+    def _query_table(self, write: Callable[[CaptureTable], str], schema: pl.Schema) -> pl.DataFrame:
         """Return what a query gives; nothing, and no query, where nothing was captured yet."""
-        table = self._laid_out()
+        table = self._find_table()
         if table is None:
             self._as_of = datetime.now(UTC)
             return pl.DataFrame(schema=schema)
-        return self._asked(table, write(table), schema)
+        return self._query_cached(table, write(table), schema)
 
-    def _asked(self, table: CaptureTable, sql: str, schema: pl.Schema) -> pl.DataFrame:
+    def _query_cached(self, table: CaptureTable, sql: str, schema: pl.Schema) -> pl.DataFrame:
         """Return what a query gives, once the table is there."""
 
         def ask() -> pl.DataFrame:
             if not self._made:
-                for statement in athena.ddl(table):
+                for statement in athena.create_statements(table):
                     self._queries.execute(statement)
                 self._made = True
-            found = self._queries.rows(sql, schema)
+            found = self._queries.read_rows(sql, schema)
             self._as_of = datetime.now(UTC)
             return found
 
-        return self._remembered((sql,), ask)
+        return self._cache_answer((sql,), ask)
 
-    def _remembered_if_any(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+    def _cache_unless_empty(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """Like ``_remembered``, but an empty answer is not kept: the first record shows at once."""
-        found = self._remembered(key, make)
+        found = self._cache_answer(key, make)
         if not found:
             self._reads.forget("athena", key)
         return found
 
-    def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+    def _cache_answer(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         return self._reads.get("athena", key, "the answer of Athena", make, fresh_s=_KEPT_SECONDS)
 
 
-def _begun(span: Span, now: datetime) -> Span:
+def _bound_span(span: Span, now: datetime) -> Span:
     """Return the span itself, or its last days where it has no beginning."""
-    return Span(span.start or (span.end or _hour(now)) - _DEFAULT, span.end)
+    return Span(span.start or (span.end or _truncate_to_hour(now)) - _DEFAULT, span.end)
 
 
-def _hour(now: datetime) -> datetime:
+def _truncate_to_hour(now: datetime) -> datetime:
     """Return the beginning of an hour, so that the same is asked all hour long."""
     return now.replace(minute=0, second=0, microsecond=0)

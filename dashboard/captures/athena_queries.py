@@ -104,21 +104,21 @@ def table_name(bucket: str, prefix: str) -> str:
     ``CREATE TABLE IF NOT EXISTS`` keeps a table as it once was, so a name that did not follow the
     definition would go on reading by an old one.
     """
-    digest = hashlib.sha256(_definition(bucket, prefix).encode()).hexdigest()
+    digest = hashlib.sha256(_table_definition(bucket, prefix).encode()).hexdigest()
     return f"captures_{digest[:8]}"
 
 
-def ddl(table: CaptureTable) -> tuple[str, str]:
-    """The statements that make the database and the table; both do nothing where they exist."""
-    definition = _definition(table.bucket, table.prefix)
+def create_statements(table: CaptureTable) -> tuple[str, str]:
+    """Return the statements that make the database and the table unless they exist."""
+    definition = _table_definition(table.bucket, table.prefix)
     return (
         f"CREATE DATABASE IF NOT EXISTS {table.database}",
         f"CREATE EXTERNAL TABLE IF NOT EXISTS {table.full_name} {definition}",
     )
 
 
-def _definition(bucket: str, prefix: str) -> str:
-    """Columns, partitions and place of the table.
+def _table_definition(bucket: str, prefix: str) -> str:
+    """Return columns, partitions and place of the table, as DDL.
 
     The captured input, nearly all of a line, is not declared, so it is never decoded. Partitions
     are projected from their names: there is no crawler to run and no partition to add.
@@ -135,7 +135,9 @@ def _definition(bucket: str, prefix: str) -> str:
         "projection.hour.interval.unit": "HOURS",
         "storage.location.template": f"{root}/${{endpoint}}/${{variant}}/${{hour}}/",
     }
-    listed = ",\n  ".join(f"{_text(name)} = {_text(value)}" for name, value in properties.items())
+    listed = ",\n  ".join(
+        f"{_quote_text(name)} = {_quote_text(value)}" for name, value in properties.items()
+    )
     return f"""(
   capturedata struct<endpointoutput:struct<data:string,encoding:string>>,
   eventmetadata struct<eventid:string,inferenceid:string,inferencetime:string>
@@ -143,7 +145,7 @@ def _definition(bucket: str, prefix: str) -> str:
 PARTITIONED BY (endpoint string, variant string, hour string)
 ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'
 WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true')
-LOCATION {_text(root + "/")}
+LOCATION {_quote_text(root + "/")}
 TBLPROPERTIES (
   {listed}
 )"""
@@ -157,7 +159,7 @@ def counts_sql(
     now: datetime,
     span: Span | None = None,
 ) -> str:
-    """Records by period, endpoint, variant, class and bin: ``tables.count_captures`` in SQL.
+    """Write ``aggregates.count_captures`` in SQL: by period, endpoint, variant, class and bin.
 
     Args:
         table: Where they lie.
@@ -166,8 +168,8 @@ def counts_sql(
         now: Decides which times are usable.
         span: The time to count, to the moment; None for that of the filters.
     """
-    return f"""WITH {_captures(table, filters, span or _time(filters), now)}
-SELECT CASE WHEN {_usable(now)} THEN date_trunc('{_UNITS[period]}', inference_time) END AS time,
+    return f"""WITH {_with_captures(table, filters, span or _filter_span(filters), now)}
+SELECT CASE WHEN {_is_usable(now)} THEN date_trunc('{_UNITS[period]}', inference_time) END AS time,
   endpoint, variant, label,
   CAST(floor(confidence * {BINS} + {ROUNDING!r}) AS INTEGER) AS bin, count(*) AS count
 FROM captures
@@ -185,9 +187,9 @@ def records_sql(
     offset: int = 0,
     span: Span | None = None,
 ) -> str:
-    """Single records, newest first, those without a usable time last.
+    """Select single records, newest first, those without a usable time last.
 
-    It is ``record_filters.matching`` in SQL: a time filter leaves those out.
+    It is ``record_filters.match_records`` in SQL: a time filter leaves those out.
 
     Args:
         table: Where they lie.
@@ -198,11 +200,11 @@ def records_sql(
         offset: Without the first so many.
         span: As in ``counts_sql``.
     """
-    return f"""WITH {_captures(table, filters, span or _time(filters), now, selection)}
+    return f"""WITH {_with_captures(table, filters, span or _filter_span(filters), now, selection)}
 SELECT event_id, inference_id, inference_time, endpoint, variant, probabilities, label,
   confidence, key
 FROM captures
-ORDER BY CASE WHEN {_usable(now)} THEN inference_time END DESC NULLS LAST, event_id, place
+ORDER BY CASE WHEN {_is_usable(now)} THEN inference_time END DESC NULLS LAST, event_id, place
 OFFSET {int(offset)}
 LIMIT {int(limit)}"""  # noqa: S608 - as above
 
@@ -221,26 +223,26 @@ def labelled_sql(
         ids: Inference ids and event ids; what no record can have is not asked for.
         now: Decides which times are usable.
     """
-    query = partial(_labelled, table, filters, now)
-    values = [f"({_text(one)})" for one in sorted(set(filter(_ID.fullmatch, ids)))]
+    query = partial(_labelled_query, table, filters, now)
+    values = [f"({_quote_text(one)})" for one in sorted(set(filter(_ID.fullmatch, ids)))]
     room = QUERY_BYTES - len(query([]).encode())
-    return [query(batch) for batch in _batches(values, room)]
+    return [query(batch) for batch in _split_batches(values, room)]
 
 
-def _labelled(
+def _labelled_query(
     table: CaptureTable, filters: InferenceFilters, now: datetime, values: Sequence[str]
 ) -> str:
     return f"""WITH labelled (id) AS (
   VALUES {", ".join(values)}
-), {_captures(table, filters, _time(filters), now)}
+), {_with_captures(table, filters, _filter_span(filters), now)}
 SELECT {", ".join(LABELLED_COLUMNS)}
 FROM captures
 WHERE event_id IN (SELECT id FROM labelled) OR inference_id IN (SELECT id FROM labelled)
 ORDER BY event_id, place"""  # noqa: S608 - as above
 
 
-def _batches(values: Iterable[str], room: int) -> Iterator[list[str]]:
-    """Values of so many bytes together at most, with what is put between them."""
+def _split_batches(values: Iterable[str], room: int) -> Iterator[list[str]]:
+    """Yield batches of values, each of so many bytes at most, with what is put between them."""
     batch: list[str] = []
     left = room
     for value in values:
@@ -278,19 +280,19 @@ LABELLED_COLUMNS: Final = pl.Schema(_LABELLED_COLUMNS)
 """The columns that ``labelled_sql`` selects; ``place`` is that of the record in its answer."""
 
 
-def _time(filters: InferenceFilters) -> Span:
+def _filter_span(filters: InferenceFilters) -> Span:
     return Span(*filters.window())
 
 
-def _captures(
+def _with_captures(
     table: CaptureTable,
     filters: InferenceFilters,
     span: Span,
     now: datetime,
     selection: Selection | None = None,
 ) -> str:
-    """Common table expressions that end in ``captures``, the columns of the captures table."""
-    kept = " AND ".join(["copy = 1", *_conditions(filters, span, now, selection)])
+    """Write common table expressions that end in ``captures``, with that table's columns."""
+    kept = " AND ".join(["copy = 1", *_record_conditions(filters, span, now, selection)])
     return rf"""lines AS (
   SELECT eventmetadata.eventid AS event_id, eventmetadata.inferenceid AS inference_id,
     TRY(from_iso8601_timestamp(eventmetadata.inferencetime)) AS inference_time,
@@ -299,14 +301,14 @@ def _captures(
       THEN TRY(from_utf8(from_base64(capturedata.endpointoutput.data)))
       ELSE capturedata.endpointoutput.data END AS answer
   FROM {table.full_name}
-  WHERE {" AND ".join(_partitions(table, filters, span))}
+  WHERE {" AND ".join(_partition_conditions(table, filters, span))}
 ), answers AS (
   SELECT event_id, inference_id, inference_time, endpoint, variant, key, place,
-    transform(regexp_extract_all(one, {_text(_NUMBER)}), v -> TRY_CAST(v AS DOUBLE))
+    transform(regexp_extract_all(one, {_quote_text(_NUMBER)}), v -> TRY_CAST(v AS DOUBLE))
       AS probabilities
-  FROM lines CROSS JOIN UNNEST(regexp_split(trim(answer), {_text(_ROW)}))
+  FROM lines CROSS JOIN UNNEST(regexp_split(trim(answer), {_quote_text(_ROW)}))
     WITH ORDINALITY AS rows_of (one, place)
-  WHERE regexp_like(answer, {_text(_BARE)})
+  WHERE regexp_like(answer, {_quote_text(_BARE)})
 ), classified AS (
   SELECT event_id, inference_id, inference_time, endpoint, variant, key, place, probabilities,
     array_max(probabilities) AS confidence,
@@ -320,30 +322,32 @@ def _captures(
 )"""  # noqa: S608 - as above
 
 
-def _partitions(table: CaptureTable, filters: InferenceFilters, span: Span) -> Iterable[str]:
+def _partition_conditions(
+    table: CaptureTable, filters: InferenceFilters, span: Span
+) -> Iterable[str]:
     """Yield which objects are read at all; the bill is by their bytes."""
     for column, wanted, known in (
         ("endpoint", filters.endpoint, table.endpoints),
         ("variant", filters.variant, table.variants),
     ):
         names = [wanted] if wanted else known
-        yield f"{column} IN ({', '.join(map(_text, names))})"
+        yield f"{column} IN ({', '.join(map(_quote_text, names))})"
     start = span.start.astimezone(UTC).strftime(_HOUR) if span.start else _FIRST_HOUR
-    yield f"hour >= {_text(start)}"
+    yield f"hour >= {_quote_text(start)}"
     if span.end is not None:
         beyond = span.end.astimezone(UTC) - _INSTANT + timedelta(hours=1)
-        yield f"hour < {_text(beyond.strftime(_HOUR))}"
+        yield f"hour < {_quote_text(beyond.strftime(_HOUR))}"
 
 
-def _conditions(
+def _record_conditions(
     filters: InferenceFilters, span: Span, now: datetime, selection: Selection | None
 ) -> Iterable[str]:
     if filters.window() != (None, None):
-        yield _usable(now)
+        yield _is_usable(now)
     if span.start is not None:
-        yield f"inference_time >= {_moment(span.start)}"
+        yield f"inference_time >= {_format_moment(span.start)}"
     if span.end is not None:
-        yield f"inference_time < {_moment(span.end)}"
+        yield f"inference_time < {_format_moment(span.end)}"
     if filters.label is not None:
         yield f"label = {filters.label:d}"
     if selection is None:
@@ -357,13 +361,13 @@ def _conditions(
         yield f"confidence < {float(selection.high) - slack!r}"
 
 
-def _usable(now: datetime) -> str:
-    return f"inference_time BETWEEN {_moment(EARLIEST)} AND {_moment(now + AHEAD)}"
+def _is_usable(now: datetime) -> str:
+    return f"inference_time BETWEEN {_format_moment(EARLIEST)} AND {_format_moment(now + AHEAD)}"
 
 
-def _moment(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     return f"from_iso8601_timestamp('{moment.astimezone(UTC).isoformat()}')"
 
 
-def _text(value: str) -> str:
+def _quote_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"

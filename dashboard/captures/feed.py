@@ -75,7 +75,7 @@ class CaptureFeed:
         self._asked_at = 0.0
         elsewhere = watched.bucket not in ("", captured)
         labelled = Bucket.of(connection.session, watched.bucket) if elsewhere else self._bucket
-        self._truths = None if labelled is None else self._log(labelled)
+        self._truths = None if labelled is None else self._open_labels(labelled)
         self.progress: CaptureProgress | None = None
         self.problem: WorkflowError | None = None
         self._reread = threading.Event()
@@ -105,8 +105,8 @@ class CaptureFeed:
     def version(self) -> tuple[object, ...]:
         """Changes whenever what was read has: the key of what is computed from it."""
         return (
-            self.store.version("captures"),
-            self.store.version("errors"),
+            self.store.table_version("captures"),
+            self.store.table_version("errors"),
             self._truths.version if self._truths else (),
         )
 
@@ -126,14 +126,14 @@ class CaptureFeed:
         return self._paused
 
     def period(self, filters: InferenceFilters, now: datetime) -> Period:
-        """By what length of time the records of a filter are best counted."""
+        """Return by which period the records of a filter are best counted."""
         key = ("period", filters.window())
-        return self._remembered(
-            key, lambda: record_filters.period_of(self._captured(), filters, now)
+        return self._cache_answer(
+            key, lambda: record_filters.period_of(self._read_counted(), filters, now)
         )
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
-        """Records by period, endpoint, variant, class and bin, as the filters let through.
+        """Count filtered records by period, endpoint, variant, class and bin.
 
         Returns:
             A frame of ``tables.COUNTS``.
@@ -141,54 +141,60 @@ class CaptureFeed:
         window = filters.window()
 
         def count() -> pl.DataFrame:
-            captured = self._captured()
+            captured = self._read_counted()
             if window != (None, None):
-                captured = captured.filter(record_filters.timed(*window))
+                captured = captured.filter(record_filters.is_between(*window))
             return count_captures(captured, period, now=now)
 
-        return record_filters.select(self._remembered(("counts", window, period), count), filters)
+        return record_filters.select_counts(
+            self._cache_answer(("counts", window, period), count), filters
+        )
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
-        """Records of a time of its own, to the moment, by day; the filters' days do not matter."""
+        """Count records of another span, to the moment, by day; the filters' days do not matter."""
 
         def count() -> pl.DataFrame:
-            captured = self._captured().filter(record_filters.timed(span.start, span.end))
+            captured = self._read_counted().filter(record_filters.is_between(span.start, span.end))
             return count_captures(captured, Period.DAY, now=now)
 
         within = replace(filters, since=None, until=None)
-        return record_filters.select(self._remembered(("counted", span), count), within)
+        return record_filters.select_counts(self._cache_answer(("counted", span), count), within)
 
     def names(self) -> pl.DataFrame:
         """Return every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
         columns = ("endpoint", "variant", "label")
-        found = self._remembered(
-            ("names",), lambda: self._captured().select(columns).unique(maintain_order=False)
+        found = self._cache_answer(
+            ("names",), lambda: self._read_counted().select(columns).unique(maintain_order=False)
         )
         return found.cast({"endpoint": pl.String, "variant": pl.String}).sort(columns)
 
     def records(
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
-        """Single records with all their columns, newest first."""
-        found = record_filters.matching(
+        """Return single records with all their columns, newest first."""
+        found = record_filters.match_records(
             self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
         )
         return found.slice(offset, limit).collect()
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """Return the confidence of every record that the filters let through."""
-        found = record_filters.matching(self._captured().lazy(), filters, now=datetime.now(UTC))
+        found = record_filters.match_records(
+            self._read_counted().lazy(), filters, now=datetime.now(UTC)
+        )
         return found.select("confidence").collect()["confidence"]
 
     def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
-        """Records of some spans of time, drawn at random, the same for the same records.
+        """Draw records of some spans of time at random, the same for the same records.
 
         The filters' days do not matter.
         """
         within = replace(filters, since=None, until=None)
-        found = record_filters.matching(self.store.scan("captures"), within, now=datetime.now(UTC))
+        found = record_filters.match_records(
+            self.store.scan("captures"), within, now=datetime.now(UTC)
+        )
         places = found.select("inference_time", "event_id", "key", "offset", "length", "gzipped")
-        inside = [record_filters.timed(span.start, span.end) for span in spans]
+        inside = [record_filters.is_between(span.start, span.end) for span in spans]
         drawn = places.filter(pl.any_horizontal(pl.lit(value=False), *inside))
         return drawn.sort(pl.col("event_id").hash(seed=0)).head(size).collect()
 
@@ -196,28 +202,28 @@ class CaptureFeed:
         """Return the records that have a ground truth, counted, as the filters let through.
 
         Returns:
-            A frame of ``judgement.JUDGED``.
+            A frame of ``labelled_captures.JUDGED``.
         """
 
         def judge() -> pl.DataFrame:
             columns = ("event_id", "inference_id", *COUNTED)
             captures = self.store.scan("captures").select(columns).collect()
-            return labelled_captures.judge(captures, self._labels())
+            return labelled_captures.judge_records(captures, self._current_labels())
 
-        judged = self._remembered(("judged",), judge)
+        judged = self._cache_answer(("judged",), judge)
         return labelled_captures.count_judged(judged, filters, datetime.now(UTC))
 
     def truth_of(self, ids: Iterable[str]) -> int | None:
-        """The class that is right for a record, by its inference id, else its event id, if any."""
-        return labelled_captures.truth_of(self._labels(), ids)
+        """Return the right class of a record, by its inference id, else its event id, if known."""
+        return labelled_captures.truth_of(self._current_labels(), ids)
 
     def truth_errors(self) -> pl.DataFrame:
-        """Lines and objects that gave no ground truth, newest first."""
+        """Return lines and objects that gave no ground truth, newest first."""
         return self._truths.errors() if self._truths else pl.DataFrame(schema=pl.Schema(ERRORS))
 
     def errors(self) -> pl.DataFrame:
-        """Lines and objects that gave no capture, newest first."""
-        return self._remembered(
+        """Return lines and objects that gave no capture, newest first."""
+        return self._cache_answer(
             ("errors",),
             lambda: self.store.scan("errors").sort("found_at", descending=True).collect(),
         )
@@ -239,13 +245,13 @@ class CaptureFeed:
                 .filter(**chosen)
                 .group_by("key")
                 .agg(pl.col("inference_time").max())
-                .filter(record_filters.timed(*asked.window()))
+                .filter(record_filters.is_between(*asked.window()))
                 .rename({"inference_time": "last"})
             )
             found = objects.join(last, on="key", how="inner")
             return found.sort("last_modified", descending=True).head(limit).collect()
 
-        return self._remembered(("deliveries", asked, limit), read)
+        return self._cache_answer(("deliveries", asked, limit), read)
 
     def watch(self) -> None:
         """Note that a page is looking, which keeps the thread running.
@@ -285,22 +291,22 @@ class CaptureFeed:
     def _run(self) -> None:
         while self._thread.goes_on():
             if not self._paused and self._thread.unwatched_s < IDLE_AFTER_S:
-                self._sync()
+                self._sync_once()
             self._thread.rest(WATCHED_PAUSE_S)
 
-    def _sync(self) -> None:
+    def _sync_once(self) -> None:
         full, self._full = self._full, False
         self.problem = self.store.problem or self.problem
         self._syncing = True
         captures = partial(self._sync_captures, full=full)
         try:
-            problems = [_problem(captures), _problem(self._read_labels)]
+            problems = [_run_and_catch(captures), _run_and_catch(self._read_labels)]
             self.problem = next(filter(None, problems), None)
         finally:
             self._syncing = False
 
     def _sync_captures(self, *, full: bool) -> None:
-        place = self._asked()
+        place = self._find_place()
         if self._reread.is_set():
             self._reread.clear()
             self.store.clear()
@@ -308,27 +314,27 @@ class CaptureFeed:
             self.bucket,
             place.folder,
             self.store,
-            report=self._report,
+            report=self._note_progress,
             stop=self._stop,
             full=full,
             classes=self._connection.watched.classes,
             shadows=self._shadows,
         )
 
-    def _log(self, bucket: Bucket) -> GroundTruthLog:
+    def _open_labels(self, bucket: Bucket) -> GroundTruthLog:
         return GroundTruthLog(bucket, classes=self._connection.watched.classes)
 
-    def _labels(self) -> pl.DataFrame:
+    def _current_labels(self) -> pl.DataFrame:
         return self._truths.truths() if self._truths else pl.DataFrame(schema=TRUTHS)
 
     def _read_labels(self) -> None:
         if self._truths is None and self._bucket is not None:
-            self._truths = self._log(self._bucket)
+            self._truths = self._open_labels(self._bucket)
         if self._truths is not None:
             self._truths.refresh()
 
-    def _asked(self) -> CapturePlace:
-        """Where captures lie; the endpoint is asked again now and then, for it may be updated."""
+    def _find_place(self) -> CapturePlace:
+        """Return where captures lie; ask the endpoint again now and then, for it may be updated."""
         if self.place is None or time.monotonic() - self._asked_at > PLACE_SECONDS:
             place = capture_place(self._connection)
             if self._bucket is None or place.bucket != self._bucket.name:
@@ -337,24 +343,24 @@ class CaptureFeed:
             self.place, self._asked_at = place, time.monotonic()
         return self.place
 
-    def _report(self, progress: CaptureProgress) -> None:
+    def _note_progress(self, progress: CaptureProgress) -> None:
         self.progress = progress
 
-    def _captured(self) -> pl.DataFrame:
+    def _read_counted(self) -> pl.DataFrame:
         """Return the counted columns of every capture, in memory: 28 bytes a record."""
 
         def read() -> pl.DataFrame:
             names = pl.col("endpoint", "variant").cast(pl.Categorical)
             return self.store.scan("captures").select(COUNTED).with_columns(names).collect()
 
-        return self._remembered(("captured",), read)
+        return self._cache_answer(("captured",), read)
 
-    def _remembered(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+    def _cache_answer(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """Return what was made for the present version of the store; made again for a later one."""
         return self._cache.get(key, self.version, make)
 
 
-def _problem(work: Callable[[], object]) -> WorkflowError | None:
+def _run_and_catch(work: Callable[[], object]) -> WorkflowError | None:
     """Do some work; what ended it early, but for another session that does it already."""
     try:
         work()

@@ -72,12 +72,12 @@ class Fetcher:
                 self.failure = self.failure or error
                 self.semaphore.free(taken)
                 return None
-            self._count(unread, error)
+            self._count_refusal(unread, error)
             return FetchedObject(unread, taken, error=error)
         self._in_a_row[unread.refused is not None] = 0
         return FetchedObject(unread, taken, data)
 
-    def _count(self, unread: UnreadObject, error: WorkflowError) -> None:
+    def _count_refusal(self, unread: UnreadObject, error: WorkflowError) -> None:
         """Give up where many objects in a row are refused.
 
         Those that were refused before do not end the pass: so each pass names others, until one

@@ -7,13 +7,13 @@ import polars as pl
 
 from dashboard.captures import aggregates as tables
 from dashboard.captures.aggregates import BINS
-from dashboard.captures.record_filters import InferenceFilters, matching
+from dashboard.captures.record_filters import InferenceFilters, match_records
 
 JUDGED = pl.Schema({"bin": pl.Int16(), "correct": pl.Boolean(), "count": pl.Int64()})
 """What ``count_judged`` gives: bin of confidence, whether the model was right, how many records."""
 
 
-def judge(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
+def judge_records(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
     """Return the records that have a ground truth, and whether the model was right.
 
     A truth belongs to the record of its inference id, else to that of its event id, as in Model
@@ -43,7 +43,7 @@ def truth_of(truths: pl.DataFrame, ids: Iterable[str]) -> int | None:
     """Return the class that is right for a record; None where it has no ground truth.
 
     Args:
-        truths: As for ``judge``.
+        truths: As for ``judge_records``.
         ids: Of the record; its inference id comes first.
     """
     known = dict(truths.select("event_id", "truth").iter_rows())
@@ -51,10 +51,10 @@ def truth_of(truths: pl.DataFrame, ids: Iterable[str]) -> int | None:
 
 
 def count_judged(judged: pl.DataFrame, filters: InferenceFilters, now: datetime) -> pl.DataFrame:
-    """Judged records by bin of confidence, as the filters let through.
+    """Count filtered judged records by bin of confidence.
 
     Args:
-        judged: Of ``judge``, with the columns of ``COUNTED``.
+        judged: Of ``judge_records``, with the columns of ``COUNTED``.
         filters: What to keep.
         now: Decides which times are usable.
 
@@ -63,7 +63,7 @@ def count_judged(judged: pl.DataFrame, filters: InferenceFilters, now: datetime)
     """
     bin_ = (pl.col("confidence") * BINS + tables.ROUNDING).floor().cast(pl.Int16)
     return (
-        matching(judged.lazy(), filters, now=now)
+        match_records(judged.lazy(), filters, now=now)
         .group_by(bin_.alias("bin"), "correct")
         .agg(pl.len().cast(pl.Int64).alias("count"))
         .sort("bin", "correct")

@@ -96,14 +96,14 @@ class Lister:
         self._bucket = bucket
         self._prefix = prefix
         self._store = store
-        self.settled = _settled(store)
+        self.settled = _read_settled(store)
         self.full = full or not self.settled
         self.listed = self.found = 0
         self.done = False
         self._refusals: dict[tuple[str, datetime], tuple[str, str]] | None = None
         self._refused_before: list[UnreadObject] = []
 
-    def blocks(self, threads: Executor) -> Iterator[list[UnreadObject]]:
+    def list_blocks(self, threads: Executor) -> Iterator[list[UnreadObject]]:
         """Yield what is new or changed, in blocks that grow, so that reading begins soon.
 
         What was refused before comes last, in no order: so that nothing waits behind it, and that
@@ -114,7 +114,7 @@ class Lister:
         """
         block: list[ObjectMeta] = []
         limit = 1
-        for page in self._pages(threads):
+        for page in self._list_pages(threads):
             block += page
             if len(block) >= limit:
                 yield self._new_of(block)
@@ -124,23 +124,23 @@ class Lister:
         yield self._refused_before
         self.done = True
 
-    def _pages(self, threads: Executor) -> Iterator[list[ObjectMeta]]:
+    def _list_pages(self, threads: Executor) -> Iterator[list[ObjectMeta]]:
         """List everything that may be new, also in branches that were not there before."""
         if self.full:
             yield from self._bucket.objects(self._prefix)
             return
         likely = [directory for directory in self.settled if self._is_branch(directory)]
-        looking = threads.submit(self._branches)
-        yield from self._recent(likely)
+        looking = threads.submit(self._list_branches)
+        yield from self._list_recent(likely)
         branches, strays = looking.result()
         yield strays
-        yield from self._recent([branch for branch in branches if branch not in likely])
+        yield from self._list_recent([branch for branch in branches if branch not in likely])
 
     def _is_branch(self, directory: str) -> bool:
         """Tell whether it lies where ``_branches`` would find it: two levels below the prefix."""
         return directory.rsplit("/", 2)[0] == self._prefix
 
-    def _branches(self) -> tuple[list[str], list[ObjectMeta]]:
+    def _list_branches(self) -> tuple[list[str], list[ObjectMeta]]:
         """List the folders of all variants, and stray objects above them."""
         branches: list[str] = []
         endpoints, strays = self._bucket.children(self._prefix)
@@ -150,7 +150,7 @@ class Lister:
             strays += objects
         return branches, strays
 
-    def _recent(self, branches: Iterable[str]) -> Iterator[list[ObjectMeta]]:
+    def _list_recent(self, branches: Iterable[str]) -> Iterator[list[ObjectMeta]]:
         for listing in plan_listings(branches, dict(self.settled), datetime.now(UTC)):
             yield from self._bucket.objects(listing.prefix, listing.after)
 
@@ -166,7 +166,7 @@ class Lister:
         seen = self._store.scan("objects").filter(in_range)
         known = dict(seen.select("key", "etag").collect().iter_rows())
         unread = [
-            UnreadObject(meta, meta.key in known, self._refusal(meta, known.get(meta.key)))
+            UnreadObject(meta, meta.key in known, self._find_refusal(meta, known.get(meta.key)))
             for meta in block
             if known.get(meta.key) != meta.etag
         ]
@@ -175,24 +175,24 @@ class Lister:
         self.found += len(unread)
         return [one for one in unread if not one.refused]
 
-    def _refusal(self, meta: ObjectMeta, known: str | None) -> tuple[str, str] | None:
+    def _find_refusal(self, meta: ObjectMeta, known: str | None) -> tuple[str, str] | None:
         """Return what an unchanged object was refused with; ``known`` is its stored ETag."""
         if known != "":
             return None
         if self._refusals is None:
-            self._refusals = _refusals(self._store)
+            self._refusals = _read_refusals(self._store)
         return self._refusals.get((meta.key, meta.last_modified))
 
 
-def _refusals(store: SegmentStore) -> dict[tuple[str, datetime], tuple[str, str]]:
-    """Code and message of what objects were refused with, by key and time of last change."""
+def _read_refusals(store: SegmentStore) -> dict[tuple[str, datetime], tuple[str, str]]:
+    """Return code and message of each refusal, by key and time of last change."""
     refused = store.scan("objects").filter(etag="").select("key", "last_modified")
     errors = store.scan("errors").filter(line=0).join(refused, on="key", how="inner")
     found = errors.select("key", "last_modified", "reason", "detail").collect()
     return {(key, changed): (code, said) for key, changed, code, said in found.iter_rows()}
 
 
-def _settled(store: SegmentStore) -> dict[str, datetime]:
+def _read_settled(store: SegmentStore) -> dict[str, datetime]:
     """Return the hour up to which everything was read, by directory, as the last pass found."""
     last = store.scan("passes").select("directories", "settled").last().collect()
     return {

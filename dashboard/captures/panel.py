@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.aws.captured_images import CaptureLine, thumbnail
+from dashboard.aws.captured_images import CaptureLine, fetch_captured_thumbnail
 from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
 from dashboard.captures.feed import CaptureFeed
@@ -15,7 +15,7 @@ from dashboard.captures.places import capture_place
 from dashboard.captures.source import InferenceFeed
 from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.shared.feeds import Feeds
 from dashboard.shared.store_root import store_root
 from workflow.errors import WorkflowError
@@ -25,11 +25,11 @@ TICK_SECONDS = 2.0
 
 
 @st.cache_resource(show_spinner=False, on_release=Feeds.close)
-def _feeds() -> Feeds[InferenceFeed]:
-    return Feeds(_made)
+def _known_feeds() -> Feeds[InferenceFeed]:
+    return Feeds(_make_feed)
 
 
-def _made(connection: Connection) -> InferenceFeed:
+def _make_feed(connection: Connection) -> InferenceFeed:
     """Make the feed of the watched workflow; ``SCONES_CAPTURES=athena`` asks for the other kind."""
     match os.environ.get("SCONES_CAPTURES") or "s3":
         case "athena" if connection.watched.deployed:  # its tables are named after the deployment
@@ -44,45 +44,49 @@ def _made(connection: Connection) -> InferenceFeed:
             )
 
 
-def feed() -> InferenceFeed:
+def running_feed() -> InferenceFeed:
     """Return the feed of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended its thread.
     """
     connection = components.connection()
-    found = _feeds().of(connection)
+    found = _known_feeds().get_feed(connection)
     found.watch()
     return found
 
 
 def start_picture(source: InferenceFeed, line: CaptureLine) -> None:
     """Begin to fetch the image behind a capture."""
-    components.pictures().start("s3", *_asked(source, line), fresh_s=float("inf"))
+    components.picture_cache().start("s3", *_picture_request(source, line), fresh_s=float("inf"))
 
 
-def picture(source: InferenceFeed, line: CaptureLine) -> bytes:
+def load_picture(source: InferenceFeed, line: CaptureLine) -> bytes:
     """Return the captured image as a small JPEG.
 
     Raises:
         WorkflowError: Why there is none to show; ``StillWaiting`` while it is fetched.
     """
-    return components.pictures().get("s3", *_asked(source, line), fresh_s=float("inf"))
+    return components.picture_cache().get(
+        "s3", *_picture_request(source, line), fresh_s=float("inf")
+    )
 
 
-def _asked(source: InferenceFeed, line: CaptureLine) -> tuple[Hashable, str, Callable[[], bytes]]:
+def _picture_request(
+    source: InferenceFeed, line: CaptureLine
+) -> tuple[Hashable, str, Callable[[], bytes]]:
     bucket = source.bucket
     title = f"the picture of {line.key}"
-    return (bucket.name, line), title, partial(thumbnail, bucket, line)
+    return (bucket.name, line), title, partial(fetch_captured_thumbnail, bucket, line)
 
 
-def status(source: InferenceFeed) -> None:
+def show_status(source: InferenceFeed) -> None:
     """Show the sync's progress and the page's age; redraw the page when there is more."""
     shown, unknown = source.version, source.as_of is None
 
     def tick() -> None:
         source.watch()
-        live = _line(source)
+        live = _show_freshness(source)
         if source.version != shown and (live or not any(shown)):
             st.rerun()
         if (source.as_of is None) != unknown:
@@ -91,45 +95,45 @@ def status(source: InferenceFeed) -> None:
     st.fragment(tick, run_every=TICK_SECONDS)()
 
 
-def _line(source: InferenceFeed) -> bool:
+def _show_freshness(source: InferenceFeed) -> bool:
     """Return how fresh the page is; whether it is to follow what comes in."""
     now = datetime.now(UTC)
     progress = source.progress
     found = progress.found if progress else 0
     under_way = source.syncing and not source.paused
-    reading = under_way and (source.as_of is None or _unfinished(progress))
+    reading = under_way and (source.as_of is None or _is_unfinished(progress))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if source.paused:
             st.caption("Reading is stopped; the captures read so far are shown.", width="content")
-            _button("Resume reading", "play_arrow", source.resume)
+            _draw_button("Resume reading", "play_arrow", source.resume)
         elif reading:
             st.caption("Reading captures …" if found else "Looking for captures …", width="content")
-            _button("Stop reading", "stop", source.pause)
+            _draw_button("Stop reading", "stop", source.pause)
         elif source.as_of is None:
             st.caption("Looking for captures …", width="content")
         else:
             components.as_of(source.as_of, now)
         live = st.toggle("Live", value=True, key="live", help="Refresh automatically.")
     if reading and found and progress:
-        st.progress(progress.read / found, text=_words(progress))
+        st.progress(progress.read / found, text=_describe_progress(progress))
     for note in source.place.notes if source.place else ():
-        st.caption(plain(note))
+        st.caption(escape_text(note))
     if source.problem is not None:
         components.error_state(source.problem)
     return live
 
 
-def _button(label: str, icon: str, act: Callable[[], None]) -> None:
-    """A button that acts before the line is drawn again, so that the line shows what it did."""
+def _draw_button(label: str, icon: str, act: Callable[[], None]) -> None:
+    """Draw a button that acts before the line is drawn again, which then shows what it did."""
     st.button(label, icon=f":material/{icon}:", type="tertiary", on_click=act)
 
 
-def _unfinished(progress: CaptureProgress | None) -> bool:
-    """Whether a pass has something left to do; one that finds nothing new is over at once."""
+def _is_unfinished(progress: CaptureProgress | None) -> bool:
+    """Return whether a pass has something left; one that finds nothing new is over at once."""
     return progress is not None and (progress.read < progress.found or not progress.all_listed)
 
 
-def _words(progress: CaptureProgress) -> str:
+def _describe_progress(progress: CaptureProgress) -> str:
     said = f"{progress.read:,} of {progress.found:,} objects read, {progress.rate:,.0f} a second"
     if progress.seconds_left is not None:
         return f"{said}, {progress.seconds_left:,.0f} s left"

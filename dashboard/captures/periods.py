@@ -84,7 +84,7 @@ _STEPS: Final = (
 
 
 def step_of(times: pl.Series, period: Period, most: int) -> TimeStep:
-    """The shortest step, a period or longer, of which at most so many lead from first to last."""
+    """Return the shortest step, at least a period, of which at most so many span the times."""
     for step in _STEPS[list(Period).index(period) :]:
         starts = times.dt.truncate(step.every)
         first, last = starts.min(), starts.max()
@@ -94,7 +94,7 @@ def step_of(times: pl.Series, period: Period, most: int) -> TimeStep:
 
 
 def every_step(times: pl.Series, step: TimeStep) -> pl.DataFrame:
-    """The ``time`` at which each step starts from the first of times, at least one, to the last."""
+    """Return the ``time`` at which each step starts, from the first of the times to the last."""
     first, last = times.dt.truncate(step.every).min(), times.max()
     return pl.select(time=pl.datetime_range(first, last, step.length))  # type: ignore[arg-type]
 
@@ -105,16 +105,16 @@ def step_from(lengths: pl.Series, period: Period) -> TimeStep:
     return next(step for step in _STEPS if step.length == length)
 
 
-def coarsened(rows: pl.DataFrame, step: TimeStep) -> pl.DataFrame:
-    """Rows by ``time`` added up by a longer step; sorted by time."""
-    return regrouped(rows, pl.col("time").dt.truncate(step.every)).sort("time")
+def coarsen_steps(rows: pl.DataFrame, step: TimeStep) -> pl.DataFrame:
+    """Add up rows by ``time`` by a longer step; sorted by time."""
+    return regroup_rows(rows, pl.col("time").dt.truncate(step.every)).sort("time")
 
 
 _NUMBERS: Final = ("count", "rejected", "invocations", "expected", "captured")
 
 
-def regrouped(rows: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
-    """Rows with one key replaced; the numbers of those that now have the same keys added up."""
+def regroup_rows(rows: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
+    """Replace one key of rows, and add up the numbers of those whose keys are the same then."""
     keys = [name for name in rows.columns if name not in _NUMBERS]
     return (
         rows.with_columns(key)

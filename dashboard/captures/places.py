@@ -31,21 +31,21 @@ def capture_place(cloud: Connection) -> CapturePlace:
         return watched.captures
     name = watched.endpoint
     if not name:
-        raise _no_endpoint(watched.name)
+        raise _no_endpoint_error(watched.name)
     with explained("sagemaker:DescribeEndpoint", name):
         described = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
     summary: Mapping[str, Any] = described.get("DataCaptureConfig", {})
     configured: Mapping[str, Any] = {}
     notes: list[str] = []
     try:
-        configured = _configured(cloud, described["EndpointConfigName"])
+        configured = _read_configured(cloud, described["EndpointConfigName"])
     except WorkflowError as error:
         notes.append(f"What {name} captures is not known: {error.message}")
     uri = str(summary.get("DestinationS3Uri") or configured.get("DestinationS3Uri") or "")
     bucket, _, prefix = uri.removeprefix("s3://").strip("/").partition("/")
     if not bucket:
-        raise _nowhere(name, described.get("ProductionVariants", ()))
-    notes += _notes(name, summary, configured)
+        raise _nowhere_error(name, described.get("ProductionVariants", ()))
+    notes += _list_notes(name, summary, configured)
     return CapturePlace(bucket, prefix, name, tuple(notes))
 
 
@@ -65,13 +65,13 @@ def shadow_variants(cloud: Connection) -> frozenset[str]:
     return ours | {one["VariantName"] for one in found.get("ShadowProductionVariants", ())}
 
 
-def _configured(cloud: Connection, name: str) -> Mapping[str, Any]:
+def _read_configured(cloud: Connection, name: str) -> Mapping[str, Any]:
     with explained("sagemaker:DescribeEndpointConfig", name):
         found = cloud.client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
     return dict(found.get("DataCaptureConfig", {}))
 
 
-def _no_endpoint(workflow: str) -> WorkflowError:
+def _no_endpoint_error(workflow: str) -> WorkflowError:
     return WorkflowError(
         "CaptureNotConfigured",
         f"Which endpoint {workflow} asks is not known, so there are no captures to read.",
@@ -79,7 +79,7 @@ def _no_endpoint(workflow: str) -> WorkflowError:
     )
 
 
-def _nowhere(name: str, variants: Iterable[Mapping[str, Any]]) -> WorkflowError:
+def _nowhere_error(name: str, variants: Iterable[Mapping[str, Any]]) -> WorkflowError:
     if any(variant.get("CurrentServerlessConfig") for variant in variants):
         return WorkflowError(
             "CaptureNotConfigured",
@@ -90,7 +90,9 @@ def _nowhere(name: str, variants: Iterable[Mapping[str, Any]]) -> WorkflowError:
     return WorkflowError("CaptureNotConfigured", message, _TURN_ON)
 
 
-def _notes(name: str, summary: Mapping[str, Any], configured: Mapping[str, Any]) -> Iterable[str]:
+def _list_notes(
+    name: str, summary: Mapping[str, Any], configured: Mapping[str, Any]
+) -> Iterable[str]:
     """Yield what is to be known of what lies there, a sentence each."""
     on = summary.get("EnableCapture", configured.get("EnableCapture", True))
     if not on or summary.get("CaptureStatus") == "Stopped":

@@ -33,7 +33,7 @@ class InferenceFilters:
     until: datetime | None = None
 
     def window(self) -> tuple[datetime | None, datetime | None]:
-        """From when (inclusive) to when (exclusive); None where open."""
+        """Return from when (inclusive) to when (exclusive); None where open."""
         return self.since, self.until
 
 
@@ -46,7 +46,7 @@ def begin_of(span: timedelta, end: datetime) -> datetime:
 
 
 def period_of(captures: pl.DataFrame, filters: InferenceFilters, now: datetime) -> Period:
-    """By what length of time to count: minutes for hours, hours for weeks, else days."""
+    """Return by which period to count: minutes for hours, hours for weeks, else days."""
     start, end = filters.window()
     times = captures.lazy().select("inference_time").filter(_in_usable_time(start, end, now))
     first, last = (
@@ -63,8 +63,8 @@ def _in_usable_time(start: datetime | None, end: datetime | None, now: datetime)
     return pl.col("inference_time").is_between(low, high)
 
 
-def select(counts: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
-    """The counts that the filters let through; a time filter leaves out records without a time.
+def select_counts(counts: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
+    """Select filtered counts; a time filter leaves out records without a time.
 
     Args:
         counts: A frame of ``COUNTS``, in one of whose periods the filters' time begins.
@@ -90,14 +90,14 @@ def _time_between(start: datetime | None, end: datetime | None) -> list[pl.Expr]
     return conditions
 
 
-def between(
+def filter_between(
     counts: pl.DataFrame, start: datetime | None = None, end: datetime | None = None
 ) -> pl.DataFrame:
     """Return the counts from one time (inclusive) to another (exclusive)."""
     return counts.filter(*_time_between(start, end))
 
 
-def matching(
+def match_records(
     captures: pl.LazyFrame,
     filters: InferenceFilters,
     selection: Selection | None = None,
@@ -106,7 +106,7 @@ def matching(
 ) -> pl.LazyFrame:
     """Return the records behind a bar, newest first; those without a usable time last.
 
-    A time filter leaves those out, as in ``select``.
+    A time filter leaves those out, as in ``select_counts``.
     """
     start, end = filters.window()
     conditions = [
@@ -120,7 +120,7 @@ def matching(
     ]
     usable = _in_usable_time(None, None, now)
     if (start, end) != (None, None):
-        conditions += [timed(start, end), usable]
+        conditions += [is_between(start, end), usable]
     if selection is not None:
         conditions.append(selection.of_class())
         conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
@@ -135,7 +135,7 @@ def has_usable_time(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and tables.EARLIEST <= moment <= now + tables.AHEAD
 
 
-def timed(start: datetime | None, end: datetime | None) -> pl.Expr:
+def is_between(start: datetime | None, end: datetime | None) -> pl.Expr:
     """Return whether a record's time lies from one moment (inclusive) to another (exclusive)."""
     conditions = [pl.lit(value=True)]
     if start is not None:

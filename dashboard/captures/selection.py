@@ -44,8 +44,8 @@ class Selection:
         labels = tuple(sorted({int(label) for label in (found[4] or "").split(",") if label}))
         return cls(low, high, labels, others=found[3] != "of") if low < high <= 1 else None
 
-    def text(self) -> str:
-        """The selection for an address: ``0.99-1 of 0``, ``0.98-0.99 but 0,1,2``, ``0.5-1``."""
+    def format_text(self) -> str:
+        """Write it for an address: ``0.99-1 of 0``, ``0.98-0.99 but 0,1,2``, ``0.5-1``."""
         bars = f"{self.low:.6g}-{self.high:.6g}"
         if not self.labels:
             return bars
@@ -56,7 +56,7 @@ class Selection:
         named = pl.col("label").is_in(self.labels)
         return ~named if self.others else named
 
-    def holds(self, bar: "Selection") -> bool:
+    def includes(self, bar: "Selection") -> bool:
         """Return whether a bar of today's chart is among those that were selected.
 
         Where classes have been drawn together since, their bar is among them if it was then.
@@ -67,7 +67,7 @@ class Selection:
             return self.others
         return self.others != (bar.labels[0] in self.labels)
 
-    def words(self, known: Iterable[int], name: Callable[[int], str]) -> str:
+    def describe_classes(self, known: Iterable[int], name: Callable[[int], str]) -> str:
         """Return the classes in words, such as "bicycle" or "23 other classes".
 
         Args:
@@ -75,7 +75,7 @@ class Selection:
             name: Name of a class.
         """
         if not self.others:
-            return _listed(self.labels, name)
+            return _join_names(self.labels, name)
         if not self.labels:
             return "all classes"
         count = len({*known}.difference(self.labels))
@@ -83,11 +83,11 @@ class Selection:
 
     def left_out(self, name: Callable[[int], str]) -> str:
         """Return the classes that the bars leave out in words; empty where they leave out none."""
-        return _listed(self.labels, name) if self.others else ""
+        return _join_names(self.labels, name) if self.others else ""
 
 
-def together(bars: Sequence[Selection]) -> Selection:
-    """Several bars, at least one, as one selection: from the lowest confidence to the highest."""
+def combine_bars(bars: Sequence[Selection]) -> Selection:
+    """Combine bars, at least one, from the lowest confidence to the highest."""
     named = {label for bar in bars if not bar.others for label in bar.labels}
     rest = [{*bar.labels} for bar in bars if bar.others]
     labels = set[int].intersection(*rest) - named if rest else named
@@ -95,6 +95,6 @@ def together(bars: Sequence[Selection]) -> Selection:
     return Selection(low, high, tuple(sorted(labels)), others=bool(rest))
 
 
-def _listed(labels: Sequence[int], name: Callable[[int], str]) -> str:
+def _join_names(labels: Sequence[int], name: Callable[[int], str]) -> str:
     *first, last = [name(label) for label in labels] or [""]
     return f"{', '.join(first)} and {last}" if first else last

@@ -71,13 +71,13 @@ class InferenceFeed(Protocol):
         """End for good: another source takes its place."""
 
     def period(self, filters: InferenceFilters, now: datetime) -> Period:
-        """By what length of time the records of a filter are best counted."""
+        """Return by which period the records of a filter are best counted."""
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
-        """Records by period, endpoint, variant, class and bin: a frame of ``aggregates.COUNTS``."""
+        """Count records by period, endpoint, variant, class and bin: ``aggregates.COUNTS``."""
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
-        """Records of a time of its own, to the moment, by day; the filters' days do not matter."""
+        """Count records of another span, to the moment, by day; the filters' days do not matter."""
 
     def names(self) -> pl.DataFrame:
         """Return every ``endpoint``, ``variant`` and ``label`` there is, for the filters."""
@@ -85,25 +85,25 @@ class InferenceFeed(Protocol):
     def records(
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
-        """Single records with all their columns, newest first."""
+        """Return single records with all their columns, newest first."""
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """Return the confidence of every record that the filters let through."""
 
     def sample(self, filters: InferenceFilters, spans: Sequence[Span], size: int) -> pl.DataFrame:
-        """Records of some spans of time; the filters' days do not matter."""
+        """Return records of some spans of time; the filters' days do not matter."""
 
     def judged(self, filters: InferenceFilters) -> pl.DataFrame:
-        """Return the records that have a ground truth: a frame of ``judgement.JUDGED``."""
+        """Return the records that have a ground truth: a frame of ``labelled_captures.JUDGED``."""
 
     def truth_of(self, ids: Iterable[str]) -> int | None:
-        """The class that is right for a record, by its inference id, else its event id, if any."""
+        """Return the right class of a record, by its inference id, else its event id, if known."""
 
     def truth_errors(self) -> pl.DataFrame:
-        """Lines and objects that gave no ground truth, newest first."""
+        """Return lines and objects that gave no ground truth, newest first."""
 
     def errors(self) -> pl.DataFrame:
-        """Lines and objects that gave no capture, newest first."""
+        """Return lines and objects that gave no capture, newest first."""
 
     def deliveries(self, filters: InferenceFilters, limit: int) -> pl.DataFrame:
         """Return ``key``, ``last_modified`` and ``last`` (its last record's time) of objects."""

@@ -71,7 +71,7 @@ def sync_captures(
             what was lost; AWS's own code where the bucket cannot be listed or objects are refused.
             Whatever was read before is stored.
     """
-    with store.claimed("sync") as free:
+    with store.claim_purpose("sync") as free:
         if not free:
             raise WorkflowError(
                 "AlreadyRunning",
@@ -130,18 +130,18 @@ class _Pass:
     def run(self) -> CaptureProgress:
         with ThreadPoolExecutor(IN_FLIGHT + 2, "captures") as self._threads:
             self._writer = self._made(self._store, self._threads)
-            self._start(self._list)
+            self._start_thread(self._queue_unread)
             try:
-                for fetched in self._fetched():
+                for fetched in self._receive_fetched():
                     self._writer.take(fetched)
                     self._fetcher.semaphore.free(fetched.taken)
-                self._finish()
+                self._store_rest()
             finally:
-                self._end()
+                self._release_threads()
         failure = self._failure
         if failure:
             raise failure
-        progress = self._progress()
+        progress = self._build_progress()
         self._report(progress)
         return progress
 
@@ -153,13 +153,13 @@ class _Pass:
     def _ended(self) -> bool:
         return self._over or self._failure is not None or self._stop.is_set()
 
-    def _start(self, work: Callable[[], None]) -> None:
+    def _start_thread(self, work: Callable[[], None]) -> None:
         """Run something in a thread, and hear of its end."""
         job = self._threads.submit(work)
         self._jobs.add(job)
         job.add_done_callback(self._came.put)
 
-    def _fetched(self) -> Iterator[FetchedObject]:
+    def _receive_fetched(self) -> Iterator[FetchedObject]:
         """Yield what the readers bring, until all threads have come to their end."""
         while self._jobs:
             came = self._came.get()
@@ -168,21 +168,21 @@ class _Pass:
                 came.result()
             elif came:
                 yield came
-            self._tell()
+            self._report_if_due()
 
-    def _end(self) -> None:
+    def _release_threads(self) -> None:
         """Let no thread wait for another, whatever ended the pass."""
         self._over = True
         self._fetcher.semaphore.open()
         while self._next_unread():
             pass
 
-    def _tell(self) -> None:
+    def _report_if_due(self) -> None:
         if time.monotonic() - self._reported > _REPORT_SECONDS:
             self._reported = time.monotonic()
-            self._report(self._progress())
+            self._report(self._build_progress())
 
-    def _progress(self) -> CaptureProgress:
+    def _build_progress(self) -> CaptureProgress:
         return CaptureProgress(
             listed=self._lister.listed,
             found=self._lister.found,
@@ -194,18 +194,18 @@ class _Pass:
             all_listed=self._lister.done,
         )
 
-    def _list(self) -> None:
+    def _queue_unread(self) -> None:
         """Queue what is to be read, and start as many readers as it needs."""
         readers = 0
         try:
-            for block in self._lister.blocks(self._threads):
+            for block in self._lister.list_blocks(self._threads):
                 if self._ended:
                     return
                 self._came.put(None)  # time passes while there is nothing to read, too
                 if block:  # without readers, nobody would take empty ones
                     self._blocks.put(block)
-                for _ in range(_readers(len(block)) - readers):
-                    self._start(self._read_on)
+                for _ in range(_count_readers(len(block)) - readers):
+                    self._start_thread(self._read_on)
                     readers += 1
         except WorkflowError as error:
             self._listing_failure = error
@@ -222,15 +222,15 @@ class _Pass:
             if not self._ended:
                 self._came.put(self._fetcher.fetch(unread))
 
-    def _finish(self) -> None:
+    def _store_rest(self) -> None:
         """Store the rest; where nothing ended the pass early, also that everything was read."""
-        complete = None if self._ended else self._row()
+        complete = None if self._ended else self._build_row()
         self._writer.finish(complete)
         known = self._damaged and self._damaged == self._store.damaged
         if complete is not None and self._lister.full and known:
-            self._store.mended()
+            self._store.forget_damage()
 
-    def _row(self) -> pl.DataFrame:
+    def _build_row(self) -> pl.DataFrame:
         row = {
             "finished_at": datetime.now(UTC),
             "full": self._lister.full,
@@ -242,7 +242,7 @@ class _Pass:
         return pl.DataFrame([row], schema=pl.Schema(PASSES))
 
 
-def _readers(objects: int) -> int:
+def _count_readers(objects: int) -> int:
     """Return the fewest threads that read so many objects as soon as ``IN_FLIGHT`` would."""
     rounds = math.ceil(objects / IN_FLIGHT)
     return math.ceil(objects / rounds) if objects else 0

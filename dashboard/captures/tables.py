@@ -67,16 +67,16 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 
 
 def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
-    """Rows of ``CAPTURES``, one a capture of the batch."""
+    """Return one row of ``CAPTURES`` for each capture of the batch."""
     source = pl.Series(batch.source, dtype=pl.UInt32)
     columns = {
         "event_id": pl.Series(batch.event_ids, dtype=pl.String),
         "inference_id": pl.Series(batch.inference_ids, dtype=pl.String),
         "inference_time": pl.Series(batch.times).dt.replace_time_zone("UTC"),
-        "hour": _hours(batch).gather(source),
+        "hour": _source_hours(batch).gather(source),
         "endpoint": pl.Series([s.endpoint for s in batch.sources], dtype=pl.String).gather(source),
         "variant": pl.Series([s.variant for s in batch.sources], dtype=pl.String).gather(source),
-        "probabilities": _lists(batch.values, batch.widths),
+        "probabilities": _split_lists(batch.values, batch.widths),
         "label": pl.Series(batch.labels),
         "confidence": pl.Series(batch.confidences),
         "key": pl.Series([s.key for s in batch.sources], dtype=pl.String).gather(source),
@@ -84,29 +84,29 @@ def capture_rows(batch: CaptureBatch) -> pl.DataFrame:
         "offset": pl.Series(batch.offsets),
         "length": pl.Series(batch.lengths),
         "row": pl.Series(batch.rows),
-        "custom_attributes": _attributes(batch),
+        "custom_attributes": _attribute_lists(batch),
         "gzipped": pl.Series([s.gzipped for s in batch.sources], dtype=pl.Boolean).gather(source),
     }
     return pl.DataFrame(columns, schema=pl.Schema(CAPTURES))
 
 
-def _hours(batch: CaptureBatch) -> pl.Series:
+def _source_hours(batch: CaptureBatch) -> pl.Series:
     """Return the hour of each source, by way of numbers: polars takes long over aware times."""
     hours = [source.hour for source in batch.sources]
     seconds = [hour and int(hour.timestamp()) for hour in hours]
     return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(TIME)
 
 
-def _attributes(batch: CaptureBatch) -> pl.Series:
-    """Lists of texts; hardly any caller sends some."""
+def _attribute_lists(batch: CaptureBatch) -> pl.Series:
+    """Return custom attributes as lists of texts; hardly any caller sends some."""
     kind = pl.List(pl.String)
     if not any(batch.custom_attributes):
         return pl.repeat(None, len(batch), dtype=kind, eager=True)
     return pl.Series(batch.custom_attributes, dtype=kind)
 
 
-def _lists(values: NDArray[np.float64], widths: NDArray[np.int64]) -> pl.Series:
-    """Values as lists of these widths."""
+def _split_lists(values: NDArray[np.float64], widths: NDArray[np.int64]) -> pl.Series:
+    """Split values into lists of these widths."""
     kind = pl.List(pl.Float64)
     if not len(widths):
         return pl.Series([], dtype=kind)

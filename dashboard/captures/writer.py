@@ -68,17 +68,17 @@ class Writer:
         else:
             self._batch.add(fetched)
         self.read += 1
-        if self._batch.due():
+        if self._batch.is_due():
             batch, self._batch = self._batch, self._batch_of()
-            self._wait()
+            self._wait_for_commit()
             self._committing = self._threads.submit(batch.store_in, self._store, self.stored)
 
     def finish(self, complete: pl.DataFrame | None) -> None:
         """Store the rest, and with it the row of a complete pass."""
-        self._wait()
+        self._wait_for_commit()
         self._batch.store_in(self._store, self.stored, complete)
 
-    def _wait(self) -> None:
+    def _wait_for_commit(self) -> None:
         """Wait for what is being stored."""
         if self._committing:
             self._committing.result()
@@ -106,7 +106,7 @@ class _Batch:
         self._bytes = 0
         self._began = time.monotonic()
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Tell whether it is time to store it."""
         return bool(self._rows) and (
             len(self._reader) > COMMIT_CAPTURES or time.monotonic() - self._began > COMMIT_SECONDS
@@ -121,12 +121,12 @@ class _Batch:
         meta = fetched.unread.meta
         if fetched.data is None:
             self._errors.append(not_asked_for(meta))
-            self._mark(fetched.unread, meta.etag)
+            self._add_object_row(fetched.unread, meta.etag)
             return
         shadow = CaptureSource.of(meta.key).variant in self._shadow_names
         (self._shadows if shadow else self._reader).add(meta.key, fetched.data)
         self._bytes += len(fetched.data)
-        self._mark(fetched.unread, meta.etag if len(fetched.data) == meta.size else "")
+        self._add_object_row(fetched.unread, meta.etag if len(fetched.data) == meta.size else "")
 
     def refuse(self, unread: UnreadObject, error: WorkflowError) -> None:
         """Name an object that could not be read this time; without an ETag it stays unread.
@@ -137,13 +137,13 @@ class _Batch:
             self._refused_again += 1
             return
         self._errors.append(not_read(unread.meta, error))
-        self._mark(unread, "")
+        self._add_object_row(unread, "")
 
     def pass_over(self) -> None:
         """Count an object that is taken to be refused as before."""
         self._refused_again += 1
 
-    def _mark(self, unread: UnreadObject, etag: str) -> None:
+    def _add_object_row(self, unread: UnreadObject, etag: str) -> None:
         meta = unread.meta
         self._rows.append((meta.key, etag, meta.size, meta.last_modified, datetime.now(UTC)))
         if unread.changed:
@@ -156,12 +156,12 @@ class _Batch:
         results.errors += self._refused_again
         frames = {} if complete is None else {"passes": complete}
         if self._rows:
-            frames |= self._frames(store, results)
+            frames |= self._build_frames(store, results)
         tables = ("captures", "shadows", "errors", "objects")
         replaced = dict.fromkeys(tables, ("key", self._changed))
         store.commit(frames, replacing=replaced if self._changed else None)
 
-    def _frames(self, store: SegmentStore, results: StoredCounts) -> dict[str, pl.DataFrame]:
+    def _build_frames(self, store: SegmentStore, results: StoredCounts) -> dict[str, pl.DataFrame]:
         batch, shadows = self._reader.batch(), self._shadows.batch()
         found, repeated = _new_events(store, capture_rows(batch), self._changed)
         errors = [*self._errors, *batch.errors, *shadows.errors, *repeated]

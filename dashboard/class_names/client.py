@@ -3,7 +3,7 @@
 from typing import Final
 
 from dashboard.aws.cloud import Connection
-from dashboard.aws.deciding_functions import deciding_variables, routes
+from dashboard.aws.deciding_functions import deciding_variables, list_routes
 from workflow.contract import read_classes
 from workflow.errors import WorkflowError
 
@@ -20,7 +20,7 @@ def deployed_classes(cloud: Connection) -> tuple[str, ...]:
         WorkflowError: Under AWS's code; ``ThresholdUnknown`` where the deployed state machine does
             not call the function that decides; ``ClassesUnknown`` where that names no classes.
     """
-    weighted = routes(cloud)
+    weighted = list_routes(cloud)
     if not weighted:
         return ()
     version, _ = max(weighted, key=lambda route: route[1])

@@ -6,7 +6,7 @@ from dashboard.class_names.client import deployed_classes
 from dashboard.shared import components
 from dashboard.shared.cloud_reads import STILL_WAITING
 from dashboard.shared.connections import name_classes
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from workflow.errors import WorkflowError
 
 SECONDS = 30
@@ -25,7 +25,7 @@ def follow_deployed() -> None:
         return
     title = "the class names that are deployed"
     try:
-        names = components.read(
+        names = components.read_cloud(
             "states",
             ("classes", arn),
             title,
@@ -34,6 +34,6 @@ def follow_deployed() -> None:
         )
     except WorkflowError as error:
         if error.code != STILL_WAITING:  # that is said at the top of the page
-            st.sidebar.caption(plain(f"Not read: {title}. {error.message}"))
+            st.sidebar.caption(escape_text(f"Not read: {title}. {error.message}"))
         return
     name_classes(connection.cloud, names)

@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 from dashboard.aws import submissions
-from dashboard.aws.archives import Refused
+from dashboard.aws.archives import RefusedFile
 from dashboard.aws.images import Upload
-from dashboard.classify.photo_download import fetch
+from dashboard.classify.photo_download import fetch_photo
 from dashboard.shared.jobs import Job, Jobs
 from dashboard.shared.permits import Permit
 from workflow.errors import WorkflowError
@@ -18,7 +18,7 @@ from workflow.errors import WorkflowError
 _TITLE = "Classifying"
 
 
-def start(
+def start_batch(
     jobs: Jobs,
     permit: Permit,
     uploads: Sequence[Upload],
@@ -28,34 +28,36 @@ def start(
     """Submit files, S3 keys and photos of the web in the background.
 
     Returns:
-        The id under which ``resume`` finds the batch.
+        The id under which ``resume_batch`` finds the batch.
     """
     batch_id, waiting = uuid.uuid4().hex[:12], deque(uploads)
     # Each file is handed over, so that one that is refused does not stay in memory with the batch.
-    handed_over = chain((waiting.popleft() for _ in range(len(waiting))), map(_fetched, addresses))
+    handed_over = chain(
+        (waiting.popleft() for _ in range(len(waiting))), map(_fetch_or_refuse, addresses)
+    )
     names = {"files": [one.name for one in uploads], "keys": keys, "addresses": addresses}
     request = json.dumps({"batch": batch_id, **names})
 
     def work(report: Callable[[Any], None]) -> None:
-        with permit.recorded(request):
+        with permit.record_action(request):
             submissions.classify(permit.connection, batch_id, handed_over, keys, report)
 
     jobs.start(job_key(batch_id), _TITLE, work)
     return batch_id
 
 
-def _fetched(address: str) -> Upload | Refused:
+def _fetch_or_refuse(address: str) -> Upload | RefusedFile:
     try:
-        return fetch(address)
+        return fetch_photo(address)
     except WorkflowError as error:
-        return Refused.of(address, error)
+        return RefusedFile.of(address, error)
 
 
-def resume(jobs: Jobs, permit: Permit, batch_id: str) -> Job:
+def resume_batch(jobs: Jobs, permit: Permit, batch_id: str) -> Job:
     """Take a batch up again from S3, unless this process is at it."""
 
     def work(report: Callable[[Any], None]) -> None:
-        with permit.recorded(json.dumps({"batch": batch_id, "resumed": True})):
+        with permit.record_action(json.dumps({"batch": batch_id, "resumed": True})):
             submissions.resume(permit.connection, batch_id, report)
 
     return jobs.find_or_start(job_key(batch_id), _TITLE, work)

@@ -10,9 +10,9 @@ import polars as pl
 
 from dashboard.executions.model import ExecutionFilters
 from dashboard.shared.csv_files import csv_file
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.shared.palette import STYLES
-from dashboard.shared.query import href
+from dashboard.shared.query import link_to
 from workflow.executions import Outcome
 from workflow.submissions import Batch, Classified, Faulted, Refusal, Rejected, Submission, Verdict
 from workflow.thresholds import LOWEST
@@ -134,15 +134,15 @@ def outcome_of(verdict: Verdict) -> Outcome:
             return Outcome.RUNNING
 
 
-def cards(view: BatchView) -> tuple[SubmissionCard, ...]:
+def build_cards(view: BatchView) -> tuple[SubmissionCard, ...]:
     """Return the first twelve images as cards, in the order they were handed in."""
-    return tuple(card(submission) for submission in view.submissions[:MAX_CARDS])
+    return tuple(build_card(submission) for submission in view.submissions[:MAX_CARDS])
 
 
-def card(submission: Submission) -> SubmissionCard:
+def build_card(submission: Submission) -> SubmissionCard:
     """Return one image as a card."""
     verdict = submission.verdict
-    headline, note, confidence, threshold = _says(submission)
+    headline, note, confidence, threshold = _describe_verdict(submission)
     return SubmissionCard(
         submission=submission,
         outcome=outcome_of(verdict),
@@ -150,14 +150,16 @@ def card(submission: Submission) -> SubmissionCard:
         note=note,
         confidence=confidence,
         threshold=threshold,
-        steps=tuple(_step(visit) for visit in submission.visits if visit.type not in _INSTANT),
-        href=_href(submission.execution_arn),
+        steps=tuple(
+            _format_step(visit) for visit in submission.visits if visit.type not in _INSTANT
+        ),
+        href=_execution_link(submission.execution_arn),
     )
 
 
-def table(view: BatchView) -> pd.DataFrame:
+def results_table(view: BatchView) -> pd.DataFrame:
     """Return every image and every refused file in a row, with ``COLUMNS``."""
-    rows = [_row(item) for item in view.submissions]
+    rows = [_build_row(item) for item in view.submissions]
     rows += [
         {
             "image": item.name,
@@ -170,7 +172,7 @@ def table(view: BatchView) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def csv(frame: pd.DataFrame) -> bytes:
+def csv_of(frame: pd.DataFrame) -> bytes:
     """Return the table as CSV."""
     return csv_file(pl.from_pandas(frame))
 
@@ -218,7 +220,7 @@ def alt_text(card: SubmissionCard) -> str:
     return f"Confidence {card.confidence:.1%} against the threshold of {card.threshold:.1%}"
 
 
-def _says(submission: Submission) -> tuple[str, str, float | None, float | None]:
+def _describe_verdict(submission: Submission) -> tuple[str, str, float | None, float | None]:
     match submission.verdict:
         case Classified(label, confidence, threshold):
             return f"{label}, {confidence:.1%}", "", confidence, threshold or None
@@ -238,26 +240,26 @@ def _says(submission: Submission) -> tuple[str, str, float | None, float | None]
             return ("under way" if submission.execution_arn else "queued"), "", None, None
 
 
-def _step(visit: StateVisit) -> str:
+def _format_step(visit: StateVisit) -> str:
     icon = _ICONS.get(visit.status, _FAILED_ICON)
     attempts = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
-    return f"{icon} {plain(visit.name)} {_milliseconds(visit)}{attempts}".rstrip()
+    return f"{icon} {escape_text(visit.name)} {_format_milliseconds(visit)}{attempts}".rstrip()
 
 
-def _milliseconds(visit: StateVisit) -> str:
+def _format_milliseconds(visit: StateVisit) -> str:
     if visit.exited_at is None:
         return ""
     return f"{max(0.0, (visit.exited_at - visit.entered_at).total_seconds()) * 1000:,.0f} ms"
 
 
-def _href(execution_arn: str) -> str:
+def _execution_link(execution_arn: str) -> str:
     if not execution_arn:
         return ""
-    return href("executions", ExecutionFilters(execution=execution_arn))
+    return link_to("executions", ExecutionFilters(execution=execution_arn))
 
 
-def _row(submission: Submission) -> dict[str, object]:
-    headline, note, confidence, threshold = _says(submission)
+def _build_row(submission: Submission) -> dict[str, object]:
+    headline, note, confidence, threshold = _describe_verdict(submission)
     verdict = submission.verdict
     return {
         "image": submission.image.name,
@@ -265,7 +267,7 @@ def _row(submission: Submission) -> dict[str, object]:
         "label": verdict.label if isinstance(verdict, Classified | Rejected) else None,
         "confidence": confidence,
         "threshold": threshold,
-        "seconds": _seconds(submission.visits),
+        "seconds": _visited_seconds(submission.visits),
         "error": verdict.error if isinstance(verdict, Faulted) else None,
         "message": note or headline,
         "s3_uri": str(submission.image.location),
@@ -273,7 +275,7 @@ def _row(submission: Submission) -> dict[str, object]:
     }
 
 
-def _seconds(visits: tuple[StateVisit, ...]) -> float | None:
+def _visited_seconds(visits: tuple[StateVisit, ...]) -> float | None:
     ends = [visit.exited_at for visit in visits if visit.exited_at is not None]
     if not visits or len(ends) < len(visits):
         return None

@@ -13,9 +13,9 @@ from dashboard.aws.images import Upload
 from dashboard.classify import model as classify
 from dashboard.classify import photo_resizing
 from dashboard.shared import components
-from dashboard.shared.escaping import plain
-from dashboard.shared.palette import pill
-from dashboard.shared.plots import plot
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.palette import format_pill
+from dashboard.shared.plots import draw_plot
 from workflow.contract import MAX_IMAGE_BYTES
 from workflow.errors import WorkflowError
 from workflow.watched import WatchedWorkflow
@@ -31,7 +31,7 @@ SAMPLES = {
 """Drawn by ``localcloud.drawings``; the last two are rejected."""
 
 
-def files() -> list[UploadedFile]:
+def chosen_files() -> list[UploadedFile]:
     """Return the files that were chosen; says so where the dashboard no longer has some of them."""
     chosen = st.file_uploader(
         f"Photos (PNG or JPEG, up to {LIMIT} each), or a zip of them",
@@ -64,7 +64,7 @@ def hand_in() -> Asked | None:
     first = "Camera" if is_phone() else "Upload"
     upload, camera, paste, stored = st.tabs(["Upload", "Camera", "Paste", "From S3"], default=first)
     with upload:
-        chosen: list[UploadedFile] = files()
+        chosen: list[UploadedFile] = chosen_files()
     if camera.toggle("Use the camera") and (shot := camera.camera_input("Take a photo")):
         chosen = [*chosen, shot]
     with paste:
@@ -81,7 +81,7 @@ def hand_in() -> Asked | None:
     action = f"Classify ({count})" if count else "Classify"
     if st.button(action, key="classify", type="primary", disabled=not count):
         return Asked(uploads, keys)
-    if sample := samples():
+    if sample := choose_sample():
         return Asked([sample])
     if pasted is not None:
         taken = [Upload(file.name, file.getvalue()) for file in pasted.files or ()]
@@ -89,8 +89,8 @@ def hand_in() -> Asked | None:
     return None
 
 
-def samples() -> Upload | None:
-    """Photos to try; returns the one whose button was pressed."""
+def choose_sample() -> Upload | None:
+    """Show photos to try; return the one whose button was pressed."""
     pressed = None
     st.markdown("**Or try one of these**")
     for column, (name, says) in zip(st.columns(len(SAMPLES)), SAMPLES.items(), strict=True):
@@ -116,12 +116,12 @@ def made_smaller(chosen: Sequence[Upload]) -> list[Upload]:
             sent.append(one)
             continue
         try:
-            smaller = photo_resizing.shrunk(one)
+            smaller = photo_resizing.shrink_photo(one)
         except WorkflowError as error:
             components.error_state(error)
             sent.append(one)
         else:
-            st.caption(f":material/photo_size_select_small: {plain(smaller.change)}")
+            st.caption(f":material/photo_size_select_small: {escape_text(smaller.change)}")
             sent.append(smaller.upload)
     return sent
 
@@ -131,7 +131,7 @@ def is_phone() -> bool:
     return "Mobi" in (st.context.headers.get("user-agent") or "")
 
 
-def progress(view: classify.BatchView, *, running: bool) -> None:
+def show_progress(view: classify.BatchView, *, running: bool) -> None:
     """Show how many images of a batch have their verdict, and which."""
     total = len(view.submissions)
     if running or view.done < total:
@@ -144,7 +144,7 @@ def progress(view: classify.BatchView, *, running: bool) -> None:
         st.caption(f"{len(view.refused) - classify.MAX_CARDS} more were refused: see the table.")
 
 
-def table(frame: pd.DataFrame, csv: bytes) -> None:
+def show_table(frame: pd.DataFrame, csv: bytes) -> None:
     """Show a batch as a table, one row for each image, with its download."""
     if frame.empty:
         return
@@ -153,22 +153,24 @@ def table(frame: pd.DataFrame, csv: bytes) -> None:
         st.download_button("Download as CSV", csv, "classified.csv", "text/csv", on_click="ignore")
 
 
-def card(card: classify.SubmissionCard, key: str) -> None:
+def show_card(card: classify.SubmissionCard, key: str) -> None:
     """Show an image, its verdict against the threshold, its states and its execution."""
     image = card.submission.image
     with st.container(border=True, gap="xsmall"):
         picture, says = st.columns([1, 4], vertical_alignment="center", wrap=False)
-        small = components.thumbnail(image)
+        small = components.find_thumbnail(image)
         if small:
             picture.image(small, width="stretch", alt=image.name)
         with says.container(gap="xsmall"):
-            name = plain(image.name)
-            st.markdown(f"{pill(card.outcome)} **{plain(card.headline)}** :gray[{name}]")
+            name = escape_text(image.name)
+            st.markdown(
+                f"{format_pill(card.outcome)} **{escape_text(card.headline)}** :gray[{name}]"
+            )
             if card.confidence is not None and card.threshold is not None:
                 figure = classify.confidence_figure(card.confidence, card.threshold, card.outcome)
-                plot(figure, key=f"{key}-confidence", alt=classify.alt_text(card))
+                draw_plot(figure, key=f"{key}-confidence", alt=classify.alt_text(card))
             if card.note:
-                st.markdown(plain(card.note))
+                st.markdown(escape_text(card.note))
             way = [*card.steps, *([f"[Open the execution]({card.href})"] if card.href else [])]
             st.markdown(f":small[{'  →  '.join(way)}]")
 
@@ -182,7 +184,7 @@ def nowhere_to_write(watched: WatchedWorkflow) -> None:
             "Name a bucket for photos, and the input the workflow takes, on the Workflows page."
         )
     components.empty_state(
-        f"Photos cannot be submitted to {plain(watched.name)}",
+        f"Photos cannot be submitted to {escape_text(watched.name)}",
         reason,
         page="app_pages/workflows.py",
         label="Go to Workflows",

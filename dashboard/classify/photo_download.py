@@ -25,23 +25,23 @@ Resolve = Callable[[str], Sequence[str]]
 """Gives the IP addresses of a name."""
 
 
-def fetch(address: str) -> Upload:
+def fetch_photo(address: str) -> Upload:
     """Return the photo at an address, named after the end of its path.
 
     Raises:
         WorkflowError: ``AddressRefused`` where the address is not one to ask, ``AddressFailed``
             where it gives no file, ``ImageTooLarge`` where that is longer than a photo may be.
     """
-    host, path = checked(address)
-    connection = _Pinned(host, public_place(host, resolved))
+    host, path = check_address(address)
+    connection = _Pinned(host, public_place(host, resolve_host))
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         if answer.status != _OK:
-            raise _failed(address, f"it answered with status {answer.status}")
+            raise _failed_error(address, f"it answered with status {answer.status}")
         data = answer.read(MAX_IMAGE_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
-        raise _failed(address, type(error).__name__) from error
+        raise _failed_error(address, type(error).__name__) from error
     finally:
         connection.close()
     if len(data) > MAX_IMAGE_BYTES:
@@ -65,7 +65,7 @@ class _Pinned(http.client.HTTPSConnection):
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 
-def checked(address: str) -> tuple[str, str]:
+def check_address(address: str) -> tuple[str, str]:
     """Return the host and the path with its query of an https address.
 
     Raises:
@@ -75,11 +75,11 @@ def checked(address: str) -> tuple[str, str]:
         parts = urlsplit(address)
         port = parts.port
     except ValueError as error:
-        raise _refused(address, f"it is not an address ({error})") from error
+        raise _refused_error(address, f"it is not an address ({error})") from error
     if parts.scheme != "https":
-        raise _refused(address, "it does not begin with https://")
+        raise _refused_error(address, "it does not begin with https://")
     if not parts.hostname or parts.username is not None or port not in (None, PORT):
-        raise _refused(address, "it has no host, a user or a port of its own")
+        raise _refused_error(address, "it has no host, a user or a port of its own")
     path = parts.path or "/"
     return parts.hostname, f"{path}?{parts.query}" if parts.query else path
 
@@ -93,13 +93,13 @@ def public_place(host: str, resolve: Resolve) -> str:
     try:
         places = [ipaddress.ip_address(place) for place in resolve(host)]
     except (OSError, ValueError) as error:
-        raise _refused(host, "its name cannot be resolved") from error
+        raise _refused_error(host, "its name cannot be resolved") from error
     if not places or not all(_is_public(place) for place in places):
-        raise _refused(host, "it lies in a private network")
+        raise _refused_error(host, "it lies in a private network")
     return str(places[0])
 
 
-def resolved(host: str) -> Sequence[str]:
+def resolve_host(host: str) -> Sequence[str]:
     """Ask the system for the addresses of a name."""
     found = socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
@@ -111,7 +111,7 @@ def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return inner.is_global and not inner.is_multicast
 
 
-def _refused(address: str, why: str) -> WorkflowError:
+def _refused_error(address: str, why: str) -> WorkflowError:
     return WorkflowError(
         "AddressRefused",
         f"{address} is not fetched: {why}.",
@@ -119,7 +119,7 @@ def _refused(address: str, why: str) -> WorkflowError:
     )
 
 
-def _failed(address: str, why: str) -> WorkflowError:
+def _failed_error(address: str, why: str) -> WorkflowError:
     return WorkflowError(
         "AddressFailed",
         f"{address} does not give a photo: {why}.",

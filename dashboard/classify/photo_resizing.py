@@ -36,7 +36,7 @@ def is_too_large(upload: Upload) -> bool:
     return len(upload.data) > MAX_IMAGE_BYTES
 
 
-def shrunk(upload: Upload) -> Shrunk:
+def shrink_photo(upload: Upload) -> Shrunk:
     """Make a photo smaller.
 
     Raises:

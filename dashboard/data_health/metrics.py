@@ -18,7 +18,7 @@ _KEPT: Final = (
 )  # CloudWatch keeps points of a minute for so long, then only coarser ones
 
 
-def invocations(
+def read_invocations(
     cloud: Connection,
     endpoint: str,
     variant: str,
@@ -27,7 +27,7 @@ def invocations(
     *,
     every: timedelta,
 ) -> pl.DataFrame:
-    """Invocations of a production variant, and how many of them failed.
+    """Return the invocations of a production variant, and how many of them failed.
 
     Args:
         cloud: Where to ask.
@@ -35,7 +35,7 @@ def invocations(
         variant: Name of the production variant.
         start: From when, inclusive.
         end: To when, exclusive.
-        every: Length of a period, one that is ``kept``: nothing is answered for a finer one.
+        every: Length of a period, as ``shortest_kept`` gives it: a finer one has no points.
 
     Returns:
         ``time`` (start of the period), ``count``, ``failed`` (of the count, answered with 4XX or
@@ -44,7 +44,7 @@ def invocations(
     Raises:
         WorkflowError: Under AWS's code, such as ``AccessDenied``.
     """
-    points = _points(
+    points = _read_points(
         cloud,
         "AWS/SageMaker",
         ("Invocations", *_FAILURES),
@@ -67,8 +67,8 @@ def invocations(
 
 
 def disk_percent(cloud: Connection, endpoint: str, variant: str, now: datetime) -> float | None:
-    """Highest disk utilization of the variant's instances in the last hour; None where unknown."""
-    points = _points(
+    """Return the highest disk use of the variant's instances in the last hour, if known."""
+    points = _read_points(
         cloud,
         "/aws/sagemaker/Endpoints",
         ("DiskUtilization",),
@@ -80,7 +80,7 @@ def disk_percent(cloud: Connection, endpoint: str, variant: str, now: datetime) 
     return max((value for _, _, value in points), default=None)
 
 
-def _points(
+def _read_points(
     cloud: Connection,
     namespace: str,
     names: Sequence[str],
@@ -117,16 +117,16 @@ def _points(
             )
         )
         by_id = {query["Id"]: name for query, name in zip(queries, names, strict=True)}
-        return [(by_id[found], moment, value) for found, moment, value in _values(pages)]
+        return [(by_id[found], moment, value) for found, moment, value in _iterate_values(pages)]
 
 
-def kept(every: timedelta, age: timedelta) -> timedelta:
-    """The shortest period, no shorter than ``every``, by which points of an age are still kept."""
+def shortest_kept(every: timedelta, age: timedelta) -> timedelta:
+    """Return the shortest period, at least ``every``, by which points of an age are kept."""
     finest = next((length for oldest, length in _KEPT if age <= oldest), timedelta(hours=1))
     return max(every, finest)
 
 
-def _values(pages: Iterable[dict[str, Any]]) -> Iterable[tuple[str, datetime, float]]:
+def _iterate_values(pages: Iterable[dict[str, Any]]) -> Iterable[tuple[str, datetime, float]]:
     for page in pages:
         for result in page["MetricDataResults"]:
             for moment, value in zip(result["Timestamps"], result["Values"], strict=True):

@@ -48,7 +48,7 @@ class Health:
     unjudged: tuple[str, ...] = ()
 
 
-def together(parts: Iterable[Health]) -> Health:
+def combine_health(parts: Iterable[Health]) -> Health:
     """Return all of them as one; what several of them find is told once."""
     every = tuple(parts)
     return Health(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.aws import monitoring
 from dashboard.aws.cloud import Connection
-from dashboard.aws.configurations import configurations, sampling_percentage
+from dashboard.aws.configurations import read_configurations, sampling_percentage
 from dashboard.captures.periods import Period
 from dashboard.data_health import metrics, model, reading_model, volume_model
 from dashboard.data_health.model import Health
@@ -19,8 +19,8 @@ from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import plain
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text
 from dashboard.shared.time_range import wall_clock
 from workflow.configurations import Sampling
 from workflow.errors import WorkflowError
@@ -42,8 +42,8 @@ _ERROR_COLUMNS = {
 }
 
 
-def show(look: CountedSelection, connection: Connection) -> None:
-    """Findings, invocations against captures, and every line that could not be read."""
+def show_health(look: CountedSelection, connection: Connection) -> None:
+    """Show findings, invocations against captures, and every line that could not be read."""
     if look.filters.label is not None:
         st.caption(
             "The class filter does not apply here: neither invocations nor unreadable lines have a"
@@ -51,25 +51,25 @@ def show(look: CountedSelection, connection: Connection) -> None:
         )
         look = _of_all_classes(look)
     known = look.feed.reads_objects
-    errors = reading_model.shown(look.feed.errors(), look.filters)
+    errors = reading_model.filter_errors(look.feed.errors(), look.filters)
     unlabelled = look.feed.truth_errors()
-    delay, delivery = reading_model.deliveries(
+    delay, delivery = reading_model.judge_deliveries(
         look.feed.deliveries(look.filters, OBJECTS), known=known
     )
-    records, untimed = int(look.counts["count"].sum()), _untimed(look)
-    read = reading_model.lines(errors, records, untimed, known=known)
-    traffic, period, refused = _traffic(look, connection)
-    volume = volume_model.volumes(traffic, period, read_at=_read_at(look))
-    nameless = volume_model.nameless(look.counts)
-    _verdict(
-        model.together(
-            (volume, refused, nameless, read, delivery, reading_model.truths(unlabelled))
+    records, untimed = int(look.counts["count"].sum()), _count_untimed(look)
+    read = reading_model.judge_lines(errors, records, untimed, known=known)
+    traffic, period, refused = _read_traffic(look, connection)
+    volume = volume_model.judge_volumes(traffic, period, read_at=_read_at(look))
+    nameless = volume_model.judge_nameless(look.counts)
+    _show_verdict(
+        model.combine_health(
+            (volume, refused, nameless, read, delivery, reading_model.judge_truths(unlabelled))
         )
     )
-    _coverage(traffic, period, look.zone)
-    _facts(traffic, delay)
-    _errors(errors, "record")
-    _errors(unlabelled, "ground truth")
+    _show_coverage(traffic, period, look.zone)
+    _show_facts(traffic, delay)
+    _show_errors(errors, "record")
+    _show_errors(unlabelled, "ground truth")
     if st.button(
         "Check all objects again",
         icon=":material/refresh:",
@@ -86,66 +86,68 @@ def _of_all_classes(look: CountedSelection) -> CountedSelection:
     return replace(look, filters=filters, counts=counts)
 
 
-def _untimed(look: CountedSelection) -> int:
+def _count_untimed(look: CountedSelection) -> int:
     """Return how many records have no usable time, and so are in no time range."""
     if not look.feed.reads_objects:
         return 0
     of_any_time = replace(look.filters, since=None, until=None)
     counts = look.feed.counts(of_any_time, Period.HOUR, look.now)
-    return inferences.summarise(counts, look.threshold).untimed
+    return inferences.summarise_counts(counts, look.threshold).untimed
 
 
 def _read_at(look: CountedSelection) -> datetime | None:
-    """Up to when all captures have been read: a sync may be stopped, or fail."""
+    """Return up to when all captures have been read: a sync may be stopped, or fail."""
     as_of = look.feed.as_of
     return None if as_of is None else min(as_of, look.now)
 
 
-def _verdict(health: Health) -> None:
+def _show_verdict(health: Health) -> None:
     """Show what is wrong, what was judged, and what could not be judged."""
     for finding in health.findings:
-        where = f" {plain(finding.subject)}:" if finding.subject else ""
+        where = f" {escape_text(finding.subject)}:" if finding.subject else ""
         st.warning(
-            f"**{finding.kind.capitalize()}.**{where} {plain(finding.sentence)}",
+            f"**{finding.kind.capitalize()}.**{where} {escape_text(finding.sentence)}",
             icon=":material/warning:",
         )
     if health.judged:
         if health.findings:
-            st.info(f"Checked:{_listed(health.judged)}", icon=":material/fact_check:")
+            st.info(f"Checked:{_format_list(health.judged)}", icon=":material/fact_check:")
         else:
             st.success(
-                f"Everything that was checked is fine:{_listed(health.judged)}",
+                f"Everything that was checked is fine:{_format_list(health.judged)}",
                 icon=":material/check_circle:",
             )
     if health.unjudged:
-        st.info(f"Not checked:{_listed(health.unjudged)}", icon=":material/help:")
+        st.info(f"Not checked:{_format_list(health.unjudged)}", icon=":material/help:")
 
 
-def _listed(sentences: tuple[str, ...]) -> str:
-    return "".join(f"\n- {plain(sentence)}" for sentence in sentences)
+def _format_list(sentences: tuple[str, ...]) -> str:
+    return "".join(f"\n- {escape_text(sentence)}" for sentence in sentences)
 
 
-def _traffic(
+def _read_traffic(
     look: CountedSelection, connection: Connection
 ) -> tuple[list[TrafficCounts], Period, Health]:
-    """Every variant that is shown, by what period, and the endpoints that cannot be asked."""
+    """Return every shown variant, by which period, and the endpoints that cannot be asked."""
     names, own = look.feed.names(), connection.watched.endpoint
-    window = volume_model.window(look.filters, look.counts, look.now)
+    window = volume_model.compared_window(look.filters, look.counts, look.now)
     age = look.now - window[0] if window else timedelta(0)
-    period = volume_model.metric_period(look.period, metrics.kept(Period.MINUTE.length, age))
+    period = volume_model.metric_period(
+        look.period, metrics.shortest_kept(Period.MINUTE.length, age)
+    )
     counts = look.feed.counts(look.filters, period, look.now)
     found: list[TrafficCounts] = []
     refused: list[Health] = []
-    for endpoint in volume_model.endpoints(names, look.filters, own):
+    for endpoint in volume_model.list_endpoints(names, look.filters, own):
         try:
-            state = _state(connection, endpoint)
-            samplings = _samplings(connection, endpoint, state)
+            state = _read_state(connection, endpoint)
+            samplings = _read_samplings(connection, endpoint, state)
         except WorkflowError as error:
-            refused.append(volume_model.unasked(endpoint, error.message))
+            refused.append(volume_model.judge_unasked(endpoint, error.message))
             continue
-        for variant in volume_model.variants(names, look.filters, endpoint, state):
+        for variant in volume_model.list_variants(names, look.filters, endpoint, state):
             captured = volume_model.captured_by_time(counts, endpoint, variant)
-            span = volume_model.window(
+            span = volume_model.compared_window(
                 look.filters, captured if captured.height else counts, look.now
             )
             one = TrafficCounts(
@@ -155,25 +157,29 @@ def _traffic(
                 captured=captured,
                 samplings=samplings,
             )
-            found.append(_invoked(one, span, period, connection))
-    return found, period, model.together(refused)
+            found.append(_add_invocations(one, span, period, connection))
+    return found, period, model.combine_health(refused)
 
 
-def _samplings(connection: Connection, endpoint: str, state: CaptureState) -> tuple[Sampling, ...]:
-    """When which share of the endpoint's invocations was captured, as far as that is known."""
-    known = components.read(
+def _read_samplings(
+    connection: Connection, endpoint: str, state: CaptureState
+) -> tuple[Sampling, ...]:
+    """Return when which share of invocations was captured, as far as that is known."""
+    known = components.read_cloud(
         "sagemaker",
         ("configurations", endpoint, state.configuration),
         f"the configurations of {endpoint}",
-        lambda: configurations(connection, endpoint),
+        lambda: read_configurations(connection, endpoint),
         fresh_s=300.0,
     )
-    earlier = {name: _percentage(connection, name) for name in known.made if name != known.present}
+    earlier = {
+        name: _read_percentage(connection, name) for name in known.made if name != known.present
+    }
     return known.samplings({**earlier, known.present: state.share})
 
 
-def _state(connection: Connection, endpoint: str) -> CaptureState:
-    return components.read(
+def _read_state(connection: Connection, endpoint: str) -> CaptureState:
+    return components.read_cloud(
         "sagemaker",
         ("capture state", endpoint),
         f"the data capture of {endpoint}",
@@ -182,9 +188,9 @@ def _state(connection: Connection, endpoint: str) -> CaptureState:
     )
 
 
-def _percentage(connection: Connection, name: str) -> float:
+def _read_percentage(connection: Connection, name: str) -> float:
     """Return the share that a configuration captures; it never changes."""
-    return components.read(
+    return components.read_cloud(
         "sagemaker",
         ("sampling", name),
         f"the sampling of {name}",
@@ -193,20 +199,20 @@ def _percentage(connection: Connection, name: str) -> float:
     )
 
 
-def _coverage(traffic: list[TrafficCounts], period: Period, zone: ZoneInfo) -> None:
-    rows = volume_model.summed(traffic, period) if traffic else None
+def _show_coverage(traffic: list[TrafficCounts], period: Period, zone: ZoneInfo) -> None:
+    rows = volume_model.sum_traffic(traffic, period) if traffic else None
     if rows is not None and not rows.is_empty():
         rows = wall_clock(rows, zone)
         figure = charts.coverage_of_capture(rows, period)
         mark_releases(figure, rows["time"], zone)
-        chart(
+        draw_chart(
             figure,
             "captured",
             f"Invocations that should be captured and captures, by {period}",
         )
 
 
-def _invoked(
+def _add_invocations(
     traffic: TrafficCounts,
     span: tuple[datetime, datetime] | None,
     period: Period,
@@ -218,20 +224,22 @@ def _invoked(
     who = (connection, traffic.endpoint, traffic.variant)
 
     def read() -> tuple[pl.DataFrame, float | None]:
-        invocations = metrics.invocations(*who, *span, every=period.length)
+        invocations = metrics.read_invocations(*who, *span, every=period.length)
         return invocations, metrics.disk_percent(*who, span[1])
 
     key = (traffic.endpoint, traffic.variant, period, *(f"{end:%Y%m%d%H%M}" for end in span))
     title = f"the metrics of {traffic.endpoint}, {traffic.variant}"
     try:
-        invocations, disk = components.read("cloudwatch", key, title, read, fresh_s=FRESH_SECONDS)
+        invocations, disk = components.read_cloud(
+            "cloudwatch", key, title, read, fresh_s=FRESH_SECONDS
+        )
     except WorkflowError as error:
         return replace(traffic, refusal=error.message)
     state = replace(traffic.state, disk_percent=disk)
     return replace(traffic, state=state, invocations=invocations)
 
 
-def _facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:
+def _show_facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:
     shares = {one.endpoint: one.state.share for one in traffic}
     said = [
         f"Data capture of {endpoint} keeps {share:g} % of all invocations now."
@@ -244,15 +252,16 @@ def _facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:
         )
     if delay is not None:
         said.append(
-            f"Objects arrive {inferences.duration(delay)} after their last record, in the median."
+            f"Objects arrive {inferences.format_span(delay)} after their last record, in "
+            "the median."
         )
-    st.caption(plain(" ".join(said)))
+    st.caption(escape_text(" ".join(said)))
 
 
-def _errors(errors: pl.DataFrame, noun: str) -> None:
+def _show_errors(errors: pl.DataFrame, noun: str) -> None:
     if errors.is_empty():
         return
-    with st.expander(f"{reading_model.counted(errors)} that gave no {noun}, by reason"):
+    with st.expander(f"{reading_model.count_errors(errors)} that gave no {noun}, by reason"):
         st.dataframe(
             reading_model.by_reason(errors),
             hide_index=True,

@@ -8,15 +8,15 @@ import polars as pl
 from dashboard.captures.aggregates import EARLIEST
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.data_health.model import Health, HealthFinding, HealthFindingKind
-from dashboard.shared.numbers import duration
+from dashboard.shared.numbers import format_duration
 from workflow.captures import DUPLICATE, CaptureSource
 
 LATE = timedelta(minutes=15)
 """An object that came later than this after its last record is late."""
 
 
-def shown(errors: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
-    """The errors of the endpoint, variant and time that the filters let through, by their key.
+def filter_errors(errors: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
+    """Return the errors of the filters' endpoint, variant and time, judged by their key.
 
     Args:
         errors: Rows of ``capture_tables.ERRORS``.
@@ -36,7 +36,7 @@ def shown(errors: pl.DataFrame, filters: InferenceFilters) -> pl.DataFrame:
     return errors.filter(pl.col("key").is_in(list(filter(let_through, errors["key"].unique()))))
 
 
-def lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> Health:
+def judge_lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> Health:
     """Return whether every line gave a record, once.
 
     Args:
@@ -56,16 +56,16 @@ def lines(errors: pl.DataFrame, records: int, untimed: int, *, known: bool) -> H
     return Health(reading_findings(errors, untimed), (f"{read:,} lines that were read",))
 
 
-def deliveries(objects: pl.DataFrame, *, known: bool) -> tuple[timedelta | None, Health]:
+def judge_deliveries(objects: pl.DataFrame, *, known: bool) -> tuple[timedelta | None, Health]:
     """Return how late objects come, in the median, and whether that was judged.
 
     Args:
-        objects: As for ``lateness``.
+        objects: As for ``measure_lateness``.
         known: Whether it is known when objects came.
     """
     if not known:
         return None, Health(unjudged=("Lateness: Athena does not know when an object came.",))
-    delay, late = lateness(objects)
+    delay, late = measure_lateness(objects)
     if delay is None:
         return None, Health(unjudged=("Lateness: no object has a record with a usable time.",))
     return delay, Health(late, (f"how soon {objects.height:,} objects came",))
@@ -86,7 +86,7 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
         found.append(
             HealthFinding(
                 HealthFindingKind.UNREADABLE,
-                f"{counted(unread)} without a capture that can be read, listed below with the"
+                f"{count_errors(unread)} without a capture that can be read, listed below with the"
                 " reasons.",
             )
         )
@@ -108,7 +108,7 @@ def reading_findings(errors: pl.DataFrame, untimed: int) -> tuple[HealthFinding,
     return tuple(found)
 
 
-def truths(errors: pl.DataFrame) -> Health:
+def judge_truths(errors: pl.DataFrame) -> Health:
     """Return whether all that lies where labels do gives one.
 
     Args:
@@ -116,11 +116,13 @@ def truths(errors: pl.DataFrame) -> Health:
     """
     if errors.is_empty():
         return Health()
-    said = f"{counted(errors)} without a label that can be read, listed below with the reasons."
+    said = (
+        f"{count_errors(errors)} without a label that can be read, listed below with the reasons."
+    )
     return Health((HealthFinding(HealthFindingKind.UNREADABLE, said, "Ground truth"),))
 
 
-def counted(errors: pl.DataFrame) -> str:
+def count_errors(errors: pl.DataFrame) -> str:
     """Return how many lines, and whole objects, could not be read: ``3 lines and 1 object``.
 
     Args:
@@ -139,8 +141,8 @@ def by_reason(errors: pl.DataFrame) -> pl.DataFrame:
     return sums.sort("lines", "objects", "reason", descending=[True, True, False])
 
 
-def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFinding, ...]]:
-    """How long after its last record an object came, in the median, and whether some came late.
+def measure_lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFinding, ...]]:
+    """Return the median delay of objects after their last record, and findings of late ones.
 
     Args:
         objects: ``last_modified`` of each object and ``last`` time of a record in it.
@@ -160,7 +162,8 @@ def lateness(objects: pl.DataFrame) -> tuple[timedelta | None, tuple[HealthFindi
         HealthFinding(
             HealthFindingKind.LATE,
             f"{late:,} objects came more than {LATE // timedelta(minutes=1)} minutes after their"
-            f" last record, the latest after {duration(seconds)}. Recent charts may still fill"
+            f" last record, the latest after {format_duration(seconds)}. Recent charts "
+            "may still fill"
             " up.",
         ),
     )

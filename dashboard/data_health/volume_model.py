@@ -13,7 +13,7 @@ from dashboard.data_health.model import (
     Health,
     HealthFinding,
     HealthFindingKind,
-    together,
+    combine_health,
 )
 from workflow.configurations import Sampling
 from workflow.monitoring import CaptureState
@@ -59,30 +59,30 @@ class TrafficCounts:
         return f"{self.endpoint}, {self.variant}"
 
     def rows(self, period: Period) -> pl.DataFrame:
-        """``expected_and_captured``; no row where invocations are not known."""
+        """Return ``expected_and_captured``; no row where invocations are not known."""
         none = self.captured.clear().with_columns(failed=pl.lit(0, pl.Int64))
         invocations = none if self.invocations is None else self.invocations
         return expected_and_captured(invocations, self.captured, self.samplings, period)
 
 
-def endpoints(names: pl.DataFrame, filters: InferenceFilters, own: str) -> list[str]:
-    """The endpoints that are shown: the one chosen, or all with records and the workflow's own."""
+def list_endpoints(names: pl.DataFrame, filters: InferenceFilters, own: str) -> list[str]:
+    """List the shown endpoints: the one chosen, or all with records and the workflow's own."""
     if filters.endpoint:
         return [filters.endpoint]
     return sorted({*names["endpoint"], own} - {""})
 
 
-def variants(
+def list_variants(
     names: pl.DataFrame, filters: InferenceFilters, endpoint: str, state: CaptureState
 ) -> list[str]:
-    """The variants of an endpoint that are shown: those with records, and those it has now."""
+    """List the shown variants of an endpoint: those with records, and those it has now."""
     captured = names.filter(pl.col("endpoint") == endpoint)["variant"]
     known = {*captured, *state.variants}
     return sorted(known & {filters.variant} if filters.variant else known)
 
 
 def metric_period(period: Period, kept: timedelta) -> Period:
-    """By what length of time invocations and records are compared.
+    """Return by which period invocations and records are compared.
 
     Args:
         period: By which the records are shown.
@@ -93,10 +93,10 @@ def metric_period(period: Period, kept: timedelta) -> Period:
     return Period.MINUTE if finest <= Period.MINUTE.length else Period.HOUR
 
 
-def window(
+def compared_window(
     filters: InferenceFilters, counts: pl.DataFrame, now: datetime
 ) -> tuple[datetime, datetime] | None:
-    """From when (inclusive) to when (exclusive) invocations and records are compared.
+    """Return from when (inclusive) to when (exclusive) both are compared.
 
     Args:
         filters: Their days; where the first is open, the first record begins.
@@ -114,7 +114,7 @@ def window(
 
 
 def captured_by_time(counts: pl.DataFrame, endpoint: str, variant: str) -> pl.DataFrame:
-    """``time``, ``count`` of a variant's records with a usable time."""
+    """Return ``time`` and ``count`` of a variant's records with a usable time."""
     mine = counts.filter(pl.col("endpoint") == endpoint, pl.col("variant") == variant)
     return mine.drop_nulls("time").group_by("time").agg(pl.col("count").sum())
 
@@ -125,7 +125,7 @@ def expected_and_captured(
     samplings: Sequence[Sampling],
     period: Period,
 ) -> pl.DataFrame:
-    """Captures expected and found, by time.
+    """Return captures expected and found, by time.
 
     Args:
         invocations: ``time``, ``count``, ``failed`` of CloudWatch, one row a period with any.
@@ -144,7 +144,7 @@ def expected_and_captured(
     counted = both.with_columns(pl.col("invocations", "failed", "captured").fill_null(0))
     first = pl.lit(invocations["time"].min(), COUNTS["time"])
     rows = counted.sort("time").filter(pl.col("time") >= first)
-    return rows.with_columns(share=_share(samplings, period)).select(
+    return rows.with_columns(share=_expected_share(samplings, period)).select(
         "time",
         "invocations",
         "failed",
@@ -155,14 +155,14 @@ def expected_and_captured(
     )
 
 
-def _share(samplings: Sequence[Sampling], period: Period) -> pl.Expr:
+def _expected_share(samplings: Sequence[Sampling], period: Period) -> pl.Expr:
     share = pl.lit(None, pl.Float64)
     for one in samplings:
-        share = pl.when(_within(one.span, period)).then(one.percentage / 100).otherwise(share)
+        share = pl.when(_is_within(one.span, period)).then(one.percentage / 100).otherwise(share)
     return share
 
 
-def _within(span: Span, period: Period) -> pl.Expr:
+def _is_within(span: Span, period: Period) -> pl.Expr:
     """Return whether the whole of a row's time lies in a span."""
     bounds = [pl.lit(value=True)]
     if span.start is not None:
@@ -172,7 +172,7 @@ def _within(span: Span, period: Period) -> pl.Expr:
     return pl.all_horizontal(bounds)
 
 
-def summed(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFrame:
+def sum_traffic(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFrame:
     """Return what was expected and captured of one or more, added up by time.
 
     Returns:
@@ -190,7 +190,7 @@ def summed(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFrame:
     )
 
 
-def volumes(
+def judge_volumes(
     traffic: Sequence[TrafficCounts], period: Period, *, read_at: datetime | None
 ) -> Health:
     """Return whether every invocation that should be captured was, each variant by itself.
@@ -200,31 +200,31 @@ def volumes(
         period: The length of a row's time.
         read_at: When all captures there were had been read; None where that has not yet been.
     """
-    found = together(_volume(one, period, read_at) for one in traffic)
+    found = combine_health(_judge_volume(one, period, read_at) for one in traffic)
     if traffic and found == Health():
         return Health(unjudged=("Volume: no invocation and no record in that time.",))
     return found
 
 
-def _volume(traffic: TrafficCounts, period: Period, read_at: datetime | None) -> Health:
+def _judge_volume(traffic: TrafficCounts, period: Period, read_at: datetime | None) -> Health:
     rows, now = traffic.rows(period), read_at or EARLIEST
     named = {HealthFindingKind.OFF: traffic.endpoint}
     findings = tuple(
         replace(finding, subject=named.get(finding.kind, traffic.subject))
-        for finding in health(rows, traffic.state, period, now=now)
+        for finding in find_problems(rows, traffic.state, period, now=now)
     )
-    done = settled(rows, period, now)
-    judged = _judged(done)
-    said = (_compared(traffic, judged, period),) if judged.height else ()
+    done = filter_settled(rows, period, now)
+    judged = _filter_judged(done)
+    said = (_describe_compared(traffic, judged, period),) if judged.height else ()
     return Health(findings, said, tuple(_not_compared(traffic, rows, done, period, read_at)))
 
 
-def _judged(settled: pl.DataFrame) -> pl.DataFrame:
+def _filter_judged(settled: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of which it is known what share was captured."""
     return settled.filter(pl.col("share").is_not_null())
 
 
-def _compared(traffic: TrafficCounts, rows: pl.DataFrame, period: Period) -> str:
+def _describe_compared(traffic: TrafficCounts, rows: pl.DataFrame, period: Period) -> str:
     failed = rows["failed"].sum()
     vain = (
         f" ({failed:,} of them failed; AWS does not say whether it captures those, so they are"
@@ -234,7 +234,7 @@ def _compared(traffic: TrafficCounts, rows: pl.DataFrame, period: Period) -> str
     )
     return (
         f"{rows['invocations'].sum():,} invocations{vain} and {rows['captured'].sum():,} records of"
-        f" {traffic.subject}, {_span(rows, period)}, by {period}"
+        f" {traffic.subject}, {_format_span(rows, period)}, by {period}"
     )
 
 
@@ -251,7 +251,8 @@ def _not_compared(
     unknown = done.filter(pl.col("share").is_null(), pl.col("invocations") > 0)
     if unknown.height:
         yield (
-            f"{who}: {unknown['invocations'].sum():,} invocations in {_periods(unknown, period)},"
+            f"{who}: {unknown['invocations'].sum():,} invocations in "
+            f"{_format_periods(unknown, period)},"
             f" first at {unknown['time'][0]:%Y-%m-%d %H:%M} UTC. What share of them was to be"
             " captured is not known: the endpoint's configuration changed then, or it no longer"
             " exists."
@@ -271,30 +272,30 @@ def _not_compared(
         )
 
 
-def _span(rows: pl.DataFrame, period: Period) -> str:
+def _format_span(rows: pl.DataFrame, period: Period) -> str:
     last = rows["time"][-1] + period.length
     return f"{rows['time'][0]:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
-def unasked(endpoint: str, refusal: str) -> Health:
-    """An endpoint that does not say what share it captures: nothing can be expected of it."""
+def judge_unasked(endpoint: str, refusal: str) -> Health:
+    """Report an endpoint that does not say what share it captures: nothing can be expected."""
     return Health(unjudged=(f"Volume of {endpoint}: {refusal}",))
 
 
-def nameless(counts: pl.DataFrame) -> Health:
-    """Records whose key names no endpoint have no invocations to be compared with."""
+def judge_nameless(counts: pl.DataFrame) -> Health:
+    """Report records whose key names no endpoint: they cannot be compared with invocations."""
     records = counts.filter(pl.col("endpoint") == "")["count"].sum()
     if not records:
         return Health()
     return Health(unjudged=(f"Volume of {records:,} records whose key names no endpoint.",))
 
 
-def settled(rows: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
+def filter_settled(rows: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
     """Return the rows that no longer fill up."""
     return rows.filter(pl.col("time") <= now - SETTLED_AFTER - period.length)
 
 
-def health(
+def find_problems(
     rows: pl.DataFrame,
     state: CaptureState,
     period: Period,
@@ -309,10 +310,10 @@ def health(
         period: The length of a row's time.
         now: Rows that may still fill up are not judged, nor those of an unknown share.
     """
-    return tuple(_findings(settled(rows, period, now), state, period))
+    return tuple(_iterate_findings(filter_settled(rows, period, now), state, period))
 
 
-def _findings(
+def _iterate_findings(
     settled: pl.DataFrame, state: CaptureState, period: Period
 ) -> Iterable[HealthFinding]:
     on = state.share > 0
@@ -322,18 +323,18 @@ def _findings(
             "Data capture is switched off, so nothing new will appear here. Deploy again with a"
             " sampling percentage above 0.",
         )
-    silent = _silent(settled)
+    silent = _trailing_silence(settled)
     if on and not silent.is_empty():
         yield HealthFinding(HealthFindingKind.SILENCE, _silence_sentence(silent, state, period))
     heard = settled if silent.is_empty() else settled.filter(pl.col("time") < silent["time"][0])
-    judged = _judged(heard)
+    judged = _filter_judged(heard)
     spread = (pl.col("expected") * (1 - pl.col("share"))).sqrt() * _SIGMAS + _EDGE
     gaps = judged.filter(pl.col("captured") < pl.col("expected") - spread)
     if not gaps.is_empty():
         missing = float(gaps.select((pl.col("expected") - pl.col("captured")).sum()).item())
         yield HealthFinding(
             HealthFindingKind.GAP,
-            f"About {missing:,.0f} records are missing in {_periods(gaps, period)}, first at"
+            f"About {missing:,.0f} records are missing in {_format_periods(gaps, period)}, first at"
             f" {gaps['time'][0]:%Y-%m-%d %H:%M} UTC. Objects may have been deleted by the bucket's"
             " lifecycle, or records not be readable or have no usable time: look at the bucket,"
             " then check all objects again.",
@@ -342,21 +343,21 @@ def _findings(
     if not surplus.is_empty():
         yield HealthFinding(
             HealthFindingKind.SURPLUS,
-            f"There are more records than invocations in {_periods(surplus, period)}. Batch"
+            f"There are more records than invocations in {_format_periods(surplus, period)}. Batch"
             " requests make several records each; else another endpoint of this name wrote them.",
         )
 
 
-def _silent(settled: pl.DataFrame) -> pl.DataFrame:
+def _trailing_silence(settled: pl.DataFrame) -> pl.DataFrame:
     """Return the last rows, where invocations went on and captures did not."""
     heard = settled.with_row_index().filter(pl.col("captured") > 0)["index"].max()
-    tail = _judged(settled.slice(0 if heard is None else int(heard) + 1))  # type: ignore[arg-type]
+    tail = _filter_judged(settled.slice(0 if heard is None else int(heard) + 1))  # type: ignore[arg-type]
     return tail if tail["expected"].sum() >= _FEW else tail.clear()
 
 
 def _silence_sentence(silent: pl.DataFrame, state: CaptureState, period: Period) -> str:
     said = (
-        f"Nothing was captured from {_span(silent, period)}, though"
+        f"Nothing was captured from {_format_span(silent, period)}, though"
         f" {silent['invocations'].sum():,} invocations"
     )
     disk = state.disk_percent
@@ -371,5 +372,5 @@ def _silence_sentence(silent: pl.DataFrame, state: CaptureState, period: Period)
     )
 
 
-def _periods(rows: pl.DataFrame, period: Period) -> str:
+def _format_periods(rows: pl.DataFrame, period: Period) -> str:
     return f"{rows.height:,} {period}{'s' if rows.height != 1 else ''}"

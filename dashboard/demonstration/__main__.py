@@ -24,9 +24,9 @@ def main() -> int:
     began = time.monotonic()
     try:
         connection = connect(os.environ)
-        _check(connection)
-        _deploy(connection)
-        _write(connection)
+        _check_available(connection)
+        _deploy_workflow(connection)
+        _write_demonstration(connection)
     except WorkflowError as error:
         fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
         print(json.dumps(fields), file=sys.stderr, flush=True)
@@ -35,8 +35,8 @@ def main() -> int:
     return 0
 
 
-def _check(connection: Connection) -> None:
-    if control.controls(connection) is None:
+def _check_available(connection: Connection) -> None:
+    if control.read_controls(connection) is None:
         raise WorkflowError(
             "NotOffered",
             f"{connection.cloud.name} offers no demonstration.",
@@ -44,7 +44,7 @@ def _check(connection: Connection) -> None:
         )
 
 
-def _deploy(connection: Connection) -> None:
+def _deploy_workflow(connection: Connection) -> None:
     settings, session = connection.settings, connection.session
     plan = deployment.observe_and_plan(settings, session)
     for event in deployment.apply(plan, settings, session):
@@ -54,10 +54,10 @@ def _deploy(connection: Connection) -> None:
             print(f"{event.key}: {event.message or 'done'}", flush=True)
 
 
-def _write(connection: Connection) -> None:
-    control.begin(connection, "demonstration", datetime.now().astimezone())
+def _write_demonstration(connection: Connection) -> None:
+    control.begin_condition(connection, "demonstration", datetime.now().astimezone())
     told = ""
-    while found := control.controls(connection):
+    while found := control.read_controls(connection):
         shown = found.demonstration
         if shown.says not in ("", told):
             told = shown.says

@@ -25,7 +25,7 @@ _OK: Final = 200
 _CONFLICT: Final = 409
 
 
-class Demonstration(msgspec.Struct, frozen=True):
+class DemonstrationState(msgspec.Struct, frozen=True):
     """How the demonstration stands.
 
     Attributes:
@@ -51,17 +51,17 @@ class Controls(msgspec.Struct, frozen=True):
         lab: Whether each condition of the lab is on, by its name.
     """
 
-    demonstration: Demonstration
+    demonstration: DemonstrationState
     lab: dict[str, bool]
 
 
-def controls(connection: Connection) -> Controls | None:
+def read_controls(connection: Connection) -> Controls | None:
     """Return what the endpoint offers; None where it offers nothing, as AWS does.
 
     Raises:
         WorkflowError: ``ControlUnreachable`` where the endpoint does not answer.
     """
-    status, body = _ask(connection, "GET", "controls", {})
+    status, body = _call_endpoint(connection, "GET", "controls", {})
     if status != _OK:
         return None
     try:
@@ -70,7 +70,7 @@ def controls(connection: Connection) -> Controls | None:
         return None
 
 
-def begin(connection: Connection, what: str, now: datetime) -> None:
+def begin_condition(connection: Connection, what: str, now: datetime) -> None:
     """Begin ``demonstration`` or a condition of the lab, ``lab/NAME``.
 
     Args:
@@ -82,18 +82,20 @@ def begin(connection: Connection, what: str, now: datetime) -> None:
         WorkflowError: The endpoint's own code where it refuses.
     """
     offset = now.utcoffset()
-    _done(connection, "POST", what, {"utc_offset": offset.total_seconds() if offset else 0.0})
+    _send_request(
+        connection, "POST", what, {"utc_offset": offset.total_seconds() if offset else 0.0}
+    )
 
 
-def end(connection: Connection, what: str) -> None:
-    """End what ``begin`` has begun; likewise."""
-    _done(connection, "DELETE", what, {})
+def end_condition(connection: Connection, what: str) -> None:
+    """End what ``begin_condition`` has begun; likewise."""
+    _send_request(connection, "DELETE", what, {})
 
 
-def _done(connection: Connection, method: str, what: str, given: dict[str, Any]) -> None:
+def _send_request(connection: Connection, method: str, what: str, given: dict[str, Any]) -> None:
     settings = connection.settings
     named = {"project": settings.project, "stage": settings.stage, **given}
-    status, body = _ask(connection, method, what, named)
+    status, body = _call_endpoint(connection, method, what, named)
     if status != _OK:
         said = json.loads(body) if status == _CONFLICT else {}
         raise WorkflowError(
@@ -103,7 +105,7 @@ def _done(connection: Connection, method: str, what: str, given: dict[str, Any])
         )
 
 
-def _ask(
+def _call_endpoint(
     connection: Connection, method: str, what: str, given: dict[str, Any]
 ) -> tuple[int, bytes]:
     url = f"{connection.client('sts').meta.endpoint_url.rstrip('/')}{_PATH}/{what}"

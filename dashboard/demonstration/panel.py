@@ -12,7 +12,7 @@ from dashboard.demonstration import control
 from dashboard.demonstration.control import Controls
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, permits
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
@@ -23,63 +23,65 @@ OFFERED_FOR_S = 3600.0
 
 
 @st.cache_resource(show_spinner=False)
-def _seen() -> dict[str, str]:
+def _seen_states() -> dict[str, str]:
     """Return the state of the demonstration that this process has seen last, by endpoint."""
     return {}
 
 
-def controls() -> Controls | None:
+def find_controls() -> Controls | None:
     """Return what the endpoint offers; None where that is nothing, or is not known yet."""
     title = "whether the cloud offers a demonstration"
     try:
-        ask = partial(control.controls, components.connection())
-        offered = components.read("control", "offered", title, ask, fresh_s=OFFERED_FOR_S)
+        ask = partial(control.read_controls, components.connection())
+        offered = components.read_cloud("control", "offered", title, ask, fresh_s=OFFERED_FOR_S)
         if offered is None:
             return None
-        found = components.read("control", "controls", title, ask, fresh_s=ASKED_EVERY_S)
+        found = components.read_cloud("control", "controls", title, ask, fresh_s=ASKED_EVERY_S)
     except WorkflowError:  # what cannot be asked now is not offered now; the page has other news
         return None
     if found is not None:
-        _reread(found)
+        _reread_feeds(found)
     return found
 
 
-def _reread(found: Controls) -> None:
+def _reread_feeds(found: Controls) -> None:
     """Have the feeds read everything again when the past has been written or removed."""
     endpoint = components.connection().cloud.endpoint_url or ""
-    before = _seen().get(endpoint)
+    before = _seen_states().get(endpoint)
     now = found.demonstration.state
-    _seen()[endpoint] = now
+    _seen_states()[endpoint] = now
     changed = before is not None and before != now and now in ("done", "absent")
     if changed and components.connection().watched.deployed:
-        components.reads().expire("overview")  # its check of drift is of the past that is gone
-        running = feeds.running()
+        components.shared_reads().expire(
+            "overview"
+        )  # its check of drift is of the past that is gone
+        running = feeds.running_feeds()
         running.executions.reread()
         running.failures.refresh()
-        captured = captures.feed()
+        captured = captures.running_feed()
         if isinstance(captured, CaptureFeed):  # the other one keeps nothing
             captured.reread()
 
 
-def mark() -> None:
+def show_mark() -> None:
     """Say on every page that what is shown is a demonstration, and offer to remove it."""
-    found = controls()
+    found = find_controls()
     if found is None or found.demonstration.state != "done":
         return
     with st.sidebar:
         st.markdown(":violet-badge[:material/science: **Demonstration data**]")
         st.caption(f"{found.demonstration.executions:,} executions written for two weeks.")
         if st.button("Remove the demonstration", icon=":material/delete_sweep:"):
-            components.act(
+            components.run_action(
                 "Remove the demonstration",
                 Privilege.LAB,
-                lambda cloud: control.end(cloud, "demonstration"),
+                lambda cloud: control.end_condition(cloud, "demonstration"),
             )
-            components.reads().expire("control")
+            components.shared_reads().expire("control")
             st.rerun()
 
 
-def invitation() -> bool:
+def show_invitation() -> bool:
     """Return whether the button was pressed that deploys and writes the demonstration."""
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.markdown("## See it at work in a minute", width="content")
@@ -99,22 +101,22 @@ def invitation() -> bool:
     return pressed
 
 
-def starter() -> Callable[[], None]:
+def make_starter() -> Callable[[], None]:
     """Return what begins to write the demonstration, for the person at this page.
 
     Raises:
         WorkflowError: ``NotPermitted``; what it returns raises the endpoint's own code.
     """
-    permit = permits.permit(Privilege.LAB)
+    permit = permits.require_permit(Privilege.LAB)
 
     def begin() -> None:
-        with permit.recorded("Write the demonstration"):
-            control.begin(permit.connection, "demonstration", datetime.now().astimezone())
+        with permit.record_action("Write the demonstration"):
+            control.begin_condition(permit.connection, "demonstration", datetime.now().astimezone())
 
     return begin
 
 
-def progress(found: Controls) -> bool:
+def show_progress(found: Controls) -> bool:
     """Show how far the demonstration has come; whether it is being written."""
     shown = found.demonstration
     if shown.state == "failed":
@@ -129,11 +131,11 @@ def progress(found: Controls) -> bool:
         return False
 
     def tick() -> None:
-        latest = controls()
+        latest = find_controls()
         if latest is None or latest.demonstration.state != "running":
             st.rerun()
         else:
-            st.progress(latest.demonstration.share, text=plain(latest.demonstration.says))
+            st.progress(latest.demonstration.share, text=escape_text(latest.demonstration.says))
 
     st.fragment(tick, run_every=TICK_SECONDS)()
     return True

@@ -35,7 +35,7 @@ class Canary:
     since: datetime
 
 
-def canary(outputs: Mapping[str, Any]) -> Canary | None:
+def read_canary(outputs: Mapping[str, Any]) -> Canary | None:
     """Return the canary of a deployment; None where one version has all executions.
 
     Args:
@@ -53,7 +53,7 @@ def canary(outputs: Mapping[str, Any]) -> Canary | None:
     )
 
 
-def compare(listing: pl.DataFrame, found: Canary) -> pl.DataFrame:
+def compare_versions(listing: pl.DataFrame, found: Canary) -> pl.DataFrame:
     """Return how the executions of both versions ended that were started since the shift.
 
     Args:
@@ -73,7 +73,7 @@ def compare(listing: pl.DataFrame, found: Canary) -> pl.DataFrame:
     if not any(len(outcomes) for outcomes in runs.values()):
         return pl.DataFrame()
     columns = {
-        f"Version {number} ({words})": _figures(runs[number], share)
+        f"Version {number} ({words})": _format_figures(runs[number], share)
         for number, words, share in (
             (found.old, "old", 100 - found.share),
             (found.new, "new", found.share),
@@ -85,7 +85,7 @@ def compare(listing: pl.DataFrame, found: Canary) -> pl.DataFrame:
     )
 
 
-def _figures(outcomes: pl.Series, share: int) -> dict[str, str]:
+def _format_figures(outcomes: pl.Series, share: int) -> dict[str, str]:
     counts = {
         name: int(outcomes.is_in([one.value for one in which]).sum())
         for name, which in _OUTCOMES.items()
@@ -95,11 +95,11 @@ def _figures(outcomes: pl.Series, share: int) -> dict[str, str]:
         "Share of new executions": f"{share} %",
         "Started": f"{len(outcomes):,}",
         "Running or aborted": f"{len(outcomes) - ended:,}",
-    } | {name: _text(Share(count, ended)) for name, count in counts.items()}
+    } | {name: _format_share(Share(count, ended)) for name, count in counts.items()}
 
 
-def _text(share: Share) -> str:
+def _format_share(share: Share) -> str:
     if not share.count:
         return "-"
-    between = numbers.interval(*share.interval)
-    return f"{share.hits:,} · {numbers.share(share.value)} ({between})"
+    between = numbers.format_interval(*share.interval)
+    return f"{share.hits:,} · {numbers.format_share(share.value)} ({between})"

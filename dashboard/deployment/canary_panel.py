@@ -8,12 +8,12 @@ from dashboard.deployment import canary_model as model
 from dashboard.executions import freshness_panel
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 
 Step = Literal["Promote", "Roll back"]
 
 
-def canary(found: model.Canary, machine: str, diff: str) -> Step | None:
+def show_canary(found: model.Canary, machine: str, diff: str) -> Step | None:
     """Show how both versions do; return which button was pressed.
 
     Args:
@@ -22,15 +22,16 @@ def canary(found: model.Canary, machine: str, diff: str) -> Step | None:
         diff: Between the definitions of both versions.
     """
     st.header("Canary", anchor=False)
-    since = time_range_panel.said(found.since)
+    since = time_range_panel.format_in_zone(found.since)
     st.markdown(
-        plain(
-            f"Since {since}, version {found.new} gets {found.share} % of new executions and"
+        escape_text(
+            f"Since {since}, version {found.new} gets {found.share} % of new "
+            "executions and"
             f" version {found.old} the rest."
         )
     )
     if components.connection().watched.state_machine_arn == machine:
-        st.fragment(_outcomes, run_every=feeds.REFRESH_SECONDS)(found)
+        st.fragment(_show_outcomes, run_every=feeds.REFRESH_SECONDS)(found)
     else:
         st.caption("Watch the deployed workflow to see how the executions of both versions end.")
     pressed: Step | None = None
@@ -48,14 +49,14 @@ def canary(found: model.Canary, machine: str, diff: str) -> Step | None:
     return pressed
 
 
-@components.explained()
-def _outcomes(found: model.Canary) -> None:
+@components.show_errors()
+def _show_outcomes(found: model.Canary) -> None:
     """Show how the executions of both versions ended, as far as they are known."""
-    running = feeds.running()
-    feeds.fresh(running)
-    if not freshness_panel.ready(running.executions):
+    running = feeds.running_feeds()
+    feeds.show_freshness(running)
+    if not freshness_panel.check_ready(running.executions):
         return
-    table = model.compare(running.executions.listing(), found)
+    table = model.compare_versions(running.executions.listing(), found)
     if table.is_empty():
         components.empty_state(
             "No execution since the shift",

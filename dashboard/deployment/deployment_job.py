@@ -14,7 +14,7 @@ from workflow.audit import DONE
 from workflow.settings import Settings
 
 
-def step(event: Event) -> PlanStep:
+def convert_event(event: Event) -> PlanStep:
     """Return an event of ``deploy`` as the page's model takes it."""
     match event:
         case Started(action, _, total):
@@ -27,7 +27,7 @@ def step(event: Event) -> PlanStep:
             return PlanStep(str(key), error=error)
 
 
-def start(
+def start_job(
     jobs: Jobs,
     title: str,
     permit: Permit,
@@ -55,9 +55,9 @@ def start(
         privilege = permit.privilege
         if privilege is Privilege.DEPLOY and plan.sets_threshold:
             privilege = Privilege.THRESHOLD
-        with permit.recorded(plan.request, privilege) as result:
+        with permit.record_action(plan.request, privilege) as result:
             for event in deployment.apply(plan, settings, permit.connection.session):
-                report(step(event))
+                report(convert_event(event))
                 if isinstance(event, Failed):
                     result.text = f"{event.error.code}: {event.error.message}"
         if result.text == DONE:
@@ -66,10 +66,12 @@ def start(
     jobs.start(DEPLOYMENT, title, work)
 
 
-def deploy(jobs: Jobs, permit: Permit, settings: Settings, then: Callable[[], None]) -> None:
-    """Deploy what the settings say in the background, then do something; as ``start``."""
+def start_deployment(
+    jobs: Jobs, permit: Permit, settings: Settings, then: Callable[[], None]
+) -> None:
+    """Deploy what the settings say in the background, then do something; as ``start_job``."""
     session = permit.connection.session
-    start(
+    start_job(
         jobs,
         "Deploy",
         permit,
@@ -80,9 +82,9 @@ def deploy(jobs: Jobs, permit: Permit, settings: Settings, then: Callable[[], No
 
 
 def deploy_batch(jobs: Jobs, permit: Permit, settings: Settings) -> None:
-    """Deploy the state machine of batches in the background; as ``start``."""
+    """Deploy the state machine of batches in the background; as ``start_job``."""
     session = permit.connection.session
-    start(
+    start_job(
         jobs,
         "Deploy batch classification",
         permit,

@@ -65,7 +65,7 @@ class DeploymentAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ResourceChange:
     """One resource whose change has details worth reading.
 
     Attributes:
@@ -98,7 +98,7 @@ class PlanView:
 
     summary: str
     rows: pd.DataFrame
-    changes: tuple[Change, ...]
+    changes: tuple[ResourceChange, ...]
     retained: str
     kept: str
     price: str
@@ -179,9 +179,9 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
         summary=f"{len(actions)} resources: {', '.join(said)}."
         if changes
         else f"Everything is up to date: {len(actions)} resources, nothing to do.",
-        rows=_rows(actions),
-        changes=tuple(_change(action) for action in actions if action["op"] not in _PLAIN),
-        retained=_retained(plan["retained"]),
+        rows=_build_rows(actions),
+        changes=tuple(_build_change(action) for action in actions if action["op"] not in _PLAIN),
+        retained=_describe_retained(plan["retained"]),
         kept=plan["kept"],
         price=plan["price"]["says"] if plan["price"] else "",
         settled=not changes,
@@ -231,8 +231,8 @@ def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: dateti
     for step in steps:
         total, done, error = step.total or total, done + bool(step.done), step.error
         kinds[step.resource] = step.kind or kinds.get(step.resource, "")
-        states[step.resource] = _state(step)
-        says = f"{kinds[step.resource]} {_name(step.resource)}: {states[step.resource]}"
+        states[step.resource] = _describe_state(step)
+        says = f"{kinds[step.resource]} {_resource_name(step.resource)}: {states[step.resource]}"
     if not running:
         says = f"{title} of {at:%H:%M} UTC left {done} of {total} resources up to date."
     return RunView(
@@ -240,15 +240,15 @@ def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: dateti
         done=done,
         says=says,
         rows=pd.DataFrame(
-            [(kinds[key], _name(key), state) for key, state in reversed(states.items())],
+            [(kinds[key], _resource_name(key), state) for key, state in reversed(states.items())],
             columns=["Kind", "Name", "Progress"],
         ),
         error=error,
     )
 
 
-def versions(outputs: Mapping[str, Any]) -> pd.DataFrame:
-    """Versions of the state machine, the newest first, with their share of new executions."""
+def versions_table(outputs: Mapping[str, Any]) -> pd.DataFrame:
+    """List versions of the state machine, newest first, with their share of new executions."""
     return pd.DataFrame(
         [
             (version["number"], version["created"][:19].replace("T", " "), f"{version['weight']} %")
@@ -258,7 +258,7 @@ def versions(outputs: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def facts(outputs: Mapping[str, Any]) -> dict[str, str]:
+def deployment_facts(outputs: Mapping[str, Any]) -> dict[str, str]:
     """Return what the deployment offers, by name; what is not there is left out."""
     status = outputs["endpoint_status"]
     found = {
@@ -270,7 +270,7 @@ def facts(outputs: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _rows(actions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _build_rows(actions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     order = {op: place for place, op in enumerate(_ICONS)}
     return pd.DataFrame(
         [
@@ -281,7 +281,7 @@ def _rows(actions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def _retained(keys: Sequence[str]) -> str:
+def _describe_retained(keys: Sequence[str]) -> str:
     earlier = sum(key.startswith("sagemaker.endpoint-config/") for key in keys)
     return (
         f"Earlier endpoint configurations retained, with their models: {earlier}. Inferences"
@@ -291,24 +291,27 @@ def _retained(keys: Sequence[str]) -> str:
     )
 
 
-def _change(action: Mapping[str, Any]) -> Change:
+def _build_change(action: Mapping[str, Any]) -> ResourceChange:
     diffs = pd.DataFrame(
-        [(diff["path"], _text(diff["before"]), _text(diff["after"])) for diff in action["diffs"]],
+        [
+            (diff["path"], _format_value(diff["before"]), _format_value(diff["after"]))
+            for diff in action["diffs"]
+        ],
         columns=["Property", "Before", "After"],
     )
-    return Change(
+    return ResourceChange(
         title=f"{_ICONS[action['op']]} {action['kind']} {action['name']}",
         reason=f"{action['reason']} {action['remedy']}".strip(),
         diffs=diffs,
     )
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "—" if value is None else text[:_LONGEST] + "…" * (len(text) > _LONGEST)
 
 
-def _state(step: PlanStep) -> str:
+def _describe_state(step: PlanStep) -> str:
     if step.error is not None:
         return "✗ failed"
     if step.done:
@@ -316,5 +319,5 @@ def _state(step: PlanStep) -> str:
     return step.message or "looking"
 
 
-def _name(resource: str) -> str:
+def _resource_name(resource: str) -> str:
     return resource.partition("/")[2]

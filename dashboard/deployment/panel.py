@@ -8,21 +8,21 @@ import streamlit as st
 
 from dashboard.deployment import model
 from dashboard.shared import components, page_address
-from dashboard.shared.escaping import code, plain, prose
+from dashboard.shared.escaping import escape_prose, escape_text, inline_code
 from dashboard.shared.jobs import Job
-from dashboard.thresholds.panel import standing
+from dashboard.thresholds.panel import read_standing
 from workflow.settings import Settings
 from workflow.thresholds import lowest_threshold, of_plan
 
 
-def wanted(settings: Settings) -> tuple[Settings, int]:
+def wanted_settings(settings: Settings) -> tuple[Settings, int]:
     """Return the settings and the share of a new version, as the address or the reader asks.
 
     Returns:
         The settings with that threshold; percentage of new executions for a new version.
     """
-    page_address.read(model.DeploymentAddress)
-    now = standing()
+    page_address.read_parameters(model.DeploymentAddress)
+    now = read_standing()
     classes = settings.classes or components.connection().watched.classes
     with st.expander("Settings", icon=":material/tune:"):
         threshold = st.number_input(
@@ -46,41 +46,42 @@ def wanted(settings: Settings) -> tuple[Settings, int]:
             " back. A first deployment gets all.",
         )
         st.caption(
-            f"Project {plain(settings.project)}, stage {plain(settings.stage)}; data capture keeps "
+            f"Project {escape_text(settings.project)}, stage "
+            f"{escape_text(settings.stage)}; data capture keeps "
             f"{settings.sampling_percentage} % of all inferences."
         )
-    st.caption(plain(of_plan(now, threshold)))
+    st.caption(escape_text(of_plan(now, threshold)))
     return replace(settings, threshold=threshold), share
 
 
-def run(job: Job) -> None:
-    """A run step by step, and what ended it early."""
+def show_run(job: Job) -> None:
+    """Show a run step by step, and what ended it early."""
     running = job.running
     view = model.run_view(job.events, running=running, title=job.title, at=job.started_at)
     if view.error is not None:
         components.error_state(view.error)
         st.caption("Finished steps stay done; the next deployment continues from here.")
     elif running:
-        st.progress(view.share, text=plain(view.says))
+        st.progress(view.share, text=escape_text(view.says))
     elif view.done:
-        st.success(plain(view.says), icon=":material/check_circle:")
+        st.success(escape_text(view.says), icon=":material/check_circle:")
     if not view.rows.empty:
         with st.expander("Steps", expanded=running):
             st.dataframe(view.rows, hide_index=True, alt="Steps of the run, newest first")
 
 
-def checks(view: model.CheckView) -> bool:
+def show_checks(view: model.CheckView) -> bool:
     """Return what would end a deployment, or surprise whoever pays; whether it would end one."""
     icon = ":material/check_circle:" if view.calm else ":material/info:"
     with st.expander(view.summary, icon=icon, expanded=view.problem):
         for line, remedy in view.lines:
-            st.markdown(prose(line))
+            st.markdown(escape_prose(line))
             if remedy:
-                st.caption(prose(remedy))
+                st.caption(escape_prose(remedy))
     return view.problem
 
 
-def plan(view: model.PlanView, *, hindered: bool, share: int) -> bool:
+def show_plan(view: model.PlanView, *, hindered: bool, share: int) -> bool:
     """Return what would be done, with the differences; whether the button that does it was pressed.
 
     Args:
@@ -92,9 +93,9 @@ def plan(view: model.PlanView, *, hindered: bool, share: int) -> bool:
     with st.container(border=True):
         st.markdown(f"**{view.summary}**")
         if view.kept:
-            st.info(plain(view.kept), icon=":material/keep:")
+            st.info(escape_text(view.kept), icon=":material/keep:")
         if view.price:
-            st.markdown(plain(view.price))
+            st.markdown(escape_text(view.price))
         if view.shifts:
             st.markdown(
                 f"The new version gets **{share} %** of new executions, as *Settings* above says."
@@ -112,8 +113,8 @@ def plan(view: model.PlanView, *, hindered: bool, share: int) -> bool:
                 "app_pages/classify.py", label="Classify a photo", icon=":material/arrow_forward:"
             )
     for change in view.changes:
-        with st.expander(plain(change.title)):
-            st.caption(plain(change.reason))
+        with st.expander(escape_text(change.title)):
+            st.caption(escape_text(change.reason))
             if not change.diffs.empty:
                 st.dataframe(change.diffs, hide_index=True, alt="Properties that differ")
     with st.expander(f"All {len(view.rows)} resources", expanded=view.fresh):
@@ -123,18 +124,18 @@ def plan(view: model.PlanView, *, hindered: bool, share: int) -> bool:
     return pressed
 
 
-def outputs(found: Mapping[str, Any], *, links: bool) -> None:
-    """What the deployment offers; the console's pages only where there is a console."""
-    facts = model.facts(found)
+def show_outputs(found: Mapping[str, Any], *, links: bool) -> None:
+    """Show what the deployment offers; links to the console only where there is one."""
+    facts = model.deployment_facts(found)
     if not facts:
         return
     st.header("Outputs", anchor=False)
-    st.markdown("\n".join(f"- {name}: {code(value)}" for name, value in facts.items()))
+    st.markdown("\n".join(f"- {name}: {inline_code(value)}" for name, value in facts.items()))
     if links:
         st.markdown(" · ".join(f"[{name}]({url})" for name, url in found["links"].items()))
 
 
-def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> bool:
+def show_versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> bool:
     """Return the versions of the state machine; whether the button that goes back was pressed.
 
     Args:
@@ -142,7 +143,7 @@ def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> boo
         back: Number of the version in use, of the one to go back to, and their difference; None
             where there is none to go back to.
     """
-    frame = model.versions(found)
+    frame = model.versions_table(found)
     if frame.empty:
         return False
     st.header("Versions", anchor=False)
@@ -161,11 +162,13 @@ def versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -> boo
         return st.button(f"Roll back to version {target} now", icon=":material/undo:")
 
 
-def destruction(prefix: str, bucket: str | None) -> tuple[bool, str | None]:
-    """The typed confirmation: whether to destroy, and the bucket to empty, if it is to be."""
+def confirm_destruction(prefix: str, bucket: str | None) -> tuple[bool, str | None]:
+    """Ask for the typed confirmation; return whether to destroy, and the bucket to empty."""
     with st.expander("Destroy", icon=":material/delete_forever:"):
         st.write("Deletes everything this deployment owns. A bucket that holds objects is kept.")
-        emptied = bucket is not None and st.checkbox(f"Also delete every object in {plain(bucket)}")
-        typed = st.text_input(f"Type {plain(prefix)} to confirm")
+        emptied = bucket is not None and st.checkbox(
+            f"Also delete every object in {escape_text(bucket)}"
+        )
+        typed = st.text_input(f"Type {escape_text(prefix)} to confirm")
         pressed = st.button("Destroy", disabled=typed != prefix, icon=":material/delete_forever:")
     return pressed, bucket if emptied else None

@@ -37,20 +37,20 @@ def show_images(
         )
         if not wanted:
             return
-        found, unreadable = components.read(
+        found, unreadable = components.read_cloud(
             "images",
             (look.feed.version, look.filters, name, before, after),
             "the captured images to measure",
-            lambda: _measured(look.feed, look.filters, name, before, after),
+            lambda: _measure_drift(look.feed, look.filters, name, before, after),
             fresh_s=float("inf"),
         )
         show_verdict(found)
         if unreadable:
             st.caption(f"{unreadable:,} of the sampled images cannot be read.")
-        _means(found)
+        _show_means(found)
 
 
-def _measured(
+def _measure_drift(
     feed: InferenceFeed, filters: InferenceFilters, name: str, *times: tuple[Span, ...]
 ) -> tuple[DriftReport, int]:
     sides, unreadable = [], 0
@@ -62,12 +62,12 @@ def _measured(
         unreadable += failed
     before, after = drift.paired_statistics(*sides)
     ks = (Statistic.KOLMOGOROV_SMIRNOV,)
-    return model.report(Baseline(f"images {name}", before), after, numerical=ks), unreadable
+    return model.build_report(Baseline(f"images {name}", before), after, numerical=ks), unreadable
 
 
-def _means(found: DriftReport) -> None:
+def _show_means(found: DriftReport) -> None:
     st.dataframe(
-        model.means(found),
+        model.means_table(found),
         hide_index=True,
         alt="Image statistics before and after",
         column_config={

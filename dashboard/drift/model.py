@@ -8,7 +8,7 @@ from itertools import pairwise
 import polars as pl
 
 from dashboard.captures.aggregates import BINS
-from dashboard.inferences.model import CONFIDENCE, LABEL, summarise
+from dashboard.inferences.model import CONFIDENCE, LABEL, summarise_counts
 from workflow import drift
 from workflow.class_names import ClassNames
 from workflow.drift import MATTERS, Drift, DriftVerdict, Statistic, in_units
@@ -71,7 +71,7 @@ class DriftReport:
         """Whether the two have a feature in common; without one, more records change nothing."""
         return bool(self.drifts)
 
-    def lacking(self) -> str:
+    def describe_lacking(self) -> str:
         """Return what each side holds, where they have no common feature; else empty."""
         if self.comparable:
             return ""
@@ -89,17 +89,17 @@ class DriftReport:
         """What ``constraint_violations.json`` is to hold."""
         return (*self.broken, *drift.drift_violations(self.drifts))
 
-    def sentence(self) -> str:
+    def format_sentence(self) -> str:
         """Return the verdict in words, with what it rests on."""
         sizes = f"{self.current.item_count:,} records against {self.baseline.name}"
         if not self.drifts:
             return f"No feature in common: {sizes}."
         if self.verdict in {DriftVerdict.DRIFT, DriftVerdict.SMALL}:
             small = self.verdict is DriftVerdict.SMALL
-            said = " and ".join(self._detected(self.verdict))
+            said = " and ".join(self._list_detected(self.verdict))
             return f"{said} {'changed slightly' if small else 'drifted'}: {sizes}."
         if self.verdict is DriftVerdict.STABLE:
-            return f"No drift larger than {self._largest()}: {sizes}."
+            return f"No drift larger than {self._describe_largest()}: {sizes}."
         current = max(item.current_needed for item in self.drifts)
         before = max(item.baseline_needed for item in self.drifts)
         needed = [
@@ -112,7 +112,7 @@ class DriftReport:
         ]
         return f"Not enough data to tell: {' and '.join(needed)} needed ({sizes})."
 
-    def _detected(self, verdict: DriftVerdict) -> list[str]:
+    def _list_detected(self, verdict: DriftVerdict) -> list[str]:
         """Return the features of a verdict, each once, with the category that changed most."""
         found = [item for item in self.drifts if item.verdict is verdict]
         changes = {item.feature: item.change for item in self.drifts if item.change is not None}
@@ -122,7 +122,7 @@ class DriftReport:
             for name in dict.fromkeys(item.feature for item in found)
         ]
 
-    def _largest(self) -> str:
+    def _describe_largest(self) -> str:
         """Return the largest drift that the data leave possible, of each kind of feature."""
         largest = {
             statistic: max(
@@ -136,7 +136,7 @@ class DriftReport:
             if value is not None
         )
 
-    def reach(self) -> str:
+    def describe_reach(self) -> str:
         """Return what this baseline cannot tell, however many records are compared with it.
 
         Empty where it can tell every drift that matters.
@@ -175,7 +175,7 @@ class Side:
 def side_by_side(
     before: pl.DataFrame, after: pl.DataFrame, threshold: float, names: ClassNames
 ) -> tuple[Side, Side]:
-    """Two sides, with the shares of the classes that are the most frequent over both.
+    """Return two sides, with the shares of the classes that are most frequent over both.
 
     Args:
         before: A frame of ``tables.COUNTS``.
@@ -186,24 +186,24 @@ def side_by_side(
     both = pl.concat([before, after]).group_by("label").agg(pl.col("count").sum())
     labels = both.sort("count", "label", descending=[True, False])["label"].head(SHOWN_CLASSES)
     shown = {label: names.name(label) for label in labels.sort()}
-    first, second = (_side(counts, threshold, shown) for counts in (before, after))
+    first, second = (_build_side(counts, threshold, shown) for counts in (before, after))
     return first, second
 
 
-def _side(counts: pl.DataFrame, threshold: float, shown: Mapping[int, str]) -> Side:
-    said = summarise(counts, threshold)
+def _build_side(counts: pl.DataFrame, threshold: float, shown: Mapping[int, str]) -> Side:
+    said = summarise_counts(counts, threshold)
     return Side(
         total=said.total,
         rejected=said.rejected,
-        median=median(counts),
+        median=median_confidence(counts),
         shares={
             name: Share(said.by_label.get(label, 0), said.total) for label, name in shown.items()
         },
     )
 
 
-def median(counts: pl.DataFrame) -> float:
-    """The median confidence of a frame of ``tables.COUNTS``: the middle of its bin, else NaN."""
+def median_confidence(counts: pl.DataFrame) -> float:
+    """Return the median confidence of ``aggregates.COUNTS``: the middle of its bin, else NaN."""
     bins = counts.group_by("bin").agg(pl.col("count").sum()).sort("bin")
     total = int(bins["count"].sum())
     if not total:
@@ -212,7 +212,7 @@ def median(counts: pl.DataFrame) -> float:
     return min((int(reached["bin"][0]) + 0.5) / BINS, 1.0)
 
 
-def report(
+def build_report(
     baseline: Baseline, current: Statistics, *, numerical: Sequence[Statistic] = drift.NUMERICAL
 ) -> DriftReport:
     """Hold current data against a baseline.
@@ -242,7 +242,7 @@ def version_before(versions: Sequence[DeployedVersion]) -> DeployedVersion:
     return next((version for version in versions if version.span.end is not None), versions[0])
 
 
-def verdicts(report: DriftReport) -> pl.DataFrame:
+def verdicts_table(report: DriftReport) -> pl.DataFrame:
     """Return one row a test, for the page's table."""
     columns = ("feature", "statistic", "distance", "threshold", "verdict", "in words")
     return pl.DataFrame(
@@ -262,8 +262,8 @@ def verdicts(report: DriftReport) -> pl.DataFrame:
     )
 
 
-def means(report: DriftReport) -> pl.DataFrame:
-    """Mean of each numerical feature before and after, with its test."""
+def means_table(report: DriftReport) -> pl.DataFrame:
+    """Return the mean of each numerical feature before and after, with its test."""
     before = {feature.name: feature for feature in report.baseline.statistics.features}
     after = {feature.name: feature for feature in report.current.features}
     rows = []
@@ -295,7 +295,7 @@ def in_bins_of(baseline: Baseline, current: Statistics, values: pl.Series) -> St
     return Statistics(current.item_count, (counted, *others))
 
 
-def bars(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
+def rebin_histogram(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
     """Return the confidence histogram of statistics in given bins: ``low``, ``high``, ``count``."""
     feature = numerical_feature(statistics)
     histogram = feature.histogram.on(edges) if feature else Histogram(tuple(edges), ())
@@ -309,7 +309,7 @@ def bars(statistics: Statistics, edges: Sequence[float]) -> pl.DataFrame:
 
 
 def shown_edges(baseline: Statistics, current: Statistics, most: int) -> tuple[float, ...]:
-    """Edges of a chart's bars: the baseline's, thinned to about so many, from where data begin."""
+    """Return the edges of a chart's bars: the baseline's, thinned, from where data begin."""
     features = [numerical_feature(statistics) for statistics in (baseline, current)]
     edges = features[0].histogram.edges if features[0] else (0.0, 1.0)
     held = [

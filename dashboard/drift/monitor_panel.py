@@ -10,7 +10,7 @@ from dashboard.drift.report_panel import show_report
 from dashboard.inferences import model as inferences
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components, time_range_panel
-from dashboard.shared.escaping import code, plain
+from dashboard.shared.escaping import escape_text, inline_code
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.monitoring import Schedule
@@ -27,14 +27,16 @@ def show_monitor_baseline(look: CountedSelection, connection: Connection) -> Non
     with st.container(horizontal=True):
         if st.button("Save the selection as a baseline", icon=":material/save:"):
             current = inferences.statistics_of(look.counts, look.names)
-            folder = components.act(
+            folder = components.run_action(
                 "saving the baseline",
                 Privilege.EXPORT,
                 lambda cloud: monitoring.write_baseline(cloud, current, look.now),
             )
-            st.success(f"Saved to {code(folder)}: give that address above to compare with it.")
+            st.success(
+                f"Saved to {inline_code(folder)}: give that address above to compare with it."
+            )
     if address:
-        baseline = components.read(
+        baseline = components.read_cloud(
             "s3",
             ("baseline", address),
             f"the baseline in {address}",
@@ -44,39 +46,41 @@ def show_monitor_baseline(look: CountedSelection, connection: Connection) -> Non
 
 
 def show_schedules(look: CountedSelection, connection: Connection) -> None:
-    """Monitoring schedules of accounts that have them; a sentence for all others."""
+    """Show the monitoring schedules of accounts that have them; a sentence for all others."""
     endpoint = look.filters.endpoint or connection.watched.endpoint
     with st.expander("Model Monitor schedules of this endpoint"):
         try:
-            found = _listed(connection, endpoint)
+            found = _list_schedules(connection, endpoint)
         except WorkflowError as error:
             st.caption(
                 "This account cannot list monitoring schedules; Model Monitor is closed to new"
-                f" customers, and nothing here needs it. {plain(error.message)}"
+                f" customers, and nothing here needs it. {escape_text(error.message)}"
             )
             return
         if not found:
             st.caption("There are none, and nothing here needs them.")
         for schedule in found:
-            last = time_range_panel.said(schedule.last_run) if schedule.last_run else "never"
+            last = (
+                time_range_panel.format_in_zone(schedule.last_run) if schedule.last_run else "never"
+            )
             st.markdown(
-                f"**{plain(schedule.name)}** "
-                + plain(
+                f"**{escape_text(schedule.name)}** "
+                + escape_text(
                     f"{schedule.kind}, {schedule.status}; last run {last} {schedule.last_status}"
                 )
             )
             for problem in schedule.problems:
-                st.warning(plain(problem), icon=":material/warning:")
+                st.warning(escape_text(problem), icon=":material/warning:")
             for one in schedule.violations:
-                said = plain(f"{one.constraint_check_type}: {one.description}")
-                st.markdown(f"- {code(one.feature_name)} {said}")
+                said = escape_text(f"{one.constraint_check_type}: {one.description}")
+                st.markdown(f"- {inline_code(one.feature_name)} {said}")
 
 
-def _listed(connection: Connection, endpoint: str) -> Sequence[Schedule]:
-    return components.read(
+def _list_schedules(connection: Connection, endpoint: str) -> Sequence[Schedule]:
+    return components.read_cloud(
         "sagemaker",
         ("schedules", endpoint),
         f"the monitoring schedules of {endpoint}",
-        lambda: monitoring.schedules(connection, endpoint),
+        lambda: monitoring.list_schedules(connection, endpoint),
         fresh_s=300.0,
     )

@@ -20,14 +20,14 @@ from dashboard.drift.image_panel import show_images
 from dashboard.drift.model import Side
 from dashboard.drift.model_card import ModelCard, read_model_card
 from dashboard.drift.monitor_panel import show_monitor_baseline, show_schedules
-from dashboard.drift.report_panel import BARS, show_report, show_verdict, tested
+from dashboard.drift.report_panel import BARS, show_report, show_verdict, test_drift
 from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components, page_address, time_range_panel
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import plain
-from dashboard.shared.numbers import interval, share
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.numbers import format_interval, format_share
 from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.errors import WorkflowError
 from workflow.feature_statistics import Baseline
@@ -56,55 +56,60 @@ def known_model() -> ModelCard | None:
     return model_card(MANIFEST.stat().st_mtime if MANIFEST.exists() else 0.0)
 
 
-def compare(look: CountedSelection, connection: Connection) -> None:
-    """Two histograms side by side, before and after a moment."""
-    at = moment(look, connection)
+def show_comparison(look: CountedSelection, connection: Connection) -> None:
+    """Show two histograms side by side, before and after a moment."""
+    at = choose_moment(look, connection)
     if at is None:
         return
-    before, after = _sides(look, at)
-    name = f"the records before {_said(at)}"
-    show_verdict(tested(look, Baseline(name, inferences.statistics_of(before, look.names)), after))
-    _overlay(look, before, after, ("before", "after"))
+    before, after = _split_counts(look, at)
+    name = f"the records before {_format_moment(at)}"
+    show_verdict(
+        test_drift(look, Baseline(name, inferences.statistics_of(before, look.names)), after)
+    )
+    _show_overlay(look, before, after, ("before", "after"))
     columns_ = st.columns(2)
     sides = model.side_by_side(before, after, look.threshold, look.names)
     for column, title, side in zip(columns_, ("Before", "After"), sides, strict=True):
         with column, st.container(border=True):
-            st.markdown(f"**{title}** {_said(at)}")
-            _side(side, look.threshold)
+            st.markdown(f"**{title}** {_format_moment(at)}")
+            _show_side(side, look.threshold)
 
 
-def _said(at: datetime) -> str:
-    return time_range_panel.said(at, DAY_AND_SECOND)
+def _format_moment(at: datetime) -> str:
+    return time_range_panel.format_in_zone(at, DAY_AND_SECOND)
 
 
-def _side(side: Side, threshold: float) -> None:
+def _show_side(side: Side, threshold: float) -> None:
     low, high = side.rejected.interval
     with st.container(horizontal=True):
         st.metric("Records", f"{side.total:,}", width="content")
         if threshold:
             st.metric(
                 "Rejected",
-                share(side.rejected.value),
+                format_share(side.rejected.value),
                 width="content",
-                help=f"95 % interval {interval(low, high)}",
+                help=f"95 % interval {format_interval(low, high)}",
             )
         st.metric(
             "Median confidence",
-            share(side.median),
+            format_share(side.median),
             width="content",
             help="Accurate to a bin of 0.5 percentage points.",
         )
         for name, part in side.shares.items():
             low, high = part.interval
             st.metric(
-                plain(name.capitalize()),
-                share(part.value),
+                escape_text(name.capitalize()),
+                format_share(part.value),
                 width="content",
-                help=f"Class share: {part.hits:,} records; 95 % interval {interval(low, high)}",
+                help=(
+                    f"Class share: {part.hits:,} records; 95 % interval "
+                    f"{format_interval(low, high)}"
+                ),
             )
 
 
-def show(look: CountedSelection, connection: Connection) -> None:
+def show_drift(look: CountedSelection, connection: Connection) -> None:
     """Compare the selection with a baseline."""
     page_address.check_choice("baseline", BASELINES)
     chosen = st.segmented_control(
@@ -116,35 +121,35 @@ def show(look: CountedSelection, connection: Connection) -> None:
         bind="query-params",
     )
     views = {
-        EARLIER: _earlier,
+        EARLIER: _compare_earlier,
         RANGE: _time_range,
-        VERSION: _version,
-        TRAINING: _training,
+        VERSION: _compare_version,
+        TRAINING: _compare_training,
         MONITOR: show_monitor_baseline,
     }
-    with components.explained():
+    with components.show_errors():
         views[chosen or EARLIER](look, connection)
     show_schedules(look, connection)
 
 
-def _earlier(look: CountedSelection, connection: Connection) -> None:
-    at = moment(look, connection)
+def _compare_earlier(look: CountedSelection, connection: Connection) -> None:
+    at = choose_moment(look, connection)
     if at is None:
         return
-    before, after = _sides(look, at)
-    name = f"the traffic before {_said(at)}"
+    before, after = _split_counts(look, at)
+    name = f"the traffic before {_format_moment(at)}"
     statistics = inferences.statistics_of(before, look.names)
     show_report(look, Baseline(name, statistics), after)
-    selected = _selected(look)
+    selected = _selected_span(look)
     show_images(
         look,
-        f"before {_said(at)}",
+        f"before {_format_moment(at)}",
         (Span(selected.start, at),),
         (Span(at, selected.end),),
     )
 
 
-def _training(look: CountedSelection, _: Connection) -> None:
+def _compare_training(look: CountedSelection, _: Connection) -> None:
     card = known_model()
     if card is None:
         st.info("This checkout has no manifest of a trained model: `make model` writes one.")
@@ -170,7 +175,9 @@ def _time_range(look: CountedSelection, _: Connection) -> None:
     if span.is_empty:
         st.warning("The baseline ends before it begins: choose a later end.")
         return
-    _against(look, f"the traffic of {span.words()}", span, _selected(look).without(span))
+    _compare_with_span(
+        look, f"the traffic of {span.words()}", span, _selected_span(look).without(span)
+    )
 
 
 def _say_when(look: CountedSelection) -> None:
@@ -185,7 +192,7 @@ def _say_when(look: CountedSelection) -> None:
     )
 
 
-def _version(look: CountedSelection, connection: Connection) -> None:
+def _compare_version(look: CountedSelection, connection: Connection) -> None:
     """Show the traffic of a deployed version, from its start to that of the next."""
     endpoint = look.filters.endpoint or connection.watched.endpoint
     known = {version.name: version for version in _listed_versions(connection, endpoint)}
@@ -212,21 +219,23 @@ def _version(look: CountedSelection, connection: Connection) -> None:
     other = st.selectbox(
         "Compared with it", others, format_func=words, key="against", bind="query-params"
     )
-    span, selected = known[chosen].span, _selected(look)
+    span, selected = known[chosen].span, _selected_span(look)
     for version in (known[name] for name in (chosen, other) if name in known):
-        st.caption(plain(f"{version.name}: {version.span.words()}. {version.unknown}"))
+        st.caption(escape_text(f"{version.name}: {version.span.words()}. {version.unknown}"))
     wanted: tuple[Span, ...] = (selected,)
     if other in known:
         shared = known[other].span.meet(selected)
         wanted = (shared,) if shared else ()
     current = [rest for one in wanted for rest in one.without(span)]
-    _against(look, f"{chosen}, {span.words()}", span, current)
+    _compare_with_span(look, f"{chosen}, {span.words()}", span, current)
 
 
-def _against(look: CountedSelection, name: str, span: Span, current: Sequence[Span]) -> None:
-    """Spans of the selection against a time of its own."""
+def _compare_with_span(
+    look: CountedSelection, name: str, span: Span, current: Sequence[Span]
+) -> None:
+    """Compare the selection with another span of time."""
     before = look.feed.counted(look.filters, span, look.now)
-    after = pl.concat([before.clear(), *(_counted(look, one) for one in current)])
+    after = pl.concat([before.clear(), *(_count_span(look, one) for one in current)])
     if before.is_empty():
         st.warning(f"No record lies in the time of the baseline, {span.words()}.")
         return
@@ -238,28 +247,28 @@ def _against(look: CountedSelection, name: str, span: Span, current: Sequence[Sp
     show_images(look, f"of {span.words()}", (span,), tuple(current))
 
 
-def _selected(look: CountedSelection) -> Span:
+def _selected_span(look: CountedSelection) -> Span:
     """Return the time of the records selected."""
     start, end = look.filters.window()
     first = look.counts["time"].min()
     return Span(start or (first if isinstance(first, datetime) else None), end)
 
 
-def _counted(look: CountedSelection, span: Span) -> pl.DataFrame:
+def _count_span(look: CountedSelection, span: Span) -> pl.DataFrame:
     """Return the records of a span of the selection, to the moment."""
     moments = [moment for moment in (span.start, span.end) if moment is not None]
     if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
-        return record_filters.between(look.counts, span.start, span.end)
+        return record_filters.filter_between(look.counts, span.start, span.end)
     return look.feed.counted(look.filters, span, look.now)
 
 
-def moment(look: CountedSelection, connection: Connection) -> datetime | None:
+def choose_moment(look: CountedSelection, connection: Connection) -> datetime | None:
     """Return the moment that parts before from after: the middle, a version, or one's own."""
     timed = look.counts.drop_nulls("time")
     if timed.is_empty():
         st.info(_NO_TIME)
         return None
-    versions = _versions(connection, look.filters.endpoint)
+    versions = _read_versions(connection, look.filters.endpoint)
     known = {version.at.isoformat(): version for version in versions}
     options = ["middle", *known, "own"]
 
@@ -280,10 +289,10 @@ def moment(look: CountedSelection, connection: Connection) -> datetime | None:
             st.caption("Choose a moment.")
             return None
         return own.replace(tzinfo=UTC)
-    return middle(timed)
+    return find_middle(timed)
 
 
-def middle(timed: pl.DataFrame) -> datetime:
+def find_middle(timed: pl.DataFrame) -> datetime:
     """Return the start of the period before which about half of the records have come."""
     by_time = timed.group_by("time").agg(pl.col("count").sum()).sort("time")
     before = by_time["count"].cum_sum() - by_time["count"]
@@ -291,7 +300,7 @@ def middle(timed: pl.DataFrame) -> datetime:
     return by_time["time"][int(uneven.arg_min() or 0)]  # type: ignore[no-any-return]
 
 
-def _versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
+def _read_versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
     try:
         return _listed_versions(connection, endpoint or connection.watched.endpoint)
     except WorkflowError:
@@ -299,7 +308,7 @@ def _versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, .
 
 
 def _listed_versions(connection: Connection, endpoint: str) -> tuple[DeployedVersion, ...]:
-    return components.read(
+    return components.read_cloud(
         "versions",
         ("versions", endpoint),
         f"the versions deployed of {endpoint}",
@@ -308,27 +317,28 @@ def _listed_versions(connection: Connection, endpoint: str) -> tuple[DeployedVer
     )
 
 
-def _sides(look: CountedSelection, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _split_counts(look: CountedSelection, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the records selected, before and after a moment."""
-    selected = _selected(look)
+    selected = _selected_span(look)
     halves = (Span(end=at), Span(at))
     shared = [selected.meet(half) for half in halves]
-    before, after = (_counted(look, one) if one else look.counts.clear() for one in shared)
+    before, after = (_count_span(look, one) if one else look.counts.clear() for one in shared)
     return before, after
 
 
-def _overlay(
+def _show_overlay(
     look: CountedSelection, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]
 ) -> None:
     both = pl.concat([before, after])
     if both.is_empty():
         return
-    edges = [*tables.histogram(both, BARS)["low"].unique().sort().to_list(), 1.0]
+    edges = [*tables.build_histogram(both, BARS)["low"].unique().sort().to_list(), 1.0]
     sides = [
-        model.bars(inferences.statistics_of(side, look.names), edges) for side in (before, after)
+        model.rebin_histogram(inferences.statistics_of(side, look.names), edges)
+        for side in (before, after)
     ]
-    chart(
-        charts.overlay(sides[0], sides[1], names, look.threshold),
+    draw_chart(
+        charts.draw_overlay(sides[0], sides[1], names, look.threshold),
         "before-and-after",
         "Confidence before and after, as shares",
     )

@@ -13,8 +13,8 @@ from dashboard.inferences import charts
 from dashboard.inferences import model as inferences
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import code, plain
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text, inline_code
 from workflow import drift
 from workflow.access import Privilege
 from workflow.baselines import encode_violations
@@ -34,20 +34,20 @@ _INCOMPARABLE: Final = ("gray", ":material/link_off:", "no common feature")
 
 def show_report(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> None:
     """Show the verdict, its charts, every test, and the violations to write."""
-    found = tested(look, baseline, counts)
+    found = test_drift(look, baseline, counts)
     show_verdict(found)
     feature = model.numerical_feature(baseline.statistics)
     if feature is not None and feature.histogram.counts:
         edges = model.shown_edges(baseline.statistics, found.current, BARS)
-        before = model.bars(baseline.statistics, edges)
-        after = model.bars(found.current, edges)
-        chart(
-            charts.overlay(before, after, ("baseline", "current"), look.threshold),
+        before = model.rebin_histogram(baseline.statistics, edges)
+        after = model.rebin_histogram(found.current, edges)
+        draw_chart(
+            charts.draw_overlay(before, after, ("baseline", "current"), look.threshold),
             "drift",
             "Confidence of the baseline and of the current records, as shares",
         )
-    _tests(found)
-    _violations(found, look.now)
+    _show_tests(found)
+    _show_violations(found, look.now)
 
 
 def show_verdict(found: DriftReport) -> None:
@@ -56,26 +56,26 @@ def show_verdict(found: DriftReport) -> None:
     word = found.verdict.value
     if not found.comparable:
         color, icon, word = _INCOMPARABLE
-    st.markdown(f":{color}-badge[{icon} {word}] {plain(found.sentence())}")
-    for caption in (found.lacking(), found.reach()):
+    st.markdown(f":{color}-badge[{icon} {word}] {escape_text(found.format_sentence())}")
+    for caption in (found.describe_lacking(), found.describe_reach()):
         if caption:
-            st.caption(plain(caption))
+            st.caption(escape_text(caption))
 
 
-def tested(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
+def test_drift(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
     """Hold the current counts against a baseline, in its own bins where it has such."""
     current = inferences.statistics_of(counts, look.names)
     try:
-        return model.report(baseline, current)
+        return model.build_report(baseline, current)
     except WorkflowError as error:
         if error.code != "BinsDoNotAlign":
             raise
     values = look.feed.confidences(look.filters)
-    return model.report(baseline, model.in_bins_of(baseline, current, values))
+    return model.build_report(baseline, model.in_bins_of(baseline, current, values))
 
 
-def _tests(found: DriftReport) -> None:
-    rows = model.verdicts(found)
+def _show_tests(found: DriftReport) -> None:
+    rows = model.verdicts_table(found)
     if rows.is_empty():
         return
     st.dataframe(
@@ -96,7 +96,7 @@ def _tests(found: DriftReport) -> None:
     )
 
 
-def _violations(found: DriftReport, now: datetime) -> None:
+def _show_violations(found: DriftReport, now: datetime) -> None:
     violations = found.violations
     if not violations:
         return
@@ -114,11 +114,11 @@ def _violations(found: DriftReport, now: datetime) -> None:
             alt="Constraint violations as Model Monitor words them",
         )
         if st.button("Write constraint_violations.json to S3", icon=":material/upload_file:"):
-            address = components.act(
+            address = components.run_action(
                 "writing constraint_violations.json",
                 Privilege.EXPORT,
                 lambda cloud: monitoring.write_violations(
                     cloud, encode_violations(violations), now
                 ),
             )
-            st.success(f"Written to {code(address)}")
+            st.success(f"Written to {inline_code(address)}")

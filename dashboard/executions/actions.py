@@ -6,7 +6,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 
 
-def redrive(connection: Connection, arn: str) -> None:
+def redrive_execution(connection: Connection, arn: str) -> None:
     """Run a failed execution again from the state that failed.
 
     Raises:
@@ -18,7 +18,7 @@ def redrive(connection: Connection, arn: str) -> None:
         )
 
 
-def stop(connection: Connection, arn: str) -> None:
+def stop_execution(connection: Connection, arn: str) -> None:
     """Stop a running execution; it ends as ABORTED.
 
     Raises:

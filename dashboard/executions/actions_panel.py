@@ -9,7 +9,7 @@ from dashboard.executions import actions
 from dashboard.executions.detail_model import ExecutionView
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.shared import components
-from dashboard.shared.escaping import block
+from dashboard.shared.escaping import clean_block
 from workflow.access import Privilege
 from workflow.executions import Status
 from workflow.fingerprints import fingerprint
@@ -19,7 +19,7 @@ PAGE = "states/home?region={region}#/v2/executions/details/"
 _REDRIVABLE = (Status.FAILED, Status.TIMED_OUT, Status.ABORTED)
 
 
-def show(view: ExecutionView, feed: ExecutionFeed) -> None:
+def show_actions(view: ExecutionView, feed: ExecutionFeed) -> None:
     """Draw what can be done with an execution that AWS knows."""
     connection, execution = components.connection(), view.execution
     failure = feed.failures().get(execution.arn)
@@ -30,16 +30,16 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
                     "It continues from the failed state with its original definition and"
                     " input; the results of earlier states are kept."
                 )
-                _button("Redrive now", feed, actions.redrive, execution.arn)
+                _draw_button("Redrive now", feed, actions.redrive_execution, execution.arn)
         if not execution.status.ended:
             with st.popover("Stop", icon=":material/stop_circle:"):
                 st.caption("It ends as ABORTED; the work of a running state is not undone.")
-                _button("Stop now", feed, actions.stop, execution.arn)
+                _draw_button("Stop now", feed, actions.stop_execution, execution.arn)
         with st.popover("Copy", icon=":material/content_copy:"):
             st.caption("ARN")
             st.code(execution.arn, language=None, wrap_lines=True)
             st.caption("Input")
-            given = block(execution.input or "not recorded")
+            given = clean_block(execution.input or "not recorded")
             st.code(given, language=None, wrap_lines=True)
         if connection.cloud.endpoint_url is None:
             st.link_button(
@@ -56,14 +56,16 @@ def show(view: ExecutionView, feed: ExecutionFeed) -> None:
             )
 
 
-def _button(
+def _draw_button(
     label: str, feed: ExecutionFeed, work: Callable[[Connection, str], None], arn: str
 ) -> None:
     """Do something to the execution when asked, and show what became of it."""
     if st.button(label, type="primary"):
-        with components.explained():
+        with components.show_errors():
             doing = f"{label.removesuffix(' now').lower()}ing the execution"
-            components.act(doing, Privilege.REPAIR, lambda cloud: work(cloud, arn), request=arn)
+            components.run_action(
+                doing, Privilege.REPAIR, lambda cloud: work(cloud, arn), request=arn
+            )
             feed.refresh()
-            components.reads().expire("states")
+            components.shared_reads().expire("states")
             st.rerun()

@@ -15,7 +15,7 @@ import polars as pl
 from dashboard.executions.detail_model import Bar
 from dashboard.executions.state_graph_model import Arrow, Box, StateGraph
 from dashboard.shared.escaping import chart_text
-from dashboard.shared.numbers import duration
+from dashboard.shared.numbers import format_duration
 from dashboard.shared.palette import STYLES
 from workflow.definitions import Via
 from workflow.executions import Outcome
@@ -48,15 +48,15 @@ _HALF_HEIGHT: Final = 0.29
 _RANK_PX: Final = 96
 
 
-def outcomes(bins: pl.DataFrame, width: timedelta, between: Between) -> go.Figure:
-    """Executions by start, stacked by outcome.
+def draw_outcomes(bins: pl.DataFrame, width: timedelta, between: Between) -> go.Figure:
+    """Draw executions by start, stacked by outcome.
 
     Args:
         bins: ``time``, ``outcome``, ``count`` of ``models.executions.outcomes_over_time``.
         width: Of one bin.
         between: Begin and end of the axis.
     """
-    figure = _figure(height=260)
+    figure = _new_figure(height=260)
     for outcome, style in STYLES.items():
         part = bins.filter(pl.col("outcome") == outcome.value)
         if part.height:
@@ -74,14 +74,14 @@ def outcomes(bins: pl.DataFrame, width: timedelta, between: Between) -> go.Figur
     return figure
 
 
-def durations(rows: pl.DataFrame, between: Between) -> go.Figure:
-    """Median (solid) and 95th percentile (dotted) of each state's duration by time.
+def draw_durations(rows: pl.DataFrame, between: Between) -> go.Figure:
+    """Draw median (solid) and 95th percentile (dotted) of each state's duration by time.
 
     Args:
         rows: ``time``, ``state``, ``p50``, ``p95`` of ``models.executions.durations_over_time``.
         between: Begin and end of the axis.
     """
-    figure = _figure(height=260)
+    figure = _new_figure(height=260)
     for at, ((state,), part) in enumerate(rows.group_by("state", maintain_order=True)):
         for quantile, dash in (("p50", "solid"), ("p95", "dot")):
             figure.add_scatter(
@@ -93,24 +93,26 @@ def durations(rows: pl.DataFrame, between: Between) -> go.Figure:
                 mode="lines+markers",
                 marker={"size": 4},
                 line={"color": STATE_COLORS[at % len(STATE_COLORS)], "dash": dash, "width": 2},
-                customdata=[duration(value) for value in part[quantile]],
+                customdata=[format_duration(value) for value in part[quantile]],
                 hovertemplate=f"{quantile} %{{customdata}}",
             )
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(type="date", range=list(between), hoverformat="%b %d, %H:%M")
-    ticks = _ticks([value for name in ("p50", "p95") for value in rows[name].drop_nulls()])
-    figure.update_yaxes(type="log", tickvals=ticks, ticktext=[duration(value) for value in ticks])
+    ticks = _choose_ticks([value for name in ("p50", "p95") for value in rows[name].drop_nulls()])
+    figure.update_yaxes(
+        type="log", tickvals=ticks, ticktext=[format_duration(value) for value in ticks]
+    )
     return figure
 
 
-def _ticks(seconds: Sequence[float]) -> list[float]:
+def _choose_ticks(seconds: Sequence[float]) -> list[float]:
     """Return round durations from just below to just above those shown, at most about eight."""
     low, high = min(seconds, default=1.0), max(seconds, default=1.0)
     within = [tick for tick in _ROUND_SECONDS if low / 3 <= tick <= high * 3]
     return within[:: 1 + len(within) // 9]
 
 
-def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
+def draw_waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
     """Return when each state of one execution ran, an attempt a bar, in the order they began.
 
     Args:
@@ -118,7 +120,7 @@ def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
         started_at: Zero of the axis.
     """
     shown = bars[:MAX_BARS]
-    figure = _figure(height=70 + _ROW_PX * max(2, len({bar.row for bar in shown})))
+    figure = _new_figure(height=70 + _ROW_PX * max(2, len({bar.row for bar in shown})))
     for status, color in VISIT_COLORS.items():
         part = [bar for bar in shown if bar.status is status]
         if not part:
@@ -148,16 +150,16 @@ def waterfall(bars: Sequence[Bar], started_at: datetime) -> go.Figure:
     return figure
 
 
-def graph(drawn: StateGraph) -> go.Figure:
+def draw_graph(drawn: StateGraph) -> go.Figure:
     """Return the state machine from top to bottom; each box with its visits and durations."""
     ranks = max((box.y for box in drawn.boxes), default=0) + 1
-    figure = _figure(height=40 + _RANK_PX * ranks)
+    figure = _new_figure(height=40 + _RANK_PX * ranks)
     figure.update_layout(
-        shapes=[_rectangle(box) for box in drawn.boxes],
+        shapes=[_draw_rectangle(box) for box in drawn.boxes],
         annotations=[
-            *(_text(box) for box in drawn.boxes),
-            *(_head(arrow) for arrow in drawn.arrows),
-            *(_condition(arrow) for arrow in drawn.arrows if arrow.label),
+            *(_draw_text(box) for box in drawn.boxes),
+            *(_draw_arrow_head(arrow) for arrow in drawn.arrows),
+            *(_draw_condition(arrow) for arrow in drawn.arrows if arrow.label),
         ],
         showlegend=False,
         margin={"l": 4, "r": 4, "t": 4, "b": 4},
@@ -167,7 +169,7 @@ def graph(drawn: StateGraph) -> go.Figure:
         y=[box.y for box in drawn.boxes],
         mode="markers",
         marker={"size": 44, "opacity": 0},
-        hovertext=[_hover(box) for box in drawn.boxes],
+        hovertext=[_hover_text(box) for box in drawn.boxes],
         hoverinfo="text",
     )
     reach = max((abs(box.x) for box in drawn.boxes), default=0) + 0.6
@@ -176,9 +178,9 @@ def graph(drawn: StateGraph) -> go.Figure:
     return figure
 
 
-def trend(counts: Sequence[int], color: str) -> go.Figure:
+def draw_trend(counts: Sequence[int], color: str) -> go.Figure:
     """Return a small bar chart of counts over time, oldest first."""
-    figure = _figure(height=60)
+    figure = _new_figure(height=60)
     figure.add_bar(y=list(counts), marker={"color": color, "line": {"width": 0}}, hoverinfo="y")
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
     figure.update_xaxes(visible=False, fixedrange=True)
@@ -186,7 +188,7 @@ def trend(counts: Sequence[int], color: str) -> go.Figure:
     return figure
 
 
-def _figure(*, height: int) -> go.Figure:
+def _new_figure(*, height: int) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -196,7 +198,7 @@ def _figure(*, height: int) -> go.Figure:
     return figure
 
 
-def _color(box: Box) -> str:
+def _box_color(box: Box) -> str:
     if not box.visits:
         return GREY
     if box.failed and box.type == "Fail":
@@ -204,8 +206,8 @@ def _color(box: Box) -> str:
     return STYLES[Outcome.FAULTED if box.failed else Outcome.ACCEPTED].color
 
 
-def _rectangle(box: Box) -> dict[str, object]:
-    color = _color(box)
+def _draw_rectangle(box: Box) -> dict[str, object]:
+    color = _box_color(box)
     return {
         "type": "rect",
         "x0": box.x - _HALF_WIDTH,
@@ -219,28 +221,31 @@ def _rectangle(box: Box) -> dict[str, object]:
     }
 
 
-def _text(box: Box) -> dict[str, object]:
+def _draw_text(box: Box) -> dict[str, object]:
     name = chart_text(box.name)
     return {
         "x": box.x,
         "y": box.y,
-        "text": f"<b>{name}</b><br><span style='font-size:11px'>{_numbers(box)}</span>",
+        "text": f"<b>{name}</b><br><span style='font-size:11px'>{_describe_numbers(box)}</span>",
         "showarrow": False,
     }
 
 
-def _numbers(box: Box) -> str:
+def _describe_numbers(box: Box) -> str:
     if not box.visits:
         return f"{chart_text(box.type)}, not visited"
     failed = f", {box.failed:,} failed" if box.failed else ""
-    return f"{box.visits:,} visits{failed}<br>p50 {duration(box.p50)}, p95 {duration(box.p95)}"
+    return (
+        f"{box.visits:,} visits{failed}<br>p50 {format_duration(box.p50)}, p95 "
+        f"{format_duration(box.p95)}"
+    )
 
 
-def _hover(box: Box) -> str:
-    return f"<b>{chart_text(box.name)}</b> ({chart_text(box.type)})<br>{_numbers(box)}"
+def _hover_text(box: Box) -> str:
+    return f"<b>{chart_text(box.name)}</b> ({chart_text(box.type)})<br>{_describe_numbers(box)}"
 
 
-def _head(arrow: Arrow) -> dict[str, object]:
+def _draw_arrow_head(arrow: Arrow) -> dict[str, object]:
     downwards = arrow.end.y > arrow.start.y
     return {
         "x": arrow.end.x,
@@ -259,7 +264,7 @@ def _head(arrow: Arrow) -> dict[str, object]:
     }
 
 
-def _condition(arrow: Arrow) -> dict[str, object]:
+def _draw_condition(arrow: Arrow) -> dict[str, object]:
     return {
         "x": (arrow.start.x + arrow.end.x) / 2,
         "y": (arrow.start.y + arrow.end.y) / 2,

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from dashboard.shared.escaping import chart_text, plain
-from dashboard.shared.numbers import duration, share
-from dashboard.shared.time_range import DAY_AND_SECOND, said
+from dashboard.shared.escaping import chart_text, escape_text
+from dashboard.shared.numbers import format_duration, format_share
+from dashboard.shared.time_range import DAY_AND_SECOND, format_moment
 from workflow.contract import inference_id
 from workflow.execution_rules import ExecutionRules
 from workflow.executions import Execution, HistoryEvent, Outcome, Status
@@ -98,7 +98,7 @@ class ExecutionView:
     problems: tuple[str, ...]
 
 
-def view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
+def build_view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
     """Read a record, from AWS or from a file, into what is shown.
 
     Args:
@@ -109,11 +109,11 @@ def view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
     execution, visits = record.execution, timeline(record.events)
     stated = stated_threshold(record.definition, visits)
     found = outcome(execution, visits, threshold=stated or rules.threshold)
-    finding = _finding(execution, visits, stated or rules.threshold)
+    finding = _describe_finding(execution, visits, stated or rules.threshold)
     if rules.foreign and found is Outcome.SILENT and not rules.silent(execution, visits):
         found, finding = Outcome.ACCEPTED, ""
     elif "Silent.NoInference" in finding and not classifies(
-        record.definition, _texts(execution, visits)
+        record.definition, _iterate_payloads(execution, visits)
     ):
         found, finding = Outcome.UNEXAMINED, _OTHER_MACHINE
     elif stated is None and "Silent.BelowThreshold" in finding:
@@ -121,18 +121,18 @@ def view(record: Export, *, rules: ExecutionRules) -> ExecutionView:
     return ExecutionView(
         execution=execution,
         outcome=found,
-        facts=tuple(_facts(record, visits, rules)),
+        facts=tuple(_list_facts(record, visits, rules)),
         finding=finding,
-        image=_image(execution, visits) or rules.image(execution, visits),
+        image=_find_image(execution, visits) or rules.image(execution, visits),
         inference_id=inference_id(execution.arn),
-        bars=tuple(bars(visits)),
-        steps=tuple(_step(visit) for visit in visits),
+        bars=tuple(build_bars(visits)),
+        steps=tuple(_build_step(visit) for visit in visits),
         events=events_table(record.events, execution.started_at),
-        problems=tuple(_problems(record)),
+        problems=tuple(_list_problems(record)),
     )
 
 
-def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
+def build_bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
     """Yield the bars of a waterfall: every attempt of every visit, or the visit where it has none.
 
     An end before the begin, as clocks that disagree record it, is drawn as no time at all.
@@ -143,11 +143,11 @@ def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
         depths[visit.event_id] = depth
         at = "" if visit.iteration is None else f" [{visit.iteration}]"
         label = f"{_INDENT * depth}{visit.name or '(unnamed)'}{at}"
-        parts = _attempts(visit)
+        parts = _list_attempts(visit)
         for number, (begin, end, status, error) in enumerate(parts, start=1):
             seconds = max(0.0, (end - begin).total_seconds()) if end else 0.0
             tried = f"attempt {number} of {len(parts)}, " if len(parts) > 1 else ""
-            spent = duration(seconds) if end else "running"
+            spent = format_duration(seconds) if end else "running"
             failed = f"<br>{chart_text(error)}" if error else ""
             yield Bar(
                 row=row,
@@ -161,7 +161,7 @@ def bars(visits: Sequence[StateVisit]) -> Iterable[Bar]:
 
 
 def events_table(events: Iterable[HistoryEvent], started_at: datetime) -> pd.DataFrame:
-    """Every event: id, type, milliseconds since the start, state, previous id and details."""
+    """Return each event: id, type, milliseconds since the start, state, previous id, details."""
     rows = [
         {
             "id": event.id,
@@ -176,8 +176,8 @@ def events_table(events: Iterable[HistoryEvent], started_at: datetime) -> pd.Dat
     return pd.DataFrame(rows, columns=["id", "type", "ms", "state", "after", "details"])
 
 
-def comparison(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
-    """Two executions state by state: durations, their difference and whether the outputs agree.
+def compare_states(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
+    """Compare executions by state: durations, their difference and whether outputs agree.
 
     A state visited several times is compared visit by visit, in order.
     """
@@ -185,9 +185,9 @@ def comparison(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
     rows = [
         {
             "state": name if number == 1 else f"{name} ({number})",
-            "seconds": _seconds(a),
-            "other_seconds": _seconds(b),
-            "slower_by": None if a is None or b is None else _difference(a, b),
+            "seconds": _visit_seconds(a),
+            "other_seconds": _visit_seconds(b),
+            "slower_by": None if a is None or b is None else _seconds_between(a, b),
             "status": a.visit.status.value if a else "not visited",
             "other_status": b.visit.status.value if b else "not visited",
             "same_output": bool(a and b and a.output == b.output),
@@ -199,30 +199,34 @@ def comparison(one: ExecutionView, other: ExecutionView) -> pd.DataFrame:
 
 
 def captured_at(moment: datetime | None, zone: ZoneInfo) -> str:
-    """When an inference was captured; a captured line need not have a time that can be read."""
-    return f"at {said(moment, zone, DAY_AND_SECOND)}" if moment else "at a time that is not known"
+    """Say when an inference was captured; a line need not have a time that can be read."""
+    return (
+        f"at {format_moment(moment, zone, DAY_AND_SECOND)}"
+        if moment
+        else "at a time that is not known"
+    )
 
 
-def pretty(text: str | None) -> str | None:
-    """JSON indented, other text as it stands; long strings inside shortened to their length."""
+def indent_json(text: str | None) -> str | None:
+    """Indent JSON and shorten long strings in it; other text stays as it is."""
     if text is None:
         return None
     try:
-        value = _shortened(json.loads(text))
+        value = _shorten_strings(json.loads(text))
     except (ValueError, RecursionError):
         return text[:PAYLOAD_CHARACTERS]
     return json.dumps(value, indent=2, ensure_ascii=False)[:PAYLOAD_CHARACTERS]
 
 
-def _shortened(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+def _shorten_strings(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     if isinstance(value, str) and len(value) > 2_000:  # noqa: PLR2004 - longer is data, not words
         return f"{value[:80]}… ({len(value):,} characters)"
     if isinstance(value, dict):
-        return {key: _shortened(item) for key, item in value.items()}
-    return [_shortened(item) for item in value] if isinstance(value, list) else value
+        return {key: _shorten_strings(item) for key, item in value.items()}
+    return [_shorten_strings(item) for item in value] if isinstance(value, list) else value
 
 
-def _texts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str | None]:
+def _iterate_payloads(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str | None]:
     """Yield what went into the execution and its states, and what came out of them, in order."""
     yield execution.input
     for visit in visits:
@@ -230,22 +234,22 @@ def _texts(execution: Execution, visits: Iterable[StateVisit]) -> Iterable[str |
     yield execution.output
 
 
-def _image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
+def _find_image(execution: Execution, visits: Iterable[StateVisit]) -> str | None:
     """Return the image that the execution names, in its input or in any state."""
-    named = map(image_of, _texts(execution, visits))
+    named = map(image_of, _iterate_payloads(execution, visits))
     return next((image for image in named if image), None)
 
 
-def _facts(
+def _list_facts(
     record: Export, visits: Sequence[StateVisit], rules: ExecutionRules
 ) -> Iterable[tuple[str, str]]:
     execution = record.execution
     ended = execution.stopped_at
     waited = waiting_for_redrives(record.events)
     took = max(timedelta(), ended - execution.started_at - waited) if ended else None
-    yield "Took", duration(took.total_seconds()) if took is not None else "still running"
+    yield "Took", format_duration(took.total_seconds()) if took is not None else "still running"
     if waited:
-        yield "Waited for a redrive", duration(waited.total_seconds())
+        yield "Waited for a redrive", format_duration(waited.total_seconds())
     yield "Status", execution.status.value
     yield (
         "Version",
@@ -258,11 +262,14 @@ def _facts(
     if inference is None and rules.foreign and execution.status is Status.SUCCEEDED:
         yield "Inference", NO_INFERENCE
     elif inference:
-        yield "Inference", f"{inference.label or 'unnamed class'}, {share(inference.confidence)}"
+        yield (
+            "Inference",
+            f"{inference.label or 'unnamed class'}, {format_share(inference.confidence)}",
+        )
 
 
-def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: float) -> str:
-    """What went wrong, in which state: a line, and the cause below it; empty where nothing did."""
+def _describe_finding(execution: Execution, visits: Sequence[StateVisit], threshold: float) -> str:
+    """Say what went wrong and where in a line, with the cause below; empty where nothing did."""
     if outcome(execution, visits, threshold=threshold) is Outcome.ACCEPTED:
         return ""
     failure = failure_of(execution, visits) or silent_failure(
@@ -270,19 +277,22 @@ def _finding(execution: Execution, visits: Sequence[StateVisit], threshold: floa
     )
     wrong = find_silent(execution.output or "", visits, threshold=threshold)
     if failure and wrong and failure.error == "Silent.NoInference" != wrong.error:
-        return f"**{plain(wrong.error)}**  \n{wrong.cause}"  # the inference of an earlier state
+        return (
+            f"**{escape_text(wrong.error)}**  \n{wrong.cause}"  # the inference of an earlier state
+        )
     error = failure.error if failure else execution.error
     cause = failure.cause if failure else execution.cause
     if failure is None and not (error or cause):
         return ""
-    where = f" in {plain(failure.state)}" if failure and failure.state else ""
-    then = f", caught, then {plain(failure.ended_in)}" if failure and failure.ended_in else ""
+    where = f" in {escape_text(failure.state)}" if failure and failure.state else ""
+    then = f", caught, then {escape_text(failure.ended_in)}" if failure and failure.ended_in else ""
     return (
-        f"**{plain(error or 'Error without name')}**{where}{then}  \n{pretty(cause or None) or ''}"
+        f"**{escape_text(error or 'Error without name')}**{where}{then}  "
+        f"\n{indent_json(cause or None) or ''}"
     )
 
 
-def _problems(record: Export) -> Iterable[str]:
+def _list_problems(record: Export) -> Iterable[str]:
     yield from record.problems
     if record.recorded_status != record.execution.status.value:
         yield (
@@ -296,20 +306,20 @@ def _problems(record: Export) -> Iterable[str]:
         yield "There is no history: AWS keeps it for 90 days, and only Standard workflows have one."
 
 
-def _step(visit: StateVisit) -> TimelineStep:
+def _build_step(visit: StateVisit) -> TimelineStep:
     ended = visit.exited_at
     took = max(0.0, (ended - visit.entered_at).total_seconds()) if ended else None
-    spent = duration(took) if ended else visit.status.lower()
+    spent = format_duration(took) if ended else visit.status.lower()
     tries = f", {len(visit.attempts)} attempts" if len(visit.attempts) > 1 else ""
     return TimelineStep(
         visit=visit,
         title=f"{visit.name or '(unnamed)'}: {visit.status.lower()}, {spent}{tries}",
-        input=pretty(visit.input),
-        output=pretty(visit.output),
+        input=indent_json(visit.input),
+        output=indent_json(visit.output),
     )
 
 
-def _attempts(
+def _list_attempts(
     visit: StateVisit,
 ) -> list[tuple[datetime, datetime | None, VisitStatus, str | None]]:
     if len(visit.attempts) <= 1:
@@ -335,12 +345,12 @@ def _by_state(shown: ExecutionView) -> dict[tuple[str, int], TimelineStep]:
     return steps
 
 
-def _seconds(step: TimelineStep | None) -> float | None:
+def _visit_seconds(step: TimelineStep | None) -> float | None:
     if step is None or step.visit.exited_at is None:
         return None
     return (step.visit.exited_at - step.visit.entered_at).total_seconds()
 
 
-def _difference(one: TimelineStep, other: TimelineStep) -> float | None:
-    a, b = _seconds(one), _seconds(other)
+def _seconds_between(one: TimelineStep, other: TimelineStep) -> float | None:
+    a, b = _visit_seconds(one), _visit_seconds(other)
     return None if a is None or b is None else b - a

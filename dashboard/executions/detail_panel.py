@@ -17,14 +17,14 @@ from dashboard.executions import detail_model as one
 from dashboard.executions import model as many
 from dashboard.executions.execution_reader import open_execution, stored_record
 from dashboard.executions.feed import ExecutionFeed
-from dashboard.executions.panel import graph
-from dashboard.executions.tables import VISITS, frame, visit_row
+from dashboard.executions.panel import show_graph
+from dashboard.executions.tables import VISITS, build_frame, visit_row
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.cloud_reads import STILL_WAITING
-from dashboard.shared.escaping import block, code, plain
-from dashboard.shared.palette import pill
-from dashboard.shared.plots import plot
-from dashboard.shared.query import write
+from dashboard.shared.escaping import clean_block, escape_text, inline_code
+from dashboard.shared.palette import format_pill
+from dashboard.shared.plots import draw_plot
+from dashboard.shared.query import write_filters
 from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
@@ -43,7 +43,7 @@ CAUSE_LINES = 12
 CAUSE_PIXELS = 280
 
 
-def upload() -> None:
+def show_upload() -> None:
     """Choose a file of the console; the page shows it in place of the list."""
     with st.expander("Open an export of the console", icon=":material/upload_file:"):
         file = st.file_uploader(
@@ -57,7 +57,7 @@ def upload() -> None:
 
 
 def known_record(feed: ExecutionFeed, arn: str) -> Export:
-    """One execution as far as it is known: from AWS, or from the store while that is awaited.
+    """Return an execution as far as known: from AWS, or from the store while that is awaited.
 
     Raises:
         WorkflowError: As ``open_execution``; ``StillWaiting`` where the store does not know it.
@@ -67,7 +67,7 @@ def known_record(feed: ExecutionFeed, arn: str) -> Export:
         if found is not None:
             return found
     try:
-        return components.read(
+        return components.read_cloud(
             "states",
             ("execution", arn),
             f"the execution {arn.rpartition(':')[2]}",
@@ -81,7 +81,7 @@ def known_record(feed: ExecutionFeed, arn: str) -> Export:
         return stored
 
 
-def imported() -> Export | None:
+def opened_file() -> Export | None:
     """Return the execution of the file that was opened, or None."""
     data = st.session_state.get("imported")
     if data is None:
@@ -89,16 +89,16 @@ def imported() -> Export | None:
     if st.button("Close the file", icon=":material/arrow_back:", type="tertiary"):
         del st.session_state["imported"]
         st.rerun()
-    return _read(data)
+    return _read_export_cached(data)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _read(data: bytes) -> Export:
+def _read_export_cached(data: bytes) -> Export:
     return read_export(data)
 
 
-def restarts(links: Mapping[str, str], current: many.ExecutionFilters) -> None:
-    """Links between an execution and the one that restarts it.
+def show_restarts(links: Mapping[str, str], current: many.ExecutionFilters) -> None:
+    """Link an execution and the one that restarts it.
 
     Args:
         links: ARN of the execution that restarts another, by the ARN of that other.
@@ -112,52 +112,52 @@ def restarts(links: Mapping[str, str], current: many.ExecutionFilters) -> None:
         if arn:
             st.page_link(
                 "app_pages/executions.py",
-                label=f"{said} {plain(arn.rpartition(':')[2])}",
+                label=f"{said} {escape_text(arn.rpartition(':')[2])}",
                 icon=":material/link:",
-                query_params=write(many.ExecutionFilters(execution=arn)),
+                query_params=write_filters(many.ExecutionFilters(execution=arn)),
             )
 
 
-def one_execution(
+def show_execution(
     view: one.ExecutionView, record: Export, feed: ExecutionFeed, current: many.ExecutionFilters
 ) -> None:
     """Show one execution in tabs; beside another where one was chosen."""
     if current.compare:
-        with components.explained():
+        with components.show_errors():
             other = known_record(feed, current.compare)
             rules = rules_of(components.connection().watched)
-            comparison(view, one.view(other, rules=rules))
+            show_comparison(view, one.build_view(other, rules=rules))
         return
-    header(view)
+    show_header(view)
     if current.execution:  # one that was opened from a file is not in this cloud
-        actions_panel.show(view, feed)
+        actions_panel.show_actions(view, feed)
     names = ("Timeline", "States", "Events", "State machine", "Image", "Capture", "Logs", "Compare")
     tabs = dict(zip(names, st.tabs(names, key="view", on_change="rerun"), strict=True))
     shown = {
-        "Timeline": lambda: timeline(view),
-        "States": lambda: steps(view),
-        "Events": lambda: events(view),
-        "State machine": lambda: own_machine(view, record),
-        "Image": lambda: image(view),
-        "Capture": lambda: capture(view),
-        "Logs": lambda: log_lines(view),
+        "Timeline": lambda: show_timeline(view),
+        "States": lambda: show_steps(view),
+        "Events": lambda: show_events(view),
+        "State machine": lambda: show_machine(view, record),
+        "Image": lambda: show_image(view),
+        "Capture": lambda: show_capture(view),
+        "Logs": lambda: show_logs(view),
         "Compare": lambda: choose_other(view, feed, current),
     }
     for name, tab in tabs.items():
         if tab.open:
-            with tab, components.explained():
+            with tab, components.show_errors():
                 shown[name]()
-    export(record)
+    offer_export(record)
 
 
-def own_machine(view: one.ExecutionView, record: Export) -> None:
+def show_machine(view: one.ExecutionView, record: Export) -> None:
     """Show the definition that the execution ran, with its own visits."""
     if record.definition is None:
         components.empty_state("No definition", "Neither the record nor AWS has one.")
         return
     rows = [visit_row(("", 0), step.visit) for step in view.steps]
-    states = many.states_of(frame(rows, VISITS))
-    graph(record.definition, states, "As this execution ran it.")
+    states = many.states_of(build_frame(rows, VISITS))
+    show_graph(record.definition, states, "As this execution ran it.")
 
 
 def choose_other(
@@ -173,20 +173,20 @@ def choose_other(
         "Compare with", list(label), index=None, format_func=label.__getitem__, key="other"
     )
     if other:
-        page_address.go(replace(current, execution=view.execution.arn, compare=other))
+        page_address.go_to(replace(current, execution=view.execution.arn, compare=other))
 
 
-def header(view: one.ExecutionView) -> None:
+def show_header(view: one.ExecutionView) -> None:
     """Show which execution it is, its outcome, and what its record lacks."""
-    st.header(plain(view.execution.name), anchor=False)
-    started = time_range_panel.said(view.execution.started_at, DAY_AND_SECOND)
+    st.header(escape_text(view.execution.name), anchor=False)
+    started = time_range_panel.format_in_zone(view.execution.started_at, DAY_AND_SECOND)
     facts = (("Started", started), *view.facts)
     st.markdown(
-        f"{pill(view.outcome)} "
-        + " · ".join(f"{name}: **{plain(value)}**" for name, value in facts)
+        f"{format_pill(view.outcome)} "
+        + " · ".join(f"{name}: **{escape_text(value)}**" for name, value in facts)
     )
     for problem in view.problems:
-        st.info(plain(problem), icon=":material/info:")
+        st.info(escape_text(problem), icon=":material/info:")
     if view.finding:
         title, _, detail = view.finding.partition("\n")
         st.markdown(title.strip())
@@ -194,34 +194,34 @@ def header(view: one.ExecutionView) -> None:
             return
         long = detail.count("\n") > CAUSE_LINES or len(detail) > 100 * CAUSE_LINES
         with st.container(height=CAUSE_PIXELS if long else "content", border=False):
-            st.code(block(detail), language=None, wrap_lines=True)
+            st.code(clean_block(detail), language=None, wrap_lines=True)
 
 
-def timeline(view: one.ExecutionView) -> None:
+def show_timeline(view: one.ExecutionView) -> None:
     """Show when each state ran."""
     if not view.bars:
         components.empty_state("No timeline", "The record has no events.")
         return
-    plot(
-        execution_charts.waterfall(view.bars, view.execution.started_at),
+    draw_plot(
+        execution_charts.draw_waterfall(view.bars, view.execution.started_at),
         alt="Waterfall of the states of this execution",
     )
     if len(view.bars) > execution_charts.MAX_BARS:
         st.caption(f"The first {execution_charts.MAX_BARS} of {len(view.bars):,} visits are drawn.")
 
 
-def steps(view: one.ExecutionView) -> None:
-    """Input and output of every state."""
+def show_steps(view: one.ExecutionView) -> None:
+    """Show input and output of every state."""
     for step in view.steps[: execution_charts.MAX_BARS]:
-        with st.expander(plain(step.title)):
+        with st.expander(escape_text(step.title)):
             left, right = st.columns(2)
             for column, name, text in ((left, "Input", step.input), (right, "Output", step.output)):
                 column.caption(name)
-                said = block(text or "not recorded")
+                said = clean_block(text or "not recorded")
                 column.code(said, language=None, wrap_lines=True)
 
 
-def events(view: one.ExecutionView) -> None:
+def show_events(view: one.ExecutionView) -> None:
     """Show every event."""
     st.dataframe(
         view.events,
@@ -238,16 +238,16 @@ def events(view: one.ExecutionView) -> None:
     )
 
 
-def image(view: one.ExecutionView) -> None:
+def show_image(view: one.ExecutionView) -> None:
     """Show the image, from S3."""
     if view.image is None:
         components.empty_state("No image", "The input names no image.")
         return
     bucket, _, key = view.image.removeprefix("s3://").partition("/")
     location = ImageLocation(bucket, key)
-    st.caption(code(view.image))
+    st.caption(inline_code(view.image))
     try:
-        small = components.picture(StoredImage(name=key, location=location, sha256=""))
+        small = components.load_thumbnail(StoredImage(name=key, location=location, sha256=""))
         st.image(small, width=320, alt=key)
     except WorkflowError as error:
         if error.code == STILL_WAITING or is_denial(error.code):
@@ -255,27 +255,27 @@ def image(view: one.ExecutionView) -> None:
         components.empty_state("The image is not there", "It was deleted, or is not an image.")
 
 
-def capture(view: one.ExecutionView) -> None:
+def show_capture(view: one.ExecutionView) -> None:
     """Show its capture and its ground truth, joined by the inference id."""
-    source = captures.feed()
+    source = captures.running_feed()
     events: list[str] = []
     if isinstance(source, CaptureFeed):
-        events = _captured(view, source)
+        events = _show_stored_capture(view, source)
     else:
         components.empty_state("Captures are in Athena", "Look for the inference id there.")
         st.code(view.inference_id, language=None)
     truth = source.truth_of([view.inference_id, *events])
     if truth is not None:
         name = components.connection().watched.class_names.name(truth)
-        st.markdown(f"Ground truth: **{plain(name)}**")
+        st.markdown(f"Ground truth: **{escape_text(name)}**")
     else:
         st.caption(
             f"No ground truth yet: a label under `{GROUND_TRUTH_PREFIX}/` in the bucket joins by "
-            f"the inference id {code(view.inference_id)}."
+            f"the inference id {inline_code(view.inference_id)}."
         )
 
 
-def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
+def _show_stored_capture(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
     """Return what the store has of it; the event ids of that."""
     mine = pl.col("inference_id") == view.inference_id
     rows = source.store.scan("captures").filter(mine).collect()
@@ -288,21 +288,23 @@ def _captured(view: one.ExecutionView, source: CaptureFeed) -> list[str]:
         )
     for row in rows.iter_rows(named=True):
         probabilities = ", ".join(f"{share:.4f}" for share in row["probabilities"])
-        at = one.captured_at(row["inference_time"], time_range_panel.zone())
-        st.markdown(f"Captured **{at}** by variant **{plain(row['variant'])}**: [{probabilities}]")
-        st.caption(f"{code(row['key'])}, line {row['line']}")
-        with components.explained():
-            picture = captures.picture(source, CaptureLine.of(row))
+        at = one.captured_at(row["inference_time"], time_range_panel.picked_zone())
+        st.markdown(
+            f"Captured **{at}** by variant **{escape_text(row['variant'])}**: [{probabilities}]"
+        )
+        st.caption(f"{inline_code(row['key'])}, line {row['line']}")
+        with components.show_errors():
+            picture = captures.load_picture(source, CaptureLine.of(row))
             st.image(picture, width=320, alt="Input to the endpoint")
     return rows["event_id"].to_list()
 
 
-def log_lines(view: one.ExecutionView) -> None:
+def show_logs(view: one.ExecutionView) -> None:
     """Show what its Lambda functions logged."""
     connection = components.connection()
     functions = connection.watched.functions
     execution = view.execution
-    found = components.read(
+    found = components.read_cloud(
         "logs",
         ("logs", execution.arn, execution.stopped_at),
         f"the logs of {execution.name}",
@@ -315,25 +317,25 @@ def log_lines(view: one.ExecutionView) -> None:
         ),
         fresh_s=FRESH_SECONDS,
     )
-    mine = logs.about(found.lines, execution.arn, view.inference_id)
+    mine = logs.lines_about(found.lines, execution.arn, view.inference_id)
     everything = st.toggle("Include lines of executions that ran at the same time", value=not mine)
     lines = found.lines if everything else mine
     for problem in found.problems:
-        st.caption(plain(problem))
+        st.caption(escape_text(problem))
     text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
-    text = block(text or "Nothing was logged in this period.")
+    text = clean_block(text or "Nothing was logged in this period.")
     st.code(text, language=None, wrap_lines=True)
 
 
-def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
-    """Two executions side by side."""
+def show_comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
+    """Show two executions side by side."""
     left, right = st.columns(2)
     for column, shown in ((left, view), (right, other)):
         with column:
-            header(shown)
-            timeline(shown)
+            show_header(shown)
+            show_timeline(shown)
     st.dataframe(
-        one.comparison(view, other),
+        one.compare_states(view, other),
         hide_index=True,
         alt="Both executions state by state",
         column_config={
@@ -348,7 +350,7 @@ def comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
     )
 
 
-def export(record: Export) -> None:
+def offer_export(record: Export) -> None:
     """Offer the record as a file, in the console's shape."""
     st.download_button(
         "Export as JSON",

@@ -40,7 +40,7 @@ class Message:
 
 
 def parse_message(body: str) -> Execution | None:
-    """The execution that an EventBridge event tells of; None for anything else in the queue."""
+    """Return the execution of an EventBridge event; None for anything else in the queue."""
     try:
         event = json.loads(body)
         return parse_execution(event["detail"])
@@ -61,7 +61,7 @@ class EventQueue:
         self._name = name
         self._url: str | None = None
 
-    def deployed(self) -> bool:
+    def is_deployed(self) -> bool:
         """Return whether the queue exists; asked again until it does.
 
         Raises:
@@ -69,11 +69,11 @@ class EventQueue:
         """
         if self._url is None:
             with explained("sqs:GetQueueUrl", self._name):
-                self._url = self._find()
+                self._url = self._find_url()
         return self._url is not None
 
     def receive(self, *, most: int = 2000) -> Iterator[tuple[Message, ...]]:
-        """Batches of up to 10 messages until the queue is empty; nothing where there is none.
+        """Yield batches of up to 10 messages until the queue is empty; nothing without a queue.
 
         Args:
             most: When to stop for now, so that a long backlog leaves time for other work.
@@ -81,7 +81,7 @@ class EventQueue:
         Raises:
             WorkflowError: AWS's own code.
         """
-        for _ in range(most // BATCH if self.deployed() else 0):
+        for _ in range(most // BATCH if self.is_deployed() else 0):
             with explained("sqs:ReceiveMessage", self._name):
                 answer = self._client.receive_message(
                     QueueUrl=str(self._url), MaxNumberOfMessages=BATCH, WaitTimeSeconds=0
@@ -108,7 +108,7 @@ class EventQueue:
             with explained("sqs:DeleteMessageBatch", self._name):
                 self._client.delete_message_batch(QueueUrl=str(self._url), Entries=entries)
 
-    def _find(self) -> str | None:
+    def _find_url(self) -> str | None:
         try:
             return self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
         except ClientError as error:

@@ -1,6 +1,6 @@
 """Reads one execution: its record, history and definition, from the store or from AWS."""
 
-from dashboard.aws.executions import States, decode_events, encode_events
+from dashboard.aws.executions import ExecutionReader, decode_events, encode_events
 from dashboard.executions.sync import GONE
 from dashboard.executions.tables import stored_execution, stored_history
 from dashboard.shared.store import SegmentStore
@@ -10,8 +10,8 @@ from workflow.exports import Export
 from workflow.timelines import settle
 
 
-def open_execution(states: States, store: SegmentStore, arn: str) -> Export:
-    """All that can be known of one execution now; what AWS refuses becomes a problem of the record.
+def open_execution(states: ExecutionReader, store: SegmentStore, arn: str) -> Export:
+    """Read all that is known of an execution; what AWS refuses becomes a problem of the record.
 
     A stored history is not read again. One that is running is read live and not stored.
 
@@ -26,13 +26,13 @@ def open_execution(states: States, store: SegmentStore, arn: str) -> Export:
         if known is None:
             raise
         execution = known
-        problems.append(_said(error))
-    events = _history(states, store, execution, problems)
+        problems.append(_sentence_of(error))
+    events = _read_history(states, store, execution, problems)
     return Export(
         execution=settle(execution, events),
         recorded_status=execution.status.value,
         events=events,
-        definition=_definition(states, arn, problems),
+        definition=_read_definition(states, arn, problems),
         problems=tuple(problems),
     )
 
@@ -55,31 +55,31 @@ def stored_record(store: SegmentStore, arn: str, problem: WorkflowError) -> Expo
         recorded_status=known.status.value,
         events=events,
         definition=None,
-        problems=(f"{_said(problem)} The stored copy is shown.",),
+        problems=(f"{_sentence_of(problem)} The stored copy is shown.",),
     )
 
 
-def _history(
-    states: States, store: SegmentStore, execution: Execution, problems: list[str]
+def _read_history(
+    states: ExecutionReader, store: SegmentStore, execution: Execution, problems: list[str]
 ) -> tuple[HistoryEvent, ...]:
     stored = stored_history(store.scan("histories"), execution.arn, execution.redrive_count)
     if stored is not None:
         return decode_events(stored)
     try:
-        return decode_events(encode_events(states.history(execution.arn)))
+        return decode_events(encode_events(states.read_history(execution.arn)))
     except WorkflowError as error:
-        problems.append(_said(error))
+        problems.append(_sentence_of(error))
         return ()
 
 
-def _definition(states: States, arn: str, problems: list[str]) -> str | None:
+def _read_definition(states: ExecutionReader, arn: str, problems: list[str]) -> str | None:
     try:
-        return states.definition(arn)
+        return states.read_definition(arn)
     except WorkflowError as error:
         if error.code != GONE:
-            problems.append(_said(error))
+            problems.append(_sentence_of(error))
         return None
 
 
-def _said(error: WorkflowError) -> str:
+def _sentence_of(error: WorkflowError) -> str:
     return f"{error.message} {error.remedy}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dashboard.aws.cloud import Connection
-from dashboard.aws.executions import States, states
+from dashboard.aws.executions import ExecutionReader, open_reader
 from dashboard.executions import tables as execution_tables
 from dashboard.executions.events import EventQueue
 from dashboard.executions.stored_progress import stored_progress
@@ -56,7 +56,7 @@ class ExecutionFeed:
     def __init__(self, connection: Connection, root: Path, queue: EventQueue | None) -> None:
         watched = connection.watched
         self.store = SegmentStore(root, execution_tables.TABLES)
-        self.states: States = states(
+        self.states: ExecutionReader = open_reader(
             connection.session, connection.pacer, watched.state_machine_arn
         )
         self.after_pass: Callable[[datetime], None] = _do_nothing
@@ -70,20 +70,20 @@ class ExecutionFeed:
         self._thread = FeedThread("Sync of executions", self._run, connection.alive)
 
     def listing(self) -> pl.DataFrame:
-        """``execution_tables.listing``, read again only when the store has changed."""
+        """Return ``tables.build_listing``, computed again only when the store has changed."""
         return self._cache.get(
             "listing", self.version, lambda: execution_tables.stored_listing(self.store.scan)
         )
 
     def visits(self) -> pl.DataFrame:
-        """``execution_tables.VISITS``, likewise."""
+        """Return ``tables.VISITS``, likewise."""
         return self._cache.get("visits", self.version, self.store.scan("visits").collect)
 
     def attempts(self) -> tuple[Failure, ...]:
         """Return the failure of every attempt that has one, the latest attempts last; likewise."""
 
         def read() -> tuple[Failure, ...]:
-            found = execution_tables.failures(self.store.scan("failures"))
+            found = execution_tables.build_failures(self.store.scan("failures"))
             return tuple(sorted(found, key=lambda one: one.attempt))
 
         return self._cache.get("attempts", self.version, read)
@@ -133,7 +133,8 @@ class ExecutionFeed:
         if self._connection.watched.lists_executions:
             self._thread.watch()
         else:
-            self._follow()  # imported, captures only or EXPRESS: there is nothing to sync with
+            # Imported, captures only or EXPRESS: there is nothing to sync with.
+            self._follow_store()
 
     def refresh(self) -> None:
         """Make the next pass now."""
@@ -150,15 +151,15 @@ class ExecutionFeed:
 
     def _run(self) -> None:
         if self.version:
-            self._follow()  # what the store knows is shown before AWS has answered
+            self._follow_store()  # what the store knows is shown before AWS has answered
         while self._thread.goes_on():
-            with self.store.claimed("execution-sync") as mine:
+            with self.store.claim_purpose("execution-sync") as mine:
                 if mine:
-                    self._sync()
-            self._follow()
-            self._pause()
+                    self._sync_until_closed()
+            self._follow_store()
+            self._rest_between_passes()
 
-    def _follow(self) -> None:
+    def _follow_store(self) -> None:
         """Tell how far the process that syncs has come."""
         as_of = datetime.fromtimestamp(self.version / 1e9, UTC)
         self.progress = self._cache.get(
@@ -174,7 +175,7 @@ class ExecutionFeed:
             now=lambda: datetime.now(UTC),
         )
 
-    def _sync(self) -> None:
+    def _sync_until_closed(self) -> None:
         sync = self._new_sync()
         while self._thread.goes_on():
             if self._reread.is_set():
@@ -184,9 +185,9 @@ class ExecutionFeed:
             for progress in sync.run(budget_s=PASS_S):
                 self.progress = progress
             self.after_pass(datetime.now(UTC))
-            self._pause()
+            self._rest_between_passes()
 
-    def _pause(self) -> None:
+    def _rest_between_passes(self) -> None:
         idle = self._thread.unwatched_s > IDLE_AFTER_S
         self._thread.rest(IDLE_PAUSE_S if idle else WATCHED_PAUSE_S)
 

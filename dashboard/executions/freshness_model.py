@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dashboard.executions.sync_progress import SyncProgress
-from dashboard.shared.time_range import CLOCK, said
+from dashboard.shared.time_range import CLOCK, format_moment
 
 NOT_DEPLOYED = "StateMachineDoesNotExist"
 """No warning of a deployment: pages lead to the Deployment page instead."""
@@ -28,7 +28,7 @@ class Freshness:
     share: float | None
 
 
-def freshness(
+def describe_freshness(
     progress: SyncProgress | None, *, now: datetime, zone: ZoneInfo, deployed: bool = True
 ) -> Freshness:
     """Say how far the sync has come.
@@ -51,7 +51,7 @@ def freshness(
             f"{progress.examined:,} of {progress.succeeded:,} successes ({share:.0%}) examined"
         )
     age = max(0, int((now - progress.as_of).total_seconds()))
-    as_of = said(progress.as_of, zone, CLOCK)
+    as_of = format_moment(progress.as_of, zone, CLOCK)
     text = f"{', '.join(parts)}, as of {as_of}, {age} s ago"
     warnings = tuple(
         f"{error.message} {error.remedy}" if error.code != NOT_DEPLOYED else _GONE

@@ -5,28 +5,28 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions.feed import ExecutionFeed
-from dashboard.executions.freshness_model import NOT_DEPLOYED, freshness
+from dashboard.executions.freshness_model import NOT_DEPLOYED, describe_freshness
 from dashboard.shared import components, time_range_panel
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 
 
-def fresh(source: ExecutionFeed) -> None:
+def show_freshness(source: ExecutionFeed) -> None:
     """Show how complete and how old the data are, and what AWS refused."""
     deployed = components.connection().watched.deployed
-    said = freshness(
+    said = describe_freshness(
         source.progress,
         now=datetime.now(UTC),
-        zone=time_range_panel.zone(),
+        zone=time_range_panel.picked_zone(),
         deployed=deployed,
     )
     st.caption(said.text)
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate AWS allows …")
     for warning in dict.fromkeys(said.warnings):
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(escape_text(warning), icon=":material/warning:")
 
 
-def ready(source: ExecutionFeed) -> bool:
+def check_ready(source: ExecutionFeed) -> bool:
     """Return whether enough was read to judge by; says so where it was not."""
     progress, watched = source.progress, components.connection().watched
     if not watched.state_machine_arn and not watched.imported:

@@ -38,7 +38,7 @@ class ListedSpan:
         return self.token is None
 
 
-def meet(span: ListedSpan, known: Iterable[ListedSpan], *, now: datetime) -> ListedSpan:
+def join_spans(span: ListedSpan, known: Iterable[ListedSpan], *, now: datetime) -> ListedSpan:
     """Extend a span by every known one that it reaches into.
 
     A known span is joined only when that leads on: it is complete, or it is deeper and its token
@@ -60,8 +60,8 @@ def meet(span: ListedSpan, known: Iterable[ListedSpan], *, now: datetime) -> Lis
     return span
 
 
-def fold(spans: Iterable[ListedSpan]) -> tuple[ListedSpan, ...]:
-    """The spans that still tell something, newest first: those inside another are dropped."""
+def drop_covered(spans: Iterable[ListedSpan]) -> tuple[ListedSpan, ...]:
+    """Return the spans, newest first, without those inside another."""
     kept: list[ListedSpan] = []
     for span in sorted(spans, key=lambda one: (-one.newest.timestamp(), one.oldest)):
         if not any(_covers(other, span) for other in kept):

@@ -66,8 +66,8 @@ def read_logs(
     for function in functions:
         request: dict[str, Any] = {
             "logGroupName": f"/aws/lambda/{function}",
-            "startTime": _milliseconds(began - BEFORE),
-            "endTime": _milliseconds(ended + AFTER),
+            "startTime": _epoch_milliseconds(began - BEFORE),
+            "endTime": _epoch_milliseconds(ended + AFTER),
             "limit": MAX_LINES,
         }
         try:
@@ -77,11 +77,11 @@ def read_logs(
             nothing = said.code == _NO_GROUP
             problems.append(f"{function} has not logged yet." if nothing else str(said))
         else:
-            lines += [_line(function, event) for event in answer.get("events", [])]
+            lines += [_parse_line(function, event) for event in answer.get("events", [])]
     return ExecutionLogs(tuple(sorted(lines, key=lambda line: line.at)), tuple(problems))
 
 
-def about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:
+def lines_about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:
     """Return the lines of the invocations that mention one of the marks.
 
     A line belongs to the invocation whose request id it carries, as the platform's own lines and
@@ -130,10 +130,10 @@ def _request_id(text: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _line(function: str, event: Any) -> LogLine:  # noqa: ANN401 - a TypedDict with every key optional
+def _parse_line(function: str, event: Any) -> LogLine:  # noqa: ANN401 - a TypedDict with every key optional
     at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
     return LogLine(function, at, event["logStreamName"], event["message"].rstrip("\n"))
 
 
-def _milliseconds(moment: datetime) -> int:
+def _epoch_milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)

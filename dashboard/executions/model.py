@@ -79,7 +79,9 @@ class Rates:
     p95: float
 
 
-def select(listing: pl.DataFrame, filters: ExecutionFilters, *, since: datetime) -> pl.DataFrame:
+def select_executions(
+    listing: pl.DataFrame, filters: ExecutionFilters, *, since: datetime
+) -> pl.DataFrame:
     """Return the rows of ``execution_tables.listing`` since a time that the filters let through."""
     keep = [pl.col("started_at") > since]
     if filters.outcome:
@@ -95,19 +97,19 @@ def select(listing: pl.DataFrame, filters: ExecutionFilters, *, since: datetime)
     return listing.filter(*keep)
 
 
-def among(listing: pl.DataFrame, arns: Sequence[str]) -> pl.DataFrame:
+def select_arns(listing: pl.DataFrame, arns: Sequence[str]) -> pl.DataFrame:
     """Return the rows of some executions, in the order of the listing."""
     return listing.filter(pl.col("arn").is_in(list(arns)))
 
 
-def window(rows: pl.DataFrame, *, now: datetime) -> timedelta:
+def selection_span(rows: pl.DataFrame, *, now: datetime) -> timedelta:
     """Return the time that a selection spans: back to its oldest execution, an hour at least."""
     oldest = rows["started_at"].min()
     span = now - oldest if isinstance(oldest, datetime) else timedelta()
     return max(span, timedelta(hours=1))
 
 
-def rates(rows: pl.DataFrame, span: timedelta) -> Rates:
+def compute_rates(rows: pl.DataFrame, span: timedelta) -> Rates:
     """Return how a selection went.
 
     Args:
@@ -133,7 +135,7 @@ def rates(rows: pl.DataFrame, span: timedelta) -> Rates:
 
 
 def outcomes_over_time(rows: pl.DataFrame, span: timedelta) -> pl.DataFrame:
-    """Executions by start and outcome: ``time``, ``outcome``, ``count``, no empty bins."""
+    """Count executions by start and outcome: ``time``, ``outcome``, ``count``, no empty bins."""
     return (
         rows.group_by(pl.col("started_at").dt.truncate(bar_width(span)).alias("time"), "outcome")
         .agg(count=pl.len())
@@ -164,7 +166,7 @@ def durations_over_time(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelt
     )
 
 
-def states(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+def summarize_states(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     """Return what became of each state in the histories read, in the order they were first entered.
 
     Returns:
@@ -190,8 +192,8 @@ def states_of(visits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def versions(listing: pl.DataFrame) -> list[str]:
-    """State machine versions seen, newest first."""
+def list_versions(listing: pl.DataFrame) -> list[str]:
+    """Return the state machine versions seen, newest first."""
     seen = listing["version"].drop_nulls().unique().to_list()
     return sorted(seen, key=lambda one: (one.isdecimal(), int(one) if one.isdecimal() else one))[
         ::-1
@@ -199,12 +201,12 @@ def versions(listing: pl.DataFrame) -> list[str]:
 
 
 def bar_width(span: timedelta) -> timedelta:
-    """The width of a bar of a chart over so much time: a round one, for about ``BARS`` bars."""
+    """Return the width of a chart's bar over so much time: a round one, for about ``BARS``."""
     return next((width for width in WIDTHS if width * BARS >= span), WIDTHS[-1])
 
 
 def read_histories(rows: pl.DataFrame, visits: pl.DataFrame) -> int:
-    """Of how many of the selected executions a history was read."""
+    """Return of how many of the selected executions a history was read."""
     return int(_visits_of(rows, visits)["arn"].n_unique())
 
 

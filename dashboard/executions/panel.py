@@ -10,14 +10,14 @@ import streamlit as st
 from dashboard.executions import charts as execution_charts
 from dashboard.executions import model as many
 from dashboard.executions.feed import ExecutionFeed
-from dashboard.executions.freshness_panel import ready
-from dashboard.executions.releases_model import markers
+from dashboard.executions.freshness_panel import check_ready
+from dashboard.executions.releases_model import release_markers
 from dashboard.executions.state_graph_model import state_graph
 from dashboard.shared import components, numbers, page_address, time_range_panel
-from dashboard.shared.escaping import plain
-from dashboard.shared.marker_charts import mark
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.marker_charts import draw_markers
 from dashboard.shared.palette import STYLES
-from dashboard.shared.plots import draw, plot, readable
+from dashboard.shared.plots import draw_figure, draw_plot, make_readable
 from dashboard.shared.time_range import LONGEST, TimeRange
 from dashboard.shared.version_cache import VersionCache
 from workflow.definitions import read_definition
@@ -29,7 +29,7 @@ MOST_DRAWN = 500
 _COLUMNS = ("started_at", "outcome", "name", "seconds", "label", "confidence", "error", "image")
 
 
-def filters(current: many.ExecutionFilters, versions: list[str]) -> many.ExecutionFilters:
+def choose_filters(current: many.ExecutionFilters, versions: list[str]) -> many.ExecutionFilters:
     """Return the controls of the filters, as they are set now."""
     if current.group and st.button(
         "Only executions of one problem", icon=":material/close:", help="Show all."
@@ -66,14 +66,14 @@ def filters(current: many.ExecutionFilters, versions: list[str]) -> many.Executi
 
 
 def rate_tiles(rates: many.Rates) -> None:
-    """Throughput, shares and durations of a selection."""
+    """Show throughput, shares and durations of a selection."""
     shown = (
         ("Executions", f"{rates.count:,}", numbers.per_hour(rates.per_hour)),
-        ("Succeeded", numbers.share(rates.accepted), "of those ended"),
-        ("Rejected", numbers.share(rates.rejected), "below threshold"),
-        ("Faults", numbers.share(rates.faulted), "or timed out"),
-        ("Silently wrong", numbers.share(rates.silent), "of those examined"),
-        ("Median", numbers.duration(rates.p50), f"p95 {numbers.duration(rates.p95)}"),
+        ("Succeeded", numbers.format_share(rates.accepted), "of those ended"),
+        ("Rejected", numbers.format_share(rates.rejected), "below threshold"),
+        ("Faults", numbers.format_share(rates.faulted), "or timed out"),
+        ("Silently wrong", numbers.format_share(rates.silent), "of those examined"),
+        ("Median", numbers.format_duration(rates.p50), f"p95 {numbers.format_duration(rates.p95)}"),
     )
     with st.container(horizontal=True, gap="small"):
         for label, value, said in shown:
@@ -83,47 +83,51 @@ def rate_tiles(rates: many.Rates) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> VersionCache:
+def _figure_cache() -> VersionCache:
     """Return the figures drawn last: to make one takes longer than all else on the page."""
     return VersionCache(kept=16)
 
 
-def charts(
+def show_charts(
     feed: ExecutionFeed, rows: pl.DataFrame, chosen: many.ExecutionFilters, picked: TimeRange
 ) -> None:
-    """Outcomes and durations over time, with releases and rollbacks on their axes."""
+    """Show outcomes and durations over time, with releases and rollbacks on their axes."""
     # Axes end with the minute, so that its figures are the same.
     now = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     key, version = (chosen, picked, st.context.theme.type), (feed, feed.version, now)
-    outcomes, durations, read = _kept().get(key, version, lambda: _figures(feed, rows, picked, now))
+    outcomes, durations, read = _figure_cache().get(
+        key, version, lambda: _draw_figures(feed, rows, picked, now)
+    )
     left, right = st.columns(2)
     with left:
         st.markdown("**Outcomes**")
-        draw(outcomes, alt="Executions by start, stacked by outcome, with releases and rollbacks")
+        draw_figure(
+            outcomes, alt="Executions by start, stacked by outcome, with releases and rollbacks"
+        )
     with right:
         st.markdown(f"**Durations by state** (from the {read:,} histories read)")
         st.caption("Solid: median. Dotted: 95th percentile.")
-        draw(durations, alt="Median and 95th percentile of each state's duration by time")
+        draw_figure(durations, alt="Median and 95th percentile of each state's duration by time")
 
 
-def _figures(
+def _draw_figures(
     feed: ExecutionFeed, rows: pl.DataFrame, picked: TimeRange, now: datetime
 ) -> tuple[go.Figure, go.Figure, int]:
     """Return outcomes and durations up to a moment, and how many histories tell of the latter."""
-    span, visits, between = picked.span, feed.visits(), picked.between(now)
-    bins = picked.local(many.outcomes_over_time(rows, span))
-    outcomes = execution_charts.outcomes(bins, many.bar_width(span), between)
-    bins = picked.local(many.durations_over_time(rows, visits, span))
-    durations = execution_charts.durations(bins, between)
-    marked = markers(feed.listing())
+    span, visits, between = picked.span, feed.visits(), picked.axis_limits(now)
+    bins = picked.to_local(many.outcomes_over_time(rows, span))
+    outcomes = execution_charts.draw_outcomes(bins, many.bar_width(span), between)
+    bins = picked.to_local(many.durations_over_time(rows, visits, span))
+    durations = execution_charts.draw_durations(bins, between)
+    marked = release_markers(feed.listing())
     for figure in (outcomes, durations):
-        mark(figure, marked, between)
-    return readable(outcomes), readable(durations), many.read_histories(rows, visits)
+        draw_markers(figure, marked, between)
+    return make_readable(outcomes), make_readable(durations), many.read_histories(rows, visits)
 
 
-def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
+def show_graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
     """Draw a state machine with the outcomes of its states, or say why it cannot be drawn."""
-    with components.explained():
+    with components.show_errors():
         found = read_definition(definition)
         st.caption(said)
         if len(found.nodes) > MOST_DRAWN:
@@ -133,15 +137,15 @@ def graph(definition: str, states: pl.DataFrame | None, said: str) -> None:
             )
             return
         drawn = state_graph(found, states)
-        plot(
-            execution_charts.graph(drawn),
+        draw_plot(
+            execution_charts.draw_graph(drawn),
             alt="The state machine as a graph, coloured by outcome",
         )
         for problem in drawn.problems:
-            st.warning(plain(problem), icon=":material/warning:")
+            st.warning(escape_text(problem), icon=":material/warning:")
 
 
-def listing(rows: pl.DataFrame) -> str | None:
+def show_listing(rows: pl.DataFrame) -> str | None:
     """Return the list, newest first; the ARN of the row that was chosen."""
     shown = rows.head(many.LISTED)
     more = f", the newest {many.LISTED:,} of {rows.height:,}" if rows.height > many.LISTED else ""
@@ -177,7 +181,7 @@ def listing(rows: pl.DataFrame) -> str | None:
 
 def nothing_yet(source: ExecutionFeed) -> None:
     """Explain what to do where no execution is known."""
-    if ready(source):
+    if check_ready(source):
         components.empty_state(
             "No executions yet",
             "Classify a photo: each one is an execution of the workflow.",
@@ -188,7 +192,7 @@ def nothing_yet(source: ExecutionFeed) -> None:
 
 def nothing_found(listing: pl.DataFrame, shown: TimeRange) -> None:
     """Say that no execution matches the filters, and offer to show all."""
-    newest = shown.said(listing["started_at"][0])  # it comes first
+    newest = shown.format_moment(listing["started_at"][0])  # it comes first
     body = f"The newest one started {newest}. Widen the time range or remove a filter."
     components.empty_state("No execution matches", body)
     st.page_link(
@@ -199,15 +203,15 @@ def nothing_found(listing: pl.DataFrame, shown: TimeRange) -> None:
     )
 
 
-def machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
+def show_machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
     """Draw the state machine as deployed now, and what the selection did in it."""
-    with st.expander("State machine", icon=":material/account_tree:"), components.explained():
+    with st.expander("State machine", icon=":material/account_tree:"), components.show_errors():
         visits = feed.visits()
         said = many.drawn_from(rows, visits)
-        graph(feed.definition(datetime.now(UTC)), many.states(rows, visits), said)
+        show_graph(feed.definition(datetime.now(UTC)), many.summarize_states(rows, visits), said)
 
 
-def back(current: many.ExecutionFilters) -> None:
+def link_back(current: many.ExecutionFilters) -> None:
     """Link back to the list as it was filtered."""
     if st.button("All executions", icon=":material/arrow_back:", type="tertiary"):
-        page_address.go(replace(current, execution="", compare=""))
+        page_address.go_to(replace(current, execution="", compare=""))

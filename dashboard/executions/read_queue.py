@@ -70,12 +70,12 @@ class Needs:
         """Whether ``next_details`` may have something to give."""
         return bool(self._detail_queue)
 
-    def open(self, *, before: datetime | None = None) -> frozenset[str]:
-        """ARNs of executions that had not ended when last seen, of those started before a time."""
+    def open_arns(self, *, before: datetime | None = None) -> frozenset[str]:
+        """Return the ARNs of executions that had not ended when seen, started before a time."""
         limit = before.timestamp() if before else float("inf")
         return frozenset(arn for arn in self._open if self._known[arn].started < limit)
 
-    def age(self, arn: str, now: datetime) -> timedelta:
+    def age_of(self, arn: str, now: datetime) -> timedelta:
         """Return how long ago an execution that was observed has started."""
         return now - datetime.fromtimestamp(self._known[arn].started, UTC)
 
@@ -89,11 +89,11 @@ class Needs:
         if before is not None and now[:2] <= before[:2]:
             return False
         if before is not None:
-            self._forget((arn, before.redrive_count))
+            self._forget_attempt((arn, before.redrive_count))
         self._known[arn] = now
         if now.ended:
             self._open.discard(arn)
-            self._want(execution)
+            self._want_details(execution)
         else:
             self._open.add(arn)
         return True
@@ -105,7 +105,7 @@ class Needs:
         self._pending.pop(attempt, None)
 
     def details_seen(self, attempt: Attempt) -> bool:
-        """Input and output of an ended attempt were seen, or are gone; whether that was news."""
+        """Note that input and output of an ended attempt were seen, or are gone; whether first."""
         news = attempt not in self._seen
         self._seen.add(attempt)
         self._unseen.discard(attempt)
@@ -117,22 +117,24 @@ class Needs:
         self._want_history(execution, Priority.SILENT)
 
     def ended_unseen(self, arns: Iterable[str]) -> None:
-        """These ended without being listed again: only a description tells how."""
+        """Ask for descriptions of what ended without being listed again: only they tell how."""
         for arn in arns:
             self._push(self._detail_queue, 0, (arn, self._known[arn].redrive_count))
 
     def describe_failures(self) -> None:
-        """Histories are refused: descriptions at least tell error and cause."""
+        """Ask for descriptions where histories are refused: they at least tell error and cause."""
         for attempt in self._unread - self._seen:
             self._push(self._detail_queue, 0, attempt)
 
     def next_histories(self, most: int) -> list[Execution]:
         """Take up to so many executions whose histories are to be read next."""
-        return [self._pending[it] for it in self._take(self._history_queue, self._read, most)]
+        return [
+            self._pending[it] for it in self._pop_attempts(self._history_queue, self._read, most)
+        ]
 
     def next_details(self, most: int) -> list[Attempt]:
         """Take up to so many attempts that are to be described next."""
-        return self._take(self._detail_queue, self._seen, most)
+        return self._pop_attempts(self._detail_queue, self._seen, most)
 
     def history_refused(self, execution: Execution) -> None:
         """Put back a history that could not be read now."""
@@ -143,7 +145,7 @@ class Needs:
         """Put back an attempt that could not be described now."""
         self._push(self._detail_queue, 1, attempt)
 
-    def _want(self, execution: Execution) -> None:
+    def _want_details(self, execution: Execution) -> None:
         attempt = (execution.arn, execution.redrive_count)
         if execution.status in (Status.FAILED, Status.TIMED_OUT):
             rejected = is_rejection(execution.error, execution.cause)
@@ -153,7 +155,7 @@ class Needs:
             if attempt not in self._seen:
                 self._unseen.add(attempt)
                 self._push(self._detail_queue, 1, attempt)
-            self._sample(execution)
+            self._sample_success(execution)
 
     def _want_history(self, execution: Execution, priority: Priority) -> None:
         attempt = (execution.arn, execution.redrive_count)
@@ -162,7 +164,7 @@ class Needs:
             self._unread.add(attempt)
             self._queue_history(execution, priority)
 
-    def _sample(self, execution: Execution) -> None:
+    def _sample_success(self, execution: Execution) -> None:
         hour = execution.started_at.replace(minute=0, second=0, microsecond=0)
         newest = sorted({hour, *self._sampled}, reverse=True)[:SAMPLED_HOURS]
         if hour in newest and self._sampled.get(hour, 0) < SAMPLED_AN_HOUR:
@@ -175,7 +177,7 @@ class Needs:
         self._pending[attempt] = execution
         self._push(self._history_queue, priority, attempt)
 
-    def _forget(self, attempt: Attempt) -> None:
+    def _forget_attempt(self, attempt: Attempt) -> None:
         for group in (self._wanted, self._unread, self._succeeded, self._unseen):
             group.discard(attempt)
         self._pending.pop(attempt, None)
@@ -183,7 +185,7 @@ class Needs:
     def _push(self, queue: list["_Queued"], priority: int, attempt: Attempt) -> None:
         heapq.heappush(queue, (priority, -self._known[attempt[0]].started, attempt))
 
-    def _take(self, queue: list["_Queued"], done: set[Attempt], most: int) -> list[Attempt]:
+    def _pop_attempts(self, queue: list["_Queued"], done: set[Attempt], most: int) -> list[Attempt]:
         taken: list[Attempt] = []
         while queue and len(taken) < most:
             _, _, attempt = heapq.heappop(queue)

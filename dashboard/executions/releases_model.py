@@ -9,7 +9,7 @@ from dashboard.shared.marker_charts import DEPLOYED, ROLLED_BACK, Marker
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class VersionRelease:
     """A version that executions began to run.
 
     Attributes:
@@ -28,7 +28,7 @@ class Release:
         return f"back to v{self.version}" if self.rolled_back else f"v{self.version}"
 
 
-def releases(listing: pl.DataFrame) -> tuple[Release, ...]:
+def find_releases(listing: pl.DataFrame) -> tuple[VersionRelease, ...]:
     """Return the releases and rollbacks that a listing shows, in order.
 
     A version is released when it is first run. It is rolled back to where a version that was
@@ -42,20 +42,20 @@ def releases(listing: pl.DataFrame) -> tuple[Release, ...]:
     spans = runs.group_by("version").agg(
         first=pl.col("started_at").min(), last=pl.col("started_at").max()
     )
-    found = [Release(first, version) for version, first, _ in spans.iter_rows()]
+    found = [VersionRelease(first, version) for version, first, _ in spans.iter_rows()]
     released = dict(zip(spans["version"], spans["first"], strict=True))
     for version, _, last in spans.iter_rows():
         after = runs.filter(pl.col("started_at") > last).head(1)
         for at, following in after.iter_rows():
             if released[following] < released[version]:
-                found.append(Release(at, following, rolled_back=True))
+                found.append(VersionRelease(at, following, rolled_back=True))
     found.sort(key=lambda one: (one.at, one.version))
     return tuple(found)
 
 
-def markers(listing: pl.DataFrame) -> list[Marker]:
+def release_markers(listing: pl.DataFrame) -> list[Marker]:
     """Return the releases and rollbacks of a listing as markers of a time axis."""
     return [
         (one.at, one.words, ROLLED_BACK if one.rolled_back else DEPLOYED)
-        for one in releases(listing)
+        for one in find_releases(listing)
     ]

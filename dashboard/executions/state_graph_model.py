@@ -57,11 +57,13 @@ def state_graph(graph: Graph, states: pl.DataFrame | None = None) -> StateGraph:
 
     Args:
         graph: As read from the definition.
-        states: ``models.executions.states``: ``state``, ``visits``, ``failed``, ``p50``, ``p95``.
+        states: ``executions.model.states_of``: ``state``, ``visits``, ``failed``, ``p50``, ``p95``.
     """
     known = {} if states is None else {row["state"]: row for row in states.to_dicts()}
-    places = place(graph)
-    boxes = {node.id: _box(node, places[node.id], known.get(node.name)) for node in graph.nodes}
+    places = place_nodes(graph)
+    boxes = {
+        node.id: _build_box(node, places[node.id], known.get(node.name)) for node in graph.nodes
+    }
     arrows = [
         Arrow(start=boxes[edge.source], end=boxes[edge.target], via=edge.via, label=edge.label)
         for edge in graph.edges
@@ -76,25 +78,27 @@ def state_graph(graph: Graph, states: pl.DataFrame | None = None) -> StateGraph:
     )
 
 
-def place(graph: Graph) -> Mapping[str, Place]:
-    """Column and rank of each node: every way leads downwards but those that go back.
+def place_nodes(graph: Graph) -> Mapping[str, Place]:
+    """Return column and rank of each node: every edge leads downwards but those that go back.
 
     Ranks are longest paths (Sugiyama's layering); within a rank, nodes keep under their parents.
     """
-    following = _following(graph)
-    ranks = _ranks([node.id for node in graph.nodes], following)
+    following = _nodes_below(graph)
+    ranks = _compute_ranks([node.id for node in graph.nodes], following)
     rows: dict[int, list[str]] = {}
     for node in graph.nodes:
         rows.setdefault(ranks[node.id], []).append(node.id)
     places: dict[str, Place] = {}
     for rank in sorted(rows):
-        above = {name: _mean(_above(name, following, places)) for name in rows[rank]}
+        above = {
+            name: _mean_or_zero(_columns_above(name, following, places)) for name in rows[rank]
+        }
         for at, name in enumerate(sorted(rows[rank], key=lambda name: above[name])):
             places[name] = (at - (len(rows[rank]) - 1) / 2, rank)
     return places
 
 
-def _following(graph: Graph) -> dict[str, list[str]]:
+def _nodes_below(graph: Graph) -> dict[str, list[str]]:
     """Return what must be drawn below each node: what it leads to, and what it encloses."""
     leads: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
     for edge in graph.edges:
@@ -107,13 +111,13 @@ def _following(graph: Graph) -> dict[str, list[str]]:
     return following
 
 
-def _ranks(names: Iterable[str], following: Mapping[str, list[str]]) -> dict[str, int]:
+def _compute_ranks(names: Iterable[str], following: Mapping[str, list[str]]) -> dict[str, int]:
     done: dict[str, bool] = {}
     order: list[str] = []
     forward: dict[str, list[str]] = {name: [] for name in following}
 
     def visit(name: str) -> None:
-        """Depth first, without recursion: a definition may be thousands of states long."""
+        """Go depth first, without recursion: a definition may be thousands of states long."""
         stack = [(name, iter(following[name]))]
         done[name] = False
         while stack:
@@ -140,17 +144,17 @@ def _ranks(names: Iterable[str], following: Mapping[str, list[str]]) -> dict[str
     return ranks
 
 
-def _above(
+def _columns_above(
     name: str, following: Mapping[str, list[str]], places: Mapping[str, Place]
 ) -> list[float]:
     return [x for other, (x, _) in places.items() if name in following[other]]
 
 
-def _mean(values: list[float]) -> float:
+def _mean_or_zero(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _box(node: Node, place: Place, row: Mapping[str, float] | None) -> Box:
+def _build_box(node: Node, place: Place, row: Mapping[str, float] | None) -> Box:
     x, y = place
     if row is None:
         return Box(id=node.id, name=node.name, type=node.type, x=x, y=y)

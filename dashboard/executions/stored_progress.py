@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from dashboard.executions import tables
-from dashboard.executions.listed_span import ListedSpan, fold
+from dashboard.executions.listed_span import ListedSpan, drop_covered
 from dashboard.executions.sync_progress import SyncProgress
 from dashboard.shared.store import SegmentStore
 from workflow.errors import WorkflowError
@@ -26,7 +26,7 @@ def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
     wanted = rows.filter(outcome.is_in([one.value for one in _WANTED]))
     read = scan("histories").select("arn", "redrive_count").unique().collect()
     succeeded = rows.filter(pl.col("status") == Status.SUCCEEDED.value)
-    spans = fold(ListedSpan(**row) for row in scan("spans").collect().iter_rows(named=True))
+    spans = drop_covered(ListedSpan(**row) for row in scan("spans").collect().iter_rows(named=True))
     return SyncProgress(
         executions=rows.height,
         listed=bool(spans) and spans[0].complete,

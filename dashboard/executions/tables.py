@@ -1,8 +1,8 @@
 """The tables that executions are kept in: their columns, and what they say taken together.
 
 Each table is a log of observations: rows are added and never changed, so several sessions may write
-at once and a repeated observation does no harm. ``current`` and its neighbours fold a log into what
-holds now.
+at once and a repeated observation does no harm. ``select_current`` and its neighbours fold a log
+into what holds now.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -168,12 +168,12 @@ def failure_row(failure: Failure, observed_at: datetime) -> dict[str, Any]:
     }
 
 
-def frame(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
-    """Rows as a frame with exactly the columns of a table."""
+def build_frame(rows: Iterable[Mapping[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Return rows as a frame with exactly the columns of a table."""
     return pl.DataFrame(list(rows), schema=dict(schema), orient="row")
 
 
-def current(executions: pl.LazyFrame) -> pl.LazyFrame:
+def select_current(executions: pl.LazyFrame) -> pl.LazyFrame:
     """Return what holds of each execution now, newest start first.
 
     Observations arrive in any order: a later redrive beats an earlier one, an end beats a start of
@@ -189,18 +189,18 @@ def current(executions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def latest(observations: pl.LazyFrame, *key: str) -> pl.LazyFrame:
+def select_latest(observations: pl.LazyFrame, *key: str) -> pl.LazyFrame:
     """Return the last observation of each key."""
     ordered = observations.sort("observed_at", maintain_order=True)
     return ordered.unique(list(key), keep="last", maintain_order=True)
 
 
 def stored_listing(scan: Callable[[str], pl.LazyFrame]) -> pl.DataFrame:
-    """Return ``listing`` of a store, given what reads one of its tables."""
-    return listing(scan("executions"), scan("execution_details"), scan("failures"))
+    """Return ``build_listing`` of a store, given what reads one of its tables."""
+    return build_listing(scan("executions"), scan("execution_details"), scan("failures"))
 
 
-def listing(
+def build_listing(
     executions: pl.LazyFrame, details: pl.LazyFrame, failures: pl.LazyFrame
 ) -> pl.DataFrame:
     """Return one row an execution with all that is known of it, newest start first.
@@ -217,10 +217,10 @@ def listing(
         read yet counts as a fault.
     """
     key = ["arn", "redrive_count"]
-    seen = latest(details, *key).select(
+    seen = select_latest(details, *key).select(
         *key, "outcome", "image", "label", "confidence", "error", gone=pl.col("source") == "gone"
     )
-    failed = latest(failures, "execution_arn", "attempt").select(
+    failed = select_latest(failures, "execution_arn", "attempt").select(
         pl.col("execution_arn").alias("arn"),
         pl.col("attempt").alias("redrive_count"),
         "state",
@@ -228,7 +228,7 @@ def listing(
     )
     unseen = pl.col("status").replace_strict(_UNSEEN, default=Outcome.RUNNING.value)
     ended = pl.col("stopped_at") - pl.col("started_at")
-    rows = current(executions).join(seen, on=key, how="left", maintain_order="left")
+    rows = select_current(executions).join(seen, on=key, how="left", maintain_order="left")
     return (
         rows.join(failed, on=key, how="left", maintain_order="left")
         .with_columns(
@@ -245,8 +245,8 @@ def listing(
 
 def stored_execution(executions: pl.LazyFrame, details: pl.LazyFrame, arn: str) -> Execution | None:
     """Return what the store knows of one execution, or None."""
-    mine = current(executions.filter(pl.col("arn") == arn)).drop("observed_at")
-    seen = latest(details.filter(pl.col("arn") == arn), "arn", "redrive_count").select(
+    mine = select_current(executions.filter(pl.col("arn") == arn)).drop("observed_at")
+    seen = select_latest(details.filter(pl.col("arn") == arn), "arn", "redrive_count").select(
         "arn", "redrive_count", "input", "output", "error", "cause", "redrive_status"
     )
     rows = mine.join(seen, on=["arn", "redrive_count"], how="left").collect().to_dicts()
@@ -273,9 +273,9 @@ _UNSEEN = {
 }
 
 
-def failures(observations: pl.LazyFrame) -> tuple[Failure, ...]:
-    """The records that rows of ``FAILURES`` were made from, the best known one of each attempt."""
-    rows = latest(observations, "execution_arn", "attempt").drop("observed_at").collect()
+def build_failures(observations: pl.LazyFrame) -> tuple[Failure, ...]:
+    """Return the failures in rows of ``FAILURES``, the best known one of each attempt."""
+    rows = select_latest(observations, "execution_arn", "attempt").drop("observed_at").collect()
     return tuple(
         Failure(**row | {"kind": Kind(row["kind"]) if row["kind"] else None})
         for row in rows.iter_rows(named=True)

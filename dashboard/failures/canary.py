@@ -13,7 +13,7 @@ def check_canary(ended: Iterable[Execution]) -> None:
     Raises:
         WorkflowError: ``CanaryFailed``.
     """
-    failed = [one for one in ended if one.status is not Status.SUCCEEDED and not _rejected(one)]
+    failed = [one for one in ended if one.status is not Status.SUCCEEDED and not _is_rejected(one)]
     if failed:
         raise WorkflowError(
             "CanaryFailed",
@@ -23,5 +23,5 @@ def check_canary(ended: Iterable[Execution]) -> None:
         )
 
 
-def _rejected(execution: Execution) -> bool:
+def _is_rejected(execution: Execution) -> bool:
     return is_rejection(execution.error, execution.cause)

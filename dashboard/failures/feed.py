@@ -51,7 +51,7 @@ class FailureFeed:
         self._reads = CloudReads()
         self._cache = VersionCache()
 
-    def inbox(self, now: datetime, trend: timedelta = DAY) -> tuple[FailureGroup, ...]:
+    def read_inbox(self, now: datetime, trend: timedelta = DAY) -> tuple[FailureGroup, ...]:
         """Return the inbox, grouped again when the store, the notes or the minute have changed.
 
         As long as notes and repairs are still awaited, groups are shown without them.
@@ -63,12 +63,14 @@ class FailureFeed:
         Raises:
             WorkflowError: AWS's own code, where notes or repairs cannot be read.
         """
-        notes, restarts = self.read_notes().events, self.restarts()
+        notes, restarts = self.read_notes().events, self.read_restarts()
         version = (self.executions.version, len(notes), len(restarts), f"{now:%H%M}")
 
         def group() -> tuple[FailureGroup, ...]:
             attempts, listing = self.executions.attempts(), self.executions.listing()
-            return failure_inbox.inbox(attempts, listing, notes, restarts, now=now, trend=trend)
+            return failure_inbox.build_inbox(
+                attempts, listing, notes, restarts, now=now, trend=trend
+            )
 
         return self._cache.get(f"inbox {trend}", version, group)
 
@@ -80,15 +82,17 @@ class FailureFeed:
         """
         log = self.notes
         self._read_log("notes", "the decisions of the team", log.read, Notes())
-        return log.known()
+        return log.known_notes()
 
     def repair_runs(self) -> tuple[RepairRun, ...]:
         """Return every bulk repair, the newest first; likewise."""
-        return self._read_log("repairs", "the repairs of the team", self.repairs.runs, ())
+        return self._read_log("repairs", "the repairs of the team", self.repairs.read_runs, ())
 
-    def restarts(self) -> dict[str, str]:
-        """ARN of the execution that restarts another, by the ARN of that other; likewise."""
-        return self._read_log("restarts", "the restarts of the team", self.repairs.restarts, {})
+    def read_restarts(self) -> dict[str, str]:
+        """Return the ARN of the execution that restarts another, by that other's ARN; likewise."""
+        return self._read_log(
+            "restarts", "the restarts of the team", self.repairs.read_restarts, {}
+        )
 
     def refresh(self) -> None:
         """Read notes and repairs again when they are asked for, and executions now."""

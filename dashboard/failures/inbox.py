@@ -12,7 +12,7 @@ from workflow.triage_notes import TriageEvent
 DAY = timedelta(hours=24)
 
 
-def inbox(
+def build_inbox(
     failures: Collection[Failure],
     rows: pl.DataFrame,
     notes: Iterable[TriageEvent],
@@ -21,7 +21,7 @@ def inbox(
     now: datetime,
     trend: timedelta = DAY,
 ) -> tuple[FailureGroup, ...]:
-    """Groups that still hurt, the most urgent first.
+    """Return the groups that are not settled, the most urgent first.
 
     Args:
         failures: The failure of every attempt.
@@ -37,12 +37,12 @@ def inbox(
         notes,
         now=now,
         window=trend,
-        outcomes=outcomes(rows, arns),
+        outcomes=find_outcomes(rows, arns),
         restarts=restarts,
     )
 
 
-def outcomes(rows: pl.DataFrame, arns: Iterable[str]) -> dict[str, Outcome]:
+def find_outcomes(rows: pl.DataFrame, arns: Iterable[str]) -> dict[str, Outcome]:
     """Return how the named executions stand by now.
 
     Args:

@@ -42,7 +42,7 @@ class LocalObjects:
             ClientError: ``PreconditionFailed`` where there is one.
             WorkflowError: ``FolderUnwritable``; nothing was written then.
         """
-        path = self._path(Bucket, Key)
+        path = self._object_path(Bucket, Key)
         unfinished = path.with_suffix(f".{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -69,7 +69,7 @@ class LocalObjects:
         Raises:
             WorkflowError: ``FileUnreadable``.
         """
-        path = self._path(Bucket, Key)
+        path = self._object_path(Bucket, Key)
         try:
             return {"Body": io.BytesIO(path.read_bytes())}
         except OSError as error:
@@ -88,5 +88,5 @@ class LocalObjects:
         names = sorted(unquote(path.stem) for path in (self._root / Bucket).glob("*.object"))
         yield {"Contents": [{"Key": name} for name in names if name.startswith(Prefix)]}
 
-    def _path(self, bucket: str, key: str) -> Path:
+    def _object_path(self, bucket: str, key: str) -> Path:
         return self._root / bucket / f"{quote(key, safe='')}.object"

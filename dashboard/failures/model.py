@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import polars as pl
 
-from dashboard.shared.escaping import plain
-from dashboard.shared.numbers import age, count
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.numbers import format_age, format_count
 from dashboard.shared.palette import STYLES
-from dashboard.shared.time_range import said
+from dashboard.shared.time_range import format_moment
 from workflow.executions import Execution, Failure, Kind, Outcome, Status
 from workflow.fingerprints import explain, fingerprint
 from workflow.redrive import RedriveAction, RedriveAdvice, advise, summarise
@@ -98,26 +98,29 @@ class DryRun:
         return Counter(self.actions.values())
 
 
-def cards(
+def build_cards(
     groups: Iterable[FailureGroup], filters: FailureFilters, *, now: datetime, zone: ZoneInfo
 ) -> tuple[GroupCard, ...]:
     """Return the inbox as filtered, in the order of the groups; times in a zone."""
     return tuple(
-        card(group, now=now, zone=zone)
+        build_card(group, now=now, zone=zone)
         for group in groups
         if (filters.show == "all" or not _at_rest(group))
         and (not filters.kind or group.kind in filters.kind)
     )
 
 
-def card(group: FailureGroup, *, now: datetime, zone: ZoneInfo) -> GroupCard:
+def build_card(group: FailureGroup, *, now: datetime, zone: ZoneInfo) -> GroupCard:
     """Return one group as a line of the inbox; times in a zone."""
     return GroupCard(
-        group=group, title=title(group), badges=_badges(group, zone), facts=_facts(group, now)
+        group=group,
+        title=group_title(group),
+        badges=_format_badges(group, zone),
+        facts=_format_facts(group, now),
     )
 
 
-def title(group: FailureGroup) -> str:
+def group_title(group: FailureGroup) -> str:
     """Return what a group is called: the error and where it is raised."""
     if group.kind is Kind.REJECTION:
         return "Confidence below the threshold"
@@ -125,7 +128,7 @@ def title(group: FailureGroup) -> str:
     return f"{group.sample.error or 'Error without name'}{where}"
 
 
-def find(groups: Sequence[FailureGroup], digest: str) -> FailureGroup | None:
+def find_group(groups: Sequence[FailureGroup], digest: str) -> FailureGroup | None:
     """Return the group that a digest is of, also after a merge, or a split that took all of it.
 
     None where it hurts no more, or there is no such group.
@@ -136,20 +139,20 @@ def find(groups: Sequence[FailureGroup], digest: str) -> FailureGroup | None:
     return next((group for group, digests in places if digest in digests), None)
 
 
-def known(failures: Iterable[Failure], digest: str) -> bool:
+def is_known(failures: Iterable[Failure], digest: str) -> bool:
     """Return whether any failure, repaired or not, has this fingerprint."""
     return any(fingerprint(failure).digest == digest for failure in failures)
 
 
-def why(group: FailureGroup) -> str:
+def explain_grouping(group: FailureGroup) -> str:
     """Return why its failures are one group, and of how many fingerprints it is made."""
     texts = [explain(member) for member in group.members]
     merged = f"Merged of {len(texts)} fingerprints. " if len(texts) > 1 else ""
     return merged + " ".join(texts)
 
 
-def totals(groups: Iterable[FailureGroup]) -> Mapping[str, int]:
-    """How many groups are new, regressed, acknowledged, resolved or silenced, and executions."""
+def count_totals(groups: Iterable[FailureGroup]) -> Mapping[str, int]:
+    """Count groups by status (new, regressed, acknowledged, resolved, silenced) and executions."""
     counts: Counter[str] = Counter()
     for group in groups:
         counts["silenced" if group.silenced_until else group.status.value] += 1
@@ -181,7 +184,7 @@ def dry_run(
     for row in mine.iter_rows(named=True):
         failure = failures[row["arn"]]
         advice[row["arn"]] = advise(
-            _execution(row),
+            _rebuild_execution(row),
             failure,
             now=now,
             current_version=current_version,
@@ -204,7 +207,7 @@ def dry_run(
     )
 
 
-def together(runs: Sequence[DryRun]) -> DryRun:
+def combine_runs(runs: Sequence[DryRun]) -> DryRun:
     """Return the dry runs of several groups as one; the advice is that of each."""
     return DryRun(
         table=pd.concat([run.table for run in runs]) if runs else pd.DataFrame(),
@@ -213,7 +216,7 @@ def together(runs: Sequence[DryRun]) -> DryRun:
     )
 
 
-def override(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, RedriveAction]:
+def override_actions(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, RedriveAction]:
     """Return the actions with the user's choice for all that the adviser would repair.
 
     Args:
@@ -225,8 +228,8 @@ def override(actions: Mapping[str, RedriveAction], choice: str) -> dict[str, Red
     return dict.fromkeys(actions, RedriveAction(choice))
 
 
-def planned(dry: DryRun, actions: Mapping[str, RedriveAction]) -> pd.DataFrame:
-    """The dry run's table with the actions that were chosen, in the same order of executions."""
+def planned_table(dry: DryRun, actions: Mapping[str, RedriveAction]) -> pd.DataFrame:
+    """Return the dry run's table with the chosen actions, in the same order of executions."""
     return dry.table.assign(**{ACTION: [actions[arn].value for arn in dry.actions]})
 
 
@@ -256,7 +259,7 @@ def silence_end(hours: int, *, now: datetime) -> datetime:
     return now + timedelta(hours=hours)
 
 
-def _execution(row: Mapping[str, Any]) -> Execution:
+def _rebuild_execution(row: Mapping[str, Any]) -> Execution:
     names = ("arn", "name", "version", "alias", "started_at", "stopped_at", "redrive_count")
     known = {name: row[name] for name in names}
     return Execution(**known, status=Status(row["status"]), state_machine_arn="")
@@ -266,33 +269,33 @@ def _at_rest(group: FailureGroup) -> bool:
     return group.status in AT_REST or group.silenced_until is not None
 
 
-def _badges(group: FailureGroup, zone: ZoneInfo) -> str:
+def _format_badges(group: FailureGroup, zone: ZoneInfo) -> str:
     color, icon = STATUS_BADGES[group.status]
     text = group.status.value
     if group.kind is Kind.REJECTION and color == "red":
         color = STYLES[Outcome.REJECTED].badge  # an answer, not a failure
     if group.status is GroupStatus.RESOLVED and group.resolved_in:
-        text = f"resolved in version {plain(group.resolved_in)}"
+        text = f"resolved in version {escape_text(group.resolved_in)}"
     badges = [f":{color}-badge[{icon} {text}]"]
     badges.append(f":gray-badge[{KIND_ICONS[group.kind]} {group.kind.value}]")
     if group.silenced_until:
-        until = said(group.silenced_until, zone)
+        until = format_moment(group.silenced_until, zone)
         badges.append(f":gray-badge[:material/notifications_off: silent until {until}]")
     if group.repairing:
         badges.append(f":blue-badge[:material/build: {group.repairing:,} running again]")
     return " ".join(badges)
 
 
-def _facts(group: FailureGroup, now: datetime) -> str:
+def _format_facts(group: FailureGroup, now: datetime) -> str:
     parts = [
-        f"**{count(group.count, 'execution')}**",
-        f"last {age(group.last_seen, now)} ago",
-        f"first {age(group.first_seen, now)} ago",
+        f"**{format_count(group.count, 'execution')}**",
+        f"last {format_age(group.last_seen, now)} ago",
+        f"first {format_age(group.first_seen, now)} ago",
     ]
     if group.versions:
-        parts.append(f"version {plain(', '.join(group.versions[-3:]))}")
+        parts.append(f"version {escape_text(', '.join(group.versions[-3:]))}")
     if group.images:
-        parts.append(count(len(group.images), "image"))
+        parts.append(format_count(len(group.images), "image"))
     if group.fixed:
         parts.append(f"{group.fixed:,} repaired")
     return " · ".join(parts)

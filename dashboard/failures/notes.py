@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard.aws.errors import explained
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from workflow.errors import WorkflowError
 from workflow.triage_notes import TriageEvent, from_line, to_line
 
@@ -51,7 +51,7 @@ class NoteLog:
             WorkflowError: AWS's own code; nothing was written then.
         """
         key = f"{NOTES_PREFIX}{note.at:%Y/%m/%d/%H%M%S}-{note.id}.json"
-        create(self._client, self._bucket, key, to_line(note))
+        create_once(self._client, self._bucket, key, to_line(note))
         self._read[key] = note
 
     def read(self) -> Notes:
@@ -61,12 +61,12 @@ class NoteLog:
             WorkflowError: AWS's own code, where listing or reading is refused.
         """
         with explained("s3:ListObjectsV2", f"s3://{self._bucket}/{NOTES_PREFIX}"):
-            unread = [key for key in self._keys() if key not in self._read]
+            unread = [key for key in self._list_keys() if key not in self._read]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                self._read |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
-        return self.known()
+                self._read |= dict(zip(unread, pool.map(self._fetch_note, unread), strict=True))
+        return self.known_notes()
 
-    def known(self) -> Notes:
+    def known_notes(self) -> Notes:
         """Return every note that was read or written by this process so far; nothing is asked."""
         found = list(self._read.values())
         return Notes(
@@ -74,12 +74,12 @@ class NoteLog:
             tuple(problem for problem in found if isinstance(problem, str)),
         )
 
-    def _keys(self) -> Iterator[str]:
+    def _list_keys(self) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=NOTES_PREFIX):
             yield from (item["Key"] for item in page.get("Contents", []))
 
-    def _fetch(self, key: str) -> TriageEvent | str:
+    def _fetch_note(self, key: str) -> TriageEvent | str:
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return from_line(body)

@@ -14,13 +14,13 @@ from dashboard.executions.model import ExecutionFilters
 from dashboard.failures import model
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.notes import Notes
-from dashboard.failures.repair_panel import author, repair
+from dashboard.failures.repair_panel import current_author, show_repair
 from dashboard.shared import components, page_address, time_range_panel
-from dashboard.shared.escaping import block, plain
-from dashboard.shared.numbers import count
+from dashboard.shared.escaping import clean_block, escape_text
+from dashboard.shared.numbers import format_count
 from dashboard.shared.palette import STYLES
-from dashboard.shared.plots import plot
-from dashboard.shared.query import write
+from dashboard.shared.plots import draw_plot
+from dashboard.shared.query import write_filters
 from dashboard.shared.time_range import LONGEST
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
@@ -35,7 +35,7 @@ KIND_COLORS = {Kind.REJECTION: STYLES[Outcome.REJECTED].color, Kind.SILENT: "#CC
 _FAULT_COLOR = STYLES[Outcome.FAULTED].color
 
 
-def filters(current: model.FailureFilters) -> model.FailureFilters:
+def choose_filters(current: model.FailureFilters) -> model.FailureFilters:
     """Return the controls of the inbox, as they are set now."""
     narrowed = current != model.FailureFilters()
     with st.expander("Filters", icon=":material/filter_list:", expanded=narrowed):
@@ -56,7 +56,7 @@ def filters(current: model.FailureFilters) -> model.FailureFilters:
     return replace(current, show="all" if show == "all" else "open", kind=tuple(kind))
 
 
-def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
+def show_inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
     """Show a card for each group, most urgent first; rejections below, as they are no failures."""
     rejections = tuple(card for card in cards if card.group.kind is Kind.REJECTION)
     failed = tuple(card for card in cards if card.group.kind is not Kind.REJECTION)
@@ -65,38 +65,38 @@ def inbox(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> 
             "Nothing needs attention",
             "No failure is open. Rejections and repairs do not count as failures.",
         )
-    _cards(failed, current)
+    _show_cards(failed, current)
     if rejections:
         st.markdown(f"**{STYLES[Outcome.REJECTED].word}**")
         st.caption("Answers with a confidence below the threshold: nothing is broken.")
-        _cards(rejections, current)
+        _show_cards(rejections, current)
 
 
-def _cards(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
-    picked = [card.group.fingerprint.digest for card in cards if _card(card, current)]
+def _show_cards(cards: tuple[model.GroupCard, ...], current: model.FailureFilters) -> None:
+    picked = [card.group.fingerprint.digest for card in cards if _show_card(card, current)]
     if picked and st.button(
-        f"Repair {count(len(picked), 'problem')}", type="primary", icon=":material/build:"
+        f"Repair {format_count(len(picked), 'problem')}", type="primary", icon=":material/build:"
     ):
-        page_address.go(replace(current, repair=tuple(picked)))
+        page_address.go_to(replace(current, repair=tuple(picked)))
 
 
-def _card(card: model.GroupCard, current: model.FailureFilters) -> bool:
-    """One group; whether it was picked for a repair together with others."""
+def _show_card(card: model.GroupCard, current: model.FailureFilters) -> bool:
+    """Show a group; return whether it was picked for a repair together with others."""
     digest = card.group.fingerprint.digest
     with st.container(border=True):
         left, right = st.columns([3, 1], vertical_alignment="center")
         with left, st.container(gap=None):
             st.markdown(card.badges)
-            if st.button(f"**{plain(card.title)}**", key=f"open-{digest}", type="tertiary"):
-                page_address.go(replace(current, group=digest))
+            if st.button(f"**{escape_text(card.title)}**", key=f"open-{digest}", type="tertiary"):
+                page_address.go_to(replace(current, group=digest))
             st.caption(card.facts)
             picked = card.group.kind is not Kind.REJECTION and st.checkbox(
                 "Repair together with others", key=f"pick-{digest}"
             )
         with right:
             color = KIND_COLORS.get(card.group.kind, _FAULT_COLOR)
-            plot(
-                execution_charts.trend(card.group.trend, color),
+            draw_plot(
+                execution_charts.draw_trend(card.group.trend, color),
                 config=NO_BAR,
                 key=f"trend-{digest}",
                 alt=f"Failures over the time range: {', '.join(map(str, card.group.trend))}",
@@ -104,44 +104,44 @@ def _card(card: model.GroupCard, current: model.FailureFilters) -> bool:
     return picked
 
 
-def headline(card: model.GroupCard) -> None:
+def show_headline(card: model.GroupCard) -> None:
     """Show what a group is, what probably causes it, and what to do."""
     group = card.group
     st.markdown(card.badges)
-    st.header(plain(card.title), anchor=False)
+    st.header(escape_text(card.title), anchor=False)
     st.caption(card.facts)
     with st.container(border=True):
-        st.markdown(f"**Probable cause.** {plain(group.diagnosis.cause)}")
-        st.markdown(f"**Remedy.** {plain(group.diagnosis.remedy)}")
+        st.markdown(f"**Probable cause.** {escape_text(group.diagnosis.cause)}")
+        st.markdown(f"**Remedy.** {escape_text(group.diagnosis.remedy)}")
     with st.expander("Why these are one problem", icon=":material/fingerprint:"):
-        st.markdown(plain(model.why(group)))
+        st.markdown(escape_text(model.explain_grouping(group)))
         if said := group.sample.cause or group.sample.error:
-            st.code(block(said), language=None, wrap_lines=True)
+            st.code(clean_block(said), language=None, wrap_lines=True)
         else:
             st.caption("The execution names neither an error nor a cause.")
 
 
-def tabs(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
+def show_tabs(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
     """Show what can be done about a group."""
     decide, mend, look, prove = st.tabs(["Decide", "Repair", "Executions", "Test"], key="group")
-    with decide, components.explained():
-        triage(feed, group, groups)
-    with mend, components.explained():
-        repair(feed, [group])
+    with decide, components.show_errors():
+        show_triage(feed, group, groups)
+    with mend, components.show_errors():
+        show_repair(feed, [group])
     with look:
-        examples(group)
-    with prove, components.explained():
+        show_examples(group)
+    with prove, components.show_errors():
         test_case(feed, group)
 
 
-def examples(group: FailureGroup) -> None:
+def show_examples(group: FailureGroup) -> None:
     """Show the newest executions and the images touched."""
     st.page_link(
         "app_pages/executions.py",
-        label=f"All {count(group.count, 'execution')} of this problem",
+        label=f"All {format_count(group.count, 'execution')} of this problem",
         icon=":material/list:",
         query_params={
-            **write(ExecutionFilters(group=group.fingerprint.digest)),
+            **write_filters(ExecutionFilters(group=group.fingerprint.digest)),
             "range": LONGEST,
         },
     )
@@ -149,42 +149,42 @@ def examples(group: FailureGroup) -> None:
     for arn in group.examples:
         st.page_link(
             "app_pages/executions.py",
-            label=plain(arn.rpartition(":")[2]),
+            label=escape_text(arn.rpartition(":")[2]),
             icon=":material/timeline:",
-            query_params=write(ExecutionFilters(execution=arn)),
+            query_params=write_filters(ExecutionFilters(execution=arn)),
         )
     if group.images:
         shown = ", ".join(image.rpartition("/")[2] for image in group.images[:5])
         more = f" and {len(group.images) - 5:,} more" if len(group.images) > 5 else ""  # noqa: PLR2004 - five are shown
-        st.caption(f"Images: {plain(shown)}{more}")
+        st.caption(f"Images: {escape_text(shown)}{more}")
 
 
-def triage(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
+def show_triage(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
     """Show the team's decisions about a group; each is a note that stays."""
     with st.container(horizontal=True):
         if group.status is not GroupStatus.ACKNOWLEDGED and st.button(
             "Acknowledge", icon=":material/visibility:"
         ):
-            note(feed, group, TriageAction.ACKNOWLEDGE)
+            write_note(feed, group, TriageAction.ACKNOWLEDGE)
         if group.status is GroupStatus.RESOLVED:
             if st.button("Reopen", icon=":material/replay:"):
-                note(feed, group, TriageAction.REOPEN)
+                write_note(feed, group, TriageAction.REOPEN)
         else:
-            resolve(feed, group)
-        silence(feed, group)
-        regroup(feed, group, groups)
+            show_resolve(feed, group)
+        show_silence(feed, group)
+        show_regroup(feed, group, groups)
     if feed.notes.stay_here:
         st.caption(
-            f":material/computer: Decisions stay on this machine: {plain(feed.notes.reason)}"
+            f":material/computer: Decisions stay on this machine: {escape_text(feed.notes.reason)}"
         )
     text = st.text_input("Comment", key=f"comment-{group.fingerprint.digest}-{len(group.notes)}")
     if text and text.strip():
-        note(feed, group, TriageAction.COMMENT, text=text.strip())
+        write_note(feed, group, TriageAction.COMMENT, text=text.strip())
     for event in reversed(group.notes):
-        history(feed, group, event)
+        show_note(feed, group, event)
 
 
-def resolve(feed: FailureFeed, group: FailureGroup) -> None:
+def show_resolve(feed: FailureFeed, group: FailureGroup) -> None:
     """Say that it is repaired, and in which version."""
     with st.popover("Resolve", icon=":material/check:"):
         version = st.text_input(
@@ -192,25 +192,27 @@ def resolve(feed: FailureFeed, group: FailureGroup) -> None:
             help="Failures of older versions then do not count as a regression. Empty: as of now.",
         )
         if st.button("Resolve", type="primary", key="resolve-now"):
-            note(feed, group, TriageAction.RESOLVE, version=(version or "").strip() or None)
+            write_note(feed, group, TriageAction.RESOLVE, version=(version or "").strip() or None)
 
 
-def silence(feed: FailureFeed, group: FailureGroup) -> None:
-    """Want no alerts for a while."""
+def show_silence(feed: FailureFeed, group: FailureGroup) -> None:
+    """Offer to silence a group's alerts for a while."""
     with st.popover("Silence", icon=":material/notifications_off:"):
         hours = st.selectbox("For", list(model.SILENCES), format_func=model.SILENCES.__getitem__)
         if hours and st.button("Silence", type="primary", key="silence-now"):
             until = model.silence_end(hours, now=datetime.now(UTC))
-            note(feed, group, TriageAction.SILENCE, until=until)
+            write_note(feed, group, TriageAction.SILENCE, until=until)
 
 
-def regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
+def show_regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, ...]) -> None:
     """Split a group by a text, or merge it with another."""
     with st.popover("Regroup", icon=":material/call_split:"):
         contains = st.text_input("Split off failures whose error or cause contains")
         if contains and st.button("Split", key="split-now"):
-            note(feed, group, TriageAction.SPLIT, contains=contains)
-        others = {one.fingerprint.digest: model.title(one) for one in groups if one is not group}
+            write_note(feed, group, TriageAction.SPLIT, contains=contains)
+        others = {
+            one.fingerprint.digest: model.group_title(one) for one in groups if one is not group
+        }
         into = st.selectbox(
             "Merge with",
             list(others),
@@ -219,32 +221,34 @@ def regroup(feed: FailureFeed, group: FailureGroup, groups: tuple[FailureGroup, 
             key="merge-with",  # the others come in another order when the page is drawn again
         )
         if into and st.button("Merge", key="merge-now"):
-            note(feed, group, TriageAction.MERGE, into=into)
+            write_note(feed, group, TriageAction.MERGE, into=into)
 
 
-def history(feed: FailureFeed, group: FailureGroup, event: TriageEvent) -> None:
+def show_note(feed: FailureFeed, group: FailureGroup, event: TriageEvent) -> None:
     """Show one note, with a button that takes it back."""
     extra = event.version or event.contains or event.into or ""
-    until = f" until {time_range_panel.said(event.until)}" if event.until else ""
+    until = f" until {time_range_panel.format_in_zone(event.until)}" if event.until else ""
     said = f": {event.text}" if event.text else ""
     left, right = st.columns([6, 1], vertical_alignment="center")
-    at = time_range_panel.said(event.at)
-    left.caption(plain(f"{at}, {event.author}: {event.action} {extra}{until}{said}"))
+    at = time_range_panel.format_in_zone(event.at)
+    left.caption(escape_text(f"{at}, {event.author}: {event.action} {extra}{until}{said}"))
     if right.button("Undo", key=f"undo-{event.id}", type="tertiary"):
-        note(feed, group, TriageAction.UNDO, undoes=event.id)
+        write_note(feed, group, TriageAction.UNDO, undoes=event.id)
 
 
-def note(feed: FailureFeed, group: FailureGroup, action: TriageAction, **said: object) -> None:
+def write_note(
+    feed: FailureFeed, group: FailureGroup, action: TriageAction, **said: object
+) -> None:
     """Write a note and show what follows from it."""
     event = TriageEvent(
         id=uuid.uuid4().hex,
         at=datetime.now(UTC),
-        author=author(),
+        author=current_author(),
         fingerprint=group.fingerprint.digest,
         action=action,
         **said,  # type: ignore[arg-type]  # named and typed by TriageEvent
     )
-    components.act(
+    components.run_action(
         "writing the decision",
         Privilege.TRIAGE,
         lambda _: feed.notes.append(event),
@@ -256,7 +260,7 @@ def note(feed: FailureFeed, group: FailureGroup, action: TriageAction, **said: o
 def unread_notes(notes: Notes) -> None:
     """Name the notes that could not be read."""
     for problem in notes.problems:
-        st.warning(plain(problem), icon=":material/warning:")
+        st.warning(escape_text(problem), icon=":material/warning:")
 
 
 def test_case(feed: FailureFeed, group: FailureGroup) -> None:
@@ -264,7 +268,7 @@ def test_case(feed: FailureFeed, group: FailureGroup) -> None:
     key = f"bundle-{group.fingerprint.digest}"
     if st.button("Make a test of the newest failure", icon=":material/science:"):
         st.session_state[key] = components.in_background(
-            "making the test", lambda: _bundle(feed, group)
+            "making the test", lambda: _build_bundle(feed, group)
         )
     if key in st.session_state:
         st.download_button(
@@ -278,7 +282,7 @@ def test_case(feed: FailureFeed, group: FailureGroup) -> None:
         st.caption("A pytest file and a TestState call. Secrets and image bytes are redacted.")
 
 
-def _bundle(feed: FailureFeed, group: FailureGroup) -> bytes:
+def _build_bundle(feed: FailureFeed, group: FailureGroup) -> bytes:
     executions, arn = feed.executions, group.sample.execution_arn
     record = open_execution(executions.states, executions.store, arn)
     visits = [visit for visit in timeline(record.events) if visit.name == group.sample.state]

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from dashboard.aws.errors import explained
-from dashboard.aws.executions import VISIBLE_SECONDS, States
-from dashboard.aws.write_once import create
+from dashboard.aws.executions import VISIBLE_SECONDS, ExecutionReader
+from dashboard.aws.write_once import create_once
 from dashboard.failures.canary import check_canary
 from dashboard.failures.notes import TRIAGE_PREFIX
 from dashboard.failures.repair_plan import (
@@ -85,7 +85,7 @@ class RepairLog:
             WorkflowError: AWS's own code; nothing was written then.
         """
         key = f"{REPAIRS_PREFIX}{plan.id}/plan.json"
-        create(self._client, self._bucket, key, msgspec.json.encode(plan))
+        create_once(self._client, self._bucket, key, msgspec.json.encode(plan))
 
     def add_results(self, plan: RepairPlan, results: tuple[ItemResult, ...]) -> None:
         """Write results, beside those there are.
@@ -94,9 +94,9 @@ class RepairLog:
             WorkflowError: AWS's own code; nothing was written then.
         """
         key = f"{REPAIRS_PREFIX}{plan.id}/results/{client_token(plan.id, results[0].arn)}.json"
-        create(self._client, self._bucket, key, msgspec.json.encode(results))
+        create_once(self._client, self._bucket, key, msgspec.json.encode(results))
 
-    def runs(self) -> tuple[RepairRun, ...]:
+    def read_runs(self) -> tuple[RepairRun, ...]:
         """Return every run, the newest first.
 
         Raises:
@@ -105,29 +105,31 @@ class RepairLog:
         """
         keys = self._read_new()
         plans = [key for key in keys if key.endswith("/plan.json")]
-        return tuple(self._run(key, keys) for key in sorted(plans, reverse=True))
+        return tuple(self._read_run(key, keys) for key in sorted(plans, reverse=True))
 
-    def restarts(self) -> dict[str, str]:
-        """ARN of the execution that restarts another, by the ARN of that other."""
+    def read_restarts(self) -> dict[str, str]:
+        """Return the ARN of the execution that restarts another, by that other's ARN."""
         return {
             result.arn: result.started
             # The oldest first, so that of several restarts the newest is what remains.
-            for run in reversed(self.runs())
+            for run in reversed(self.read_runs())
             for result in run.results.values()
             if result.started
         }
 
-    def _run(self, plan_key: str, keys: list[str]) -> RepairRun:
+    def _read_run(self, plan_key: str, keys: list[str]) -> RepairRun:
         folder = plan_key.removesuffix("plan.json") + "results/"
         batches = [
-            self._decoded(key, tuple[ItemResult, ...]) for key in keys if key.startswith(folder)
+            self._decode_object(key, tuple[ItemResult, ...])
+            for key in keys
+            if key.startswith(folder)
         ]
         return RepairRun(
-            plan=self._decoded(plan_key, RepairPlan),
+            plan=self._decode_object(plan_key, RepairPlan),
             results={result.arn: result for batch in batches for result in batch},
         )
 
-    def _decoded(self, key: str, kind: type[T]) -> T:
+    def _decode_object(self, key: str, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(self._bodies[key], type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -145,15 +147,15 @@ class RepairLog:
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
             unread = [key for key in keys if key not in self._bodies]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                self._bodies |= dict(zip(unread, pool.map(self._fetch, unread), strict=True))
+                self._bodies |= dict(zip(unread, pool.map(self._fetch_object, unread), strict=True))
         return keys
 
-    def _fetch(self, key: str) -> bytes:
+    def _fetch_object(self, key: str) -> bytes:
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
 
-def _repaired(result: ItemResult) -> str | None:
-    """ARN of the execution that a result says was set going, if any."""
+def _repaired_arn(result: ItemResult) -> str | None:
+    """Return the ARN of the execution that a result says was set going, if any."""
     if result.status is ItemStatus.REDRIVEN:
         return result.arn
     return result.started
@@ -174,7 +176,7 @@ class Repairer:
     def __init__(
         self,
         client: "SFNClient",
-        states: States,
+        states: ExecutionReader,
         log: RepairLog,
         *,
         most: int,
@@ -203,23 +205,25 @@ class Repairer:
         """
         # A resumed run may have left executions under way: they take up room as well.
         latest = sorted(run.results.values(), key=lambda result: result.at)[-self._most :]
-        under_way = deque(filter(_repaired, latest))
+        under_way = deque(filter(_repaired_arn, latest))
         first = {item.arn for item in run.plan.items[: run.plan.canary]}
         tried = [result for arn, result in run.results.items() if arn in first]
         others = [item for item in run.pending if item.arn not in first]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="repair") as pool:
 
             def work(items: Iterable[RepairItem]) -> Iterator[ItemResult]:
-                return self._work(pool, run.plan, deque(items), under_way, stopped)
+                return self._repair_pending(pool, run.plan, deque(items), under_way, stopped)
 
             for result in work(item for item in run.pending if item.arn in first):
                 tried.append(result)
                 yield result
             # Stopped in the middle of the canary, the others must wait for a later run.
-            if len(tried) == len(first) and (not others or self._passed(run.plan, tried, stopped)):
+            if len(tried) == len(first) and (
+                not others or self._wait_for_canary(run.plan, tried, stopped)
+            ):
                 yield from work(others)
 
-    def _passed(
+    def _wait_for_canary(
         self, plan: RepairPlan, tried: Iterable[ItemResult], stopped: Callable[[], bool]
     ) -> bool:
         """Wait for the ends of those tried first; whether the others may follow.
@@ -229,23 +233,23 @@ class Repairer:
         """
         before = {item.arn: item.redrive_count for item in plan.items}
         ended = []
-        for result in filter(_repaired, tried):
-            while self._runs(result) or not self._shows(result, before[result.arn]):
+        for result in filter(_repaired_arn, tried):
+            while self._is_running(result) or not self._shows_redrive(result, before[result.arn]):
                 if stopped():
                     return False
                 self._pause(_PAUSE_SECONDS)
-            ended.append(self._states.describe(_repaired(result) or ""))
+            ended.append(self._states.describe(_repaired_arn(result) or ""))
         check_canary(ended)
         return not stopped()
 
-    def _shows(self, result: ItemResult, redrives: int) -> bool:
+    def _shows_redrive(self, result: ItemResult, redrives: int) -> bool:
         """Return whether AWS shows a redrive; DescribeExecution is eventually consistent."""
         if result.status is not ItemStatus.REDRIVEN:
             return True
         shown = self._states.describe(result.arn).redrive_count > redrives
         return shown or (self._now() - result.at).total_seconds() >= VISIBLE_SECONDS
 
-    def _work(
+    def _repair_pending(
         self,
         pool: ThreadPoolExecutor,
         plan: RepairPlan,
@@ -255,21 +259,21 @@ class Repairer:
     ) -> Iterator[ItemResult]:
         """Work off items in batches, as many at once as there is room."""
         while pending:
-            room = self._room(under_way, stopped)
+            room = self._wait_for_room(under_way, stopped)
             if not room:
                 return
             batch = [pending.popleft() for _ in range(min(room, BATCH, len(pending)))]
-            answers = list(pool.map(lambda item: self._answer(plan, item), batch))
+            answers = list(pool.map(lambda item: self._repair_insistently(plan, item), batch))
             results = tuple(one for one in answers if isinstance(one, ItemResult))
             if results:
                 self._log.add_results(plan, results)
-            under_way.extend(filter(_repaired, results))
+            under_way.extend(filter(_repaired_arn, results))
             yield from results
             for one in answers:
                 if isinstance(one, WorkflowError):
                     raise one
 
-    def _room(self, under_way: deque[ItemResult], stopped: Callable[[], bool]) -> int:
+    def _wait_for_room(self, under_way: deque[ItemResult], stopped: Callable[[], bool]) -> int:
         """Wait until another execution may run; gives how many, or 0 once stopped.
 
         Those that have ended leave ``under_way``. They are looked at in turn, until one has: the
@@ -280,62 +284,62 @@ class Repairer:
             if len(under_way) < self._most:
                 return self._most - len(under_way)
             result = under_way.popleft()
-            if self._runs(result):
+            if self._is_running(result):
                 under_way.append(result)
             looked_at += 1
             if looked_at % self._most == 0:
                 self._pause(_PAUSE_SECONDS)
         return 0
 
-    def _runs(self, result: ItemResult) -> bool:
+    def _is_running(self, result: ItemResult) -> bool:
         try:
-            return not self._states.describe(_repaired(result) or "").status.ended
+            return not self._states.describe(_repaired_arn(result) or "").status.ended
         except WorkflowError as error:
             if error.code not in _REFUSES_ONE:
                 raise
             # Not visible yet where it was just started, else deleted meanwhile.
             return (self._now() - result.at).total_seconds() < VISIBLE_SECONDS
 
-    def _answer(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
-        """What became of an item; all of it may be done twice, so what passes is tried again."""
-        answer = self._tried(plan, item)
+    def _repair_insistently(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
+        """Repair an item, again where the error passes by itself: all of it may be done twice."""
+        answer = self._repair_or_error(plan, item)
         for _ in range(_MORE_TRIES):
             if isinstance(answer, ItemResult) or not passes_by_itself(answer.code):
                 break
-            answer = self._tried(plan, item)
+            answer = self._repair_or_error(plan, item)
         return answer
 
-    def _tried(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
+    def _repair_or_error(self, plan: RepairPlan, item: RepairItem) -> ItemResult | WorkflowError:
         try:
-            return self._repair(plan, item)
+            return self._repair_item(plan, item)
         except WorkflowError as error:
             if error.code not in _REFUSES_ONE:
                 return error
             message = f"{error.message} {error.remedy}"
-            return self._result(item, ItemStatus.REFUSED, message=message)
+            return self._build_result(item, ItemStatus.REFUSED, message=message)
 
-    def _repair(self, plan: RepairPlan, item: RepairItem) -> ItemResult:
+    def _repair_item(self, plan: RepairPlan, item: RepairItem) -> ItemResult:
         execution = self._states.describe(item.arn)
         if execution.redrive_count > item.redrive_count:
-            return self._result(item, ItemStatus.ALREADY)
+            return self._build_result(item, ItemStatus.ALREADY)
         if item.action is RedriveAction.REDRIVE:
             token = client_token(plan.id, item.arn)
             request = {"executionArn": item.arn, "clientToken": token}
-            self._call(
+            self._call_paced(
                 "RedriveExecution", lambda: self._client.redrive_execution(**request), item.arn
             )
-            return self._result(item, ItemStatus.REDRIVEN)
+            return self._build_result(item, ItemStatus.REDRIVEN)
         if execution.input is None:
             message = "AWS no longer has its input, so it cannot be started again."
-            return self._result(item, ItemStatus.REFUSED, message=message)
-        started = self._restart(plan, item.arn, execution.input)
-        return self._result(item, ItemStatus.RESTARTED, started=started)
+            return self._build_result(item, ItemStatus.REFUSED, message=message)
+        started = self._restart_execution(plan, item.arn, execution.input)
+        return self._build_result(item, ItemStatus.RESTARTED, started=started)
 
-    def _restart(self, plan: RepairPlan, arn: str, text: str) -> str:
+    def _restart_execution(self, plan: RepairPlan, arn: str, text: str) -> str:
         name = f"restart-{client_token(plan.id, arn)}"
         request = {"stateMachineArn": plan.target, "name": name, "input": text}
         try:
-            answer = self._call(
+            answer = self._call_paced(
                 "StartExecution", lambda: self._client.start_execution(**request), arn
             )
         except WorkflowError as error:
@@ -344,12 +348,14 @@ class Repairer:
             return f"{arn.rpartition(':')[0]}:{name}"
         return str(answer["executionArn"])
 
-    def _call(self, operation: str, request: Callable[[], Any], arn: str) -> Mapping[str, Any]:
+    def _call_paced(
+        self, operation: str, request: Callable[[], Any], arn: str
+    ) -> Mapping[str, Any]:
         with explained(f"states:{operation}", arn):
             answer: Mapping[str, Any] = self._states.pacer.call(operation, request)
             return answer
 
-    def _result(
+    def _build_result(
         self,
         item: RepairItem,
         status: ItemStatus,

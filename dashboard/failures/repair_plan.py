@@ -90,7 +90,7 @@ class RepairTally:
     refused: int = 0
     not_started: int = 0
 
-    def sentence(self) -> str:
+    def format_sentence(self) -> str:
         """Return the numbers in words, without those that are zero."""
         parts = [
             f"{number:,} {name.replace('_', ' ')}"
@@ -100,7 +100,7 @@ class RepairTally:
         return ", ".join(parts) or "nothing to repair"
 
 
-def tally(run: RepairRun, standing: Mapping[str, tuple[Outcome, int]]) -> RepairTally:
+def count_items(run: RepairRun, standing: Mapping[str, tuple[Outcome, int]]) -> RepairTally:
     """Count what became of each item.
 
     Args:
@@ -109,7 +109,7 @@ def tally(run: RepairRun, standing: Mapping[str, tuple[Outcome, int]]) -> Repair
             that still shows the attempt that failed is running: its redrive is not listed yet.
     """
     results = run.results
-    counts = Counter(_standing(one, results.get(one.arn), standing) for one in run.plan.items)
+    counts = Counter(_item_standing(one, results.get(one.arn), standing) for one in run.plan.items)
     return RepairTally(**counts)
 
 
@@ -121,7 +121,7 @@ _ENDED = {
 }
 
 
-def _standing(
+def _item_standing(
     item: RepairItem, result: ItemResult | None, standing: Mapping[str, tuple[Outcome, int]]
 ) -> str:
     if result is None:

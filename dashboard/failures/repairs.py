@@ -18,7 +18,7 @@ from workflow.audit import DONE
 _stops: dict[str, threading.Event] = {}
 
 
-def start(jobs: Jobs, permit: Permit, feed: FailureFeed, plan: RepairPlan) -> Job:
+def start_repair(jobs: Jobs, permit: Permit, feed: FailureFeed, plan: RepairPlan) -> Job:
     """Write a new plan to S3 and begin with it.
 
     Raises:
@@ -26,10 +26,10 @@ def start(jobs: Jobs, permit: Permit, feed: FailureFeed, plan: RepairPlan) -> Jo
     """
     feed.repairs.add_plan(plan)
     feed.refresh()
-    return resume(jobs, permit, feed, RepairRun(plan=plan, results={}))
+    return resume_repair(jobs, permit, feed, RepairRun(plan=plan, results={}))
 
 
-def resume(jobs: Jobs, permit: Permit, feed: FailureFeed, run: RepairRun) -> Job:
+def resume_repair(jobs: Jobs, permit: Permit, feed: FailureFeed, run: RepairRun) -> Job:
     """Work off what has no result yet.
 
     Raises:
@@ -47,7 +47,7 @@ def resume(jobs: Jobs, permit: Permit, feed: FailureFeed, run: RepairRun) -> Job
             most=repairs_at_once(connection.client("lambda")),
             now=lambda: datetime.now(UTC),
         )
-        with permit.recorded(request) as ending:
+        with permit.record_action(request) as ending:
             ended: Counter[str] = Counter()
             for result in repairer.run(run, stopped=stop.is_set):
                 ended[result.status.value] += 1
@@ -60,7 +60,7 @@ def resume(jobs: Jobs, permit: Permit, feed: FailureFeed, run: RepairRun) -> Job
     return job
 
 
-def stop(plan: RepairPlan) -> None:
+def stop_repair(plan: RepairPlan) -> None:
     """End a run of this process after the batch at hand; what is left stays pending."""
     if plan.id in _stops:
         _stops[plan.id].set()

@@ -61,10 +61,10 @@ class TeamNotes:
         self._local.read()
         if self._shared is not None:
             self._shared.read()
-        return self.known()
+        return self.known_notes()
 
-    def known(self) -> Notes:
+    def known_notes(self) -> Notes:
         """Return every note that was read or written by this process so far; nothing is asked."""
-        here = self._local.known()
-        there = self._shared.known() if self._shared is not None else Notes()
+        here = self._local.known_notes()
+        there = self._shared.known_notes() if self._shared is not None else Notes()
         return Notes(there.events + here.events, there.problems + here.problems)

@@ -10,7 +10,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.executions import freshness_panel
 from dashboard.feeds.connected import WorkflowFeeds, connect_feeds
 from dashboard.shared import components
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.shared.feeds import Feeds
 from workflow.access import OWN_CALLS, READS_ONLY
 
@@ -18,37 +18,37 @@ REFRESH_SECONDS: Final = 4.0
 
 
 @st.cache_resource(show_spinner=False, on_release=Feeds.close)
-def _feeds() -> Feeds[WorkflowFeeds]:
-    return Feeds(_connect)
+def _known_feeds() -> Feeds[WorkflowFeeds]:
+    return Feeds(_make_feeds)
 
 
-def _connect(connection: Connection) -> WorkflowFeeds:
+def _make_feeds(connection: Connection) -> WorkflowFeeds:
     """Make the feeds; those of a dashboard that everybody may only read change nothing in AWS."""
-    read_only = session.access().mode is Mode.READ_ONLY
+    read_only = session.current_access().mode is Mode.READ_ONLY
     calls = READS_ONLY if read_only else OWN_CALLS
     return connect_feeds(connection.limited(calls), read_only=read_only)
 
 
-def running() -> WorkflowFeeds:
+def running_feeds() -> WorkflowFeeds:
     """Return the feeds of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended their thread.
     """
-    found = _feeds().of(components.connection())
+    found = _known_feeds().get_feed(components.connection())
     found.executions.watch()
     return found
 
 
-def fresh(feeds: WorkflowFeeds) -> None:
+def show_freshness(feeds: WorkflowFeeds) -> None:
     """Show how complete and how old the data are, and what AWS refused."""
-    freshness_panel.fresh(feeds.executions)
+    freshness_panel.show_freshness(feeds.executions)
     if feeds.alerts is not None and feeds.alerts.problem is not None:
-        problem = plain(str(feeds.alerts.problem))
+        problem = escape_text(str(feeds.alerts.problem))
         st.warning(
             f"**An alert could not be sent; it is tried again.** {problem}",
             icon=":material/notification_important:",
         )
     denied = (f"{error.message} {error.remedy}" for error in feeds.failures.denied.values())
     for warning in dict.fromkeys(denied):
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(escape_text(warning), icon=":material/warning:")

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.executions.releases_model import markers
+from dashboard.executions.releases_model import release_markers
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components
-from dashboard.shared.marker_charts import mark
+from dashboard.shared.marker_charts import draw_markers
 
 
 def mark_releases(figure: go.Figure, times: pl.Series, zone: ZoneInfo) -> None:
@@ -25,5 +25,7 @@ def mark_releases(figure: go.Figure, times: pl.Series, zone: ZoneInfo) -> None:
         return
     if isinstance(first, datetime) and isinstance(last, datetime):
         between = first.replace(tzinfo=zone), last.replace(tzinfo=zone)
-        known = markers(feeds.running().executions.listing())
-        mark(figure, [(at.astimezone(zone), word, color) for at, word, color in known], between)
+        known = release_markers(feeds.running_feeds().executions.listing())
+        draw_markers(
+            figure, [(at.astimezone(zone), word, color) for at, word, color in known], between
+        )

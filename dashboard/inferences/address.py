@@ -13,7 +13,7 @@ class InferencesAddress:
         until: The last day, in the zone that is picked; the time range counts back from its end.
         view: The view that is shown.
         log: Whether the histogram counts on a logarithmic axis.
-        bars: The bars that are selected, as ``Selection.text`` writes them.
+        bars: The bars that are selected, as ``Selection.format_text`` writes them.
         images: Confidence from and to, of the images shown.
         try_: The threshold to try.
         moment: What parts before from after.

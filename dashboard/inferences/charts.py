@@ -22,7 +22,7 @@ from dashboard.inferences.figures import (
     NEUTRAL_COLOR,
     Names,
     at_every_step,
-    centred,
+    centre_points,
     class_layers,
     dated_line,
     drawn_step,
@@ -41,7 +41,7 @@ BEFORE_COLOR: Final = "#8A8F98"
 AFTER_COLOR: Final = "#0072B2"
 
 
-def confidence(
+def draw_confidence(
     bars: pl.DataFrame,
     threshold: float,
     name: Names,
@@ -49,7 +49,7 @@ def confidence(
     log: bool,
     selection: Selection | None = None,
 ) -> go.Figure:
-    """Confidence by class, stacked; what is below the threshold is pale.
+    """Draw confidence by class, stacked; what is below the threshold is pale.
 
     Each bar carries ``(low, high, others, *labels)`` as its custom data, for a selection; see
     ``captures.selection.Selection``.
@@ -75,7 +75,7 @@ def confidence(
             hovertext=[f"{bar.low:.3f} to {bar.high:.3f}" for bar in drawn],
             hovertemplate="confidence %{hovertext}: %{y:,}",
             selectedpoints=selection
-            and [number for number, bar in enumerate(drawn) if selection.holds(bar)],
+            and [number for number, bar in enumerate(drawn) if selection.includes(bar)],
             marker={
                 "color": one.color,
                 "opacity": [0.45 if bar.low < threshold - 1e-9 else 1 for bar in drawn],
@@ -90,8 +90,8 @@ def confidence(
     return figure
 
 
-def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
-    """Records by time and class, stacked.
+def draw_volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
+    """Draw records by time and class, stacked.
 
     Args:
         rows: ``time``, ``label``, ``count`` of ``tables.volume``.
@@ -102,7 +102,7 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
     figure = new_figure(height=260)
     step = periods.step_of(rows["time"], period, MAX_STEPS)
     steps = periods.every_step(rows["time"], step)
-    for one in class_layers(periods.coarsened(rows, step), name):
+    for one in class_layers(periods.coarsen_steps(rows, step), name):
         line = at_every_step(steps, one.rows)
         period_bars(figure, line["time"], line["count"], step, name=one.name, color=one.color)
     figure.update_layout(barmode="stack", yaxis_title=f"records per {step.name}")
@@ -110,8 +110,8 @@ def volume(rows: pl.DataFrame, period: Period, name: Names) -> go.Figure:
     return figure
 
 
-def shares(rows: pl.DataFrame, period: Period, name: Names, threshold: float) -> go.Figure:
-    """Share of each class, and of rejections where there is a threshold, by time.
+def draw_shares(rows: pl.DataFrame, period: Period, name: Names, threshold: float) -> go.Figure:
+    """Draw the share of each class, and of rejections where there is a threshold, by time.
 
     Args:
         rows: ``time``, ``label``, ``count``, ``rejected`` of ``tables.volume``.
@@ -122,7 +122,7 @@ def shares(rows: pl.DataFrame, period: Period, name: Names, threshold: float) ->
     figure = new_figure(height=260)
     step = periods.step_of(rows["time"], period, MAX_STEPS)
     steps = periods.every_step(rows["time"], step)
-    rows = periods.coarsened(rows, step)
+    rows = periods.coarsen_steps(rows, step)
     totals = at_every_step(
         steps,
         rows.group_by("time").agg(total=pl.col("count").sum(), rejected=pl.col("rejected").sum()),
@@ -142,8 +142,8 @@ def shares(rows: pl.DataFrame, period: Period, name: Names, threshold: float) ->
     return figure
 
 
-def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
-    """Median and low quantiles of confidence by time.
+def draw_quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
+    """Draw median and low quantiles of confidence by time.
 
     Args:
         rows: ``time``, ``end``, ``q05``, ``q25``, ``q50`` of ``tables.quantiles``.
@@ -168,7 +168,7 @@ def quantiles(rows: pl.DataFrame, period: Period, threshold: float) -> go.Figure
     return figure
 
 
-def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
+def draw_heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     """Return how confidence is spread, by time: the darker a cell, the more of that time's records.
 
     Args:
@@ -199,10 +199,10 @@ def heat(cells: pl.DataFrame, period: Period, threshold: float) -> go.Figure:
     return figure
 
 
-def overlay(
+def draw_overlay(
     before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str], threshold: float
 ) -> go.Figure:
-    """Two confidence histograms as shares of their own records, one over the other.
+    """Draw two confidence histograms as shares of their own records, one over the other.
 
     Args:
         before: ``low``, ``high``, ``count``, all classes together; bars as in ``after``.
@@ -232,8 +232,8 @@ def overlay(
     return figure
 
 
-def sweep(rows: pl.DataFrame, measured: pl.DataFrame, threshold: float) -> go.Figure:
-    """Coverage and accuracy over every threshold.
+def draw_sweep(rows: pl.DataFrame, measured: pl.DataFrame, threshold: float) -> go.Figure:
+    """Draw coverage and accuracy over every threshold.
 
     Args:
         rows: ``threshold``, ``coverage``, ``expected`` of ``tables.sweep``.
@@ -268,7 +268,7 @@ def sweep(rows: pl.DataFrame, measured: pl.DataFrame, threshold: float) -> go.Fi
 
 
 def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
-    """Invocations that should have been captured, and those that were, by time.
+    """Draw invocations that should have been captured, and those that were, by time.
 
     Args:
         rows: ``time``, ``expected`` (null where it is not known, and then not drawn), ``captured``.
@@ -278,7 +278,7 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
     step = periods.step_of(rows["time"], period, MAX_STEPS)
     unknown = rows.filter(pl.col("expected").is_null())["time"].dt.truncate(step.every).to_list()
     known = pl.when(~pl.col("time").is_in(unknown)).then("expected")
-    coarse = periods.coarsened(rows, step).with_columns(expected=known)
+    coarse = periods.coarsen_steps(rows, step).with_columns(expected=known)
     rows = at_every_step(periods.every_step(rows["time"], step), coarse)
     period_bars(figure, rows["time"], rows["captured"], step, name="captured", color=AFTER_COLOR)
     figure.add_scatter(
@@ -291,7 +291,7 @@ def coverage_of_capture(rows: pl.DataFrame, period: Period) -> go.Figure:
             "line": {"color": STYLES[Outcome.FAULTED].color, "width": 2.5},
         },
         hovertemplate="%{y:,.0f}",
-        **centred(rows["time"], step),
+        **centre_points(rows["time"], step),
     )
     figure.update_layout(hovermode="x unified", yaxis_title=f"records per {step.name}")
     return figure

@@ -10,15 +10,15 @@ from dashboard.aws.captured_images import CaptureLine
 from dashboard.captures import aggregates as tables
 from dashboard.captures import panel as captures
 from dashboard.captures import record_filters
-from dashboard.captures.selection import Selection, together
+from dashboard.captures.selection import Selection, combine_bars
 from dashboard.captures.source import InferenceFeed
 from dashboard.feeds import panel as feeds
 from dashboard.inferences import charts, model
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import page_address, time_range_panel
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import block, code, plain
-from dashboard.shared.numbers import share
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import clean_block, escape_text, inline_code
+from dashboard.shared.numbers import format_share
 from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.class_names import ClassNames
 from workflow.contract import inference_id
@@ -38,26 +38,26 @@ NEAR = timedelta(minutes=15)
 """An execution that invoked the endpoint was started within so long before."""
 
 
-def confidence(look: CountedSelection) -> None:
+def show_confidence(look: CountedSelection) -> None:
     """Show the confidence histogram, and the images behind the selected bar."""
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
-    bars = tables.histogram(look.counts, BARS)
+    bars = tables.build_histogram(look.counts, BARS)
     selection = Selection.of_text(st.query_params.get(SELECTED, ""))
     if selection is None:
         page_address.check_choice(SELECTED, ())
     redrawn = st.session_state.get(REDRAWN, 0)
     shown = _selected_at_first((redrawn, log, look.threshold, bars.rows()), selection)
-    figure = charts.confidence(bars, look.threshold, look.names.name, log=log, selection=shown)
+    figure = charts.draw_confidence(bars, look.threshold, look.names.name, log=log, selection=shown)
     figure.update_layout(meta=redrawn)
-    chart(
+    draw_chart(
         figure,
         HISTOGRAM,
         "Histogram of confidence by class"
-        + (f", threshold {share(look.threshold)}" if look.threshold else ""),
+        + (f", threshold {format_share(look.threshold)}" if look.threshold else ""),
         on_select=_keep_selected,
         selection_mode=("points", "box"),
     )
-    gallery(look, selection)
+    show_gallery(look, selection)
 
 
 def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> Selection | None:
@@ -73,11 +73,11 @@ def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> S
 
 def _keep_selected() -> None:
     """Put what was clicked into the address: so that a chart of newer records shows it too."""
-    chosen = selected(st.session_state[HISTOGRAM]["selection"]["points"])
+    chosen = selected_bars(st.session_state[HISTOGRAM]["selection"]["points"])
     if chosen is None:
         _select_all()
     else:
-        st.query_params[SELECTED] = chosen.text()
+        st.query_params[SELECTED] = chosen.format_text()
 
 
 def _select_all() -> None:
@@ -86,24 +86,24 @@ def _select_all() -> None:
 
 def _show_all() -> None:
     _select_all()
-    redraw()
+    redraw_chart()
 
 
-def redraw() -> None:
+def redraw_chart() -> None:
     """Have the browser redraw the chart, as it does where anything in it has changed."""
     st.session_state[REDRAWN] = st.session_state.get(REDRAWN, 0) + 1
 
 
-def selected(points: list[dict[str, Any]]) -> Selection | None:
-    """The confidence and class of the bars that were clicked or boxed; None where none was."""
+def selected_bars(points: list[dict[str, Any]]) -> Selection | None:
+    """Return the bars that were clicked or boxed as a selection; None where none was."""
     bars = [
         Selection(low, high, tuple(labels), others=others)
         for low, high, others, *labels in (point["customdata"] for point in points)
     ]
-    return together(bars) if bars else None
+    return combine_bars(bars) if bars else None
 
 
-def gallery(look: CountedSelection, selection: Selection | None) -> None:
+def show_gallery(look: CountedSelection, selection: Selection | None) -> None:
     """Show the images behind a selection, newest first, a page at a time."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if selection is None:
@@ -120,11 +120,11 @@ def gallery(look: CountedSelection, selection: Selection | None) -> None:
             )
             selection = Selection(low, high)
         else:
-            classes = selection.words(look.counts["label"].unique(), look.names.name)
+            classes = selection.describe_classes(look.counts["label"].unique(), look.names.name)
             left_out = selection.left_out(look.names.name)
-            but = f" :gray[all but {plain(left_out)}]" if left_out else ""
+            but = f" :gray[all but {escape_text(left_out)}]" if left_out else ""
             st.markdown(
-                f"**{plain(classes.capitalize())}, confidence {selection.low:.3f} to"
+                f"**{escape_text(classes.capitalize())}, confidence {selection.low:.3f} to"
                 f" {selection.high:.3f}**{but}",
                 width="content",
             )
@@ -136,55 +136,55 @@ def gallery(look: CountedSelection, selection: Selection | None) -> None:
     pages = min(-(-total // PAGE), 1000)
     page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
     rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
-    st.caption(f"{model.records(total)}, newest first")
+    st.caption(f"{model.count_records(total)}, newest first")
     records_ = rows.rows(named=True)
     lines = [CaptureLine.of(row) for row in records_]
     for line in lines:  # all at once, before any is waited for: cards then change together
         captures.start_picture(look.feed, line)
-    pictures = [_picture(look.feed, line) for line in lines]
+    pictures = [_find_picture(look.feed, line) for line in lines]
     with st.container(horizontal=True, gap="small"):
         for row, picture in zip(records_, pictures, strict=True):
-            _card(look, row, picture)
+            _show_card(look, row, picture)
 
 
-def _picture(feed: InferenceFeed, line: CaptureLine) -> bytes | str:
+def _find_picture(feed: InferenceFeed, line: CaptureLine) -> bytes | str:
     """Return the captured image as a small JPEG, or why there is none to show."""
     try:
-        return captures.picture(feed, line)
+        return captures.load_picture(feed, line)
     except WorkflowError as error:
         return error.message
 
 
-def _card(look: CountedSelection, row: dict[str, Any], picture: bytes | str) -> None:
+def _show_card(look: CountedSelection, row: dict[str, Any], picture: bytes | str) -> None:
     # Its key makes a card a new one when its record is: no picture is seen with another's label.
     key = f"card-{row['event_id']}-{row['row']}"
     with st.container(border=True, width=172, gap="xsmall", key=key):
         name = look.names.name(row["label"])
         if isinstance(picture, str):
-            st.caption(plain(picture))
+            st.caption(escape_text(picture))
         else:
             st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
         mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
-        st.markdown(f"**{plain(name)}** {share(row['confidence'])}{mark}")
-        st.caption(_when(row["inference_time"], look.now))
+        st.markdown(f"**{escape_text(name)}** {format_share(row['confidence'])}{mark}")
+        st.caption(_format_when(row["inference_time"], look.now))
         with st.popover("Details", width="stretch"):
-            _details(row, look.names)
+            _show_details(row, look.names)
 
 
-def _when(moment: datetime | None, now: datetime) -> str:
+def _format_when(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "no usable time"
-    said = time_range_panel.said(moment, DAY_AND_SECOND)
+    said = time_range_panel.format_in_zone(moment, DAY_AND_SECOND)
     return said if record_filters.has_usable_time(moment, now) else f"no usable time: {said}"
 
 
-def _details(row: dict[str, Any], names: ClassNames) -> None:
-    st.markdown(f"Probabilities {code(model.likeliest(row['probabilities'], names))}")
-    st.markdown(f"Event {code(row['event_id'])}")
-    st.markdown(f"Inference {code(row['inference_id'] or 'none given')}")
+def _show_details(row: dict[str, Any], names: ClassNames) -> None:
+    st.markdown(f"Probabilities {inline_code(model.format_likeliest(row['probabilities'], names))}")
+    st.markdown(f"Event {inline_code(row['event_id'])}")
+    st.markdown(f"Inference {inline_code(row['inference_id'] or 'none given')}")
     st.markdown("Object, line")
-    st.code(block(f"{row['key']}\n{row['line']}"), language=None, wrap_lines=True)
-    arn = _execution(row["inference_id"], row["inference_time"])
+    st.code(clean_block(f"{row['key']}\n{row['line']}"), language=None, wrap_lines=True)
+    arn = _find_execution(row["inference_id"], row["inference_time"])
     if arn:
         st.page_link(
             "app_pages/executions.py",
@@ -196,10 +196,10 @@ def _details(row: dict[str, Any], names: ClassNames) -> None:
         st.caption("No known execution of this workflow made it.")
 
 
-def _execution(wanted: str | None, moment: datetime | None) -> str | None:
+def _find_execution(wanted: str | None, moment: datetime | None) -> str | None:
     """Return the execution whose ARN gives an inference id, among those started shortly before."""
     if wanted is None or moment is None:
         return None
-    listing = feeds.running().executions.listing()
+    listing = feeds.running_feeds().executions.listing()
     near = listing.filter(pl.col("started_at").is_between(moment - NEAR, moment + NEAR))
     return next((arn for arn in near["arn"] if inference_id(arn) == wanted), None)

@@ -12,7 +12,7 @@ from dashboard.captures import aggregates as tables
 from dashboard.captures import periods
 from dashboard.captures.aggregates import OTHERS
 from dashboard.captures.periods import Period, TimeStep
-from dashboard.shared.numbers import share
+from dashboard.shared.numbers import format_share
 from dashboard.shared.palette import STYLES
 from workflow.executions import Outcome
 
@@ -64,12 +64,12 @@ def new_figure(*, height: int) -> go.Figure:
 
 
 def class_layers(rows: pl.DataFrame, name: Names) -> list[ClassLayer]:
-    """The largest classes of rows, and all others together, in the order in which to draw them."""
-    labels = tables.largest(rows, MOST_CLASSES)
+    """Return the largest classes, and all others together, in the order to draw them."""
+    labels = tables.find_largest(rows, MOST_CLASSES)
     colors = _label_colors(labels)
     others = f"{rows['label'].n_unique() - MOST_CLASSES + 1:,} other classes"
     named = sorted(label for label in labels if label != OTHERS)
-    rows = tables.folded(rows, labels)
+    rows = tables.fold_others(rows, labels)
     return [
         ClassLayer(
             named if label == OTHERS else [label],
@@ -83,7 +83,7 @@ def class_layers(rows: pl.DataFrame, name: Names) -> list[ClassLayer]:
 
 
 def _label_colors(labels: Sequence[int]) -> dict[int, str]:
-    """A colour for each class: its own whatever else is shown, unless a larger class has it."""
+    """Return a colour for each class: always its own, unless a larger class has it."""
     free = list(LABEL_COLORS)
     colors = {OTHERS: free.pop()} if OTHERS in labels else {}
     for label in labels:
@@ -94,7 +94,7 @@ def _label_colors(labels: Sequence[int]) -> dict[int, str]:
 
 
 def drawn_step(rows: pl.DataFrame, period: Period) -> TimeStep:
-    """By what rows are drawn that were asked for by a period: their own ``end`` tells."""
+    """Return the step by which rows are drawn, which their own ``end`` tells."""
     return periods.step_from(rows["end"] - rows["time"], period)
 
 
@@ -105,17 +105,17 @@ def note_step(figure: go.Figure, step: TimeStep, period: Period) -> None:
 
 
 def at_every_step(steps: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows by ``time`` at every step, empty where there is none: a line is broken there."""
+    """Return rows at every step, empty where there is none: a line is broken there."""
     return steps.join(rows, on="time", how="left", maintain_order="left")
 
 
 def period_bars(
     figure: go.Figure, times: pl.Series, counts: pl.Series, step: TimeStep, *, name: str, color: str
 ) -> None:
-    """Bars that each span the period they count: plotly would set them astride its start."""
+    """Let bars span the period that they count: plotly would set them astride its start."""
     figure.add_bar(
         y=counts.fill_null(0).to_numpy(),
-        **_along(times, step),
+        **_axis_steps(times, step),
         offset=0,
         width=step.length / _MILLISECOND,
         name=name,
@@ -135,12 +135,12 @@ def period_line(
     **style: Any,  # noqa: ANN401 - of dated_line
 ) -> None:
     """Draw a line of one value for each period."""
-    dated_line(figure, values, name, color, **centred(times, step), **style)
+    dated_line(figure, values, name, color, **centre_points(times, step), **style)
 
 
-def centred(times: pl.Series, step: TimeStep) -> dict[str, Any]:
+def centre_points(times: pl.Series, step: TimeStep) -> dict[str, Any]:
     """Draw points in the middle of their period; what is said on hovering is still its start."""
-    along = _along(times, step)
+    along = _axis_steps(times, step)
     return {
         **along,
         "xperiod": along["dx"],
@@ -149,7 +149,7 @@ def centred(times: pl.Series, step: TimeStep) -> dict[str, Any]:
     }
 
 
-def _along(times: pl.Series, step: TimeStep) -> dict[str, Any]:
+def _axis_steps(times: pl.Series, step: TimeStep) -> dict[str, Any]:
     """Return where every step from the first to the last lies."""
     return {"x0": times[0], "dx": step.length / _MILLISECOND}
 
@@ -189,7 +189,7 @@ def threshold_line(figure: go.Figure, threshold: float) -> None:
         x=threshold,
         line={"color": threshold_color(), "dash": "dash", "width": 1.5},
         annotation={
-            "text": f"threshold {share(threshold)}",
+            "text": f"threshold {format_share(threshold)}",
             "xanchor": "right" if threshold > 0.6 else "left",  # noqa: PLR2004 - the roomier side
             "yanchor": "bottom",
             "font": {"color": ON_THRESHOLD_COLOR},

@@ -84,7 +84,7 @@ class WhatIf:
         return self.span is not None and self.span >= _DAY
 
 
-def summarise(counts: pl.DataFrame, threshold: float) -> Summary:
+def summarise_counts(counts: pl.DataFrame, threshold: float) -> Summary:
     """Return the selection in a few numbers."""
     total = int(counts["count"].sum())
     taken = counts.filter(pl.col("bin") >= tables.bin_of(threshold))
@@ -100,7 +100,7 @@ def summarise(counts: pl.DataFrame, threshold: float) -> Summary:
     )
 
 
-def spans(counts: pl.DataFrame) -> timedelta:
+def time_spanned(counts: pl.DataFrame) -> timedelta:
     """Return the time from the first period with a record to the last; none without a time."""
     first, last = counts["time"].min(), counts["time"].max()
     if isinstance(first, datetime) and isinstance(last, datetime):
@@ -124,7 +124,7 @@ def what_if(counts: pl.DataFrame, judged: pl.DataFrame, threshold: float, period
         threshold: Confidence at or above which an inference is accepted.
         period: By which ``counts`` was counted; the last one is taken to be a whole one.
     """
-    summary = summarise(counts, threshold)
+    summary = summarise_counts(counts, threshold)
     timed = counts.drop_nulls("time")
     span = None
     if summary.first is not None and summary.last is not None:
@@ -132,28 +132,28 @@ def what_if(counts: pl.DataFrame, judged: pl.DataFrame, threshold: float, period
     return WhatIf(
         threshold=threshold,
         coverage=Share(summary.total - summary.rejected.hits, summary.total),
-        rejected=summarise(timed, threshold).rejected.hits,
+        rejected=summarise_counts(timed, threshold).rejected.hits,
         span=span,
         expected_accuracy=summary.expected_accuracy,
-        measured=measured(judged, threshold),
+        measured=measure_accuracy(judged, threshold),
     )
 
 
-def measured(judged: pl.DataFrame, threshold: float) -> Share:
-    """Share of the accepted and labelled records that are right."""
+def measure_accuracy(judged: pl.DataFrame, threshold: float) -> Share:
+    """Return the share of the accepted and labelled records that are right."""
     taken = judged.filter(pl.col("bin") >= tables.bin_of(threshold))
     return Share(int(taken.filter("correct")["count"].sum()), int(taken["count"].sum()))
 
 
 def measured_sweep(judged: pl.DataFrame, lowest: float = LOWEST) -> pl.DataFrame:
-    """Measured accuracy at every threshold, from the lowest, that accepts a labelled record.
+    """Return measured accuracy at each threshold that accepts a labelled record.
 
     Returns:
         ``threshold``, ``value``, ``low``, ``high`` (95 % interval).
     """
     rows = []
     for bin_ in range(tables.bin_of(lowest), BINS + 1):
-        share = measured(judged, bin_ / BINS)
+        share = measure_accuracy(judged, bin_ / BINS)
         if share.count:
             low, high = share.interval
             rows.append((bin_ / BINS, share.value, low, high))
@@ -188,7 +188,7 @@ def count_behind(counts: pl.DataFrame, selection: Selection) -> int:
     return int(inside["count"].sum())
 
 
-def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
+def records_table(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
     """Return records as the table of the page shows them: confidence in percent, classes in words.
 
     Args:
@@ -201,7 +201,9 @@ def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
         pl.col("inference_time").alias("Time"),
         pl.Series("Class", [names.name(label) for label in labels], pl.String),
         (100 * pl.col("confidence")).alias("Confidence"),
-        pl.Series("Probabilities", [likeliest(each, names) for each in probabilities], pl.String),
+        pl.Series(
+            "Probabilities", [format_likeliest(each, names) for each in probabilities], pl.String
+        ),
         pl.col("endpoint").alias("Endpoint"),
         pl.col("variant").alias("Variant"),
         pl.col("key").alias("Object"),
@@ -211,7 +213,7 @@ def listed(rows: pl.DataFrame, names: ClassNames) -> pl.DataFrame:
     )
 
 
-def likeliest(probabilities: Iterable[float], names: ClassNames) -> str:
+def format_likeliest(probabilities: Iterable[float], names: ClassNames) -> str:
     """Return the largest probabilities of a record: ``motorcycle 0.9300, bicycle 0.0700``."""
     every = list(enumerate(probabilities))
     shown = nlargest(LIKELIEST, every, key=lambda one: one[1])
@@ -220,7 +222,7 @@ def likeliest(probabilities: Iterable[float], names: ClassNames) -> str:
     return ", ".join([*said, f"{left:,} more"] if left else said)
 
 
-def duration(span: timedelta) -> str:
+def format_span(span: timedelta) -> str:
     """Return a length of time below some days in whole units: ``110 s``, ``12 min``, ``7 h``."""
     seconds = span / timedelta(seconds=1)
     for unit, length, enough in (("h", 3600, 2 * 3600), ("min", 60, 180)):
@@ -229,6 +231,6 @@ def duration(span: timedelta) -> str:
     return f"{seconds:.0f} s"
 
 
-def records(count: int) -> str:
-    """``1 record``, ``1,500 records``."""
+def count_records(count: int) -> str:
+    """Write a number of records: ``1 record``, ``1,500 records``."""
     return f"{count:,} record{'' if count == 1 else 's'}"

@@ -18,13 +18,14 @@ TABLE_ROWS = 250
 EXPORT_ROWS = 1_000_000
 
 
-def records(look: CountedSelection) -> None:
+def show_records(look: CountedSelection) -> None:
     """Show the records, and every way to export them."""
     total = int(look.counts["count"].sum())
     rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
-    shown = model.listed(rows, look.names)
+    shown = model.records_table(rows, look.names)
     st.caption(
-        f"The newest {rows.height:,} of {model.records(total)}; those without a usable time last"
+        f"The newest {rows.height:,} of {model.count_records(total)}; those without a "
+        "usable time last"
     )
     st.dataframe(
         shown,
@@ -40,7 +41,7 @@ def records(look: CountedSelection) -> None:
         for kind, write in (("CSV", as_csv), ("Parquet", as_parquet)):
             st.download_button(
                 f"Download as {kind}",
-                partial(_export, look.feed, look.filters, write),
+                partial(_export_records, look.feed, look.filters, write),
                 f"inferences.{kind.lower()}",
                 on_click="ignore",
                 icon=":material/download:",
@@ -48,19 +49,19 @@ def records(look: CountedSelection) -> None:
             )
 
 
-def _export(
+def _export_records(
     feed: InferenceFeed, filters: InferenceFilters, write: Callable[[pl.DataFrame], bytes]
 ) -> bytes:
     return write(feed.records(filters, None, limit=EXPORT_ROWS))
 
 
 def as_csv(rows: pl.DataFrame) -> bytes:
-    """Records as CSV."""
+    """Encode records as CSV."""
     return csv_file(rows)
 
 
 def as_parquet(rows: pl.DataFrame) -> bytes:
-    """Records as Parquet."""
+    """Encode records as Parquet."""
     out = io.BytesIO()
     rows.write_parquet(out, compression="zstd")
     return out.getvalue()

@@ -9,14 +9,14 @@ from dashboard.captures import aggregates as tables
 from dashboard.inferences import charts, model
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.inferences.model import WhatIf
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import plain
-from dashboard.shared.numbers import interval, points, share
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.numbers import format_interval, format_points, format_share
 from workflow.intervals import Share
 from workflow.thresholds import Standing, lowest_threshold
 
 
-def threshold(look: CountedSelection, standing: Standing) -> None:
+def show_threshold(look: CountedSelection, standing: Standing) -> None:
     """Show what another threshold would do, and how to apply it."""
     lowest = lowest_threshold(len(look.names.names))
     tried = st.slider(
@@ -33,10 +33,10 @@ def threshold(look: CountedSelection, standing: Standing) -> None:
     said = model.what_if(look.counts, judged, tried, look.period)
     now = model.what_if(look.counts, judged, look.threshold, look.period)
     _what_if_numbers(said, now)
-    _measured(said.measured)
-    rows = tables.sweep(look.counts, lowest)
-    chart(
-        charts.sweep(rows, model.measured_sweep(judged, lowest), tried),
+    _show_measured(said.measured)
+    rows = tables.sweep_thresholds(look.counts, lowest)
+    draw_chart(
+        charts.draw_sweep(rows, model.measured_sweep(judged, lowest), tried),
         "threshold-sweep",
         "Coverage and accuracy by threshold",
     )
@@ -47,15 +47,15 @@ def threshold(look: CountedSelection, standing: Standing) -> None:
             icon=":material/rocket_launch:",
             query_params={"threshold": f"{tried:g}"},
         )
-    st.caption(plain(f"{standing.says} {standing.wish}".rstrip()))
+    st.caption(escape_text(f"{standing.says} {standing.wish}".rstrip()))
 
 
 def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
     with st.container(horizontal=True, gap="medium"):
         st.metric(
             "Coverage",
-            share(said.coverage.value),
-            _points(said.coverage.value - now.coverage.value),
+            format_share(said.coverage.value),
+            _format_points(said.coverage.value - now.coverage.value),
             width="content",
             help="Share of the records that are accepted.",
         )
@@ -63,37 +63,39 @@ def _what_if_numbers(said: WhatIf, now: WhatIf) -> None:
             st.metric(
                 "Rejected a day",
                 f"{said.rejected_per_day:,.0f}",
-                _more(said.rejected_per_day - now.rejected_per_day),
+                _format_change(said.rejected_per_day - now.rejected_per_day),
                 delta_color="inverse",
                 width="content",
                 help="On average over the records selected.",
             )
         elif said.span is not None:
             st.metric(
-                f"Rejected in {model.duration(said.span)}",
+                f"Rejected in {model.format_span(said.span)}",
                 f"{said.rejected:,}",
-                _more(said.rejected - now.rejected),
+                _format_change(said.rejected - now.rejected),
                 delta_color="inverse",
                 width="content",
                 help="From the first to the last of the records selected.",
             )
         st.metric(
             "Expected accuracy",
-            share(said.expected_accuracy),
-            _points(said.expected_accuracy - now.expected_accuracy),
+            format_share(said.expected_accuracy),
+            _format_points(said.expected_accuracy - now.expected_accuracy),
             width="content",
         )
         if said.measured.count:
-            st.metric("Measured accuracy", share(said.measured.value), width="content")
+            st.metric("Measured accuracy", format_share(said.measured.value), width="content")
 
 
-def _measured(measured: Share) -> None:
-    """On how many labels the measured accuracy rests, or where labels are looked for."""
+def _show_measured(measured: Share) -> None:
+    """Show on how many labels measured accuracy rests, or where labels are looked for."""
     if measured.count:
         low, high = measured.interval
         st.caption(
-            f"Measured accuracy: {measured.hits:,} of {model.records(measured.count)} that were"
-            f" accepted and have a ground truth are right; 95 % interval {interval(low, high)}."
+            f"Measured accuracy: {measured.hits:,} of "
+            f"{model.count_records(measured.count)} that were"
+            " accepted and have a ground truth are right; 95 % interval "
+            f"{format_interval(low, high)}."
         )
     else:
         st.caption(
@@ -103,13 +105,13 @@ def _measured(measured: Share) -> None:
         )
 
 
-def _points(difference: float) -> str | None:
-    """A change of a share; None, which draws no arrow, where it rounds to nothing or is of none."""
+def _format_points(difference: float) -> str | None:
+    """Format a change of a share; None, which draws no arrow, where it rounds to nothing."""
     if math.isnan(difference) or abs(difference) < 5e-4:  # noqa: PLR2004 - rounds to 0.0
         return None
-    return points(difference)
+    return format_points(difference)
 
 
-def _more(difference: float) -> str | None:
+def _format_change(difference: float) -> str | None:
     """Return a change of a number; None where it rounds to nothing."""
     return f"{difference:+,.0f}" if round(difference) else None

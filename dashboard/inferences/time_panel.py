@@ -9,7 +9,7 @@ from dashboard.captures.periods import Period
 from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import charts, model
 from dashboard.inferences.counted_selection import CountedSelection
-from dashboard.shared.chart_panel import chart
+from dashboard.shared.chart_panel import draw_chart
 from dashboard.shared.time_range import wall_clock
 
 HEAT_BARS = 20
@@ -20,10 +20,10 @@ BY_DAY = timedelta(days=3)
 
 
 def over_time(look: CountedSelection) -> None:
-    """Volume, shares, quantiles and spread of confidence by time."""
-    period = _period(look)
+    """Show volume, shares, quantiles and spread of confidence by time."""
+    period = _choose_period(look)
     counts = wall_clock(look.counts, look.zone)
-    rows = tables.volume(counts, period, look.threshold)
+    rows = tables.count_volume(counts, period, look.threshold)
     if rows.is_empty():
         st.info("No record of the selection has a usable time.", icon=":material/schedule:")
         return
@@ -31,34 +31,38 @@ def over_time(look: CountedSelection) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Volume**")
-        figure = charts.volume(rows, period, look.names.name)
+        figure = charts.draw_volume(rows, period, look.names.name)
         mark_releases(figure, rows["time"], look.zone)
-        chart(figure, "volume", f"Records by class, every {period}")
+        draw_chart(figure, "volume", f"Records by class, every {period}")
         st.markdown("**Quantiles of confidence**")
-        figure = charts.quantiles(tables.quantiles(counts, period), period, look.threshold)
+        figure = charts.draw_quantiles(
+            tables.compute_quantiles(counts, period), period, look.threshold
+        )
         mark_releases(figure, rows["time"], look.zone)
-        chart(figure, "quantiles", f"Median, 25 % and 5 % quantile of confidence by {period}")
+        draw_chart(figure, "quantiles", f"Median, 25 % and 5 % quantile of confidence by {period}")
     with right:
         st.markdown("**Share of each class, and of rejections**")
-        figure = charts.shares(rows, period, look.names.name, look.threshold)
+        figure = charts.draw_shares(rows, period, look.names.name, look.threshold)
         mark_releases(figure, rows["time"], look.zone)
-        chart(figure, "shares", f"Class and rejected share by {period}")
+        draw_chart(figure, "shares", f"Class and rejected share by {period}")
         st.markdown("**Spread of confidence**")
         coarse = period if steps <= MOST_STEPS else Period.DAY
-        chart(
-            charts.heat(tables.heat(counts, coarse, HEAT_BARS), coarse, look.threshold),
+        draw_chart(
+            charts.draw_heat(
+                tables.compute_heat(counts, coarse, HEAT_BARS), coarse, look.threshold
+            ),
             "spread",
             f"Share of records by confidence and {coarse}",
         )
 
 
-def _period(look: CountedSelection) -> Period:
+def _choose_period(look: CountedSelection) -> Period:
     finest = look.period
     options = list(Period)[list(Period).index(finest) :]
     if len(options) == 1:
         return finest
     # Hours of many days are hundreds of points, most of which few records stand behind.
-    default = Period.DAY if model.spans(look.counts) > BY_DAY else finest
+    default = Period.DAY if model.time_spanned(look.counts) > BY_DAY else finest
     chosen = st.segmented_control(
         "By", options, default=default, required=True, format_func=str, key=f"by-{finest}-{default}"
     )

@@ -79,7 +79,7 @@ class TrafficProcess:
 
 
 def problem_in(output: str) -> WorkflowError:
-    """What a generator that failed has said, at last: its error as JSON, or any other line."""
+    """Return the last thing that a failed generator said: its error as JSON, or any line."""
     return last_error(
         output,
         lambda line: WorkflowError(

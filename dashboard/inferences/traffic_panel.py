@@ -11,46 +11,46 @@ TICK_SECONDS = 1.0
 
 
 @st.cache_resource(show_spinner=False)
-def _started() -> dict[str, TrafficProcess]:
+def _started_traffic() -> dict[str, TrafficProcess]:
     """Return the traffic that this process started last, by address of the cloud."""
     return {}
 
 
-def send(cloud: Cloud, arguments: tuple[str, ...]) -> None:
+def send_traffic(cloud: Cloud, arguments: tuple[str, ...]) -> None:
     """Send traffic instead of what is sent now."""
-    stop(cloud)
-    _started()[cloud.endpoint_url or ""] = TrafficProcess(cloud, arguments)
+    stop_traffic(cloud)
+    _started_traffic()[cloud.endpoint_url or ""] = TrafficProcess(cloud, arguments)
 
 
-def stop(cloud: Cloud) -> None:
+def stop_traffic(cloud: Cloud) -> None:
     """Stop the traffic that this process has started, if any runs."""
-    found = _started().get(cloud.endpoint_url or "")
+    found = _started_traffic().get(cloud.endpoint_url or "")
     if found is not None and found.running:
         found.stop()
 
 
-def arguments(cloud: Cloud) -> tuple[str, ...]:
+def traffic_arguments(cloud: Cloud) -> tuple[str, ...]:
     """Return what the traffic under way was started with; nothing where none runs."""
-    found = _started().get(cloud.endpoint_url or "")
+    found = _started_traffic().get(cloud.endpoint_url or "")
     return found.arguments if found is not None and found.running else ()
 
 
-def running(cloud: Cloud) -> bool:
+def is_running(cloud: Cloud) -> bool:
     """Return whether traffic that this process started is under way."""
-    found = _started().get(cloud.endpoint_url or "")
+    found = _started_traffic().get(cloud.endpoint_url or "")
     return found is not None and found.running
 
 
-def button(cloud: Cloud) -> None:
-    """Starts traffic, or stops it while it runs; says why the last did not end well."""
+def show_button(cloud: Cloud) -> None:
+    """Draw the button that starts or stops traffic; say why the last did not end well."""
     url = cloud.endpoint_url
     if url is None:
         return
-    found = _started().get(url)
+    found = _started_traffic().get(url)
     if found is not None and found.running:
         _until_ended(found)
         if st.button("Stop the traffic", icon=":material/stop_circle:"):
-            components.act("Stop the traffic", Privilege.TRAFFIC, lambda _: found.stop())
+            components.run_action("Stop the traffic", Privilege.TRAFFIC, lambda _: found.stop())
             st.rerun()
         return
     if found is not None and found.problem is not None:
@@ -61,7 +61,9 @@ def button(cloud: Cloud) -> None:
         help="Sends 600 drawn images through the workflow in about two minutes; a drift sets in"
         " half-way: it gets dark, the lens blurs, and there are more motorcycles.",
     ):
-        components.act("Send traffic", Privilege.TRAFFIC, lambda _: send(cloud, ARGUMENTS))
+        components.run_action(
+            "Send traffic", Privilege.TRAFFIC, lambda _: send_traffic(cloud, ARGUMENTS)
+        )
         st.rerun()
 
 

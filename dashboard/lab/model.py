@@ -86,7 +86,7 @@ CONDITIONS: Final = (
 """What can be broken."""
 
 
-def traffic(condition: Condition) -> tuple[str, ...]:
+def traffic_arguments(condition: Condition) -> tuple[str, ...]:
     """Return the arguments of the traffic that makes a condition visible."""
     steady = ("--count", "600", "--rate", "3", "--no-drift")
     return (*steady, "--camera", condition.name) if condition.camera else steady

@@ -13,7 +13,7 @@ from dashboard.executions import charts as executions_charts
 from dashboard.executions.model import bar_width, outcomes_over_time
 from dashboard.inferences.figures import class_layers, level_threshold
 from dashboard.shared.escaping import chart_text
-from dashboard.shared.marker_charts import Marker, mark
+from dashboard.shared.marker_charts import Marker, draw_markers
 from dashboard.shared.palette import STYLES
 from dashboard.shared.time_range import TimeRange
 from workflow.class_names import ClassNames
@@ -24,7 +24,7 @@ MEDIAN: Final = STYLES[Outcome.RUNNING].color
 LOW: Final = "#8A8F98"
 
 
-def outcomes(
+def draw_outcomes(
     rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime
 ) -> go.Figure:
     """Draw how executions ended, stacked.
@@ -35,12 +35,14 @@ def outcomes(
         marked: What to mark on the axis.
         now: Aware.
     """
-    between, bins = shown.between(now), outcomes_over_time(rows, shown.span)
-    figure = executions_charts.outcomes(shown.local(bins), bar_width(shown.span), between)
-    return _finished(figure, marked, between)
+    between, bins = shown.axis_limits(now), outcomes_over_time(rows, shown.span)
+    figure = executions_charts.draw_outcomes(shown.to_local(bins), bar_width(shown.span), between)
+    return _finish_figure(figure, marked, between)
 
 
-def latency(rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime) -> go.Figure:
+def draw_latency(
+    rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: datetime
+) -> go.Figure:
     """Draw median and 95th percentile of the executions' durations; likewise."""
     bins = (
         rows.drop_nulls("seconds")
@@ -56,12 +58,12 @@ def latency(rows: pl.DataFrame, shown: TimeRange, marked: list[Marker], now: dat
         ("p95", "95 %", LOW, "dot"),
         ("p50", "median", MEDIAN, "solid"),
     ):
-        _line(figure, shown.local(bins), column, _Style(word, color, dash, "%{y:.2f} s"))
+        _add_line(figure, shown.to_local(bins), column, _Style(word, color, dash, "%{y:.2f} s"))
     figure.update_yaxes(title="seconds", rangemode="tozero")
-    return _finished(figure, marked, shown.between(now))
+    return _finish_figure(figure, marked, shown.axis_limits(now))
 
 
-def confidence(
+def draw_confidence(
     counts: pl.DataFrame, threshold: float, shown: TimeRange, marked: list[Marker], now: datetime
 ) -> go.Figure:
     """Draw median and lowest twentieth of confidence, and the threshold.
@@ -73,19 +75,19 @@ def confidence(
         marked: What to mark on the axis.
         now: Aware.
     """
-    bins = aggregates.quantiles(_within(counts, shown, now), _period(shown))
+    bins = aggregates.compute_quantiles(_filter_shown(counts, shown, now), _choose_period(shown))
     figure = go.Figure()
     for column, word, color, dash in (
         ("q50", "median", MEDIAN, "solid"),
         ("q05", "lowest 5 %", LOW, "dot"),
     ):
-        _line(figure, shown.local(bins), column, _Style(word, color, dash, "%{y:.3f}"))
+        _add_line(figure, shown.to_local(bins), column, _Style(word, color, dash, "%{y:.3f}"))
     level_threshold(figure, threshold)
     figure.update_yaxes(title="confidence", range=[None, 1.01])
-    return _finished(figure, marked, shown.between(now))
+    return _finish_figure(figure, marked, shown.axis_limits(now))
 
 
-def volume(
+def draw_volume(
     counts: pl.DataFrame,
     shown: TimeRange,
     marked: list[Marker],
@@ -95,14 +97,14 @@ def volume(
     """Draw the inferences of the largest classes and of all others, stacked; likewise."""
     width = bar_width(shown.span)
     bins = (
-        _within(counts, shown, now)
+        _filter_shown(counts, shown, now)
         .group_by(pl.col("time").dt.truncate(width), "label")
         .agg(pl.col("count").sum())
         .sort("time", "label")
     )
     figure = go.Figure()
     for one in class_layers(bins, names.name):
-        local = shown.local(one.rows)
+        local = shown.to_local(one.rows)
         figure.add_bar(
             x=local["time"].to_list(),
             y=local["count"].to_list(),
@@ -114,14 +116,14 @@ def volume(
         )
     figure.update_layout(barmode="stack")
     figure.update_yaxes(title="inferences", rangemode="nonnegative")
-    return _finished(figure, marked, shown.between(now))
+    return _finish_figure(figure, marked, shown.axis_limits(now))
 
 
-def _period(shown: TimeRange) -> Period:
+def _choose_period(shown: TimeRange) -> Period:
     return Period.HOUR if shown.span <= timedelta(days=3) else Period.DAY
 
 
-def _within(counts: pl.DataFrame, shown: TimeRange, now: datetime) -> pl.DataFrame:
+def _filter_shown(counts: pl.DataFrame, shown: TimeRange, now: datetime) -> pl.DataFrame:
     return counts.filter(pl.col("time") > now - shown.span)
 
 
@@ -135,7 +137,7 @@ class _Style:
     hover: str
 
 
-def _line(figure: go.Figure, rows: pl.DataFrame, column: str, style: _Style) -> None:
+def _add_line(figure: go.Figure, rows: pl.DataFrame, column: str, style: _Style) -> None:
     figure.add_scatter(
         x=rows["time"].to_list(),
         y=rows[column].to_list(),
@@ -147,7 +149,7 @@ def _line(figure: go.Figure, rows: pl.DataFrame, column: str, style: _Style) -> 
     )
 
 
-def _finished(
+def _finish_figure(
     figure: go.Figure, marked: list[Marker], between: tuple[datetime, datetime]
 ) -> go.Figure:
     figure.update_layout(
@@ -165,5 +167,7 @@ def _finished(
     )
     figure.update_xaxes(type="date", range=[one.isoformat() for one in between])
     zone = between[0].tzinfo
-    mark(figure, [(at.astimezone(zone), word, color) for at, word, color in marked], between)
+    draw_markers(
+        figure, [(at.astimezone(zone), word, color) for at, word, color in marked], between
+    )
     return figure

@@ -1,4 +1,4 @@
-"""The checks of the Overview, gathered from the feeds and the cloud."""
+"""Looking: gathers what the Overview's verdict rests on from the feeds and the cloud."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from typing import Final
 import polars as pl
 
 from dashboard.alerts.log import AlertPart, AlertState
-from dashboard.alerts.model import Finding
+from dashboard.alerts.model import CheckFinding
 from dashboard.alerts.sender import AlertSender
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import InferenceFeed
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.repairs import job_key
 from dashboard.overview import checks_model as checks
-from dashboard.overview.checks_model import Check, Level
+from dashboard.overview.checks_model import Check, CheckLevel
 from dashboard.shared.cloud_reads import CloudReads
 from dashboard.shared.jobs import DEPLOYMENT, Jobs
 from workflow.spans import Span
@@ -40,7 +40,7 @@ class Background:
     key: Hashable
 
 
-def gather(
+def make_checks(
     feed: FailureFeed,
     captures: InferenceFeed | None,
     alerts: AlertState | None,
@@ -68,8 +68,8 @@ def gather(
     deploying = jobs.get(DEPLOYMENT)
     repairs = [jobs.get(job_key(run.plan)) for run in runs]
     return (
-        checks.failures(feed.inbox(now), listed_at),
-        checks.rejections(listing, listed_at, now=now),
+        checks.check_failures(feed.read_inbox(now), listed_at),
+        checks.check_rejections(listing, listed_at, now=now),
         *_of_captures(captures, background, listing, now),
         *_of_alerts(alerts),
         checks.changes_under_way(
@@ -81,7 +81,7 @@ def gather(
     )
 
 
-def alert(
+def hand_over_checks(
     sender: AlertSender | None,
     feed: FailureFeed,
     captures: InferenceFeed | None,
@@ -89,12 +89,12 @@ def alert(
 ) -> None:
     """Have the sender of alerts make the checks of captures from now on, if there are both."""
     if sender is not None and captures is not None:
-        sender.checks = partial(findings, feed, captures, background)
+        sender.checks = partial(check_captures, feed, captures, background)
 
 
-def findings(
+def check_captures(
     feed: FailureFeed, captures: InferenceFeed, background: Background, now: datetime
-) -> tuple[Finding, ...]:
+) -> tuple[CheckFinding, ...]:
     """Return what the checks of captures say, for alerts; old captures are read on for it.
 
     Raises:
@@ -102,20 +102,22 @@ def findings(
     """
     if captures.as_of is None or now - captures.as_of > READ_ON:
         captures.watch()
-    wrong = {Level.FINE: False, Level.NEEDS_ATTENTION: True}
+    wrong = {CheckLevel.FINE: False, CheckLevel.NEEDS_ATTENTION: True}
     made = _of_captures(captures, background, feed.executions.listing(), now)
-    return tuple(Finding(one.name, wrong.get(one.level), one.sentence) for one in made)
+    return tuple(CheckFinding(one.name, wrong.get(one.level), one.sentence) for one in made)
 
 
 def _of_alerts(found: AlertState | None) -> tuple[Check, Check]:
     if found is None:
-        return checks.alarms(None, 0, None), checks.alerts(None, 0, None)
+        return checks.check_alarms(None, 0, None), checks.check_alerts(None, 0, None)
     why = {part: error.message for part, error in found.refused.items()}
     ringing = None if AlertPart.ALARMS in why else found.ringing
     unread = None if AlertPart.SENT in why else len(found.unread)
     return (
-        checks.alarms(ringing, len(found.alarms), found.read_at, why.get(AlertPart.ALARMS, "")),
-        checks.alerts(unread, len(found.waiting), found.read_at, why.get(AlertPart.SENT, "")),
+        checks.check_alarms(
+            ringing, len(found.alarms), found.read_at, why.get(AlertPart.ALARMS, "")
+        ),
+        checks.check_alerts(unread, len(found.waiting), found.read_at, why.get(AlertPart.SENT, "")),
     )
 
 
@@ -125,17 +127,17 @@ def _of_captures(
     if captures is None:
         return ()
     minute = now.replace(second=0, microsecond=0)
-    return _drift(captures, background, now), _data_health(captures, listing, minute)
+    return _latest_drift(captures, background, now), _data_health(captures, listing, minute)
 
 
-def _drift(captures: InferenceFeed, background: Background, now: datetime) -> Check:
-    """The latest answer: the permutations of the test take a second, so a page never waits."""
+def _latest_drift(captures: InferenceFeed, background: Background, now: datetime) -> Check:
+    """Return the latest answer: the test's permutations take a second, so no page waits."""
     if captures.as_of is None:
         return checks.drift_unknown("Captures have not been read yet.")
 
     def test() -> Check:
         day = now - checks.DAY
-        return checks.drifted(
+        return checks.check_drift(
             captures.counted(InferenceFilters(), Span(day - checks.USUAL, day), now),
             captures.counted(InferenceFilters(), Span(day, now), now),
             now,

@@ -38,7 +38,7 @@ LATE: Final = timedelta(minutes=15)
 _UNDECIDED: Final = (GroupStatus.NEW, GroupStatus.REGRESSED)
 
 
-class Level(StrEnum):
+class CheckLevel(StrEnum):
     """What a check says."""
 
     FINE = "fine"
@@ -48,9 +48,8 @@ class Level(StrEnum):
 
     def counted(self, number: int) -> str:
         """Return how many checks say it: ``3 need attention``, ``1 needs attention``."""
-        return (
-            f"{number} {'need attention' if self is Level.NEEDS_ATTENTION and number > 1 else self}"
-        )
+        several = self is CheckLevel.NEEDS_ATTENTION and number > 1
+        return f"{number} {'need attention' if several else self}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ class Check:
     """
 
     name: str
-    level: Level
+    level: CheckLevel
     sentence: str
     as_of: datetime | None
     page: str
@@ -80,7 +79,7 @@ def needs_somebody(group: FailureGroup) -> bool:
     return group.status in _UNDECIDED and not quiet
 
 
-def failures(groups: Sequence[FailureGroup], as_of: datetime | None) -> Check:
+def check_failures(groups: Sequence[FailureGroup], as_of: datetime | None) -> Check:
     """Judge the inbox.
 
     Args:
@@ -89,16 +88,16 @@ def failures(groups: Sequence[FailureGroup], as_of: datetime | None) -> Check:
     """
     undecided = [group for group in groups if needs_somebody(group)]
     if not undecided:
-        level, text = Level.FINE, "Every problem has been looked at."
+        level, text = CheckLevel.FINE, "Every problem has been looked at."
     else:
         hurt = sum(group.count for group in undecided)
         problems = "1 problem" if len(undecided) == 1 else f"{len(undecided)} problems"
-        level = Level.NEEDS_ATTENTION
+        level = CheckLevel.NEEDS_ATTENTION
         text = f"{problems} not looked at yet, in {hurt:,} executions."
     return Check(name="Failures", level=level, sentence=text, as_of=as_of, page="failures")
 
 
-def rejections(listing: pl.DataFrame, as_of: datetime | None, *, now: datetime) -> Check:
+def check_rejections(listing: pl.DataFrame, as_of: datetime | None, *, now: datetime) -> Check:
     """Judge whether the share of rejections of the last day is that of the week before.
 
     Args:
@@ -109,27 +108,28 @@ def rejections(listing: pl.DataFrame, as_of: datetime | None, *, now: datetime) 
     ended = listing.filter(pl.col("outcome") != Outcome.RUNNING.value)
     last = ended.filter(pl.col("started_at") > now - DAY)
     before = ended.filter(pl.col("started_at").is_between(now - DAY - USUAL, now - DAY))
-    count, rejected = last.height, _rejected(last)
-    usual = (_rejected(before) + 1) / (before.height + 2)
-    level, text = Level.FINE, ""
+    count, rejected = last.height, _count_rejected(last)
+    usual = (_count_rejected(before) + 1) / (before.height + 2)
+    level, text = CheckLevel.FINE, ""
     if min(count, before.height) < LEAST:
-        level = Level.UNKNOWN
+        level = CheckLevel.UNKNOWN
         text = f"Too few executions to tell: {LEAST} a day are needed, {count:,} ran."
     else:
         spread = math.sqrt(usual * (1 - usual) * (1 / count + 1 / before.height))
-        seen = _rejected(before) / before.height  # what the other panels show of that week
+        seen = _count_rejected(before) / before.height  # what the other panels show of that week
         text = (
-            f"{numbers.share(rejected / count)} rejected in 24 hours, {numbers.share(seen)} before."
+            f"{numbers.format_share(rejected / count)} rejected in 24 hours, "
+            f"{numbers.format_share(seen)} before."
         )
         if abs(rejected / count - usual) > BAND_DEVIATIONS * spread:
-            level = Level.NEEDS_ATTENTION
+            level = CheckLevel.NEEDS_ATTENTION
     params = {"outcome": [Outcome.REJECTED.value]}
     return Check(
         name="Rejections", level=level, sentence=text, as_of=as_of, page="executions", params=params
     )
 
 
-def drifted(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) -> Check:
+def check_drift(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) -> Check:
     """Judge whether confidence and classes of the last day are those of the week before.
 
     Args:
@@ -150,12 +150,12 @@ def drifted(before: pl.DataFrame, last: pl.DataFrame, as_of: datetime | None) ->
                 for one in found
                 if one.verdict is DriftVerdict.DRIFT
             )
-            level = Level.NEEDS_ATTENTION
+            level = CheckLevel.NEEDS_ATTENTION
             text = f"The last 24 hours differ from the week before in {' and '.join(names)}."
         case DriftVerdict.STABLE:
-            level, text = Level.FINE, "Confidence and classes are those of the week before."
+            level, text = CheckLevel.FINE, "Confidence and classes are those of the week before."
         case DriftVerdict.NOT_ENOUGH_DATA:
-            level, text = Level.UNKNOWN, "Too few captures to tell the last 24 hours apart."
+            level, text = CheckLevel.UNKNOWN, "Too few captures to tell the last 24 hours apart."
     return Check(
         name="Drift",
         level=level,
@@ -170,7 +170,7 @@ def drift_unknown(why: str) -> Check:
     """Say that drift was not judged, and why."""
     return Check(
         name="Drift",
-        level=Level.UNKNOWN,
+        level=CheckLevel.UNKNOWN,
         sentence=why,
         as_of=None,
         page="inferences",
@@ -202,17 +202,17 @@ def data_health(
         pl.col("outcome").is_in([Outcome.ACCEPTED.value, Outcome.REJECTED.value]),
     ).height
     if problem:
-        level, text = Level.NEEDS_ATTENTION, f"Captures could not be read: {problem}"
+        level, text = CheckLevel.NEEDS_ATTENTION, f"Captures could not be read: {problem}"
     elif as_of is None:
-        level, text = Level.UNKNOWN, "Captures have not been read yet."
+        level, text = CheckLevel.UNKNOWN, "Captures have not been read yet."
     elif classified >= LEAST and not captured:
-        level = Level.NEEDS_ATTENTION
+        level = CheckLevel.NEEDS_ATTENTION
         text = f"Nothing was captured of {classified:,} classified photos."
     elif unreadable:
-        level = Level.NEEDS_ATTENTION
+        level = CheckLevel.NEEDS_ATTENTION
         text = f"{unreadable:,} captured lines of the last 24 hours cannot be read."
     else:
-        level, text = Level.FINE, f"{captured:,} captures in 24 hours, all of them read."
+        level, text = CheckLevel.FINE, f"{captured:,} captures in 24 hours, all of them read."
     return Check(
         name="Data health",
         level=level,
@@ -223,7 +223,7 @@ def data_health(
     )
 
 
-def alarms(
+def check_alarms(
     ringing: Sequence[str] | None, total: int, as_of: datetime | None, problem: str = ""
 ) -> Check:
     """Judge the alarms of CloudWatch.
@@ -235,15 +235,17 @@ def alarms(
         problem: Why they could not be read; empty where that is not known.
     """
     if ringing is None:
-        level, text = Level.UNKNOWN, f"The alarms of CloudWatch could not be read. {problem}"
+        level, text = CheckLevel.UNKNOWN, f"The alarms of CloudWatch could not be read. {problem}"
     elif ringing:
-        level, text = Level.NEEDS_ATTENTION, f"In alarm: {', '.join(ringing)}."
+        level, text = CheckLevel.NEEDS_ATTENTION, f"In alarm: {', '.join(ringing)}."
     else:
-        level, text = Level.FINE, f"None of {total} alarms is ringing."
+        level, text = CheckLevel.FINE, f"None of {total} alarms is ringing."
     return Check(name="Alarms", level=level, sentence=text, as_of=as_of, page="alerts")
 
 
-def alerts(unread: int | None, unsent: int, as_of: datetime | None, problem: str = "") -> Check:
+def check_alerts(
+    unread: int | None, unsent: int, as_of: datetime | None, problem: str = ""
+) -> Check:
     """Judge the alerts that were published.
 
     Args:
@@ -253,17 +255,17 @@ def alerts(unread: int | None, unsent: int, as_of: datetime | None, problem: str
         problem: Why they could not be listed; empty where that is not known.
     """
     if unread is None:
-        level, text = Level.UNKNOWN, f"The alerts could not be listed. {problem}"
+        level, text = CheckLevel.UNKNOWN, f"The alerts could not be listed. {problem}"
     elif unsent:
-        level, text = Level.NEEDS_ATTENTION, f"{unsent:,} alerts could not be sent yet."
+        level, text = CheckLevel.NEEDS_ATTENTION, f"{unsent:,} alerts could not be sent yet."
     elif unread:
         noun = "alert was" if unread == 1 else "alerts were"
         level, text = (
-            Level.NEEDS_ATTENTION,
+            CheckLevel.NEEDS_ATTENTION,
             f"{unread:,} {noun} sent that nobody has marked as read.",
         )
     else:
-        level, text = Level.FINE, "No alert is unread."
+        level, text = CheckLevel.FINE, "No alert is unread."
     return Check(name="Alerts", level=level, sentence=text, as_of=as_of, page="alerts")
 
 
@@ -285,19 +287,19 @@ def changes_under_way(
     stopped = [run for run in runs if run.pending]
     page = "failures"
     if deploying:
-        level, text, page = Level.UNDER_WAY, f"{deploying} is under way.", "deployment"
+        level, text, page = CheckLevel.UNDER_WAY, f"{deploying} is under way.", "deployment"
     elif repairing:
-        level, text = Level.UNDER_WAY, "A repair is under way."
+        level, text = CheckLevel.UNDER_WAY, "A repair is under way."
     elif stopped:
         left = sum(len(run.pending) for run in stopped)
         level, text = (
-            Level.NEEDS_ATTENTION,
+            CheckLevel.NEEDS_ATTENTION,
             f"A repair stopped: {left:,} executions were not reached.",
         )
     else:
-        level, text = Level.FINE, "No deployment or repair is under way."
+        level, text = CheckLevel.FINE, "No deployment or repair is under way."
     return Check(name="Changes", level=level, sentence=text, as_of=as_of, page=page)
 
 
-def _rejected(rows: pl.DataFrame) -> int:
+def _count_rejected(rows: pl.DataFrame) -> int:
     return int((rows["outcome"] == Outcome.REJECTED.value).sum())

@@ -13,9 +13,9 @@ from dashboard.executions.model import ExecutionFilters, Rates
 from dashboard.failures import model as failures
 from dashboard.failures.model import FailureFilters
 from dashboard.failures.repair_plan import RepairRun
-from dashboard.overview.checks_model import DAY, USUAL, Check, Level, needs_somebody
+from dashboard.overview.checks_model import DAY, USUAL, Check, CheckLevel, needs_somebody
 from dashboard.shared import numbers
-from dashboard.shared.query import write
+from dashboard.shared.query import write_filters
 from workflow.executions import Kind, Outcome
 from workflow.intervals import Share
 from workflow.triage import FailureGroup, GroupStatus
@@ -85,7 +85,7 @@ class Overview:
     needs: tuple[Line, ...]
 
 
-def overview(
+def build_overview(
     listing: pl.DataFrame,
     groups: Sequence[FailureGroup],
     runs: Sequence[RepairRun],
@@ -104,37 +104,41 @@ def overview(
     """
     today = listing.filter(pl.col("started_at") > now - DAY)
     before = listing.filter(pl.col("started_at").is_between(now - DAY - USUAL, now - DAY))
-    known = max(executions.window(before, now=now - DAY), DAY)
+    known = max(executions.selection_span(before, now=now - DAY), DAY)
     open_groups = [group for group in groups if needs_somebody(group)]
     waiting = [run for run in runs if run.pending]
-    health, sentence = _verdict(today, checks)
+    health, sentence = _judge_health(today, checks)
     return Overview(
         health=health,
         sentence=sentence,
         checks=tuple(checks),
-        tiles=_tiles(executions.rates(today, DAY), executions.rates(before, known)),
+        tiles=_build_tiles(
+            executions.compute_rates(today, DAY), executions.compute_rates(before, known)
+        ),
         changes=(
             *_changed_shares(today, before),
             *_new_versions(listing, now),
-            *_news(groups, now),
+            *_list_news(groups, now),
         ),
-        needs=(*map(_unfinished, waiting), *map(_open, open_groups))[:MOST_NEEDS],
+        needs=(*map(_unfinished_repair_line, waiting), *map(_open_group_line, open_groups))[
+            :MOST_NEEDS
+        ],
     )
 
 
-def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[OverallHealth, str]:
-    """What is worst among the checks; healthy is claimed only where every one of them was made."""
-    of = {level: [one for one in checks if one.level is level] for level in Level}
-    if of[Level.NEEDS_ATTENTION]:
+def _judge_health(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[OverallHealth, str]:
+    """Return the worst of the checks; healthy is claimed only where every one was made."""
+    of = {level: [one for one in checks if one.level is level] for level in CheckLevel}
+    if of[CheckLevel.NEEDS_ATTENTION]:
         return OverallHealth.NEEDS_ATTENTION, " ".join(
-            one.sentence for one in of[Level.NEEDS_ATTENTION]
+            one.sentence for one in of[CheckLevel.NEEDS_ATTENTION]
         )
-    if of[Level.UNDER_WAY]:
-        return OverallHealth.UNDER_WAY, " ".join(one.sentence for one in of[Level.UNDER_WAY])
+    if of[CheckLevel.UNDER_WAY]:
+        return OverallHealth.UNDER_WAY, " ".join(one.sentence for one in of[CheckLevel.UNDER_WAY])
     if today.is_empty():
         return OverallHealth.QUIET, "Nothing has run for 24 hours, and nothing needs attention."
-    if of[Level.UNKNOWN]:
-        names = ", ".join(one.name.lower() for one in of[Level.UNKNOWN])
+    if of[CheckLevel.UNKNOWN]:
+        names = ", ".join(one.name.lower() for one in of[CheckLevel.UNKNOWN])
         return OverallHealth.NOT_KNOWN, f"Nothing known needs attention; not known: {names}."
     return (
         OverallHealth.HEALTHY,
@@ -142,7 +146,7 @@ def _verdict(today: pl.DataFrame, checks: Sequence[Check]) -> tuple[OverallHealt
     )
 
 
-def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
+def _build_tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
     day = ExecutionFilters()
     rejected = replace(day, outcome=(Outcome.REJECTED,))
     faults = replace(day, outcome=(Outcome.FAULTED,))
@@ -150,26 +154,35 @@ def _tiles(today: Rates, before: Rates) -> tuple[Tile, ...]:
     usual = before.per_hour * (DAY / timedelta(hours=1))
     more = f"{today.count - usual:+,.0f} a day" if before.count else ""
     return (
-        _tile("Executions", f"{today.count:,}", more, day),
-        _share("Succeeded", today.accepted, before.accepted, day, more_is_worse=False),
-        _share("Rejected", today.rejected, before.rejected, rejected, more_is_worse=None),
-        _share("Faults", today.faulted, before.faulted, faults, more_is_worse=True),
-        _share("Silently wrong", today.silent, before.silent, silent, more_is_worse=True),
-        _tile("Median duration", numbers.duration(today.p50), _slower(today.p50, before.p50), day),
+        _build_tile("Executions", f"{today.count:,}", more, day),
+        _build_share_tile("Succeeded", today.accepted, before.accepted, day, more_is_worse=False),
+        _build_share_tile(
+            "Rejected", today.rejected, before.rejected, rejected, more_is_worse=None
+        ),
+        _build_share_tile("Faults", today.faulted, before.faulted, faults, more_is_worse=True),
+        _build_share_tile(
+            "Silently wrong", today.silent, before.silent, silent, more_is_worse=True
+        ),
+        _build_tile(
+            "Median duration",
+            numbers.format_duration(today.p50),
+            _describe_slowdown(today.p50, before.p50),
+            day,
+        ),
     )
 
 
-def _share(
+def _build_share_tile(
     label: str, now: float, before: float, filters: ExecutionFilters, *, more_is_worse: bool | None
 ) -> Tile:
-    value = numbers.share(now)
+    value = numbers.format_share(now)
     if math.isnan(now) or math.isnan(before) or round(now - before, 3) == 0:
-        return _tile(label, value, "", filters)
+        return _build_tile(label, value, "", filters)
     worse = None if more_is_worse is None else (now > before) == more_is_worse
-    return _tile(label, value, numbers.points(now - before), filters, worse=worse)
+    return _build_tile(label, value, numbers.format_points(now - before), filters, worse=worse)
 
 
-def _tile(
+def _build_tile(
     label: str, value: str, change: str, filters: ExecutionFilters, *, worse: bool | None = None
 ) -> Tile:
     return Tile(
@@ -179,18 +192,18 @@ def _tile(
         change=change,
         worse=worse,
         page="app_pages/executions.py",
-        params={**write(filters), "range": ["24h"]},
+        params={**write_filters(filters), "range": ["24h"]},
     )
 
 
-def _slower(now: float, before: float) -> str:
+def _describe_slowdown(now: float, before: float) -> str:
     if math.isnan(now) or math.isnan(before) or not before:
         return ""
     return f"{now / before - 1:+.0%}"
 
 
 def _changed_shares(today: pl.DataFrame, before: pl.DataFrame) -> tuple[Line, ...]:
-    """Shares whose 95 % intervals no longer touch: a change that chance does not explain."""
+    """List shares whose 95 % intervals no longer touch: chance does not explain that."""
     lines = []
     for outcome, word in ((Outcome.REJECTED, "Rejections"), (Outcome.FAULTED, "Faults")):
         now, then = _share_of(today, outcome), _share_of(before, outcome)
@@ -198,11 +211,11 @@ def _changed_shares(today: pl.DataFrame, before: pl.DataFrame) -> tuple[Line, ..
             continue
         rose = now.interval[0] > then.interval[1]
         if rose or now.interval[1] < then.interval[0]:
-            between = numbers.interval(then.value, now.value)
+            between = numbers.format_interval(then.value, now.value)
             text = f"{word} {'rose' if rose else 'fell'} from {between}"
             filters = ExecutionFilters(outcome=(outcome,))
             icon = ":material/trending_up:" if rose else ":material/trending_down:"
-            lines.append(_line(text, icon, "executions", write(filters)))
+            lines.append(_build_line(text, icon, "executions", write_filters(filters)))
     return tuple(lines)
 
 
@@ -215,26 +228,26 @@ def _new_versions(listing: pl.DataFrame, now: datetime) -> tuple[Line, ...]:
     first = listing.drop_nulls("version").group_by("version").agg(at=pl.col("started_at").min())
     fresh = first.filter(pl.col("at") > now - DAY).sort("at", descending=True)
     return tuple(
-        _line(
-            f"Version {version} has run for {numbers.age(at, now)}",
+        _build_line(
+            f"Version {version} has run for {numbers.format_age(at, now)}",
             ":material/rocket_launch:",
             "executions",
-            write(ExecutionFilters(version=version)),
+            write_filters(ExecutionFilters(version=version)),
         )
         for version, at in fresh.iter_rows()
     )
 
 
-def _news(groups: Sequence[FailureGroup], now: datetime) -> tuple[Line, ...]:
+def _list_news(groups: Sequence[FailureGroup], now: datetime) -> tuple[Line, ...]:
     return tuple(
-        _line(
+        _build_line(
             f"{'Back again' if group.status is GroupStatus.REGRESSED else 'New'}: "
-            f"{failures.title(group)}, for {numbers.age(group.first_seen, now)}",
+            f"{failures.group_title(group)}, for {numbers.format_age(group.first_seen, now)}",
             ":material/replay:"
             if group.status is GroupStatus.REGRESSED
             else ":material/fiber_new:",
             "failures",
-            write(FailureFilters(group=group.fingerprint.digest)),
+            write_filters(FailureFilters(group=group.fingerprint.digest)),
         )
         for group in groups
         if group.kind is not Kind.REJECTION
@@ -242,24 +255,24 @@ def _news(groups: Sequence[FailureGroup], now: datetime) -> tuple[Line, ...]:
     )[:MOST_NEEDS]
 
 
-def _open(group: FailureGroup) -> Line:
-    line = _line(
-        f"{failures.title(group)} ({group.count:,})",
+def _open_group_line(group: FailureGroup) -> Line:
+    line = _build_line(
+        f"{failures.group_title(group)} ({group.count:,})",
         failures.KIND_ICONS[group.kind],
         "failures",
-        write(FailureFilters(group=group.fingerprint.digest)),
+        write_filters(FailureFilters(group=group.fingerprint.digest)),
     )
     return replace(line, detail=group.diagnosis.cause)
 
 
-def _unfinished(run: RepairRun) -> Line:
-    return _line(
+def _unfinished_repair_line(run: RepairRun) -> Line:
+    return _build_line(
         f"A repair stopped: {len(run.pending):,} of {len(run.plan.items):,} were not reached",
         ":material/build:",
         "failures",
-        write(FailureFilters(group=run.plan.fingerprint)),
+        write_filters(FailureFilters(group=run.plan.fingerprint)),
     )
 
 
-def _line(text: str, icon: str, page: str, params: Mapping[str, list[str]]) -> Line:
+def _build_line(text: str, icon: str, page: str, params: Mapping[str, list[str]]) -> Line:
     return Line(text=text, icon=icon, page=f"app_pages/{page}.py", params=params)

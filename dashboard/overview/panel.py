@@ -11,14 +11,14 @@ import streamlit as st
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import InferenceFeed
-from dashboard.executions.releases_model import markers
+from dashboard.executions.releases_model import release_markers
 from dashboard.overview import charts as drawn
 from dashboard.overview import model
-from dashboard.overview.checks_model import Check, Level
+from dashboard.overview.checks_model import Check, CheckLevel
 from dashboard.shared import numbers
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.shared.palette import BadgeColor
-from dashboard.shared.plots import draw, readable
+from dashboard.shared.plots import draw_figure, make_readable
 from dashboard.shared.time_range import TimeRange
 from dashboard.shared.version_cache import VersionCache
 from workflow.class_names import ClassNames
@@ -33,11 +33,11 @@ _LOOKS: dict[model.OverallHealth, tuple[BadgeColor, str, str]] = {
     model.OverallHealth.NOT_KNOWN: ("gray", ":material/help:", "Not known"),
     model.OverallHealth.QUIET: ("gray", ":material/bedtime:", "Quiet"),
 }
-_LEVELS: dict[Level, tuple[BadgeColor, str]] = {
-    Level.FINE: ("green", ":material/check_circle:"),
-    Level.NEEDS_ATTENTION: ("red", ":material/error:"),
-    Level.UNDER_WAY: ("blue", ":material/progress_activity:"),
-    Level.UNKNOWN: ("gray", ":material/help:"),
+_LEVELS: dict[CheckLevel, tuple[BadgeColor, str]] = {
+    CheckLevel.FINE: ("green", ":material/check_circle:"),
+    CheckLevel.NEEDS_ATTENTION: ("red", ":material/error:"),
+    CheckLevel.UNDER_WAY: ("blue", ":material/progress_activity:"),
+    CheckLevel.UNKNOWN: ("gray", ":material/help:"),
 }
 
 
@@ -65,64 +65,65 @@ class OverviewCharts:
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> VersionCache:
+def _figure_cache() -> VersionCache:
     """Return the figures drawn last: to make one takes longer than all else on the page."""
     return VersionCache(kept=16)
 
 
-def verdict(shown: model.Overview, now: datetime) -> None:
-    """Is it healthy, and what that rests on."""
+def show_verdict(shown: model.Overview, now: datetime) -> None:
+    """Show whether it is healthy, and what that rests on."""
     color, icon, word = _LOOKS[shown.health]
     st.markdown(f"## :{color}-badge[{icon} {word}]")
-    st.markdown(plain(shown.sentence))
-    _checks(shown.checks, now)
+    st.markdown(escape_text(shown.sentence))
+    _show_checks(shown.checks, now)
 
 
-def charts(look: OverviewCharts) -> None:
-    """Outcomes, confidence, latency and volume, with releases and rollbacks on every axis."""
+def show_charts(look: OverviewCharts) -> None:
+    """Show outcomes, confidence, latency and volume, with releases and rollbacks on each axis."""
     # Axes end with the minute, so that its figures are the same.
     now = look.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     shown, captures = look.shown, look.captures
     version = (look.version, captures.version if captures else None, now)
     key = (shown, look.threshold, look.names, st.context.theme.type)
-    figures = _kept().get(key, version, lambda: _figures(look, now))
+    figures = _figure_cache().get(key, version, lambda: _draw_figures(look, now))
     names = [name for name in CHARTS if name in figures]
     for first in range(0, len(names), 2):
         for column, name in zip(st.columns(2), names[first : first + 2], strict=True):
             with column, st.container(border=True):
                 st.markdown(f"**{name}**")
-                draw(
+                draw_figure(
                     figures[name],
                     key=f"overview-{name}",
                     alt=f"{name} over time, with releases and rollbacks",
                 )
     st.caption(
-        f"Up to {plain(shown.said(look.now))}, times in {plain(shown.zone.key)}. Dotted lines: "
+        f"Up to {escape_text(shown.format_moment(look.now))}, times in "
+        f"{escape_text(shown.zone.key)}. Dotted lines: "
         "releases and rollbacks."
     )
 
 
-def _figures(look: OverviewCharts, now: datetime) -> dict[str, go.Figure]:
+def _draw_figures(look: OverviewCharts, now: datetime) -> dict[str, go.Figure]:
     """Return the charts up to a moment, in the colours of the reader's theme."""
     shown = look.shown
     rows = look.listing.filter(pl.col("started_at") > now - shown.span)
-    marked = markers(look.listing)
+    marked = release_markers(look.listing)
     figures = {
-        "Outcomes": drawn.outcomes(rows, shown, marked, now),
-        "Latency": drawn.latency(rows, shown, marked, now),
+        "Outcomes": drawn.draw_outcomes(rows, shown, marked, now),
+        "Latency": drawn.draw_latency(rows, shown, marked, now),
     }
     if look.captures is not None:
         counts = look.captures.counts(InferenceFilters(), Period.HOUR, now)
-        figures["Confidence"] = drawn.confidence(counts, look.threshold, shown, marked, now)
-        figures["Volume"] = drawn.volume(counts, shown, marked, now, look.names)
-    return {name: readable(figure) for name, figure in figures.items()}
+        figures["Confidence"] = drawn.draw_confidence(counts, look.threshold, shown, marked, now)
+        figures["Volume"] = drawn.draw_volume(counts, shown, marked, now, look.names)
+    return {name: make_readable(figure) for name, figure in figures.items()}
 
 
-def _checks(found: tuple[Check, ...], now: datetime) -> None:
+def _show_checks(found: tuple[Check, ...], now: datetime) -> None:
     """Show each check, its result and its age; each links to its page."""
     read = [check.as_of for check in found if check.as_of is not None]
-    oldest = f", the oldest {numbers.age(min(read), now)} ago" if read else ""
-    counts = [(level, sum(check.level is level for check in found)) for level in Level]
+    oldest = f", the oldest {numbers.format_age(min(read), now)} ago" if read else ""
+    counts = [(level, sum(check.level is level for check in found)) for level in CheckLevel]
     told = ", ".join(level.counted(count) for level, count in counts if count)
     title = f"{len(found)} checks{oldest}: {told}"
     with st.expander(title, icon=":material/checklist:", key="checks"):  # its title changes
@@ -136,11 +137,11 @@ def _checks(found: tuple[Check, ...], now: datetime) -> None:
                     query_params=dict(check.params),
                     width=120,
                 )
-                ago = f"{numbers.age(check.as_of, now)} ago" if check.as_of else "never read"
-                st.markdown(f"{plain(check.sentence)} :gray[{ago}]", width="stretch")
+                ago = f"{numbers.format_age(check.as_of, now)} ago" if check.as_of else "never read"
+                st.markdown(f"{escape_text(check.sentence)} :gray[{ago}]", width="stretch")
 
 
-def tiles(shown: model.Overview) -> None:
+def show_tiles(shown: model.Overview) -> None:
     """Show the numbers of 24 hours; each links to the executions that it counts."""
     st.caption("The last 24 hours, compared with the 7 days before.")
     with st.container(horizontal=True, gap="small"):
@@ -157,7 +158,16 @@ def tiles(shown: model.Overview) -> None:
                 st.page_link(tile.page, label=tile.link, query_params=dict(tile.params))
 
 
-def lines(title: str, found: tuple[model.Line, ...], nothing: str) -> None:
+def show_lists(shown: model.Overview) -> None:
+    """Show what needs attention beside what has changed."""
+    left, right = st.columns(2)
+    with left:
+        _show_lines("What needs attention", shown.needs, "Nothing needs attention.")
+    with right:
+        _show_lines("What changed in 24 hours", shown.changes, "No change beyond chance.")
+
+
+def _show_lines(title: str, found: tuple[model.Line, ...], nothing: str) -> None:
     """Show a list of sentences, each linking to its page."""
     st.markdown(f"**{title}**")
     if not found:
@@ -165,9 +175,9 @@ def lines(title: str, found: tuple[model.Line, ...], nothing: str) -> None:
     for line in found:
         st.page_link(
             line.page,
-            label=plain(line.text),
+            label=escape_text(line.text),
             icon=line.icon,
             query_params=dict(line.params),
         )
         if line.detail:
-            st.caption(plain(line.detail))
+            st.caption(escape_text(line.detail))

@@ -19,7 +19,7 @@ _ROW_PX = 44
 Names = Callable[[int], str]
 
 
-def _figure(height: int) -> go.Figure:
+def _new_figure(height: int) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -29,10 +29,10 @@ def _figure(height: int) -> go.Figure:
     return figure
 
 
-def intervals(
+def draw_intervals(
     names: Sequence[str], series: Sequence[tuple[str, pl.DataFrame]], counted: str = "labels"
 ) -> go.Figure:
-    """Shares as points with 95 % intervals, one line a name.
+    """Draw shares as points with 95 % intervals, one line a name.
 
     Args:
         names: Of the lines, from the top.
@@ -40,7 +40,7 @@ def intervals(
             ``labels``.
         counted: What each share is of.
     """
-    figure = _figure(90 + _ROW_PX * max(1, len(names)))
+    figure = _new_figure(90 + _ROW_PX * max(1, len(names)))
     for (title, rows), color in zip(series, _COLORS, strict=False):
         figure.add_scatter(
             x=rows["value"].to_list(),
@@ -69,7 +69,7 @@ def intervals(
     return figure
 
 
-def confusion(cells: pl.DataFrame, shown: Sequence[int], name: Names) -> go.Figure:
+def draw_confusion(cells: pl.DataFrame, shown: Sequence[int], name: Names) -> go.Figure:
     """Return what the model said against what is true, as shares of all photos.
 
     Args:
@@ -83,7 +83,7 @@ def confusion(cells: pl.DataFrame, shown: Sequence[int], name: Names) -> go.Figu
     # So that rare mistakes are seen; what never occurs is left to the page's own colour.
     depth = [[share**0.5 if n else None for share, n in row] for row in grid]
     few = len(shown) <= 10  # noqa: PLR2004 - more numbers do not fit into the cells
-    figure = _figure(140 + 34 * len(shown))
+    figure = _new_figure(140 + 34 * len(shown))
     figure.add_heatmap(
         x=names,
         y=names,
@@ -108,13 +108,13 @@ def confusion(cells: pl.DataFrame, shown: Sequence[int], name: Names) -> go.Figu
     return figure
 
 
-def reliability(rows: pl.DataFrame) -> go.Figure:
-    """Accuracy by confidence, beside the line on which a calibrated model lies.
+def draw_reliability(rows: pl.DataFrame) -> go.Figure:
+    """Draw accuracy by confidence, beside the line on which a calibrated model lies.
 
     Args:
         rows: ``confidence``, ``value``, ``from``, ``to``, ``labels``.
     """
-    figure = _figure(360)
+    figure = _new_figure(360)
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -144,15 +144,15 @@ def reliability(rows: pl.DataFrame) -> go.Figure:
     return figure
 
 
-def thresholds(rows: pl.DataFrame, wanted: float, chosen: float | None) -> go.Figure:
-    """Coverage and accuracy of what each threshold accepts.
+def draw_thresholds(rows: pl.DataFrame, wanted: float, chosen: float | None) -> go.Figure:
+    """Draw coverage and accuracy of what each threshold accepts.
 
     Args:
         rows: ``threshold``, ``coverage``, ``value``, ``low``, ``high``.
         wanted: Accuracy that is wanted.
         chosen: Threshold to mark; None for none.
     """
-    figure, x = _figure(340), rows["threshold"].to_list()
+    figure, x = _new_figure(340), rows["threshold"].to_list()
     figure.add_scatter(
         x=[*x, *reversed(x)],
         y=[*rows["high"], *rows["low"].reverse()],

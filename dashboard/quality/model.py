@@ -62,7 +62,7 @@ class Labels:
     labelled: tuple[int, ...]
     undrawn: int
 
-    def since(self, moment: datetime | None) -> "Labels":
+    def filter_since(self, moment: datetime | None) -> "Labels":
         """Return the labels of photos classified since a moment; of all for None.
 
         They are a part of all photos: each stands for as many as before.
@@ -71,7 +71,9 @@ class Labels:
             return self
         return replace(self, rows=self.rows.filter(pl.col("time") >= moment))
 
-    def strata(self, inside: pl.Expr = EVERYTHING, hit: pl.Expr = RIGHT) -> list[StratumCount]:
+    def count_strata(
+        self, inside: pl.Expr = EVERYTHING, hit: pl.Expr = RIGHT
+    ) -> list[StratumCount]:
         """Count the labels of each stratum, those inside a part, and the hits among those."""
         told = self.rows.select("stratum", inside=inside, hits=inside & hit)
         counted = told.group_by("stratum").agg(pl.col("inside", "hits").sum())
@@ -83,11 +85,11 @@ class Labels:
             if labelled
         ]
 
-    def share(self, inside: pl.Expr = EVERYTHING, hit: pl.Expr = RIGHT) -> Estimate:
+    def estimate_share(self, inside: pl.Expr = EVERYTHING, hit: pl.Expr = RIGHT) -> Estimate:
         """Estimate the share of hits in a part of all photos."""
-        return estimate(self.strata(inside, hit))
+        return estimate(self.count_strata(inside, hit))
 
-    def weights(self) -> NDArray[np.float64]:
+    def photo_weights(self) -> NDArray[np.float64]:
         """Return how many photos each label stands for, in the order of the rows."""
         each = np.array(self.populations, dtype=np.float64) / np.maximum(self.labelled, 1)
         weights: NDArray[np.float64] = each[self.rows["stratum"].to_numpy()]
@@ -114,7 +116,7 @@ def labels_of(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> Labels:
     for sample in samples.values():
         before = len(rows)
         for place, stratum in enumerate(Stratum, len(Stratum) * len(counted)):
-            rows += _rows(sample, stratum, place, decided)
+            rows += _build_rows(sample, stratum, place, decided)
         sizes = [sample[0].strata[stratum].population for stratum in Stratum]
         counted.append((len(rows) - before, sizes))
     everything = max((sum(sizes) for _, sizes in counted), default=0)
@@ -129,7 +131,7 @@ def labels_of(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> Labels:
     return Labels(frame, tuple(populations), tuple(labelled), len(decided.keys() - drawn))
 
 
-def _rows(
+def _build_rows(
     sample: Iterable[Draw], stratum: Stratum, index: int, decided: Mapping[str, Verdict]
 ) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
@@ -150,7 +152,7 @@ def _rows(
     return rows
 
 
-def classes(labels: Labels) -> list[int]:
+def list_classes(labels: Labels) -> list[int]:
     """Return the classes that occur, the most frequent first."""
     both = pl.concat([labels.rows["said"], labels.rows["truth"]])
     return both.value_counts(sort=True)[both.name].to_list()
@@ -160,19 +162,19 @@ def by_class(labels: Labels) -> pl.DataFrame:
     """Return precision and recall of every class that occurs.
 
     Returns:
-        ``class``, ``measure``, and the columns of ``estimates``.
+        ``class``, ``measure``, and the columns of ``estimates_table``.
     """
     found = []
-    for label in sorted(classes(labels)):
+    for label in sorted(list_classes(labels)):
         said, true = pl.col("said") == label, pl.col("truth") == label
         for measure, inside in (("precision", said), ("recall", true)):
-            one = labels.share(inside)
+            one = labels.estimate_share(inside)
             if one.labels:
                 found.append(({"class": label, "measure": measure}, one))
-    return estimates(found)
+    return estimates_table(found)
 
 
-def estimates(found: Iterable[tuple[Mapping[str, object], Estimate]]) -> pl.DataFrame:
+def estimates_table(found: Iterable[tuple[Mapping[str, object], Estimate]]) -> pl.DataFrame:
     """Return estimates as a table: what names them, ``value``, ``low``, ``high``, ``labels``."""
     return pl.DataFrame(
         [
@@ -182,51 +184,53 @@ def estimates(found: Iterable[tuple[Mapping[str, object], Estimate]]) -> pl.Data
     )
 
 
-def confusion(labels: Labels) -> pl.DataFrame:
+def count_confusion(labels: Labels) -> pl.DataFrame:
     """Return how many photos of all traffic the model took for what, the most frequent first.
 
     Returns:
         ``said``, ``truth``, ``photos`` (estimated), ``share`` of all, ``labels`` (counted).
     """
-    weighed = labels.rows.with_columns(weight=pl.Series(labels.weights()))
+    weighed = labels.rows.with_columns(weight=pl.Series(labels.photo_weights()))
     cells = weighed.group_by("said", "truth").agg(photos=pl.col("weight").sum(), labels=pl.len())
     share = pl.col("photos") / pl.col("photos").sum()
     order = ["photos", "said", "truth"]
     return cells.with_columns(share=share).sort(order, descending=[True, False, False])
 
 
-def readable(cells: pl.DataFrame, labels: Labels) -> list[int]:
+def readable_classes(cells: pl.DataFrame, labels: Labels) -> list[int]:
     """Return the classes that a confusion matrix shows: as many as can be read, in order."""
-    return sorted(classes(labels)[:_WIDE]) if not cells.is_empty() else []
+    return sorted(list_classes(labels)[:_WIDE]) if not cells.is_empty() else []
 
 
-def behind(labels: Labels, said: int, truth: int) -> list[str]:
+def photos_behind(labels: Labels, said: int, truth: int) -> list[str]:
     """Return the ids of the photos behind a cell, those the model was surest of first."""
     cell = labels.rows.filter(said=said, truth=truth).sort("confidence", descending=True)
     return cell["id"].to_list()
 
 
-def reliability(labels: Labels) -> pl.DataFrame:
+def compute_reliability(labels: Labels) -> pl.DataFrame:
     """Return accuracy by confidence, in bins of equal width.
 
     Returns:
         ``low``, ``confidence`` (mean of the labels, weighted), ``value``, ``from``, ``to`` and
         ``labels`` of each bin that has a label.
     """
-    weights, rows = labels.weights(), []
+    weights, rows = labels.photo_weights(), []
     confidence = labels.rows["confidence"].to_numpy()
     for bin_ in range(BINS):
-        inside = _bin(confidence) == bin_
+        inside = _bin_of(confidence) == bin_
         if inside.any():
             low, high = bin_ / BINS, (bin_ + 1) / BINS if bin_ < BINS - 1 else math.inf
-            one = labels.share((pl.col("confidence") >= low) & (pl.col("confidence") < high))
+            one = labels.estimate_share(
+                (pl.col("confidence") >= low) & (pl.col("confidence") < high)
+            )
             mean = float(np.average(confidence[inside], weights=weights[inside]))
             rows.append((low, mean, one.value, one.low, one.high, one.labels))
     columns = ["low", "confidence", "value", "from", "to", "labels"]
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def _bin(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+def _bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
     # Compared like the expressions of ``reliability``: 0.7 * 10 is less than 7 in floating point.
     return np.minimum(np.searchsorted(np.arange(1, BINS) / BINS, confidence, "right"), BINS - 1)
 
@@ -244,7 +248,11 @@ def calibration_error(labels: Labels, seed: int = 0) -> Estimate:
         return Estimate(math.nan, 0.0, 1.0, 0)
     confidence = labels.rows["confidence"].to_numpy()
     gap = labels.rows.select(RIGHT.cast(pl.Float64)).to_series().to_numpy() - confidence
-    bins, weights, strata = _bin(confidence), labels.weights(), labels.rows["stratum"].to_numpy()
+    bins, weights, strata = (
+        _bin_of(confidence),
+        labels.photo_weights(),
+        labels.rows["stratum"].to_numpy(),
+    )
 
     def error(chosen: NDArray[np.int64]) -> float:
         weight = weights[chosen]
@@ -270,11 +278,11 @@ def by_threshold(labels: Labels, lowest: float = LOWEST) -> pl.DataFrame:
     found = []
     for threshold in np.round(np.arange(lowest, 1.0, 1 / STEPS), 3).tolist():
         accepted = pl.col("confidence") >= threshold
-        one = labels.share(accepted)
+        one = labels.estimate_share(accepted)
         if one.labels:
-            coverage = labels.share(hit=accepted).value
+            coverage = labels.estimate_share(hit=accepted).value
             found.append(({"threshold": threshold, "coverage": coverage}, one))
-    return estimates(found)
+    return estimates_table(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,10 +336,12 @@ def choose_threshold(rows: pl.DataFrame, wanted: float) -> Choice:
 def by_variant(labels: Labels) -> pl.DataFrame:
     """Return accuracy by endpoint and variant."""
     names = labels.rows.select("endpoint", "variant").unique().sort("endpoint", "variant").rows()
-    return estimates(
+    return estimates_table(
         (
             {"part": f"{endpoint} / {variant}"},
-            labels.share((pl.col("endpoint") == endpoint) & (pl.col("variant") == variant)),
+            labels.estimate_share(
+                (pl.col("endpoint") == endpoint) & (pl.col("variant") == variant)
+            ),
         )
         for endpoint, variant in names
     )
@@ -341,18 +351,20 @@ def by_day(labels: Labels, zone: ZoneInfo) -> pl.DataFrame:
     """Return accuracy by day of classification, in a zone."""
     date = pl.col("time").dt.convert_time_zone(zone.key).dt.date()
     days = labels.rows.select(date).to_series().drop_nulls().unique().sort().to_list()
-    return estimates(({"part": f"{day:%d %b %Y}"}, labels.share(date == day)) for day in days)
+    return estimates_table(
+        ({"part": f"{day:%d %b %Y}"}, labels.estimate_share(date == day)) for day in days
+    )
 
 
 def by_property(labels: Labels, name: str) -> pl.DataFrame:
     """Return accuracy by thirds of one of ``PROPERTIES``."""
     values = labels.rows[name].drop_nulls()
     if values.is_empty():
-        return estimates([])
+        return estimates_table([])
     cuts = [-math.inf, *np.quantile(values.to_numpy(), [1 / 3, 2 / 3]).tolist(), math.inf]
     found = []
     for third, low, high in zip(THIRDS, cuts[:-1], cuts[1:], strict=True):
-        one = labels.share((pl.col(name) > low) & (pl.col(name) <= high))
+        one = labels.estimate_share((pl.col(name) > low) & (pl.col(name) <= high))
         if one.labels:
             found.append(({"part": third}, one))
-    return estimates(found)
+    return estimates_table(found)

@@ -17,9 +17,9 @@ from dashboard.quality.model import Labels
 from dashboard.review import desk_panel
 from dashboard.review.client import ReviewClient
 from dashboard.shared import components, page_address, time_range_panel
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import plain
-from dashboard.shared.numbers import share
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.numbers import format_share
 from workflow.class_names import ClassNames
 from workflow.estimates import Estimate, labels_needed
 from workflow.thresholds import lowest_threshold
@@ -45,24 +45,28 @@ def nothing_yet() -> None:
 def none_in_range(labels: Labels) -> None:
     """Say that the labels are of older photos."""
     at = labels.rows["time"].max()
-    newest = f"The newest is of {time_range_panel.said(at)}. " if isinstance(at, datetime) else ""
+    newest = (
+        f"The newest is of {time_range_panel.format_in_zone(at)}. "
+        if isinstance(at, datetime)
+        else ""
+    )
     components.empty_state("No photo of this time is labelled", f"{newest}Widen the time range.")
 
 
-def view() -> str:
+def choose_view() -> str:
     """Return the view that is chosen; in the address too."""
     page_address.check_choice("view", VIEWS)
     return components.choose_view(VIEWS)
 
 
-def words(one: Estimate) -> str:
+def format_estimate(one: Estimate) -> str:
     """Return an estimate with its interval."""
     if math.isnan(one.value):
         return "not known: no label"
     return f"{one.value:.1%}, 95 % interval {one.low:.1%} to {one.high:.1%}, {one.labels} labels"
 
 
-def _metric(title: str, one: Estimate, text: str) -> None:
+def _show_metric(title: str, one: Estimate, text: str) -> None:
     value = "-" if math.isnan(one.value) else f"{one.value:.1%}"
     with st.container(width="content", gap=None):
         st.metric(title, value, help=text)
@@ -70,20 +74,24 @@ def _metric(title: str, one: Estimate, text: str) -> None:
             st.caption(f"{one.low:.1%} to {one.high:.1%}")
 
 
-def summary(labels: Labels, threshold: float, feed: InferenceFeed, since: datetime | None) -> None:
+def show_summary(
+    labels: Labels, threshold: float, feed: InferenceFeed, since: datetime | None
+) -> None:
     """Show the measured accuracy beside that which confidence promises, since a moment."""
     now = datetime.now(UTC)
     filters = InferenceFilters(since=since)
     counts = feed.counts(filters, feed.period(filters, now), now)
-    promised, accepted = (inferences.summarise(counts, at) for at in (0.0, threshold))
+    promised, accepted = (inferences.summarise_counts(counts, at) for at in (0.0, threshold))
     inside = pl.col("confidence") >= threshold
     with st.container(horizontal=True, gap="medium"):
-        _metric("Accuracy", labels.share(), "Of all photos, as if none were rejected.")
+        _show_metric(
+            "Accuracy", labels.estimate_share(), "Of all photos, as if none were rejected."
+        )
         if threshold:
-            _metric(
+            _show_metric(
                 "Accuracy of the accepted",
-                labels.share(inside),
-                f"Of photos at or above {share(threshold)}, the threshold that is deployed.",
+                labels.estimate_share(inside),
+                f"Of photos at or above {format_share(threshold)}, the threshold that is deployed.",
             )
         expected = {"Expected": promised, "Expected accuracy of the accepted": accepted}
         for title, said in expected.items() if threshold else [("Expected", promised)]:
@@ -107,7 +115,7 @@ def summary(labels: Labels, threshold: float, feed: InferenceFeed, since: dateti
         )
 
 
-def accuracy(labels: Labels, classes: ClassNames) -> None:
+def show_accuracy(labels: Labels, classes: ClassNames) -> None:
     """Show precision and recall by class, and how many labels are still needed."""
     rows = model.by_class(labels)
     named = rows.with_columns(name=pl.Series([classes.name(one) for one in rows["class"]]))
@@ -121,7 +129,9 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
             ("recall: found among those that are this class", "recall"),
         )
     ]
-    chart(charts.intervals(shown, series), "precision-recall", "Precision and recall by class")
+    draw_chart(
+        charts.draw_intervals(shown, series), "precision-recall", "Precision and recall by class"
+    )
     if len(names) > len(shown):
         st.caption(f"The first {len(shown)} of {len(names)} classes; the table holds all.")
     with st.expander("As a table"):
@@ -146,7 +156,7 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
         key="width",
         bind="query-params",
     )
-    more = labels_needed(labels.strata(), width / 100)
+    more = labels_needed(labels.count_strata(), width / 100)
     st.caption(
         f"About {more:,} more labels, drawn as before, make the interval of the accuracy"
         f" {width} points wide."
@@ -155,12 +165,14 @@ def accuracy(labels: Labels, classes: ClassNames) -> None:
     )
 
 
-def confusion(labels: Labels, found: ReviewClient, classes: ClassNames) -> None:
+def show_confusion(labels: Labels, found: ReviewClient, classes: ClassNames) -> None:
     """Show the confusion matrix, and the photos behind the cell that is chosen."""
-    cells = model.confusion(labels)
-    shown = model.readable(cells, labels)
-    figure = charts.confusion(cells.select("said", "truth", "share", "labels"), shown, classes.name)
-    chart(figure, "confusion", "The model's answer by true class")
+    cells = model.count_confusion(labels)
+    shown = model.readable_classes(cells, labels)
+    figure = charts.draw_confusion(
+        cells.select("said", "truth", "share", "labels"), shown, classes.name
+    )
+    draw_chart(figure, "confusion", "The model's answer by true class")
     wrong = cells.filter(pl.col("said") != pl.col("truth"))
     if wrong.is_empty():
         components.empty_state("No mistake found", "Every label agrees with the model.")
@@ -176,29 +188,34 @@ def confusion(labels: Labels, found: ReviewClient, classes: ClassNames) -> None:
         ),
         key="cell",
     )
-    photos = {photo.id: photo for draw in found.draws() for photo in draw.photos}
-    ids = model.behind(labels, *chosen)
+    photos = {photo.id: photo for draw in found.list_draws() for photo in draw.photos}
+    ids = model.photos_behind(labels, *chosen)
     columns = st.columns(4)
     for place, id_ in enumerate(ids[:BEHIND]):
         photo = photos[id_]
         with columns[place % 4], st.container(border=True):
             desk_panel.show_photo(photo)
-            st.caption(f"{plain(classes.name(photo.label))} {photo.confidence:.3f}")
+            st.caption(f"{escape_text(classes.name(photo.label))} {photo.confidence:.3f}")
     if len(ids) > BEHIND:
         st.caption(f"The {BEHIND} of {len(ids)} with the highest confidence.")
 
 
-def calibration(labels: Labels) -> None:
+def show_calibration(labels: Labels) -> None:
     """Show accuracy by confidence, and the expected calibration error."""
     error = model.calibration_error(labels)
-    chart(charts.reliability(model.reliability(labels)), "reliability", "Accuracy by confidence")
+    draw_chart(
+        charts.draw_reliability(model.compute_reliability(labels)),
+        "reliability",
+        "Accuracy by confidence",
+    )
     st.caption(
-        f"Expected calibration error {words(error)} (bootstrap). With few labels, chance makes"
+        f"Expected calibration error {format_estimate(error)} (bootstrap). With few "
+        "labels, chance makes"
         " it large."
     )
 
 
-def threshold(labels: Labels, deployed: float, names: ClassNames) -> None:
+def show_threshold(labels: Labels, deployed: float, names: ClassNames) -> None:
     """Show what each threshold accepts, and the one that reaches a wanted accuracy."""
     percent = st.number_input(
         "Wanted accuracy of the accepted, in percent",
@@ -217,8 +234,8 @@ def threshold(labels: Labels, deployed: float, names: ClassNames) -> None:
         st.caption(f"No labelled photo has a confidence of {lowest:g} or more.")
         return
     choice = model.choose_threshold(rows, percent / 100)
-    chart(
-        charts.thresholds(rows, percent / 100, choice.threshold),
+    draw_chart(
+        charts.draw_thresholds(rows, percent / 100, choice.threshold),
         "quality-thresholds",
         "Coverage and accuracy by threshold",
     )
@@ -232,20 +249,20 @@ def threshold(labels: Labels, deployed: float, names: ClassNames) -> None:
         " are needed"
     )
     st.markdown(
-        f"**{share(choice.threshold)}** leaves the least to review:"
+        f"**{format_share(choice.threshold)}** leaves the least to review:"
         f" {1 - choice.coverage:.1%} of all photos. {certain}."
     )
-    st.caption(f"Accuracy of the accepted: {words(choice.accuracy)}.")
+    st.caption(f"Accuracy of the accepted: {format_estimate(choice.accuracy)}.")
     if deployed and choice.threshold != deployed:
         st.page_link(
             "app_pages/deployment.py",
-            label=f"Apply {share(choice.threshold)}: see the deployment plan",
+            label=f"Apply {format_share(choice.threshold)}: see the deployment plan",
             icon=":material/rocket_launch:",
             query_params={"threshold": f"{choice.threshold:g}"},
         )
 
 
-def parts(labels: Labels, zone: ZoneInfo) -> None:
+def show_parts(labels: Labels, zone: ZoneInfo) -> None:
     """Show accuracy by variant, day and property of the photo."""
     ways: dict[str, Callable[[Labels], pl.DataFrame]] = {
         "Variant": model.by_variant,
@@ -265,7 +282,9 @@ def parts(labels: Labels, zone: ZoneInfo) -> None:
         st.caption("No labelled photo has this property.")
         return
     rows = rows.rename({"part": "name"})
-    chart(charts.intervals(rows["name"].to_list(), [("accuracy", rows)]), "parts", f"By {way}")
+    draw_chart(
+        charts.draw_intervals(rows["name"].to_list(), [("accuracy", rows)]), "parts", f"By {way}"
+    )
     if (low := rows["labels"].min()) is not None and int(str(low)) < 30:  # noqa: PLR2004 - a rule of thumb
         st.caption(
             "Segments with few labels have wide intervals; those that overlap may not differ."

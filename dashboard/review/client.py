@@ -18,7 +18,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX, GroundTruthLog
 from dashboard.aws.objects import Bucket
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.review.model import Slot, open_slots
 from workflow.draws import Draw, read_draw, to_json
 from workflow.errors import WorkflowError
@@ -92,18 +92,18 @@ class ReviewClient:
                 raise
             return error
 
-    def draws(self) -> list[Draw]:
+    def list_draws(self) -> list[Draw]:
         """Return every draw, the newest first."""
         found = [draw for draw in list(self._draws.values()) if isinstance(draw, Draw)]
         return sorted(found, key=lambda draw: draw.id, reverse=True)
 
-    def problems(self) -> list[str]:
+    def list_problems(self) -> list[str]:
         """Return a sentence for each object or line that could not be read."""
         broken = [str(one) for one in list(self._draws.values()) if isinstance(one, WorkflowError)]
         rows = [row for log in self._logs for row in log.errors().iter_rows(named=True)]
         return broken + [f"{r['key']}, line {r['line']}: {r['reason']} {r['detail']}" for r in rows]
 
-    def verdicts(self) -> dict[str, Verdict]:
+    def read_verdicts(self) -> dict[str, Verdict]:
         """Return the verdict on every photo that has a label, by the id it was given under."""
         answers = {
             (answer.source, place): answer
@@ -122,10 +122,10 @@ class ReviewClient:
             WorkflowError: AWS's own code; nothing was written then.
         """
         key = f"{DRAWS_PREFIX}/{draw.id}.json"
-        create(self._client, self.bucket.name, key, to_json(draw))
+        create_once(self._client, self.bucket.name, key, to_json(draw))
         self._draws[key] = draw
 
-    def claim(self, draw: Draw, reviewer: Reviewer) -> Slot | None:
+    def claim_slot(self, draw: Draw, reviewer: Reviewer) -> Slot | None:
         """Take a lease on the next photo of a draw; None where none is left for this reviewer.
 
         Of several reviewers who try for one photo exactly one gets it.
@@ -133,18 +133,20 @@ class ReviewClient:
         Raises:
             WorkflowError: AWS's own code.
         """
-        leases = self._leases(draw)
+        leases = self._list_leases(draw)
         now = datetime.now(UTC)
         taken = {name: at for name, (at, _) in leases.items()}
         for fresh in (False, True):
-            found = open_slots(draw, taken, self.verdicts(), reviewer=reviewer.name, now=now)
+            found = open_slots(draw, taken, self.read_verdicts(), reviewer=reviewer.name, now=now)
             # A lease that has ended may be that of a photo which somebody else has labelled since.
             if fresh or not any(slot.name in taken for slot in found[:1]):
                 break
             self.refresh()
-        return next((slot for slot in found if self._lease(draw, slot, reviewer, leases)), None)
+        return next(
+            (slot for slot in found if self._take_lease(draw, slot, reviewer, leases)), None
+        )
 
-    def _leases(self, draw: Draw) -> dict[str, tuple[datetime, str]]:
+    def _list_leases(self, draw: Draw) -> dict[str, tuple[datetime, str]]:
         """Return when each lease of a draw was taken, by S3's clock, and its ETag."""
         folder = f"{LEASES_PREFIX}/{draw.id}"
         return {
@@ -153,7 +155,7 @@ class ReviewClient:
             for meta in page
         }
 
-    def _lease(
+    def _take_lease(
         self,
         draw: Draw,
         slot: Slot,
@@ -164,7 +166,7 @@ class ReviewClient:
         key = f"{LEASES_PREFIX}/{draw.id}/{slot.name}"
         body = json.dumps({"reviewer": reviewer.name, "session": reviewer.token}).encode()
         if slot.name not in leases:
-            return create(self._client, self.bucket.name, key, body)
+            return create_once(self._client, self.bucket.name, key, body)
         at, etag = leases[slot.name]
         body += f" {at.isoformat()}".encode()  # another ETag than the lease that has ended
         with explained("s3:PutObject", f"s3://{self.bucket.name}/{key}"):
@@ -176,7 +178,7 @@ class ReviewClient:
                 raise
         return True
 
-    def answer(self, truth: GroundTruth, label: int | None, name: str) -> None:
+    def write_answer(self, truth: GroundTruth, label: int | None, name: str) -> None:
         """Write an answer: one object, one line, never changed.
 
         Args:
@@ -190,7 +192,7 @@ class ReviewClient:
         at = truth.labelled_at or datetime.now(UTC)
         prefix = UNDECIDED_PREFIX if label is None else GROUND_TRUTH_PREFIX
         key = ground_truth_key(prefix, at, name)
-        if not create(self._client, self.bucket.name, key, ground_truth_lines([truth])):
+        if not create_once(self._client, self.bucket.name, key, ground_truth_lines([truth])):
             self.bucket.read_whole(key)  # raises unless an earlier try of this call has written it
         with self._lock:
             self._written[key] = ReviewAnswer(truth.event_id, label, at, key, truth.review)

@@ -15,7 +15,7 @@ from dashboard.review import model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import KEYS, Slot, answer_name, answer_text
 from dashboard.shared import components
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from workflow.access import Privilege
 from workflow.draws import Draw, Photo
 from workflow.errors import WorkflowError
@@ -32,15 +32,15 @@ _SAID: Final = "review-said"
 _PROBLEM: Final = "review-problem"
 
 
-def label(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
+def label_photos(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
     """Show one photo after another; it is labelled by a key or a thumb."""
 
-    @components.explained()
+    @components.show_errors()
     def one() -> None:
-        slot = _current(found, draw, who)
+        slot = _current_slot(found, draw, who)
         if slot is None:
             _nothing_left()
-            _progress(found, draw)
+            _show_progress(found, draw)
             return
         photo = draw.photos[slot.number]
         for later in draw.photos[slot.number + 1 : slot.number + 1 + AHEAD]:
@@ -49,26 +49,29 @@ def label(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
         with left:
             shown = show_photo(photo)
         with right:
-            _buttons(_Desk(found, draw, slot, who, shown))
-        _progress(found, draw)
+            _show_buttons(_Desk(found, draw, slot, who, shown))
+        _show_progress(found, draw)
 
     st.fragment(one)()
 
 
-def _current(found: ReviewClient, draw: Draw, who: Reviewer) -> Slot | None:
+def _current_slot(found: ReviewClient, draw: Draw, who: Reviewer) -> Slot | None:
     """Return the photo that this session holds; take the next one where it holds none."""
     held = st.session_state.get(_SLOT)
     if held is None or held[0] != draw.id:
         st.session_state.update({_HISTORY: [], _SKIPPED: [], _WAITING: []})
-        slot = components.act(
-            "choosing a photo", Privilege.LABEL, lambda _: found.claim(draw, who), request=draw.id
+        slot = components.run_action(
+            "choosing a photo",
+            Privilege.LABEL,
+            lambda _: found.claim_slot(draw, who),
+            request=draw.id,
         )
-        _hold(draw, slot)
+        _hold_slot(draw, slot)
         return slot
     return None if held[1] < 0 else Slot(held[1], held[2])
 
 
-def _hold(draw: Draw, slot: Slot | None) -> None:
+def _hold_slot(draw: Draw, slot: Slot | None) -> None:
     place = (slot.number, slot.opinion) if slot else (-1, 0)
     st.session_state[_SLOT] = (draw.id, *place)
     st.session_state.pop(_PROBLEM, None)
@@ -89,7 +92,7 @@ def _nothing_left() -> None:
 def show_photo(photo: Photo) -> LargePhoto | None:
     """Show a photo as large as its column; None where it cannot be read, and why."""
     try:
-        shown = components.pictures().get("s3", *_asked(photo), fresh_s=float("inf"))
+        shown = components.picture_cache().get("s3", *_photo_request(photo), fresh_s=float("inf"))
     except WorkflowError as error:
         components.error_state(error)
         st.caption("Without its photo it cannot be labelled: press T (can't tell) or skip it.")
@@ -99,13 +102,13 @@ def show_photo(photo: Photo) -> LargePhoto | None:
 
 
 def _start_photo(photo: Photo) -> None:
-    components.pictures().start("s3", *_asked(photo), fresh_s=float("inf"))
+    components.picture_cache().start("s3", *_photo_request(photo), fresh_s=float("inf"))
 
 
-def _asked(photo: Photo) -> tuple[Hashable, str, Callable[[], LargePhoto]]:
+def _photo_request(photo: Photo) -> tuple[Hashable, str, Callable[[], LargePhoto]]:
     place = photo.place
     line = CaptureLine(place.key, place.offset, place.length, place.gzipped)
-    bucket = captures.feed().bucket  # labels may lie in another one
+    bucket = captures.running_feed().bucket  # labels may lie in another one
     key = ("large", bucket.name, line)
     return key, f"the photo in {place.key}", lambda: large_photo(bucket, line)
 
@@ -121,51 +124,56 @@ class _Desk:
     shown: LargePhoto | None
 
 
-def _buttons(desk: _Desk) -> None:
+def _show_buttons(desk: _Desk) -> None:
     """Draw a button and a key for each class, and for every other answer about a photo."""
     photo, slot = desk.draw.photos[desk.slot.number], desk.slot
-    _answers(desk)
+    _show_answers(desk)
     with st.container(horizontal=True):
-        st.button("Skip", key=f"skip-{slot.name}", shortcut="S", on_click=_skip, args=(desk,))
+        st.button("Skip", key=f"skip-{slot.name}", shortcut="S", on_click=_skip_photo, args=(desk,))
         st.button(
             "Undo",
             key=f"undo-{slot.name}",
             shortcut="U",
             disabled=not st.session_state[_HISTORY],
-            on_click=_undo,
+            on_click=_undo_answer,
             args=(desk,),
         )
         guess = st.button("Show the model's answer", key=f"guess-{slot.name}", shortcut="G")
     if guess:
-        st.info(f"{plain(_named(photo.label)).capitalize()}, confidence {photo.confidence:.3f}")
+        st.info(
+            f"{escape_text(_answer_name(photo.label)).capitalize()}, confidence "
+            f"{photo.confidence:.3f}"
+        )
     mine = st.session_state.get(_SAID, {}).get(photo.id)
     if mine:
-        st.caption(f"Your answer so far: {plain(mine)}. Another one replaces it.")
+        st.caption(f"Your answer so far: {escape_text(mine)}. Another one replaces it.")
     st.caption(f"Photo {slot.number + 1} of {len(desk.draw.photos)}")
     problem = st.session_state.get(_PROBLEM)
     if problem:
         components.error_state(WorkflowError(*problem))
 
 
-def _named(label: int | None) -> str:
+def _answer_name(label: int | None) -> str:
     return answer_name(label, components.connection().watched.class_names)
 
 
-def _answers(desk: _Desk) -> None:
+def _show_answers(desk: _Desk) -> None:
     """Draw a button for each of the first classes, for neither and for "cannot tell"."""
-    labels = model.classes(
-        desk.found.draws(), desk.found.verdicts(), components.connection().watched.class_names
+    labels = model.list_classes(
+        desk.found.list_draws(),
+        desk.found.read_verdicts(),
+        components.connection().watched.class_names,
     )
     known = [*zip(labels, KEYS, strict=False), (NEITHER, "N"), (None, "T")]
     for label_, key in known:
-        name = "Can't tell" if label_ is None else _named(label_).capitalize()
+        name = "Can't tell" if label_ is None else _answer_name(label_).capitalize()
         st.button(
-            plain(name),
+            escape_text(name),
             key=f"answer-{desk.slot.name}-{key}",
             shortcut=key,
             type="secondary" if label_ in (None, NEITHER) else "primary",
             width="stretch",
-            on_click=_give,
+            on_click=_give_answer,
             args=(desk, label_),
         )
     if len(labels) > len(KEYS):
@@ -174,35 +182,35 @@ def _answers(desk: _Desk) -> None:
             "Another class",
             labels[len(KEYS) :],
             index=None,
-            format_func=_named,
+            format_func=_answer_name,
             key=key,
-            on_change=lambda: _give(desk, st.session_state[key]),
+            on_change=lambda: _give_answer(desk, st.session_state[key]),
         )
 
 
-def _give(desk: _Desk, label_: int | None) -> None:
+def _give_answer(desk: _Desk, label_: int | None) -> None:
     """Write an answer and take the next photo. Where writing fails, this photo stays."""
     photo, at = desk.draw.photos[desk.slot.number], datetime.now(UTC)
-    review = _review(desk.draw, desk.who, desk.shown)
+    review = _build_review(desk.draw, desk.who, desk.shown)
     truth = GroundTruth(photo.id, answer_text(label_), at, review)
     name = f"{at:%M%S}-{desk.draw.id}-{desk.slot.name}-{uuid.uuid4().hex[:8]}"
-    if _go_on(desk, lambda: desk.found.answer(truth, label_, name), f"{name}: {truth.label}"):
+    if _go_on(desk, lambda: desk.found.write_answer(truth, label_, name), f"{name}: {truth.label}"):
         st.session_state[_HISTORY].append((desk.slot.number, desk.slot.opinion))
-        st.session_state.setdefault(_SAID, {})[photo.id] = _named(label_)
+        st.session_state.setdefault(_SAID, {})[photo.id] = _answer_name(label_)
 
 
-def _skip(desk: _Desk) -> None:
+def _skip_photo(desk: _Desk) -> None:
     st.session_state[_SKIPPED].append((desk.slot.number, desk.slot.opinion))
     _go_on(desk, lambda: None, "skipped")
 
 
-def _undo(desk: _Desk) -> None:
+def _undo_answer(desk: _Desk) -> None:
     """Go back to the photo before; the answer stands until another one replaces it."""
     st.session_state[_WAITING].append((desk.slot.number, desk.slot.opinion))
-    _hold(desk.draw, Slot(*st.session_state[_HISTORY].pop()))
+    _hold_slot(desk.draw, Slot(*st.session_state[_HISTORY].pop()))
 
 
-def _review(draw: Draw, who: Reviewer, shown: LargePhoto | None) -> Review:
+def _build_review(draw: Draw, who: Reviewer, shown: LargePhoto | None) -> Review:
     if shown is None:
         return Review(reviewer=who.name, draw=draw.id)
     seen = shown.statistics
@@ -224,12 +232,13 @@ def _go_on(desk: _Desk, write: Callable[[], None], request: str) -> bool:
         write()
         if waiting:
             return Slot(*waiting.pop())
-        following = desk.found.claim(desk.draw, desk.who)
+        following = desk.found.claim_slot(desk.draw, desk.who)
         return Slot(*skipped.pop(0)) if following is None and skipped else following
 
     try:
-        _hold(
-            desk.draw, components.act("writing the label", Privilege.LABEL, work, request=request)
+        _hold_slot(
+            desk.draw,
+            components.run_action("writing the label", Privilege.LABEL, work, request=request),
         )
     except WorkflowError as error:
         st.session_state[_PROBLEM] = (error.code, error.message, error.remedy)
@@ -237,8 +246,8 @@ def _go_on(desk: _Desk, write: Callable[[], None], request: str) -> bool:
     return True
 
 
-def _progress(found: ReviewClient, draw: Draw) -> None:
-    done = model.progress(draw, found.verdicts())
+def _show_progress(found: ReviewClient, draw: Draw) -> None:
+    done = model.compute_progress(draw, found.read_verdicts())
     st.progress(
         done.reviewed / max(1, done.photos),
         text=f"{done.reviewed} of {done.photos} photos reviewed, {done.undecided} undecided,"

@@ -122,7 +122,7 @@ def draw_photos(
     # As many more as may turn out to be drawn already, which only their ids tell.
     enough = request.size + len(drawn)
     picks = [part.sample(min(enough, len(part)), shuffle=True, seed=seed) for part in parts]
-    photos = _photos(captures, pl.concat(picks), request.threshold)
+    photos = _build_photos(captures, pl.concat(picks), request.threshold)
     free = [
         [photo for id_, photo in photos.items() if id_ not in drawn and photo.stratum is stratum]
         for stratum in Stratum
@@ -144,17 +144,17 @@ def draw_photos(
     )
 
 
-def _photos(captures: pl.LazyFrame, places: pl.Series, threshold: float) -> dict[str, Photo]:
-    """The photos at these places by id, in the same order; one captured twice is there once."""
+def _build_photos(captures: pl.LazyFrame, places: pl.Series, threshold: float) -> dict[str, Photo]:
+    """Return the photos at these places by id, in the same order; one captured twice once."""
     order = pl.DataFrame({"index": places}).lazy().with_row_index("order")
     rows = (
         order.join(captures.select(DRAWABLE).with_row_index(), on="index").sort("order").collect()
     )
-    photos = [_photo(row, threshold) for row in rows.iter_rows(named=True)]
+    photos = [_build_photo(row, threshold) for row in rows.iter_rows(named=True)]
     return {photo.id: photo for photo in photos}
 
 
-def _photo(row: Mapping[str, Any], threshold: float) -> Photo:
+def _build_photo(row: Mapping[str, Any], threshold: float) -> Photo:
     return Photo(
         id=row["inference_id"] or row["event_id"],
         place=Place(row["key"], row["offset"], row["length"], gzipped=bool(row["gzipped"])),
@@ -203,7 +203,7 @@ def _wants_second(draw: Draw, number: int, verdict: Verdict, reviewer: str) -> b
     return draw.needs_second_opinion(number) and only != reviewer
 
 
-def progress(draw: Draw, verdicts: Mapping[str, Verdict]) -> Progress:
+def compute_progress(draw: Draw, verdicts: Mapping[str, Verdict]) -> Progress:
     """Return how far a draw is."""
     known = [verdicts[photo.id] for photo in draw.photos if photo.id in verdicts]
     statuses = [verdict.status for verdict in known]
@@ -215,7 +215,9 @@ def progress(draw: Draw, verdicts: Mapping[str, Verdict]) -> Progress:
     )
 
 
-def classes(draws: Sequence[Draw], verdicts: Mapping[str, Verdict], names: ClassNames) -> list[int]:
+def list_classes(
+    draws: Sequence[Draw], verdicts: Mapping[str, Verdict], names: ClassNames
+) -> list[int]:
     """Return the classes that a photo may be given: those of the model and those seen so far."""
     seen = {photo.label for draw in draws for photo in draw.photos}
     seen |= {verdict.label for verdict in verdicts.values() if verdict.label is not None}
@@ -242,14 +244,14 @@ def draws_table(draws: Sequence[Draw], verdicts: Mapping[str, Verdict]) -> pl.Da
             "Drawn": draw.at,
             "By": draw.by,
             "Photos": len(draw.photos),
-            "Reviewed": progress(draw, verdicts).reviewed,
+            "Reviewed": compute_progress(draw, verdicts).reviewed,
             "Threshold": 100 * draw.threshold,
-            **{f"Of the {stratum}": _chance(draw.strata[stratum]) for stratum in Stratum},
+            **{f"Of the {stratum}": _format_chance(draw.strata[stratum]) for stratum in Stratum},
         }
         for draw in draws
     ]
     return pl.DataFrame(rows)
 
 
-def _chance(size: StratumSize) -> str:
+def _format_chance(size: StratumSize) -> str:
     return f"{size.drawn:,} of {size.population:,} ({size.probability:.2%})"

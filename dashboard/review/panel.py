@@ -16,8 +16,8 @@ from dashboard.review import desk_panel, model
 from dashboard.review.client import ReviewClient, Reviewer
 from dashboard.review.model import DrawRequest, answer_name, answer_text
 from dashboard.shared import components, page_address, time_range_panel
-from dashboard.shared.escaping import plain
-from dashboard.shared.numbers import share
+from dashboard.shared.escaping import escape_text
+from dashboard.shared.numbers import format_share
 from dashboard.thresholds import panel as thresholds
 from workflow.access import CALLS, Privilege
 from workflow.draws import MOST_PHOTOS, Draw, Photo
@@ -33,15 +33,15 @@ VIEWS: Final = ("Label", "Disagreements", "Draws")
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _client(cloud: Cloud, bucket: str) -> ReviewClient:
-    """The client of a bucket of a cloud; another one when the local cloud was started again."""
+def _open_client(cloud: Cloud, bucket: str) -> ReviewClient:
+    """Open the reviews in a bucket; again where the local cloud was started again."""
     connection = components.connection(CALLS[Privilege.LABEL])
     if connection.cloud != cloud or connection.watched.bucket != bucket:
         raise WorkflowError("CloudChanged", "The cloud was started again.", "Reload this page.")
     return ReviewClient(connection)
 
 
-def client() -> ReviewClient:
+def open_reviews() -> ReviewClient:
     """Return the connection's draws and labels, as of a few seconds ago.
 
     Raises:
@@ -55,14 +55,16 @@ def client() -> ReviewClient:
             "Draws and labels are kept in a bucket, and this workflow has none for them.",
             "Name a bucket that you may write to on the Workflows page.",
         )
-    found = _client(connection.cloud, bucket)
-    components.read("s3", ("reviews", bucket), "draws and labels", found.refresh, fresh_s=FRESH_S)
+    found = _open_client(connection.cloud, bucket)
+    components.read_cloud(
+        "s3", ("reviews", bucket), "draws and labels", found.refresh, fresh_s=FRESH_S
+    )
     return found
 
 
-def reviewer() -> Reviewer:
+def ask_reviewer() -> Reviewer:
     """Ask who reviews; a login cannot be changed."""
-    login, local = session.login(), session.actor().name
+    login, local = session.login_name(), session.current_actor().name
     name = st.text_input(
         "Reviewer",
         login or local,
@@ -92,13 +94,13 @@ def nothing_yet(feed: InferenceFeed) -> None:
         )
 
 
-def view() -> str:
+def choose_view() -> str:
     """Return the view that is chosen; in the address too."""
     page_address.check_choice("view", VIEWS)
     return components.choose_view(VIEWS)
 
 
-def which(draws: list[Draw]) -> Draw:
+def choose_draw(draws: list[Draw]) -> Draw:
     """Return the draw that is chosen; the newest at first."""
     by_id = {draw.id: draw for draw in draws}
     chosen = st.selectbox(
@@ -115,14 +117,14 @@ def which(draws: list[Draw]) -> Draw:
 
 def new_draw(found: ReviewClient, who: Reviewer) -> None:
     """Ask for a draw: how many photos, and how many of them are random picks."""
-    feed = captures.feed()
+    feed = captures.running_feed()
     if not isinstance(feed, CaptureFeed):
         raise WorkflowError(
             "DrawNeedsStore",
             "Photos cannot be drawn while captures are read through Athena.",
             "Unset SCONES_CAPTURES for the dashboard that draws; labels are not affected.",
         )
-    threshold = thresholds.standing().now
+    threshold = thresholds.read_standing().now
     with st.form("new-draw", border=False):
         size = st.number_input("Photos", 1, MOST_PHOTOS, 100, step=10)
         percent = st.slider(
@@ -138,7 +140,8 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
         since = st.date_input("Captured from (UTC)", None, format="YYYY-MM-DD")
         st.caption(
             (
-                f"Below {share(threshold)}, the threshold that is deployed, a photo counts as"
+                f"Below {format_share(threshold)}, the threshold that is deployed, a "
+                "photo counts as"
                 " rejected."
                 if threshold
                 else "No threshold was found, so every photo counts as accepted."
@@ -150,7 +153,7 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
     request = DrawRequest(int(size), percent / 100, threshold, since or None, who.name)
 
     def draw(_: Connection) -> None:
-        drawn = {photo.id for one in found.draws() for photo in one.photos}
+        drawn = {photo.id for one in found.list_draws() for photo in one.photos}
         found.add_draw(
             model.draw_photos(
                 feed.store.scan("captures"),
@@ -162,15 +165,15 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
             )
         )
 
-    components.act("drawing photos", Privilege.LABEL, draw)
+    components.run_action("drawing photos", Privilege.LABEL, draw)
     st.query_params.pop("draw", None)
     st.session_state.pop("draw", None)
     st.rerun()
 
 
-def disagreements(found: ReviewClient, draws: list[Draw], who: Reviewer) -> None:
+def show_disagreements(found: ReviewClient, draws: list[Draw], who: Reviewer) -> None:
     """Show photos whose reviewers disagree, with a way to settle each."""
-    verdicts = found.verdicts()
+    verdicts = found.read_verdicts()
     same, compared = agreement(verdicts)
     if compared:
         low, high = Share(same, compared).interval
@@ -186,13 +189,13 @@ def disagreements(found: ReviewClient, draws: list[Draw], who: Reviewer) -> None
         )
     for id_ in [one for one in disputed if one in photos]:
         draw, photo = photos[id_]
-        _dispute(found, draw, photo, disputed[id_], who)
+        _show_dispute(found, draw, photo, disputed[id_], who)
     unknown = len(disputed.keys() - photos.keys())
     if unknown:
         st.caption(f"{unknown} disputed labels belong to photos of no draw: they are not counted.")
 
 
-def _dispute(
+def _show_dispute(
     found: ReviewClient, draw: Draw, photo: Photo, verdict: Verdict, who: Reviewer
 ) -> None:
     names = components.connection().watched.class_names
@@ -203,9 +206,12 @@ def _dispute(
         with right:
             for answer in verdict.answers:
                 name = answer_name(answer.label, names)
-                when = time_range_panel.said(answer.at)
-                st.markdown(f"**{plain(name)}** {plain(answer.reviewer)}, {when}")
-            labels = [*model.classes(found.draws(), found.verdicts(), names), NEITHER]
+                when = time_range_panel.format_in_zone(answer.at)
+                st.markdown(f"**{escape_text(name)}** {escape_text(answer.reviewer)}, {when}")
+            labels = [
+                *model.list_classes(found.list_draws(), found.read_verdicts(), names),
+                NEITHER,
+            ]
             given = st.selectbox(
                 "Settle as",
                 labels,
@@ -218,10 +224,10 @@ def _dispute(
                 review = Review(reviewer=who.name, draw=draw.id, settles=True)
                 truth = GroundTruth(photo.id, answer_text(given), at, review)
                 name = f"{at:%M%S}-{draw.id}-settled-{uuid.uuid4().hex[:8]}"
-                components.act(
+                components.run_action(
                     "settling",
                     Privilege.LABEL,
-                    lambda _: found.answer(truth, given, name),
+                    lambda _: found.write_answer(truth, given, name),
                     request=name,
                 )
                 st.rerun()
@@ -230,7 +236,7 @@ def _dispute(
 def draws_table(found: ReviewClient) -> None:
     """Show every draw with the probability that a photo was drawn, and what could not be read."""
     st.dataframe(
-        model.draws_table(found.draws(), found.verdicts()),
+        model.draws_table(found.list_draws(), found.read_verdicts()),
         hide_index=True,
         alt="Every draw, one a row",
         column_config={
@@ -238,8 +244,8 @@ def draws_table(found: ReviewClient) -> None:
             "Threshold": st.column_config.NumberColumn("Threshold", format="%.1f%%"),
         },
     )
-    problems = found.problems()
+    problems = found.list_problems()
     if problems:
         with st.expander(f"{len(problems)} objects or lines could not be read"):
             for problem in problems[:50]:
-                st.caption(plain(problem))
+                st.caption(escape_text(problem))

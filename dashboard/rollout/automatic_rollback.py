@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from dashboard.aws.cloud import Connection
 from dashboard.captures.feed import CaptureFeed
-from dashboard.data_health.metrics import invocations, kept
+from dashboard.data_health.metrics import read_invocations, shortest_kept
 from dashboard.rollout import client, model
-from dashboard.rollout.client import IN_SERVICE, Endpoint
+from dashboard.rollout.client import IN_SERVICE, ServedEndpoint
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
 from workflow.sequential import Comparison
@@ -34,7 +34,7 @@ class Said:
     rolled_back: bool = False
 
 
-def watch(
+def watch_rollout(
     look: Callable[[], str | None],
     roll_back: Callable[[], None],
     report: Callable[[Any], None],
@@ -67,27 +67,27 @@ def watch(
         wait(EVERY_S)
 
 
-def reason(cloud: Connection, feed: CaptureFeed, threshold: float) -> str | None:
-    """Return why to roll back now, as ``watch`` takes it.
+def find_reason(cloud: Connection, feed: CaptureFeed, threshold: float) -> str | None:
+    """Return why to roll back now, as ``watch_rollout`` takes it.
 
     Raises:
         WorkflowError: Under AWS's code.
     """
-    found = client.describe(cloud)
+    found = client.describe_endpoint(cloud)
     if found.status != IN_SERVICE:
         return ""
     if len(found.variants) != 2 or not 0 < found.variants[1].weight < 1:  # noqa: PLR2004 - two models
         return None
     feed.watch()
     old, new = (one.name for one in found.variants)
-    rejected = model.rejections(
-        client.captured(feed), old, new, since=found.since, threshold=threshold
+    rejected = model.compare_rejections(
+        client.read_captured(feed), old, new, since=found.since, threshold=threshold
     )
-    failed = Comparison(*(failures(cloud, found, one) for one in (old, new)))
+    failed = Comparison(*(count_failures(cloud, found, one) for one in (old, new)))
     return model.reason_to_roll_back(rejected, failed)
 
 
-def failures(cloud: Connection, found: Endpoint, variant: str) -> Share:
+def count_failures(cloud: Connection, found: ServedEndpoint, variant: str) -> Share:
     """Return how many invocations of a variant failed since the rollout began.
 
     Only whole periods count: that in which it began may hold invocations of a rollout before it,
@@ -97,11 +97,11 @@ def failures(cloud: Connection, found: Endpoint, variant: str) -> Share:
         WorkflowError: Under AWS's code.
     """
     now = datetime.now(UTC)
-    every = kept(timedelta(minutes=1), now - found.since)
+    every = shortest_kept(timedelta(minutes=1), now - found.since)
     start = next_period(found.since, every)
     if start >= now:
         return Share(0, 0)
-    seen = invocations(cloud, found.name, variant, start, now, every=every)
+    seen = read_invocations(cloud, found.name, variant, start, now, every=every)
     return Share(int(seen["failed"].sum()), int(seen["count"].sum()))
 
 

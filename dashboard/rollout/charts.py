@@ -14,7 +14,7 @@ from dashboard.shared.escaping import chart_text
 _COLORS: Final = ("#0072B2", "#E69F00")
 
 
-def rejected(rows: pl.DataFrame, variants: Sequence[str], period: Period) -> go.Figure:
+def draw_rejected(rows: pl.DataFrame, variants: Sequence[str], period: Period) -> go.Figure:
     """Draw the rejected share of variants over time, a line each.
 
     Args:
@@ -25,7 +25,7 @@ def rejected(rows: pl.DataFrame, variants: Sequence[str], period: Period) -> go.
     figure = new_figure(height=260)
     step = periods.step_of(rows["time"], period, MAX_STEPS)
     steps = periods.every_step(rows["time"], step)
-    rows = periods.coarsened(rows, step)
+    rows = periods.coarsen_steps(rows, step)
     for variant, color in zip(variants, _COLORS, strict=False):
         line = at_every_step(steps, rows.filter(pl.col("variant") == variant))
         share, name = line["rejected"] / line["count"], chart_text(variant)

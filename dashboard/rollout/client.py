@@ -17,7 +17,7 @@ import polars as pl
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.captures.feed import CaptureFeed
-from dashboard.rollout.shadow_model import pair
+from dashboard.rollout.shadow_model import pair_answers
 from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
 
@@ -45,7 +45,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ServedEndpoint:
     """What an endpoint serves.
 
     Attributes:
@@ -67,7 +67,7 @@ class Endpoint:
     shadow: Variant | None = None
 
 
-def describe(cloud: Connection) -> Endpoint:
+def describe_endpoint(cloud: Connection) -> ServedEndpoint:
     """Return what the workflow's endpoint serves.
 
     Raises:
@@ -76,7 +76,7 @@ def describe(cloud: Connection) -> Endpoint:
     name = cloud.watched.endpoint
     with explained("sagemaker:DescribeEndpoint", name):
         found = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
-    config = _config(cloud, found["EndpointConfigName"])
+    config = _describe_config(cloud, found["EndpointConfigName"])
     models = {one["VariantName"]: one["ModelName"] for one in config["ProductionVariants"]}
     given = {
         one["VariantName"]: float(one.get("CurrentWeight", one.get("DesiredWeight", 0.0)))
@@ -84,18 +84,18 @@ def describe(cloud: Connection) -> Endpoint:
     }
     total = sum(given.values()) or 1.0
     variants = [Variant(one, served, given.get(one, 0.0) / total) for one, served in models.items()]
-    return Endpoint(
+    return ServedEndpoint(
         name=name,
         status=found["EndpointStatus"],
         failure=found.get("FailureReason", ""),
         config=found["EndpointConfigName"],
         since=config["CreationTime"],
         variants=tuple(sorted(variants, key=lambda one: one.name == NEW_VARIANT)),
-        shadow=_shadow(config, total),
+        shadow=_find_shadow(config, total),
     )
 
 
-def _shadow(config: Mapping[str, Any], total: float) -> Variant | None:
+def _find_shadow(config: Mapping[str, Any], total: float) -> Variant | None:
     """Return the shadow variant; its share is its weight in relation to the production variant."""
     for one in config.get("ShadowProductionVariants", ()):
         share = min(1.0, float(one.get("InitialVariantWeight", 1.0)) / total)
@@ -103,7 +103,7 @@ def _shadow(config: Mapping[str, Any], total: float) -> Variant | None:
     return None
 
 
-def _config(cloud: Connection, name: str) -> dict[str, Any]:
+def _describe_config(cloud: Connection, name: str) -> dict[str, Any]:
     with explained("sagemaker:DescribeEndpointConfig", name):
         found: dict[str, Any] = cloud.client("sagemaker").describe_endpoint_config(
             EndpointConfigName=name
@@ -111,7 +111,7 @@ def _config(cloud: Connection, name: str) -> dict[str, Any]:
     return found
 
 
-def candidates(cloud: Connection, endpoint: Endpoint) -> list[str]:
+def list_candidates(cloud: Connection, endpoint: ServedEndpoint) -> list[str]:
     """Return the models of this deployment that the endpoint does not serve, the newest first.
 
     Raises:
@@ -130,13 +130,13 @@ def candidates(cloud: Connection, endpoint: Endpoint) -> list[str]:
     return [name for name in names if name.startswith(prefix) and name not in served]
 
 
-def captured(feed: CaptureFeed) -> pl.DataFrame:
+def read_captured(feed: CaptureFeed) -> pl.DataFrame:
     """Return ``inference_time``, ``variant`` and ``confidence`` of every record, to compare."""
     columns = ("inference_time", "variant", "confidence")
     return feed.store.scan("captures").select(columns).collect()
 
 
-def pairs(feed: CaptureFeed, since: datetime) -> pl.DataFrame:
+def read_pairs(feed: CaptureFeed, since: datetime) -> pl.DataFrame:
     """Return the requests that the variant in use and its shadow both answered since a moment.
 
     Returns:
@@ -144,7 +144,7 @@ def pairs(feed: CaptureFeed, since: datetime) -> pl.DataFrame:
     """
     recent = pl.col("inference_time") >= since
     captures, shadows = (feed.store.scan(one).filter(recent) for one in ("captures", "shadows"))
-    return pair(captures, shadows)
+    return pair_answers(captures, shadows)
 
 
 def new_token() -> str:
@@ -152,9 +152,9 @@ def new_token() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def start(
+def start_rollout(
     cloud: Connection,
-    endpoint: Endpoint,
+    endpoint: ServedEndpoint,
     name: str,
     share: float,
     token: str,
@@ -174,53 +174,53 @@ def start(
     Raises:
         WorkflowError: ``RolloutUnderWay`` where there are two variants already; AWS's own code.
     """
-    now = describe(cloud)
+    now = describe_endpoint(cloud)
     if len(now.variants) > 1 or now.shadow or now.config != endpoint.config:
         raise WorkflowError(
             "RolloutUnderWay",
             f"The endpoint {now.name} has changed since this page was loaded.",
             "Look at what it serves now; one rollout at a time can be compared.",
         )
-    config = _config(cloud, now.config)
+    config = _describe_config(cloud, now.config)
     (variant,) = config["ProductionVariants"]
     new = {**variant, "ModelName": name, "InitialVariantWeight": share}
     if shadow:
         before = [{**variant, "InitialVariantWeight": 1.0}]
         shadows = [{**new, "VariantName": SHADOW_VARIANT}]
-        _move(cloud, now, config, token, before, ShadowProductionVariants=shadows)
+        _update_variants(cloud, now, config, token, before, ShadowProductionVariants=shadows)
     else:
         before = [{**variant, "InitialVariantWeight": 1 - share}]
-        _move(cloud, now, config, token, [*before, {**new, "VariantName": NEW_VARIANT}])
+        _update_variants(cloud, now, config, token, [*before, {**new, "VariantName": NEW_VARIANT}])
 
 
-def end_shadow(cloud: Connection, endpoint: Endpoint, token: str, *, promote: bool) -> None:
+def end_shadow(cloud: Connection, endpoint: ServedEndpoint, token: str, *, promote: bool) -> None:
     """End the shadow variant, whose model takes the place of the one in use or goes.
 
     Args:
         cloud: Where.
         endpoint: As it was when somebody decided to.
-        token: As in ``start``.
+        token: As in ``start_rollout``.
         promote: Whether the shadow's model is served from now on.
 
     Raises:
         WorkflowError: ``NoShadow`` where there is none, or another by now; AWS's own code.
     """
-    now = describe(cloud)
+    now = describe_endpoint(cloud)
     if now.shadow is None or now.config != endpoint.config:
         raise WorkflowError(
             "NoShadow",
             f"The endpoint {now.name} has changed since this page was loaded.",
             "Look at what it serves now.",
         )
-    config = _config(cloud, now.config)
+    config = _describe_config(cloud, now.config)
     (variant,) = config["ProductionVariants"]
     promoted = {"ModelName": now.shadow.model} if promote else {}
-    _move(cloud, now, config, token, [{**variant, **promoted}])
+    _update_variants(cloud, now, config, token, [{**variant, **promoted}])
 
 
-def _move(
+def _update_variants(
     cloud: Connection,
-    now: Endpoint,
+    now: ServedEndpoint,
     config: Mapping[str, Any],
     token: str,
     variants: list[dict[str, Any]],
@@ -245,7 +245,7 @@ def _move(
         raise
 
 
-def give_share(cloud: Connection, endpoint: Endpoint, share: float) -> None:
+def give_share(cloud: Connection, endpoint: ServedEndpoint, share: float) -> None:
     """Give the new variant a share of the traffic: 1 promotes it, 0 rolls it back.
 
     Instances stay as they are, so going back takes seconds.

@@ -19,7 +19,7 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VariantRow:
     """One variant.
 
     Attributes:
@@ -47,12 +47,12 @@ class Compared:
         decided: Whether there is a difference.
     """
 
-    rows: tuple[Row, Row]
+    rows: tuple[VariantRow, VariantRow]
     says: str
     decided: bool
 
 
-def compare(
+def compare_variants(
     captures: pl.DataFrame, old: str, new: str, *, since: datetime, threshold: float
 ) -> Compared:
     """Compare how often two variants reject, since a moment.
@@ -64,11 +64,11 @@ def compare(
         since: When the rollout began; aware.
         threshold: Confidence at or above which a photo is accepted.
     """
-    found = rejections(captures, old, new, since=since, threshold=threshold)
-    return compared((old, new), (found.old, found.new), found.says)
+    found = compare_rejections(captures, old, new, since=since, threshold=threshold)
+    return build_comparison((old, new), (found.old, found.new), found.says)
 
 
-def compared(names: tuple[str, str], shares: tuple[Share, Share], says: str) -> Compared:
+def build_comparison(names: tuple[str, str], shares: tuple[Share, Share], says: str) -> Compared:
     """Return a comparison of rejected shares with its verdict in words.
 
     Args:
@@ -81,16 +81,16 @@ def compared(names: tuple[str, str], shares: tuple[Share, Share], says: str) -> 
         if says in _WORDS
         else "It is not clear yet whether the new model rejects more or fewer photos."
     )
-    old, new = map(_row, names, shares)
+    old, new = map(_build_row, names, shares)
     return Compared((old, new), sentence, says in _WORDS)
 
 
-def rejections(
+def compare_rejections(
     captures: pl.DataFrame, old: str, new: str, *, since: datetime, threshold: float
 ) -> Comparison:
-    """Return how often two variants reject, since a moment; as ``compare``."""
+    """Return how often two variants reject, since a moment; as ``compare_variants``."""
     recent = captures.filter(pl.col("inference_time") >= since)
-    return Comparison(*(_share(recent, name, threshold) for name in (old, new)))
+    return Comparison(*(_rejected_share(recent, name, threshold) for name in (old, new)))
 
 
 def rejected_by_time(
@@ -112,7 +112,7 @@ def rejected_by_time(
         counts.drop_nulls("time")
         .filter(pl.col("variant").is_in(variants))
         .group_by(pl.col("time").dt.truncate(period.every), "variant")
-        .agg(count, rejected=count - aggregates.accepted(threshold))
+        .agg(count, rejected=count - aggregates.count_accepted(threshold))
         .sort("time", "variant")
     )
 
@@ -136,10 +136,10 @@ def reason_to_roll_back(rejected: Comparison, failed: Comparison) -> str:
     return ""
 
 
-def _share(captures: pl.DataFrame, variant: str, threshold: float) -> Share:
+def _rejected_share(captures: pl.DataFrame, variant: str, threshold: float) -> Share:
     own = captures.filter(pl.col("variant") == variant)["confidence"]
     return Share(int((own < threshold).sum()), len(own))
 
 
-def _row(name: str, share: Share) -> Row:
-    return Row(name, share.count, share.value, *confidence_sequence(share))
+def _build_row(name: str, share: Share) -> VariantRow:
+    return VariantRow(name, share.count, share.value, *confidence_sequence(share))

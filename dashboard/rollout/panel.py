@@ -19,12 +19,12 @@ from dashboard.inferences.time_panel import BY_DAY
 from dashboard.quality import charts as quality_charts
 from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import charts, client, model
-from dashboard.rollout.client import IN_SERVICE, Endpoint
+from dashboard.rollout.client import IN_SERVICE, ServedEndpoint
 from dashboard.shared import components, permits, time_range_panel
-from dashboard.shared.chart_panel import chart
-from dashboard.shared.escaping import code, plain
+from dashboard.shared.chart_panel import draw_chart
+from dashboard.shared.escaping import escape_text, inline_code
 from dashboard.shared.jobs import Job
-from dashboard.shared.numbers import share
+from dashboard.shared.numbers import format_share
 from dashboard.shared.time_range import TimeRange, wall_clock
 from dashboard.training import comparison_panel
 from workflow.access import Privilege
@@ -43,18 +43,18 @@ _AS_SHADOW = (
 )
 
 
-def endpoint(connection: Connection) -> Endpoint:
+def read_endpoint(connection: Connection) -> ServedEndpoint:
     """Return what the endpoint serves, as of a few seconds ago."""
-    return components.read(
+    return components.read_cloud(
         "sagemaker",
         ("rollout", connection.watched.endpoint),
         "what the endpoint serves",
-        lambda: client.describe(connection),
+        lambda: client.describe_endpoint(connection),
         fresh_s=FRESH_S,
     )
 
 
-def served(found: Endpoint) -> None:
+def show_served(found: ServedEndpoint) -> None:
     """Show the variants with their models and shares of the traffic."""
     rows = [
         {"Variant": one.name, "Model": one.model, "Share of the traffic": f"{one.weight:.0%}"}
@@ -71,14 +71,15 @@ def served(found: Endpoint) -> None:
     st.dataframe(pl.DataFrame(rows), hide_index=True, alt="Variants, models and traffic")
     if found.failure:
         st.warning(
-            f"The last update failed, and what was served before goes on: {plain(found.failure)}",
+            "The last update failed, and what was served before goes on: "
+            f"{escape_text(found.failure)}",
             icon=":material/warning:",
         )
     if found.status != IN_SERVICE:
-        st.info(f"The endpoint is {plain(found.status)}: that takes minutes on AWS.")
+        st.info(f"The endpoint is {escape_text(found.status)}: that takes minutes on AWS.")
 
 
-def updating() -> None:
+def follow_update() -> None:
     """Follow an update until it ends."""
     st.caption("What is served now goes on until then; the page looks again by itself.")
     st.fragment(_look_again, run_every=FRESH_S)()
@@ -86,19 +87,19 @@ def updating() -> None:
 
 def _look_again() -> None:
     if st.session_state.pop("rollout-looked", False):
-        components.reads().expire("sagemaker")
+        components.shared_reads().expire("sagemaker")
         st.rerun()
     st.session_state["rollout-looked"] = True
 
 
-def begin(connection: Connection, found: Endpoint) -> None:
+def show_begin(connection: Connection, found: ServedEndpoint) -> None:
     """Show how the new model compares on held-out photos, and offer to serve another model."""
-    comparison_panel.show()
-    names = components.read(
+    comparison_panel.show_comparison()
+    names = components.read_cloud(
         "sagemaker",
         ("candidates", found.config),
         "the models of this deployment",
-        lambda: client.candidates(connection, found),
+        lambda: client.list_candidates(connection, found),
         fresh_s=FRESH_S,
     )
     if not names:
@@ -119,33 +120,34 @@ def begin(connection: Connection, found: Endpoint) -> None:
         if not st.button("Start the rollout", type="primary"):
             return
     how = f"with a copy of {percent} %" if shadow else f"with {percent} %"
-    do(
+    run_and_redraw(
         f"starting the rollout of {name} {how} of the traffic",
-        lambda cloud: client.start(
+        lambda cloud: client.start_rollout(
             cloud, found, name, percent / 100, client.new_token(), shadow=shadow
         ),
     )
 
 
-def compare(found: Endpoint, feed: InferenceFeed, threshold: float) -> None:
+def show_comparison(found: ServedEndpoint, feed: InferenceFeed, threshold: float) -> None:
     """Compare the two variants on live captures."""
     old, new = found.variants
-    said = model.compare(
-        client.captured(stored(feed)),
+    said = model.compare_variants(
+        client.read_captured(stored_feed(feed)),
         old.name,
         new.name,
         since=found.since,
         threshold=threshold,
     )
-    rejected(said, "rollout")
+    show_rejected(said, "rollout")
     st.caption(
-        f"Photos below {share(threshold)} since {time_range_panel.said(found.since)}. Intervals and"
+        f"Photos below {format_share(threshold)} since "
+        f"{time_range_panel.format_in_zone(found.since)}. Intervals and"
         " verdict hold at 95 % however often you look. Whether the new model is right more often,"
         " labels tell: Quality, Parts, Variant."
     )
 
 
-def stored(feed: InferenceFeed) -> CaptureFeed:
+def stored_feed(feed: InferenceFeed) -> CaptureFeed:
     """Return the feed that keeps captures in a store.
 
     Raises:
@@ -160,7 +162,7 @@ def stored(feed: InferenceFeed) -> CaptureFeed:
     )
 
 
-def rejected(said: model.Compared, key: str) -> None:
+def show_rejected(said: model.Compared, key: str) -> None:
     """Show how often both variants reject, and the verdict."""
     rows = pl.DataFrame(
         [
@@ -174,8 +176,8 @@ def rejected(said: model.Compared, key: str) -> None:
             for row in said.rows
         ]
     )
-    chart(
-        quality_charts.intervals(
+    draw_chart(
+        quality_charts.draw_intervals(
             rows["name"].to_list(), [("rejected", rows.fill_nan(None))], "records"
         ),
         key,
@@ -184,7 +186,9 @@ def rejected(said: model.Compared, key: str) -> None:
     (st.success if said.decided else st.info)(said.says)
 
 
-def over_time(found: Endpoint, feed: InferenceFeed, threshold: float, picked: TimeRange) -> None:
+def over_time(
+    found: ServedEndpoint, feed: InferenceFeed, threshold: float, picked: TimeRange
+) -> None:
     """Show what share of photos each variant rejects over the time range that is picked."""
     now = datetime.now(UTC)
     since = None if picked.everything else begin_of(picked.span, now)
@@ -192,81 +196,84 @@ def over_time(found: Endpoint, feed: InferenceFeed, threshold: float, picked: Ti
     period = feed.period(filters, now)
     counts = wall_clock(feed.counts(filters, period, now), picked.zone)
     names = [one.name for one in found.variants]
-    if inferences.spans(counts) > BY_DAY:
+    if inferences.time_spanned(counts) > BY_DAY:
         period = Period.DAY
     rows = model.rejected_by_time(counts, names, period, threshold)
     st.markdown("**Rejected photos over time**")
     if rows.is_empty():
         st.caption("No capture of these variants lies in the time range.")
         return
-    figure = charts.rejected(rows, names, period)
+    figure = charts.draw_rejected(rows, names, period)
     mark_releases(figure, rows["time"], picked.zone)
-    chart(figure, "rollout-time", f"Share of rejected photos by variant, every {period}")
+    draw_chart(figure, "rollout-time", f"Share of rejected photos by variant, every {period}")
 
 
-def automatic(found: Endpoint, feed: InferenceFeed, threshold: float) -> None:
+def show_automatic(found: ServedEndpoint, feed: InferenceFeed, threshold: float) -> None:
     """Offer to roll back by itself what goes wrong, and say how that stands."""
-    job = components.watch(ROLLBACK, _said)
+    job = components.watch_job(ROLLBACK, _show_last_look)
     if (job and job.running) or not 0 < found.variants[1].weight < 1:
         return
     if not isinstance(feed, CaptureFeed):
         return
     if st.button("Roll back automatically", icon=":material/shield:", help=_BY_ITSELF):
-        permit = permits.permit(Privilege.ROLLOUT)
+        permit = permits.require_permit(Privilege.ROLLOUT)
 
         def roll_back() -> None:
-            with permit.recorded("rolling back automatically"):
-                now = client.describe(permit.connection)
+            with permit.record_action("rolling back automatically"):
+                now = client.describe_endpoint(permit.connection)
                 client.give_share(permit.connection, now, 0.0)
 
         def work(report: Callable[[Any], None]) -> None:
-            rollback.watch(
-                lambda: rollback.reason(permit.connection, feed, threshold),
+            rollback.watch_rollout(
+                lambda: rollback.find_reason(permit.connection, feed, threshold),
                 roll_back,
                 report,
                 time.sleep,
             )
 
-        components.jobs().start(ROLLBACK, "Watch the rollout", work)
+        components.background_jobs().start(ROLLBACK, "Watch the rollout", work)
         st.rerun()
 
 
-def _said(job: Job) -> None:
+def _show_last_look(job: Job) -> None:
     last = job.events[-1] if job.events else None
     if last is not None and last.rolled_back:
-        st.warning(plain(last.text), icon=":material/undo:")
+        st.warning(escape_text(last.text), icon=":material/undo:")
     elif job.running:
-        since = time_range_panel.clock(job.started_at)
+        since = time_range_panel.format_clock(job.started_at)
         st.caption(
-            f"Watched since {since}. {plain(last.text) if last else ''}"
+            f"Watched since {since}. {escape_text(last.text) if last else ''}"
             " It ends when the dashboard stops."
         )
 
 
-def act(found: Endpoint) -> None:
+def show_actions(found: ServedEndpoint) -> None:
     """Promote the new model, roll it back, or change its share."""
     new = found.variants[1]
     busy = found.status != IN_SERVICE
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Promote", type="primary", disabled=busy or new.weight >= 1):
-            do("promoting the new model", lambda cloud: client.give_share(cloud, found, 1.0))
+            run_and_redraw(
+                "promoting the new model", lambda cloud: client.give_share(cloud, found, 1.0)
+            )
         if st.button("Roll back", disabled=busy or new.weight <= 0):
-            do("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
+            run_and_redraw("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
         percent = st.number_input("Or change its share, in percent", 1, 99, 50, width=180)
         if st.button("Set", disabled=busy):
             share = int(percent) / 100
-            do(
+            run_and_redraw(
                 f"giving the new model {percent} %",
                 lambda cloud: client.give_share(cloud, found, share),
             )
     st.caption(
         "Both models keep their instances, so going back takes seconds. After that"
-        f" {code('python -m deploy apply')} keeps the model with the traffic and ends the other."
+        f" {inline_code('python -m deploy apply')} keeps the model with the traffic and "
+        "ends the other."
     )
 
 
-def do(title: str, work: Callable[[Connection], None]) -> None:
+def run_and_redraw(title: str, work: Callable[[Connection], None]) -> None:
     """Do what a button asks for, recorded under the person's name, and draw the page again."""
-    components.act(title, Privilege.ROLLOUT, work)
-    components.reads().expire("sagemaker")
+    components.run_action(title, Privilege.ROLLOUT, work)
+    components.shared_reads().expire("sagemaker")
     st.rerun()

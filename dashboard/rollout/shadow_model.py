@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboard.rollout.model import Compared, compared
+from dashboard.rollout.model import Compared, build_comparison
 from workflow.intervals import Share
 from workflow.sequential import PairedComparison, confidence_sequence
 
@@ -40,7 +40,7 @@ class ComparedShadow:
     rejected: Compared
 
 
-def pair(captures: pl.LazyFrame, shadows: pl.LazyFrame) -> pl.DataFrame:
+def pair_answers(captures: pl.LazyFrame, shadows: pl.LazyFrame) -> pl.DataFrame:
     """Return the requests that two variants both answered; of a repeated one, the last answers.
 
     Args:
@@ -50,11 +50,11 @@ def pair(captures: pl.LazyFrame, shadows: pl.LazyFrame) -> pl.DataFrame:
     Returns:
         A frame of ``PAIRS``.
     """
-    old, new = _answers(captures, "old"), _answers(shadows, "new")
+    old, new = _select_answers(captures, "old"), _select_answers(shadows, "new")
     return old.join(new, on=["id", "row"]).select(PAIRS.names()).collect()
 
 
-def _answers(captures: pl.LazyFrame, whose: str) -> pl.LazyFrame:
+def _select_answers(captures: pl.LazyFrame, whose: str) -> pl.LazyFrame:
     return (
         captures.sort("inference_time")
         .select(
@@ -67,7 +67,7 @@ def _answers(captures: pl.LazyFrame, whose: str) -> pl.LazyFrame:
     )
 
 
-def compare(pairs: pl.DataFrame, old: str, new: str, threshold: float) -> ComparedShadow:
+def compare_shadow(pairs: pl.DataFrame, old: str, new: str, threshold: float) -> ComparedShadow:
     """Compare a shadow with the model in use.
 
     Args:
@@ -87,5 +87,5 @@ def compare(pairs: pl.DataFrame, old: str, new: str, threshold: float) -> Compar
         interval=confidence_sequence(agreement),
         only_old=only_old,
         only_new=only_new,
-        rejected=compared((old, new), shares, says),
+        rejected=build_comparison((old, new), shares, says),
     )

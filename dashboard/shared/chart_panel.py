@@ -6,12 +6,12 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.shared.plots import plot
+from dashboard.shared.plots import draw_plot
 
 
-def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noqa: ANN401 - Streamlit's
+def draw_chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noqa: ANN401 - Streamlit's
     """Draw a chart with its exports: PNG by its tool bar, HTML beside it."""
-    plot(
+    draw_plot(
         figure,
         key=key,
         alt=alt,
@@ -30,7 +30,7 @@ def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  # noq
 
 
 def chart_exports() -> None:
-    """Charts as files: the format of their tool bar's camera, and each as a page of its own."""
+    """Offer charts as files: the format of the tool bar's camera, and each as a page."""
     with st.popover("Export charts", icon=":material/image:"):
         st.segmented_control(
             "The camera in a chart's tool bar saves",
@@ -43,7 +43,7 @@ def chart_exports() -> None:
         for key, figure in st.session_state.pop("figures", {}).items():
             st.download_button(
                 f"{key} as HTML",
-                partial(_html, figure),
+                partial(render_html, figure),
                 f"{key}.html",
                 "text/html",
                 on_click="ignore",
@@ -51,6 +51,6 @@ def chart_exports() -> None:
             )
 
 
-def _html(figure: go.Figure) -> bytes:
+def render_html(figure: go.Figure) -> bytes:
     """Return a page that needs no network: the chart and all it takes to draw it."""
     return str(figure.to_html(include_plotlyjs=True)).encode()

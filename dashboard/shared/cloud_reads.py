@@ -70,7 +70,7 @@ class CloudRead:
             return self._ended.wait()
         return self._ended.wait(max(0.0, self._began + patience_s - time.monotonic()))
 
-    def end(self, problem: Exception | None) -> None:
+    def mark_ended(self, problem: Exception | None) -> None:
         """Let everybody who waits go on."""
         self.problem = problem
         self._ended.set()
@@ -80,7 +80,7 @@ _page: ContextVar[tuple[float, list[CloudRead]] | None] = ContextVar("page", def
 
 
 @contextmanager
-def page(patience_s: float | None = None) -> Iterator[list[CloudRead]]:
+def limit_waits(patience_s: float | None = None) -> Iterator[list[CloudRead]]:
     """Wait for each read of this block no longer than ``patience_s``, else ``PATIENCE_S``.
 
     Outside of such a block, as in a thread that no reader waits for, reads are waited for to their
@@ -230,7 +230,7 @@ class CloudReads:
             while len(self._known) > self._kept:
                 self._known.popitem(last=False)
             threads = self._threads.setdefault(service, _Threads())
-        threads.start(lambda: self._read(known, last, read))
+        threads.start(lambda: self._run_read(known, last, read))
         return known
 
     def expire(self, service: str) -> None:
@@ -245,7 +245,7 @@ class CloudReads:
         with self._lock:
             self._known.pop((service, key), None)
 
-    def _read(self, known: _Known[T], last: CloudRead, read: Callable[[], T]) -> None:
+    def _run_read(self, known: _Known[T], last: CloudRead, read: Callable[[], T]) -> None:
         began, problem = datetime.now(UTC), None
         try:
             value = read()
@@ -254,7 +254,7 @@ class CloudReads:
             known.failed_at = time.monotonic()
         else:
             known.value, known.as_of, known.read_at = value, began, time.monotonic()
-        last.end(problem)
+        last.mark_ended(problem)
 
     def _is_late(self, service: str, mine: CloudRead) -> bool:
         """Return whether another read of the service is late."""

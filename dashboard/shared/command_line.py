@@ -14,7 +14,7 @@ from workflow.access import Actor, Privilege, Role
 from workflow.errors import WorkflowError
 
 
-def run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
+def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
     """Run the command that is asked for; return the exit status, 1 with the reason on stderr.
 
     Args:
@@ -32,7 +32,7 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int
     return 0
 
 
-def recorded(
+def run_recorded(
     connection: Connection, privilege: Privilege, request: str, work: Callable[[], object]
 ) -> None:
     """Do something and record it under the name of the account of this machine.
@@ -46,5 +46,5 @@ def recorded(
         store_root(connection, kind="audit"),
         now=lambda: datetime.now(UTC),
     )
-    with log.recorded(Actor(getpass.getuser(), Role.OPERATOR), privilege, request):
+    with log.record_action(Actor(getpass.getuser(), Role.OPERATOR), privilege, request):
         work()

@@ -18,10 +18,10 @@ from dashboard.aws.cloud import Cloud, Connection
 from dashboard.shared import cloud_reads, numbers, time_range_panel
 from dashboard.shared.cloud_reads import CloudRead, CloudReads
 from dashboard.shared.connections import cloud_connection, connection, registry
-from dashboard.shared.escaping import plain, prose
+from dashboard.shared.escaping import escape_prose, escape_text
 from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
-from dashboard.shared.palette import STYLES, pill
-from dashboard.shared.permits import permit
+from dashboard.shared.palette import STYLES, format_pill
+from dashboard.shared.permits import require_permit
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.executions import Outcome
@@ -48,24 +48,24 @@ ACTION_TOLD = timedelta(minutes=2)
 
 
 @st.cache_resource(show_spinner=False)
-def jobs() -> Jobs:
+def background_jobs() -> Jobs:
     """Return the background jobs of this process, shared by every session."""
     return Jobs()
 
 
 @st.cache_resource(show_spinner=False)
-def reads() -> CloudReads:
+def shared_reads() -> CloudReads:
     """Return what this process has read of the cloud for its pages, shared by every session."""
     return CloudReads()
 
 
 @st.cache_resource(show_spinner=False)
-def pictures() -> CloudReads:
-    """Small pictures by content, likewise."""
+def picture_cache() -> CloudReads:
+    """Return the small pictures by content, likewise."""
     return CloudReads(kept=2_000)
 
 
-def read(
+def read_cloud(
     service: str, key: Hashable, title: str, work: Callable[[], T], *, fresh_s: float = 30.0
 ) -> T:
     """Return what ``work`` reads of the cloud, as ``CloudReads.get`` does.
@@ -75,25 +75,25 @@ def read(
     Raises:
         WorkflowError: AWS's own code; ``StillWaiting`` where it has not answered in time.
     """
-    return reads().get(service, _whole(key), title, work, fresh_s=fresh_s)
+    return shared_reads().get(service, _complete_key(key), title, work, fresh_s=fresh_s)
 
 
-def begin(
+def begin_read(
     service: str, key: Hashable, title: str, work: Callable[[], T], *, fresh_s: float = 30.0
 ) -> None:
-    """Begin what ``read`` reads, without waiting; several reads then run at once."""
-    reads().start(service, _whole(key), title, work, fresh_s=fresh_s)
+    """Begin what ``read_cloud`` reads, without waiting; several reads then run at once."""
+    shared_reads().start(service, _complete_key(key), title, work, fresh_s=fresh_s)
 
 
-def _whole(key: Hashable) -> tuple[Hashable, ...]:
+def _complete_key(key: Hashable) -> tuple[Hashable, ...]:
     """Return a key with all that an answer depends on beside it."""
-    deploy = jobs().get(DEPLOYMENT)
+    deploy = background_jobs().get(DEPLOYMENT)
     deployed = deploy and (deploy.started_at, deploy.running)
     here = connection()
     return (here.cloud, here.watched.reference, deployed, key)
 
 
-def act(
+def run_action(
     title: str, privilege: Privilege, work: Callable[[Connection], T], *, request: str = ""
 ) -> T:
     """Do in the background what a button asks for, and record it; return its result if it is soon.
@@ -110,10 +110,10 @@ def act(
         WorkflowError: ``NotPermitted``; ``AuditNotWritten``; AWS's own code; ``StillWaiting`` while
             it goes on.
     """
-    permitted = permit(privilege)
+    permitted = require_permit(privilege)
 
     def audited() -> T:
-        with permitted.recorded(f"{title}: {request}" if request else title):
+        with permitted.record_action(f"{title}: {request}" if request else title):
             return work(permitted.connection)
 
     return in_background(title, audited)
@@ -127,16 +127,16 @@ def in_background(title: str, work: Callable[[], T]) -> T:
     """
     key = uuid.uuid4().hex
     try:
-        with cloud_reads.page(ACTION_PATIENCE_S):
-            return reads().get("action", key, title, work, fresh_s=float("inf"))
+        with cloud_reads.limit_waits(ACTION_PATIENCE_S):
+            return shared_reads().get("action", key, title, work, fresh_s=float("inf"))
     except WorkflowError as error:
         if error.code == cloud_reads.STILL_WAITING:
-            found = reads().start("action", key, title, work, fresh_s=float("inf"))
+            found = shared_reads().start("action", key, title, work, fresh_s=float("inf"))
             st.session_state.setdefault("actions", []).append(found.last)
         raise
 
 
-def deployed() -> bool:
+def is_workflow_deployed() -> bool:
     """Return whether the workflow is deployed; taken to be so where AWS cannot be reached.
 
     What was read of a workflow of somebody else is shown, also when that is gone.
@@ -149,7 +149,7 @@ def deployed() -> bool:
         return True
     arn = cloud.watched.started_through
     try:
-        return read(
+        return read_cloud(
             "states",
             ("deployed", arn),
             "whether the workflow is deployed",
@@ -164,7 +164,7 @@ def deployed() -> bool:
         return True
 
 
-def picture(image: StoredImage) -> bytes:
+def load_thumbnail(image: StoredImage) -> bytes:
     """Return a small JPEG of an image in S3.
 
     Raises:
@@ -173,15 +173,19 @@ def picture(image: StoredImage) -> bytes:
     cloud = connection()
     key = (cloud.cloud, image.location.bucket, image.location.key, image.sha256)
     title = f"the picture of {image.name}"
-    return pictures().get(
-        "s3", key, title, lambda: submissions.thumbnail(cloud, image), fresh_s=float("inf")
+    return picture_cache().get(
+        "s3",
+        key,
+        title,
+        lambda: submissions.fetch_stored_thumbnail(cloud, image),
+        fresh_s=float("inf"),
     )
 
 
-def thumbnail(image: StoredImage) -> bytes | None:
-    """As ``picture``; None where there is none yet, or none at all."""
+def find_thumbnail(image: StoredImage) -> bytes | None:
+    """Return what ``load_thumbnail`` does; None where there is none yet, or none at all."""
     try:
-        return picture(image)
+        return load_thumbnail(image)
     except WorkflowError:
         return None
 
@@ -193,13 +197,13 @@ def page_run() -> Iterator[None]:
     What is awaited is said at the top; the page is run again when it is there.
     """
     place = st.container()
-    with cloud_reads.page() as late:
+    with cloud_reads.limit_waits() as late:
         try:
             yield
         finally:
             with place:
                 _failed_actions()
-                _awaited(late)
+                _show_awaited(late)
 
 
 def _failed_actions() -> None:
@@ -207,13 +211,13 @@ def _failed_actions() -> None:
     actions: list[CloudRead] = st.session_state.get("actions", [])
     for action in actions:
         if isinstance(action.problem, WorkflowError):
-            st.caption(plain(f"Not done: {action.title}."))
+            st.caption(escape_text(f"Not done: {action.title}."))
             error_state(action.problem)
     recent = datetime.now(UTC) - ACTION_TOLD
     st.session_state["actions"] = [one for one in actions if one.running or one.since > recent]
 
 
-def _awaited(late: Sequence[CloudRead]) -> None:
+def _show_awaited(late: Sequence[CloudRead]) -> None:
     """Say what is awaited, since when and what is shown meanwhile; run the page again with it."""
     if not late:
         return
@@ -222,7 +226,7 @@ def _awaited(late: Sequence[CloudRead]) -> None:
     def tick() -> None:
         now = datetime.now(UTC)
         for one in late:
-            st.caption(f":material/hourglass: {plain(_awaited_words(one, now))}")
+            st.caption(f":material/hourglass: {escape_text(_awaited_words(one, now))}")
         if any(not one.running for one in awaited):
             st.rerun()
 
@@ -230,22 +234,24 @@ def _awaited(late: Sequence[CloudRead]) -> None:
 
 
 def _awaited_words(one: CloudRead, now: datetime) -> str:
-    shown = f" What is shown is as of {time_range_panel.clock(one.as_of)}." if one.as_of else ""
+    shown = (
+        f" What is shown is as of {time_range_panel.format_clock(one.as_of)}." if one.as_of else ""
+    )
     if one.problem is not None:
         return (
             f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
         )
-    return f"AWS has not answered for {numbers.age(one.since, now)}: {one.title}.{shown}"
+    return f"AWS has not answered for {numbers.format_age(one.since, now)}: {one.title}.{shown}"
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show a ``WorkflowError`` of this block in its place, with the remedy; the page goes on.
 
     One that passes by itself is tried again by itself.
     """
     try:
-        with cloud_reads.page():
+        with cloud_reads.limit_waits():
             yield
     except WorkflowError as error:
         error_state(error)
@@ -253,7 +259,7 @@ def explained() -> Iterator[None]:
             _run_again_later()
 
 
-def cloud() -> Cloud | None:
+def get_cloud() -> Cloud | None:
     """Return the cloud; where it cannot be reached say why, and offer to try again."""
     try:
         return cloud_connection().cloud
@@ -291,10 +297,12 @@ def cloud_badge(cloud: Cloud) -> None:
             else (":material/computer:", "blue")
         )
         st.markdown(f":{color}-badge[{icon} **{cloud.name}**]")
-        where = f"  \n{plain(urlsplit(cloud.endpoint_url).netloc)}" if cloud.endpoint_url else ""
+        where = (
+            f"  \n{escape_text(urlsplit(cloud.endpoint_url).netloc)}" if cloud.endpoint_url else ""
+        )
         st.caption(
             f"Account {cloud.account}  \nRegion {cloud.region}"
-            f"  \n(from {plain(cloud.region_source)}){where}"
+            f"  \n(from {escape_text(cloud.region_source)}){where}"
         )
     known = st.session_state.setdefault("cloud_pid", cloud.pid)
     if known != cloud.pid:
@@ -346,7 +354,10 @@ def choose_view(views: Sequence[str], on_change: Callable[[], None] | None = Non
 def error_state(error: WorkflowError) -> None:
     """Show what happened and what to do next; never a traceback."""
     # Both may quote a file name or a key; the remedy may hold a command in backticks.
-    said = f"**{plain(error.message)}**  \n{prose(error.remedy)}  \n:gray[{plain(error.code)}]"
+    said = (
+        f"**{escape_text(error.message)}**  \n{escape_prose(error.remedy)}  "
+        f"\n:gray[{escape_text(error.code)}]"
+    )
     if error.code == cloud_reads.STILL_WAITING:
         st.info(said, icon=":material/hourglass:")
         return
@@ -355,14 +366,16 @@ def error_state(error: WorkflowError) -> None:
 
 def as_of(moment: datetime, now: datetime) -> None:
     """Show the age of the data, with the exact time."""
-    st.caption(f"As of {time_range_panel.clock(moment)}, {numbers.age(moment, now)} ago")
+    st.caption(
+        f"As of {time_range_panel.format_clock(moment)}, {numbers.format_age(moment, now)} ago"
+    )
 
 
 def outcome_counts(counts: Mapping[Outcome, int]) -> None:
     """Show the count of each outcome that is not zero, as pills in one line."""
     st.markdown(
         " ".join(
-            pill(outcome, f"{counts[outcome]} {style.word.lower()}")
+            format_pill(outcome, f"{counts[outcome]} {style.word.lower()}")
             for outcome, style in STYLES.items()
             if counts.get(outcome)
         )
@@ -380,8 +393,8 @@ def not_deployed() -> None:
 
 
 def check_deployed() -> bool:
-    """Return whether the workflow is deployed, as ``deployed``; where it is not, say so."""
-    found = deployed()
+    """Return whether the workflow is deployed; where it is not, say so."""
+    found = is_workflow_deployed()
     if not found:
         not_deployed()
     return found
@@ -390,15 +403,15 @@ def check_deployed() -> bool:
 def job_failure(job: Job, key: str) -> None:
     """Show why a job ended early, with a button to try again; nothing where it did not."""
     try:
-        job.check()
+        job.raise_failure()
     except Exception as error:  # noqa: BLE001 - a fragment that raises would do so at every tick
-        error_state(error if isinstance(error, WorkflowError) else _defect(job, error))
+        error_state(error if isinstance(error, WorkflowError) else _unexpected_error(job, error))
         if st.button("Try again", icon=":material/replay:"):
-            jobs().forget(key)
+            background_jobs().forget(key)
             st.rerun()
 
 
-def _defect(job: Job, error: Exception) -> WorkflowError:
+def _unexpected_error(job: Job, error: Exception) -> WorkflowError:
     return WorkflowError(
         "UnexpectedError",
         f"{job.title} ended with an unexpected error ({type(error).__name__}: {error}).",
@@ -407,7 +420,7 @@ def _defect(job: Job, error: Exception) -> WorkflowError:
     )
 
 
-def watch(key: str, show: Callable[[Job], None]) -> Job | None:
+def watch_job(key: str, show: Callable[[Job], None]) -> Job | None:
     """Show a job, again and again while it runs; then run the whole page once more.
 
     Args:
@@ -417,14 +430,14 @@ def watch(key: str, show: Callable[[Job], None]) -> Job | None:
     Returns:
         The job, or None where there is none.
     """
-    job = jobs().get(key)
+    job = background_jobs().get(key)
     if job is None:
         return None
     ticking = job.running
 
     def tick(found: Job) -> None:
         ended = not found.running
-        with explained():
+        with show_errors():
             show(found)
         job_failure(found, key)
         if ticking and ended:

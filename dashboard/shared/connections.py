@@ -16,13 +16,13 @@ WORKFLOW = "workflow"
 
 
 @st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
-def _unlimited() -> Connection:
+def _connect_unlimited() -> Connection:
     """Return the process's one connection; replaced when the local cloud no longer answers."""
     return connect(os.environ)
 
 
 @st.cache_resource(show_spinner=False)
-def _limited() -> dict[tuple[Cloud, Calls], Connection]:
+def _limited_connections() -> dict[tuple[Cloud, Calls], Connection]:
     return {}
 
 
@@ -47,11 +47,11 @@ def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
     Args:
         calls: What it may do beside reading; pages may do nothing else.
     """
-    whole = _unlimited()
+    whole = _connect_unlimited()
     key = (whole.cloud, calls)
-    if key not in _limited():
-        _limited()[key] = whole.limited(calls)
-    found = _limited()[key]
+    if key not in _limited_connections():
+        _limited_connections()[key] = whole.limited(calls)
+    found = _limited_connections()[key]
     return replace(found, classes=_class_names().get(whole.cloud) or found.classes)
 
 
@@ -63,11 +63,11 @@ def connection(calls: Calls = READS_ONLY) -> Connection:
 
 
 @st.cache_resource(show_spinner=False)
-def _registries() -> dict[Path, WorkflowRegistry]:
+def _known_registries() -> dict[Path, WorkflowRegistry]:
     return {}
 
 
 def registry() -> WorkflowRegistry:
     """Return the workflows that are watched in this cloud beside the deployed one."""
     path = store_root(cloud_connection(), kind="workflows").with_suffix(".json")
-    return _registries().setdefault(path, WorkflowRegistry(path))
+    return _known_registries().setdefault(path, WorkflowRegistry(path))

@@ -15,11 +15,11 @@ def csv_file(frame: pl.DataFrame) -> bytes:
     Lists become text such as ``[0.98, 0.02]``. A text that a spreadsheet would run as a formula is
     given an apostrophe (OWASP, CSV injection); numbers stay numbers.
     """
-    columns = (_harmless(_text(frame[name])) for name in frame.columns)
+    columns = (_escape_formulas(_convert_to_text(frame[name])) for name in frame.columns)
     return _BYTE_ORDER_MARK + pl.DataFrame(list(columns)).write_csv().encode()
 
 
-def _text(column: pl.Series) -> pl.Series:
+def _convert_to_text(column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, pl.List):
         listed = column.cast(pl.List(pl.String)).list.join(", ")
         return ("[" + listed + "]").alias(column.name)
@@ -27,13 +27,13 @@ def _text(column: pl.Series) -> pl.Series:
     return column.cast(pl.String) if enumerated else column
 
 
-def _harmless(column: pl.Series) -> pl.Series:
-    (name,) = _quoted(pl.Series([column.name]))
-    kept = _quoted(column) if column.dtype == pl.String else column
+def _escape_formulas(column: pl.Series) -> pl.Series:
+    (name,) = _quote_formulas(pl.Series([column.name]))
+    kept = _quote_formulas(column) if column.dtype == pl.String else column
     return kept.alias(name)
 
 
-def _quoted(texts: pl.Series) -> pl.Series:
+def _quote_formulas(texts: pl.Series) -> pl.Series:
     value = pl.col("value")
     runs = value.str.contains(_FORMULA) & ~value.str.contains(_NUMBER)
     quoted = pl.when(runs).then("'" + value).otherwise(value)

@@ -1,8 +1,8 @@
 """Escapes for text of others, such as S3 keys, ids, names, errors and authors.
 
-``plain`` is for Markdown (every label of Streamlit is), ``code`` for what people copy out of it,
-``prose`` for sentences that hold both, ``block`` for a block of code or of lines,
-``chart_text`` for the subset of HTML that Plotly renders.
+``escape_text`` is for Markdown (every label of Streamlit is), ``inline_code`` for what people copy
+out of it, ``escape_prose`` for sentences that hold both, ``clean_block`` for a block of code or of
+lines, ``chart_text`` for the subset of HTML that Plotly renders.
 """
 
 import html
@@ -41,59 +41,61 @@ def one_line(text: str) -> str:
     That is control characters, marks that turn the direction of writing, and lone surrogates. Of
     text beyond ``LONGEST`` the rest is counted.
     """
-    short = _shortened(text, LONGEST)
+    short = _cut_text(text, LONGEST)
     return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _SPACE.sub(" ", short)).strip()
 
 
-def block(text: str) -> str:
+def clean_block(text: str) -> str:
     """Return text for a block of its own, which Streamlit shows as it is: line breaks stay."""
-    return _UNSEEN_IN_BLOCK.sub("\N{REPLACEMENT CHARACTER}", _shortened(text, LONGEST_BLOCK))
+    return _UNSEEN_IN_BLOCK.sub("\N{REPLACEMENT CHARACTER}", _cut_text(text, LONGEST_BLOCK))
 
 
-def _shortened(text: str, longest: int) -> str:
+def _cut_text(text: str, longest: int) -> str:
     left_out = len(text) - longest
     return text if left_out <= 0 else f"{text[:longest]} … ({left_out:,} characters more)"
 
 
-def plain(text: str) -> str:
+def escape_text(text: str) -> str:
     """Return text that Markdown shows as it is: no image, link, directive, HTML or formula."""
-    return _escaped(one_line(text))
+    return _escape_line(one_line(text))
 
 
-def _escaped(line: str) -> str:
-    unlinked = _LINKED.sub(_apart, line)
+def _escape_line(line: str) -> str:
+    unlinked = _LINKED.sub(_break_link, line)
     return _NUMBERED.sub(r"\1\\.", _MARKED.sub(r"\\\1", unlinked))
 
 
-def _apart(found: re.Match[str]) -> str:
+def _break_link(found: re.Match[str]) -> str:
     before = found["at"] is not None
     return f"{_JOINER}{found[0]}" if before else f"{found[0]}{_JOINER}"
 
 
-def code(text: str) -> str:
+def inline_code(text: str) -> str:
     """Return text as inline code, whatever backticks are in it."""
-    return _fenced(one_line(text))
+    return _fence_code(one_line(text))
 
 
-def _fenced(said: str) -> str:
+def _fence_code(said: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", said)), default=0))
     space = " " if said.startswith("`") or said.endswith("`") or not said else ""
     return f"{fence}{space}{said}{space}{fence}"
 
 
-def prose(text: str) -> str:
-    """Return sentences of ours for Markdown: what stands in backticks is code, the rest ``plain``.
+def escape_prose(text: str) -> str:
+    """Escape sentences of ours for Markdown; what stands in backticks becomes code.
 
     What others wrote may be part of them: it stays text in either part.
     """
     parts = one_line(text).split("`")
     if len(parts) % 2 == 0:  # a backtick that has no other is a letter
-        return plain(text)
-    return "".join(_fenced(one) if at % 2 else _escaped(one) for at, one in enumerate(parts))
+        return escape_text(text)
+    return "".join(
+        _fence_code(one) if at % 2 else _escape_line(one) for at, one in enumerate(parts)
+    )
 
 
 def chart_text(text: str) -> str:
     """Return text that Plotly draws as it is: no link, no tag, no entity, no formula."""
-    seen = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _shortened(text, LONGEST))
+    seen = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _cut_text(text, LONGEST))
     shown = html.escape(seen, quote=False)
     return shown.replace("$", f"{_JOINER}$")

@@ -41,9 +41,9 @@ class FeedThread:
         with self._lock:
             ended = self._job if self._job is not None and not self._job.running else None
             if self._job is None or ended is not None:
-                self._job = self._started()
+                self._job = self._start_thread()
         if ended is not None:
-            ended.check()
+            ended.raise_failure()
 
     def goes_on(self) -> bool:
         """Return whether the work is still wanted."""
@@ -63,7 +63,7 @@ class FeedThread:
         self._closed = True
         self.wake()
 
-    def _started(self) -> Job:
+    def _start_thread(self) -> Job:
         job = Job(self._title)
         name = self._title.lower().replace(" ", "-")
         threading.Thread(

@@ -32,7 +32,7 @@ class Feeds(Generic[F]):
         self._known: dict[tuple[Cloud, str], tuple[WatchedWorkflow, F]] = {}
         self._lock = threading.Lock()
 
-    def of(self, connection: Connection) -> F:
+    def get_feed(self, connection: Connection) -> F:
         """Return the feed of the watched workflow; a new one once that is read otherwise."""
         watched = connection.watched
         key = (connection.cloud, watched.reference)

@@ -39,7 +39,7 @@ class Job:
         """Whether it is still under way."""
         return not self._done.is_set()
 
-    def check(self) -> None:
+    def raise_failure(self) -> None:
         """Raise what ended it early, if anything did.
 
         Raises:

@@ -19,7 +19,9 @@ Marker = tuple[datetime, str, str]
 """Time, word and colour of a marker."""
 
 
-def mark(figure: go.Figure, markers: Iterable[Marker], between: tuple[datetime, datetime]) -> None:
+def draw_markers(
+    figure: go.Figure, markers: Iterable[Marker], between: tuple[datetime, datetime]
+) -> None:
     """Draw a line for each marker that lies on the axis.
 
     Args:

@@ -10,7 +10,7 @@ _IN_SECONDS = 100  # up to so many seconds, 42.5 s says more than 0.7 min
 _WHOLE = 10  # from here on a rate needs no decimals
 
 
-def count(number: int, one: str, many: str = "") -> str:
+def format_count(number: int, one: str, many: str = "") -> str:
     """Return a number of things: ``1 image``, ``1,234 images``.
 
     Args:
@@ -21,17 +21,17 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-def share(value: float) -> str:
+def format_share(value: float) -> str:
     """Return a share of 0 to 1 in percent, ``93.0%``; a dash for NaN."""
     return "-" if math.isnan(value) else f"{value:.1%}"
 
 
-def interval(low: float, high: float) -> str:
+def format_interval(low: float, high: float) -> str:
     """Return an interval of shares: ``91.2% to 94.5%``."""
-    return f"{share(low)} to {share(high)}"
+    return f"{format_share(low)} to {format_share(high)}"
 
 
-def points(difference: float) -> str:
+def format_points(difference: float) -> str:
     """Return a difference of two shares in percentage points, ``+1.5 points``."""
     return f"{100 * difference:+.1f} points"
 
@@ -41,7 +41,7 @@ def per_hour(rate: float) -> str:
     return f"{rate:,.0f} an hour" if rate >= _WHOLE else f"{rate:.1f} an hour"
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Return a duration: ``85 ms``, ``1.24 s``, ``3.1 min``, ``13.5 h``; a dash for none or NaN."""
     if seconds is None or math.isnan(seconds):
         return "-"
@@ -53,7 +53,7 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / length:,.1f} {unit}"
 
 
-def age(moment: datetime, now: datetime) -> str:
+def format_age(moment: datetime, now: datetime) -> str:
     """Return the time between two moments, rounded down: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
     seconds = max(0, int((now - moment).total_seconds()))
     length, unit = next((length, unit) for most, length, unit in _UNITS if seconds < most)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.shared import query
 from dashboard.shared.connections import WORKFLOW
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 
 F = TypeVar("F")
 
@@ -22,23 +22,23 @@ class NoParameters:
     """The parameters of a page that has none of its own."""
 
 
-def read(kind: type[F]) -> F:
+def read_parameters(kind: type[F]) -> F:
     """Return what the address asks of this page, and say what of it was ignored.
 
     The workflow that is watched, the time range and the zone are parameters of every page.
 
     Args:
-        kind: The page's parameters, as ``query.read`` takes them.
+        kind: The page's parameters, as ``query.read_filters`` takes them.
     """
     names = [name for name in st.query_params if name not in _EVERYWHERE]
     params = {name: st.query_params.get_all(name) for name in names}
-    asked = query.read(kind, params)
+    asked = query.read_filters(kind, params)
     page, told = st.session_state.get(_IGNORED, ("", ()))
     # Streamlit takes what a bound control cannot use out of the address: it is told all the same.
     told = (*(told if page == kind.__name__ else ()), *asked.ignored)
     st.session_state[_IGNORED] = kind.__name__, tuple(dict.fromkeys(told))
     for sentence in dict.fromkeys(told):
-        st.warning(plain(sentence), icon=":material/link_off:")
+        st.warning(escape_text(sentence), icon=":material/link_off:")
     return asked.filters
 
 
@@ -51,22 +51,22 @@ def check_choice(name: str, options: Sequence[str]) -> None:
     """
     asked = st.query_params.get(name)
     if asked and asked not in options:
-        sentence = query.unknown(name, asked)
+        sentence = query.describe_unknown(name, asked)
         page, told = st.session_state.get(_IGNORED, ("", ()))
         st.session_state[_IGNORED] = page, (*told, sentence)
-        st.warning(plain(sentence), icon=":material/link_off:")
+        st.warning(escape_text(sentence), icon=":material/link_off:")
 
 
-def follow(current: object, wanted: object) -> None:
+def follow_controls(current: object, wanted: object) -> None:
     """Show this page with the parameters that its controls ask for, where they are others."""
     if wanted != current:
-        go(wanted)
+        go_to(wanted)
 
 
-def go(filters: object) -> None:
+def go_to(filters: object) -> None:
     """Show this page with other parameters, in the address too."""
     st.session_state.pop(_IGNORED, None)
-    wanted = query.write(filters)
+    wanted = query.write_filters(filters)
     for name in [one for one in st.query_params if one not in (*_EVERYWHERE, *wanted)]:
         del st.query_params[name]
     st.query_params.update(wanted)

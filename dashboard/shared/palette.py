@@ -41,7 +41,7 @@ STYLES = {
 """The look of every outcome."""
 
 
-def pill(outcome: Outcome, text: str = "") -> str:
+def format_pill(outcome: Outcome, text: str = "") -> str:
     """Return the outcome as a Markdown badge, for any Streamlit text: icon, word, colour.
 
     Args:

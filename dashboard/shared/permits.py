@@ -19,7 +19,7 @@ from workflow.audit import AuditResult
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What ``permit`` gives to a person whose role has a privilege.
+    """What ``require_permit`` gives to a person whose role has a privilege.
 
     Attributes:
         actor: Who does it.
@@ -34,7 +34,9 @@ class Permit:
     log: AuditLog
 
     @contextmanager
-    def recorded(self, request: str, privilege: Privilege | None = None) -> Iterator[AuditResult]:
+    def record_action(
+        self, request: str, privilege: Privilege | None = None
+    ) -> Iterator[AuditResult]:
         """Record what this block does, in the thread that does it.
 
         Args:
@@ -44,7 +46,7 @@ class Permit:
         Raises:
             WorkflowError: ``AuditNotWritten`` before anything is done.
         """
-        with self.log.recorded(self.actor, privilege or self.privilege, request) as result:
+        with self.log.record_action(self.actor, privilege or self.privilege, request) as result:
             yield result
 
 
@@ -64,12 +66,12 @@ def audit_log() -> AuditLog:
     return _audit_logs()[key]
 
 
-def permit(privilege: Privilege) -> Permit:
+def require_permit(privilege: Privilege) -> Permit:
     """Return what the person at this page needs to do something, and is recorded with.
 
     Raises:
-        WorkflowError: ``NotPermitted``; as ``session.actor``.
+        WorkflowError: ``NotPermitted``; as ``session.current_actor``.
     """
-    actor = session.actor()
+    actor = session.current_actor()
     actor.check(privilege)
     return Permit(actor, privilege, connection(CALLS[privilege]), audit_log())

@@ -11,7 +11,7 @@ _TEXT = {"light": "#4A5563", "dark": "#A9B4C2"}
 """Colour of axes, legends and labels: at least 7:1 on the background of the theme."""
 
 
-def plot(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's own
+def draw_plot(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's own
     """Draw a figure; without a tool bar unless ``config`` says otherwise.
 
     Args:
@@ -19,21 +19,21 @@ def plot(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401
         alt: What it shows, for those who do not see it.
         options: Of ``st.plotly_chart``.
     """
-    return draw(readable(figure), alt=alt, **options)
+    return draw_figure(make_readable(figure), alt=alt, **options)
 
 
-def readable(figure: go.Figure) -> go.Figure:
+def make_readable(figure: go.Figure) -> go.Figure:
     """Return a figure with its texts in the colours of the reader's theme, changed in place."""
-    legible(figure, _TEXT.get(str(st.context.theme.type), _TEXT["light"]))
+    color_texts(figure, _TEXT.get(str(st.context.theme.type), _TEXT["light"]))
     return figure
 
 
-def draw(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's own
-    """Draw a figure that is readable already, as one that was kept is; else as ``plot``."""
+def draw_figure(figure: go.Figure, *, alt: str, **options: Any) -> Any:  # noqa: ANN401 - Streamlit's own
+    """Draw a figure that is readable already, as one that was kept is; else as ``draw_plot``."""
     return st.plotly_chart(figure, alt=alt, **{"config": NO_BAR} | options)
 
 
-def legible(figure: go.Figure, color: str) -> None:
+def color_texts(figure: go.Figure, color: str) -> None:
     """Give every text of a figure a colour that has none of its own; the tool bar stands upright.
 
     Streamlit's grey of axes and labels is 3.7:1 on white. Lying, the tool bar covers the legend on

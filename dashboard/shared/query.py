@@ -31,7 +31,7 @@ class Query(Generic[F]):
     ignored: tuple[str, ...] = ()
 
 
-def read(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]:
+def read_filters(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]:
     """Read a page's parameters; of a list, the values that can be read.
 
     Args:
@@ -40,7 +40,7 @@ def read(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]:
             them and ``...``.
         params: Every value of every parameter, in order.
     """
-    fields_ = {_parameter(name): (name, type_) for name, type_ in get_type_hints(kind).items()}
+    fields_ = {_parameter_name(name): (name, type_) for name, type_ in get_type_hints(kind).items()}
     filters, ignored = kind(), []
     for name, values in params.items():
         if name not in fields_:
@@ -50,17 +50,17 @@ def read(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]:
         many = get_origin(type_) is tuple
         type_ = get_args(type_)[0] if many else type_
         read_, unread = _read_each(values if many else values[-1:], type_)
-        ignored += [unknown(name, text) for text in unread]
+        ignored += [describe_unknown(name, text) for text in unread]
         if read_:
             value = tuple(read_) if many else read_[0]
             try:
                 filters = replace(filters, **{field: value})  # type: ignore[type-var]
             except ValueError:  # the dataclass has bounds of its own
-                ignored.append(unknown(name, values[-1]))
+                ignored.append(describe_unknown(name, values[-1]))
     return Query(filters, tuple(ignored))
 
 
-def unknown(name: str, text: str) -> str:
+def describe_unknown(name: str, text: str) -> str:
     """Return the sentence that says that a value in the address was ignored."""
     return f"{name}={text} in the address is not known here: it was ignored."
 
@@ -71,47 +71,47 @@ def _read_each(texts: Sequence[str], type_: Any) -> tuple[list[Any], list[str]]:
     unread: list[str] = []
     for text in texts:
         try:
-            read_.append(_value(text, type_))
+            read_.append(_parse_value(text, type_))
         except (msgspec.ValidationError, ValueError):
             unread.append(text)
     return read_, unread
 
 
-def _value(text: str, type_: Any) -> object:  # noqa: ANN401 - a type form
+def _parse_value(text: str, type_: Any) -> object:  # noqa: ANN401 - a type form
     if datetime in (type_, *get_args(type_)):
         return datetime.fromisoformat(text)  # msgspec demands the seconds, Streamlit omits them
     return msgspec.convert(text, type_, strict=False)
 
 
-def write(filters: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any dataclass instance
+def write_filters(filters: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any dataclass instance
     """Return the query parameters of filters; those at their default are left out.
 
     ``read(type(filters), write(filters)).filters == filters`` for every value.
     """
     default = type(filters)()
     return {
-        _parameter(field.name): _texts(getattr(filters, field.name))
+        _parameter_name(field.name): _convert_to_texts(getattr(filters, field.name))
         for field in fields(filters)
         if getattr(filters, field.name) != getattr(default, field.name)
     }
 
 
-def href(page: str, filters: Any) -> str:  # noqa: ANN401 - any dataclass instance
+def link_to(page: str, filters: Any) -> str:  # noqa: ANN401 - any dataclass instance
     """Return the address of a page with its filters, such as ``executions?status=FAILED``.
 
     It is relative to the page that shows it, all of which are side by side: so it leads there below
     a base path and behind a proxy too.
     """
-    query = urlencode(write(filters), doseq=True)
+    query = urlencode(write_filters(filters), doseq=True)
     return f"{page}?{query}" if query else page
 
 
-def _parameter(field: str) -> str:
+def _parameter_name(field: str) -> str:
     """Return the parameter of a field; one whose name is a keyword of Python ends in ``_``."""
     return field.removesuffix("_")
 
 
-def _texts(value: object) -> list[str]:
+def _convert_to_texts(value: object) -> list[str]:
     if isinstance(value, tuple):
         return [str(item) for item in value]
     if isinstance(value, datetime):

@@ -54,7 +54,7 @@ class SegmentFiles:
         # again where something has touched it.
         self._verified: dict[Path, tuple[int, int, int]] = {}
 
-    def path(self, segment: str, table: str) -> Path:
+    def file_path(self, segment: str, table: str) -> Path:
         """Return where a table's file of a segment lies."""
         return self.folder / segment / f"{table}.parquet"
 
@@ -71,13 +71,13 @@ class SegmentFiles:
         (self.folder / segment.name).mkdir()
         try:
             for table in rows:
-                path = self.path(segment.name, table)
+                path = self.file_path(segment.name, table)
                 schema = self._tables[table]
-                _sink(
+                _write_parquet(
                     frames[table].select(pl.col(c).cast(kind) for c, kind in schema.items()), path
                 )
                 segment.sizes[table] = path.stat().st_size
-                segment.checksums[table] = _checksum(path)
+                segment.checksums[table] = _compute_checksum(path)
             flush(self.folder / segment.name)
             flush(self.folder)
         except OSError:
@@ -89,7 +89,7 @@ class SegmentFiles:
         """Write the rows of several segments, in their order, into a new one."""
         frames = {
             table: pl.scan_parquet(
-                [self.path(s.name, table) for s in segments if table in s.rows],
+                [self.file_path(s.name, table) for s in segments if table in s.rows],
                 schema=pl.Schema(schema),
                 missing_columns="insert",
                 extra_columns="ignore",
@@ -102,11 +102,13 @@ class SegmentFiles:
             rows.update(segment.rows)
         return self.write(frames, dict(rows)) or segments[0]
 
-    def without(
+    def remove_rows(
         self, segment: Segment, replaced: Mapping[str, tuple[str, Sequence[str]]]
     ) -> Segment | None:
         """Return the segment without the rows that are replaced, None where no row is left."""
-        frames = {table: pl.scan_parquet(self.path(segment.name, table)) for table in segment.rows}
+        frames = {
+            table: pl.scan_parquet(self.file_path(segment.name, table)) for table in segment.rows
+        }
         kept = dict(frames)
         for table, (column, values) in replaced.items():
             if table in frames:
@@ -116,7 +118,7 @@ class SegmentFiles:
             return segment
         return self.write(kept, {table: count for table, count in counts.items() if count})
 
-    def sound(self, segment: Segment, tables: Iterable[str] | None = None) -> bool:
+    def is_sound(self, segment: Segment, tables: Iterable[str] | None = None) -> bool:
         """Return whether the files of a segment are what was written.
 
         Args:
@@ -129,7 +131,7 @@ class SegmentFiles:
             return False
         try:
             return all(
-                self.path(segment.name, table).stat().st_size == size
+                self.file_path(segment.name, table).stat().st_size == size
                 for table, size in segment.sizes.items()
             ) and all(self._is_as_written(segment, table) for table in verified)
         except OSError as error:
@@ -142,13 +144,13 @@ class SegmentFiles:
         self._verified.clear()
 
     def _is_as_written(self, segment: Segment, table: str) -> bool:
-        path = self.path(segment.name, table)
+        path = self.file_path(segment.name, table)
         status = path.stat()
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         if self._verified.get(path) == stamp:
             return True
         if table in segment.checksums:
-            sound = _checksum(path) == segment.checksums[table]
+            sound = _compute_checksum(path) == segment.checksums[table]
         else:
             sound = _rows_in(path) == segment.rows[table]
         if sound:
@@ -156,7 +158,7 @@ class SegmentFiles:
         return sound
 
 
-def _sink(frame: pl.LazyFrame, path: Path) -> None:
+def _write_parquet(frame: pl.LazyFrame, path: Path) -> None:
     """Write a frame into a file on the disk.
 
     Raises:
@@ -182,7 +184,7 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def _checksum(path: Path) -> int:
+def _compute_checksum(path: Path) -> int:
     value = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

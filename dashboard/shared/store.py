@@ -89,20 +89,22 @@ class SegmentStore:
         Raises:
             WorkflowError: ``StoreUnwritable`` where the directory cannot be written to.
         """
-        with self._writing():
-            manifest = self._without_damage(self._files.sound)
+        with self._lock_for_writing():
+            manifest = self._without_damage(self._files.is_sound)
             segments = list(manifest.segments)
             if replacing:
-                segments = [kept for s in segments if (kept := self._files.without(s, replacing))]
-            changed = _fewer(manifest.segments, segments)
+                segments = [
+                    kept for s in segments if (kept := self._files.remove_rows(s, replacing))
+                ]
+            changed = _tables_with_fewer_rows(manifest.segments, segments)
             rows = {name: frame.height for name, frame in frames.items() if frame.height}
             if added := self._files.write({name: frames[name].lazy() for name in rows}, rows):
                 segments.append(added)
                 changed |= added.rows.keys()
-            self._publish(manifest, self._merged(segments), changed)
+            self._publish(manifest, self._merge_neighbours(segments), changed)
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """All rows of a table in the order they were appended; nothing is read before ``collect``.
+        """Scan a table in the order rows were appended; nothing is read before ``collect``.
 
         A segment whose files are not what was written is set aside and named in ``damaged``: the
         bytes of the table's own files are verified once a process, the sizes of all each time.
@@ -111,37 +113,37 @@ class SegmentStore:
             WorkflowError: ``StoreUnreadable`` where the system does not let a file be read.
         """
         schema = pl.Schema(self.tables[table])
-        manifest = self._manifest()
-        sound = partial(self._files.sound, tables=(table,))
+        manifest = self._load_manifest()
+        sound = partial(self._files.is_sound, tables=(table,))
         try:
             whole = all(map(sound, manifest.segments))
         except OSError as error:
-            raise self._unreadable(error) from error
+            raise self._unreadable_error(error) from error
         if not whole:
             manifest = self._set_aside(sound)
-        files = [self._files.path(s.name, table) for s in manifest.segments if table in s.rows]
+        files = [self._files.file_path(s.name, table) for s in manifest.segments if table in s.rows]
         if not files:
             return pl.LazyFrame(schema=schema)
         return pl.scan_parquet(
             files, schema=schema, missing_columns="insert", extra_columns="ignore", glob=False
         )
 
-    def count(self, table: str) -> int:
-        """Number of rows of a table, without reading them."""
-        return sum(segment.rows.get(table, 0) for segment in self._manifest().segments)
+    def count_rows(self, table: str) -> int:
+        """Return the number of rows of a table, without reading them."""
+        return sum(segment.rows.get(table, 0) for segment in self._load_manifest().segments)
 
-    def version(self, table: str) -> str:
-        """Changes when rows of a table have, and only then: the key of what is computed from them.
+    def table_version(self, table: str) -> str:
+        """Return the version of a table's rows: the key of what is computed from them.
 
         Returns:
             A name that never comes again, empty until the table has had a row.
         """
-        return self._manifest().versions.get(table, "")
+        return self._load_manifest().versions.get(table, "")
 
     @property
     def damaged(self) -> tuple[str, ...]:
         """Segments and manifests set aside because they could not be read; rows are missing."""
-        return self._manifest().damaged
+        return self._load_manifest().damaged
 
     @property
     def problem(self) -> WorkflowError | None:
@@ -162,23 +164,23 @@ class SegmentStore:
             All damaged segments, earlier ones included.
         """
         self._files.forget()
-        return self._set_aside(self._files.sound).damaged
+        return self._set_aside(self._files.is_sound).damaged
 
     def clear(self) -> None:
         """Forget every row: the next sync reads everything again from its origin."""
-        with self._writing():
+        with self._lock_for_writing():
             before = self._whole_manifest()
-            changed = _fewer(before.segments, ())
+            changed = _tables_with_fewer_rows(before.segments, ())
             self._publish(replace(before, damaged=()), (), changed)
 
-    def mended(self) -> None:
+    def forget_damage(self) -> None:
         """Forget the damage, once what was lost has been read again from its origin."""
-        with self._writing():
+        with self._lock_for_writing():
             manifest = self._whole_manifest()
             self._publish(replace(manifest, damaged=()), manifest.segments)
 
     @contextmanager
-    def claimed(self, purpose: str) -> Iterator[bool]:
+    def claim_purpose(self, purpose: str) -> Iterator[bool]:
         """Claim a purpose for this thread alone, among all processes; ends with the process.
 
         Yields:
@@ -191,7 +193,7 @@ class SegmentStore:
         try:
             lock = (self.root / f"{purpose}.lock").open("ab")
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unwritable_error(error) from error
         with lock:
             try:
                 # The system drops the lock with its process: one that was killed blocks nobody.
@@ -204,37 +206,37 @@ class SegmentStore:
     # --- writing, under the lock
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _lock_for_writing(self) -> Iterator[None]:
         self._make_root()
         try:
             with (self.root / "write.lock").open("ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unwritable_error(error) from error
 
     def _make_root(self) -> None:
         try:
             (self.root / "segments").mkdir(parents=True, exist_ok=True)
             self.root.chmod(_PRIVATE)  # keys, inputs and outputs are nobody else's to read
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unwritable_error(error) from error
 
-    def _unreadable(self, error: OSError) -> WorkflowError:
+    def _unreadable_error(self, error: OSError) -> WorkflowError:
         return WorkflowError(
             "StoreUnreadable",
             f"The store in {self.root} cannot be read: {error.strerror or error}.",
             "Make it readable to you, or delete it: it is read again from AWS by itself.",
         )
 
-    def _unwritable(self, error: OSError) -> WorkflowError:
+    def _unwritable_error(self, error: OSError) -> WorkflowError:
         return WorkflowError(
             "StoreUnwritable",
             f"The store in {self.root} cannot be written to: {error.strerror or error}.",
             "Free space there, or set SCONES_STORE to a directory that you may write to.",
         )
 
-    def _merged(self, segments: list[Segment]) -> list[Segment]:
+    def _merge_neighbours(self, segments: list[Segment]) -> list[Segment]:
         """Merge the first run of small neighbours in which a size class is full.
 
         Smaller ones between them go along and do not count: else a few segments of one row each,
@@ -286,7 +288,7 @@ class SegmentStore:
                 shutil.rmtree(entry)
 
     def _set_aside(self, sound: Callable[[Segment], bool]) -> _Manifest:
-        with self._writing():
+        with self._lock_for_writing():
             return self._without_damage(sound)
 
     def _without_damage(self, sound: Callable[[Segment], bool]) -> _Manifest:
@@ -303,9 +305,9 @@ class SegmentStore:
         self._publish(
             replace(before, damaged=(*before.damaged, *lost)),
             kept,
-            _fewer(before.segments, kept),
+            _tables_with_fewer_rows(before.segments, kept),
         )
-        return self._manifest()
+        return self._load_manifest()
 
     @property
     def _damaged_folder(self) -> Path:
@@ -313,39 +315,39 @@ class SegmentStore:
 
     # --- reading
 
-    def _manifest(self) -> _Manifest:
+    def _load_manifest(self) -> _Manifest:
         try:
-            return self._read()
+            return self._read_manifest()
         except _NO_MANIFEST:
-            with self._writing():
+            with self._lock_for_writing():
                 return self._whole_manifest()
         except OSError as error:
-            raise self._unreadable(error) from error
+            raise self._unreadable_error(error) from error
 
     def _whole_manifest(self) -> _Manifest:
         """Return the manifest, under the lock; one that cannot be parsed is set aside first."""
         try:
-            return self._read()
+            return self._read_manifest()
         except _NO_MANIFEST:
             name = f"manifest-{uuid.uuid4().hex}.json"
             self._damaged_folder.mkdir(exist_ok=True)
             (self.root / "manifest.json").rename(self._damaged_folder / name)
             self._publish(_Manifest(damaged=(name,)), (), self.tables)
-            return self._read()
+            return self._read_manifest()
 
-    def _read(self) -> _Manifest:
+    def _read_manifest(self) -> _Manifest:
         path = self.root / "manifest.json"
         try:
             status = path.stat()
             version = (status.st_ino, status.st_mtime_ns)
             if self._known is None or self._known[0] != version:
-                self._known = (version, _parsed(path.read_bytes()))
+                self._known = (version, _parse_manifest(path.read_bytes()))
         except FileNotFoundError:
             return _Manifest()
         return self._known[1]
 
 
-def _fewer(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
+def _tables_with_fewer_rows(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
     """Return the tables that have fewer rows than before."""
     lost = Counter[str]()
     for segment in before:
@@ -355,7 +357,7 @@ def _fewer(before: Iterable[Segment], after: Iterable[Segment]) -> set[str]:
     return set(+lost)
 
 
-def _parsed(text: bytes) -> _Manifest:
+def _parse_manifest(text: bytes) -> _Manifest:
     manifest = msgspec.json.decode(text, type=_Manifest)
     # Manifests had no versions once: the last segment of a table stands for what it had then.
     versions = {table: segment.name for segment in manifest.segments for table in segment.rows}

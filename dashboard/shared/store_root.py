@@ -11,7 +11,7 @@ from workflow.data_directory import records_folder, store_directory
 def store_root(
     connection: Connection, environ: Mapping[str, str] = os.environ, *, kind: str = "executions"
 ) -> Path:
-    """Where the executions of the watched workflow are kept, or another ``kind`` of its records.
+    """Return the folder of the watched workflow's executions, or of another ``kind``.
 
     A local cloud's lie in its own directory, so that they go when it is deleted.
     """

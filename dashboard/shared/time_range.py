@@ -42,7 +42,7 @@ class TimeRange:
     zone: ZoneInfo
     everything: bool = False
 
-    def between(self, now: datetime) -> tuple[datetime, datetime]:
+    def axis_limits(self, now: datetime) -> tuple[datetime, datetime]:
         """Begin and end of the range in its zone, for an axis."""
         end = now.astimezone(self.zone)
         return end - self.span, end
@@ -51,7 +51,7 @@ class TimeRange:
         """Return the moment at which a day of the zone ends."""
         return datetime.combine(day + timedelta(days=1), time(), self.zone)
 
-    def local(self, rows: pl.DataFrame, column: str = "time") -> pl.DataFrame:
+    def to_local(self, rows: pl.DataFrame, column: str = "time") -> pl.DataFrame:
         """Return rows with a column of times as the reader's clock shows them.
 
         Plotly and Streamlit draw the time that they are given. Times without a zone are in UTC.
@@ -59,12 +59,12 @@ class TimeRange:
         aware = pl.col(column).dt.replace_time_zone("UTC")
         return rows.with_columns(aware.dt.convert_time_zone(self.zone.key))
 
-    def said(self, moment: datetime, form: str = DAY_AND_MINUTE) -> str:
-        """Return a moment as ``said`` does, in the zone."""
-        return said(moment, self.zone, form)
+    def format_moment(self, moment: datetime, form: str = DAY_AND_MINUTE) -> str:
+        """Return a moment as ``format_moment`` does, in the zone."""
+        return format_moment(moment, self.zone, form)
 
 
-def said(moment: datetime, zone: ZoneInfo, form: str = DAY_AND_MINUTE) -> str:
+def format_moment(moment: datetime, zone: ZoneInfo, form: str = DAY_AND_MINUTE) -> str:
     """Return a moment in a zone, with UTC beside it where that differs.
 
     Args:

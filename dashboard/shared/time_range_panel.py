@@ -12,7 +12,7 @@ from dashboard.shared.time_range import CLOCK, DAY_AND_MINUTE, DEFAULT, RANGES, 
 LOCAL = "Local"
 
 
-def picker() -> TimeRange:
+def pick_time_range() -> TimeRange:
     """Draw the picker of the range, for a page with a time axis; return what is chosen.
 
     The address holds the choice, and the session keeps it from page to page.
@@ -46,24 +46,24 @@ def zone_picker() -> None:
         )
 
 
-def zone() -> ZoneInfo:
+def picked_zone() -> ZoneInfo:
     """Return the zone that is picked."""
     return time_range.time_zone(_zone_name(), st.context.timezone)
 
 
-def said(moment: datetime, form: str = DAY_AND_MINUTE) -> str:
+def format_in_zone(moment: datetime, form: str = DAY_AND_MINUTE) -> str:
     """Return a moment in the zone that is picked, with UTC beside it."""
-    return time_range.said(moment, zone(), form)
+    return time_range.format_moment(moment, picked_zone(), form)
 
 
-def clock(moment: datetime) -> str:
+def format_clock(moment: datetime) -> str:
     """Return the time of day of a moment, likewise."""
-    return said(moment, CLOCK)
+    return format_in_zone(moment, CLOCK)
 
 
 def time_column(title: str) -> ColumnConfig:
     """Return how a table shows a column of aware times: in the zone that is picked."""
-    key = zone().key
+    key = picked_zone().key
     return st.column_config.DatetimeColumn(
         f"{title} ({key})", format="YYYY-MM-DD HH:mm:ss", timezone=key
     )

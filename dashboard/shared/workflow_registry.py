@@ -55,7 +55,7 @@ class WorkflowRegistry:
             WorkflowError: ``RegistryDamaged``, ``RegistryUnwritable``; nothing was changed then.
         """
         with self._lock:
-            self._check()
+            self._refuse_damaged()
             self._write({**self._known, workflow.reference: workflow})
 
     def remove(self, reference: str) -> None:
@@ -65,10 +65,10 @@ class WorkflowRegistry:
             WorkflowError: ``RegistryDamaged``, ``RegistryUnwritable``; nothing was changed then.
         """
         with self._lock:
-            self._check()
+            self._refuse_damaged()
             self._write({name: one for name, one in self._known.items() if name != reference})
 
-    def _check(self) -> None:
+    def _refuse_damaged(self) -> None:
         """Refuse to replace a damaged file: it may be the only description of its workflows."""
         self._load()
         if self._problem is not None:

@@ -1,7 +1,7 @@
 """The edge to the threshold that is deployed: it is in the environment of a function."""
 
 from dashboard.aws.cloud import Connection
-from dashboard.aws.deciding_functions import deciding_variables, routes
+from dashboard.aws.deciding_functions import deciding_variables, list_routes
 from workflow.thresholds import VARIABLE, DeployedThreshold, read_threshold, weighed
 
 
@@ -14,9 +14,9 @@ def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
     Raises:
         WorkflowError: Under AWS's code, or ``ThresholdUnknown``.
     """
-    return weighed(routes(cloud), lambda version: _threshold(cloud, version))
+    return weighed(list_routes(cloud), lambda version: _read_threshold(cloud, version))
 
 
-def _threshold(cloud: Connection, version: str) -> float:
+def _read_threshold(cloud: Connection, version: str) -> float:
     variables = deciding_variables(cloud, version)
     return read_threshold(variables.get(VARIABLE), cloud.watched.deciding_function)

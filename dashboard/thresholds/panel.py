@@ -12,7 +12,7 @@ SECONDS = 30
 """A deployment from elsewhere is seen after so long; one of this process at once."""
 
 
-def standing() -> Standing:
+def read_standing() -> Standing:
     """Return which threshold is deployed now, beside that of the settings."""
     connection = components.connection()
     watched = connection.watched
@@ -20,7 +20,7 @@ def standing() -> Standing:
         return thresholds.of_watched(watched.stated_threshold, watched.threshold_source)
     deployed: tuple[DeployedThreshold, ...] | WorkflowError
     try:
-        deployed = components.read(
+        deployed = components.read_cloud(
             "states",
             ("thresholds", watched.started_through),
             "the threshold that is deployed",

@@ -49,7 +49,7 @@ class _Read:
     bits: NDArray[np.uint64]
 
 
-def export(
+def export_set(
     connection: Connection,
     photos: Bucket,
     draws: Sequence[Draw],
@@ -77,7 +77,7 @@ def export(
     ]
     found: list[_Read | str] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for place, one in enumerate(pool.map(lambda pair: _read(photos, *pair), decided), 1):
+        for place, one in enumerate(pool.map(lambda pair: _read_photo(photos, *pair), decided), 1):
             found.append(one)
             report(0.5 * place / len(decided))
     read = [one for one in found if isinstance(one, _Read)]
@@ -87,21 +87,21 @@ def export(
     at = datetime.now(UTC)
     prefix = f"{PREFIX}/{at:%Y%m%dT%H%M%S}"
     files = {one.photo.sha256: one.data for one in read}
-    for done in _write(connection, prefix, made, files):
+    for done in _write_photos(connection, prefix, made, files):
         report(0.5 + 0.5 * done)
     for part in (Part.TRAIN, Part.TEST):
-        _put(connection, f"{prefix}/{part}.lst", made.listing(part).encode())
-    _put(connection, f"{prefix}/manifest.json", made.manifest(at, names))
+        _put_object(connection, f"{prefix}/{part}.lst", made.list_file(part).encode())
+    _put_object(connection, f"{prefix}/manifest.json", made.build_manifest(at, names))
     return Exported(
         f"s3://{connection.watched.bucket}/{prefix}",
-        made.counts(),
+        made.count_photos(),
         made.twice,
         made.near,
         tuple(one for one in found if isinstance(one, str)),
     )
 
 
-def _read(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
+def _read_photo(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
     """Read a photo and its hash; a sentence where it is gone or is not an image."""
     place = photo.place
     try:
@@ -117,7 +117,7 @@ def _read(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
     return _Read(labelled, data, difference_hash(grey))
 
 
-def _write(
+def _write_photos(
     connection: Connection, prefix: str, made: TrainingSet, files: Mapping[str, bytes]
 ) -> Iterator[float]:
     """Write the photos; yield the share that is done."""
@@ -125,20 +125,20 @@ def _write(
 
     def write(pair: tuple[Labelled, Part]) -> None:
         photo, part = pair
-        _put(connection, f"{prefix}/{part}/{photo.name}", files[photo.sha256])
+        _put_object(connection, f"{prefix}/{part}/{photo.name}", files[photo.sha256])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for place, _ in enumerate(pool.map(write, pairs), 1):
             yield place / len(pairs)
 
 
-def _put(connection: Connection, key: str, body: bytes) -> None:
+def _put_object(connection: Connection, key: str, body: bytes) -> None:
     bucket = connection.watched.bucket
     with explained("s3:PutObject", f"s3://{bucket}/{key}"):
         connection.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
 
-def zipped(connection: Connection, url: str) -> bytes:
+def zip_set(connection: Connection, url: str) -> bytes:
     """Return a training set as a ZIP archive.
 
     Raises:

@@ -17,17 +17,17 @@ _DRAWN = {
 }
 
 
-def show(manifest: Path = MANIFEST) -> None:
+def show_comparison(manifest: Path = MANIFEST) -> None:
     """Show the comparison in a model's manifest, or the command that makes one.
 
     Args:
         manifest: Of the model that ``python -m deploy apply`` takes.
     """
     st.markdown("**The new model on photos held out**")
-    with components.explained():
+    with components.show_errors():
         found = held_out_comparison(manifest.read_bytes()) if manifest.exists() else None
         if found:
-            _draw(found)
+            _show_verdict(found)
         else:
             components.empty_state(
                 "No comparison yet",
@@ -49,6 +49,6 @@ def train_command(url: str) -> str:
     return f"python -m deploy train {url} --out deploy/model/artifacts"
 
 
-def _draw(found: HeldOutComparison) -> None:
+def _show_verdict(found: HeldOutComparison) -> None:
     box, icon = _DRAWN[found.winner]
-    box(f"**{found.winner.capitalize()}.** {found.words()}", icon=icon)
+    box(f"**{found.winner.capitalize()}.** {found.format_sentence()}", icon=icon)

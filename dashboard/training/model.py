@@ -73,14 +73,14 @@ class TrainingSet:
     twice: int
     near: int
 
-    def counts(self) -> dict[Part, Counter[int]]:
+    def count_photos(self) -> dict[Part, Counter[int]]:
         """Return the photos of each class in each folder."""
         pairs = list(zip(self.photos, self.parts, strict=True))
         return {
             part: Counter(photo.label for photo, where in pairs if where is part) for part in Part
         }
 
-    def listing(self, part: Part) -> str:
+    def list_file(self, part: Part) -> str:
         """Return the list file of a folder: ``row<TAB>label<TAB>filename``, no header.
 
         Source: "Image Classification - MXNet", SageMaker developer guide.
@@ -90,7 +90,7 @@ class TrainingSet:
         ]
         return "".join(f"{row}\t{one.label}\t{one.name}\n" for row, one in enumerate(named))
 
-    def manifest(self, at: datetime, names: ClassNames) -> bytes:
+    def build_manifest(self, at: datetime, names: ClassNames) -> bytes:
         """Return what is in the set and where each photo comes from, as JSON."""
         photos = [
             {**asdict(photo), "part": part, "name": photo.name}
@@ -131,12 +131,12 @@ def training_set(
     )
     near = sum(group != place for place, group in enumerate(groups))
     made = TrainingSet(kept, parts, len(photos) - len(kept), near)
-    _check(made, names)
+    _check_counts(made, names)
     return made
 
 
-def _check(made: TrainingSet, names: ClassNames) -> None:
-    counts, known = made.counts(), max(_FEWEST_CLASSES, len(names.names))
+def _check_counts(made: TrainingSet, names: ClassNames) -> None:
+    counts, known = made.count_photos(), max(_FEWEST_CLASSES, len(names.names))
     new = sorted({photo.label for photo in made.photos if photo.label >= known})
     if new and new[-1] >= known + len(new):
         raise WorkflowError(
@@ -184,7 +184,7 @@ class HeldOutComparison(msgspec.Struct, frozen=True):
     high: float
     winner: Winner
 
-    def words(self) -> str:
+    def format_sentence(self) -> str:
         """Return it as a sentence."""
         return (
             f"On {self.new.count:,} photos held out the older model is right in"

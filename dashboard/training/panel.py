@@ -10,47 +10,51 @@ import streamlit as st
 from dashboard.captures import panel as captures
 from dashboard.review.client import ReviewClient
 from dashboard.shared import components, permits
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.shared.jobs import Job
 from dashboard.training import comparison_panel
-from dashboard.training.client import Exported, export, zipped
+from dashboard.training.client import Exported, export_set, zip_set
 from workflow.access import Privilege
 from workflow.audit import DONE
 
 JOB: Final = "training-set"
 
 
-def show(found: ReviewClient) -> None:
+def show_training_set(found: ReviewClient) -> None:
     """Write a training set, watch it being written, and say what to do with it."""
-    photos, draws, verdicts = captures.feed().bucket, found.draws(), found.verdicts()
+    photos, draws, verdicts = (
+        captures.running_feed().bucket,
+        found.list_draws(),
+        found.read_verdicts(),
+    )
     st.caption(
         "Labelled photos as files, with `train.lst` and `test.lst` as SageMaker's built-in image"
         " classification takes them. A quarter is held out; a photo and its near-duplicates are"
         " never on both sides, and a later set holds out the same photos."
     )
 
-    job = components.jobs().get(JOB)
+    job = components.background_jobs().get(JOB)
     if st.button(
         "Write a training set",
         type="primary",
         icon=":material/save:",
         disabled=bool(job and job.running),
     ):
-        permit = permits.permit(Privilege.EXPORT)
+        permit = permits.require_permit(Privilege.EXPORT)
 
         def work(report: Callable[[Any], None]) -> None:
-            with permit.recorded("writing a training set") as result:
-                written = export(permit.connection, photos, draws, verdicts, report)
+            with permit.record_action("writing a training set") as result:
+                written = export_set(permit.connection, photos, draws, verdicts, report)
                 result.text = f"{DONE}: {written.url}"
             report(written)
 
-        components.jobs().start(JOB, "Write a training set", work)
+        components.background_jobs().start(JOB, "Write a training set", work)
         st.rerun()
-    components.watch(JOB, _progress)
-    comparison_panel.show()
+    components.watch_job(JOB, _show_progress)
+    comparison_panel.show_comparison()
 
 
-def _progress(job: Job) -> None:
+def _show_progress(job: Job) -> None:
     last = job.events[-1] if job.events else 0.0
     if not isinstance(last, Exported):
         if job.running:
@@ -68,11 +72,11 @@ def _progress(job: Job) -> None:
         f" {last.twice} were left out since the same file is there already."
     )
     for problem in last.problems[:20]:
-        st.warning(plain(problem), icon=":material/broken_image:")
+        st.warning(escape_text(problem), icon=":material/broken_image:")
     with st.container(horizontal=True):
         st.download_button(
             "Download as ZIP",
-            partial(zipped, components.connection(), last.url),
+            partial(zip_set, components.connection(), last.url),
             "training-set.zip",
             on_click="ignore",
             icon=":material/download:",

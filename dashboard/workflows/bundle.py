@@ -41,7 +41,7 @@ _LAYOUT_PARTS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class ReceivedBundle:
     """What was sent.
 
     Attributes:
@@ -59,7 +59,7 @@ class Bundle:
     ignored: tuple[str, ...]
 
 
-def read_archive(name: str, content: bytes) -> Bundle:
+def read_archive(name: str, content: bytes) -> ReceivedBundle:
     """Read a zip.
 
     Raises:
@@ -70,28 +70,28 @@ def read_archive(name: str, content: bytes) -> Bundle:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             files = [one for one in packed.infolist() if not one.is_dir()]
             if sum(one.file_size for one in files) > MOST_BYTES or len(files) > MOST_FILES:
-                raise _invalid(f"{name} holds more than 1 GiB or 100,000 files.")
-            return _bundle(name, {one.filename: packed.read(one) for one in files})
+                raise _invalid_error(f"{name} holds more than 1 GiB or 100,000 files.")
+            return _sort_files(name, {one.filename: packed.read(one) for one in files})
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise _invalid(f"{name} is not a zip file that can be opened: {error}.") from None
+        raise _invalid_error(f"{name} is not a zip file that can be opened: {error}.") from None
 
 
-def read_folder(folder: Path) -> Bundle:
+def read_folder(folder: Path) -> ReceivedBundle:
     """Read every file below a folder of this machine.
 
     Raises:
         WorkflowError: As ``read_archive``; ``BundleInvalid`` where there is no such folder.
     """
     if not folder.is_dir():
-        raise _invalid(f"There is no folder {folder} on the machine of the dashboard.")
+        raise _invalid_error(f"There is no folder {folder} on the machine of the dashboard.")
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     if sum(path.stat().st_size for path in paths) > MOST_BYTES or len(paths) > MOST_FILES:
-        raise _invalid(f"{folder} holds more than 1 GiB or 100,000 files.")
+        raise _invalid_error(f"{folder} holds more than 1 GiB or 100,000 files.")
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    return _bundle(folder.name, files)
+    return _sort_files(folder.name, files)
 
 
-def open_bundle(cloud: Connection, bundle: Bundle, now: datetime) -> WatchedWorkflow:
+def open_bundle(cloud: Connection, bundle: ReceivedBundle, now: datetime) -> WatchedWorkflow:
     """Put a bundle into the local cloud and into a store; the workflow that it is from now on.
 
     A bundle that was opened before is not stored again.
@@ -99,18 +99,18 @@ def open_bundle(cloud: Connection, bundle: Bundle, now: datetime) -> WatchedWork
     Raises:
         WorkflowError: Under AWS's own code, where captures cannot be written.
     """
-    workflow = _workflow(bundle)
+    workflow = _describe_workflow(bundle)
     connection = cloud.watching(workflow)
     store = SegmentStore(store_root(connection), tables.TABLES)
-    if not store.version("executions"):
-        rows = _rows(bundle.exports, rules_of(workflow), now)
-        store.commit({name: tables.frame(given, tables.TABLES[name]) for name, given in rows})
+    if not store.table_version("executions"):
+        rows = _build_rows(bundle.exports, rules_of(workflow), now)
+        store.commit({name: tables.build_frame(given, tables.TABLES[name]) for name, given in rows})
     if bundle.captures:
         _write_captures(cloud, bundle)
     return workflow
 
 
-def _bundle(name: str, files: Mapping[str, bytes]) -> Bundle:
+def _sort_files(name: str, files: Mapping[str, bytes]) -> ReceivedBundle:
     exports: list[Export] = []
     captures: dict[str, bytes] = {}
     ignored: list[str] = []
@@ -126,11 +126,11 @@ def _bundle(name: str, files: Mapping[str, bytes]) -> Bundle:
         except WorkflowError as error:
             ignored.append(f"{path}: {error.message}")
     if not exports and not captures:
-        raise _invalid(f"{name} holds no export of an execution and no capture file.")
+        raise _invalid_error(f"{name} holds no export of an execution and no capture file.")
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.encode() + b"\0" + files[path])
-    return Bundle(
+    return ReceivedBundle(
         name=name,
         digest=digest.hexdigest()[:_DIGEST_CHARACTERS],
         exports=tuple({one.execution.arn: one for one in exports}.values()),
@@ -139,8 +139,8 @@ def _bundle(name: str, files: Mapping[str, bytes]) -> Bundle:
     )
 
 
-def _workflow(bundle: Bundle) -> WatchedWorkflow:
-    """What the exports tell of their state machine; of several, the one of most executions."""
+def _describe_workflow(bundle: ReceivedBundle) -> WatchedWorkflow:
+    """Describe the exports' state machine; of several, the one of most executions."""
     definitions = Counter(one.definition for one in bundle.exports if one.definition)
     definition = definitions.most_common(1)[0][0] if definitions else ""
     threshold = guess_threshold(definition, ())
@@ -157,10 +157,10 @@ def _workflow(bundle: Bundle) -> WatchedWorkflow:
     )
 
 
-def _rows(
+def _build_rows(
     exports: tuple[Export, ...], rules: ExecutionRules, now: datetime
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Rows of the tables of executions, as a sync would have written them."""
+    """Yield rows of the tables of executions, as a sync would have written them."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in tables.TABLES}
     for export in exports:
         written = write_export(export.execution, export.events, export.definition)
@@ -192,7 +192,7 @@ def _rows(
     yield from ((name, given) for name, given in rows.items() if given)
 
 
-def _write_captures(cloud: Connection, bundle: Bundle) -> None:
+def _write_captures(cloud: Connection, bundle: ReceivedBundle) -> None:
     s3 = cloud.client("s3")
     with explained("s3:CreateBucket", BUCKET):
         if BUCKET not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
@@ -206,14 +206,14 @@ def _write_captures(cloud: Connection, bundle: Bundle) -> None:
 
 
 def _laid_out(path: str) -> str:
-    """A path as SageMaker lays captures out where the sender kept that, else below one folder."""
+    """Return a path in SageMaker's layout where the sender kept that, else below one folder."""
     parts = PurePosixPath(path).parts
     if len(parts) >= _LAYOUT_PARTS and all(part.isdigit() for part in parts[-5:-1]):
         return "/".join(parts[-_LAYOUT_PARTS:])
     return "/".join(("imported", "files", *parts))
 
 
-def _invalid(message: str) -> WorkflowError:
+def _invalid_error(message: str) -> WorkflowError:
     return WorkflowError(
         "BundleInvalid",
         message,

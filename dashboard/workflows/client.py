@@ -127,14 +127,14 @@ def machine_health(cloud: Connection, arn: str, now: datetime) -> MachineHealth:
         WorkflowError: Under AWS's own code.
     """
     try:
-        newest = _executions(cloud, arn, maxResults=1)
+        newest = _list_executions(cloud, arn, maxResults=1)
     except WorkflowError as error:
         if error.code != "StateMachineDoesNotExist":
             raise
         return MachineHealth(None, 0, gone=True)
     failed: list[Mapping[str, Any]] = []
     for status in ("FAILED", "TIMED_OUT"):
-        failed += _executions(cloud, arn, maxResults=_COUNTED, statusFilter=status)
+        failed += _list_executions(cloud, arn, maxResults=_COUNTED, statusFilter=status)
     recent = [one for one in failed if one["stopDate"] > now - _DAY]
     last = newest[0]["startDate"] if newest else None
     return MachineHealth(last, len(recent), more=len(recent) >= _COUNTED)
@@ -161,15 +161,17 @@ def read_machine(cloud: Connection, workflow: WatchedWorkflow) -> MachineRecord:
     arn, refused = workflow.state_machine_arn, _Refused()
     machine: Mapping[str, Any] = {}
     if arn:
-        machine = refused.unless(lambda: _machine(cloud, arn), machine, is_denial)
+        machine = refused.read_or(lambda: _describe_machine(cloud, arn), machine, is_denial)
     definition = str(machine.get("definition", ""))
     nothing: tuple[EndpointRecord, ...] = ()
-    endpoints = refused.unless(lambda: tuple(_listed_endpoints(cloud, refused)), nothing)
+    endpoints = refused.read_or(lambda: tuple(_listed_endpoints(cloud, refused)), nothing)
     names = called_functions(definition)
-    functions = tuple(filter(None, (_function(cloud, name, refused) for name in names)))
+    functions = tuple(filter(None, (_describe_function(cloud, name, refused) for name in names)))
     if functions and guess_endpoint(definition, functions, ()) is None:
-        functions = tuple(_searched(cloud, one, endpoints, refused) for one in functions)
-    endpoints = _with(cloud, endpoints, guess_endpoint(definition, functions, endpoints), refused)
+        functions = tuple(_search_function(cloud, one, endpoints, refused) for one in functions)
+    endpoints = _add_guessed(
+        cloud, endpoints, guess_endpoint(definition, functions, endpoints), refused
+    )
     destinations = machine.get("loggingConfiguration", {}).get("destinations", [])
     roles = dict.fromkeys([str(machine.get("roleArn", "")), *(one.role for one in functions)])
     groups = [one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "") for one in destinations]
@@ -181,12 +183,12 @@ def read_machine(cloud: Connection, workflow: WatchedWorkflow) -> MachineRecord:
         role=str(machine.get("roleArn", "")),
         functions=functions,
         endpoints=endpoints,
-        roles=tuple(filter(None, (_role(cloud, role, refused) for role in roles))),
+        roles=tuple(filter(None, (_describe_role(cloud, role, refused) for role in roles))),
         refused=refused.each_once(),
     )
 
 
-def describe(cloud: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
+def describe_workflow(cloud: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
     """Return a workflow with everything that can be found of it.
 
     Raises:
@@ -203,7 +205,7 @@ class _Refused:
     def __init__(self) -> None:
         self._errors: list[WorkflowError] = []
 
-    def unless(
+    def read_or(
         self, read: Callable[[], T], otherwise: T, left_out: Callable[[str], bool] = lambda _: True
     ) -> T:
         try:
@@ -222,7 +224,7 @@ def _is_express(machine: Mapping[str, Any]) -> bool:
     return machine.get("type") == "EXPRESS"
 
 
-def _executions(cloud: Connection, arn: str, **asked: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - boto3's
+def _list_executions(cloud: Connection, arn: str, **asked: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - boto3's
     client = cloud.client("stepfunctions")
     with explained("states:ListExecutions", arn):
         answer = cloud.pacer.call(
@@ -231,7 +233,7 @@ def _executions(cloud: Connection, arn: str, **asked: Any) -> list[Mapping[str, 
     return list(answer["executions"])
 
 
-def _machine(cloud: Connection, arn: str) -> Mapping[str, Any]:
+def _describe_machine(cloud: Connection, arn: str) -> Mapping[str, Any]:
     with explained("states:DescribeStateMachine", arn):
         found: Mapping[str, Any] = cloud.client("stepfunctions").describe_state_machine(
             stateMachineArn=arn
@@ -245,10 +247,10 @@ def _listed_endpoints(cloud: Connection, refused: "_Refused") -> Iterator[Endpoi
             SortBy="CreationTime", SortOrder="Descending", MaxResults=MOST_ENDPOINTS
         )
     for one in listed["Endpoints"]:
-        yield _endpoint(cloud, one["EndpointName"], refused)
+        yield _describe_endpoint(cloud, one["EndpointName"], refused)
 
 
-def _endpoint(cloud: Connection, name: str, refused: "_Refused") -> EndpointRecord:
+def _describe_endpoint(cloud: Connection, name: str, refused: "_Refused") -> EndpointRecord:
     """Return an endpoint, with as much of it as may be read."""
     sagemaker = cloud.client("sagemaker")
 
@@ -261,9 +263,9 @@ def _endpoint(cloud: Connection, name: str, refused: "_Refused") -> EndpointReco
             return dict(sagemaker.describe_endpoint_config(EndpointConfigName=configuration))
 
     nothing: Mapping[str, Any] = {}
-    told = refused.unless(tell, nothing)
+    told = refused.read_or(tell, nothing)
     configuration = str(told.get("EndpointConfigName", ""))
-    configured = refused.unless(configure, nothing) if configuration else nothing
+    configured = refused.read_or(configure, nothing) if configuration else nothing
     capture = {**configured.get("DataCaptureConfig", {}), **told.get("DataCaptureConfig", {})}
     bucket, _, prefix = (
         str(capture.get("DestinationS3Uri", "")).removeprefix("s3://").partition("/")
@@ -282,7 +284,7 @@ def _endpoint(cloud: Connection, name: str, refused: "_Refused") -> EndpointReco
     )
 
 
-def _with(
+def _add_guessed(
     cloud: Connection,
     endpoints: tuple[EndpointRecord, ...],
     guess: Guess | None,
@@ -291,11 +293,11 @@ def _with(
     """Return the endpoints, and the one that was guessed where it was not among them."""
     if guess is None or any(one.name == guess.value for one in endpoints):
         return endpoints
-    found = _endpoint(cloud, guess.value, refused)
+    found = _describe_endpoint(cloud, guess.value, refused)
     return (*endpoints, found) if found.status else endpoints
 
 
-def _function(cloud: Connection, name: str, refused: _Refused) -> FunctionRecord | None:
+def _describe_function(cloud: Connection, name: str, refused: _Refused) -> FunctionRecord | None:
     def read() -> Mapping[str, Any]:
         with explained("lambda:GetFunctionConfiguration", name):
             answer: Mapping[str, Any] = cloud.client("lambda").get_function_configuration(
@@ -304,7 +306,7 @@ def _function(cloud: Connection, name: str, refused: _Refused) -> FunctionRecord
             return answer
 
     nothing: Mapping[str, Any] = {}
-    found = refused.unless(read, nothing)
+    found = refused.read_or(read, nothing)
     if not found:
         return None
     return FunctionRecord(
@@ -317,7 +319,7 @@ def _function(cloud: Connection, name: str, refused: _Refused) -> FunctionRecord
     )
 
 
-def _searched(
+def _search_function(
     cloud: Connection,
     function: FunctionRecord,
     endpoints: Iterable[EndpointRecord],
@@ -325,14 +327,14 @@ def _searched(
 ) -> FunctionRecord:
     """Return a function with the endpoints that its code names and the policies of its role."""
     known = [one.name for one in endpoints]
-    code = refused.unless(lambda: _code(cloud, function.name), b"") if known else b""
+    code = refused.read_or(lambda: _read_code(cloud, function.name), b"") if known else b""
     none: tuple[str, ...] = ()
-    policies = refused.unless(lambda: tuple(_policies(cloud, function.role)), none)
+    policies = refused.read_or(lambda: tuple(_iterate_policies(cloud, function.role)), none)
     return replace(function, code_endpoints=endpoints_named(code, known), policies=policies)
 
 
-def _code(cloud: Connection, name: str) -> bytes:
-    """The source files of a function, one after the other; nothing where they cannot be had."""
+def _read_code(cloud: Connection, name: str) -> bytes:
+    """Return the source files of a function, joined; nothing where they cannot be had."""
     with explained("lambda:GetFunction", name):
         found = cloud.client("lambda").get_function(FunctionName=name)
     url = str(found.get("Code", {}).get("Location", ""))
@@ -348,7 +350,7 @@ def _code(cloud: Connection, name: str) -> bytes:
         return b""  # the guess is then made without it
 
 
-def _role(cloud: Connection, arn: str, refused: _Refused) -> RoleRecord | None:
+def _describe_role(cloud: Connection, arn: str, refused: _Refused) -> RoleRecord | None:
     name = arn.rpartition("/")[2]
 
     def read() -> RoleRecord:
@@ -359,11 +361,11 @@ def _role(cloud: Connection, arn: str, refused: _Refused) -> RoleRecord | None:
             ]
         return RoleRecord(name, tuple(one["PolicyArn"] for one in found))
 
-    return refused.unless(read, None) if name else None
+    return refused.read_or(read, None) if name else None
 
 
-def _policies(cloud: Connection, role: str) -> Iterator[str]:
-    """Documents of the inline policies of a role, as JSON text."""
+def _iterate_policies(cloud: Connection, role: str) -> Iterator[str]:
+    """Yield the documents of a role's inline policies, as JSON text."""
     name = role.rpartition("/")[2]
     if not name:
         return

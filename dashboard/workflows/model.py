@@ -97,7 +97,7 @@ def health_in_words(
     if gone:
         problem = "There is no such state machine: deleted, or not deployed yet."
         return WorkflowHealth("-", "-", problem)
-    ran = "never" if last is None else f"{numbers.age(last, now)} ago"
+    ran = "never" if last is None else f"{numbers.format_age(last, now)} ago"
     return WorkflowHealth(ran, f"{failures:,}{' or more' if more else ''}")
 
 
@@ -108,12 +108,12 @@ def found_names(names: Iterable[str], wanted: str) -> list[int]:
     return places[:MOST_SHOWN]
 
 
-def facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
+def list_facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
     """Return what is known of a workflow: its name, its value, and where that is known from."""
     captures = str(workflow.captures) if workflow.captures else "asked of the endpoint"
     image = workflow.image_path or workflow.fixed_image or "any S3 location in the input"
     stated = workflow.stated_threshold
-    demanded = numbers.share(stated) if stated else "none"
+    demanded = numbers.format_share(stated) if stated else "none"
     other = workflow.started_through not in ("", workflow.state_machine_arn)
     through = f"executions are started through {workflow.started_through}" if other else ""
     machine = "none, imported files" if workflow.imported else "none, captures only"
@@ -129,7 +129,7 @@ def facts(workflow: WatchedWorkflow) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def corrected(workflow: WatchedWorkflow, said: Correction) -> WatchedWorkflow:
+def apply_corrections(workflow: WatchedWorkflow, said: Correction) -> WatchedWorkflow:
     """Return a workflow with what a person said of it.
 
     Raises:
@@ -140,13 +140,13 @@ def corrected(workflow: WatchedWorkflow, said: Correction) -> WatchedWorkflow:
     if said.image_path:
         image_at("{}", said.image_path)
     endpoint = said.endpoint.strip()
-    threshold, source = _threshold(workflow, said.threshold)
+    threshold, source = _parse_threshold(workflow, said.threshold)
     return replace(
         workflow,
         endpoint=endpoint,
         endpoint_source=workflow.endpoint_source if endpoint == workflow.endpoint else SAID_BY_YOU,
         captures=read_captures_uri(said.captures) if said.captures.strip() else None,
-        classes=_classes(said.classes),
+        classes=_parse_classes(said.classes),
         threshold=threshold,
         threshold_source=source,
         image_path=said.image_path.strip(),
@@ -213,7 +213,7 @@ def by_weight(advice: Iterable[Advice]) -> list[Advice]:
     return sorted(advice, key=lambda one: (one.weight.name, one.subject))
 
 
-def _classes(text: str) -> tuple[str, ...]:
+def _parse_classes(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if len(names) < 2:  # noqa: PLR2004 - one class is no choice
         raise WorkflowError(
@@ -224,7 +224,7 @@ def _classes(text: str) -> tuple[str, ...]:
     return names
 
 
-def _threshold(workflow: WatchedWorkflow, text: str) -> tuple[float, str]:
+def _parse_threshold(workflow: WatchedWorkflow, text: str) -> tuple[float, str]:
     said = text.strip()
     if not said:
         return LOWEST, NO_THRESHOLD

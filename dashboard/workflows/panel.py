@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard.aws.cloud import Connection
 from dashboard.shared import cloud_reads, components, time_range_panel
 from dashboard.shared.connections import WORKFLOW
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.workflows import client, model
 from dashboard.workflows.bundle import open_bundle, read_archive, read_folder
 from workflow.access import Privilege
@@ -34,21 +34,21 @@ _SHOWN_WITH_HEALTH = 20
 _CHOICES = ("State machines", "Endpoints", "By name", "Import")
 
 
-def choose() -> None:
+def choose_workflow() -> None:
     """Watch what the address names, else what this session watched last; show the switch."""
     whole = components.cloud_connection()
     asked = st.query_params.get(WORKFLOW, "")
-    with components.explained():
+    with components.show_errors():
         if asked:
-            st.session_state[WORKFLOW] = _known(whole, asked).reference
+            st.session_state[WORKFLOW] = _workflow_of_address(whole, asked).reference
         elif WORKFLOW not in st.session_state:
-            st.session_state[WORKFLOW] = _first(whole).reference
+            st.session_state[WORKFLOW] = _first_workflow(whole).reference
     reference = st.session_state.get(WORKFLOW, "")
     if reference and reference != whole.watched.reference:
         st.query_params[WORKFLOW] = reference
     workflows = all_watched()
     if len(workflows) > 1:
-        _switch(workflows, components.connection().watched)
+        _show_switch(workflows, components.connection().watched)
 
 
 def all_watched() -> tuple[WatchedWorkflow, ...]:
@@ -56,7 +56,7 @@ def all_watched() -> tuple[WatchedWorkflow, ...]:
     return (components.cloud_connection().watched, *components.registry().all())
 
 
-def watch(workflow: WatchedWorkflow) -> None:
+def watch_workflow(workflow: WatchedWorkflow) -> None:
     """Find out about a workflow, remember it, and watch it from now on.
 
     Raises:
@@ -66,17 +66,17 @@ def watch(workflow: WatchedWorkflow) -> None:
     registry = components.registry()
 
     def find(_: Connection) -> WatchedWorkflow:
-        found = registry.find(workflow.reference) or client.describe(whole, workflow)
+        found = registry.find(workflow.reference) or client.describe_workflow(whole, workflow)
         registry.save(found)
         return found
 
-    found = components.act(
+    found = components.run_action(
         f"looking up {workflow.name}", Privilege.WATCH, find, request=workflow.reference
     )
-    go(found.reference)
+    switch_to(found.reference)
 
 
-def go(reference: str) -> None:
+def switch_to(reference: str) -> None:
     """Watch another workflow, from its start page."""
     st.session_state[WORKFLOW] = reference
     st.query_params.from_dict({WORKFLOW: reference})
@@ -86,56 +86,56 @@ def go(reference: str) -> None:
 def health_table(workflows: Sequence[WatchedWorkflow], now: datetime) -> None:
     """Show every watched workflow with its health; the chosen row is watched."""
     listed = [one for one in workflows if one.lists_executions]
-    health = _health([(one.reference, one.state_machine_arn) for one in listed], now)
-    chosen = _table(
+    health = _read_health([(one.reference, one.state_machine_arn) for one in listed], now)
+    chosen = _choose_row(
         model.watched_table(workflows, health), "watched-workflows", "Watched workflows"
     )
     current = components.connection().watched
     if chosen is not None and workflows[chosen].reference != current.reference:
-        go(workflows[chosen].reference)
+        switch_to(workflows[chosen].reference)
 
 
-def connect(now: datetime) -> None:
-    """Ways to another workflow."""
+def show_connect(now: datetime) -> None:
+    """Show the ways to another workflow."""
     match st.segmented_control("Find it by", _CHOICES, default=_CHOICES[0], required=True):
         case "State machines":
-            _machines(now)
+            _show_machines(now)
         case "Endpoints":
-            _endpoints()
+            _show_endpoints()
         case "Import":
-            _import(now)
+            _show_import(now)
         case _:
             _by_name()
 
 
 def known_of(workflow: WatchedWorkflow) -> None:
     """Show what is known of the workflow and from where, and a form that corrects it."""
-    for name, value, source in model.facts(workflow):
-        st.markdown(f"**{name}**  \n{plain(value)}")
+    for name, value, source in model.list_facts(workflow):
+        st.markdown(f"**{name}**  \n{escape_text(value)}")
         if source:
-            st.caption(f"{plain(source[:1].upper() + source[1:])}.")
+            st.caption(f"{escape_text(source[:1].upper() + source[1:])}.")
     if workflow.deployed:
         return
-    with st.expander("Correct it", icon=":material/edit:"), components.explained():
-        _correction(workflow)
+    with st.expander("Correct it", icon=":material/edit:"), components.show_errors():
+        _show_correction(workflow)
     if st.button("Stop watching it", icon=":material/visibility_off:", type="tertiary"):
         registry = components.registry()
-        components.act(
+        components.run_action(
             f"stopping to watch {workflow.name}",
             Privilege.WATCH,
             lambda _: registry.remove(workflow.reference),
             request=workflow.reference,
         )
-        go(components.cloud_connection().watched.reference)
+        switch_to(components.cloud_connection().watched.reference)
 
 
-def _first(whole: Connection) -> WatchedWorkflow:
-    """What a session watches first: what the environment names, else the deployed workflow."""
-    named = of_environment(os.environ, **_place(whole))
-    return _remembered(whole, named) if named is not None else whole.watched
+def _first_workflow(whole: Connection) -> WatchedWorkflow:
+    """Return what a session watches first: what the environment names, else the deployed one."""
+    named = of_environment(os.environ, **_current_place(whole))
+    return _find_or_describe(whole, named) if named is not None else whole.watched
 
 
-def _known(whole: Connection, asked: str) -> WatchedWorkflow:
+def _workflow_of_address(whole: Connection, asked: str) -> WatchedWorkflow:
     """Return the workflow of an address.
 
     Raises:
@@ -144,11 +144,11 @@ def _known(whole: Connection, asked: str) -> WatchedWorkflow:
     known = components.registry().find(asked)
     if known is not None or asked == whole.watched.reference:
         return known or whole.watched
-    return _remembered(whole, read_reference(asked, **_place(whole)))
+    return _find_or_describe(whole, read_reference(asked, **_current_place(whole)))
 
 
-def _remembered(whole: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
-    """What is known of a workflow; one that is new is found out about once AWS has answered."""
+def _find_or_describe(whole: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow:
+    """Return what is known of a workflow; a new one is described once AWS has answered."""
     if workflow.reference == whole.watched.reference:
         return whole.watched
     registry = components.registry()
@@ -157,18 +157,20 @@ def _remembered(whole: Connection, workflow: WatchedWorkflow) -> WatchedWorkflow
         return known
     key = ("discovery", workflow.reference)
     title = f"what {workflow.name} consists of"
-    found = components.read("states", key, title, lambda: client.describe(whole, workflow))
+    found = components.read_cloud(
+        "states", key, title, lambda: client.describe_workflow(whole, workflow)
+    )
     registry.save(found)
     return found
 
 
-def _place(whole: Connection) -> dict[str, str]:
+def _current_place(whole: Connection) -> dict[str, str]:
     cloud = whole.cloud
     partition = partition_of(cloud.region).name
     return {"partition": partition, "region": cloud.region, "account": cloud.account}
 
 
-def _switch(workflows: Sequence[WatchedWorkflow], current: WatchedWorkflow) -> None:
+def _show_switch(workflows: Sequence[WatchedWorkflow], current: WatchedWorkflow) -> None:
     names = {one.reference: one.name for one in workflows}
     with st.sidebar:
         chosen = st.selectbox(
@@ -179,21 +181,23 @@ def _switch(workflows: Sequence[WatchedWorkflow], current: WatchedWorkflow) -> N
             key=f"switch-{current.reference}",
         )
     if chosen and chosen != current.reference:
-        go(chosen)
+        switch_to(chosen)
 
 
-def _health(machines: Sequence[tuple[str, str]], now: datetime) -> dict[str, model.WorkflowHealth]:
+def _read_health(
+    machines: Sequence[tuple[str, str]], now: datetime
+) -> dict[str, model.WorkflowHealth]:
     """Return how state machines do, by reference; all of them are asked at once."""
     whole = components.cloud_connection()
     asked = [(reference, arn) for reference, arn in machines if arn]
     for reference, arn in asked:
-        components.begin(
+        components.begin_read(
             "states", ("health", reference), *_health_read(whole, arn, now), fresh_s=HEALTH_SECONDS
         )
     found = {}
     for reference, arn in asked:
         try:
-            told = components.read(
+            told = components.read_cloud(
                 "states",
                 ("health", reference),
                 *_health_read(whole, arn, now),
@@ -216,9 +220,9 @@ def _health_read(
     return title, lambda: client.machine_health(whole, arn, now)
 
 
-def _machines(now: datetime) -> None:
+def _show_machines(now: datetime) -> None:
     whole = components.cloud_connection()
-    listed = components.read(
+    listed = components.read_cloud(
         "states",
         ("state machines", whole.cloud.region),
         "the state machines of the region",
@@ -235,7 +239,7 @@ def _machines(now: datetime) -> None:
     shown = [listed[at] for at in model.found_names([one.name for one in listed], wanted)]
     st.caption(f"{len(shown):,} of {len(listed):,} state machines.")
     first = [(one.arn, one.arn) for one in shown[:_SHOWN_WITH_HEALTH] if not one.express]
-    health = _health(first, now)
+    health = _read_health(first, now)
     empty = model.WorkflowHealth("-", "-")
     table = pd.DataFrame(
         [
@@ -244,21 +248,21 @@ def _machines(now: datetime) -> None:
                 "Type": "Express" if one.express else "Standard",
                 "Last execution": health.get(one.arn, empty).last,
                 model.FAILED: health.get(one.arn, empty).failures,
-                "Created": time_range_panel.said(one.created_at),
+                "Created": time_range_panel.format_in_zone(one.created_at),
             }
             for one in shown
         ]
     )
-    chosen = _table(table, "state-machines", "State machines of the region")
+    chosen = _choose_row(table, "state-machines", "State machines of the region")
     if chosen is not None and st.button(
-        f"Watch {plain(shown[chosen].name)}", type="primary", icon=":material/visibility:"
+        f"Watch {escape_text(shown[chosen].name)}", type="primary", icon=":material/visibility:"
     ):
-        watch(read_reference(shown[chosen].arn, **_place(whole)))
+        watch_workflow(read_reference(shown[chosen].arn, **_current_place(whole)))
 
 
-def _endpoints() -> None:
+def _show_endpoints() -> None:
     whole = components.cloud_connection()
-    listed, refused = components.read(
+    listed, refused = components.read_cloud(
         "sagemaker",
         ("endpoints", whole.cloud.region),
         "the endpoints of the region",
@@ -268,16 +272,20 @@ def _endpoints() -> None:
     if not listed:
         components.empty_state("No endpoint here", "The region has no SageMaker endpoint.")
         return
-    chosen = _table(model.endpoints_table(listed), "endpoints", "Endpoints of the region")
+    chosen = _choose_row(model.endpoints_table(listed), "endpoints", "Endpoints of the region")
     for error in refused:
-        st.caption(plain(f"Not shown: {error.message} {error.remedy}"))
+        st.caption(escape_text(f"Not shown: {error.message} {error.remedy}"))
     if chosen is None:
         return
     place = listed[chosen].captures
     if place is None:
-        st.info(f"{plain(listed[chosen].name)} captures nothing, so there is nothing to watch.")
-    elif st.button(f"Watch the captures of {plain(place.endpoint)}", icon=":material/visibility:"):
-        watch(captured_at(place))
+        st.info(
+            f"{escape_text(listed[chosen].name)} captures nothing, so there is nothing to watch."
+        )
+    elif st.button(
+        f"Watch the captures of {escape_text(place.endpoint)}", icon=":material/visibility:"
+    ):
+        watch_workflow(captured_at(place))
 
 
 def _by_name() -> None:
@@ -286,10 +294,10 @@ def _by_name() -> None:
         "Name or ARN of a state machine, or s3://bucket/prefix of captures", key="workflow-name"
     )
     if st.button("Watch", type="primary", disabled=not said, icon=":material/visibility:"):
-        watch(read_reference(said or "", **_place(whole)))
+        watch_workflow(read_reference(said or "", **_current_place(whole)))
 
 
-def _import(now: datetime) -> None:
+def _show_import(now: datetime) -> None:
     """Open what somebody sent; the local cloud alone, for captures go into a bucket."""
     whole = components.cloud_connection()
     if whole.cloud.endpoint_url is None:
@@ -311,9 +319,9 @@ def _import(now: datetime) -> None:
         registry.save(found)
         return found
 
-    found = components.act(f"opening {sent.name}", Privilege.WATCH, opened)
+    found = components.run_action(f"opening {sent.name}", Privilege.WATCH, opened)
     st.session_state[_IGNORED] = sent.ignored
-    go(found.reference)
+    switch_to(found.reference)
 
 
 def ignored_files() -> None:
@@ -324,7 +332,7 @@ def ignored_files() -> None:
             st.code("\n".join(ignored[:_MOST_IGNORED]), language=None)
 
 
-def _correction(workflow: WatchedWorkflow) -> None:
+def _show_correction(workflow: WatchedWorkflow) -> None:
     with st.form("correction"):
         states_threshold = workflow.threshold_source != NO_THRESHOLD
         said = model.Correction(
@@ -356,8 +364,8 @@ def _correction(workflow: WatchedWorkflow) -> None:
             or "",
         )
         if st.form_submit_button("Save", type="primary"):
-            registry, corrected = components.registry(), model.corrected(workflow, said)
-            components.act(
+            registry, corrected = components.registry(), model.apply_corrections(workflow, said)
+            components.run_action(
                 f"correcting {workflow.name}",
                 Privilege.WATCH,
                 lambda _: registry.save(corrected),
@@ -366,7 +374,7 @@ def _correction(workflow: WatchedWorkflow) -> None:
             st.rerun()
 
 
-def _table(frame: pd.DataFrame, key: str, alt: str) -> int | None:
+def _choose_row(frame: pd.DataFrame, key: str, alt: str) -> int | None:
     """Return a table of which one row can be chosen; its place."""
     chosen = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=key, alt=alt

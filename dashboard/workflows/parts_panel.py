@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.executions import panel as executions
-from dashboard.executions.tables import failures
+from dashboard.executions.tables import build_failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
-from dashboard.shared.escaping import plain
+from dashboard.shared.escaping import escape_text
 from dashboard.workflows import client, express, model
 from workflow.advice import (
     Advice,
@@ -30,7 +30,7 @@ _EXPRESS = (
 )
 
 
-def show() -> None:
+def show_parts() -> None:
     """Draw the whole page; it changes nothing."""
     components.page_header(
         "Deployment",
@@ -43,7 +43,7 @@ def show() -> None:
             "Imported files only", "An export shows how it ran, not how it is deployed."
         )
         return
-    found = components.read(
+    found = components.read_cloud(
         "states",
         ("parts", workflow.reference),
         f"what {workflow.name} consists of",
@@ -59,13 +59,17 @@ def show() -> None:
         st.warning(_EXPRESS + wanted, icon=":material/bolt:")
         if found.log_group:
             st.code(found.log_group, language=None, wrap_lines=True)
-            _logged(found.log_group)
-    _advice(found)
+            _show_logged(found.log_group)
+    _show_advice(found)
     if found.definition:
-        changed = time_range_panel.said(found.changed_at) if found.changed_at else "not known"
-        role = plain(found.role.rpartition("/")[2])
+        changed = (
+            time_range_panel.format_in_zone(found.changed_at) if found.changed_at else "not known"
+        )
+        role = escape_text(found.role.rpartition("/")[2])
         with st.container(border=True):
-            executions.graph(found.definition, None, f"Last changed {changed}; its role is {role}.")
+            executions.show_graph(
+                found.definition, None, f"Last changed {changed}; its role is {role}."
+            )
     st.header("Functions", anchor=False)
     if found.functions:
         st.dataframe(
@@ -80,7 +84,7 @@ def show() -> None:
     if own:
         st.dataframe(model.endpoints_table(own), hide_index=True, alt="The endpoint")
         if workflow.endpoint_source:
-            st.caption(f"Found because {plain(workflow.endpoint_source)}.")
+            st.caption(f"Found because {escape_text(workflow.endpoint_source)}.")
     else:
         components.empty_state(
             "The endpoint is not known",
@@ -89,17 +93,18 @@ def show() -> None:
             label="Go to Workflows",
         )
     for refused in found.refused:
-        st.caption(plain(f"Not shown: {refused.message} {refused.remedy}"))
+        st.caption(escape_text(f"Not shown: {refused.message} {refused.remedy}"))
     st.caption(
-        f"As of {time_range_panel.clock(datetime.now(UTC))}, read at most every five minutes."
+        f"As of {time_range_panel.format_clock(datetime.now(UTC))}, read at most every "
+        "five minutes."
     )
 
 
-@components.explained()
-def _logged(log_group: str) -> None:
+@components.show_errors()
+def _show_logged(log_group: str) -> None:
     """Show the executions that the log group of an EXPRESS state machine tells of."""
     connection, now = components.connection(), datetime.now(UTC)
-    found = components.read(
+    found = components.read_cloud(
         "logs",
         ("express", log_group),
         "what the state machine logged",
@@ -130,26 +135,29 @@ def _logged(log_group: str) -> None:
 def not_ours(title: str) -> None:
     """Explain that a page is about what only ``deploy`` makes."""
     components.page_header(title, "For the workflow that this project deploys.")
-    name = plain(components.connection().watched.name)
+    name = escape_text(components.connection().watched.name)
     components.empty_state(
         f"{name} was made by somebody else",
         "This page is about the deployed workflow. Choose that one in the sidebar to see it.",
     )
 
 
-def _advice(found: client.MachineRecord) -> None:
+def _show_advice(found: client.MachineRecord) -> None:
     advice = model.by_weight(_all_advice(found))
     if not advice:
         st.success("No weakness was found in what may be read.", icon=":material/check_circle:")
     for one in advice:
         icon = ":material/priority_high:" if one.weight is Weight.HIGH else ":material/info:"
-        said = f"**{plain(one.subject)}.** {plain(one.problem)}  \n{plain(one.remedy)}"
+        said = (
+            f"**{escape_text(one.subject)}.** {escape_text(one.problem)}  "
+            f"\n{escape_text(one.remedy)}"
+        )
         (st.warning if one.weight is Weight.HIGH else st.info)(said, icon=icon)
 
 
 def _all_advice(found: client.MachineRecord) -> list[Advice]:
     workflow = components.connection().watched
-    store = feeds.running().executions.store
+    store = feeds.running_feeds().executions.store
     details = store.scan("execution_details").tail(_PAYLOADS_LOOKED_AT).collect()
     payloads = [text for text in (*details["input"], *details["output"]) if text]
     own = [one for one in found.endpoints if one.name == workflow.endpoint]
@@ -158,5 +166,5 @@ def _all_advice(found: client.MachineRecord) -> list[Advice]:
         *function_advice(found.functions, today=datetime.now(UTC).date()),
         *role_advice(found.roles),
         *(advice for one in own for advice in endpoint_advice(one)),
-        *outcome_advice(failures(store.scan("failures")), payloads),
+        *outcome_advice(build_failures(store.scan("failures")), payloads),
     ]

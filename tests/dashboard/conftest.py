@@ -60,14 +60,14 @@ def environ(local_cloud) -> Iterator[dict[str, str]]:  # noqa: ANN001 - of the f
         "SCONES_PROJECT": "pages",
         "SCONES_THRESHOLD": "0.5",
     }
-    start, ready = clouds._start, clouds._start(found)
+    start, ready = clouds._start_local_cloud, clouds._start_local_cloud(found)
 
     def start_once(asked: Mapping[str, str]) -> dict[str, Any]:
         here = asked.get("SCONES_LOCALCLOUD_DIR") == str(local_cloud.directory)
         return ready if here else start(asked)
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(clouds, "_start", start_once)
+        monkeypatch.setattr(clouds, "_start_local_cloud", start_once)
         yield found
 
 
@@ -99,7 +99,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect
     """The connection of pages to an account in moto with the workflow's bucket; Ana is at them."""
     monkeypatch.setenv("SCONES_STORE", str(tmp_path))
     ana = Actor("ana@example.com", Role.ADMIN)
-    monkeypatch.setattr(access, "actor", lambda: ana)
+    monkeypatch.setattr(access, "current_actor", lambda: ana)
     cloud = Cloud(name="AWS", account="123456789012", region="us-east-1")
     with mock_aws():
         found = Connection(
@@ -109,7 +109,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect
             Pacer(cloud.region),
         )
         found.client("s3").create_bucket(Bucket=found.settings.bucket)
-        monkeypatch.setattr(connections, "_unlimited", lambda: found)
+        monkeypatch.setattr(connections, "_connect_unlimited", lambda: found)
         st.cache_resource.clear()
         yield found
         st.cache_resource.clear()

@@ -48,7 +48,7 @@ def app(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..
 def settled(test: AppTest) -> AppTest:
     """Run again until no job is under way, as the page's own ticking would."""
     deadline = time.monotonic() + SECONDS
-    while any(job.running for job in components.jobs()._jobs.values()):
+    while any(job.running for job in components.background_jobs()._jobs.values()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     test.run()
@@ -332,12 +332,12 @@ def test_while_a_deploy_is_under_way_nobody_can_start_a_second_one(
 ) -> None:
     test = app("deployment", {"threshold": "0.7"})
     go = threading.Event()
-    running = components.jobs().start("deployment", "Deploy", until(go))
+    running = components.background_jobs().start("deployment", "Deploy", until(go))
 
     (apply,) = [one for one in test.button if one.label == "Apply these changes"]
     apply.click().run()
 
-    assert components.jobs().get("deployment") is running
+    assert components.background_jobs().get("deployment") is running
     assert "Apply these changes" not in [one.label for one in test.button]
     go.set()
     running.wait(SECONDS)

@@ -16,13 +16,13 @@ import pytest
 from moto import mock_aws
 
 from benchmarks.simulated_states import EPOCH, MACHINE, Clock, SimulatedStates, failed_history
-from dashboard.aws.executions import States
+from dashboard.aws.executions import ExecutionReader
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
 from dashboard.executions.tables import stored_listing
 from dashboard.failures import model
-from dashboard.failures.inbox import inbox
+from dashboard.failures.inbox import build_inbox
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import RepairItem, RepairRun, plan_repair
 from dashboard.shared.store import SegmentStore
@@ -104,8 +104,8 @@ class Night:
     def pacer(self) -> Pacer:
         return Pacer("us-east-1", clock=self.clock.monotonic, sleep=self.clock.sleep)
 
-    def states(self) -> States:
-        return States(self.aws, self.pacer(), MACHINE)  # type: ignore[arg-type]
+    def states(self) -> ExecutionReader:
+        return ExecutionReader(self.aws, self.pacer(), MACHINE)  # type: ignore[arg-type]
 
     def sync(self) -> None:
         sync = ExecutionSync(
@@ -120,9 +120,11 @@ class Night:
         list(sync.run(budget_s=1e6))
 
     def inbox(self) -> tuple[FailureGroup, ...]:
-        failures = tables.failures(self.store.scan("failures"))
-        restarts = RepairLog(self.s3, BUCKET).restarts()
-        return inbox(failures, stored_listing(self.store.scan), (), restarts, now=self.clock.now())
+        failures = tables.build_failures(self.store.scan("failures"))
+        restarts = RepairLog(self.s3, BUCKET).read_restarts()
+        return build_inbox(
+            failures, stored_listing(self.store.scan), (), restarts, now=self.clock.now()
+        )
 
 
 @pytest.fixture
@@ -168,13 +170,13 @@ def test_repairing_400_killed_halfway_does_each_once_and_empties_the_inbox(night
         next(killed)
     killed.close()
     night.clock.sleep(3600)
-    resumed = RepairLog(night.s3, BUCKET).runs()[0]
+    resumed = RepairLog(night.s3, BUCKET).read_runs()[0]
     assert resumed.pending
     list(repairer().run(resumed))
 
     assert set(night.aws.redrives) == set(repaired)
     assert set(night.aws.redrives.values()) == {1}
-    assert not RepairLog(night.s3, BUCKET).runs()[0].pending
+    assert not RepairLog(night.s3, BUCKET).read_runs()[0].pending
     for arn in repaired:
         night.aws.finish(arn, output=OUTPUT)
     night.sync()
@@ -184,7 +186,9 @@ def test_repairing_400_killed_halfway_does_each_once_and_empties_the_inbox(night
 
 def test_the_dry_run_says_for_each_what_repairs_it(night: Night) -> None:
     night.sync()
-    failures = {one.execution_arn: one for one in tables.failures(night.store.scan("failures"))}
+    failures = {
+        one.execution_arn: one for one in tables.build_failures(night.store.scan("failures"))
+    }
     advised = {}
     for group in night.inbox():
         dry = model.dry_run(

@@ -22,11 +22,11 @@ from typing import Any
 import pytest
 
 from dashboard.aws.cloud import Connection, connect
-from dashboard.aws.executions import states
+from dashboard.aws.executions import open_reader
 from dashboard.executions import tables
 from dashboard.executions.sync import ExecutionSync
 from dashboard.executions.tables import stored_listing
-from dashboard.failures.inbox import inbox
+from dashboard.failures.inbox import build_inbox
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import RepairItem, plan_repair
 from dashboard.shared.store import SegmentStore
@@ -160,7 +160,7 @@ class Drill:
 
     def inbox(self) -> tuple[FailureGroup, ...]:
         """Sync and group, as the Failures page does."""
-        source = states(
+        source = open_reader(
             self.connection.session, self.connection.pacer, self.settings.state_machine_arn
         )
         sync = ExecutionSync(
@@ -171,9 +171,11 @@ class Drill:
             now=lambda: datetime.now(UTC),
         )
         list(sync.run(budget_s=1e6))
-        failures = tables.failures(self.store.scan("failures"))
-        restarts = RepairLog(self.s3, self.settings.bucket).restarts()
-        return inbox(failures, stored_listing(self.store.scan), (), restarts, now=datetime.now(UTC))
+        failures = tables.build_failures(self.store.scan("failures"))
+        restarts = RepairLog(self.s3, self.settings.bucket).read_restarts()
+        return build_inbox(
+            failures, stored_listing(self.store.scan), (), restarts, now=datetime.now(UTC)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -223,10 +225,10 @@ def test_a_repair_that_is_killed_halfway_redrives_each_execution_once(drill: Dri
         )
     )
     kill_after(len(repaired) // 2, drill)
-    left = log.runs()[0]
+    left = log.read_runs()[0]
     assert left.pending, "It was killed too late to show anything."
 
-    source = states(
+    source = open_reader(
         drill.connection.session, drill.connection.pacer, drill.settings.state_machine_arn
     )
     list(Repairer(drill.states, source, log, most=1000, now=lambda: datetime.now(UTC)).run(left))

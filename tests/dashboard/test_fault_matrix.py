@@ -74,7 +74,7 @@ def waited(
         {"SCONES_PROJECT": "faults"}, account=ACCOUNT, region=Region(REGION, "test")
     )
     cloud = Cloud(name="Local cloud", account=ACCOUNT, region=REGION, endpoint_url=faulty.url)
-    connection = Connection(cloud, settings, clouds._session(core, REGION), Pacer(REGION))
+    connection = Connection(cloud, settings, clouds._make_session(core, REGION), Pacer(REGION))
     monkeypatch.setattr(connections, "connect", lambda _: connection)
     monkeypatch.setattr(cloud_reads, "PATIENCE_S", PATIENCE_S)
     monkeypatch.setattr(cloud_reads, "_FAILED_S", 0.0)  # a refresh comes later than that

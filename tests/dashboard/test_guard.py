@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from dashboard.guard import HEADERS, Guard, Served, exposure, refusal
+from dashboard.guard import HEADERS, Guard, ServerOptions, find_exposure, find_refusal
 
 HERE = "127.0.0.1:8501"
-NOTHING_CONFIGURED = Served()
+NOTHING_CONFIGURED = ServerOptions()
 LINK = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
 words = st.text(string.ascii_letters + string.digits + "-.:[]/@ ", max_size=30)
 
 
 def refused(
-    headers: dict[str, str], method: str | None = "GET", served: Served = NOTHING_CONFIGURED
+    headers: dict[str, str], method: str | None = "GET", served: ServerOptions = NOTHING_CONFIGURED
 ) -> bool:
-    return refusal(method, {"host": HERE, **headers}, served) is not None
+    return find_refusal(method, {"host": HERE, **headers}, served) is not None
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_other_names_are_refused_until_they_are_allowed(host: str) -> None:
 
 
 def test_names_that_the_configuration_allows() -> None:
-    served = Served(hosts=frozenset({"scones.example", "*.team.example"}))
+    served = ServerOptions(hosts=frozenset({"scones.example", "*.team.example"}))
     for host in ("scones.example", "Scones.Example:443", "a.b.team.example"):
         assert not refused({"host": host}, served=served)
     for host in ("team.example", "ascones.example", "scones.example.evil.example"):
         assert refused({"host": host}, served=served)
-    assert not refused({"host": "anything.example"}, served=Served(hosts=frozenset({"*"})))
+    assert not refused({"host": "anything.example"}, served=ServerOptions(hosts=frozenset({"*"})))
 
 
 @given(origin=words, method=st.sampled_from([None, "GET", "POST", "PUT", "OPTIONS"]))
@@ -66,7 +66,7 @@ def test_another_port_is_another_origin(origin: str) -> None:
 
 
 def test_a_proxy_that_renames_it_is_allowed_by_its_origin() -> None:
-    served = Served(origins=frozenset({"https://scones.example"}))
+    served = ServerOptions(origins=frozenset({"https://scones.example"}))
     assert not refused({"origin": "https://scones.example"}, None, served)
     assert refused({"origin": "http://scones.example"}, None, served)
 
@@ -94,7 +94,7 @@ def test_the_configuration_of_streamlit_is_what_counts(monkeypatch: pytest.Monke
         "server.corsAllowedOrigins": [" https://scones.example"],
     }
     monkeypatch.setattr(streamlit_module, "get_option", options.__getitem__)
-    assert Served.configured() == Served(
+    assert ServerOptions.configured() == ServerOptions(
         frozenset({"dash.example", "localhost", "*.team.example"}),
         frozenset({"https://scones.example"}),
     )
@@ -163,4 +163,4 @@ def test_starting_and_stopping_pass_through() -> None:
 def test_a_dashboard_without_login_answers_this_machine_alone(
     server: tuple[str, int | None] | None, headers: dict[str, str], *, refused: bool
 ) -> None:
-    assert (exposure(server, headers) is not None) == refused
+    assert (find_exposure(server, headers) is not None) == refused

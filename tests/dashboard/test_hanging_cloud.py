@@ -72,7 +72,7 @@ class Stretched:
         known = connection.session.get_credentials()
         assert known is not None
         core.set_credentials(known.access_key, known.secret_key, known.token)
-        session = clouds._session(core, connection.cloud.region)
+        session = clouds._make_session(core, connection.cloud.region)
         pacer = Pacer(connection.cloud.region)
         self.connection = Connection(connection.cloud, connection.settings, session, pacer)
 
@@ -158,7 +158,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     found, send, explained, wait = (
         Watched(),
         URLLib3Session.send,
-        Bucket._explained,
+        Bucket._explain_errors,
         CloudRead.wait,
     )
 
@@ -179,7 +179,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         return ended
 
     monkeypatch.setattr(URLLib3Session, "send", sent)
-    monkeypatch.setattr(Bucket, "_explained", bucket)
+    monkeypatch.setattr(Bucket, "_explain_errors", bucket)
     monkeypatch.setattr(CloudRead, "wait", waited)
     return found
 

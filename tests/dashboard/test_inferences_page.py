@@ -321,7 +321,7 @@ def test_traffic_that_ended_early_says_why_and_can_be_sent_again(
     page(endpoint=captured)
     cloud = connect(environ).cloud
     monkeypatch.setenv("SCONES_PROJECT", "nothing")
-    failed = traffic._started()[cloud.endpoint_url or ""] = TrafficProcess(cloud)
+    failed = traffic._started_traffic()[cloud.endpoint_url or ""] = TrafficProcess(cloud)
     while failed.running:
         time.sleep(0.1)
 
@@ -373,7 +373,7 @@ class Athena:
     def execute(self, sql: str) -> str:
         return sql
 
-    def rows(self, _: str, schema: pl.Schema) -> pl.DataFrame:
+    def read_rows(self, _: str, schema: pl.Schema) -> pl.DataFrame:
         records = builders.captured(100)
         if schema == COUNTS:
             return builders.counted(records)

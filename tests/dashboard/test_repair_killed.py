@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.aws.executions import States
+from dashboard.aws.executions import ExecutionReader
 from dashboard.aws.quotas import Pacer
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import RepairItem, plan_repair
@@ -99,12 +99,12 @@ def test_each_is_redriven_once_though_the_process_is_killed(
     killed.wait(30)
     killed.stdout.close()
 
-    left = log.runs()[0]
+    left = log.read_runs()[0]
     assert left.pending, "It was killed too late to show anything."
     client = local_cloud.client("stepfunctions")
-    states = States(client, Pacer(local_cloud.region), machine)
+    states = ExecutionReader(client, Pacer(local_cloud.region), machine)
     list(Repairer(client, states, log, most=1000, now=lambda: datetime.now(UTC)).run(left))
 
-    assert not log.runs()[0].pending
+    assert not log.read_runs()[0].pending
     counts = [one["redriveCount"] for one in settled(local_cloud, machine)]
     assert counts == [1] * COUNT

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.aws.cloud import Connection, connect
 from dashboard.review.client import ReviewClient
 from dashboard.review.model import DrawRequest, draw_photos
-from dashboard.training.client import export, zipped
+from dashboard.training.client import export_set, zip_set
 from tests.builders import png
 from tests.captured import NOW
 from workflow.verdicts import AgreementStatus, Verdict
@@ -180,7 +180,7 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
     }
     shares: list[float] = []
 
-    made = export(cloud, client.bucket, [draw], known, shares.append)
+    made = export_set(cloud, client.bucket, [draw], known, shares.append)
 
     s3, prefix = cloud.client("s3"), made.url.split("/", 3)[3]
     listed = s3.list_objects_v2(Bucket=client.bucket.name, Prefix=prefix)["Contents"]
@@ -190,7 +190,7 @@ def test_labelled_photos_are_written_as_a_training_set(cloud: Connection) -> Non
     assert shares[-1] == 1.0
     assert len(made.problems) == 2
     assert any("made-11 in deleted.jsonl" in problem for problem in made.problems)
-    with zipfile.ZipFile(io.BytesIO(zipped(cloud, made.url))) as archive:
+    with zipfile.ZipFile(io.BytesIO(zip_set(cloud, made.url))) as archive:
         assert len(archive.namelist()) == len(listed)
 
 

@@ -1,4 +1,4 @@
-"""What changes something is done by ``components.act`` or with what ``permits.permit`` gives."""
+"""What changes something is done by ``run_action`` or with what ``require_permit`` gives."""
 
 import ast
 from collections.abc import Iterator
@@ -12,25 +12,26 @@ ROOT = Path(__file__).parents[3]
 DASHBOARD = ROOT / "dashboard"
 CHANGING = frozenset(
     {
-        *("batches.start", "batches.resume", "deploying.start", "deploying.deploy"),
-        *("repairs.start", "repairs.resume", "repairs.stop"),
-        *("control.begin", "control.end", "TrafficProcess", "found.stop"),
-        *("traffic_panel.send", "traffic_panel.stop"),
+        *("batches.start_batch", "batches.resume_batch"),
+        *("deployment_job.start_job", "deployment_job.start_deployment"),
+        *("repairs.start_repair", "repairs.resume_repair", "repairs.stop_repair"),
+        *("control.begin_condition", "control.end_condition", "TrafficProcess", "found.stop"),
+        *("traffic_panel.send_traffic", "traffic_panel.stop_traffic"),
         *("registry.save", "registry.remove"),
     }
 )
 """Calls of pages and panels that change something, as they are written there."""
 
-CHECKS = frozenset({"components.act", "permits.permit"})
+CHECKS = frozenset({"components.run_action", "permits.require_permit"})
 CHECKED_ELSEWHERE = {
-    "dashboard/inferences/traffic_panel.py:send",
-    "dashboard/inferences/traffic_panel.py:stop",
-    "dashboard/lab/panel.py:_begin",
-    "dashboard/lab/panel.py:_end",
-    "dashboard/workflows/panel.py:_remembered",
+    "dashboard/inferences/traffic_panel.py:send_traffic",
+    "dashboard/inferences/traffic_panel.py:stop_traffic",
+    "dashboard/lab/panel.py:_begin_condition",
+    "dashboard/lab/panel.py:_end_condition",
+    "dashboard/workflows/panel.py:_find_or_describe",
 }
-"""What the lab hands to ``components.act`` in another function, and what only remembers what was
-read of a workflow that an address names."""
+"""What the lab hands to ``components.run_action`` in another function, and what only remembers what
+was read of a workflow that an address names."""
 
 MAY_WIDEN = {
     "dashboard/feeds/panel.py",
@@ -113,14 +114,19 @@ def test_each_privilege_has_a_role_and_calls_and_is_asked_for_somewhere() -> Non
 def test_what_takes_a_permit_records_what_it_does(name: str) -> None:
     for function, body in functions(ast.parse((DASHBOARD / f"{name}.py").read_text())):
         if isinstance(body, ast.FunctionDef) and "permit" in {one.arg for one in body.args.args}:
-            assert called(body) & {"permit.recorded", "resume", "start"}, function
+            assert called(body) & {
+                "permit.record_action",
+                "resume_batch",
+                "resume_repair",
+                "start_job",
+            }, function
 
 
 def test_what_is_permitted_is_recorded_here_or_by_what_the_permit_is_given_to() -> None:
     jobs = ("batches.", "repairs.", "deployment_job.")
     for path, tree in parsed().items():
         for name, body in functions(tree):
-            if "permits.permit" not in called(body):
+            if "permits.require_permit" not in called(body):
                 continue
             handed = [one for one in calls(body) if ast.unparse(one.func).startswith(jobs)]
-            assert handed or "permit.recorded" in called(body), f"{path}:{name}"
+            assert handed or "permit.record_action" in called(body), f"{path}:{name}"

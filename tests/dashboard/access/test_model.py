@@ -11,7 +11,7 @@ from dashboard.access.model import (
     Mode,
     Roles,
     actor_of,
-    configured,
+    configure_access,
     is_exposed,
     read_roles,
 )
@@ -56,7 +56,7 @@ def test_what_others_can_reach_is_known_by_address_and_names(
 
 def code(environ: dict[str, str], *, exposed: bool, login: bool, file: str = "") -> str:
     try:
-        return configured(environ, exposed=exposed, login=login, file=file).mode.value
+        return configure_access(environ, exposed=exposed, login=login, file=file).mode.value
     except WorkflowError as error:
         return error.code
 
@@ -91,8 +91,8 @@ def test_only_this_machine_gets_in_without_a_login(
 def test_the_header_of_a_proxy_can_be_named() -> None:
     environ = {"SCONES_ACCESS": "proxy", "SCONES_USER_HEADER": "X-Amzn-Oidc-Identity"}
 
-    named = configured(environ, exposed=True, login=False, file=FILE)
-    default = configured({"SCONES_ACCESS": "proxy"}, exposed=True, login=False, file=FILE)
+    named = configure_access(environ, exposed=True, login=False, file=FILE)
+    default = configure_access({"SCONES_ACCESS": "proxy"}, exposed=True, login=False, file=FILE)
 
     assert (named.header, default.header) == ("X-Amzn-Oidc-Identity", DEFAULT_HEADER)
 

@@ -39,7 +39,7 @@ def page(
 
 def named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Have the proxy's header say this name: AppTest has no headers."""
-    monkeypatch.setattr(session, "_identity", lambda _: {"email": name})
+    monkeypatch.setattr(session, "_read_identity", lambda _: {"email": name})
 
 
 def errors(test: AppTest) -> str:

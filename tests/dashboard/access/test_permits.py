@@ -12,7 +12,7 @@ from workflow.errors import WorkflowError
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("privilege", Privilege)
 def test_each_action_writes_one_record(privilege: Privilege) -> None:
-    components.act("doing something", privilege, lambda _: None, request="of this kind")
+    components.run_action("doing something", privilege, lambda _: None, request="of this kind")
 
     (record,) = permits.audit_log().read().records
     assert (record.actor, record.role, record.action) == ("ana@example.com", "admin", privilege)
@@ -25,7 +25,7 @@ def test_an_action_that_fails_is_in_the_audit_with_its_error() -> None:
         raise WorkflowError("NoSuchBucket", "It is gone.", "Deploy again.")
 
     with pytest.raises(WorkflowError, match="gone"):
-        components.act("doing something", Privilege.TRIAGE, fail)
+        components.run_action("doing something", Privilege.TRIAGE, fail)
 
     (record,) = permits.audit_log().read().records
     assert record.result == "NoSuchBucket: It is gone."
@@ -35,11 +35,11 @@ def test_an_action_that_fails_is_in_the_audit_with_its_error() -> None:
 def test_what_the_role_does_not_include_is_neither_done_nor_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "actor", lambda: Actor("bo", Role.VIEWER))
+    monkeypatch.setattr(session, "current_actor", lambda: Actor("bo", Role.VIEWER))
     done: list[Connection] = []
 
     with pytest.raises(WorkflowError, match="bo is viewer here; triage needs"):
-        components.act("doing something", Privilege.TRIAGE, done.append)
+        components.run_action("doing something", Privilege.TRIAGE, done.append)
 
     assert not done
     assert not permits.audit_log().read().records
@@ -51,8 +51,10 @@ def test_a_page_may_read_and_an_action_may_do_what_its_privilege_needs(account: 
     with pytest.raises(WorkflowError, match="s3:PutObject changes something"):
         components.connection().client("s3").put_object(**put)
     with pytest.raises(WorkflowError, match="s3:PutObject changes something"):
-        components.act("r", Privilege.ROLLOUT, lambda cloud: cloud.client("s3").put_object(**put))
-    components.act("e", Privilege.EXPORT, lambda cloud: cloud.client("s3").put_object(**put))
+        components.run_action(
+            "r", Privilege.ROLLOUT, lambda cloud: cloud.client("s3").put_object(**put)
+        )
+    components.run_action("e", Privilege.EXPORT, lambda cloud: cloud.client("s3").put_object(**put))
 
     assert components.connection().client("s3").head_object(Bucket=put["Bucket"], Key="a")
 

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.alerts.model import Finding, Turn, key_of, last_turn, turn_alert
+from dashboard.alerts.model import CheckFinding, Turn, key_of, last_turn, turn_alert
 
 SLUGS = st.sampled_from(["drift", "data-health"])
 TURNS = st.builds(Turn, st.integers(1, 999_999), recovered=st.booleans())
 
 
-def drift(*, wrong: bool | None) -> Finding:
-    return Finding("Drift", wrong, "Confidence differs.")
+def drift(*, wrong: bool | None) -> CheckFinding:
+    return CheckFinding("Drift", wrong, "Confidence differs.")
 
 
 @given(SLUGS, st.lists(TURNS, max_size=8), TURNS)
@@ -40,7 +40,7 @@ def test_alerts_alternate_however_the_verdict_goes(verdicts: list[bool | None]) 
 def test_the_alert_says_which_check_and_what_it_found() -> None:
     wrong = turn_alert(drift(wrong=True), None)
     right = turn_alert(
-        Finding("Data health", wrong=False, sentence="All read."), Turn(3, recovered=False)
+        CheckFinding("Data health", wrong=False, sentence="All read."), Turn(3, recovered=False)
     )
     assert wrong is not None
     assert right is not None

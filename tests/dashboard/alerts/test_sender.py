@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.alerts import sender as room
 from dashboard.alerts.client import Alert
-from dashboard.alerts.model import Finding
+from dashboard.alerts.model import CheckFinding
 from dashboard.alerts.sender import HELD, AlertSender
 from workflow.errors import WorkflowError
 
@@ -26,7 +26,7 @@ class Outbox:
     def add(self, alert: Alert) -> None:
         self.added.append(alert.key)
 
-    def keys(self, beginning: str) -> tuple[str, ...]:
+    def list_keys(self, beginning: str) -> tuple[str, ...]:
         self.listed += 1
         return tuple(key for key in self.added if key.startswith(beginning))
 
@@ -65,7 +65,7 @@ def test_a_check_that_turns_sends_one_alert_and_one_when_it_is_right_again(
 ) -> None:
     now = NOW
     for wrong in (False, True, None, True, False):
-        sender.checks = lambda _, wrong=wrong: (Finding("Drift", wrong, "So."),)
+        sender.checks = lambda _, wrong=wrong: (CheckFinding("Drift", wrong, "So."),)
         for _ in range(3):
             sender.send(now)
             now += HELD
@@ -75,7 +75,7 @@ def test_a_check_that_turns_sends_one_alert_and_one_when_it_is_right_again(
 def test_a_verdict_is_sent_once_it_has_held_and_the_alerts_are_listed_once(
     sender: AlertSender, outbox: Outbox
 ) -> None:
-    sender.checks = lambda _: (Finding("Drift", wrong=True, sentence="So."),)
+    sender.checks = lambda _: (CheckFinding("Drift", wrong=True, sentence="So."),)
     for now in (NOW, NOW + HELD - timedelta(seconds=1)):
         sender.send(now)
     assert (outbox.added, outbox.listed) == ([], 0)
@@ -93,7 +93,7 @@ def test_a_silenced_check_is_sent_after_the_silence_if_it_is_still_wrong(
     outbox.silenced_until = NOW + timedelta(hours=8)
     for minutes in range(0, 9 * 60, 5):
         wrong = not (recovers and minutes > 120)
-        sender.checks = lambda _, wrong=wrong: (Finding("Drift", wrong, "So."),)
+        sender.checks = lambda _, wrong=wrong: (CheckFinding("Drift", wrong, "So."),)
         if minutes == 8 * 60:
             assert outbox.added == []
         sender.send(NOW + timedelta(minutes=minutes))
@@ -106,7 +106,7 @@ def test_a_verdict_that_changes_to_and_fro_sends_nothing(
 ) -> None:
     for minute in range(40):
         wrong = minute % 2 == 0
-        sender.checks = lambda _, wrong=wrong: (Finding("Drift", wrong, "So."),)
+        sender.checks = lambda _, wrong=wrong: (CheckFinding("Drift", wrong, "So."),)
         sender.send(NOW + timedelta(minutes=minute))
     assert outbox.added == []
 
@@ -114,7 +114,7 @@ def test_a_verdict_that_changes_to_and_fro_sends_nothing(
 def test_captures_that_cannot_be_read_are_said_and_stop_no_other_alert(
     sender: AlertSender, outbox: Outbox
 ) -> None:
-    def refused(_: datetime) -> tuple[Finding, ...]:
+    def refused(_: datetime) -> tuple[CheckFinding, ...]:
         raise WorkflowError("AccessDenied", "No.", "Allow it.")
 
     sender.checks = refused

@@ -28,7 +28,7 @@ def _panel() -> None:
     from dashboard.shared.time_range import TimeRange  # noqa: PLC0415
 
     found = log.read_alerts(components.connection(), now=datetime.now(UTC))
-    panel.silenced(found, [], TimeRange(timedelta(days=1), ZoneInfo("UTC")))
+    panel.show_silenced(found, [], TimeRange(timedelta(days=1), ZoneInfo("UTC")))
     panel.silence_check()
 
 

@@ -54,12 +54,14 @@ RECORDS = (
     ],
 )
 def test_records_are_narrowed_by_all_filters_at_once(filters: AuditFilters, expected: str) -> None:
-    assert [one.id for one in model.select(RECORDS, filters, ZoneInfo("UTC"))] == expected.split()
-    assert query.read(AuditFilters, query.write(filters)).filters == filters
+    assert [
+        one.id for one in model.select_records(RECORDS, filters, ZoneInfo("UTC"))
+    ] == expected.split()
+    assert query.read_filters(AuditFilters, query.write_filters(filters)).filters == filters
 
 
 def test_the_table_says_where_no_result_is_known() -> None:
-    shown = model.table([record(0, ended_at=None, result="")])
+    shown = model.records_table([record(0, ended_at=None, result="")])
 
     assert shown["Result"].to_list() == ["not known: under way or cut off"]
 
@@ -68,7 +70,7 @@ def test_a_request_that_a_spreadsheet_would_run_is_harmless_in_csv_and_whole_in_
     formula = '=HYPERLINK("http://evil.example","a")\nand more'
     shown = [record(0, request=formula, actor="@sum"), *RECORDS]
 
-    table = list(csv.DictReader(io.StringIO(model.csv(shown).decode("utf-8-sig"))))
+    table = list(csv.DictReader(io.StringIO(model.records_csv(shown).decode("utf-8-sig"))))
     lines = [json.loads(line) for line in model.json_lines(shown).splitlines()]
 
     assert len(table) == len(lines) == 4
@@ -79,11 +81,11 @@ def test_a_request_that_a_spreadsheet_would_run_is_harmless_in_csv_and_whole_in_
 
 
 def test_a_request_in_json_is_indented_and_any_other_left_as_it_is() -> None:
-    assert model.request(record(0, request='{"a": 1}')) == '{\n  "a": 1\n}'
-    assert model.request(record(0, request="redrive {")) == "redrive {"
+    assert model.format_request(record(0, request='{"a": 1}')) == '{\n  "a": 1\n}'
+    assert model.format_request(record(0, request="redrive {")) == "redrive {"
 
 
 def test_no_records_make_empty_files() -> None:
     assert model.json_lines([]) == b""
-    assert model.csv([]).decode("utf-8-sig").startswith("id,at,")
-    assert model.table([]).is_empty()
+    assert model.records_csv([]).decode("utf-8-sig").startswith("id,at,")
+    assert model.records_table([]).is_empty()

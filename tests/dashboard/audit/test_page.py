@@ -25,7 +25,7 @@ def page(**params: str) -> AppTest:
 
 
 def act(privilege: Privilege, request: str) -> None:
-    components.act("doing it", privilege, lambda _: None, request=request)
+    components.run_action("doing it", privilege, lambda _: None, request=request)
 
 
 def shown(test: AppTest) -> list[str]:
@@ -47,7 +47,7 @@ def test_what_was_done_is_listed_the_latest_first() -> None:
 @pytest.mark.usefixtures("account")
 def test_times_are_shown_in_the_zone_that_is_picked(monkeypatch: pytest.MonkeyPatch) -> None:
     act(Privilege.SUBMIT, "a.png")
-    monkeypatch.setattr(time_range_panel, "zone", lambda: ZoneInfo("Asia/Tokyo"))
+    monkeypatch.setattr(time_range_panel, "picked_zone", lambda: ZoneInfo("Asia/Tokyo"))
 
     test = page()
 

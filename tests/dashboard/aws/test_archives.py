@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.aws import archives
-from dashboard.aws.archives import Refused, is_archive, unpack
+from dashboard.aws.archives import RefusedFile, is_archive, unpack
 from dashboard.aws.images import Upload
 from tests.builders import png
 from workflow.contract import MAX_IMAGE_BYTES
@@ -119,7 +119,7 @@ def test_an_encrypted_file_is_refused_and_the_others_come_out() -> None:
 
     secret, opened = unpack(Upload("z", bytes(data)))
 
-    assert isinstance(secret, Refused)
+    assert isinstance(secret, RefusedFile)
     assert secret.error.code == "ArchiveEncrypted"
     assert opened == Upload("open.png", b"two")
 
@@ -130,7 +130,7 @@ def test_a_damaged_file_is_refused_and_the_others_come_out() -> None:
 
     bad, good = unpack(Upload("z", bytes(data)))
 
-    assert isinstance(bad, Refused)
+    assert isinstance(bad, RefusedFile)
     assert bad.error.code == "ArchiveDamaged"
     assert good == Upload("good.png", b"two")
 
@@ -142,7 +142,7 @@ def test_an_unknown_compression_is_refused() -> None:
 
     (odd,) = unpack(Upload("z", bytes(data)))
 
-    assert isinstance(odd, Refused)
+    assert isinstance(odd, RefusedFile)
 
 
 @given(st.binary(max_size=300), st.integers(0, 200))
@@ -150,4 +150,4 @@ def test_no_bytes_raise_anything_but_a_refusal(junk: bytes, at: int) -> None:
     whole = zipped({"a.png": b"one", "b.png": b"two"})
     with suppress(WorkflowError):
         for item in unpack(Upload("z", whole[:at] + junk + whole[at:])):
-            assert isinstance(item, Upload | Refused)
+            assert isinstance(item, Upload | RefusedFile)

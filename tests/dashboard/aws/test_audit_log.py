@@ -53,7 +53,7 @@ def test_an_action_is_in_s3_before_it_is_done_and_its_result_after(
 ) -> None:
     s3.create_bucket(Bucket=BUCKET)
 
-    with log.recorded(ANA, Privilege.SUBMIT, "a.png"):
+    with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
         before = keys(s3)
     (record,) = log.read().records
 
@@ -66,7 +66,7 @@ def test_an_action_is_in_s3_before_it_is_done_and_its_result_after(
 
 def test_another_dashboard_reads_the_same(s3: "S3Client", log: AuditLog, tmp_path: Path) -> None:
     s3.create_bucket(Bucket=BUCKET)
-    with log.recorded(ANA, Privilege.SUBMIT, "a.png"):
+    with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
         pass
 
     other = AuditLog(s3, BUCKET, tmp_path / "other", now=lambda: AT)
@@ -78,7 +78,7 @@ def test_why_an_action_failed_is_its_result(s3: "S3Client", log: AuditLog) -> No
     s3.create_bucket(Bucket=BUCKET)
 
     def fail() -> None:
-        with log.recorded(ANA, Privilege.SUBMIT, "a.png"):
+        with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
             raise WorkflowError("AccessDenied", "You may not.", "Ask.")
 
     with pytest.raises(WorkflowError, match="You may not"):
@@ -91,7 +91,7 @@ def test_what_is_cut_off_says_so(s3: "S3Client", log: AuditLog) -> None:
     s3.create_bucket(Bucket=BUCKET)
 
     def cut() -> None:
-        with log.recorded(ANA, Privilege.DEPLOY, "plan"):
+        with log.record_action(ANA, Privilege.DEPLOY, "plan"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -103,7 +103,7 @@ def test_what_is_cut_off_says_so(s3: "S3Client", log: AuditLog) -> None:
 def test_a_result_that_raises_nothing_can_be_said(s3: "S3Client", log: AuditLog) -> None:
     s3.create_bucket(Bucket=BUCKET)
 
-    with log.recorded(ANA, Privilege.DEPLOY, "plan") as result:
+    with log.record_action(ANA, Privilege.DEPLOY, "plan") as result:
         result.text = "QuotaExceeded: no instance"
 
     assert log.read().records[0].result == "QuotaExceeded: no instance"
@@ -112,9 +112,9 @@ def test_a_result_that_raises_nothing_can_be_said(s3: "S3Client", log: AuditLog)
 def test_rows_without_a_bucket_wait_here_and_go_to_s3_as_soon_as_there_is_one(
     s3: "S3Client", log: AuditLog, tmp_path: Path
 ) -> None:
-    with log.recorded(ANA, Privilege.DEPLOY, "the first deployment"):
+    with log.record_action(ANA, Privilege.DEPLOY, "the first deployment"):
         waiting = kept(tmp_path)
-        shown = log.known().records
+        shown = log.known_actions().records
         s3.create_bucket(Bucket=BUCKET)
 
     assert len(waiting) == 1
@@ -131,7 +131,7 @@ def test_nothing_is_done_that_cannot_be_recorded(
     done = []
 
     def attempt() -> None:
-        with log.recorded(ANA, Privilege.DESTROY, "plan"):
+        with log.record_action(ANA, Privilege.DESTROY, "plan"):
             done.append("destroyed")
 
     with pytest.raises(WorkflowError) as caught:
@@ -143,7 +143,7 @@ def test_nothing_is_done_that_cannot_be_recorded(
 
 def test_a_row_is_never_overwritten(s3: "S3Client", log: AuditLog) -> None:
     s3.create_bucket(Bucket=BUCKET)
-    with log.recorded(ANA, Privilege.SUBMIT, "a.png"):
+    with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
         pass
     (key, *_) = keys(s3)
     body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
@@ -158,7 +158,7 @@ def test_a_row_is_never_overwritten(s3: "S3Client", log: AuditLog) -> None:
 
 def test_what_is_no_row_is_named_and_hides_nothing(s3: "S3Client", log: AuditLog) -> None:
     s3.create_bucket(Bucket=BUCKET)
-    with log.recorded(ANA, Privilege.SUBMIT, "a.png"):
+    with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
         pass
     s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}2026/stray.json", Body=b"{}")
 
@@ -172,23 +172,23 @@ def test_a_destroyed_bucket_leaves_its_audit_on_this_machine(
     s3: "S3Client", log: AuditLog, tmp_path: Path
 ) -> None:
     s3.create_bucket(Bucket=BUCKET)
-    with log.recorded(ANA, Privilege.SUBMIT, "a.png"):
+    with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
         pass
 
-    with log.recorded(ANA, Privilege.DESTROY, "plan"):
+    with log.record_action(ANA, Privilege.DESTROY, "plan"):
         for key in keys(s3):
             s3.delete_object(Bucket=BUCKET, Key=key)
         s3.delete_bucket(Bucket=BUCKET)
     other = AuditLog(s3, BUCKET, tmp_path / "audit", now=lambda: AT)
 
-    assert [one.action for one in other.known().records] == ["destroy", "submit"]
-    assert other.known().kept == 4
+    assert [one.action for one in other.known_actions().records] == ["destroy", "submit"]
+    assert other.known_actions().kept == 4
 
 
 def test_a_workflow_without_a_bucket_keeps_its_audit_here(s3: "S3Client", tmp_path: Path) -> None:
     log = AuditLog(s3, "", tmp_path / "audit", now=lambda: AT)
 
-    with log.recorded(ANA, Privilege.WATCH, "another workflow"):
+    with log.record_action(ANA, Privilege.WATCH, "another workflow"):
         pass
 
     assert [one.result for one in log.read().records] == ["done"]
@@ -201,7 +201,7 @@ def test_a_bucket_that_may_not_be_written_leaves_the_audit_here(
     with Stubber(s3) as stubber:
         for _ in range(2):
             stubber.add_client_error("put_object", "AccessDenied", http_status_code=403)
-        with log.recorded(ANA, Privilege.TRIAGE, "a note"):
+        with log.record_action(ANA, Privilege.TRIAGE, "a note"):
             pass
 
-    assert (log.known().kept, log.known().records[0].result) == (2, "done")
+    assert (log.known_actions().kept, log.known_actions().records[0].result) == (2, "done")

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from dashboard.aws.captured_images import CaptureLine, captured_input, sample_statistics, thumbnail
+from dashboard.aws.captured_images import (
+    CaptureLine,
+    captured_input,
+    fetch_captured_thumbnail,
+    sample_statistics,
+)
 from tests.builders import png
 from workflow.errors import WorkflowError
 
@@ -73,14 +78,14 @@ def test_a_row_of_the_store_knows_its_place() -> None:
 
 
 def test_a_thumbnail_is_a_jpeg() -> None:
-    assert thumbnail(SHELF, place("plain")).startswith(b"\xff\xd8")
+    assert fetch_captured_thumbnail(SHELF, place("plain")).startswith(b"\xff\xd8")
 
 
 def test_what_is_no_image_says_so() -> None:
     words = SHELF.objects["words"]
 
     with pytest.raises(WorkflowError) as caught:
-        thumbnail(SHELF, CaptureLine("words", 0, len(words), gzipped=False))
+        fetch_captured_thumbnail(SHELF, CaptureLine("words", 0, len(words), gzipped=False))
 
     assert caught.value.code == "NotAnImage"
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from dashboard.aws.cloud import Connection, connect
-from dashboard.aws.configurations import configurations, sampling_percentage
+from dashboard.aws.configurations import read_configurations, sampling_percentage
 from tests.dashboard.aws.unconnected import ACCOUNT, unconnected
 from tests.dashboard.conftest import deploy
 from workflow.errors import WorkflowError
@@ -55,7 +55,7 @@ def test_those_of_our_names_are_known_with_their_creation(connection: Connection
         stub.add_response("describe_endpoint", endpoint(present), {"EndpointName": "e"})
         stub.add_response("list_endpoint_configs", {"EndpointConfigs": listed})
 
-        found = configurations(connection, "e")
+        found = read_configurations(connection, "e")
 
     assert (found.present, found.created, found.changed) == (present, AT.replace(hour=1), AT)
     assert found.made == {other: AT.replace(hour=9), present: AT.replace(hour=2)}
@@ -65,7 +65,7 @@ def test_of_somebody_else_s_endpoint_only_the_present_one_is_known(connection: C
     with Stubber(connection.client("sagemaker")) as stub:
         stub.add_response("describe_endpoint", endpoint("theirs"))
 
-        assert configurations(connection, "e").made == {}
+        assert read_configurations(connection, "e").made == {}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_a_deployment_replaced_is_still_known_and_what_it_captured(
     for deployed in (all_of_it, half, all_of_it):
         deploy(deployed)
 
-    found = configurations(all_of_it, all_of_it.settings.endpoint)
+    found = read_configurations(all_of_it, all_of_it.settings.endpoint)
 
     first, second, present = found.served()
     assert first.name == present.name != second.name

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.aws import executions, submissions
-from dashboard.aws.submissions import _Desk, _follow, _insistently
+from dashboard.aws.submissions import _Desk, _follow_execution, _retry_transient
 from tests.dashboard.aws.unconnected import unconnected
 from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
@@ -38,7 +38,7 @@ class Histories:
     def __init__(self, *answers: str | list[Mapping[str, Any]]) -> None:
         self.answers = list(answers)
 
-    def history(self, arn: str) -> list[Mapping[str, Any]]:
+    def read_history(self, arn: str) -> list[Mapping[str, Any]]:
         assert arn == ARN
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, str):
@@ -71,7 +71,7 @@ def followed(*answers: str | list[Mapping[str, Any]]) -> Submission:
     batch = Batch(id="b", created_at=NOW, images=(image,))
     reader: Any = Histories(*answers)
     desk = _Desk(unconnected(), reader, batch, lambda _: None)
-    return list(_follow(desk, replace(Submission(image=image), execution_arn=ARN)))[-1]
+    return list(_follow_execution(desk, replace(Submission(image=image), execution_arn=ARN)))[-1]
 
 
 @pytest.mark.parametrize("code", [*PASSING, "ExecutionDoesNotExist", "AnswerMalformed"])
@@ -136,7 +136,7 @@ def failing(times: int, code: str) -> tuple[list[None], Callable[[], str]]:
 def test_what_is_done_once_for_an_image_is_tried_again(clock: Clock) -> None:
     tried, ask = failing(2, "500")
 
-    assert _insistently(ask) == "done"
+    assert _retry_transient(ask) == "done"
     assert len(tried) == 3
 
 
@@ -144,5 +144,5 @@ def test_what_is_refused_is_not_tried_again(clock: Clock) -> None:
     tried, ask = failing(1, "AccessDenied")
 
     with pytest.raises(WorkflowError):
-        _insistently(ask)
+        _retry_transient(ask)
     assert len(tried) == 1

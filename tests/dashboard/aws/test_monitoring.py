@@ -286,7 +286,7 @@ def test_a_schedule_comes_with_the_violations_of_its_last_run(aws: Stubbed) -> N
         {"Bucket": "b", "Key": "reports/constraint_violations.json"},
     )
 
-    (found,) = monitoring.schedules(aws.connection, "e")
+    (found,) = monitoring.list_schedules(aws.connection, "e")
 
     assert (found.name, found.kind, found.status) == ("daily", "DataQuality", "Scheduled")
     assert found.last_run == AT
@@ -302,7 +302,7 @@ def test_a_schedule_without_violations_reads_no_report(
     )
     aws.answer("sagemaker", "list_monitoring_executions", {"MonitoringExecutionSummaries": runs})
 
-    assert monitoring.schedules(aws.connection, "e")[0].violations == ()
+    assert monitoring.list_schedules(aws.connection, "e")[0].violations == ()
 
 
 def test_why_a_run_failed_is_told(aws: Stubbed) -> None:
@@ -314,7 +314,7 @@ def test_why_a_run_failed_is_told(aws: Stubbed) -> None:
         "sagemaker", "list_monitoring_executions", {"MonitoringExecutionSummaries": [failed]}
     )
 
-    (found,) = monitoring.schedules(aws.connection, "e")
+    (found,) = monitoring.list_schedules(aws.connection, "e")
 
     assert found.problems == ("Its last run failed: AlgorithmError: no captures in the hour",)
     assert (found.last_status, found.violations) == ("Failed", ())
@@ -334,7 +334,7 @@ def test_a_report_that_is_missing_hides_no_other_schedule(aws: Stubbed) -> None:
         {"MonitoringExecutionSummaries": [run("Completed")]},
     )
 
-    first, other = monitoring.schedules(aws.connection, "e")
+    first, other = monitoring.list_schedules(aws.connection, "e")
 
     assert len(first.problems) == 1
     assert (other.name, other.last_status, other.problems) == ("weekly", "Completed", ())
@@ -344,7 +344,7 @@ def test_an_account_without_model_monitor_is_an_error_of_its_own_code(aws: Stubb
     aws.refuse("sagemaker", "list_monitoring_schedules", "AccessDeniedException")
 
     with pytest.raises(WorkflowError) as caught:
-        monitoring.schedules(aws.connection, "e")
+        monitoring.list_schedules(aws.connection, "e")
 
     assert "AccessDenied" in caught.value.code
 

@@ -29,7 +29,7 @@ class Answer:
     def __post_init__(self) -> None:
         core = cloud._LocalSession(self.url)
         core.set_credentials("local", "local")
-        self.session = cloud._session(core, "us-east-1")
+        self.session = cloud._make_session(core, "us-east-1")
 
     def call(self, service: str, operation: str, **request: Any) -> Any:
         client = self.session.client(service)

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.aws.quotas import Pacer, TokenBucket, quota
+from dashboard.aws.quotas import OperationBucket, Pacer, find_quota
 from workflow.errors import WorkflowError
 from workflow.quotas import Quota
 
@@ -42,24 +42,24 @@ def pacer(time: Time, *, jitter: float = 1.0, patience_s: float = 300.0) -> Pace
 
 def test_a_rested_bucket_gives_its_capacity_at_once_and_then_its_refill() -> None:
     time = Time()
-    bucket = TokenBucket(Quota(3, 2), clock=time.clock, sleep=time.sleep)
+    bucket = OperationBucket(Quota(3, 2), clock=time.clock, sleep=time.sleep)
     waits = [bucket.take() for _ in range(5)]
     assert waits == [0, 0, 0, 0.5, 0.5]
 
 
 def test_a_bucket_never_holds_more_than_its_capacity() -> None:
     time = Time()
-    bucket = TokenBucket(Quota(2, 1), clock=time.clock, sleep=time.sleep)
+    bucket = OperationBucket(Quota(2, 1), clock=time.clock, sleep=time.sleep)
     time.now = 1000.0
     assert [bucket.take() for _ in range(3)] == [0, 0, 1.0]
 
 
 def test_wait_tells_the_time_without_taking() -> None:
     time = Time()
-    bucket = TokenBucket(Quota(1, 4), clock=time.clock, sleep=time.sleep)
-    assert bucket.wait() == 0
+    bucket = OperationBucket(Quota(1, 4), clock=time.clock, sleep=time.sleep)
+    assert bucket.seconds_to_wait() == 0
     bucket.take()
-    assert bucket.wait() == bucket.wait() == 0.25
+    assert bucket.seconds_to_wait() == bucket.seconds_to_wait() == 0.25
 
 
 @given(
@@ -71,7 +71,7 @@ def test_no_window_ever_sees_more_calls_than_the_quota_allows(
     gaps: list[float], capacity: int, refill: float
 ) -> None:
     time = Time()
-    bucket = TokenBucket(Quota(capacity, refill), clock=time.clock, sleep=time.sleep)
+    bucket = OperationBucket(Quota(capacity, refill), clock=time.clock, sleep=time.sleep)
     moments = []
     for gap in gaps:
         time.now += gap
@@ -84,7 +84,7 @@ def test_no_window_ever_sees_more_calls_than_the_quota_allows(
 
 
 def test_threads_share_one_bucket_without_overdrawing_it() -> None:
-    bucket = TokenBucket(Quota(8, 200), clock=lambda: 0.0, sleep=lambda _: None)
+    bucket = OperationBucket(Quota(8, 200), clock=lambda: 0.0, sleep=lambda _: None)
     waits: list[float] = []
     threads = [threading.Thread(target=lambda: waits.append(bucket.take())) for _ in range(12)]
     for thread in threads:
@@ -95,15 +95,15 @@ def test_threads_share_one_bucket_without_overdrawing_it() -> None:
 
 
 def test_quotas_are_those_that_aws_publishes_for_large_and_other_regions() -> None:
-    assert quota("ListExecutions", "us-east-1") == Quota(200, 5)
-    assert quota("ListExecutions", "sa-east-1") == Quota(100, 2)
-    assert quota("GetExecutionHistory", "sa-east-1") == Quota(400, 20)
-    assert quota("RedriveExecution", "eu-west-1") == Quota(1300, 300)
+    assert find_quota("ListExecutions", "us-east-1") == Quota(200, 5)
+    assert find_quota("ListExecutions", "sa-east-1") == Quota(100, 2)
+    assert find_quota("GetExecutionHistory", "sa-east-1") == Quota(400, 20)
+    assert find_quota("RedriveExecution", "eu-west-1") == Quota(1300, 300)
 
 
 def test_an_operation_without_a_published_bucket_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        quota("NoSuchOperation", "us-east-1")
+        find_quota("NoSuchOperation", "us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_throttled_call_is_repeated_with_growing_pauses(code: str) -> None:
 
 def test_backoff_never_grows_beyond_its_ceiling() -> None:
     paced = pacer(Time())
-    assert [paced._backoff(attempt) for attempt in (0, 1, 5, 50)] == [0.5, 1.0, 16.0, 20.0]
+    assert [paced._draw_backoff(attempt) for attempt in (0, 1, 5, 50)] == [0.5, 1.0, 16.0, 20.0]
 
 
 def test_throttling_for_minutes_ends_in_a_sentence() -> None:
@@ -164,6 +164,6 @@ def test_any_other_refusal_passes_unchanged_and_at_once() -> None:
 
 def test_a_throttled_bucket_is_taken_to_be_empty() -> None:
     time = Time()
-    bucket = TokenBucket(Quota(100, 10), clock=time.clock, sleep=time.sleep)
+    bucket = OperationBucket(Quota(100, 10), clock=time.clock, sleep=time.sleep)
     bucket.drain()
     assert bucket.take() == pytest.approx(0.1)

@@ -57,7 +57,7 @@ def test_a_photo_is_stored_and_classified_by_a_real_execution(deployed: Connecti
     }
     stored = deployed.client("s3").get_object(Bucket=location.bucket, Key=location.key)
     assert stored["ContentType"] == "image/png"
-    assert submissions.thumbnail(deployed, final.image).startswith(b"\xff\xd8\xff")
+    assert submissions.fetch_stored_thumbnail(deployed, final.image).startswith(b"\xff\xd8\xff")
 
 
 def test_the_progress_of_an_execution_is_told_state_by_state(deployed: Connection) -> None:
@@ -138,7 +138,7 @@ def test_what_is_no_image_though_its_key_says_so_is_a_fault_with_its_remedy(
     assert (final.verdict.state, final.verdict.error) == ("SerializeImage", "NotAnImage")
     assert final.verdict.message.endswith("Submit a PNG or a JPEG.")
     with pytest.raises(WorkflowError, match="is text"):
-        submissions.thumbnail(deployed, final.image)
+        submissions.fetch_stored_thumbnail(deployed, final.image)
 
 
 def test_a_batch_is_found_again_and_nothing_is_started_twice(deployed: Connection) -> None:
@@ -157,7 +157,7 @@ def test_what_never_started_starts_when_the_batch_is_found_again(deployed: Conne
     deployed.client("s3").put_object(Bucket=bucket, Key="images/late.png", Body=png())
     (batch,) = classify(deployed)
     image = StoredImage("late.png", ImageLocation(bucket, "images/late.png"), "")
-    submissions._save(deployed, replace(batch, images=(image,)))
+    submissions._save_batch(deployed, replace(batch, images=(image,)))
     steps: list[Any] = []
 
     submissions.resume(deployed, batch.id, steps.append)
@@ -211,10 +211,10 @@ def test_many_images_go_through_together(deployed: Connection) -> None:
 def test_a_cloud_that_does_not_answer_is_said_to_be_out_of_reach(deployed: Connection) -> None:
     core = cloud._LocalSession("http://127.0.0.1:9")
     core.set_credentials("local", "local")
-    gone = replace(deployed, session=cloud._session(core, "us-east-1"), _clients={})
+    gone = replace(deployed, session=cloud._make_session(core, "us-east-1"), _clients={})
     image = StoredImage("a.png", ImageLocation("b", "k"))
 
     with pytest.raises(WorkflowError, match="could not be reached"):
         submissions.is_deployed(gone)
     with pytest.raises(WorkflowError, match="could not be reached"):
-        submissions._start(gone, "name", image)
+        submissions._start_execution(gone, "name", image)

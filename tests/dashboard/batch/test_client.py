@@ -50,7 +50,7 @@ def captured(cloud: Any, folder: Path, wanted: set[str]) -> set[str]:
 
 def ended(cloud: Any, arn: Any) -> Any:
     deadline = time.monotonic() + 120
-    while (found := client.read(cloud, arn)).status == "RUNNING":
+    while (found := client.read_batch(cloud, arn)).status == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return found
@@ -58,14 +58,14 @@ def ended(cloud: Any, arn: Any) -> Any:
 
 def run(cloud: Any, source: Any, **options: Any) -> Any:
     name = f"test-{uuid.uuid4().hex[:8]}"
-    return ended(cloud, client.start(cloud, source, BatchOptions(**options), name))
+    return ended(cloud, client.start_batch(cloud, source, BatchOptions(**options), name))
 
 
 def test_a_second_plan_has_nothing_to_do(cloud: Any) -> None:
     plan = deployment.plan_batch(cloud.settings, cloud.session)
 
     assert plan.changes == ()
-    assert client.machine(cloud) is BatchMachine.CURRENT
+    assert client.describe_machine(cloud) is BatchMachine.CURRENT
 
 
 def test_a_machine_of_earlier_functions_is_outdated_and_none_is_absent(
@@ -77,11 +77,11 @@ def test_a_machine_of_earlier_functions_is_outdated_and_none_is_absent(
     earlier = re.sub(rf"(:function:{name}):\d+", r"\1:9999", before)
 
     states.update_state_machine(stateMachineArn=arn, definition=earlier)
-    outdated = client.machine(cloud)
+    outdated = client.describe_machine(cloud)
     states.update_state_machine(stateMachineArn=arn, definition=before)
 
     assert outdated is BatchMachine.OUTDATED
-    assert client.machine(empty) is BatchMachine.ABSENT
+    assert client.describe_machine(empty) is BatchMachine.ABSENT
 
 
 def test_a_prefix_is_classified_and_its_captures_are_read(
@@ -91,10 +91,10 @@ def test_a_prefix_is_classified_and_its_captures_are_read(
         put(cloud, f"{prefix}{number}.png", png())
     put(cloud, f"{prefix}notes.txt", b"no photo")
     source = BatchSource(Kind.PREFIX, cloud.settings.bucket, prefix)
-    counted = client.count(cloud, source)
+    counted = client.count_source(cloud, source)
 
     batch = run(cloud, source, batch_size=2)
-    results = list(client.results(cloud, batch))
+    results = list(client.read_results(cloud, batch))
 
     assert (counted.photos, counted.others, counted.complete) == (5, 1, True)
     assert batch.status == "SUCCEEDED", batch.error
@@ -126,14 +126,14 @@ def test_a_manifest_that_names_a_missing_photo_ends_well(
     source = read_source(f"s3://{cloud.settings.bucket}/batch/{prefix}{name}")
 
     batch = run(cloud, source)
-    results = list(client.results(cloud, batch))
+    results = list(client.read_results(cloud, batch))
 
     assert source.kind is kind
     assert batch.status == "SUCCEEDED", batch.error
     errors = sorted(str(one.error) for one in results if one.outcome == "unreadable")
     assert errors == (["ImageNotFound"] if kind is Kind.CSV else ["ImageNotFound", "InvalidInput"])
     again = client.write_manifest(cloud, [one for one in results if one.error], "again")
-    assert client.count(cloud, again).items == len(errors)
+    assert client.count_source(cloud, again).items == len(errors)
 
 
 def test_a_source_that_cannot_be_read_is_refused_before_it_starts(cloud: Any, prefix: Any) -> None:
@@ -142,7 +142,7 @@ def test_a_source_that_cannot_be_read_is_refused_before_it_starts(cloud: Any, pr
 
     def refused(key: Any, bucket: Any = bucket) -> Any:
         with pytest.raises(WorkflowError) as caught:
-            client.count(cloud, read_source(f"s3://{bucket}/{key}"))
+            client.count_source(cloud, read_source(f"s3://{bucket}/{key}"))
         return caught.value.code
 
     assert refused("elsewhere/") == "BatchSourceForbidden"
@@ -153,7 +153,7 @@ def test_a_source_that_cannot_be_read_is_refused_before_it_starts(cloud: Any, pr
     inventory = {"fileFormat": "Parquet", "fileSchema": "message s3.inventory {}", "files": []}
     put(cloud, f"batch/{prefix}manifest.json", json.dumps(inventory).encode())
     assert refused(f"batch/{prefix}manifest.json") == "InventoryFormatUnsupported"
-    empty = client.count(cloud, BatchSource(Kind.PREFIX, bucket, prefix))
+    empty = client.count_source(cloud, BatchSource(Kind.PREFIX, bucket, prefix))
     assert (empty.items, empty.complete) == (0, True)
 
 
@@ -162,16 +162,16 @@ def test_a_paused_batch_goes_on_where_it_was(cloud: Any, prefix: Any) -> None:
         put(cloud, f"{prefix}{number}.png", png())
     source = BatchSource(Kind.PREFIX, cloud.settings.bucket, prefix)
     options = BatchOptions(batch_size=1, concurrency=1)
-    arn = client.start(cloud, source, options, f"pause-{uuid.uuid4().hex[:8]}")
+    arn = client.start_batch(cloud, source, options, f"pause-{uuid.uuid4().hex[:8]}")
     deadline = time.monotonic() + 60
-    while not ((seen := client.read(cloud, arn).progress) and seen.done):
+    while not ((seen := client.read_batch(cloud, arn).progress) and seen.done):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
     client.set_concurrency(cloud, seen.arn, 2)
-    client.pause(cloud, arn)
-    paused = client.read(cloud, arn)
-    client.resume(cloud, arn)
+    client.pause_batch(cloud, arn)
+    paused = client.read_batch(cloud, arn)
+    client.resume_batch(cloud, arn)
     batch = ended(cloud, arn)
 
     assert paused.progress is not None
@@ -179,5 +179,5 @@ def test_a_paused_batch_goes_on_where_it_was(cloud: Any, prefix: Any) -> None:
     assert paused.redrivable
     assert batch.status == "SUCCEEDED", batch.error
     assert batch.progress.redrives == 1
-    assert len(list(client.results(cloud, batch))) == 12
-    assert batch.arn in [one.arn for one in client.latest(cloud)]
+    assert len(list(client.read_results(cloud, batch))) == 12
+    assert batch.arn in [one.arn for one in client.list_latest(cloud)]

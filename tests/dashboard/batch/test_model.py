@@ -72,13 +72,13 @@ def test_outcomes_are_counted_and_listed_the_doubtful_first() -> None:
         "accepted": 1,
         "rejected": 1,
     }
-    assert model.table(RESULTS, "")["confidence"].to_list() == [None, None, None, 0.6, 0.99]
-    assert model.table(RESULTS, "rejected")["photo"].to_list() == ["s3://b/2"]
-    assert model.table((), "").is_empty()
+    assert model.results_table(RESULTS, "")["confidence"].to_list() == [None, None, None, 0.6, 0.99]
+    assert model.results_table(RESULTS, "rejected")["photo"].to_list() == ["s3://b/2"]
+    assert model.results_table((), "").is_empty()
 
 
 def test_what_failed_can_be_classified_again_where_it_has_an_address() -> None:
-    assert [one.address for one in model.again(RESULTS)] == ["s3://b/3", "s3://b/4"]
+    assert [one.address for one in model.photos_to_repeat(RESULTS)] == ["s3://b/3", "s3://b/4"]
 
 
 def test_a_large_batch_is_counted_in_full_and_its_least_certain_photos_are_kept() -> None:
@@ -102,6 +102,6 @@ def test_a_certain_photo_is_in_the_last_bin_and_shares_add_up() -> None:
     bins = summarise([certain]).confidence["accepted"]
 
     assert bins == (0,) * (BINS - 1) + (1,)
-    assert charts.confidence({"accepted": bins}).data[1].y == bins
-    assert model.shares({"a": 3, "b": 1})["share"].to_list() == [0.75, 0.25]
-    assert model.shares({}).is_empty()
+    assert charts.draw_confidence({"accepted": bins}).data[1].y == bins
+    assert model.class_shares({"a": 3, "b": 1})["share"].to_list() == [0.75, 0.25]
+    assert model.class_shares({}).is_empty()

@@ -62,7 +62,7 @@ def test_records_without_a_usable_time_are_counted_apart(moment: datetime | None
 
     assert counts.filter(pl.col("time").is_null())["count"].sum() == 4
     assert counts.filter(pl.col("time").is_not_null())["count"].sum() == 6
-    assert tables.volume(counts, Period.HOUR, 0.9)["count"].sum() == 6
+    assert tables.count_volume(counts, Period.HOUR, 0.9)["count"].sum() == 6
 
 
 def test_a_time_just_out_of_use_is_not_counted_with_its_hour() -> None:
@@ -87,7 +87,7 @@ def test_a_threshold_parts_counts_as_it_parts_records(place: int) -> None:
     values = [0.5, threshold - 1e-6, threshold, min(1.0, threshold + 1e-6), 1.0]
     frame = captured(5).with_columns(confidence=pl.Series([min(max(v, 0), 1) for v in values]))
 
-    taken = counted(frame).select(tables.accepted(threshold)).item()
+    taken = counted(frame).select(tables.count_accepted(threshold)).item()
 
     assert taken == (frame["confidence"] >= threshold).sum()
 
@@ -97,7 +97,7 @@ def test_a_threshold_parts_counts_as_it_parts_records(place: int) -> None:
 def test_the_sweep_counts_what_each_threshold_accepts(values: list[float]) -> None:
     frame = captured(len(values)).with_columns(confidence=pl.Series(values))
 
-    for row in tables.sweep(counted(frame)).iter_rows(named=True):
+    for row in tables.sweep_thresholds(counted(frame)).iter_rows(named=True):
         exact = (frame["confidence"] >= row["threshold"] - 1e-11).sum()
         assert row["accepted"] == exact
         assert row["coverage"] == pytest.approx(exact / len(values))
@@ -107,13 +107,13 @@ def test_expected_accuracy_is_the_mean_confidence_of_the_accepted() -> None:
     frame = captured(5000)
     taken = frame.filter(pl.col("confidence") >= 0.9)["confidence"]
 
-    row = tables.sweep(counted(frame)).filter((pl.col("threshold") - 0.9).abs() < 1e-9)
+    row = tables.sweep_thresholds(counted(frame)).filter((pl.col("threshold") - 0.9).abs() < 1e-9)
 
     assert row["expected"].item() == pytest.approx(taken.mean(), abs=0.0026)
 
 
 def test_a_histogram_holds_every_record_and_every_empty_bar() -> None:
-    bars = tables.histogram(counted(captured(500)), 50)
+    bars = tables.build_histogram(counted(captured(500)), 50)
 
     assert bars["count"].sum() == 500
     assert bars.height == 2 * bars["low"].n_unique()
@@ -127,20 +127,20 @@ def test_a_histogram_holds_every_record_and_every_empty_bar() -> None:
 def test_a_confidence_of_exactly_one_is_in_the_last_bar() -> None:
     frame = captured(3).with_columns(confidence=pl.lit(1.0), label=pl.lit(0, pl.Int32))
 
-    bars = tables.histogram(counted(frame), 10)
+    bars = tables.build_histogram(counted(frame), 10)
 
     assert bars["count"].to_list() == [3]
     assert bars["high"].to_list() == [1.0]
 
 
 def test_no_counts_make_an_empty_histogram() -> None:
-    assert tables.histogram(pl.DataFrame(schema=COUNTS), 10).is_empty()
-    assert tables.heat(pl.DataFrame(schema=COUNTS), Period.HOUR, 10).is_empty()
+    assert tables.build_histogram(pl.DataFrame(schema=COUNTS), 10).is_empty()
+    assert tables.compute_heat(pl.DataFrame(schema=COUNTS), Period.HOUR, 10).is_empty()
 
 
 def test_quantiles_are_right_to_half_a_bin() -> None:
     frame = captured(4000, hours=2)
-    rows = tables.quantiles(counted(frame), Period.HOUR)
+    rows = tables.compute_quantiles(counted(frame), Period.HOUR)
 
     for row in rows.iter_rows(named=True):
         hour = frame.filter(pl.col("inference_time").dt.truncate("1h") == row["time"])
@@ -152,15 +152,15 @@ def test_quantiles_are_right_to_half_a_bin() -> None:
 
 def test_volume_tells_the_rejected() -> None:
     frame = captured(600, hours=3)
-    rows = tables.volume(counted(frame), Period.HOUR, 0.93)
+    rows = tables.count_volume(counted(frame), Period.HOUR, 0.93)
 
     assert rows["count"].sum() == 600
     assert rows["rejected"].sum() == (frame["confidence"] < 0.93).sum()
-    assert tables.volume(counted(frame), Period.DAY, 0.93)["count"].sum() == 600
+    assert tables.count_volume(counted(frame), Period.DAY, 0.93)["count"].sum() == 600
 
 
 def test_the_shares_of_each_time_add_up() -> None:
-    cells = tables.heat(counted(captured(900, hours=4)), Period.HOUR, 20)
+    cells = tables.compute_heat(counted(captured(900, hours=4)), Period.HOUR, 20)
 
     totals = cells.group_by("time").agg(pl.col("share").sum())
     assert totals["share"].to_list() == pytest.approx([1.0] * totals.height)
@@ -169,7 +169,7 @@ def test_the_shares_of_each_time_add_up() -> None:
 def test_a_heat_map_has_every_bar_of_every_time() -> None:
     frame = captured(3, hours=3).with_columns(confidence=pl.Series([0.0, 0.6, 0.95]))
 
-    cells = tables.heat(counted(frame), Period.HOUR, 20)
+    cells = tables.compute_heat(counted(frame), Period.HOUR, 20)
 
     assert cells.height == 3 * 20
     for (_,), part in cells.group_by("time"):
@@ -180,8 +180,8 @@ def test_a_heat_map_has_every_bar_of_every_time() -> None:
 def test_the_largest_classes_come_first_and_ties_by_number() -> None:
     rows = pl.DataFrame({"label": [4, 1, 0, 2, 3], "count": [1, 2, 2, 9, 1]})
 
-    assert tables.largest(rows, 5) == [2, 0, 1, 3, 4]
-    assert tables.largest(rows, 3) == [2, 0, tables.OTHERS]
+    assert tables.find_largest(rows, 5) == [2, 0, 1, 3, 4]
+    assert tables.find_largest(rows, 3) == [2, 0, tables.OTHERS]
 
 
 def test_a_step_is_as_short_as_the_points_allow() -> None:

@@ -64,7 +64,7 @@ def test_a_query_is_waited_for_and_read(connection: Connection, stub: Stubber) -
         s3.add_response("get_object", answer, expected)
         schema = pl.Schema({"time": COUNTS["time"], "endpoint": pl.String()})
 
-        rows = AthenaQueries(connection, "scones").rows("SELECT 1", schema)
+        rows = AthenaQueries(connection, "scones").read_rows("SELECT 1", schema)
 
     assert rows.rows() == [(datetime(2026, 11, 23, 10, tzinfo=UTC), "e"), (None, "f")]
 

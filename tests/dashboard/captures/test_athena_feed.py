@@ -77,7 +77,7 @@ class Queries:
         self.asked.append(sql)
         return "id"
 
-    def rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
+    def read_rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
         self.asked.append(sql)
         if schema == COUNTS:
             return counted(captured(100))
@@ -154,7 +154,7 @@ def test_a_record_of_the_future_is_not_the_newest_of_a_sample(
     future = pl.lit(datetime(2999, 1, 1, tzinfo=UTC), RECORD_COLUMNS["inference_time"])
     rows = captured(5).select(RECORD_COLUMNS.names())
     found = iter([rows.with_columns(inference_time=future), rows])
-    monkeypatch.setattr(feed._queries, "rows", lambda *_: next(found))
+    monkeypatch.setattr(feed._queries, "read_rows", lambda *_: next(found))
 
     sample = feed.sample(ALL, [Span(NOW), Span(end=NOW)], 5)
 
@@ -369,7 +369,7 @@ class Lake:
             (self._table,) = re.findall(r"NOT EXISTS (\S+) \(", sql)
         return "id"
 
-    def rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
+    def read_rows(self, sql: str, schema: pl.Schema) -> pl.DataFrame:
         self._duckdb.register("lines", self._lines.to_arrow())
         query = for_duckdb(sql).replace(self._table, "lines")
         return pl.DataFrame(self._duckdb.execute(query).fetchall(), schema=schema, orient="row")

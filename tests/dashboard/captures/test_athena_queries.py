@@ -145,7 +145,7 @@ FILTERS = [
 def test_counts_are_those_of_the_reader(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
 ) -> None:
-    expected = record_filters.select(count_captures(read(), Period.HOUR, now=NOW), filters)
+    expected = record_filters.select_counts(count_captures(read(), Period.HOUR, now=NOW), filters)
 
     found = pl.DataFrame(
         rows(lake, athena.counts_sql(TABLE, filters, Period.HOUR, now=NOW)),
@@ -183,7 +183,7 @@ def test_a_bar_selects_its_records(
 def test_records_are_those_of_the_reader_in_their_order(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters, selection: Selection | None
 ) -> None:
-    expected = record_filters.matching(read().lazy(), filters, selection, now=NOW).collect()
+    expected = record_filters.match_records(read().lazy(), filters, selection, now=NOW).collect()
 
     found = rows(lake, athena.records_sql(TABLE, filters, selection, now=NOW, limit=100))
 
@@ -227,7 +227,7 @@ def test_records_of_some_ids_are_those_of_the_reader(
     lake: duckdb.DuckDBPyConnection, filters: InferenceFilters
 ) -> None:
     mine = pl.col("event_id").is_in(IDS) | pl.col("inference_id").is_in(IDS)
-    expected = record_filters.matching(read().lazy().filter(mine), filters, now=NOW).collect()
+    expected = record_filters.match_records(read().lazy().filter(mine), filters, now=NOW).collect()
 
     found = labelled(lake, filters)
 
@@ -267,7 +267,7 @@ def test_no_id_is_no_query() -> None:
 
 def every_statement() -> list[str]:
     return [
-        *athena.ddl(TABLE),
+        *athena.create_statements(TABLE),
         athena.counts_sql(TABLE, InferenceFilters(label=0), Period.DAY, now=NOW),
         athena.records_sql(TABLE, InferenceFilters(), Selection(0.5, 0.6), now=NOW, limit=5),
         *athena.labelled_sql(TABLE, InferenceFilters(), IDS, now=NOW),
@@ -294,7 +294,7 @@ def test_a_filter_reads_only_its_hours_and_its_endpoint() -> None:
 
 
 def test_partitions_are_projected_on_the_hour_over_sagemakers_keys() -> None:
-    _, sql = athena.ddl(TABLE)
+    _, sql = athena.create_statements(TABLE)
 
     properties = dict(re.findall(r"'([\w.]+)' = '([^']*)'", sql))
     assert properties["projection.enabled"] == "true"
@@ -307,12 +307,12 @@ def test_partitions_are_projected_on_the_hour_over_sagemakers_keys() -> None:
 def test_endpoints_are_taken_from_the_query_so_the_table_need_not_know_them() -> None:
     renamed = replace(TABLE, endpoints=["renamed"], variants=["Blue"])
 
-    _, sql = athena.ddl(TABLE)
+    _, sql = athena.create_statements(TABLE)
 
     properties = dict(re.findall(r"'([\w.]+)' = '([^']*)'", sql))
     assert properties["projection.endpoint.type"] == "injected"
     assert properties["projection.variant.type"] == "injected"
-    assert athena.ddl(renamed) == athena.ddl(TABLE)
+    assert athena.create_statements(renamed) == athena.create_statements(TABLE)
 
 
 @pytest.mark.parametrize("filters", FILTERS)

@@ -44,7 +44,7 @@ def _page(source: object) -> None:
 
     from dashboard.captures import panel as captures  # noqa: PLC0415
 
-    captures.status(cast("Any", source))
+    captures.show_status(cast("Any", source))
 
 
 def shown(source: Source) -> AppTest:

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from dashboard.captures.selection import Selection, together
+from dashboard.captures.selection import Selection, combine_bars
 from workflow.class_names import ClassNames
 
 NAMED = (3, 7, 12, 40)
@@ -28,7 +28,7 @@ def bar(*labels: int, low: float = 0.98, high: float = 0.99) -> Selection:
 def test_bars_together_hold_what_each_holds(bars: list[Selection], whole: Selection) -> None:
     every = pl.DataFrame({"label": range(1_000)})
 
-    assert together(bars) == whole
+    assert combine_bars(bars) == whole
     held = set(every.filter(whole.of_class())["label"])
     assert held == {label for one in bars for label in every.filter(one.of_class())["label"]}
 
@@ -58,7 +58,7 @@ def test_a_selection_holds_the_bars_that_lie_in_it(
 ) -> None:
     drawn = {label: bar(label) for label in NAMED} | {"others": OTHERS}
 
-    assert {name for name, one in drawn.items() if selection.holds(one)} == held
+    assert {name for name, one in drawn.items() if selection.includes(one)} == held
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_selection_holds_the_bars_that_lie_in_it(
 def test_a_selection_is_said_in_words(
     selection: Selection, words: str, left_out: str | None
 ) -> None:
-    assert selection.words(range(1_000), ClassNames().name) == words
+    assert selection.describe_classes(range(1_000), ClassNames().name) == words
     if left_out is not None:
         assert selection.left_out(ClassNames().name) == left_out
 
@@ -89,7 +89,7 @@ def test_a_selection_is_said_in_words(
     ],
 )
 def test_a_selection_goes_through_an_address(selection: Selection, text: str) -> None:
-    assert selection.text() == text
+    assert selection.format_text() == text
     assert Selection.of_text(text) == selection
 
 

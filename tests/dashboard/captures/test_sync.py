@@ -110,10 +110,10 @@ def test_passes_that_find_nothing_leave_the_versions_of_what_was_read(
 ) -> None:
     s3.put({key(0): line("e0") + b"junk\n"})
     sync(s3, store)
-    before = store.version("captures"), store.version("errors")
+    before = store.table_version("captures"), store.table_version("errors")
     for _ in range(2 * MERGE_AT):
         sync(s3, store)
-    assert (store.version("captures"), store.version("errors")) == before
+    assert (store.table_version("captures"), store.table_version("errors")) == before
 
 
 def test_a_key_that_comes_days_late_is_found_by_a_full_check(
@@ -160,7 +160,7 @@ def test_what_a_changed_object_held_before_is_replaced(
     sync(s3, store)
     assert events(store) == ["new", "other"]
     assert errors(store) == []
-    assert store.count("objects") == 2
+    assert store.count_rows("objects") == 2
 
 
 def test_an_event_delivered_twice_is_counted_once_and_reported(
@@ -208,7 +208,7 @@ def test_a_pass_that_is_stopped_is_resumed(
     stopped = sync(s3, store, stop=stop, report=report)
     assert 20 <= stopped.read < 300
     assert last_pass(store) is None
-    assert store.count("objects") == stopped.read
+    assert store.count_rows("objects") == stopped.read
     rest = sync(s3, store)
     assert rest.read == 300 - stopped.read
     assert len(events(store)) == 300
@@ -250,11 +250,11 @@ def test_a_pass_that_is_killed_is_resumed_and_nothing_is_counted_twice(
 
     monkeypatch.setattr(s3, "answer", stall_at_last)
     process = subprocess.Popen([sys.executable, "-c", SYNC, s3.url, str(store.root)])
-    while store.count("captures") < 30 and process.poll() is None:
+    while store.count_rows("captures") < 30 and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    before = store.count("objects")
+    before = store.count_rows("objects")
     assert 30 <= before < 600
     monkeypatch.setattr(s3, "answer", answer)
     s3.latency = 0.0
@@ -271,7 +271,7 @@ def test_what_was_read_before_the_permission_was_lost_is_kept(
         sync(s3, store)
     assert raised.value.code == "AccessDenied"
     assert "s3:GetObject" in raised.value.message
-    assert 0 < store.count("captures") <= 50
+    assert 0 < store.count_rows("captures") <= 50
     s3.denied = set()
     sync(s3, store)
     assert len(events(store)) == 200
@@ -297,16 +297,16 @@ def test_an_object_that_stays_refused_changes_nothing_until_it_is_refused_otherw
     s3.put({key(h): line(f"e{h}") for h in range(3)})
     s3.denied = {key(1)}
     sync(s3, store)
-    before = [store.version(table) for table in ("captures", "errors", "objects")]
+    before = [store.table_version(table) for table in ("captures", "errors", "objects")]
     assert sync(s3, store).errors == 1
     assert gets(s3).count(f"GET {key(1)}") == 2
-    assert [store.version(table) for table in ("captures", "errors", "objects")] == before
+    assert [store.table_version(table) for table in ("captures", "errors", "objects")] == before
     error = s3._error
     monkeypatch.setattr(s3, "_error", lambda status, _: error(status, "InvalidObjectState"))
     sync(s3, store)
     assert errors(store) == [(key(1), "InvalidObjectState")]
-    assert store.version("errors") != before[1]
-    assert store.version("captures") == before[0]
+    assert store.table_version("errors") != before[1]
+    assert store.table_version("captures") == before[0]
 
 
 A_ROW = 20
@@ -363,11 +363,11 @@ def refused(s3: SimulatedS3, store: SegmentStore, monkeypatch: pytest.MonkeyPatc
 def test_few_of_many_that_stay_refused_are_asked_for_again(
     s3: SimulatedS3, store: SegmentStore, refused: list[str]
 ) -> None:
-    before = [store.version(table) for table in ("captures", "errors", "objects")]
+    before = [store.table_version(table) for table in ("captures", "errors", "objects")]
     again = sync(s3, store)
     assert again.errors == again.found == again.read == len(refused)
     assert A_ROW <= len(gets(s3)) <= AT_MOST
-    assert [store.version(table) for table in ("captures", "errors", "objects")] == before
+    assert [store.table_version(table) for table in ("captures", "errors", "objects")] == before
 
 
 def test_all_that_were_refused_are_read_once_they_may_be(
@@ -571,7 +571,7 @@ def test_a_pass_is_stored_bit_by_bit_and_tells_how_far_it_is(
 
     def report(progress: CaptureProgress) -> None:
         told.append(progress)
-        visible.append(store.count("captures"))
+        visible.append(store.count_rows("captures"))
 
     sync(s3, store, report=report)
     assert [p.read for p in told] == sorted(p.read for p in told)
@@ -681,7 +681,7 @@ def test_a_session_without_credentials_is_told_so(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_second_pass_of_the_same_store_is_refused(s3: SimulatedS3, store: SegmentStore) -> None:
-    with store.claimed("sync"), pytest.raises(WorkflowError) as raised:
+    with store.claim_purpose("sync"), pytest.raises(WorkflowError) as raised:
         sync(s3, store)
     assert raised.value.code == "AlreadyRunning"
 

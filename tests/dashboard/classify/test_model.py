@@ -61,7 +61,7 @@ def test_images_wait_until_their_first_step() -> None:
 
     assert [item.image.name for item in view.submissions] == ["bicycle.png", "second.png"]
     assert (view.done, view.counts, view.refused) == (0, {Outcome.RUNNING: 2}, BATCH.refused)
-    assert classify.card(view.submissions[0]).headline == "queued"
+    assert classify.build_card(view.submissions[0]).headline == "queued"
 
 
 def test_the_latest_step_of_an_image_counts() -> None:
@@ -73,7 +73,7 @@ def test_the_latest_step_of_an_image_counts() -> None:
 
 
 def test_an_accepted_image_shows_label_confidence_and_threshold() -> None:
-    card = classify.card(submitted(ACCEPTED))
+    card = classify.build_card(submitted(ACCEPTED))
 
     assert (card.outcome, card.headline, card.note) == (Outcome.ACCEPTED, "bicycle, 98.3%", "")
     assert (card.confidence, card.threshold) == (0.983, 0.93)
@@ -81,26 +81,26 @@ def test_an_accepted_image_shows_label_confidence_and_threshold() -> None:
 
 
 def test_a_rejection_is_shown_as_a_result_and_not_as_a_fault() -> None:
-    card = classify.card(submitted(Rejected("bicycle", 0.71, 0.93)))
+    card = classify.build_card(submitted(Rejected("bicycle", 0.71, 0.93)))
 
     assert (card.outcome, card.headline) == (Outcome.REJECTED, "perhaps bicycle, 71.0%")
     assert "not a fault" in card.note
 
 
 def test_a_rejection_without_numbers_has_no_bar() -> None:
-    card = classify.card(submitted(Rejected(None, None, 0.93)))
+    card = classify.build_card(submitted(Rejected(None, None, 0.93)))
 
     assert (card.headline, card.confidence) == ("too uncertain", None)
 
 
 def test_a_fault_names_its_state_and_keeps_the_remedy() -> None:
-    card = classify.card(submitted(FAULT))
+    card = classify.build_card(submitted(FAULT))
 
     assert (card.outcome, card.headline) == (Outcome.FAULTED, "ImageNotFound in SerializeImage")
     assert card.note == "There is none. Upload it."
-    assert classify.card(submitted(Faulted(Outcome.ABORTED, "", "Aborted", "So."))).headline == (
-        "Aborted"
-    )
+    assert classify.build_card(
+        submitted(Faulted(Outcome.ABORTED, "", "Aborted", "So."))
+    ).headline == ("Aborted")
 
 
 def test_an_execution_under_way_shows_the_states_so_far() -> None:
@@ -108,7 +108,7 @@ def test_an_execution_under_way_shows_the_states_so_far() -> None:
     running = visit("ClassifyImage", ms=None, status=VisitStatus.RUNNING)
     begun = Submission(image=BICYCLE, execution_arn=ARN, visits=(retried, running))
 
-    card = classify.card(begun)
+    card = classify.build_card(begun)
 
     assert card.headline == "under way"
     assert card.steps == (
@@ -120,13 +120,15 @@ def test_an_execution_under_way_shows_the_states_so_far() -> None:
 def test_states_that_do_no_work_are_left_out_and_failed_ones_are_marked() -> None:
     failed = visit("SerializeImage", status=VisitStatus.FAILED)
 
-    card = classify.card(submitted(FAULT, visit("Identify", "Pass"), failed, visit("No", "Fail")))
+    card = classify.build_card(
+        submitted(FAULT, visit("Identify", "Pass"), failed, visit("No", "Fail"))
+    )
 
     assert card.steps == (":material/close: SerializeImage 40 ms",)
 
 
 def test_a_clock_that_runs_backwards_shows_no_negative_time() -> None:
-    card = classify.card(submitted(ACCEPTED, visit("ClassifyImage", ms=-5)))
+    card = classify.build_card(submitted(ACCEPTED, visit("ClassifyImage", ms=-5)))
 
     assert card.steps == (":material/check: ClassifyImage 0 ms",)
 
@@ -134,13 +136,13 @@ def test_a_clock_that_runs_backwards_shows_no_negative_time() -> None:
 def test_only_the_first_twelve_images_are_cards() -> None:
     view = classify.BatchView(submissions=(submitted(ACCEPTED),) * 20)
 
-    assert len(classify.cards(view)) == classify.MAX_CARDS
+    assert len(classify.build_cards(view)) == classify.MAX_CARDS
 
 
 def test_the_table_has_every_image_and_every_refused_file() -> None:
     view = classify.batch_view([BATCH, (0, submitted(ACCEPTED, visit("A", ms=1500)))])
 
-    frame = classify.table(view)
+    frame = classify.results_table(view)
 
     assert list(frame.columns) == list(classify.COLUMNS)
     assert frame.drop(columns="error").iloc[0].to_dict() == {
@@ -160,7 +162,7 @@ def test_the_table_has_every_image_and_every_refused_file() -> None:
 
 
 def test_a_fault_in_the_table_has_its_error() -> None:
-    frame = classify.table(classify.BatchView(submissions=(submitted(FAULT),)))
+    frame = classify.results_table(classify.BatchView(submissions=(submitted(FAULT),)))
 
     assert (frame.iloc[0]["error"], frame.iloc[0]["outcome"]) == ("ImageNotFound", "Fault")
 
@@ -168,14 +170,14 @@ def test_a_fault_in_the_table_has_its_error() -> None:
 def test_an_execution_under_way_has_no_duration_yet() -> None:
     view = classify.BatchView(submissions=(submitted(ACCEPTED, visit("A", ms=None)),))
 
-    assert classify.table(view).iloc[0]["seconds"] is None
+    assert classify.results_table(view).iloc[0]["seconds"] is None
 
 
 def test_the_csv_reads_back_with_names_of_any_script() -> None:
     named = StoredImage('自行车, "eins"\n.png', ImageLocation("b", "k"))
     view = classify.BatchView(submissions=(Submission(image=named),))
 
-    content = classify.csv(classify.table(view))
+    content = classify.csv_of(classify.results_table(view))
 
     assert content.startswith(b"\xef\xbb\xbf")
     assert pd.read_csv(io.BytesIO(content))["image"][0] == named.name
@@ -200,6 +202,6 @@ def test_the_bar_begins_at_0_where_the_best_of_many_classes_has_less_than_half()
 
 
 def test_the_bar_is_said_in_words() -> None:
-    assert classify.alt_text(classify.card(submitted(ACCEPTED))) == (
+    assert classify.alt_text(classify.build_card(submitted(ACCEPTED))) == (
         "Confidence 98.3% against the threshold of 93.0%"
     )

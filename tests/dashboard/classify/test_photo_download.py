@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.classify.photo_download import checked, public_place
+from dashboard.classify.photo_download import check_address, public_place
 from workflow.errors import WorkflowError
 
 
@@ -24,23 +24,23 @@ from workflow.errors import WorkflowError
 )
 def test_only_a_plain_https_address_is_asked(address: str) -> None:
     with pytest.raises(WorkflowError) as raised:
-        checked(address)
+        check_address(address)
 
     assert raised.value.code == "AddressRefused"
 
 
 def test_host_and_path_with_its_query_are_kept() -> None:
-    assert checked("https://Example.com/a/b%20c.jpg?x=1#there") == (
+    assert check_address("https://Example.com/a/b%20c.jpg?x=1#there") == (
         "example.com",
         "/a/b%20c.jpg?x=1",
     )
-    assert checked("https://example.com:443") == ("example.com", "/")
+    assert check_address("https://example.com:443") == ("example.com", "/")
 
 
 @given(st.text())
 def test_any_text_is_an_address_or_refused_in_words(text: str) -> None:
     try:
-        found = checked(text)
+        found = check_address(text)
     except WorkflowError as error:
         found = (error.code, "/")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dashboard.aws.images import Upload, verify
 from dashboard.classify.panel import SAMPLE_FOLDER, SAMPLES
-from dashboard.classify.photo_resizing import SIDE, is_too_large, shrunk
+from dashboard.classify.photo_resizing import SIDE, is_too_large, shrink_photo
 from deploy.model.code import inference
 from workflow.contract import MAX_IMAGE_BYTES
 from workflow.errors import WorkflowError
@@ -66,7 +66,7 @@ def test_a_photo_that_is_too_large_is_made_smaller_and_the_change_is_said() -> N
     large = Upload("van.png", noise(2400, 1200))
     assert is_too_large(large)
 
-    smaller = shrunk(large)
+    smaller = shrink_photo(large)
 
     assert len(smaller.upload.data) <= MAX_IMAGE_BYTES
     photo = verify(smaller.upload)
@@ -77,4 +77,4 @@ def test_a_photo_that_is_too_large_is_made_smaller_and_the_change_is_said() -> N
 
 def test_what_is_no_picture_cannot_be_made_smaller() -> None:
     with pytest.raises(WorkflowError, match="van"):
-        shrunk(Upload("van.jpg", b"\xff\xd8\xff" + bytes(100)))
+        shrink_photo(Upload("van.jpg", b"\xff\xd8\xff" + bytes(100)))

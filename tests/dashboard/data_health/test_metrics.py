@@ -77,8 +77,8 @@ def test_points_are_asked_for_as_fine_as_they_are_kept(
     with Stubber(connection.client("cloudwatch")) as stub:
         stub.add_response("get_metric_data", answer([], [], []), query(period))
 
-        kept = metrics.kept(every, reach)
-        found = metrics.invocations(connection, "e", "v", NOW - reach, NOW, every=kept)
+        kept = metrics.shortest_kept(every, reach)
+        found = metrics.read_invocations(connection, "e", "v", NOW - reach, NOW, every=kept)
 
     assert found.is_empty()
 
@@ -93,7 +93,7 @@ def test_every_page_is_read_and_empty_periods_are_left_out(connection: Connectio
             "get_metric_data", answer([(NOW + 2 * MINUTE, 7.0)]), {**page, "NextToken": "t"}
         )
 
-        found = metrics.invocations(connection, "e", "v", NOW, NOW + 3 * MINUTE, every=MINUTE)
+        found = metrics.read_invocations(connection, "e", "v", NOW, NOW + 3 * MINUTE, every=MINUTE)
 
     assert found.rows() == [(NOW, 5, 0), (NOW + 2 * MINUTE, 7, 0)]
 
@@ -111,7 +111,7 @@ def test_failed_invocations_are_counted_of_both_kinds_and_never_more_than_all(
             query(60),
         )
 
-        found = metrics.invocations(connection, "e", "v", NOW, NOW + 3 * MINUTE, every=MINUTE)
+        found = metrics.read_invocations(connection, "e", "v", NOW, NOW + 3 * MINUTE, every=MINUTE)
 
     assert found.rows() == [(NOW, 9, 2), (later, 1, 1)]
 
@@ -121,7 +121,7 @@ def test_a_refusal_keeps_its_code(connection: Connection) -> None:
         stub.add_client_error("get_metric_data", "AccessDenied", "no")
 
         with pytest.raises(WorkflowError) as caught:
-            metrics.invocations(connection, "e", "v", NOW, NOW, every=MINUTE)
+            metrics.read_invocations(connection, "e", "v", NOW, NOW, every=MINUTE)
 
     assert caught.value.code == "AccessDenied"
 

@@ -51,7 +51,7 @@ def kinds(
     counted = asked(invocations, failed)
     rows = volume_model.expected_and_captured(counted, hourly(captured), known, Period.HOUR)
     state = CaptureState(enabled=enabled, sampling_percentage=sampling, disk_percent=disk)
-    found = volume_model.health(rows, state, Period.HOUR, now=now)
+    found = volume_model.find_problems(rows, state, Period.HOUR, now=now)
     return {finding.kind: finding.sentence for finding in found}
 
 
@@ -163,7 +163,7 @@ def test_an_endpoint_that_only_fails_is_not_silent() -> None:
 
 
 def test_an_endpoint_that_cannot_be_asked_is_not_judged() -> None:
-    assert volume_model.unasked("e", "There is no such endpoint.") == Health(
+    assert volume_model.judge_unasked("e", "There is no such endpoint.") == Health(
         unjudged=("Volume of e: There is no such endpoint.",)
     )
 
@@ -190,7 +190,7 @@ def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
     (found,) = reading_model.reading_findings(errors, 0)
 
     assert found.sentence.startswith("1 line and 3 objects without a capture")
-    assert reading_model.counted(errors.head(1)) == "1 object"
+    assert reading_model.count_errors(errors.head(1)) == "1 object"
     assert reading_model.by_reason(errors).rows() == [
         ("not JSON", 1, 0),
         ("AccessDenied", 0, 2),
@@ -199,19 +199,22 @@ def test_objects_that_could_not_be_read_are_counted_beside_lines() -> None:
 
 
 def test_labels_that_cannot_be_read_are_found() -> None:
-    (found,) = reading_model.truths(pl.DataFrame({"reason": ["not JSON"], "lines": [1]})).findings
+    (found,) = reading_model.judge_truths(
+        pl.DataFrame({"reason": ["not JSON"], "lines": [1]})
+    ).findings
 
     assert (found.kind, found.subject) == (HealthFindingKind.UNREADABLE, "Ground truth")
     assert found.sentence.startswith("1 line without a label")
     assert (
-        reading_model.truths(pl.DataFrame(schema={"reason": pl.String, "lines": int})) == Health()
+        reading_model.judge_truths(pl.DataFrame(schema={"reason": pl.String, "lines": int}))
+        == Health()
     )
 
 
 def test_lines_that_are_all_read_once_are_nothing_to_say() -> None:
     errors = pl.DataFrame(schema={"reason": pl.String, "lines": pl.Int64})
 
-    assert reading_model.lines(errors, 7, 0, known=True) == Health(
+    assert reading_model.judge_lines(errors, 7, 0, known=True) == Health(
         judged=("7 lines that were read",)
     )
 
@@ -221,7 +224,9 @@ def test_lines_that_are_all_read_once_are_nothing_to_say() -> None:
     [(DUPLICATE, HealthFindingKind.DUPLICATES), ("not JSON", HealthFindingKind.UNREADABLE)],
 )
 def test_lines_that_gave_no_record_are_found(reason: str, kind: HealthFindingKind) -> None:
-    found = reading_model.lines(pl.DataFrame({"reason": [reason], "lines": [2]}), 7, 0, known=True)
+    found = reading_model.judge_lines(
+        pl.DataFrame({"reason": [reason], "lines": [2]}), 7, 0, known=True
+    )
 
     assert [finding.kind for finding in found.findings] == [kind]
     assert found.judged == ("9 lines that were read",)
@@ -231,8 +236,8 @@ def test_lines_are_not_judged_where_none_was_read_or_athena_reads_them() -> None
     errors = pl.DataFrame(schema={"reason": pl.String, "lines": pl.Int64})
 
     for found in (
-        reading_model.lines(errors, 0, 0, known=True),
-        reading_model.lines(errors, 500, 0, known=False),
+        reading_model.judge_lines(errors, 0, 0, known=True),
+        reading_model.judge_lines(errors, 500, 0, known=False),
     ):
         assert found.judged == ()
         assert found.unjudged[0].startswith("Unreadable lines and duplicates: ")
@@ -245,7 +250,7 @@ def test_objects_that_come_late_are_counted(minutes: list[int], late: int) -> No
         schema={"last": TIME, "last_modified": TIME},
     )
 
-    median, found = reading_model.lateness(objects)
+    median, found = reading_model.measure_lateness(objects)
 
     assert median == timedelta(minutes=2)
     assert len(found) == late
@@ -255,13 +260,13 @@ def test_objects_that_come_late_are_counted(minutes: list[int], late: int) -> No
 def test_no_object_no_lateness() -> None:
     objects = pl.DataFrame(schema={"last": TIME, "last_modified": TIME})
 
-    assert reading_model.lateness(objects) == (None, ())
+    assert reading_model.measure_lateness(objects) == (None, ())
 
 
 def test_a_clock_before_sagemaker_makes_no_object_late() -> None:
     broken = {"last": [datetime(1970, 1, 1, tzinfo=UTC)], "last_modified": [NOW]}
 
-    assert reading_model.lateness(
+    assert reading_model.measure_lateness(
         pl.DataFrame(broken, schema={"last": TIME, "last_modified": TIME})
     ) == (
         None,
@@ -275,12 +280,12 @@ def test_lateness_is_judged_only_where_objects_came() -> None:
         schema={"last": TIME, "last_modified": TIME},
     )
 
-    assert reading_model.deliveries(came, known=True) == (
+    assert reading_model.judge_deliveries(came, known=True) == (
         timedelta(minutes=1),
         Health(judged=("how soon 1 objects came",)),
     )
     for known in (True, False):
-        delay, found = reading_model.deliveries(came.clear(), known=known)
+        delay, found = reading_model.judge_deliveries(came.clear(), known=known)
         assert delay is None
         assert found.judged == ()
         assert found.unjudged[0].startswith("Lateness: ")
@@ -309,7 +314,7 @@ def traffic(
 
 
 def volume(*shown: TrafficCounts, read_at: datetime | None = NOW) -> Health:
-    return volume_model.volumes(shown, Period.HOUR, read_at=read_at)
+    return volume_model.judge_volumes(shown, Period.HOUR, read_at=read_at)
 
 
 def test_what_was_compared_is_told_with_its_numbers() -> None:
@@ -403,7 +408,7 @@ def test_capture_that_is_off_is_told_once_an_endpoint() -> None:
 
 
 def test_the_chart_adds_up_what_each_variant_should_have_captured() -> None:
-    rows = volume_model.summed(
+    rows = volume_model.sum_traffic(
         [traffic([100], [100]), traffic([100, 100], [10, 11], variant="w", sampling=10)],
         Period.HOUR,
     )
@@ -414,7 +419,7 @@ def test_the_chart_adds_up_what_each_variant_should_have_captured() -> None:
 def test_what_is_not_known_of_one_variant_is_not_known_of_both() -> None:
     unknown = traffic([100], [10], variant="w", samplings=())
 
-    rows = volume_model.summed([traffic([100, 100], [100, 100]), unknown], Period.HOUR)
+    rows = volume_model.sum_traffic([traffic([100, 100], [100, 100]), unknown], Period.HOUR)
 
     assert rows.rows() == [(START, None, 110), (START + timedelta(hours=1), 100.0, 100)]
 
@@ -422,8 +427,8 @@ def test_what_is_not_known_of_one_variant_is_not_known_of_both() -> None:
 def test_records_whose_key_names_no_endpoint_are_not_judged() -> None:
     named = counted(captured(5))
 
-    assert volume_model.nameless(named) == Health()
-    assert volume_model.nameless(named.with_columns(endpoint=pl.lit(""))) == Health(
+    assert volume_model.judge_nameless(named) == Health()
+    assert volume_model.judge_nameless(named.with_columns(endpoint=pl.lit(""))) == Health(
         unjudged=("Volume of 5 records whose key names no endpoint.",)
     )
 
@@ -435,17 +440,17 @@ ALL = InferenceFilters()
 
 
 def test_all_endpoints_are_those_with_records_and_our_own() -> None:
-    assert volume_model.endpoints(NAMES, ALL, "own") == ["a", "b", "own"]
-    assert volume_model.endpoints(NAMES, InferenceFilters(endpoint="b"), "own") == ["b"]
+    assert volume_model.list_endpoints(NAMES, ALL, "own") == ["a", "b", "own"]
+    assert volume_model.list_endpoints(NAMES, InferenceFilters(endpoint="b"), "own") == ["b"]
 
 
 def test_a_variant_that_never_captured_is_shown_too() -> None:
     state = CaptureState(enabled=True, sampling_percentage=100, variants=("w", "x"))
 
-    assert volume_model.variants(NAMES, ALL, "a", state) == ["v", "w", "x"]
-    assert volume_model.variants(NAMES, InferenceFilters(variant="w"), "a", state) == ["w"]
+    assert volume_model.list_variants(NAMES, ALL, "a", state) == ["v", "w", "x"]
+    assert volume_model.list_variants(NAMES, InferenceFilters(variant="w"), "a", state) == ["w"]
     assert (
-        volume_model.variants(
+        volume_model.list_variants(
             NAMES,
             InferenceFilters(variant="w"),
             "b",
@@ -462,21 +467,23 @@ def test_the_window_of_the_metric_is_that_of_the_time_filter() -> None:
         since=datetime(2026, 11, 20, tzinfo=UTC), until=datetime(2026, 11, 22, tzinfo=UTC)
     )
 
-    assert volume_model.window(ALL, counts, NOW) == (NOW - timedelta(hours=3), soon)
-    assert volume_model.window(days, counts, NOW) == (
+    assert volume_model.compared_window(ALL, counts, NOW) == (NOW - timedelta(hours=3), soon)
+    assert volume_model.compared_window(days, counts, NOW) == (
         datetime(2026, 11, 20, tzinfo=UTC),
         datetime(2026, 11, 22, tzinfo=UTC),
     )
-    assert volume_model.window(InferenceFilters(until=NOW + timedelta(days=1)), counts, NOW) == (
+    assert volume_model.compared_window(
+        InferenceFilters(until=NOW + timedelta(days=1)), counts, NOW
+    ) == (
         NOW - timedelta(hours=3),
         soon,
     )
 
 
 def test_no_record_and_no_first_day_is_no_window() -> None:
-    assert volume_model.window(ALL, counted(captured(1)).clear(), NOW) is None
+    assert volume_model.compared_window(ALL, counted(captured(1)).clear(), NOW) is None
     assert (
-        volume_model.window(
+        volume_model.compared_window(
             InferenceFilters(since=datetime(2027, 1, 1, tzinfo=UTC)), NAMES.clear(), NOW
         )
         is None
@@ -529,4 +536,4 @@ def test_errors_are_those_of_the_endpoint_variant_and_time(
 ) -> None:
     errors = pl.DataFrame({"key": KEYS, "lines": range(4)})
 
-    assert reading_model.shown(errors, filters)["lines"].to_list() == left
+    assert reading_model.filter_errors(errors, filters)["lines"].to_list() == left

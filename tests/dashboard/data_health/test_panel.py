@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
-from dashboard.aws.configurations import configurations
+from dashboard.aws.configurations import read_configurations
 from dashboard.data_health import panel
 from tests.dashboard.conftest import deploy
 from workflow.configurations import Configurations
@@ -94,7 +94,7 @@ def of_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """The endpoints have served by their configurations for days."""
 
     def known(cloud: Connection, endpoint: str) -> Configurations:
-        found, then = configurations(cloud, endpoint), ago(9)
+        found, then = read_configurations(cloud, endpoint), ago(9)
         return replace(found, created=then, changed=then, made={found.present: then})
 
     monkeypatch.setattr(panel, "configurations", known)
@@ -207,7 +207,7 @@ def test_an_earlier_time_is_judged_by_its_own_configuration_which_is_read_once(
     asked: list[str] = []
 
     def known(cloud: Connection, endpoint: str) -> Configurations:
-        found = configurations(cloud, endpoint)
+        found = read_configurations(cloud, endpoint)
         made = {"half": ago(9), found.present: ago(1) - timedelta(hours=12)}
         return replace(found, created=ago(9), changed=made[found.present], made=made)
 

@@ -61,12 +61,12 @@ def test_an_endpoint_that_answers_anything_else_offers_nothing(
     monkeypatch.setattr(Endpoint, "answer", answer)
     connection = Clients(endpoint, connect(environ))
 
-    assert control.controls(connection) is None  # type: ignore[arg-type]
+    assert control.read_controls(connection) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.cloud
 def test_the_local_cloud_offers_a_demonstration_and_a_lab(environ: dict[str, str]) -> None:
-    found = control.controls(connect(environ))
+    found = control.read_controls(connect(environ))
 
     assert found is not None
     assert found.demonstration.state == "absent"
@@ -79,4 +79,4 @@ def test_an_endpoint_that_does_not_answer_is_an_error_in_words(environ: dict[str
     connection = Clients("http://127.0.0.1:1", connect(environ))
 
     with pytest.raises(WorkflowError):
-        control.controls(connection)  # type: ignore[arg-type]
+        control.read_controls(connection)  # type: ignore[arg-type]

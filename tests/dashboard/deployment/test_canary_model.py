@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dashboard.deployment.canary_model import Canary, canary, compare
+from dashboard.deployment.canary_model import Canary, compare_versions, read_canary
 from dashboard.shared import numbers
 from workflow.executions import Outcome
 from workflow.intervals import Share
@@ -39,12 +39,12 @@ def listing(*rows: tuple[int | None, Outcome, int]) -> pl.DataFrame:
 
 
 def test_two_versions_that_share_executions_are_a_canary() -> None:
-    assert canary(outputs(10, 0, 90)) == SHARED
+    assert read_canary(outputs(10, 0, 90)) == SHARED
 
 
 @pytest.mark.parametrize("weights", [(), (100,), (100, 0), (0, 100)], ids=str)
 def test_one_version_with_all_executions_is_no_canary(weights: tuple[int, ...]) -> None:
-    assert canary(outputs(*weights)) is None
+    assert read_canary(outputs(*weights)) is None
 
 
 def test_what_was_started_before_the_shift_or_by_other_versions_is_left_out() -> None:
@@ -52,11 +52,11 @@ def test_what_was_started_before_the_shift_or_by_other_versions_is_left_out() ->
         (1, Outcome.ACCEPTED, -1), (2, Outcome.ACCEPTED, 5), (None, Outcome.FAULTED, 5)
     )
 
-    assert compare(before, SHARED).is_empty()
+    assert compare_versions(before, SHARED).is_empty()
 
 
 def test_both_versions_are_told_by_how_their_executions_ended() -> None:
-    table = compare(
+    table = compare_versions(
         listing(
             *[(1, Outcome.ACCEPTED, 0)] * 6,
             (1, Outcome.UNEXAMINED, 1),
@@ -74,7 +74,7 @@ def test_both_versions_are_told_by_how_their_executions_ended() -> None:
         "Share of new executions": "90 %",
         "Started": "10",
         "Running or aborted": "0",
-        "Accepted": f"7 · 70.0% ({numbers.interval(low, high)})",
+        "Accepted": f"7 · 70.0% ({numbers.format_interval(low, high)})",
         "Rejected": "2 · 20.0% (5.7% to 51.0%)",
         "Failed": "1 · 10.0% (1.8% to 40.4%)",
     }
@@ -89,6 +89,6 @@ def test_both_versions_are_told_by_how_their_executions_ended() -> None:
 
 
 def test_a_version_of_which_nothing_has_ended_has_no_shares() -> None:
-    table = compare(listing((1, Outcome.ACCEPTED, 1)), SHARED)
+    table = compare_versions(listing((1, Outcome.ACCEPTED, 1)), SHARED)
 
     assert table["Version 3 (new)"].to_list() == ["10 %", "0", "0", "-", "-", "-"]

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboard.deployment.model import PlanStep, check_view, facts, plan_view, run_view, versions
+from dashboard.deployment.model import (
+    PlanStep,
+    check_view,
+    deployment_facts,
+    plan_view,
+    run_view,
+    versions_table,
+)
 from workflow.errors import WorkflowError
 
 OPS = ("CREATE", "UPDATE", "REPLACE", "DELETE", "KEEP", "BLOCKED")
@@ -155,21 +162,21 @@ OUTPUTS: dict[str, Any] = {
 
 
 def test_outputs_leave_out_what_is_not_there() -> None:
-    assert facts(OUTPUTS) == {"Bucket": "photos", "Endpoint": "scones (InService)"}
-    assert facts({**OUTPUTS, "endpoint_status": None, "bucket": None}) == {}
+    assert deployment_facts(OUTPUTS) == {"Bucket": "photos", "Endpoint": "scones (InService)"}
+    assert deployment_facts({**OUTPUTS, "endpoint_status": None, "bucket": None}) == {}
 
 
 def test_outputs_name_the_alias_and_the_queue() -> None:
     there = {**OUTPUTS, "bucket": None, "endpoint_status": None}
-    assert facts({**there, "alias_arn": "arn:alias", "queue_url": "https://queue"}) == {
+    assert deployment_facts({**there, "alias_arn": "arn:alias", "queue_url": "https://queue"}) == {
         "State machine alias": "arn:alias",
         "Queue of status changes": "https://queue",
     }
 
 
 def test_versions_show_their_share_of_new_executions() -> None:
-    assert versions(OUTPUTS).to_numpy().tolist() == [[2, "2026-11-23 12:00:00", "100 %"]]
-    assert versions({**OUTPUTS, "versions": []}).empty
+    assert versions_table(OUTPUTS).to_numpy().tolist() == [[2, "2026-11-23 12:00:00", "100 %"]]
+    assert versions_table({**OUTPUTS, "versions": []}).empty
 
 
 def test_checks_are_counted_and_each_is_told_with_its_remedy() -> None:

@@ -31,7 +31,7 @@ def traffic(size: int, *, seed: int = 0, skill: float = 8) -> Statistics:
 
 
 def against(before: Statistics, after: Statistics) -> model.DriftReport:
-    return model.report(Baseline("last week", before), after)
+    return model.build_report(Baseline("last week", before), after)
 
 
 def test_traffic_that_drifts_is_announced_and_other_traffic_is_not() -> None:
@@ -39,20 +39,20 @@ def test_traffic_that_drifts_is_announced_and_other_traffic_is_not() -> None:
     drifted = against(traffic(3000), traffic(3000, seed=2, skill=2))
 
     assert steady.verdict is DriftVerdict.STABLE
-    assert steady.sentence() == (
+    assert steady.format_sentence() == (
         "No drift larger than Kolmogorov-Smirnov 0.053 and 4.3 points of a class share:"
         " 3,000 records against last week."
     )
     assert drifted.verdict is DriftVerdict.DRIFT
-    assert drifted.sentence().startswith("Confidence")
-    assert drifted.sentence().endswith("drifted: 3,000 records against last week.")
+    assert drifted.format_sentence().startswith("Confidence")
+    assert drifted.format_sentence().endswith("drifted: 3,000 records against last week.")
 
 
 def test_what_is_detected_but_small_is_said_as_that() -> None:
     found = against(traffic(3000), traffic(3000, seed=1))
 
     assert found.verdict is DriftVerdict.SMALL
-    assert found.sentence() == (
+    assert found.format_sentence() == (
         "Class share (bicycle -3.0 percentage points (95 % interval -5.5 to -0.6)) changed"
         " slightly: 3,000 records against last week."
     )
@@ -62,13 +62,13 @@ def test_what_is_detected_but_small_is_said_as_that() -> None:
 def test_a_small_baseline_says_what_it_cannot_tell() -> None:
     small, large = (against(traffic(size), traffic(30_000, seed=2)) for size in (150, 5000))
 
-    assert small.reach() == (
+    assert small.describe_reach() == (
         "With 150 records this baseline can detect a drift of Kolmogorov-Smirnov 0.123 and 8.5"
         " points of a class share or more. A smaller one goes undetected, however many records are"
         " compared with it."
     )
-    assert large.reach() == ""
-    assert against(traffic(150), traffic(0)).reach() == ""
+    assert large.describe_reach() == ""
+    assert against(traffic(150), traffic(0)).describe_reach() == ""
 
 
 def test_the_default_baseline_is_the_version_that_was_replaced_last() -> None:
@@ -86,15 +86,15 @@ def test_too_few_records_are_told_how_many_are_missing() -> None:
     found = against(traffic(3000), traffic(30, seed=1))
 
     assert found.verdict is DriftVerdict.NOT_ENOUGH_DATA
-    assert "more current records needed" in found.sentence()
-    assert "more in the baseline" in against(traffic(30), traffic(30, seed=1)).sentence()
+    assert "more current records needed" in found.format_sentence()
+    assert "more in the baseline" in against(traffic(30), traffic(30, seed=1)).format_sentence()
 
 
 def test_nothing_in_common_is_said() -> None:
     found = against(Statistics(5, ()), traffic(30))
 
-    assert found.sentence() == "No feature in common: 30 records against last week."
-    assert model.verdicts(found).is_empty()
+    assert found.format_sentence() == "No feature in common: 30 records against last week."
+    assert model.verdicts_table(found).is_empty()
 
 
 def test_a_baseline_without_a_common_feature_says_that_more_records_would_not_help() -> None:
@@ -103,12 +103,12 @@ def test_a_baseline_without_a_common_feature_says_that_more_records_would_not_he
     found = against(other, traffic(30))
 
     assert not found.comparable
-    assert found.lacking() == (
+    assert found.describe_lacking() == (
         "The baseline holds petal_width; the captures hold confidence, label. More records would"
         " not help: choose another baseline."
     )
-    assert "no feature" in against(Statistics(0, ()), traffic(30)).lacking()
-    assert against(traffic(30), traffic(30, seed=1)).lacking() == ""
+    assert "no feature" in against(Statistics(0, ()), traffic(30)).describe_lacking()
+    assert against(traffic(30), traffic(30, seed=1)).describe_lacking() == ""
 
 
 def test_both_sides_show_the_same_classes_and_their_medians() -> None:
@@ -143,14 +143,14 @@ def test_drift_and_broken_constraints_become_violations() -> None:
     baseline = Baseline("b", before, suggest_constraints(before))
     after = counted(captured(3000, seed=1, skill=2)).with_columns(label=pl.lit(2, pl.Int32))
 
-    found = model.report(baseline, inferences.statistics_of(after, ClassNames()))
+    found = model.build_report(baseline, inferences.statistics_of(after, ClassNames()))
 
     kinds = {violation.constraint_check_type for violation in found.violations}
     assert kinds == {CheckType.CATEGORICAL_VALUES, CheckType.BASELINE_DRIFT}
 
 
 def test_every_test_has_a_row() -> None:
-    rows = model.verdicts(against(traffic(300), traffic(300, seed=1)))
+    rows = model.verdicts_table(against(traffic(300), traffic(300, seed=1)))
 
     assert rows["feature"].to_list() == ["Confidence"] * 4 + ["Class share"] * 2
     assert (rows["in words"].str.len_chars() > 10).all()
@@ -206,8 +206,8 @@ def test_a_baseline_with_bins_of_its_own_is_met_in_them() -> None:
     current = inferences.statistics_of(counted(frame), ClassNames())
 
     with pytest.raises(WorkflowError):
-        model.report(baseline, current)
-    found = model.report(baseline, model.in_bins_of(baseline, current, frame["confidence"]))
+        model.build_report(baseline, current)
+    found = model.build_report(baseline, model.in_bins_of(baseline, current, frame["confidence"]))
 
     assert found.verdict is DriftVerdict.STABLE
 
@@ -225,7 +225,7 @@ def test_bars_begin_where_data_begin() -> None:
 
     assert 0.5 <= edges[0] <= 0.52
     assert edges[-1] == 1.0
-    assert model.bars(before, edges)["count"].sum() == 300
+    assert model.rebin_histogram(before, edges)["count"].sum() == 300
 
 
 def test_bars_are_thinned_to_about_so_many() -> None:
@@ -242,7 +242,7 @@ def test_means_stand_beside_their_tests() -> None:
         {"brightness": [0.1] * 50 + [0.2] * 50}, {"brightness": [0.8] * 50 + [0.9] * 50}
     )
 
-    rows = model.means(against(before, after))
+    rows = model.means_table(against(before, after))
 
     assert rows["feature"].unique().to_list() == ["Image brightness"]
     assert rows["before"][0] == pytest.approx(0.15)

@@ -43,7 +43,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
         work(connection)
 
     monkeypatch.setattr(components, "connection", lambda: connection)
-    monkeypatch.setattr(components, "act", act)
+    monkeypatch.setattr(components, "run_action", act)
     monkeypatch.setattr(st, "page_link", lambda *_, **__: None)  # one page has none
     return found
 
@@ -71,7 +71,7 @@ def draw(status: str, fields: dict[str, Any]) -> None:
     failures = {ARN: failure(execution_arn=ARN)} if status == "FAILED" else {}
     feed: Any = SimpleNamespace(failures=lambda: failures, refresh=lambda: None)
     view: Any = SimpleNamespace(execution=execution)
-    actions_panel.show(view, feed)
+    actions_panel.show_actions(view, feed)
 
 
 def labels(test: AppTest) -> list[str]:
@@ -111,7 +111,7 @@ def test_arn_and_input_can_be_copied(client: Client) -> None:
 def test_the_actions_are_calls_of_the_execution(client: Client) -> None:
     connection: Any = components.connection()
 
-    actions.redrive(connection, ARN)
-    actions.stop(connection, ARN)
+    actions.redrive_execution(connection, ARN)
+    actions.stop_execution(connection, ARN)
 
     assert client.calls == [("redrive", ARN), ("stop", ARN)]

@@ -17,14 +17,14 @@ BETWEEN = (BEGAN, BEGAN + timedelta(hours=1))
 
 def test_outcomes_are_stacked_and_named() -> None:
     bins = pl.DataFrame({"time": [BEGAN, BEGAN], "outcome": ["accepted", "fault"], "count": [7, 2]})
-    figure = charts.outcomes(bins, timedelta(minutes=5), BETWEEN)
+    figure = charts.draw_outcomes(bins, timedelta(minutes=5), BETWEEN)
     assert {trace.name: list(trace.y) for trace in figure.data} == {"Accepted": [7], "Fault": [2]}
     assert figure.layout.barmode == "stack"
 
 
 def test_durations_draw_both_quantiles_under_one_name() -> None:
     rows = pl.DataFrame({"time": [BEGAN], "state": ["Classify"], "p50": [0.1], "p95": [0.4]})
-    figure = charts.durations(rows, BETWEEN)
+    figure = charts.draw_durations(rows, BETWEEN)
     assert [(trace.name, trace.showlegend) for trace in figure.data] == [
         ("Classify", True),
         ("Classify", False),
@@ -41,7 +41,7 @@ def test_the_waterfall_starts_where_the_state_did() -> None:
         text="1.5 s",
         hover="failed",
     )
-    figure = charts.waterfall([bar], BEGAN)
+    figure = charts.draw_waterfall([bar], BEGAN)
     assert (figure.data[0].base[0], figure.data[0].x[0]) == (3.0, 1.5)
     assert figure.data[0].name == "Failed"
     assert figure.layout.yaxis.ticktext == ("Classify",)
@@ -51,7 +51,7 @@ def test_the_graph_says_its_numbers_as_text() -> None:
     states = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Succeed"}}
     table = pl.DataFrame({"state": ["A"], "visits": [9], "failed": [2], "p50": [0.5], "p95": [1.0]})
     drawn = state_graph(read_definition(json.dumps({"StartAt": "A", "States": states})), table)
-    figure = charts.graph(drawn)
+    figure = charts.draw_graph(drawn)
     texts = " ".join(note.text for note in figure.layout.annotations)
     assert "9 visits, 2 failed" in texts
     assert "p50 500 ms" in texts
@@ -61,8 +61,8 @@ def test_the_graph_says_its_numbers_as_text() -> None:
 
 def test_a_graph_of_nothing_is_empty() -> None:
     drawn = state_graph(read_definition('{"StartAt": "A", "States": {}}'))
-    assert not charts.graph(drawn).layout.shapes
+    assert not charts.draw_graph(drawn).layout.shapes
 
 
 def test_a_trend_keeps_its_counts_in_order() -> None:
-    assert list(charts.trend([0, 3, 1], "#000000").data[0].y) == [0, 3, 1]
+    assert list(charts.draw_trend([0, 3, 1], "#000000").data[0].y) == [0, 3, 1]

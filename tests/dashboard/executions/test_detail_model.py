@@ -37,7 +37,7 @@ def record(events: list[dict[str, Any]] | None = None, **fields: Any) -> Export:
 
 
 def shown(given: Export) -> model.ExecutionView:
-    return model.view(given, rules=ExecutionRules(threshold=0.93))
+    return model.build_view(given, rules=ExecutionRules(threshold=0.93))
 
 
 def test_a_failure_shows_its_error_state_and_image() -> None:
@@ -122,7 +122,7 @@ def test_retries_are_bars_of_one_row() -> None:
 
 
 def test_long_strings_in_payloads_are_named_by_their_length() -> None:
-    text = model.pretty(json.dumps({"image_data": "A" * 50_000, "rest": ["x" * 3000]}))
+    text = model.indent_json(json.dumps({"image_data": "A" * 50_000, "rest": ["x" * 3000]}))
     assert text is not None
     assert "50,000 characters" in text
     assert "3,000 characters" in text
@@ -130,8 +130,8 @@ def test_long_strings_in_payloads_are_named_by_their_length() -> None:
 
 
 def test_text_that_is_no_json_is_shown_as_it_stands() -> None:
-    assert model.pretty("plain") == "plain"
-    assert model.pretty(None) is None
+    assert model.indent_json("plain") == "plain"
+    assert model.indent_json(None) is None
 
 
 def test_an_exported_execution_reads_back_as_it_was_shown() -> None:
@@ -146,10 +146,10 @@ def test_two_executions_are_compared_state_by_state() -> None:
     slow = failed_history(began=BEGAN)
     for event in slow[4:]:
         event["timestamp"] += timedelta(seconds=2)
-    table = model.comparison(shown(record()), shown(record(slow)))
+    table = model.compare_states(shown(record()), shown(record(slow)))
     assert table["state"].tolist() == ["ClassifyImage"]
     assert table["slower_by"].tolist() == [2.0]
-    nothing = model.comparison(shown(record()), shown(record([])))
+    nothing = model.compare_states(shown(record()), shown(record([])))
     assert nothing["other_status"].tolist() == ["not visited"]
 
 
@@ -171,7 +171,7 @@ def test_the_waterfall_of_25_000_events_is_cut_and_stays_small() -> None:
         )
         for at, view_status in enumerate([shown(record()).bars[0].status] * 25_000)
     ]
-    figure = execution_charts.waterfall(bars, BEGAN)
+    figure = execution_charts.draw_waterfall(bars, BEGAN)
     assert sum(len(trace.x) for trace in figure.data) == execution_charts.MAX_BARS
 
 
@@ -224,14 +224,14 @@ THEIRS = json.dumps(
 def test_an_export_is_judged_by_the_threshold_of_its_own_machine() -> None:
     given = export_of(output={"inferences": [0.15, 0.85]}, definition=THEIRS, done=True)
 
-    view = model.view(given, rules=ExecutionRules(threshold=0.93))
+    view = model.build_view(given, rules=ExecutionRules(threshold=0.93))
 
     assert (view.outcome, view.finding) == (Outcome.ACCEPTED, "")
     assert ("Inference", "motorcycle, 85.0%") in view.facts
 
 
 def test_an_export_whose_machine_states_no_threshold_says_so() -> None:
-    view = model.view(
+    view = model.build_view(
         export_of(output={"inferences": [0.15, 0.85]}), rules=ExecutionRules(threshold=0.93)
     )
 
@@ -242,13 +242,13 @@ def test_an_export_whose_machine_states_no_threshold_says_so() -> None:
 def test_an_image_that_only_a_state_names_is_found() -> None:
     given = export_of(output={"bucket": "b", "key": "a.png", "inferences": [0.01, 0.99]})
 
-    assert model.view(given, rules=ExecutionRules(threshold=0.93)).image == "s3://b/a.png"
+    assert model.build_view(given, rules=ExecutionRules(threshold=0.93)).image == "s3://b/a.png"
 
 
 def test_a_machine_that_classifies_nothing_owes_no_inference() -> None:
     given = export_of(output={"order": 7}, definition='{"Comment": "Ships orders"}', shipped=True)
 
-    view = model.view(given, rules=ExecutionRules(threshold=0.93))
+    view = model.build_view(given, rules=ExecutionRules(threshold=0.93))
 
     assert view.outcome is Outcome.UNEXAMINED
     assert "is not judged" in view.finding

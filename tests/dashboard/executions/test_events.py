@@ -73,14 +73,14 @@ def test_anything_else_in_the_queue_is_no_execution(body: str) -> None:
 
 def test_where_no_queue_is_deployed_there_is_nothing_and_no_error() -> None:
     queue = EventQueue(Refusing("AWS.SimpleQueueService.NonExistentQueue"), "q")  # type: ignore[arg-type]
-    assert not queue.deployed()
+    assert not queue.is_deployed()
     assert list(queue.receive()) == []
 
 
 def test_a_queue_that_may_not_be_read_is_a_sentence() -> None:
     queue = EventQueue(Refusing("AccessDenied"), "q")  # type: ignore[arg-type]
     with pytest.raises(WorkflowError, match="sqs:GetQueueUrl"):
-        queue.deployed()
+        queue.is_deployed()
 
 
 def test_a_long_backlog_is_taken_in_parts_and_deleted_in_tens() -> None:

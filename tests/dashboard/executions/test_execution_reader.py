@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, failed_history, refusal
-from dashboard.aws.executions import States
+from dashboard.aws.executions import ExecutionReader
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
 from dashboard.executions.execution_reader import open_execution
@@ -49,7 +49,7 @@ class Desk:
         self.clock = Clock()
         self.aws = DefinedStates(self.clock)
         pacer = Pacer("us-east-1", clock=self.clock.monotonic, sleep=self.clock.sleep)
-        self.states = States(self.aws, pacer, MACHINE)  # type: ignore[arg-type]
+        self.states = ExecutionReader(self.aws, pacer, MACHINE)  # type: ignore[arg-type]
         self.store = SegmentStore(root, tables.TABLES)
 
     def sync(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.aws.quotas import Pacer
-from dashboard.executions.logs import LogLine, about, read_logs
+from dashboard.executions.logs import LogLine, lines_about, read_logs
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -80,12 +80,12 @@ def test_only_invocations_that_mention_the_execution_are_its_own() -> None:
         line("one", "START RequestId: 3", 5),
         line("one", "about arn:yours", 6),
     ]
-    assert [one.text for one in about(lines, "arn:mine")] == [
+    assert [one.text for one in lines_about(lines, "arn:mine")] == [
         "START RequestId: 1",
         "about arn:mine",
         "END RequestId: 1",
     ]
-    assert about(lines, "arn:nobody") == ()
+    assert lines_about(lines, "arn:nobody") == ()
 
 
 def platform(kind: str, request: str) -> str:
@@ -113,8 +113,8 @@ def test_lines_in_json_belong_to_the_request_id_that_they_carry() -> None:
         line("s", platform("platform.runtimeDone", "2"), 6),
     ]
 
-    assert about([*mine, *others], "arn:mine") == tuple(mine)
-    assert about([*mine, *others], "as JSON") == tuple(others)
+    assert lines_about([*mine, *others], "arn:mine") == tuple(mine)
+    assert lines_about([*mine, *others], "as JSON") == tuple(others)
 
 
 def test_a_report_that_arrives_late_is_still_its_own_invocations() -> None:
@@ -126,7 +126,7 @@ def test_a_report_that_arrives_late_is_still_its_own_invocations() -> None:
         line("s", logged("2", "arn:yours"), 4),
     ]
 
-    assert [one.text for one in about(lines, "arn:mine")] == [
+    assert [one.text for one in lines_about(lines, "arn:mine")] == [
         lines[0].text,
         lines[1].text,
         lines[3].text,
@@ -144,7 +144,7 @@ def test_a_new_environment_in_the_same_stream_belongs_to_no_earlier_invocation(b
         line("s", "printed while importing", 3),
     ]
 
-    assert about(lines, "arn:mine") == tuple(lines[:2])
+    assert lines_about(lines, "arn:mine") == tuple(lines[:2])
 
 
 def test_streams_of_the_same_name_are_kept_apart_by_their_function() -> None:
@@ -154,7 +154,7 @@ def test_streams_of_the_same_name_are_kept_apart_by_their_function() -> None:
         LogLine("f", AT, "s", "arn:mine"),
     ]
 
-    assert about(lines, "arn:mine") == (lines[0], lines[2])
+    assert lines_about(lines, "arn:mine") == (lines[0], lines[2])
 
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -165,7 +165,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def test_any_text_is_a_line_of_some_invocation(texts: list[str]) -> None:
     lines = [line("s", "START RequestId: 1"), *(line("s", text) for text in texts)]
 
-    found = about(lines, "START RequestId: 1")
+    found = lines_about(lines, "START RequestId: 1")
 
     assert set(found) <= set(lines)
     assert lines[0] in found

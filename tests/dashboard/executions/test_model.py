@@ -34,10 +34,10 @@ def listing(*executions: Execution, seen: tuple[Execution, ...] = ()) -> pl.Data
         tables.detail_row(one, "describe", NOW, rules=ExecutionRules(threshold=0.93))
         for one in seen
     ]
-    return tables.listing(
-        tables.frame(rows, tables.EXECUTIONS).lazy(),
-        tables.frame(details, tables.DETAILS).lazy(),
-        tables.frame([], tables.FAILURES).lazy(),
+    return tables.build_listing(
+        tables.build_frame(rows, tables.EXECUTIONS).lazy(),
+        tables.build_frame(details, tables.DETAILS).lazy(),
+        tables.build_frame([], tables.FAILURES).lazy(),
     )
 
 
@@ -95,10 +95,10 @@ def test_a_failure_names_the_error_and_the_state() -> None:
     failure = Failure(
         execution_arn=failed.arn, state="Classify", error="Boom", cause="", failed_at=NOW
     )
-    rows = tables.listing(
-        tables.frame([tables.execution_row(failed, NOW)], tables.EXECUTIONS).lazy(),
-        tables.frame([], tables.DETAILS).lazy(),
-        tables.frame([tables.failure_row(failure, NOW)], tables.FAILURES).lazy(),
+    rows = tables.build_listing(
+        tables.build_frame([tables.execution_row(failed, NOW)], tables.EXECUTIONS).lazy(),
+        tables.build_frame([], tables.DETAILS).lazy(),
+        tables.build_frame([tables.failure_row(failure, NOW)], tables.FAILURES).lazy(),
     )
     assert rows.select("state", "error").row(0) == ("Classify", "Boom")
 
@@ -118,9 +118,9 @@ def test_filters_narrow_the_list(filters: model.ExecutionFilters, names: set[str
     new = ran("new", input='{"s3_bucket": "b", "s3_key": "a[.PNG"}', output=GOOD)
     old = ran("old", 600, version="2", status=Status.FAILED, error="OopsError")
     known = listing(new, old, seen=(new, old))
-    rows = model.select(known, filters, since=NOW - timedelta(days=14))
+    rows = model.select_executions(known, filters, since=NOW - timedelta(days=14))
     assert set(rows["name"]) == names
-    recent = model.select(known, filters, since=NOW - timedelta(hours=1))
+    recent = model.select_executions(known, filters, since=NOW - timedelta(hours=1))
     assert set(recent["name"]) == names - {"old"}
 
 
@@ -134,7 +134,7 @@ def test_rates_are_of_those_that_ended() -> None:
         ran("running", status=Status.RUNNING, stopped_at=None),
         seen=(good, low),
     )
-    rates = model.rates(rows, timedelta(hours=2))
+    rates = model.compute_rates(rows, timedelta(hours=2))
     assert (rates.count, rates.per_hour) == (5, 2.5)
     assert (rates.accepted, rates.faulted, rates.rejected) == (0.5, 0.25, 0.0)
     assert rates.silent == 0.5
@@ -142,15 +142,15 @@ def test_rates_are_of_those_that_ended() -> None:
 
 
 def test_rates_of_nothing_are_no_numbers() -> None:
-    rates = model.rates(listing(), timedelta(hours=1))
+    rates = model.compute_rates(listing(), timedelta(hours=1))
     assert rates.count == 0
     assert math.isnan(rates.accepted)
     assert math.isnan(rates.p50)
 
 
 def test_the_span_is_that_of_the_selection_but_an_hour_at_least() -> None:
-    assert model.window(listing(), now=NOW) == timedelta(hours=1)
-    assert model.window(listing(ran("a", 6000)), now=NOW) == timedelta(minutes=6000)
+    assert model.selection_span(listing(), now=NOW) == timedelta(hours=1)
+    assert model.selection_span(listing(ran("a", 6000)), now=NOW) == timedelta(minutes=6000)
 
 
 def test_bars_are_round_and_not_too_many() -> None:
@@ -182,7 +182,7 @@ def visit(arn: str, state: str, seconds: float, **fields: Any) -> dict[str, Any]
 
 def test_states_are_counted_and_timed_in_the_selection_only() -> None:
     rows = listing(ran("a"), ran("b"))
-    visits = tables.frame(
+    visits = tables.build_frame(
         [
             visit("arn:a", "Classify", 1.0),
             visit("arn:b", "Classify", 3.0, status="FAILED", retries=2),
@@ -191,7 +191,7 @@ def test_states_are_counted_and_timed_in_the_selection_only() -> None:
         ],
         tables.VISITS,
     )
-    states = {row["state"]: row for row in model.states(rows, visits).to_dicts()}
+    states = {row["state"]: row for row in model.summarize_states(rows, visits).to_dicts()}
     assert states["Classify"]["visits"] == 2
     assert (states["Classify"]["failed"], states["Classify"]["retries"]) == (1, 2)
     assert states["Classify"]["p50"] == 2.0
@@ -202,7 +202,7 @@ def test_states_are_counted_and_timed_in_the_selection_only() -> None:
 
 def test_versions_are_listed_the_latest_first() -> None:
     rows = listing(*(ran(f"e{v}", version=v) for v in ("9", "10", "2")), ran("none", version=None))
-    assert model.versions(rows) == ["10", "9", "2"]
+    assert model.list_versions(rows) == ["10", "9", "2"]
 
 
 def test_a_duration_leaves_out_executions_that_waited_for_a_redrive() -> None:
@@ -215,7 +215,7 @@ def test_the_graph_says_of_which_executions_it_is_drawn() -> None:
     good = tuple(ran(f"good-{number}", output=GOOD) for number in range(3))
     bad = ran("bad", status=Status.FAILED)
     rows = listing(*good, bad, seen=good)
-    visits = tables.frame(
+    visits = tables.build_frame(
         [
             {"arn": one.arn, "redrive_count": 0, "state": "A", "type": "Task", "status": "FAILED"}
             for one in (good[0], bad)
@@ -235,5 +235,5 @@ def test_the_graph_says_of_which_executions_it_is_drawn() -> None:
 def test_the_executions_of_a_problem_are_those_named() -> None:
     rows = listing(ran("a", 3), ran("b", 2), ran("c", 1))
 
-    assert model.among(rows, ["arn:a", "arn:c"])["name"].to_list() == ["c", "a"]
-    assert model.among(rows, ()).is_empty()
+    assert model.select_arns(rows, ["arn:a", "arn:c"])["name"].to_list() == ["c", "a"]
+    assert model.select_arns(rows, ()).is_empty()

@@ -25,7 +25,7 @@ def script(inference_id: str) -> None:
 
     from dashboard.executions import detail_panel  # noqa: PLC0415 - likewise
 
-    detail_panel.capture(SimpleNamespace(inference_id=inference_id))  # type: ignore[arg-type]
+    detail_panel.show_capture(SimpleNamespace(inference_id=inference_id))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_ground_truth_of_an_execution_is_shown_without_a_store(
     monkeypatch: pytest.MonkeyPatch, inference_id: str, says: str
 ) -> None:
     named = SimpleNamespace(watched=SimpleNamespace(class_names=ClassNames(("bicycle",))))
-    monkeypatch.setattr(captures, "feed", Labelled)
+    monkeypatch.setattr(captures, "running_feed", Labelled)
     monkeypatch.setattr(components, "connection", lambda: named)
 
     test = AppTest.from_function(

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.executions.releases_model import releases
+from dashboard.executions.releases_model import find_releases
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -23,12 +23,12 @@ def ran(versions: str) -> pl.DataFrame:
 
 
 def words(versions: str) -> list[str]:
-    return [one.words for one in releases(ran(versions))]
+    return [one.words for one in find_releases(ran(versions))]
 
 
 def test_a_version_is_released_when_it_is_first_run() -> None:
     assert words("112.2") == ["v1", "v2"]
-    assert releases(ran("112"))[1].at == START + timedelta(hours=2)
+    assert find_releases(ran("112"))[1].at == START + timedelta(hours=2)
 
 
 def test_going_back_to_an_earlier_version_is_a_rollback() -> None:
@@ -49,7 +49,7 @@ def test_executions_without_a_version_tell_nothing() -> None:
 
 @given(st.text("123.", max_size=30))
 def test_every_version_is_released_once(versions: str) -> None:
-    found = releases(ran(versions))
+    found = find_releases(ran(versions))
 
     released = [one.version for one in found if not one.rolled_back]
     assert sorted(released) == sorted(set(versions) - {"."})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.simulated_states import EPOCH, MACHINE, Clock, SimulatedStates, failed_history
-from dashboard.aws.executions import States, decode_events
+from dashboard.aws.executions import ExecutionReader, decode_events
 from dashboard.aws.quotas import Pacer
 from dashboard.executions import tables
 from dashboard.executions.events import EventQueue
@@ -36,7 +36,7 @@ class World:
     def sync(self, queue: EventQueue | None = None) -> ExecutionSync:
         pacer = Pacer("us-east-1", clock=self.clock.monotonic, sleep=self.clock.sleep)
         return ExecutionSync(
-            States(self.aws, pacer, MACHINE),  # type: ignore[arg-type]  # speaks boto3
+            ExecutionReader(self.aws, pacer, MACHINE),  # type: ignore[arg-type]  # speaks boto3
             self.store(),
             queue,
             rules=ExecutionRules(threshold=0.93),
@@ -87,7 +87,7 @@ def test_only_failures_and_a_few_successes_cost_a_history(world: World) -> None:
 def test_failures_keep_their_state_error_cause_and_image(world: World) -> None:
     world.aws.add("bad", status="FAILED", history=failed_history(state="Serialize", error="Oops"))
     world.run()
-    (failure,) = tables.failures(world.store().scan("failures"))
+    (failure,) = tables.build_failures(world.store().scan("failures"))
     assert (failure.state, failure.error) == ("Serialize", "Oops")
     assert failure.image == "s3://b/images/1.png"
     assert failure.version == "1"
@@ -146,7 +146,7 @@ def test_what_was_running_is_followed_to_its_end(world: World) -> None:
     world.aws.finish(arn, "SUCCEEDED", output=UNSURE)
     progress = world.run(sync)
     assert progress.succeeded == progress.examined == 1201
-    (failure,) = tables.failures(world.store().scan("failures"))
+    (failure,) = tables.build_failures(world.store().scan("failures"))
     assert failure.error == "Silent.BelowThreshold"
 
 
@@ -160,7 +160,9 @@ def test_a_redrive_by_anybody_is_noticed_and_its_new_history_read(world: World) 
     world.aws.histories[arn] = redriven_history()
     progress = world.run(sync)
     assert (progress.histories, progress.wanted) == (1, 1)
-    attempts = [failure.attempt for failure in tables.failures(world.store().scan("failures"))]
+    attempts = [
+        failure.attempt for failure in tables.build_failures(world.store().scan("failures"))
+    ]
     assert attempts == [0, 1]
 
 
@@ -208,7 +210,7 @@ def test_permission_to_list_but_not_to_read_histories_still_tells_error_and_caus
     progress = world.run()
     assert progress.problems["GetExecutionHistory"].code == "AccessDeniedException"
     assert world.aws.calls["GetExecutionHistory"] == 1
-    (failure,) = tables.failures(world.store().scan("failures"))
+    (failure,) = tables.build_failures(world.store().scan("failures"))
     assert (failure.state, failure.error, failure.cause) == ("", "Oops", "Broken.")
     world.aws.refusals.clear()
     assert world.run().histories == 1
@@ -224,7 +226,7 @@ def test_a_history_that_cannot_be_found_yet_is_asked_for_again(world: World) -> 
     world.aws.executions[arn] = hidden
 
     assert world.run(sync).histories == 1
-    assert len(tables.failures(world.store().scan("failures"))) == 1
+    assert len(tables.build_failures(world.store().scan("failures"))) == 1
 
 
 def test_an_output_that_cannot_be_found_yet_is_asked_for_again(world: World) -> None:
@@ -358,7 +360,7 @@ def test_a_history_that_cannot_be_read_is_kept_and_named_and_hides_no_failure(
     assert progress.histories == 1
     (row,) = world.rows("histories")
     assert row["problem"] == "HistoryEventInvalid"
-    assert len(tables.failures(world.store().scan("failures"))) == 1
+    assert len(tables.build_failures(world.store().scan("failures"))) == 1
 
 
 def test_an_execution_redriven_while_its_history_is_read_waits_for_its_new_end(

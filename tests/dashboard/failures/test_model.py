@@ -51,7 +51,7 @@ REJECTED: dict[str, Any] = {"error": "Exception", "cause": "THRESHOLD_CONFIDENCE
 
 def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:
     (found,) = groups(failed("a"), failed("b", 120))
-    card = model.card(found, now=NOW, zone=ZoneInfo("UTC"))
+    card = model.build_card(found, now=NOW, zone=ZoneInfo("UTC"))
     assert card.title == "ThrottlingException in Classify"
     assert card.facts == (
         "**2 executions** · last 5 min ago · first 2 h ago · version 1 · 2 images"
@@ -62,10 +62,10 @@ def test_a_card_says_how_many_how_long_and_what_is_touched() -> None:
 
 def test_a_rejection_is_named_as_one() -> None:
     (found,) = groups(failed("a", **REJECTED))
-    assert model.title(found) == "Confidence below the threshold"
+    assert model.group_title(found) == "Confidence below the threshold"
     assert (
         ":orange-badge[:material/fiber_new: new]"
-        in model.card(found, now=NOW, zone=ZoneInfo("UTC")).badges
+        in model.build_card(found, now=NOW, zone=ZoneInfo("UTC")).badges
     )
 
 
@@ -76,19 +76,21 @@ def test_open_hides_what_is_resolved_or_silenced_and_all_shows_it() -> None:
         note(TriageAction.SILENCE, slow, until=NOW + timedelta(hours=1)),
     )
     found = groups(bug, slow, notes=notes)
-    assert model.cards(found, model.FailureFilters(), now=NOW, zone=ZoneInfo("UTC")) == ()
-    shown = model.cards(found, model.FailureFilters(show="all"), now=NOW, zone=ZoneInfo("UTC"))
+    assert model.build_cards(found, model.FailureFilters(), now=NOW, zone=ZoneInfo("UTC")) == ()
+    shown = model.build_cards(
+        found, model.FailureFilters(show="all"), now=NOW, zone=ZoneInfo("UTC")
+    )
     badges = " ".join(card.badges for card in shown)
     assert "resolved in version 2" in badges
     assert "silent until 2026-11-23 13:00 UTC" in badges
-    assert model.totals(found) == {"resolved": 1, "silenced": 1, "executions": 2}
+    assert model.count_totals(found) == {"resolved": 1, "silenced": 1, "executions": 2}
 
 
 def test_a_kind_narrows_the_inbox() -> None:
     found = groups(failed("a", **BUG), failed("b"))
     filters = model.FailureFilters(kind=(Kind.CODE,))
     assert [
-        card.group.kind for card in model.cards(found, filters, now=NOW, zone=ZoneInfo("UTC"))
+        card.group.kind for card in model.build_cards(found, filters, now=NOW, zone=ZoneInfo("UTC"))
     ] == [Kind.CODE]
 
 
@@ -98,9 +100,9 @@ def test_a_merged_group_is_found_by_any_of_its_digests() -> None:
     found = groups(bug, slow, notes=(merge,))
     assert len(found) == 1
     for failure in (bug, slow):
-        assert model.find(found, fingerprint(failure).digest) is found[0]
-    assert model.find(found, "nothing") is None
-    assert model.why(found[0]).startswith("Merged of 2 fingerprints.")
+        assert model.find_group(found, fingerprint(failure).digest) is found[0]
+    assert model.find_group(found, "nothing") is None
+    assert model.explain_grouping(found[0]).startswith("Merged of 2 fingerprints.")
 
 
 def test_a_group_that_was_split_off_whole_is_found_by_the_digest_it_had() -> None:
@@ -109,7 +111,7 @@ def test_a_group_that_was_split_off_whole_is_found_by_the_digest_it_had() -> Non
     (found,) = groups(bug, notes=(split,))
 
     assert found.fingerprint.digest != fingerprint(bug).digest
-    assert model.find((found,), fingerprint(bug).digest) is found
+    assert model.find_group((found,), fingerprint(bug).digest) is found
     assert found.notes == (split,)
 
 
@@ -122,7 +124,7 @@ def test_a_group_that_was_split_in_part_keeps_its_digest() -> None:
     split = note(TriageAction.SPLIT, bugs[0], contains="of b")
     found = groups(*bugs, notes=(split,))
 
-    kept = model.find(found, digest)
+    kept = model.find_group(found, digest)
     assert kept is not None
     assert kept.fingerprint.digest == digest
 
@@ -130,8 +132,8 @@ def test_a_group_that_was_split_in_part_keeps_its_digest() -> None:
 def test_a_problem_that_was_repaired_is_told_from_one_that_nobody_knows() -> None:
     bug = failed("a", **BUG)
 
-    assert model.known([bug], fingerprint(bug).digest)
-    assert not model.known([bug], "nothing")
+    assert model.is_known([bug], fingerprint(bug).digest)
+    assert not model.is_known([bug], "nothing")
 
 
 def dry(*failures: Failure, version: str | None, executions: tuple[Any, ...]) -> model.DryRun:
@@ -165,8 +167,8 @@ def test_a_bug_that_is_still_deployed_is_left_until_its_repair() -> None:
 
 def test_the_table_shows_what_was_chosen_not_what_was_advised() -> None:
     run = dry(failed("a"), version="1", executions=(ran("a", status=Status.FAILED),))
-    chosen = model.override(run.actions, "restart")
-    assert list(model.planned(run, chosen)["Action"]) == ["restart"]
+    chosen = model.override_actions(run.actions, "restart")
+    assert list(model.planned_table(run, chosen)["Action"]) == ["restart"]
     assert list(run.table["Action"]) == ["redrive"]
 
 
@@ -179,8 +181,8 @@ def test_executions_that_are_no_longer_listed_are_left_out() -> None:
 @pytest.mark.parametrize("choice", ["redrive", "restart"])
 def test_the_users_choice_overrides_the_adviser(choice: str) -> None:
     actions = {"a": RedriveAction.NEITHER, "b": RedriveAction.REDRIVE}
-    assert model.override(actions, "advised") == actions
-    assert set(model.override(actions, choice).values()) == {RedriveAction(choice)}
+    assert model.override_actions(actions, "advised") == actions
+    assert set(model.override_actions(actions, choice).values()) == {RedriveAction(choice)}
 
 
 def test_repairs_are_followed_to_their_end() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.failures.notes import NOTES_PREFIX, NoteLog
 from tests.dashboard.failures.conftest import BUCKET
 from workflow.errors import WorkflowError
@@ -56,7 +56,7 @@ def test_what_is_no_note_is_named_and_hides_nothing(s3: "S3Client") -> None:
 
 
 def test_of_several_writers_one_creates(s3: "S3Client") -> None:
-    made = [create(s3, BUCKET, "triage/alerts/one.json", b"{}") for _ in range(3)]
+    made = [create_once(s3, BUCKET, "triage/alerts/one.json", b"{}") for _ in range(3)]
     assert made == [True, False, False]
 
 
@@ -65,4 +65,4 @@ def test_a_missing_bucket_is_a_sentence(s3: "S3Client") -> None:
         NoteLog(s3, "no-such-bucket").read()
     assert caught.value.code == "NoSuchBucket"
     with pytest.raises(WorkflowError):
-        create(s3, "no-such-bucket", "key", b"")
+        create_once(s3, "no-such-bucket", "key", b"")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulated_states import MACHINE, Clock, SimulatedStates, refusal
-from dashboard.aws.executions import States
+from dashboard.aws.executions import ExecutionReader
 from dashboard.aws.quotas import Pacer
 from dashboard.failures.concurrency import repairs_at_once
 from dashboard.failures.redrives import Repairer, RepairLog
@@ -109,7 +109,7 @@ class Bench:
 
     def repairer(self) -> Repairer:
         pacer = Pacer("us-east-1", clock=self.clock.monotonic, sleep=self.clock.sleep)
-        states = States(self.aws, pacer, MACHINE)  # type: ignore[arg-type]
+        states = ExecutionReader(self.aws, pacer, MACHINE)  # type: ignore[arg-type]
         return Repairer(
             self.aws,  # type: ignore[arg-type]
             states,
@@ -132,8 +132,8 @@ class Bench:
         return plan
 
     def resume(self) -> RepairRun:
-        list(self.repairer().run(self.log.runs()[0]))
-        return self.log.runs()[0]
+        list(self.repairer().run(self.log.read_runs()[0]))
+        return self.log.read_runs()[0]
 
 
 def test_every_item_is_redriven_once_and_recorded(s3: "S3Client") -> None:
@@ -151,10 +151,10 @@ def test_the_others_follow_once_the_first_few_have_ended_well(s3: "S3Client") ->
     bench.aws.concurrency = 1000
     bench.plan(canary=3)
 
-    order = [result.arn for result in bench.repairer().run(bench.log.runs()[0])]
+    order = [result.arn for result in bench.repairer().run(bench.log.read_runs()[0])]
 
     assert order[:3] == bench.arns[:3]
-    assert not bench.log.runs()[0].pending
+    assert not bench.log.read_runs()[0].pending
     assert bench.clock.seconds >= 5.0
 
 
@@ -171,7 +171,7 @@ def test_where_one_of_the_first_few_fails_again_the_others_are_not_touched(
 
     assert caught.value.code == "CanaryFailed"
     assert set(bench.aws.redrives) == set(bench.arns[:3])
-    assert len(bench.log.runs()[0].pending) == 37
+    assert len(bench.log.read_runs()[0].pending) == 37
 
 
 def test_killed_halfway_nothing_is_redriven_twice_and_nothing_forgotten(s3: "S3Client") -> None:
@@ -181,7 +181,7 @@ def test_killed_halfway_nothing_is_redriven_twice_and_nothing_forgotten(s3: "S3C
     for _ in range(200):
         next(killed)
     killed.close()
-    assert 0 < len(bench.log.runs()[0].pending) < 400
+    assert 0 < len(bench.log.read_runs()[0].pending) < 400
     bench.clock.sleep(3600)  # long after the client tokens have been forgotten
     final = bench.resume()
     assert not final.pending
@@ -209,7 +209,7 @@ def test_two_dashboards_resuming_at_once_do_it_once(s3: "S3Client") -> None:
     for pair in zip(one, other, strict=True):
         assert pair[0].arn == pair[1].arn
     assert set(bench.aws.redrives.values()) == {1}
-    assert not bench.log.runs()[0].pending
+    assert not bench.log.read_runs()[0].pending
 
 
 def test_one_refused_of_many_is_shown_and_the_rest_is_done(s3: "S3Client") -> None:
@@ -238,7 +238,7 @@ def test_a_missing_permission_stops_the_run_and_leaves_the_rest_pending(s3: "S3C
     bench.aws.refusals["RedriveExecution"] = "AccessDeniedException"
     with pytest.raises(WorkflowError, match="permission states:RedriveExecution"):
         bench.resume()
-    assert len(bench.log.runs()[0].pending) == 100
+    assert len(bench.log.read_runs()[0].pending) == 100
     bench.aws.refusals.clear()
     assert not bench.resume().pending
 
@@ -252,7 +252,7 @@ def test_a_restart_takes_the_same_input_links_both_and_happens_once(s3: "S3Clien
     list(bench.repairer().run(RepairRun(plan=plan, results={})))  # as if no result was written
     assert len(bench.aws.starts) == 30
     assert set(bench.aws.starts.values()) == {1}
-    links = bench.log.restarts()
+    links = bench.log.read_restarts()
     assert set(links) == set(bench.arns)
     for old, new in links.items():
         assert bench.aws.executions[old]["input"] == bench.aws.executions[new]["input"]
@@ -294,7 +294,7 @@ def test_killed_anywhere_any_number_of_times_each_is_redriven_once(
         bench = Bench(client, 60)
         bench.plan()
         for at, steps in enumerate(kills):
-            killed = bench.repairer().run(bench.log.runs()[0])
+            killed = bench.repairer().run(bench.log.read_runs()[0])
             list(zip(range(steps), killed, strict=False))
             killed.close()
             bench.clock.sleep(waits[at] if at < len(waits) else 0)
@@ -363,7 +363,7 @@ def test_one_that_never_ends_does_not_hold_up_the_others(s3: "S3Client") -> None
     bench = Bench(s3, 20, most=2)
     bench.aws.seconds = 3.0
     bench.plan()
-    repairing = bench.repairer().run(bench.log.runs()[0])
+    repairing = bench.repairer().run(bench.log.read_runs()[0])
     first = next(repairing)
     bench.aws.executions[first.arn]["since"] = 1e9
 
@@ -374,7 +374,7 @@ def test_a_resumed_run_counts_what_is_still_under_way(s3: "S3Client") -> None:
     bench = Bench(s3, 20, most=5)
     bench.aws.seconds = 3.0
     bench.plan()
-    killed = bench.repairer().run(bench.log.runs()[0])
+    killed = bench.repairer().run(bench.log.read_runs()[0])
     for _ in range(5):
         next(killed)
     killed.close()
@@ -386,7 +386,7 @@ def test_a_resumed_run_counts_what_is_still_under_way(s3: "S3Client") -> None:
 def test_what_was_deleted_while_it_ran_makes_room(s3: "S3Client") -> None:
     bench = Bench(s3, 3, most=1)
     bench.plan()
-    repairing = bench.repairer().run(bench.log.runs()[0])
+    repairing = bench.repairer().run(bench.log.read_runs()[0])
     del bench.aws.executions[next(repairing).arn]
     second = next(repairing)
     bench.aws.finish(second.arn)
@@ -399,7 +399,7 @@ def test_a_run_that_waits_for_room_can_be_stopped(s3: "S3Client") -> None:
     bench.plan()
     stops = iter([False] * 5)
 
-    done = list(bench.repairer().run(bench.log.runs()[0], stopped=lambda: next(stops, True)))
+    done = list(bench.repairer().run(bench.log.read_runs()[0], stopped=lambda: next(stops, True)))
 
     assert len(done) == 1
-    assert len(bench.log.runs()[0].pending) == 2
+    assert len(bench.log.read_runs()[0].pending) == 2

@@ -14,8 +14,8 @@ from dashboard.failures.repair_plan import (
     RepairPlan,
     RepairRun,
     RepairTally,
+    count_items,
     estimated_seconds,
-    tally,
 )
 from workflow.executions import Outcome
 from workflow.redrive import RedriveAction
@@ -54,12 +54,12 @@ def test_each_item_is_counted_once_by_what_became_of_it() -> None:
         "e-new": (Outcome.UNEXAMINED, 0),
     }
 
-    found = tally(run(results, "g"), standing)
+    found = count_items(run(results, "g"), standing)
 
     assert found == RepairTally(
         succeeded=2, rejected=1, failed_again=1, running=1, refused=1, not_started=1
     )
-    assert found.sentence() == (
+    assert found.format_sentence() == (
         "2 succeeded, 1 rejected, 1 failed again, 1 running, 1 refused, 1 not started"
     )
 
@@ -73,7 +73,7 @@ def test_each_item_is_counted_once_by_what_became_of_it() -> None:
 def test_the_numbers_add_up(
     results: dict[str, ItemStatus], standing: dict[str, tuple[Outcome, int]]
 ) -> None:
-    found = tally(run(results, "waiting"), standing)
+    found = count_items(run(results, "waiting"), standing)
     numbers = [getattr(found, name) for name in RepairTally.__dataclass_fields__]
 
     assert sum(numbers) == len(results) + 1

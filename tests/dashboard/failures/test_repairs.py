@@ -50,20 +50,20 @@ def test_a_repair_runs_to_its_end_and_a_second_start_waits_for_it(
         return redrive(**request)
 
     bench.aws.redrive_execution = slow  # type: ignore[method-assign]
-    job = repairs.start(jobs, permit, feed, plan)
+    job = repairs.start_repair(jobs, permit, feed, plan)
     assert held.wait(30)
     with pytest.raises(WorkflowError, match="under way"):
-        repairs.resume(jobs, permit, feed, bench.log.runs()[0])
-    repairs.stop(plan)
+        repairs.resume_repair(jobs, permit, feed, bench.log.read_runs()[0])
+    repairs.stop_repair(plan)
     release.set()
     assert job.wait(30)
-    job.check()
-    left = bench.log.runs()[0]
+    job.raise_failure()
+    left = bench.log.read_runs()[0]
     assert 0 < len(left.pending) < 40
-    again = repairs.resume(jobs, permit, feed, left)
+    again = repairs.resume_repair(jobs, permit, feed, left)
     assert again.wait(30)
-    again.check()
-    assert not bench.log.runs()[0].pending
+    again.raise_failure()
+    assert not bench.log.read_runs()[0].pending
     assert len(bench.aws.redrives) == 40
     assert set(bench.aws.redrives.values()) == {1}
     resumed, first = permit.log.read().records

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dashboard.aws.write_once import create
+from dashboard.aws.write_once import create_once
 from dashboard.failures.local_objects import LocalObjects
 from dashboard.failures.notes import NoteLog
 from dashboard.failures.team_notes import TeamNotes
@@ -40,9 +40,9 @@ def log(client: LocalObjects) -> NoteLog:
 
 def test_an_object_here_is_created_once_and_listed_by_prefix(tmp_path: Path) -> None:
     objects = LocalObjects(tmp_path).as_client()
-    assert create(objects, "b", "triage/notes/2026/a.json", b"1")
-    assert not create(objects, "b", "triage/notes/2026/a.json", b"2")
-    assert create(objects, "b", "other/a.json", b"3")
+    assert create_once(objects, "b", "triage/notes/2026/a.json", b"1")
+    assert not create_once(objects, "b", "triage/notes/2026/a.json", b"2")
+    assert create_once(objects, "b", "other/a.json", b"3")
     (page,) = objects.get_paginator("list_objects_v2").paginate(Bucket="b", Prefix="triage/")
     assert [one["Key"] for one in page["Contents"]] == ["triage/notes/2026/a.json"]
     body = objects.get_object(Bucket="b", Key="triage/notes/2026/a.json")["Body"]

@@ -114,7 +114,7 @@ def test_the_feeds_read_group_and_alert(connection: Connection, feeds: WorkflowF
     until(lambda: feed.progress is not None and feed.progress.histories == 3)
     until(lambda: feed.listing()["outcome"].to_list().count(Outcome.ACCEPTED.value) == 3)
 
-    (group,) = feeds.failures.inbox(datetime.now(UTC))
+    (group,) = feeds.failures.read_inbox(datetime.now(UTC))
     assert (group.sample.error, group.sample.state, group.count) == ("Boom", "Broken", 3)
     assert set(feed.visits()["state"]) >= {"Sort", "Broken"}
     assert set(feed.failures()) == set(group.executions)
@@ -173,7 +173,7 @@ def test_read_only_feeds_leave_the_queue_and_the_topic_alone(workflow: Connectio
     feeds.executions.watch()
 
     until(passes.is_set)
-    until(lambda: len(feeds.failures.inbox(datetime.now(UTC))) == 1)
+    until(lambda: len(feeds.failures.read_inbox(datetime.now(UTC))) == 1)
     feeds.close()
 
     assert feeds.alerts is None

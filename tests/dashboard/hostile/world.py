@@ -90,7 +90,7 @@ def _executions(connection: Connection, environ: dict[str, str]) -> None:
             )
     SegmentStore(store_root(connection, environ), execution_tables.TABLES).commit(
         {
-            name: execution_tables.frame(found, execution_tables.TABLES[name])
+            name: execution_tables.build_frame(found, execution_tables.TABLES[name])
             for name, found in rows.items()
             if found
         }

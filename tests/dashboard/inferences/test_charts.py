@@ -25,22 +25,24 @@ from workflow.class_names import ClassNames
 
 NAMED = ClassNames().name
 COUNTS = wall_clock(counted(captured(20_000, hours=24 * 14)), ZoneInfo("UTC"))
-VOLUME = tables.volume(COUNTS, Period.HOUR, 0.93)
+VOLUME = tables.count_volume(COUNTS, Period.HOUR, 0.93)
 NO_MEASURE = pl.DataFrame(schema=dict.fromkeys(("threshold", "value", "low", "high"), pl.Float64))
 
 
 def every_chart() -> dict[str, go.Figure]:
-    bars = tables.histogram(COUNTS, 50)
+    bars = tables.build_histogram(COUNTS, 50)
     one = bars.group_by("low", "high").agg(pl.col("count").sum()).sort("low")
     rows = pl.DataFrame({"time": VOLUME["time"].unique(), "expected": 9.0, "captured": 9})
     return {
-        "confidence": charts.confidence(bars, 0.93, ClassNames().name, log=True),
-        "volume": charts.volume(VOLUME, Period.HOUR, ClassNames().name),
-        "shares": charts.shares(VOLUME, Period.HOUR, ClassNames().name, 0.93),
-        "quantiles": charts.quantiles(tables.quantiles(COUNTS, Period.HOUR), Period.HOUR, 0.93),
-        "heat": charts.heat(tables.heat(COUNTS, Period.DAY, 20), Period.DAY, 0.93),
-        "overlay": charts.overlay(one, one, ("before", "after"), 0.93),
-        "sweep": charts.sweep(tables.sweep(COUNTS), NO_MEASURE, 0.55),
+        "confidence": charts.draw_confidence(bars, 0.93, ClassNames().name, log=True),
+        "volume": charts.draw_volume(VOLUME, Period.HOUR, ClassNames().name),
+        "shares": charts.draw_shares(VOLUME, Period.HOUR, ClassNames().name, 0.93),
+        "quantiles": charts.draw_quantiles(
+            tables.compute_quantiles(COUNTS, Period.HOUR), Period.HOUR, 0.93
+        ),
+        "heat": charts.draw_heat(tables.compute_heat(COUNTS, Period.DAY, 20), Period.DAY, 0.93),
+        "overlay": charts.draw_overlay(one, one, ("before", "after"), 0.93),
+        "sweep": charts.draw_sweep(tables.sweep_thresholds(COUNTS), NO_MEASURE, 0.55),
         "capture": charts.coverage_of_capture(rows, Period.HOUR),
     }
 
@@ -63,7 +65,9 @@ def test_no_chart_sends_much(name: str) -> None:
 
 
 def test_bars_carry_what_a_selection_needs() -> None:
-    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, ClassNames().name, log=False)
+    figure = charts.draw_confidence(
+        tables.build_histogram(COUNTS, 50), 0.93, ClassNames().name, log=False
+    )
 
     bicycle = figure.data[0]
     assert bicycle.name == "bicycle"
@@ -73,20 +77,22 @@ def test_bars_carry_what_a_selection_needs() -> None:
 
 
 def test_bars_that_are_selected_are_drawn_so() -> None:
-    bars = tables.histogram(COUNTS, 50)
+    bars = tables.build_histogram(COUNTS, 50)
     chosen = Selection(0.98, 1.0, (0,), others=False)
 
-    bicycle, motorcycle = charts.confidence(
+    bicycle, motorcycle = charts.draw_confidence(
         bars, 0.93, ClassNames().name, log=False, selection=chosen
     ).data
     assert [bicycle.customdata[n][0] for n in bicycle.selectedpoints] == [0.98, 0.99]
     assert motorcycle.selectedpoints == ()
-    for trace in charts.confidence(bars, 0.93, ClassNames().name, log=False).data:
+    for trace in charts.draw_confidence(bars, 0.93, ClassNames().name, log=False).data:
         assert trace.selectedpoints is None
 
 
 def test_what_is_rejected_is_pale() -> None:
-    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, ClassNames().name, log=False)
+    figure = charts.draw_confidence(
+        tables.build_histogram(COUNTS, 50), 0.93, ClassNames().name, log=False
+    )
 
     for trace in figure.data:
         for (low, *_), opacity in zip(trace.customdata, trace.marker.opacity, strict=True):
@@ -94,7 +100,9 @@ def test_what_is_rejected_is_pale() -> None:
 
 
 def test_the_threshold_is_named() -> None:
-    figure = charts.confidence(tables.histogram(COUNTS, 50), 0.93, ClassNames().name, log=False)
+    figure = charts.draw_confidence(
+        tables.build_histogram(COUNTS, 50), 0.93, ClassNames().name, log=False
+    )
 
     assert figure.layout.annotations[0].text == "threshold 93.0%"
 
@@ -133,7 +141,10 @@ def test_lone_points_between_holes_are_drawn_as_points() -> None:
 def test_measured_accuracy_has_its_interval_beside_it() -> None:
     measured = pl.DataFrame({"threshold": [0.9], "value": [0.95], "low": [0.9], "high": [0.98]})
 
-    names = [trace.name for trace in charts.sweep(tables.sweep(COUNTS), measured, 0.9).data]
+    names = [
+        trace.name
+        for trace in charts.draw_sweep(tables.sweep_thresholds(COUNTS), measured, 0.9).data
+    ]
 
     assert names == ["coverage", "accuracy, if calibrated", "95 % interval", "measured accuracy"]
 
@@ -161,7 +172,7 @@ def test_a_cell_spans_its_bin_and_its_period_however_few_there_are() -> None:
     later = start + timedelta(hours=5)
     counts = counts_of([(start, 0, 0, 1), (start, 0, 121, 2), (start, 0, 199, 1), (later, 0, 0, 4)])
 
-    figure = charts.heat(tables.heat(counts, Period.HOUR, 20), Period.HOUR, 0.93)
+    figure = charts.draw_heat(tables.compute_heat(counts, Period.HOUR, 20), Period.HOUR, 0.93)
 
     hour, naive = timedelta(hours=1), start.replace(tzinfo=None)
     bin_, period, share = cell(figure, 0.605, naive)
@@ -179,8 +190,8 @@ def test_a_cell_spans_its_bin_and_its_period_however_few_there_are() -> None:
 def test_one_cell_has_its_bin_s_height_and_its_period_s_width() -> None:
     start = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
-    cells = tables.heat(counts_of([(start, 0, 199, 1)]), Period.DAY, 20)
-    figure = charts.heat(cells, Period.DAY, 0.93)
+    cells = tables.compute_heat(counts_of([(start, 0, 199, 1)]), Period.DAY, 20)
+    figure = charts.draw_heat(cells, Period.DAY, 0.93)
 
     midnight = datetime(2026, 11, 23)  # noqa: DTZ001 - an axis is in UTC and does not say so
     span = (midnight, midnight + timedelta(days=1))
@@ -230,17 +241,19 @@ def crowd(classes: int, steps: int, every: int, length: timedelta, *, records: i
 
 def drawn(counts: pl.DataFrame, period: Period) -> dict[str, go.Figure]:
     """Every figure of the page that grows with classes or periods."""
-    rows = tables.volume(counts, period, 0.93)
+    rows = tables.count_volume(counts, period, 0.93)
     health = rows.group_by("time").agg(captured=pl.col("count").sum()).sort("time")
     health = health.with_columns(expected=pl.col("captured") * 0.5, invocations="captured")
     return {
-        "confidence": charts.confidence(tables.histogram(counts, 50), 0.93, NAMED, log=False),
-        "volume": charts.volume(rows, period, ClassNames().name),
-        "shares": charts.shares(rows, period, ClassNames().name, 0.93),
-        "quantiles": charts.quantiles(tables.quantiles(counts, period), period, 0.93),
-        "heat": charts.heat(tables.heat(counts, period, 20), period, 0.93),
+        "confidence": charts.draw_confidence(
+            tables.build_histogram(counts, 50), 0.93, NAMED, log=False
+        ),
+        "volume": charts.draw_volume(rows, period, ClassNames().name),
+        "shares": charts.draw_shares(rows, period, ClassNames().name, 0.93),
+        "quantiles": charts.draw_quantiles(tables.compute_quantiles(counts, period), period, 0.93),
+        "heat": charts.draw_heat(tables.compute_heat(counts, period, 20), period, 0.93),
         "capture": charts.coverage_of_capture(health, period),
-        "sweep": charts.sweep(tables.sweep(counts), NO_MEASURE, 0.93),
+        "sweep": charts.draw_sweep(tables.sweep_thresholds(counts), NO_MEASURE, 0.93),
     }
 
 

@@ -39,14 +39,14 @@ TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 def test_counts_and_records_are_filtered_alike(filters: InferenceFilters) -> None:
     frame = captured(2000, hours=40, endpoints=("a", "b"), variants=("x", "y"))
 
-    kept = record_filters.select(counted(frame), filters)["count"].sum()
+    kept = record_filters.select_counts(counted(frame), filters)["count"].sum()
 
-    assert kept == record_filters.matching(frame.lazy(), filters, now=NOW).collect().height
+    assert kept == record_filters.match_records(frame.lazy(), filters, now=NOW).collect().height
 
 
 def test_the_records_behind_a_bar_are_newest_first() -> None:
     frame = captured(1000)
-    found = record_filters.matching(
+    found = record_filters.match_records(
         frame.lazy(), InferenceFilters(), Selection(0.9, 0.95, (1,), others=False), now=NOW
     ).collect()
 
@@ -58,7 +58,7 @@ def test_the_records_behind_a_bar_are_newest_first() -> None:
 def test_the_last_bar_includes_a_confidence_of_one() -> None:
     frame = captured(3).with_columns(confidence=pl.Series([0.5, 0.999, 1.0]))
 
-    found = record_filters.matching(
+    found = record_filters.match_records(
         frame.lazy(), InferenceFilters(), Selection(0.99, 1.0), now=NOW
     ).collect()
 
@@ -73,7 +73,7 @@ def test_a_record_without_a_time_comes_last() -> None:
         .otherwise("inference_time")
     )
 
-    found = record_filters.matching(timeless.lazy(), InferenceFilters(), now=NOW).collect()
+    found = record_filters.match_records(timeless.lazy(), InferenceFilters(), now=NOW).collect()
 
     assert found["event_id"].to_list() == ["event-0-1", "event-0-0", "event-0-2"]
 
@@ -85,12 +85,12 @@ def test_a_record_of_the_future_is_not_the_newest_and_no_day_holds_it() -> None:
         inference_time=pl.when(event_id="event-0-0").then(late).otherwise("inference_time")
     )
 
-    found = record_filters.matching(absurd.lazy(), InferenceFilters(), now=NOW).collect()
+    found = record_filters.match_records(absurd.lazy(), InferenceFilters(), now=NOW).collect()
     since = InferenceFilters(since=datetime(2026, 1, 1, tzinfo=UTC))
-    days = record_filters.matching(absurd.lazy(), since, now=NOW).collect()
+    days = record_filters.match_records(absurd.lazy(), since, now=NOW).collect()
 
     assert found["event_id"].to_list() == ["event-0-2", "event-0-1", "event-0-0"]
-    assert days.height == record_filters.select(counted(absurd), since)["count"].sum() == 2
+    assert days.height == record_filters.select_counts(counted(absurd), since)["count"].sum() == 2
     assert not record_filters.has_usable_time(found["inference_time"][-1], NOW)
     assert record_filters.has_usable_time(found["inference_time"][0], NOW)
     assert not record_filters.has_usable_time(None, NOW)
@@ -100,7 +100,7 @@ def test_a_record_of_the_future_is_not_the_newest_and_no_day_holds_it() -> None:
     ("count", "said"), [(0, "0 records"), (1, "1 record"), (1500, "1,500 records")]
 )
 def test_one_record_is_no_records(count: int, said: str) -> None:
-    assert model.records(count) == said
+    assert model.count_records(count) == said
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_one_record_is_no_records(count: int, said: str) -> None:
     ],
 )
 def test_a_duration_is_in_whole_units(seconds: float, said: str) -> None:
-    assert model.duration(timedelta(seconds=seconds)) == said
+    assert model.format_span(timedelta(seconds=seconds)) == said
 
 
 def test_the_summary_adds_up() -> None:
     frame = captured(2000)
 
-    said = model.summarise(counted(frame), 0.93)
+    said = model.summarise_counts(counted(frame), 0.93)
 
     assert said.total == 2000
     assert said.rejected == Share(int((frame["confidence"] < 0.93).sum()), 2000)
@@ -133,7 +133,7 @@ def test_the_summary_adds_up() -> None:
 def test_the_summary_has_the_largest_classes_first_and_ties_by_number() -> None:
     frame = captured(6).with_columns(label=pl.Series([0, 900, 900, 5, 2, 2], dtype=pl.Int32))
 
-    assert list(model.summarise(counted(frame), 0.93).by_label.items()) == [
+    assert list(model.summarise_counts(counted(frame), 0.93).by_label.items()) == [
         (2, 2),
         (900, 2),
         (0, 1),
@@ -142,7 +142,7 @@ def test_the_summary_has_the_largest_classes_first_and_ties_by_number() -> None:
 
 
 def test_nothing_selected_is_no_number() -> None:
-    said = model.summarise(counted(captured(0)), 0.93)
+    said = model.summarise_counts(counted(captured(0)), 0.93)
 
     assert said.total == 0
     assert math.isnan(said.rejected.value)
@@ -195,13 +195,13 @@ def test_a_truth_is_found_by_inference_id_and_else_by_event_id() -> None:
     )
 
     judged = labelled_captures.count_judged(
-        labelled_captures.judge(frame, truths), InferenceFilters(), NOW
+        labelled_captures.judge_records(frame, truths), InferenceFilters(), NOW
     )
 
     assert judged.rows() == [(120, True, 1), (140, False, 1), (160, True, 1)]
-    assert model.measured(judged, 0.5) == Share(2, 3)
-    assert model.measured(judged, 0.75) == Share(1, 1)
-    assert model.measured(judged, 0.9) == Share(0, 0)
+    assert model.measure_accuracy(judged, 0.5) == Share(2, 3)
+    assert model.measure_accuracy(judged, 0.75) == Share(1, 1)
+    assert model.measure_accuracy(judged, 0.9) == Share(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,11 @@ def test_measured_accuracy_follows_the_filters(filters: InferenceFilters, share:
     )
     truths = frame.select("event_id", truth=pl.lit(0, pl.Int32))
 
-    judged = labelled_captures.count_judged(labelled_captures.judge(frame, truths), filters, NOW)
+    judged = labelled_captures.count_judged(
+        labelled_captures.judge_records(frame, truths), filters, NOW
+    )
 
-    assert model.measured(judged, 0.5) == share
+    assert model.measure_accuracy(judged, 0.5) == share
 
 
 def test_a_later_truth_replaces_an_earlier_one() -> None:
@@ -235,10 +237,10 @@ def test_a_later_truth_replaces_an_earlier_one() -> None:
     frame = captured(1).with_columns(label=pl.lit(1, pl.Int32))
 
     judged = labelled_captures.count_judged(
-        labelled_captures.judge(frame, truths), InferenceFilters(), NOW
+        labelled_captures.judge_records(frame, truths), InferenceFilters(), NOW
     )
 
-    assert model.measured(judged, 0) == Share(1, 1)
+    assert model.measure_accuracy(judged, 0) == Share(1, 1)
 
 
 def test_measured_accuracy_is_swept_with_its_interval() -> None:
@@ -274,7 +276,10 @@ def test_counts_are_parted_at_a_moment() -> None:
     counts = counted(captured(600, hours=6))
     at = NOW - timedelta(hours=3)
 
-    before, after = record_filters.between(counts, end=at), record_filters.between(counts, start=at)
+    before, after = (
+        record_filters.filter_between(counts, end=at),
+        record_filters.filter_between(counts, start=at),
+    )
 
     assert before["count"].sum() == after["count"].sum() == 300
 
@@ -282,8 +287,8 @@ def test_counts_are_parted_at_a_moment() -> None:
 def test_a_selection_spans_the_time_of_its_records() -> None:
     counts = counted(captured(600, hours=48))
 
-    assert timedelta(hours=46) < model.spans(counts) <= timedelta(hours=48)
-    assert model.spans(counts.clear()) == timedelta()
+    assert timedelta(hours=46) < model.time_spanned(counts) <= timedelta(hours=48)
+    assert model.time_spanned(counts.clear()) == timedelta()
 
 
 def test_the_period_follows_the_filters() -> None:
@@ -320,8 +325,8 @@ def test_the_largest_probabilities_are_shown_with_their_classes() -> None:
     many = [0.001] * 1_000
     many[700], many[3] = 0.6, 0.2
 
-    assert model.likeliest([0.25, 0.75], ClassNames()) == "motorcycle 0.7500, bicycle 0.2500"
-    assert model.likeliest(many, ClassNames()) == (
+    assert model.format_likeliest([0.25, 0.75], ClassNames()) == "motorcycle 0.7500, bicycle 0.2500"
+    assert model.format_likeliest(many, ClassNames()) == (
         "class 700 0.6000, class 3 0.2000, bicycle 0.0010, motorcycle 0.0010, class 2 0.0010,"
         " 995 more"
     )
@@ -343,12 +348,12 @@ def test_the_table_of_records_says_classes_and_probabilities_in_words() -> None:
         }
     )
 
-    shown = model.listed(rows, ClassNames())
+    shown = model.records_table(rows, ClassNames())
 
     assert shown["Class"].to_list() == ["motorcycle", "class 7"]
     assert shown["Probabilities"][0] == "motorcycle 0.7500, bicycle 0.2500"
     assert shown["Time"].to_list() == [NOW, None]
-    assert model.listed(rows.clear(), ClassNames()).is_empty()
+    assert model.records_table(rows.clear(), ClassNames()).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -364,7 +369,9 @@ def test_as_many_records_are_counted_behind_a_bar_as_are_found(selection: Select
     labels = pl.Series("label", np.arange(20_000) ** 2 % 1_000, pl.Int32)
     frame = captured(20_000).with_columns(labels)
 
-    found = record_filters.matching(frame.lazy(), InferenceFilters(), selection, now=NOW).collect()
+    found = record_filters.match_records(
+        frame.lazy(), InferenceFilters(), selection, now=NOW
+    ).collect()
 
     assert model.count_behind(counted(frame), selection) == found.height > 0
     assert set(found["label"].is_in(selection.labels)) == {not selection.others}

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from dashboard.aws.cloud import Connection
 from dashboard.demonstration import control
-from dashboard.lab.model import CONDITIONS, traffic
+from dashboard.lab.model import CONDITIONS, traffic_arguments
 from localcloud.lab import CONDITIONS as OFFERED
 from localcloud.traffic import CAMERAS
 from tests.builders import png
@@ -48,25 +48,25 @@ def execution(connection: Connection) -> dict[str, str]:
 
 
 def is_on(connection: Connection, name: str) -> bool:
-    found = control.controls(connection)
+    found = control.read_controls(connection)
     assert found is not None
     return found.lab[name]
 
 
 def begin(connection: Connection, name: str) -> None:
-    control.begin(connection, f"lab/{name}", datetime.now(UTC))
+    control.begin_condition(connection, f"lab/{name}", datetime.now(UTC))
     assert is_on(connection, name)
 
 
 def end(connection: Connection, name: str) -> None:
-    control.end(connection, f"lab/{name}")
+    control.end_condition(connection, f"lab/{name}")
     assert not is_on(connection, name)
 
 
 def test_the_page_has_every_condition_that_the_cloud_offers() -> None:
     assert {one.name for one in CONDITIONS if not one.camera} == set(OFFERED)
     assert {one.name for one in CONDITIONS if one.camera} == set(CAMERAS)
-    assert all(("--camera" in traffic(one)) is one.camera for one in CONDITIONS)
+    assert all(("--camera" in traffic_arguments(one)) is one.camera for one in CONDITIONS)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_condition_refuses_calls_until_it_is_ended(
 
 def test_a_condition_that_is_not_offered_is_refused_in_words(deployed: Connection) -> None:
     with pytest.raises(WorkflowError, match="no condition"):
-        control.begin(deployed, "lab/flood", datetime.now(UTC))
+        control.begin_condition(deployed, "lab/flood", datetime.now(UTC))

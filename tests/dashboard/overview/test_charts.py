@@ -20,7 +20,7 @@ def test_the_largest_classes_have_a_bar_each_and_all_others_one(classes: int, dr
     shown = TimeRange(timedelta(days=1), ZoneInfo("UTC"))
     names = ClassNames(tuple(f"kind {label:02}" for label in range(classes)))
 
-    figure = charts.volume(counts, shown, [], NOW, names)
+    figure = charts.draw_volume(counts, shown, [], NOW, names)
 
     assert len(figure.data) == drawn
     assert len({one.marker.color for one in figure.data}) == drawn
@@ -33,6 +33,6 @@ def test_the_largest_classes_have_a_bar_each_and_all_others_one(classes: int, dr
 def test_no_line_is_drawn_for_a_threshold_that_nobody_set(threshold: float, lines: int) -> None:
     shown = TimeRange(timedelta(days=1), ZoneInfo("UTC"))
 
-    figure = charts.confidence(counted(captured(100)), threshold, shown, [], NOW)
+    figure = charts.draw_confidence(counted(captured(100)), threshold, shown, [], NOW)
 
     assert len(figure.layout.shapes) == lines

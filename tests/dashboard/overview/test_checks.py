@@ -40,7 +40,7 @@ def test_old_captures_are_read_on_and_what_is_not_known_is_neither_right_nor_wro
     reads: Any = SimpleNamespace(start=lambda *_, **__: SimpleNamespace(value=None))
     sender: Any = SimpleNamespace(checks=None)
 
-    checks.alert(sender, feed, captures, checks.Background(reads, "key"))
+    checks.hand_over_checks(sender, feed, captures, checks.Background(reads, "key"))
     drift, health = sender.checks(NOW)
 
     assert (drift.name, drift.wrong) == ("Drift", None)

@@ -9,8 +9,8 @@ import pytest
 
 from dashboard.captures.aggregates import COUNTS
 from dashboard.overview import checks_model as checks
-from dashboard.overview.checks_model import Level
-from dashboard.overview.model import OverallHealth, overview
+from dashboard.overview.checks_model import CheckLevel
+from dashboard.overview.model import OverallHealth, build_overview
 from tests.nightly import often
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -50,22 +50,22 @@ def counts(confidences: list[float], random: Random) -> pl.DataFrame:
 
 
 def test_levels_are_counted_in_the_words_of_their_number() -> None:
-    assert Level.NEEDS_ATTENTION.counted(1) == "1 needs attention"
-    assert Level.NEEDS_ATTENTION.counted(3) == "3 need attention"
-    assert Level.FINE.counted(3) == "3 fine"
+    assert CheckLevel.NEEDS_ATTENTION.counted(1) == "1 needs attention"
+    assert CheckLevel.NEEDS_ATTENTION.counted(3) == "3 need attention"
+    assert CheckLevel.FINE.counted(3) == "3 fine"
 
 
 def test_a_share_of_rejections_beyond_chance_needs_somebody() -> None:
-    steady = checks.rejections(listing((0.5, 80, 20), (3, 480, 120)), NOW, now=NOW)
-    risen = checks.rejections(listing((0.5, 50, 50), (3, 480, 120)), NOW, now=NOW)
+    steady = checks.check_rejections(listing((0.5, 80, 20), (3, 480, 120)), NOW, now=NOW)
+    risen = checks.check_rejections(listing((0.5, 50, 50), (3, 480, 120)), NOW, now=NOW)
 
-    assert steady.level is Level.FINE
-    assert risen.level is Level.NEEDS_ATTENTION
+    assert steady.level is CheckLevel.FINE
+    assert risen.level is CheckLevel.NEEDS_ATTENTION
     assert risen.sentence.startswith("50.0% rejected in 24 hours, 20.0% before")
 
 
 def test_few_executions_are_not_judged() -> None:
-    assert checks.rejections(listing((0.5, 3, 30)), NOW, now=NOW).level is Level.UNKNOWN
+    assert checks.check_rejections(listing((0.5, 3, 30)), NOW, now=NOW).level is CheckLevel.UNKNOWN
 
 
 @pytest.mark.parametrize("seed", range(often(20, 3)))
@@ -77,41 +77,43 @@ def test_the_verdict_turns_when_drift_sets_in_and_only_then(seed: int) -> None:
 
     week, same, worse = drawn(700, 20), drawn(120, 20), drawn(120, 6)
 
-    assert checks.drifted(week, same, NOW).level is not Level.NEEDS_ATTENTION
-    assert checks.drifted(week, worse, NOW).level is Level.NEEDS_ATTENTION
+    assert checks.check_drift(week, same, NOW).level is not CheckLevel.NEEDS_ATTENTION
+    assert checks.check_drift(week, worse, NOW).level is CheckLevel.NEEDS_ATTENTION
 
 
 def test_classified_photos_without_captures_are_a_problem_of_data_health() -> None:
     rows = listing((0.5, 60, 0))
 
-    def health(captured: int, unreadable: int = 0, problem: str = "") -> Level:
+    def health(captured: int, unreadable: int = 0, problem: str = "") -> CheckLevel:
         return checks.data_health(rows, captured, unreadable, problem, NOW, now=NOW).level
 
-    assert health(60) is Level.FINE
-    assert health(0) is Level.NEEDS_ATTENTION
-    assert health(60, unreadable=2) is Level.NEEDS_ATTENTION
-    assert health(60, problem="AccessDenied") is Level.NEEDS_ATTENTION
+    assert health(60) is CheckLevel.FINE
+    assert health(0) is CheckLevel.NEEDS_ATTENTION
+    assert health(60, unreadable=2) is CheckLevel.NEEDS_ATTENTION
+    assert health(60, problem="AccessDenied") is CheckLevel.NEEDS_ATTENTION
     unread = checks.data_health(rows, 0, 0, "", None, now=NOW)
-    assert unread.level is Level.UNKNOWN
+    assert unread.level is CheckLevel.UNKNOWN
 
 
 def test_alarms_and_alerts_that_could_not_be_read_are_not_known() -> None:
-    assert checks.alarms(None, 0, None).level is Level.UNKNOWN
-    assert checks.alerts(None, 0, None).level is Level.UNKNOWN
-    assert checks.alarms(["faults"], 7, NOW).level is Level.NEEDS_ATTENTION
-    assert checks.alarms([], 7, NOW).level is Level.FINE
-    assert checks.alerts(1, 0, NOW).sentence.startswith("1 alert was sent")
-    assert checks.alerts(0, 2, NOW).level is Level.NEEDS_ATTENTION
-    assert checks.alerts(0, 0, NOW).level is Level.FINE
+    assert checks.check_alarms(None, 0, None).level is CheckLevel.UNKNOWN
+    assert checks.check_alerts(None, 0, None).level is CheckLevel.UNKNOWN
+    assert checks.check_alarms(["faults"], 7, NOW).level is CheckLevel.NEEDS_ATTENTION
+    assert checks.check_alarms([], 7, NOW).level is CheckLevel.FINE
+    assert checks.check_alerts(1, 0, NOW).sentence.startswith("1 alert was sent")
+    assert checks.check_alerts(0, 2, NOW).level is CheckLevel.NEEDS_ATTENTION
+    assert checks.check_alerts(0, 0, NOW).level is CheckLevel.FINE
 
 
 def test_healthy_is_claimed_only_where_every_check_was_made() -> None:
     rows = listing((0.5, 60, 0))
-    fine = checks.alarms([], 7, NOW)
-    unknown = checks.alarms(None, 0, None)
+    fine = checks.check_alarms([], 7, NOW)
+    unknown = checks.check_alarms(None, 0, None)
     under_way = checks.changes_under_way("Deploy", [], repairing=False, as_of=NOW)
 
-    assert overview(rows, [], [], [fine], now=NOW).health is OverallHealth.HEALTHY
-    assert overview(rows, [], [], [fine, unknown], now=NOW).health is OverallHealth.NOT_KNOWN
-    assert overview(rows, [], [], [fine, under_way], now=NOW).health is OverallHealth.UNDER_WAY
-    assert overview(listing(), [], [], [fine], now=NOW).health is OverallHealth.QUIET
+    assert build_overview(rows, [], [], [fine], now=NOW).health is OverallHealth.HEALTHY
+    assert build_overview(rows, [], [], [fine, unknown], now=NOW).health is OverallHealth.NOT_KNOWN
+    assert (
+        build_overview(rows, [], [], [fine, under_way], now=NOW).health is OverallHealth.UNDER_WAY
+    )
+    assert build_overview(listing(), [], [], [fine], now=NOW).health is OverallHealth.QUIET

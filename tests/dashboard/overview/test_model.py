@@ -7,7 +7,7 @@ import polars as pl
 
 from dashboard.failures.repair_plan import RepairItem, RepairPlan, RepairRun
 from dashboard.overview import checks_model
-from dashboard.overview.model import OverallHealth, Overview, overview
+from dashboard.overview.model import OverallHealth, Overview, build_overview
 from workflow.executions import Failure
 from workflow.redrive import RedriveAction
 from workflow.triage import group
@@ -51,10 +51,10 @@ def seen(
 ) -> Overview:
     groups = group(failures, notes, now=NOW)
     checks = (
-        checks_model.failures(groups, NOW),
+        checks_model.check_failures(groups, NOW),
         checks_model.changes_under_way("", runs, repairing=False, as_of=NOW),
     )
-    return overview(listing, groups, runs, checks, now=NOW)
+    return build_overview(listing, groups, runs, checks, now=NOW)
 
 
 def test_traffic_without_problems_is_healthy() -> None:

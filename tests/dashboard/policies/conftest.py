@@ -60,7 +60,7 @@ def visit(
     tmp_path: Path,
 ) -> Iterator[Open]:
     """Open a page as somebody with a policy, of which some actions are taken out."""
-    make = aws_cloud._session
+    make = aws_cloud._make_session
 
     def run(
         page: str,
@@ -102,7 +102,7 @@ def visit(
             made.events.register("after-call.lambda.GetFunction", hide_tags)
             return made
 
-        monkeypatch.setattr(aws_cloud, "_session", session)
+        monkeypatch.setattr(aws_cloud, "_make_session", session)
         st.cache_resource.clear()
         st.cache_data.clear()
         test = AppTest.from_file(str(APP), default_timeout=SECONDS)
@@ -178,4 +178,4 @@ def batch(batches: Connection, executions: dict[str, str]) -> None:
     """A batch of one photo."""
     settings = batches.settings
     source = read_source(f"s3://{settings.bucket}/{settings.upload_prefix}")
-    client.start(batches, source, BatchOptions(), client.new_name())
+    client.start_batch(batches, source, BatchOptions(), client.new_name())

@@ -47,8 +47,8 @@ def test_a_label_stands_for_the_photos_of_its_stratum() -> None:
     low, high = (draw.strata[stratum] for stratum in Stratum)
 
     assert labels.rows.height == 100
-    assert labels.weights().sum() == pytest.approx(1_000)
-    assert {round(weight, 6) for weight in labels.weights()} == {
+    assert labels.photo_weights().sum() == pytest.approx(1_000)
+    assert {round(weight, 6) for weight in labels.photo_weights()} == {
         round(size.population / size.drawn, 6) for size in (low, high)
     }
 
@@ -64,8 +64,8 @@ def test_mistakes_below_the_threshold_count_for_as_many_photos_as_there_are() ->
     labels = model.labels_of([draw], {**found, **wrong})
     accepted = draw.strata[Stratum.ACCEPTED].population
 
-    assert labels.share().value == pytest.approx(accepted / 1_000)
-    assert labels.share(pl.col("confidence") >= 0.9).value == 1
+    assert labels.estimate_share().value == pytest.approx(accepted / 1_000)
+    assert labels.estimate_share(pl.col("confidence") >= 0.9).value == 1
 
 
 def test_two_draws_of_one_population_are_one_sample() -> None:
@@ -75,7 +75,7 @@ def test_two_draws_of_one_population_are_one_sample() -> None:
 
     assert labels.rows.height == 200
     assert len(labels.populations) == 2
-    assert labels.weights().sum() == pytest.approx(1_000)
+    assert labels.photo_weights().sum() == pytest.approx(1_000)
 
 
 def test_draws_of_different_thresholds_count_by_their_labels() -> None:
@@ -85,7 +85,7 @@ def test_draws_of_different_thresholds_count_by_their_labels() -> None:
     labels = model.labels_of([other, first], {**judged(first), **judged(other)})
 
     assert len(labels.populations) == 4
-    assert labels.weights()[:50].sum() == pytest.approx(labels.weights().sum() / 3)
+    assert labels.photo_weights()[:50].sum() == pytest.approx(labels.photo_weights().sum() / 3)
 
 
 def test_labels_of_photos_that_nobody_drew_are_told_and_do_not_count() -> None:
@@ -114,11 +114,11 @@ def test_two_truths_of_one_photo_do_not_count_until_they_are_settled() -> None:
 def test_a_truth_that_is_no_class_of_the_model_is_a_mistake_of_the_model() -> None:
     draw, unknown = drawn(), 2**31 - 1
     labels = model.labels_of([draw], judged(draw, 10, truth=unknown))
-    cells = model.confusion(labels)
+    cells = model.count_confusion(labels)
     matrix = cells.select("said", "truth", "share", "labels")
     by_class = model.by_class(labels).filter(pl.col("class") == unknown)
 
-    charts.confusion(matrix, model.readable(cells, labels), str)
+    charts.draw_confusion(matrix, model.readable_classes(cells, labels), str)
     assert labels.rows.filter(model.RIGHT).height == 90
     assert cells.filter(truth=unknown)["labels"].sum() == 10
     assert by_class.select("measure", "value", "labels").rows() == [("recall", 0.0, 10)]
@@ -131,31 +131,33 @@ def test_a_class_without_a_label_has_no_precision_and_no_recall() -> None:
     labels = model.labels_of([draw], judged(draw))
 
     assert set(model.by_class(labels)["class"]) == {0}
-    assert model.confusion(labels)[["said", "truth"]].rows() == [(0, 0)]
+    assert model.count_confusion(labels)[["said", "truth"]].rows() == [(0, 0)]
 
 
 def test_neither_makes_whatever_the_model_said_wrong() -> None:
     draw = drawn()
     labels = model.labels_of([draw], judged(draw, 100, truth=NEITHER))
 
-    assert labels.share().value == 0
-    assert set(model.confusion(labels)["truth"]) == {NEITHER}
+    assert labels.estimate_share().value == 0
+    assert set(model.count_confusion(labels)["truth"]) == {NEITHER}
 
 
 def test_confusion_adds_up_to_all_photos_and_names_the_photos_behind() -> None:
     draw = drawn()
     labels = model.labels_of([draw], judged(draw, 10))
-    cells = model.confusion(labels)
+    cells = model.count_confusion(labels)
     wrong = cells.filter(pl.col("said") != pl.col("truth"))
 
     assert cells["photos"].sum() == pytest.approx(1_000)
     assert wrong["labels"].sum() == 10
-    behind = [model.behind(labels, said, truth) for said, truth in wrong[["said", "truth"]].rows()]
+    behind = [
+        model.photos_behind(labels, said, truth) for said, truth in wrong[["said", "truth"]].rows()
+    ]
     assert {one for ids in behind for one in ids} == {photo.id for photo in draw.photos[:10]}
 
 
 def test_equally_frequent_confusions_are_in_the_order_of_the_classes() -> None:
-    cells = model.confusion(made([0.9, 0.9], [False, True]))
+    cells = model.count_confusion(made([0.9, 0.9], [False, True]))
 
     assert cells[["said", "truth"]].rows() == [(0, 0), (0, 1)]
 
@@ -163,7 +165,9 @@ def test_equally_frequent_confusions_are_in_the_order_of_the_classes() -> None:
 def test_precision_and_recall_are_those_of_the_confusion() -> None:
     draw = drawn()
     labels = model.labels_of([draw], judged(draw, 10))
-    cells = {(s, t): n for s, t, n in model.confusion(labels)[["said", "truth", "photos"]].rows()}
+    cells = {
+        (s, t): n for s, t, n in model.count_confusion(labels)[["said", "truth", "photos"]].rows()
+    }
     rows = {(row["class"], row["measure"]): row for row in model.by_class(labels).to_dicts()}
 
     expected = cells[0, 0] / (cells[0, 0] + cells.get((0, 1), 0))
@@ -191,13 +195,13 @@ def test_a_calibrated_model_has_a_small_calibration_error() -> None:
 
     assert model.calibration_error(fair).value < 0.03
     assert model.calibration_error(bold).value == pytest.approx(0.25)
-    assert model.reliability(bold).rows() == [
-        pytest.approx((0.9, 0.95, 0.7, *model.reliability(bold).row(0)[3:5], 1_000))
+    assert model.compute_reliability(bold).rows() == [
+        pytest.approx((0.9, 0.95, 0.7, *model.compute_reliability(bold).row(0)[3:5], 1_000))
     ]
 
 
 def test_each_bin_counts_its_own_labels() -> None:
-    rows = model.reliability(made([0.55, 0.55, 0.95, 1.0], [True, False, True, True]))
+    rows = model.compute_reliability(made([0.55, 0.55, 0.95, 1.0], [True, False, True, True]))
 
     assert rows.select("low", "value", "labels").rows() == [(0.5, 0.5, 2), (0.9, 1.0, 2)]
 
@@ -253,13 +257,13 @@ def test_labels_of_a_time_range_stand_for_as_many_photos_as_before() -> None:
     labels = model.labels_of([draw], judged(draw, 34))
     middle = labels.rows["time"].sort()[len(labels.rows) // 2]
 
-    late = labels.since(middle)
+    late = labels.filter_since(middle)
 
-    assert labels.since(None) == labels
+    assert labels.filter_since(None) == labels
     assert 0 < late.rows.height < labels.rows.height
-    assert late.share() == labels.share(pl.col("time") >= middle)
-    assert set(late.weights()) <= set(labels.weights())
-    assert labels.since(NOW + timedelta(days=1)).share().labels == 0
+    assert late.estimate_share() == labels.estimate_share(pl.col("time") >= middle)
+    assert set(late.photo_weights()) <= set(labels.photo_weights())
+    assert labels.filter_since(NOW + timedelta(days=1)).estimate_share().labels == 0
 
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
@@ -271,11 +275,11 @@ def test_every_chart_draws_that_many_classes(classes: int) -> None:
     )
     draw = msgspec.structs.replace(draw, photos=photos)
     labels = model.labels_of([draw], judged(draw, 20, truth=classes - 1))
-    cells = model.confusion(labels)
-    shown = model.readable(cells, labels)
+    cells = model.count_confusion(labels)
+    shown = model.readable_classes(cells, labels)
     matrix = cells.select("said", "truth", "share", "labels")
 
-    figure = charts.confusion(matrix, shown, lambda label: f"class {label}")
+    figure = charts.draw_confusion(matrix, shown, lambda label: f"class {label}")
 
     assert len(figure.data[0].x) == min(classes, 20)
     assert set(model.by_class(labels)["class"]) == set(range(classes))
@@ -285,7 +289,7 @@ def test_a_confusion_that_never_occurs_has_no_colour_of_its_own() -> None:
     rows = [(0, 0, 0.9, 90), (0, 1, 0.1, 10)]
     cells = pl.DataFrame(rows, schema=["said", "truth", "share", "labels"], orient="row")
 
-    (trace,) = charts.confusion(cells, [0, 1], str).data
+    (trace,) = charts.draw_confusion(cells, [0, 1], str).data
 
     assert trace.z[0][1] is None
     assert trace.text[0][0] == "90.0%"

@@ -53,7 +53,7 @@ def label(
         datetime.now(UTC),
         Review(reviewer=who.name, draw=draw.id),
     )
-    client.answer(truth, given, f"{draw.id}-{slot.name}-{who.name}")
+    client.write_answer(truth, given, f"{draw.id}-{slot.name}-{who.name}")
 
 
 def test_two_reviewers_at_once_never_get_one_photo_and_lose_no_label(connection: Any) -> None:
@@ -65,7 +65,7 @@ def test_two_reviewers_at_once_never_get_one_photo_and_lose_no_label(connection:
         client = ReviewClient(connection)
         client.refresh()
         start.wait()
-        while slot := client.claim(draw, who):
+        while slot := client.claim_slot(draw, who):
             if slot.opinion == 2:
                 break
             got[who.name].append(slot)
@@ -81,8 +81,8 @@ def test_two_reviewers_at_once_never_get_one_photo_and_lose_no_label(connection:
 
     assert not set(got["ada"]) & set(got["bob"])
     assert len(got["ada"]) + len(got["bob"]) == 30
-    assert len(reader.verdicts()) == 30
-    assert all(len(verdict.answers) == 1 for verdict in reader.verdicts().values())
+    assert len(reader.read_verdicts()) == 30
+    assert all(len(verdict.answers) == 1 for verdict in reader.read_verdicts().values())
 
 
 def test_the_photo_of_a_killed_browser_comes_back_when_its_lease_ends(
@@ -91,10 +91,10 @@ def test_the_photo_of_a_killed_browser_comes_back_when_its_lease_ends(
     client = ReviewClient(connection)
     draw = drawn(client, 1)
 
-    assert client.claim(draw, ADA) == Slot(0, 1)
-    assert client.claim(draw, BOB) is None
+    assert client.claim_slot(draw, ADA) == Slot(0, 1)
+    assert client.claim_slot(draw, BOB) is None
     monkeypatch.setattr(model, "LEASE", timedelta(0))
-    assert client.claim(draw, BOB) == Slot(0, 1)
+    assert client.claim_slot(draw, BOB) == Slot(0, 1)
 
 
 def test_of_two_who_take_an_ended_lease_one_gets_it(
@@ -102,11 +102,11 @@ def test_of_two_who_take_an_ended_lease_one_gets_it(
 ) -> None:
     client = ReviewClient(connection)
     draw = drawn(client, 1)
-    client.claim(draw, ADA)
-    leases = client._leases(draw)  # as both see them before either writes
+    client.claim_slot(draw, ADA)
+    leases = client._list_leases(draw)  # as both see them before either writes
 
-    assert client._lease(draw, Slot(0, 1), BOB, leases)
-    assert not client._lease(draw, Slot(0, 1), ADA, leases)
+    assert client._take_lease(draw, Slot(0, 1), BOB, leases)
+    assert not client._take_lease(draw, Slot(0, 1), ADA, leases)
 
 
 def test_a_photo_labelled_by_another_process_is_not_given_again(
@@ -115,12 +115,12 @@ def test_a_photo_labelled_by_another_process_is_not_given_again(
     mine, other = ReviewClient(connection), ReviewClient(connection)
     draw = drawn(mine, 1)
     mine.refresh()
-    slot = other.claim(draw, BOB)
+    slot = other.claim_slot(draw, BOB)
     assert slot
     label(other, draw, slot, BOB)
     monkeypatch.setattr(model, "LEASE", timedelta(0))
 
-    assert mine.claim(draw, BOB) is None
+    assert mine.claim_slot(draw, BOB) is None
 
 
 def test_an_answer_written_twice_is_there_once_and_a_later_one_replaces_it(
@@ -133,8 +133,8 @@ def test_an_answer_written_twice_is_there_once_and_a_later_one_replaces_it(
     reader = ReviewClient(connection)
     reader.refresh()
 
-    (verdict,) = reader.verdicts().values()
-    assert verdict == next(iter(client.verdicts().values()))
+    (verdict,) = reader.read_verdicts().values()
+    assert verdict == next(iter(client.read_verdicts().values()))
     assert (verdict.status, len(verdict.answers)) == (AgreementStatus.UNDECIDED, 1)
 
 
@@ -148,6 +148,6 @@ def test_labels_and_draws_of_others_are_read_and_what_is_none_is_named(connectio
     reader = ReviewClient(connection)
     reader.refresh()
 
-    assert reader.verdicts()[draw.photos[0].id].label == 1
-    assert reader.draws() == [draw]
-    assert len(reader.problems()) == 2
+    assert reader.read_verdicts()[draw.photos[0].id].label == 1
+    assert reader.list_draws() == [draw]
+    assert len(reader.list_problems()) == 2

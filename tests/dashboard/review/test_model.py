@@ -103,7 +103,7 @@ def test_progress_tells_apart_what_reviewers_could_not() -> None:
         ]
     )
 
-    assert model.progress(draw, known) == model.Progress(40, 1, 1, 1)
+    assert model.compute_progress(draw, known) == model.Progress(40, 1, 1, 1)
 
 
 @pytest.mark.parametrize(("highest", "count"), [(0, 2), (9, 10), (99, 100), (5_000, 2)])
@@ -111,7 +111,7 @@ def test_classes_are_those_of_the_model_and_those_seen(highest: int, count: int)
     draw = drawn()
     known = verdicts([answered(draw, 0, "ada", highest)])
 
-    assert model.classes([draw], known, ClassNames()) == list(range(count))
+    assert model.list_classes([draw], known, ClassNames()) == list(range(count))
 
 
 def test_the_table_of_draws_tells_each_probability() -> None:

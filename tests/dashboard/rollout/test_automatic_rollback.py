@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.rollout.automatic_rollback import EVERY_S, Said, next_period, watch
+from dashboard.rollout.automatic_rollback import EVERY_S, Said, next_period, watch_rollout
 from dashboard.rollout.model import reason_to_roll_back
 from workflow.errors import WorkflowError
 from workflow.intervals import Share
@@ -57,7 +57,7 @@ def run(
     def report(said: Said) -> None:
         done.append(said.text)
 
-    watch(look, roll_back, report, waits.append)
+    watch_rollout(look, roll_back, report, waits.append)
     assert set(waits) <= {EVERY_S}
     return done, len(waits)
 

@@ -22,7 +22,7 @@ from dashboard.captures.feed import CaptureFeed
 from dashboard.rollout import __main__ as command
 from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import client
-from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, Endpoint
+from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, ServedEndpoint
 from deploy import deployment
 from tests.builders import png
 from workflow.captures import SHADOW_VARIANT
@@ -35,9 +35,9 @@ SECONDS = 60
 
 
 @pytest.fixture
-def endpoint(deployed: Connection) -> Iterator[Endpoint]:
+def endpoint(deployed: Connection) -> Iterator[ServedEndpoint]:
     """What the endpoint serves before; it serves it again afterwards."""
-    before = client.describe(deployed)
+    before = client.describe_endpoint(deployed)
     yield before
     sagemaker = deployed.client("sagemaker")
     settled(deployed)
@@ -46,7 +46,7 @@ def endpoint(deployed: Connection) -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def model(deployed: Connection, endpoint: Endpoint) -> Iterator[str]:
+def model(deployed: Connection, endpoint: ServedEndpoint) -> Iterator[str]:
     """Another model of the deployment: the one in use under another name."""
     sagemaker, name = deployed.client("sagemaker"), f"{deployed.settings.prefix}-{token()}"
     described = sagemaker.describe_model(ModelName=endpoint.variants[0].model)
@@ -63,38 +63,38 @@ def token() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def settled(cloud: Connection) -> Endpoint:
+def settled(cloud: Connection) -> ServedEndpoint:
     deadline = time.monotonic() + SECONDS
-    while (found := client.describe(cloud)).status != IN_SERVICE:
+    while (found := client.describe_endpoint(cloud)).status != IN_SERVICE:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return found
 
 
 def weights(cloud: Connection) -> dict[str, float]:
-    return {one.name: one.weight for one in client.describe(cloud).variants}
+    return {one.name: one.weight for one in client.describe_endpoint(cloud).variants}
 
 
 def test_a_model_is_rolled_out_rolled_back_and_promoted(
     deployed: Connection,
     environ: dict[str, str],
-    endpoint: Endpoint,
+    endpoint: ServedEndpoint,
     model: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old = endpoint.variants[0].name
-    assert model in client.candidates(deployed, endpoint)
+    assert model in client.list_candidates(deployed, endpoint)
     held_out = "**The new model on photos held out**"
     assert held_out in [one.value for one in opened(environ, monkeypatch).markdown]
 
-    client.start(deployed, endpoint, model, 0.1, token())
+    client.start_rollout(deployed, endpoint, model, 0.1, token())
     started = settled(deployed)
 
     assert [one.model for one in started.variants] == [endpoint.variants[0].model, model]
     assert weights(deployed) == pytest.approx({old: 0.9, NEW_VARIANT: 0.1})
-    assert model not in client.candidates(deployed, started)
+    assert model not in client.list_candidates(deployed, started)
     with pytest.raises(WorkflowError) as caught:
-        client.start(deployed, endpoint, model, 0.1, token())
+        client.start_rollout(deployed, endpoint, model, 0.1, token())
     assert caught.value.code == "RolloutUnderWay"
 
     page = opened(environ, monkeypatch)
@@ -105,14 +105,14 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
 
 
 def test_of_two_rollouts_that_begin_at_once_one_is_refused_and_leaves_nothing(
-    deployed: Connection, endpoint: Endpoint, model: str
+    deployed: Connection, endpoint: ServedEndpoint, model: str
 ) -> None:
     tokens, together = (token(), token()), threading.Barrier(2)
 
     def begin(one: str) -> str:
         together.wait()
         try:
-            client.start(deployed, endpoint, model, 0.1, one)
+            client.start_rollout(deployed, endpoint, model, 0.1, one)
         except WorkflowError as error:
             return error.code
         return "began"
@@ -129,11 +129,11 @@ def test_of_two_rollouts_that_begin_at_once_one_is_refused_and_leaves_nothing(
 
 
 def test_a_rollback_during_the_update_is_refused_and_works_after_it(
-    deployed: Connection, endpoint: Endpoint, model: str
+    deployed: Connection, endpoint: ServedEndpoint, model: str
 ) -> None:
-    client.start(deployed, endpoint, model, 0.5, token())
+    client.start_rollout(deployed, endpoint, model, 0.5, token())
     both = (*endpoint.variants, client.Variant(NEW_VARIANT, model, 0.5))
-    during = client.describe(deployed)
+    during = client.describe_endpoint(deployed)
     if during.status != IN_SERVICE:  # the local cloud may be done already
         with pytest.raises(WorkflowError):
             client.give_share(deployed, replace(during, variants=both), 0.0)
@@ -148,7 +148,7 @@ def test_a_rollback_during_the_update_is_refused_and_works_after_it(
 
 @pytest.mark.parametrize("shadow", [False, True])
 def test_a_model_that_never_serves_leaves_what_was_served(
-    deployed: Connection, endpoint: Endpoint, model: str, *, shadow: bool
+    deployed: Connection, endpoint: ServedEndpoint, model: str, *, shadow: bool
 ) -> None:
     sagemaker, name = deployed.client("sagemaker"), f"{deployed.settings.prefix}-{token()}"
     described = sagemaker.describe_model(ModelName=endpoint.variants[0].model)
@@ -164,14 +164,14 @@ def test_a_model_that_never_serves_leaves_what_was_served(
         ExecutionRoleArn=described["ExecutionRoleArn"],
     )
 
-    client.start(deployed, endpoint, name, 0.1, token(), shadow=shadow)
+    client.start_rollout(deployed, endpoint, name, 0.1, token(), shadow=shadow)
     found = settled(deployed)
     sagemaker.delete_model(ModelName=name)
 
     assert found.config == endpoint.config
     assert len(found.variants) == 1
     assert "health check" in found.failure
-    client.start(deployed, found, model, 0.1, token())
+    client.start_rollout(deployed, found, model, 0.1, token())
     assert settled(deployed).failure == ""
 
 
@@ -194,17 +194,17 @@ def pressed(page: AppTest, button: str) -> None:
 def test_a_shadow_is_compared_on_the_same_requests_and_promoted_on_the_page(
     deployed: Connection,
     environ: dict[str, str],
-    endpoint: Endpoint,
+    endpoint: ServedEndpoint,
     model: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client.start(deployed, endpoint, model, 1.0, token(), shadow=True)
+    client.start_rollout(deployed, endpoint, model, 1.0, token(), shadow=True)
     started = settled(deployed)
     assert started.shadow == client.Variant(SHADOW_VARIANT, model, 1.0)
     assert weights(deployed) == {endpoint.variants[0].name: 1.0}
-    assert model not in client.candidates(deployed, started)
+    assert model not in client.list_candidates(deployed, started)
     with pytest.raises(WorkflowError) as caught:
-        client.start(deployed, started, model, 0.1, token())
+        client.start_rollout(deployed, started, model, 0.1, token())
     assert caught.value.code == "RolloutUnderWay"
     for _ in range(3):
         deployed.client("sagemaker-runtime").invoke_endpoint(
@@ -245,7 +245,7 @@ def at_command(
 
 
 def test_the_command_line_starts_and_ends_a_shadow_and_a_rollout(
-    at_command: Connection, endpoint: Endpoint, model: str, capsys: pytest.CaptureFixture[str]
+    at_command: Connection, endpoint: ServedEndpoint, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployed = at_command
 
@@ -258,7 +258,7 @@ def test_the_command_line_starts_and_ends_a_shadow_and_a_rollout(
     assert "Started" in said("start", model, "--shadow", "--percent", "50")
     assert f"{model}, shadow with a copy of 50%" in said("status")
     said("stop")
-    assert client.describe(deployed).variants == endpoint.variants
+    assert client.describe_endpoint(deployed).variants == endpoint.variants
     said("start", model, "--percent", "20")
     said("promote")
     assert weights(deployed) == {endpoint.variants[0].name: 0.0, NEW_VARIANT: 1.0}
@@ -282,7 +282,7 @@ REFUSES = CODE.format(predicts="raise RuntimeError('out of memory')")
 UNSURE = CODE.format(predicts="return '[0.5, 0.5]'")
 
 
-def with_code(cloud: Connection, endpoint: Endpoint, code: str) -> str:
+def with_code(cloud: Connection, endpoint: ServedEndpoint, code: str) -> str:
     """Make a model of the deployment that runs some code; return its name."""
     archive, entry = io.BytesIO(), tarfile.TarInfo("code/inference.py")
     entry.size = len(code)
@@ -303,7 +303,7 @@ def with_code(cloud: Connection, endpoint: Endpoint, code: str) -> str:
     return name
 
 
-def ask(cloud: Connection, endpoint: Endpoint, variant: str) -> float:
+def ask(cloud: Connection, endpoint: ServedEndpoint, variant: str) -> float:
     """Ask one variant; return its confidence, 0 where it fails."""
     try:
         answer = cloud.client("sagemaker-runtime").invoke_endpoint(
@@ -320,22 +320,24 @@ def ask(cloud: Connection, endpoint: Endpoint, variant: str) -> float:
 @pytest.mark.parametrize(("code", "why"), [(REFUSES, "fails"), (UNSURE, "rejects")])
 def test_a_model_whose_faults_or_rejections_leave_their_band_is_rolled_back_by_itself(  # noqa: PLR0917 - fixtures
     deployed: Connection,
-    endpoint: Endpoint,
+    endpoint: ServedEndpoint,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     code: str,
     why: str,
 ) -> None:
     new, old = with_code(deployed, endpoint, code), endpoint.variants[0].name
-    client.start(deployed, endpoint, new, 0.5, token())
+    client.start_rollout(deployed, endpoint, new, 0.5, token())
     started = settled(deployed)
     sure = min(ask(deployed, endpoint, old) for _ in range(15))
     answered = {ask(deployed, endpoint, NEW_VARIANT) for _ in range(15)}
     assert answered == {0.0 if why == "fails" else 0.5}
     assert sure > 0.5
     if why == "fails":  # or else its whole minutes begin with the next one
-        earlier = replace(client.describe(deployed), since=started.since - timedelta(minutes=1))
-        monkeypatch.setattr(client, "describe", lambda _: earlier)
+        earlier = replace(
+            client.describe_endpoint(deployed), since=started.since - timedelta(minutes=1)
+        )
+        monkeypatch.setattr(client, "describe_endpoint", lambda _: earlier)
     said: list[rollback.Said] = []
     feed, deadline = CaptureFeed(deployed, tmp_path), time.monotonic() + SECONDS
 
@@ -344,8 +346,8 @@ def test_a_model_whose_faults_or_rejections_leave_their_band_is_rolled_back_by_i
         time.sleep(0.2)
 
     try:
-        rollback.watch(
-            lambda: rollback.reason(deployed, feed, sure),
+        rollback.watch_rollout(
+            lambda: rollback.find_reason(deployed, feed, sure),
             lambda: client.give_share(deployed, started, 0.0),
             said.append,
             wait,
@@ -356,4 +358,4 @@ def test_a_model_whose_faults_or_rejections_leave_their_band_is_rolled_back_by_i
 
     assert said[-1].text.startswith(f"Rolled back: the new model {why} ")
     assert weights(deployed) == {old: 1.0, NEW_VARIANT: 0.0}
-    assert rollback.reason(deployed, feed, sure) is None
+    assert rollback.find_reason(deployed, feed, sure) is None

@@ -21,7 +21,7 @@ def captures(old: list[float], new: list[float], *, hours_ago: float = 1) -> pl.
 
 def compared(frame: pl.DataFrame) -> model.Compared:
     since = NOW - timedelta(hours=2)
-    return model.compare(frame, "Old", "New", since=since, threshold=0.9)
+    return model.compare_variants(frame, "Old", "New", since=since, threshold=0.9)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_rejections_over_time_are_drawn_for_each_variant() -> None:
     counts = pl.DataFrame(cells, schema=["time", "variant", "bin", "count"], orient="row")
 
     rows = model.rejected_by_time(counts, ["old", "new"], Period.HOUR, 0.9)
-    figure = charts.rejected(rows, ["old", "new"], Period.HOUR)
+    figure = charts.draw_rejected(rows, ["old", "new"], Period.HOUR)
 
     assert rows.rows() == [(hour, "new", 1, 0), (hour, "old", 10, 1)]
     assert [(trace.name, trace.y[0]) for trace in figure.data] == [

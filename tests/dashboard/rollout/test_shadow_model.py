@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dashboard.captures.tables import CAPTURES
-from dashboard.rollout.shadow_model import PAIRS, compare, pair
+from dashboard.rollout.shadow_model import PAIRS, compare_shadow, pair_answers
 from tests.captured import NOW
 
 
@@ -43,7 +43,7 @@ def test_requests_are_paired_by_inference_id_or_else_by_event_id() -> None:
         answer("captured of the copy only"),
     )
 
-    found = pair(old, new).sort("id")
+    found = pair_answers(old, new).sort("id")
 
     assert found.schema == PAIRS
     assert found.rows() == [("a", 0, 0.95, 1, 0.5), ("e", 0, 0.95, 0, 0.7)]
@@ -54,13 +54,13 @@ def test_of_a_request_that_was_repeated_the_last_answers_are_paired() -> None:
     old = table(answer("a", 1, inference_time=later), answer("a", 0))
     new = table(answer("a", 0), answer("a", 1, inference_time=later))
 
-    assert pair(old, new).rows() == [("a", 1, 0.95, 1, 0.95)]
+    assert pair_answers(old, new).rows() == [("a", 1, 0.95, 1, 0.95)]
 
 
 def test_rows_of_one_request_are_paired_by_their_place() -> None:
     both = [table(answer("a", 0, row=0), answer("a", 1, row=1))] * 2
 
-    assert sorted(pair(*both)["new_label"]) == [0, 1]
+    assert sorted(pair_answers(*both)["new_label"]) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_only_pairs_in_which_one_rejects_decide(
 ) -> None:
     seen = pairs((0.95, 0.95, 300), (0.5, 0.5, 100), (0.5, 0.95, only_old), (0.95, 0.5, only_new))
 
-    said = compare(seen, "Old", "New", 0.9)
+    said = compare_shadow(seen, "Old", "New", 0.9)
 
     assert (said.only_old, said.only_new) == (only_old, only_new)
     assert says in said.rejected.says
@@ -88,7 +88,7 @@ def test_only_pairs_in_which_one_rejects_decide(
 
 
 def test_nothing_paired_says_nothing() -> None:
-    said = compare(pairs(), "Old", "New", 0.9)
+    said = compare_shadow(pairs(), "Old", "New", 0.9)
 
     assert said.agreement.count == 0
     assert said.interval == (0.0, 1.0)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dashboard.shared import cloud_reads
-from dashboard.shared.cloud_reads import STILL_WAITING, CloudReads, page
+from dashboard.shared.cloud_reads import STILL_WAITING, CloudReads, limit_waits
 from workflow.errors import WorkflowError
 
 REFUSED = WorkflowError("AccessDenied", "You may not.", "Ask for it.")
@@ -83,7 +83,7 @@ def test_a_page_says_what_it_waits_for_and_has_it_later(service: Service) -> Non
     reads = CloudReads()
     service.open.clear()
 
-    with page() as late, pytest.raises(WorkflowError) as raised:
+    with limit_waits() as late, pytest.raises(WorkflowError) as raised:
         get(reads, service)
 
     assert raised.value.code == STILL_WAITING
@@ -93,7 +93,7 @@ def test_a_page_says_what_it_waits_for_and_has_it_later(service: Service) -> Non
 
     service.open.set()
     eventually(lambda: not read.running)
-    with page() as late:
+    with limit_waits() as late:
         assert get(reads, service) == "first"
     assert not late
     assert service.calls == 1
@@ -104,7 +104,7 @@ def test_what_was_known_is_shown_while_something_newer_is_awaited(service: Servi
     get(reads, service)
     service.open.clear()
 
-    with page() as late:
+    with limit_waits() as late:
         assert get(reads, service, fresh_s=0) == "first"
 
     (read,) = late
@@ -122,7 +122,7 @@ def test_a_thread_that_no_reader_waits_for_waits_to_the_end(service: Service) ->
 def test_blocks_within_a_page_share_what_is_late(service: Service) -> None:
     service.open.clear()
 
-    with page() as late, page() as inner, pytest.raises(WorkflowError):
+    with limit_waits() as late, limit_waits() as inner, pytest.raises(WorkflowError):
         get(CloudReads(), service)
 
     assert inner is late
@@ -138,7 +138,7 @@ def test_a_service_that_hangs_is_waited_for_once(
     service.open.clear()
     began = time.monotonic()
 
-    with page() as late:
+    with limit_waits() as late:
         for number in range(reads_of_it):
             with pytest.raises(WorkflowError):
                 get(reads, service, f"key {number}")
@@ -150,7 +150,7 @@ def test_a_service_that_hangs_is_waited_for_once(
 def test_a_service_that_hangs_does_not_hold_up_another(service: Service) -> None:
     reads = CloudReads()
     service.open.clear()
-    with page():
+    with limit_waits():
         for number in range(20):
             with pytest.raises(WorkflowError):
                 get(reads, service, f"key {number}")
@@ -179,7 +179,7 @@ def test_a_refusal_takes_the_place_of_what_was_known(service: Service) -> None:
     get(reads, service)
     service.answer = REFUSED
 
-    with page() as late, pytest.raises(WorkflowError) as raised:
+    with limit_waits() as late, pytest.raises(WorkflowError) as raised:
         get(reads, service, fresh_s=0)
 
     assert raised.value is REFUSED
@@ -191,7 +191,7 @@ def test_what_was_known_stays_while_the_service_cannot_be_reached(service: Servi
     get(reads, service)
     service.answer = UNREACHABLE
 
-    with page() as late:
+    with limit_waits() as late:
         assert get(reads, service, fresh_s=0) == "first"
 
     (read,) = late
@@ -209,7 +209,7 @@ def test_the_last_refusal_is_said_while_another_try_hangs(
         get(reads, service)
     service.open.clear()
 
-    with page(), pytest.raises(WorkflowError) as raised:
+    with limit_waits(), pytest.raises(WorkflowError) as raised:
         get(reads, service)
 
     assert raised.value is UNREACHABLE
@@ -228,7 +228,7 @@ def test_what_has_expired_is_read_again_and_shown_until_then(service: Service) -
     get(reads, service)
     reads.expire("s3")
     service.open.clear()
-    with page():
+    with limit_waits():
         assert get(reads, service) == "first"
 
     service.answer = "second"
@@ -243,7 +243,7 @@ def test_what_is_forgotten_is_not_shown_again(service: Service) -> None:
     reads.forget("s3", "key")
     service.open.clear()
 
-    with page(), pytest.raises(WorkflowError):
+    with limit_waits(), pytest.raises(WorkflowError):
         get(reads, service)
 
 

@@ -15,7 +15,7 @@ def parts() -> None:
     components.as_of(now - timedelta(minutes=3), now)
     components.empty_state("Nothing yet", "There will be.")
     components.outcome_counts({Outcome.ACCEPTED: 2, Outcome.REJECTED: 0, Outcome.FAULTED: 1})
-    with components.explained():
+    with components.show_errors():
         raise WorkflowError("Broken", "file*name* broke.", "Run `make run`.")
 
 
@@ -64,7 +64,7 @@ def test_files_that_a_new_server_does_not_have_are_named() -> None:
 
         st.session_state["files"] = [DeletedFile("1"), DeletedFile("2")]
         with mock.patch.object(st, "file_uploader", return_value=[]):
-            classify.files()
+            classify.chosen_files()
 
     test = AppTest.from_function(page).run(timeout=60)
 

@@ -38,7 +38,7 @@ def test_a_store_with_a_damaged_file_is_named_or_goes_on(
     whole = SegmentStore(root, TABLES)
     whole.commit({"a": rows(1)})
     whole.commit({"b": rows(2)})
-    with whole.claimed("sync"):
+    with whole.claim_purpose("sync"):
         pass
     ((path),) = root.rglob(file)
     DAMAGES[damage](path)
@@ -47,7 +47,7 @@ def test_a_store_with_a_damaged_file_is_named_or_goes_on(
     for use in (
         lambda: store.scan("a").collect(),
         lambda: store.scan("b").collect(),
-        lambda: store.claimed("sync").__enter__(),
+        lambda: store.claim_purpose("sync").__enter__(),
         lambda: store.commit({"a": rows(3)}),
     ):
         try:
@@ -146,7 +146,7 @@ def test_a_damaged_plan_of_a_repair_is_named(tmp_path: Path, body: bytes) -> Non
     objects.put_object(Bucket="b", Key=key, Body=body)
 
     with pytest.raises(WorkflowError, match="damaged") as refused:
-        RepairLog(objects, "b").runs()
+        RepairLog(objects, "b").read_runs()
 
     assert key in refused.value.message
     assert "the other repairs" in refused.value.remedy

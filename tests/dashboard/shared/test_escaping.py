@@ -16,7 +16,14 @@ from streamlit.testing.v1 import AppTest
 from dashboard.executions import charts as execution_charts
 from dashboard.executions.detail_model import Bar
 from dashboard.shared.csv_files import csv_file
-from dashboard.shared.escaping import LONGEST, block, chart_text, code, plain, prose
+from dashboard.shared.escaping import (
+    LONGEST,
+    chart_text,
+    clean_block,
+    escape_prose,
+    escape_text,
+    inline_code,
+)
 from workflow.timelines import VisitStatus
 
 PAYLOADS = (
@@ -56,17 +63,17 @@ def rendered(markdown: str) -> str:
 )
 def test_markdown_shows_text_of_others_and_does_nothing_else(payload: str, around: str) -> None:
     harmless = rendered(around.format("x"))
-    shown = rendered(around.format(plain(payload)))
+    shown = rendered(around.format(escape_text(payload)))
 
     assert re.findall(r"<[^>]*>", shown) == re.findall(r"<[^>]*>", harmless)
     assert not re.search(r"https?:(?!\u2060)|\bwww\.|\w@", shown)
-    assert not re.search(r"(?<!\\):(?:red|blue|material|streamlit)", plain(payload))
+    assert not re.search(r"(?<!\\):(?:red|blue|material|streamlit)", escape_text(payload))
     assert not re.search(":(?:material|streamlit|smile):?", shown)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_inline_code_cannot_be_left(payload: str) -> None:
-    shown = rendered(f"Event {code(payload)} end")
+    shown = rendered(f"Event {inline_code(payload)} end")
 
     assert re.findall(r"<[^>]*>", shown) == ["<p>", "<code>", "</code>", "</p>"]
 
@@ -74,21 +81,21 @@ def test_inline_code_cannot_be_left(payload: str) -> None:
 @pytest.mark.parametrize("payload", PAYLOADS)
 @pytest.mark.parametrize("around", ["Delete {}.", "Run `aws {}`, or {}.", "{}`", "`{}"])
 def test_a_remedy_shows_its_commands_and_nothing_of_others(payload: str, around: str) -> None:
-    shown = rendered(f"**x**  \n{prose(around.format(payload, payload))}")
+    shown = rendered(f"**x**  \n{escape_prose(around.format(payload, payload))}")
 
     tags = set(re.findall(r"<[^>]*>", shown))
     assert tags <= {"<p>", "</p>", "<strong>", "</strong>", "<br />", "<code>", "</code>"}
 
 
 def test_a_command_in_a_remedy_can_be_copied() -> None:
-    said = prose("Run `aws sso login --x_y *`, or set A_B to [one].")
+    said = escape_prose("Run `aws sso login --x_y *`, or set A_B to [one].")
 
     assert said == r"Run `aws sso login --x_y *`, or set A\_B to \[one\]."
 
 
 @given(st.text("abc *_`[]()<>:$#|~!-+\\{}&;=.@/1", max_size=30))
 def test_text_is_shown_as_it_was_written(text: str) -> None:
-    shown = MarkdownIt().renderInline(plain(text))
+    shown = MarkdownIt().renderInline(escape_text(text))
 
     for entity, letter in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         shown = shown.replace(entity, letter)
@@ -105,16 +112,16 @@ def test_text_is_shown_as_it_was_written(text: str) -> None:
     ],
 )
 def test_what_people_copy_has_no_hidden_letters(text: str) -> None:
-    assert re.sub(r"\\(.)", r"\1", plain(text)) == text
-    assert code(text) == f"`{text}`"
+    assert re.sub(r"\\(.)", r"\1", escape_text(text)) == text
+    assert inline_code(text) == f"`{text}`"
 
 
 @given(st.text(max_size=50))
 def test_what_is_not_seen_is_shown_as_such(text: str) -> None:
-    for shown in (plain(text), code(text), chart_text(text), block(text)):
+    for shown in (escape_text(text), inline_code(text), chart_text(text), clean_block(text)):
         shown.encode()  # no lone surrogates: Streamlit could not send them
         assert not re.search("[\x00\x1b\u202a-\u202e\u2066-\u2069]", shown)
-    assert "\n" not in plain(text) + code(text)
+    assert "\n" not in escape_text(text) + inline_code(text)
 
 
 def test_a_chart_draws_names_and_no_links() -> None:
@@ -125,8 +132,8 @@ def test_a_chart_draws_names_and_no_links() -> None:
     )
     rows = pl.DataFrame({"time": [at], "state": [name], "p50": [1.0], "p95": [2.0]})
 
-    drawn = execution_charts.waterfall([bar], at).to_json()
-    drawn += execution_charts.durations(rows, (at, at)).to_json()
+    drawn = execution_charts.draw_waterfall([bar], at).to_json()
+    drawn += execution_charts.draw_durations(rows, (at, at)).to_json()
 
     assert "Ask" in drawn
     assert "<a" not in drawn
@@ -185,19 +192,19 @@ def test_csv_holds_every_text(texts: list[str]) -> None:
 
 
 def test_a_sentence_of_ours_keeps_its_commands_as_code() -> None:
-    assert prose("Run `python -m deploy` *now*.") == r"Run `python -m deploy` \*now\*."
-    assert prose("`apply` ends") == "`apply` ends"
+    assert escape_prose("Run `python -m deploy` *now*.") == r"Run `python -m deploy` \*now\*."
+    assert escape_prose("`apply` ends") == "`apply` ends"
 
 
 @given(st.text(max_size=50))
 def test_what_others_wrote_stays_text_in_a_sentence_of_ours(text: str) -> None:
-    shown = MarkdownIt().render(prose(f"See {text} and `this`."))
+    shown = MarkdownIt().render(escape_prose(f"See {text} and `this`."))
 
     for found in ("<a ", "<img", "<em>", "<strong>", "<h1>"):
         assert found not in shown
 
 
-@pytest.mark.parametrize("escape", [plain, code, chart_text, prose])
+@pytest.mark.parametrize("escape", [escape_text, inline_code, chart_text, escape_prose])
 def test_ten_megabytes_are_shown_as_their_beginning(escape: Callable[[str], str]) -> None:
     shown = escape("*a" * 5_000_000)
 
@@ -206,5 +213,5 @@ def test_ten_megabytes_are_shown_as_their_beginning(escape: Callable[[str], str]
 
 
 def test_a_block_keeps_its_lines_and_says_how_much_it_leaves_out() -> None:
-    assert block('{\n\t"a": 1\r\n}') == '{\n\t"a": 1\r\n}'
-    assert block("x" * ((1 << 18) + 7)).endswith("x … (7 characters more)")
+    assert clean_block('{\n\t"a": 1\r\n}') == '{\n\t"a": 1\r\n}'
+    assert clean_block("x" * ((1 << 18) + 7)).endswith("x … (7 characters more)")

@@ -32,7 +32,7 @@ def test_what_a_job_reported_stays_readable_after_its_end() -> None:
 
     assert job.wait(SECONDS)
     assert (job.events, job.running) == ((0, 1, 2), False)
-    job.check()
+    job.raise_failure()
 
 
 def test_a_job_can_be_left_and_found_again_under_way() -> None:
@@ -72,7 +72,7 @@ def test_what_ended_a_job_early_is_raised_to_whoever_looks(error: Exception) -> 
     assert job.wait(SECONDS)
     assert job.events == ("begun",)
     with pytest.raises(type(error)) as caught:
-        job.check()
+        job.raise_failure()
     assert caught.value is error
 
 

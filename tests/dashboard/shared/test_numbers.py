@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ],
 )
 def test_a_duration_is_told_in_the_unit_that_fits(seconds: float | None, said: str) -> None:
-    assert numbers.duration(seconds) == said
+    assert numbers.format_duration(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_duration_is_told_in_the_unit_that_fits(seconds: float | None, said: s
     ],
 )
 def test_an_age_is_said_in_its_largest_unit(seconds: float, said: str) -> None:
-    assert numbers.age(NOW - timedelta(seconds=seconds), NOW) == said
+    assert numbers.format_age(NOW - timedelta(seconds=seconds), NOW) == said
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_a_rate_is_a_plain_number(rate: float, said: str) -> None:
 
 
 def test_shares_and_their_differences() -> None:
-    assert numbers.share(0.93) == "93.0%"
-    assert numbers.share(math.nan) == "-"
-    assert numbers.points(-0.0151) == "-1.5 points"
+    assert numbers.format_share(0.93) == "93.0%"
+    assert numbers.format_share(math.nan) == "-"
+    assert numbers.format_points(-0.0151) == "-1.5 points"
 
 
 def test_counts_name_what_they_count() -> None:
-    assert numbers.count(1, "image") == "1 image"
-    assert numbers.count(1234, "image") == "1,234 images"
-    assert numbers.count(0, "class", "classes") == "0 classes"
+    assert numbers.format_count(1, "image") == "1 image"
+    assert numbers.format_count(1234, "image") == "1,234 images"
+    assert numbers.format_count(0, "class", "classes") == "0 classes"
 
 
 @given(st.floats(0, 1e12))
 def test_no_duration_is_told_in_powers_of_ten(seconds: float) -> None:
-    assert "e" not in numbers.duration(seconds)
+    assert "e" not in numbers.format_duration(seconds)
     assert "e" not in numbers.per_hour(seconds).removesuffix(" an hour")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.shared.palette import STYLES, pill
+from dashboard.shared.palette import STYLES, format_pill
 from workflow.executions import Outcome
 
 
@@ -10,8 +10,8 @@ from workflow.executions import Outcome
 def test_every_outcome_has_a_word_and_an_icon_beside_its_colour(outcome: Outcome) -> None:
     style = STYLES[outcome]
 
-    assert pill(outcome) == f":{style.badge}-badge[{style.icon} {style.word}]"
-    assert pill(outcome, "3 of them") == f":{style.badge}-badge[{style.icon} 3 of them]"
+    assert format_pill(outcome) == f":{style.badge}-badge[{style.icon} {style.word}]"
+    assert format_pill(outcome, "3 of them") == f":{style.badge}-badge[{style.icon} 3 of them]"
 
 
 def test_no_two_outcomes_share_a_word_or_an_icon() -> None:

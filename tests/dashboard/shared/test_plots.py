@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from dashboard.shared.plots import legible
+from dashboard.shared.plots import color_texts
 
 
 def test_every_text_without_a_colour_of_its_own_gets_one() -> None:
@@ -11,7 +11,7 @@ def test_every_text_without_a_colour_of_its_own_gets_one() -> None:
         annotations=[{"text": "plain"}, {"text": "own", "font": {"color": "#ff0000"}}]
     )
 
-    legible(figure, "#4A5563")
+    color_texts(figure, "#4A5563")
 
     layout = figure.layout
     assert layout.xaxis.tickfont.color == layout.yaxis.title.font.color == "#4A5563"
@@ -22,6 +22,6 @@ def test_every_text_without_a_colour_of_its_own_gets_one() -> None:
 def test_the_tool_bar_stands_beside_the_legend_not_on_it() -> None:
     figure = go.Figure()
 
-    legible(figure, "#4A5563")
+    color_texts(figure, "#4A5563")
 
     assert figure.layout.modebar.orientation == "v"

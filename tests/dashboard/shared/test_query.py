@@ -39,16 +39,16 @@ values = st.builds(
 
 @given(values)
 def test_what_is_written_is_read_again(filters: Filters) -> None:
-    assert query.read(Filters, query.write(filters)) == query.Query(filters)
+    assert query.read_filters(Filters, query.write_filters(filters)) == query.Query(filters)
 
 
 def test_defaults_leave_the_address_bare() -> None:
-    assert query.write(Filters()) == {}
-    assert query.href("executions", Filters()) == "executions"
+    assert query.write_filters(Filters()) == {}
+    assert query.link_to("executions", Filters()) == "executions"
 
 
 def test_an_address_is_escaped_and_repeats_lists() -> None:
-    found = query.href("executions", Filters(name="a b&c", status=("FAILED", "ABORTED")))
+    found = query.link_to("executions", Filters(name="a b&c", status=("FAILED", "ABORTED")))
 
     assert found == "executions?name=a+b%26c&status=FAILED&status=ABORTED"
 
@@ -64,14 +64,14 @@ def test_an_address_is_escaped_and_repeats_lists() -> None:
     ],
 )
 def test_a_value_that_cannot_be_read_leaves_the_default_and_says_so(name: str, value: str) -> None:
-    found = query.read(Filters, {name: [value], "name": ["kept"]})
+    found = query.read_filters(Filters, {name: [value], "name": ["kept"]})
 
     assert found.filters == Filters(name="kept")
-    assert found.ignored == (query.unknown(name, value),)
+    assert found.ignored == (query.describe_unknown(name, value),)
 
 
 def test_a_parameter_that_the_page_does_not_have_is_ignored_and_said() -> None:
-    assert query.read(Filters, {"execution": ["arn"]}) == query.Query(
+    assert query.read_filters(Filters, {"execution": ["arn"]}) == query.Query(
         Filters(), ("This page has no parameter execution in its address: it was ignored.",)
     )
 
@@ -81,11 +81,14 @@ def test_of_a_list_what_is_known_is_kept() -> None:
     class Listed:
         outcome: tuple[Outcome, ...] = ()
 
-    found = query.read(Listed, {"outcome": ["foo", "fault", "bar"]})
+    found = query.read_filters(Listed, {"outcome": ["foo", "fault", "bar"]})
 
     assert found.filters == Listed((Outcome.FAULTED,))
-    assert found.ignored == (query.unknown("outcome", "foo"), query.unknown("outcome", "bar"))
-    assert query.write(found.filters) == {"outcome": ["fault"]}
+    assert found.ignored == (
+        query.describe_unknown("outcome", "foo"),
+        query.describe_unknown("outcome", "bar"),
+    )
+    assert query.write_filters(found.filters) == {"outcome": ["fault"]}
 
 
 def test_a_parameter_may_be_a_keyword_of_python() -> None:
@@ -93,12 +96,12 @@ def test_a_parameter_may_be_a_keyword_of_python() -> None:
     class Tried:
         try_: float = 0.5
 
-    assert query.read(Tried, {"try": ["0.9"]}).filters == Tried(0.9)
-    assert query.write(Tried(0.9)) == {"try": ["0.9"]}
+    assert query.read_filters(Tried, {"try": ["0.9"]}).filters == Tried(0.9)
+    assert query.write_filters(Tried(0.9)) == {"try": ["0.9"]}
 
 
 def test_a_time_without_seconds_is_read() -> None:
-    found = query.read(Filters, {"since": ["2026-01-02T03:04"]})
+    found = query.read_filters(Filters, {"since": ["2026-01-02T03:04"]})
 
     assert found.filters == Filters(since=datetime(2026, 1, 2, 3, 4))  # noqa: DTZ001 - as in the address
 
@@ -112,4 +115,4 @@ def test_a_value_out_of_the_dataclasss_own_bounds_is_ignored() -> None:
             if self.share > 1:
                 raise ValueError
 
-    assert query.read(Bounded, {"share": ["7"]}).filters == Bounded()
+    assert query.read_filters(Bounded, {"share": ["7"]}).filters == Bounded()

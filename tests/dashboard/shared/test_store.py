@@ -32,8 +32,8 @@ TABLES: dict[str, dict[str, Any]] = {
 
 def compact(store: SegmentStore) -> None:
     """Merge all segments into one, as commits merge neighbours when they add up."""
-    with store._writing():
-        manifest = store._without_damage(store._files.sound)
+    with store._lock_for_writing():
+        manifest = store._without_damage(store._files.is_sound)
         if len(manifest.segments) > 1:
             store._publish(manifest, [store._files.merge(manifest.segments)])
 
@@ -57,7 +57,7 @@ def files_of(store: SegmentStore, table: str = "marks") -> list[Path]:
 
 def test_an_empty_store_has_its_columns_and_no_directory(store: SegmentStore) -> None:
     assert store.scan("marks").collect().schema == pl.Schema(TABLES["marks"])
-    assert store.count("marks") == 0
+    assert store.count_rows("marks") == 0
     assert not store.root.exists()
 
 
@@ -65,13 +65,13 @@ def test_rows_come_back_in_the_order_they_were_appended(store: SegmentStore) -> 
     for n in range(40):
         store.append("marks", marks(n))
     assert numbers_in(store) == list(range(40))
-    assert store.count("marks") == 40
+    assert store.count_rows("marks") == 40
     assert len(files_of(SegmentStore(store.root, TABLES))) > 1
 
 
 def test_a_commit_is_seen_in_all_its_tables(store: SegmentStore) -> None:
     store.commit({"marks": marks(1), "notes": pl.DataFrame({"text": ["a", "b"]})})
-    assert (store.count("marks"), store.count("notes")) == (1, 2)
+    assert (store.count_rows("marks"), store.count_rows("notes")) == (1, 2)
 
 
 def test_nothing_to_append_leaves_no_segment(store: SegmentStore) -> None:
@@ -82,7 +82,7 @@ def test_nothing_to_append_leaves_no_segment(store: SegmentStore) -> None:
 def test_neighbours_are_merged_as_they_add_up(store: SegmentStore) -> None:
     for n in range(module.MERGE_AT * 3):
         store.append("marks", marks(n))
-    live = store._manifest().segments
+    live = store._load_manifest().segments
     assert len(live) < module.MERGE_AT
     assert numbers_in(store) == list(range(module.MERGE_AT * 3))
 
@@ -92,10 +92,10 @@ def test_large_segments_are_left_as_they_are(
 ) -> None:
     monkeypatch.setattr(module, "SIZE_CLASSES", (2, 4))
     store.append("marks", marks(*range(10)))
-    first = store._manifest().segments[0]
+    first = store._load_manifest().segments[0]
     for n in range(module.MERGE_AT):
         store.append("marks", marks(n))
-    live = store._manifest().segments
+    live = store._load_manifest().segments
     assert live[0] == first
     assert len(live) == 2
 
@@ -107,39 +107,39 @@ def test_small_segments_do_not_have_a_few_larger_ones_rewritten(
     large = module.MERGE_AT - 1
     for n in range(large):
         store.append("marks", marks(*range(5), key=f"large {n}"))
-    before = store._manifest().segments
+    before = store._load_manifest().segments
     for n in range(large):
         store.append("marks", marks(n))
-    assert store._manifest().segments[:large] == before
+    assert store._load_manifest().segments[:large] == before
     store.append("marks", marks(*range(5), key="one more"))
-    assert len(store._manifest().segments) == 1
-    assert store.count("marks") == 5 * (large + 1) + large
+    assert len(store._load_manifest().segments) == 1
+    assert store.count_rows("marks") == 5 * (large + 1) + large
 
 
 def test_compacting_leaves_one_segment_and_the_same_rows(store: SegmentStore) -> None:
     for n in range(3):
         store.commit({"marks": marks(n), "notes": pl.DataFrame({"text": [str(n)]})})
     compact(store)
-    assert len(store._manifest().segments) == 1
+    assert len(store._load_manifest().segments) == 1
     assert numbers_in(store) == [0, 1, 2]
     compact(store)
     assert store.scan("notes").collect()["text"].to_list() == ["0", "1", "2"]
 
 
 def test_the_version_of_a_table_changes_with_its_rows(store: SegmentStore) -> None:
-    seen = [store.version("marks")]
+    seen = [store.table_version("marks")]
     store.append("marks", marks(1, key="a"))
-    seen.append(store.version("marks"))
+    seen.append(store.table_version("marks"))
     store.append("marks", marks(2, key="b"))
-    seen.append(store.version("marks"))
+    seen.append(store.table_version("marks"))
     store.commit({}, replacing={"marks": ("key", ["a"])})
-    seen.append(store.version("marks"))
+    seen.append(store.table_version("marks"))
     store.commit({"marks": marks(3, key="b")}, replacing={"marks": ("key", ["b"])})
-    seen.append(store.version("marks"))
+    seen.append(store.table_version("marks"))
     for file in files_of(store):
         file.unlink()
     store.scan("marks")
-    seen.append(store.version("marks"))
+    seen.append(store.table_version("marks"))
     assert seen[0] == ""
     assert len(set(seen)) == len(seen)
 
@@ -149,25 +149,25 @@ def test_commits_to_other_tables_and_merges_leave_the_version_of_a_table(
 ) -> None:
     for n in range(2):
         store.append("marks", marks(n))
-    before = store.version("marks")
+    before = store.table_version("marks")
     for n in range(2 * module.MERGE_AT):
         store.append("notes", pl.DataFrame({"text": [str(n)]}))
     store.append("marks", marks())
     store.commit({}, replacing={"marks": ("key", ["none has it"])})
     compact(store)
-    store.mended()
-    assert len(store._manifest().segments) == 1
-    assert store.version("marks") == before
-    assert SegmentStore(store.root, TABLES).version("marks") == before
+    store.forget_damage()
+    assert len(store._load_manifest().segments) == 1
+    assert store.table_version("marks") == before
+    assert SegmentStore(store.root, TABLES).table_version("marks") == before
 
 
 def test_a_store_made_anew_has_no_version_of_the_one_before(store: SegmentStore) -> None:
     store.append("marks", marks(1))
-    before = store.version("marks")
+    before = store.table_version("marks")
     shutil.rmtree(store.root)
-    assert store.version("marks") == ""
+    assert store.table_version("marks") == ""
     store.append("marks", marks(2))
-    assert store.version("marks") != before
+    assert store.table_version("marks") != before
 
 
 def test_a_manifest_from_before_there_were_versions_is_read(store: SegmentStore) -> None:
@@ -177,14 +177,14 @@ def test_a_manifest_from_before_there_were_versions_is_read(store: SegmentStore)
     del old["versions"]
     path.write_text(json.dumps(old))
     opened = SegmentStore(store.root, TABLES)
-    before = opened.version("marks")
+    before = opened.table_version("marks")
     opened.append("notes", pl.DataFrame({"text": ["a"]}))
     compact(opened)
     assert before
-    assert opened.version("marks") == before
-    assert opened.version("notes")
+    assert opened.table_version("marks") == before
+    assert opened.table_version("notes")
     opened.append("marks", marks(2))
-    assert opened.version("marks") != before
+    assert opened.table_version("marks") != before
     assert numbers_in(opened) == [1, 2]
 
 
@@ -212,10 +212,10 @@ def test_rows_can_be_replaced_in_the_step_that_adds_new_ones(store: SegmentStore
     store.append("marks", marks(1, 2, key="a"))
     store.append("marks", pl.concat([marks(3, key="a"), marks(4, key="b")]))
     store.append("marks", marks(5, key="c"))
-    untouched = store._manifest().segments[2]
+    untouched = store._load_manifest().segments[2]
     store.commit({"marks": marks(6, key="a")}, replacing={"marks": ("key", ["a"])})
     assert numbers_in(store) == [4, 5, 6]
-    assert untouched in store._manifest().segments
+    assert untouched in store._load_manifest().segments
     store.commit({}, replacing={"notes": ("text", ["x"]), "marks": ("key", [])})
     assert numbers_in(store) == [4, 5, 6]
 
@@ -243,7 +243,7 @@ def test_a_damaged_segment_is_set_aside_and_named(store: SegmentStore, damage: s
     assert store.damaged == (victim.parent.name,)
     store.append("marks", marks(3))
     assert store.damaged == (victim.parent.name,)
-    store.mended()
+    store.forget_damage()
     assert store.damaged == ()
     assert numbers_in(store) == [2, 3]
 
@@ -284,7 +284,7 @@ def test_one_wrong_byte_is_found_kept_and_costs_no_other_segment(
     assert reader.problem is not None
     assert reader.problem.code == "StoreDamaged"
     reader.append("marks", marks(3))
-    reader.mended()
+    reader.forget_damage()
     assert reader.problem is None
     assert numbers_in(reader) == [2, 3]
 
@@ -293,11 +293,13 @@ def test_every_wrong_byte_is_found(store: SegmentStore) -> None:
     chance = random.Random(19)  # noqa: S311 - where to flip
     for turn in range(FLIPS):
         store.append("marks", marks(turn))
-        victim = store.root / "segments" / store._manifest().segments[-1].name / "marks.parquet"
+        victim = (
+            store.root / "segments" / store._load_manifest().segments[-1].name / "marks.parquet"
+        )
         damage_of(victim, chance.random())
         assert numbers_in(store) == []
         assert store.damaged == (victim.parent.name,)
-        store.mended()
+        store.forget_damage()
     print(f"{FLIPS} flipped bytes found")  # noqa: T201 - the soak counts its tries
 
 
@@ -305,7 +307,7 @@ def test_two_segments_that_changed_places_are_both_set_aside(store: SegmentStore
     store.append("marks", marks(1))
     store.append("marks", marks(2))
     store.append("marks", marks(3))
-    first, second = (store.root / "segments" / s.name for s in store._manifest().segments[:2])
+    first, second = (store.root / "segments" / s.name for s in store._load_manifest().segments[:2])
     first.rename(store.root / "between")
     second.rename(first)
     (store.root / "between").rename(second)
@@ -358,7 +360,7 @@ def test_every_byte_is_on_the_disk_before_the_manifest_names_it(
         assert flushed >= {*wanted, self.stat().st_ino}
         return rename(self, target)
 
-    before = {segment.name for segment in store._manifest().segments}
+    before = {segment.name for segment in store._load_manifest().segments}
     monkeypatch.setattr(os, "fsync", flushing)
     monkeypatch.setattr(Path, "replace", publishing)
     store.append("marks", marks(2))
@@ -443,7 +445,7 @@ def test_a_manifest_that_cannot_be_read_is_set_aside_and_the_store_goes_on(
     store: SegmentStore, content: bytes | None
 ) -> None:
     store.append("marks", marks(1))
-    before = store.version("marks")
+    before = store.table_version("marks")
     path = store.root / "manifest.json"
     path.unlink()
     path.mkdir() if content is None else path.write_bytes(content)
@@ -453,14 +455,14 @@ def test_a_manifest_that_cannot_be_read_is_set_aside_and_the_store_goes_on(
     assert (store.root / "damaged" / name).exists()
     assert reader.problem is not None
     assert "read again" in reader.problem.remedy
-    assert reader.version("marks") not in ("", before)
+    assert reader.table_version("marks") not in ("", before)
     store.append("marks", marks(2))
     assert numbers_in(reader) == [2]
-    reader.mended()
+    reader.forget_damage()
     assert store.problem is None
 
 
-@pytest.mark.parametrize("write", ["append", "clear", "mended", "check"])
+@pytest.mark.parametrize("write", ["append", "clear", "forget_damage", "check"])
 def test_whatever_comes_first_sets_a_broken_manifest_aside(store: SegmentStore, write: str) -> None:
     store.append("marks", marks(1))
     (store.root / "manifest.json").write_text("{")
@@ -490,9 +492,9 @@ def test_a_read_only_store_can_be_read(store: SegmentStore) -> None:
 
 
 def test_a_purpose_is_claimed_by_one_at_a_time(store: SegmentStore) -> None:
-    with store.claimed("sync") as first, store.claimed("sync") as second:
+    with store.claim_purpose("sync") as first, store.claim_purpose("sync") as second:
         assert (first, second) == (True, False)
-    with store.claimed("sync") as again, store.claimed("other") as other:
+    with store.claim_purpose("sync") as again, store.claim_purpose("other") as other:
         assert (again, other) == (True, True)
 
 
@@ -530,21 +532,21 @@ for n in itertools.count():
 @pytest.mark.process
 def test_readers_see_whole_commits_while_a_writer_is_killed(store: SegmentStore) -> None:
     for _ in range(KILLS):
-        before = store.count("marks")
+        before = store.count_rows("marks")
         writer = subprocess.Popen([sys.executable, "-c", APPEND_FOR_EVER, str(store.root)])
         deadline = time.monotonic() + 60
-        while store.count("marks") < before + 12 and time.monotonic() < deadline:
+        while store.count_rows("marks") < before + 12 and time.monotonic() < deadline:
             marked = store.scan("marks").collect().height
-            assert marked <= store.count("marks")
+            assert marked <= store.count_rows("marks")
         writer.kill()
         writer.wait()
-        assert store.count("marks") >= before + 12
-        assert store.count("marks") == store.count("notes")
+        assert store.count_rows("marks") >= before + 12
+        assert store.count_rows("marks") == store.count_rows("notes")
         assert store.damaged == ()
     print(f"{KILLS} kills of a writer")  # noqa: T201 - the soak counts its tries
     store.append("marks", marks(-1))
-    live = {segment.name for segment in store._manifest().segments}
-    kept = live | set(store._manifest().retired)
+    live = {segment.name for segment in store._load_manifest().segments}
+    kept = live | set(store._load_manifest().retired)
     assert {path.name for path in (store.root / "segments").iterdir()} == kept
 
 
@@ -563,7 +565,7 @@ def test_whatever_is_committed_and_replaced_a_plain_list_agrees(
         store.commit({"marks": rows}, replacing={"marks": ("key", replaced)})
         plain = [n for n in plain if str(n) not in replaced] + numbers
     assert numbers_in(store) == plain
-    assert store.count("marks") == len(plain)
+    assert store.count_rows("marks") == len(plain)
 
 
 def test_a_file_of_the_desktop_stops_no_commit(store: SegmentStore) -> None:

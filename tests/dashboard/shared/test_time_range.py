@@ -8,13 +8,13 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.shared.marker_charts import mark
+from dashboard.shared.marker_charts import draw_markers
 from dashboard.shared.time_range import (
     CLOCK,
     DEFAULT,
     LONGEST,
     RANGES,
-    said,
+    format_moment,
     time_range,
     wall_clock,
 )
@@ -25,12 +25,12 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def test_a_moment_is_said_in_local_time_with_utc_beside_it() -> None:
     berlin = time_range("24h", "Local time", "Europe/Berlin")
 
-    assert berlin.said(NOW) == "2026-11-23 13:00 (12:00 UTC)"
-    assert time_range("24h", "UTC", "Europe/Berlin").said(NOW) == "2026-11-23 12:00 UTC"
+    assert berlin.format_moment(NOW) == "2026-11-23 13:00 (12:00 UTC)"
+    assert time_range("24h", "UTC", "Europe/Berlin").format_moment(NOW) == "2026-11-23 12:00 UTC"
 
 
 def test_the_axis_ends_now_in_the_zone() -> None:
-    begin, end = time_range("7d", "Local time", "Asia/Tokyo").between(NOW)
+    begin, end = time_range("7d", "Local time", "Asia/Tokyo").axis_limits(NOW)
 
     assert end - begin == timedelta(days=7)
     assert end == NOW
@@ -38,8 +38,8 @@ def test_the_axis_ends_now_in_the_zone() -> None:
 
 
 def test_a_time_of_day_is_said_to_the_second() -> None:
-    assert said(NOW, ZoneInfo("Europe/Berlin"), CLOCK) == "13:00:00 (12:00 UTC)"
-    assert said(NOW, ZoneInfo("UTC"), CLOCK) == "12:00:00 UTC"
+    assert format_moment(NOW, ZoneInfo("Europe/Berlin"), CLOCK) == "13:00:00 (12:00 UTC)"
+    assert format_moment(NOW, ZoneInfo("UTC"), CLOCK) == "12:00:00 UTC"
 
 
 def test_a_day_ends_at_midnight_of_the_zone() -> None:
@@ -69,7 +69,7 @@ def test_whatever_the_address_and_the_browser_say_there_is_a_range(
     found = time_range(span, zone, browser)
 
     assert found.span in RANGES.values()
-    assert found.between(NOW)[1] == NOW
+    assert found.axis_limits(NOW)[1] == NOW
     assert time_range("foo", zone, browser).span == RANGES[DEFAULT]
 
 
@@ -78,7 +78,7 @@ def test_markers_outside_of_the_axis_are_not_drawn_and_near_ones_are_named_toget
     between = (NOW - timedelta(days=10), NOW)
     at = [NOW - timedelta(days=days) for days in (30, 5, 4.9, 1)]
 
-    mark(figure, [(moment, f"v{i}", "#000000") for i, moment in enumerate(at)], between)
+    draw_markers(figure, [(moment, f"v{i}", "#000000") for i, moment in enumerate(at)], between)
 
     assert len(figure.layout.shapes) == 3
     assert [note.text for note in figure.layout.annotations] == ["v1, v2", "v3"]
@@ -89,7 +89,7 @@ def test_names_of_markers_stand_above_the_plot_and_below_its_legend() -> None:
         layout={"height": 260, "margin": {"t": 34, "b": 26}, "legend": {"y": 1.02, "x": 0}}
     )
 
-    mark(figure, [(NOW, "v1", "#000000")], (NOW - timedelta(days=1), NOW))
+    draw_markers(figure, [(NOW, "v1", "#000000")], (NOW - timedelta(days=1), NOW))
 
     (note,) = figure.layout.annotations
     assert (note.y, note.yanchor) == (1, "bottom")

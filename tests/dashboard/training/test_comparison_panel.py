@@ -11,7 +11,7 @@ def drawn(manifest: Path) -> AppTest:
     """Draw the panel alone."""
     return AppTest.from_string(
         f"from pathlib import Path\nfrom dashboard.training import comparison_panel\n"
-        f"comparison_panel.show(Path({str(manifest)!r}))",
+        f"comparison_panel.show_comparison(Path({str(manifest)!r}))",
         default_timeout=60,
     ).run()
 

@@ -42,12 +42,12 @@ def test_near_duplicates_and_copies_are_never_on_both_sides() -> None:
 
 def test_a_list_file_names_every_photo_of_its_folder() -> None:
     made = training_set(photos(80), hashes(80), ClassNames())
-    lines = [line.split("\t") for line in made.listing(Part.TEST).splitlines()]
-    folders = json.loads(made.manifest(NOW, ClassNames()))["photos"]
+    lines = [line.split("\t") for line in made.list_file(Part.TEST).splitlines()]
+    folders = json.loads(made.build_manifest(NOW, ClassNames()))["photos"]
 
     assert [int(row) for row, _, _ in lines] == list(range(len(lines)))
     assert {name for _, _, name in lines} == {p["name"] for p in folders if p["part"] == "test"}
-    assert sum(made.counts()[Part.TRAIN].values()) + len(lines) == 80
+    assert sum(made.count_photos()[Part.TRAIN].values()) + len(lines) == 80
 
 
 def test_photos_of_neither_class_are_in_a_folder_of_their_own() -> None:
@@ -55,8 +55,8 @@ def test_photos_of_neither_class_are_in_a_folder_of_their_own() -> None:
     given[3] = Labelled("photo-3", NEITHER, given[3].sha256, ".png", "captures/0")
     made = training_set(given, hashes(80), ClassNames())
 
-    assert made.counts()[Part.NEITHER] == {NEITHER: 1}
-    assert "-1" not in {line.split("\t")[1] for line in made.listing(Part.TRAIN).splitlines()}
+    assert made.count_photos()[Part.NEITHER] == {NEITHER: 1}
+    assert "-1" not in {line.split("\t")[1] for line in made.list_file(Part.TRAIN).splitlines()}
 
 
 @pytest.mark.parametrize(("count", "classes"), [(0, 1), (1, 1), (40, 1), (2, 2)])
@@ -93,8 +93,8 @@ def test_of_many_classes_without_a_photo_the_first_are_named() -> None:
 def test_a_hundred_classes_are_split() -> None:
     made = training_set(photos(5_000, 100), hashes(5_000), ClassNames())
 
-    assert all(len(made.counts()[part]) == 100 for part in (Part.TRAIN, Part.TEST))
-    assert json.loads(made.manifest(NOW, ClassNames()))["classes"]["99"] == "class 99"
+    assert all(len(made.count_photos()[part]) == 100 for part in (Part.TRAIN, Part.TEST))
+    assert json.loads(made.build_manifest(NOW, ClassNames()))["classes"]["99"] == "class 99"
 
 
 def test_the_comparison_in_a_manifest_is_said_in_words() -> None:
@@ -106,7 +106,7 @@ def test_the_comparison_in_a_manifest_is_said_in_words() -> None:
 
     assert read is not None
     assert read.winner is Winner.CANNOT_TELL
-    assert read.words().endswith("95 % interval -10.0% to +10.0%.")
+    assert read.format_sentence().endswith("95 % interval -10.0% to +10.0%.")
     assert held_out_comparison(b"{}") is None
 
 

@@ -24,7 +24,7 @@ def visit(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[
     def run(page: str, reference: str, *denied: str, **variables: str) -> AppTest:
         for name, value in {**environ, **variables}.items():
             monkeypatch.setenv(name, value)
-        make = aws_cloud._session
+        make = aws_cloud._make_session
 
         def session(*given: Any) -> boto3.Session:
             made = make(*given)
@@ -32,7 +32,7 @@ def visit(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[
                 made.events.register(f"before-call.*.{operation}", refused(operation))
             return made
 
-        monkeypatch.setattr(aws_cloud, "_session", session)
+        monkeypatch.setattr(aws_cloud, "_make_session", session)
         st.cache_resource.clear()
         st.cache_data.clear()
         test = AppTest.from_file(str(APP), default_timeout=SECONDS)

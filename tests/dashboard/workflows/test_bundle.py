@@ -12,7 +12,7 @@ import pytest
 from dashboard.executions import tables
 from dashboard.executions.tables import stored_listing
 from dashboard.shared.store import SegmentStore
-from dashboard.workflows.bundle import Bundle, open_bundle, read_archive, read_folder
+from dashboard.workflows.bundle import ReceivedBundle, open_bundle, read_archive, read_folder
 from tests.builders import capture_lines, captured
 from tests.dashboard.aws.unconnected import unconnected
 from tests.workflow.histories import History
@@ -49,7 +49,7 @@ def zipped(**files: bytes) -> bytes:
     return out.getvalue()
 
 
-def sent() -> Bundle:
+def sent() -> ReceivedBundle:
     files = {
         "runs__one.json": export("one", {"inferences": [0.2, 0.8]}),
         "runs__two.json": export("two", {"inferences": [0.9, 0.1]}),

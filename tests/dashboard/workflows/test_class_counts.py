@@ -49,7 +49,7 @@ def label_all(connection: Connection, feed: CaptureFeed, classes: int) -> Draw:
         truth = (photo.label + (place % 10 == 0)) % classes
         review = Review(reviewer="ada", draw=draw.id)
         said = GroundTruth(photo.id, str(truth), NOW, review)
-        client.answer(said, truth, f"{place:04}-{photo.id}")
+        client.write_answer(said, truth, f"{place:04}-{photo.id}")
     return draw
 
 
@@ -75,7 +75,7 @@ def watched(
     )
     connection = deployed.watching(workflow)
     feed = CaptureFeed(connection, store_root(connection, environ, kind="captures"))
-    feed._sync()
+    feed._sync_once()
     label_all(connection, feed, classes)
     feed.close()
     root = store_root(deployed, environ, kind="workflows")

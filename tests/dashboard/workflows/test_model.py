@@ -25,16 +25,16 @@ SAID = model.Correction(
 
 
 def test_a_correction_is_known_to_be_said_by_a_person() -> None:
-    same = model.corrected(THEIRS, SAID)
+    same = model.apply_corrections(THEIRS, SAID)
     assert same.classes == ("cat", "dog", "cow")
     assert same.endpoint_source == "a guess"
     said = replace(SAID, endpoint="mine", threshold="0.8", captures="s3://b-1/p/", bucket="b-2")
-    other = model.corrected(THEIRS, said)
+    other = model.apply_corrections(THEIRS, said)
     assert (other.endpoint, other.endpoint_source) == ("mine", model.SAID_BY_YOU)
     assert (other.threshold, other.threshold_source) == (0.8, model.SAID_BY_YOU)
     assert str(other.captures) == "s3://b-1/p"
     assert other.bucket == "b-2"
-    assert model.corrected(other, SAID).threshold_source == NO_THRESHOLD
+    assert model.apply_corrections(other, SAID).threshold_source == NO_THRESHOLD
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_correction_is_known_to_be_said_by_a_person() -> None:
 )
 def test_what_cannot_be_used_is_refused(said: model.Correction, code: str) -> None:
     with pytest.raises(WorkflowError) as refused:
-        model.corrected(THEIRS, said)
+        model.apply_corrections(THEIRS, said)
     assert refused.value.code == code
 
 
@@ -71,7 +71,7 @@ def test_of_thousands_of_state_machines_those_of_a_name_are_found() -> None:
 
 
 def test_a_guess_is_shown_as_one() -> None:
-    shown = {name: (value, source) for name, value, source in model.facts(THEIRS)}
+    shown = {name: (value, source) for name, value, source in model.list_facts(THEIRS)}
     assert shown["Endpoint"] == ("guessed", "a guess")
     assert shown["Threshold"] == ("none", NO_THRESHOLD)
     assert shown["Notes"] == ("on this machine only", "")

@@ -221,8 +221,10 @@ def test_a_definition_of_ten_megabytes_is_judged_and_not_drawn(
     states["State 1000"] = {"Type": "Succeed"}
     huge = json.dumps({"StartAt": "State 0000", "States": states})
     assert len(huge) > 10_000_000
-    arn, read = create(local_cloud, passing()), client._machine
-    monkeypatch.setattr(client, "_machine", lambda *given: {**read(*given), "definition": huge})
+    arn, read = create(local_cloud, passing()), client._describe_machine
+    monkeypatch.setattr(
+        client, "_describe_machine", lambda *given: {**read(*given), "definition": huge}
+    )
 
     seen(visit("deployment", arn), "The state has no Retry", "1,001 states; more than 500")
     seen(visit("workflows", arn), arn)

@@ -31,16 +31,16 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connectio
         }
     )
     with pytest.raises(WorkflowError, match="State Machine Does Not Exist"):
-        control.begin(connection, "demonstration", datetime.now(UTC))
+        control.begin_condition(connection, "demonstration", datetime.now(UTC))
     deploy(connection)
-    control.begin(connection, "demonstration", datetime.now(UTC))
+    control.begin_condition(connection, "demonstration", datetime.now(UTC))
     wait_for(lambda: state(connection) != "running", seconds=240)
     yield connection
     stop_local_cloud(cloud)
 
 
 def state(connection: Connection) -> str:
-    found = control.controls(connection)
+    found = control.read_controls(connection)
     assert found is not None
     return found.demonstration.state
 
@@ -88,19 +88,19 @@ def test_quality_knows_its_labels_and_review_has_some_left(demonstrated: Connect
     reviews = ReviewClient(demonstrated)
     reviews.refresh()
 
-    (draw,) = reviews.draws()
-    labels = quality.labels_of([draw], reviews.verdicts())
+    (draw,) = reviews.list_draws()
+    labels = quality.labels_of([draw], reviews.read_verdicts())
     assert (labels.rows.height, labels.undrawn) == (labelling.LABELLED, 0)
-    assert labels.share().value > 0.8
-    assert reviews.problems() == []
+    assert labels.estimate_share().value > 0.8
+    assert reviews.list_problems() == []
 
 
 def test_it_is_written_once_and_removed_without_a_trace(demonstrated: Connection) -> None:
     before = len(executions(demonstrated))
-    control.begin(demonstrated, "demonstration", datetime.now(UTC))
+    control.begin_condition(demonstrated, "demonstration", datetime.now(UTC))
     assert len(executions(demonstrated)) == before
 
-    control.end(demonstrated, "demonstration")
+    control.end_condition(demonstrated, "demonstration")
 
     assert state(demonstrated) == "absent"
     assert not executions(demonstrated)
