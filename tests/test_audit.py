@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.audit import forbidden, is_allowed, main, vulnerable
+from tools.audit import find_forbidden, find_vulnerable, is_allowed, main
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,13 @@ def test_licences_of_the_list_are_allowed(licence: str) -> None:
 def test_other_licences_are_not_allowed(licence: str) -> None:
     assert not is_allowed(licence)
     package = {"Name": "it", "Version": "1", "License": licence}
-    assert forbidden([package]) == [f"it 1: the licence {licence} is not allowed."]
+    assert find_forbidden([package]) == [f"it 1: the licence {licence} is not allowed."]
 
 
 def test_an_exception_holds_for_the_licence_that_was_read_only() -> None:
     read = {"Name": "paramiko", "Version": "5", "License": "LGPL-2.1"}
-    assert forbidden([read, {"Name": "huey", "Version": "3", "License": "UNKNOWN"}]) == []
-    assert forbidden([read | {"License": "GPL-3.0"}]) != []
+    assert find_forbidden([read, {"Name": "huey", "Version": "3", "License": "UNKNOWN"}]) == []
+    assert find_forbidden([read | {"License": "GPL-3.0"}]) != []
 
 
 VULNERABLE = {"name": "it", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
@@ -37,7 +37,7 @@ SKIPPED = {"name": "other", "version": "1", "skip_reason": "not found"}
 
 
 def test_vulnerabilities_are_named_and_what_was_skipped_does_not_count() -> None:
-    assert vulnerable([VULNERABLE, SKIPPED]) == (["it 1: CVE-1, mended in 2."], 1)
+    assert find_vulnerable([VULNERABLE, SKIPPED]) == (["it 1: CVE-1, mended in 2."], 1)
 
 
 @pytest.mark.parametrize(

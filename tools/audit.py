@@ -49,7 +49,7 @@ def is_allowed(expression: str) -> bool:
     )
 
 
-def forbidden(packages: Sequence[Mapping[str, str]]) -> list[str]:
+def find_forbidden(packages: Sequence[Mapping[str, str]]) -> list[str]:
     """Return a sentence for each package whose licence is unknown or not allowed.
 
     Args:
@@ -64,7 +64,7 @@ def forbidden(packages: Sequence[Mapping[str, str]]) -> list[str]:
     return found
 
 
-def vulnerable(dependencies: Sequence[Mapping[str, Any]]) -> tuple[list[str], int]:
+def find_vulnerable(dependencies: Sequence[Mapping[str, Any]]) -> tuple[list[str], int]:
     """Return a sentence for each known vulnerability, and how many packages were looked up.
 
     Args:
@@ -86,7 +86,7 @@ def main(vulnerabilities: str, licences: str) -> int:
     report = Path(vulnerabilities)
     text = report.read_text() if report.exists() else ""
     dependencies = json.loads(text)["dependencies"] if text else []
-    found, audited = vulnerable(dependencies)
+    found, audited = find_vulnerable(dependencies)
     if audited == len(dependencies) > 0:
         print(f"Vulnerabilities: all {audited} packages were looked up.")
     else:
@@ -96,7 +96,7 @@ def main(vulnerabilities: str, licences: str) -> int:
         )
     packages = json.loads(Path(licences).read_text())
     print(f"Licences: {len(packages)} packages were checked.")
-    problems = [*found, *forbidden(packages)]
+    problems = [*found, *find_forbidden(packages)]
     print("\n".join(problems) or "Nothing was found.")
     return 1 if problems else 0
 

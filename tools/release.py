@@ -65,31 +65,31 @@ def release(root: Path, version: str, day: str, build: list[str]) -> None:
         NotReleasedError: The checkout is not clean, or version or changelog are not fit.
         CalledProcessError: The build, or git, failed.
     """
-    if _git(root, "status", "--porcelain"):
+    if _run_git(root, "status", "--porcelain"):
         raise NotReleasedError("The checkout has changes: commit them first.")
-    if _git(root, "tag", "--list", f"v{version}"):
+    if _run_git(root, "tag", "--list", f"v{version}"):
         raise NotReleasedError(f"The tag v{version} exists already.")
     files = {name: (root / name).read_text() for name in ("pyproject.toml", "CHANGELOG.md")}
     changed = {
         "pyproject.toml": with_version(files["pyproject.toml"], version),
         "CHANGELOG.md": with_section(files["CHANGELOG.md"], version, day),
     }
-    _write(root, changed)
+    _write_files(root, changed)
     try:
         subprocess.run(build, cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError):
-        _write(root, files)
+        _write_files(root, files)
         raise
-    _git(root, "commit", "--quiet", "--message", f"Release version {version}", "--", *changed)
-    _git(root, "tag", "--annotate", f"v{version}", "--message", f"Version {version}")
+    _run_git(root, "commit", "--quiet", "--message", f"Release version {version}", "--", *changed)
+    _run_git(root, "tag", "--annotate", f"v{version}", "--message", f"Version {version}")
 
 
-def _write(root: Path, files: dict[str, str]) -> None:
+def _write_files(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (root / name).write_text(text)
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _run_git(root: Path, *arguments: str) -> str:
     return subprocess.run(
         ["git", *arguments], cwd=root, check=True, capture_output=True, text=True
     ).stdout.strip()

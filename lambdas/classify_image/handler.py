@@ -35,10 +35,11 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
         ContractError: One of its subclasses, with what to do about it.
     """
     state = contract.unwrap(event)
-    image = contract.inline_image(state) or _read(state)
+    # Large images travel as a reference: a payload of Step Functions has 256 KiB at most.
+    image = contract.inline_image(state) or _fetch_image(state)
     # A function that is called without a state machine still leaves a key to join on.
     inference_id = contract.inference_id(state.get("execution_arn") or context.aws_request_id)
-    answer = _invoke(image, inference_id)
+    answer = _invoke_endpoint(image, inference_id)
     inferences = contract.read_inferences(answer, _CLASSES)
     classified = contract.with_inferences(state, inferences, _CLASSES)
     print(  # noqa: T201 - what a function prints is its log
@@ -55,7 +56,7 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
     return {**classified, "inference_id": inference_id}
 
 
-def _read(state: contract.State) -> bytes:
+def _fetch_image(state: contract.State) -> bytes:
     location = contract.image_location(state)
     try:
         answer = _S3.get_object(Bucket=location.bucket, Key=location.key)
@@ -68,7 +69,7 @@ def _read(state: contract.State) -> bytes:
     return image
 
 
-def _invoke(image: bytes, inference_id: str) -> str:
+def _invoke_endpoint(image: bytes, inference_id: str) -> str:
     contract.check_size(len(image), "The image")
     try:
         answer = _RUNTIME.invoke_endpoint(
@@ -78,6 +79,7 @@ def _invoke(image: bytes, inference_id: str) -> str:
             Body=image,
             InferenceId=inference_id,
         )
+        # Replaced, not refused: what cannot be read is named by read_inferences, with its text.
         return answer["Body"].read().decode("utf-8", "replace")
     except (BotoCoreError, ClientError) as error:
         # A broken connection has a response, too: None.

@@ -26,7 +26,7 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
         ContractError: One of its subclasses, with what to do about it.
     """
     state = contract.unwrap(event)
-    location, image = _found(contract.image_location(state))
+    location, image = _locate_image(contract.image_location(state))
     state |= {"s3_bucket": location.bucket, "s3_key": location.key}
     serialized = contract.with_image(state, image)
     print(  # noqa: T201 - what a function prints is its log
@@ -42,20 +42,21 @@ def handler(event: object, context: Any) -> contract.State:  # noqa: ANN401 - La
     return serialized
 
 
-def _found(location: contract.ImageLocation) -> tuple[contract.ImageLocation, bytes]:
+def _locate_image(location: contract.ImageLocation) -> tuple[contract.ImageLocation, bytes]:
     """Return the image, and where it was: a key from an S3 event may have to be decoded."""
     try:
-        return location, _read(location)
+        return location, _fetch_image(location)
     except (contract.ImageNotFound, contract.ImageAccessDenied):  # S3 says either, by the role
         for other in contract.other_locations(location):
             with suppress(contract.ImageNotFound, contract.ImageAccessDenied):
-                return other, _read(other)
+                return other, _fetch_image(other)
         raise
 
 
-def _read(location: contract.ImageLocation) -> bytes:
+def _fetch_image(location: contract.ImageLocation) -> bytes:
     try:
         answer = _S3.get_object(Bucket=location.bucket, Key=location.key)
+        # Before the body is read: an object of 5 GB would end the function without a word.
         contract.check_size(answer["ContentLength"], str(location))
         return answer["Body"].read()
     except (BotoCoreError, ClientError) as error:

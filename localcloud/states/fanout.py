@@ -127,7 +127,7 @@ def _find_items(step: Step, given: Any) -> Sequence[Any]:  # noqa: ANN401 - any 
             detail = f"Map state input must be an array but was: {to_json(given)}"
             raise QueryError(detail, "Items")
         return given
-    text = queries.expression(state["Items"])
-    found = templates.query(state["Items"], fields.build_scope(given), "Items")
-    items: list[Any] = queries.expect(found, "array", text or to_json(state["Items"]), "Items")
+    text = queries.expression_of(state["Items"])
+    found = templates.evaluate_template(state["Items"], fields.build_scope(given), "Items")
+    items: list[Any] = queries.expect_type(found, "array", text or to_json(state["Items"]), "Items")
     return items

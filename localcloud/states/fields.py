@@ -45,9 +45,9 @@ class Fields:
         """Return what Parameters or Arguments make of the input."""
         made, scope = given, self.build_scope(given)
         if self.jsonata and "Arguments" in self.state:
-            made = templates.query(self.state["Arguments"], scope, "Arguments")
+            made = templates.evaluate_template(self.state["Arguments"], scope, "Arguments")
         elif not self.jsonata and "Parameters" in self.state:
-            made = templates.fill(self.state["Parameters"], scope)
+            made = templates.fill_template(self.state["Parameters"], scope)
         self.seen["afterArguments" if self.jsonata else "afterParameters"] = made
         return made
 
@@ -62,15 +62,17 @@ class Fields:
             self.seen["result"] = result
         if self.jsonata:
             scope = self.build_scope(self.data, result=result)
-            assigned = templates.query(self.state.get("Assign", {}), scope, "Assign")
+            assigned = templates.evaluate_template(self.state.get("Assign", {}), scope, "Assign")
             if "Output" in self.state:
-                return templates.query(self.state["Output"], scope, "Output"), assigned
+                return templates.evaluate_template(self.state["Output"], scope, "Output"), assigned
             return result, assigned
-        assigned = templates.fill(self.state.get("Assign", {}), self.build_scope(result))
+        assigned = templates.fill_template(self.state.get("Assign", {}), self.build_scope(result))
         made = result
         if selects:
             if "ResultSelector" in self.state:
-                made = templates.fill(self.state["ResultSelector"], self.build_scope(result))
+                made = templates.fill_template(
+                    self.state["ResultSelector"], self.build_scope(result)
+                )
             self.seen["afterResultSelector"] = made
             made = self.place_result(self.state.get("ResultPath", "$"), made)
             self.seen["afterResultPath"] = made
@@ -85,22 +87,22 @@ class Fields:
         """
         if self.jsonata:
             scope = self.build_scope(self.data)
-            assigned = templates.query(rule.get("Assign", {}), scope, "Assign")
+            assigned = templates.evaluate_template(rule.get("Assign", {}), scope, "Assign")
             if "Output" in rule:
-                return templates.query(rule["Output"], scope, "Output"), assigned
+                return templates.evaluate_template(rule["Output"], scope, "Output"), assigned
             return self.data, assigned
-        assigned = templates.fill(rule.get("Assign", {}), self.build_scope(given))
+        assigned = templates.fill_template(rule.get("Assign", {}), self.build_scope(given))
         return self._apply_path("OutputPath", given), assigned
 
     def catch_output(self, rule: Mapping[str, Any], error: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
         """Output and assigned variables of a state whose Catch took an error."""
         if self.jsonata:
             scope = self.build_scope(self.data, errorOutput=error)
-            assigned = templates.query(rule.get("Assign", {}), scope, "Catch/Assign")
+            assigned = templates.evaluate_template(rule.get("Assign", {}), scope, "Catch/Assign")
             if "Output" in rule:
-                return templates.query(rule["Output"], scope, "Catch/Output"), assigned
+                return templates.evaluate_template(rule["Output"], scope, "Catch/Output"), assigned
             return error, assigned
-        assigned = templates.fill(rule.get("Assign", {}), self.build_scope(error))
+        assigned = templates.fill_template(rule.get("Assign", {}), self.build_scope(error))
         return self.place_result(rule.get("ResultPath", "$"), error), assigned
 
     def place_result(self, where: str | None, result: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -108,7 +110,7 @@ class Fields:
         if where is None:
             return self.data
         try:
-            return paths.assign(paths.parse(where), self.data, result)
+            return paths.assign_value(paths.parse(where), self.data, result)
         except PathNotFound as error:
             raise LanguageError(
                 "States.ResultPathMatchFailure",
@@ -129,11 +131,11 @@ class Fields:
     def read_value(self, field: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
         """A field that may be an expression, which must give the type ``kind``; None if absent."""
         given = self.state.get(field)
-        text = queries.expression(given) if self.jsonata else None
+        text = queries.expression_of(given) if self.jsonata else None
         if text is None:
             return given
         value = queries.evaluate(text, self.build_scope(self.data), field)
-        return queries.expect(value, kind, text, field)
+        return queries.expect_type(value, kind, text, field)
 
     def read_number(self, field: str, given: Any, *, whole: bool = True) -> float | None:  # noqa: ANN401
         """Return a number that a field or its path gives; None where neither is there.

@@ -13,7 +13,7 @@ from localcloud.states.progress import ExecutionProgress
 from localcloud.states.steps import Machine, State, Step, World
 from localcloud.states.waiting import seconds_to_wait
 from workflow.asl import comparisons, queries
-from workflow.asl.data import size, to_json
+from workflow.asl.data import json_size, to_json
 from workflow.asl.failures import LanguageError, QueryError
 
 _DATA_LIMIT = 262_144
@@ -180,13 +180,13 @@ class Interpreter:
 
     def _rule_holds(self, step: Step, rule: State, index: int, given: Any) -> bool:  # noqa: ANN401
         if not step.fields.jsonata:
-            return comparisons.holds(rule, step.fields.build_scope(given))
-        text = queries.expression(rule["Condition"])
+            return comparisons.is_met(rule, step.fields.build_scope(given))
+        text = queries.expression_of(rule["Condition"])
         if text is None:
             return rule["Condition"] is True
         where = f"Choices[{index}]/Condition"
         value = queries.evaluate(text, step.fields.build_scope(given), where)
-        return bool(queries.expect(value, "boolean", text, where))
+        return bool(queries.expect_type(value, "boolean", text, where))
 
 
 def _wait_for_retry(step: Step, rule: int, retried: dict[int, int]) -> bool:
@@ -206,7 +206,7 @@ def _wait_for_retry(step: Step, rule: int, retried: dict[int, int]) -> bool:
 
 
 def _check_size(output: Any, name: str) -> None:  # noqa: ANN401 - any JSON value
-    if size(output) > _DATA_LIMIT:
+    if json_size(output) > _DATA_LIMIT:
         raise StateFailure(
             "States.DataLimitExceeded",
             f"The state/task '{name}' returned a result with a size exceeding the maximum number "

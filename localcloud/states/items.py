@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.states.failure import StateFailure
 from localcloud.states.services import ServiceError
 from workflow.asl import templates
-from workflow.asl.data import size
+from workflow.asl.data import json_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,9 +61,11 @@ def evaluate_parameters(step: Step, given: Any, field: str) -> dict[str, Any]:  
     """
     scope, holder = step.fields.build_scope(given), step.state[field]
     if step.fields.jsonata:
-        filled = templates.query(holder.get("Arguments", {}), scope, f"{field}/Arguments")
+        filled = templates.evaluate_template(
+            holder.get("Arguments", {}), scope, f"{field}/Arguments"
+        )
     else:
-        filled = templates.fill(holder.get("Parameters", {}), scope)
+        filled = templates.fill_template(holder.get("Parameters", {}), scope)
     return dict(filled)
 
 
@@ -133,14 +135,16 @@ def make_batches(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # 
     scope, shared = step.fields.build_scope(given), {}
     if "BatchInput" in batcher:
         if step.fields.jsonata:
-            filled = templates.query(batcher["BatchInput"], scope, "ItemBatcher/BatchInput")
+            filled = templates.evaluate_template(
+                batcher["BatchInput"], scope, "ItemBatcher/BatchInput"
+            )
         else:
-            filled = templates.fill(batcher["BatchInput"], scope)
+            filled = templates.fill_template(batcher["BatchInput"], scope)
         shared = {"BatchInput": filled}
     fields = replace(step.fields, state=batcher)
     most = int(fields.read_number("MaxItemsPerBatch", given) or len(items) or 1)
     room = int(fields.read_number("MaxInputBytesPerBatch", given) or _INPUT_LIMIT)
-    room = min(room, _INPUT_LIMIT) - size({**shared, "Items": []})
+    room = min(room, _INPUT_LIMIT) - json_size({**shared, "Items": []})
     return [{**shared, "Items": part} for part in _split_items(items, most, room)]
 
 
@@ -149,7 +153,7 @@ def _split_items(items: Sequence[Any], most: int, room: int) -> Iterator[list[An
     part: list[Any] = []
     left = room
     for item in items:
-        taken = size(item) + 1
+        taken = json_size(item) + 1
         if part and (len(part) == most or taken > left):
             yield part
             part, left = [], room

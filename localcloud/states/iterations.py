@@ -87,8 +87,8 @@ class Iterations:
         context = {**fields.context, "Map": self.map_context(index)}
         scope = Scope(self.given, context, fields.variables)
         if fields.jsonata:
-            return templates.query(selector, scope, "ItemSelector")
-        return templates.fill(selector, scope)
+            return templates.evaluate_template(selector, scope, "ItemSelector")
+        return templates.fill_template(selector, scope)
 
 
 def run_together(flow: Flow, flows: Sequence[Flow], work: Callable[[int, Flow], None]) -> None:

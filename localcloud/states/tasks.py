@@ -14,7 +14,7 @@ from localcloud.states.failure import TIMEOUT, StateFailure
 from localcloud.states.history import payload_details
 from localcloud.states.resources import Resource, read_resource
 from localcloud.states.services import ServiceError, optimized_error
-from workflow.asl.data import size, to_json
+from workflow.asl.data import json_size, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -226,7 +226,7 @@ class _Task:
         return result
 
     def _check_size(self, result: Any) -> None:  # noqa: ANN401 - any JSON value
-        if size(result) > _DATA_LIMIT:
+        if json_size(result) > _DATA_LIMIT:
             raise StateFailure(
                 "States.DataLimitExceeded",
                 f"The state/task '{self._step.state['Resource']}' returned a result with a size "

@@ -57,33 +57,33 @@ OPERATORS: Final = frozenset(
 GLOB: Final = re.compile(r"\\(.)|\*", re.DOTALL)
 
 
-def holds(rule: Rule, scope: Scope) -> bool:
+def is_met(rule: Rule, scope: Scope) -> bool:
     """Return whether a rule is met.
 
     Raises:
         StatesRuntimeError: A path leads to nothing, in a rule that does not ask for its presence.
     """
     if "Not" in rule:
-        return not holds(rule["Not"], scope)
+        return not is_met(rule["Not"], scope)
     if "And" in rule or "Or" in rule:
         combine, inner = (all, rule["And"]) if "And" in rule else (any, rule["Or"])
-        return combine(holds(one, scope) for one in inner)
-    return _compares(rule, scope)
+        return combine(is_met(one, scope) for one in inner)
+    return _compare_values(rule, scope)
 
 
-def _compares(rule: Rule, scope: Scope) -> bool:
+def _compare_values(rule: Rule, scope: Scope) -> bool:
     operator = next(name for name in rule if name in OPERATORS)
     wanted = rule[operator]
     # Before the value is looked up: an absent variable is an answer here and an error elsewhere.
     if operator == "IsPresent":
         return _is_present(rule["Variable"], scope) is wanted
-    value = _value(rule["Variable"], scope)
+    value = _variable_value(rule["Variable"], scope)
     if operator in _KINDS:
         return _KINDS[operator](value) is wanted
     if operator == "StringMatches":
-        return isinstance(value, str) and _pattern(wanted).fullmatch(value) is not None
+        return isinstance(value, str) and _glob_pattern(wanted).fullmatch(value) is not None
     if operator not in ORDERED:
-        operator, wanted = operator.removesuffix("Path"), _value(wanted, scope)
+        operator, wanted = operator.removesuffix("Path"), _variable_value(wanted, scope)
     kind, order = ORDERED[operator]
     # A value of another type than the operator's makes the rule false; it is not an error.
     left, right = _READERS[kind](value), _READERS[kind](wanted)
@@ -100,7 +100,7 @@ def _is_present(text: str, scope: Scope) -> bool:
     return path.definite or bool(found)
 
 
-def _value(text: str, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
+def _variable_value(text: str, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return paths.evaluate(paths.parse(text), scope)
     except PathNotFound:
@@ -109,7 +109,7 @@ def _value(text: str, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
         ) from None
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _glob_pattern(text: str) -> re.Pattern[str]:
     r"""Return a pattern of StringMatches: ``*`` is any text, ``\*`` a star, ``\\`` a backslash."""
     made, at = "", 0
     for match in GLOB.finditer(text):

@@ -24,7 +24,7 @@ class Scope:
 
 
 def to_json(value: object) -> str:
-    """JSON without spaces, other characters than ASCII as they are."""
+    """Return JSON without spaces, with other characters than ASCII as they are."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -35,7 +35,7 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
         ValueError: The text is not JSON; Python's NaN and Infinity are none.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
 
@@ -48,11 +48,11 @@ def json_or_none(text: str | None) -> Any:  # noqa: ANN401 - any JSON value
         return None
 
 
-def _refuse(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON.")
 
 
-def size(value: object) -> int:
+def json_size(value: object) -> int:
     """Return how many bytes a value takes as JSON."""
     # JSON may hold a lone surrogate ("\ud800"), which strict UTF-8 refuses to encode.
     return len(to_json(value).encode(errors="surrogatepass"))
@@ -66,16 +66,16 @@ def type_name(value: object) -> str:
     return names.get(type(value), "object")
 
 
-def equal(left: object, right: object) -> bool:
+def json_equal(left: object, right: object) -> bool:
     """Return whether two JSON values are the same; ``true`` is not ``1``."""
     # In Python True == 1, also deep inside lists and dictionaries.
-    return left == right and _kinds(left) == _kinds(right)
+    return left == right and _type_shape(left) == _type_shape(right)
 
 
-def _kinds(value: object) -> object:
+def _type_shape(value: object) -> object:
     """Return the shape of a value with its booleans told from numbers."""
     if isinstance(value, dict):
-        return {key: _kinds(item) for key, item in value.items()}
+        return {key: _type_shape(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_kinds(item) for item in value]
+        return [_type_shape(item) for item in value]
     return isinstance(value, bool)

@@ -29,30 +29,30 @@ class Diagnostic:
 Found = Iterator[Diagnostic]
 
 
-def wrong(message: str, at: str) -> Diagnostic:
+def schema_error(message: str, at: str) -> Diagnostic:
     """Return an error of the schema at a place."""
     return Diagnostic(_SCHEMA, message, at or "/")
 
 
-def unsupported(value: Mapping[str, Any], fields: Sequence[str], at: str) -> Found:
-    """Return the fields of an object that it may not have."""
+def find_unsupported(value: Mapping[str, Any], fields: Sequence[str], at: str) -> Found:
+    """Yield an error for each field of an object that it may not have."""
     for field in value:
         if field not in fields:
-            yield wrong("Field is not supported", f"{at}/{field}")
+            yield schema_error("Field is not supported", f"{at}/{field}")
 
 
-def checked(value: Mapping[str, Any], checks: Mapping[str, rules.Check], at: str) -> Found:
-    """Return what is wrong with the fields of an object, by a check for each."""
+def check_fields(value: Mapping[str, Any], checks: Mapping[str, rules.Check], at: str) -> Found:
+    """Yield what is wrong with the fields of an object, by a check for each."""
     for field, check in checks.items():
         if field in value and (message := check(value[field])) is not None:
-            yield wrong(message, f"{at}/{field}")
+            yield schema_error(message, f"{at}/{field}")
 
 
-def listed(fields: Sequence[str]) -> str:
-    """Names in brackets, as AWS lists them."""
+def bracket_names(fields: Sequence[str]) -> str:
+    """Return names in brackets, as AWS lists them."""
     return f"[{', '.join(fields)}]"
 
 
-def items(value: object) -> list[Any]:
+def items_of(value: object) -> list[Any]:
     """Return the items of an array; none of what is no array."""
     return value if isinstance(value, list) else []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from workflow.asl.data import Scope, equal, type_name
+from workflow.asl.data import Scope, json_equal, type_name
 
 _ROOT: Final = re.compile(r"\$\$|\$(?P<variable>[^\W\d]\w*)?")
 _NAME: Final = re.compile(r"[^\s.\[\]()'\",*?@=<>!&|]+")
@@ -86,7 +86,7 @@ def parse(text: str) -> Path:
     if match is None:
         raise InvalidPath(f"'{text}' does not start with '$'.")
     reader.at = match.end()
-    steps = tuple(reader.steps())
+    steps = tuple(reader.read_steps())
     if reader.at != len(text):
         raise InvalidPath(f"'{text}' cannot be read from character {reader.at + 1}.")
     return Path(text, match["variable"] or match[0], steps)
@@ -98,17 +98,19 @@ def evaluate(path: Path, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     Raises:
         PathNotFound: A definite path leads to nothing, or there is no such variable.
     """
-    root = _root(path, scope)
+    root = _find_root(path, scope)
     if path.definite:
-        return _follow(path.steps, root)
+        return _follow_steps(path.steps, root)
     found = [root]
     for step in path.steps:
-        found = [value for item in found for value in _matches(step, item, root)]
+        found = [value for item in found for value in _match_step(step, item, root)]
     return found
 
 
-def assign(path: Path, target: Any, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A copy of ``target`` with ``value`` where a reference path points, objects made on the way.
+def assign_value(path: Path, target: Any, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a copy of ``target`` with ``value`` where a reference path points.
+
+    Objects that are missing on the way are created.
 
     Raises:
         PathNotFound: The path leads through a value that is not an object or array; its text names
@@ -116,26 +118,28 @@ def assign(path: Path, target: Any, value: Any) -> Any:  # noqa: ANN401 - any JS
     """
     if not path.steps:
         return value
-    return _assigned(path.steps, target, value)
+    return _assign_steps(path.steps, target, value)
 
 
-def _assigned(steps: tuple[PathStep, ...], target: Any, value: Any) -> Any:  # noqa: ANN401
+def _assign_steps(steps: tuple[PathStep, ...], target: Any, value: Any) -> Any:  # noqa: ANN401
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
     if step.kind == "index":
         if not isinstance(target, list) or not -len(target) <= step.value < len(target):
             raise PathNotFound(str(step.value))
+        # A copy: the input of a state must not change under the states that still hold it.
         changed = list(target)
-        changed[step.value] = _assigned(rest, target[step.value], value)
+        changed[step.value] = _assign_steps(rest, target[step.value], value)
         return changed
     if not isinstance(target, dict):
         raise PathNotFound(str(step.value))
+    # Missing objects are created on the way, as ResultPath does; missing array items are not.
     inner = target.get(step.value, {} if rest else None)
-    return {**target, step.value: _assigned(rest, inner, value)}
+    return {**target, step.value: _assign_steps(rest, inner, value)}
 
 
-def _root(path: Path, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
+def _find_root(path: Path, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     if path.root == "$":
         return scope.input
     if path.root == "$$":
@@ -145,11 +149,12 @@ def _root(path: Path, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     return scope.variables[path.root]
 
 
-def _follow(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _follow_steps(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - any JSON value
     walked = "$"
     for number, step in enumerate(steps):
-        here = f"{walked}[{_quoted(step.value)}]"
+        here = f"{walked}[{_quote_key(step.value)}]"
         last = number == len(steps) - 1
+        # The messages are Jayway's, word for word: executions on AWS fail with them.
         if step.kind == "key" and isinstance(value, dict):
             if step.value not in value:
                 how = "No results for path" if last else "Missing property in path"
@@ -161,8 +166,8 @@ def _follow(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - a
             value = value[step.value]
         elif step.kind == "key":
             raise PathNotFound(
-                f"Expected to find an object with property [{_quoted(step.value)}] in path {walked}"
-                f" but found '{type_name(value)}'."
+                f"Expected to find an object with property [{_quote_key(step.value)}] in path"
+                f" {walked} but found '{type_name(value)}'."
             )
         else:
             raise PathNotFound(
@@ -172,17 +177,17 @@ def _follow(steps: tuple[PathStep, ...], value: Any) -> Any:  # noqa: ANN401 - a
     return value
 
 
-def _quoted(value: object) -> str:
+def _quote_key(value: object) -> str:
     return str(value) if isinstance(value, int) else f"'{value}'"
 
 
-def _matches(step: PathStep, value: Any, root: Any) -> Iterator[Any]:  # noqa: ANN401
+def _match_step(step: PathStep, value: Any, root: Any) -> Iterator[Any]:  # noqa: ANN401
     """Yield what a step of an indefinite path finds in one value; nothing where it does not fit."""
-    inner = _children(value)
+    inner = _child_values(value)
     if step.kind == "descend":
         yield value
         for item in inner:
-            yield from _matches(step, item, root)
+            yield from _match_step(step, item, root)
     elif step.kind == "wildcard":
         yield from inner
     elif step.kind == "filter":
@@ -198,7 +203,7 @@ def _matches(step: PathStep, value: Any, root: Any) -> Iterator[Any]:  # noqa: A
                 yield value[part]
 
 
-def _children(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+def _child_values(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
@@ -211,87 +216,88 @@ class _Reader:
         self.text = text
         self.at = 0
 
-    def steps(self) -> Iterator[PathStep]:
+    def read_steps(self) -> Iterator[PathStep]:
         """Yield the steps up to the first character that belongs to none."""
         while self.at < len(self.text):
-            if self._take(".."):
+            if self._take_word(".."):
                 yield PathStep("descend")
-                yield self._bracket() if self._take("[") else self._child()
-            elif self._take("."):
-                yield self._child()
-            elif self._take("["):
-                yield self._bracket()
+                yield self._read_bracket() if self._take_word("[") else self._read_child()
+            elif self._take_word("."):
+                yield self._read_child()
+            elif self._take_word("["):
+                yield self._read_bracket()
             else:
                 return
 
-    def _take(self, word: str) -> bool:
+    def _take_word(self, word: str) -> bool:
         found = self.text.startswith(word, self.at)
         self.at += len(word) if found else 0
         return found
 
-    def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    def _match_pattern(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         match = pattern.match(self.text, self.at)
         if match is not None:
             self.at = match.end()
         return match
 
-    def _spaces(self) -> None:
+    def _skip_spaces(self) -> None:
         while self.text[self.at : self.at + 1] == " ":
             self.at += 1
 
-    def _expect(self, word: str) -> None:
-        self._spaces()
-        if not self._take(word):
+    def _expect_word(self, word: str) -> None:
+        self._skip_spaces()
+        if not self._take_word(word):
             raise InvalidPath(f"'{self.text}' lacks '{word}' at character {self.at + 1}.")
 
-    def _child(self) -> PathStep:
-        if self._take("*"):
+    def _read_child(self) -> PathStep:
+        if self._take_word("*"):
             return PathStep("wildcard")
-        match = self._match(_NAME)
+        match = self._match_pattern(_NAME)
         if match is None:
             raise InvalidPath(f"'{self.text}' lacks a name at character {self.at + 1}.")
         return PathStep("key", match[0])
 
-    def _bracket(self) -> PathStep:
-        self._spaces()
-        if self._take("?"):
-            self._expect("(")
-            test = self._either()
-            self._expect(")")
+    def _read_bracket(self) -> PathStep:
+        self._skip_spaces()
+        if self._take_word("?"):
+            self._expect_word("(")
+            test = self._read_or()
+            self._expect_word(")")
             step = PathStep("filter", test)
-        elif self._take("*"):
+        elif self._take_word("*"):
             step = PathStep("wildcard")
-        elif match := self._match(_SLICE):
+        # Before an index, which a slice may begin with.
+        elif match := self._match_pattern(_SLICE):
             bounds = tuple(None if part is None else int(part) for part in match.groups())
             if bounds[2] == 0:
                 raise InvalidPath(f"'{self.text}' has a slice with a step of 0.")
             step = PathStep("slice", bounds)
         else:
-            step = self._names()
-        self._expect("]")
+            step = self._read_names()
+        self._expect_word("]")
         return step
 
-    def _names(self) -> PathStep:
-        parts: list[str | int] = [self._name()]
-        self._spaces()
-        while self._take(","):
-            parts.append(self._name())
-            self._spaces()
+    def _read_names(self) -> PathStep:
+        parts: list[str | int] = [self._read_name()]
+        self._skip_spaces()
+        while self._take_word(","):
+            parts.append(self._read_name())
+            self._skip_spaces()
         if len(parts) > 1:
             return PathStep("union", tuple(parts))
         return PathStep("index" if isinstance(parts[0], int) else "key", parts[0])
 
-    def _name(self) -> str | int:
-        self._spaces()
+    def _read_name(self) -> str | int:
+        self._skip_spaces()
         if self.text[self.at : self.at + 1] in ("'", '"'):
-            return self._string()
-        match = self._match(_INTEGER)
+            return self._read_string()
+        match = self._match_pattern(_INTEGER)
         if match is None:
             raise InvalidPath(f"'{self.text}' has no key or index at character {self.at + 1}.")
         return int(match[0])
 
-    def _string(self) -> str:
-        """A quoted string; a backslash escapes its quote and itself, else it stands for itself."""
+    def _read_string(self) -> str:
+        """Read a quoted string; a backslash escapes its quote and itself only."""
         quote, made = self.text[self.at], ""
         self.at += 1
         while self.at < len(self.text):
@@ -309,77 +315,83 @@ class _Reader:
 
     # -- filters: ?(@.price < 10 && @.kind == 'a') --------------------------------------------
 
-    def _either(self) -> Test:
-        tests = [self._all()]
-        self._spaces()
-        while self._take("||"):
-            tests.append(self._all())
-            self._spaces()
+    def _read_or(self) -> Test:
+        # && binds closer than ||.
+        tests = [self._read_and()]
+        self._skip_spaces()
+        while self._take_word("||"):
+            tests.append(self._read_and())
+            self._skip_spaces()
         return lambda item, root: any(test(item, root) for test in tests)
 
-    def _all(self) -> Test:
-        tests = [self._one()]
-        self._spaces()
-        while self._take("&&"):
-            tests.append(self._one())
-            self._spaces()
+    def _read_and(self) -> Test:
+        tests = [self._read_test()]
+        self._skip_spaces()
+        while self._take_word("&&"):
+            tests.append(self._read_test())
+            self._skip_spaces()
         return lambda item, root: all(test(item, root) for test in tests)
 
-    def _one(self) -> Test:
-        self._spaces()
-        if self._take("!"):
-            test = self._one()
+    def _read_test(self) -> Test:
+        self._skip_spaces()
+        if self._take_word("!"):
+            test = self._read_test()
             return lambda item, root: not test(item, root)
-        if self._take("("):
-            test = self._either()
-            self._expect(")")
+        if self._take_word("("):
+            test = self._read_or()
+            self._expect_word(")")
             return test
-        left, is_path = self._operand()
-        self._spaces()
-        operator = self._match(_OPERATOR)
+        left, is_path = self._read_operand()
+        self._skip_spaces()
+        operator = self._match_pattern(_OPERATOR)
         if operator is None:
             if not is_path:
                 raise InvalidPath(f"'{self.text}' has a filter that compares nothing.")
             return lambda item, root: bool(left(item, root))
-        self._spaces()
-        right = self._pattern() if operator[0] == "=~" else self._operand()[0]
+        self._skip_spaces()
+        right = self._read_pattern() if operator[0] == "=~" else self._read_operand()[0]
         compare = _COMPARISONS[operator[0]]
         return lambda item, root: any(
-            compare(one, other) for one in left(item, root) for other in right(item, root)
+            # A path may give several values: one pair that compares is enough.
+            compare(one, other)
+            for one in left(item, root)
+            for other in right(item, root)
         )
 
-    def _operand(self) -> tuple[Callable[[Any, Any], list[Any]], bool]:
+    def _read_operand(self) -> tuple[Callable[[Any, Any], list[Any]], bool]:
         """Return what gives the values of a side of a comparison, and whether it is a path."""
-        self._spaces()
+        self._skip_spaces()
         start = self.text[self.at : self.at + 1]
         if start in ("@", "$"):
             self.at += 1
-            steps = tuple(self.steps())
-            return lambda item, root: _found(steps, item if start == "@" else root, root), True
-        value = self._literal(start)
+            steps = tuple(self.read_steps())
+            return lambda item, root: _find_values(
+                steps, item if start == "@" else root, root
+            ), True
+        value = self._read_literal(start)
         return lambda _item, _root: [value], False
 
-    def _literal(self, start: str) -> Any:  # noqa: ANN401 - any JSON value
+    def _read_literal(self, start: str) -> Any:  # noqa: ANN401 - any JSON value
         if start in ("'", '"'):
-            return self._string()
+            return self._read_string()
         if start == "[":
             self.at += 1
             items: list[Any] = []
-            while not self._take("]"):
-                self._spaces()
-                items.append(self._literal(self.text[self.at : self.at + 1]))
-                self._spaces()
-                self._take(",")
+            while not self._take_word("]"):
+                self._skip_spaces()
+                items.append(self._read_literal(self.text[self.at : self.at + 1]))
+                self._skip_spaces()
+                self._take_word(",")
             return items
-        if match := self._match(_NUMBER):
+        if match := self._match_pattern(_NUMBER):
             return float(match[0]) if set(match[0]) & set(".eE") else int(match[0])
         for word, value in _WORDS.items():
-            if self._take(word):
+            if self._take_word(word):
                 return value
         raise InvalidPath(f"'{self.text}' has a filter that cannot be read.")
 
-    def _pattern(self) -> Callable[[Any, Any], list[Any]]:
-        match = self._match(re.compile(r"/((?:[^/\\]|\\.)*)/(i?)"))
+    def _read_pattern(self) -> Callable[[Any, Any], list[Any]]:
+        match = self._match_pattern(re.compile(r"/((?:[^/\\]|\\.)*)/(i?)"))
         if match is None:
             raise InvalidPath(f"'{self.text}' lacks a pattern after '=~'.")
         try:
@@ -389,14 +401,14 @@ class _Reader:
         return lambda _item, _root: [pattern]
 
 
-def _found(steps: tuple[PathStep, ...], value: Any, root: Any) -> list[Any]:  # noqa: ANN401
+def _find_values(steps: tuple[PathStep, ...], value: Any, root: Any) -> list[Any]:  # noqa: ANN401
     found = [value]
     for step in steps:
-        found = [inner for item in found for inner in _matches(step, item, root)]
+        found = [inner for item in found for inner in _match_step(step, item, root)]
     return found
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+def _compare_by_size(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     """Return a comparison by size, false for values that have no order."""
 
     def safe(left: Any, right: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -408,12 +420,12 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "==": equal,
-    "!=": lambda left, right: not equal(left, right),
-    "<": _ordered(lambda left, right: left < right),
-    "<=": _ordered(lambda left, right: left <= right),
-    ">": _ordered(lambda left, right: left > right),
-    ">=": _ordered(lambda left, right: left >= right),
+    "==": json_equal,
+    "!=": lambda left, right: not json_equal(left, right),
+    "<": _compare_by_size(lambda left, right: left < right),
+    "<=": _compare_by_size(lambda left, right: left <= right),
+    ">": _compare_by_size(lambda left, right: left > right),
+    ">=": _compare_by_size(lambda left, right: left >= right),
     "=~": lambda left, right: isinstance(left, str) and right.fullmatch(left) is not None,
-    "in": lambda left, right: isinstance(right, list) and any(equal(left, r) for r in right),
+    "in": lambda left, right: isinstance(right, list) and any(json_equal(left, r) for r in right),
 }

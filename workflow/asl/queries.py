@@ -25,20 +25,20 @@ _LONGEST_MILLISECONDS: Final = 5_000
 _MISSING: Final = object()
 
 
-def expression(value: object) -> str | None:
-    """The JSONata of a field, without its ``{%`` and ``%}``; None for a value that is none."""
+def expression_of(value: object) -> str | None:
+    """Return the JSONata of a field without its ``{%`` and ``%}``; None where it is none."""
     if isinstance(value, str) and value.startswith("{%") and value.endswith("%}"):
         return value[2:-2].strip()
     return None
 
 
 @lru_cache(1024)
-def fault(text: str) -> str | None:
+def syntax_fault(text: str) -> str | None:
     """Return what is wrong with the syntax of an expression; None where nothing is."""
     try:
         parsed = jsonata.Jsonata(text)
     except jsonata.JException as error:
-        return _reason(error)
+        return _format_error(error)
     # The parser of the library lets its own Python errors out on some malformed expressions.
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
         return "The expression cannot be read."
@@ -62,9 +62,9 @@ def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - a
         query = jsonata.Jsonata(text, timeout=_LONGEST_MILLISECONDS)
         # With nulls kept as they are, None means that the expression found nothing.
         query.set_output_convert_nulls(False)
-        found = query.evaluate(None, _bindings(scope))
+        found = query.evaluate(None, _build_bindings(scope))
     except jsonata.JException as error:
-        detail = f"{about} threw an error during evaluation. {_reason(error)}"
+        detail = f"{about} threw an error during evaluation. {_format_error(error)}"
         raise QueryError(detail, location) from None
     except RecursionError:
         detail = f"{about} threw an error during evaluation. U1001: Stack overflow error"
@@ -74,13 +74,13 @@ def evaluate(text: str, scope: Scope, location: str) -> Any:  # noqa: ANN401 - a
         raise QueryError(f"{about} threw an error during evaluation.", location) from None
     if found is None:
         raise QueryError(f"{about} returned nothing (undefined).", location)
-    value = _json(found)
+    value = _to_json_value(found)
     if value is _MISSING:
         raise QueryError(f"{about} returned an unsupported result type.", location)
     return value
 
 
-def expect(value: Any, kind: str, text: str, location: str) -> Any:  # noqa: ANN401 - any JSON value
+def expect_type(value: Any, kind: str, text: str, location: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return a value, if it is of the JSON type that a field needs.
 
     Raises:
@@ -97,13 +97,13 @@ def expect(value: Any, kind: str, text: str, location: str) -> Any:  # noqa: ANN
     return value
 
 
-def _reason(error: jsonata.JException) -> str:
+def _format_error(error: jsonata.JException) -> str:
     """Return an error as JSONata words it: code and sentence."""
     text = str(error)
     return text if text.startswith(str(error.error)) else f"{error.error}: {text}"
 
 
-def _bindings(scope: Scope) -> dict[str, Any]:
+def _build_bindings(scope: Scope) -> dict[str, Any]:
     states = {"input": scope.input, "context": scope.context, **scope.states}
     bound = {name: Utils.NULL_VALUE if v is None else v for name, v in scope.variables.items()}
     functions: Mapping[str, Callable[..., Any]] = _FUNCTIONS
@@ -112,8 +112,8 @@ def _bindings(scope: Scope) -> dict[str, Any]:
     return {**made, **bound, "states": states}
 
 
-def _json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A result as plain JSON, whole numbers as integers; ``_MISSING`` for what is not JSON."""
+def _to_json_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a result as plain JSON, or ``_MISSING`` for what is not JSON."""
     if value is None or value is Utils.NULL_VALUE:
         return None
     if isinstance(value, bool | str):
@@ -121,10 +121,10 @@ def _json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, int | float) and math.isfinite(value):
         return int(value) if value == int(value) and abs(value) < 1e15 else value  # noqa: PLR2004 - JavaScript writes larger numbers otherwise
     if isinstance(value, dict):
-        made = {str(key): _json(item) for key, item in value.items()}
+        made = {str(key): _to_json_value(item) for key, item in value.items()}
         return _MISSING if any(item is _MISSING for item in made.values()) else made
     if isinstance(value, list | tuple | range):
-        items = [_json(item) for item in value]
+        items = [_to_json_value(item) for item in value]
         return _MISSING if any(item is _MISSING for item in items) else items
     return _MISSING
 
@@ -132,14 +132,14 @@ def _json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 # -- functions that Step Functions adds --------------------------------------------------------
 
 
-def _partition(items: list[Any], size: float) -> list[list[Any]]:
+def _partition_items(items: list[Any], size: float) -> list[list[Any]]:
     step = int(size)
     if step < 1:
         raise ValueError("size")
     return [list(items[start : start + step]) for start in range(0, len(items), step)]
 
 
-def _range(first: float, last: float, step: float) -> list[float]:
+def _make_range(first: float, last: float, step: float) -> list[float]:
     found: list[float] = []
     value = first
     while (value <= last if step > 0 else value >= last) and len(found) <= _RANGE_LIMIT:
@@ -150,22 +150,22 @@ def _range(first: float, last: float, step: float) -> list[float]:
     return found
 
 
-def _hash(data: str, algorithm: str) -> str:
+def _hash_text(data: str, algorithm: str) -> str:
     if algorithm not in _HASHES:
         raise ValueError(algorithm)
     name = algorithm.replace("-", "").lower()
     return hashlib.new(name, data.encode(), usedforsecurity=False).hexdigest()
 
 
-def _random(seed: float | None = None) -> float:
+def _draw_number(seed: float | None = None) -> float:
     return random.Random(seed).random()  # noqa: S311 - no secret
 
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    "partition": _partition,
-    "range": _range,
-    "hash": _hash,
-    "random": _random,
+    "partition": _partition_items,
+    "range": _make_range,
+    "hash": _hash_text,
+    "random": _draw_number,
     "uuid": lambda: str(uuid.uuid4()),
     "parse": json.loads,
 }

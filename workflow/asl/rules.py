@@ -96,7 +96,7 @@ LAMBDA_PARAMETERS: Final = (
 )  # fmt: skip
 
 
-def allowed(kind: str, *, jsonata: bool) -> tuple[str, ...]:
+def allowed_fields(kind: str, *, jsonata: bool) -> tuple[str, ...]:
     """Return the fields that a state of a type may have."""
     return (*COMMON, *(_JSONATA if jsonata else _JSONPATH)[kind])
 
@@ -107,12 +107,12 @@ def known_in_other_language(kind: str, field: str, *, jsonata: bool) -> bool:
 
 
 def check_text(value: object) -> str | None:
-    """Return a string."""
+    """Check for a string."""
     return None if isinstance(value, str) else "Expected value of type String"
 
 
 def check_path(value: object) -> str | None:
-    """Return a path."""
+    """Check for a path."""
     try:
         paths.parse(value if isinstance(value, str) else "")
     except InvalidPath:
@@ -121,12 +121,12 @@ def check_path(value: object) -> str | None:
 
 
 def check_optional_path(value: object) -> str | None:
-    """Return a path or null."""
+    """Check for a path or null."""
     return None if value is None else check_path(value)
 
 
 def check_result_path(value: object) -> str | None:
-    """Return a path to one place in the input, or null."""
+    """Check for a path to one place in the input, or null."""
     if value is None:
         return None
     wrong = check_path(value)
@@ -136,7 +136,7 @@ def check_result_path(value: object) -> str | None:
 
 
 def check_dynamic(value: object) -> str | None:
-    """Return a path or a call of an intrinsic function."""
+    """Check for a path or a call of an intrinsic function."""
     if not isinstance(value, str):
         return "must be a valid JSONPath or a valid intrinsic function call"
     try:
@@ -147,15 +147,16 @@ def check_dynamic(value: object) -> str | None:
 
 
 def check_expression_path(value: object) -> str | None:
-    """ErrorPath or CausePath: a path or a call."""
+    """Check an ErrorPath or CausePath: a path or a call."""
     return None if check_dynamic(value) is None else "Value is not a valid JSONPath"
 
 
-def between(least: float, most: float, *, whole: bool = True) -> Check:
+def number_between(least: float, most: float, *, whole: bool = True) -> Check:
     """Return a check for numbers within bounds."""
 
     def check(value: object) -> str | None:
         kind = int if whole else int | float
+        # Python's bool is an int; JSON's true is no number.
         if isinstance(value, bool) or not isinstance(value, kind):
             return f"Expected value of type {'Integer' if whole else 'Number'}"
         if not least <= value <= most:
@@ -171,16 +172,17 @@ def one_of(*values: str) -> Check:
 
 
 def check_time(value: object) -> str | None:
-    """Return a timestamp."""
+    """Check for a timestamp."""
     if read_time(value) is None:
         return "Value is not a valid ISO-8601 extended offset date-time"
     return None
 
 
 def check_resource(value: object) -> str | None:
-    """Return the ARN that a Task calls."""
+    """Check for the ARN that a Task calls."""
     if not isinstance(value, str):
         return "Expected value of type String"
+    # The resource part may hold colons itself, such as the version of a function.
     parts = value.split(":", 5)
     if len(parts) != 6 or parts[0] != "arn" or not parts[2] or not parts[5]:  # noqa: PLR2004 - an ARN
         return "Value is not a valid resource ARN"
@@ -188,23 +190,23 @@ def check_resource(value: object) -> str | None:
 
 
 def check_flag(value: object) -> str | None:
-    """Return a boolean."""
+    """Check for a boolean."""
     return None if isinstance(value, bool) else "Expected value of type Boolean"
 
 
 def check_number(value: object) -> str | None:
-    """Return a number."""
+    """Check for a number."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return None if number else "Expected value of type Number"
 
 
 def check_object(value: object) -> str | None:
-    """Return an object."""
+    """Check for an object."""
     return None if isinstance(value, Mapping) else "Expected value of type Object"
 
 
 def check_array(value: object) -> str | None:
-    """Return an array."""
+    """Check for an array."""
     return None if isinstance(value, list) else "Expected value of type Array"
 
 
@@ -214,14 +216,15 @@ def check_list(value: object) -> str | None:
 
 
 def check_label(value: object) -> str | None:
-    """Return the label of a distributed Map."""
+    """Check for the label of a distributed Map."""
     if not isinstance(value, str) or not 1 <= len(value) <= _LABEL_LIMIT:
         return f"Label must have 1 to {_LABEL_LIMIT} characters"
+    # Characters that the names of Map Runs may not have (developer guide, Label).
     wrong = set(value) & set(' ?*<>{}[]:;,\\|^~$#%&`"')
     return f"Label must not contain {' '.join(sorted(wrong))}" if wrong else None
 
 
-_SECONDS: Final = between(1, LONGEST_SECONDS)
+_SECONDS: Final = number_between(1, LONGEST_SECONDS)
 FIELDS: Final[dict[str, Check]] = {
     "Comment": check_text,
     "InputPath": check_optional_path,
@@ -237,13 +240,13 @@ FIELDS: Final[dict[str, Check]] = {
     "MaxConcurrencyPath": check_path,
     "ToleratedFailureCountPath": check_path,
     "ToleratedFailurePercentagePath": check_path,
-    "Seconds": between(0, LONGEST_SECONDS),
+    "Seconds": number_between(0, LONGEST_SECONDS),
     "Timestamp": check_time,
     "TimeoutSeconds": _SECONDS,
     "HeartbeatSeconds": _SECONDS,
-    "MaxConcurrency": between(0, LONGEST_SECONDS),
-    "ToleratedFailureCount": between(0, LONGEST_SECONDS),
-    "ToleratedFailurePercentage": between(0, _PERCENT, whole=False),
+    "MaxConcurrency": number_between(0, LONGEST_SECONDS),
+    "ToleratedFailureCount": number_between(0, LONGEST_SECONDS),
+    "ToleratedFailurePercentage": number_between(0, _PERCENT, whole=False),
     "Error": check_text,
     "Cause": check_text,
     "Resource": check_resource,
@@ -267,9 +270,9 @@ RETRY: Final[dict[str, Check]] = {
     "Comment": check_text,
     "ErrorEquals": check_list,
     "IntervalSeconds": _SECONDS,
-    "MaxAttempts": between(0, LONGEST_SECONDS),
-    "BackoffRate": between(1, LONGEST_SECONDS, whole=False),
-    "MaxDelaySeconds": between(1, LONGEST_SECONDS),
+    "MaxAttempts": number_between(0, LONGEST_SECONDS),
+    "BackoffRate": number_between(1, LONGEST_SECONDS, whole=False),
+    "MaxDelaySeconds": number_between(1, LONGEST_SECONDS),
     "JitterStrategy": one_of("FULL", "NONE"),
 }
 CATCH: Final[dict[str, Check]] = {
@@ -289,9 +292,9 @@ TEMPLATES: Final = ("Parameters", "ResultSelector", "ItemSelector", "Assign")
 
 
 def check_expression(value: object) -> str | None:
-    """Return a JSONata expression that can be read."""
-    text = queries.expression(value)
+    """Check for a JSONata expression that can be read."""
+    text = queries.expression_of(value)
     if text is None:
         return "Value is not a JSONata expression"
-    fault = queries.fault(text)
+    fault = queries.syntax_fault(text)
     return None if fault is None else f"Value is not a valid JSONata expression: {fault}"

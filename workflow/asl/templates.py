@@ -8,14 +8,14 @@ from workflow.asl.failures import StatesRuntimeError
 from workflow.asl.paths import PathNotFound
 
 
-def fill(template: Any, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
+def fill_template(template: Any, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     """Return a payload template of JSONPath, filled.
 
     Raises:
         LanguageError: A path or a function fails.
     """
     if isinstance(template, list):
-        return [fill(item, scope) for item in template]
+        return [fill_template(item, scope) for item in template]
     if not isinstance(template, dict):
         return template
     filled = {}
@@ -23,7 +23,7 @@ def fill(template: Any, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
         if key.endswith(".$"):
             filled[key.removesuffix(".$")] = value_of(value, scope, key)
         else:
-            filled[key] = fill(value, scope)
+            filled[key] = fill_template(value, scope)
     return filled
 
 
@@ -51,7 +51,7 @@ def value_of(text: str, scope: Scope, field: str) -> Any:  # noqa: ANN401 - any 
         ) from None
 
 
-def query(template: Any, scope: Scope, location: str) -> Any:  # noqa: ANN401 - any JSON value
+def evaluate_template(template: Any, scope: Scope, location: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return a payload of JSONata with each expression evaluated.
 
     Args:
@@ -63,8 +63,13 @@ def query(template: Any, scope: Scope, location: str) -> Any:  # noqa: ANN401 - 
         QueryError: An expression fails.
     """
     if isinstance(template, dict):
-        return {key: query(value, scope, f"{location}/{key}") for key, value in template.items()}
+        return {
+            key: evaluate_template(value, scope, f"{location}/{key}")
+            for key, value in template.items()
+        }
     if isinstance(template, list):
-        return [query(item, scope, f"{location}[{n}]") for n, item in enumerate(template)]
-    text = queries.expression(template)
+        return [
+            evaluate_template(item, scope, f"{location}[{n}]") for n, item in enumerate(template)
+        ]
+    text = queries.expression_of(template)
     return template if text is None else queries.evaluate(text, scope, location)

@@ -15,6 +15,7 @@ def read_time(text: object) -> dt.datetime | None:
     if match is None:
         return None
     minutes, seconds, fraction, offset = match.groups()
+    # Nanoseconds may be written, and datetime holds microseconds.
     micros = ((fraction or "") + "000000")[:6]
     written = f"{minutes}{seconds or ':00'}.{micros}{offset.replace('Z', '+00:00')}"
     try:

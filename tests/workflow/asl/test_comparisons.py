@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workflow.asl.comparisons import holds
+from workflow.asl.comparisons import is_met
 from workflow.asl.data import Scope
 from workflow.asl.failures import LanguageError
 from workflow.asl.times import read_time
@@ -22,7 +22,7 @@ DATA = {
 
 
 def met(**rule: Any) -> bool:
-    return holds(rule, Scope(DATA, {"State": {"Name": "C"}}, {"limit": 2}))
+    return is_met(rule, Scope(DATA, {"State": {"Name": "C"}}, {"limit": 2}))
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_what_is_no_path_is_refused(text: str) -> None:
 def test_a_result_is_put_where_the_path_says(path: str, target: object, expected: object) -> None:
     before = json.dumps(target)
 
-    assert paths.assign(paths.parse(path), target, 9) == expected
+    assert paths.assign_value(paths.parse(path), target, 9) == expected
     assert json.dumps(target) == before
 
 
@@ -125,7 +125,7 @@ def test_a_result_is_put_where_the_path_says(path: str, target: object, expected
 )
 def test_a_result_is_not_put_into_what_has_no_fields(path: str, target: object) -> None:
     with pytest.raises(PathNotFound):
-        paths.assign(paths.parse(path), target, 9)
+        paths.assign_value(paths.parse(path), target, 9)
 
 
 keys = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="'\\"), min_size=1)
@@ -135,7 +135,7 @@ keys = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="'\\"
 def test_every_key_can_be_asked_for_in_quotes(data: dict[str, int], other: str) -> None:
     for key, found in data.items():
         assert value(f"$['{key}']", data) == found
-    assert paths.assign(paths.parse(f"$['{other}']"), data, None) == {**data, other: None}
+    assert paths.assign_value(paths.parse(f"$['{other}']"), data, None) == {**data, other: None}
 
 
 @given(st.text(alphabet="$.[]*?(@)'\"=<>!&|,:- ab01~/\\", max_size=20))

@@ -81,14 +81,17 @@ def test_an_expression_without_an_end_is_ended(monkeypatch: pytest.MonkeyPatch) 
 def test_only_whole_strings_are_expressions() -> None:
     given = {"a": ["{% 1 + 1 %}", " {% 1 %}"], "b.$": "$.x"}
 
-    assert templates.query(given, SCOPE, "Output") == {"a": [2, " {% 1 %}"], "b.$": "$.x"}
-    assert queries.fault("$a + 1") is None
-    assert queries.fault("$a +") is not None
+    assert templates.evaluate_template(given, SCOPE, "Output") == {
+        "a": [2, " {% 1 %}"],
+        "b.$": "$.x",
+    }
+    assert queries.syntax_fault("$a + 1") is None
+    assert queries.syntax_fault("$a +") is not None
 
 
 def test_the_place_within_a_payload_is_named() -> None:
     with pytest.raises(QueryError) as caught:
-        templates.query({"a": [0, {"b": "{% $no %}"}]}, SCOPE, "Arguments")
+        templates.evaluate_template({"a": [0, {"b": "{% $no %}"}]}, SCOPE, "Arguments")
 
     assert caught.value.location == "Arguments/a[1]/b"
 
