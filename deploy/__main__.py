@@ -78,68 +78,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
         given = environment(options)
         settings, session = deployment.connect(given, region=options.region)
         command: Callable[[Context], int] = options.command
         return command(Context(options, settings, session, bool(given.get(VARIABLE))))
     except WorkflowError as error:
-        _complain(error)
+        _print_error(error)
         return FAILED
     except KeyboardInterrupt:
         print("\nInterrupted. What is done stays done; the same command goes on from there.")
         return INTERRUPTED
 
 
-def _plan(context: Context) -> int:
-    plan, threshold = _wanted(context)
+def _run_plan(context: Context) -> int:
+    plan, threshold = _make_plan(context)
     if context.options.json:
         print(json.dumps(plan.to_json(), indent=2))
     else:
-        _show(plan, context, threshold)
+        _print_plan(plan, context, threshold)
+    # As `terraform plan -detailed-exitcode`, so that a pipeline can tell changes from errors.
     return FAILED if plan.blocked else PENDING if plan.changes else DONE
 
 
-def _check(context: Context) -> int:
+def _run_check(context: Context) -> int:
     found = deployment.check(context.settings, context.session)
     if context.options.json:
         print(json.dumps([finding.to_json() for finding in found], indent=2))
     else:
-        print(_where(context))
-        _tell(found)
+        print(_describe_target(context))
+        _print_findings(found)
     return FAILED if found[0].level is Level.PROBLEM else DONE
 
 
-def _tell(found: Sequence[Finding]) -> None:
+def _print_findings(found: Sequence[Finding]) -> None:
     for finding in found:
         print(f"  {finding.level.value:<8}{finding.topic}: {finding.says}")
         if finding.remedy:
             print(f"          {finding.remedy}")
 
 
-def _apply(context: Context) -> int:
+def _run_apply(context: Context) -> int:
     found = deployment.check(context.settings, context.session)
-    _tell([finding for finding in found if finding.level is not Level.OK])
+    _print_findings([finding for finding in found if finding.level is not Level.OK])
     if found[0].level is Level.PROBLEM:
         raise WorkflowError("CheckFailed", f"Nothing was changed: {found[0].says}", found[0].remedy)
-    plan, threshold = _wanted(context, weight=context.options.canary)
+    plan, threshold = _make_plan(context, weight=context.options.canary)
     if context.options.keep_endpoint:
         plan = keep_endpoint(plan)
     privilege = Privilege.THRESHOLD if plan.sets_threshold else Privilege.DEPLOY
     return _carry_out(plan, context, privilege, threshold)
 
 
-def _wanted(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
+def _make_plan(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
     """Return the plan, and what it makes of the threshold that is deployed."""
     settings, session = context.settings, context.session
     now = deployment.threshold(settings, session, explicit=context.explicit)
+    # Without a wish the deployed threshold stays: the dashboard may have changed it since.
     settings = replace(settings, threshold=now.wanted)
     plan = deployment.observe_and_plan(settings, session, weight=weight)
     return plan, of_plan(now, now.wanted)
 
 
-def _export(context: Context) -> int:
+def _run_export(context: Context) -> int:
     """Print the template; what is left to be done goes to stderr, out of the template's way."""
     template, artifacts = deployment.export(context.settings)
     print(json.dumps(template, indent=2))
@@ -158,49 +160,49 @@ def _export(context: Context) -> int:
     return DONE
 
 
-def _policy(context: Context) -> int:
+def _run_policy(context: Context) -> int:
     print(json.dumps(user_policy(User(context.options.user), context.settings), indent=2))
     return DONE
 
 
-def _rollback(context: Context) -> int:
+def _run_rollback(context: Context) -> int:
     plan = deployment.plan_rollback(context.settings, context.session)
     return _carry_out(plan, context, Privilege.ROLLBACK)
 
 
-def _batch(context: Context) -> int:
+def _run_batch(context: Context) -> int:
     plan = deployment.plan_batch(context.settings, context.session)
     return _carry_out(plan, context, Privilege.DEPLOY)
 
 
-def _train(context: Context) -> int:
+def _run_train(context: Context) -> int:
     carry_out = partial(_carry_out, context=context, privilege=Privilege.DEPLOY)
     return train.run(context.options, context.settings, context.session, carry_out)
 
 
-def _destroy(context: Context) -> int:
+def _run_destroy(context: Context) -> int:
     empty_bucket = context.options.empty_bucket
     plan = deployment.plan_destroy(context.settings, context.session, empty_bucket=empty_bucket)
-    _show(plan, context)
+    _print_plan(plan, context)
     if not plan.changes:
         return DONE
     name = context.settings.prefix
-    given = context.options.confirm or _ask(f"Type {name} to delete all of the above: ")
+    given = context.options.confirm or _ask_question(f"Type {name} to delete all of the above: ")
     if given != name:
         raise WorkflowError(
             "NotConfirmed",
             f"Nothing was deleted: {given!r} is not {name}.",
             f"Type the name of the deployment, or give --confirm {name}.",
         )
-    return _recorded(plan, context, Privilege.DESTROY)
+    return _apply_recorded(plan, context, Privilege.DESTROY)
 
 
-def _status(context: Context) -> int:
+def _run_status(context: Context) -> int:
     outputs = deployment.status(context.settings, context.session)
     if context.options.json:
         print(json.dumps(outputs.to_json(), indent=2))
         return DONE
-    print(_where(context))
+    print(_describe_target(context))
     print(f"  bucket      {outputs.bucket or 'none'}")
     print(f"  alias       {outputs.alias_arn or 'none'}")
     print(f"  endpoint    {outputs.endpoint} ({outputs.endpoint_status or 'none'})")
@@ -213,17 +215,17 @@ def _status(context: Context) -> int:
 
 
 def _carry_out(plan: Plan, context: Context, privilege: Privilege, threshold: str = "") -> int:
-    _show(plan, context, threshold)
+    _print_plan(plan, context, threshold)
     if plan.changes and not plan.blocked and not context.options.yes:
-        answer = _ask(f"Apply this plan{_at_price(plan)}? [y/N] ")
+        answer = _ask_question(f"Apply this plan{_at_price(plan)}? [y/N] ")
         if answer.strip().lower() not in {"y", "yes"}:
             raise WorkflowError("NotConfirmed", "Nothing was changed.", "Answer y, or pass --yes.")
     if not plan.changes and not plan.blocked:
         return DONE
-    return _recorded(plan, context, privilege)
+    return _apply_recorded(plan, context, privilege)
 
 
-def _recorded(plan: Plan, context: Context, privilege: Privilege) -> int:
+def _apply_recorded(plan: Plan, context: Context, privilege: Privilege) -> int:
     """Apply a plan, report it, and write both to the audit."""
     settings, session = context.settings, context.session
     name = of_deployment(settings).store_name
@@ -231,7 +233,7 @@ def _recorded(plan: Plan, context: Context, privilege: Privilege) -> int:
     kept = store_directory(DATA_DIRECTORY, os.environ) / folder
     trail = AuditTrail(session, settings, kept, now=lambda: datetime.now(UTC))
     with trail.recorded(privilege, plan.request) as result:
-        failed = _report(deployment.apply(plan, settings, session))
+        failed = _print_events(deployment.apply(plan, settings, session))
         if failed:
             result.text = f"{failed.code}: {failed.message}"
     return FAILED if failed else DONE
@@ -246,35 +248,35 @@ def _at_price(plan: Plan) -> str:
     return f" at {cost} a month on AWS"
 
 
-def _report(events: Iterator[deployment.Event]) -> WorkflowError | None:
+def _print_events(events: Iterator[deployment.Event]) -> WorkflowError | None:
     """Print each event; return what ended the run early, if anything did."""
     heading = ""
     for event in events:
         match event:
             case Started(action, index, total):
-                heading = f"[{index}/{total}] {_title(action)}"
+                heading = f"[{index}/{total}] {_action_title(action)}"
             case StepProgress(_, message):
                 print(f"{heading}: {message}", flush=True)
             case Applied(_, op, message):
                 print(f"{heading}: {message or OUTCOMES[op]}", flush=True)
             case Failed(_, error):
-                _complain(error)
+                _print_error(error)
                 return error
     return None
 
 
-def _show(plan: Plan, context: Context, threshold: str = "") -> None:
-    print("\n".join(filter(None, (_where(context), threshold))))
+def _print_plan(plan: Plan, context: Context, threshold: str = "") -> None:
+    print("\n".join(filter(None, (_describe_target(context), threshold))))
     kept = 0
     for action in plan.actions:
         if action.op is Op.KEEP and not _is_left_behind(action):
             kept += 1
             continue
-        print(f"  {SYMBOLS[action.op]} {action.op.value:<8}{_title(action)}")
+        print(f"  {SYMBOLS[action.op]} {action.op.value:<8}{_action_title(action)}")
         print(f"      {action.reason} {action.remedy}".rstrip())
         if action.op in {Op.UPDATE, Op.REPLACE}:
             for diff in action.diffs:
-                print(f"        {_difference(diff)}")
+                print(f"        {_format_diff(diff)}")
     if plan.retained:
         earlier = sum(key.kind == EndpointConfig.KIND for key in plan.retained)
         print(f"  Earlier endpoint configurations retained, with their models: {earlier}.")
@@ -286,31 +288,31 @@ def _show(plan: Plan, context: Context, threshold: str = "") -> None:
 
 
 def _is_left_behind(action: Action) -> bool:
-    """A bucket with data that ``destroy`` keeps is worth a line; what is up to date is not."""
+    """Return whether ``destroy`` keeps something, which is worth a line."""
     return action.resource is None
 
 
-def _where(context: Context) -> str:
+def _describe_target(context: Context) -> str:
     settings = context.settings
     where = cloud_url(context.session)
     region = f"{settings.region} (from {settings.region_source})"
     return f"{settings.prefix} in account {settings.account}, region {region}, at {where}"
 
 
-def _title(action: Action) -> str:
+def _action_title(action: Action) -> str:
     return f"{action.title} {action.key.name}"
 
 
-def _difference(diff: Diff) -> str:
-    return f"{diff.path}: {_short(diff.before)} -> {_short(diff.after)}"
+def _format_diff(diff: Diff) -> str:
+    return f"{diff.path}: {_shorten_value(diff.before)} -> {_shorten_value(diff.after)}"
 
 
-def _short(value: object) -> str:
+def _shorten_value(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= WIDTH else f"{text[:WIDTH]}..."
 
 
-def _ask(question: str) -> str:
+def _ask_question(question: str) -> str:
     try:
         return input(question)
     except EOFError:
@@ -318,11 +320,11 @@ def _ask(question: str) -> str:
         return ""
 
 
-def _complain(error: WorkflowError) -> None:
+def _print_error(error: WorkflowError) -> None:
     print(f"{error.code}: {error.message}\n{error.remedy}", file=sys.stderr)
 
 
-def _parser() -> Parser:
+def _build_parser() -> Parser:
     parser = Parser(
         prog="python -m deploy",
         description="Deploy the image-classification workflow to AWS, or to the cloud that"
@@ -334,25 +336,25 @@ def _parser() -> Parser:
         "plan", parents=[shared], help="show what apply would do; exit code 2: changes pending"
     )
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
-    plan.set_defaults(command=_plan)
+    plan.set_defaults(command=_run_plan)
     check = commands.add_parser(
         "check",
         parents=[shared],
         help="show what would end a deployment, and its price; exit code 1: a problem",
     )
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
-    check.set_defaults(command=_check)
+    check.set_defaults(command=_run_check)
     export = commands.add_parser(
         "export", parents=[shared], help="print the deployment as a template for other tools"
     )
     export.add_argument("--format", choices=["cloudformation"], required=True)
     export.add_argument("--artifacts", metavar="FOLDER", help="write what it needs uploaded here")
-    export.set_defaults(command=_export)
+    export.set_defaults(command=_run_export)
     policy = commands.add_parser(
         "policy", parents=[shared], help="print the IAM policy of a user of the deployment"
     )
     policy.add_argument("user", choices=list(User))
-    policy.set_defaults(command=_policy)
+    policy.set_defaults(command=_run_policy)
     apply = commands.add_parser("apply", parents=[shared], help="create or update everything")
     apply.add_argument("--yes", action="store_true", help="do not ask")
     apply.add_argument(
@@ -368,10 +370,10 @@ def _parser() -> Parser:
         help="make the new model, but leave the endpoint as it is: the Rollout page of the"
         " dashboard serves the model beside the one in use",
     )
-    apply.set_defaults(command=_apply)
+    apply.set_defaults(command=_run_apply)
     for name, command, told in (
-        ("rollback", _rollback, "send all new executions to the version before"),
-        ("batch", _batch, "create or update the state machine that classifies many photos at once"),
+        ("rollback", _run_rollback, "send all new executions to the version before"),
+        ("batch", _run_batch, "create or update the state machine that classifies many photos"),
     ):
         asking = commands.add_parser(name, parents=[shared], help=told)
         asking.add_argument("--yes", action="store_true", help="do not ask")
@@ -380,16 +382,16 @@ def _parser() -> Parser:
         "train", parents=[shared], help="train on a training set and compare with the model in use"
     )
     train.add_options(training)
-    training.set_defaults(command=_train)
+    training.set_defaults(command=_run_train)
     status = commands.add_parser("status", parents=[shared], help="show what is deployed")
     status.add_argument("--json", action="store_true", help="print it as JSON")
-    status.set_defaults(command=_status)
+    status.set_defaults(command=_run_status)
     destroy = commands.add_parser("destroy", parents=[shared], help="delete what apply created")
     destroy.add_argument("--confirm", metavar="NAME", help="the deployment's name; do not ask")
     destroy.add_argument(
         "--empty-bucket", metavar="BUCKET", help="also delete every image and capture in it"
     )
-    destroy.set_defaults(command=_destroy)
+    destroy.set_defaults(command=_run_destroy)
     return parser
 
 

@@ -90,15 +90,15 @@ def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
         alarm(
             f"{settings.prefix}-faults",
             "An execution ended by a fault: look at Failures in the dashboard.",
-            metrics={"faults": _matched(faults_rule(settings))},
+            metrics={"faults": _matched_events(faults_rule(settings))},
         ),
         alarm(
             f"{settings.prefix}-input-errors",
             f"More than {USUAL_INPUT_SHARE} % of an hour's executions failed by their input: "
             "look at what starts them.",
             metrics={
-                "blamed": _matched(input_rule(settings)),
-                "changes": _matched(settings.executions_rule),
+                "blamed": _matched_events(input_rule(settings)),
+                "changes": _matched_events(settings.executions_rule),
             },
             # Each execution changes its status twice: when it starts and when it ends.
             expression=f"IF(blamed >= {FEWEST_INPUT_ERRORS}, 100 * blamed / (changes / 2), 0)",
@@ -109,7 +109,9 @@ def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
             alarm(
                 f"{name}-throttled",
                 f"Lambda keeps throttling {name}: the account's concurrency is used up.",
-                metrics={"throttles": _metric("AWS/Lambda", "Throttles", FunctionName=name)},
+                metrics={
+                    "throttles": _describe_metric("AWS/Lambda", "Throttles", FunctionName=name)
+                },
                 **SUSTAINED,
             )
             for name in functions
@@ -118,7 +120,7 @@ def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
             f"{settings.prefix}-throttled",
             "Step Functions keeps throttling: the quota of state transitions is used up.",
             metrics={
-                "throttled": _metric(
+                "throttled": _describe_metric(
                     "AWS/States", "ExecutionThrottled", StateMachineArn=settings.state_machine_arn
                 )
             },
@@ -128,7 +130,7 @@ def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
             f"{settings.prefix}-queue-age",
             f"No dashboard has read status changes for {QUEUE_AGE_DAYS} days; they are kept 14.",
             metrics={
-                "age": _metric(
+                "age": _describe_metric(
                     "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=settings.executions_queue
                 )
             },
@@ -140,7 +142,7 @@ def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
 
 
 def alarm_names(settings: Settings, functions: Iterable[str]) -> tuple[str, ...]:
-    """Names of all alarms that a deployment may have, those of earlier releases included."""
+    """Return the names of all alarms that a deployment may have, of earlier releases too."""
     prefix = settings.prefix
     of_functions = [f"{name}-{what}" for name in functions for what in ("errors", "throttled")]
     of_workflow = (
@@ -170,6 +172,8 @@ def metric_queries(alarm: Alarm) -> list[dict[str, Any]]:
                 "Period": alarm.period_seconds,
                 "Stat": alarm.statistic,
             },
+            # One query alone may return data: it is the one that the alarm watches
+            # (PutMetricAlarm).
             "ReturnData": not alarm.expression,
         }
         for name, metric in alarm.metrics.items()
@@ -180,18 +184,18 @@ def metric_queries(alarm: Alarm) -> list[dict[str, Any]]:
 
 
 def faults_rule(settings: Settings) -> str:
-    """Name of the rule that matches executions that ended by a fault."""
+    """Return the name of the rule that matches executions that ended by a fault."""
     return f"{settings.prefix}-faults"
 
 
 def input_rule(settings: Settings) -> str:
-    """Name of the rule that matches executions that failed by their input."""
+    """Return the name of the rule that matches executions that failed by their input."""
     return f"{settings.prefix}-input-errors"
 
 
-def _matched(rule: str) -> dict[str, Any]:
-    return _metric("AWS/Events", "MatchedEvents", RuleName=rule)
+def _matched_events(rule: str) -> dict[str, Any]:
+    return _describe_metric("AWS/Events", "MatchedEvents", RuleName=rule)
 
 
-def _metric(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
+def _describe_metric(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
     return {"namespace": namespace, "name": name, "dimensions": dimensions}

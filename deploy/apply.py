@@ -77,7 +77,7 @@ class _Run:
     outputs: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     created: set[Key] = field(default_factory=set)
 
-    def new(self, resource: Resource) -> list[Resource]:
+    def new_dependencies(self, resource: Resource) -> list[Resource]:
         """Return what a resource refers to and AWS may not know everywhere yet.
 
         A role counts whoever created it: an earlier run that was cut off may have, seconds ago.
@@ -87,7 +87,7 @@ class _Run:
 
 
 def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
-    """Make it so.
+    """Do what a plan says, after reading each resource again.
 
     Yields:
         For each action ``Started``, any number of ``StepProgress``, then ``Applied``; or
@@ -96,7 +96,7 @@ def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
     """
     if plan.blocked:
         first = plan.blocked[0]
-        yield Failed(first.key, _blocked(first))
+        yield Failed(first.key, _blocked_error(first))
         return
     desired = {one.key: one.resource for one in plan.actions if one.resource is not None}
     run = _Run(plan, cloud, desired)
@@ -104,7 +104,7 @@ def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
         for index, action in enumerate(plan.actions, start=1):
             yield Started(action, index, len(plan.actions))
             try:
-                yield from _act(action, run)
+                yield from _do_action(action, run)
             except WorkflowError as error:
                 yield Failed(action.key, error)
                 return
@@ -114,25 +114,27 @@ def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
             cloud.release()
 
 
-def _act(action: Action, run: _Run) -> Iterator[Event]:
+def _do_action(action: Action, run: _Run) -> Iterator[Event]:
     # Read again: minutes may lie between the plan and this step.
     seen = run.cloud.read(action.key)
     if action.resource is None:
-        yield from _remove(action, seen, run.plan, run.cloud)
+        yield from _remove_resource(action, seen, run.plan, run.cloud)
         return
+    # The planner decides again: another person or an earlier run may have done the step already.
     now = plan_resource(action.resource, seen, run.outputs, owner=run.plan.owner)
     if now.op is Op.BLOCKED:
-        raise _blocked(now)
+        raise _blocked_error(now)
     resource = action.resource.resolved(run.outputs)
     if unknown := resource.refs():
-        raise _unknown(resource, *unknown[0])
+        raise _unknown_reference(resource, *unknown[0])
     if now.op is not Op.KEEP:
-        seen = yield from _converged(now.op, resource, seen, run)
+        seen = yield from _write_and_settle(now.op, resource, seen, run)
+    # Later resources resolve their references from these.
     run.outputs[action.key] = {} if seen is None else seen.outputs
     yield Applied(action.key, now.op)
 
 
-def _converged(
+def _write_and_settle(
     op: Op, resource: Resource, seen: Observed | None, run: _Run
 ) -> Generator[Event, None, Observed | None]:
     """Write, and look until it shows; after an error that passes by itself, look and go on.
@@ -143,19 +145,20 @@ def _converged(
     # Noted before the write: one that is refused may have created it all the same.
     if op is not Op.UPDATE:
         run.created.add(resource.key)
+    # For each operation and code: two things to wait for are two waits, not one that runs out.
     patience: _Patience = defaultdict(lambda: iter(PATIENCE))
     while True:
         try:
             if op is not Op.KEEP:
-                for message in _write(op, resource, seen, run.cloud):
+                for message in _write_resource(op, resource, seen, run.cloud):
                     yield StepProgress(resource.key, message)
-            return (yield from _settled(resource, run.plan, run.cloud))
+            return (yield from _wait_until_settled(resource, run.plan, run.cloud))
         except RefusedError as error:
-            yield from _patiently(error, resource, run, patience)
-        op, seen = yield from _looked(resource, run, patience)
+            yield from _wait_to_pass(error, resource, run, patience)
+        op, seen = yield from _look_again(resource, run, patience)
 
 
-def _looked(
+def _look_again(
     resource: Resource, run: _Run, patience: _Patience
 ) -> Generator[Event, None, tuple[Op, Observed | None]]:
     """Return what is there by now, and what is still to be done."""
@@ -163,27 +166,28 @@ def _looked(
         try:
             seen = run.cloud.read(resource.key)
         except RefusedError as error:
-            yield from _patiently(error, resource, run, patience)
+            yield from _wait_to_pass(error, resource, run, patience)
             continue
         if seen is not None and not seen.tags and resource.key in run.created:
             # There was none when this run began: it is ours, and its tags are still to come.
             seen = replace(seen, tags=None)
         now = plan_resource(resource, seen, {}, owner=run.plan.owner)
         if now.op is Op.BLOCKED:
-            raise _blocked(now)
+            raise _blocked_error(now)
         return now.op, seen
 
 
-def _patiently(
+def _wait_to_pass(
     error: RefusedError, resource: Resource, run: _Run, patience: _Patience
 ) -> Iterator[Event]:
     """Wait for an error to pass, in its own words; raise it where it will not, or has not."""
+    # Only errors that the two sides of a new dependency explain are waited for; others end the run.
     words = waiting(
         error.code,
         error.said,
         writing=resource,
         made=resource.key in run.created,
-        needs=run.new(run.desired[resource.key]),
+        needs=run.new_dependencies(run.desired[resource.key]),
     )
     seconds = next(patience[error.operation, error.code], None)
     if not words or seconds is None:
@@ -192,7 +196,7 @@ def _patiently(
     run.cloud.pause(seconds)
 
 
-def _remove(
+def _remove_resource(
     action: Action, seen: Observed | None, plan: Plan, cloud: DeploymentTarget
 ) -> Iterator[Event]:
     if action.op is Op.KEEP or seen is None:
@@ -209,7 +213,7 @@ def _remove(
     yield Applied(action.key, Op.DELETE)
 
 
-def _write(
+def _write_resource(
     op: Op, resource: Resource, seen: Observed | None, cloud: DeploymentTarget
 ) -> Iterator[str]:
     cloud.hold()
@@ -218,18 +222,19 @@ def _write(
     elif op is Op.UPDATE:
         steps = cloud.update(resource, seen)
     else:
-        steps = _replace(resource, cloud)
+        steps = _replace_resource(resource, cloud)
     for message in steps:
         cloud.hold()
         yield message
 
 
-def _replace(resource: Resource, cloud: DeploymentTarget) -> Iterator[str]:
+def _replace_resource(resource: Resource, cloud: DeploymentTarget) -> Iterator[str]:
+    # What cannot be changed is deleted first: two resources cannot share a name.
     yield from cloud.delete(resource.key)
     yield from cloud.create(resource)
 
 
-def _settled(
+def _wait_until_settled(
     resource: Resource, plan: Plan, cloud: DeploymentTarget
 ) -> Generator[Event, None, Observed | None]:
     """Look until what was written shows.
@@ -240,6 +245,7 @@ def _settled(
     # None is the last look, after which nobody waits.
     for seconds in (*SETTLING_SECONDS, None):
         seen = cloud.read(resource.key)
+        # The planner compares, so "shows" means the same as "up to date" in the next plan.
         left = plan_resource(resource, seen, {}, owner=plan.owner)
         if left.op is Op.KEEP:
             return seen
@@ -254,7 +260,7 @@ def _settled(
     )
 
 
-def _unknown(resource: Resource, key: Key, attribute: str) -> WorkflowError:
+def _unknown_reference(resource: Resource, key: Key, attribute: str) -> WorkflowError:
     return WorkflowError(
         "ReferenceUnknown",
         f"The {resource.TITLE} {resource.name} needs the {attribute} of {key}, which has none yet.",
@@ -262,6 +268,6 @@ def _unknown(resource: Resource, key: Key, attribute: str) -> WorkflowError:
     )
 
 
-def _blocked(action: Action) -> WorkflowError:
+def _blocked_error(action: Action) -> WorkflowError:
     code = "ResourceMissing" if action.resource and action.resource.EXTERNAL else "ResourceNotOwned"
     return WorkflowError(code, action.reason, action.remedy)

@@ -107,7 +107,7 @@ def definition(live: Document, bucket: str) -> dict[str, Any]:
     Raises:
         WorkflowError: ``BatchNeedsWorkflow``.
     """
-    photo = _photo(live)
+    photo = _photo_machine(live)
     choices = [
         {"Condition": f"{{% $states.input.kind = '{kind}' %}}", "Next": kind.title()}
         for kind in Kind
@@ -127,12 +127,15 @@ def definition(live: Document, bucket: str) -> dict[str, Any]:
                 "Error": "InvalidInput",
                 "Cause": f"The input names no kind of source: {', '.join(Kind)}.",
             },
-            **{kind.title(): _map(kind, _named(photo, kind.title()), bucket) for kind in Kind},
+            **{
+                kind.title(): _map_state(kind, _rename_states(photo, kind.title()), bucket)
+                for kind in Kind
+            },
         },
     }
 
 
-def _map(kind: Kind, photo: Document, bucket: str) -> dict[str, Any]:
+def _map_state(kind: Kind, photo: Document, bucket: str) -> dict[str, Any]:
     reader = {**_OBJECT, **_READERS[kind]}
     return {
         "Type": "Map",
@@ -141,8 +144,10 @@ def _map(kind: Kind, photo: Document, bucket: str) -> dict[str, Any]:
         "ItemSelector": _SELECTOR,
         "ItemBatcher": {"MaxItemsPerBatch": "{% $states.input.batch_size %}"},
         "MaxConcurrency": "{% $states.input.concurrency %}",
+        # A Map Run with a broken endpoint ends early instead of failing for every photo.
         "ToleratedFailurePercentage": "{% $states.input.tolerated_percent %}",
         "ItemProcessor": {
+            # Express children: minutes at most, and they cost by request instead of by transition.
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
             "StartAt": f"Photos{kind.title()}",
             "States": {
@@ -176,7 +181,7 @@ def _map(kind: Kind, photo: Document, bucket: str) -> dict[str, Any]:
     }
 
 
-def _named(machine: Document, ending: str) -> dict[str, Any]:
+def _rename_states(machine: Document, ending: str) -> dict[str, Any]:
     """Return a machine with other names of its states: no two of a definition may be the same."""
     names = {name: f"{name}{ending}" for name in machine["States"]}
 
@@ -185,13 +190,14 @@ def _named(machine: Document, ending: str) -> dict[str, Any]:
             return {key: renamed(one, key) for key, one in value.items()}
         if isinstance(value, list | tuple):
             return [renamed(one) for one in value]
+        # States are named nowhere else: StartAt is handled below, Catch and Choices hold a Next.
         return names[str(value)] if field in ("Next", "Default") else value
 
     states = {names[name]: renamed(state) for name, state in machine["States"].items()}
     return {"StartAt": names[machine["StartAt"]], "States": states}
 
 
-def _photo(live: Document) -> dict[str, Any]:
+def _photo_machine(live: Document) -> dict[str, Any]:
     """Return the machine of one photo: the tasks of the live definition, and its result."""
     states: dict[str, Any] = {}
     for task, following in zip(_TASKS, (*_TASKS[1:], "MeetsThreshold"), strict=True):
@@ -203,6 +209,7 @@ def _photo(live: Document) -> dict[str, Any]:
                 "Apply the deployment of this project first: `python -m deploy apply`.",
             )
         catch = {"ErrorEquals": list(_PHOTO_ERRORS), "ResultPath": "$.error", "Next": "Unreadable"}
+        # Retries stay as they are live; only an error of the photo itself becomes a result.
         states[task] = {**found, "Next": following, "Catch": [catch]}
     decided = {field: f"$.{field}" for field in _FIELDS}
     told = {"s3_bucket": "$.s3_bucket", "s3_key": "$.s3_key"}
@@ -215,14 +222,14 @@ def _photo(live: Document) -> dict[str, Any]:
             ],
             "Default": "Rejected",
         },
-        "Accepted": _result("accepted", decided),
-        "Rejected": _result("rejected", decided),
-        "Unreadable": _result("unreadable", told),
+        "Accepted": _result_state("accepted", decided),
+        "Rejected": _result_state("rejected", decided),
+        "Unreadable": _result_state("unreadable", told),
     }
     return {"StartAt": _TASKS[0], "States": states}
 
 
-def _result(outcome: str, fields: Mapping[str, str]) -> dict[str, Any]:
+def _result_state(outcome: str, fields: Mapping[str, str]) -> dict[str, Any]:
     paths = {f"{field}.$": path for field, path in fields.items()}
     return {"Type": "Pass", "Parameters": {"outcome": outcome, **paths}, "End": True}
 

@@ -95,19 +95,20 @@ def findings(
         today: The day on which it is asked.
     """
     found = (
-        _region(settings),
-        _names(settings),
-        _permissions(account.denied),
-        *_quotas(resources, account.quotas),
-        _concurrency(account.lambda_at_once),
-        _image(resources, today),
-        _price(resources, settings.region),
+        _check_region(settings),
+        _check_names(settings),
+        _check_permissions(account.denied),
+        *_check_quotas(resources, account.quotas),
+        _check_concurrency(account.lambda_at_once),
+        _check_image(resources, today),
+        _check_price(resources, settings.region),
     )
+    # Members of Level are ordered from harmless to severe.
     order = list(reversed(Level))
     return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
 
 
-def _region(settings: Settings) -> Finding:
+def _check_region(settings: Settings) -> Finding:
     partition = partition_of(settings.region)
     where = f"{settings.region} of the partition {partition.name}"
     if settings.region in partition.regions:
@@ -120,7 +121,7 @@ def _region(settings: Settings) -> Finding:
     )
 
 
-def _names(settings: Settings) -> Finding:
+def _check_names(settings: Settings) -> Finding:
     return Finding(
         Level.OK,
         "names",
@@ -129,9 +130,11 @@ def _names(settings: Settings) -> Finding:
     )
 
 
-def _permissions(denied: Sequence[str] | WorkflowError) -> Finding:
+def _check_permissions(denied: Sequence[str] | WorkflowError) -> Finding:
     if isinstance(denied, WorkflowError):
-        return _unknown("permissions", denied, "The first one that is missing ends `apply`.")
+        return _unknown_finding(
+            "permissions", denied, "The first one that is missing ends `apply`."
+        )
     if denied:
         return Finding(
             Level.PROBLEM,
@@ -142,13 +145,13 @@ def _permissions(denied: Sequence[str] | WorkflowError) -> Finding:
     return Finding(Level.OK, "permissions", "IAM's simulation allows every call of `apply`.")
 
 
-def _quotas(
+def _check_quotas(
     resources: Sequence[Resource], quotas: Mapping[str, float] | WorkflowError
 ) -> Iterable[Finding]:
     for name in quota_names(resources):
         topic = f"quota: {name}"
         if isinstance(quotas, WorkflowError):
-            yield _unknown(topic, quotas, "A quota of 0 ends `apply` at this resource.")
+            yield _unknown_finding(topic, quotas, "A quota of 0 ends `apply` at this resource.")
         elif name not in quotas:
             yield Finding(
                 Level.UNKNOWN,
@@ -157,10 +160,10 @@ def _quotas(
                 "Look under Service Quotas, or choose another type (--instance-type).",
             )
         else:
-            yield _quota(topic, quotas[name])
+            yield _check_quota(topic, quotas[name])
 
 
-def _quota(topic: str, value: float) -> Finding:
+def _check_quota(topic: str, value: float) -> Finding:
     if value < 1:
         return Finding(Level.PROBLEM, topic, "The quota is 0: none can be started.", REQUEST_QUOTA)
     if value < 2 and "endpoint" in topic:  # noqa: PLR2004 - the one that serves and the next one
@@ -174,10 +177,11 @@ def _quota(topic: str, value: float) -> Finding:
     return Finding(Level.OK, topic, f"The quota is {value:g}, without what runs already.")
 
 
-def _concurrency(value: int | WorkflowError) -> Finding:
+def _check_concurrency(value: int | WorkflowError) -> Finding:
     topic = "Lambda concurrency"
     if isinstance(value, WorkflowError):
-        return _unknown(topic, value, "Too little of it shows as throttled functions.")
+        return _unknown_finding(topic, value, "Too little of it shows as throttled functions.")
+    # New accounts start far below the default of 1,000 (Lambda developer guide, "Lambda quotas").
     if value <= LAMBDA_AT_ONCE:
         return Finding(
             Level.WARNING,
@@ -189,13 +193,14 @@ def _concurrency(value: int | WorkflowError) -> Finding:
     return Finding(Level.OK, topic, f"The account runs up to {value} functions at once.")
 
 
-def _image(resources: Sequence[Resource], today: date) -> Finding:
+def _check_image(resources: Sequence[Resource], today: date) -> Finding:
     images = dict.fromkeys(
         one.properties()["image"] for one in resources if "image" in one.properties()
     )
     if not images:
         return Finding(Level.OK, "container image", "None is needed: the endpoint exists already.")
     says = f"SageMaker pulls {', '.join(map(str, images))}."
+    # The built-in algorithm's image has no end of patch that AWS publishes.
     if not any("/pytorch-inference:" in str(image) for image in images):
         return Finding(Level.OK, "container image", says)
     if today <= END_OF_PATCH:
@@ -208,14 +213,14 @@ def _image(resources: Sequence[Resource], today: date) -> Finding:
     )
 
 
-def _price(resources: Sequence[Resource], region: str) -> Finding:
+def _check_price(resources: Sequence[Resource], region: str) -> Finding:
     price = price_of(resources, region)
     if price.monthly_usd is None:
         return Finding(Level.UNKNOWN, "price", price.says, "Look it up before you apply.")
     return Finding(Level.OK, "price", price.says)
 
 
-def _unknown(topic: str, error: WorkflowError, consequence: str) -> Finding:
+def _unknown_finding(topic: str, error: WorkflowError, consequence: str) -> Finding:
     return Finding(
         Level.UNKNOWN,
         topic,

@@ -58,7 +58,7 @@ class DeploymentTarget(Protocol):
         """Return what is there under the key, or None."""
 
     def find(self) -> Iterable[Key]:
-        """Keys of the immutable resources whose names say that this deployment made them."""
+        """Return the keys of immutable resources that this deployment made, by their names."""
 
     def create(self, resource: Resource) -> Iterator[str]:
         """Create a resource whose references are resolved, and wait until it can be used.
@@ -79,7 +79,7 @@ class DeploymentTarget(Protocol):
         """Give the lock back, if it is held."""
 
     def versions(self, machine: str, alias: str) -> tuple[Version, ...]:
-        """Versions of a state machine with the weights of an alias, the newest first."""
+        """Return versions of a state machine with the weights of an alias, the newest first."""
 
     def pause(self, seconds: float) -> None:
         """Wait for the cloud to settle."""

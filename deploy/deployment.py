@@ -114,10 +114,11 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
     Raises:
         WorkflowError: A call failed, or the sources are not complete.
     """
-    cloud = _cloud(settings, session)
-    desired = stack.stack(settings, _made_of(settings, session, cloud), weight=weight)
+    cloud = _open_cloud(settings, session)
+    desired = stack.stack(settings, _collect_artifacts(settings, session, cloud), weight=weight)
+    # Not only what is wanted: what is there and no longer wanted has to be found to be deleted.
     keys = (one.key for one in desired)
-    observed = _observe((*keys, *stack.keys(settings), *cloud.find()), cloud)
+    observed = _observe_keys((*keys, *stack.keys(settings), *cloud.find()), cloud)
     wanted, kept = keep_promoted(desired, observed, settings)
     price = price_of(desired, settings.region)
     return replace(plan(wanted, observed, owner=settings.owner), price=price, kept=kept)
@@ -132,8 +133,8 @@ def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
     Raises:
         WorkflowError: The sources are not complete, or nothing of the kind is offered there.
     """
-    cloud = _cloud(settings, session)
-    desired = stack.stack(settings, _made_of(settings, session, cloud))
+    cloud = _open_cloud(settings, session)
+    desired = stack.stack(settings, _collect_artifacts(settings, session, cloud))
     account = cloud.account(settings, desired)
     return findings(settings, desired, account, today=datetime.now(UTC).date())
 
@@ -161,10 +162,11 @@ def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standi
     """
     deployed: tuple[DeployedThreshold, ...] | WorkflowError
     try:
-        deployed = _cloud(settings, session).thresholds(
+        deployed = _open_cloud(settings, session).thresholds(
             settings.state_machine, settings.alias, settings.filter_function
         )
     except WorkflowError as error:
+        # An unreadable threshold must not end a plan: what is known is said, with the error.
         deployed = error
     return standing(deployed, settings.threshold, explicit=explicit)
 
@@ -181,9 +183,9 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
     Raises:
         WorkflowError: A call failed, or ``empty_bucket`` is not the deployment's bucket.
     """
-    cloud = _cloud(settings, session)
+    cloud = _open_cloud(settings, session)
     keys = (*stack.keys(settings), *batch.keys(settings), *cloud.find())
-    observed = _observe(keys, cloud)
+    observed = _observe_keys(keys, cloud)
     return plan_deletion(
         observed, owner=settings.owner, bucket=settings.bucket, empty_bucket=empty_bucket
     )
@@ -195,7 +197,7 @@ def plan_batch(settings: Settings, session: Session) -> Plan:
     Raises:
         WorkflowError: ``BatchNeedsWorkflow`` where nothing is deployed, or a call failed.
     """
-    cloud = _cloud(settings, session)
+    cloud = _open_cloud(settings, session)
     versions = cloud.versions(settings.state_machine, settings.alias)
     if not any(version.weight for version in versions):
         raise WorkflowError(
@@ -203,9 +205,10 @@ def plan_batch(settings: Settings, session: Session) -> Plan:
             f"No version of {settings.state_machine} is live, so a batch has nothing to call.",
             "Apply the deployment first: `python -m deploy apply`.",
         )
+    # While traffic shifts, batches call what most executions call.
     live = max(versions, key=lambda version: (version.weight, version.number))
     desired = batch.stack(settings, cloud.definition(live))
-    observed = _observe(batch.keys(settings), cloud)
+    observed = _observe_keys(batch.keys(settings), cloud)
     return plan(desired, observed, owner=settings.owner)
 
 
@@ -215,7 +218,7 @@ def download(settings: Settings, session: Session, address: str, folder: Path) -
     Raises:
         WorkflowError: A call failed.
     """
-    return _cloud(settings, session).download(address, folder)
+    return _open_cloud(settings, session).download(address, folder)
 
 
 def follow_training(settings: Settings, session: Session, name: str) -> Iterator[str]:
@@ -224,7 +227,7 @@ def follow_training(settings: Settings, session: Session, name: str) -> Iterator
     Raises:
         WorkflowError: ``TrainingJobUnknown``, ``TrainingFailed``, or a call failed.
     """
-    yield from _cloud(settings, session).follow_training(name)
+    yield from _open_cloud(settings, session).follow_training(name)
 
 
 def plan_rollback(settings: Settings, session: Session) -> Plan:
@@ -233,7 +236,7 @@ def plan_rollback(settings: Settings, session: Session) -> Plan:
     Raises:
         WorkflowError: ``NothingToRollBackTo``, or a call failed.
     """
-    cloud = _cloud(settings, session)
+    cloud = _open_cloud(settings, session)
     target = rollback_target(
         cloud.versions(settings.state_machine, settings.alias),
         cloud.live_before(settings.state_machine, settings.alias),
@@ -247,7 +250,7 @@ def plan_promotion(settings: Settings, session: Session) -> Plan:
     Raises:
         WorkflowError: ``NothingToPromote``, or a call failed.
     """
-    cloud = _cloud(settings, session)
+    cloud = _open_cloud(settings, session)
     target = promotion_target(cloud.versions(settings.state_machine, settings.alias))
     return _plan_alias(settings, cloud, target)
 
@@ -258,7 +261,7 @@ def preview_rollback(settings: Settings, session: Session) -> Rollback | None:
     Raises:
         WorkflowError: A call failed.
     """
-    cloud = _cloud(settings, session)
+    cloud = _open_cloud(settings, session)
     versions = cloud.versions(settings.state_machine, settings.alias)
     try:
         before = cloud.live_before(settings.state_machine, settings.alias)
@@ -278,7 +281,7 @@ def apply(plan: Plan, settings: Settings, session: Session) -> Iterator[Event]:
         ``Started``, ``StepProgress`` and ``Applied`` for each resource; ``Failed`` ends the run,
         and the next one goes on from there.
     """
-    yield from applying.apply(plan, _cloud(settings, session))
+    yield from applying.apply(plan, _open_cloud(settings, session))
 
 
 def destroy(
@@ -299,13 +302,13 @@ def status(settings: Settings, session: Session) -> Outputs:
     Raises:
         WorkflowError: A call failed.
     """
-    cloud = _cloud(settings, session)
+    cloud = _open_cloud(settings, session)
     kind = ExistingEndpoint if settings.existing_endpoint else Endpoint
     bucket = Key(StorageBucket.KIND, settings.bucket)
     alias = Key(Alias.KIND, _alias_name(settings))
     endpoint = Key(kind.KIND, settings.endpoint)
     queue = Key(Queue.KIND, settings.executions_queue)
-    seen = _observe((bucket, alias, endpoint, queue), cloud)
+    seen = _observe_keys((bucket, alias, endpoint, queue), cloud)
     return Outputs(
         bucket=settings.bucket if bucket in seen else None,
         alias_arn=seen[alias].outputs["arn"] if alias in seen else None,
@@ -314,15 +317,15 @@ def status(settings: Settings, session: Session) -> Outputs:
         queue_url=seen[queue].outputs["url"] if queue in seen else None,
         versions=cloud.versions(settings.state_machine, settings.alias),
         shifted_at=seen[alias].outputs["shifted_at"] if alias in seen else None,
-        links=_links(settings, session) if is_aws(session) else {},
+        links=_console_links(settings, session) if is_aws(session) else {},
     )
 
 
-def _cloud(settings: Settings, session: Session) -> AwsCloud:
+def _open_cloud(settings: Settings, session: Session) -> AwsCloud:
     return AwsCloud(settings, session, holder=f"process {os.getpid()} on {platform.node()}")
 
 
-def _made_of(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts:
+def _collect_artifacts(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts:
     # Any other cloud serves models in its own Python, and would carry 50 MB for nothing.
     made_of = artifacts(settings, wheels=is_aws(session))
     if settings.training_data is None:
@@ -331,7 +334,7 @@ def _made_of(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts
     return replace(made_of, training_samples=samples, classes=settings.classes or classes)
 
 
-def _observe(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Observed]:
+def _observe_keys(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Observed]:
     seen = {key: cloud.read(key) for key in dict.fromkeys(keys)}
     return {key: one for key, one in seen.items() if one is not None}
 
@@ -339,14 +342,14 @@ def _observe(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Observed
 def _plan_alias(settings: Settings, cloud: AwsCloud, version: Version) -> Plan:
     """Return what has to be done so that a version gets all new executions."""
     alias = Alias(name=_alias_name(settings), tags=settings.tags, version=version.arn)
-    return plan((alias,), _observe((alias.key,), cloud), owner=settings.owner)
+    return plan((alias,), _observe_keys((alias.key,), cloud), owner=settings.owner)
 
 
 def _alias_name(settings: Settings) -> str:
     return f"{settings.state_machine}/{settings.alias}"
 
 
-def _links(settings: Settings, session: Session) -> dict[str, str]:
+def _console_links(settings: Settings, session: Session) -> dict[str, str]:
     region = settings.region
     console = f"https://{console_host(session)}"
     machine = settings.state_machine_arn

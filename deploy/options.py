@@ -32,6 +32,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what cannot be understood, and end."""
+        # argparse itself exits with 2, which means "changes are pending" here.
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"{self.prog}: {message}\n")
 

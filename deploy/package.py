@@ -125,8 +125,10 @@ def deterministic_zip(files: Mapping[str, bytes]) -> bytes:
     """Return a zip whose bytes depend on nothing but the names and contents of its files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        # Sorted, with one time and mode for all: any other order would be another digest.
         for path in sorted(files):
             entry = zipfile.ZipInfo(path, EPOCH)
+            # Set on every system: Lambda drops the mode bits of a zip made on Windows.
             entry.create_system = _UNIX
             entry.external_attr = _MODE_FILE
             archive.writestr(entry, files[path])
@@ -157,5 +159,5 @@ def read_definition(path: Path) -> dict[str, Any]:
 
 
 def lambda_digest(data: bytes) -> str:
-    """SHA-256 in base64, as Lambda reports it."""
+    """Return the SHA-256 in base64, as Lambda reports it (``CodeSha256``)."""
     return base64.b64encode(hashlib.sha256(data).digest()).decode()

@@ -133,7 +133,7 @@ class Plan:
         return any(path == f"environment.{VARIABLE}" for path in paths)
 
     def to_json(self) -> dict[str, Json]:
-        """The plan as JSON: counts by operation, actions, what is retained and kept, the price."""
+        """Return the plan as JSON: counts by operation, actions, what is kept, and the price."""
         counts = {op.value: sum(a.op is op for a in self.actions) for op in Op}
         return {
             "counts": counts,
@@ -163,10 +163,12 @@ def plan(
     for resource in desired:
         seen = observed.get(resource.key)
         action = plan_resource(resource, seen, outputs, owner=owner)
+        # What is created or replaced has no outputs yet: whatever refers to it shows as changed.
         outputs[resource.key] = _known_outputs(resource, seen, action.op)
         actions.append(action)
     actions = _endpoint_before_alias(actions)
     wanted = {resource.key for resource in desired}
+    # Owned, but not wanted any more: deleted last, after nothing refers to it.
     obsolete = {key: seen for key, seen in observed.items() if key not in wanted}
     serves = any(resource.KIND == EndpointConfig.KIND for resource in desired)
     stays = retained(obsolete, owner=owner) if serves else ()
@@ -216,8 +218,8 @@ def plan_resource(
     """Return the action for one resource, given what is known of those it refers to."""
     resolved = resource.resolved(outputs)
     before = None if seen is None else seen.properties
-    diffs = tuple(_differences(before or {}, resolved.wanted(before)))
-    op, reason, remedy = _decide(resource, seen, diffs, owner)
+    diffs = tuple(_find_differences(before or {}, resolved.wanted(before)))
+    op, reason, remedy = _decide_op(resource, seen, diffs, owner)
     return Action(
         op=op,
         key=resource.key,
@@ -230,7 +232,7 @@ def plan_resource(
 
 
 def retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Key, ...]:
-    """The newest earlier endpoint configurations, and the models without which none could serve."""
+    """Return the newest earlier endpoint configurations, and the models that they serve."""
     ours = {key: seen for key, seen in obsolete.items() if owned(seen, owner)}
     dated = [
         (seen.created, key)
@@ -238,12 +240,13 @@ def retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> t
         if key.kind == EndpointConfig.KIND and seen.created is not None
     ]
     configs = [key for _, key in sorted(dated, reverse=True)[:EARLIER_CONFIGS]]
+    # A configuration without its model cannot serve: they stay together.
     models = (Key(Model.KIND, str(ours[key].properties["model"])) for key in configs)
     return (*configs, *(key for key in dict.fromkeys(models) if key in ours))
 
 
 def deletions(observed: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Action, ...]:
-    """Deletions of what is owned, in the reverse order of creation."""
+    """Return deletions of what is owned, in the reverse order of creation."""
     rank = {kind.KIND: place for place, kind in enumerate(CREATION_ORDER)}
     titles = {kind.KIND: kind.TITLE for kind in CREATION_ORDER}
     keys = [key for key, seen in observed.items() if owned(seen, owner)]
@@ -310,7 +313,7 @@ def _bucket_steps(action: Action, seen: Observed, empty_bucket: str | None) -> t
     return (emptied, action)
 
 
-def _decide(
+def _decide_op(
     resource: Resource,
     seen: Observed | None,
     diffs: tuple[Diff, ...],
@@ -335,8 +338,9 @@ def _decide(
     if seen.failure:
         return Op.REPLACE, seen.failure, ""
     if diffs:
+        # AWS has no call that changes these, so the resource is made again.
         fixed = any(one.path in resource.FIXED for one in diffs)
-        return Op.REPLACE if fixed else Op.UPDATE, f"Differs in {_paths(diffs)}.", ""
+        return Op.REPLACE if fixed else Op.UPDATE, f"Differs in {_list_paths(diffs)}.", ""
     return Op.KEEP, "It is up to date.", ""
 
 
@@ -355,14 +359,15 @@ def _known_outputs(resource: Resource, seen: Observed | None, op: Op) -> Mapping
     return seen.outputs
 
 
-def _paths(diffs: tuple[Diff, ...]) -> str:
+def _list_paths(diffs: tuple[Diff, ...]) -> str:
     shown = [diff.path for diff in diffs[:3]]
     more = f" and {len(diffs) - 3} more" if len(diffs) > 3 else ""  # noqa: PLR2004 - a sentence
     return ", ".join(shown) + more
 
 
-def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Diff]:
-    flat_before, flat_after = dict(_flat(before, "")), dict(_flat(after, ""))
+def _find_differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Diff]:
+    # Flattened, so that a difference names the one nested property and not the whole document.
+    flat_before, flat_after = dict(_flatten_json(before, "")), dict(_flatten_json(after, ""))
     for path in dict.fromkeys((*flat_before, *flat_after)):
         old, new = flat_before.get(path), flat_after.get(path)
         # None is a value as well: absent and null differ.
@@ -372,14 +377,14 @@ def _differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Itera
             )
 
 
-def _flat(value: Json, path: str) -> Iterator[tuple[str, Json]]:
+def _flatten_json(value: Json, path: str) -> Iterator[tuple[str, Json]]:
     # An empty object is a value of its own: flattened, it would vanish from the comparison.
     if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else key)
+            yield from _flatten_json(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
-            yield from _flat(item, f"{path}[{index}]")
+            yield from _flatten_json(item, f"{path}[{index}]")
     else:
         # JSON gives lists, and a tuple never equals one.
         yield path, list(value) if isinstance(value, tuple) else value

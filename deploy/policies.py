@@ -22,6 +22,7 @@ def canonical(document: Document) -> dict[str, Any]:
     AWS may turn a list of one into its item and may reorder actions and resources.
     """
     statements = document.get("Statement", ())
+    # IAM allows a single statement without a list (IAM JSON policy grammar).
     if isinstance(statements, dict):
         statements = (statements,)
     return {**document, "Statement": [_canonical_statement(one) for one in statements]}
@@ -35,7 +36,7 @@ def _canonical_statement(statement: Document) -> dict[str, Any]:
     }
 
 
-def _document(*statements: Document) -> dict[str, Any]:
+def _make_document(*statements: Document) -> dict[str, Any]:
     return canonical({"Version": VERSION, "Statement": statements})
 
 
@@ -48,13 +49,15 @@ def trust(service: str, settings: Settings, *source_arns: str) -> dict[str, Any]
         settings: Whose account.
         source_arns: Patterns of the ARNs of the resources it acts for.
     """
-    return _document(
+    return _make_document(
         {
             "Effect": "Allow",
             "Principal": {"Service": service},
             "Action": "sts:AssumeRole",
             "Condition": {
                 "StringEquals": {"aws:SourceAccount": settings.account},
+                # ArnLike, because versions and aliases are patterns; StringEquals takes no
+                # wildcards.
                 "ArnLike": {"aws:SourceArn": list(source_arns)},
             },
         }
@@ -64,7 +67,7 @@ def trust(service: str, settings: Settings, *source_arns: str) -> dict[str, Any]
 def bucket_policy(settings: Settings) -> dict[str, Any]:
     """Refuse every request to the bucket that does not come by TLS."""
     arn = settings.bucket_arn
-    return _document(
+    return _make_document(
         {
             "Sid": "TlsOnly",
             "Effect": "Deny",
@@ -77,12 +80,12 @@ def bucket_policy(settings: Settings) -> dict[str, Any]:
 
 
 def serialize_policy(settings: Settings, log_group: str) -> dict[str, Any]:
-    """SerializeImage reads submitted images and writes its log.
+    """Let SerializeImage read submitted images and write its log.
 
     ``s3:ListBucket`` is no call of its own: without it S3 answers a missing key with 403 instead
     of 404, and a typing error would look like a missing permission.
     """
-    return _document(
+    return _make_document(
         _read_images(settings),
         {
             "Sid": "TellMissingFromForbidden",
@@ -95,8 +98,8 @@ def serialize_policy(settings: Settings, log_group: str) -> dict[str, Any]:
 
 
 def classify_policy(settings: Settings, log_group: str) -> dict[str, Any]:
-    """ClassifyImage reads images that came by reference, invokes one endpoint, writes its log."""
-    return _document(
+    """Let ClassifyImage read images, invoke one endpoint and write its log."""
+    return _make_document(
         _read_images(settings),
         {
             "Sid": "InvokeEndpoint",
@@ -109,17 +112,17 @@ def classify_policy(settings: Settings, log_group: str) -> dict[str, Any]:
 
 
 def filter_policy(settings: Settings, log_group: str) -> dict[str, Any]:
-    """FilterInferences only writes its log."""
-    return _document(_write_log(settings, log_group))
+    """Let FilterInferences write its log, and nothing else."""
+    return _make_document(_write_log(settings, log_group))
 
 
 def states_policy(settings: Settings) -> dict[str, Any]:
-    """Return the state machine invokes versions of the three functions and delivers its own log.
+    """Let the state machine invoke versions of the three functions and deliver its own log.
 
     CloudWatch Logs has no resource-level permissions for log delivery (Step Functions Developer
     Guide, "Logging to CloudWatch Logs"), hence ``*`` there.
     """
-    return _document(_invoke_functions(settings), _deliver_logs())
+    return _make_document(_invoke_functions(settings), _deliver_logs())
 
 
 def batch_policy(settings: Settings) -> dict[str, Any]:
@@ -130,23 +133,23 @@ def batch_policy(settings: Settings) -> dict[str, Any]:
     """
     bucket = settings.bucket_arn
     children = settings.arn("states", f"execution:{settings.batch_machine}")
-    return _document(
+    return _make_document(
         _invoke_functions(settings),
         _deliver_logs(),
-        _allow(
+        _allow_actions(
             "StartChildren",
             "states:StartExecution",
             settings.batch_machine_arn,
         ),
-        _allow(
+        _allow_actions(
             "FollowChildren",
             ("states:DescribeExecution", "states:StopExecution"),
             (f"{children}:*", settings.arn("states", f"express:{settings.batch_machine}/*:*:*")),
         ),
-        _allow("RedriveChildren", "states:RedriveExecution", f"{children}/*"),
-        _allow("ListPhotos", "s3:ListBucket", bucket),
-        _allow("ReadManifests", "s3:GetObject", f"{bucket}/*"),
-        _allow(
+        _allow_actions("RedriveChildren", "states:RedriveExecution", f"{children}/*"),
+        _allow_actions("ListPhotos", "s3:ListBucket", bucket),
+        _allow_actions("ReadManifests", "s3:GetObject", f"{bucket}/*"),
+        _allow_actions(
             "WriteResults",
             ("s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"),
             f"{bucket}/{RESULTS_PREFIX}*",
@@ -157,7 +160,7 @@ def batch_policy(settings: Settings) -> dict[str, Any]:
 def endpoint_policy(
     settings: Settings, image: str, *, training_data: str | None = None
 ) -> dict[str, Any]:
-    """SageMaker reads models, writes captures, pulls one image, writes logs and metrics.
+    """Let SageMaker read models, write captures, pull one image, write logs and metrics.
 
     Args:
         settings: Whose bucket.
@@ -166,10 +169,12 @@ def endpoint_policy(
     """
     bucket = settings.bucket_arn
     statements: list[Document] = [
-        _allow("ReadModels", "s3:GetObject", f"{bucket}/{settings.model_prefix}*"),
-        _allow("WriteCaptures", "s3:PutObject", f"{bucket}/{settings.capture_prefix}/*"),
-        _allow("ImageLogin", "ecr:GetAuthorizationToken", "*"),
-        _allow(
+        _allow_actions("ReadModels", "s3:GetObject", f"{bucket}/{settings.model_prefix}*"),
+        _allow_actions("WriteCaptures", "s3:PutObject", f"{bucket}/{settings.capture_prefix}/*"),
+        # GetAuthorizationToken has no resource-level permissions (Service Authorization Reference,
+        # ECR).
+        _allow_actions("ImageLogin", "ecr:GetAuthorizationToken", "*"),
+        _allow_actions(
             "PullImage",
             (
                 "ecr:BatchCheckLayerAvailability",
@@ -178,7 +183,7 @@ def endpoint_policy(
             ),
             repository_arn(image),
         ),
-        _allow(
+        _allow_actions(
             "WriteLogs",
             (
                 "logs:CreateLogGroup",
@@ -189,7 +194,7 @@ def endpoint_policy(
             settings.arn("logs", "log-group:/aws/sagemaker/*"),
         ),
         {
-            **_allow("WriteMetrics", "cloudwatch:PutMetricData", "*"),
+            **_allow_actions("WriteMetrics", "cloudwatch:PutMetricData", "*"),
             "Condition": {
                 "StringLike": {"cloudwatch:namespace": ("/aws/sagemaker/*", "aws/sagemaker/*")}
             },
@@ -199,17 +204,17 @@ def endpoint_policy(
         source, _, prefix = training_data.removeprefix("s3://").partition("/")
         data = f"arn:{settings.partition}:s3:::{source}"
         statements += [
-            _allow("ReadTrainingData", "s3:GetObject", f"{data}/{prefix}*"),
-            _allow("ListTrainingData", "s3:ListBucket", data),
-            _allow("WriteModels", "s3:PutObject", f"{bucket}/{settings.model_prefix}*"),
+            _allow_actions("ReadTrainingData", "s3:GetObject", f"{data}/{prefix}*"),
+            _allow_actions("ListTrainingData", "s3:ListBucket", data),
+            _allow_actions("WriteModels", "s3:PutObject", f"{bucket}/{settings.model_prefix}*"),
         ]
-    return _document(*statements)
+    return _make_document(*statements)
 
 
 def topic_policy(settings: Settings, topic_arn: str) -> dict[str, Any]:
-    """CloudWatch alarms of this deployment may publish to the topic, by TLS only."""
+    """Let CloudWatch alarms of this deployment publish to the topic, by TLS only."""
     alarms = settings.arn("cloudwatch", f"alarm:{settings.prefix}-*")
-    return _document(
+    return _make_document(
         {
             "Sid": "AlarmsPublish",
             "Effect": "Allow",
@@ -233,8 +238,8 @@ def topic_policy(settings: Settings, topic_arn: str) -> dict[str, Any]:
 
 
 def queue_policy(settings: Settings, queue_arn: str) -> dict[str, Any]:
-    """EventBridge may send what three rules match to the queue; nobody may without TLS."""
-    return _document(
+    """Let EventBridge send what three rules match to the queue, and nobody without TLS."""
+    return _make_document(
         {
             "Sid": "RulesSend",
             "Effect": "Allow",
@@ -267,10 +272,10 @@ def prescribed(settings: Settings, policy: Document, *, part: str) -> dict[str, 
     statements = list(policy["Statement"])
     if settings.organisation.subnets and part != "states":
         interfaces = _SAGEMAKER_VPC if part == "sagemaker" else _LAMBDA_VPC
-        statements.append(_allow("UseVpc", interfaces, "*"))
+        statements.append(_allow_actions("UseVpc", interfaces, "*"))
     if settings.organisation.kms_key and part in _KEY_USES:
-        statements.append(_allow("UseKey", _KEY_USES[part], settings.organisation.kms_key))
-    return _document(*statements)
+        statements.append(_allow_actions("UseKey", _KEY_USES[part], settings.organisation.kms_key))
+    return _make_document(*statements)
 
 
 _LAMBDA_VPC = (
@@ -300,42 +305,45 @@ _KEY_USES = {
 
 
 def endpoint_arn(settings: Settings) -> str:
-    """ARN of the endpoint; SageMaker writes names in lower case there, and IAM minds the case."""
+    """Return the ARN of the endpoint; SageMaker writes its name in lower case there."""
     return settings.arn("sagemaker", f"endpoint/{settings.endpoint.lower()}")
 
 
 def rule_arns(settings: Settings) -> list[str]:
-    """ARNs of the EventBridge rules on status changes of executions."""
+    """Return the ARNs of the EventBridge rules on status changes of executions."""
     names = (settings.executions_rule, faults_rule(settings), input_rule(settings))
     return [settings.arn("events", f"rule/{name}") for name in names]
 
 
 def repository_arn(image: str) -> str:
-    """ARN of the ECR repository that an image URI names.
+    """Return the ARN of the ECR repository that an image URI names.
 
     Args:
         image: ``account.dkr.ecr.region.suffix/repository:tag``.
     """
+    # account.dkr.ecr.region.amazonaws.com, with .cn at its end in China.
     host, _, path = image.partition("/")
     account, _, _, region, *_ = host.split(".")
     repository = path.partition("@")[0].partition(":")[0]
     return f"arn:{partition_of(region).name}:ecr:{region}:{account}:repository/{repository}"
 
 
-def _allow(
+def _allow_actions(
     sid: str, actions: str | tuple[str, ...], resource: str | tuple[str, ...]
 ) -> dict[str, Any]:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
 
 
 def _read_images(settings: Settings) -> dict[str, Any]:
-    return _allow("ReadImages", "s3:GetObject", f"{settings.bucket_arn}/{settings.upload_prefix}*")
+    return _allow_actions(
+        "ReadImages", "s3:GetObject", f"{settings.bucket_arn}/{settings.upload_prefix}*"
+    )
 
 
 def _invoke_functions(settings: Settings) -> dict[str, Any]:
     names = (settings.serialize_function, settings.classify_function, settings.filter_function)
     versions = tuple(settings.arn("lambda", f"function:{name}:*") for name in names)
-    return _allow("InvokeFunctionVersions", "lambda:InvokeFunction", versions)
+    return _allow_actions("InvokeFunctionVersions", "lambda:InvokeFunction", versions)
 
 
 def _deliver_logs() -> dict[str, Any]:
@@ -349,9 +357,9 @@ def _deliver_logs() -> dict[str, Any]:
         "logs:DescribeResourcePolicies",
         "logs:DescribeLogGroups",
     )
-    return _allow("DeliverLogs", actions, "*")
+    return _allow_actions("DeliverLogs", actions, "*")
 
 
 def _write_log(settings: Settings, log_group: str) -> dict[str, Any]:
     arn = settings.arn("logs", f"log-group:{log_group}:*")
-    return _allow("WriteLog", ("logs:CreateLogStream", "logs:PutLogEvents"), arn)
+    return _allow_actions("WriteLog", ("logs:CreateLogStream", "logs:PutLogEvents"), arn)

@@ -53,9 +53,10 @@ class Price:
 
 def price_of(resources: Sequence[Resource], region: str) -> Price:
     """Return what resources cost a month in a region while nothing runs."""
-    parts = [_instances(one, region) for one in resources if isinstance(one, EndpointConfig)]
+    parts = [_instance_price(one, region) for one in resources if isinstance(one, EndpointConfig)]
     alarms = [one for one in resources if isinstance(one, Alarm)]
     if alarms:
+        # CloudWatch bills an alarm by the metrics it watches, not by the alarm.
         each, metrics = ALARM_MONTH.get(region), sum(len(one.metrics) for one in alarms)
         name = f"{len(alarms)} alarms on {metrics} metrics"
         parts.append((name, None if each is None else metrics * each))
@@ -72,7 +73,7 @@ def price_of(resources: Sequence[Resource], region: str) -> Price:
     return Price(total, " ".join((says, *training, NOT_INCLUDED)))
 
 
-def _instances(config: EndpointConfig, region: str) -> tuple[str, float | None]:
+def _instance_price(config: EndpointConfig, region: str) -> tuple[str, float | None]:
     hour = INSTANCE_HOUR.get(region, {}).get(config.instance_type)
     name = f"{config.instance_count} x {config.instance_type} around the clock"
     return name, None if hour is None else hour * HOURS_A_MONTH * config.instance_count

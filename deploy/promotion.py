@@ -43,12 +43,15 @@ def keep_promoted(
         return tuple(desired), ""
     asked = next(one.name for one in desired if isinstance(one, Model))
     serves = seen.outputs.get(SERVES, "").split()
+    # Without the tag (an earlier release) the first model that serves was the settings' own.
     applied = seen.properties["applied_model"] or next(iter(serves), asked)
     live = str(seen.properties["config"])
+    # The settings ask for another model than at the last apply: they win.
     if not serves or applied != asked:
         return tuple(desired), ""
     found = (_as_found(Model, name, observed, settings) for name in serves if name != asked)
     models = [one for one in found if one is not None]
+    # In the middle of a rollout the endpoint belongs to the rollout.
     if len(serves) > 1:
         config = _as_found(EndpointConfig, live, observed, settings)
         before = [*models, config] if config else models

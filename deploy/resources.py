@@ -74,7 +74,7 @@ class Resource:
     def properties(self) -> dict[str, Json]:
         """Return the fields that are compared with what AWS has, as JSON."""
         return {
-            item.name: _json(getattr(self, item.name))
+            item.name: _to_json(getattr(self, item.name))
             for item in fields(self)
             if item.name != "name" and item.metadata.get("compared", True)
         }
@@ -84,7 +84,8 @@ class Resource:
         return self.properties()
 
     def refs(self) -> tuple[tuple[Key, str], ...]:
-        """Keys and attributes this resource depends on, in order of their appearance."""
+        """Return keys and attributes this resource depends on, in order of their appearance."""
+        # A dict keeps the order and drops repetitions; a set would shuffle plans.
         found: dict[tuple[Key, str], None] = {}
 
         def note(text: str) -> str:
@@ -101,7 +102,9 @@ class Resource:
 
         def fill(text: str) -> str:
             return _REF.sub(
-                lambda m: outputs.get(Key(m["kind"], m["name"]), {}).get(m["attribute"], m[0]), text
+                # A reference without a value stays as it is: it is known after apply.
+                lambda m: outputs.get(Key(m["kind"], m["name"]), {}).get(m["attribute"], m[0]),
+                text,
             )
 
         values = {item.name: _map_text(getattr(self, item.name), fill) for item in fields(self)}
@@ -123,11 +126,11 @@ def _map_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 
     return value
 
 
-def _json(value: Any) -> Json:  # noqa: ANN401 - any field of a record
+def _to_json(value: Any) -> Json:  # noqa: ANN401 - any field of a record
     if isinstance(value, Mapping):
-        return {str(key): _json(item) for key, item in value.items()}
+        return {str(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_json(item) for item in value]
+        return [_to_json(item) for item in value]
     return value  # type: ignore[no-any-return]  # str, int, float, bool or None by the records below
 
 
@@ -327,10 +330,12 @@ class Alias(Resource):
     weight: int = 100
 
     def wanted(self, observed: Properties | None) -> dict[str, Json]:
-        """As :meth:`Resource.wanted`; a shift that went further, or has no other side, stays."""
+        """Return the properties wanted; a shift that went further, or has no other side, stays."""
         properties = self.properties()
         if observed is None:
+            # A new alias has one version only, which gets everything.
             return {**properties, "weight": 100}
+        # Only a shift to the same version counts: another version starts again at its share.
         reached = observed.get("weight", 0) if observed.get("version") == self.version else 0
         return {**properties, "weight": max(self.weight, int(str(reached)))}
 

@@ -74,30 +74,30 @@ def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tup
         WorkflowError: ``SettingInvalid`` where the threshold is too low for the number of classes.
     """
     check_threshold(settings.threshold, len(artifacts.classes))
-    existing, created = _serving(settings, artifacts)
+    existing, created = _make_serving(settings, artifacts)
     return (
-        _bucket(settings),
-        *_alerts(settings),
-        *_executions_events(settings),
+        _make_bucket(settings),
+        *_make_alerts(settings),
+        *_make_executions_events(settings),
         *existing,
-        *_functions(settings, artifacts),
-        *_state_machine(settings, artifacts.definition, weight),
+        *_make_functions(settings, artifacts),
+        *_make_state_machine(settings, artifacts.definition, weight),
         *alarms.alarms(settings, _function_names(settings).values()),
         *created,
     )
 
 
 def keys(settings: Settings) -> tuple[Key, ...]:
-    """Keys of all resources with fixed names that a deployment may have made at any time.
+    """Return the keys of all resources with fixed names that a deployment may ever have made.
 
     What is there but no longer wanted, such as the endpoint after ``--endpoint NAME``, is found
     through these; resources named by digest are found by ``Cloud.find``.
     """
-    names = _names(settings)
+    names = _fixed_names(settings)
     return tuple(Key(kind.KIND, name) for kind, found in names.items() for name in found)
 
 
-def _names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
+def _fixed_names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
     functions = _function_names(settings).values()
     return {
         StorageBucket: (settings.bucket,),
@@ -126,26 +126,28 @@ def _names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
 
 
 def digested(prefix: str, kind: type[Resource], **values: Any) -> str:  # noqa: ANN401 - any field
-    """A name that ends in a digest of the specification, for kinds that cannot be changed."""
+    """Return a name that ends in a digest of the specification, for immutable kinds."""
     known = {item.name for item in fields(kind)}
     if unknown := values.keys() - known:
         raise TypeError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
+    # References are digested as text: the name is known before the values are.
     text = json.dumps(values, sort_keys=True)
     return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
-def _bucket(settings: Settings) -> StorageBucket:
+def _make_bucket(settings: Settings) -> StorageBucket:
     return StorageBucket(
         name=settings.bucket,
         tags=settings.tags,
         policy=policies.bucket_policy(settings),
         expire_days={f"{settings.capture_prefix}/": CAPTURE_RETENTION_DAYS},
+        # SSE-S3 needs no permissions; with a key of the organisation the roles need kms:Decrypt.
         encryption="aws:kms" if settings.organisation.kms_key else "AES256",
         kms_key=settings.organisation.kms_key,
     )
 
 
-def _alerts(settings: Settings) -> tuple[Resource, ...]:
+def _make_alerts(settings: Settings) -> tuple[Resource, ...]:
     topic = Topic(
         name=settings.topic,
         tags=settings.tags,
@@ -161,7 +163,7 @@ def _alerts(settings: Settings) -> tuple[Resource, ...]:
     return (topic, subscription)
 
 
-def _executions_events(settings: Settings) -> tuple[Resource, ...]:
+def _make_executions_events(settings: Settings) -> tuple[Resource, ...]:
     arn = settings.arn("sqs", settings.executions_queue)
     queue = Queue(
         name=settings.executions_queue,
@@ -203,13 +205,13 @@ def part_role(
     return (role,), Ref(role.key, "arn")
 
 
-def _told_apart(settings: Settings, role: str) -> str:
+def _role_with_path(settings: Settings, role: str) -> str:
     """Return a role as it enters a name: its ARN has the path, which a reference does not show."""
     path = settings.organisation.role_path
     return role if path == "/" else f"{path} {role}"
 
 
-def _placed(settings: Settings) -> dict[str, tuple[str, ...]]:
+def _network_placement(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return where functions, models and training jobs run; nothing where they are in no VPC."""
     organisation = settings.organisation
     if not organisation.subnets:
@@ -217,7 +219,7 @@ def _placed(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {"subnets": organisation.subnets, "security_groups": organisation.security_groups}
 
 
-def _serving(
+def _make_serving(
     settings: Settings, artifacts: Artifacts
 ) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
     """Return what answers InvokeEndpoint: what exists, and what is created."""
@@ -229,8 +231,8 @@ def _serving(
         policies.trust("sagemaker.amazonaws.com", settings, settings.arn("sagemaker", "*")),
         policies.endpoint_policy(settings, artifacts.image, training_data=settings.training_data),
     )
-    log_group = _log_group(settings, _endpoint_log_group(settings))
-    source, model = _model(settings, artifacts, role)
+    log_group = _make_log_group(settings, _endpoint_log_group(settings))
+    source, model = _make_model(settings, artifacts, role)
     config = endpoint_config(settings, Ref(model.key, "name"))
     endpoint = Endpoint(
         name=settings.endpoint,
@@ -241,10 +243,10 @@ def _serving(
     return (), (*roles, log_group, source, model, config, endpoint)
 
 
-def _model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Resource, Model]:
+def _make_model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Resource, Model]:
     environment: dict[str, str] = {}
     if settings.training_data is None:
-        source: Resource = _archive(settings, artifacts)
+        source: Resource = _make_archive(settings, artifacts)
         model_data = Ref(source.key, "url")
         # Where the PyTorch inference container finds our code (SageMaker inference toolkit).
         environment = {
@@ -254,20 +256,20 @@ def _model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Resourc
             "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
         }
     else:
-        source = _training_job(settings, settings.training_data, artifacts, role)
+        source = _make_training_job(settings, settings.training_data, artifacts, role)
         model_data = Ref(source.key, "model_data")
     spec: dict[str, Any] = {
         "image": artifacts.image,
         "model_data": model_data,
         "role": role,
         "environment": environment,
-        **_placed(settings),
+        **_network_placement(settings),
     }
-    name = digested(settings.prefix, Model, **{**spec, "role": _told_apart(settings, role)})
+    name = digested(settings.prefix, Model, **{**spec, "role": _role_with_path(settings, role)})
     return source, Model(name=name, tags=settings.tags, **spec)
 
 
-def _archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
+def _make_archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
     key = f"{settings.model_prefix}{artifacts.model_digest}/model.tar.gz"
     return ModelArchive(
         name=f"{settings.bucket}/{key}",
@@ -282,7 +284,9 @@ def training_list(data: str) -> str:
     return f"{data.rstrip('/')}/train.lst"
 
 
-def _training_job(settings: Settings, data: str, artifacts: Artifacts, role: str) -> TrainingJob:
+def _make_training_job(
+    settings: Settings, data: str, artifacts: Artifacts, role: str
+) -> TrainingJob:
     samples = {
         "num_classes": str(len(artifacts.classes)),
         "num_training_samples": str(artifacts.training_samples),
@@ -303,9 +307,9 @@ def _training_job(settings: Settings, data: str, artifacts: Artifacts, role: str
         "instance_type": settings.training_instance,
         "volume_gb": TRAINING_VOLUME_GB,
         "max_seconds": TRAINING_SECONDS,
-        **_placed(settings),
+        **_network_placement(settings),
     }
-    told = {**spec, "role": _told_apart(settings, role)}
+    told = {**spec, "role": _role_with_path(settings, role)}
     name = digested(settings.prefix, TrainingJob, **told)
     return TrainingJob(name=name, tags=settings.tags, **spec)
 
@@ -323,7 +327,7 @@ def endpoint_config(settings: Settings, model: str) -> EndpointConfig:
     return EndpointConfig(name=name, tags=settings.tags, **spec)
 
 
-def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
+def _make_functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
     names = _function_names(settings)
     classes = {"SCONES_CLASSES": json.dumps(artifacts.classes)}
     environments = {
@@ -347,15 +351,15 @@ def _functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]
         )
         for part, document in documents.items()
     }
-    groups = [_log_group(settings, _function_log_group(name)) for name in names.values()]
+    groups = [_make_log_group(settings, _function_log_group(name)) for name in names.values()]
     functions = [
-        _function(settings, artifacts, part, environment, role=roles[part][1])
+        _make_function(settings, artifacts, part, environment, role=roles[part][1])
         for part, environment in environments.items()
     ]
     return (*(role for made, _ in roles.values() for role in made), *groups, *functions)
 
 
-def _function(
+def _make_function(
     settings: Settings,
     artifacts: Artifacts,
     part: str,
@@ -382,7 +386,9 @@ def _function(
     )
 
 
-def _state_machine(settings: Settings, definition: Document, weight: int) -> tuple[Resource, ...]:
+def _make_state_machine(
+    settings: Settings, definition: Document, weight: int
+) -> tuple[Resource, ...]:
     roles, role = part_role(
         settings,
         "states",
@@ -391,11 +397,11 @@ def _state_machine(settings: Settings, definition: Document, weight: int) -> tup
         ),
         policies.states_policy(settings),
     )
-    log_group = _log_group(settings, _states_log_group(settings))
+    log_group = _make_log_group(settings, _states_log_group(settings))
     machine = StateMachine(
         name=settings.state_machine,
         tags=settings.tags,
-        definition=_filled_in(definition, _function_names(settings)),
+        definition=_fill_in(definition, _function_names(settings)),
         role=role,
         log_group=Ref(log_group.key, "arn"),
         log_level="ERROR",
@@ -409,11 +415,12 @@ def _state_machine(settings: Settings, definition: Document, weight: int) -> tup
     return (*roles, log_group, machine, alias)
 
 
-def _filled_in(definition: Document, names: Mapping[str, str]) -> Document:
-    """The definition with ``${SerializeImageArn}`` and its like replaced by function versions."""
+def _fill_in(definition: Document, names: Mapping[str, str]) -> Document:
+    """Return the definition with ``${SerializeImageArn}`` and the like as function versions."""
     text = json.dumps(definition)
     for part, name in names.items():
         placeholder = "${" + part.title().replace("_", "") + "Arn}"
+        # A version and not the function: a running execution keeps the code it began with.
         text = text.replace(placeholder, Ref(Key(Function.KIND, name), "version_arn"))
     filled: Document = json.loads(text)
     return filled
@@ -437,7 +444,7 @@ def _with_versions(arn: str) -> tuple[str, str]:
 
 
 def role_name(settings: Settings, part: str) -> str:
-    """IAM is global: the region in the name keeps deployments in two regions apart."""
+    """Return the name of a role; IAM is global, so it holds the region."""
     return f"{settings.prefix}-{part}-{settings.region}"
 
 
@@ -451,9 +458,9 @@ def _endpoint_log_group(settings: Settings) -> str:
 
 
 def _states_log_group(settings: Settings) -> str:
-    """Under ``/aws/vendedlogs``, whose resource policy AWS keeps short by itself."""
+    """Return the log group, under a prefix whose resource policy AWS keeps short by itself."""
     return f"/aws/vendedlogs/states/{settings.state_machine}"
 
 
-def _log_group(settings: Settings, name: str) -> LogGroup:
+def _make_log_group(settings: Settings, name: str) -> LogGroup:
     return LogGroup(name=name, tags=settings.tags, retention_days=LOG_RETENTION_DAYS)

@@ -51,7 +51,7 @@ def artifact_names(resources: Iterable[Resource]) -> dict[str, bytes]:
     found = {}
     for one in resources:
         if isinstance(one, Function | ModelArchive):
-            found[_artifact(one)] = one.archive
+            found[_artifact_name(one)] = one.archive
     return found
 
 
@@ -65,7 +65,7 @@ def template(resources: Sequence[Resource], settings: Settings) -> dict[str, Any
     Raises:
         WorkflowError: ``NotExportable`` where a template cannot hold a kind: a training job.
     """
-    outputs = {one.key: _outputs(one) for one in resources}
+    outputs = {one.key: _output_texts(one) for one in resources}
     blocks: dict[str, Any] = {}
     for one in resources:
         if type(one) not in _BLOCKS:
@@ -76,7 +76,7 @@ def template(resources: Sequence[Resource], settings: Settings) -> dict[str, Any
             )
         blocks |= _BLOCKS[type(one)](one.resolved(outputs), settings)
         if isinstance(one, Function | StateMachine):
-            blocks |= _version(one)
+            blocks |= _version_block(one)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": (
@@ -98,7 +98,7 @@ def template(resources: Sequence[Resource], settings: Settings) -> dict[str, Any
                 "Description": "Prefix of their keys, with its final slash",
             },
         },
-        "Resources": _substituted(blocks),
+        "Resources": _mark_substitutions(blocks),
         "Outputs": {
             "AliasArn": {
                 "Description": "Where executions are started",
@@ -108,18 +108,19 @@ def template(resources: Sequence[Resource], settings: Settings) -> dict[str, Any
     }
 
 
-def _substituted(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _mark_substitutions(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Mark every text that names another resource or a parameter as one to be filled in."""
     if isinstance(value, str):
+        # Only with a reference: Fn::Sub on a literal ${...} of a policy would be an error.
         return {"Fn::Sub": value} if _TEXT.search(value) else value
     if isinstance(value, Mapping):
-        return {key: _substituted(item) for key, item in value.items()}
+        return {key: _mark_substitutions(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_substituted(item) for item in value]
+        return [_mark_substitutions(item) for item in value]
     return value
 
 
-def _id(key: Key) -> str:
+def _logical_id(key: Key) -> str:
     """Return the logical id of a resource: letters and digits only."""
     words = re.findall(r"[A-Za-z0-9]+", f"{key.kind.partition('.')[2]} {key.name}")
     return "".join(word[0].upper() + word[1:] for word in words)
@@ -127,12 +128,13 @@ def _id(key: Key) -> str:
 
 def _version_id(resource: Resource) -> str:
     """Return the logical id of a version: another where anything differs, for versions last."""
+    # CloudFormation publishes nothing for an unchanged logical id, so the id follows the content.
     text = json.dumps(resource.properties(), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
-    return f"{_id(resource.key)}Version{digest}"
+    return f"{_logical_id(resource.key)}Version{digest}"
 
 
-def _artifact(resource: Function | ModelArchive) -> str:
+def _artifact_name(resource: Function | ModelArchive) -> str:
     if isinstance(resource, ModelArchive):
         return f"model-{resource.digest[:_DIGEST]}.tar.gz"
     digest = hashlib.sha256(resource.archive).hexdigest()[:_DIGEST]
@@ -140,12 +142,12 @@ def _artifact(resource: Function | ModelArchive) -> str:
 
 
 def _artifact_key(resource: Function | ModelArchive) -> str:
-    return f"${{{PREFIX}}}{_artifact(resource)}"
+    return f"${{{PREFIX}}}{_artifact_name(resource)}"
 
 
-def _outputs(resource: Resource) -> dict[str, str]:
+def _output_texts(resource: Resource) -> dict[str, str]:
     """Return what others refer to, as CloudFormation writes it."""
-    name = _id(resource.key)
+    name = _logical_id(resource.key)
     outputs = {"arn": f"${{{name}.Arn}}", "name": f"${{{name}}}"}
     match resource:
         case Function() | StateMachine():
@@ -161,12 +163,12 @@ def _outputs(resource: Resource) -> dict[str, str]:
     return outputs
 
 
-def _tags(resource: Resource) -> list[dict[str, str]]:
+def _tag_list(resource: Resource) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in resource.tags.items()]
 
 
-def _bucket(bucket: StorageBucket, _settings: Settings) -> Block:
-    name = _id(bucket.key)
+def _bucket_block(bucket: StorageBucket, _settings: Settings) -> Block:
+    name = _logical_id(bucket.key)
     rules: list[dict[str, Any]] = [
         {"Id": f"expire-{prefix.strip('/')}", "Prefix": prefix, "ExpirationInDays": days}
         for prefix, days in bucket.expire_days.items()
@@ -186,14 +188,14 @@ def _bucket(bucket: StorageBucket, _settings: Settings) -> Block:
                 "PublicAccessBlockConfiguration": dict.fromkeys(blocked, True),
                 "BucketEncryption": {
                     "ServerSideEncryptionConfiguration": [
-                        {"ServerSideEncryptionByDefault": _encryption(bucket)}
+                        {"ServerSideEncryptionByDefault": _encryption_rule(bucket)}
                     ]
                 },
                 "OwnershipControls": {"Rules": [{"ObjectOwnership": bucket.ownership}]},
                 "LifecycleConfiguration": {
                     "Rules": [{**rule, "Status": "Enabled"} for rule in (*rules, abort)]
                 },
-                "Tags": _tags(bucket),
+                "Tags": _tag_list(bucket),
             },
         },
         f"{name}Policy": {
@@ -203,27 +205,28 @@ def _bucket(bucket: StorageBucket, _settings: Settings) -> Block:
     }
 
 
-def _encryption(bucket: StorageBucket) -> dict[str, str]:
+def _encryption_rule(bucket: StorageBucket) -> dict[str, str]:
     key = {"KMSMasterKeyID": bucket.kms_key} if bucket.kms_key else {}
     return {"SSEAlgorithm": bucket.encryption, **key}
 
 
-def _vpc(resource: Function | Model, subnets: str) -> dict[str, Any]:
+def _vpc_config(resource: Function | Model, subnets: str) -> dict[str, Any]:
     """Return where a resource runs; CloudFormation has two names for the subnets."""
     groups = list(resource.security_groups)
     places = {subnets: list(resource.subnets), "SecurityGroupIds": groups}
     return {"VpcConfig": places} if resource.subnets else {}
 
 
-def _role(role: Role, settings: Settings) -> Block:
+def _role_block(role: Role, settings: Settings) -> Block:
     documents: dict[str, Document] = {"permissions": role.policy}
+    # The model archive lies in the artifact bucket here, which the role's policy does not know.
     if role.name.startswith(f"{settings.prefix}-sagemaker"):
         artifacts = f"arn:{settings.partition}:s3:::${{{BUCKET}}}/${{{PREFIX}}}*"
         documents["artifacts"] = {
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": artifacts}],
         }
-    return _one(
+    return _make_block(
         role,
         "AWS::IAM::Role",
         RoleName=role.name,
@@ -236,26 +239,26 @@ def _role(role: Role, settings: Settings) -> Block:
     )
 
 
-def _topic(topic: Topic, _settings: Settings) -> Block:
-    name = _id(topic.key)
+def _topic_block(topic: Topic, _settings: Settings) -> Block:
+    name = _logical_id(topic.key)
     policy = {"Topics": [f"${{{name}}}"], "PolicyDocument": topic.policy}
     return {
-        **_one(topic, "AWS::SNS::Topic", TopicName=topic.name),
+        **_make_block(topic, "AWS::SNS::Topic", TopicName=topic.name),
         f"{name}Policy": {"Type": "AWS::SNS::TopicPolicy", "Properties": policy},
     }
 
 
-def _subscription(one: Subscription, _settings: Settings) -> Block:
-    return _one(
+def _subscription_block(one: Subscription, _settings: Settings) -> Block:
+    return _make_block(
         one, "AWS::SNS::Subscription", TopicArn=one.topic, Protocol="email", Endpoint=one.address
     )
 
 
-def _queue(queue: Queue, _settings: Settings) -> Block:
-    name = _id(queue.key)
+def _queue_block(queue: Queue, _settings: Settings) -> Block:
+    name = _logical_id(queue.key)
     policy = {"Queues": [f"${{{name}}}"], "PolicyDocument": queue.policy}
     return {
-        **_one(
+        **_make_block(
             queue,
             "AWS::SQS::Queue",
             QueueName=queue.name,
@@ -266,8 +269,8 @@ def _queue(queue: Queue, _settings: Settings) -> Block:
     }
 
 
-def _rule(rule: Rule, _settings: Settings) -> Block:
-    return _one(
+def _rule_block(rule: Rule, _settings: Settings) -> Block:
+    return _make_block(
         rule,
         "AWS::Events::Rule",
         Name=rule.name,
@@ -278,14 +281,14 @@ def _rule(rule: Rule, _settings: Settings) -> Block:
     )
 
 
-def _log_group(group: LogGroup, _settings: Settings) -> Block:
-    return _one(
+def _log_group_block(group: LogGroup, _settings: Settings) -> Block:
+    return _make_block(
         group, "AWS::Logs::LogGroup", LogGroupName=group.name, RetentionInDays=group.retention_days
     )
 
 
-def _function(function: Function, _settings: Settings) -> Block:
-    return _one(
+def _function_block(function: Function, _settings: Settings) -> Block:
+    return _make_block(
         function,
         "AWS::Lambda::Function",
         FunctionName=function.name,
@@ -299,12 +302,12 @@ def _function(function: Function, _settings: Settings) -> Block:
         Environment={"Variables": function.environment},
         LoggingConfig={"LogFormat": function.log_format, "LogGroup": function.log_group},
         Code={"S3Bucket": f"${{{BUCKET}}}", "S3Key": _artifact_key(function)},
-        **_vpc(function, "SubnetIds"),
+        **_vpc_config(function, "SubnetIds"),
     )
 
 
-def _state_machine(machine: StateMachine, _settings: Settings) -> Block:
-    return _one(
+def _state_machine_block(machine: StateMachine, _settings: Settings) -> Block:
+    return _make_block(
         machine,
         "AWS::StepFunctions::StateMachine",
         StateMachineName=machine.name,
@@ -319,9 +322,9 @@ def _state_machine(machine: StateMachine, _settings: Settings) -> Block:
     )
 
 
-def _version(resource: Function | StateMachine) -> Block:
+def _version_block(resource: Function | StateMachine) -> Block:
     """Return a version of a resource; it stays where the next one takes its place."""
-    name = f"${{{_id(resource.key)}}}"
+    name = f"${{{_logical_id(resource.key)}}}"
     kind, properties = (
         ("AWS::Lambda::Version", {"FunctionName": name})
         if isinstance(resource, Function)
@@ -331,27 +334,28 @@ def _version(resource: Function | StateMachine) -> Block:
     return {_version_id(resource): {"Type": kind, **kept, "Properties": properties}}
 
 
-def _alias(alias: Alias, _settings: Settings) -> Block:
+def _alias_block(alias: Alias, _settings: Settings) -> Block:
+    # All at once: CloudFormation has no shift that goes on from what is there.
     route = {"StateMachineVersionArn": alias.version, "Weight": 100}
     properties = {"Name": alias.name.partition("/")[2], "RoutingConfiguration": [route]}
     kind = "AWS::StepFunctions::StateMachineAlias"
-    return {_id(alias.key): {"Type": kind, "Properties": properties}}
+    return {_logical_id(alias.key): {"Type": kind, "Properties": properties}}
 
 
-def _model(model: Model, _settings: Settings) -> Block:
+def _model_block(model: Model, _settings: Settings) -> Block:
     container = {"Image": model.image, "ModelDataUrl": model.model_data}
-    return _one(
+    return _make_block(
         model,
         "AWS::SageMaker::Model",
         ModelName=model.name,
         ExecutionRoleArn=model.role,
         PrimaryContainer={**container, "Environment": model.environment},
-        **_vpc(model, "Subnets"),
+        **_vpc_config(model, "Subnets"),
     )
 
 
-def _endpoint_config(config: EndpointConfig, _settings: Settings) -> Block:
-    return _one(
+def _endpoint_config_block(config: EndpointConfig, _settings: Settings) -> Block:
+    return _make_block(
         config,
         "AWS::SageMaker::EndpointConfig",
         EndpointConfigName=config.name,
@@ -377,8 +381,8 @@ def _endpoint_config(config: EndpointConfig, _settings: Settings) -> Block:
     )
 
 
-def _endpoint(endpoint: Endpoint, _settings: Settings) -> Block:
-    return _one(
+def _endpoint_block(endpoint: Endpoint, _settings: Settings) -> Block:
+    return _make_block(
         endpoint,
         "AWS::SageMaker::Endpoint",
         EndpointName=endpoint.name,
@@ -386,8 +390,8 @@ def _endpoint(endpoint: Endpoint, _settings: Settings) -> Block:
     )
 
 
-def _alarm(alarm: Alarm, _settings: Settings) -> Block:
-    return _one(
+def _alarm_block(alarm: Alarm, _settings: Settings) -> Block:
+    return _make_block(
         alarm,
         "AWS::CloudWatch::Alarm",
         AlarmName=alarm.name,
@@ -402,31 +406,31 @@ def _alarm(alarm: Alarm, _settings: Settings) -> Block:
     )
 
 
-def _nothing(_resource: Resource, _settings: Settings) -> Block:
+def _no_block(_resource: Resource, _settings: Settings) -> Block:
     """Return no entry, for what is uploaded, or exists already."""
     return {}
 
 
-def _one(resource: Resource, kind: str, **properties: Any) -> Block:  # noqa: ANN401 - any JSON
-    tags = {"Tags": _tags(resource)} if resource.tags else {}
-    return {_id(resource.key): {"Type": kind, "Properties": {**properties, **tags}}}
+def _make_block(resource: Resource, kind: str, **properties: Any) -> Block:  # noqa: ANN401 - any JSON
+    tags = {"Tags": _tag_list(resource)} if resource.tags else {}
+    return {_logical_id(resource.key): {"Type": kind, "Properties": {**properties, **tags}}}
 
 
 _BLOCKS: Mapping[type[Resource], Callable[[Any, Settings], Block]] = {
-    Alarm: _alarm,
-    Alias: _alias,
-    StorageBucket: _bucket,
-    Endpoint: _endpoint,
-    EndpointConfig: _endpoint_config,
-    ExistingEndpoint: _nothing,
-    Function: _function,
-    LogGroup: _log_group,
-    Model: _model,
-    ModelArchive: _nothing,
-    Queue: _queue,
-    Role: _role,
-    Rule: _rule,
-    StateMachine: _state_machine,
-    Subscription: _subscription,
-    Topic: _topic,
+    Alarm: _alarm_block,
+    Alias: _alias_block,
+    StorageBucket: _bucket_block,
+    Endpoint: _endpoint_block,
+    EndpointConfig: _endpoint_config_block,
+    ExistingEndpoint: _no_block,
+    Function: _function_block,
+    LogGroup: _log_group_block,
+    Model: _model_block,
+    ModelArchive: _no_block,
+    Queue: _queue_block,
+    Role: _role_block,
+    Rule: _rule_block,
+    StateMachine: _state_machine_block,
+    Subscription: _subscription_block,
+    Topic: _topic_block,
 }

@@ -130,6 +130,7 @@ def train(data: str, out: Path, seed: int, download: Download, earlier: Path | N
         WorkflowError: ``ModelExtraMissing``, ``TrainingDataMissing``, or what is wrong with the
             photos; the folder then holds what it held before.
     """
+    # Before anything is downloaded; find_spec does not import torch, which takes seconds.
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise WorkflowError(

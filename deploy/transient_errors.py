@@ -82,31 +82,37 @@ def waiting(
     if _LASTING.fullmatch(code) or _CALLER_DENIED.search(message):
         return ""
     new = (*needs, writing) if made else needs
-    if made and _is(_EXISTS, code, message):
+    # botocore repeats a create whose answer was lost: then the thing is our own.
+    if made and _matches_kind(_EXISTS, code, message):
         return f"The {writing.TITLE} {writing.name} exists already: looking at it"
-    if _is(_BUSY, code, message):
-        return f"Waiting until {_service(writing)} is done with an earlier change of {writing.name}"
-    if new and _is(_MISSING, code, message):
-        meant = _meant(message, new)
-        return f"Waiting until {_service(meant)} has made the {meant.TITLE} {meant.name} known"
-    if new and _is(_INVALID, code, message):
-        role = next((one for one in reversed(new) if isinstance(one, Role)), _meant(message, new))
-        return f"Waiting until {_service(writing)} accepts the new {role.TITLE} {role.name}"
+    if _matches_kind(_BUSY, code, message):
+        service = _service_name(writing)
+        return f"Waiting until {service} is done with an earlier change of {writing.name}"
+    # Only where something is new: else "not found" is what it says, and waiting hides it.
+    if new and _matches_kind(_MISSING, code, message):
+        meant = _find_meant(message, new)
+        return f"Waiting until {_service_name(meant)} has made the {meant.TITLE} {meant.name} known"
+    if new and _matches_kind(_INVALID, code, message):
+        role = next(
+            (one for one in reversed(new) if isinstance(one, Role)), _find_meant(message, new)
+        )
+        return f"Waiting until {_service_name(writing)} accepts the new {role.TITLE} {role.name}"
     return ""
 
 
-def _is(kind: _Kind, code: str, message: str) -> bool:
+def _matches_kind(kind: _Kind, code: str, message: str) -> bool:
     codes, words = kind
     return codes.fullmatch(code) is not None or words.search(message) is not None
 
 
-def _meant(message: str, new: Sequence[Resource]) -> Resource:
+def _find_meant(message: str, new: Sequence[Resource]) -> Resource:
     """Return the new resource that a message is about, by its name, else by its kind."""
     said = message.lower()
     by_name = (one for one in new if one.name.lower() in said)
+    # Messages often name a kind only, such as "the provided role".
     by_kind = (one for one in new if one.TITLE.rpartition(" ")[2].lower() in said)
     return next(by_name, None) or next(by_kind, new[-1])
 
 
-def _service(resource: Resource) -> str:
+def _service_name(resource: Resource) -> str:
     return _SERVICES[resource.KIND.partition(".")[0]]

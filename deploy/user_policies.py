@@ -137,20 +137,22 @@ def user_policy(user: User, settings: Settings) -> dict[str, Any]:
     That of a watcher is about workflows of others, whose names nobody knows beforehand.
     """
     if user is User.WATCHER:
-        statement = {"Sid": "Watch", "Effect": "Allow", "Action": _actions(WATCHES)}
+        statement = {"Sid": "Watch", "Effect": "Allow", "Action": _list_actions(WATCHES)}
         return canonical({"Version": VERSION, "Statement": [{**statement, "Resource": "*"}]})
     if user is User.VIEWER:
-        return _policy(settings, _actions(READS))
-    return _policy(settings, [*_actions(READS), *_actions(WRITES)], *_operator_statements(settings))
+        return _make_policy(settings, _list_actions(READS))
+    return _make_policy(
+        settings, [*_list_actions(READS), *_list_actions(WRITES)], *_operator_statements(settings)
+    )
 
 
-def _actions(table: Mapping[str, str]) -> list[str]:
+def _list_actions(table: Mapping[str, str]) -> list[str]:
     return [f"{service}:{name}" for service, names in table.items() for name in names.split()]
 
 
-def _policy(settings: Settings, actions: Iterable[str], *others: Document) -> dict[str, Any]:
-    """One statement a service, one for what has no resource, and the others as they are."""
-    resources = _resources(settings)
+def _make_policy(settings: Settings, actions: Iterable[str], *others: Document) -> dict[str, Any]:
+    """Return one statement for each service, one for what has no resource, and the others."""
+    resources = _resource_patterns(settings)
     grouped: dict[str, list[str]] = {}
     for action in actions:
         service = "" if action in _WITHOUT_RESOURCE else action.partition(":")[0]
@@ -168,7 +170,7 @@ def _policy(settings: Settings, actions: Iterable[str], *others: Document) -> di
 
 
 def _operator_statements(settings: Settings) -> tuple[Document, ...]:
-    """Passing the roles on, and asking IAM what one may do oneself."""
+    """Return statements for passing the roles on and asking IAM what one may do oneself."""
     iam = f"arn:{settings.partition}:iam::{settings.account}"
     return (
         {
@@ -181,14 +183,14 @@ def _operator_statements(settings: Settings) -> tuple[Document, ...]:
             "Sid": "PassRoles",
             "Effect": "Allow",
             "Action": "iam:PassRole",
-            "Resource": _resources(settings)["iam"],
+            "Resource": _resource_patterns(settings)["iam"],
             "Condition": {"StringEquals": {"iam:PassedToService": list(PASSED_TO)}},
         },
     )
 
 
-def _resources(settings: Settings) -> dict[str, list[str]]:
-    """Patterns of the ARNs of the deployment's resources, by service."""
+def _resource_patterns(settings: Settings) -> dict[str, list[str]]:
+    """Return patterns of the ARNs of the deployment's resources, by service."""
     arn, prefix = settings.arn, settings.prefix
     database = prefix.replace("-", "_")
     roles = f"arn:{settings.partition}:iam::{settings.account}:role"

@@ -105,6 +105,8 @@ def rollback_target(versions: Sequence[Version], before: int | None = None) -> V
         )
     older = [one for one in versions if one.number < routed[0].number]
     recorded = [one for one in versions if one.number == before and one is not routed[0]]
+    # The version that traffic is shifting away from, else what was live before, else the next
+    # older.
     candidates = routed[1:] or recorded or sorted(older, key=lambda one: -one.number)
     if not candidates:
         raise WorkflowError(

@@ -127,11 +127,11 @@ def render(manifest: Manifest) -> str:
 
 
 def _accuracy_row(name: str, accuracy: SampleShare, calibration_error: float) -> str:
-    measured = f"{accuracy.value:.3f} | {_interval(accuracy)} | {calibration_error:.3f}"
+    measured = f"{accuracy.value:.3f} | {_format_interval(accuracy)} | {calibration_error:.3f}"
     return f"| {name} | {accuracy.count} | {measured} |"
 
 
-def _interval(share: SampleShare) -> str:
+def _format_interval(share: SampleShare) -> str:
     return f"{share.low:.3f} to {share.high:.3f}"
 
 
@@ -141,7 +141,7 @@ def _cut_row(cut: Cut) -> str:
 
 
 def _share_row(kind: str, share: SampleShare) -> str:
-    return f"| {kind} | {share.count} | {share.value:.3f} | {_interval(share)} |"
+    return f"| {kind} | {share.count} | {share.value:.3f} | {_format_interval(share)} |"
 
 
 if __name__ == "__main__":

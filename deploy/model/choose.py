@@ -20,7 +20,7 @@ from workflow.settings import DEFAULT_THRESHOLD
 
 def main(arguments: list[str]) -> int:
     """Run from the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
         train = read_split(options.data_dir, "train")
         photos = read_folder(options.neither_dir)
@@ -32,11 +32,11 @@ def main(arguments: list[str]) -> int:
     for recipe in [Recipe(), *options.recipe]:
         for seed in options.seeds:
             trial = run_trial(train, photos, recipe, seed, lambda _line: None)
-            print(_row(trial, seed), flush=True)
+            print(_format_row(trial, seed), flush=True)
     return 0
 
 
-def _recipe(changes: str) -> Recipe:
+def _parse_recipe(changes: str) -> Recipe:
     pairs = (pair.split("=") for pair in changes.split(","))
     numbers = {name: float(value) for name, value in pairs}
     return Recipe(
@@ -44,7 +44,7 @@ def _recipe(changes: str) -> Recipe:
     )
 
 
-def _row(trial: Trial, seed: int) -> str:
+def _format_row(trial: Trial, seed: int) -> str:
     name = ", ".join(f"{key} {value}" for key, value in dataclasses.asdict(trial.recipe).items())
     accuracy = trial.accuracy().value
     accepted = evaluate.passing(trial.answers(trial.validation.images), DEFAULT_THRESHOLD).value
@@ -52,12 +52,14 @@ def _row(trial: Trial, seed: int) -> str:
     return f"| {name} | {seed} | {accuracy:.3f} | {accepted:.3f} | {photos:.3f} |"
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.model.choose", description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True, help="as for deploy.model.train")
     parser.add_argument("--neither-dir", type=Path, required=True, help="photos of neither class")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="seeds to try (0 1)")
-    parser.add_argument("recipe", nargs="*", type=_recipe, help="such as input_size=96,epochs=20")
+    parser.add_argument(
+        "recipe", nargs="*", type=_parse_recipe, help="such as input_size=96,epochs=20"
+    )
     return parser
 
 

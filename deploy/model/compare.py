@@ -60,7 +60,7 @@ def compare(old: Path, new: Path, test: Dataset) -> Comparison:
         WorkflowError: ``ModelMissing`` where a folder holds no model of this version,
             ``ClassesDiffer`` where the models do not tell the same classes apart.
     """
-    first, second = map(_checked, (old, new))
+    first, second = map(_read_checked, (old, new))
     if first.labels != second.labels:
         raise WorkflowError(
             "ClassesDiffer",
@@ -85,7 +85,7 @@ def compare(old: Path, new: Path, test: Dataset) -> Comparison:
     )
 
 
-def _checked(folder: Path) -> Manifest:
+def _read_checked(folder: Path) -> Manifest:
     try:
         return read_manifest(folder)
     except (OSError, msgspec.MsgspecError) as error:

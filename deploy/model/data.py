@@ -63,10 +63,10 @@ def read_split(data_dir: Path, split: str) -> Dataset:
     """
     folder, listing = data_dir / split, data_dir / f"{split}.lst"
     if listing.is_file():
-        pairs = list(_listed(listing, folder))
-        classes = _named(data_dir, max((label for label, _ in pairs), default=0))
+        pairs = list(_read_list(listing, folder))
+        classes = _class_names(data_dir, max((label for label, _ in pairs), default=0))
     else:
-        classes = _folders(data_dir, folder)
+        classes = _folder_names(data_dir, folder)
         pairs = list(_in_class_folders(folder, classes))
     labels = np.array([label for label, _ in pairs], np.int64)
     for index, name in enumerate(classes):
@@ -103,14 +103,14 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def download_cifar(cache_dir: Path) -> tuple[Dataset, Dataset]:
-    """Train and test split of the two classes from the official CIFAR-100 archive.
+    """Return train and test split of the two classes from the official CIFAR-100 archive.
 
     Raises:
         WorkflowError: ``DownloadFailed`` without a network or with a wrong checksum.
     """
     archive = cache_dir / "cifar-100-python.tar.gz"
     if not archive.is_file():
-        _download(archive)
+        _download_archive(archive)
     digest = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
     if digest != CIFAR_MD5:
         archive.unlink()
@@ -119,10 +119,10 @@ def download_cifar(cache_dir: Path) -> tuple[Dataset, Dataset]:
             f"The CIFAR-100 archive has MD5 {digest}, not {CIFAR_MD5}; it was removed.",
             "Start again, or give a folder with --data-dir.",
         )
-    return _unpack(archive, "train"), _unpack(archive, "test")
+    return _unpack_split(archive, "train"), _unpack_split(archive, "test")
 
 
-def _listed(listing: Path, folder: Path) -> Iterator[tuple[int, Path]]:
+def _read_list(listing: Path, folder: Path) -> Iterator[tuple[int, Path]]:
     for number, line in enumerate(listing.read_text("utf-8").splitlines(), start=1):
         fields = line.split("\t")
         if len(fields) != 3 or not _LABEL.fullmatch(fields[1].strip()):  # noqa: PLR2004 - row, label, file name
@@ -134,7 +134,7 @@ def _listed(listing: Path, folder: Path) -> Iterator[tuple[int, Path]]:
         yield int(float(fields[1])), folder / fields[2]
 
 
-def _named(data_dir: Path, highest: int) -> tuple[str, ...]:
+def _class_names(data_dir: Path, highest: int) -> tuple[str, ...]:
     """Return names of the classes of a list, by the training set's manifest if there is one.
 
     Args:
@@ -148,7 +148,7 @@ def _named(data_dir: Path, highest: int) -> tuple[str, ...]:
     return complete_classes(named, max(highest, len(LABELS) - 1, *named) + 1)
 
 
-def _folders(data_dir: Path, folder: Path) -> tuple[str, ...]:
+def _folder_names(data_dir: Path, folder: Path) -> tuple[str, ...]:
     """Return the names of the class folders of all splits."""
     if not folder.is_dir():
         raise _no_folder(folder)
@@ -177,8 +177,9 @@ def _no_folder(folder: Path) -> WorkflowError:
     )
 
 
-def _download(archive: Path) -> None:
+def _download_archive(archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
+    # Renamed when it is whole, so that a download that was cut off is not taken for the archive.
     partial = archive.with_suffix(".partial")
     try:
         with urllib.request.urlopen(CIFAR_URL, timeout=60) as answer, partial.open("wb") as file:
@@ -192,7 +193,7 @@ def _download(archive: Path) -> None:
     partial.replace(archive)
 
 
-def _unpack(archive: Path, split: str) -> Dataset:
+def _unpack_split(archive: Path, split: str) -> Dataset:
     with tarfile.open(archive) as tar:
         member = tar.extractfile(f"cifar-100-python/{split}")
         if member is None:
@@ -203,6 +204,7 @@ def _unpack(archive: Path, split: str) -> Dataset:
         content = pickle.load(member, encoding="bytes")  # noqa: S301
     fine = np.array(content[b"fine_labels"])
     chosen = np.flatnonzero(np.isin(fine, CIFAR_CLASSES))
+    # CIFAR stores planes of red, green and blue; images here have channels last.
     pixels = content[b"data"][chosen].reshape(-1, 3, BASE_SIZE, BASE_SIZE).transpose(0, 2, 3, 1)
     labels = (fine[chosen] == CIFAR_CLASSES[1]).astype(np.int64)
     return Dataset(

@@ -63,8 +63,9 @@ def correct(probabilities: Probabilities, labels: Labels) -> NDArray[np.bool_]:
 
 
 def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
-    """Expected calibration error over ten equal bins of confidence (Guo et al., 2017)."""
+    """Return the expected calibration error over ten equal bins (Guo et al., 2017)."""
     confidence, right = probabilities.max(1), correct(probabilities, labels)
+    # A confidence of exactly 1 belongs to the last bin.
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
     gaps = (
         np.mean(bins == index) * abs(right[bins == index].mean() - confidence[bins == index].mean())
@@ -76,9 +77,9 @@ def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
 def cuts(
     probabilities: Probabilities, labels: Labels, thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[Cut, ...]:
-    """Coverage and accuracy of the accepted at each threshold."""
+    """Return coverage and accuracy of the accepted at each threshold."""
     confidence, right = probabilities.max(1), correct(probabilities, labels)
-    return tuple(_cut(threshold, confidence >= threshold, right) for threshold in thresholds)
+    return tuple(_make_cut(threshold, confidence >= threshold, right) for threshold in thresholds)
 
 
 def passing(probabilities: Probabilities, threshold: float) -> SampleShare:
@@ -87,7 +88,7 @@ def passing(probabilities: Probabilities, threshold: float) -> SampleShare:
 
 
 def histogram(probabilities: Probabilities, classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Counts of the confidence by predicted class, in twenty equal bins from its least to 1."""
+    """Count confidences by predicted class, in twenty equal bins from 1/classes to 1."""
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     edges = np.linspace(1 / len(classes), 1, HISTOGRAM_BINS + 1)
     return {
@@ -96,6 +97,6 @@ def histogram(probabilities: Probabilities, classes: Sequence[str]) -> dict[str,
     }
 
 
-def _cut(threshold: float, accepted: NDArray[np.bool_], right: NDArray[np.bool_]) -> Cut:
+def _make_cut(threshold: float, accepted: NDArray[np.bool_], right: NDArray[np.bool_]) -> Cut:
     accuracy = float(right[accepted].mean()) if accepted.any() else None
     return Cut(threshold, float(accepted.mean()), accuracy)

@@ -82,9 +82,11 @@ def export(
 
 def _with_probabilities(network: nn.Sequential, temperature: float) -> nn.Sequential:
     *body, head = copy.deepcopy(network).eval()
+    # The last output is "neither": a fixed layer shares it evenly between the classes.
     classes = head.out_features - 1
     split = nn.Linear(classes + 1, classes, bias=False)
     with torch.no_grad():
+        # Folded into the weights: softmax(logits / T) without an operator of its own.
         head.weight /= temperature
         head.bias /= temperature
         shared = torch.full((classes, 1), 1 / classes)

@@ -63,36 +63,40 @@ def fit(
     network = build_network(len(data.classes), recipe.blocks).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     steps = recipe.epochs * math.ceil(len(data.labels) / _BATCH)
-    optimiser, schedule = _optimiser(network, steps)
-    labelled, outside, labels = _tensor(data.images), _tensor(neither), torch.tensor(data.labels)
+    optimiser, schedule = _make_optimiser(network, steps)
+    labelled, outside, labels = (
+        _to_tensor(data.images),
+        _to_tensor(neither),
+        torch.tensor(data.labels),
+    )
     for epoch in range(recipe.epochs):
         total = 0.0
         _train_mode(network)
-        for chosen in _batches(len(labels), random):
+        for chosen in _shuffle_batches(len(labels), random):
             others = torch.randint(len(outside), (recipe.neither_batch,), generator=random)
             images = torch.cat([labelled[chosen], outside[others]]).float()
             pixels = normalise(augment(images, recipe.input_size, random))
             with torch.autocast("cpu", torch.bfloat16):
                 logits = network(pixels.contiguous(memory_format=torch.channels_last))
-            loss = _loss(logits.float(), labels[chosen], recipe.neither_weight)
+            loss = _weigh_loss(logits.float(), labels[chosen], recipe.neither_weight)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-            _follow(average, network)
+            _update_average(average, network)
             total += float(loss.detach())
         report(f"epoch {epoch + 1} of {recipe.epochs}: loss {total * recipe.epochs / steps:.4f}")
     return average
 
 
 def predict_logits(network: nn.Module, images: NDArray[np.uint8], size: int) -> torch.Tensor:
-    """Logits of ``uint8`` images (n, 32, 32, 3); shape (n, 3)."""
+    """Return logits of ``uint8`` images (n, 32, 32, 3), shape (n, classes + 1)."""
     network.eval()
     with torch.no_grad():
         return torch.cat(
             [
                 network(normalise(enlarge(part.float(), size)))
-                for part in _tensor(images).split(_EVALUATION_BATCH)
+                for part in _to_tensor(images).split(_EVALUATION_BATCH)
             ]
         )
 
@@ -103,28 +107,30 @@ def fit_temperature(logits: torch.Tensor, labels: NDArray[np.int64]) -> float:
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     truth = torch.tensor(labels)
+    # By trial: the likelihood has one peak in T, and 400 steps are finer than it is known.
     candidates = torch.logspace(math.log10(0.2), math.log10(5), 400).tolist()
     losses = [float(functional.nll_loss(probabilities(logits, t).log(), truth)) for t in candidates]
     return float(candidates[losses.index(min(losses))])
 
 
-def _tensor(images: NDArray[np.uint8]) -> torch.Tensor:
+def _to_tensor(images: NDArray[np.uint8]) -> torch.Tensor:
     return torch.tensor(images).permute(0, 3, 1, 2).contiguous()
 
 
-def _batches(count: int, random: torch.Generator) -> Iterator[torch.Tensor]:
+def _shuffle_batches(count: int, random: torch.Generator) -> Iterator[torch.Tensor]:
     yield from torch.randperm(count, generator=random).split(_BATCH)
 
 
-def _loss(logits: torch.Tensor, labels: torch.Tensor, neither_weight: float) -> torch.Tensor:
+def _weigh_loss(logits: torch.Tensor, labels: torch.Tensor, neither_weight: float) -> torch.Tensor:
     inside, outside = logits[: len(labels)], logits[len(labels) :]
+    # Images of neither class have the last class, which no labelled image has.
     nothing = torch.full((len(outside),), logits.shape[1] - 1)
     return functional.cross_entropy(inside, labels) + neither_weight * functional.cross_entropy(
         outside, nothing
     )
 
 
-def _optimiser(
+def _make_optimiser(
     network: nn.Sequential, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     groups = [
@@ -146,7 +152,9 @@ def _train_mode(network: nn.Sequential) -> None:
             module.eval()
 
 
-def _follow(average: nn.Module, network: nn.Module) -> None:
+def _update_average(average: nn.Module, network: nn.Module) -> None:
     with torch.no_grad():
         for kept, new in zip(average.parameters(), network.parameters(), strict=True):
+            # An average of the last fifty steps or so is steadier than the last one (Polyak and
+            # Juditsky, "Acceleration of stochastic approximation by averaging", 1992).
             kept.lerp_(new, 1 - _AVERAGE_DECAY)

@@ -29,7 +29,7 @@ _DRAWN_TRAIN_COUNTS = {
 
 
 def neither_images(photos: Images | None) -> tuple[dict[str, Images], dict[str, Images]]:
-    """Images that show neither class, by kind: those to train on, and others to measure on.
+    """Return images that show neither class, by kind: to train on, and others to measure on.
 
     Args:
         photos: ``uint8`` (n, 32, 32, 3), of which every second one is to measure on, or None.
@@ -45,7 +45,7 @@ def neither_images(photos: Images | None) -> tuple[dict[str, Images], dict[str, 
 
 
 def classify(folder: Path, images: Images) -> evaluate.Probabilities:
-    """Probabilities (n, classes) of images (n, 32, 32, 3) by the model in a folder, as shipped."""
+    """Return probabilities (n, classes) of images (n, 32, 32, 3) by the model of a folder."""
     model = inference.model_fn(str(folder))
     return np.array([inference.predict_fn(Image.fromarray(image), model) for image in images])
 

@@ -47,7 +47,7 @@ def build_network(classes: int, blocks: int = BLOCKS) -> nn.Sequential:
 
 
 def probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Probabilities of the classes from their logits and the last, whose share is split evenly.
+    """Return probabilities of the classes; the share of the last logit is split evenly.
 
     Returns:
         Shape (n, classes); rows sum to 1.

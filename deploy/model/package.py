@@ -55,27 +55,27 @@ def model_archive(
         WorkflowError: ``ModelNotFound`` where a file is missing, ``ModelCorrupt`` where the model
             is not the one that its manifest describes.
     """
-    files = {name: _read(artifacts / name) for name in (MANIFEST_FILE, MODEL_FILE)}
-    _check(files)
-    files |= {f"code/{name}": _read(code / name) for name in _CODE_FILES}
-    files |= {f"code/workflow/{name}": _read(_WORKFLOW / name) for name in _DECODER}
+    files = {name: _read_file(artifacts / name) for name in (MANIFEST_FILE, MODEL_FILE)}
+    _check_digest(files)
+    files |= {f"code/{name}": _read_file(code / name) for name in _CODE_FILES}
+    files |= {f"code/workflow/{name}": _read_file(_WORKFLOW / name) for name in _DECODER}
     files |= {f"{FOLDER}/{name}": content for name, content in (wheels or {}).items()}
-    packed = _tar(files)
+    packed = _make_tar(files)
     return PackedModel(
-        _compressed(packed),
+        _compress_once(packed),
         hashlib.sha256(packed).hexdigest(),
         ClassNames.of_manifest(files[MANIFEST_FILE]).names,
     )
 
 
 @lru_cache(maxsize=1)
-def _compressed(packed: bytes) -> bytes:
+def _compress_once(packed: bytes) -> bytes:
     # Every plan asks for it, and so does every look at the page of the deployment. Wheels are
     # compressed already: more effort would only make the first plan slow.
     return gzip.compress(packed, compresslevel=1, mtime=0)
 
 
-def _tar(files: dict[str, bytes]) -> bytes:
+def _make_tar(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in sorted(files.items()):
@@ -86,7 +86,7 @@ def _tar(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -98,7 +98,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _check(files: dict[str, bytes]) -> None:
+def _check_digest(files: dict[str, bytes]) -> None:
     digest = hashlib.sha256(files[MODEL_FILE]).hexdigest()
     stated = json.loads(files[MANIFEST_FILE])["sha256"]
     if digest != stated:

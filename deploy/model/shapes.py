@@ -17,8 +17,8 @@ CANVAS = 128
 
 
 def drawn_shapes(random: Generator) -> Image.Image:
-    """One to six filled or outlined ellipses, rectangles, triangles and lines on a plain ground."""
-    image = Image.new("RGB", (CANVAS, CANVAS), _colour(random))
+    """Draw one to six ellipses, rectangles, triangles and lines on a plain ground."""
+    image = Image.new("RGB", (CANVAS, CANVAS), _random_colour(random))
     draw = ImageDraw.Draw(image)
     for _ in range(random.integers(1, 7)):
         _draw_shape(draw, random)
@@ -26,24 +26,24 @@ def drawn_shapes(random: Generator) -> Image.Image:
 
 
 def noise(random: Generator) -> Image.Image:
-    """Random pixels, coloured or grey, of one of five grain sizes."""
+    """Draw random pixels, coloured or grey, of one of five grain sizes."""
     side = CANVAS // int(random.choice([1, 2, 4, 8, 16]))
     channels = int(random.choice([1, 3]))
     low, high = sorted(random.integers(0, 257, 2))
     pixels = random.integers(low, high + 1, (side, side, channels)).clip(0, 255).astype(np.uint8)
     image = Image.fromarray(np.broadcast_to(pixels, (side, side, 3)).copy())
-    return image.resize((CANVAS, CANVAS), _resampling(random))
+    return image.resize((CANVAS, CANVAS), _random_resampling(random))
 
 
 def blank(random: Generator) -> Image.Image:
-    """Return a single colour; now and then black, white or grey."""
+    """Draw a single colour; now and then black, white or grey."""
     grey = int(random.choice([0, 128, 255]))
-    colour = _colour(random) if random.random() < 0.7 else (grey, grey, grey)  # noqa: PLR2004 - a share
+    colour = _random_colour(random) if random.random() < 0.7 else (grey, grey, grey)  # noqa: PLR2004 - a share
     return Image.new("RGB", (CANVAS, CANVAS), colour)
 
 
 def texture(random: Generator) -> Image.Image:
-    """Stripes, checks, rings or a gradient between two colours, at any angle."""
+    """Draw stripes, checks, rings or a gradient between two colours, at any angle."""
     across, down = np.meshgrid(np.linspace(-1, 1, CANVAS), np.linspace(-1, 1, CANVAS))
     angle, waves = random.uniform(0, np.pi), random.uniform(1, 14)
     along = across * np.cos(angle) + down * np.sin(angle)
@@ -55,18 +55,20 @@ def texture(random: Generator) -> Image.Image:
         along,
     )
     share = (fields[random.integers(len(fields))][..., None] + 1) / 2
-    first, second = np.array(_colour(random)), np.array(_colour(random))
+    first, second = np.array(_random_colour(random)), np.array(_random_colour(random))
     return Image.fromarray((share * first + (1 - share) * second).clip(0, 255).astype(np.uint8))
 
 
 def scribble(random: Generator) -> Image.Image:
-    """Return a line drawing or handwriting-like scrawl on a plain ground."""
-    image = Image.new("RGB", (CANVAS, CANVAS), _colour(random))
+    """Draw lines or a handwriting-like scrawl on a plain ground."""
+    image = Image.new("RGB", (CANVAS, CANVAS), _random_colour(random))
     draw = ImageDraw.Draw(image)
     for _ in range(random.integers(1, 9)):
         steps = random.normal(0, random.uniform(3, 25), (random.integers(2, 30), 2))
         points = (random.uniform(0, CANVAS, 2) + steps.cumsum(0)).ravel().tolist()
-        draw.line(points, fill=_colour(random), width=int(random.integers(1, 7)), joint="curve")
+        draw.line(
+            points, fill=_random_colour(random), width=int(random.integers(1, 7)), joint="curve"
+        )
     return image.filter(ImageFilter.GaussianBlur(random.uniform(0, 1.5)))
 
 
@@ -85,6 +87,7 @@ def draw_kind(kind: str, count: int, seed: int) -> NDArray[np.uint8]:
     Returns:
         RGB ``uint8`` of shape (count, 32, 32, 3).
     """
+    # Each kind has its own stream, so that more of one kind do not change the others.
     random = np.random.default_rng([seed, list(KINDS).index(kind)])
     small = (
         KINDS[kind](random).resize((BASE_SIZE, BASE_SIZE), Image.Resampling.BICUBIC)
@@ -99,8 +102,8 @@ def _draw_shape(draw: ImageDraw.ImageDraw, random: Generator) -> None:
         reach[1] = reach[0]
     box = [*(centre - reach), *(centre + reach)]
     filled = random.random() < 0.6  # noqa: PLR2004 - a share
-    fill = _colour(random) if filled else None
-    outline, width = _colour(random), int(random.integers(1, 9))
+    fill = _random_colour(random) if filled else None
+    outline, width = _random_colour(random), int(random.integers(1, 9))
     kind = random.integers(4)
     if kind == 0:
         draw.ellipse(box, fill, outline, width)
@@ -113,10 +116,10 @@ def _draw_shape(draw: ImageDraw.ImageDraw, random: Generator) -> None:
         draw.line(box, outline, width)
 
 
-def _colour(random: Generator) -> tuple[int, int, int]:
+def _random_colour(random: Generator) -> tuple[int, int, int]:
     red, green, blue = random.integers(0, 256, 3).tolist()
     return red, green, blue
 
 
-def _resampling(random: Generator) -> Image.Resampling:
+def _random_resampling(random: Generator) -> Image.Resampling:
     return (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)[random.integers(2)]

@@ -38,9 +38,9 @@ _PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "pillow")
 
 def main(arguments: list[str]) -> int:
     """Run from the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
-        train, test = _labelled(options)
+        train, test = _read_labelled(options)
         manifest = train_model(
             train=train,
             test=test,
@@ -81,13 +81,17 @@ def train_model(
         target: Folder to write to.
     """
     trial = run_trial(train, photos, recipe, seed, print)
-    preprocessing = _preprocessing(recipe)
+    preprocessing = _describe_preprocessing(recipe)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as folder:
         staged = Path(folder)
         model_file = staged / MODEL_FILE
         export(
-            trial.network, trial.temperature, recipe.input_size, _sample(trial, seed), model_file
+            trial.network,
+            trial.temperature,
+            recipe.input_size,
+            _sample_images(trial, seed),
+            model_file,
         )
         # All that the endpoint's code reads of a manifest; the rest is measured with it.
         (staged / MANIFEST_FILE).write_bytes(msgspec.json.encode({"preprocessing": preprocessing}))
@@ -96,7 +100,7 @@ def train_model(
             size_bytes=model_file.stat().st_size,
             labels=train.classes,
             preprocessing=preprocessing,
-            training=_training(trial, train.source, seed),
+            training=_describe_training(trial, train.source, seed),
             validation=measure_validation(staged, trial.validation, trial.accuracy().value),
             test=measure_test(staged, test),
             neither=measure_neither(staged, trial.unseen),
@@ -107,12 +111,12 @@ def train_model(
     return manifest
 
 
-def _sample(trial: Trial, seed: int) -> Images:
+def _sample_images(trial: Trial, seed: int) -> Images:
     images = np.concatenate([trial.fitted.images, *trial.seen.values()])
     return np.random.default_rng(seed).permutation(images)[:_CALIBRATION_IMAGES]
 
 
-def _training(trial: Trial, source: str, seed: int) -> Training:
+def _describe_training(trial: Trial, source: str, seed: int) -> Training:
     return Training(
         data=source,
         fitted_on=len(trial.fitted.labels),
@@ -124,7 +128,7 @@ def _training(trial: Trial, source: str, seed: int) -> Training:
     )
 
 
-def _preprocessing(recipe: Recipe) -> Preprocessing:
+def _describe_preprocessing(recipe: Recipe) -> Preprocessing:
     return Preprocessing(
         base_size=inference.BASE_SIZE,
         input_size=recipe.input_size,
@@ -135,13 +139,13 @@ def _preprocessing(recipe: Recipe) -> Preprocessing:
     )
 
 
-def _labelled(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
+def _read_labelled(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
     if options.data_dir is None:
         return download_cifar(options.cache_dir)
     return read_split(options.data_dir, "train"), read_split(options.data_dir, "test")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.model.train",
         description="Train the classifier and write model.onnx and manifest.json.",

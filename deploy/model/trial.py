@@ -41,12 +41,12 @@ class Trial:
     validation: Dataset
 
     def answers(self, images: Images) -> evaluate.Probabilities:
-        """Probabilities (n, classes) of the network before it is quantised."""
+        """Return probabilities (n, classes) of the network before it is quantised."""
         logits = predict_logits(self.network, images, self.recipe.input_size)
         return np.asarray(probabilities(logits, self.temperature).numpy(), np.float64)
 
     def accuracy(self) -> evaluate.SampleShare:
-        """Accuracy on the validation images."""
+        """Return the accuracy on the validation images."""
         labels = self.validation.labels
         return evaluate.share(evaluate.correct(self.answers(self.validation.images), labels))
 

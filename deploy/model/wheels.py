@@ -30,7 +30,7 @@ _PIN = re.compile(
 
 
 def pins(requirements: str) -> dict[str, str]:
-    """SHA-256 of its one wheel by ``package==version``."""
+    """Return the SHA-256 of each wheel by ``package==version``."""
     return {match["package"]: match["sha256"] for match in _PIN.finditer(requirements)}
 
 
@@ -41,11 +41,11 @@ def pinned_wheels(requirements: Path = REQUIREMENTS, cache: Path = CACHE) -> dic
         WorkflowError: ``WheelsMissing`` where pip does not get them.
     """
     wanted = pins(requirements.read_text("utf-8"))
-    found = _cached(wanted, cache)
+    found = _read_cached(wanted, cache)
     if len(found) < len(wanted):
         cache.mkdir(parents=True, exist_ok=True)
-        said = _download(wanted, cache)
-        found = _cached(wanted, cache)
+        said = _download_wheels(wanted, cache)
+        found = _read_cached(wanted, cache)
         if len(found) < len(wanted):
             raise WorkflowError(
                 "WheelsMissing",
@@ -56,13 +56,14 @@ def pinned_wheels(requirements: Path = REQUIREMENTS, cache: Path = CACHE) -> dic
     return found
 
 
-def _cached(wanted: Mapping[str, str], cache: Path) -> dict[str, bytes]:
+def _read_cached(wanted: Mapping[str, str], cache: Path) -> dict[str, bytes]:
     bodies = {path.name: path.read_bytes() for path in sorted(cache.glob("*.whl"))}
+    # By content, not by name: a file of that name may be another build.
     digests = set(wanted.values())
     return {n: b for n, b in bodies.items() if hashlib.sha256(b).hexdigest() in digests}
 
 
-def _download(wanted: Mapping[str, str], cache: Path) -> str:
+def _download_wheels(wanted: Mapping[str, str], cache: Path) -> str:
     """Let pip fetch wheels into the cache; gives the last thing it said."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.writelines(f"{name} --hash=sha256:{sha256}\n" for name, sha256 in wanted.items())

@@ -4,7 +4,7 @@ from workflow.errors import WorkflowError
 
 
 def training_image(region: str) -> str:
-    """URI of SageMaker's built-in image-classification algorithm in a region.
+    """Return the URI of SageMaker's built-in image-classification algorithm in a region.
 
     Raises:
         WorkflowError: ``ImageUnknown`` where SageMaker does not offer it there.

@@ -66,7 +66,7 @@ class AuditTrail:
             WorkflowError: ``AuditNotWritten`` before anything is done.
         """
         with recorded(
-            self._append,
+            self._append_row,
             self._now,
             actor=caller_of(self._session),
             role="holder of the credentials",
@@ -78,18 +78,19 @@ class AuditTrail:
                 self._keep_all()
             yield result
 
-    def _append(self, row: AuditRow) -> None:
-        if not self._put(key_of(row), encode(row)):
-            self._keep(file_name(key_of(row)), encode(row))
+    def _append_row(self, row: AuditRow) -> None:
+        if not self._put_object(key_of(row), encode(row)):
+            self._keep_locally(file_name(key_of(row)), encode(row))
             return
+        # S3 takes rows again: deliver what was kept meanwhile, the oldest first.
         for path in sorted(self._folder.glob("*.json")):
             with suppress(FileNotFoundError, WorkflowError):  # delivered, or no row: it stays
                 body = path.read_bytes()
-                if self._put(key_of(decode(body)), body):
+                if self._put_object(key_of(decode(body)), body):
                     path.unlink()
 
-    def _put(self, key: str, body: bytes) -> bool:
-        """Create an object; whether it is there now."""
+    def _put_object(self, key: str, body: bytes) -> bool:
+        """Create an object; return whether it is there now."""
         try:
             self._s3.put_object(
                 Bucket=self._bucket,
@@ -99,6 +100,7 @@ class AuditTrail:
                 IfNoneMatch="*",
             )
         except (BotoCoreError, ClientError) as error:
+            # If-None-Match: the row is there already, from a try whose answer was lost.
             return isinstance(error, ClientError) and code_of(error) == "PreconditionFailed"
         return True
 
@@ -111,11 +113,12 @@ class AuditTrail:
         for page in listed or ():
             for one in page.get("Contents", ()):
                 answer = self._s3.get_object(Bucket=self._bucket, Key=one["Key"])
-                self._keep(file_name(one["Key"]), answer["Body"].read())
+                self._keep_locally(file_name(one["Key"]), answer["Body"].read())
 
-    def _keep(self, name: str, body: bytes) -> None:
+    def _keep_locally(self, name: str, body: bytes) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Written beside and renamed: a row is there whole or not at all.
             part = self._folder / f"{name}.part"
             with part.open("wb") as file:
                 file.write(body)

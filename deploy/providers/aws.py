@@ -114,28 +114,28 @@ class AwsCloud:
 
     def read(self, key: Key) -> Observed | None:
         """Return what is there under the key, or None."""
-        with explained(_service(key), str(key)):
+        with explained(_service_name(key), str(key)):
             observed: Observed | None = self._providers[key.kind].read(key.name)
             return observed
 
     def find(self) -> Iterable[Key]:
-        """Keys of the SageMaker resources whose names say that this deployment made them."""
+        """Return the keys of the SageMaker resources that this deployment made, by their names."""
         with explained("sagemaker", self._prefix):
             return sagemaker.own_names(self.aws, self._prefix)
 
     def create(self, resource: Resource) -> Iterator[str]:
         """Create a resource and wait until it can be used."""
-        with explained(_service(resource.key), str(resource.key)):
+        with explained(_service_name(resource.key), str(resource.key)):
             yield from self._providers[resource.KIND].create(resource)
 
     def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
         """Change what is there into what is wanted and wait until it can be used."""
-        with explained(_service(resource.key), str(resource.key)):
+        with explained(_service_name(resource.key), str(resource.key)):
             yield from self._providers[resource.KIND].update(resource, observed)
 
     def delete(self, key: Key) -> Iterator[str]:
         """Delete what is there and wait until it is gone."""
-        with explained(_service(key), str(key)):
+        with explained(_service_name(key), str(key)):
             yield from self._providers[key.kind].delete(key.name)
 
     def hold(self) -> None:
@@ -149,7 +149,7 @@ class AwsCloud:
             self._lock.release()
 
     def versions(self, machine: str, alias: str) -> tuple[Version, ...]:
-        """Versions of a state machine with the weights of an alias, the newest first."""
+        """Return versions of a state machine with the weights of an alias, the newest first."""
         with explained("stepfunctions", machine):
             return states.versions(self.aws, machine, alias)
 
@@ -193,9 +193,9 @@ class AwsCloud:
         """
         with explained("stepfunctions", machine):
             routes = states.routes(self.aws, machine, alias)
-        return weighed(routes, lambda version: self._threshold(version, function))
+        return weighed(routes, lambda version: self._read_threshold(version, function))
 
-    def _threshold(self, version: str, function: str) -> float:
+    def _read_threshold(self, version: str, function: str) -> float:
         with explained("stepfunctions", version):
             definition = states.definition(self.aws, version)
         arn = deciding_function(definition, function)
@@ -207,14 +207,14 @@ class AwsCloud:
         """Ask what the account allows of what a deployment needs; errors are answers too."""
         iam_needs = needed(settings)
         return CheckedAccount(
-            denied=_asked(
+            denied=_ask_account(
                 "iam", lambda: iam.denied(self.aws, caller_of(self.aws.session), iam_needs)
             ),
-            quotas=_asked(
+            quotas=_ask_account(
                 "service-quotas",
                 lambda: quotas.sagemaker_quotas(self.aws, quota_names(resources)),
             ),
-            lambda_at_once=_asked("lambda", lambda: lambda_.concurrency(self.aws)),
+            lambda_at_once=_ask_account("lambda", lambda: lambda_.concurrency(self.aws)),
         )
 
     def pause(self, seconds: float) -> None:
@@ -222,7 +222,7 @@ class AwsCloud:
         self.aws.pause(seconds)
 
 
-def _asked(service: str, call: Callable[[], Answer]) -> Answer | WorkflowError:
+def _ask_account(service: str, call: Callable[[], Answer]) -> Answer | WorkflowError:
     """Return the answer to a question that may be refused without harm."""
     try:
         with explained(service, "the account"):
@@ -231,7 +231,7 @@ def _asked(service: str, call: Callable[[], Answer]) -> Answer | WorkflowError:
         return error
 
 
-def _service(key: Key) -> str:
+def _service_name(key: Key) -> str:
     """Return the service of a kind, as botocore calls it."""
     service = key.kind.partition(".")[0]
     return {"states": "stepfunctions"}.get(service, service)

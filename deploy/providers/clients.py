@@ -70,7 +70,7 @@ class Aws:
         return resource_arn(service, self.region, self.account, resource)
 
     def waits(self) -> Iterator[Callable[[], None]]:
-        """One wait after the other, without end, each longer than the one before."""
+        """Yield one wait after the other, without end, each longer than the one before."""
         for seconds in chain(POLLING, repeat(LONGEST_POLL)):
             yield partial(self.pause, seconds)
 
@@ -101,10 +101,10 @@ class Tag(TypedDict):
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Tag]:
-    """Tags in the form that most services take."""
+    """Return tags in the form that most services take."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def tag_map(tags: Iterable[Tag]) -> dict[str, str]:
-    """Tags out of the form that most services give."""
+    """Return tags out of the form that most services give."""
     return {tag["Key"]: tag["Value"] for tag in tags}

@@ -30,17 +30,20 @@ class AlarmProvider:
         alarm = alarms["MetricAlarms"][0]
         arn = alarm["AlarmArn"]
         tags = self._cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
-        return Observed(properties=_properties(alarm), outputs={"arn": arn}, tags=tag_map(tags))
+        return Observed(
+            properties=_read_properties(alarm), outputs={"arn": arn}, tags=tag_map(tags)
+        )
 
     def create(self, resource: Alarm) -> Iterator[str]:
         """Create the alarm with its tags."""
         yield "Creating the alarm"
-        self._cloudwatch.put_metric_alarm(**_request(resource), Tags=tag_list(resource.tags))
+        self._cloudwatch.put_metric_alarm(**_alarm_request(resource), Tags=tag_list(resource.tags))
 
     def update(self, resource: Alarm, _observed: Observed) -> Iterator[str]:
         """Replace all but the tags."""
         yield "Updating the alarm"
-        self._cloudwatch.put_metric_alarm(**_request(resource))
+        # PutMetricAlarm ignores Tags of an alarm that exists (API reference), so they are left out.
+        self._cloudwatch.put_metric_alarm(**_alarm_request(resource))
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the alarm."""
@@ -48,18 +51,19 @@ class AlarmProvider:
         self._cloudwatch.delete_alarms(AlarmNames=[name])
 
 
-def _properties(alarm: "MetricAlarmTypeDef") -> dict[str, Any]:
+def _read_properties(alarm: "MetricAlarmTypeDef") -> dict[str, Any]:
     queries = alarm.get("Metrics", ())
     stats = {one["Id"]: one["MetricStat"] for one in queries if "MetricStat" in one}
     first = next(iter(stats.values()), None)
     return {
         "description": alarm.get("AlarmDescription", ""),
-        "metrics": {name: _metric(stat["Metric"]) for name, stat in stats.items()}
-        or {_ONE: _metric(alarm)},
+        "metrics": {name: _read_metric(stat["Metric"]) for name, stat in stats.items()}
+        or {_ONE: _read_metric(alarm)},
         "expression": ", ".join(one["Expression"] for one in queries if "Expression" in one),
         "topic": ", ".join(alarm.get("AlarmActions", ())) or None,
         "period_seconds": first["Period"] if first else alarm.get("Period"),
         "periods": alarm.get("EvaluationPeriods"),
+        # CloudWatch leaves it out where it equals the periods.
         "datapoints": alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods"),
         "statistic": first["Stat"] if first else alarm.get("Statistic"),
         "threshold": alarm.get("Threshold"),
@@ -68,7 +72,7 @@ def _properties(alarm: "MetricAlarmTypeDef") -> dict[str, Any]:
     }
 
 
-def _metric(described: Any) -> dict[str, Any]:  # noqa: ANN401 - an alarm and a metric alike
+def _read_metric(described: Any) -> dict[str, Any]:  # noqa: ANN401 - an alarm and a metric alike
     return {
         "namespace": described.get("Namespace"),
         "name": described.get("MetricName"),
@@ -76,7 +80,7 @@ def _metric(described: Any) -> dict[str, Any]:  # noqa: ANN401 - an alarm and a 
     }
 
 
-def _request(alarm: Alarm) -> dict[str, Any]:
+def _alarm_request(alarm: Alarm) -> dict[str, Any]:
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,

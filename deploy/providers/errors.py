@@ -24,12 +24,12 @@ Source: Amazon S3 API Reference, HeadBucket and Error responses.
 
 
 def code_of(error: ClientError) -> str:
-    """AWS's error code, such as ``NoSuchEntity``."""
+    """Return AWS's error code, such as ``NoSuchEntity``."""
     return read_error(error).code
 
 
 def message_of(error: ClientError) -> str:
-    """AWS's own message; may be empty."""
+    """Return AWS's own message; may be empty."""
     return read_error(error).message
 
 

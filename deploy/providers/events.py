@@ -20,7 +20,7 @@ class RuleProvider:
         self._events = aws.events
 
     def read(self, name: str) -> Observed | None:
-        """Pattern, state and target of the rule."""
+        """Return pattern, state and target of the rule."""
         rule = found(lambda: self._events.describe_rule(Name=name), "ResourceNotFoundException")
         if rule is None:
             return None
@@ -40,13 +40,13 @@ class RuleProvider:
     def create(self, resource: Rule) -> Iterator[str]:
         """Create the rule with its tags, then its target."""
         yield "Creating the rule"
-        self._events.put_rule(**_request(resource), Tags=tag_list(resource.tags))
+        self._events.put_rule(**_rule_request(resource), Tags=tag_list(resource.tags))
         self._put_target(resource)
 
     def update(self, resource: Rule, _observed: Observed) -> Iterator[str]:
         """Replace the rule and its targets."""
         yield "Updating the rule"
-        self._events.put_rule(**_request(resource))
+        self._events.put_rule(**_rule_request(resource))
         others = [
             target["Id"]
             for target in self._events.list_targets_by_rule(Rule=resource.name)["Targets"]
@@ -69,6 +69,7 @@ class RuleProvider:
         answer = self._events.put_targets(
             Rule=rule.name, Targets=[{"Id": TARGET, "Arn": rule.target}]
         )
+        # PutTargets answers 200 even where it refuses a target (API reference, FailedEntries).
         for entry in answer["FailedEntries"]:
             raise WorkflowError(
                 entry.get("ErrorCode") or "TargetRefused",
@@ -78,7 +79,7 @@ class RuleProvider:
             )
 
 
-def _request(rule: Rule) -> dict[str, Any]:
+def _rule_request(rule: Rule) -> dict[str, Any]:
     return {
         "Name": rule.name,
         "EventPattern": json.dumps(rule.pattern),

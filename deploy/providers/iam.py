@@ -23,7 +23,7 @@ class RoleProvider:
         self._iam = aws.iam
 
     def read(self, name: str) -> Observed | None:
-        """Who may assume the role and what it may do."""
+        """Return who may assume the role and what it may do."""
         answer = found(lambda: self._iam.get_role(RoleName=name), "NoSuchEntity")
         if answer is None:
             return None
@@ -33,8 +33,8 @@ class RoleProvider:
         )
         return Observed(
             properties={
-                "trust": policies.canonical(_document(role["AssumeRolePolicyDocument"])),
-                "policy": policies.canonical(_document(policy["PolicyDocument"]))
+                "trust": policies.canonical(_read_document(role["AssumeRolePolicyDocument"])),
+                "policy": policies.canonical(_read_document(policy["PolicyDocument"]))
                 if policy
                 else None,
                 "path": role["Path"],
@@ -87,7 +87,7 @@ class RoleProvider:
         )
 
 
-def _document(value: Any) -> Document:  # noqa: ANN401 - the stubs say text, botocore gives a dict
+def _read_document(value: Any) -> Document:  # noqa: ANN401 - the stubs say text, botocore gives a dict
     document: Document = json.loads(value) if isinstance(value, str) else value
     return document
 
@@ -100,7 +100,7 @@ def denied(aws: Aws, caller: str, needed: Mapping[str, Sequence[str]]) -> list[s
         caller: ARN of the caller, as ``sts:GetCallerIdentity`` gives it.
         needed: ARN of a resource to the actions to be allowed on it.
     """
-    principal = _principal(aws, caller)
+    principal = _find_principal(aws, caller)
     # IAM cannot simulate the root user, who may do everything.
     if principal.endswith(":root"):
         return []
@@ -129,7 +129,7 @@ _CONTEXT: "list[ContextEntryTypeDef]" = [
 """The condition under which the operator policy allows roles to be passed on."""
 
 
-def _principal(aws: Aws, caller: str) -> str:
+def _find_principal(aws: Aws, caller: str) -> str:
     """Return the ARN of the user, or of the role that a session has assumed, with its path."""
     kind, _, rest = caller.partition(":assumed-role/")
     if not rest:

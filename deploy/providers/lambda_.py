@@ -39,38 +39,40 @@ class FunctionProvider:
                 subject=name,
             )
         now = answer["Configuration"]
-        properties = _properties(now)
+        properties = _read_properties(now)
         version = self._newest_version(name)
-        published = version is not None and _properties(version) == properties
+        # A version keeps its configuration for ever: equal to $LATEST means nothing is left to
+        # publish.
+        published = version is not None and _read_properties(version) == properties
         outputs = {"arn": now["FunctionArn"]}
         if version is not None and published:
             outputs["version"] = version["Version"]
             outputs["version_arn"] = f"{now['FunctionArn']}:{version['Version']}"
         return Observed(
-            properties={**properties, "state": _state(now), "published": published},
+            properties={**properties, "state": _describe_state(now), "published": published},
             outputs=outputs,
             tags=answer.get("Tags", {}),
-            failure=_failure(now),
+            failure=_failure_reason(now),
         )
 
     def create(self, resource: Function) -> Iterator[str]:
         """Create and publish, and wait until the version can be invoked."""
         yield "Creating the function"
         answer = self._lambda.create_function(
-            **_configuration(resource),
+            **_function_request(resource),
             Code={"ZipFile": resource.archive},
             Architectures=[resource.architecture],  # type: ignore[list-item]  # a Literal
             PackageType="Zip",
             Publish=True,
             Tags=dict(resource.tags),
         )
-        yield from self._ready(resource.name)
-        yield from self._ready(f"{resource.name}:{answer['Version']}")
+        yield from self._wait_until_ready(resource.name)
+        yield from self._wait_until_ready(f"{resource.name}:{answer['Version']}")
 
     def update(self, resource: Function, observed: Observed) -> Iterator[str]:
         """Change code, then configuration, then publish; each only once the last has settled."""
         # Lambda refuses a change while another is under way (ResourceConflictException).
-        yield from self._ready(resource.name)
+        yield from self._wait_until_ready(resource.name)
         wanted = resource.properties()
         changed = {key for key, value in observed.properties.items() if wanted[key] != value}
         if changed & CODE_FIELDS:
@@ -79,24 +81,24 @@ class FunctionProvider:
                 FunctionName=resource.name,
                 ZipFile=resource.archive,
                 Architectures=[resource.architecture],  # type: ignore[list-item]  # a Literal
-                RevisionId=self._revision(resource.name),
+                RevisionId=self._read_revision(resource.name),
             )
-            yield from self._ready(resource.name)
+            yield from self._wait_until_ready(resource.name)
         if changed - CODE_FIELDS - {"state", "published"}:
             yield "Updating the configuration"
             self._lambda.update_function_configuration(
-                **_configuration(resource, before=observed),
-                RevisionId=self._revision(resource.name),
+                **_function_request(resource, before=observed),
+                RevisionId=self._read_revision(resource.name),
             )
-            yield from self._ready(resource.name)
+            yield from self._wait_until_ready(resource.name)
         yield "Publishing a version"
         answer = self._lambda.publish_version(
             FunctionName=resource.name,
             # Lambda refuses to publish if the code is no longer the one that was uploaded.
             CodeSha256=resource.code_sha256,
-            RevisionId=self._revision(resource.name),
+            RevisionId=self._read_revision(resource.name),
         )
-        yield from self._ready(f"{resource.name}:{answer['Version']}")
+        yield from self._wait_until_ready(f"{resource.name}:{answer['Version']}")
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the function with all its versions."""
@@ -114,21 +116,21 @@ class FunctionProvider:
         # Versions are numbers written as text: "10" sorts before "9".
         return max(versions, key=lambda version: int(version["Version"]), default=None)
 
-    def _ready(self, name: str) -> Iterator[str]:
+    def _wait_until_ready(self, name: str) -> Iterator[str]:
         for wait in self._aws.waits():
             now = self._lambda.get_function_configuration(FunctionName=name)
-            if failure := _failure(now):
+            if failure := _failure_reason(now):
                 raise WorkflowError(
                     "FunctionFailed",
                     f"The function {name} failed: {failure}",
                     "Correct what the message names, then apply again.",
                 )
-            if _state(now) == "Active":
+            if _describe_state(now) == "Active":
                 return
-            yield f"Waiting until the function is ready: {_state(now)}"
+            yield f"Waiting until the function is ready: {_describe_state(now)}"
             wait()
 
-    def _revision(self, name: str) -> str:
+    def _read_revision(self, name: str) -> str:
         """Return the revision to change, so that a change by somebody else meanwhile is noticed."""
         return self._lambda.get_function_configuration(FunctionName=name)["RevisionId"]
 
@@ -144,7 +146,7 @@ def concurrency(aws: Aws) -> int:
     return aws.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
 
 
-def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
+def _read_properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
     logging = now.get("LoggingConfig", {})
     return {
         "handler": now.get("Handler"),
@@ -164,7 +166,7 @@ def _properties(now: "FunctionConfigurationTypeDef") -> dict[str, Json]:
     }
 
 
-def _configuration(function: Function, *, before: Observed | None = None) -> dict[str, Any]:
+def _function_request(function: Function, *, before: Observed | None = None) -> dict[str, Any]:
     """Return the request; an empty VPC is only said where it takes the function out of one."""
     placed = function.subnets or (before is not None and before.properties.get("subnets"))
     places = {
@@ -186,15 +188,15 @@ def _configuration(function: Function, *, before: Observed | None = None) -> dic
     }
 
 
-def _state(now: "Mapping[str, Any]") -> str:
-    """Active, or what the function is waiting for; one that sleeps is ready to be woken."""
+def _describe_state(now: "Mapping[str, Any]") -> str:
+    """Return Active, or what the function is waiting for; an inactive one can be invoked."""
     if now.get("LastUpdateStatus") == "InProgress":
         return "Updating"
     state = now.get("State", "Active")
     return "Active" if state in {"Active", "Inactive"} else str(state)
 
 
-def _failure(now: "Mapping[str, Any]") -> str:
+def _failure_reason(now: "Mapping[str, Any]") -> str:
     if now.get("State") == "Failed":
         return str(now.get("StateReason") or "Lambda gives no reason.")
     return ""

@@ -51,31 +51,33 @@ class Lock:
             WorkflowError: ``DeployLocked`` while another deploy holds it.
         """
         if not self._etag:
-            self._take()
+            self._take_lock()
+        # Well before the lease ends, and not at every sign of life: each renewal is a request.
         elif self._monotonic() - self._written >= RENEW_SECONDS:
-            self._write(match=self._etag)
+            self._write_lock(match=self._etag)
 
     def release(self) -> None:
         """Give the lock back, unless somebody else has taken it meanwhile."""
         if not self._etag:
             return
-        head = self._head()
+        head = self._read_head()
         # After a lost lease the object is another deploy's: it must stay locked.
         if head is not None and head[0] == self._etag:
             self._s3.delete_object(Bucket=self._bucket, Key=LOCK_KEY)
         self._etag = ""
 
-    def _take(self) -> None:
-        head = self._head()
+    def _take_lock(self) -> None:
+        head = self._read_head()
         if head is None:
-            self._write(match="")
+            self._write_lock(match="")
             return
         etag, age = head
         if age < LEASE_SECONDS:
-            raise self._locked(age)
-        self._write(match=etag)
+            raise self._locked_error(age)
+        # The lease has run out. If-Match: of two that take it over, S3 lets one through.
+        self._write_lock(match=etag)
 
-    def _write(self, *, match: str) -> None:
+    def _write_lock(self, *, match: str) -> None:
         condition: dict[str, Any] = {"IfMatch": match} if match else {"IfNoneMatch": "*"}
         # The time makes every renewal another object, and so another ETag.
         body = json.dumps({"holder": self._holder, "renewed": self._monotonic()})
@@ -90,13 +92,14 @@ class Lock:
             # 412: the condition does not hold. 409: another write of the same key was under way.
             if code_of(error) in TAKEN:
                 self._etag = ""
-                raise self._locked(0) from error
+                raise self._locked_error(0) from error
             raise
+        # No bucket, no lock: it is the first resource to be created, and empty until then.
         self._etag = answer["ETag"] if answer else ""
         self._written = self._monotonic()
 
-    def _head(self) -> tuple[str, float] | None:
-        """ETag and age in seconds of the lock object."""
+    def _read_head(self) -> tuple[str, float] | None:
+        """Return ETag and age in seconds of the lock object, None where there is none."""
         head = found(
             lambda: self._s3.head_object(Bucket=self._bucket, Key=LOCK_KEY),
             "404",
@@ -110,7 +113,7 @@ class Lock:
         now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         return head["ETag"], (now - head["LastModified"]).total_seconds()
 
-    def _locked(self, age: float) -> WorkflowError:
+    def _locked_error(self, age: float) -> WorkflowError:
         answer = found(lambda: self._s3.get_object(Bucket=self._bucket, Key=LOCK_KEY), "NoSuchKey")
         holder = json.loads(answer["Body"].read())["holder"] if answer else "somebody else"
         return WorkflowError(

@@ -37,6 +37,7 @@ class LogGroupProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return the retention of the group, None where logs are kept for ever."""
+        # There is no read by name; the group itself sorts before all that only begin like it.
         page = self._logs.describe_log_groups(logGroupNamePrefix=name)
         group = next((one for one in page["logGroups"] if one["logGroupName"] == name), None)
         if group is None:

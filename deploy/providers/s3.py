@@ -68,6 +68,7 @@ class BucketProvider:
         except ClientError as error:
             if code_of(error) in {"404", "NoSuchBucket"}:
                 return None
+            # HEAD answers 403 for a bucket of another account: names are unique among all accounts.
             if code_of(error) in {"403", "AccessDenied"}:
                 raise _foreign_bucket(name) from error
             raise
@@ -80,19 +81,20 @@ class BucketProvider:
             )
         return Observed(
             properties={
-                "policy": self._policy(name),
-                "public_access": self._public_access(name),
-                **self._encryption(name),
-                "ownership": self._ownership(name),
-                **self._lifecycle(name),
+                "policy": self._read_policy(name),
+                "public_access": self._read_public_access(name),
+                **self._read_encryption(name),
+                "ownership": self._read_ownership(name),
+                **self._read_lifecycle(name),
             },
-            outputs={"name": name, "contents": ", ".join(self._contents(name))},
-            tags=self._tags(name),
+            outputs={"name": name, "contents": ", ".join(self._list_contents(name))},
+            tags=self._read_tags(name),
         )
 
     def create(self, resource: StorageBucket) -> Iterator[str]:
         """Create the bucket, tag it, then configure it."""
         configuration: Any = {"Tags": tag_list(resource.tags)}
+        # us-east-1 is no LocationConstraint (CreateBucket): there it has to be left out.
         if self._aws.region != "us-east-1":
             configuration["LocationConstraint"] = self._aws.region
         self._s3.create_bucket(
@@ -100,26 +102,28 @@ class BucketProvider:
             ObjectOwnership="BucketOwnerEnforced",
             CreateBucketConfiguration=configuration,
         )
-        yield from self._configure(resource)
+        yield from self._configure_bucket(resource)
 
     def update(self, resource: StorageBucket, _observed: Observed) -> Iterator[str]:
         """Write the whole configuration; every part of it is idempotent."""
-        yield from self._configure(resource)
+        yield from self._configure_bucket(resource)
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete what deploy itself put there, then the bucket; S3 refuses while there is more."""
-        for count in _deleted(self._s3, name, OWN_PREFIX):
+        for count in _delete_prefix(self._s3, name, OWN_PREFIX):
             yield f"Deleted {count:,} model archives"
-        for count in _deleted(self._s3, name, AUDIT_PREFIX):
+        for count in _delete_prefix(self._s3, name, AUDIT_PREFIX):
             yield f"Deleted {count:,} rows of the audit, which are kept on this machine"
         yield "Deleting the bucket"
+        # The lock goes with the bucket: nothing is left that it could protect.
         self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
         found(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
 
-    def _configure(self, bucket: StorageBucket) -> Iterator[str]:
+    def _configure_bucket(self, bucket: StorageBucket) -> Iterator[str]:
         name = bucket.name
         yield "Blocking public access"
-        tags = tag_list({**self._tags(name), **bucket.tags})
+        # PutBucketTagging replaces all tags: those of others are written again.
+        tags = tag_list({**self._read_tags(name), **bucket.tags})
         self._s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
         self._s3.put_public_access_block(
             Bucket=name,
@@ -136,18 +140,18 @@ class BucketProvider:
         )
         self._s3.put_bucket_policy(Bucket=name, Policy=json.dumps(bucket.policy))
         self._s3.put_bucket_lifecycle_configuration(
-            Bucket=name, LifecycleConfiguration={"Rules": _rules(bucket)}
+            Bucket=name, LifecycleConfiguration={"Rules": _lifecycle_rules(bucket)}
         )
 
-    def _tags(self, name: str) -> dict[str, str]:
+    def _read_tags(self, name: str) -> dict[str, str]:
         answer = found(lambda: self._s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet")
         return tag_map(answer["TagSet"]) if answer else {}
 
-    def _policy(self, name: str) -> Json:
+    def _read_policy(self, name: str) -> Json:
         answer = found(lambda: self._s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
         return policies.canonical(json.loads(answer["Policy"])) if answer else None
 
-    def _public_access(self, name: str) -> Json:
+    def _read_public_access(self, name: str) -> Json:
         answer = found(
             lambda: self._s3.get_public_access_block(Bucket=name),
             "NoSuchPublicAccessBlockConfiguration",
@@ -155,7 +159,7 @@ class BucketProvider:
         blocked = answer is not None and answer["PublicAccessBlockConfiguration"] == _BLOCKED
         return "blocked" if blocked else "open"
 
-    def _encryption(self, name: str) -> dict[str, Json]:
+    def _read_encryption(self, name: str) -> dict[str, Json]:
         answer = found(
             lambda: self._s3.get_bucket_encryption(Bucket=name),
             "ServerSideEncryptionConfigurationNotFoundError",
@@ -171,7 +175,7 @@ class BucketProvider:
         )
         return {"encryption": applied.get("SSEAlgorithm"), "kms_key": applied.get("KMSMasterKeyID")}
 
-    def _ownership(self, name: str) -> Json:
+    def _read_ownership(self, name: str) -> Json:
         answer = found(
             lambda: self._s3.get_bucket_ownership_controls(Bucket=name),
             "OwnershipControlsNotFoundError",
@@ -179,7 +183,7 @@ class BucketProvider:
         rules = answer["OwnershipControls"]["Rules"] if answer else []
         return rules[0]["ObjectOwnership"] if rules else None
 
-    def _lifecycle(self, name: str) -> dict[str, Json]:
+    def _read_lifecycle(self, name: str) -> dict[str, Json]:
         answer = found(
             lambda: self._s3.get_bucket_lifecycle_configuration(Bucket=name),
             "NoSuchLifecycleConfiguration",
@@ -193,7 +197,8 @@ class BucketProvider:
                 days[rule.get("Filter", {}).get("Prefix", "")] = rule["Expiration"].get("Days")
         return {"expire_days": days, "abort_upload_days": abort}
 
-    def _contents(self, name: str) -> list[str]:
+    def _list_contents(self, name: str) -> list[str]:
+        # Top folders are enough to tell people, and one request however many objects there are.
         page = self._s3.list_objects_v2(Bucket=name, Delimiter="/", MaxKeys=100)
         names = [one["Prefix"] for one in page.get("CommonPrefixes", ())]
         names += [one["Key"] for one in page.get("Contents", ())]
@@ -213,7 +218,7 @@ class ContentsProvider:
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete all objects, a thousand at a time."""
-        for count in _deleted(self._s3, name, ""):
+        for count in _delete_prefix(self._s3, name, ""):
             yield f"Deleted {count:,} objects"
 
 
@@ -260,7 +265,7 @@ class ModelArchiveProvider:
         self._s3.delete_object(Bucket=bucket, Key=key)
 
 
-def _deleted(s3: "S3Client", bucket: str, prefix: str) -> Iterator[int]:
+def _delete_prefix(s3: "S3Client", bucket: str, prefix: str) -> Iterator[int]:
     """Delete what lies under the prefix, page by page.
 
     Yields:
@@ -296,7 +301,7 @@ def _encryption_rule(bucket: StorageBucket) -> Any:  # noqa: ANN401 - boto3's ow
     return {"ApplyServerSideEncryptionByDefault": applied, "BucketKeyEnabled": True}
 
 
-def _rules(bucket: StorageBucket) -> "list[LifecycleRuleTypeDef]":
+def _lifecycle_rules(bucket: StorageBucket) -> "list[LifecycleRuleTypeDef]":
     expire: list[LifecycleRuleTypeDef] = [
         {
             "ID": f"expire-{prefix.strip('/')}",

@@ -81,7 +81,7 @@ class ModelProvider:
         _found(lambda: self._sagemaker.delete_model(ModelName=name))
 
     def names(self, containing: str) -> list[str]:
-        """Names of the models that hold a text."""
+        """Return the names of the models that hold a text."""
         pages = self._sagemaker.get_paginator("list_models").paginate(NameContains=containing)
         return [one["ModelName"] for page in pages for one in page["Models"]]
 
@@ -114,7 +114,7 @@ class EndpointConfigProvider:
                 "csv_content_types": list(headers.get("CsvContentTypes", ())),
                 "json_content_types": list(headers.get("JsonContentTypes", ())),
             },
-            outputs={"name": name, VARIANTS: str(len(_variants(config)))},
+            outputs={"name": name, VARIANTS: str(len(_all_variants(config)))},
             tags=sagemaker_tags(self._aws, config["EndpointConfigArn"]),
             created=config["CreationTime"],
         )
@@ -133,7 +133,7 @@ class EndpointConfigProvider:
         _found(lambda: self._sagemaker.delete_endpoint_config(EndpointConfigName=name))
 
     def names(self, containing: str) -> list[str]:
-        """Names of the endpoint configurations that hold a text."""
+        """Return the names of the endpoint configurations that hold a text."""
         pages = self._sagemaker.get_paginator("list_endpoint_configs").paginate(
             NameContains=containing
         )
@@ -148,8 +148,9 @@ class EndpointProvider:
         self._sagemaker = aws.sagemaker
 
     def read(self, name: str) -> Observed | None:
-        """Configuration and status of the endpoint."""
-        endpoint = self._describe(name)
+        """Return configuration and status of the endpoint."""
+        endpoint = self._describe_endpoint(name)
+        # One that is being deleted is as good as gone: create waits until it is.
         if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
             return None
         status, config = endpoint["EndpointStatus"], endpoint.get("EndpointConfigName", "")
@@ -160,32 +161,33 @@ class EndpointProvider:
                 "applied_model": tags.get(APPLIED_MODEL, ""),
                 "status": status,
             },
-            outputs={**_endpoint_outputs(endpoint), SERVES: self._serves(endpoint, config)},
+            outputs={**_endpoint_outputs(endpoint), SERVES: self._serving_models(endpoint, config)},
             tags=tags,
-            failure=f"It is {status}: {_reason(endpoint)}"
+            failure=f"It is {status}: {_failure_reason(endpoint)}"
             if status in STEADY - {"InService"}
             else "",
         )
 
     def create(self, resource: Endpoint) -> Iterator[str]:
         """Create the endpoint and wait, some minutes, until it is in service."""
-        yield from self._steady(resource.name)
+        yield from self._wait_until_steady(resource.name)
         self._sagemaker.create_endpoint(
             EndpointName=resource.name,
             EndpointConfigName=resource.config,
             Tags=tag_list({**resource.tags, APPLIED_MODEL: resource.applied_model}),
         )
-        yield from self._in_service(resource)
+        yield from self._wait_until_in_service(resource)
 
     def update(self, resource: Endpoint, observed: Observed) -> Iterator[str]:
         """Move to another configuration: SageMaker keeps the old fleet until the new one serves."""
-        yield from self._steady(resource.name)
-        endpoint = self._describe(resource.name)
+        yield from self._wait_until_steady(resource.name)
+        endpoint = self._describe_endpoint(resource.name)
+        # An earlier run that was cut off may have begun this update: then it is only waited for.
         if endpoint is None or endpoint.get("EndpointConfigName") != resource.config:
             self._sagemaker.update_endpoint(
                 EndpointName=resource.name, EndpointConfigName=resource.config
             )
-        yield from self._in_service(resource)
+        yield from self._wait_until_in_service(resource)
         # Last: an update that is cut off leaves the settings' model one that is still asked for.
         self._sagemaker.add_tags(
             ResourceArn=str(observed.outputs["arn"]),
@@ -194,20 +196,22 @@ class EndpointProvider:
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the endpoint and wait until it is gone; until then it costs money."""
-        yield from self._steady(name)
+        yield from self._wait_until_steady(name)
         _found(lambda: self._sagemaker.delete_endpoint(EndpointName=name))
-        yield from self._steady(name)
+        yield from self._wait_until_steady(name)
 
-    def _describe(self, name: str) -> "DescribeEndpointOutputTypeDef | None":
+    def _describe_endpoint(self, name: str) -> "DescribeEndpointOutputTypeDef | None":
         return _found(lambda: self._sagemaker.describe_endpoint(EndpointName=name))
 
-    def _serves(self, endpoint: "DescribeEndpointOutputTypeDef", config: str) -> str:
+    def _serving_models(self, endpoint: "DescribeEndpointOutputTypeDef", config: str) -> str:
         """Return the names of the models that get requests, the first variant's first."""
         described = _found(
             lambda: self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
         )
         if described is None:
             return ""
+        # A variant of weight 0 gets no requests: it serves nothing, whatever its configuration
+        # says.
         idle = {
             one["VariantName"]
             for one in endpoint.get("ProductionVariants", ())
@@ -215,21 +219,21 @@ class EndpointProvider:
         }
         models = (
             one.get("ModelName", "")
-            for one in _variants(described)
+            for one in _all_variants(described)
             if one["VariantName"] not in idle
         )
         return " ".join(dict.fromkeys(models))
 
-    def _steady(self, name: str) -> Iterator[str]:
+    def _wait_until_steady(self, name: str) -> Iterator[str]:
         """Wait while the endpoint is changing; SageMaker refuses to touch it meanwhile."""
         for wait in self._aws.waits():
-            endpoint = self._describe(name)
+            endpoint = self._describe_endpoint(name)
             if endpoint is None or endpoint["EndpointStatus"] in STEADY:
                 return
             yield f"Waiting for the endpoint: {endpoint['EndpointStatus']}"
             wait()
 
-    def _in_service(self, resource: Endpoint) -> Iterator[str]:
+    def _wait_until_in_service(self, resource: Endpoint) -> Iterator[str]:
         # One that is not found was asked for too early: that is the caller's to wait for.
         for wait in self._aws.waits():
             endpoint = self._sagemaker.describe_endpoint(EndpointName=resource.name)
@@ -242,7 +246,7 @@ class EndpointProvider:
             raise WorkflowError(
                 "EndpointFailed",
                 f"The endpoint {resource.name} is {status} with the configuration {config},"
-                f" not in service with {resource.config}: {_reason(endpoint)}",
+                f" not in service with {resource.config}: {_failure_reason(endpoint)}",
                 "Read the log group /aws/sagemaker/Endpoints/"
                 f"{resource.name}, correct the cause, then apply again.",
             )
@@ -263,7 +267,7 @@ class ExistingEndpointProvider:
 
 
 def own_names(aws: Aws, prefix: str) -> list[Key]:
-    """Keys of the models and endpoint configurations named by this deployment and a digest."""
+    """Return keys of the models and endpoint configurations named by prefix and digest."""
     pattern = re.compile(rf"{re.escape(prefix)}-[0-9a-f]{{12}}")
     listed = (
         (Model.KIND, ModelProvider(aws).names(prefix)),
@@ -273,7 +277,7 @@ def own_names(aws: Aws, prefix: str) -> list[Key]:
 
 
 def _found(call: Callable[[], Result]) -> Result | None:
-    """As ``clients.found``; SageMaker says "could not find" with the code ValidationException."""
+    """Return the answer, or None where SageMaker says "could not find" (ValidationException)."""
     try:
         return call()
     except ClientError as error:
@@ -306,14 +310,14 @@ def sagemaker_tags(aws: Aws, arn: str) -> dict[str, str]:
     return tag_map(tag for page in pages for tag in page["Tags"])
 
 
-def _variants(
+def _all_variants(
     config: "DescribeEndpointConfigOutputTypeDef",
 ) -> list["ProductionVariantOutputTypeDef"]:
     """Return the production variants of a configuration, then its shadow variants."""
     return [*config["ProductionVariants"], *config.get("ShadowProductionVariants", ())]
 
 
-def _reason(endpoint: "DescribeEndpointOutputTypeDef") -> str:
+def _failure_reason(endpoint: "DescribeEndpointOutputTypeDef") -> str:
     return endpoint.get("FailureReason") or "SageMaker gives no reason."
 
 

@@ -41,7 +41,7 @@ def open_session(
         WorkflowError: ``CloudNotNamed`` where nothing says which cloud is meant; the profile of
             the environment does not exist; nothing names a region.
     """
-    profile = _profile()
+    profile = _read_profile()
     _check_cloud(environ, profile)
     found = resolve(environ, explicit=region, profile=profile.get("region"))
     partition_of(found.name)
@@ -88,7 +88,7 @@ def console_host(session: Session) -> str:
     return f"{region}.console.{domain}"
 
 
-def _profile() -> Mapping[str, Any]:
+def _read_profile() -> Mapping[str, Any]:
     """Return the settings of the profile in use."""
     try:
         settings: Mapping[str, Any] = botocore.session.Session().get_scoped_config()

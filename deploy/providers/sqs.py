@@ -22,7 +22,7 @@ class QueueProvider:
         self._sqs = aws.sqs
 
     def read(self, name: str) -> Observed | None:
-        """Policy, retention and encryption of the queue."""
+        """Return policy, retention and encryption of the queue."""
         answer = found(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
         if answer is None:
             return None
@@ -30,6 +30,7 @@ class QueueProvider:
         queue = found(
             lambda: self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), *MISSING
         )
+        # GetQueueUrl may still know a queue that was deleted within the last minute.
         if queue is None:
             return None
         attributes = queue["Attributes"]
@@ -47,14 +48,16 @@ class QueueProvider:
         """Create the queue with its tags; SQS refuses a name for a minute after its deletion."""
         yield "Creating the queue"
         self._sqs.create_queue(
-            QueueName=resource.name, Attributes=_attributes(resource), tags=dict(resource.tags)
+            QueueName=resource.name,
+            Attributes=_queue_attributes(resource),
+            tags=dict(resource.tags),
         )
 
     def update(self, resource: Queue, observed: Observed) -> Iterator[str]:
         """Set all attributes."""
         yield "Updating the queue"
         self._sqs.set_queue_attributes(
-            QueueUrl=observed.outputs["url"], Attributes=_attributes(resource)
+            QueueUrl=observed.outputs["url"], Attributes=_queue_attributes(resource)
         )
 
     def delete(self, name: str) -> Iterator[str]:
@@ -65,7 +68,7 @@ class QueueProvider:
             found(lambda: self._sqs.delete_queue(QueueUrl=answer["QueueUrl"]), *MISSING)
 
 
-def _attributes(queue: Queue) -> "dict[QueueAttributeNameType, str]":
+def _queue_attributes(queue: Queue) -> "dict[QueueAttributeNameType, str]":
     return {
         "Policy": json.dumps(queue.policy),
         "MessageRetentionPeriod": str(queue.retention_seconds),

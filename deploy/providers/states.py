@@ -30,24 +30,25 @@ class StateMachineProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return the definition as it is now, and the newest version if it equals it."""
-        arn = self._arn(name)
-        now = self._describe(arn)
+        arn = self._machine_arn(name)
+        now = self._describe_machine(arn)
         if now is None or now["status"] == "DELETING":
             return None
+        # Versions come newest first (API reference): one is enough.
         newest = self._states.list_state_machine_versions(stateMachineArn=arn, maxResults=1)
         versions = newest["stateMachineVersions"]
         outputs = {"arn": arn}
         published = False
         if versions:
             version_arn = versions[0]["stateMachineVersionArn"]
-            version = self._describe(version_arn)
-            published = version is not None and _same(version, now)
+            version = self._describe_machine(version_arn)
+            published = version is not None and _is_same(version, now)
             if published:
                 outputs["version_arn"] = version_arn
         return Observed(
-            properties={**_properties(now), "published": published},
+            properties={**_read_properties(now), "published": published},
             outputs=outputs,
-            tags=_tags(self._aws, arn),
+            tags=_read_tags(self._aws, arn),
         )
 
     def create(self, resource: StateMachine) -> Iterator[str]:
@@ -58,7 +59,7 @@ class StateMachineProvider:
             type="STANDARD",
             definition=json.dumps(resource.definition, indent=2),
             roleArn=resource.role,
-            loggingConfiguration=_logging(resource),
+            loggingConfiguration=_logging_configuration(resource),
             publish=True,
             tags=[{"key": key, "value": value} for key, value in resource.tags.items()],
         )
@@ -77,24 +78,24 @@ class StateMachineProvider:
             stateMachineArn=arn,
             definition=json.dumps(resource.definition, indent=2),
             roleArn=resource.role,
-            loggingConfiguration=_logging(resource),
+            loggingConfiguration=_logging_configuration(resource),
             publish=True,
         )
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the state machine; AWS lets running executions end first."""
-        arn = self._arn(name)
+        arn = self._machine_arn(name)
         self._states.delete_state_machine(stateMachineArn=arn)
         for wait in self._aws.waits():
-            if self._describe(arn) is None:
+            if self._describe_machine(arn) is None:
                 return
             yield "Waiting until running executions have ended"
             wait()
 
-    def _arn(self, name: str) -> str:
+    def _machine_arn(self, name: str) -> str:
         return self._aws.arn("states", f"stateMachine:{name}")
 
-    def _describe(self, arn: str) -> "DescribeStateMachineOutputTypeDef | None":
+    def _describe_machine(self, arn: str) -> "DescribeStateMachineOutputTypeDef | None":
         return found(lambda: self._states.describe_state_machine(stateMachineArn=arn), *MISSING)
 
 
@@ -110,13 +111,14 @@ class AliasProvider:
 
         An alias has no tags; those of its state machine say whose it is.
         """
-        arn = self._arn(name)
+        arn = self._alias_arn(name)
         answer = found(
             lambda: self._states.describe_state_machine_alias(stateMachineAliasArn=arn),
             *MISSING,
         )
         if answer is None:
             return None
+        # The newest version is the one that a shift goes to.
         routes = routing(answer["routingConfiguration"])
         version, weight = routes[0]
         heaviest_first = sorted(routes, key=lambda route: -route[1])
@@ -127,7 +129,7 @@ class AliasProvider:
                 "routes": " ".join(route[0] for route in heaviest_first),
                 "shifted_at": answer["updateDate"].astimezone(UTC).isoformat(),
             },
-            tags=_tags(self._aws, arn.rpartition(":")[0]),
+            tags=_read_tags(self._aws, arn.rpartition(":")[0]),
         )
 
     def create(self, resource: Alias) -> Iterator[str]:
@@ -153,7 +155,7 @@ class AliasProvider:
     def delete(self, name: str) -> Iterator[str]:
         """Delete the alias."""
         yield "Deleting the alias"
-        arn = self._arn(name)
+        arn = self._alias_arn(name)
         found(
             lambda: self._states.delete_state_machine_alias(stateMachineAliasArn=arn),
             *MISSING,
@@ -175,7 +177,7 @@ class AliasProvider:
             ],
         )
 
-    def _arn(self, name: str) -> str:
+    def _alias_arn(self, name: str) -> str:
         machine, _, alias = name.partition("/")
         return self._aws.arn("states", f"stateMachine:{machine}:{alias}")
 
@@ -198,7 +200,7 @@ def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
 
 
 def routes(aws: Aws, machine: str, alias: str) -> list[tuple[str, int]]:
-    """Versions and weights of an alias, the newest version first; none where it does not exist."""
+    """Return versions and weights of an alias, the newest first; none if it does not exist."""
     arn = aws.arn("states", f"stateMachine:{machine}:{alias}")
     answer = found(
         lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=arn), *MISSING
@@ -240,7 +242,7 @@ def version_number(version_arn: str) -> int:
 
 
 def routing(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto3's own shape
-    """Versions and weights of an alias, the newest version first."""
+    """Return versions and weights of an alias, the newest version first."""
     # AWS promises no order of the routes.
     routes = [(one["stateMachineVersionArn"], one["weight"]) for one in configuration]
     return sorted(routes, key=lambda route: -version_number(route[0]))
@@ -249,18 +251,19 @@ def routing(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto
 def shifted(wanted: Properties, observed: Observed) -> list[tuple[str, int]]:
     """Return the routes that give a version its weight, and the rest to the one that had most."""
     version, weight = str(wanted["version"]), int(str(wanted["weight"]))
+    # An alias takes two versions at most, so a third one gives its share up.
     rest = next((other for other in observed.outputs["routes"].split() if other != version), None)
     if weight == 100 or rest is None:  # noqa: PLR2004 - all of it
         return [(version, 100)]
     return [(version, weight), (rest, 100 - weight)]
 
 
-def _tags(aws: Aws, arn: str) -> dict[str, str]:
+def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
     tags = aws.states.list_tags_for_resource(resourceArn=arn)["tags"]
     return {tag["key"]: tag["value"] for tag in tags}
 
 
-def _properties(now: "DescribeStateMachineOutputTypeDef") -> dict[str, Any]:
+def _read_properties(now: "DescribeStateMachineOutputTypeDef") -> dict[str, Any]:
     logging = now.get("loggingConfiguration", {})
     groups = [
         one["cloudWatchLogsLogGroup"]["logGroupArn"].removesuffix(":*")
@@ -274,15 +277,16 @@ def _properties(now: "DescribeStateMachineOutputTypeDef") -> dict[str, Any]:
     }
 
 
-def _same(
+def _is_same(
     version: "DescribeStateMachineOutputTypeDef", now: "DescribeStateMachineOutputTypeDef"
 ) -> bool:
     """Return whether a version is what the state machine is now."""
+    # The revision changes with definition and role, not with logging: both are compared.
     same_revision = version.get("revisionId") == now.get("revisionId")
-    return same_revision and _properties(version) == _properties(now)
+    return same_revision and _read_properties(version) == _read_properties(now)
 
 
-def _logging(machine: StateMachine) -> Any:  # noqa: ANN401 - boto3's own shape
+def _logging_configuration(machine: StateMachine) -> Any:  # noqa: ANN401 - boto3's own shape
     return {
         "level": machine.log_level,
         # Inputs and outputs hold images: they stay out of the log.

@@ -32,7 +32,7 @@ class TrainingJobProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return the last attempt that did not fail, else the last one that did."""
-        attempts = self._attempts(name)
+        attempts = self._list_attempts(name)
         if not attempts:
             return None
         alive = [one for one, status in attempts if status not in {"Failed", "Stopped"}]
@@ -50,15 +50,16 @@ class TrainingJobProvider:
 
     def create(self, resource: TrainingJob) -> Iterator[str]:
         """Start the next attempt and wait until it has trained."""
-        attempts = self._attempts(resource.name)
+        attempts = self._list_attempts(resource.name)
+        # Training jobs cannot be deleted, and a name can be used once only.
         name = f"{resource.name}-{len(attempts) + 1}" if attempts else resource.name
         yield f"Starting the training job {name}"
         self._sagemaker.create_training_job(**_training_request(resource, name))
-        yield from self._trained(name)
+        yield from self._wait_until_trained(name)
 
     def update(self, resource: TrainingJob, _observed: Observed) -> Iterator[str]:
         """Wait for the attempt under way: nothing else of a training job can change."""
-        yield from self._trained(self._attempts(resource.name)[-1][0])
+        yield from self._wait_until_trained(self._list_attempts(resource.name)[-1][0])
 
     def delete(self, _name: str) -> Iterator[str]:
         """Leave it: a failed attempt is history, and the next one gets the next name."""
@@ -70,17 +71,17 @@ class TrainingJobProvider:
         Raises:
             WorkflowError: ``TrainingJobUnknown``, or ``TrainingFailed``.
         """
-        attempts = self._attempts(name)
+        attempts = self._list_attempts(name)
         if not attempts:
             raise WorkflowError(
                 "TrainingJobUnknown",
                 f"There is no training job {name} in {self._aws.region}.",
                 "Look for its name with `aws sagemaker list-training-jobs`.",
             )
-        yield from self._trained(attempts[-1][0])
+        yield from self._wait_until_trained(attempts[-1][0])
 
-    def _attempts(self, name: str) -> list[tuple[str, str]]:
-        """Names and statuses of the attempts, the oldest first."""
+    def _list_attempts(self, name: str) -> list[tuple[str, str]]:
+        """Return names and statuses of the attempts, the oldest first."""
         pages = self._sagemaker.get_paginator("list_training_jobs").paginate(
             NameContains=name, SortBy="CreationTime", SortOrder="Ascending"
         )
@@ -88,10 +89,11 @@ class TrainingJobProvider:
             (one["TrainingJobName"], one["TrainingJobStatus"])
             for page in pages
             for one in page["TrainingJobSummaries"]
+            # NameContains finds the jobs of longer names too.
             if re.fullmatch(rf"{re.escape(name)}(-\d+)?", one["TrainingJobName"])
         ]
 
-    def _trained(self, name: str) -> Iterator[str]:
+    def _wait_until_trained(self, name: str) -> Iterator[str]:
         """Tell status and log until the job has trained, then time, price and accuracy."""
         seen = set[str]()
         for wait in self._aws.waits():
@@ -99,7 +101,7 @@ class TrainingJobProvider:
             status = job["TrainingJobStatus"]
             yield from new_lines(self._aws, _LOG_GROUP, f"{name}/", seen)
             if status == "Completed":
-                yield _summary(job, self._aws.region)
+                yield _summarise_job(job, self._aws.region)
                 return
             if status in {"Failed", "Stopped"}:
                 raise WorkflowError(
@@ -112,7 +114,7 @@ class TrainingJobProvider:
             wait()
 
 
-def _summary(job: "DescribeTrainingJobResponseTypeDef", region: str) -> str:
+def _summarise_job(job: "DescribeTrainingJobResponseTypeDef", region: str) -> str:
     """Return how long a finished job took, what it cost and how good its model is."""
     said = f"The training job {job['TrainingJobName']} has trained"
     if "TrainingStartTime" in job and "TrainingEndTime" in job:

@@ -22,7 +22,7 @@ def listed_labels(aws: Aws, address: str) -> list[int]:
         WorkflowError: ``TrainingDataMissing`` where there is no list, or an empty one;
             ``TrainingListInvalid`` where a line has another form.
     """
-    lines = [line for line in _read(aws, address).splitlines() if line.strip()]
+    lines = [line for line in _read_object(aws, address).splitlines() if line.strip()]
     if not lines:
         raise WorkflowError(
             "TrainingDataMissing",
@@ -30,10 +30,12 @@ def listed_labels(aws: Aws, address: str) -> list[int]:
             "Upload it, a line an image: row, label and file name, with a tab between them; and"
             " test.lst likewise.",
         )
-    return [_label(line, f"Line {number} of {address}") for number, line in enumerate(lines, 1)]
+    return [
+        _parse_label(line, f"Line {number} of {address}") for number, line in enumerate(lines, 1)
+    ]
 
 
-def _label(line: bytes, where: str) -> int:
+def _parse_label(line: bytes, where: str) -> int:
     cells = line.split(b"\t")
     try:
         label = float(cells[1]) if len(cells) == _CELLS else -1.0
@@ -59,11 +61,11 @@ def class_names(aws: Aws, prefix: str, labels: Sequence[int]) -> tuple[str, ...]
         prefix: ``s3://bucket/prefix`` of the training set.
         labels: Label of every image.
     """
-    named = training_classes(_read(aws, f"{prefix.rstrip('/')}/manifest.json"))
+    named = training_classes(_read_object(aws, f"{prefix.rstrip('/')}/manifest.json"))
     return complete_classes(named, max(len(LABELS), max(labels) + 1))
 
 
-def _read(aws: Aws, address: str) -> bytes:
+def _read_object(aws: Aws, address: str) -> bytes:
     """Return an object; nothing where there is none."""
     bucket, _, key = address.removeprefix("s3://").partition("/")
     answer = found(lambda: aws.s3.get_object(Bucket=bucket, Key=key), "NoSuchKey", "NoSuchBucket")

@@ -351,4 +351,4 @@ def test_a_setting_that_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str
 
 
 def test_long_values_are_cut() -> None:
-    assert command_line._short("x" * 500).endswith("...")
+    assert command_line._shorten_value("x" * 500).endswith("...")

@@ -36,7 +36,7 @@ def messages(events: list[Event]) -> list[str]:
 def no_time_passes(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr("deploy.apply.PATIENCE", (0, 0))
-    monkeypatch.setattr(deployment, "_cloud", lambda owner, _: account.cloud(owner))
+    monkeypatch.setattr(deployment, "_open_cloud", lambda owner, _: account.cloud(owner))
 
 
 @pytest.mark.parametrize(

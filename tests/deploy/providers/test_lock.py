@@ -89,10 +89,10 @@ def test_of_two_that_take_over_at_once_one_wins(
     killed, ben, cleo = locks(bucket, "ana", "ben", "cleo", clock=clock)
     killed.hold()
     monkeypatch.setattr(lock, "LEASE_SECONDS", -1)
-    seen = cleo._head()
+    seen = cleo._read_head()
     clock.now = 1
     ben.hold()
-    monkeypatch.setattr(cleo, "_head", lambda: seen)
+    monkeypatch.setattr(cleo, "_read_head", lambda: seen)
 
     with pytest.raises(WorkflowError, match="ben"):
         cleo.hold()
@@ -102,7 +102,7 @@ def test_of_two_that_take_at_once_one_wins(
     bucket: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben = locks(bucket, "ana", "ben")
-    monkeypatch.setattr(ben, "_head", lambda: None)
+    monkeypatch.setattr(ben, "_read_head", lambda: None)
     ana.hold()
 
     with pytest.raises(WorkflowError, match="ana"):

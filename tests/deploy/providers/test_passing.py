@@ -100,7 +100,7 @@ CREATES = (
 @pytest.fixture(autouse=True)
 def no_time_passes(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr(deployment, "_cloud", lambda owner, _: account.cloud(owner))
+    monkeypatch.setattr(deployment, "_open_cloud", lambda owner, _: account.cloud(owner))
 
 
 def apply_once(account: Account) -> list[str]:
