@@ -145,6 +145,7 @@ def _is_own(host: str, hosts: Iterable[str]) -> bool:
         return False
     if not name or split.netloc != host or "@" in host:
         return False
+    # An address needs no name server, so no rebinding can make it ours.
     if name == "localhost" or _is_address(name):
         return True
     return any(

@@ -36,7 +36,9 @@ class StaticCompression:
         messages = self._kept.get(scope["path"])
         if messages is None:
             messages = await self._collect_answer(scope, receive)
+            # A browser that went away leaves half a file: that must not be kept.
             if _is_whole(messages):
+                # zlib lets go of the interpreter's lock: other requests are answered meanwhile.
                 messages = await asyncio.to_thread(_compress_answer, messages)
                 self._kept[scope["path"]] = messages
         for message in messages:
@@ -57,6 +59,7 @@ def _is_compressible(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "GET" or not _PATH.fullmatch(scope["path"]):
         return False
     headers = Headers(scope=scope)
+    # Streamlit answers those itself: a part of a compressed file is no part of the file.
     partly = {"range", "if-none-match", "if-modified-since"} & set(headers)
     return not partly and "gzip" in headers.get("accept-encoding", "")
 
@@ -72,6 +75,7 @@ def _is_whole(messages: list[Message]) -> bool:
 def _compress_answer(messages: list[Message]) -> list[Message]:
     """Return an answer, as ASGI's messages, with its body compressed."""
     start, *parts = messages
+    # Without a time in it: the same script is the same bytes in every process.
     body = gzip.compress(b"".join(part.get("body", b"") for part in parts), mtime=0)
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["content-encoding"] = "gzip"

@@ -85,6 +85,7 @@ def rejection_alert(listing: pl.DataFrame, *, now: datetime) -> Alert | None:
         return None
     share = int(usual["rejected"].sum()) / int(usual["count"].sum())
     count, rejected = int(last["count"][0]), int(last["rejected"][0])
+    # Never zero: beside a share of 0 or 1 a single execution would be outside of the band.
     binomial = (max(share * (1 - share), 1 / count) / count) ** 0.5
     spread = pstdev((usual["rejected"] / usual["count"]).to_list())
     width = BAND_DEVIATIONS * max(binomial, spread)

@@ -189,6 +189,7 @@ def send_test(connection: Connection, *, now: datetime) -> None:
 def _all_sent(connection: Connection) -> tuple[SentAlert, ...]:
     marked = {key for key, _ in _list_all(connection, READ_PREFIX)}
     sent = _list_all(connection, ALERTS_PREFIX)
+    # Only these are read: each is an object, and a year of alerts is not looked at.
     newest = sorted(sent, key=lambda one: one[1], reverse=True)[:LISTED]
     return tuple(_read_sent(connection, key, at, read=key in marked) for key, at in newest)
 
@@ -219,6 +220,7 @@ def _list_subscribers(connection: Connection) -> tuple[Subscriber, ...]:
         found: list[dict[str, Any]] = [
             one for page in pages.paginate(TopicArn=topic) for one in page["Subscriptions"]
         ]
+    # SNS gives a word in the place of an ARN until the address is confirmed.
     return tuple(
         Subscriber(
             one["Protocol"], one["Endpoint"], one["SubscriptionArn"] != "PendingConfirmation"

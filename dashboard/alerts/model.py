@@ -67,6 +67,7 @@ def key_of(slug: str, turn: Turn) -> str:
 
 def last_turn(slug: str, keys: Iterable[str]) -> Turn | None:
     """Return the latest alert about a check, of all keys of alerts; None where there is none."""
+    # The prefix of one check may begin that of another: the whole key decides.
     found = (_KEY.fullmatch(key) for key in keys)
     return max(
         (

@@ -55,10 +55,13 @@ class AlertOutbox:
         Raises:
             WorkflowError: AWS's own code; the alert was not written then.
         """
+        # Known without asking S3: the same alerts are due again every minute while their cause
+        # lasts.
         if alert.key in self._published or alert.key in self._mine:
             return
         if self._is_recorded(alert.key):
             self._published.add(alert.key)
+        # Of several dashboards one creates it, and that one delivers it.
         elif create_once(
             self._s3, self._bucket, _waiting_key(alert.key), msgspec.json.encode(alert)
         ):
@@ -75,6 +78,7 @@ class AlertOutbox:
         """
         problems = []
         for key, since in list(list_keys(self._s3, self._bucket, OUTBOX_PREFIX)):
+            # Others are given time to deliver theirs: else two would publish the same at once.
             if key in self._mine or now - since > TAKEN_OVER:
                 try:
                     self._deliver_alert(key)
@@ -107,9 +111,12 @@ class AlertOutbox:
         waiting = _waiting_key(key)
         with explained("s3:GetObject", f"s3://{self._bucket}/{waiting}"):
             body = self._s3.get_object(Bucket=self._bucket, Key=waiting)["Body"].read()
+        # Recorded and yet in the outbox: somebody ended between the record and the deletion.
         if key not in self._published and not self._is_recorded(key):
             self._publish(_decode_alert(body, waiting))
         self._published.add(key)
+        # Before it leaves the outbox: the other way round, a crash would have it written and sent
+        # again.
         create_once(self._s3, self._bucket, _record_key(key), body)
         with explained("s3:DeleteObject", f"s3://{self._bucket}/{waiting}"):
             self._s3.delete_object(Bucket=self._bucket, Key=waiting)

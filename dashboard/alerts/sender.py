@@ -52,12 +52,14 @@ class AlertSender:
         if time.monotonic() < self._due:
             return
         problems: list[WorkflowError] = []
+        # Each by itself: what ends one must not keep the others from sending.
         for step in (self._write_due, self._write_turns, self._deliver):
             try:
                 problems += step(now)
             except WorkflowError as error:
                 problems.append(error)
         self.problem = next(iter(problems), None)
+        # From the end of the attempt: a slow AWS must not be asked without a pause.
         self._due = time.monotonic() + (ALERT_RETRY_S if problems else ALERT_EVERY_S)
 
     def _deliver(self, now: datetime) -> tuple[WorkflowError, ...]:

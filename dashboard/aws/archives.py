@@ -56,6 +56,7 @@ def unpack(upload: Upload, room: int | None = None) -> Iterator[Upload | Refused
             ``ArchiveTooLarge``; the last one once the files so far exceed the room.
     """
     room = MAX_TOTAL_BYTES if room is None else room
+    # Before it is opened: ``zipfile`` keeps an object for every entry.
     if (entries := upload.data.count(_ENTRY)) > _MAX_ENTRIES:
         _check_count(upload.name, entries)
     try:
@@ -106,6 +107,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Upload | 
         return RefusedFile(name, problem)
     try:
         with archive.open(member) as stream:
+            # One byte more than allowed proves that it is too long, whatever size the archive
+            # claims.
             return Upload(name, stream.read(MAX_IMAGE_BYTES + 1))
     except Exception:  # noqa: BLE001 - as above, for one file of the archive
         return RefusedFile(name, _damaged_error(name))

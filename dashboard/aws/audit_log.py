@@ -98,6 +98,7 @@ class AuditLog:
         Raises:
             WorkflowError: ``AuditNotWritten`` where neither takes it.
         """
+        # Never lost: S3 may be out of reach, or the bucket about to be deleted.
         if not self._put_row(row):
             self._keep_row(row)
             return

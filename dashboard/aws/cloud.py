@@ -121,6 +121,8 @@ class Connection:
         """Return the client of an AWS service, such as ``s3``; threads may share it."""
         with self._lock:
             if service not in self._clients:
+                # Threads may share a client, but not a session that makes one (Boto3 guide,
+                # "Multithreading").
                 self._clients[service] = self.session.client(service)  # type: ignore[call-overload]
             return self._clients[service]
 
@@ -171,6 +173,7 @@ def connect(environ: Mapping[str, str]) -> Connection:
 
 
 def _connect_aws(environ: Mapping[str, str]) -> Connection:
+    # Before they are read: a file that is written meanwhile then counts as newer.
     written = _credentials_written()
     with explained("sts:GetCallerIdentity"):
         core = _Session()
@@ -231,6 +234,7 @@ def model_classes(manifest: Path = MANIFEST) -> tuple[str, ...]:
 
 def _make_session(core: botocore.session.Session, region: str) -> boto3.Session:
     core.set_default_client_config(_CLIENTS)
+    # Before any client is made: each takes its parsers then.
     core.register_component("response_parser_factory", CheckedParsers())
     return boto3.Session(botocore_session=core, region_name=region)
 
@@ -254,6 +258,7 @@ class _LocalSession(_Session):
         super().__init__()
         self._endpoint_url = endpoint_url
 
+    # The user's profile may name a role or a proxy that the local cloud knows nothing of.
     def get_scoped_config(self) -> dict[str, Any]:
         return {}
 
@@ -270,6 +275,7 @@ def _start_local_cloud(environ: Mapping[str, str]) -> dict[str, Any]:
     except WorkflowError as error:
         if error.code != "PortTaken":
             raise
+        # Another program has the port that this directory had last: any other one serves as well.
         return _ready_line(environ, ["--port", "0"])
 
 

@@ -55,6 +55,7 @@ def sampling_percentage(cloud: Connection, name: str) -> float:
     with explained("sagemaker:DescribeEndpointConfig", name):
         described = cloud.client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
     capture = described.get("DataCaptureConfig")
+    # The flag is optional in the API; a configuration that leaves it out captures.
     if not capture or not capture.get("EnableCapture", True):
         return 0.0
     return float(capture["InitialSamplingPercentage"])

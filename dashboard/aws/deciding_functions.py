@@ -30,6 +30,7 @@ def list_routes(cloud: Connection) -> list[tuple[str, int]]:
                 stateMachineAliasArn=arn
             )
     except WorkflowError as error:
+        # Not deployed yet is an answer; every other refusal is told.
         if error.code in _ABSENT:
             return []
         raise

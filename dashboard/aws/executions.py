@@ -118,6 +118,7 @@ class ExecutionReader:
             if error.code != "ResourceNotFound":
                 raise
             return None
+        # During a canary an alias has two versions: most starts run the heavier one.
         heaviest = max(answer["routingConfiguration"], key=lambda route: int(route["weight"]))
         return str(heaviest["stateMachineVersionArn"]).rpartition(":")[2]
 

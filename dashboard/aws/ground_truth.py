@@ -89,6 +89,7 @@ class GroundTruthLog:
             if again.refused:
                 break
             read[again.meta.key] = again
+        # Replaced at once: pages read it in other threads.
         self._read = read
 
     def _read_labels(self, meta: ObjectMeta) -> _Labels:

@@ -45,6 +45,7 @@ def _iterate_files(uploads: Iterable[Upload | RefusedFile]) -> Iterator[Upload |
             continue
         try:
             for item in unpack(upload, room):
+                # Over the whole batch: many small bombs are as bad as a large one.
                 room -= len(item.data) if isinstance(item, Upload) else 0
                 yield item
         except WorkflowError as error:

@@ -28,6 +28,7 @@ class LimitedSession(boto3.Session):
     def client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as boto3's own
         """Return a client of a service, which refuses with ``NotPermitted``."""
         client = super().client(*args, **kwargs)
+        # Before parameters are even validated: nothing of the call is sent.
         client.meta.events.register("provide-client-params", self._check_call)
         return client
 

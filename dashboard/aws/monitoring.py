@@ -231,6 +231,7 @@ def read_baseline(cloud: Connection, uri: str) -> Baseline:
     try:
         constraints = decode_constraints(_read_object(cloud, source), source=source)
     except WorkflowError as error:
+        # Constraints are optional: a baseline of statistics alone can be compared with.
         if error.code != "NoSuchKey":
             raise
         constraints = None

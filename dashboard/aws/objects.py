@@ -108,6 +108,7 @@ class Bucket:
         """
         try:
             client = session.client("s3")
+            # Asked for again now and then: the credentials of a role expire.
             credentials = Boto3CredentialProvider(session, ttl=timedelta(minutes=5))
         except (BotoCoreError, ClientError) as error:
             raise explain(error, "s3:ListObjectsV2", name) from error
@@ -122,6 +123,8 @@ class Bucket:
                 name,
                 endpoint=endpoint,
                 region=client.meta.region_name,
+                # Path style: a bucket's name with dots fits no wildcard certificate, and a local
+                # endpoint has no host for each bucket.
                 virtual_hosted_style_request=False,
                 credential_provider=credentials,
                 client_options={
@@ -157,6 +160,7 @@ class Bucket:
             try:
                 found = obstore.list_with_delimiter(self._store, prefix)
             except BaseError as error:
+                # obstore gives up a whole listing for one key that it cannot represent.
                 if not _is_about_a_key(error):
                     raise
                 folders, objects = self._list_children(prefix)

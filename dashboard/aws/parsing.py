@@ -31,6 +31,8 @@ class CheckedParsers(ResponseParserFactory):
         """Return a parser that raises ``AnswerMalformed`` for whatever is not an answer of AWS."""
         parser: Any = super().create_parser(protocol_name)
         is_json = isinstance(parser, BaseJSONParser)
+        # Replaced on the instance: botocore chooses the class by the protocol and has no hook
+        # here.
         parser.parse = partial(_parse_checked, parser.parse, is_json=is_json)
         return parser
 

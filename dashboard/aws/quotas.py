@@ -155,6 +155,7 @@ class Pacer:
         """
         started, throttled, faults = self._clock(), 0, 0
         while True:
+            # For each try: a repeated call is a call like any other to AWS.
             self._take_token(operation)
             try:
                 return request()
@@ -168,6 +169,7 @@ class Pacer:
                     continue
                 else:
                     raise
+            # AWS knows better what is left: others in the account take from the same bucket.
             self._note_throttling(operation, started)
             self._sleep(self._draw_backoff(throttled - 1))
 

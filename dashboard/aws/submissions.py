@@ -183,6 +183,7 @@ def classify(
         images=(*planned, *found),
         refused=tuple(_convert_refusal(item) for item in (*intake.refused, *missing)),
     )
+    # Saved before anything starts: a batch that is cut off is found again by its id.
     _retry_transient(partial(_save_batch, connection, batch))
     report(batch)
     photos = dict(zip((image.location.key for image in planned), intake.photos, strict=True))
@@ -243,6 +244,7 @@ def _run_batch(
             pool.submit(_submit_image, desk, index, image, photos.get(image.location.key))
             for index, image in enumerate(batch.images)
         ]
+    # Only when all have ended: what one of them raises must not stop the others.
     for job in jobs:
         job.result()
 
@@ -282,6 +284,7 @@ def _start_execution(connection: Connection, name: str, image: StoredImage) -> s
     try:
         answer = connection.pacer.call("StartExecution", lambda: client.start_execution(**request))
     except ClientError as error:
+        # A repeated start, or a batch taken up again: names come from the batch and the index.
         if read_error(error).code == "ExecutionAlreadyExists":
             machine = watched.state_machine_arn.replace(":stateMachine:", ":execution:")
             return f"{machine}:{name}"
@@ -310,6 +313,7 @@ def _follow_execution(desk: _Desk, submission: Submission) -> Iterator[Submissio
     )
     last_heard = time.monotonic()
     while True:
+        # Since the last answer, not since the start: an execution may well take an hour.
         silence = time.monotonic() - last_heard
         history = _read_history(desk, submission.execution_arn, silence)
         if history is None:
@@ -322,6 +326,8 @@ def _follow_execution(desk: _Desk, submission: Submission) -> Iterator[Submissio
         if not isinstance(found, Running):
             return
         time.sleep(pause)
+        # Soon at first, since most end within seconds; later rarely, for the quota is the
+        # account's.
         pause = min(pause * 1.5, LAST_LOOK_SECONDS)
 
 

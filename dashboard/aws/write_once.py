@@ -10,6 +10,8 @@ from workflow.known_errors import read_error
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+# 412: it is there. 409: another conditional write of it is under way. The numbers come with
+# answers that have no body.
 _EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 

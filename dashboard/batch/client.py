@@ -82,6 +82,7 @@ def describe_machine(cloud: Connection) -> BatchMachine:
         routes = cloud.client("stepfunctions").describe_state_machine_alias(
             stateMachineAliasArn=alias
         )["routingConfiguration"]
+    # An alias may route to two versions: most new executions run the heavier one.
     live = max(routes, key=lambda route: route["weight"])["stateMachineVersionArn"]
     same = called == _list_functions(cloud, live)
     return BatchMachine.CURRENT if same else BatchMachine.OUTDATED
@@ -103,6 +104,7 @@ def count_source(cloud: Connection, source: BatchSource) -> batches.SourceCount:
     batches.check_source(source, cloud.settings.bucket, cloud.settings.upload_prefix)
     items = _read_items(cloud, source)
     counted = list(itertools.islice(items, _COUNTED))
+    # One more is asked for, which tells whether these are all.
     return batches.count_items(counted, complete=next(items, None) is None)
 
 
@@ -215,12 +217,14 @@ def read_results(cloud: Connection, batch: BatchExecution) -> Iterator[PhotoResu
 def _read_lines(cloud: Connection, bucket: str, key: str) -> Iterator[bytes]:
     with explained("s3:GetObject", f"s3://{bucket}/{key}"):
         body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        # Line by line: a result file may be larger than the memory.
         yield from body.iter_lines(_CHUNK)
 
 
 def write_manifest(cloud: Connection, photos: Iterable[PhotoResult], name: str) -> BatchSource:
     """Write a manifest of photos, to classify them again."""
     key = f"{batches.RESULTS_PREFIX}{name}.manifest"
+    # On disk: a batch may hold millions of photos.
     with tempfile.TemporaryFile() as file:
         for one in photos:
             file.write(f"{json.dumps({'source-ref': one.address})}\n".encode())

@@ -93,6 +93,7 @@ def count_captures(captures: pl.DataFrame, period: Period, *, now: datetime) -> 
     Returns:
         A frame of ``COUNTS``, sorted by its columns.
     """
+    # Categories are small numbers, of which one code is made for each cell.
     named = captures.with_columns(pl.col("endpoint", "variant").cast(pl.Categorical))
     first, last, variants, labels = (
         named.lazy()

@@ -50,6 +50,8 @@ class AthenaQueries:
                 QueryString=sql,
                 QueryExecutionContext={"Database": self._database},
                 ResultConfiguration={"OutputLocation": f"s3://{self._bucket}/{RESULTS_PREFIX}/"},
+                # The same SQL again then reads nothing and costs nothing (user guide, "Reuse query
+                # results").
                 ResultReuseConfiguration={
                     "ResultReuseByAgeConfiguration": {
                         "Enabled": True,
@@ -88,6 +90,7 @@ class AthenaQueries:
             if status["State"] in {"FAILED", "CANCELLED"}:
                 raise _failure_error(query_id, status)
             time.sleep(pause)
+            # Athena tells nobody that a query has ended: it is asked ever more rarely.
             waited, pause = waited + pause, min(pause * 2, _LONGEST_WAIT_SECONDS)
         raise WorkflowError(
             "AthenaQuerySlow",

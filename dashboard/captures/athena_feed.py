@@ -108,6 +108,7 @@ class AthenaFeed:
 
     def counts(self, filters: InferenceFilters, period: Period, now: datetime) -> pl.DataFrame:
         """Count filtered records by period, endpoint, variant, class and bin."""
+        # By the hour: the same SQL all hour long lets Athena reuse its result.
         asked, hour = self._bound_filters(filters, now), _truncate_to_hour(now)
         return self._query_table(
             lambda table: athena.counts_sql(table, asked, period, now=hour), COUNTS
@@ -300,6 +301,7 @@ class AthenaFeed:
         """Return what a query gives, once the table is there."""
 
         def ask() -> pl.DataFrame:
+            # Once a process: each statement is a query that takes Athena a second or more.
             if not self._made:
                 for statement in athena.create_statements(table):
                     self._queries.execute(statement)

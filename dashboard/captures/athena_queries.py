@@ -225,6 +225,7 @@ def labelled_sql(
     """
     query = partial(_labelled_query, table, filters, now)
     values = [f"({_quote_text(one)})" for one in sorted(set(filter(_ID.fullmatch, ids)))]
+    # Bytes, not characters: Athena's limit is on the UTF-8 text.
     room = QUERY_BYTES - len(query([]).encode())
     return [query(batch) for batch in _split_batches(values, room)]
 
@@ -335,6 +336,7 @@ def _partition_conditions(
     start = span.start.astimezone(UTC).strftime(_HOUR) if span.start else _FIRST_HOUR
     yield f"hour >= {_quote_text(start)}"
     if span.end is not None:
+        # The hour that holds the last instant before the end is read too.
         beyond = span.end.astimezone(UTC) - _INSTANT + timedelta(hours=1)
         yield f"hour < {_quote_text(beyond.strftime(_HOUR))}"
 
@@ -355,6 +357,7 @@ def _record_conditions(
     if selection.labels:
         labels = ", ".join(str(int(label)) for label in selection.labels)
         yield f"label {'NOT IN' if selection.others else 'IN'} ({labels})"
+    # As in the counts: 0.145 * 200 is a little less than 29 in floating point.
     slack = ROUNDING / BINS
     yield f"confidence >= {float(selection.low) - slack!r}"
     if selection.high < 1:

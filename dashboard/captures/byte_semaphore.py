@@ -19,6 +19,7 @@ class ByteSemaphore:
     def take(self, size: int) -> None:
         """Wait until there is room for so much, and take it."""
         with self._changed:
+            # ``threading.Semaphore`` counts ones only; a condition waits for any size.
             self._changed.wait_for(lambda: self._holds(size))
             self._taken += size
 

@@ -146,9 +146,9 @@ class CaptureFeed:
                 captured = captured.filter(record_filters.is_between(*window))
             return count_captures(captured, period, now=now)
 
-        return record_filters.select_counts(
-            self._cache_answer(("counts", window, period), count), filters
-        )
+        # Counted once for all filters of a window: endpoint, variant and class are its columns.
+        counts = self._cache_answer(("counts", window, period), count)
+        return record_filters.select_counts(counts, filters)
 
     def counted(self, filters: InferenceFilters, span: Span, now: datetime) -> pl.DataFrame:
         """Count records of another span, to the moment, by day; the filters' days do not matter."""
@@ -263,6 +263,7 @@ class CaptureFeed:
 
     def pause(self) -> None:
         """End the pass under way; what was read is kept."""
+        # Before the pass is told to end: the thread must not begin another one.
         self._paused = True
         self._stop.set()
 
@@ -274,6 +275,7 @@ class CaptureFeed:
         """
         self._full = self._full or full
         self._paused = False
+        # Before the thread is woken: else its pass would end at once.
         self._stop.clear()
         self._thread.wake()
         self.watch()
@@ -285,16 +287,19 @@ class CaptureFeed:
 
     def reread(self) -> None:
         """Forget what was read and read it again: the past itself has changed."""
+        # The thread clears the store itself, between two passes.
         self._reread.set()
         self.resume()
 
     def _run(self) -> None:
         while self._thread.goes_on():
+            # Without a reader nothing is listed: every request to S3 costs.
             if not self._paused and self._thread.unwatched_s < IDLE_AFTER_S:
                 self._sync_once()
             self._thread.rest(WATCHED_PAUSE_S)
 
     def _sync_once(self) -> None:
+        # Taken at the beginning: what is asked for during the pass is for the next one.
         full, self._full = self._full, False
         self.problem = self.store.problem or self.problem
         self._syncing = True

@@ -64,6 +64,7 @@ class Fetcher:
             return FetchedObject(unread, passed_over=True)
         # A small object counts for more than it has: not too many should wait for their batch.
         taken = max(meta.size, IN_FLIGHT_BYTES // (4 * IN_FLIGHT))
+        # In the reader, before the request: what waits for memory takes no connection.
         self.semaphore.take(taken)
         try:
             data = self._bytes_of(meta)
@@ -74,6 +75,7 @@ class Fetcher:
                 return None
             self._count_refusal(unread, error)
             return FetchedObject(unread, taken, error=error)
+        # Without the lock: a count that a race loses only delays giving up.
         self._in_a_row[unread.refused is not None] = 0
         return FetchedObject(unread, taken, data)
 

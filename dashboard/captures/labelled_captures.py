@@ -26,6 +26,7 @@ def judge_records(captures: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The columns of ``captures``, and ``correct``.
     """
+    # A corrected label has a later key: the last one counts.
     known = truths.unique("event_id", keep="last").rename({"event_id": "id"})
     return (
         captures.lazy()

@@ -120,6 +120,7 @@ class Lister:
                 yield self._new_of(block)
                 block, limit = [], min(max(2 * limit, PAGE), _BLOCK)
         yield self._new_of(block)
+        # Shuffled and last, as said above: no object is always the first to be refused.
         random.shuffle(self._refused_before)
         yield self._refused_before
         self.done = True
@@ -130,6 +131,7 @@ class Lister:
             yield from self._bucket.objects(self._prefix)
             return
         likely = [directory for directory in self.settled if self._is_branch(directory)]
+        # Beside the listing of known branches: to find new ones takes a request for each endpoint.
         looking = threads.submit(self._list_branches)
         yield from self._list_recent(likely)
         branches, strays = looking.result()
@@ -162,6 +164,7 @@ class Lister:
         hours = settled_hours(meta.key for meta in block if meta.readable)
         for directory, hour in hours.items():
             self.settled[directory] = max(hour, self.settled.get(directory, hour))
+        # Keys come in order, so that one range of the store holds all that a block may repeat.
         in_range = pl.col("key").is_between(pl.lit(min(keys)), pl.lit(max(keys)))
         seen = self._store.scan("objects").filter(in_range)
         known = dict(seen.select("key", "etag").collect().iter_rows())

@@ -82,6 +82,7 @@ def _picture_request(
 
 def show_status(source: InferenceFeed) -> None:
     """Show the sync's progress and the page's age; redraw the page when there is more."""
+    # As of this run of the page: the fragment compares what it sees later with it.
     shown, unknown = source.version, source.as_of is None
 
     def tick() -> None:
@@ -125,6 +126,7 @@ def _show_freshness(source: InferenceFeed) -> bool:
 
 def _draw_button(label: str, icon: str, act: Callable[[], None]) -> None:
     """Draw a button that acts before the line is drawn again, which then shows what it did."""
+    # A callback runs before the script does; the return value would come a line too late.
     st.button(label, icon=f":material/{icon}:", type="tertiary", on_click=act)
 
 

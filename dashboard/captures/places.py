@@ -38,6 +38,7 @@ def capture_place(cloud: Connection) -> CapturePlace:
     configured: Mapping[str, Any] = {}
     notes: list[str] = []
     try:
+        # The endpoint's summary does not tell which half, input or output, is captured.
         configured = _read_configured(cloud, described["EndpointConfigName"])
     except WorkflowError as error:
         notes.append(f"What {name} captures is not known: {error.message}")

@@ -126,6 +126,7 @@ def match_records(
         conditions.append(pl.col("confidence") >= selection.low - tables.ROUNDING / BINS)
         if selection.high < 1:
             conditions.append(pl.col("confidence") < selection.high - tables.ROUNDING / BINS)
+    # A broken clock in the future must not come first for ever.
     newest = pl.when(usable).then("inference_time")
     return captures.filter(*conditions).sort(newest, descending=True, nulls_last=True)
 

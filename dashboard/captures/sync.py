@@ -71,6 +71,7 @@ def sync_captures(
             what was lost; AWS's own code where the bucket cannot be listed or objects are refused.
             Whatever was read before is stored.
     """
+    # Among all processes, and let go by the system where one is killed.
     with store.claim_purpose("sync") as free:
         if not free:
             raise WorkflowError(
@@ -85,6 +86,8 @@ def sync_captures(
             one = _Pass(bucket, prefix, store, report, stop, full=everything, writer=writer)
             progress = one.run()
         except pl.exceptions.PolarsError:
+            # A file may have been damaged since it was verified: that is named, all else is a
+            # defect.
             if store.check() == known:
                 raise
         found = store.problem
@@ -119,9 +122,12 @@ class _Pass:
         self._lister = Lister(bucket, prefix, store, full=full)
         self._fetcher = Fetcher(bucket)
         self._began = self._reported = time.monotonic()
+        # Two blocks at most: the lister waits for the readers instead of filling the memory.
         self._blocks: Queue[list[UnreadObject] | None] = Queue(2)
+        # Shared by all readers; an iterator is not thread-safe, hence the lock ``_taking``.
         self._unread = chain.from_iterable(iter(self._blocks.get, None))
         self._taking = threading.Lock()
+        # Without a limit of its own: the fetcher's semaphore bounds the bytes in it.
         self._came: SimpleQueue[FetchedObject | Future[None] | None] = SimpleQueue()
         self._jobs: set[Future[None]] = set()
         self._listing_failure: WorkflowError | None = None
@@ -157,6 +163,7 @@ class _Pass:
         """Run something in a thread, and hear of its end."""
         job = self._threads.submit(work)
         self._jobs.add(job)
+        # Its end comes by the same queue as its objects, and so after them.
         job.add_done_callback(self._came.put)
 
     def _receive_fetched(self) -> Iterator[FetchedObject]:
@@ -165,6 +172,7 @@ class _Pass:
             came = self._came.get()
             if isinstance(came, Future):
                 self._jobs.discard(came)
+                # Raises what the thread did not expect: a defect ends the pass.
                 came.result()
             elif came:
                 yield came
@@ -173,7 +181,9 @@ class _Pass:
     def _release_threads(self) -> None:
         """Let no thread wait for another, whatever ended the pass."""
         self._over = True
+        # Readers that wait for room would wait for ever: nobody gives any back now.
         self._fetcher.semaphore.open()
+        # The lister may wait for room in the queue: empty it, up to the mark of its end.
         while self._next_unread():
             pass
 

@@ -112,5 +112,6 @@ def _split_lists(values: NDArray[np.float64], widths: NDArray[np.int64]) -> pl.S
         return pl.Series([], dtype=kind)
     if (widths == widths[0]).all():
         return pl.Series(values.reshape(len(widths), -1)).cast(kind)
+    # The slow way: models of different numbers of classes in one batch are rare.
     rows = pl.DataFrame({"row": np.repeat(np.arange(len(widths)), widths), "value": values})
     return rows.group_by("row", maintain_order=True).agg("value")["value"]

@@ -71,6 +71,8 @@ class Writer:
         if self._batch.is_due():
             batch, self._batch = self._batch, self._batch_of()
             self._wait_for_commit()
+            # One at a time, in the order in which batches were filled; the next one is filled
+            # meanwhile.
             self._committing = self._threads.submit(batch.store_in, self._store, self.stored)
 
     def finish(self, complete: pl.DataFrame | None) -> None:

@@ -60,6 +60,7 @@ def resume_batch(jobs: Jobs, permit: Permit, batch_id: str) -> Job:
         with permit.record_action(json.dumps({"batch": batch_id, "resumed": True})):
             submissions.resume(permit.connection, batch_id, report)
 
+    # Found where it runs already: two sessions may open the same address.
     return jobs.find_or_start(job_key(batch_id), _TITLE, work)
 
 

@@ -39,6 +39,7 @@ def fetch_photo(address: str) -> Upload:
         answer = connection.getresponse()
         if answer.status != _OK:
             raise _failed_error(address, f"it answered with status {answer.status}")
+        # One byte more than allowed proves that it is too long, whatever Content-Length says.
         data = answer.read(MAX_IMAGE_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
         raise _failed_error(address, type(error).__name__) from error
@@ -62,6 +63,7 @@ class _Pinned(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         plain = socket.create_connection((self._place, PORT), SECONDS)
+        # The certificate must be that of the name, though the connection is to the address.
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 
@@ -76,6 +78,7 @@ def check_address(address: str) -> tuple[str, str]:
         port = parts.port
     except ValueError as error:
         raise _refused_error(address, f"it is not an address ({error})") from error
+    # Plain http could be answered by anybody on the way.
     if parts.scheme != "https":
         raise _refused_error(address, "it does not begin with https://")
     if not parts.hostname or parts.username is not None or port not in (None, PORT):
@@ -94,8 +97,10 @@ def public_place(host: str, resolve: Resolve) -> str:
         places = [ipaddress.ip_address(place) for place in resolve(host)]
     except (OSError, ValueError) as error:
         raise _refused_error(host, "its name cannot be resolved") from error
+    # All of them: which one a resolver gives first may change from call to call.
     if not places or not all(_is_public(place) for place in places):
         raise _refused_error(host, "it lies in a private network")
+    # The connection goes to this one: resolving again could give another (DNS rebinding).
     return str(places[0])
 
 
@@ -106,6 +111,7 @@ def resolve_host(host: str) -> Sequence[str]:
 
 
 def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # ``::ffff:10.0.0.1`` is as private as the address that is mapped in it.
     mapped = getattr(place, "ipv4_mapped", None)
     inner = mapped or place
     return inner.is_global and not inner.is_multicast

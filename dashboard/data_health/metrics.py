@@ -112,6 +112,7 @@ def _read_points(
                 MetricDataQueries=queries,
                 StartTime=start,
                 EndTime=end,
+                # The default is the newest first, page by page.
                 ScanBy="TimestampAscending",
                 MaxDatapoints=_MAX_POINTS,
             )

@@ -90,6 +90,7 @@ def _count_untimed(look: CountedSelection) -> int:
     """Return how many records have no usable time, and so are in no time range."""
     if not look.feed.reads_objects:
         return 0
+    # A record without a usable time is in no window: it is looked for without one.
     of_any_time = replace(look.filters, since=None, until=None)
     counts = look.feed.counts(of_any_time, Period.HOUR, look.now)
     return inferences.summarise_counts(counts, look.threshold).untimed

@@ -53,6 +53,7 @@ def start_job(
     def work(report: Callable[[Any], None]) -> None:
         plan = planned()
         privilege = permit.privilege
+        # Known only once the plan is made; the audit names what it turned out to be.
         if privilege is Privilege.DEPLOY and plan.sets_threshold:
             privilege = Privilege.THRESHOLD
         with permit.record_action(plan.request, privilege) as result:

@@ -235,6 +235,7 @@ def _compare_with_span(
 ) -> None:
     """Compare the selection with another span of time."""
     before = look.feed.counted(look.filters, span, look.now)
+    # The empty frame gives ``concat`` its columns where there is no span at all.
     after = pl.concat([before.clear(), *(_count_span(look, one) for one in current)])
     if before.is_empty():
         st.warning(f"No record lies in the time of the baseline, {span.words()}.")
@@ -257,6 +258,7 @@ def _selected_span(look: CountedSelection) -> Span:
 def _count_span(look: CountedSelection, span: Span) -> pl.DataFrame:
     """Return the records of a span of the selection, to the moment."""
     moments = [moment for moment in (span.start, span.end) if moment is not None]
+    # What begins and ends with whole periods is in the counts at hand; else it is asked for.
     if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
         return record_filters.filter_between(look.counts, span.start, span.end)
     return look.feed.counted(look.filters, span, look.now)
@@ -296,6 +298,7 @@ def find_middle(timed: pl.DataFrame) -> datetime:
     """Return the start of the period before which about half of the records have come."""
     by_time = timed.group_by("time").agg(pl.col("count").sum()).sort("time")
     before = by_time["count"].cum_sum() - by_time["count"]
+    # By records, not by time: halves of equal size make the sharpest test.
     uneven = (before - by_time["count"].sum() / 2).abs()
     return by_time["time"][int(uneven.arg_min() or 0)]  # type: ignore[no-any-return]
 

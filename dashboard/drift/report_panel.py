@@ -68,6 +68,7 @@ def test_drift(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame)
     try:
         return model.build_report(baseline, current)
     except WorkflowError as error:
+        # The records' own confidences are many: read only where the counts' bins do not fit.
         if error.code != "BinsDoNotAlign":
             raise
     values = look.feed.confidences(look.filters)

@@ -76,6 +76,7 @@ def known_record(feed: ExecutionFeed, arn: str) -> Export:
         )
     except WorkflowError as error:
         stored = stored_record(feed.store, arn, error)
+        # While AWS is awaited the stored copy is shown; what AWS refuses is told.
         if error.code != STILL_WAITING or stored is None:
             raise
         return stored
@@ -250,6 +251,7 @@ def show_image(view: one.ExecutionView) -> None:
         small = components.load_thumbnail(StoredImage(name=key, location=location, sha256=""))
         st.image(small, width=320, alt=key)
     except WorkflowError as error:
+        # Shown around this panel as everywhere: neither says anything of the image.
         if error.code == STILL_WAITING or is_denial(error.code):
             raise
         components.empty_state("The image is not there", "It was deleted, or is not an image.")

@@ -83,6 +83,7 @@ class EventQueue:
         """
         for _ in range(most // BATCH if self.is_deployed() else 0):
             with explained("sqs:ReceiveMessage", self._name):
+                # No long polling: the sync has other work, and is back within seconds.
                 answer = self._client.receive_message(
                     QueueUrl=str(self._url), MaxNumberOfMessages=BATCH, WaitTimeSeconds=0
                 )

@@ -66,6 +66,7 @@ def _read_history(
     if stored is not None:
         return decode_events(stored)
     try:
+        # By way of the stored form, so that a live history is read just as a stored one.
         return decode_events(encode_events(states.read_history(execution.arn)))
     except WorkflowError as error:
         problems.append(_sentence_of(error))
@@ -76,6 +77,7 @@ def _read_definition(states: ExecutionReader, arn: str, problems: list[str]) -> 
     try:
         return states.read_definition(arn)
     except WorkflowError as error:
+        # AWS forgets definitions with their executions: that is told by the history already.
         if error.code != GONE:
             problems.append(_sentence_of(error))
         return None

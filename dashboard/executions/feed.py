@@ -153,6 +153,7 @@ class ExecutionFeed:
         if self.version:
             self._follow_store()  # what the store knows is shown before AWS has answered
         while self._thread.goes_on():
+            # Where another process has it, this one follows what that writes, and tries again.
             with self.store.claim_purpose("execution-sync") as mine:
                 if mine:
                     self._sync_until_closed()

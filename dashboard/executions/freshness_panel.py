@@ -45,6 +45,7 @@ def check_ready(source: ExecutionFeed) -> bool:
             label="Go to Deployment",
         )
         return False
+    # Before the first listing is complete shares would jump about.
     if progress is None or (not progress.listed and not progress.problems):
         st.skeleton()
         return False

@@ -37,6 +37,7 @@ def read_history(execution: Execution, events: Events, *, rules: ExecutionRules)
         history = tuple(parse_event(event) for event in events)
     except WorkflowError as error:
         return HistoryReading(execution, failure_of(execution, ()), (), error.code)
+    # The history decides: a listing may be older than the end of the execution.
     settled, visits = settle(execution, history), timeline(history)
     image = rules.image(settled, visits)
     failure = failure_of(settled, visits, image=image)

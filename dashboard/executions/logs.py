@@ -90,6 +90,7 @@ def lines_about(lines: Iterable[LogLine], *marks: str) -> tuple[LogLine, ...]:
 
     Source: Lambda Developer Guide, "Log format" and "Telemetry API event schema".
     """
+    # By stream too: two environments of a function may interleave their lines.
     runs: dict[tuple[str, str, str], list[LogLine]] = {}
     current: dict[tuple[str, str], str] = {}
     for line in lines:

@@ -45,6 +45,7 @@ def choose_filters(current: many.ExecutionFilters, versions: list[str]) -> many.
             format_func=lambda outcome: STYLES[outcome].word,
         )
         columns = st.columns(4)
+        # A link may name a version that has no execution any more.
         options = ["", *dict.fromkeys([*versions, *([current.version] if current.version else [])])]
         version = columns[0].selectbox(
             "Version",
@@ -94,6 +95,7 @@ def show_charts(
     """Show outcomes and durations over time, with releases and rollbacks on their axes."""
     # Axes end with the minute, so that its figures are the same.
     now = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    # The theme too: texts are coloured when a figure is made.
     key, version = (chosen, picked, st.context.theme.type), (feed, feed.version, now)
     outcomes, durations, read = _figure_cache().get(
         key, version, lambda: _draw_figures(feed, rows, picked, now)

@@ -86,6 +86,7 @@ class Needs:
             execution.redrive_count, execution.status.ended, execution.started_at.timestamp()
         )
         before = self._known.get(arn)
+        # Redrive count and end alone: events and listings come in any order.
         if before is not None and now[:2] <= before[:2]:
             return False
         if before is not None:
@@ -183,11 +184,14 @@ class Needs:
         self._pending.pop(attempt, None)
 
     def _push(self, queue: list["_Queued"], priority: int, attempt: Attempt) -> None:
+        # A heap gives the smallest first, and the newest start is wanted.
         heapq.heappush(queue, (priority, -self._known[attempt[0]].started, attempt))
 
     def _pop_attempts(self, queue: list["_Queued"], done: set[Attempt], most: int) -> list[Attempt]:
         taken: list[Attempt] = []
         while queue and len(taken) < most:
+            # A heap cannot remove from its middle: what was read or redriven since is skipped
+            # here.
             _, _, attempt = heapq.heappop(queue)
             latest = self._known[attempt[0]].redrive_count == attempt[1]
             if latest and attempt not in done and attempt not in taken:

@@ -47,6 +47,7 @@ def find_releases(listing: pl.DataFrame) -> tuple[VersionRelease, ...]:
     for version, _, last in spans.iter_rows():
         after = runs.filter(pl.col("started_at") > last).head(1)
         for at, following in after.iter_rows():
+            # An older version ran after the last run of a newer one: somebody went back to it.
             if released[following] < released[version]:
                 found.append(VersionRelease(at, following, rolled_back=True))
     found.sort(key=lambda one: (one.at, one.version))

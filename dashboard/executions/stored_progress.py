@@ -24,6 +24,7 @@ def stored_progress(store: SegmentStore, *, as_of: datetime) -> SyncProgress:
     rows = tables.stored_listing(scan)
     outcome = pl.col("outcome")
     wanted = rows.filter(outcome.is_in([one.value for one in _WANTED]))
+    # A history may have been stored twice: by two processes, or again after a crash.
     read = scan("histories").select("arn", "redrive_count").unique().collect()
     succeeded = rows.filter(pl.col("status") == Status.SUCCEEDED.value)
     spans = drop_covered(ListedSpan(**row) for row in scan("spans").collect().iter_rows(named=True))

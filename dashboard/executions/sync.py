@@ -209,7 +209,7 @@ class ExecutionSync:
                 if execution and execution.state_machine_arn == self._states.state_machine_arn:
                     self._observe_execution(execution)
                     self._note_details(execution, "event")
-            self._flush_buffers()
+            self._flush_buffers()  # before the deletion: a crash repeats messages and loses none
             self._queue.delete(messages)
 
     def _list_newest(self) -> None:
@@ -286,7 +286,7 @@ class ExecutionSync:
             else:
                 self._take_history(execution, answer)
         if refusal:
-            if is_denial(refusal.code):
+            if is_denial(refusal.code):  # no history will come: a description has the cause
                 self._needs.describe_failures()
             raise refusal
 
@@ -378,7 +378,7 @@ class ExecutionSync:
         def answer(item: K) -> T | WorkflowError:
             try:
                 return ask(item)
-            except WorkflowError as error:
+            except WorkflowError as error:  # as a value: it must not lose what was read beside it
                 return error
 
         answers = self._pool.map(answer, items) if len(items) > 1 else map(answer, items)
@@ -392,7 +392,7 @@ class ExecutionSync:
         }
         if frames:
             self._store.commit(frames)
-            self._buffers = {name: [] for name in tables.TABLES}
+            self._buffers = {name: [] for name in tables.TABLES}  # only once it is stored
         complete = self._span is not None and self._span.complete
         if self._damaged and self._damaged == self._store.damaged and complete:
             self._store.forget_damage()

@@ -182,6 +182,7 @@ def select_current(executions: pl.LazyFrame) -> pl.LazyFrame:
     ended = pl.col("status").is_in([status.value for status in Status if status.ended])
     return (
         executions.with_columns(ended=ended)
+        # Logs have no order of their own: processes append as messages and pages reach them.
         .sort("redrive_count", "ended", "observed_at", maintain_order=True)
         .unique("arn", keep="last", maintain_order=True)
         .drop("ended")

@@ -64,6 +64,7 @@ class FailureFeed:
             WorkflowError: AWS's own code, where notes or repairs cannot be read.
         """
         notes, restarts = self.read_notes().events, self.read_restarts()
+        # The minute too: silences end and ages grow without anything being written.
         version = (self.executions.version, len(notes), len(restarts), f"{now:%H%M}")
 
         def group() -> tuple[FailureGroup, ...]:

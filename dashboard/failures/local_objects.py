@@ -46,6 +46,7 @@ class LocalObjects:
         unfinished = path.with_suffix(f".{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Whole and on the disk before it has its name: a crash leaves no half note.
             unfinished.write_bytes(Body)
             flush(unfinished)
             os.link(unfinished, path)  # unlike a rename, it refuses to replace

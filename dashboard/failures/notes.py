@@ -52,6 +52,7 @@ class NoteLog:
         """
         key = f"{NOTES_PREFIX}{note.at:%Y/%m/%d/%H%M%S}-{note.id}.json"
         create_once(self._client, self._bucket, key, to_line(note))
+        # Known at once: the page that wrote it need not wait for a listing.
         self._read[key] = note
 
     def read(self) -> Notes:
@@ -68,6 +69,7 @@ class NoteLog:
 
     def known_notes(self) -> Notes:
         """Return every note that was read or written by this process so far; nothing is asked."""
+        # A copy: other threads add notes meanwhile.
         found = list(self._read.values())
         return Notes(
             tuple(note for note in found if isinstance(note, TriageEvent)),

@@ -93,6 +93,7 @@ class RepairLog:
         Raises:
             WorkflowError: AWS's own code; nothing was written then.
         """
+        # Named after its first item: a batch that is written twice is one object.
         key = f"{REPAIRS_PREFIX}{plan.id}/results/{client_token(plan.id, results[0].arn)}.json"
         create_once(self._client, self._bucket, key, msgspec.json.encode(results))
 
@@ -146,6 +147,7 @@ class RepairLog:
             )
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
             unread = [key for key in keys if key not in self._bodies]
+            # Objects never change: only those not read yet are fetched, and at once.
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 self._bodies |= dict(zip(unread, pool.map(self._fetch_object, unread), strict=True))
         return keys
@@ -234,6 +236,7 @@ class Repairer:
         before = {item.arn: item.redrive_count for item in plan.items}
         ended = []
         for result in filter(_repaired_arn, tried):
+            # A redrive is shown late: the old FAILED must not count as the end of the canary.
             while self._is_running(result) or not self._shows_redrive(result, before[result.arn]):
                 if stopped():
                     return False
@@ -263,9 +266,11 @@ class Repairer:
             if not room:
                 return
             batch = [pending.popleft() for _ in range(min(room, BATCH, len(pending)))]
+            # All of them, also after a refusal: what was set going must be recorded.
             answers = list(pool.map(lambda item: self._repair_insistently(plan, item), batch))
             results = tuple(one for one in answers if isinstance(one, ItemResult))
             if results:
+                # Before an error is raised below: these executions run already.
                 self._log.add_results(plan, results)
             under_way.extend(filter(_repaired_arn, results))
             yield from results
@@ -320,9 +325,11 @@ class Repairer:
 
     def _repair_item(self, plan: RepairPlan, item: RepairItem) -> ItemResult:
         execution = self._states.describe(item.arn)
+        # Somebody, or an earlier try of ours, has redriven it since the plan was made.
         if execution.redrive_count > item.redrive_count:
             return self._build_result(item, ItemStatus.ALREADY)
         if item.action is RedriveAction.REDRIVE:
+            # With the token a repeated call does nothing (API reference, "RedriveExecution").
             token = client_token(plan.id, item.arn)
             request = {"executionArn": item.arn, "clientToken": token}
             self._call_paced(
@@ -343,6 +350,7 @@ class Repairer:
                 "StartExecution", lambda: self._client.start_execution(**request), arn
             )
         except WorkflowError as error:
+            # That is an earlier try whose answer was lost: the name comes from plan and item.
             if error.code != "ExecutionAlreadyExists":
                 raise
             return f"{arn.rpartition(':')[0]}:{name}"

@@ -35,6 +35,7 @@ def resume_repair(jobs: Jobs, permit: Permit, feed: FailureFeed, run: RepairRun)
     Raises:
         WorkflowError: ``AlreadyRunning`` while this process is at it.
     """
+    # An event of its own for each run: stopping one must not stop the next.
     stop, connection = threading.Event(), permit.connection
     planned = Counter(item.action.value for item in run.pending)
     request = json.dumps({"repair": run.plan.id, "groups": run.plan.groups, **planned})

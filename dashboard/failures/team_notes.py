@@ -44,6 +44,8 @@ class TeamNotes:
             try:
                 self._shared.append(note)
             except WorkflowError as error:
+                # Only a missing permission keeps notes here: a note must not land where nobody
+                # looks because S3 was slow.
                 if not is_denial(error.code):
                     raise
                 self.refused = error

@@ -43,11 +43,13 @@ class TrafficProcess:
         self._lock = threading.Lock()
         url, keys = cloud.endpoint_url or "", cloud.credentials_file or ""
         command = [sys.executable, "-m", "localcloud.traffic", "--endpoint-url", url]
+        # A key in the environment would stand before that of the local cloud, and reach AWS.
         others = {name: value for name, value in os.environ.items() if name not in KEYS}
         self._process = subprocess.Popen(
             [*command, *arguments],
             env={**others, "AWS_SHARED_CREDENTIALS_FILE": keys, "AWS_REGION": cloud.region},
             stdin=subprocess.DEVNULL,
+            # A file, not a pipe: nobody reads while it runs, and a full pipe would stop it.
             stdout=self._output,
             stderr=subprocess.STDOUT,
         )

@@ -18,6 +18,7 @@ def _started_traffic() -> dict[str, TrafficProcess]:
 
 def send_traffic(cloud: Cloud, arguments: tuple[str, ...]) -> None:
     """Send traffic instead of what is sent now."""
+    # One at a time: two generators would make a mixture that no card describes.
     stop_traffic(cloud)
     _started_traffic()[cloud.endpoint_url or ""] = TrafficProcess(cloud, arguments)
 

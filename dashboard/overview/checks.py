@@ -100,6 +100,7 @@ def check_captures(
     Raises:
         WorkflowError: AWS's own code, where captures cannot be read.
     """
+    # No page may be looking: an alert must not rest on captures of yesterday.
     if captures.as_of is None or now - captures.as_of > READ_ON:
         captures.watch()
     wrong = {CheckLevel.FINE: False, CheckLevel.NEEDS_ATTENTION: True}
@@ -126,6 +127,7 @@ def _of_captures(
 ) -> tuple[Check, ...]:
     if captures is None:
         return ()
+    # The same all minute long, so that the feed need not count again at each refresh.
     minute = now.replace(second=0, microsecond=0)
     return _latest_drift(captures, background, now), _data_health(captures, listing, minute)
 

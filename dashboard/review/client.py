@@ -112,6 +112,8 @@ class ReviewClient:
         }
         with self._lock:
             known = {source for source, _ in answers}
+            # Answers that no listing has shown yet count as well: the next photo need not wait for
+            # one.
             self._written = {k: v for k, v in self._written.items() if k not in known}
             return verdicts([*answers.values(), *self._written.values()])
 
@@ -133,6 +135,7 @@ class ReviewClient:
         Raises:
             WorkflowError: AWS's own code.
         """
+        # Listed before labels are read: a lease that is taken meanwhile makes the put below fail.
         leases = self._list_leases(draw)
         now = datetime.now(UTC)
         taken = {name: at for name, (at, _) in leases.items()}

@@ -43,6 +43,7 @@ def label_photos(found: ReviewClient, draw: Draw, who: Reviewer) -> None:
             _show_progress(found, draw)
             return
         photo = draw.photos[slot.number]
+        # Started, not waited for: they are there when their turn comes.
         for later in draw.photos[slot.number + 1 : slot.number + 1 + AHEAD]:
             _start_photo(later)
         left, right = st.columns([3, 2])
@@ -173,6 +174,7 @@ def _show_answers(desk: _Desk) -> None:
             shortcut=key,
             type="secondary" if label_ in (None, NEITHER) else "primary",
             width="stretch",
+            # Before the page is drawn: the next photo is there in the same run.
             on_click=_give_answer,
             args=(desk, label_),
         )

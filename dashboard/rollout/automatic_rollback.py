@@ -64,6 +64,7 @@ def watch_rollout(
             report(Said("No reason against the new model so far."))
         except WorkflowError as error:
             report(Said(f"The last look failed: {error.message}"))
+        # After failures too: one bad look must not end the watch over a rollout.
         wait(EVERY_S)
 
 
@@ -74,10 +75,12 @@ def find_reason(cloud: Connection, feed: CaptureFeed, threshold: float) -> str |
         WorkflowError: Under AWS's code.
     """
     found = client.describe_endpoint(cloud)
+    # During an update weights cannot be changed: look again later.
     if found.status != IN_SERVICE:
         return ""
     if len(found.variants) != 2 or not 0 < found.variants[1].weight < 1:  # noqa: PLR2004 - two models
         return None
+    # No page may be looking: unwatched, the feed rests and its captures grow old.
     feed.watch()
     old, new = (one.name for one in found.variants)
     rejected = model.compare_rejections(

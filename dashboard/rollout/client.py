@@ -26,6 +26,7 @@ NEW_VARIANT: Final = "NewModel"
 
 IN_SERVICE: Final = "InService"
 _LISTED: Final = 20
+# What a new configuration would lose; without capture nothing could be compared.
 _COPIED: Final = ("DataCaptureConfig", "KmsKeyId", "VpcConfig", "EnableNetworkIsolation")
 
 
@@ -82,6 +83,7 @@ def describe_endpoint(cloud: Connection) -> ServedEndpoint:
         one["VariantName"]: float(one.get("CurrentWeight", one.get("DesiredWeight", 0.0)))
         for one in found.get("ProductionVariants", ())
     }
+    # Weights are relative: they are shares only when divided by their sum.
     total = sum(given.values()) or 1.0
     variants = [Variant(one, served, given.get(one, 0.0) / total) for one, served in models.items()]
     return ServedEndpoint(
@@ -174,6 +176,7 @@ def start_rollout(
     Raises:
         WorkflowError: ``RolloutUnderWay`` where there are two variants already; AWS's own code.
     """
+    # Asked for again: the page may be old, and a rollout of somebody else would be lost.
     now = describe_endpoint(cloud)
     if len(now.variants) > 1 or now.shadow or now.config != endpoint.config:
         raise WorkflowError(
@@ -253,6 +256,7 @@ def give_share(cloud: Connection, endpoint: ServedEndpoint, share: float) -> Non
     Raises:
         WorkflowError: ``NoRollout``; AWS's code, such as ``ValidationException`` during an update.
     """
+    # Weights of a single variant would change nothing and look as if they had.
     if len(endpoint.variants) != 2:  # noqa: PLR2004 - the one in use and the new one
         raise WorkflowError(
             "NoRollout",

@@ -26,6 +26,7 @@ def draw_chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:  
         },
         **options,
     )
+    # For the exports, which are drawn after all charts of the page.
     st.session_state.setdefault("figures", {})[key] = figure
 
 

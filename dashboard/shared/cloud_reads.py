@@ -51,6 +51,7 @@ class CloudRead:
         self.since = datetime.now(UTC)
         self.as_of = as_of
         self.problem: Exception | None = None
+        # Waiting is measured by a clock that nobody sets; ``since`` is for people only.
         self._began = time.monotonic()
         self._ended = threading.Event()
 
@@ -90,6 +91,7 @@ def limit_waits(patience_s: float | None = None) -> Iterator[list[CloudRead]]:
         The reads that were late, or failed where something older is known; filled as the block
         goes on, shared with the block around it.
     """
+    # Blocks within blocks share one list: what a panel waits for is told at the top of the page.
     around = _page.get()
     late = [] if around is None else around[1]
     token = _page.set((PATIENCE_S if patience_s is None else patience_s, late))
@@ -126,6 +128,8 @@ class _Known(Generic[T]):
 
     def is_fresh(self, fresh_s: float) -> bool:
         now = time.monotonic()
+        # A failure counts as an answer for a while: a page that is redrawn every second must not
+        # ask a broken service every time.
         return now - self.read_at < fresh_s or now - self.failed_at < _FAILED_S
 
     def result(self) -> T:
@@ -152,10 +156,13 @@ class _Threads:
 
     def start(self, work: Callable[[], None]) -> None:
         with self.lock:
+            # Queued also where a thread is started below: whichever thread is free first takes it.
             self.waiting.append(work)
             if self.running == _AT_ONCE:
                 return
             self.running += 1
+        # Not a ThreadPoolExecutor: that joins its threads when the process ends, also those that
+        # hang.
         threading.Thread(target=self._run, name="cloud-read", daemon=True).start()
 
     def _run(self) -> None:
@@ -203,8 +210,11 @@ class CloudReads:
             WorkflowError: What the read raised; ``StillWaiting`` where nothing is known yet.
         """
         known = self.start(service, key, title, read, fresh_s=fresh_s)
+        # Outside of a page, as in a job, there is nobody who could be told to wait.
         patience_s, late = _page.get() or (None, [])
         last = cast("CloudRead", known.last)
+        # A service that keeps one read waiting keeps this one waiting too: the waits of a page's
+        # reads must not add up.
         if patience_s is not None and self._is_late(service, last):
             patience_s = _HURRY_S
         if not last.wait(patience_s) or known.outdated:
@@ -222,14 +232,19 @@ class CloudReads:
     ) -> _Known[T]:
         """Begin a read, as ``get`` does, without waiting; several then run at once."""
         with self._lock:
+            # Under the lock, so that sessions that ask at once find one read under way and share
+            # it.
             known: _Known[T] = self._known.setdefault((service, key), _Known())
             self._known.move_to_end((service, key))
             if known.pending is not None or known.is_fresh(fresh_s):
                 return known
             known.last = last = CloudRead(title, known.as_of)
+            # A read under way may be dropped here too: who waits for it holds the entry itself.
             while len(self._known) > self._kept:
                 self._known.popitem(last=False)
             threads = self._threads.setdefault(service, _Threads())
+        # After the lock is released: ``start`` takes the lock of the service, and no lock is taken
+        # inside of another.
         threads.start(lambda: self._run_read(known, last, read))
         return known
 
@@ -246,6 +261,7 @@ class CloudReads:
             self._known.pop((service, key), None)
 
     def _run_read(self, known: _Known[T], last: CloudRead, read: Callable[[], T]) -> None:
+        # As of the beginning: what changes while AWS answers need not be in the answer.
         began, problem = datetime.now(UTC), None
         try:
             value = read()
@@ -254,11 +270,13 @@ class CloudReads:
             known.failed_at = time.monotonic()
         else:
             known.value, known.as_of, known.read_at = value, began, time.monotonic()
+        # Last of all, so that whoever it wakes finds what was read.
         last.mark_ended(problem)
 
     def _is_late(self, service: str, mine: CloudRead) -> bool:
         """Return whether another read of the service is late."""
         with self._lock:
+            # A copy under the lock; whether one is late is asked without it.
             others = [known.last for (asked, _), known in self._known.items() if asked == service]
         return any(one is not None and one is not mine and one.late for one in others)
 

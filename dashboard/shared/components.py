@@ -88,6 +88,7 @@ def begin_read(
 def _complete_key(key: Hashable) -> tuple[Hashable, ...]:
     """Return a key with all that an answer depends on beside it."""
     deploy = background_jobs().get(DEPLOYMENT)
+    # A deployment changes what AWS answers: both its start and its end make other keys.
     deployed = deploy and (deploy.started_at, deploy.running)
     here = connection()
     return (here.cloud, here.watched.reference, deployed, key)
@@ -113,6 +114,7 @@ def run_action(
     permitted = require_permit(privilege)
 
     def audited() -> T:
+        # Recorded in the thread that acts: by then the page may be gone.
         with permitted.record_action(f"{title}: {request}" if request else title):
             return work(permitted.connection)
 
@@ -125,12 +127,15 @@ def in_background(title: str, work: Callable[[], T]) -> T:
     Raises:
         WorkflowError: AWS's own code; ``StillWaiting`` while it goes on.
     """
+    # A key of its own for each press: no action is answered by that of another.
     key = uuid.uuid4().hex
     try:
         with cloud_reads.limit_waits(ACTION_PATIENCE_S):
             return shared_reads().get("action", key, title, work, fresh_s=float("inf"))
     except WorkflowError as error:
         if error.code == cloud_reads.STILL_WAITING:
+            # It is fresh for ever, so this finds the action that runs already and starts no second
+            # one.
             found = shared_reads().start("action", key, title, work, fresh_s=float("inf"))
             st.session_state.setdefault("actions", []).append(found.last)
         raise
@@ -196,6 +201,7 @@ def page_run() -> Iterator[None]:
 
     What is awaited is said at the top; the page is run again when it is there.
     """
+    # Made before the page and filled after it: only then it is known what was late.
     place = st.container()
     with cloud_reads.limit_waits() as late:
         try:
@@ -213,6 +219,7 @@ def _failed_actions() -> None:
         if isinstance(action.problem, WorkflowError):
             st.caption(escape_text(f"Not done: {action.title}."))
             error_state(action.problem)
+    # Told for a while: who pressed the button may be on another page by now.
     recent = datetime.now(UTC) - ACTION_TOLD
     st.session_state["actions"] = [one for one in actions if one.running or one.since > recent]
 
@@ -227,9 +234,11 @@ def _show_awaited(late: Sequence[CloudRead]) -> None:
         now = datetime.now(UTC)
         for one in late:
             st.caption(f":material/hourglass: {escape_text(_awaited_words(one, now))}")
+        # One is enough: the page then shows it, and waits for the rest by itself.
         if any(not one.running for one in awaited):
             st.rerun()
 
+    # A fragment, so that looking every second does not run the whole page every second.
     st.fragment(tick, run_every=AWAITED_SECONDS if awaited else None)()
 
 
@@ -304,6 +313,7 @@ def cloud_badge(cloud: Cloud) -> None:
             f"Account {cloud.account}  \nRegion {cloud.region}"
             f"  \n(from {escape_text(cloud.region_source)}){where}"
         )
+    # Every session is told once: it compares with the process that it saw first.
     known = st.session_state.setdefault("cloud_pid", cloud.pid)
     if known != cloud.pid:
         st.session_state["cloud_pid"] = cloud.pid
@@ -433,6 +443,7 @@ def watch_job(key: str, show: Callable[[Job], None]) -> Job | None:
     job = background_jobs().get(key)
     if job is None:
         return None
+    # As of this run of the page: the fragment below may end later than that.
     ticking = job.running
 
     def tick(found: Job) -> None:
@@ -440,6 +451,7 @@ def watch_job(key: str, show: Callable[[Job], None]) -> Job | None:
         with show_errors():
             show(found)
         job_failure(found, key)
+        # The whole page once more: it shows other things when no job is under way.
         if ticking and ended:
             st.rerun()
 

@@ -15,6 +15,8 @@ WORKFLOW = "workflow"
 """Key of the session and of the address that names the watched workflow."""
 
 
+# Streamlit asks ``validate`` at each use: a local cloud that was started again, or other
+# credentials, lead to a new connection.
 @st.cache_resource(show_spinner="Starting the cloud …", validate=Connection.alive)
 def _connect_unlimited() -> Connection:
     """Return the process's one connection; replaced when the local cloud no longer answers."""
@@ -48,6 +50,7 @@ def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
         calls: What it may do beside reading; pages may do nothing else.
     """
     whole = _connect_unlimited()
+    # By cloud: a new connection must not be given the clients of the one before.
     key = (whole.cloud, calls)
     if key not in _limited_connections():
         _limited_connections()[key] = whole.limited(calls)
@@ -59,6 +62,7 @@ def connection(calls: Calls = READS_ONLY) -> Connection:
     """Return the same, for the workflow that this session watches."""
     found = cloud_connection(calls)
     chosen = registry().find(st.session_state.get(WORKFLOW, ""))
+    # Per session: two people may watch two workflows in one process.
     return found.watching(chosen) if chosen is not None else found
 
 

@@ -35,6 +35,7 @@ def _escape_formulas(column: pl.Series) -> pl.Series:
 
 def _quote_formulas(texts: pl.Series) -> pl.Series:
     value = pl.col("value")
+    # A negative number begins like a formula and is none.
     runs = value.str.contains(_FORMULA) & ~value.str.contains(_NUMBER)
     quoted = pl.when(runs).then("'" + value).otherwise(value)
     return texts.to_frame("value").select(quoted.alias("value"))["value"]

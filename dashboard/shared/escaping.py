@@ -41,6 +41,7 @@ def one_line(text: str) -> str:
     That is control characters, marks that turn the direction of writing, and lone surrogates. Of
     text beyond ``LONGEST`` the rest is counted.
     """
+    # Cut first: the patterns then run over no more than is shown.
     short = _cut_text(text, LONGEST)
     return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", _SPACE.sub(" ", short)).strip()
 

@@ -39,9 +39,11 @@ class FeedThread:
         """
         self._watched_at = time.monotonic()
         with self._lock:
+            # Under the lock: two pages that look at once must not start two threads.
             ended = self._job if self._job is not None and not self._job.running else None
             if self._job is None or ended is not None:
                 self._job = self._start_thread()
+        # Raised after another thread was started: the page shows the error once and goes on.
         if ended is not None:
             ended.raise_failure()
 
@@ -52,6 +54,7 @@ class FeedThread:
     def rest(self, seconds: float) -> None:
         """Wait, in the thread, until the time is over or somebody wakes it."""
         self._woken.wait(seconds)
+        # Cleared after the wait, not before: a wake-up during the work then ends the next rest.
         self._woken.clear()
 
     def wake(self) -> None:
@@ -66,6 +69,7 @@ class FeedThread:
     def _start_thread(self) -> Job:
         job = Job(self._title)
         name = self._title.lower().replace(" ", "-")
+        # A daemon: the process must end though a feed waits for AWS.
         threading.Thread(
             target=job.run, args=(lambda _: self._work(),), name=name, daemon=True
         ).start()

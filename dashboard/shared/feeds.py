@@ -36,11 +36,15 @@ class Feeds(Generic[F]):
         """Return the feed of the watched workflow; a new one once that is read otherwise."""
         watched = connection.watched
         key = (connection.cloud, watched.reference)
+        # Under the lock until the feed is made: two sessions must not make two of one workflow,
+        # whose threads would compete for the store.
         with self._lock:
             known = self._known.get(key)
             if known is not None and known[0] == watched:
                 return known[1]
             if known is not None:
+                # Its thread ends after what it is doing; the claim on the store keeps both from
+                # writing.
                 known[1].close()
             feed = self._make(connection)
             self._known[key] = (watched, feed)

@@ -32,6 +32,7 @@ class Job:
     @property
     def events(self) -> tuple[Any, ...]:
         """What was reported, oldest first."""
+        # A copy: the thread goes on appending while a page draws.
         return tuple(self._events)
 
     @property
@@ -59,6 +60,7 @@ class Job:
         except BaseException as error:  # noqa: BLE001 - a thread has no caller: who looks, gets it
             self._error = error
         finally:
+            # After the error was kept: whoever sees that the job has ended can ask why.
             self._done.set()
 
 
@@ -76,6 +78,7 @@ class Jobs:
             WorkflowError: ``AlreadyRunning`` while another job of that key is under way.
         """
         with self._lock:
+            # Looked up and replaced under one lock, so that a double click starts one job.
             before = self._jobs.get(key)
             if before is not None and before.running:
                 raise WorkflowError(
@@ -85,6 +88,7 @@ class Jobs:
                 )
             job = Job(title)
             self._jobs[key] = job
+        # Outside the lock: the job may end, and be looked at, at once.
         threading.Thread(target=job.run, args=(work,), name=f"job-{key}", daemon=True).start()
         return job
 
@@ -92,6 +96,7 @@ class Jobs:
         """Return the latest job of a key, running or ended; started where there is none."""
         with self._lock:
             found = self._jobs.get(key)
+        # Not under the lock, which ``start`` takes itself.
         return found or self.start(key, title, work)
 
     def forget(self, key: str) -> None:

@@ -42,6 +42,7 @@ def draw_markers(
             yref="paper",
             line={"color": color, "width": 1.5, "dash": "dot"},
         )
+        # Names side by side would run into each other.
         if words and at - words[-1][0] < near:
             words[-1][1].append(word)
         else:
@@ -49,6 +50,7 @@ def draw_markers(
     if words:
         _make_room(figure)
     for at, told in words:
+        # To the left of its line where it would leave the chart on the right.
         late = at - between[0] > (between[1] - between[0]) / 2
         figure.add_annotation(
             x=at.isoformat(),

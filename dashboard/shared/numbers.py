@@ -55,6 +55,7 @@ def format_duration(seconds: float | None) -> str:
 
 def format_age(moment: datetime, now: datetime) -> str:
     """Return the time between two moments, rounded down: ``4 s``, ``12 min``, ``3 h``, ``2 d``."""
+    # Clocks of two machines disagree: what is newer than now is 0 s old.
     seconds = max(0, int((now - moment).total_seconds()))
     length, unit = next((length, unit) for most, length, unit in _UNITS if seconds < most)
     return f"{seconds // length:,} {unit}"

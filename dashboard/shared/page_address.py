@@ -67,6 +67,7 @@ def go_to(filters: object) -> None:
     """Show this page with other parameters, in the address too."""
     st.session_state.pop(_IGNORED, None)
     wanted = query.write_filters(filters)
+    # One by one: to clear them all would lose the parameters of every page.
     for name in [one for one in st.query_params if one not in (*_EVERYWHERE, *wanted)]:
         del st.query_params[name]
     st.query_params.update(wanted)

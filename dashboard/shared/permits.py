@@ -60,6 +60,7 @@ def audit_log() -> AuditLog:
     found = connection(OWN_CALLS)
     folder = store_root(found, kind="audit")
     key = (found.cloud, folder)
+    # One for each bucket in the process: it remembers which rows it has read.
     if key not in _audit_logs():
         s3, bucket = found.client("s3"), found.watched.bucket
         _audit_logs()[key] = AuditLog(s3, bucket, folder, now=lambda: datetime.now(UTC))
@@ -72,6 +73,7 @@ def require_permit(privilege: Privilege) -> Permit:
     Raises:
         WorkflowError: ``NotPermitted``; as ``session.current_actor``.
     """
+    # Asked for at each action: a role may have been taken away since the page was drawn.
     actor = session.current_actor()
     actor.check(privilege)
     return Permit(actor, privilege, connection(CALLS[privilege]), audit_log())

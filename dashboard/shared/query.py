@@ -49,6 +49,7 @@ def read_filters(kind: type[F], params: Mapping[str, Sequence[str]]) -> Query[F]
         field, type_ = fields_[name]
         many = get_origin(type_) is tuple
         type_ = get_args(type_)[0] if many else type_
+        # Of a parameter that is given twice the last one counts, as in ``st.query_params``.
         read_, unread = _read_each(values if many else values[-1:], type_)
         ignored += [describe_unknown(name, text) for text in unread]
         if read_:

@@ -78,6 +78,8 @@ class SegmentFiles:
                 )
                 segment.sizes[table] = path.stat().st_size
                 segment.checksums[table] = _compute_checksum(path)
+            # Directories as well: a power cut loses a file whose name is not on the disk
+            # (fsync(2)).
             flush(self.folder / segment.name)
             flush(self.folder)
         except OSError:
@@ -147,6 +149,7 @@ class SegmentFiles:
         path = self.file_path(segment.name, table)
         status = path.stat()
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+        # Reading every byte at each query would take longer than the query.
         if self._verified.get(path) == stamp:
             return True
         if table in segment.checksums:
@@ -167,10 +170,13 @@ def _write_parquet(frame: pl.LazyFrame, path: Path) -> None:
     try:
         frame.sink_parquet(path, compression="zstd", compression_level=1)
     except pl.exceptions.PolarsError as error:
+        # A full disk must be told from a defect, and Polars has no type for it.
         said = _OS_ERROR.search(str(error))
         if said is None:
             raise
+        # With its number again: callers tell a full disk from a missing permission by it.
         raise OSError(int(said[1]), os.strerror(int(said[1])), os.fspath(path)) from error
+    # Keys, inputs and outputs are nobody else's to read.
     path.chmod(0o600)
     flush(path)
 

@@ -67,6 +67,8 @@ class SegmentStore:
         self.root = root
         self.tables = tables
         self._files = SegmentFiles(root / "segments", tables)
+        # The manifest as it was parsed last, and what told its file from others: pages ask for it
+        # many times a second.
         self._known: tuple[tuple[int, int], _Manifest] | None = None
 
     def append(self, table: str, rows: pl.DataFrame) -> None:
@@ -90,12 +92,16 @@ class SegmentStore:
             WorkflowError: ``StoreUnwritable`` where the directory cannot be written to.
         """
         with self._lock_for_writing():
+            # First, since a merge below would copy damaged rows into a segment whose checksum is
+            # right.
             manifest = self._without_damage(self._files.is_sound)
             segments = list(manifest.segments)
             if replacing:
                 segments = [
                     kept for s in segments if (kept := self._files.remove_rows(s, replacing))
                 ]
+            # Versions change for tables that lost rows as well, not only for those that gained
+            # some.
             changed = _tables_with_fewer_rows(manifest.segments, segments)
             rows = {name: frame.height for name, frame in frames.items() if frame.height}
             if added := self._files.write({name: frames[name].lazy() for name in rows}, rows):
@@ -119,6 +125,7 @@ class SegmentStore:
             whole = all(map(sound, manifest.segments))
         except OSError as error:
             raise self._unreadable_error(error) from error
+        # Only now under the lock: any number of readers may look without it.
         if not whole:
             manifest = self._set_aside(sound)
         files = [self._files.file_path(s.name, table) for s in manifest.segments if table in s.rows]
@@ -210,6 +217,8 @@ class SegmentStore:
         self._make_root()
         try:
             with (self.root / "write.lock").open("ab") as lock:
+                # Waits, as a commit is short. A lock of flock belongs to the open file (flock(2)),
+                # so that threads of one process exclude each other too.
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
         except OSError as error:
@@ -300,6 +309,7 @@ class SegmentStore:
             return before
         self._damaged_folder.mkdir(exist_ok=True)
         for name in lost:
+            # A segment whose folder is gone is damaged too, and has nothing to move.
             with suppress(FileNotFoundError):
                 (self.root / "segments" / name).rename(self._damaged_folder / name)
         self._publish(
@@ -319,6 +329,7 @@ class SegmentStore:
         try:
             return self._read_manifest()
         except _NO_MANIFEST:
+            # Read once more under the lock: another process may have replaced it by now.
             with self._lock_for_writing():
                 return self._whole_manifest()
         except OSError as error:
@@ -329,6 +340,7 @@ class SegmentStore:
         try:
             return self._read_manifest()
         except _NO_MANIFEST:
+            # A name of its own: what was set aside before must not be replaced.
             name = f"manifest-{uuid.uuid4().hex}.json"
             self._damaged_folder.mkdir(exist_ok=True)
             (self.root / "manifest.json").rename(self._damaged_folder / name)
@@ -339,6 +351,7 @@ class SegmentStore:
         path = self.root / "manifest.json"
         try:
             status = path.stat()
+            # The inode too: within one tick of the clock two manifests have the same time.
             version = (status.st_ino, status.st_mtime_ns)
             if self._known is None or self._known[0] != version:
                 self._known = (version, _parse_manifest(path.read_bytes()))

@@ -74,6 +74,7 @@ def format_moment(moment: datetime, zone: ZoneInfo, form: str = DAY_AND_MINUTE) 
     """
     local = moment.astimezone(zone)
     text = local.strftime(form)
+    # Whoever lives in UTC need not read it twice.
     if not local.utcoffset():
         return f"{text} UTC"
     return f"{text} ({moment.astimezone(ZoneInfo(UTC_NAME)):%H:%M} UTC)"

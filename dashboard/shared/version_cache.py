@@ -34,9 +34,14 @@ class VersionCache:
         with self._lock:
             known = self._known.get(key)
         if known is None or known[0] != version:
+            # Made without the lock: it may take seconds, and other answers are asked for
+            # meanwhile.
             known = (version, make())
             with self._lock:
+                # Answers about other versions go here: nobody asks about the past of a store
+                # again.
                 current = {k: v for k, v in self._known.items() if v[0] == version and k != key}
+                # Dicts keep the order of insertion, so the first key is the oldest answer.
                 while len(current) >= self._kept:
                     del current[next(iter(current))]  # the oldest one
                 self._known = {**current, key: known}

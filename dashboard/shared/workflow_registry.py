@@ -78,6 +78,7 @@ class WorkflowRegistry:
         """Read the file where another process has written it since."""
         self._problem = None
         try:
+            # Other processes write the file too: whoever asks reads what they have added.
             stamp = self._path.stat().st_mtime_ns
             if stamp == self._stamp:
                 return
@@ -98,6 +99,7 @@ class WorkflowRegistry:
             self._known, self._stamp = {one.reference: one for one in found}, stamp
 
     def _write(self, known: dict[str, WatchedWorkflow]) -> None:
+        # A name for each process: two that write at once must not write into one file.
         unfinished = self._path.with_suffix(f".{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

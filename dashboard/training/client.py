@@ -89,6 +89,7 @@ def export_set(
     files = {one.photo.sha256: one.data for one in read}
     for done in _write_photos(connection, prefix, made, files):
         report(0.5 + 0.5 * done)
+    # Last: a job that finds a list finds all photos in it.
     for part in (Part.TRAIN, Part.TEST):
         _put_object(connection, f"{prefix}/{part}.lst", made.list_file(part).encode())
     _put_object(connection, f"{prefix}/manifest.json", made.build_manifest(at, names))
