@@ -57,15 +57,15 @@ def read_endpoint(connection: Connection) -> ServedEndpoint:
 def show_served(found: ServedEndpoint) -> None:
     """Show the variants with their models and shares of the traffic."""
     rows = [
-        {"Variant": one.name, "Model": one.model, "Share of the traffic": f"{one.weight:.0%}"}
+        {"Variant": one.name, "Share of the traffic": f"{one.weight:.0%}", "Model": one.model}
         for one in found.variants
     ]
     if shadow := found.shadow:
         rows.append(
             {
                 "Variant": shadow.name,
-                "Model": shadow.model,
                 "Share of the traffic": f"shadow: a copy of {shadow.weight:.0%}",
+                "Model": shadow.model,
             }
         )
     st.dataframe(pl.DataFrame(rows), hide_index=True, alt="Variants, models and traffic")
@@ -138,6 +138,9 @@ def show_comparison(found: ServedEndpoint, feed: InferenceFeed, threshold: float
         since=found.since,
         threshold=threshold,
     )
+    if not any(row.records for row in said.rows):
+        st.info("No photo has been classified since the rollout began.")
+        return
     show_rejected(said, "rollout")
     st.caption(
         f"Photos below {format_share(threshold)} since "
@@ -258,7 +261,8 @@ def show_actions(found: ServedEndpoint) -> None:
             )
         if st.button("Roll back", disabled=busy or new.weight <= 0):
             run_and_redraw("rolling back", lambda cloud: client.give_share(cloud, found, 0.0))
-        percent = st.number_input("Or change its share, in percent", 1, 99, 50, width=180)
+        usual = round(100 * new.weight) if 0 < new.weight < 1 else 10
+        percent = st.number_input("Or change its share, in percent", 1, 99, usual, width=180)
         if st.button("Set", disabled=busy):
             share = int(percent) / 100
             run_and_redraw(

@@ -17,27 +17,28 @@ _DRAWN = {
 }
 
 
-def show_comparison(manifest: Path = MANIFEST) -> None:
+def show_comparison(manifest: Path = MANIFEST, *, told: bool = False) -> None:
     """Show the comparison in a model's manifest, or the command that makes one.
 
     Args:
         manifest: Of the model that ``python -m deploy apply`` takes.
+        told: Whether the page names that command elsewhere.
     """
-    st.markdown("**The new model on photos held out**")
     with components.show_errors():
         found = held_out_comparison(manifest.read_bytes()) if manifest.exists() else None
+        if found or not told:
+            st.markdown("**The new model on photos held out**")
         if found:
             _show_verdict(found)
-        else:
+            written = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
+            components.as_of(written, datetime.now(UTC))
+        elif not told:
             components.empty_state(
                 "No comparison yet",
                 "This trains a model for this checkout and compares it with the one before it, on"
                 " photos that neither was trained on. Quality, Training set, names the prefix.",
             )
             st.code(train_command("S3_PREFIX"), language=None, wrap_lines=True)
-    if manifest.exists():
-        written = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
-        components.as_of(written, datetime.now(UTC))
 
 
 def train_command(url: str) -> str:

@@ -51,7 +51,7 @@ def show_training_set(found: ReviewClient) -> None:
         components.background_jobs().start(JOB, "Write a training set", work)
         st.rerun()
     components.watch_job(JOB, _show_progress)
-    comparison_panel.show_comparison()
+    comparison_panel.show_comparison(told=True)
 
 
 def _show_progress(job: Job) -> None:
@@ -81,7 +81,10 @@ def _show_progress(job: Job) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-    st.markdown("Train on this machine, compare on the photos held out, and make the model:")
+    st.markdown(
+        "Train on this machine, compare on the photos held out, and make the model; `--with FOLDER`"
+        " trains on earlier photos as well:"
+    )
     st.code(
         f"{comparison_panel.train_command(last.url)}\npython -m deploy apply --keep-endpoint",
         language=None,

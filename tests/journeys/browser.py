@@ -69,7 +69,12 @@ class App:
 
 
 def running_app(
-    directory: Path, *, deployed: bool = False, aws_like: bool = True, **environ: str
+    directory: Path,
+    *,
+    deployed: bool = False,
+    aws_like: bool = True,
+    root: Path = ROOT,
+    **environ: str,
 ) -> Iterator[App]:
     """Start the app on a free port, with its local cloud in a directory; stop both at the end.
 
@@ -79,6 +84,7 @@ def running_app(
         aws_like: Make its cloud as unkind as a new AWS account; not where a stopwatch runs,
             where failures are counted (a new account throttles on a busy machine), or where
             a test plays somebody who creates things without waiting for them.
+        root: The checkout that is run; another one than this has to be on PYTHONPATH.
         environ: Further environment variables.
     """
     port = free_port()
@@ -91,12 +97,12 @@ def running_app(
         **environ,
     }
     app = App(f"http://127.0.0.1:{port}", env)
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    command = [sys.executable, "-m", "streamlit", "run", str(root / "dashboard" / "app.py")]
     command += ["--server.port", str(port), "--server.headless", "true"]
     log = directory / "app.log"
     with ExitStack() as stack:
         if deployed:
-            stack.enter_context(_deployed_cloud(app))
+            stack.enter_context(_deployed_cloud(app, root))
         out = stack.enter_context(log.open("wb"))
         stack.callback(_end_cloud, directory / "cloud")
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=directory)
@@ -106,14 +112,14 @@ def running_app(
 
 
 @contextmanager
-def _deployed_cloud(app: App) -> Iterator[None]:
+def _deployed_cloud(app: App, root: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "localcloud", *app.cloud_arguments]
     cloud = subprocess.Popen(command, env=app.environ, stdout=subprocess.PIPE)
     assert cloud.stdout is not None
     with _ending(cloud), cloud.stdout:
         assert cloud.stdout.readline(), "The local cloud did not start."
         apply = [sys.executable, "-m", "deploy", "apply", "--yes"]
-        subprocess.run(apply, env=app.aws_environ, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(apply, env=app.aws_environ, cwd=root, check=True, stdout=subprocess.DEVNULL)
         yield
 
 

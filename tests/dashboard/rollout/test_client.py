@@ -98,7 +98,7 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
     assert caught.value.code == "RolloutUnderWay"
 
     page = opened(environ, monkeypatch)
-    assert "not clear yet" in page.info[0].value
+    assert page.info[0].value == "No photo has been classified since the rollout began."
     for button, share in (("Roll back", 0.0), ("Promote", 1.0)):
         pressed(page, button)
         assert weights(deployed) == {old: 1 - share, NEW_VARIANT: share}

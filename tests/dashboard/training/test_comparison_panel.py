@@ -7,11 +7,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 
-def drawn(manifest: Path) -> AppTest:
+def drawn(manifest: Path, *, told: bool = False) -> AppTest:
     """Draw the panel alone."""
     return AppTest.from_string(
         f"from pathlib import Path\nfrom dashboard.training import comparison_panel\n"
-        f"comparison_panel.show_comparison(Path({str(manifest)!r}))",
+        f"comparison_panel.show_comparison(Path({str(manifest)!r}), told={told})",
         default_timeout=60,
     ).run()
 
@@ -49,6 +49,14 @@ def test_without_a_comparison_the_command_that_makes_one_is_shown(
     assert not page.exception
     assert "**No comparison yet**" in [one.value for one in page.markdown]
     assert page.code[0].value == "python -m deploy train S3_PREFIX --out deploy/model/artifacts"
+
+
+def test_a_page_that_names_the_command_does_not_show_it_twice(tmp_path: Path) -> None:
+    page = drawn(tmp_path / "manifest.json", told=True)
+
+    assert not page.exception
+    assert not page.code
+    assert not page.markdown
 
 
 def test_a_manifest_that_cannot_be_read_is_an_error_with_its_remedy(tmp_path: Path) -> None:
