@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.configloader import load_config
 from botocore.credentials import Credentials
 from botocore.loaders import JSONFileLoader
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.loopback import sitecustomize as loopback
 from tests.nightly import NIGHTLY
@@ -38,12 +38,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A busy machine is no bug: how long an example takes is measured in benchmarks, not in tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-# `make mutants` runs each test many times in one process, and has to find the same each time.
+# `make mutants` runs each test many times in one process, has to find the same each time, and needs
+# no smallest example of a failure.
 settings.register_profile(
     "mutants",
     settings.get_profile("untimed"),
     max_examples=20,
     derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
 )
 

@@ -17,7 +17,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Final
 
-FLOOR: Final = 0.8
+FLOOR: Final = 0.7
 SOURCE: Final = Path("workflow")
 MUTMUT: Final = (sys.executable, "-m", "mutmut")
 SURVIVED: Final = frozenset({0, 33})
