@@ -36,19 +36,19 @@ _START_SECONDS = 30.0
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until told to stop; gives the exit status."""
-    options = _options(argv)
+    options = _parse_options(argv)
     os.umask(0o077)  # objects, inputs and logs are nobody else's to read
     directory = Path(options.dir).absolute()
     try:
         if options.command == "env":
-            print(_env(directory))
+            print(_export_commands(directory))
             return 0
-        lock = _lock(directory)
+        lock = _lock_directory(directory)
         if lock is None:
-            print(json.dumps(_other(directory)), flush=True)
+            print(json.dumps(_wait_for_other(directory)), flush=True)
             return 0
         with lock:
-            _serve(directory, options)
+            _serve_directory(directory, options)
     except WorkflowError as error:
         fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
         print(json.dumps(fields), file=sys.stderr, flush=True)
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _options(argv: list[str] | None) -> argparse.Namespace:
+def _parse_options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
     parser.add_argument(
         "command",
@@ -78,7 +78,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--aws-like",
         nargs="?",
-        type=_positive,
+        type=_positive_number,
         const=1.0,
         default=os.environ.get(AWS_LIKE) or None,
         metavar="SPEED",
@@ -90,14 +90,14 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--history-days",
-        type=_positive,
+        type=_positive_number,
         default=90.0,
         metavar="DAYS",
         help="how long an execution is kept after its end: 90, as on AWS",
     )
     parser.add_argument(
         "--history-megabytes",
-        type=_positive,
+        type=_positive_number,
         default=4096.0,
         metavar="MB",
         help="how much the histories of executions may take before the oldest go: 4096",
@@ -110,7 +110,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _positive(text: str) -> float:
+def _positive_number(text: str) -> float:
     """Read a number that is above 0, such as how many times faster time passes.
 
     Raises:
@@ -123,7 +123,7 @@ def _positive(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, such as 1 or 20")
 
 
-def _running(directory: Path) -> dict[str, Any] | None:
+def _find_running(directory: Path) -> dict[str, Any] | None:
     """Return the line of the local cloud that serves a directory; None where none does."""
     try:
         line: dict[str, Any] = dict(json.loads((directory / "endpoint.json").read_text()))
@@ -137,8 +137,8 @@ def _running(directory: Path) -> dict[str, Any] | None:
     return line if health.get("directory") == os.fspath(directory) else None
 
 
-def _env(directory: Path) -> str:
-    line = _running(directory)
+def _export_commands(directory: Path) -> str:
+    line = _find_running(directory)
     if line is None:
         raise WorkflowError(
             "CloudUnreachable",
@@ -148,7 +148,7 @@ def _env(directory: Path) -> str:
     return credentials.exports(line, credentials.read(Path(line["credentials_file"])))
 
 
-def _serve(directory: Path, options: argparse.Namespace) -> None:
+def _serve_directory(directory: Path, options: argparse.Namespace) -> None:
     os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
     with contextlib.suppress(OSError):  # what runs here must not read the secrets of this process
         linux_calls.make_undumpable()
@@ -163,7 +163,7 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
     from localcloud.cloud import LocalCloud  # noqa: PLC0415
     from localcloud.http import Server  # noqa: PLC0415
     from localcloud.server import Router  # noqa: PLC0415
-    from localcloud.services import furnish  # noqa: PLC0415
+    from localcloud.services import start_services  # noqa: PLC0415
 
     try:
         server = Server(options.port)
@@ -185,10 +185,10 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         ),
     )
     router = Router(cloud, any_credentials=options.any_credentials)
-    server.app, server.gate = router, router.gate
+    server.app, server.gate = router, router.refuse_early
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
-    furnish(cloud)
+    start_services(cloud)
     line = {
         "endpoint_url": server.url,
         "pid": os.getpid(),
@@ -200,14 +200,14 @@ def _serve(directory: Path, options: argparse.Namespace) -> None:
         (directory / "endpoint.json").write_text(json.dumps(line))
     except OSError as error:
         raise _not_writable(directory, error) from error
-    cloud.store.disk.refill()
+    cloud.store.disk.refill_ballast()
     _wait_for_signal(json.dumps(line))
     server.shutdown()
     cloud.close()
     (directory / "endpoint.json").unlink(missing_ok=True)
 
 
-def _lock(directory: Path) -> TextIO | None:
+def _lock_directory(directory: Path) -> TextIO | None:
     """Take a directory for this process, until it ends; None where another has it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -232,11 +232,11 @@ def _not_writable(directory: Path, error: OSError) -> WorkflowError:
     )
 
 
-def _other(directory: Path) -> dict[str, Any]:
+def _wait_for_other(directory: Path) -> dict[str, Any]:
     """Return the line of the local cloud that has a directory, once it is ready."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        line = _running(directory)
+        line = _find_running(directory)
         if line is not None:
             return line
         time.sleep(0.2)

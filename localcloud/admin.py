@@ -34,46 +34,46 @@ class Admin:
     def __init__(self, cloud: "LocalCloud") -> None:
         self._cloud = cloud
 
-    def answer(self, environ: Environ) -> Response:
+    def answer_request(self, environ: Environ) -> Response:
         """Answer one request."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == "/_localcloud/health":
-            return _json(self._health())
+            return _json_response(self._describe_health())
         if path == "/_localcloud/faults":
-            return self._faults(environ, method)
+            return self._manage_faults(environ, method)
         if path == "/_localcloud/controls":
-            return _json(self._controls())
+            return _json_response(self._describe_controls())
         if path == "/_localcloud/demonstration" or path.startswith(_LAB):
-            return self._control(environ, method, path)
+            return self._change_control(environ, method, path)
         if match := _BLOB.fullmatch(path):
-            return self._blob(match[1])
-        return _json({"message": f"There is nothing at {path}."}, 404)
+            return self._read_blob(match[1])
+        return _json_response({"message": f"There is nothing at {path}."}, 404)
 
-    def _health(self) -> dict[str, Any]:
+    def _describe_health(self) -> dict[str, Any]:
         return {
             "account": self._cloud.account,
             "region": self._cloud.region,
             "directory": os.fspath(self._cloud.store.directory),
         }
 
-    def _faults(self, environ: Environ, method: str) -> Response:
+    def _manage_faults(self, environ: Environ, method: str) -> Response:
         faults = self._cloud.faults
         if method == "POST":
             try:
-                return _json(faults.add(json.loads(wire.read_body(environ))))
+                return _json_response(faults.add(json.loads(wire.read_body(environ))))
             except (AwsError, ValueError) as error:
-                return _json({"message": str(error)}, 400)
+                return _json_response({"message": str(error)}, 400)
         if method == "DELETE":
             faults.clear()
-        return _json({"faults": faults.all()})
+        return _json_response({"faults": faults.all()})
 
-    def _controls(self) -> dict[str, Any]:
+    def _describe_controls(self) -> dict[str, Any]:
         return {
             "demonstration": self._cloud.demonstration.status(),
             "lab": self._cloud.lab.status(),
         }
 
-    def _control(self, environ: Environ, method: str, path: str) -> Response:
+    def _change_control(self, environ: Environ, method: str, path: str) -> Response:
         """Begin or end the demonstration, or a condition of the lab."""
         try:
             given = json.loads(wire.read_body(environ) or b"{}")
@@ -91,19 +91,19 @@ class Admin:
                 case "DELETE", False:
                     demonstration.remove(settings)
                 case _:
-                    return _json({"message": f"{method} is not for {path}."}, 405)
+                    return _json_response({"message": f"{method} is not for {path}."}, 405)
         except (AwsError, WorkflowError) as error:
-            return _json({"code": error.code, "message": str(error)}, 409)
+            return _json_response({"code": error.code, "message": str(error)}, 409)
         except (ValueError, TypeError, KeyError) as error:
-            return _json({"code": "ValidationException", "message": repr(error)}, 400)
-        return _json(self._controls())
+            return _json_response({"code": "ValidationException", "message": repr(error)}, 400)
+        return _json_response(self._describe_controls())
 
-    def _blob(self, digest: str) -> Response:
+    def _read_blob(self, digest: str) -> Response:
         path = self._cloud.store.blob_path(digest)
         if not path.exists():
-            return _json({"message": "There is no such blob."}, 404)
+            return _json_response({"message": "There is no such blob."}, 404)
         return Response(200, {"content-type": "application/zip"}, path.read_bytes())
 
 
-def _json(content: dict[str, Any], status: int = 200) -> Response:
+def _json_response(content: dict[str, Any], status: int = 200) -> Response:
     return Response(status, {"content-type": "application/json"}, json.dumps(content).encode())

@@ -69,9 +69,9 @@ class Alarms:
     def __init__(self, cloud: "LocalCloud", values: Values) -> None:
         self._cloud = cloud
         self._values = values
-        self._alarms = cloud.store.table("cloudwatch.alarm")
+        self._alarms = cloud.store.load_table("cloudwatch.alarm")
         self._tagged = Tagged(self._alarms)
-        self._history = cloud.store.table("cloudwatch.alarm-history")
+        self._history = cloud.store.load_table("cloudwatch.alarm-history")
         self._lock = threading.RLock()
         self._stop = threading.Event()
 
@@ -96,7 +96,7 @@ class Alarms:
             made = now()
             # A new configuration keeps state and tags: PutMetricAlarm resets neither of them.
             state = old or {
-                "AlarmArn": self._cloud.arn("cloudwatch", f"alarm:{name}"),
+                "AlarmArn": self._cloud.build_arn("cloudwatch", f"alarm:{name}"),
                 "StateValue": "INSUFFICIENT_DATA",
                 "StateReason": "Unchecked: Initial alarm creation",
                 "StateUpdatedTimestamp": made,
@@ -171,11 +171,11 @@ class Alarms:
 
     def tag(self, arn: str, tags: Sequence[dict[str, str]]) -> Params:
         """TagResource."""
-        return self._tagged.add(self._by_arn(arn)["AlarmName"], tag_map(tags))
+        return self._tagged.add_tags(self._by_arn(arn)["AlarmName"], tag_map(tags))
 
     def untag(self, arn: str, keys: Sequence[str]) -> Params:
         """UntagResource."""
-        return self._tagged.remove(self._by_arn(arn)["AlarmName"], keys)
+        return self._tagged.remove_tags(self._by_arn(arn)["AlarmName"], keys)
 
     def tags(self, arn: str) -> Params:
         """ListTagsForResource."""

@@ -37,7 +37,7 @@ class DataCapture:
     """
 
     def __init__(self, store: Store, put: Put, delivery: Delivery) -> None:
-        store.script(_TABLE)
+        store.run_script(_TABLE)
         self._store = store
         self._put = put
         self._delivery = delivery

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class LocalCloud:
-    """One account in one region, with everything in it; ``services.furnish`` adds the services.
+    """One account in one region, with everything in it; ``start_services`` adds the services.
 
     Args:
         directory: Where its state is kept.
@@ -76,7 +76,7 @@ class LocalCloud:
         self.credentials = credentials
         self.store = Store(directory)
         if not self.store.disk.has_reserve():
-            self.warn(str(self.store.disk.full()))
+            self.warn(str(self.store.disk.full_error()))
         self.faults = Faults()
         self.allows = allows
         self.quotas = Quotas(enabled=allows.quotas, region=region)
@@ -86,7 +86,7 @@ class LocalCloud:
         self.permissions = Permissions(ACCOUNT)
         self.services: dict[str, Operates] = {}
 
-    def call(self, call: Call) -> Params:
+    def call_operation(self, call: Call) -> Params:
         """Call an operation of another service, faults and quotas included.
 
         Raises:
@@ -96,10 +96,10 @@ class LocalCloud:
         assert handler is not None  # noqa: S101 - called with operations that exist
         if self.conditions is not None:
             self.conditions.check(call)
-        self.admit(call)
+        self.admit_call(call)
         return handler(call)
 
-    def admit(self, call: Call) -> None:
+    def admit_call(self, call: Call) -> None:
         """Refuse what the operation does not honour; then faults and quotas have their say."""
         parameters.check(call)
         self.faults.check(call.service, call.operation)
@@ -111,7 +111,7 @@ class LocalCloud:
             service.close()
         self.store.close()
 
-    def arn(self, service: str, resource: str) -> str:
+    def build_arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource of this cloud."""
         return resource_arn(service, self.region, self.account, resource)
 

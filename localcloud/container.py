@@ -65,7 +65,9 @@ class Container:
         self._process = Process("localcloud.inference_worker", environ, self._folder)
         self._lock = threading.Lock()
         try:
-            self._process.ask([json.dumps(asdict(view)).encode()], replies=1, timeout=_LOAD_SECONDS)
+            self._process.exchange_frames(
+                [json.dumps(asdict(view)).encode()], replies=1, timeout=_LOAD_SECONDS
+            )
         except (ChildExited, ChildTimedOut) as error:
             log = self._process.take_log()
             self.close()
@@ -81,7 +83,9 @@ class Container:
         head = json.dumps({"content_type": content_type, "accept": accept}).encode()
         with self._lock:
             try:
-                reply, content = self._process.ask([head, body], replies=2, timeout=_ANSWER_SECONDS)
+                reply, content = self._process.exchange_frames(
+                    [head, body], replies=2, timeout=_ANSWER_SECONDS
+                )
             except (ChildExited, ChildTimedOut) as error:
                 text = f"The model server ended or did not answer: {type(error).__name__}"
                 return ContainerAnswer(500, "text/plain", text.encode()), self._process.take_log()

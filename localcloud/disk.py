@@ -31,7 +31,7 @@ class Disk:
         self._ballast = directory / "ballast"
         self._refused = False  # a write, since the ballast was last made whole
 
-    def full(self) -> WorkflowError:
+    def full_error(self) -> WorkflowError:
         """Return the error for a write that has no room, and remember that it had none."""
         self._refused = True
         return WorkflowError(
@@ -59,7 +59,7 @@ class Disk:
             return False
         probe = self._directory / "probe"
         try:
-            _fill(probe)
+            _fill_file(probe)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -72,7 +72,7 @@ class Disk:
         """Return whether there is a ballast to give up."""
         return self._ballast.exists()
 
-    def release(self) -> bool:
+    def release_ballast(self) -> bool:
         """Give the ballast up; gives whether there was one."""
         try:
             self._ballast.unlink()
@@ -80,16 +80,16 @@ class Disk:
             return False
         return True
 
-    def refill(self) -> None:
+    def refill_ballast(self) -> None:
         """Make the ballast where it is missing, as large as there is room for."""
         if self.has_reserve():
             return
         with suppress(OSError):
-            _fill(self._ballast)
+            _fill_file(self._ballast)
             self._refused = False
 
     @contextmanager
-    def writing(self, path: Path) -> Iterator[None]:
+    def guard_write(self, path: Path) -> Iterator[None]:
         """Write a file in the block; what was written of it goes where there is no room.
 
         Raises:
@@ -102,9 +102,9 @@ class Disk:
                 raise
             with suppress(FileNotFoundError):
                 path.unlink()
-            raise self.full() from error
+            raise self.full_error() from error
 
 
-def _fill(path: Path) -> None:
+def _fill_file(path: Path) -> None:
     path.touch(mode=0o600)
     path.write_bytes(os.urandom(_BALLAST))  # zeros may take no room

@@ -43,7 +43,7 @@ class EndpointRuntime(Service):
         self.cloud.permissions.check(
             call.access_key,
             "sagemaker:InvokeEndpoint",
-            self.cloud.arn("sagemaker", f"endpoint/{name.lower()}"),
+            self.cloud.build_arn("sagemaker", f"endpoint/{name.lower()}"),
             code="AccessDeniedException",
             status=400,
         )
@@ -105,7 +105,7 @@ class EndpointRuntime(Service):
         self.capture.flush()
 
     def _put(self, bucket: str, key: str, body: bytes) -> None:
-        if not self.cloud.s3.write(bucket, key, body, "application/octet-stream"):
+        if not self.cloud.s3.write_object(bucket, key, body, "application/octet-stream"):
             self.cloud.warn(f"Data capture is lost: there is no bucket {bucket}.")
 
     def _measure(self, endpoint: str, variant: str, status: int, started: float) -> None:
@@ -136,7 +136,7 @@ class EndpointRuntime(Service):
             {
                 "OriginalStatusCode": answer.status,
                 "OriginalMessage": text,
-                "LogStreamArn": self.cloud.arn("logs", f"log-group:{group}"),
+                "LogStreamArn": self.cloud.build_arn("logs", f"log-group:{group}"),
             },
         )
 

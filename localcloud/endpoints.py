@@ -23,7 +23,7 @@ class Endpoints(Models):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._endpoints = cloud.store.table("sagemaker.endpoint")
+        self._endpoints = cloud.store.load_table("sagemaker.endpoint")
         self._containers: dict[str, Container] = {}
         self._loading = threading.Lock()
         self._unpacked = cloud.store.directory / "models"
@@ -295,7 +295,7 @@ class Endpoints(Models):
     def _fetch(self, variant: Params) -> None:
         """Keep the model's archive, so that the endpoint lives on when the object is deleted."""
         bucket, _, key = variant["ModelDataUrl"].removeprefix("s3://").partition("/")
-        variant["artifact"] = self.cloud.store.put_blob(self.cloud.s3.read(bucket, key))
+        variant["artifact"] = self.cloud.store.put_blob(self.cloud.s3.read_object(bucket, key))
 
     def _load(self, name: str, variant: Params) -> Container:
         archive = self.cloud.store.blob_path(variant["artifact"])

@@ -169,7 +169,7 @@ class Environment:
             tmp_megabytes=self.deployed.configuration["EphemeralStorage"]["Size"],
             namespaces=self._site.namespaces,
         )
-        kind, payload = self._process.ask(
+        kind, payload = self._process.exchange_frames(
             [json.dumps(asdict(view)).encode()], replies=2, timeout=seconds
         )
         if kind == b"error":
@@ -179,7 +179,7 @@ class Environment:
 
     def _ask(self, event: bytes, request_id: str, seconds: float) -> tuple[str, bytes]:
         context = json.dumps(self._context(request_id, seconds)).encode()
-        kind, payload = self._process.ask([context, event], replies=2, timeout=seconds)
+        kind, payload = self._process.exchange_frames([context, event], replies=2, timeout=seconds)
         if len(payload) > RESPONSE_LIMIT:
             text = (
                 "Response payload size exceeded maximum allowed payload size "

@@ -21,7 +21,7 @@ class Events(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._rules = cloud.store.table("events.rule")
+        self._rules = cloud.store.load_table("events.rule")
         self._tagged = Tagged(self._rules)
 
     def put(
@@ -79,7 +79,7 @@ class Events(Service):
             event_patterns.check(p["EventPattern"])
         old = self._rules.get(name, {"targets": {}, "tags": tag_map(p.get("Tags", []))})
         fields = ("Name", "EventPattern", "ScheduleExpression", "Description", "RoleArn")
-        arn = self.cloud.arn("events", f"rule/{name}")
+        arn = self.cloud.build_arn("events", f"rule/{name}")
         self._rules[name] = {
             **{field: p[field] for field in fields if field in p},
             "Arn": arn,
@@ -144,13 +144,13 @@ class Events(Service):
     # -- tags ----------------------------------------------------------------------------------
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add(self._named(call), tag_map(call.params["Tags"]))
+        return self._tagged.add_tags(self._named(call), tag_map(call.params["Tags"]))
 
     def untag_resource(self, call: Call) -> Params:
-        return self._tagged.remove(self._named(call), call.params["TagKeys"])
+        return self._tagged.remove_tags(self._named(call), call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._tagged.of(self._named(call)))}
+        return {"Tags": tag_list(self._tagged.get_tags(self._named(call)))}
 
     # -- helpers -------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class Events(Service):
             self.cloud.topics.send(arn, body, None)
         elif ":lambda:" in arn:
             parameters = {"FunctionName": arn, "InvocationType": "Event", "Payload": body.encode()}
-            self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
+            self.cloud.call_operation(Call("lambda", "Invoke", self.cloud.region, parameters))
         else:
             self.cloud.warn(f"An event is lost: targets like {arn} are not supported here.")
 

@@ -34,7 +34,7 @@ class FunctionRecords(Service):
 
     def start(self) -> None:
         """Load the functions; needs the cloud's endpoint URL."""
-        self._functions = self.cloud.store.table("lambda.function")
+        self._functions = self.cloud.store.load_table("lambda.function")
         self._tagged = Tagged(self._functions)
         directory = self.cloud.store.directory
         folder = directory / "environments"
@@ -174,13 +174,15 @@ class FunctionRecords(Service):
     # -- tags, concurrency, policy -------------------------------------------------------------
 
     def list_tags(self, call: Call) -> Params:
-        return {"Tags": self._tagged.of(self._record(call.params["Resource"])[0])}
+        return {"Tags": self._tagged.get_tags(self._record(call.params["Resource"])[0])}
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add(self._record(call.params["Resource"])[0], call.params["Tags"])
+        return self._tagged.add_tags(self._record(call.params["Resource"])[0], call.params["Tags"])
 
     def untag_resource(self, call: Call) -> Params:
-        return self._tagged.remove(self._record(call.params["Resource"])[0], call.params["TagKeys"])
+        return self._tagged.remove_tags(
+            self._record(call.params["Resource"])[0], call.params["TagKeys"]
+        )
 
     def put_function_concurrency(self, call: Call) -> Params:
         name, record = self._record(call.params["FunctionName"])
@@ -245,7 +247,7 @@ class FunctionRecords(Service):
     # -- helpers -------------------------------------------------------------------------------
 
     def _arn(self, name: str) -> str:
-        return self.cloud.arn("lambda", f"function:{name}")
+        return self.cloud.build_arn("lambda", f"function:{name}")
 
     def _record(self, reference: str) -> tuple[str, Params]:
         name = _reference(reference)[0]
@@ -330,7 +332,7 @@ class FunctionRecords(Service):
             data = code["ZipFile"]
         elif "S3Bucket" in code:
             version = code.get("S3ObjectVersion")
-            data = self.cloud.s3.read(code["S3Bucket"], code["S3Key"], version)
+            data = self.cloud.s3.read_object(code["S3Bucket"], code["S3Key"], version)
         else:
             raise AwsError("InvalidParameterValueException", "Please provide a source for code.")
         check_zip(data, direct="ZipFile" in code)

@@ -76,19 +76,23 @@ class _Connection(socketserver.StreamRequestHandler):
             if not line.strip():
                 return
             try:
-                environ = self._head(line)
+                environ = self._read_head(line)
                 if refused := self.server.gate(environ):
-                    self._close(environ, refused)
+                    self._refuse_and_close(environ, refused)
                     return
                 self._read_body(environ)
             except _BadRequest as error:
-                self._send(Response(400, {"connection": "close"}, str(error).encode()), head=False)
+                self._send_response(
+                    Response(400, {"connection": "close"}, str(error).encode()), head=False
+                )
                 return
-            self._send(self._answer(environ), head=environ["REQUEST_METHOD"] == "HEAD")
+            self._send_response(
+                self._answer_request(environ), head=environ["REQUEST_METHOD"] == "HEAD"
+            )
             if environ.get("HTTP_CONNECTION", "").lower() == "close":
                 return
 
-    def _head(self, line: bytes) -> Environ:
+    def _read_head(self, line: bytes) -> Environ:
         try:
             method, target, version = line.decode("latin-1").split()
         except ValueError:
@@ -113,10 +117,10 @@ class _Connection(socketserver.StreamRequestHandler):
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
         }
-        self._headers(environ)
+        self._read_headers(environ)
         return environ
 
-    def _close(self, environ: Environ, response: Response) -> None:
+    def _refuse_and_close(self, environ: Environ, response: Response) -> None:
         """Answer without reading the body and hang up; small bodies are taken in, unread.
 
         A client that is still sending when the connection closes may never see the answer.
@@ -125,14 +129,14 @@ class _Connection(socketserver.StreamRequestHandler):
         length = environ.get("CONTENT_LENGTH", "")
         if "HTTP_EXPECT" not in environ and length.isdigit():
             self.rfile.read(min(int(length), _DISCARDED))
-        self._send(response, head=environ["REQUEST_METHOD"] == "HEAD")
+        self._send_response(response, head=environ["REQUEST_METHOD"] == "HEAD")
 
     def _read_body(self, environ: Environ) -> None:
-        body = self._body(environ)
+        body = self._receive_body(environ)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
 
-    def _headers(self, environ: Environ) -> None:
+    def _read_headers(self, environ: Environ) -> None:
         # WSGI's names make one of "_" and "-", which differ in keys of S3's metadata.
         headers: dict[str, str] = {}
         environ[HEADERS] = headers
@@ -152,17 +156,17 @@ class _Connection(socketserver.StreamRequestHandler):
             headers[name] = f"{headers[name]},{text}" if name in headers else text
         raise _BadRequest(f"More than {_HEADERS} headers.")
 
-    def _body(self, environ: Environ) -> bytes:
+    def _receive_body(self, environ: Environ) -> bytes:
         if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if environ.pop("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-            return self._chunks()
+            return self._read_chunks()
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdigit():
             raise _BadRequest("Content-Length is not a number.")
-        return self._exactly(int(length))
+        return self._read_exactly(int(length))
 
-    def _chunks(self) -> bytes:
+    def _read_chunks(self) -> bytes:
         body = bytearray()
         while True:
             line = self.rfile.readline(_LINE)
@@ -170,20 +174,20 @@ class _Connection(socketserver.StreamRequestHandler):
                 size = int(line.partition(b";")[0], 16)
             except ValueError:
                 raise _BadRequest("A chunk has no size.") from None
-            body += self._exactly(size)
+            body += self._read_exactly(size)
             while (end := self.rfile.readline(_LINE)).strip():
                 if size:
                     raise _BadRequest("A chunk is longer than its size.")
             if not size or not end:
                 return bytes(body)
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         data = self.rfile.read(size)
         if len(data) < size:
             raise ConnectionError("The client hung up in the middle of a body.")
         return data
 
-    def _answer(self, environ: Environ) -> Response:
+    def _answer_request(self, environ: Environ) -> Response:
         assert self.server.app is not None  # noqa: S101 - set before serving
         try:
             return self.server.app(environ)
@@ -196,7 +200,7 @@ class _Connection(socketserver.StreamRequestHandler):
             )
             return Response(500, {"content-type": "application/json"}, text)
 
-    def _send(self, response: Response, *, head: bool) -> None:
+    def _send_response(self, response: Response, *, head: bool) -> None:
         status = HTTPStatus(response.status)
         lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -207,9 +211,9 @@ class _Connection(socketserver.StreamRequestHandler):
             headers.pop("content-length")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-        self._write(data if head else data + response.body)
+        self._write_pieces(data if head else data + response.body)
 
-    def _write(self, data: bytes) -> None:
+    def _write_pieces(self, data: bytes) -> None:
         """Send bytes in pieces, each of which has the whole timeout: a slow client is not cut."""
         view = memoryview(data)
         for start in range(0, len(view), _PIECE):

@@ -57,7 +57,7 @@ class Journal:
         self._store = store
         self._ask = ask
         self._lock = threading.Lock()
-        store.script(_TABLE)
+        store.run_script(_TABLE)
 
     def replay(self) -> None:
         """Let moto do again all that it did.
@@ -72,19 +72,19 @@ class Journal:
                     _clock.moment = float(moment)
                     _clock()  # raises for a number that is not a time
                     mock_random.seed(int(seed))
-                    self._ask(_revived(environ, body))
+                    self._ask(_rebuild_environ(environ, body))
                 except Exception as error:
                     said = f"row {number} of its journal is damaged ({type(error).__name__})"
-                    raise self._store.corrupt(self._store.path, said) from error
+                    raise self._store.corrupt_error(self._store.path, said) from error
         finally:
             _clock.moment = None
             mock_random.seed()
 
-    def answer(self, environ: Environ) -> Response:
+    def answer_request(self, environ: Environ) -> Response:
         """Let moto answer a request, and write it down where it changed something."""
         body = environ["wsgi.input"].getvalue()
         with self._lock:
-            if not _changes(environ, body):
+            if not _is_change(environ, body):
                 return self._ask(environ)
             moment, seed = time.time(), mock_random.getrandbits(62)
             _clock.moment = moment
@@ -97,12 +97,12 @@ class Journal:
             if response.status < _SUCCESS:
                 self._store.execute(
                     "INSERT INTO journal (time, seed, environ, body) VALUES (?, ?, ?, ?)",
-                    (moment, seed, json.dumps(_kept(environ)), body),
+                    (moment, seed, json.dumps(_storable_parts(environ)), body),
                 )
             return response
 
 
-def _changes(environ: Environ, body: bytes) -> bool:
+def _is_change(environ: Environ, body: bytes) -> bool:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target or environ["REQUEST_METHOD"] == "POST":
         text = target or body[:4096].decode("latin-1")
@@ -110,7 +110,7 @@ def _changes(environ: Environ, body: bytes) -> bool:
     return environ["REQUEST_METHOD"] not in ("GET", "HEAD")
 
 
-def _kept(environ: Environ) -> dict[str, Any]:
+def _storable_parts(environ: Environ) -> dict[str, Any]:
     """Return the parts of a request that moto needs again; not its signature."""
     kept = {key: value for key, value in environ.items() if isinstance(value, str)}
     if "HTTP_AUTHORIZATION" in kept:
@@ -119,7 +119,7 @@ def _kept(environ: Environ) -> dict[str, Any]:
     return kept
 
 
-def _revived(kept: str, body: bytes) -> Environ:
+def _rebuild_environ(kept: str, body: bytes) -> Environ:
     """Return the request that was written down.
 
     Raises:

@@ -44,12 +44,12 @@ class Lab:
     """The conditions of one cloud.
 
     Args:
-        cloud: Its services are furnished.
+        cloud: Its services are started.
     """
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
-        self._kept = cloud.store.table("lab")
+        self._kept = cloud.store.load_table("lab")
         self._lock = threading.Lock()
         for name, kept in self._kept.items():
             self._apply(name, kept)
@@ -102,7 +102,7 @@ class Lab:
         asked = Call(
             "lambda", "GetFunctionConfiguration", self._cloud.region, {"FunctionName": function}
         )
-        return str(self._cloud.call(asked)["Role"]).rpartition("/")[2]
+        return str(self._cloud.call_operation(asked)["Role"]).rpartition("/")[2]
 
     def _release(self, settings: Settings) -> dict[str, Any]:
         """Publish a version that cannot classify and give it all new executions."""

@@ -30,10 +30,10 @@ class Logs(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        cloud.store.script(_TABLE)
-        self._groups = cloud.store.table("logs.group")
+        cloud.store.run_script(_TABLE)
+        self._groups = cloud.store.load_table("logs.group")
         self._tagged = Tagged(self._groups)
-        self._streams = cloud.store.table("logs.stream")
+        self._streams = cloud.store.load_table("logs.stream")
 
     def append(self, group: str, stream: str, messages: list[str]) -> None:
         """Write lines as a service of AWS does, making group and stream as needed."""
@@ -102,16 +102,18 @@ class Logs(Service):
         return {}
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add(self._by_arn(call.params["resourceArn"]), call.params["tags"])
+        return self._tagged.add_tags(self._by_arn(call.params["resourceArn"]), call.params["tags"])
 
     def untag_resource(self, call: Call) -> Params:
-        return self._tagged.remove(self._by_arn(call.params["resourceArn"]), call.params["tagKeys"])
+        return self._tagged.remove_tags(
+            self._by_arn(call.params["resourceArn"]), call.params["tagKeys"]
+        )
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"tags": self._tagged.of(self._by_arn(call.params["resourceArn"]))}
+        return {"tags": self._tagged.get_tags(self._by_arn(call.params["resourceArn"]))}
 
     def list_tags_log_group(self, call: Call) -> Params:
-        return {"tags": self._tagged.of(self._group(call.params))}
+        return {"tags": self._tagged.get_tags(self._group(call.params))}
 
     # -- streams and events --------------------------------------------------------------------
 
@@ -210,7 +212,7 @@ class Logs(Service):
         return name
 
     def _make_group(self, name: str, tags: dict[str, str]) -> None:
-        arn = self.cloud.arn("logs", f"log-group:{name}")
+        arn = self.cloud.build_arn("logs", f"log-group:{name}")
         self._groups[name] = {"arn": arn, "creationTime": _millis(), "tags": tags}
 
     def _make_stream(self, group: str, stream: str) -> None:

@@ -46,9 +46,9 @@ class Metrics(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        cloud.store.script(_TABLES)
+        cloud.store.run_script(_TABLES)
         if cloud.store.execute("PRAGMA table_info(metric_data)"):
-            cloud.store.script(_FROM_METRIC_DATA)
+            cloud.store.run_script(_FROM_METRIC_DATA)
         self._alarms = Alarms(cloud, self.values)
 
     def start(self) -> None:

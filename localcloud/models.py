@@ -17,8 +17,8 @@ class Models(TrainingJobs):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._models = cloud.store.table("sagemaker.model")
-        self._configs = cloud.store.table("sagemaker.endpoint-config")
+        self._models = cloud.store.load_table("sagemaker.model")
+        self._configs = cloud.store.load_table("sagemaker.endpoint-config")
 
     # -- models --------------------------------------------------------------------------------
 
@@ -54,7 +54,9 @@ class Models(TrainingJobs):
             raise validation_error("Variant names of an endpoint configuration must be unique.")
         for variant in (*p["ProductionVariants"], *shadows):
             if variant.get("ModelName") not in self._models:
-                arn = self.cloud.arn("sagemaker", f"model/{str(variant.get('ModelName')).lower()}")
+                arn = self.cloud.build_arn(
+                    "sagemaker", f"model/{str(variant.get('ModelName')).lower()}"
+                )
                 raise validation_error(f'Could not find model "{arn}".')
         arn = self._new("endpoint-config", p["EndpointConfigName"], self._configs, p)
         return {"EndpointConfigArn": arn}
@@ -92,7 +94,7 @@ class Models(TrainingJobs):
     def _new(self, kind: str, name: str, table: Any, record: Params) -> str:  # noqa: ANN401 - a Table
         if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name):
             raise validation_error(f"'{name}' is no name that SageMaker takes.")
-        arn = self.cloud.arn("sagemaker", f"{kind}/{name.lower()}")
+        arn = self.cloud.build_arn("sagemaker", f"{kind}/{name.lower()}")
         title = "".join(part.capitalize() for part in kind.split("-"))
         with self._lock:
             if name in table:
@@ -107,14 +109,14 @@ class Models(TrainingJobs):
 
     def _get(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
         if name not in table:
-            arn = self.cloud.arn("sagemaker", f"{kind}/{name.lower()}")
+            arn = self.cloud.build_arn("sagemaker", f"{kind}/{name.lower()}")
             words = kind.replace("-config", " configuration")
             raise validation_error(f'Could not find {words} "{arn}".')
         return dict(table[name])
 
     def _remove(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
         self._get(kind, name, table)
-        self._tags.pop(self.cloud.arn("sagemaker", f"{kind}/{name.lower()}"), None)
+        self._tags.pop(self.cloud.build_arn("sagemaker", f"{kind}/{name.lower()}"), None)
         del table[name]
         return {}
 
@@ -130,7 +132,7 @@ class Models(TrainingJobs):
 
     def _check_artifact(self, url: str) -> None:
         bucket, _, key = url.removeprefix("s3://").partition("/")
-        if not self.cloud.s3.exists(bucket, key):
+        if not self.cloud.s3.object_exists(bucket, key):
             raise validation_error(f"Could not find model data at {url}.")
 
 

@@ -52,7 +52,7 @@ class Moto:
         Raises:
             NotImplementedError: moto has no such service or no such operation.
         """
-        response = self._journal.answer(environ)
+        response = self._journal.answer_request(environ)
         html = response.headers.get("Content-Type", "").startswith("text/html")
         if html and response.status in (404, 405):  # Flask has no route: moto knows no operation
             raise NotImplementedError(environ["PATH_INFO"])

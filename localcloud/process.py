@@ -47,7 +47,7 @@ class Process:
         os.set_blocking(self._log, False)
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _start(module)],
+                [sys.executable, "-I", "-S", "-c", _bootstrap_code(module)],
                 cwd=directory,
                 env=dict(environ),
                 stdin=subprocess.PIPE,
@@ -81,7 +81,7 @@ class Process:
         peak = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
         return int(peak[0]) // 1024 if peak else 0
 
-    def ask(self, frames: Sequence[bytes], replies: int, timeout: float) -> list[bytes]:
+    def exchange_frames(self, frames: Sequence[bytes], replies: int, timeout: float) -> list[bytes]:
         """Send frames and wait for a number of reply frames.
 
         Raises:
@@ -96,7 +96,7 @@ class Process:
             raise ChildExited(self._child.wait()) from None
         buffer, answers = bytearray(), list[bytes]()
         while len(answers) < replies:
-            buffer += self._receive(deadline)
+            buffer += self._receive_output(deadline)
             while len(buffer) >= 4 and len(answers) < replies:  # noqa: PLR2004 - length prefix
                 end = 4 + struct.unpack(">I", buffer[:4])[0]
                 if len(buffer) < end:
@@ -107,39 +107,39 @@ class Process:
 
     def take_log(self) -> str:
         """Return what the child has printed since the last call."""
-        self._drain()
+        self._drain_log()
         text = self._logged.decode("utf-8", "replace")
         self._logged.clear()
         return text
 
     def close(self) -> None:
         """End the child with every process it started, and let go of its pipes."""
-        self._kill()
+        self._kill_group()
         self._child.wait()
         self._stdin.close()
         self._stdout.close()
         os.close(self._log)
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive_output(self, deadline: float) -> bytes:
         while True:
             left = deadline - time.monotonic()
             ready = dict(self._poll.poll(max(0, left * 1000)))
             if self._log in ready:
-                self._drain()
+                self._drain_log()
             if self._stdout.fileno() in ready:
                 data = os.read(self._stdout.fileno(), 1 << 20)
                 if data:
                     return data
                 raise ChildExited(self._child.wait())
             if left <= 0:
-                self._kill()
+                self._kill_group()
                 raise ChildTimedOut
 
-    def _kill(self) -> None:
+    def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)  # the child leads a session of its own
 
-    def _drain(self) -> None:
+    def _drain_log(self) -> None:
         while not self._log_ended:
             try:
                 data = os.read(self._log, _CHUNK)
@@ -151,5 +151,5 @@ class Process:
             self._logged += data
 
 
-def _start(module: str) -> str:
+def _bootstrap_code(module: str) -> str:
     return f"import sys; sys.path += {_OWN_PATHS}; from {module} import main; main({_OWN_PATHS})"

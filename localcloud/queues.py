@@ -13,7 +13,7 @@ from localcloud import message_attributes
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.queue_settings import BODY_LIMIT, DEFAULTS, check_attributes, check_range
-from localcloud.service import Service, paginate, steady
+from localcloud.service import Service, monotonic_now, paginate
 from localcloud.store import Store
 from localcloud.tags import Tagged
 from localcloud.wire import Call, Params
@@ -38,11 +38,11 @@ class Queues(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        cloud.store.script(_TABLE)
+        cloud.store.run_script(_TABLE)
         columns = cloud.store.execute("PRAGMA table_info(messages)")
         if "system" not in [column[1] for column in columns]:  # made by an earlier version
-            cloud.store.script("ALTER TABLE messages ADD COLUMN system TEXT")
-        self._queues = cloud.store.table("sqs.queue")
+            cloud.store.run_script("ALTER TABLE messages ADD COLUMN system TEXT")
+        self._queues = cloud.store.load_table("sqs.queue")
         self._tagged = Tagged(self._queues)
         self._arrived = threading.Condition()
         self._stop = threading.Event()
@@ -86,7 +86,7 @@ class Queues(Service):
             made = {
                 **DEFAULTS,
                 **attributes,
-                "QueueArn": self.cloud.arn("sqs", name),
+                "QueueArn": self.cloud.build_arn("sqs", name),
                 "CreatedTimestamp": stamp,
                 "LastModifiedTimestamp": stamp,
             }
@@ -124,7 +124,7 @@ class Queues(Service):
     def get_queue_attributes(self, call: Call) -> Params:
         name = self._name(call.params)
         wanted = set(call.params.get("AttributeNames", []))
-        moment = steady()
+        moment = monotonic_now()
         ((total, taken, delayed),) = self.cloud.store.execute(
             "SELECT COUNT(*), COALESCE(SUM(visible > ? AND receives > 0), 0), "
             "COALESCE(SUM(visible > ? AND receives = 0), 0) FROM messages WHERE queue = ?",
@@ -158,13 +158,13 @@ class Queues(Service):
         return {}
 
     def tag_queue(self, call: Call) -> Params:
-        return self._tagged.add(self._name(call.params), call.params["Tags"])
+        return self._tagged.add_tags(self._name(call.params), call.params["Tags"])
 
     def untag_queue(self, call: Call) -> Params:
-        return self._tagged.remove(self._name(call.params), call.params["TagKeys"])
+        return self._tagged.remove_tags(self._name(call.params), call.params["TagKeys"])
 
     def list_queue_tags(self, call: Call) -> Params:
-        return {"Tags": self._tagged.of(self._name(call.params))}
+        return {"Tags": self._tagged.get_tags(self._name(call.params))}
 
     # -- messages ------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class Queues(Service):
         check_range("VisibilityTimeout", seconds, "InvalidParameterValue")
         self.cloud.store.execute(
             "UPDATE messages SET visible = ? WHERE queue = ? AND receipt = ?",
-            (steady() + seconds, name, call.params["ReceiptHandle"]),
+            (monotonic_now() + seconds, name, call.params["ReceiptHandle"]),
         )
         return {}
 
@@ -259,7 +259,7 @@ class Queues(Service):
         attributes = message_attributes.checked(message.get("MessageAttributes", {}))
         system = message_attributes.checked(message.get("MessageSystemAttributes", {}))
         message_id = str(uuid.uuid4())
-        sent = steady()
+        sent = monotonic_now()
         delay = message.get("DelaySeconds")
         delay = settings["DelaySeconds"] if delay is None else delay
         check_range("DelaySeconds", delay, "InvalidParameterValue")
@@ -288,7 +288,7 @@ class Queues(Service):
     def _take(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
         if name not in self._queues:  # deleted while the caller was waiting
             raise _missing()
-        moment = steady()
+        moment = monotonic_now()
         keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
         self.cloud.store.execute(
             "DELETE FROM messages WHERE queue = ? AND sent < ?", (name, moment - keep)
@@ -303,7 +303,7 @@ class Queues(Service):
         for row in rows:
             message = dict(zip(fields, row, strict=True))
             if isinstance(message["body"], bytes):  # earlier versions did not compress it
-                message["body"] = self.cloud.store.decompressed(message["body"])
+                message["body"] = self.cloud.store.decompress_text(message["body"])
             message["receives"] += 1
             message["first"] = message["first"] or moment
             message["receipt"] = uuid.uuid4().hex
@@ -317,7 +317,7 @@ class Queues(Service):
     def _measure(self) -> None:
         while not self._stop.wait(_MEASURED_SECONDS):
             try:
-                self.measure(steady())
+                self.measure(monotonic_now())
             except WorkflowError as error:  # such as a full disk, which may get room again
                 self.cloud.warn(str(error))
 
@@ -364,7 +364,7 @@ def _size(message: Params) -> int:
 
 def _message(store: Store, message: dict[str, Any], asked: set[str], named: list[str]) -> Params:
     row = f"the message {message['id']}"
-    given = store.parsed(message["system"] or "{}", row)
+    given = store.parse_record(message["system"] or "{}", row)
     system = {name: attribute["StringValue"] for name, attribute in given.items()} | {
         "SenderId": message["SenderId"],
         "SentTimestamp": str(int(message["sent"] * 1000)),
@@ -380,7 +380,7 @@ def _message(store: Store, message: dict[str, Any], asked: set[str], named: list
     wanted = {k: v for k, v in system.items() if "All" in asked or k in asked}
     if wanted:
         out["Attributes"] = wanted
-    attributes = message_attributes.asked_for(store.parsed(message["attributes"], row), named)
+    attributes = message_attributes.asked_for(store.parse_record(message["attributes"], row), named)
     if not attributes:
         return out
     digest = message_attributes.md5(attributes)

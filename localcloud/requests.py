@@ -8,7 +8,7 @@ from localcloud.s3 import request as s3
 from localcloud.wire import Call, Environ
 
 
-def identify(environ: Environ, service: str, region: str) -> Call | None:
+def identify_call(environ: Environ, service: str, region: str) -> Call | None:
     """Return the call in a request; None where it is none that AWS has.
 
     Args:
@@ -18,10 +18,10 @@ def identify(environ: Environ, service: str, region: str) -> Call | None:
     """
     try:
         if service == "s3":
-            request = s3.read(environ)
+            request = s3.read_request(environ)
             named = {"Bucket": request.bucket, "Key": request.key}
             return Call(service, request.operation, region, named)
-        return wire.parse(environ, service, region)
+        return wire.parse_call(environ, service, region)
     except (AwsError, UnknownServiceError):
         return None
     finally:

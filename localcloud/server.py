@@ -33,10 +33,10 @@ class Router:
         self._any_credentials = any_credentials
         self._admin = admin.Admin(cloud)
 
-    def gate(self, environ: Environ) -> Response | None:
+    def refuse_early(self, environ: Environ) -> Response | None:
         """Return the answer to a request that a web page may have sent; None for any other."""
         headers = wire.request_headers(environ)
-        service, _ = wire.scope(environ) or ("s3", "")
+        service, _ = wire.signed_scope(environ) or ("s3", "")
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             service = admin.NAME
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -49,11 +49,15 @@ class Router:
                 f"This call takes no body of type {kind}, which a web page can send: "
                 "give it the content-type of its protocol, such as application/json."
             )
-        return None if text is None else _refuse(environ, service, AwsError(_DENIED, text, 403))
+        return (
+            None
+            if text is None
+            else _error_response(environ, service, AwsError(_DENIED, text, 403))
+        )
 
     def __call__(self, environ: Environ) -> Response:
         """Answer one request."""
-        service, region = wire.scope(environ) or ("s3", self._cloud.region)
+        service, region = wire.signed_scope(environ) or ("s3", self._cloud.region)
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             service = admin.NAME
         by_page = browsers.by_page(wire.request_headers(environ))
@@ -61,61 +65,63 @@ class Router:
             try:
                 signatures.check(environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC))
             except AwsError as error:
-                return _refuse(environ, service, error)
+                return _error_response(environ, service, error)
         try:
-            return self._by_service(environ, service, region)
+            return self._route_request(environ, service, region)
         except WorkflowError as error:
             problem = error
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            problem = self._cloud.store.disk.full()
+            problem = self._cloud.store.disk.full_error()
         text = f"{problem.message} {problem.remedy}"
-        return _refuse(environ, service, AwsError(f"LocalCloud.{problem.code}", text, _UNRETRIED))
+        return _error_response(
+            environ, service, AwsError(f"LocalCloud.{problem.code}", text, _UNRETRIED)
+        )
 
-    def _by_service(self, environ: Environ, service: str, region: str) -> Response:
+    def _route_request(self, environ: Environ, service: str, region: str) -> Response:
         if service == admin.NAME:
-            return self._admin.answer(environ)
+            return self._admin.answer_request(environ)
         conditions = self._cloud.conditions
-        call = requests.identify(environ, service, region) if conditions else None
+        call = requests.identify_call(environ, service, region) if conditions else None
         if conditions is None or call is None:
-            return self._answered(environ, service, region)
+            return self._dispatch_request(environ, service, region)
         try:
-            go_on = partial(self._answered, environ, service, region)
+            go_on = partial(self._dispatch_request, environ, service, region)
             return conditions.answer(environ, call, go_on)
         except AwsError as error:
-            return _refuse(environ, service, error)
+            return _error_response(environ, service, error)
 
-    def _answered(self, environ: Environ, service: str, region: str) -> Response:
+    def _dispatch_request(self, environ: Environ, service: str, region: str) -> Response:
         if service == "s3":
-            return self._cloud.s3.answer(environ)
+            return self._cloud.s3.answer_request(environ)
         if service in self._cloud.services:
-            return self._own(environ, service, region)
-        return self._motos(environ, service, region)
+            return self._call_own_service(environ, service, region)
+        return self._call_moto(environ, service, region)
 
-    def _own(self, environ: Environ, service: str, region: str) -> Response:
+    def _call_own_service(self, environ: Environ, service: str, region: str) -> Response:
         try:
-            call = wire.parse(environ, service, region)
-            handler = self._handler(call)
-            self._cloud.admit(call)
-            return wire.answer(environ, call, handler(call))
+            call = wire.parse_call(environ, service, region)
+            handler = self._find_handler(call)
+            self._cloud.admit_call(call)
+            return wire.build_response(environ, call, handler(call))
         except AwsError as error:
-            return wire.refuse(environ, service, error)
+            return wire.error_response(environ, service, error)
         except Unowned:
-            return self._motos(environ, service, region)
+            return self._call_moto(environ, service, region)
 
-    def _motos(self, environ: Environ, service: str, region: str) -> Response:
+    def _call_moto(self, environ: Environ, service: str, region: str) -> Response:
         try:
-            if call := requests.identify(environ, service, region):
-                self._cloud.admit(call)
+            if call := requests.identify_call(environ, service, region):
+                self._cloud.admit_call(call)
             return self._cloud.moto.answer(environ)
         except AwsError as error:
-            return wire.refuse(environ, service, error)
+            return wire.error_response(environ, service, error)
         except NotImplementedError:
             text = f"The local cloud has no such operation of {service}."
-            return wire.refuse(environ, service, AwsError("NotImplemented", text, 501))
+            return wire.error_response(environ, service, AwsError("NotImplemented", text, 501))
 
-    def _handler(self, call: Call) -> Callable[[Call], Params]:
+    def _find_handler(self, call: Call) -> Callable[[Call], Params]:
         service = self._cloud.services[call.service]
         handler = service.find_operation(call.operation)
         if handler is not None:
@@ -129,5 +135,9 @@ class Router:
         )
 
 
-def _refuse(environ: Environ, service: str, error: AwsError) -> Response:
-    return s3.refuse(environ, error) if service == "s3" else wire.refuse(environ, service, error)
+def _error_response(environ: Environ, service: str, error: AwsError) -> Response:
+    return (
+        s3.error_response(environ, error)
+        if service == "s3"
+        else wire.error_response(environ, service, error)
+    )

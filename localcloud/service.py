@@ -44,7 +44,7 @@ class Service:
 
     def find_operation(self, name: str) -> Callable[[Call], Params] | None:
         """Return the method that answers an operation of AWS; None where the service has none."""
-        if name not in wire.operations(self.name):
+        if name not in wire.operation_names(self.name):
             return None
         method: Callable[[Call], Params] | None = getattr(self, xform_name(name), None)
         return method
@@ -71,7 +71,7 @@ def now() -> float:
     return round(time.time(), 3)
 
 
-def steady() -> float:
+def monotonic_now() -> float:
     """Return the time as seconds since 1970, by a clock that nobody sets while the process runs."""
     return _BOOT + time.monotonic()
 

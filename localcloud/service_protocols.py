@@ -28,16 +28,16 @@ class Operates(Protocol):
 class KeepsObjects(Protocol):
     """S3."""
 
-    def answer(self, environ: Environ) -> Response:
+    def answer_request(self, environ: Environ) -> Response:
         """Answer one HTTP request."""
 
-    def exists(self, bucket: str, key: str) -> bool:
+    def object_exists(self, bucket: str, key: str) -> bool:
         """Return whether there is such an object."""
 
-    def read(self, bucket: str, key: str, version: str | None = None) -> bytes:
+    def read_object(self, bucket: str, key: str, version: str | None = None) -> bytes:
         """Return the bytes of an object; AwsError where there is none."""
 
-    def write(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:
+    def write_object(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:
         """Store an object; False where there is no such bucket."""
 
     def write_past(
@@ -45,7 +45,7 @@ class KeepsObjects(Protocol):
     ) -> None:
         """Store an object as if it had been written at a time, seconds since 1970."""
 
-    def remove(self, bucket: str, keys: Iterable[str]) -> None:
+    def remove_objects(self, bucket: str, keys: Iterable[str]) -> None:
         """Remove the newest versions of objects for good."""
 
 

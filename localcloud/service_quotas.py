@@ -40,7 +40,7 @@ class ServiceQuotas(Service):
             "ServiceName": "Amazon SageMaker",
             "QuotaCode": code,
             "QuotaName": name,
-            "QuotaArn": self.cloud.arn("servicequotas", f"sagemaker/{code}"),
+            "QuotaArn": self.cloud.build_arn("servicequotas", f"sagemaker/{code}"),
             "Value": float(limit),
             "Unit": "None",
             "Adjustable": True,

@@ -16,7 +16,7 @@ from localcloud.states.api import States
 from localcloud.topics import Topics
 
 
-def furnish(cloud: LocalCloud) -> None:
+def start_services(cloud: LocalCloud) -> None:
     """Give a cloud its services, and let them go on where they were when the process ended."""
     cloud.moto.start()
     cloud.s3 = S3(cloud)

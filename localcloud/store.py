@@ -61,13 +61,13 @@ class Store:
             self.private_folder("blobs")
             scarce = not self.disk.has_room()
             if scarce:
-                self.disk.release()
+                self.disk.release_ballast()
             # Private before SQLite opens it; the mode of touch is for new files only, hence chmod.
             self.path.touch(mode=0o600)
             self.path.chmod(0o600)
-            self._db = self._open(self.path)
+            self._db = self._open_database(self.path)
             if not scarce:  # else the start itself needs the room
-                self.disk.refill()
+                self.disk.refill_ballast()
         except OSError as error:
             raise _not_writable(directory, error) from error
 
@@ -91,7 +91,7 @@ class Store:
         folder.chmod(0o700)
         return folder
 
-    def _open(self, path: Path) -> sqlite3.Connection:
+    def _open_database(self, path: Path) -> sqlite3.Connection:
         try:
             db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             db.execute("PRAGMA journal_mode=WAL")
@@ -104,13 +104,13 @@ class Store:
                 db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         except sqlite3.OperationalError as error:
             if self.disk.is_full(error):
-                raise self.disk.full() from error
+                raise self.disk.full_error() from error
             raise _not_writable(path, error) from error
         except sqlite3.DatabaseError as error:
-            raise self.corrupt(path, error) from error
+            raise self.corrupt_error(path, error) from error
         return db
 
-    def corrupt(self, path: Path, error: Exception | str) -> WorkflowError:
+    def corrupt_error(self, path: Path, error: Exception | str) -> WorkflowError:
         """Return the error for a file of the local cloud that cannot be read."""
         return WorkflowError(
             "CloudCorrupt",
@@ -119,9 +119,9 @@ class Store:
             "start again; nothing was deleted.",
         )
 
-    def script(self, statements: str) -> None:
+    def run_script(self, statements: str) -> None:
         """Run the ``CREATE`` statements of a service that has tables of its own."""
-        with self._lock, self._named():
+        with self._lock, self._translate_errors():
             self._db.executescript(statements)
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -130,9 +130,9 @@ class Store:
         Raises:
             WorkflowError: ``DiskFull`` or ``CloudCorrupt``.
         """
-        with self._lock, self._named():
+        with self._lock, self._translate_errors():
             deleting = statement.startswith("DELETE") and not self._db.in_transaction
-            with self._ballast() if deleting else nullcontext():
+            with self._use_ballast() if deleting else nullcontext():
                 return self._db.execute(statement, tuple(values)).fetchall()
 
     @contextmanager
@@ -145,7 +145,11 @@ class Store:
         Raises:
             WorkflowError: ``DiskFull`` or ``CloudCorrupt``; nothing has taken effect then.
         """
-        with self._lock, self._named(), self._ballast() if deleting else nullcontext():
+        with (
+            self._lock,
+            self._translate_errors(),
+            self._use_ballast() if deleting else nullcontext(),
+        ):
             self._db.execute("BEGIN")
             try:
                 yield
@@ -156,28 +160,28 @@ class Store:
                 raise
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Name what SQLite reports of the disk and the file; other errors are the caller's."""
         try:
             yield
         except sqlite3.DatabaseError as error:
             if self.disk.is_full(error):
-                raise self.disk.full() from error
+                raise self.disk.full_error() from error
             if type(error) is sqlite3.DatabaseError or "decode to UTF-8" in str(error):
-                raise self.corrupt(self.path, error) from error
+                raise self.corrupt_error(self.path, error) from error
             raise
 
     @contextmanager
-    def _ballast(self) -> Iterator[None]:
+    def _use_ballast(self) -> Iterator[None]:
         """Let a deletion use the room of the ballast where there is no other."""
         scarce = self.disk.nearly_full()
         if scarce:
-            self.disk.release()
+            self.disk.release_ballast()
         yield
         if scarce:
             with suppress(sqlite3.OperationalError):  # the log shrinks with the next one then
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self.disk.refill()
+        self.disk.refill_ballast()
 
     def locked(self) -> threading.RLock:
         """Return the lock of the database, which nobody else writes while it is held."""
@@ -188,11 +192,11 @@ class Store:
         with self.transaction():
             self._db.executemany(statement, rows)
 
-    def table(self, kind: str) -> "Table":
+    def load_table(self, kind: str) -> "Table":
         """Return the records of one kind, loaded into memory."""
         return Table(self, kind)
 
-    def parsed(self, text: str, row: str) -> Record:
+    def parse_record(self, text: str, row: str) -> Record:
         """Return the record in a column of a row.
 
         Args:
@@ -205,12 +209,12 @@ class Store:
         try:
             record = json.loads(text, strict=False)  # references to payloads are no JSON
         except (ValueError, TypeError) as error:
-            raise self.corrupt(self.path, f"{row} is damaged ({error})") from error
+            raise self.corrupt_error(self.path, f"{row} is damaged ({error})") from error
         if not isinstance(record, dict):
-            raise self.corrupt(self.path, f"{row} is damaged (it is not a record)")
+            raise self.corrupt_error(self.path, f"{row} is damaged (it is not a record)")
         return record
 
-    def decompressed(self, body: bytes) -> str:
+    def decompress_text(self, body: bytes) -> str:
         """Return the text that ``zlib.compress`` made a column of.
 
         Raises:
@@ -219,7 +223,7 @@ class Store:
         try:
             return zlib.decompress(body).decode()
         except (zlib.error, UnicodeDecodeError, TypeError) as error:
-            raise self.corrupt(self.path, error) from error
+            raise self.corrupt_error(self.path, error) from error
 
     def put_blob(self, data: bytes) -> str:
         """Keep bytes; gives their sha256, under which they are found again."""
@@ -228,12 +232,12 @@ class Store:
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             temporary = path.with_name(f"{digest}.{threading.get_ident()}.part")
-            with self.disk.writing(temporary):
+            with self.disk.guard_write(temporary):
                 temporary.write_bytes(data)
             temporary.replace(path)
         return digest
 
-    def blob(self, digest: str) -> bytes:
+    def read_blob(self, digest: str) -> bytes:
         """Return the bytes of a blob.
 
         Raises:
@@ -243,9 +247,9 @@ class Store:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise self.corrupt(path, error) from error
+            raise self.corrupt_error(path, error) from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise self.corrupt(path, "it holds other bytes than were written")
+            raise self.corrupt_error(path, "it holds other bytes than were written")
         return data
 
     def blob_path(self, digest: str) -> Path:
@@ -268,7 +272,7 @@ class Table(MutableMapping[str, Record]):
         self._store = store
         self._kind = kind
         rows = store.execute("SELECT key, body FROM records WHERE kind = ? ORDER BY key", (kind,))
-        self._records = {key: store.parsed(body, f"{kind} {key}") for key, body in rows}
+        self._records = {key: store.parse_record(body, f"{kind} {key}") for key, body in rows}
 
     def __getitem__(self, key: str) -> Record:
         return self._records[key]

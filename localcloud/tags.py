@@ -21,17 +21,17 @@ class Tagged:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def of(self, key: str) -> Params:
+    def get_tags(self, key: str) -> Params:
         """Return the tags of a record."""
         return dict(self._table[key]["tags"])
 
-    def add(self, key: str, tags: Mapping[str, str]) -> Params:
+    def add_tags(self, key: str, tags: Mapping[str, str]) -> Params:
         """Add or replace tags; return AWS's empty answer."""
         record = self._table[key]
         self._table[key] = {**record, "tags": {**record["tags"], **tags}}
         return {}
 
-    def remove(self, key: str, names: Collection[str]) -> Params:
+    def remove_tags(self, key: str, names: Collection[str]) -> Params:
         """Remove the tags of these names, as far as there are any; likewise."""
         record = self._table[key]
         kept = {name: value for name, value in record["tags"].items() if name not in names}

@@ -28,9 +28,9 @@ class Topics(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._topics = cloud.store.table("sns.topic")
+        self._topics = cloud.store.load_table("sns.topic")
         self._tagged = Tagged(self._topics)
-        self._subscriptions = cloud.store.table("sns.subscription")
+        self._subscriptions = cloud.store.load_table("sns.subscription")
         self._lock = threading.RLock()
 
     def send(
@@ -82,7 +82,7 @@ class Topics(Service):
         name = call.params["Name"]
         if not _NAME.fullmatch(name):
             raise AwsError("InvalidParameter", "Invalid parameter: Topic Name")
-        arn = self.cloud.arn("sns", name)
+        arn = self.cloud.build_arn("sns", name)
         with self._lock:
             tags = tag_map(call.params.get("Tags", []))
             topic = self._topics.get(arn)
@@ -211,13 +211,13 @@ class Topics(Service):
     # -- tags ----------------------------------------------------------------------------------
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add(self._known(call), tag_map(call.params["Tags"]))
+        return self._tagged.add_tags(self._known(call), tag_map(call.params["Tags"]))
 
     def untag_resource(self, call: Call) -> Params:
-        return self._tagged.remove(self._known(call), call.params["TagKeys"])
+        return self._tagged.remove_tags(self._known(call), call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._tagged.of(self._known(call)))}
+        return {"Tags": tag_list(self._tagged.get_tags(self._known(call)))}
 
     # -- helpers -------------------------------------------------------------------------------
 
@@ -266,7 +266,7 @@ class Topics(Service):
                 "InvocationType": "Event",
                 "Payload": event.encode(),
             }
-            self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
+            self.cloud.call_operation(Call("lambda", "Invoke", self.cloud.region, parameters))
             return
         group = f"/aws/sns/{envelope['TopicArn'].rpartition(':')[2]}"
         self.cloud.logs.append(group, "not-sent", [f"{reason}: {json.dumps(envelope)}"])

@@ -81,7 +81,7 @@ class Response:
     body: bytes = b""
 
 
-def scope(environ: Environ) -> tuple[str, str] | None:
+def signed_scope(environ: Environ) -> tuple[str, str] | None:
     """(service, region) of a signed request, as botocore names them; None for an unsigned one."""
     match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if match is None:
@@ -122,7 +122,7 @@ def read_body(environ: Environ) -> bytes:
     return body
 
 
-def _unpacked(body: bytes, environ: Environ) -> bytes:
+def _decompress_body(body: bytes, environ: Environ) -> bytes:
     """Return the body as it was before boto3 compressed it: it does so for metrics above 10 KiB."""
     if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
         return body
@@ -133,35 +133,35 @@ def _unpacked(body: bytes, environ: Environ) -> bytes:
         raise AwsError("SerializationException", f"The body is not gzip: {error}") from error
 
 
-def parse(environ: Environ, service: str, region: str) -> Call:
+def parse_call(environ: Environ, service: str, region: str) -> Call:
     """Return the AWS call in a request.
 
     Raises:
         AwsError: ``UnknownOperationException`` or ``SerializationException``.
     """
-    body = _unpacked(read_body(environ), environ)
+    body = _decompress_body(read_body(environ), environ)
     target = environ.get("HTTP_X_AMZ_TARGET")
     if match := _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
         params = _from_cbor(body)
         return Call(service, match[1], region, params)
     if target:
         return Call(service, target.rpartition(".")[2], region, _from_json(body), body=body)
-    operation, params = _by_model(environ, service, body)
+    operation, params = _parse_by_model(environ, service, body)
     headers = {"content-type": "", **request_headers(environ)}
     return Call(service, operation, region, params, headers, body, access_key(environ))
 
 
-def answer(environ: Environ, call: Call, result: Params) -> Response:
+def build_response(environ: Environ, call: Call, result: Params) -> Response:
     """Return the response that carries a result, in the protocol of the request."""
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
-        shape = _model(call.service).operation_model(call.operation).output_shape
+        shape = _service_model(call.service).operation_model(call.operation).output_shape
         body = bytearray()
         if shape is not None:
             _Cbor().encode(body, result, shape)
-        return Response(200, _headers(cbor=True), bytes(body))
+        return Response(200, _response_headers(cbor=True), bytes(body))
     if environ.get("HTTP_X_AMZ_TARGET"):
-        headers = _headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
-        return Response(200, headers, json.dumps(result, default=_epoch).encode())
+        headers = _response_headers(environ.get("CONTENT_TYPE") or "application/x-amz-json-1.0")
+        return Response(200, headers, json.dumps(result, default=_to_epoch).encode())
     model = get_service_model(call.service)
     protocol = "query" if is_query(environ) else str(model.protocol)
     serializer = get_serializer_class(call.service, protocol)
@@ -172,26 +172,26 @@ def answer(environ: Environ, call: Call, result: Params) -> Response:
     status = [n for n, m in members.items() if m.serialization.get("location") == "statusCode"]
     return Response(
         result.get(status[0], made["status_code"]) if status else made["status_code"],
-        {**_headers(), **{k: str(v) for k, v in made["headers"].items()}},
+        {**_response_headers(), **{k: str(v) for k, v in made["headers"].items()}},
         body_text if isinstance(body_text, bytes) else str(body_text or "").encode(),
     )
 
 
-def refuse(environ: Environ, service: str, error: AwsError) -> Response:
+def error_response(environ: Environ, service: str, error: AwsError) -> Response:
     """Return the response that carries an error, in the protocol of the request."""
     content = {"__type": error.code, "message": error.message, **error.members}
     if _CBOR_PATH.fullmatch(environ["PATH_INFO"]):
-        return Response(error.status, _headers(cbor=True), _cbor_map(content))
+        return Response(error.status, _response_headers(cbor=True), _cbor_map(content))
     if is_query(environ) or _speaks_xml(service):
         request_id = str(uuid.uuid4())
         kind = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP
         text = (
-            f"<ErrorResponse><Error><Type>{kind}</Type><Code>{_xml(error.code)}</Code>"
-            f"<Message>{_xml(error.message)}</Message></Error>"
+            f"<ErrorResponse><Error><Type>{kind}</Type><Code>{_escape_xml(error.code)}</Code>"
+            f"<Message>{_escape_xml(error.message)}</Message></Error>"
             f"<RequestId>{request_id}</RequestId></ErrorResponse>"
         )
-        return Response(error.status, _headers("text/xml"), text.encode())
-    headers = _headers(environ.get("CONTENT_TYPE") or "application/json")
+        return Response(error.status, _response_headers("text/xml"), text.encode())
+    headers = _response_headers(environ.get("CONTENT_TYPE") or "application/json")
     headers["x-amzn-errortype"] = error.code
     # awsQueryCompatible: SQS moved from query to JSON, and clients still know the old codes.
     if error.code in _QUERY_CODES:
@@ -206,19 +206,19 @@ def refuse(environ: Environ, service: str, error: AwsError) -> Response:
 def _speaks_xml(service: str) -> bool:
     """Return whether a service answers in XML, whatever the type of the request."""
     known = service in botocore.session.get_session().get_available_services()
-    return known and _model(service).metadata["protocol"] == "rest-xml"
+    return known and _service_model(service).metadata["protocol"] == "rest-xml"
 
 
 @cache
-def operations(service: str) -> frozenset[str]:
+def operation_names(service: str) -> frozenset[str]:
     """Return the names of all operations that AWS has in a service."""
-    return frozenset(_model(service).operation_names)
+    return frozenset(_service_model(service).operation_names)
 
 
 @cache
 def values_of(service: str, shape: str) -> tuple[str, ...]:
     """Return the values that AWS knows of an enumeration of a service."""
-    return tuple(_model(service).shape_for(shape).enum)
+    return tuple(_service_model(service).shape_for(shape).enum)
 
 
 @lru_cache(256)
@@ -227,7 +227,7 @@ def form_types(service: str) -> frozenset[str]:
     if service == "sagemaker-runtime":  # InvokeEndpoint takes whatever the model does
         return browsers.FORMS
     try:
-        metadata = _model(service).metadata
+        metadata = _service_model(service).metadata
     except UnknownServiceError:
         return frozenset()
     query = {"query", "ec2"} & set(metadata["protocols"]) or "awsQueryCompatible" in metadata
@@ -235,7 +235,7 @@ def form_types(service: str) -> frozenset[str]:
 
 
 @cache
-def _model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
+def _service_model(service: str) -> Any:  # noqa: ANN401 - botocore has no types
     return botocore.session.get_session().get_service_model(service)
 
 
@@ -244,7 +244,7 @@ def is_query(environ: Environ) -> bool:
     return str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
 
 
-def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]:
+def _parse_by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]:
     request = MotoRequest(environ)
     query = is_query(environ)
     if query:
@@ -274,7 +274,7 @@ def _by_model(environ: Environ, service: str, body: bytes) -> tuple[str, Params]
     return operation, params
 
 
-def _epoch(moment: dt.datetime) -> float:
+def _to_epoch(moment: dt.datetime) -> float:
     return moment.timestamp()
 
 
@@ -322,12 +322,14 @@ def _cbor_map(content: Mapping[str, Any]) -> bytes:
     return bytes(body)
 
 
-def _headers(content_type: str = "application/json", *, cbor: bool = False) -> dict[str, str]:
+def _response_headers(
+    content_type: str = "application/json", *, cbor: bool = False
+) -> dict[str, str]:
     headers = {"x-amzn-requestid": str(uuid.uuid4()), "content-type": content_type}
     if cbor:
         headers |= {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
     return headers
 
 
-def _xml(text: str) -> str:
+def _escape_xml(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

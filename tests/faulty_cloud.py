@@ -108,16 +108,16 @@ class FaultyCloud:
 
     def _answer(self, environ: Environ) -> Response:
         fault, healed = self._fault, self._healed
-        service, region = wire.scope(environ) or ("", "")
+        service, region = wire.signed_scope(environ) or ("", "")
         if service == "localcloud":
             return Response(404, {})
         operation = str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
         if operation in self._answers:
             call = Call(service, operation, region, {})
-            return wire.answer(environ, call, dict(self._answers[operation]))
+            return wire.build_response(environ, call, dict(self._answers[operation]))
         if fault is None:
             missing = _NO_BUCKET if service == "s3" else _NOTHING
-            return wire.refuse(environ, service, missing)
+            return wire.error_response(environ, service, missing)
         match fault:
             case Fault.HANGS:
                 healed.wait(_LONGEST_S)
@@ -132,4 +132,4 @@ class FaultyCloud:
                 body = _HALF if service == "s3" else b'{"executions": [{"executionArn": "arn:a'
                 return Response(200, {"content-length": str(2 * len(body))}, body)
         of_services, of_s3 = _REFUSALS[fault]
-        return wire.refuse(environ, service, of_s3 if service == "s3" else of_services)
+        return wire.error_response(environ, service, of_s3 if service == "s3" else of_services)

@@ -49,7 +49,7 @@ class Conditions:
         if disturbance:
             time.sleep(disturbance.seconds)
         if empty := self._visibility.check(call):
-            return wire.answer(environ, call, dict(empty.result))
+            return wire.build_response(environ, call, dict(empty.result))
         response = go_on()
         if response.status < _SUCCESS:
             self._visibility.note(call, response.body)

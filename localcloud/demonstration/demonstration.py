@@ -41,12 +41,12 @@ class Demonstration:
     """The demonstration of one cloud.
 
     Args:
-        cloud: Where it is written; its services are furnished.
+        cloud: Where it is written; its services are started.
     """
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
-        self._kept = cloud.store.table("demonstration")
+        self._kept = cloud.store.load_table("demonstration")
         self._lock = threading.RLock()
         self._progress: dict[str, Any] | None = None
 
@@ -98,7 +98,7 @@ class Demonstration:
                 self._progress = None
         if kept is not None:
             States.of(self._cloud).executions.delete(kept["executions"])
-            self._cloud.s3.remove(settings.bucket, kept["objects"])
+            self._cloud.s3.remove_objects(settings.bucket, kept["objects"])
             self._cloud.metrics.forget(*kept["window"])
             self._cloud.logs.take(*(int(moment * 1000) for moment in kept["window"]))
         return self.status()

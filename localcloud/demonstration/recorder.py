@@ -108,8 +108,8 @@ class Recorder:
         self._settings = settings
         self._versions = versions
         states, runtime = cloud.services["stepfunctions"], cloud.services["sagemaker-runtime"]
-        assert isinstance(states, States)  # noqa: S101 - as furnished
-        assert isinstance(runtime, EndpointRuntime)  # noqa: S101 - as furnished
+        assert isinstance(states, States)  # noqa: S101 - as ``start_services`` makes it
+        assert isinstance(runtime, EndpointRuntime)  # noqa: S101 - as ``start_services`` makes it
         self._states, self._capture = states, runtime.capture
         self.latencies: list[float] = []
 
@@ -152,7 +152,7 @@ class Recorder:
         self._states.executions.delete([arn for _, arn in ran])
         self._cloud.metrics.forget(begun, time.time() + 1)
         queue = {"QueueUrl": self._settings.executions_queue}
-        self._cloud.call(Call("sqs", "PurgeQueue", self._settings.region, queue))
+        self._cloud.call_operation(Call("sqs", "PurgeQueue", self._settings.region, queue))
         return dict(found)
 
     def _run(self, taken: Photo) -> str:
@@ -165,11 +165,11 @@ class Recorder:
             "input": json.dumps(execution_input(location)),
         }
         call = Call("stepfunctions", "StartExecution", self._settings.region, params)
-        arn = str(self._cloud.call(call)["executionArn"])
+        arn = str(self._cloud.call_operation(call)["executionArn"])
         deadline = time.monotonic() + _EXECUTION_SECONDS
         while self._states.executions.get(arn)["status"] == "RUNNING":
             if time.monotonic() > deadline:
-                self._cloud.call(
+                self._cloud.call_operation(
                     Call("stepfunctions", "StopExecution", call.region, {"executionArn": arn})
                 )
             time.sleep(_POLL_SECONDS)

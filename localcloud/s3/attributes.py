@@ -31,7 +31,7 @@ _MAX_TAGS = 10
 _TAG_CHARACTERS = re.compile(r"[\w\s+\-=.:/@]*")
 
 
-def given_attributes(request: Request) -> dict[str, Any]:
+def read_attributes(request: Request) -> dict[str, Any]:
     """Read what a write says about an object.
 
     Raises:
@@ -50,20 +50,20 @@ def given_attributes(request: Request) -> dict[str, Any]:
     return {
         "headers": kept,
         "metadata": metadata,
-        "tags": checked_tags(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
-        "storage": _storage_class(headers.get("x-amz-storage-class", _STANDARD)),
-        "encryption": _encryption(headers),
+        "tags": check_tags(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
+        "storage": _check_storage_class(headers.get("x-amz-storage-class", _STANDARD)),
+        "encryption": _read_encryption(headers),
     }
 
 
-def copied_attributes(request: Request, source: Object) -> dict[str, Any]:
+def copy_attributes(request: Request, source: Object) -> dict[str, Any]:
     """Return what a copy says about an object: the source's words, or its own where it gives some.
 
     Raises:
         AwsError: ``InvalidRequest`` for a copy onto itself that changes nothing; and those of
             ``given_attributes``.
     """
-    given = given_attributes(request)
+    given = read_attributes(request)
     replaces = request.headers.get("x-amz-metadata-directive") == "REPLACE"
     changes = replaces or any(
         name in request.headers
@@ -76,13 +76,13 @@ def copied_attributes(request: Request, source: Object) -> dict[str, Any]:
             "without changing the object's metadata, storage class, website redirect "
             "location or encryption attributes.",
         )
-    about = given if replaces else {**given, **_words(source)}
+    about = given if replaces else {**given, **_source_attributes(source)}
     if request.headers.get("x-amz-tagging-directive") != "REPLACE":
         about["tags"] = source.about.get("tags", {})
     return {**about, "checksums": source.about.get("checksums", {})}
 
 
-def checked_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
+def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """Return tags by key.
 
     Raises:
@@ -139,17 +139,17 @@ def version_header(found: Object) -> dict[str, str]:
     return {} if found.version == UNVERSIONED else {"x-amz-version-id": found.version}
 
 
-def _words(source: Object) -> dict[str, Any]:
+def _source_attributes(source: Object) -> dict[str, Any]:
     return {name: source.about.get(name, {}) for name in ("headers", "metadata")}
 
 
-def _storage_class(name: str) -> str:
+def _check_storage_class(name: str) -> str:
     if name not in _STORAGE_CLASSES:
         raise AwsError("InvalidStorageClass", "The storage class you specified is not valid")
     return name
 
 
-def _encryption(headers: dict[str, str]) -> dict[str, str]:
+def _read_encryption(headers: dict[str, str]) -> dict[str, str]:
     given = {
         name: value
         for name, value in headers.items()

@@ -29,18 +29,18 @@ class BucketObjects:
         self.objects = objects
 
     @contextmanager
-    def reading(self, bucket: str, key: str, version: str | None) -> Iterator[Object]:
+    def open_object(self, bucket: str, key: str, version: str | None) -> Iterator[Object]:
         """Find an object whose bytes stay readable until the block ends.
 
         Raises:
             AwsError: ``NoSuchBucket``, ``NoSuchKey``, ``NoSuchVersion``, ``MethodNotAllowed``.
         """
-        self.buckets.check(bucket)
-        with self.objects.reading(bucket, key, version) as found:
-            yield _existing(found, key, version)
+        self.buckets.require_bucket(bucket)
+        with self.objects.open_version(bucket, key, version) as found:
+            yield _require_existing(found, key, version)
 
     @contextmanager
-    def source(self, request: Request) -> Iterator[Object]:
+    def open_source(self, request: Request) -> Iterator[Object]:
         """Find the object that a copy names, and check the conditions that it makes.
 
         Raises:
@@ -48,45 +48,45 @@ class BucketObjects:
         """
         path, _, query = request.headers["x-amz-copy-source"].partition("?")
         bucket, _, key = unquote(path).removeprefix("/").partition("/")
-        with self.reading(bucket, key, dict(parse_qsl(query)).get("versionId")) as found:
+        with self.open_object(bucket, key, dict(parse_qsl(query)).get("versionId")) as found:
             check_source(request.headers, found)
             yield found
 
-    def found(self, request: Request) -> Object:
+    def find_object(self, request: Request) -> Object:
         """Find the object that a request names.
 
         Raises:
             AwsError: As ``reading`` does.
         """
-        self.buckets.check(request.bucket)
+        self.buckets.require_bucket(request.bucket)
         version = request.query.get("versionId")
-        return _existing(
-            self.objects.find(request.bucket, request.key, version), request.key, version
+        return _require_existing(
+            self.objects.find_version(request.bucket, request.key, version), request.key, version
         )
 
-    def store(self, bucket: str, key: str, body: bytes, about: dict[str, Any]) -> Object:
+    def store_object(self, bucket: str, key: str, body: bytes, about: dict[str, Any]) -> Object:
         """Write an object of an existing bucket."""
         stored = Object(
             bucket=bucket,
             key=key,
-            version=self.new_version(bucket),
+            version=self.make_version(bucket),
             size=len(body),
             etag=hashlib.md5(body).hexdigest(),  # noqa: S324 - that is what an ETag is
             modified=now(),
             file=self.objects.write_file(body),
             about=about,
         )
-        self.objects.put(stored)
+        self.objects.put_version(stored)
         return stored
 
-    def new_version(self, bucket: str) -> str:
+    def make_version(self, bucket: str) -> str:
         """Make a version id where the bucket is versioned; ids sort by time."""
-        if self.buckets.versioning(bucket) != "Enabled":
+        if self.buckets.get_versioning(bucket) != "Enabled":
             return UNVERSIONED
         return f"{time.time_ns():016x}{uuid.uuid4().hex[:16]}"
 
 
-def _existing(found: Object | None, key: str, version: str | None) -> Object:
+def _require_existing(found: Object | None, key: str, version: str | None) -> Object:
     if found is not None and not found.deleted:
         return found
     if found is not None and version is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.errors import AwsError
 from localcloud.s3 import xml
-from localcloud.s3.request import Request, number
+from localcloud.s3.request import Request, read_number
 from localcloud.service import now
 from localcloud.store import Store
 from localcloud.wire import Response
@@ -62,14 +62,14 @@ _ABSENT: dict[str, tuple[str, str] | tuple[str, dict[str, Any]]] = {
     "policyStatus": ("PolicyStatus", {"IsPublic": False}),
 }  # fmt: skip
 _ON_CREATION = {
-    "publicAccessBlock": xml.document(
+    "publicAccessBlock": xml.build_document(
         "PublicAccessBlockConfiguration",
         dict.fromkeys(
             ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"),
             True,
         ),
     ).decode(),
-    "ownershipControls": xml.document(
+    "ownershipControls": xml.build_document(
         "OwnershipControls", {"Rule": {"ObjectOwnership": "BucketOwnerEnforced"}}
     ).decode(),
 }
@@ -84,13 +84,13 @@ class Buckets:
     """
 
     def __init__(self, store: Store, region: str) -> None:
-        self._buckets = store.table("s3.bucket")
+        self._buckets = store.load_table("s3.bucket")
         self._region = region
 
     def __contains__(self, name: str) -> bool:
         return name in self._buckets
 
-    def check(self, name: str) -> None:
+    def require_bucket(self, name: str) -> None:
         """Refuse a request about a bucket that is not there.
 
         Raises:
@@ -101,20 +101,20 @@ class Buckets:
                 "NoSuchBucket", "The specified bucket does not exist", 404, {"BucketName": name}
             )
 
-    def versioning(self, name: str) -> str:
+    def get_versioning(self, name: str) -> str:
         """``Enabled``, ``Suspended`` or nothing."""
         given = self._buckets[name]["settings"].get("versioning")
-        return xml.text(xml.parse(given.encode()), "Status") if given else ""
+        return xml.read_text(xml.parse_document(given.encode()), "Status") if given else ""
 
-    def listed(self, request: Request) -> Response:
+    def list_buckets(self, request: Request) -> Response:
         """ListBuckets."""
         query = request.query
         prefix, after = query.get("prefix", ""), query.get("continuation-token", "")
-        size = number(query.get("max-buckets", str(_MAX_LISTED)))
+        size = read_number(query.get("max-buckets", str(_MAX_LISTED)))
         here = query.get("bucket-region", self._region) == self._region
         names = [n for n in sorted(self._buckets) if here and n.startswith(prefix) and n > after]
         buckets = [
-            {"Name": name, "CreationDate": stamp(self._buckets[name]["created"])}
+            {"Name": name, "CreationDate": format_time(self._buckets[name]["created"])}
             for name in names[:size]
         ]
         content = {
@@ -123,9 +123,9 @@ class Buckets:
             "Prefix": prefix or None,
             "ContinuationToken": names[size - 1] if 0 < size < len(names) else None,
         }
-        return document("ListAllMyBucketsResult", content)
+        return xml_response("ListAllMyBucketsResult", content)
 
-    def create(self, request: Request) -> Response:
+    def create_bucket(self, request: Request) -> Response:
         """CreateBucket."""
         name = request.bucket
         if not _NAME.fullmatch(name) or ".." in name:
@@ -144,14 +144,14 @@ class Buckets:
         self._buckets[name] = {"created": now(), "settings": dict(_ON_CREATION)}
         return Response(200, {"location": f"/{name}", "x-amz-bucket-region": self._region})
 
-    def head(self, request: Request) -> Response:
+    def head_bucket(self, request: Request) -> Response:
         """HeadBucket."""
-        self.check(request.bucket)
+        self.require_bucket(request.bucket)
         return Response(200, {"x-amz-bucket-region": self._region})
 
-    def delete(self, request: Request, *, empty: Callable[[str], bool]) -> Response:
+    def delete_bucket(self, request: Request, *, empty: Callable[[str], bool]) -> Response:
         """DeleteBucket."""
-        self.check(request.bucket)
+        self.require_bucket(request.bucket)
         if not empty(request.bucket):
             raise AwsError(
                 "BucketNotEmpty",
@@ -162,22 +162,22 @@ class Buckets:
         del self._buckets[request.bucket]
         return Response(204, {})
 
-    def setting(self, request: Request) -> Response:
+    def handle_setting(self, request: Request) -> Response:
         """Get, put or delete one of a bucket's settings."""
-        self.check(request.bucket)
+        self.require_bucket(request.bucket)
         word = request.subresource
         assert word is not None  # noqa: S101 - the operation was made from it
         if request.method == "GET":
-            return self._get(request.bucket, word)
+            return self._get_setting(request.bucket, word)
         settings = dict(self._buckets[request.bucket]["settings"])
         if request.method == "DELETE":
             settings.pop(word, None)
         else:
-            settings[word] = _checked(word, request.body)
+            settings[word] = _check_setting(word, request.body)
         self._buckets[request.bucket] = {**self._buckets[request.bucket], "settings": settings}
         return Response(204 if request.method == "DELETE" or word == "policy" else 200, {})
 
-    def _get(self, name: str, word: str) -> Response:
+    def _get_setting(self, name: str, word: str) -> Response:
         if word == "location":
             place = "" if self._region == "us-east-1" else self._region
             namespace = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -190,21 +190,23 @@ class Buckets:
         root, content = _ABSENT[word]
         if isinstance(content, str):
             raise AwsError(root, content, 404, {"BucketName": name})
-        return document(root, content)
+        return xml_response(root, content)
 
 
-def document(root: str, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+def xml_response(
+    root: str, content: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
     """Return a response of XML."""
     kind = {"content-type": "application/xml"}
-    return Response(200, {**kind, **(headers or {})}, xml.document(root, content))
+    return Response(200, {**kind, **(headers or {})}, xml.build_document(root, content))
 
 
-def stamp(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Return a time as S3 writes it in XML."""
     return f"{dt.datetime.fromtimestamp(int(seconds), dt.UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-def _checked(word: str, body: bytes) -> str:
+def _check_setting(word: str, body: bytes) -> str:
     if word == "policy":
         try:
             policy = json.loads(body)
@@ -215,5 +217,5 @@ def _checked(word: str, body: bytes) -> str:
         if not isinstance(policy, dict) or "Statement" not in policy:
             raise AwsError("MalformedPolicy", "Missing required field Statement")
     elif body:
-        xml.parse(body)
+        xml.parse_document(body)
     return body.decode()

@@ -22,12 +22,12 @@ def check_read(headers: Mapping[str, str], found: Object) -> None:
     """
     wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
     if wanted is not None:  # a match wins over If-Unmodified-Since
-        if not _matches(wanted, found):
+        if not _matches_etag(wanted, found):
             raise precondition_failed()
     elif _changed_since(headers.get("if-unmodified-since"), found, missing=False):
         raise precondition_failed()
     if unwanted is not None:
-        modified = not _matches(unwanted, found)
+        modified = not _matches_etag(unwanted, found)
     else:
         modified = _changed_since(headers.get("if-modified-since"), found, missing=True)
     if not modified:
@@ -73,7 +73,7 @@ def check_write(headers: Mapping[str, str], found: Object | None) -> None:
     # S3 answers 404 here, where HTTP would have 412.
     if wanted is not None and not exists:
         raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
-    if wanted is not None and found is not None and not _matches(wanted, found):
+    if wanted is not None and found is not None and not _matches_etag(wanted, found):
         raise precondition_failed()
 
 
@@ -83,11 +83,11 @@ def check_delete(wanted: str | None, found: Object | None) -> None:
     Raises:
         AwsError: ``PreconditionFailed``.
     """
-    if wanted is not None and (found is None or found.deleted or not _matches(wanted, found)):
+    if wanted is not None and (found is None or found.deleted or not _matches_etag(wanted, found)):
         raise precondition_failed()
 
 
-def window(header: str | None, size: int) -> tuple[int, int] | None:
+def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return (start, length) of a Range; None where the whole object is meant.
 
     Raises:
@@ -117,7 +117,7 @@ def precondition_failed() -> AwsError:
     )
 
 
-def _matches(tags: str, found: Object) -> bool:
+def _matches_etag(tags: str, found: Object) -> bool:
     return any(tag.strip().strip('"') in ("*", found.etag) for tag in tags.split(","))
 
 

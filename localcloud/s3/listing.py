@@ -8,9 +8,9 @@ from urllib.parse import quote
 from localcloud.errors import AwsError
 from localcloud.s3.attributes import storage_class
 from localcloud.s3.bucket_objects import BucketObjects
-from localcloud.s3.buckets import OWNER, document, stamp
+from localcloud.s3.buckets import OWNER, format_time, xml_response
 from localcloud.s3.objects import Object, shared_prefix
-from localcloud.s3.request import Request, number
+from localcloud.s3.request import Request, read_number
 from localcloud.s3.upload import CHECKSUMS
 from localcloud.wire import Response
 
@@ -26,45 +26,47 @@ class Listing:
 
     def list_objects(self, request: Request) -> Response:
         """ListObjects."""
-        shown, more = self._page(request, after=request.query.get("marker", ""))
-        encode = encoder(request.query)
-        marker = encode(_key(shown[-1])) if shown else ""
-        content = _content(request, shown, more=more, owners=True) | {
+        shown, more = self._collect_page(request, after=request.query.get("marker", ""))
+        encode = key_encoder(request.query)
+        marker = encode(_entry_key(shown[-1])) if shown else ""
+        content = _build_content(request, shown, more=more, owners=True) | {
             "Marker": encode(request.query.get("marker", "")),
             "NextMarker": marker if more else None,
         }
-        return document("ListBucketResult", content)
+        return xml_response("ListBucketResult", content)
 
     def list_objects_v2(self, request: Request) -> Response:
         """ListObjectsV2."""
         query = request.query
         after = query.get("start-after", "")
         if token := query.get("continuation-token"):
-            after = _token_key(token)
-        shown, more = self._page(request, after=after)
+            after = _decode_token(token)
+        shown, more = self._collect_page(request, after=after)
         last = shown[-1] if shown else ""
         # The next page begins behind all keys of a prefix, hence the last character of Unicode.
         behind = last + _BEHIND if isinstance(last, str) else last.key
         owners = query.get("fetch-owner") == "true"
-        content = _content(request, shown, more=more, owners=owners) | {
+        content = _build_content(request, shown, more=more, owners=owners) | {
             "KeyCount": len(shown),
-            "StartAfter": encoder(query)(query.get("start-after", "")) or None,
+            "StartAfter": key_encoder(query)(query.get("start-after", "")) or None,
             "ContinuationToken": token,
-            "NextContinuationToken": _token(behind) if more else None,
+            "NextContinuationToken": _encode_token(behind) if more else None,
         }
-        return document("ListBucketResult", content)
+        return xml_response("ListBucketResult", content)
 
     def list_versions(self, request: Request) -> Response:
         """ListObjectVersions."""
-        self._objects.buckets.check(request.bucket)
+        self._objects.buckets.require_bucket(request.bucket)
         query = request.query
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         start = (query.get("key-marker", ""), query.get("version-id-marker", ""))
-        everything = list(self._objects.objects.versions(request.bucket, prefix))
-        folded = list(_folded(_behind(everything, start), prefix, delimiter, start[0]))
+        everything = list(self._objects.objects.list_versions(request.bucket, prefix))
+        folded = list(
+            _fold_prefixes(_versions_after(everything, start), prefix, delimiter, start[0])
+        )
         size = _page_size(request)
         shown, more = folded[:size], len(folded) > size
-        encode = encoder(query)
+        encode = key_encoder(query)
         versions = [o for o in shown if isinstance(o, Object)]
         last = shown[-1] if more and shown else None
         content = {
@@ -76,21 +78,21 @@ class Listing:
             "IsTruncated": more,
             "KeyMarker": encode(start[0]),
             "VersionIdMarker": start[1],
-            "NextKeyMarker": encode(_key(last)) if last is not None else None,
+            "NextKeyMarker": encode(_entry_key(last)) if last is not None else None,
             "NextVersionIdMarker": last.version if isinstance(last, Object) else None,
-            "Version": [_version(o, encode) for o in versions if not o.deleted],
-            "DeleteMarker": [_marker(o, encode) for o in versions if o.deleted],
-            "CommonPrefixes": _prefixes(shown, encode),
+            "Version": [_build_version(o, encode) for o in versions if not o.deleted],
+            "DeleteMarker": [_build_marker(o, encode) for o in versions if o.deleted],
+            "CommonPrefixes": _list_prefixes(shown, encode),
         }
-        return document("ListVersionsResult", content)
+        return xml_response("ListVersionsResult", content)
 
-    def _page(self, request: Request, *, after: str) -> tuple[list[Object | str], bool]:
+    def _collect_page(self, request: Request, *, after: str) -> tuple[list[Object | str], bool]:
         """Return the objects and shared prefixes of one page, and whether there are more."""
-        self._objects.buckets.check(request.bucket)
+        self._objects.buckets.require_bucket(request.bucket)
         prefix, delimiter = request.query.get("prefix", ""), request.query.get("delimiter", "")
         size = _page_size(request)
         shown: list[Object | str] = []
-        for found in self._objects.objects.keys(request.bucket, prefix, after, delimiter):
+        for found in self._objects.objects.list_keys(request.bucket, prefix, after, delimiter):
             if len(shown) == size:
                 # With max-keys=0 nothing is truncated, whatever the bucket holds.
                 return shown, size > 0
@@ -98,7 +100,7 @@ class Listing:
         return shown, False
 
 
-def encoder(query: dict[str, str]) -> Callable[[str], str]:
+def key_encoder(query: dict[str, str]) -> Callable[[str], str]:
     """Return how keys are written in a list: percent-encoded where asked for, else as they are."""
     if query.get("encoding-type") == "url":
         # XML 1.0 cannot hold every character that a key may have: encoding-type=url is for those.
@@ -107,13 +109,13 @@ def encoder(query: dict[str, str]) -> Callable[[str], str]:
 
 
 def _page_size(request: Request) -> int:
-    return min(number(request.query.get("max-keys", "1000")), _PAGE)
+    return min(read_number(request.query.get("max-keys", "1000")), _PAGE)
 
 
-def _content(
+def _build_content(
     request: Request, shown: list[Object | str], *, more: bool, owners: bool
 ) -> dict[str, Any]:
-    query, encode = request.query, encoder(request.query)
+    query, encode = request.query, key_encoder(request.query)
     owner = {"Owner": OWNER} if owners else {}
     return {
         "Name": request.bucket,
@@ -122,16 +124,16 @@ def _content(
         "Delimiter": encode(query.get("delimiter", "")) or None,
         "EncodingType": query.get("encoding-type"),
         "IsTruncated": more,
-        "Contents": [_entry(o, encode) | owner for o in shown if isinstance(o, Object)],
-        "CommonPrefixes": _prefixes(shown, encode),
+        "Contents": [_build_entry(o, encode) | owner for o in shown if isinstance(o, Object)],
+        "CommonPrefixes": _list_prefixes(shown, encode),
     }
 
 
-def _entry(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
+def _build_entry(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
     given = found.about.get("checksums", {})
     return {
         "Key": encode(found.key),
-        "LastModified": stamp(found.modified),
+        "LastModified": format_time(found.modified),
         "ETag": f'"{found.etag}"',
         "ChecksumAlgorithm": [name.upper() for name in CHECKSUMS if name in given],
         "Size": found.size,
@@ -139,26 +141,26 @@ def _entry(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
     }
 
 
-def _version(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
+def _build_version(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
     about = {"VersionId": found.version, "IsLatest": found.latest, "Owner": OWNER}
-    return _entry(found, encode) | about
+    return _build_entry(found, encode) | about
 
 
-def _marker(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
+def _build_marker(found: Object, encode: Callable[[str], str]) -> dict[str, Any]:
     return {
         "Key": encode(found.key),
         "VersionId": found.version,
         "IsLatest": found.latest,
-        "LastModified": stamp(found.modified),
+        "LastModified": format_time(found.modified),
         "Owner": OWNER,
     }
 
 
-def _prefixes(shown: list[Object | str], encode: Callable[[str], str]) -> list[dict[str, str]]:
+def _list_prefixes(shown: list[Object | str], encode: Callable[[str], str]) -> list[dict[str, str]]:
     return [{"Prefix": encode(prefix)} for prefix in shown if isinstance(prefix, str)]
 
 
-def _behind(found: list[Object], start: tuple[str, str]) -> list[Object]:
+def _versions_after(found: list[Object], start: tuple[str, str]) -> list[Object]:
     """Return the versions behind a key and version; behind all versions of a key without one."""
     key, version = start
     for place, one in enumerate(found):
@@ -167,7 +169,7 @@ def _behind(found: list[Object], start: tuple[str, str]) -> list[Object]:
     return [one for one in found if one.key > key or (version and one.key == key)]
 
 
-def _folded(
+def _fold_prefixes(
     found: list[Object], prefix: str, delimiter: str, marker: str
 ) -> Iterator[Object | str]:
     """Yield versions, those that share a prefix behind the marker up to the delimiter as one."""
@@ -181,15 +183,15 @@ def _folded(
             last = shared
 
 
-def _key(entry: Object | str) -> str:
+def _entry_key(entry: Object | str) -> str:
     return entry if isinstance(entry, str) else entry.key
 
 
-def _token(key: str) -> str:
+def _encode_token(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
-def _token_key(token: str) -> str:
+def _decode_token(token: str) -> str:
     try:
         return base64.urlsafe_b64decode(token).decode()
     except ValueError as error:

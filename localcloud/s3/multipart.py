@@ -13,16 +13,16 @@ from localcloud.errors import AwsError
 from localcloud.s3 import xml
 from localcloud.s3.attributes import (
     encryption_headers,
-    given_attributes,
+    read_attributes,
     version_header,
 )
 from localcloud.s3.bucket_objects import BucketObjects
-from localcloud.s3.buckets import OWNER, document, stamp
-from localcloud.s3.conditions import check_write, window
-from localcloud.s3.listing import encoder
+from localcloud.s3.buckets import OWNER, format_time, xml_response
+from localcloud.s3.conditions import check_write, parse_range
+from localcloud.s3.listing import key_encoder
 from localcloud.s3.objects import Object, UploadPart, shared_prefix
-from localcloud.s3.request import Request, number
-from localcloud.s3.upload import given_checksums, unwrap
+from localcloud.s3.request import Request, read_number
+from localcloud.s3.upload import given_checksums, unwrap_body
 from localcloud.service import now
 from localcloud.store import Table
 from localcloud.wire import Response
@@ -50,47 +50,49 @@ class MultipartUploads:
         self._lock = lock
         self._url = url
 
-    def begin(self, request: Request) -> Response:
+    def begin_upload(self, request: Request) -> Response:
         """CreateMultipartUpload."""
-        self._objects.buckets.check(request.bucket)
+        self._objects.buckets.require_bucket(request.bucket)
         upload = uuid.uuid4().hex
         self._uploads[upload] = {
             "bucket": request.bucket,
             "key": request.key,
-            "about": given_attributes(request),
+            "about": read_attributes(request),
             "started": now(),
         }
         content = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload}
-        return document("InitiateMultipartUploadResult", content)
+        return xml_response("InitiateMultipartUploadResult", content)
 
     def put_part(self, request: Request) -> Response:
         """UploadPart."""
-        upload = self._upload(request)
-        body, checksums = unwrap(request.body, request.headers)
-        part = self._keep(upload, request, body)
+        upload = self._find_upload(request)
+        body, checksums = unwrap_body(request.body, request.headers)
+        part = self._keep_part(upload, request, body)
         headers = {f"x-amz-checksum-{k}": v for k, v in checksums.items()}
         return Response(200, {"etag": f'"{part.etag}"', **headers})
 
     def copy_part(self, request: Request) -> Response:
         """UploadPartCopy."""
-        upload = self._upload(request)
-        with self._objects.source(request) as source:
-            span = window(request.headers.get("x-amz-copy-source-range"), source.size)
-            body = self._objects.objects.read(source, *(span or (0, source.size)))
-        part = self._keep(upload, request, body)
-        content = {"LastModified": stamp(part.modified), "ETag": f'"{part.etag}"'}
-        return document("CopyPartResult", content)
+        upload = self._find_upload(request)
+        with self._objects.open_source(request) as source:
+            span = parse_range(request.headers.get("x-amz-copy-source-range"), source.size)
+            body = self._objects.objects.read_bytes(source, *(span or (0, source.size)))
+        part = self._keep_part(upload, request, body)
+        content = {"LastModified": format_time(part.modified), "ETag": f'"{part.etag}"'}
+        return xml_response("CopyPartResult", content)
 
-    def complete(self, request: Request) -> Response:
+    def complete_upload(self, request: Request) -> Response:
         """CompleteMultipartUpload."""
         with self._lock:
-            upload = self._upload(request)
+            upload = self._find_upload(request)
             # Under the lock, or two completions with If-None-Match could both find the key free.
-            check_write(request.headers, self._objects.objects.find(request.bucket, request.key))
-            stored = self._joined(request, upload)
+            check_write(
+                request.headers, self._objects.objects.find_version(request.bucket, request.key)
+            )
+            stored = self._join_parts(request, upload)
             # The object first: should the process end in between, parts are left and none is lost.
-            self._objects.objects.put(stored)
-            self._drop(upload)
+            self._objects.objects.put_version(stored)
+            self._drop_upload(upload)
         content = {
             "Location": f"{self._url}/{request.bucket}/{quote(request.key)}",
             "Bucket": request.bucket,
@@ -98,18 +100,21 @@ class MultipartUploads:
             "ETag": f'"{stored.etag}"',
         }
         headers = encryption_headers(stored) | version_header(stored)
-        return document("CompleteMultipartUploadResult", content, headers)
+        return xml_response("CompleteMultipartUploadResult", content, headers)
 
-    def abort(self, request: Request) -> Response:
+    def abort_upload(self, request: Request) -> Response:
         """AbortMultipartUpload."""
-        self._drop(self._upload(request))
+        self._drop_upload(self._find_upload(request))
         return Response(204, {})
 
     def list_parts(self, request: Request) -> Response:
         """ListParts."""
-        upload, query = self._upload(request), request.query
-        marker, size = number(query.get("part-number-marker", "0")), _page_size(query, "max-parts")
-        behind = [p for p in self._objects.objects.parts(upload) if p.number > marker]
+        upload, query = self._find_upload(request), request.query
+        marker, size = (
+            read_number(query.get("part-number-marker", "0")),
+            _page_size(query, "max-parts"),
+        )
+        behind = [p for p in self._objects.objects.list_parts(upload) if p.number > marker]
         shown, more = behind[:size], len(behind) > size
         content = {
             "Bucket": request.bucket,
@@ -122,17 +127,17 @@ class MultipartUploads:
             "NextPartNumberMarker": shown[-1].number if shown else 0,
             "MaxParts": size,
             "IsTruncated": more,
-            "Part": [_part(part) for part in shown],
+            "Part": [_build_part(part) for part in shown],
         }
-        return document("ListPartsResult", content)
+        return xml_response("ListPartsResult", content)
 
     def list_uploads(self, request: Request) -> Response:
         """ListMultipartUploads."""
-        self._objects.buckets.check(request.bucket)
-        query, encode = request.query, encoder(request.query)
+        self._objects.buckets.require_bucket(request.bucket)
+        query, encode = request.query, key_encoder(request.query)
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         size = _page_size(query, "max-uploads")
-        folded = self._folded(request, prefix, delimiter)
+        folded = self._fold_uploads(request, prefix, delimiter)
         shown, more = folded[:size], len(folded) > size
         content = {
             "Bucket": request.bucket,
@@ -149,7 +154,7 @@ class MultipartUploads:
                 {
                     "Key": encode(key),
                     "UploadId": upload,
-                    "Initiated": stamp(self._uploads[upload]["started"]),
+                    "Initiated": format_time(self._uploads[upload]["started"]),
                     "StorageClass": self._uploads[upload]["about"].get("storage", "STANDARD"),
                     "Initiator": OWNER,
                     "Owner": OWNER,
@@ -159,9 +164,9 @@ class MultipartUploads:
             ],
             "CommonPrefixes": [{"Prefix": encode(key)} for key, upload in shown if not upload],
         }
-        return document("ListMultipartUploadsResult", content)
+        return xml_response("ListMultipartUploadsResult", content)
 
-    def _folded(self, request: Request, prefix: str, delimiter: str) -> list[tuple[str, str]]:
+    def _fold_uploads(self, request: Request, prefix: str, delimiter: str) -> list[tuple[str, str]]:
         """Return (key, upload id) pairs behind the markers; (shared prefix, "") for folded keys."""
         query = request.query
         key_marker, upload_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
@@ -181,8 +186,8 @@ class MultipartUploads:
                 found.append((shared, ""))
         return sorted(set(found))
 
-    def _keep(self, upload: str, request: Request, body: bytes) -> UploadPart:
-        place = number(request.query.get("partNumber", ""))
+    def _keep_part(self, upload: str, request: Request, body: bytes) -> UploadPart:
+        place = read_number(request.query.get("partNumber", ""))
         if not 1 <= place <= _MAX_PARTS:
             raise AwsError(
                 "InvalidArgument",
@@ -191,20 +196,20 @@ class MultipartUploads:
         etag = hashlib.md5(body).hexdigest()  # noqa: S324 - that is what an ETag is
         return self._objects.objects.put_part(upload, place, body, etag)
 
-    def _joined(self, request: Request, upload: str) -> Object:
+    def _join_parts(self, request: Request, upload: str) -> Object:
         """Return the object that the parts named by a completion make.
 
         Raises:
             AwsError: ``InvalidRequest`` where the sizes do not add up, or that of ``_chosen``.
         """
         wanted = [
-            (number(xml.text(part, "PartNumber")), xml.text(part, "ETag").strip('"'))
-            for part in xml.parse(request.body).findall("Part")
+            (read_number(xml.read_text(part, "PartNumber")), xml.read_text(part, "ETag").strip('"'))
+            for part in xml.parse_document(request.body).findall("Part")
         ]
-        parts = _chosen(wanted, self._objects.objects.parts(upload))
+        parts = _choose_parts(wanted, self._objects.objects.list_parts(upload))
         size = sum(part.size for part in parts)
         expected = request.headers.get("x-amz-mp-object-size")
-        if expected is not None and number(expected) != size:
+        if expected is not None and read_number(expected) != size:
             raise AwsError(
                 "InvalidRequest",
                 "The provided 'x-amz-mp-object-size' header value does not match what was "
@@ -220,7 +225,7 @@ class MultipartUploads:
         return Object(
             bucket=request.bucket,
             key=request.key,
-            version=self._objects.new_version(request.bucket),
+            version=self._objects.make_version(request.bucket),
             size=size,
             etag=f"{hashlib.md5(digests).hexdigest()}-{len(parts)}",  # noqa: S324 - an ETag
             modified=now(),
@@ -228,7 +233,7 @@ class MultipartUploads:
             about=about,
         )
 
-    def _upload(self, request: Request) -> str:
+    def _find_upload(self, request: Request) -> str:
         name = request.query["uploadId"]
         upload = self._uploads.get(name)
         # An upload id is good for its own key only.
@@ -241,25 +246,25 @@ class MultipartUploads:
             )
         return name
 
-    def _drop(self, upload: str) -> None:
+    def _drop_upload(self, upload: str) -> None:
         del self._uploads[upload]
         self._objects.objects.drop_parts(upload)
 
 
 def _page_size(query: dict[str, str], name: str) -> int:
-    return min(number(query.get(name, str(_PAGE))), _PAGE)
+    return min(read_number(query.get(name, str(_PAGE))), _PAGE)
 
 
-def _part(part: UploadPart) -> dict[str, Any]:
+def _build_part(part: UploadPart) -> dict[str, Any]:
     return {
         "PartNumber": part.number,
-        "LastModified": stamp(part.modified),
+        "LastModified": format_time(part.modified),
         "ETag": f'"{part.etag}"',
         "Size": part.size,
     }
 
 
-def _chosen(wanted: list[tuple[int, str]], have: list[UploadPart]) -> list[UploadPart]:
+def _choose_parts(wanted: list[tuple[int, str]], have: list[UploadPart]) -> list[UploadPart]:
     """Return the parts that a CompleteMultipartUpload names.
 
     Raises:

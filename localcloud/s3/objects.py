@@ -83,37 +83,37 @@ class Objects:
         self._lock = threading.RLock()
         self._readers: Counter[str] = Counter()
         self._discarded: set[str] = set()  # files that wait for their last reader
-        store.script(_TABLES)
+        store.run_script(_TABLES)
 
     # -- bytes ---------------------------------------------------------------------------------
 
-    def path(self, file: str) -> Path:
+    def file_path(self, file: str) -> Path:
         """Return where the bytes of an object or part lie."""
         return self._folder / file[:2] / file
 
     def write_file(self, data: bytes) -> str:
         """Write bytes into a new file; gives its name."""
         name, path = self._new_file()
-        with self._store.disk.writing(path):
+        with self._store.disk.guard_write(path):
             path.write_bytes(data)
         return name
 
     def join_files(self, files: list[str]) -> str:
         """Join files into a new one; gives its name."""
         name, path = self._new_file()
-        with self._store.disk.writing(path), path.open("wb") as out:
+        with self._store.disk.guard_write(path), path.open("wb") as out:
             for part in files:
-                with self.path(part).open("rb") as data:
+                with self.file_path(part).open("rb") as data:
                     shutil.copyfileobj(data, out)
         return name
 
     def copy_file(self, file: str) -> str:
         """Give bytes a second name; gives it."""
         name, path = self._new_file()
-        os.link(self.path(file), path)
+        os.link(self.file_path(file), path)
         return name
 
-    def read(self, found: Object, start: int = 0, length: int | None = None) -> bytes:
+    def read_bytes(self, found: Object, start: int = 0, length: int | None = None) -> bytes:
         """Return the bytes of an object, or a part of them.
 
         Raises:
@@ -122,24 +122,26 @@ class Objects:
         """
         length = found.size - start if length is None else length
         try:
-            with self.path(found.file).open("rb") as file:
+            with self.file_path(found.file).open("rb") as file:
                 file.seek(start)
                 data = file.read(length)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-            raise _damaged(found) from error
+            raise _damaged_error(found) from error
         whole = length == found.size and len(found.etag) == _MD5_DIGITS  # else of parts
-        if len(data) < length or (whole and _md5(data) != found.etag):
-            raise _damaged(found)
+        if len(data) < length or (whole and _md5_hex(data) != found.etag):
+            raise _damaged_error(found)
         return data
 
     @contextmanager
-    def reading(self, bucket: str, key: str, version: str | None = None) -> Iterator[Object | None]:
+    def open_version(
+        self, bucket: str, key: str, version: str | None = None
+    ) -> Iterator[Object | None]:
         """Find a version as ``find`` does and keep its bytes until the block ends.
 
         They stay readable while another request overwrites or deletes the object.
         """
         with self._lock:
-            found = self.find(bucket, key, version)
+            found = self.find_version(bucket, key, version)
             file = found.file if found is not None else ""
             self._readers[file] += 1
         try:
@@ -151,34 +153,34 @@ class Objects:
                     del self._readers[file]
                     if file in self._discarded:
                         self._discarded.remove(file)
-                        self._discard(file)
+                        self._discard_file(file)
 
     def _new_file(self) -> tuple[str, Path]:
         name = uuid.uuid4().hex
-        path = self.path(name)
+        path = self.file_path(name)
         path.parent.mkdir(exist_ok=True)
         return name, path
 
     # -- versions ------------------------------------------------------------------------------
 
-    def put(self, new: Object) -> None:
+    def put_version(self, new: Object) -> None:
         """Make a version the newest of its key; one of the same id is replaced."""
         with self._lock:
-            replaced = self.find(new.bucket, new.key, new.version)
+            replaced = self.find_version(new.bucket, new.key, new.version)
             with self._store.transaction():
                 self._store.execute(
                     "UPDATE objects SET latest = 0 WHERE bucket = ? AND key = ? AND latest",
                     (new.bucket, new.key),
                 )
-                self._write(new)
+                self._write_row(new)
             if replaced is not None:
-                self._discard(replaced.file)
+                self._discard_file(replaced.file)
 
-    def save(self, changed: Object) -> None:
+    def save_version(self, changed: Object) -> None:
         """Keep what changed about a version, such as its tags."""
-        self._write(changed)
+        self._write_row(changed)
 
-    def remove(self, gone: Object) -> None:
+    def remove_version(self, gone: Object) -> None:
         """Remove one version for good; the one before it becomes the newest."""
         key = (gone.bucket, gone.key)
         with self._lock:
@@ -188,12 +190,12 @@ class Objects:
                     (*key, gone.version),
                 )
                 if gone.latest:
-                    older = next(self.versions(*key, exact=True), None)
+                    older = next(self.list_versions(*key, exact=True), None)
                     if older is not None:
-                        self._write(replace(older, latest=True))
-            self._discard(gone.file)
+                        self._write_row(replace(older, latest=True))
+            self._discard_file(gone.file)
 
-    def find(self, bucket: str, key: str, version: str | None = None) -> Object | None:
+    def find_version(self, bucket: str, key: str, version: str | None = None) -> Object | None:
         """A version of an object, the newest unless one is named; it may be a delete marker."""
         which, values = ("latest", [bucket, key])
         if version is not None:
@@ -202,9 +204,11 @@ class Objects:
             f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key = ? AND {which}",  # noqa: S608 - one of two texts
             values,
         )
-        return _object(rows[0]) if rows else None
+        return _read_row(rows[0]) if rows else None
 
-    def keys(self, bucket: str, prefix: str, after: str, delimiter: str) -> Iterator[Object | str]:
+    def list_keys(
+        self, bucket: str, prefix: str, after: str, delimiter: str
+    ) -> Iterator[Object | str]:
         """Objects in order of key, or the prefix that several of them share up to a delimiter.
 
         Args:
@@ -220,7 +224,7 @@ class Objects:
                 (bucket, after, prefix, prefix + _LAST),
             )
             for row in rows:
-                found = _object(row)
+                found = _read_row(row)
                 shared = shared_prefix(found.key, prefix, delimiter)
                 if shared is not None:
                     if shared != after:
@@ -233,16 +237,16 @@ class Objects:
                 if len(rows) < 1000:  # noqa: PLR2004 - the LIMIT above
                     return
 
-    def versions(self, bucket: str, key: str, *, exact: bool = False) -> Iterator[Object]:
+    def list_versions(self, bucket: str, key: str, *, exact: bool = False) -> Iterator[Object]:
         """All versions of the keys that start with ``key`` (or are it), newest of a key first."""
         rows = self._store.execute(
             f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key >= ? AND key < ? "  # noqa: S608 - own columns
             "ORDER BY key, modified DESC, latest DESC",
             (bucket, key, key + (_LAST if not exact else "\0")),
         )
-        return (_object(row) for row in rows)
+        return (_read_row(row) for row in rows)
 
-    def empty(self, bucket: str) -> bool:
+    def is_empty(self, bucket: str) -> bool:
         """Return whether a bucket holds nothing, not even old versions."""
         return not self._store.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,))
 
@@ -253,16 +257,16 @@ class Objects:
         part = UploadPart(
             number=number, size=len(data), etag=etag, modified=now(), file=self.write_file(data)
         )
-        old = [p for p in self.parts(upload) if p.number == number]
+        old = [p for p in self.list_parts(upload) if p.number == number]
         self._store.execute(
             "REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)",
             (upload, number, part.size, etag, part.modified, part.file),
         )
         for replaced in old:
-            self._discard(replaced.file)
+            self._discard_file(replaced.file)
         return part
 
-    def parts(self, upload: str) -> list[UploadPart]:
+    def list_parts(self, upload: str) -> list[UploadPart]:
         """Return the parts of an upload in order."""
         rows = self._store.execute(
             "SELECT number, size, etag, modified, file FROM parts WHERE upload = ? ORDER BY number",
@@ -273,14 +277,14 @@ class Objects:
 
     def drop_parts(self, upload: str) -> None:
         """Forget the parts of an upload."""
-        doomed = self.parts(upload)
+        doomed = self.list_parts(upload)
         self._store.execute("DELETE FROM parts WHERE upload = ?", (upload,))
         for part in doomed:
-            self._discard(part.file)
+            self._discard_file(part.file)
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _write(self, given: Object) -> None:
+    def _write_row(self, given: Object) -> None:
         self._store.execute(
             "REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -297,7 +301,7 @@ class Objects:
             ),
         )
 
-    def _discard(self, file: str) -> None:
+    def _discard_file(self, file: str) -> None:
         """Remove a file that no row names any more, after the last request that reads it."""
         if not file:
             return
@@ -307,7 +311,7 @@ class Objects:
             else:
                 # What else may lie there by damage is not ours to delete.
                 with suppress(IsADirectoryError, PermissionError):
-                    self.path(file).unlink(missing_ok=True)
+                    self.file_path(file).unlink(missing_ok=True)
 
 
 def shared_prefix(key: str, prefix: str, delimiter: str) -> str | None:
@@ -318,11 +322,11 @@ def shared_prefix(key: str, prefix: str, delimiter: str) -> str | None:
     return prefix + head + cut if cut else None
 
 
-def _md5(data: bytes) -> str:
+def _md5_hex(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()  # noqa: S324 - that is what an ETag is
 
 
-def _damaged(found: Object) -> AwsError:
+def _damaged_error(found: Object) -> AwsError:
     return AwsError(
         "LocalCloud.ObjectDamaged",
         f"The bytes of s3://{found.bucket}/{found.key} are damaged in the local cloud's directory. "
@@ -331,7 +335,7 @@ def _damaged(found: Object) -> AwsError:
     )
 
 
-def _object(row: tuple[Any, ...]) -> Object:
+def _read_row(row: tuple[Any, ...]) -> Object:
     bucket, key, version, latest, deleted, size, etag, modified, file, about = row
     return Object(
         bucket=bucket,

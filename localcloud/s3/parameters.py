@@ -46,11 +46,11 @@ def check_parameters(request: Request, account: str) -> None:
             )
     if any(request.headers.get(name, account) != account for name in _OWNERS):
         raise AwsError("AccessDenied", "Access Denied", 403)
-    if _grants(request.headers):
+    if _grants_access(request.headers):
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
 
 
-def _grants(headers: Mapping[str, str]) -> bool:
+def _grants_access(headers: Mapping[str, str]) -> bool:
     """Return whether a request gives somebody but the owner access."""
     canned = headers.get("x-amz-acl", "private")
     return canned not in _PRIVATE or any(name.startswith("x-amz-grant-") for name in headers)

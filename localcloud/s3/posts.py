@@ -67,7 +67,7 @@ def is_form(environ: Environ) -> bool:
     )
 
 
-def read(environ: Environ, credentials: Credentials, now: dt.datetime) -> Post:
+def read_form(environ: Environ, credentials: Credentials, now: dt.datetime) -> Post:
     """Read a form and hold it against its policy.
 
     Args:
@@ -78,13 +78,13 @@ def read(environ: Environ, credentials: Credentials, now: dt.datetime) -> Post:
     Raises:
         AwsError: As S3 refuses a form.
     """
-    fields, file, name = _parsed(environ)
+    fields, file, name = _parse_form(environ)
     bucket = environ["PATH_INFO"].strip("/")
     if "key" not in fields:
         raise AwsError("InvalidArgument", "Bucket POST must contain a field named 'key'.")
     access_key = _check_signature(fields, credentials)
     given = {**fields, "bucket": bucket, "key": fields["key"].replace("${filename}", name)}
-    _check_policy(_policy(fields["policy"]), given, len(file), now)
+    _check_policy(_read_policy(fields["policy"]), given, len(file), now)
     headers = {
         name: value.encode().decode("latin-1")  # as headers come
         for name, value in fields.items()
@@ -93,14 +93,14 @@ def read(environ: Environ, credentials: Credentials, now: dt.datetime) -> Post:
     if "acl" in fields:
         headers["x-amz-acl"] = fields["acl"]
     if "tagging" in fields:
-        pairs = xml.parse(fields["tagging"].encode()).findall("TagSet/Tag")
-        tags = [(xml.text(pair, "Key"), xml.text(pair, "Value")) for pair in pairs]
+        pairs = xml.parse_document(fields["tagging"].encode()).findall("TagSet/Tag")
+        tags = [(xml.read_text(pair, "Key"), xml.read_text(pair, "Value")) for pair in pairs]
         headers["x-amz-tagging"] = urlencode(tags)
     inner = {**environ, "wsgi.input": io.BytesIO(file), HEADERS: headers}
     return Post(Request("PUT", bucket, given["key"], {}, headers, inner), access_key, fields)
 
 
-def answer(post: Post, stored: Response, endpoint_url: str) -> Response:
+def build_response(post: Post, stored: Response, endpoint_url: str) -> Response:
     """Return what a form is answered when its object is stored, as the form asks for it."""
     request, etag = post.request, stored.headers["etag"]
     location = f"{endpoint_url}/{request.bucket}/{request.key}"
@@ -114,11 +114,11 @@ def answer(post: Post, stored: Response, endpoint_url: str) -> Response:
     if status != "201":
         return Response(int(status) if status in _STATUSES else 204, headers)
     content = {"Location": location, "Bucket": request.bucket, "Key": request.key, "ETag": etag}
-    body = xml.document("PostResponse", content)
+    body = xml.build_document("PostResponse", content)
     return Response(201, {**headers, "content-type": "application/xml"}, body)
 
 
-def _parsed(environ: Environ) -> tuple[dict[str, str], bytes, str]:
+def _parse_form(environ: Environ) -> tuple[dict[str, str], bytes, str]:
     """Return the fields, the file, and the file's name."""
     length = int(environ.get("CONTENT_LENGTH") or 0) or None
     kind, options = parse_options_header(environ["CONTENT_TYPE"])
@@ -161,7 +161,7 @@ def _check_signature(fields: Mapping[str, str], credentials: Credentials) -> str
     return access_key
 
 
-def _policy(text: str) -> dict[str, Any]:
+def _read_policy(text: str) -> dict[str, Any]:
     try:
         policy = json.loads(base64.b64decode(text, validate=True))
         conditions = list(policy["conditions"])
@@ -176,7 +176,7 @@ def _check_policy(
     policy: Mapping[str, Any], given: Mapping[str, str], size: int, now: dt.datetime
 ) -> None:
     if now > policy["expiration"]:
-        raise _denied("Policy expired.")
+        raise _denied_error("Policy expired.")
     named = set()
     for condition in policy["conditions"]:
         if isinstance(condition, dict):
@@ -194,11 +194,11 @@ def _check_policy(
             found = given.get(field, "")
             if not (found.startswith(value) if test == "starts-with" else found == value):
                 shown = json.dumps([test, f"${field}", value])
-                raise _denied(f"Policy Condition failed: {shown}")
+                raise _denied_error(f"Policy Condition failed: {shown}")
     free = {*_UNCONDITIONED, "bucket"}
     extra = sorted(n for n in given if n not in named | free and not n.startswith("x-ignore-"))
     if extra:
-        raise _denied(f"Extra input fields: {', '.join(extra)}")
+        raise _denied_error(f"Extra input fields: {', '.join(extra)}")
 
 
 def _check_size(size: int, least: int, most: int) -> None:
@@ -210,5 +210,5 @@ def _check_size(size: int, least: int, most: int) -> None:
         raise AwsError("EntityTooSmall", text, 400, {"ProposedSize": size, "MinSizeAllowed": least})
 
 
-def _denied(reason: str) -> AwsError:
+def _denied_error(reason: str) -> AwsError:
     return AwsError("AccessDenied", f"Invalid according to Policy: {reason}", 403)

@@ -115,7 +115,7 @@ class Request:
         return names.get(self.method)
 
 
-def read(environ: Environ) -> Request:
+def read_request(environ: Environ) -> Request:
     """Return the S3 request in an HTTP request, path style."""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     bucket, _, key = path.removeprefix("/").partition("/")
@@ -124,7 +124,7 @@ def read(environ: Environ) -> Request:
     return Request(environ["REQUEST_METHOD"], bucket, key, query, headers, environ)
 
 
-def number(text: str) -> int:
+def read_number(text: str) -> int:
     """Return a parameter that has to be a number of zero or more.
 
     Raises:

@@ -16,7 +16,7 @@ _COMPUTED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def unwrap(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+def unwrap_body(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
     """Return the object's bytes and its checksums by algorithm.
 
     Args:
@@ -29,7 +29,7 @@ def unwrap(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, dict[str, st
     trailers: dict[str, str] = {}
     # aws-chunked, as boto3 sends streams: the checksum follows the last chunk as a trailer.
     if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
-        body, trailers = _dechunk(body)
+        body, trailers = _decode_chunks(body)
         wanted = headers.get("x-amz-decoded-content-length")
         if wanted is not None and len(body) != int(wanted):
             raise AwsError(
@@ -62,7 +62,7 @@ def _check_md5(body: bytes, wanted: str | None) -> None:
         raise AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.")
 
 
-def _dechunk(body: bytes) -> tuple[bytes, dict[str, str]]:
+def _decode_chunks(body: bytes) -> tuple[bytes, dict[str, str]]:
     """Bytes and trailers out of aws-chunked encoding."""
     out, at = bytearray(), 0
     while True:

@@ -61,9 +61,9 @@ class States(Aliases):
 
     @classmethod
     def of(cls, cloud: LocalCloud) -> "States":
-        """Return the service of a furnished cloud."""
+        """Return the service of a started cloud."""
         states = cloud.services["stepfunctions"]
-        assert isinstance(states, cls)  # noqa: S101 - as furnished
+        assert isinstance(states, cls)  # noqa: S101 - as ``start_services`` makes it
         return states
 
     def start(self) -> None:
@@ -132,7 +132,7 @@ class States(Aliases):
         check_name(name)
         text = p.get("input") or "{}"
         _check_input(text)
-        arn = self.cloud.arn("states", f"execution:{target.machine['name']}:{name}")
+        arn = self.cloud.build_arn("states", f"execution:{target.machine['name']}:{name}")
         with self._start_lock:
             existing = self.executions.find(arn)
             if existing is not None:
@@ -234,7 +234,7 @@ class States(Aliases):
             "stateMachineArn": execution["machine"],
             "name": body["machine_name"],
             "definition": definition_to_show(
-                call.params, self.cloud.store.blob(body["definition"]).decode()
+                call.params, self.cloud.store.read_blob(body["definition"]).decode()
             ),
             "roleArn": body["role"],
             "updateDate": machine.get("updated", execution["start"]),
@@ -314,7 +314,7 @@ class States(Aliases):
 
     def _last_entered(self, execution: Execution, last: int) -> ExecutionProgress:
         """Return what the history tells of an execution that ended with the process."""
-        definition = json.loads(self.cloud.store.blob(execution["body"]["definition"]))
+        definition = json.loads(self.cloud.store.read_blob(execution["body"]["definition"]))
         for event in self.executions.read_events(execution["arn"], 0, last, reverse=True):
             details = event.get("stateEnteredEventDetails")
             if details and details["name"] in definition["States"]:
@@ -340,7 +340,7 @@ class States(Aliases):
             machine_name=body["machine_name"],
             machine_type=body["machine_type"],
             role_arn=body["role"],
-            definition=self.cloud.store.blob(body["definition"]).decode(),
+            definition=self.cloud.store.read_blob(body["definition"]).decode(),
             input=body["input"],
             started=execution["start"],
             first_event=first_event,
@@ -409,7 +409,7 @@ class States(Aliases):
     def _invoke_lambda(self, parameters: Params, role_arn: str) -> Params:
         """Invoke a function for a Task, if the state machine's role may."""
         self._check_role(parameters, role_arn)
-        result = self.cloud.call(Call("lambda", "Invoke", self.cloud.region, parameters))
+        result = self.cloud.call_operation(Call("lambda", "Invoke", self.cloud.region, parameters))
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(result.get("Payload", b""))),
@@ -441,7 +441,7 @@ class States(Aliases):
         name = params["FunctionName"].partition(":function:")[2] or params["FunctionName"]
         if "Qualifier" in params:
             name += f":{params['Qualifier']}"
-        resource = self.cloud.arn("lambda", f"function:{name}")
+        resource = self.cloud.build_arn("lambda", f"function:{name}")
         if permissions.known(role) and not permissions.allows(role, action, resource):
             text = permissions.denial(role, "local", action, resource)
             raise AwsError("AWSLambdaException", text, 403)

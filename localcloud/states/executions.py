@@ -48,12 +48,12 @@ class Executions:
         self._store = store
         self._payloads = Payloads(store)
         self._histories = Histories(store, self._payloads)
-        store.script(_TABLES)
+        store.run_script(_TABLES)
         present = {row[1] for row in store.execute("PRAGMA table_info(executions)")}
         for column in ("map_run TEXT", "items INTEGER"):
             if column.partition(" ")[0] not in present:  # a cloud of before Map Runs were kept
                 store.execute(f"ALTER TABLE executions ADD COLUMN {column}")
-        store.script(_OF_MAP_RUNS)
+        store.run_script(_OF_MAP_RUNS)
 
     def add(self, execution: Execution) -> None:
         """Keep a new execution."""
@@ -180,7 +180,7 @@ class Executions:
         return {**execution, "body": body}
 
     def _parse_body(self, text: str, arn: str) -> dict[str, Any]:
-        return self._store.parsed(text, f"the execution {arn}")
+        return self._store.parse_record(text, f"the execution {arn}")
 
     # -- child executions ------------------------------------------------------------------------
 

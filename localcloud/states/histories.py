@@ -37,7 +37,7 @@ class Histories:
     def __init__(self, store: Store, payloads: Payloads) -> None:
         self._store = store
         self._payloads = payloads
-        store.script(_TABLES + _TRIGGERS)
+        store.run_script(_TABLES + _TRIGGERS)
 
     def write(self, arn: str, event: Event) -> None:
         """Add an event, in a transaction of the caller's."""
@@ -61,7 +61,7 @@ class Histories:
             lines.reverse()
         row = f"the history of {arn}"
         return [
-            self._store.parsed(self._payloads.unpack(one), row)
+            self._store.parse_record(self._payloads.unpack(one), row)
             for one in lines[start : start + size]
         ]
 
@@ -92,7 +92,7 @@ class Histories:
     def _read_compressed(self, arn: str) -> list[str]:
         """Return the lines of events that an earlier run of the execution ended with."""
         rows = self._store.execute("SELECT body FROM ended_history WHERE arn = ?", (arn,))
-        return self._store.decompressed(rows[0][0]).split("\n") if rows else []
+        return self._store.decompress_text(rows[0][0]).split("\n") if rows else []
 
     def _delete_rows(self, arn: str) -> None:
         self._store.execute("DELETE FROM history WHERE arn = ?", (arn,))

@@ -52,7 +52,7 @@ class Machines(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._machines = cloud.store.table("states.machine")
+        self._machines = cloud.store.load_table("states.machine")
         self._tagged = Tagged(self._machines)
         self._lock = threading.RLock()
 
@@ -74,7 +74,7 @@ class Machines(Service):
         p = call.params
         check_name(p["name"])
         check_definition(p["definition"], p.get("type", "STANDARD"))
-        arn = self.cloud.arn("states", f"stateMachine:{p['name']}")
+        arn = self.cloud.build_arn("states", f"stateMachine:{p['name']}")
         with self._lock:
             machine = self._machines.get(arn)
             if machine is None:
@@ -159,11 +159,11 @@ class Machines(Service):
 
     def tag_resource(self, call: Call) -> Params:
         tags = tag_map(call.params["tags"], "key", "value")
-        return self._tagged.add(self.get_machine(call.params["resourceArn"])["arn"], tags)
+        return self._tagged.add_tags(self.get_machine(call.params["resourceArn"])["arn"], tags)
 
     def untag_resource(self, call: Call) -> Params:
         machine = self.get_machine(call.params["resourceArn"])
-        return self._tagged.remove(machine["arn"], call.params["tagKeys"])
+        return self._tagged.remove_tags(machine["arn"], call.params["tagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
         return {

@@ -151,7 +151,7 @@ class MapRuns:
 
     def __init__(self, store: Store, executions: Executions) -> None:
         self._store = store
-        self._records = store.table("states.map_run")
+        self._records = store.load_table("states.map_run")
         self._executions = executions
         self._live: dict[str, MapRun] = {}
 

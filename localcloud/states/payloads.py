@@ -34,7 +34,7 @@ class Payloads:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        store.script(_TABLES)
+        store.run_script(_TABLES)
 
     def pack(self, arn: str, text: str) -> str:
         """Keep the long payloads of a row of an execution; call it in the row's transaction.
@@ -84,7 +84,7 @@ class Payloads:
     def _load_payload(self, digest: str) -> str:
         rows = self._store.execute("SELECT body FROM payloads WHERE digest = ?", (digest,))
         if not rows:
-            raise self._store.corrupt(self._store.path, f"payload {digest} is missing")
+            raise self._store.corrupt_error(self._store.path, f"payload {digest} is missing")
         ((body,),) = rows
         return body if isinstance(body, str) else base64.b64encode(body).decode()
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from localcloud.states.services import client_name, operation_name
-from localcloud.wire import operations
+from localcloud.wire import operation_names
 
 _FUNCTION = re.compile(r"arn:aws[\w-]*:lambda:[^:]*:\d*:function:.+")
 _SERVICE = re.compile(
@@ -62,7 +62,7 @@ def read_resource(arn: str) -> Resource | None:
     service, action, pattern = match["service"], match["action"], match["pattern"] or ""
     if match["sdk"]:
         known = service in _SDK and pattern in ("", "waitForTaskToken")
-        known = known and operation_name(action) in operations(client_name(service))
+        known = known and operation_name(action) in operation_names(client_name(service))
     else:
         patterns = _OPTIMIZED.get((service, action))
         known = patterns is not None and (not pattern or pattern in patterns)

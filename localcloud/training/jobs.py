@@ -32,8 +32,8 @@ class TrainingJobs(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self._jobs = cloud.store.table("sagemaker.training-job")
-        self._tags = cloud.store.table("sagemaker.tags")
+        self._jobs = cloud.store.load_table("sagemaker.training-job")
+        self._tags = cloud.store.load_table("sagemaker.tags")
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -45,7 +45,7 @@ class TrainingJobs(Service):
     def create_training_job(self, call: Call) -> Params:
         p = call.params
         name = p["TrainingJobName"]
-        arn = self.cloud.arn("sagemaker", f"training-job/{name.lower()}")
+        arn = self.cloud.build_arn("sagemaker", f"training-job/{name.lower()}")
         role = p["RoleArn"]
         if not self.cloud.permissions.known(role.rpartition("/")[2]):
             raise AwsError(
@@ -150,7 +150,7 @@ class TrainingJobs(Service):
         folder = job["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         url = f"{folder}/{name}/output/model.tar.gz"
         bucket, key = _place(url)
-        if not self.cloud.s3.write(bucket, key, trained.archive, "application/x-tar"):
+        if not self.cloud.s3.write_object(bucket, key, trained.archive, "application/x-tar"):
             raise JobFailed(f"ClientError: Artifact upload failed: there is no bucket {bucket}")
         metrics = {"train:accuracy": trained.accuracy, "validation:accuracy": trained.validation}
         return _status("Completed", "Completed") | {
@@ -176,7 +176,7 @@ class TrainingJobs(Service):
 
     def _object(self, url: str) -> bytes:
         try:
-            return self.cloud.s3.read(*_place(url))
+            return self.cloud.s3.read_object(*_place(url))
         except AwsError as error:
             raise JobFailed(
                 "ClientError: Data download failed:No S3 objects found under S3 URL "

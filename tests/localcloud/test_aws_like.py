@@ -6,7 +6,7 @@ import json
 import botocore.session
 import pytest
 
-from localcloud.__main__ import AWS_LIKE, _options
+from localcloud.__main__ import AWS_LIKE, _parse_options
 from localcloud.aws_like.account import AwsLike, Durations, new_account
 from localcloud.aws_like.delivery import Delivery, OddDelivery, delivery_of
 from localcloud.aws_like.disturbances import Disturbances, Kind
@@ -176,13 +176,13 @@ def test_it_is_switched_on_by_an_option_or_a_variable(arguments, environ, speed,
     monkeypatch.delenv(AWS_LIKE, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert _options(arguments).aws_like == speed
+    assert _parse_options(arguments).aws_like == speed
 
 
 @pytest.mark.parametrize("text", ["yes", "0", "-1", "nan", "inf"])
 def test_a_speed_that_is_none_is_refused_in_words(text, capsys):
     with pytest.raises(SystemExit):
-        _options([f"--aws-like={text}"])
+        _parse_options([f"--aws-like={text}"])
     assert f"'{text}' is not a number above 0, such as 1 or 20" in capsys.readouterr().err
 
 

@@ -56,8 +56,8 @@ def test_a_damaged_row_of_the_journal_is_named(tmp_path: Path, damage: str) -> N
     store = Store(tmp_path)
     asked: list[Environ] = []
     written = journal(store, asked)
-    written.answer(request())
-    written.answer(request())
+    written.answer_request(request())
+    written.answer_request(request())
     store.execute(f"UPDATE journal SET {damage} WHERE id = 2")  # noqa: S608 - texts from above
     before = store.execute("SELECT count(*) FROM journal")
     with pytest.raises(WorkflowError) as raised:
@@ -71,7 +71,7 @@ def test_a_damaged_row_of_the_journal_is_named(tmp_path: Path, damage: str) -> N
 def test_a_journal_that_is_whole_is_replayed(tmp_path: Path) -> None:
     asked: list[Environ] = []
     written = journal(Store(tmp_path), asked)
-    written.answer(request())
+    written.answer_request(request())
     written.replay()
     assert len(asked) == 2
     assert asked[1]["wsgi.input"].getvalue() == b"Action=CreateRole&RoleName=r"
@@ -87,7 +87,7 @@ def test_bytes_without_their_database_are_not_taken_for_a_new_cloud(
     if kept == "objects":
         file.unlink()
         objects = Objects(store)
-        file = objects.path(objects.write_file(b"kept"))
+        file = objects.file_path(objects.write_file(b"kept"))
     store.close()
     for path in tmp_path.glob("cloud.db*"):
         path.unlink()
@@ -129,22 +129,24 @@ def test_a_damaged_object_is_named_and_the_others_are_read(tmp_path: Path, damag
         body = key.encode() * 100
         etag = hashlib.md5(body).hexdigest()  # noqa: S324 - that is what an ETag is
         file = objects.write_file(body)
-        objects.put(Object(bucket="b", key=key, size=100, etag=etag, file=file))
-    hurt, whole = objects.find("b", "a"), objects.find("b", "b")
+        objects.put_version(Object(bucket="b", key=key, size=100, etag=etag, file=file))
+    hurt, whole = objects.find_version("b", "a"), objects.find_version("b", "b")
     assert hurt is not None
     assert whole is not None
-    DAMAGES[damage](objects.path(hurt.file))
+    DAMAGES[damage](objects.file_path(hurt.file))
 
     with pytest.raises((AwsError, OSError)) as refused:
-        objects.read(hurt)
+        objects.read_bytes(hurt)
 
     if damage != "unreadable":
         assert "s3://b/a are damaged" in str(refused.value)
-    assert objects.read(whole) == b"b" * 100
-    objects.put(Object(bucket="b", key="a", size=1, etag="e", file=objects.write_file(b"a")))
-    again = objects.find("b", "a")
+    assert objects.read_bytes(whole) == b"b" * 100
+    objects.put_version(
+        Object(bucket="b", key="a", size=1, etag="e", file=objects.write_file(b"a"))
+    )
+    again = objects.find_version("b", "a")
     assert again is not None
-    assert objects.read(again) == b"a"
+    assert objects.read_bytes(again) == b"a"
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -154,11 +156,11 @@ def test_a_damaged_blob_is_named(tmp_path: Path, damage: str) -> None:
     DAMAGES[damage](store.blob_path(digest))
 
     with pytest.raises(WorkflowError) as refused:
-        store.blob(digest)
+        store.read_blob(digest)
 
     assert refused.value.code == "CloudCorrupt"
     assert digest in refused.value.message
-    assert store.blob(other) == b"another"
+    assert store.read_blob(other) == b"another"
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -174,7 +176,7 @@ def test_a_damaged_file_that_the_cloud_starts_from_is_named(
     DAMAGES[damage](tmp_path / name)
     problems = []
     try:
-        Store(tmp_path).table("kind")
+        Store(tmp_path).load_table("kind")
         credentials.keep(tmp_path)
     except WorkflowError as error:
         problems.append(error)
@@ -188,9 +190,9 @@ def test_a_damaged_file_that_the_cloud_starts_from_is_named(
 def test_a_damaged_address_of_the_cloud_is_taken_for_none(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "endpoint.json"
     path.write_text('["no", "record"]')
-    assert command._running(tmp_path) is None
+    assert command._find_running(tmp_path) is None
     DAMAGES[damage](path)
-    assert command._running(tmp_path) is None
+    assert command._find_running(tmp_path) is None
 
 
 DAMAGED_BODIES = ["no json", "[1]", "", None, b"\x00\xff", '{"input": "']

@@ -25,7 +25,7 @@ OBJECTS = often(40, 4)
 
 def write(objects: Objects, key: str, body: bytes) -> None:
     file = objects.write_file(body)
-    objects.put(Object(bucket="b", key=key, size=len(body), file=file, etag="e"))
+    objects.put_version(Object(bucket="b", key=key, size=len(body), file=file, etag="e"))
 
 
 def fill(objects: Objects, turn: int) -> list[str]:
@@ -44,7 +44,7 @@ def fill(objects: Objects, turn: int) -> list[str]:
 
 
 def keys_of(objects: Objects) -> list[str]:
-    return sorted(found.key for found in objects.versions("b", ""))
+    return sorted(found.key for found in objects.list_versions("b", ""))
 
 
 def test_what_is_on_a_full_disk_is_read_deleted_and_found_again(small_disk: Path) -> None:
@@ -52,30 +52,30 @@ def test_what_is_on_a_full_disk_is_read_deleted_and_found_again(small_disk: Path
     objects = Objects(store)
     keys = fill(objects, -1)
     for key in keys:
-        found = objects.find("b", key)
+        found = objects.find_version("b", key)
         assert found is not None
-        assert len(objects.read(found)) == found.size
+        assert len(objects.read_bytes(found)) == found.size
     for turn in range(OBJECTS):
         doomed = keys[0]
-        found = objects.find("b", doomed)
+        found = objects.find_version("b", doomed)
         assert found is not None
-        objects.remove(found)
+        objects.remove_version(found)
         keys.remove(doomed)
         if turn % 2:
             store.close()
             store = Store(small_disk / "cloud")
             objects = Objects(store)
-            store.disk.refill()  # as the process does once it has started
+            store.disk.refill_ballast()  # as the process does once it has started
         assert keys_of(objects) == sorted(keys)
         keys += fill(objects, turn)
     for key in keys[: len(keys) // 2]:
-        found = objects.find("b", key)
+        found = objects.find_version("b", key)
         assert found is not None
-        objects.remove(found)
+        objects.remove_version(found)
     write(objects, "new", b"." * 100_000)
-    new = objects.find("b", "new")
+    new = objects.find_version("b", "new")
     assert new is not None
-    assert objects.read(new) == b"." * 100_000
+    assert objects.read_bytes(new) == b"." * 100_000
     store.close()
     print(f"{OBJECTS} deletions on a full disk")  # noqa: T201 - the soak counts its tries
 
@@ -100,7 +100,7 @@ def test_a_file_without_room_is_named_and_leaves_nothing(
             assert raised.value.code == "DiskFull"
     files = [path for name in ("objects", "blobs") for path in (tmp_path / name).glob("*/*")]
     assert len(files) == 1
-    assert store.blob(store.put_blob(b"new")) == b"new"
+    assert store.read_blob(store.put_blob(b"new")) == b"new"
 
 
 class DeletingDatabase:
@@ -125,7 +125,7 @@ def test_an_exhausted_quota_frees_the_reserve_though_the_disk_has_room(
 ) -> None:
     store = Store(tmp_path)
     ballast = tmp_path / "ballast"
-    table = store.table("kind")
+    table = store.load_table("kind")
     table["old"], table["older"] = {"n": 1}, {"n": 0}
     database = DeletingDatabase(store._db, ballast)
     monkeypatch.setattr(store, "_db", database)
@@ -166,7 +166,7 @@ def test_a_record_without_room_is_named_and_not_kept_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
-    table = store.table("kind")
+    table = store.load_table("kind")
     table["old"] = {"n": 1}
     with monkeypatch.context() as patched:
         patched.setattr(store, "_db", FullDatabase(store._db))
@@ -175,9 +175,9 @@ def test_a_record_without_room_is_named_and_not_kept_in_memory(
         assert raised.value.code == "DiskFull"
         with pytest.raises(WorkflowError), store.transaction():
             store.execute("DELETE FROM records")
-    assert dict(table) == dict(store.table("kind")) == {"old": {"n": 1}}
+    assert dict(table) == dict(store.load_table("kind")) == {"old": {"n": 1}}
     table["new"] = {"n": 3}
-    assert store.table("kind")["new"] == {"n": 3}
+    assert store.load_table("kind")["new"] == {"n": 3}
 
 
 @pytest.mark.cloud

@@ -188,7 +188,7 @@ def test_an_endpoint_whose_model_finds_no_room_on_the_disk_fails(tmp_path, build
     full = WorkflowError("DiskFull", "The disk is full.", "Free space there.")
     monkeypatch.setattr(Endpoints, "_fetch", Mock(side_effect=full))
     wanted = {"config": "c", "variants": [{"VariantName": "AllTraffic"}]}
-    kept = store.table("sagemaker.endpoint")
+    kept = store.load_table("sagemaker.endpoint")
     kept["e"] = {"EndpointStatus": "Creating", "wanted": wanted, "deployed": None}
     durations = SimpleNamespace(endpoint_creating=0)
     cloud = SimpleNamespace(store=store, allows=SimpleNamespace(durations=durations))

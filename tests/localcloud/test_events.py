@@ -32,12 +32,12 @@ def test_a_message_of_an_older_cloud_is_received_and_a_damaged_one_is_named(tmp_
     store = Store(tmp_path)
     try:
         kept = zlib.compress("né".encode())
-        assert store.decompressed(kept) == "né"
+        assert store.decompress_text(kept) == "né"
         with pytest.raises(WorkflowError, match="cannot read") as damaged:
-            store.decompressed(kept[:-1])
+            store.decompress_text(kept[:-1])
         assert damaged.value.code == "CloudCorrupt"
         settings = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "30"}
-        store.table("sqs.queue")["q"] = {"attributes": settings}
+        store.load_table("sqs.queue")["q"] = {"attributes": settings}
         queues = Queues(cast("LocalCloud", SimpleNamespace(store=store)))
         for number, body in enumerate(("plain", kept)):
             store.execute(
@@ -403,7 +403,7 @@ def test_a_target_gets_what_it_asks_for_of_an_event(local_cloud, build):
 def test_metrics_of_an_older_cloud_are_read(tmp_path):
     name, dimensions, now = "Older", [{"Name": "f", "Value": "g"}], time.time()
     store = Store(tmp_path)
-    store.script(
+    store.run_script(
         "CREATE TABLE metric_data ("
         "namespace TEXT, name TEXT, dimensions TEXT, time REAL, value REAL, unit TEXT)"
     )

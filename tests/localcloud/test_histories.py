@@ -127,7 +127,9 @@ def test_a_history_reads_the_same_before_and_after_its_end_and_a_redrive(executi
 
 def test_what_an_earlier_version_wrote_is_read_and_counted(tmp_path):
     store = Store(tmp_path)
-    store.script("CREATE TABLE history (arn TEXT, id INTEGER, body TEXT, PRIMARY KEY (arn, id));")
+    store.run_script(
+        "CREATE TABLE history (arn TEXT, id INTEGER, body TEXT, PRIMARY KEY (arn, id));"
+    )
     body = json.dumps(event(1, PHOTO))
     store.execute("INSERT INTO history VALUES ('arn', 1, ?)", (body,))
     executions = Executions(store)

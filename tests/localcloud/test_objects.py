@@ -29,7 +29,7 @@ number = 0
 while True:
     number += 1
     body = (b"%d;" % number).ljust(int(sys.argv[2]), b".")
-    objects.put(Object(bucket="b", key="k", size=len(body), file=objects.write_file(body)))
+    objects.put_version(Object(bucket="b", key="k", size=len(body), file=objects.write_file(body)))
     print(number, flush=True)
 """
 
@@ -38,7 +38,7 @@ def write(objects: Objects, body: bytes, **options: Any) -> Object:
     stored = Object(
         bucket="b", key="k", size=len(body), file=objects.write_file(body), etag="e", **options
     )
-    objects.put(stored)
+    objects.put_version(stored)
     return stored
 
 
@@ -48,7 +48,7 @@ def objects(tmp_path: Path) -> Objects:
 
 
 def files(objects: Objects) -> list[Path]:
-    return [path for path in objects.path("").rglob("*") if path.is_file()]
+    return [path for path in objects.file_path("").rglob("*") if path.is_file()]
 
 
 def test_bytes_stay_readable_while_their_object_is_overwritten_and_deleted(
@@ -56,11 +56,11 @@ def test_bytes_stay_readable_while_their_object_is_overwritten_and_deleted(
 ) -> None:
     write(objects, b"old")
 
-    with objects.reading("b", "k") as found, objects.reading("b", "k"):
+    with objects.open_version("b", "k") as found, objects.open_version("b", "k"):
         assert found is not None
-        objects.remove(write(objects, b"newer"))
-        assert objects.read(found) == b"old"
-        assert objects.find("b", "k") is None
+        objects.remove_version(write(objects, b"newer"))
+        assert objects.read_bytes(found) == b"old"
+        assert objects.find_version("b", "k") is None
 
     assert files(objects) == []
 
@@ -80,9 +80,11 @@ def test_a_thousand_reads_beside_an_overwrite_see_one_whole_body_each(objects: O
     seen: list[bytes | None] = []
     try:
         for _ in range(1_000):
-            assert [o.key for o in objects.keys("b", "", "", "") if isinstance(o, Object)] == ["k"]
-            with objects.reading("b", "k") as found:
-                seen.append(objects.read(found) if found is not None else None)
+            assert [o.key for o in objects.list_keys("b", "", "", "") if isinstance(o, Object)] == [
+                "k"
+            ]
+            with objects.open_version("b", "k") as found:
+                seen.append(objects.read_bytes(found) if found is not None else None)
     finally:
         done.set()
         writer.join()
@@ -107,9 +109,9 @@ def test_a_kill_during_an_overwrite_leaves_the_old_bytes_or_the_new(tmp_path: Pa
         store = Store(tmp_path)
         objects = Objects(store)
 
-        found = objects.find("b", "k")
+        found = objects.find_version("b", "k")
         assert found is not None
-        body = objects.read(found)
+        body = objects.read_bytes(found)
         assert len(body) == SIZE
         assert acknowledged <= int(body.partition(b";")[0]) <= acknowledged + 1
         store.close()
@@ -121,11 +123,11 @@ def test_a_damaged_file_is_named_instead_of_answered_with(
     objects: Objects, left: bytes | None
 ) -> None:
     stored = write(objects, b"old")
-    path = objects.path(stored.file)
+    path = objects.file_path(stored.file)
     path.unlink() if left is None else path.write_bytes(left)
 
     with pytest.raises(AwsError, match="ObjectDamaged") as caught:
-        objects.read(stored)
+        objects.read_bytes(stored)
 
     assert caught.value.status == 507
     assert "s3://b/k" in caught.value.message
@@ -135,8 +137,8 @@ def test_a_version_that_is_removed_gives_way_to_the_one_before(objects: Objects)
     older = write(objects, b"1", version="v1")
     newer = write(objects, b"2", version="v2")
 
-    objects.remove(newer)
+    objects.remove_version(newer)
 
-    found = objects.find("b", "k")
+    found = objects.find_version("b", "k")
     assert found is not None
-    assert (found.version, objects.read(found)) == (older.version, b"1")
+    assert (found.version, objects.read_bytes(found)) == (older.version, b"1")

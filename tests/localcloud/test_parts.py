@@ -19,7 +19,7 @@ from localcloud.faults import Faults
 from localcloud.queues import Queues
 from localcloud.quotas import Quotas
 from localcloud.s3.objects import Object, Objects
-from localcloud.s3.upload import unwrap
+from localcloud.s3.upload import unwrap_body
 from localcloud.store import Store
 from localcloud.wire import Call
 
@@ -63,7 +63,7 @@ def test_a_fault_may_only_wait():
 
 
 def test_a_message_stays_hidden_though_the_wall_clock_is_set(tmp_path, monkeypatch):
-    cloud: Any = SimpleNamespace(store=Store(tmp_path), arn=lambda *_: "arn", account="1",
+    cloud: Any = SimpleNamespace(store=Store(tmp_path), build_arn=lambda *_: "arn", account="1",
                                  endpoint_url="")  # fmt: skip
     queues = Queues(cloud)
 
@@ -181,16 +181,16 @@ def test_chunks_are_joined_again(body, size):
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "x-amz-decoded-content-length": str(len(body)),
     }
-    assert unwrap(sent, headers) == (body, {"crc32": crc})
+    assert unwrap_body(sent, headers) == (body, {"crc32": crc})
     with pytest.raises(AwsError):
-        unwrap(sent[: len(chunks) // 2], headers)
+        unwrap_body(sent[: len(chunks) // 2], headers)
 
 
 def test_a_digest_that_does_not_match_is_refused():
     right = base64.b64encode(hashlib.md5(b"x").digest()).decode()  # noqa: S324 - S3's own digest
-    assert unwrap(b"x", {"content-md5": right})[0] == b"x"
+    assert unwrap_body(b"x", {"content-md5": right})[0] == b"x"
     with pytest.raises(AwsError, match="BadDigest"):
-        unwrap(b"y", {"content-md5": right})
+        unwrap_body(b"y", {"content-md5": right})
 
 
 KEYS = st.text(alphabet="ab/é", min_size=1, max_size=6)
@@ -200,7 +200,7 @@ KEYS = st.text(alphabet="ab/é", min_size=1, max_size=6)
 def test_lists_are_what_a_plain_reading_gives(tmp_path_factory, keys, prefix, after, delimiter):
     objects = Objects(Store(tmp_path_factory.mktemp("objects")))
     for key in keys:
-        objects.put(Object(bucket="b", key=key, modified=1.0))
+        objects.put_version(Object(bucket="b", key=key, modified=1.0))
     expected = []
     for key in sorted(k for k in keys if k.startswith(prefix) and k > after):
         head, cut, _ = key[len(prefix) :].partition(delimiter or "\0")
@@ -208,6 +208,6 @@ def test_lists_are_what_a_plain_reading_gives(tmp_path_factory, keys, prefix, af
         if folded not in expected and not (folded != key and folded == after):
             expected.append(folded)
     found = [
-        f if isinstance(f, str) else f.key for f in objects.keys("b", prefix, after, delimiter)
+        f if isinstance(f, str) else f.key for f in objects.list_keys("b", prefix, after, delimiter)
     ]
     assert found == expected

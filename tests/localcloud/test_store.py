@@ -13,7 +13,7 @@ def test_nobody_else_writes_between_the_database_and_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     store = Store(tmp_path)
-    table = store.table("kind")
+    table = store.load_table("kind")
     table["key"] = {}
     execute = store.execute
     free = []
