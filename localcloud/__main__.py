@@ -35,7 +35,7 @@ _START_SECONDS = 30.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until told to stop; gives the exit status."""
+    """Serve until told to stop; return the exit status."""
     options = _parse_options(argv)
     os.umask(0o077)  # objects, inputs and logs are nobody else's to read
     directory = Path(options.dir).absolute()

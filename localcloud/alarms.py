@@ -80,11 +80,11 @@ class Alarms:
         threading.Thread(target=self._watch, daemon=True, name="alarms").start()
 
     def close(self) -> None:
-        """Evaluate no more."""
+        """Stop evaluating."""
         self._stop.set()
 
     def put(self, p: Params) -> Params:
-        """PutMetricAlarm."""
+        """Answer PutMetricAlarm."""
         name = p["AlarmName"]
         if p.get("ComparisonOperator") not in _COMPARISONS:
             raise AwsError(
@@ -120,7 +120,7 @@ class Alarms:
         return {}
 
     def describe(self, p: Params) -> Params:
-        """DescribeAlarms."""
+        """Answer DescribeAlarms."""
         names = p.get("AlarmNames") or sorted(self._alarms)
         prefix, state = p.get("AlarmNamePrefix", ""), p.get("StateValue")
         alarms = [self._alarms[name] for name in names if name in self._alarms and _is_metric(p)]
@@ -136,7 +136,7 @@ class Alarms:
         return out | ({"NextToken": token} if token else {})
 
     def history(self, p: Params) -> Params:
-        """DescribeAlarmHistory, newest first."""
+        """Answer DescribeAlarmHistory, newest first."""
         names = [p["AlarmName"]] if p.get("AlarmName") else list(self._history)
         names = names if _is_metric(p) else []
         kind = p.get("HistoryItemType")
@@ -154,7 +154,7 @@ class Alarms:
         return {"AlarmHistoryItems": shown} | ({"NextToken": token} if token else {})
 
     def delete(self, names: Sequence[str]) -> Params:
-        """DeleteAlarms; unknown names are ignored."""
+        """Answer DeleteAlarms; unknown names are ignored."""
         with self._lock:
             for name in names:
                 self._alarms.pop(name, None)
@@ -162,7 +162,7 @@ class Alarms:
         return {}
 
     def set_enabled(self, names: Sequence[str], *, enabled: bool) -> Params:
-        """EnableAlarmActions and DisableAlarmActions."""
+        """Answer EnableAlarmActions and DisableAlarmActions."""
         with self._lock:
             for name in names:
                 if name in self._alarms:
@@ -170,15 +170,15 @@ class Alarms:
         return {}
 
     def tag(self, arn: str, tags: Sequence[dict[str, str]]) -> Params:
-        """TagResource."""
+        """Answer TagResource."""
         return self._tagged.add_tags(self._by_arn(arn)["AlarmName"], tag_map(tags))
 
     def untag(self, arn: str, keys: Sequence[str]) -> Params:
-        """UntagResource."""
+        """Answer UntagResource."""
         return self._tagged.remove_tags(self._by_arn(arn)["AlarmName"], keys)
 
     def tags(self, arn: str) -> Params:
-        """ListTagsForResource."""
+        """Answer ListTagsForResource."""
         return {"Tags": tag_list(self._by_arn(arn)["tags"])}
 
     def move(self, name: str, state: str, reason: str) -> None:
@@ -310,7 +310,7 @@ def _period(alarm: Params) -> float:
 def _watched(
     alarm: Params, values: Values, window: tuple[float, float], period: float
 ) -> dict[float, float]:
-    """What an alarm watches, by the start of each period: a metric, or an expression of several."""
+    """Return the watched values of a metric or an expression, by the start of each period."""
 
     def series(metric: Params, name: str) -> dict[float, float]:
         dimensions = metric.get("Dimensions", [])

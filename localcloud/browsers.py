@@ -53,14 +53,14 @@ def by_page(headers: Mapping[str, str]) -> bool:
 
 
 def form_type(method: str, headers: Mapping[str, str]) -> str | None:
-    """The type of a body that a web page's form could have sent; None for any other request."""
+    """Return the type of a body that a web page's form could have sent; None for other requests."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
     return kind if method == "POST" and not empty and kind in FORMS else None
 
 
 def _is_image(method: str, path: str, query: str, headers: Mapping[str, str]) -> bool:
-    """Whether a page shows an object, by an address that somebody with the secret has signed.
+    """Return whether a page shows an object at an address signed by somebody with the secret.
 
     Such an address opens the one object and expires; the page cannot read what it shows.
     """

@@ -76,7 +76,7 @@ class DataCapture:
 
     @contextmanager
     def withheld(self) -> Iterator[Callable[[], list[bytes]]]:
-        """Deliver nothing until the block ends; gives what takes the waiting lines away."""
+        """Deliver nothing until the block ends; yield what takes the waiting lines away."""
 
         def take() -> list[bytes]:
             rows = self._store.execute("DELETE FROM captures WHERE key IS NULL RETURNING line")
@@ -194,7 +194,7 @@ def _part(config: Mapping[str, Any], mode: str, body: bytes, content_type: str) 
 
 
 def _encoding(headers: Mapping[str, Any], content_type: str) -> str:
-    """JSON or CSV where the configuration lists the content type, else BASE64."""
+    """Return JSON or CSV where the configuration lists the content type, else BASE64."""
     plain = content_type.partition(";")[0].strip().lower()
     for encoding, field in (("JSON", "JsonContentTypes"), ("CSV", "CsvContentTypes")):
         if plain in [listed.lower() for listed in headers.get(field, ())]:

@@ -101,7 +101,7 @@ class Container:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a model.tar.gz once; gives the folder.
+    """Unpack a model.tar.gz once; return the folder.
 
     Raises:
         ContainerFailed: It is not a tar archive, or holds paths outside its folder.

@@ -48,7 +48,7 @@ class Credentials:
         return Credentials(access_key_id, base64.b64encode(digest).decode())
 
     def secret_of(self, access_key_id: str) -> str | None:
-        """The secret that goes with an access key id; None for one that was never given out."""
+        """Return the secret of an access key id; None for one that was never given out."""
         if access_key_id == self.access_key_id:
             return self.secret_access_key
         role = role_of(access_key_id)
@@ -72,7 +72,7 @@ class Credentials:
 
 
 def role_of(access_key_id: str) -> str | None:
-    """The name of the role that an access key id stands for; None for a caller from outside."""
+    """Return the role that an access key id stands for; None for a caller from outside."""
     if not access_key_id.startswith(_ROLE_PREFIX):
         return None
     return access_key_id.removeprefix(_ROLE_PREFIX)
@@ -126,7 +126,7 @@ def read(path: Path) -> Credentials:
 
 
 def exports(line: Mapping[str, str], credentials: Credentials) -> str:
-    """Commands of a POSIX shell that point every AWS client to a local cloud.
+    """Return commands of a POSIX shell that point every AWS client to a local cloud.
 
     Args:
         line: What the local cloud says when it is ready.

@@ -73,7 +73,7 @@ class Disk:
         return self._ballast.exists()
 
     def release_ballast(self) -> bool:
-        """Give the ballast up; gives whether there was one."""
+        """Give the ballast up; return whether there was one."""
         try:
             self._ballast.unlink()
         except FileNotFoundError:

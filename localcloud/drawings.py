@@ -249,7 +249,7 @@ def _motorcycle_body(pen: _Pen, random: Random, paint: Color, rear: Point, front
 
 
 def _other(canvas: ImageDraw.ImageDraw, random: Random) -> None:
-    """A scone on a plate, a tree or a house: what the workflow was not made for."""
+    """Draw what the workflow was not made for: a scone on a plate, a tree or a house."""
     random.choice((_scone, _tree, _house))(_Pen(canvas), random)
 
 

@@ -149,7 +149,7 @@ class Endpoints(Models):
     def invoke(
         self, name: str, variant: str | None, body: bytes, kind: str, accept: str
     ) -> tuple[ContainerAnswer, Params, Params]:
-        """Ask an endpoint: the container's answer, the variant that gave it, what is deployed."""
+        """Ask an endpoint; return the container's answer, its variant and what is deployed."""
         endpoint = self._endpoints.get(name)
         gone = endpoint is not None and endpoint["EndpointStatus"] == "Deleting"
         if endpoint is None or endpoint["deployed"] is None or gone:
@@ -187,7 +187,7 @@ class Endpoints(Models):
         return endpoint
 
     def _deployment(self, config_name: str) -> Params:
-        """What an endpoint configuration says, frozen: variants with their models, and capture."""
+        """Return an endpoint configuration frozen: variants with their models, and capture."""
         config = self._get("endpoint-config", config_name, self._configs)
         return {
             "config": config_name,

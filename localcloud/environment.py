@@ -159,7 +159,7 @@ class Environment:
             return None
 
     def _load(self, seconds: float) -> float:
-        """Load the handler; gives how long it took, in milliseconds."""
+        """Load the handler; return how long it took, in milliseconds."""
         started = time.perf_counter()
         library = f"/var/lang/lib/{_runtime(self.deployed)}/site-packages"
         view = View(
@@ -213,7 +213,7 @@ class Environment:
 
 
 def _ended(error: Exception, request_id: str, timeout: float) -> tuple[str, bytes]:
-    """(status, payload) of an invocation that ended its environment."""
+    """Return (status, payload) of an invocation that ended its environment."""
     if isinstance(error, ChildTimedOut):
         text = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
         return "timeout", _error("Sandbox.Timedout", text)
@@ -238,7 +238,7 @@ def _exit_reason(status: int) -> str:
 
 @cache
 def _library() -> dict[str, str]:
-    """Where the packages of AWS's runtime lie here, by the names of their folders or files."""
+    """Return where the packages of AWS's runtime lie here, by the names of folders or files."""
     found = {}
     for name in _LIBRARY:
         spec = importlib.util.find_spec(name)

@@ -170,7 +170,7 @@ class Events(Service):
         return {}
 
     def _put_entry(self, entry: Params) -> Params:
-        """Publish an entry of PutEvents: its id, or why it is no event."""
+        """Publish an entry of PutEvents; return its id, or why it is no event."""
         for field in ("Source", "DetailType", "Detail"):
             if not entry.get(field):
                 text = f"Parameter {field} is not valid. Reason: {field} is a required argument."

@@ -45,7 +45,7 @@ class Faults:
         self._faults: list[PlannedFault] = []
 
     def add(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Switch a fault on; gives it with its defaults.
+        """Switch a fault on; return it with its defaults.
 
         Raises:
             AwsError: ``ValidationException`` for a fault that has no service or unknown fields.

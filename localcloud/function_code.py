@@ -42,7 +42,7 @@ def check_zip(data: bytes, *, direct: bool) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a function's zip once, its files read-only; gives the folder.
+    """Unpack a function's zip once, with read-only files; return the folder.
 
     Raises:
         zipfile.BadZipFile: It is not a zip.

@@ -62,7 +62,7 @@ def touch(configuration: Params) -> None:
 
 
 def changed(configuration: Params, wanted: Params) -> Params:
-    """Give a configuration as a request wants it.
+    """Return a configuration as a request wants it.
 
     Raises:
         AwsError: ``InvalidParameterValueException`` for environment variables that are Lambda's.

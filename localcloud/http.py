@@ -57,7 +57,7 @@ class Server(socketserver.ThreadingTCPServer):
         return f"http://{host!s}:{port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - inherited
-        """A client that hangs up is not an error; anything else is reported."""
+        """Report an error, unless the client has merely hung up."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 

@@ -56,7 +56,7 @@ def answer(
     head: dict[str, str],
     body: bytes,
 ) -> tuple[int, str, bytes]:
-    """(status, content type, body) of one request."""
+    """Return (status, content type, body) of one request."""
     try:
         result = transform(module, model, head, body)
     except Exception as error:  # noqa: BLE001 - a container answers every exception

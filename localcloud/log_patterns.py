@@ -123,7 +123,7 @@ class _Reader:
         raise NotImplementedError
 
     def compared(self) -> Condition:
-        """Read an operator and what it compares with: a test of one value."""
+        """Read an operator and what it compares with; return a test of one value."""
         sign, literal = self.take(), self.take()
         if sign in _ORDERS:
             number = _number(literal)

@@ -29,7 +29,7 @@ _ARGUMENTS = {"IF": (2, 3), "FILL": (2, 2)}
 
 
 def compute(expression: str, series: Mapping[str, Series]) -> dict[float, float]:
-    """What an expression gives for each period; none where a value is missing or divided by 0.
+    """Return an expression's value by period; none where an operand is missing or divided by 0.
 
     Raises:
         AwsError: ``ValidationError`` for what is no expression, or none that is known here.

@@ -78,7 +78,7 @@ class Metrics(Service):
         self._insert((space, name, _key(of), at, v, unit) for space, name, of, at, v, unit in rows)
 
     def all_values(self, name: str, start: float, end: float) -> list[float]:
-        """The values of a name in a window of seconds since 1970, whatever their dimensions."""
+        """Return the values of a name in a window of seconds since 1970, of all dimensions."""
         rows = self.cloud.store.execute(
             f"SELECT value FROM metric_values WHERE metric IN {_OF_NAME} "  # noqa: S608 - own text
             "AND time >= ? AND time < ?",
@@ -100,7 +100,7 @@ class Metrics(Service):
         window: tuple[float, float],
         period: float,
     ) -> dict[float, list[float]]:
-        """Values by the start of their period, for a window of seconds since 1970."""
+        """Return values by the start of their period, for a window of seconds since 1970."""
         rows = self.cloud.store.execute(
             f"SELECT time, value FROM metric_values WHERE metric = {_OF_METRIC} "  # noqa: S608 - own text
             "AND time >= ? AND time < ?",

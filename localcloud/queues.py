@@ -52,13 +52,13 @@ class Queues(Service):
         threading.Thread(target=self._measure, daemon=True, name="queues").start()
 
     def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         self._stop.set()
 
     def offer(
         self, arn: str, body: str, attributes: message_attributes.Attributes | None = None
     ) -> bool:
-        """Send a message to the queue of an ARN; gives False where there is none.
+        """Send a message to the queue of an ARN; return False where there is none.
 
         Raises:
             AwsError: ``InvalidParameterValue`` for what the queue does not take.

@@ -53,7 +53,7 @@ class Service:
 def paginate(
     items: Sequence[T], params: Params, *, size: str, token: str, default: int
 ) -> tuple[list[T], str | None]:
-    """One page of a list and the token of the next; a token is the number of items before it.
+    """Return a page of a list and the token of the next: the number of items before it.
 
     Raises:
         AwsError: ``InvalidToken`` for a token that this cloud did not give.

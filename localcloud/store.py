@@ -125,7 +125,7 @@ class Store:
             self._db.executescript(statements)
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and give all its rows.
+        """Run one statement and return all its rows.
 
         Raises:
             WorkflowError: ``DiskFull`` or ``CloudCorrupt``.
@@ -226,7 +226,7 @@ class Store:
             raise self.corrupt_error(self.path, error) from error
 
     def put_blob(self, data: bytes) -> str:
-        """Keep bytes; gives their sha256, under which they are found again."""
+        """Keep bytes and return their sha256, under which they are found again."""
         digest = hashlib.sha256(data).hexdigest()
         path = self.blob_path(digest)
         if not path.exists():

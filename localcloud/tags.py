@@ -40,7 +40,7 @@ class Tagged:
 
 
 def tag_map(tags: Sequence[dict[str, str]], key: str = "Key", value: str = "Value") -> Params:
-    """AWS's list of tags as a dictionary."""
+    """Return AWS's list of tags as a dictionary."""
     return {tag[key]: tag[value] for tag in tags}
 
 

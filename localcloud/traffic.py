@@ -275,7 +275,7 @@ def _line(plan: TrafficPlan, tally: Tally, index: int, seconds: float) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Send traffic until the plan is done; gives the exit status."""
+    """Send traffic until the plan is done; return the exit status."""
     options = _options(argv)
     try:
         settings, client = _connect(*_endpoint(options))

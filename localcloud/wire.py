@@ -82,7 +82,7 @@ class Response:
 
 
 def signed_scope(environ: Environ) -> tuple[str, str] | None:
-    """(service, region) of a signed request, as botocore names them; None for an unsigned one."""
+    """Return (service, region) of a signed request, by botocore's names; None if unsigned."""
     match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if match is None:
         query = environ.get("QUERY_STRING", "")

@@ -47,7 +47,7 @@ class LambdaContext:
         self.__dict__.update(given)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation times out."""
+        """Return the milliseconds until the invocation times out."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
@@ -114,7 +114,7 @@ def load(name: str) -> Handler:
 
 
 def failure(error: BaseException, request_id: str = "") -> Failure:
-    """An exception as Lambda shows it: type, message and the frames that a function may see."""
+    """Return an exception as Lambda shows it: type, message and the frames of the function."""
     if isinstance(error, RuntimeFault):
         kind, stack = error.kind, error.stack
     else:
@@ -128,7 +128,7 @@ def failure(error: BaseException, request_id: str = "") -> Failure:
 
 
 def shown_frames(trace: TracebackType | None) -> list[str]:
-    """The frames of a traceback from the function's code on, by the paths they have on AWS."""
+    """Return a traceback's frames from the function's code on, with their paths on AWS."""
     hidden = (_OWN_FOLDER, "<frozen ")
     frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(hidden)]
     own = [n for n, frame in enumerate(frames) if frame.filename.startswith(f"{_TASK_ROOT}/")]
@@ -142,7 +142,7 @@ def _library() -> str:
 
 
 def answer(handler: Handler, event: bytes, context: LambdaContext) -> Reply | Failure:
-    """``result`` and its payload of one invocation, or how it failed."""
+    """Return ``result`` and its payload of one invocation, or how it failed."""
     try:
         return b"result", _marshal(handler(_unmarshal(event), context))
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer

@@ -46,7 +46,7 @@ class Durations:
 
 
 def _as_on_aws(speed: float) -> Durations:
-    """AWS's durations as seen in deployments of this workflow, but for the long ones.
+    """Return AWS's durations as seen in deployments of this workflow, the long ones shortened.
 
     An endpoint takes three to eight minutes there, training ten, a capture one to five.
     """

@@ -143,7 +143,7 @@ class _Writer:
         self._objects: list[str] = []
 
     def write(self, utc_offset: float) -> dict[str, Any]:
-        """Write it all; gives what has to be removed again."""
+        """Write it all; return what has to be removed again."""
         settings, now = self._settings, time.time()
         story = tell(now, count=COUNT, utc_offset=utc_offset, seed=_SEED)
         versions = self._publish(story)
@@ -178,7 +178,7 @@ class _Writer:
         }
 
     def _publish(self, story: Story) -> list[str]:
-        """Publish the releases; the ARN of the version of each."""
+        """Publish the releases; return the ARN of the version of each."""
         states, arn = States.of(self._cloud), self._settings.state_machine_arn
         began = story.releases[0][0]
         states.backdate(arn, began)

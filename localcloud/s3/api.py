@@ -151,7 +151,7 @@ class S3:
             return self._objects.read_bytes(found)
 
     def write_object(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:
-        """Store an object; gives False where there is no such bucket."""
+        """Store an object; return False where there is no such bucket."""
         if bucket not in self._buckets:
             return False
         about = {"headers": {"content-type": content_type}, "metadata": {}, "tags": {}}

@@ -102,12 +102,12 @@ class Buckets:
             )
 
     def get_versioning(self, name: str) -> str:
-        """``Enabled``, ``Suspended`` or nothing."""
+        """Return ``Enabled``, ``Suspended`` or nothing."""
         given = self._buckets[name]["settings"].get("versioning")
         return xml.read_text(xml.parse_document(given.encode()), "Status") if given else ""
 
     def list_buckets(self, request: Request) -> Response:
-        """ListBuckets."""
+        """Answer ListBuckets."""
         query = request.query
         prefix, after = query.get("prefix", ""), query.get("continuation-token", "")
         size = read_number(query.get("max-buckets", str(_MAX_LISTED)))
@@ -126,7 +126,7 @@ class Buckets:
         return xml_response("ListAllMyBucketsResult", content)
 
     def create_bucket(self, request: Request) -> Response:
-        """CreateBucket."""
+        """Answer CreateBucket."""
         name = request.bucket
         if not _NAME.fullmatch(name) or ".." in name:
             raise AwsError(
@@ -145,12 +145,12 @@ class Buckets:
         return Response(200, {"location": f"/{name}", "x-amz-bucket-region": self._region})
 
     def head_bucket(self, request: Request) -> Response:
-        """HeadBucket."""
+        """Answer HeadBucket."""
         self.require_bucket(request.bucket)
         return Response(200, {"x-amz-bucket-region": self._region})
 
     def delete_bucket(self, request: Request, *, empty: Callable[[str], bool]) -> Response:
-        """DeleteBucket."""
+        """Answer DeleteBucket."""
         self.require_bucket(request.bucket)
         if not empty(request.bucket):
             raise AwsError(

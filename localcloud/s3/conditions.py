@@ -122,7 +122,7 @@ def _matches_etag(tags: str, found: Object) -> bool:
 
 
 def _changed_since(date: str | None, found: Object, *, missing: bool) -> bool:
-    """Whether an object is newer than an HTTP date; ``missing`` where there is no date to read."""
+    """Return whether an object is newer than an HTTP date; ``missing`` for an unreadable date."""
     try:
         # HTTP dates have whole seconds: the fraction would make an object newer than its own date.
         return int(found.modified) > parsedate_to_datetime(date or "").timestamp()

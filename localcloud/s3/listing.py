@@ -25,7 +25,7 @@ class Listing:
         self._objects = objects
 
     def list_objects(self, request: Request) -> Response:
-        """ListObjects."""
+        """Answer ListObjects."""
         shown, more = self._collect_page(request, after=request.query.get("marker", ""))
         encode = key_encoder(request.query)
         marker = encode(_entry_key(shown[-1])) if shown else ""
@@ -36,7 +36,7 @@ class Listing:
         return xml_response("ListBucketResult", content)
 
     def list_objects_v2(self, request: Request) -> Response:
-        """ListObjectsV2."""
+        """Answer ListObjectsV2."""
         query = request.query
         after = query.get("start-after", "")
         if token := query.get("continuation-token"):
@@ -55,7 +55,7 @@ class Listing:
         return xml_response("ListBucketResult", content)
 
     def list_versions(self, request: Request) -> Response:
-        """ListObjectVersions."""
+        """Answer ListObjectVersions."""
         self._objects.buckets.require_bucket(request.bucket)
         query = request.query
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")

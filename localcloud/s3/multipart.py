@@ -51,7 +51,7 @@ class MultipartUploads:
         self._url = url
 
     def begin_upload(self, request: Request) -> Response:
-        """CreateMultipartUpload."""
+        """Answer CreateMultipartUpload."""
         self._objects.buckets.require_bucket(request.bucket)
         upload = uuid.uuid4().hex
         self._uploads[upload] = {
@@ -64,7 +64,7 @@ class MultipartUploads:
         return xml_response("InitiateMultipartUploadResult", content)
 
     def put_part(self, request: Request) -> Response:
-        """UploadPart."""
+        """Answer UploadPart."""
         upload = self._find_upload(request)
         body, checksums = unwrap_body(request.body, request.headers)
         part = self._keep_part(upload, request, body)
@@ -72,7 +72,7 @@ class MultipartUploads:
         return Response(200, {"etag": f'"{part.etag}"', **headers})
 
     def copy_part(self, request: Request) -> Response:
-        """UploadPartCopy."""
+        """Answer UploadPartCopy."""
         upload = self._find_upload(request)
         with self._objects.open_source(request) as source:
             span = parse_range(request.headers.get("x-amz-copy-source-range"), source.size)
@@ -82,7 +82,7 @@ class MultipartUploads:
         return xml_response("CopyPartResult", content)
 
     def complete_upload(self, request: Request) -> Response:
-        """CompleteMultipartUpload."""
+        """Answer CompleteMultipartUpload."""
         with self._lock:
             upload = self._find_upload(request)
             # Under the lock, or two completions with If-None-Match could both find the key free.
@@ -103,12 +103,12 @@ class MultipartUploads:
         return xml_response("CompleteMultipartUploadResult", content, headers)
 
     def abort_upload(self, request: Request) -> Response:
-        """AbortMultipartUpload."""
+        """Answer AbortMultipartUpload."""
         self._drop_upload(self._find_upload(request))
         return Response(204, {})
 
     def list_parts(self, request: Request) -> Response:
-        """ListParts."""
+        """Answer ListParts."""
         upload, query = self._find_upload(request), request.query
         marker, size = (
             read_number(query.get("part-number-marker", "0")),
@@ -132,7 +132,7 @@ class MultipartUploads:
         return xml_response("ListPartsResult", content)
 
     def list_uploads(self, request: Request) -> Response:
-        """ListMultipartUploads."""
+        """Answer ListMultipartUploads."""
         self._objects.buckets.require_bucket(request.bucket)
         query, encode = request.query, key_encoder(request.query)
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")

@@ -92,14 +92,14 @@ class Objects:
         return self._folder / file[:2] / file
 
     def write_file(self, data: bytes) -> str:
-        """Write bytes into a new file; gives its name."""
+        """Write bytes into a new file and return its name."""
         name, path = self._new_file()
         with self._store.disk.guard_write(path):
             path.write_bytes(data)
         return name
 
     def join_files(self, files: list[str]) -> str:
-        """Join files into a new one; gives its name."""
+        """Join files into a new one and return its name."""
         name, path = self._new_file()
         with self._store.disk.guard_write(path), path.open("wb") as out:
             for part in files:
@@ -108,7 +108,7 @@ class Objects:
         return name
 
     def copy_file(self, file: str) -> str:
-        """Give bytes a second name; gives it."""
+        """Give bytes a second name and return it."""
         name, path = self._new_file()
         os.link(self.file_path(file), path)
         return name
@@ -196,7 +196,7 @@ class Objects:
             self._discard_file(gone.file)
 
     def find_version(self, bucket: str, key: str, version: str | None = None) -> Object | None:
-        """A version of an object, the newest unless one is named; it may be a delete marker."""
+        """Return a version of an object, by default the newest; it may be a delete marker."""
         which, values = ("latest", [bucket, key])
         if version is not None:
             which, values = ("version = ?", [bucket, key, version])
@@ -209,7 +209,7 @@ class Objects:
     def list_keys(
         self, bucket: str, prefix: str, after: str, delimiter: str
     ) -> Iterator[Object | str]:
-        """Objects in order of key, or the prefix that several of them share up to a delimiter.
+        """Yield objects in order of key, or the prefix that several share up to a delimiter.
 
         Args:
             bucket: Where to look.
@@ -238,7 +238,7 @@ class Objects:
                     return
 
     def list_versions(self, bucket: str, key: str, *, exact: bool = False) -> Iterator[Object]:
-        """All versions of the keys that start with ``key`` (or are it), newest of a key first."""
+        """List the versions of keys that start with ``key`` (or are it), newest of a key first."""
         rows = self._store.execute(
             f"SELECT {_COLUMNS} FROM objects WHERE bucket = ? AND key >= ? AND key < ? "  # noqa: S608 - own columns
             "ORDER BY key, modified DESC, latest DESC",

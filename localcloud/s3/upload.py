@@ -63,7 +63,7 @@ def _check_md5(body: bytes, wanted: str | None) -> None:
 
 
 def _decode_chunks(body: bytes) -> tuple[bytes, dict[str, str]]:
-    """Bytes and trailers out of aws-chunked encoding."""
+    """Return bytes and trailers out of aws-chunked encoding."""
     out, at = bytearray(), 0
     while True:
         end = body.find(b"\r\n", at)

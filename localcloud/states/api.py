@@ -54,6 +54,7 @@ class States(Aliases):
         self._map_runs = MapRuns(cloud.store, self.executions)
         self._runs: dict[str, Run] = {}
         self._tokens = Tokens()
+        # Clients are slow to make and safe to share between threads.
         self._services = CloudServices(
             self._invoke_lambda, cache(self._make_client), self._describe_by_arn
         )
@@ -92,7 +93,7 @@ class States(Aliases):
         self._retention.start()
 
     def close(self) -> None:
-        """Forget no more executions."""
+        """Stop forgetting executions."""
         self._retention.stop()
 
     # -- machines ------------------------------------------------------------------------------
@@ -134,6 +135,8 @@ class States(Aliases):
         _check_input(text)
         arn = self.cloud.build_arn("states", f"execution:{target.machine['name']}:{name}")
         with self._start_lock:
+            # StartExecution is idempotent while the execution runs with the same input; under the
+            # lock, or two requests of one name could both find it free.
             existing = self.executions.find(arn)
             if existing is not None:
                 if existing["status"] == "RUNNING" and existing["body"]["input"] == text:
@@ -206,6 +209,8 @@ class States(Aliases):
             execution = self.executions.get(arn)
             body = execution["body"]
             used = body["tokens"].get(token) if token else None
+            # https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html:
+            # a token is valid for 15 minutes, and repeats of it change nothing.
             if used is not None and now() - used < _TOKEN_SECONDS:
                 return {"redriveDate": used}
             last = self.executions.last_event_id(arn)
@@ -369,6 +374,7 @@ class States(Aliases):
             write,
             lambda ending: self._record_ending(arn, ending),
         )
+        # Registered before it starts, so that StopExecution finds it from its first event on.
         self._runs[arn] = run
         self._announce_status(self.executions.get(arn))
         run.start()
@@ -428,7 +434,10 @@ class States(Aliases):
             aws_access_key_id=self.cloud.credentials.access_key_id,
             aws_secret_access_key=self.cloud.credentials.secret_access_key,
             config=Config(
-                retries={"total_max_attempts": 1}, read_timeout=900, inject_host_prefix=False
+                # One attempt: what is retried is up to the Retry of the state.
+                retries={"total_max_attempts": 1},
+                read_timeout=900,
+                inject_host_prefix=False,
             ),
         )
 

@@ -82,6 +82,7 @@ def _limit_violations(member: Any, value: Any, at: str) -> Iterator[str]:  # noq
         if least is not None and value < least:
             yield f"{shown}have value greater than or equal to {least}"
     elif member.type_name in ("string", "list") and isinstance(value, str | list):
+        # A lone surrogate, which JSON may hold as \ud800, has no UTF-8 and must not fail the check.
         size = len(value.encode(errors="surrogatepass")) if isinstance(value, str) else len(value)
         if most is not None and size > most:
             yield f"{shown}have length less than or equal to {most}"

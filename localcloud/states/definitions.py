@@ -31,7 +31,7 @@ def check_definition(definition: str, machine_type: str = "STANDARD") -> None:
 
 
 def diagnose_definition(definition: str, machine_type: str) -> tuple[Diagnostic, ...]:
-    """What AWS would say of a definition, and what this cloud cannot run of one that AWS takes."""
+    """Return AWS's diagnostics of a definition, or what this cloud cannot run of a valid one."""
     found = diagnose(definition)
     if any(one.severity == "ERROR" for one in found):
         return found

@@ -45,6 +45,8 @@ def run_distributed(iterations: Iterations, concurrency: int, count: int) -> Any
     left = iterations.queue_remaining(len(inputs))
     run = _begin_map_run(iterations, limits, len(inputs), count)
     flow = iterations.step.flow
+    # The children's events are in histories of their own: this flow continues from its own last
+    # one.
     before = flow.previous
     try:
         _run_children(iterations, run, inputs, left)
@@ -79,6 +81,7 @@ def _begin_map_run(iterations: Iterations, limits: Limits, total: int, items: in
     progress, before = iterations.progress, iterations.before
     label = f"{world.machine_name}/{step.state.get('Label', step.name)}"
     arn = f"arn:aws:states:{world.region}:{world.account}:mapRun:{label}:{uuid.uuid4()}"
+    # A redrive continues the Map Run that it finds, under the same ARN.
     progress.map_run = before.map_run or arn
     progress.redrives = before.redrives + 1 if before.map_run else 0
     config = iterations.processor["ProcessorConfig"]
@@ -109,6 +112,8 @@ def _run_children(iterations: Iterations, run: MapRun, inputs: list[Any], left: 
 
     def worker(_number: int, inner: Flow) -> None:
         while True:
+            # The slot first: an index that is taken counts as begun, and past the threshold none
+            # may begin.
             with run.wait_for_slot(inner):
                 index = None if run.over else iterations.take_index()
                 if index is None:
@@ -133,6 +138,7 @@ def _run_child(iterations: Iterations, run: MapRun, inner: Flow, index: int, dat
         StateFailure: It failed.
     """
     keeper = iterations.interpreter.world.map_runs
+    # The same name for the same index, so that a redrive finds the child of the earlier run.
     name = str(uuid.uuid5(uuid.UUID(run.arn.rpartition(":")[2]), str(index)))
     text = to_json(data)
     child, last, write = keeper.begin_child(run, name, text, item_count(iterations.step, data))
@@ -140,6 +146,8 @@ def _run_child(iterations: Iterations, run: MapRun, inner: Flow, index: int, dat
     inner.context["Execution"] = {**parent, "Id": child["arn"], "Name": name, "Input": data}
     inner.variables, inner.previous, inner.history = {}, last, History(write, last)
     if run.express:
+        # Express children have no history to continue: a redrive starts them from their first
+        # state.
         iterations.before.unfinished.pop(index, None)
     started = {"input": text, "inputDetails": {"truncated": False}, "roleArn": run.role_arn}
     event, told = "ExecutionStarted", {"executionStartedEventDetails": started}
@@ -158,6 +166,7 @@ def _run_child(iterations: Iterations, run: MapRun, inner: Flow, index: int, dat
         keeper.end_child(_with_outcome(child, "FAILED", outcome))
         raise failure from None
     keeper.end_child(_with_outcome(child, "SUCCEEDED", {"output": output}))
+    # Parsed again, because a child shares no object with its parent: on AWS they exchange text.
     iterations.progress.record_output(index, json.loads(output))
 
 

@@ -20,6 +20,7 @@ from localcloud.states.tokens import Tokens
 from workflow.asl.data import to_json
 
 _log = logging.getLogger(__name__)
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 _EXPRESS_SECONDS = 300
 
 
@@ -131,7 +132,7 @@ class Run:
         self._end_run("Aborted", error, cause)
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the end; gives whether it came in time."""
+        """Wait for the end; return whether it came in time."""
         return self._finished.wait(timeout)
 
     @property
@@ -148,6 +149,7 @@ class Run:
         timer = self._start_timer()
         try:
             event = self.job.first_event
+            # The first state's previous event is 0 on AWS, not the id of ExecutionStarted.
             self._flow.record(event["type"], event["details"], advance=False)
             data = json.loads(self.job.input)
             output = self._interpreter.run(self._machine, self._flow, data, self.job.before)
@@ -168,7 +170,7 @@ class Run:
                 timer.cancel()
 
     def _start_timer(self) -> threading.Timer | None:
-        """What ends the run after its TimeoutSeconds, or the five minutes of an express one."""
+        """Start the timer of TimeoutSeconds, or of the five minutes of an express execution."""
         seconds = self._machine.get("TimeoutSeconds")
         if self.job.machine_type == "EXPRESS":
             seconds = min(seconds or _EXPRESS_SECONDS, _EXPRESS_SECONDS)
@@ -186,8 +188,11 @@ class Run:
 
     def _end_run(self, how: str, error: str | None, cause: str | None) -> None:
         details = {f"execution{how}EventDetails": {"error": error, "cause": cause}}
+        # An abort or a timeout comes from outside the flow, so on AWS it follows no event.
         previous = self._flow.previous if how == "Failed" else 0
         try:
+            # A stop, the timer and the flow may end the run at the same moment: the history lets
+            # only the first of them add its last event.
             self._history.add(f"Execution{how}", details, previous)
         except Stopped:  # it ended otherwise meanwhile
             return
@@ -196,6 +201,7 @@ class Run:
         self._report_ending(Ending(status=status, stopped=_now(), error=error, cause=cause))
 
     def _report_ending(self, ending: Ending) -> None:
+        # In this order: whoever waits for the end then reads the record that the callback saves.
         self._ended(ending)
         self._finished.set()
 

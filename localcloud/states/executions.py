@@ -91,7 +91,7 @@ class Executions:
     def list_page(
         self, column: str, arn: str, filters: dict[str, Any], size: int, token: str | None
     ) -> tuple[list[Execution], str | None]:
-        """Executions of a machine, version or alias, newest first, and the token of the next page.
+        """List executions of a machine, version or alias, newest first, with the next page's token.
 
         Only those that were redriven have a body, with references for long payloads: a damaged
         one hides no other.
@@ -111,20 +111,23 @@ class Executions:
             where.append("redrives > 0" if redrive == "REDRIVEN" else "redrives = 0")
         if token is not None:
             start, last = _decode_token(token)
+            # By key and not by offset: executions that start meanwhile do not shift the next page.
             where.append("(start < ? OR (start = ? AND arn > ?))")
             values += [start, start, last]
         rows = self._store.execute(
             f"SELECT * FROM executions WHERE {' AND '.join(where)} "  # noqa: S608 - own columns
             "ORDER BY start DESC, arn LIMIT ?",
+            # One more than asked for tells whether there is another page.
             [*values, size + 1],
         )
         found = [self._read_summary(row) for row in rows[:size]]
         return found, _encode_token(found[-1]) if len(rows) > size else None
 
     def of_machine(self, machine: str) -> list[str]:
-        """ARNs of all executions of a state machine, child executions included."""
+        """Return the ARNs of all executions of a state machine, child executions included."""
         rows = self._store.execute(
             "SELECT arn FROM executions WHERE machine = ? OR machine GLOB ?",
+            # The machine of a child execution is ``machine/label``.
             (machine, f"{machine}/*"),
         )
         return [arn for (arn,) in rows]
@@ -135,13 +138,13 @@ class Executions:
             self._delete_rows(arns)
 
     def list_running(self) -> list[str]:
-        """ARNs of the executions that are, or were when the process died, running."""
+        """Return the ARNs of executions that are running, or were when the process died."""
         return [
             arn for (arn,) in self._store.execute("SELECT arn FROM executions WHERE stop IS NULL")
         ]
 
     def forget_ended(self, before: float, most: int) -> int:
-        """Delete the executions that ended first, all before a time; gives how many."""
+        """Delete the executions that ended first, all before a time; return how many."""
         with self._store.transaction(deleting=True):
             rows = self._store.execute(
                 "SELECT arn FROM executions WHERE stop < ? ORDER BY stop LIMIT ?", (before, most)
@@ -231,11 +234,11 @@ class Executions:
             self._histories.write(arn, event)
 
     def read_events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
-        """Up to ``size`` events, ``start`` of them skipped, in order of id or the reverse."""
+        """Return up to ``size`` events after skipping ``start``, in order of id or the reverse."""
         return self._histories.read_events(arn, start, size, reverse=reverse)
 
     def last_event_id(self, arn: str) -> int:
-        """Id of the last event; 0 for an empty history."""
+        """Return the id of the last event; 0 for an empty history."""
         return self._histories.last_id(arn)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 RUNTIME = "States.Runtime"
 TIMEOUT = "States.Timeout"
+# Errors that neither States.ALL nor States.TaskFailed takes.
 _NOT_ALL = (RUNTIME, "States.DataLimitExceeded")
 _TIMEOUTS = (TIMEOUT, "States.HeartbeatTimeout")
 
@@ -31,7 +32,7 @@ class StateFailure(Exception):  # noqa: N818 - an outcome of the language
 
 
 def find_handler(rules: Sequence[Mapping[str, Any]], error: str | None) -> int | None:
-    """Index of the first Retry or Catch rule that takes an error; None where none does.
+    """Return the index of the first Retry or Catch rule that takes an error; None for no rule.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def run_branches(interpreter: RunsMachines, step: Step, data: Any) -> list[Any]:  # noqa: ANN401
-    """The outputs of all branches of a Parallel state; a redrive runs those that did not succeed.
+    """Return the outputs of a Parallel's branches; a redrive runs those that did not succeed.
 
     Raises:
         Failure: That of the first branch that failed; the others are aborted.
@@ -46,7 +46,7 @@ def run_branches(interpreter: RunsMachines, step: Step, data: Any) -> list[Any]:
 
 
 def run_map(interpreter: RunsMachines, step: Step, given: Any) -> Any:  # noqa: ANN401
-    """The outputs of all iterations of a Map state; a redrive runs those that did not succeed.
+    """Return the outputs of a Map's iterations; a redrive runs those that did not succeed.
 
     A ResultWriter replaces them by where it wrote them.
 
@@ -73,6 +73,8 @@ def run_map(interpreter: RunsMachines, step: Step, given: Any) -> Any:  # noqa: 
     if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
         output = run_distributed(iterations, int(at_once or 0), len(items))
     else:
+        # 0 is no limit of the definition's, but inline Maps never run more than 40 iterations at
+        # once: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
         output = _run_inline(iterations, min(int(at_once or AT_ONCE), AT_ONCE), len(items))
     flow.record("MapStateSucceeded", advance=False)
     return output
@@ -99,11 +101,13 @@ def _run_iteration(iterations: Iterations, inner: Flow, index: int) -> int:
     inner.record("MapIterationStarted", {"mapIterationStartedEventDetails": details})
     inner.iteration = details
     inner.context["Map"] = iterations.map_context(index)
+    # One worker runs many iterations, and none may see the variables of another.
     before = dict(inner.variables)
     try:
         output = iterations.run_iteration(inner, index, iterations.select_input(index))
         iterations.progress.record_output(index, output)
     except (StateFailure, LanguageError):
+        # Before the event: the stop of a sibling would record this iteration as aborted as well.
         inner.iteration = None
         key = "mapIterationFailedEventDetails"
         inner.record("MapIterationFailed", {key: details}, advance=False)

@@ -52,7 +52,7 @@ class Fields:
         return made
 
     def build_output(self, result: Any, *, selects: bool = True) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-        """Output and assigned variables of a state that has a result.
+        """Return output and assigned variables of a state that has a result.
 
         Args:
             result: The result.
@@ -79,7 +79,7 @@ class Fields:
         return self._apply_path("OutputPath", made), assigned
 
     def choice_output(self, rule: Mapping[str, Any], given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-        """Output and assigned variables of a Choice: those of the rule that was met.
+        """Return output and assigned variables of a Choice: those of the rule that was met.
 
         Args:
             rule: The rule, or the state itself for its default.
@@ -95,7 +95,7 @@ class Fields:
         return self._apply_path("OutputPath", given), assigned
 
     def catch_output(self, rule: Mapping[str, Any], error: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-        """Output and assigned variables of a state whose Catch took an error."""
+        """Return output and assigned variables of a state whose Catch took an error."""
         if self.jsonata:
             scope = self.build_scope(self.data, errorOutput=error)
             assigned = templates.evaluate_template(rule.get("Assign", {}), scope, "Catch/Assign")
@@ -106,7 +106,7 @@ class Fields:
         return self.place_result(rule.get("ResultPath", "$"), error), assigned
 
     def place_result(self, where: str | None, result: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """The state's input with a result where ResultPath says; null leaves the result out."""
+        """Return the state's input with a result at ResultPath; null leaves the result out."""
         if where is None:
             return self.data
         try:
@@ -118,7 +118,7 @@ class Fields:
             ) from None
 
     def read_text(self, field: str) -> str | None:
-        """Error or Cause of a Fail state, in whichever way it is given."""
+        """Return Error or Cause of a Fail state, in whichever way it is given."""
         if f"{field}Path" in self.state:
             path = self.state[f"{field}Path"]
             value = templates.value_of(
@@ -129,7 +129,7 @@ class Fields:
         return value if value is None or isinstance(value, str) else to_json(value)
 
     def read_value(self, field: str, kind: str) -> Any:  # noqa: ANN401 - any JSON value
-        """A field that may be an expression, which must give the type ``kind``; None if absent."""
+        """Return a field; an expression in it must give the type ``kind``. None if absent."""
         given = self.state.get(field)
         text = queries.expression_of(given) if self.jsonata else None
         if text is None:
@@ -161,6 +161,7 @@ class Fields:
 
     def _apply_path(self, field: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Return what InputPath or OutputPath makes of a value."""
+        # null is an empty object here, and drops the result in ResultPath.
         path = self.state.get(field, "$")
         if path is None:
             return {}

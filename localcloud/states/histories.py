@@ -48,6 +48,7 @@ class Histories:
         """Compress the history of an execution that has ended, in a transaction of the caller's."""
         written = self._read_rows(arn)
         if written:
+            # A redriven execution was compressed at its earlier end: both parts become one body.
             lines = [*self._read_compressed(arn), *(body for _, body in written)]
             self._delete_rows(arn)
             body = zlib.compress("\n".join(lines).encode())
@@ -55,7 +56,7 @@ class Histories:
             self._store.execute("INSERT INTO ended_history VALUES (?, ?, ?)", (arn, last, body))
 
     def read_events(self, arn: str, start: int, size: int, *, reverse: bool) -> list[Event]:
-        """Up to ``size`` events, ``start`` of them skipped, in order of id or the reverse."""
+        """Return up to ``size`` events after skipping ``start``, in order of id or the reverse."""
         lines = [*self._read_compressed(arn), *(body for _, body in self._read_rows(arn))]
         if reverse:
             lines.reverse()
@@ -66,7 +67,7 @@ class Histories:
         ]
 
     def last_id(self, arn: str) -> int:
-        """Id of the last event; 0 for an empty history."""
+        """Return the id of the last event; 0 for an empty history."""
         ((last,),) = self._store.execute(
             "SELECT MAX(last) FROM (SELECT MAX(id) AS last FROM history WHERE arn = ?"
             " UNION ALL SELECT last FROM ended_history WHERE arn = ?)",

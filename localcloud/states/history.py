@@ -39,6 +39,8 @@ class History:
     """
 
     def __init__(self, write: Callable[[Event], None], last_id: int = 0) -> None:
+        # Reentrant, because Flow.record and Flow.stop hold it when they call add. Locks are taken
+        # from the outside in: a flow's history, the histories of its inner flows, then the store's.
         self.lock = threading.RLock()
         self.last_id = last_id
         self._write = write
@@ -63,6 +65,7 @@ class History:
             if self._closed:
                 raise Stopped
             ends = kind in _LAST
+            # The last of the 25,000 events is reserved for the one that ends the execution.
             if self.last_id >= _EVENT_LIMIT - 1 and not ends:
                 raise HistoryFull(
                     "The execution reached the maximum number of history events (25000)."
@@ -117,6 +120,7 @@ class Flow:
         self._parent = parent
         if parent is not None:
             with parent.history.lock:
+                # A flow that begins while its parent is being stopped must not outlive it.
                 if parent.stopped:
                     self._stopped.set()
                 parent._inner.add(self)  # noqa: SLF001 - flows are one family
@@ -186,5 +190,5 @@ class Flow:
 
 
 def payload_details(key: str, text: str) -> dict[str, Any]:
-    """A payload of JSON text as the details of an event hold it: ``input``, ``inputDetails``."""
+    """Return a payload of JSON text as events hold it: ``input`` and ``inputDetails``."""
     return {key: text, f"{key}Details": {"truncated": False}}

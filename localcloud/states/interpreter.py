@@ -16,6 +16,7 @@ from workflow.asl import comparisons, queries
 from workflow.asl.data import json_size, to_json
 from workflow.asl.failures import LanguageError, QueryError
 
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 _DATA_LIMIT = 262_144
 _REPEATED = ("Task", "Map", "Parallel")
 
@@ -51,9 +52,11 @@ class Interpreter:
         """
         name: str | None = machine["StartAt"]
         if before is not None and before.state:
+            # A copy: the kept progress must stay as it was in case this redrive fails too.
             name, data, flow.variables = before.state, before.input, dict(before.variables)
         while name is not None:
             data, name = self._run_state(name, machine["States"][name], flow, data, before)
+            # Only the first state continues; those after it start from nothing.
             before = None
         return data
 
@@ -65,12 +68,14 @@ class Interpreter:
         data: Any,  # noqa: ANN401 - any JSON value
         before: ExecutionProgress | None,
     ) -> tuple[Any, str | None]:
-        """Run one state: its output, and the name of the next state or None at the end."""
+        """Run one state; return its output and the name of the next state, None at the end."""
         flow.progress.enter_state(name, data, flow.variables)
         kind = state["Type"]
         details = {"name": name, **payload_details("input", to_json(data))}
         flow.running = kind
         if before is not None and before.entered > 0:
+            # AWS does not enter a Task, Map or Parallel state again in a redrive (see
+            # ``progress``).
             entered, flow.previous = before.entered, before.previous
         else:
             entered = flow.record(f"{kind}StateEntered", {"stateEnteredEventDetails": details})
@@ -97,16 +102,20 @@ class Interpreter:
         return output, following
 
     def _run_attempts(self, step: Step) -> tuple[Any, dict[str, Any], str | None]:
-        """Output, assigned variables and next state, after as many attempts as Retry allows."""
+        """Return output, assigned variables and next state, after all attempts of Retry."""
         retried: dict[int, int] = {}
         while True:
             try:
                 return self._run_attempt(step)
             except (LanguageError, StateFailure) as raised:
                 failure = self._convert_failure(step, raised)
+            # Retry comes before Catch:
+            # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
             rule = find_handler(step.state.get("Retry", ()), failure.error)
             if rule is not None and _wait_for_retry(step, rule, retried):
                 continue
+            # AWS records this event when inner flows failed, but not when a path of the state
+            # itself did.
             if step.kind in ("Map", "Parallel") and not (
                 failure.own and failure.error == "States.Runtime"
             ):
@@ -124,7 +133,7 @@ class Interpreter:
             return output, assigned, catcher["Next"]
 
     def _convert_failure(self, step: Step, raised: LanguageError | StateFailure) -> StateFailure:
-        """A failure with AWS's cause; one of evaluation is recorded where it is of JSONata."""
+        """Return a failure with AWS's cause; record EvaluationFailed where JSONata failed."""
         if isinstance(raised, StateFailure):
             return raised
         cause = (
@@ -199,6 +208,7 @@ def _wait_for_retry(step: Step, rule: int, retried: dict[int, int]) -> bool:
     delay = min(delay, given.get("MaxDelaySeconds", delay))
     if given.get("JitterStrategy") == "FULL":
         delay = random.uniform(0, delay)  # noqa: S311 - jitter, no secret
+    # Each retrier counts its own attempts; the context object has their sum.
     retried[rule] = done + 1
     step.flow.context["State"]["RetryCount"] = sum(retried.values())
     step.flow.sleep(delay)

@@ -112,6 +112,7 @@ def _read_inventory(services: Services, manifest: Mapping[str, Any]) -> Iterator
     names = [name.strip() for name in manifest["fileSchema"].split(",")]
     bucket = manifest["destinationBucket"].rpartition(":")[2]
     for file in manifest["files"]:
+        # S3 compresses every file of a CSV inventory.
         content = gzip.decompress(services.read_object({"Bucket": bucket, "Key": file["key"]}))
         for row in csv.reader(io.StringIO(content.decode())):
             yield dict(zip(names, row, strict=False))
@@ -128,7 +129,7 @@ def _parse_csv(text: str, config: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def make_batches(step: Step, given: Any, items: Sequence[Any]) -> list[Any]:  # noqa: ANN401
-    """Items in the batches that ItemBatcher asks for; as they are where there is none."""
+    """Return items in the batches that ItemBatcher asks for; unchanged where there is none."""
     batcher = step.state.get("ItemBatcher")
     if batcher is None:
         return list(items)
@@ -153,6 +154,7 @@ def _split_items(items: Sequence[Any], most: int, room: int) -> Iterator[list[An
     part: list[Any] = []
     left = room
     for item in items:
+        # One byte for the comma between two items.
         taken = json_size(item) + 1
         if part and (len(part) == most or taken > left):
             yield part

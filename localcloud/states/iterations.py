@@ -44,6 +44,7 @@ class Iterations:
         self.progress = step.flow.progress
         self.before = ExecutionProgress()
         self._items = items
+        # popleft is atomic, so the workers need no lock to share it.
         self._indices: deque[int] = deque()
 
     def queue_remaining(self, count: int) -> int:
@@ -107,11 +108,13 @@ def run_together(flow: Flow, flows: Sequence[Flow], work: Callable[[int, Flow], 
         done.put((inner, raised))
 
     for number, inner in enumerate(flows):
+        # A single flow runs in this thread: starting one costs more than most iterations do.
         if len(flows) == 1:
             job(number, inner)
         else:
             threading.Thread(target=job, args=(number, inner), daemon=True).start()
     for _ in flows:
+        # In the order in which they end, so that the first failure stops the others at once.
         inner, raised = done.get()
         inner.leave_parent()
         if raised is not None:

@@ -275,7 +275,7 @@ class Machines(Service):
         return machine
 
     def resolve_target(self, arn: str) -> Target:
-        """What the ARN of a machine, a version or an alias means; an alias routes by weight."""
+        """Return what the ARN of a machine, version or alias means; an alias routes by weight."""
         if arn in self._machines:
             machine = self._machines[arn]
             return Target(machine, machine["definition"], machine["role"])
@@ -315,6 +315,7 @@ class Machines(Service):
 
     def _publish_version(self, machine: Params, description: str | None) -> str:
         number = machine["next_version"]
+        # Publishing is idempotent: a revision that has a version gets no second one.
         newest = machine["versions"].get(str(number - 1))
         if newest is not None and newest["revision"] == machine["revision"]:
             return f"{machine['arn']}:{number - 1}"

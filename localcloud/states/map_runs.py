@@ -107,6 +107,7 @@ class MapRun:
         """
         with self._changed:
             while self._running >= (self.limits.concurrency or AT_ONCE):
+                # Briefly: neither a stop of the flow nor UpdateMapRun notifies this condition.
                 self._changed.wait(_LOOK_SECONDS)
                 if flow.stopped:
                     raise Stopped

@@ -97,4 +97,6 @@ def _digest_and_body(long: str) -> tuple[str, bytes | str]:
         body = base64.b64decode(long, validate=True)
     except binascii.Error:
         return digest, long
+    # b64decode takes several spellings of the same bytes; only the one that encoding gives is
+    # restored exactly.
     return digest, body if base64.b64encode(body).decode() == long else long

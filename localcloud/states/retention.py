@@ -28,17 +28,17 @@ class Retention:
         self._thread = threading.Thread(target=self._watch_limits, daemon=True, name="retention")
 
     def start(self) -> None:
-        """Begin to look; returns at once."""
+        """Start looking; return at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is under way and look no more."""
+        """Finish what is under way, then stop."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def forget_old(self, moment: float) -> int:
-        """Forget what is older or larger than the limits allow at a moment; gives how many."""
+        """Forget what is older or larger than the limits allow at a moment; return how many."""
         oldest = moment - self._limits.days * _DAY
         most = self._limits.megabytes * 1e6
         forgotten = 0

@@ -157,6 +157,7 @@ def optimized_error(service: str, error: str) -> str:
 
 
 def _service_error(service: str, code: str, message: str, status: int) -> ServiceError:
+    # Some codes have dots (AWS.SimpleQueueService.NonExistentQueue), error names have one only.
     name = code.rpartition(".")[2]
     ending = "" if name.endswith("Exception") else "Exception"
     about = f"Service: {service}, Status Code: {status}, Request ID: {uuid.uuid4()}"
@@ -169,8 +170,9 @@ def _python_name(client: Any, operation: str) -> str:  # noqa: ANN401 - botocore
 
 
 def _build_input(model: Any, parameters: Mapping[str, Any]) -> Params:  # noqa: ANN401 - botocore has no types
-    """Parameters by the names of the service model, bodies as JSON text where they are objects."""
+    """Return parameters by the names of the service model, with objects as JSON text in bodies."""
     members = model.input_shape.members if model.input_shape else {}
+    # Definitions write members in Pascal case, botocore's models of Step Functions and Logs do not.
     by_lower = {name.lower(): name for name in members}
     made = {}
     for key, value in parameters.items():

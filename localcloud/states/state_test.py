@@ -68,8 +68,11 @@ def _check_params(params: Params, state: Params) -> None:
 
 
 def _build_machine(name: str, state: Params, language: str | None) -> Params:
+    # TestState answers RETRIABLE at once instead of waiting for the next attempt.
     alone = {key: value for key, value in state.items() if key != "Retry"}
+    # The definition is valid only with the states that this one names; the stubs end at once.
     stubs = {target: {"Type": "Succeed"} for target in _list_targets(state) if target != name}
+    # A state that follows itself would never end.
     if alone.get("Next") == name:
         alone = {**{k: v for k, v in alone.items() if k != "Next"}, "End": True}
     machine: Params = {"StartAt": name, "States": {name: alone, **stubs}}
@@ -166,7 +169,7 @@ class _Test:
         return {**out, "status": "FAILED"}, {}
 
     def _find_failure(self) -> dict[str, str | None] | None:
-        """Error and cause of the state, whether or not it was caught; None where it succeeded."""
+        """Return the state's error and cause, caught or not; None where it succeeded."""
         for event in self._history:
             if event["type"].startswith("Execution"):
                 continue

@@ -27,7 +27,7 @@ _CHILD_SECONDS = 0.05
 
 
 def run_task(world: World, step: Step, given: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Run a Task state: its result.
+    """Run a Task state and return its result.
 
     Args:
         world: What the run shares.
@@ -156,6 +156,7 @@ class _Task:
             return answer
         submitted = {**named, **payload_details("output", to_json(answer))}
         self._step.flow.record("TaskSubmitted", {"taskSubmittedEventDetails": submitted})
+        # TimeoutSeconds covers the call and the wait for its token or its child together.
         left = None if seconds is None else seconds - (time.monotonic() - started)
         if self._token:
             text = self._world.tokens.wait(self._token, self._step.flow, left, heartbeat)
@@ -192,6 +193,7 @@ class _Task:
         """Wait for an execution that this one started."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
+            # Polled: the child may end before anybody could listen for its end.
             found = self._world.services.describe_execution(arn)
             if found["status"] != "RUNNING":
                 break
@@ -201,6 +203,7 @@ class _Task:
         parsed = self._resource.pattern == "sync:2"
         shown = _format_execution(found, parsed=parsed)
         if found["status"] != "SUCCEEDED":
+            # The cause quotes the execution with input and output as text, also for .sync:2.
             raise StateFailure("States.TaskFailed", to_json(_format_execution(found, parsed=False)))
         return shown
 
@@ -208,6 +211,8 @@ class _Task:
         """Call a function that may take no longer; what takes longer is left to itself."""
         if seconds is None:
             return function()
+        # A thread cannot be killed: one that takes too long ends by itself, and its result is
+        # dropped.
         done: queue.Queue[tuple[Any, Exception | None]] = queue.Queue()
 
         def job() -> None:
@@ -235,7 +240,7 @@ class _Task:
 
 
 def _build_invocation(parameters: Mapping[str, Any]) -> Params:
-    """The parameters of ``lambda:invoke`` with the payload as text, ``{}`` where there is none."""
+    """Return parameters of ``lambda:invoke`` with the payload as text, by default ``{}``."""
     given = {key[0].upper() + key[1:]: value for key, value in parameters.items()}
     value = given.get("Payload", {})
     return {**given, "Payload": value if isinstance(value, str) else to_json(value)}
@@ -259,7 +264,7 @@ def _read_payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _prepare_parameters(resource: Resource, given: Params) -> Params:
-    """Parameters as the service takes them: JSON where it wants text."""
+    """Return parameters as the service takes them: JSON where it wants text."""
     if resource.service == "states":
         return {
             "name": str(uuid.uuid4()),
@@ -306,7 +311,7 @@ def _with_metadata(answer: Params) -> Params:
 
 
 def _format_execution(found: Params, *, parsed: bool) -> Params:
-    """An execution as ``startExecution.sync`` gives it; ``.sync:2`` parses input and output."""
+    """Return an execution as ``startExecution.sync`` does; ``.sync:2`` parses input and output."""
     made: Params = {}
     for key, value in found.items():
         name = key[0].upper() + key[1:]

@@ -32,7 +32,7 @@ class Tokens:
         return token
 
     def forget(self, token: str) -> None:
-        """Let a token be valid no more."""
+        """Invalidate a token."""
         self._waiting.pop(token, None)
 
     def succeed(self, token: str, output: str) -> bool:
@@ -75,6 +75,7 @@ class Tokens:
         waiting = self._waiting[token]
         started = time.monotonic()
         with waiting.changed:
+            # A heartbeat may have come before this thread began to wait.
             waiting.heartbeat = waiting.heartbeat or started
             while waiting.output is None and waiting.failure is None:
                 now = time.monotonic()
