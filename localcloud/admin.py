@@ -83,11 +83,11 @@ class Admin:
             demonstration, lab = self._cloud.demonstration, self._cloud.lab
             match method, path.startswith(_LAB):
                 case "POST", True:
-                    lab.begin(path.removeprefix(_LAB), settings)
+                    lab.begin_condition(path.removeprefix(_LAB), settings)
                 case "POST", False:
                     demonstration.start(settings, utc_offset=float(given["utc_offset"]))
                 case "DELETE", True:
-                    lab.end(path.removeprefix(_LAB))
+                    lab.end_condition(path.removeprefix(_LAB))
                 case "DELETE", False:
                     demonstration.remove(settings)
                 case _:

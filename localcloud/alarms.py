@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import metric_math
 from localcloud.errors import AwsError
 from localcloud.service import now, paginate
-from localcloud.statistics import statistic
+from localcloud.statistics import compute_statistic
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Params
 from workflow.errors import WorkflowError
@@ -77,13 +77,13 @@ class Alarms:
 
     def start(self) -> None:
         """Evaluate from now on."""
-        threading.Thread(target=self._watch, daemon=True, name="alarms").start()
+        threading.Thread(target=self._watch_alarms, daemon=True, name="alarms").start()
 
     def close(self) -> None:
         """Stop evaluating."""
         self._stop.set()
 
-    def put(self, p: Params) -> Params:
+    def put_alarm(self, p: Params) -> Params:
         """Answer PutMetricAlarm."""
         name = p["AlarmName"]
         if p.get("ComparisonOperator") not in _COMPARISONS:
@@ -116,33 +116,33 @@ class Alarms:
                 "AlarmConfigurationUpdatedTimestamp": made,
             }
             what = "updated" if old else "created"
-            self._note(name, "ConfigurationUpdate", f'Alarm "{name}" {what}', {})
+            self._note_history(name, "ConfigurationUpdate", f'Alarm "{name}" {what}', {})
         return {}
 
-    def describe(self, p: Params) -> Params:
+    def describe_alarms(self, p: Params) -> Params:
         """Answer DescribeAlarms."""
         names = p.get("AlarmNames") or sorted(self._alarms)
         prefix, state = p.get("AlarmNamePrefix", ""), p.get("StateValue")
         alarms = [self._alarms[name] for name in names if name in self._alarms and _is_metric(p)]
         found = [
-            _shown(alarm)
+            _describe_alarm(alarm)
             for alarm in alarms
             if alarm["AlarmName"].startswith(prefix)
             and state in (None, alarm["StateValue"])
-            and _acts(alarm, p.get("ActionPrefix", ""))
+            and _has_action(alarm, p.get("ActionPrefix", ""))
         ]
         shown, token = paginate(found, p, size="MaxRecords", token="NextToken", default=50)  # noqa: S106 - a paging token
         out: Params = {"MetricAlarms": shown, "CompositeAlarms": []}
         return out | ({"NextToken": token} if token else {})
 
-    def history(self, p: Params) -> Params:
+    def list_history(self, p: Params) -> Params:
         """Answer DescribeAlarmHistory, newest first."""
         names = [p["AlarmName"]] if p.get("AlarmName") else list(self._history)
         names = names if _is_metric(p) else []
         kind = p.get("HistoryItemType")
-        start, end = seconds(p.get("StartDate") or 0.0), seconds(p.get("EndDate") or math.inf)
+        start, end = to_seconds(p.get("StartDate") or 0.0), to_seconds(p.get("EndDate") or math.inf)
         items = [
-            {**item, "Timestamp": _moment(item["Timestamp"])}
+            {**item, "Timestamp": _to_datetime(item["Timestamp"])}
             for name in names
             for item in self._history.get(name, {"items": []})["items"]
             if kind in (None, item["HistoryItemType"]) and start <= item["Timestamp"] <= end
@@ -153,7 +153,7 @@ class Alarms:
         shown, token = paginate(items, p, size="MaxRecords", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"AlarmHistoryItems": shown} | ({"NextToken": token} if token else {})
 
-    def delete(self, names: Sequence[str]) -> Params:
+    def delete_alarms(self, names: Sequence[str]) -> Params:
         """Answer DeleteAlarms; unknown names are ignored."""
         with self._lock:
             for name in names:
@@ -169,19 +169,19 @@ class Alarms:
                     self._alarms[name] = {**self._alarms[name], "ActionsEnabled": enabled}
         return {}
 
-    def tag(self, arn: str, tags: Sequence[dict[str, str]]) -> Params:
+    def add_tags(self, arn: str, tags: Sequence[dict[str, str]]) -> Params:
         """Answer TagResource."""
-        return self._tagged.add_tags(self._by_arn(arn)["AlarmName"], tag_map(tags))
+        return self._tagged.add_tags(self._find_by_arn(arn)["AlarmName"], tag_map(tags))
 
-    def untag(self, arn: str, keys: Sequence[str]) -> Params:
+    def remove_tags(self, arn: str, keys: Sequence[str]) -> Params:
         """Answer UntagResource."""
-        return self._tagged.remove_tags(self._by_arn(arn)["AlarmName"], keys)
+        return self._tagged.remove_tags(self._find_by_arn(arn)["AlarmName"], keys)
 
-    def tags(self, arn: str) -> Params:
+    def list_tags(self, arn: str) -> Params:
         """Answer ListTagsForResource."""
-        return {"Tags": tag_list(self._by_arn(arn)["tags"])}
+        return {"Tags": tag_list(self._find_by_arn(arn)["tags"])}
 
-    def move(self, name: str, state: str, reason: str) -> None:
+    def set_state(self, name: str, state: str, reason: str) -> None:
         """Put an alarm into a state, note it, and do what its actions say."""
         with self._lock:
             alarm = self._alarms.get(name)
@@ -204,11 +204,11 @@ class Alarms:
         summary = f"Alarm updated from {old} to {state}"
         data = {"oldState": {"stateValue": old}, "newState": {"stateValue": state,
                 "stateReason": reason}}  # fmt: skip
-        self._note(name, "StateUpdate", summary, data)
+        self._note_history(name, "StateUpdate", summary, data)
         if alarm["ActionsEnabled"]:
-            self._act(alarm, old)
+            self._run_actions(alarm, old)
 
-    def _act(self, alarm: Params, old: str) -> None:
+    def _run_actions(self, alarm: Params, old: str) -> None:
         state = alarm["StateValue"]
         message = json.dumps(
             {
@@ -217,7 +217,7 @@ class Alarms:
                 "AWSAccountId": self._cloud.account,
                 "NewStateValue": state,
                 "NewStateReason": alarm["StateReason"],
-                "StateChangeTime": _moment(alarm["StateUpdatedTimestamp"]).isoformat(),
+                "StateChangeTime": _to_datetime(alarm["StateUpdatedTimestamp"]).isoformat(),
                 "Region": self._cloud.region,
                 "AlarmArn": alarm["AlarmArn"],
                 "OldStateValue": old,
@@ -230,11 +230,11 @@ class Alarms:
         subject = f'{state}: "{alarm["AlarmName"]}" in {self._cloud.region}'[:100]
         for arn in alarm[_ACTIONS[state]]:
             if ":sns:" in arn:
-                self._cloud.topics.send(arn, message, subject)
+                self._cloud.topics.deliver_message(arn, message, subject)
                 text = f"Successfully executed action {arn}"
-                self._note(alarm["AlarmName"], "Action", text, {"actionState": "Succeeded"})
+                self._note_history(alarm["AlarmName"], "Action", text, {"actionState": "Succeeded"})
 
-    def _note(self, name: str, kind: str, summary: str, data: Params) -> None:
+    def _note_history(self, name: str, kind: str, summary: str, data: Params) -> None:
         item = {
             "AlarmName": name,
             "AlarmType": "MetricAlarm",
@@ -246,41 +246,41 @@ class Alarms:
         items = [*self._history.get(name, {"items": []})["items"], item]
         self._history[name] = {"items": items[-_HISTORY_LIMIT:]}
 
-    def _by_arn(self, arn: str) -> Params:
+    def _find_by_arn(self, arn: str) -> Params:
         alarm = self._alarms.get(arn.partition(":alarm:")[2])
         if alarm is None:
             raise AwsError("ResourceNotFoundException", f"{arn} was not found.", 404)
         return alarm
 
-    def _watch(self) -> None:
+    def _watch_alarms(self) -> None:
         while not self._stop.wait(_SECONDS):
             try:
-                self._judge()
+                self._evaluate_all()
             except WorkflowError as error:  # such as a full disk, which may get room again
                 self._cloud.warn(str(error))
 
-    def _judge(self) -> None:
+    def _evaluate_all(self) -> None:
         for name in self._alarms:
             alarm = self._alarms.get(name)
             if alarm is not None:
-                state, reason = evaluate(alarm, self._values, time.time())
+                state, reason = evaluate_alarm(alarm, self._values, time.time())
                 # Asked again: it may have been deleted while its metric was read.
                 if state != alarm["StateValue"] and name in self._alarms:
-                    self.move(name, state, reason)
+                    self.set_state(name, state, reason)
 
 
-def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
+def evaluate_alarm(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
     """Return the state that an alarm should be in, and why.
 
     The period under way counts as soon as it has a value, so that an alarm goes off sooner than
     AWS's, which waits for whole periods.
     """
-    period = _period(alarm)
+    period = _alarm_period(alarm)
     periods = int(alarm["EvaluationPeriods"])
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     current = moment // period * period
     window = (current - periods * period, current + period)
-    found = _watched(alarm, values, window, period)
+    found = _watched_values(alarm, values, window, period)
     # The window is one period too long: the oldest goes if the current one has a value, else that.
     found.pop(window[0] if current in found else current, None)
     points = [found[start] for start in sorted(found)]
@@ -302,12 +302,12 @@ def evaluate(alarm: Params, values: Values, moment: float) -> tuple[str, str]:
     return "INSUFFICIENT_DATA", f"Insufficient Data: {missing} datapoints were unknown."
 
 
-def _period(alarm: Params) -> float:
+def _alarm_period(alarm: Params) -> float:
     stats = (one["MetricStat"] for one in alarm.get("Metrics", ()) if "MetricStat" in one)
     return float(next(stats, alarm)["Period"])
 
 
-def _watched(
+def _watched_values(
     alarm: Params, values: Values, window: tuple[float, float], period: float
 ) -> dict[float, float]:
     """Return the watched values of a metric or an expression, by the start of each period."""
@@ -315,7 +315,7 @@ def _watched(
     def series(metric: Params, name: str) -> dict[float, float]:
         dimensions = metric.get("Dimensions", [])
         found = values(metric["Namespace"], metric["MetricName"], dimensions, window, period)
-        return {start: statistic(name, given) for start, given in found.items()}
+        return {start: compute_statistic(name, given) for start, given in found.items()}
 
     if "MetricName" in alarm:
         return series(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"])
@@ -324,7 +324,7 @@ def _watched(
     metrics = {name: series(stat["Metric"], stat["Stat"]) for name, stat in stats.items()}
     (watched,) = (one for one in queries if one.get("ReturnData", True))
     if "Expression" in watched:
-        return metric_math.compute(watched["Expression"], metrics)
+        return metric_math.compute_expression(watched["Expression"], metrics)
     return metrics[watched["Id"]]
 
 
@@ -342,7 +342,7 @@ def _check_watched(p: Params) -> None:
     if len({stat["MetricStat"]["Period"] for stat in stats.values()}) > 1:
         raise AwsError("ValidationError", "All metrics of an alarm must have the same period.")
     if "Expression" in watched[0]:
-        metric_math.check(watched[0]["Expression"], stats)
+        metric_math.check_expression(watched[0]["Expression"], stats)
 
 
 def _is_metric(params: Params) -> bool:
@@ -350,12 +350,12 @@ def _is_metric(params: Params) -> bool:
     return "MetricAlarm" in (params.get("AlarmTypes") or ["MetricAlarm"])
 
 
-def _acts(alarm: Params, prefix: str) -> bool:
+def _has_action(alarm: Params, prefix: str) -> bool:
     actions = [action for field in _ACTIONS.values() for action in alarm[field]]
     return not prefix or any(action.startswith(prefix) for action in actions)
 
 
-def seconds(moment: Any) -> float:  # noqa: ANN401 - each protocol has times of its own
+def to_seconds(moment: Any) -> float:  # noqa: ANN401 - each protocol has times of its own
     """Return a time of a request as seconds since 1970."""
     if isinstance(moment, str):
         moment = dt.datetime.fromisoformat(moment)
@@ -364,10 +364,10 @@ def seconds(moment: Any) -> float:  # noqa: ANN401 - each protocol has times of 
     return float(moment)
 
 
-def _shown(alarm: Params) -> dict[str, Any]:
+def _describe_alarm(alarm: Params) -> dict[str, Any]:
     shown = {k: v for k, v in alarm.items() if k != "tags"}
-    return {k: _moment(v) if k.endswith("Timestamp") else v for k, v in shown.items()}
+    return {k: _to_datetime(v) if k.endswith("Timestamp") else v for k, v in shown.items()}
 
 
-def _moment(seconds: float) -> dt.datetime:
+def _to_datetime(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)

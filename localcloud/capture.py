@@ -47,7 +47,7 @@ class DataCapture:
         self._timer: threading.Timer | None = None
         self._withheld = False
 
-    def add(
+    def add_record(
         self,
         config: Mapping[str, Any],
         endpoint: str,
@@ -68,29 +68,29 @@ class DataCapture:
             self._waiting += 1
             full = self._waiting >= self._delivery.most
             if self._timer is None:
-                self._timer = threading.Timer(self._delivery.wait(), self.flush)
+                self._timer = threading.Timer(self._delivery.wait(), self.deliver_waiting)
                 self._timer.daemon = True
                 self._timer.start()
         if full:
-            self.flush()
+            self.deliver_waiting()
 
     @contextmanager
-    def withheld(self) -> Iterator[Callable[[], list[bytes]]]:
+    def withhold(self) -> Iterator[Callable[[], list[bytes]]]:
         """Deliver nothing until the block ends; yield what takes the waiting lines away."""
 
         def take() -> list[bytes]:
             rows = self._store.execute("DELETE FROM captures WHERE key IS NULL RETURNING line")
             return [line for (line,) in rows]
 
-        self.flush()
+        self.deliver_waiting()
         self._withheld = True
         try:
             yield take
         finally:
             self._withheld = False
-            self.flush()
+            self.deliver_waiting()
 
-    def flush(self) -> None:
+    def deliver_waiting(self) -> None:
         """Deliver what is waiting, also what an earlier process left."""
         if self._withheld:
             return
@@ -136,14 +136,14 @@ def _file_name(first: float) -> str:
     return f"{moment:%M-%S}-{moment.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
 
 
-def sampled(config: Mapping[str, Any] | None) -> bool:
+def is_sampled(config: Mapping[str, Any] | None) -> bool:
     """Return whether this invocation is captured, by the configuration's sampling percentage."""
     if not config or not config.get("EnableCapture", True):
         return False
     return random.random() * 100 < float(config["InitialSamplingPercentage"])  # noqa: S311 - a sample
 
 
-def record(
+def build_record(
     config: Mapping[str, Any],
     *,
     request: tuple[bytes, str],
@@ -168,9 +168,9 @@ def record(
     both = "InputAndOutput" in modes
     data: dict[str, Any] = {}
     if both or "Input" in modes:
-        data["endpointInput"] = _part(config, "INPUT", *request)
+        data["endpointInput"] = _build_part(config, "INPUT", *request)
     if both or "Output" in modes:
-        data["endpointOutput"] = _part(config, "OUTPUT", *answer)
+        data["endpointOutput"] = _build_part(config, "OUTPUT", *answer)
     metadata: dict[str, Any] = {"eventId": event_id}
     if inference_id:
         metadata["inferenceId"] = inference_id
@@ -182,8 +182,10 @@ def record(
     return {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
 
 
-def _part(config: Mapping[str, Any], mode: str, body: bytes, content_type: str) -> dict[str, str]:
-    encoding = _encoding(config.get("CaptureContentTypeHeader") or {}, content_type)
+def _build_part(
+    config: Mapping[str, Any], mode: str, body: bytes, content_type: str
+) -> dict[str, str]:
+    encoding = _choose_encoding(config.get("CaptureContentTypeHeader") or {}, content_type)
     text = base64.b64encode(body).decode() if encoding == "BASE64" else body.decode("utf-8")
     return {
         "observedContentType": content_type,
@@ -193,7 +195,7 @@ def _part(config: Mapping[str, Any], mode: str, body: bytes, content_type: str) 
     }
 
 
-def _encoding(headers: Mapping[str, Any], content_type: str) -> str:
+def _choose_encoding(headers: Mapping[str, Any], content_type: str) -> str:
     """Return JSON or CSV where the configuration lists the content type, else BASE64."""
     plain = content_type.partition(";")[0].strip().lower()
     for encoding, field in (("JSON", "JsonContentTypes"), ("CSV", "CsvContentTypes")):

@@ -103,7 +103,7 @@ class LocalCloud:
         """Refuse what the operation does not honour; then faults and quotas have their say."""
         parameters.check(call)
         self.faults.check(call.service, call.operation)
-        self.quotas.check(call.service, call.operation)
+        self.quotas.take_token(call.service, call.operation)
 
     def close(self) -> None:
         """End the children, deliver what is waiting, close the store."""

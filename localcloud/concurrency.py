@@ -67,7 +67,7 @@ class Concurrency:
             self._changed.notify_all()
 
     @contextmanager
-    def slot(self, name: str, *, patient: bool = False) -> Iterator[None]:
+    def hold_slot(self, name: str, *, patient: bool = False) -> Iterator[None]:
         """Count one invocation while it runs.
 
         Args:
@@ -78,7 +78,7 @@ class Concurrency:
             Throttled: None is free, or none ever will be.
         """
         with self._changed:
-            while reason := self._throttled(name):
+            while reason := self._throttle_reason(name):
                 if not patient or self.reserved.get(name) == 0:
                     raise Throttled(reason)
                 self._changed.wait()
@@ -90,7 +90,7 @@ class Concurrency:
                 self._running[name] -= 1
                 self._changed.notify_all()
 
-    def _throttled(self, name: str) -> str | None:
+    def _throttle_reason(self, name: str) -> str | None:
         """Return why an invocation is throttled now, in AWS's word; None where it may run."""
         if name in self.reserved:
             full = self._running[name] >= self.reserved[name]

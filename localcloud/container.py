@@ -78,7 +78,9 @@ class Container:
         """Whether the model server runs."""
         return self._process.alive
 
-    def ask(self, body: bytes, content_type: str, accept: str) -> tuple[ContainerAnswer, str]:
+    def answer_request(
+        self, body: bytes, content_type: str, accept: str
+    ) -> tuple[ContainerAnswer, str]:
         """Return the answer to one request, and what the container logged about it."""
         head = json.dumps({"content_type": content_type, "accept": accept}).encode()
         with self._lock:
@@ -100,7 +102,7 @@ class Container:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack_archive(archive: Path, folder: Path) -> Path:
     """Unpack a model.tar.gz once; return the folder.
 
     Raises:

@@ -7,7 +7,7 @@ from localcloud import capture
 from localcloud.aws_like.delivery import delivery_of
 from localcloud.cloud import LocalCloud
 from localcloud.container import ContainerAnswer
-from localcloud.endpoints import mirrored, refused
+from localcloud.endpoints import choose_shadow, invocation_error
 from localcloud.errors import AwsError
 from localcloud.service import Service
 from localcloud.wire import Call, Params
@@ -25,12 +25,12 @@ class EndpointRuntime(Service):
 
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
-        self.capture = capture.DataCapture(cloud.store, self._put, delivery_of(cloud.allows))
+        self.capture = capture.DataCapture(cloud.store, self._put_object, delivery_of(cloud.allows))
 
     def start(self) -> None:
         """Deliver what was captured before the process ended; on a full disk, later."""
         try:
-            self.capture.flush()
+            self.capture.deliver_waiting()
         except WorkflowError as error:
             self.cloud.warn(str(error))
 
@@ -39,7 +39,7 @@ class EndpointRuntime(Service):
         name = p["EndpointName"]
         body = p.get("Body") or b""
         if len(body) > _BODY_LIMIT:
-            raise refused(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
+            raise invocation_error(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
         self.cloud.permissions.check(
             call.access_key,
             "sagemaker:InvokeEndpoint",
@@ -47,38 +47,40 @@ class EndpointRuntime(Service):
             code="AccessDeniedException",
             status=400,
         )
-        kind, accept = _types(p)
+        kind, accept = _content_types(p)
         moment, started = time.time(), time.perf_counter()
-        answer, variant, deployed = self.cloud.endpoints.invoke(
+        answer, variant, deployed = self.cloud.endpoints.invoke_variant(
             name, p.get("TargetVariant"), body, kind, accept
         )
         served = variant["VariantName"]
-        self._measure(name, served, answer.status, started)
-        if shadow := mirrored(deployed):
-            self._mirror(p, shadow, deployed["capture"], moment)
+        self._record_metrics(name, served, answer.status, started)
+        if shadow := choose_shadow(deployed):
+            self._ask_shadow(p, shadow, deployed["capture"], moment)
         if answer.status >= _CLIENT_ERROR:
             raise self._model_error(name, served, answer)
-        self._capture(p, served, deployed["capture"], answer, moment)
+        self._capture_invocation(p, served, deployed["capture"], answer, moment)
         return {
             "Body": answer.body,
             "ContentType": answer.content_type,
             "InvokedProductionVariant": served,
         }
 
-    def _mirror(self, p: Params, shadow: Params, config: Params | None, moment: float) -> None:
+    def _ask_shadow(self, p: Params, shadow: Params, config: Params | None, moment: float) -> None:
         """Ask a shadow variant the same; whatever it answers, the caller does not notice."""
         name, served, started = p["EndpointName"], shadow["VariantName"], time.perf_counter()
-        kind, accept = _types(p)
+        kind, accept = _content_types(p)
         try:
-            answer = self.cloud.endpoints.ask(name, shadow, p.get("Body") or b"", kind, accept)
+            answer = self.cloud.endpoints.ask_variant(
+                name, shadow, p.get("Body") or b"", kind, accept
+            )
         except AwsError as error:
-            self._measure(name, served, error.status, started)
+            self._record_metrics(name, served, error.status, started)
             return
-        self._measure(name, served, answer.status, started)
+        self._record_metrics(name, served, answer.status, started)
         if answer.status < _CLIENT_ERROR:
-            self._capture(p, served, config, answer, moment)
+            self._capture_invocation(p, served, config, answer, moment)
 
-    def _capture(
+    def _capture_invocation(
         self,
         p: Params,
         variant: str,
@@ -87,31 +89,31 @@ class EndpointRuntime(Service):
         moment: float,
     ) -> None:
         """Capture one request and its answer under the variant's name, if it is in the sample."""
-        if config is None or not capture.sampled(config):
+        if config is None or not capture.is_sampled(config):
             return
-        record = capture.record(
+        record = capture.build_record(
             config,
-            request=(p.get("Body") or b"", _types(p)[0]),
+            request=(p.get("Body") or b"", _content_types(p)[0]),
             answer=(answer.body, answer.content_type),
             moment=moment,
             event_id=str(uuid.uuid4()),
             inference_id=p.get("InferenceId"),
             custom_attributes=p.get("CustomAttributes"),
         )
-        self.capture.add(config, p["EndpointName"], variant, record, moment)
+        self.capture.add_record(config, p["EndpointName"], variant, record, moment)
 
     def close(self) -> None:
         """Deliver what was captured."""
-        self.capture.flush()
+        self.capture.deliver_waiting()
 
-    def _put(self, bucket: str, key: str, body: bytes) -> None:
+    def _put_object(self, bucket: str, key: str, body: bytes) -> None:
         if not self.cloud.s3.write_object(bucket, key, body, "application/octet-stream"):
             self.cloud.warn(f"Data capture is lost: there is no bucket {bucket}.")
 
-    def _measure(self, endpoint: str, variant: str, status: int, started: float) -> None:
+    def _record_metrics(self, endpoint: str, variant: str, status: int, started: float) -> None:
         metrics, microseconds = self.cloud.metrics, (time.perf_counter() - started) * 1e6
         dimensions = {"EndpointName": endpoint, "VariantName": variant}
-        metrics.count("AWS/SageMaker", "Invocations", dimensions)
+        metrics.record_count("AWS/SageMaker", "Invocations", dimensions)
         client = _CLIENT_ERROR <= status < _SERVER_ERROR
         values = {
             "Invocation4XXErrors": (float(client), "Count"),
@@ -120,7 +122,7 @@ class EndpointRuntime(Service):
             "ModelLatency": (microseconds, "Microseconds"),
         }
         for name, (value, unit) in values.items():
-            metrics.record("AWS/SageMaker", name, dimensions, value, unit)
+            metrics.record_value("AWS/SageMaker", name, dimensions, value, unit)
 
     def _model_error(self, name: str, variant: str, answer: ContainerAnswer) -> AwsError:
         whose = "client" if answer.status < _SERVER_ERROR else "server"
@@ -141,6 +143,6 @@ class EndpointRuntime(Service):
         )
 
 
-def _types(p: Params) -> tuple[str, str]:
+def _content_types(p: Params) -> tuple[str, str]:
     """Return the content type of a request, and the one that it accepts."""
     return p.get("ContentType") or "application/octet-stream", p.get("Accept") or "application/json"

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 
 from localcloud.cloud import LocalCloud
-from localcloud.container import Container, ContainerAnswer, ContainerFailed, unpack
+from localcloud.container import Container, ContainerAnswer, ContainerFailed, unpack_archive
 from localcloud.errors import AwsError
-from localcloud.models import Models, listed_records, validation_error
+from localcloud.models import Models, list_records, validation_error
 from localcloud.service import now
 from localcloud.wire import Call, Params
 from workflow.errors import WorkflowError
@@ -38,41 +38,41 @@ class Endpoints(Models):
             if endpoint["EndpointStatus"] == "Deleting":
                 self._begin_deleting(name)
             elif endpoint["EndpointStatus"] in ("Creating", "Updating"):
-                self._begin(name, endpoint["wanted"])
+                self._begin_deployment(name, endpoint["wanted"])
 
     # -- endpoints -----------------------------------------------------------------------------
 
     def create_endpoint(self, call: Call) -> Params:
         p = call.params
-        wanted = self._deployment(p["EndpointConfigName"])
+        wanted = self._plan_deployment(p["EndpointConfigName"])
         self._check_instances(wanted)
         record = {**p, "EndpointStatus": "Creating", "wanted": wanted, "deployed": None}
-        arn = self._new("endpoint", p["EndpointName"], self._endpoints, record)
-        self._begin(p["EndpointName"], wanted)
+        arn = self._add_record("endpoint", p["EndpointName"], self._endpoints, record)
+        self._begin_deployment(p["EndpointName"], wanted)
         return {"EndpointArn": arn}
 
     def update_endpoint(self, call: Call) -> Params:
         p = call.params
         name = p["EndpointName"]
         with self._lock:
-            endpoint = self._settled(name, "update")
-            wanted = self._deployment(p["EndpointConfigName"])
+            endpoint = self._require_settled(name, "update")
+            wanted = self._plan_deployment(p["EndpointConfigName"])
             self._check_instances(wanted)
             if p.get("RetainAllVariantProperties") and endpoint["deployed"]:
-                _retain(endpoint["deployed"], wanted)
+                _retain_weights(endpoint["deployed"], wanted)
             self._endpoints[name] = {
                 **endpoint,
                 "EndpointStatus": "Updating",
                 "LastModifiedTime": now(),
                 "wanted": wanted,
             }
-        self._begin(name, wanted)
+        self._begin_deployment(name, wanted)
         return {"EndpointArn": endpoint["EndpointArn"]}
 
     def update_endpoint_weights_and_capacities(self, call: Call) -> Params:
         name = call.params["EndpointName"]
         with self._lock:
-            endpoint = self._settled(name, "update")
+            endpoint = self._require_settled(name, "update")
             if endpoint["deployed"] is None:  # it has failed before it ever served
                 raise validation_error(
                     f'Cannot update failed endpoint "{endpoint["EndpointArn"]}".'
@@ -98,14 +98,14 @@ class Endpoints(Models):
         return {"EndpointArn": endpoint["EndpointArn"]}
 
     def describe_endpoint(self, call: Call) -> Params:
-        endpoint = self._get("endpoint", call.params["EndpointName"], self._endpoints)
+        endpoint = self._get_record("endpoint", call.params["EndpointName"], self._endpoints)
         deployed = endpoint.pop("deployed")
         endpoint.pop("wanted")
         if deployed:
             endpoint["EndpointConfigName"] = deployed["config"]
-            endpoint["ProductionVariants"] = [_variant(v) for v in deployed["variants"]]
+            endpoint["ProductionVariants"] = [_summarize_variant(v) for v in deployed["variants"]]
             if shadows := deployed.get("shadows"):
-                endpoint["ShadowProductionVariants"] = [_variant(v) for v in shadows]
+                endpoint["ShadowProductionVariants"] = [_summarize_variant(v) for v in shadows]
             if deployed["capture"]:
                 endpoint["DataCaptureConfig"] = _capture_summary(deployed["capture"])
         return endpoint
@@ -113,7 +113,7 @@ class Endpoints(Models):
     def delete_endpoint(self, call: Call) -> Params:
         name = call.params["EndpointName"]
         with self._lock:
-            endpoint = self._get("endpoint", name, self._endpoints)
+            endpoint = self._get_record("endpoint", name, self._endpoints)
             status = endpoint["EndpointStatus"]
             if status in ("Creating", "Updating"):
                 arn = endpoint["EndpointArn"]
@@ -125,7 +125,7 @@ class Endpoints(Models):
         return {}
 
     def list_endpoints(self, call: Call) -> Params:
-        listed = listed_records("Endpoints", "Endpoint", self._endpoints, call.params)
+        listed = list_records("Endpoints", "Endpoint", self._endpoints, call.params)
         items = [
             {**item, "EndpointStatus": self._endpoints[item["EndpointName"]]["EndpointStatus"]}
             for item in listed["Endpoints"]
@@ -146,58 +146,62 @@ class Endpoints(Models):
 
     # -- invocations ---------------------------------------------------------------------------
 
-    def invoke(
+    def invoke_variant(
         self, name: str, variant: str | None, body: bytes, kind: str, accept: str
     ) -> tuple[ContainerAnswer, Params, Params]:
         """Ask an endpoint; return the container's answer, its variant and what is deployed."""
         endpoint = self._endpoints.get(name)
         gone = endpoint is not None and endpoint["EndpointStatus"] == "Deleting"
         if endpoint is None or endpoint["deployed"] is None or gone:
-            raise refused(f"Endpoint {name} of account {self.cloud.account} not found.")
+            raise invocation_error(f"Endpoint {name} of account {self.cloud.account} not found.")
         deployed = endpoint["deployed"]
-        chosen = _route(deployed["variants"], variant)
-        return self.ask(name, chosen, body, kind, accept), chosen, deployed
+        chosen = _choose_variant(deployed["variants"], variant)
+        return self.ask_variant(name, chosen, body, kind, accept), chosen, deployed
 
-    def ask(
+    def ask_variant(
         self, name: str, chosen: Params, body: bytes, kind: str, accept: str
     ) -> ContainerAnswer:
         """Return what one variant of an endpoint answers."""
-        answer, log = self._container(name, chosen).ask(body, kind, accept)
+        answer, log = self._get_container(name, chosen).answer_request(body, kind, accept)
         if log:
             stream = f"{chosen['VariantName']}/i-{chosen['artifact'][:17]}"
-            self.cloud.logs.append(f"/aws/sagemaker/Endpoints/{name}", stream, log.splitlines())
+            self.cloud.logs.append_lines(
+                f"/aws/sagemaker/Endpoints/{name}", stream, log.splitlines()
+            )
         return answer
 
     def backdate(self, name: str, at: float) -> None:
         """Have an endpoint, its configuration and its models be as old as a time."""
         with self._lock:
-            endpoint = self._get("endpoint", name, self._endpoints)
+            endpoint = self._get_record("endpoint", name, self._endpoints)
             self._endpoints[name] = {**endpoint, "CreationTime": at, "LastModifiedTime": at}
             config = endpoint["EndpointConfigName"]
             self._configs[config] = {**self._configs[config], "CreationTime": at}
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _settled(self, name: str, verb: str) -> Params:
-        endpoint = self._get("endpoint", name, self._endpoints)
+    def _require_settled(self, name: str, verb: str) -> Params:
+        endpoint = self._get_record("endpoint", name, self._endpoints)
         if endpoint["EndpointStatus"] not in ("InService", "Failed"):
             arn = endpoint["EndpointArn"]
             status = endpoint["EndpointStatus"]
             raise validation_error(f'Cannot {verb} in-progress endpoint "{arn}" ({status}).')
         return endpoint
 
-    def _deployment(self, config_name: str) -> Params:
+    def _plan_deployment(self, config_name: str) -> Params:
         """Return an endpoint configuration frozen: variants with their models, and capture."""
-        config = self._get("endpoint-config", config_name, self._configs)
+        config = self._get_record("endpoint-config", config_name, self._configs)
         return {
             "config": config_name,
-            "variants": [self._frozen(one) for one in config["ProductionVariants"]],
-            "shadows": [self._frozen(one) for one in config.get("ShadowProductionVariants", ())],
+            "variants": [self._freeze_variant(one) for one in config["ProductionVariants"]],
+            "shadows": [
+                self._freeze_variant(one) for one in config.get("ShadowProductionVariants", ())
+            ],
             "capture": config.get("DataCaptureConfig"),
         }
 
-    def _frozen(self, variant: Params) -> Params:
-        model = self._get("model", variant["ModelName"], self._models)
+    def _freeze_variant(self, variant: Params) -> Params:
+        model = self._get_record("model", variant["ModelName"], self._models)
         container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
         return {
             "VariantName": variant["VariantName"],
@@ -210,19 +214,19 @@ class Endpoints(Models):
             "artifact": None,
         }
 
-    def _begin(self, name: str, wanted: Params) -> None:
-        threading.Thread(target=self._deploy, args=(name, wanted), daemon=True).start()
+    def _begin_deployment(self, name: str, wanted: Params) -> None:
+        threading.Thread(target=self._deploy_fleet, args=(name, wanted), daemon=True).start()
 
-    def _deploy(self, name: str, wanted: Params) -> None:
+    def _deploy_fleet(self, name: str, wanted: Params) -> None:
         """Fetch and load the models; then the endpoint is in service, or it has failed."""
         ready_at = time.monotonic() + self.cloud.allows.durations.endpoint_creating
         reason = None
         try:
-            for variant in _variants(wanted):
-                self._fetch(variant)
-                self._load(name, variant).close()
+            for variant in _list_variants(wanted):
+                self._fetch_model(variant)
+                self._load_container(name, variant).close()
         except (AwsError, ContainerFailed) as error:
-            reason = self._failure(name, variant["VariantName"], str(error))
+            reason = self._log_failure(name, variant["VariantName"], str(error))
         except WorkflowError as error:  # a full disk takes no line of a log either
             reason = error.message
         time.sleep(max(0.0, ready_at - time.monotonic()))
@@ -242,20 +246,20 @@ class Endpoints(Models):
                 }
             self._endpoints[name] = {**endpoint, **changes}
         if reason is None:
-            self._close(name)
+            self._close_containers(name)
 
     def _begin_deleting(self, name: str) -> None:
         seconds = self.cloud.allows.durations.endpoint_deleting
         if not seconds:
-            self._delete(name)
+            self._delete_now(name)
             return
-        timer = threading.Timer(seconds, self._delete, args=(name,))
+        timer = threading.Timer(seconds, self._delete_now, args=(name,))
         timer.daemon = True
         timer.start()
 
-    def _delete(self, name: str) -> None:
-        self._remove("endpoint", name, self._endpoints)
-        self._close(name)
+    def _delete_now(self, name: str) -> None:
+        self._remove_record("endpoint", name, self._endpoints)
+        self._close_containers(name)
 
     def _check_instances(self, wanted: Params) -> None:
         """Refuse more instances than the account may have; an update needs both fleets at once.
@@ -270,8 +274,8 @@ class Endpoints(Models):
         for endpoint in self._endpoints.values():
             updating = endpoint["EndpointStatus"] in ("Creating", "Updating")
             for fleet in (endpoint["deployed"], endpoint["wanted"] if updating else None):
-                used += _instances(fleet) if fleet else Counter()
-        for kind, count in _instances(wanted).items():
+                used += _count_instances(fleet) if fleet else Counter()
+        for kind, count in _count_instances(wanted).items():
             if used[kind] + count > limit:
                 raise AwsError(
                     "ResourceLimitExceeded",
@@ -282,8 +286,8 @@ class Endpoints(Models):
                     "support to request an increase for this quota.",
                 )
 
-    def _failure(self, name: str, variant: str, log: str) -> str:
-        self.cloud.logs.append(
+    def _log_failure(self, name: str, variant: str, log: str) -> str:
+        self.cloud.logs.append_lines(
             f"/aws/sagemaker/Endpoints/{name}", f"{variant}/i-0", log.splitlines()
         )
         return (
@@ -292,29 +296,29 @@ class Endpoints(Models):
             f"{(log.strip().splitlines() or ['nothing was logged'])[-1]}"
         )
 
-    def _fetch(self, variant: Params) -> None:
+    def _fetch_model(self, variant: Params) -> None:
         """Keep the model's archive, so that the endpoint lives on when the object is deleted."""
         bucket, _, key = variant["ModelDataUrl"].removeprefix("s3://").partition("/")
         variant["artifact"] = self.cloud.store.put_blob(self.cloud.s3.read_object(bucket, key))
 
-    def _load(self, name: str, variant: Params) -> Container:
+    def _load_container(self, name: str, variant: Params) -> Container:
         archive = self.cloud.store.blob_path(variant["artifact"])
-        folder = unpack(archive, self._unpacked / archive.name)
+        folder = unpack_archive(archive, self._unpacked / archive.name)
         environment = {"SAGEMAKER_ENDPOINT_NAME": name, **variant["Environment"]}
         return Container(folder, environment, self._folders)
 
-    def _container(self, name: str, variant: Params) -> Container:
+    def _get_container(self, name: str, variant: Params) -> Container:
         key = f"{name}/{variant['VariantName']}/{variant['artifact']}"
         with self._loading:
             container = self._containers.get(key)
             if container is None or not container.alive:
                 try:
-                    container = self._containers[key] = self._load(name, variant)
+                    container = self._containers[key] = self._load_container(name, variant)
                 except ContainerFailed as error:
                     raise AwsError("ServiceUnavailable", str(error), 503) from error
             return container
 
-    def _close(self, name: str) -> None:
+    def _close_containers(self, name: str) -> None:
         with self._loading:
             keys = [key for key in self._containers if key.startswith(f"{name}/")]
             doomed = [self._containers.pop(key) for key in keys]
@@ -324,28 +328,28 @@ class Endpoints(Models):
     def close(self) -> None:
         """End every model server."""
         for name in list(self._endpoints):
-            self._close(name)
+            self._close_containers(name)
 
 
-def refused(message: str) -> AwsError:
+def invocation_error(message: str) -> AwsError:
     """Return the error of an invocation that reaches no model."""
     # The runtime's name for what the control plane calls ValidationException.
     return AwsError("ValidationError", message)
 
 
-def _retain(old: Params, new: Params) -> None:
+def _retain_weights(old: Params, new: Params) -> None:
     weights = {v["VariantName"]: v["InitialVariantWeight"] for v in old["variants"]}
     for variant in new["variants"]:
         name = variant["VariantName"]
         variant["InitialVariantWeight"] = weights.get(name, variant["InitialVariantWeight"])
 
 
-def _variants(fleet: Params) -> list[Params]:
+def _list_variants(fleet: Params) -> list[Params]:
     """Return the production variants and the shadow variants of a fleet."""
     return [*fleet["variants"], *fleet.get("shadows", ())]
 
 
-def mirrored(fleet: Params) -> Params | None:
+def choose_shadow(fleet: Params) -> Params | None:
     """Return the shadow variant that gets a copy of a request; None where none does.
 
     Its share of the requests is its weight in relation to that of the production variant.
@@ -357,27 +361,27 @@ def mirrored(fleet: Params) -> Params | None:
     return None
 
 
-def _instances(fleet: Params) -> Counter[str]:
+def _count_instances(fleet: Params) -> Counter[str]:
     """Return how many instances of each type a fleet has."""
     used: Counter[str] = Counter()
-    for variant in _variants(fleet):
+    for variant in _list_variants(fleet):
         used[variant.get("InstanceType", "")] += variant["InstanceCount"]
     return used
 
 
-def _route(variants: list[Params], target: str | None) -> Params:
+def _choose_variant(variants: list[Params], target: str | None) -> Params:
     if target is not None:
         for variant in variants:
             if variant["VariantName"] == target:
                 return variant
-        raise refused(f"Variant {target} not found for the endpoint.")
+        raise invocation_error(f"Variant {target} not found for the endpoint.")
     weights = [variant["InitialVariantWeight"] for variant in variants]
     if not any(weights):
-        raise refused("No variant of the endpoint has a weight above 0.")
+        raise invocation_error("No variant of the endpoint has a weight above 0.")
     return random.choices(variants, weights)[0]  # noqa: S311 - traffic, not secrets
 
 
-def _variant(variant: Params) -> Params:
+def _summarize_variant(variant: Params) -> Params:
     weight, count = variant["InitialVariantWeight"], variant["InstanceCount"]
     image = variant["Image"]
     return {

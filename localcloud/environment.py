@@ -105,7 +105,7 @@ class Environment:
         self._site = site
         day = time.strftime("%Y/%m/%d", time.gmtime())
         self._stream = f"{day}/[{deployed.configuration['Version']}]{uuid.uuid4().hex}"
-        self._begin()
+        self._start_process()
 
     def invoke(self, event: bytes, request_id: str) -> InvocationOutcome:
         """Run one invocation to its end; a timeout or an exit is an outcome, not an exception."""
@@ -117,12 +117,12 @@ class Environment:
                 early_log = self._process.take_log()
                 started = time.perf_counter()
             if not self._loaded:  # AWS then starts over, in the invocation's time
-                self._load(timeout)
+                self._load_handler(timeout)
             left = timeout - (time.perf_counter() - started)
-            status, payload = self._ask(event, request_id, left)
+            status, payload = self._run_invocation(event, request_id, left)
         except (_InitFailed, ChildExited, ChildTimedOut) as error:
             self.reusable = False
-            status, payload = _ended(error, request_id, timeout)
+            status, payload = _describe_ending(error, request_id, timeout)
         done = platform_log.Invocation(
             request_id=request_id,
             version=self.deployed.configuration["Version"],
@@ -133,7 +133,7 @@ class Environment:
             status=status,
             reason=json.loads(payload)["errorMessage"] if status in {"failure", "timeout"} else "",
         )
-        text = early_log + self._log(done)
+        text = early_log + self._collect_log(done)
         log = [event.replace(EVENT_NEWLINE, "\n") for event in text.split("\n") if event]
         return InvocationOutcome(payload, status != "success", log, self._stream, done.duration_ms)
 
@@ -142,30 +142,30 @@ class Environment:
         self._process.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _begin(self) -> None:
+    def _start_process(self) -> None:
         self._loaded = False
         self._folder = self._site.folder / uuid.uuid4().hex
         self._folder.mkdir(parents=True)
-        environ = _environ(self.deployed, self._site, self._stream)
+        environ = _build_environ(self.deployed, self._site, self._stream)
         self._process = Process(_MODULE, environ, self._folder)
 
     def _load_in_its_own_time(self) -> float | None:
         """Load the handler in the init phase; None where that was too short for it."""
         try:
-            return self._load(self._site.init_seconds)
+            return self._load_handler(self._site.init_seconds)
         except ChildTimedOut:
             self.close()
-            self._begin()
+            self._start_process()
             return None
 
-    def _load(self, seconds: float) -> float:
+    def _load_handler(self, seconds: float) -> float:
         """Load the handler; return how long it took, in milliseconds."""
         started = time.perf_counter()
-        library = f"/var/lang/lib/{_runtime(self.deployed)}/site-packages"
+        library = f"/var/lang/lib/{_runtime_name(self.deployed)}/site-packages"
         view = View(
             folder=os.fspath(self._folder),
             shown={"/var/task": os.fspath(self.deployed.code)}
-            | {f"{library}/{name}": path for name, path in _library().items()},
+            | {f"{library}/{name}": path for name, path in _find_library().items()},
             tmp_megabytes=self.deployed.configuration["EphemeralStorage"]["Size"],
             namespaces=self._site.namespaces,
         )
@@ -177,18 +177,18 @@ class Environment:
         self._loaded = True
         return (time.perf_counter() - started) * 1000
 
-    def _ask(self, event: bytes, request_id: str, seconds: float) -> tuple[str, bytes]:
-        context = json.dumps(self._context(request_id, seconds)).encode()
+    def _run_invocation(self, event: bytes, request_id: str, seconds: float) -> tuple[str, bytes]:
+        context = json.dumps(self._build_context(request_id, seconds)).encode()
         kind, payload = self._process.exchange_frames([context, event], replies=2, timeout=seconds)
         if len(payload) > RESPONSE_LIMIT:
             text = (
                 "Response payload size exceeded maximum allowed payload size "
                 f"({RESPONSE_LIMIT} bytes)."
             )
-            return "error", _error("Function.ResponseSizeTooLarge", text)
+            return "error", _build_error("Function.ResponseSizeTooLarge", text)
         return "success" if kind == b"result" else "error", payload
 
-    def _context(self, request_id: str, seconds: float) -> dict[str, Any]:
+    def _build_context(self, request_id: str, seconds: float) -> dict[str, Any]:
         configuration = self.deployed.configuration
         trace = uuid.uuid4().hex
         return {
@@ -203,27 +203,27 @@ class Environment:
             "log_stream_name": self._stream,
         }
 
-    def _log(self, done: platform_log.Invocation) -> str:
+    def _collect_log(self, done: platform_log.Invocation) -> str:
         settings = self.deployed.configuration["LoggingConfig"]
         if settings.get("SystemLogLevel") == "WARN":  # the platform's lines are of level INFO
             return self._process.take_log()
         as_json = settings["LogFormat"] == "JSON"
-        start = platform_log.start(done.request_id, done.version, as_json=as_json)
-        return start + self._process.take_log() + platform_log.end(done, as_json=as_json)
+        start = platform_log.start_line(done.request_id, done.version, as_json=as_json)
+        return start + self._process.take_log() + platform_log.end_lines(done, as_json=as_json)
 
 
-def _ended(error: Exception, request_id: str, timeout: float) -> tuple[str, bytes]:
+def _describe_ending(error: Exception, request_id: str, timeout: float) -> tuple[str, bytes]:
     """Return (status, payload) of an invocation that ended its environment."""
     if isinstance(error, ChildTimedOut):
         text = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
-        return "timeout", _error("Sandbox.Timedout", text)
+        return "timeout", _build_error("Sandbox.Timedout", text)
     if isinstance(error, ChildExited):
         text = f"RequestId: {request_id} Error: {_exit_reason(error.status)}"
-        return "failure", _error("Runtime.ExitError", text)
+        return "failure", _build_error("Runtime.ExitError", text)
     return "error", bytes(error.args[0])
 
 
-def _error(kind: str, message: str) -> bytes:
+def _build_error(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
 
@@ -237,7 +237,7 @@ def _exit_reason(status: int) -> str:
 
 
 @cache
-def _library() -> dict[str, str]:
+def _find_library() -> dict[str, str]:
     """Return where the packages of AWS's runtime lie here, by the names of folders or files."""
     found = {}
     for name in _LIBRARY:
@@ -250,11 +250,11 @@ def _library() -> dict[str, str]:
     return found
 
 
-def _runtime(deployed: Deployed) -> str:
+def _runtime_name(deployed: Deployed) -> str:
     return str(deployed.configuration.get("Runtime", "python3.13"))
 
 
-def _environ(deployed: Deployed, site: Site, stream: str) -> dict[str, str]:
+def _build_environ(deployed: Deployed, site: Site, stream: str) -> dict[str, str]:
     configuration = deployed.configuration
     keys = site.credentials.of_role(configuration["Role"].rpartition("/")[2])
     region = deployed.arn.split(":")[3]
@@ -273,7 +273,7 @@ def _environ(deployed: Deployed, site: Site, stream: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": site.endpoint_url,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{_runtime(deployed)}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{_runtime_name(deployed)}",
         "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
         "AWS_LAMBDA_FUNCTION_VERSION": configuration["Version"],
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),

@@ -24,7 +24,7 @@ class Events(Service):
         self._rules = cloud.store.load_table("events.rule")
         self._tagged = Tagged(self._rules)
 
-    def put(
+    def publish_event(
         self,
         source: str,
         detail_type: str,
@@ -57,10 +57,12 @@ class Events(Service):
             "detail": detail,
         }
         for rule in list(self._rules.values()):
-            if rule["State"] == "ENABLED" and _matches(rule, event):
-                self.cloud.metrics.count("AWS/Events", "MatchedEvents", {"RuleName": rule["Name"]})
+            if rule["State"] == "ENABLED" and _matches_rule(rule, event):
+                self.cloud.metrics.record_count(
+                    "AWS/Events", "MatchedEvents", {"RuleName": rule["Name"]}
+                )
                 for target in rule["targets"].values():
-                    self._deliver(
+                    self._deliver_event(
                         target["Arn"], event_inputs.target_input(target, event, rule["Arn"])
                     )
         return str(event["id"])
@@ -91,7 +93,7 @@ class Events(Service):
         return {"RuleArn": arn}
 
     def describe_rule(self, call: Call) -> Params:
-        return _shown(self._rule(call.params["Name"]))
+        return _describe_rule(self._find_rule(call.params["Name"]))
 
     def delete_rule(self, call: Call) -> Params:
         rule = self._rules.get(call.params["Name"])
@@ -102,7 +104,7 @@ class Events(Service):
 
     def list_rules(self, call: Call) -> Params:
         prefix = call.params.get("NamePrefix", "")
-        rules = [_shown(r) for n, r in sorted(self._rules.items()) if n.startswith(prefix)]
+        rules = [_describe_rule(r) for n, r in sorted(self._rules.items()) if n.startswith(prefix)]
         shown, token = paginate(rules, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"Rules": shown} | ({"NextToken": token} if token else {})
 
@@ -115,7 +117,7 @@ class Events(Service):
     # -- targets and events --------------------------------------------------------------------
 
     def put_targets(self, call: Call) -> Params:
-        rule = self._rule(call.params["Rule"])
+        rule = self._find_rule(call.params["Rule"])
         for target in call.params["Targets"]:
             event_inputs.check_target(target)
         targets = {**rule["targets"], **{t["Id"]: t for t in call.params["Targets"]}}
@@ -125,14 +127,14 @@ class Events(Service):
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
     def remove_targets(self, call: Call) -> Params:
-        rule = self._rule(call.params["Rule"])
+        rule = self._find_rule(call.params["Rule"])
         gone = call.params["Ids"]
         targets = {i: t for i, t in rule["targets"].items() if i not in gone}
         self._rules[rule["Name"]] = {**rule, "targets": targets}
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
     def list_targets_by_rule(self, call: Call) -> Params:
-        targets = list(self._rule(call.params["Rule"])["targets"].values())
+        targets = list(self._find_rule(call.params["Rule"])["targets"].values())
         shown, token = paginate(targets, call.params, size="Limit", token="NextToken", default=100)  # noqa: S106 - a paging token
         return {"Targets": shown} | ({"NextToken": token} if token else {})
 
@@ -144,29 +146,29 @@ class Events(Service):
     # -- tags ----------------------------------------------------------------------------------
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add_tags(self._named(call), tag_map(call.params["Tags"]))
+        return self._tagged.add_tags(self._rule_name(call), tag_map(call.params["Tags"]))
 
     def untag_resource(self, call: Call) -> Params:
-        return self._tagged.remove_tags(self._named(call), call.params["TagKeys"])
+        return self._tagged.remove_tags(self._rule_name(call), call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._tagged.get_tags(self._named(call)))}
+        return {"Tags": tag_list(self._tagged.get_tags(self._rule_name(call)))}
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _rule(self, name: str) -> Params:
+    def _find_rule(self, name: str) -> Params:
         rule = self._rules.get(name)
         if rule is None:
             raise AwsError("ResourceNotFoundException", f"Rule {name} does not exist.")
         return rule
 
-    def _named(self, call: Call) -> str:
+    def _rule_name(self, call: Call) -> str:
         """Return the name of the rule whose ARN a call on tags gives."""
-        name: str = self._rule(call.params["ResourceARN"].rpartition("/")[2])["Name"]
+        name: str = self._find_rule(call.params["ResourceARN"].rpartition("/")[2])["Name"]
         return name
 
     def _set_state(self, name: str, state: str) -> Params:
-        self._rules[name] = {**self._rule(name), "State": state}
+        self._rules[name] = {**self._find_rule(name), "State": state}
         return {}
 
     def _put_entry(self, entry: Params) -> Params:
@@ -182,14 +184,14 @@ class Events(Service):
         if not isinstance(detail, dict):
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
         about = (entry["Source"], entry["DetailType"], entry.get("Resources", []), detail)
-        return {"EventId": self.put(*about, entry.get("Time"))}
+        return {"EventId": self.publish_event(*about, entry.get("Time"))}
 
-    def _deliver(self, arn: str, body: str) -> None:
+    def _deliver_event(self, arn: str, body: str) -> None:
         if ":sqs:" in arn:
-            if not self.cloud.queues.offer(arn, body):
+            if not self.cloud.queues.offer_message(arn, body):
                 self.cloud.warn(f"An event is lost: there is no queue {arn}.")
         elif ":sns:" in arn:
-            self.cloud.topics.send(arn, body, None)
+            self.cloud.topics.deliver_message(arn, body, None)
         elif ":lambda:" in arn:
             parameters = {"FunctionName": arn, "InvocationType": "Event", "Payload": body.encode()}
             self.cloud.call_operation(Call("lambda", "Invoke", self.cloud.region, parameters))
@@ -197,10 +199,10 @@ class Events(Service):
             self.cloud.warn(f"An event is lost: targets like {arn} are not supported here.")
 
 
-def _matches(rule: Params, event: Params) -> bool:
+def _matches_rule(rule: Params, event: Params) -> bool:
     pattern = rule.get("EventPattern")
     return pattern is not None and event_patterns.matches(json.loads(pattern), event)
 
 
-def _shown(rule: Params) -> Params:
+def _describe_rule(rule: Params) -> Params:
     return {k: v for k, v in rule.items() if k not in ("targets", "tags")}

@@ -41,7 +41,7 @@ def check_zip(data: bytes, *, direct: bool) -> None:
         )
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack_zip(archive: Path, folder: Path) -> Path:
     """Unpack a function's zip once, with read-only files; return the folder.
 
     Raises:

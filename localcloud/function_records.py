@@ -55,7 +55,7 @@ class FunctionRecords(Service):
 
     def create_function(self, call: Call) -> Params:
         p = call.params
-        name = _reference(p["FunctionName"])[0]
+        name = _parse_reference(p["FunctionName"])[0]
         with self._lock:
             if name in self._functions:
                 raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409)
@@ -66,7 +66,7 @@ class FunctionRecords(Service):
                 )
             defaults: Params = {
                 "FunctionName": name,
-                "FunctionArn": self._arn(name),
+                "FunctionArn": self._function_arn(name),
                 "Description": "",
                 "Timeout": 3,
                 "MemorySize": 128,
@@ -76,8 +76,8 @@ class FunctionRecords(Service):
                 "Architectures": p.get("Architectures", ["x86_64"]),
                 "Version": "$LATEST",
             }
-            latest = settings.changed(defaults, p) | self._upload(p["Code"])
-            settings.touch(latest)
+            latest = settings.apply_changes(defaults, p) | self._store_code(p["Code"])
+            settings.renew_revision(latest)
             self._functions[name] = {
                 "latest": latest,
                 "versions": {},
@@ -88,15 +88,15 @@ class FunctionRecords(Service):
             }
             self._pending_until[name] = time.monotonic() + self._pending_seconds
             if p.get("Publish"):
-                self._publish(name, p.get("Description"))
-            return self._shown(name, latest)
+                self._publish_version(name, p.get("Description"))
+            return self._with_states(name, latest)
 
     def get_function(self, call: Call) -> Params:
-        name, configuration = self._find(call.params)
+        name, configuration = self._find_version(call.params)
         record = self._functions[name]
         out: Params = {
-            "Configuration": self._shown(name, configuration),
-            "Code": {"RepositoryType": "S3", "Location": self._location(configuration)},
+            "Configuration": self._with_states(name, configuration),
+            "Code": {"RepositoryType": "S3", "Location": self._code_location(configuration)},
         }
         if record["tags"]:
             out["Tags"] = record["tags"]
@@ -105,29 +105,31 @@ class FunctionRecords(Service):
         return out
 
     def get_function_configuration(self, call: Call) -> Params:
-        return self._shown(*self._find(call.params))
+        return self._with_states(*self._find_version(call.params))
 
     def update_function_code(self, call: Call) -> Params:
         p = call.params
         with self._lock:
-            name, configuration = self._writable(p)
+            name, configuration = self._copy_latest(p)
             if "Architectures" in p:
                 configuration["Architectures"] = p["Architectures"]
-            configuration.update(self._upload(p))
+            configuration.update(self._store_code(p))
             if p.get("DryRun"):
-                return self._shown(name, configuration)
-            return self._changed(name, configuration, publish=bool(p.get("Publish")))
+                return self._with_states(name, configuration)
+            return self._save_latest(name, configuration, publish=bool(p.get("Publish")))
 
     def update_function_configuration(self, call: Call) -> Params:
         with self._lock:
-            name, configuration = self._writable(call.params)
-            configuration = settings.changed(configuration, call.params)
-            return self._changed(name, configuration, publish=False)
+            name, configuration = self._copy_latest(call.params)
+            configuration = settings.apply_changes(configuration, call.params)
+            return self._save_latest(name, configuration, publish=False)
 
     def delete_function(self, call: Call) -> Params:
         with self._lock:
-            name, configuration = self._find(call.params)
-            qualifier = _reference(call.params["FunctionName"])[1] or call.params.get("Qualifier")
+            name, configuration = self._find_version(call.params)
+            qualifier = _parse_reference(call.params["FunctionName"])[1] or call.params.get(
+                "Qualifier"
+            )
             if qualifier:
                 record = self._functions[name]
                 del record["versions"][qualifier]
@@ -135,7 +137,7 @@ class FunctionRecords(Service):
             else:
                 del self._functions[name]
                 self._concurrency.release(name)
-            self.pool.retire(configuration["RevisionId"])
+            self.pool.retire_revision(configuration["RevisionId"])
         return {}
 
     def list_functions(self, call: Call) -> Params:
@@ -146,13 +148,13 @@ class FunctionRecords(Service):
             for configuration in (record["latest"], *(record["versions"].values() if every else ()))
         ]
         shown, marker = paginate(found, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
-        return {"Functions": [self._shown(*one) for one in shown], "NextMarker": marker}
+        return {"Functions": [self._with_states(*one) for one in shown], "NextMarker": marker}
 
     # -- versions ------------------------------------------------------------------------------
 
     def publish_version(self, call: Call) -> Params:
         with self._lock:
-            name, configuration = self._writable(call.params)
+            name, configuration = self._copy_latest(call.params)
             wanted = call.params.get("CodeSha256")
             if wanted and wanted != configuration["CodeSha256"]:
                 raise AwsError(
@@ -161,42 +163,46 @@ class FunctionRecords(Service):
                     f"({configuration['CodeSha256']}). Please try again with the CodeSHA256 in "
                     "$LATEST.",
                 )
-            return self._shown(name, self._publish(name, call.params.get("Description")))
+            return self._with_states(
+                name, self._publish_version(name, call.params.get("Description"))
+            )
 
     def list_versions_by_function(self, call: Call) -> Params:
-        name, _ = self._find(call.params)
+        name, _ = self._find_version(call.params)
         record = self._functions[name]
-        latest = {**record["latest"], "FunctionArn": f"{self._arn(name)}:$LATEST"}
+        latest = {**record["latest"], "FunctionArn": f"{self._function_arn(name)}:$LATEST"}
         versions = [latest, *record["versions"].values()]
         shown, marker = paginate(versions, call.params, size="MaxItems", token="Marker", default=50)  # noqa: S106 - a paging marker
-        return {"Versions": [self._shown(name, v) for v in shown], "NextMarker": marker}
+        return {"Versions": [self._with_states(name, v) for v in shown], "NextMarker": marker}
 
     # -- tags, concurrency, policy -------------------------------------------------------------
 
     def list_tags(self, call: Call) -> Params:
-        return {"Tags": self._tagged.get_tags(self._record(call.params["Resource"])[0])}
+        return {"Tags": self._tagged.get_tags(self._find_record(call.params["Resource"])[0])}
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add_tags(self._record(call.params["Resource"])[0], call.params["Tags"])
+        return self._tagged.add_tags(
+            self._find_record(call.params["Resource"])[0], call.params["Tags"]
+        )
 
     def untag_resource(self, call: Call) -> Params:
         return self._tagged.remove_tags(
-            self._record(call.params["Resource"])[0], call.params["TagKeys"]
+            self._find_record(call.params["Resource"])[0], call.params["TagKeys"]
         )
 
     def put_function_concurrency(self, call: Call) -> Params:
-        name, record = self._record(call.params["FunctionName"])
+        name, record = self._find_record(call.params["FunctionName"])
         self._concurrency.reserve(name, call.params["ReservedConcurrentExecutions"])
         record["reserved"] = call.params["ReservedConcurrentExecutions"]
         self._functions[name] = record
         return {"ReservedConcurrentExecutions": record["reserved"]}
 
     def get_function_concurrency(self, call: Call) -> Params:
-        record = self._record(call.params["FunctionName"])[1]
+        record = self._find_record(call.params["FunctionName"])[1]
         return {"ReservedConcurrentExecutions": record["reserved"]}
 
     def delete_function_concurrency(self, call: Call) -> Params:
-        name, record = self._record(call.params["FunctionName"])
+        name, record = self._find_record(call.params["FunctionName"])
         self._concurrency.release(name)
         record["reserved"] = None
         self._functions[name] = record
@@ -217,58 +223,58 @@ class FunctionRecords(Service):
 
     def add_permission(self, call: Call) -> Params:
         p = call.params
-        name, record = self._record(p["FunctionName"])
+        name, record = self._find_record(p["FunctionName"])
         if p["StatementId"] in record["policy"]:
             raise AwsError(
                 "ResourceConflictException",
                 f"The statement id ({p['StatementId']}) provided already exists.",
                 409,
             )
-        statement = settings.statement(p, self._arn(name), self.cloud.partition)
+        statement = settings.build_statement(p, self._function_arn(name), self.cloud.partition)
         record["policy"][p["StatementId"]] = statement
         self._functions[name] = record
         return {"Statement": json.dumps(statement)}
 
     def remove_permission(self, call: Call) -> Params:
-        name, record = self._record(call.params["FunctionName"])
+        name, record = self._find_record(call.params["FunctionName"])
         if record["policy"].pop(call.params["StatementId"], None) is None:
-            raise _policy_missing()
+            raise _missing_policy_error()
         self._functions[name] = record
         return {}
 
     def get_policy(self, call: Call) -> Params:
-        record = self._record(call.params["FunctionName"])[1]
+        record = self._find_record(call.params["FunctionName"])[1]
         if not record["policy"]:
-            raise _policy_missing()
+            raise _missing_policy_error()
         statements = list(record["policy"].values())
         document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return {"Policy": json.dumps(document), "RevisionId": record["latest"]["RevisionId"]}
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _arn(self, name: str) -> str:
+    def _function_arn(self, name: str) -> str:
         return self.cloud.build_arn("lambda", f"function:{name}")
 
-    def _record(self, reference: str) -> tuple[str, Params]:
-        name = _reference(reference)[0]
+    def _find_record(self, reference: str) -> tuple[str, Params]:
+        name = _parse_reference(reference)[0]
         if name not in self._functions:
-            raise self._missing(self._arn(name))
+            raise self._missing_error(self._function_arn(name))
         return name, self._functions[name]
 
-    def _find(self, params: Params) -> tuple[str, Params]:
+    def _find_version(self, params: Params) -> tuple[str, Params]:
         """Name and configuration of the version that a call means."""
-        name, qualifier = _reference(params["FunctionName"])
+        name, qualifier = _parse_reference(params["FunctionName"])
         qualifier = qualifier or params.get("Qualifier")
         record = self._functions.get(name)
         if record is not None and qualifier in (None, "$LATEST"):
             return name, record["latest"]
         if record is not None and qualifier in record["versions"]:
             return name, record["versions"][qualifier]
-        raise self._missing(self._arn(name) + (f":{qualifier}" if qualifier else ""))
+        raise self._missing_error(self._function_arn(name) + (f":{qualifier}" if qualifier else ""))
 
-    def _writable(self, params: Params) -> tuple[str, Params]:
+    def _copy_latest(self, params: Params) -> tuple[str, Params]:
         """Name and a copy of ``$LATEST``, which a caller may change and save."""
-        name, record = self._record(params["FunctionName"])
+        name, record = self._find_record(params["FunctionName"])
         wanted = params.get("RevisionId")
         if wanted and wanted != record["latest"]["RevisionId"]:
             raise AwsError(
@@ -277,34 +283,42 @@ class FunctionRecords(Service):
                 "GetFunction/GetAlias API to retrieve the latest Revision Id",
                 412,
             )
-        if self._pending(name) or self._updating(name):
+        if self._is_pending(name) or self._is_updating(name):
             raise AwsError(
                 "ResourceConflictException",
                 "The operation cannot be performed at this time. An update is in progress for "
-                f"resource: {self._arn(name)}",
+                f"resource: {self._function_arn(name)}",
                 409,
             )
         return name, dict(record["latest"])
 
-    def _changed(self, name: str, configuration: Params, *, publish: bool) -> Params:
+    def _save_latest(self, name: str, configuration: Params, *, publish: bool) -> Params:
         record = self._functions[name]
-        self.pool.retire(record["latest"]["RevisionId"])
-        settings.touch(configuration)
+        self.pool.retire_revision(record["latest"]["RevisionId"])
+        settings.renew_revision(configuration)
         self._functions[name] = {**record, "latest": configuration}
         self._updating_until[name] = time.monotonic() + self._pending_seconds
-        return self._shown(name, self._publish(name, None) if publish else configuration)
+        return self._with_states(
+            name, self._publish_version(name, None) if publish else configuration
+        )
 
-    def _publish(self, name: str, description: str | None) -> Params:
+    def _publish_version(self, name: str, description: str | None) -> Params:
         record = self._functions[name]
         latest = record["latest"]
         newest = record["versions"].get(str(record["next_version"] - 1))
-        if newest is not None and settings.frozen(newest) == settings.frozen(latest):
+        if newest is not None and settings.frozen_settings(newest) == settings.frozen_settings(
+            latest
+        ):
             return dict(newest)
         number = str(record["next_version"])
-        version = {**latest, "Version": number, "FunctionArn": f"{self._arn(name)}:{number}"}
+        version = {
+            **latest,
+            "Version": number,
+            "FunctionArn": f"{self._function_arn(name)}:{number}",
+        }
         if description is not None:
             version["Description"] = description
-        settings.touch(version)
+        settings.renew_revision(version)
         versions = {**record["versions"], number: version}
         self._functions[name] = {
             **record,
@@ -313,21 +327,21 @@ class FunctionRecords(Service):
         }
         return version
 
-    def _shown(self, name: str, configuration: Params) -> Params:
+    def _with_states(self, name: str, configuration: Params) -> Params:
         """Return a configuration with the states that pass with time."""
         return {
             **configuration,
-            "State": "Pending" if self._pending(name) else "Active",
-            "LastUpdateStatus": "InProgress" if self._updating(name) else "Successful",
+            "State": "Pending" if self._is_pending(name) else "Active",
+            "LastUpdateStatus": "InProgress" if self._is_updating(name) else "Successful",
         }
 
-    def _updating(self, name: str) -> bool:
+    def _is_updating(self, name: str) -> bool:
         return time.monotonic() < self._updating_until.get(name, 0.0)
 
-    def _pending(self, name: str) -> bool:
+    def _is_pending(self, name: str) -> bool:
         return time.monotonic() < self._pending_until.get(name, 0.0)
 
-    def _upload(self, code: Params) -> Params:
+    def _store_code(self, code: Params) -> Params:
         if "ZipFile" in code:
             data = code["ZipFile"]
         elif "S3Bucket" in code:
@@ -340,16 +354,16 @@ class FunctionRecords(Service):
         digest = hashlib.sha256(data).digest()
         return {"CodeSha256": base64.b64encode(digest).decode(), "CodeSize": len(data)}
 
-    def _location(self, configuration: Params) -> str:
+    def _code_location(self, configuration: Params) -> str:
         url = f"{self.cloud.endpoint_url}/_localcloud/blobs/{code_digest(configuration)}"
         return self.cloud.credentials.presigned(url, self.cloud.region)
 
     @staticmethod
-    def _missing(arn: str) -> AwsError:
+    def _missing_error(arn: str) -> AwsError:
         return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404)
 
 
-def _reference(text: str) -> tuple[str, str | None]:
+def _parse_reference(text: str) -> tuple[str, str | None]:
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise AwsError("ValidationException", f"'{text}' is no function name or ARN.")
@@ -361,5 +375,5 @@ def code_digest(configuration: Params) -> str:
     return base64.b64decode(configuration["CodeSha256"]).hex()
 
 
-def _policy_missing() -> AwsError:
+def _missing_policy_error() -> AwsError:
     return AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)

@@ -53,7 +53,7 @@ _RESERVED_VARIABLES = {
 }
 
 
-def touch(configuration: Params) -> None:
+def renew_revision(configuration: Params) -> None:
     """Give a configuration that has changed its new time and revision."""
     seconds = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
@@ -61,7 +61,7 @@ def touch(configuration: Params) -> None:
     configuration["RevisionId"] = str(uuid.uuid4())
 
 
-def changed(configuration: Params, wanted: Params) -> Params:
+def apply_changes(configuration: Params, wanted: Params) -> Params:
     """Return a configuration as a request wants it.
 
     Raises:
@@ -69,7 +69,9 @@ def changed(configuration: Params, wanted: Params) -> Params:
     """
     _check_variables(wanted)
     new = configuration | {field: wanted[field] for field in _CONFIGURABLE if field in wanted}
-    return new | {"LoggingConfig": _logging(new["FunctionName"], new.get("LoggingConfig", {}))}
+    return new | {
+        "LoggingConfig": _complete_logging(new["FunctionName"], new.get("LoggingConfig", {}))
+    }
 
 
 def _check_variables(params: Params) -> None:
@@ -84,19 +86,19 @@ def _check_variables(params: Params) -> None:
         )
 
 
-def _logging(name: str, given: Params) -> Params:
+def _complete_logging(name: str, given: Params) -> Params:
     levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
     as_json = given.get("LogFormat") == "JSON"
     defaults = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
     return {**defaults, **(levels if as_json else {}), **given}
 
 
-def frozen(configuration: Params) -> dict[str, Any]:
+def frozen_settings(configuration: Params) -> dict[str, Any]:
     """Return what makes one version of a function differ from another."""
     return {k: v for k, v in configuration.items() if k not in _VOLATILE}
 
 
-def statement(params: Params, arn: str, partition: str) -> Params:
+def build_statement(params: Params, arn: str, partition: str) -> Params:
     """Return the statement that AddPermission adds to the policy of a function."""
     who, made = params["Principal"], {"Sid": params["StatementId"], "Effect": "Allow"}
     if who.isdigit():

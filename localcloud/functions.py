@@ -8,7 +8,7 @@ import uuid
 from localcloud.concurrency import Throttled
 from localcloud.environment import Deployed, InvocationOutcome
 from localcloud.errors import AwsError
-from localcloud.function_code import unpack
+from localcloud.function_code import unpack_zip
 from localcloud.function_records import FunctionRecords, code_digest
 from localcloud.wire import Call, Params
 
@@ -32,7 +32,7 @@ class Functions(FunctionRecords):
                 f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
                 413,
             )
-        name, configuration = self._find(p)
+        name, configuration = self._find_version(p)
         _check_json(event)
         if kind == "DryRun":
             return {"StatusCode": 204}
@@ -41,7 +41,7 @@ class Functions(FunctionRecords):
                 target=self._run_queued, args=(name, configuration, event), daemon=True
             ).start()
             return {"StatusCode": 202}
-        outcome = self._run(name, configuration, event)
+        outcome = self._run_counted(name, configuration, event)
         out: Params = {
             "StatusCode": 200,
             "Payload": outcome.payload,
@@ -56,22 +56,22 @@ class Functions(FunctionRecords):
 
     def _run_queued(self, name: str, configuration: Params, event: bytes) -> None:
         try:
-            self._run(name, configuration, event, patient=True)
+            self._run_counted(name, configuration, event, patient=True)
         except AwsError as error:
             self.cloud.warn(f"An event for {name} is dropped: {error}")
 
-    def _run(
+    def _run_counted(
         self, name: str, configuration: Params, event: bytes, *, patient: bool = False
     ) -> InvocationOutcome:
         try:
-            with self._concurrency.slot(name, patient=patient):
+            with self._concurrency.hold_slot(name, patient=patient):
                 return self._run_now(name, configuration, event)
         except Throttled:
-            self.cloud.metrics.count("AWS/Lambda", "Throttles", {"FunctionName": name})
+            self.cloud.metrics.record_count("AWS/Lambda", "Throttles", {"FunctionName": name})
             raise
 
     def _run_now(self, name: str, configuration: Params, event: bytes) -> InvocationOutcome:
-        if self._pending(name):
+        if self._is_pending(name):
             raise AwsError(
                 "ResourceConflictException",
                 "The operation cannot be performed at this time. The function is currently in "
@@ -82,21 +82,23 @@ class Functions(FunctionRecords):
         deployed = Deployed(
             arn=configuration["FunctionArn"],
             revision=configuration["RevisionId"],
-            code=unpack(archive, self._code / archive.name),
+            code=unpack_zip(archive, self._code / archive.name),
             configuration=configuration,
         )
         outcome = self.pool.invoke(deployed, event or b"{}", str(uuid.uuid4()))
         group = configuration["LoggingConfig"]["LogGroup"]
-        self.cloud.logs.append(group, outcome.stream, outcome.log)
-        self._measure(name, outcome)
+        self.cloud.logs.append_lines(group, outcome.stream, outcome.log)
+        self._record_metrics(name, outcome)
         return outcome
 
-    def _measure(self, name: str, outcome: InvocationOutcome) -> None:
+    def _record_metrics(self, name: str, outcome: InvocationOutcome) -> None:
         dimensions = {"FunctionName": name}
         metrics = self.cloud.metrics
-        metrics.count("AWS/Lambda", "Invocations", dimensions)
-        metrics.record("AWS/Lambda", "Errors", dimensions, float(outcome.failed), "Count")
-        metrics.record("AWS/Lambda", "Duration", dimensions, outcome.duration_ms, "Milliseconds")
+        metrics.record_count("AWS/Lambda", "Invocations", dimensions)
+        metrics.record_value("AWS/Lambda", "Errors", dimensions, float(outcome.failed), "Count")
+        metrics.record_value(
+            "AWS/Lambda", "Duration", dimensions, outcome.duration_ms, "Milliseconds"
+        )
 
 
 def _check_json(event: bytes) -> None:

@@ -24,7 +24,7 @@ from localcloud import pipes, sandbox
 _SERVER_ERROR = 500
 
 
-def load(model_dir: Path) -> ModuleType:
+def load_module(model_dir: Path) -> ModuleType:
     """Return the module ``code/inference.py`` of a model.
 
     Raises:
@@ -43,14 +43,14 @@ def load(model_dir: Path) -> ModuleType:
     return module
 
 
-def transform(module: ModuleType, model: Any, head: dict[str, str], body: bytes) -> Any:  # noqa: ANN401 - the toolkit's shapes
+def call_functions(module: ModuleType, model: Any, head: dict[str, str], body: bytes) -> Any:  # noqa: ANN401 - the toolkit's shapes
     """Return what ``output_fn`` gives for a request: a body, or a body and its content type."""
     data = module.input_fn(body, head["content_type"])
     prediction = module.predict_fn(data, model)
     return module.output_fn(prediction, head["accept"])
 
 
-def answer(
+def answer_request(
     module: ModuleType,
     model: Any,  # noqa: ANN401 - whatever model_fn gives
     head: dict[str, str],
@@ -58,17 +58,17 @@ def answer(
 ) -> tuple[int, str, bytes]:
     """Return (status, content type, body) of one request."""
     try:
-        result = transform(module, model, head, body)
+        result = call_functions(module, model, head, body)
     except Exception as error:  # noqa: BLE001 - a container answers every exception
         status = int(getattr(error, "status_code", _SERVER_ERROR))
-        text = f"{error}\n{_traceback(error)}"  # as the toolkit's Transformer.handle_error
+        text = f"{error}\n{_format_traceback(error)}"  # as the toolkit's Transformer.handle_error
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return status, "text/plain", text.encode()
     content, kind = result if isinstance(result, tuple) else (result, head["accept"])
     return 200, kind, content if isinstance(content, bytes) else str(content).encode()
 
 
-def _traceback(error: BaseException) -> str:
+def _format_traceback(error: BaseException) -> str:
     """Return the traceback of an exception from the model's own code on."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
@@ -83,18 +83,18 @@ def main(own_paths: list[str]) -> None:
         own_paths: Where the project and this environment's packages lie; the project is dropped.
     """
     requests, replies = pipes.own_pipes()
-    sandbox.enter(sandbox.View(**json.loads(pipes.read(requests) or b"{}")))
+    sandbox.confine_process(sandbox.View(**json.loads(pipes.read_frame(requests) or b"{}")))
     sys.path.remove(own_paths[0])
     for name in [name for name in sys.modules if name.partition(".")[0] == "localcloud"]:
         del sys.modules[name]
     model_dir = Path(os.environ["SM_MODEL_DIR"])
     os.chdir(model_dir)
-    module = load(model_dir)
+    module = load_module(model_dir)
     model = module.model_fn(os.fspath(model_dir))
-    pipes.write(replies, b"")
-    while (head := pipes.read(requests)) is not None:
-        body = pipes.read(requests) or b""
-        status, kind, content = answer(module, model, json.loads(head), body)
+    pipes.write_frames(replies, b"")
+    while (head := pipes.read_frame(requests)) is not None:
+        body = pipes.read_frame(requests) or b""
+        status, kind, content = answer_request(module, model, json.loads(head), body)
         sys.stderr.flush()
         about = json.dumps({"status": status, "content_type": kind}).encode()
-        pipes.write(replies, about, content)
+        pipes.write_frames(replies, about, content)

@@ -52,13 +52,13 @@ class Lab:
         self._kept = cloud.store.load_table("lab")
         self._lock = threading.Lock()
         for name, kept in self._kept.items():
-            self._apply(name, kept)
+            self._apply_condition(name, kept)
 
     def status(self) -> dict[str, bool]:
         """Return whether each condition is on, by its name."""
         return {name: name in self._kept for name in CONDITIONS}
 
-    def begin(self, name: str, settings: Settings) -> None:
+    def begin_condition(self, name: str, settings: Settings) -> None:
         """Begin a condition; one that is on stays as it is.
 
         Raises:
@@ -71,13 +71,13 @@ class Lab:
                 return
             kept: dict[str, Any] = {}
             if name == _RELEASE:
-                kept = self._release(settings)
+                kept = self._release_broken(settings)
             if name == _PERMISSION:
-                kept = {"role": self._role(settings.classify_function)}
-            self._apply(name, kept)
+                kept = {"role": self._role_of(settings.classify_function)}
+            self._apply_condition(name, kept)
             self._kept[name] = kept
 
-    def end(self, name: str) -> None:
+    def end_condition(self, name: str) -> None:
         """End a condition; one that is not on is not an error."""
         with self._lock:
             kept = self._kept.pop(name, None)
@@ -92,19 +92,19 @@ class Lab:
                     kept["alias"], kept["routing"], kept["description"], at=now()
                 )
 
-    def _apply(self, name: str, kept: dict[str, Any]) -> None:
+    def _apply_condition(self, name: str, kept: dict[str, Any]) -> None:
         if name in _FAULTS:
             self._cloud.faults.add(_FAULTS[name])
         elif name == _PERMISSION:
             self._cloud.permissions.denied.add((kept["role"], "sagemaker:InvokeEndpoint"))
 
-    def _role(self, function: str) -> str:
+    def _role_of(self, function: str) -> str:
         asked = Call(
             "lambda", "GetFunctionConfiguration", self._cloud.region, {"FunctionName": function}
         )
         return str(self._cloud.call_operation(asked)["Role"]).rpartition("/")[2]
 
-    def _release(self, settings: Settings) -> dict[str, Any]:
+    def _release_broken(self, settings: Settings) -> dict[str, Any]:
         """Publish a version that cannot classify and give it all new executions."""
         states, arn = States.of(self._cloud), settings.state_machine_arn
         broken = definition_of(Release.BROKEN, states.get_machine(arn)["definition"])

@@ -23,7 +23,7 @@ _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL
 _SCOPES = 0b11  # abstract sockets and signals
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str], listable: str = "") -> None:
+def restrict_files(readable: Iterable[str], writable: Iterable[str], listable: str = "") -> None:
     """Refuse this process and its children every file but those in or below the given paths.
 
     Paths that do not exist are skipped. Below ``listable`` only the names are given.
@@ -31,30 +31,30 @@ def restrict(readable: Iterable[str], writable: Iterable[str], listable: str = "
     Raises:
         OSError: The kernel has no Landlock, or it is switched off.
     """
-    version = linux_calls.call("syscall", _CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
-    handled = (1 << _rights(version)) - 1
+    version = linux_calls.call_libc("syscall", _CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
+    handled = (1 << _count_rights(version)) - 1
     fields = [handled] if version < 4 else [handled, 0] if version < 6 else [handled, 0, _SCOPES]  # noqa: PLR2004 - as the page lists them
     attributes = struct.pack(f"={len(fields)}Q", *fields)
-    ruleset = linux_calls.call(
+    ruleset = linux_calls.call_libc(
         "syscall", _CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0
     )
     try:
-        _grant(ruleset, listable, _READ_DIR)
+        _grant_path(ruleset, listable, _READ_DIR)
         for path in readable:
-            _grant(ruleset, path, _READ)
+            _grant_path(ruleset, path, _READ)
         for path in writable:
-            _grant(ruleset, path, handled)
-        linux_calls.call("syscall", _RESTRICT_SELF, ruleset, 0)
+            _grant_path(ruleset, path, handled)
+        linux_calls.call_libc("syscall", _RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
 
 
-def _rights(version: int) -> int:
+def _count_rights(version: int) -> int:
     """Return how many rights to files a version of Landlock knows."""
     return {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)
 
 
-def _grant(ruleset: int, path: str, rights: int) -> None:
+def _grant_path(ruleset: int, path: str, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)  # type: ignore[attr-defined,unused-ignore]
     except OSError:
@@ -63,6 +63,6 @@ def _grant(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(opened).st_mode):
             rights &= _ON_FILES
         rule = struct.pack("=Qi", rights, opened)
-        linux_calls.call("syscall", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
+        linux_calls.call_libc("syscall", _ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
     finally:
         os.close(opened)

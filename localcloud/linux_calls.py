@@ -12,7 +12,7 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
-def call(name: str, *arguments: object) -> int:
+def call_libc(name: str, *arguments: object) -> int:
     """Call a function of the C library that gives -1 and sets ``errno`` where it fails.
 
     Raises:
@@ -30,21 +30,21 @@ def call(name: str, *arguments: object) -> int:
 
 def make_undumpable() -> None:
     """Keep other processes of this user out of this one's ``/proc/<pid>/environ`` and memory."""
-    call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+    call_libc("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def forbid_new_privileges() -> None:
     """Let no program that this process starts gain rights by its file mode (setuid)."""
-    call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    call_libc("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def drop_capabilities() -> None:
     """Give up what root, or the owner of a user namespace, may do beyond a user."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    call("capset", header, (ctypes.c_uint32 * 6)())
+    call_libc("capset", header, (ctypes.c_uint32 * 6)())
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """Attach a file system, or what lies at ``source``, at ``target``."""
     given = [text.encode() or None for text in (source, target, kind)]
-    call("mount", *given, ctypes.c_ulong(flags), options.encode() or None)
+    call_libc("mount", *given, ctypes.c_ulong(flags), options.encode() or None)

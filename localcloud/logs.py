@@ -35,21 +35,21 @@ class Logs(Service):
         self._tagged = Tagged(self._groups)
         self._streams = cloud.store.load_table("logs.stream")
 
-    def append(self, group: str, stream: str, messages: list[str]) -> None:
+    def append_lines(self, group: str, stream: str, messages: list[str]) -> None:
         """Write lines as a service of AWS does, making group and stream as needed."""
         if group not in self._groups:
             self._make_group(group, {})
         if f"{group}\n{stream}" not in self._streams:
             self._make_stream(group, stream)
-        stamp = _millis()
+        stamp = _now_millis()
         rows = [(group, stream, stamp, message) for message in messages if message]
-        self._insert(rows)
+        self._insert_rows(rows)
 
     def append_past(self, rows: list[tuple[str, str, int, str]]) -> None:
         """Write lines at times of their own: group, stream, milliseconds since 1970, message."""
-        self._insert(rows)
+        self._insert_rows(rows)
 
-    def take(self, start: int, end: int) -> list[tuple[str, str, int, str]]:
+    def take_lines(self, start: int, end: int) -> list[tuple[str, str, int, str]]:
         """Take the lines of a window of milliseconds since 1970 away, in the order written."""
         window = (start, end)
         rows = self.cloud.store.execute(
@@ -72,7 +72,7 @@ class Logs(Service):
         return {}
 
     def delete_log_group(self, call: Call) -> Params:
-        name = self._group(call.params)
+        name = self._find_group(call.params)
         del self._groups[name]
         for key in [key for key in self._streams if key.startswith(f"{name}\n")]:
             del self._streams[key]
@@ -84,41 +84,43 @@ class Logs(Service):
         pattern = call.params.get("logGroupNamePattern", "")
         names = [n for n in sorted(self._groups) if n.startswith(prefix) and pattern in n]
         shown, token = paginate(names, call.params, size="limit", token="nextToken", default=50)  # noqa: S106 - a paging token
-        out: Params = {"logGroups": [self._shown(name) for name in shown]}
+        out: Params = {"logGroups": [self._describe_group(name) for name in shown]}
         return out | ({"nextToken": token} if token else {})
 
     def put_retention_policy(self, call: Call) -> Params:
-        name, days = self._group(call.params), call.params["retentionInDays"]
+        name, days = self._find_group(call.params), call.params["retentionInDays"]
         if days not in _RETENTION:
             raise AwsError("InvalidParameterException", f"{days} is no retention that AWS offers.")
         self._groups[name] = {**self._groups[name], "retentionInDays": days}
         return {}
 
     def delete_retention_policy(self, call: Call) -> Params:
-        name = self._group(call.params)
+        name = self._find_group(call.params)
         group = dict(self._groups[name])
         group.pop("retentionInDays", None)
         self._groups[name] = group
         return {}
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add_tags(self._by_arn(call.params["resourceArn"]), call.params["tags"])
+        return self._tagged.add_tags(
+            self._find_by_arn(call.params["resourceArn"]), call.params["tags"]
+        )
 
     def untag_resource(self, call: Call) -> Params:
         return self._tagged.remove_tags(
-            self._by_arn(call.params["resourceArn"]), call.params["tagKeys"]
+            self._find_by_arn(call.params["resourceArn"]), call.params["tagKeys"]
         )
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"tags": self._tagged.get_tags(self._by_arn(call.params["resourceArn"]))}
+        return {"tags": self._tagged.get_tags(self._find_by_arn(call.params["resourceArn"]))}
 
     def list_tags_log_group(self, call: Call) -> Params:
-        return {"tags": self._tagged.get_tags(self._group(call.params))}
+        return {"tags": self._tagged.get_tags(self._find_group(call.params))}
 
     # -- streams and events --------------------------------------------------------------------
 
     def create_log_stream(self, call: Call) -> Params:
-        group, stream = self._group(call.params), call.params["logStreamName"]
+        group, stream = self._find_group(call.params), call.params["logStreamName"]
         if f"{group}\n{stream}" in self._streams:
             raise AwsError(
                 "ResourceAlreadyExistsException", "The specified log stream already exists"
@@ -128,7 +130,7 @@ class Logs(Service):
 
     def describe_log_streams(self, call: Call) -> Params:
         p = call.params
-        group = self._group(p)
+        group = self._find_group(p)
         prefix = f"{group}\n{p.get('logStreamNamePrefix', '')}"
         rows = self.cloud.store.execute(
             "SELECT stream, MIN(time), MAX(time) FROM log_events WHERE log_group = ? "
@@ -137,7 +139,7 @@ class Logs(Service):
         )
         seen = {stream: (first, last) for stream, first, last in rows}
         streams = [
-            _stream(self._groups[group]["arn"], self._streams[key], seen)
+            _describe_stream(self._groups[group]["arn"], self._streams[key], seen)
             for key in self._streams
             if key.startswith(prefix)
         ]
@@ -150,16 +152,16 @@ class Logs(Service):
         return {"logStreams": shown} | ({"nextToken": token} if token else {})
 
     def put_log_events(self, call: Call) -> Params:
-        group, stream = self._group(call.params), call.params["logStreamName"]
+        group, stream = self._find_group(call.params), call.params["logStreamName"]
         if f"{group}\n{stream}" not in self._streams:
             raise _stream_missing()
         events = call.params["logEvents"]
-        self._insert([(group, stream, e["timestamp"], e["message"]) for e in events])
-        return {"nextSequenceToken": str(_millis())}
+        self._insert_rows([(group, stream, e["timestamp"], e["message"]) for e in events])
+        return {"nextSequenceToken": str(_now_millis())}
 
     def get_log_events(self, call: Call) -> Params:
         p = call.params
-        group, stream = self._group(p), p["logStreamName"]
+        group, stream = self._find_group(p), p["logStreamName"]
         if f"{group}\n{stream}" not in self._streams:
             raise _stream_missing()
         rows = self.cloud.store.execute(
@@ -167,7 +169,7 @@ class Logs(Service):
             "AND time >= ? AND time < ? ORDER BY time, id",
             (group, stream, p.get("startTime", 0), p.get("endTime", 1 << 62)),
         )
-        start, end = _span(p, len(rows))
+        start, end = _events_span(p, len(rows))
         events = [
             {"timestamp": t, "message": m, "ingestionTime": t} for _, _, t, m in rows[start:end]
         ]
@@ -179,7 +181,7 @@ class Logs(Service):
 
     def filter_log_events(self, call: Call) -> Params:
         p = call.params
-        group = self._group(p)
+        group = self._find_group(p)
         streams = p.get("logStreamNames")
         prefix = p.get("logStreamNamePrefix", "")
         matches = compile_pattern(p.get("filterPattern", ""))
@@ -189,7 +191,7 @@ class Logs(Service):
             (group, p.get("startTime", 0), p.get("endTime", 1 << 62)),
         )
         found = [
-            _event(row)
+            _build_event(row)
             for row in rows
             if (not streams or row[1] in streams) and row[1].startswith(prefix) and matches(row[3])
         ]
@@ -199,13 +201,13 @@ class Logs(Service):
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _group(self, params: Params) -> str:
-        name = str(params.get("logGroupName") or self._by_arn(params["logGroupIdentifier"]))
+    def _find_group(self, params: Params) -> str:
+        name = str(params.get("logGroupName") or self._find_by_arn(params["logGroupIdentifier"]))
         if name not in self._groups:
             raise _group_missing()
         return name
 
-    def _by_arn(self, arn: str) -> str:
+    def _find_by_arn(self, arn: str) -> str:
         name = arn.partition(":log-group:")[2].removesuffix(":*") or arn
         if name not in self._groups:
             raise _group_missing()
@@ -213,17 +215,17 @@ class Logs(Service):
 
     def _make_group(self, name: str, tags: dict[str, str]) -> None:
         arn = self.cloud.build_arn("logs", f"log-group:{name}")
-        self._groups[name] = {"arn": arn, "creationTime": _millis(), "tags": tags}
+        self._groups[name] = {"arn": arn, "creationTime": _now_millis(), "tags": tags}
 
     def _make_stream(self, group: str, stream: str) -> None:
-        self._streams[f"{group}\n{stream}"] = {"name": stream, "creationTime": _millis()}
+        self._streams[f"{group}\n{stream}"] = {"name": stream, "creationTime": _now_millis()}
 
-    def _insert(self, rows: list[tuple[str, str, int, str]]) -> None:
+    def _insert_rows(self, rows: list[tuple[str, str, int, str]]) -> None:
         self.cloud.store.execute_many(
             "INSERT INTO log_events (log_group, stream, time, message) VALUES (?, ?, ?, ?)", rows
         )
 
-    def _shown(self, name: str) -> Params:
+    def _describe_group(self, name: str) -> Params:
         group = self._groups[name]
         shown = {
             "logGroupName": name,
@@ -238,7 +240,7 @@ class Logs(Service):
         return shown
 
 
-def _span(params: Params, count: int) -> tuple[int, int]:
+def _events_span(params: Params, count: int) -> tuple[int, int]:
     """Return (start, end) of the events to show of so many: from the head, the tail or a token.
 
     Raises:
@@ -254,7 +256,7 @@ def _span(params: Params, count: int) -> tuple[int, int]:
     return (place, min(place + size, count)) if direction == "f" else (max(0, place - size), place)
 
 
-def _event(row: tuple[int, str, int, str]) -> Params:
+def _build_event(row: tuple[int, str, int, str]) -> Params:
     number, stream, stamp, message = row
     return {
         "logStreamName": stream,
@@ -265,7 +267,7 @@ def _event(row: tuple[int, str, int, str]) -> Params:
     }
 
 
-def _stream(group_arn: str, stream: Params, seen: dict[str, tuple[int, int]]) -> Params:
+def _describe_stream(group_arn: str, stream: Params, seen: dict[str, tuple[int, int]]) -> Params:
     name = stream["name"]
     shown = {
         "logStreamName": name,
@@ -279,7 +281,7 @@ def _stream(group_arn: str, stream: Params, seen: dict[str, tuple[int, int]]) ->
     return shown
 
 
-def _millis() -> int:
+def _now_millis() -> int:
     return int(time.time() * 1000)
 
 

@@ -28,35 +28,38 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 _ARGUMENTS = {"IF": (2, 3), "FILL": (2, 2)}
 
 
-def compute(expression: str, series: Mapping[str, Series]) -> dict[float, float]:
+def compute_expression(expression: str, series: Mapping[str, Series]) -> dict[float, float]:
     """Return an expression's value by period; none where an operand is missing or divided by 0.
 
     Raises:
         AwsError: ``ValidationError`` for what is no expression, or none that is known here.
     """
-    tree = _parsed(expression, series)
+    tree = _parse_expression(expression, series)
     starts = sorted({start for values in series.values() for start in values})
-    found = {start: _value(tree, {n: v.get(start) for n, v in series.items()}) for start in starts}
+    found = {
+        start: _evaluate_node(tree, {n: v.get(start) for n, v in series.items()})
+        for start in starts
+    }
     return {start: float(value) for start, value in found.items() if value is not None}
 
 
-def check(expression: str, names: Mapping[str, Any]) -> None:
+def check_expression(expression: str, names: Mapping[str, Any]) -> None:
     """Refuse an expression that ``compute`` could not work out; see there."""
-    _parsed(expression, names)
+    _parse_expression(expression, names)
 
 
-def _parsed(expression: str, names: Mapping[str, Any]) -> ast.expr:
+def _parse_expression(expression: str, names: Mapping[str, Any]) -> ast.expr:
     try:
         tree = ast.parse(expression, mode="eval").body
     except (SyntaxError, ValueError, RecursionError) as error:
-        raise _refused(expression) from error
+        raise _refusal_error(expression) from error
     for node in ast.walk(tree):
-        if not _known(node, names):
-            raise _refused(expression)
+        if not _is_known(node, names):
+            raise _refusal_error(expression)
     return tree
 
 
-def _known(node: ast.AST, names: Mapping[str, Any]) -> bool:
+def _is_known(node: ast.AST, names: Mapping[str, Any]) -> bool:
     if isinstance(node, ast.Name):
         return node.id in names or node.id in _ARGUMENTS
     if isinstance(node, ast.Call):
@@ -72,7 +75,7 @@ def _known(node: ast.AST, names: Mapping[str, Any]) -> bool:
     )
 
 
-def _value(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
+def _evaluate_node(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
     found: float | None = None
     match node:
         case ast.Constant(value=int() | float() as number):
@@ -80,32 +83,32 @@ def _value(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
         case ast.Name(id=name):
             found = values.get(name)
         case ast.UnaryOp(operand=operand):
-            positive = _value(operand, values)
+            positive = _evaluate_node(operand, values)
             found = None if positive is None else -positive
         case ast.BinOp(left=left, op=op, right=right):
-            found = _combined(op, left, right, values)
+            found = _combine_operands(op, left, right, values)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            found = _combined(op, left, right, values)
+            found = _combine_operands(op, left, right, values)
         case ast.Call(func=ast.Name(id="FILL"), args=[metric, otherwise]):
-            given = _value(metric, values)
-            found = _value(otherwise, values) if given is None else given
+            given = _evaluate_node(metric, values)
+            found = _evaluate_node(otherwise, values) if given is None else given
         case ast.Call(args=[condition, *branches]):
-            met = _value(condition, values)
+            met = _evaluate_node(condition, values)
             chosen = branches[:1] if met else branches[1:]
-            found = _value(chosen[0], values) if met is not None and chosen else None
+            found = _evaluate_node(chosen[0], values) if met is not None and chosen else None
     return found
 
 
-def _combined(
+def _combine_operands(
     op: ast.AST, left: ast.expr, right: ast.expr, values: Mapping[str, float | None]
 ) -> float | None:
-    first, second = _value(left, values), _value(right, values)
+    first, second = _evaluate_node(left, values), _evaluate_node(right, values)
     if first is None or second is None or (isinstance(op, ast.Div) and second == 0):
         return None
     return float(_OPERATORS[type(op)](first, second))
 
 
-def _refused(expression: str) -> AwsError:
+def _refusal_error(expression: str) -> AwsError:
     return AwsError(
         "ValidationError",
         f"The local cloud cannot compute {expression!r}: it knows + - * /, comparisons, IF and "

@@ -6,11 +6,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from localcloud.alarms import Alarms, seconds
+from localcloud.alarms import Alarms, to_seconds
 from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.service import Service, paginate
-from localcloud.statistics import statistic
+from localcloud.statistics import compute_statistic
 from localcloud.wire import Call, Params
 
 _TABLES = """
@@ -49,7 +49,7 @@ class Metrics(Service):
         cloud.store.run_script(_TABLES)
         if cloud.store.execute("PRAGMA table_info(metric_data)"):
             cloud.store.run_script(_FROM_METRIC_DATA)
-        self._alarms = Alarms(cloud, self.values)
+        self._alarms = Alarms(cloud, self.values_by_period)
 
     def start(self) -> None:
         """Begin to evaluate alarms."""
@@ -61,21 +61,25 @@ class Metrics(Service):
 
     # -- for the other services ----------------------------------------------------------------
 
-    def count(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
+    def record_count(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
         """Record one of something."""
-        self.record(namespace, name, dimensions, 1.0, "Count")
+        self.record_value(namespace, name, dimensions, 1.0, "Count")
 
-    def record(
+    def record_value(
         self, namespace: str, name: str, dimensions: Mapping[str, str], value: float, unit: str
     ) -> None:
         """Record a value now."""
-        self._insert([(namespace, name, _key(dimensions), time.time(), value, unit)])
+        self._insert_rows(
+            [(namespace, name, _dimensions_key(dimensions), time.time(), value, unit)]
+        )
 
     def record_past(
         self, rows: Iterable[tuple[str, str, Mapping[str, str], float, float, str]]
     ) -> None:
         """Record values at times of their own: namespace, name, dimensions, time, value, unit."""
-        self._insert((space, name, _key(of), at, v, unit) for space, name, of, at, v, unit in rows)
+        self._insert_rows(
+            (space, name, _dimensions_key(of), at, v, unit) for space, name, of, at, v, unit in rows
+        )
 
     def all_values(self, name: str, start: float, end: float) -> list[float]:
         """Return the values of a name in a window of seconds since 1970, of all dimensions."""
@@ -86,13 +90,13 @@ class Metrics(Service):
         )
         return [value for (value,) in rows]
 
-    def forget(self, start: float, end: float) -> None:
+    def forget_window(self, start: float, end: float) -> None:
         """Forget the values of a window of seconds since 1970."""
         self.cloud.store.execute(
             "DELETE FROM metric_values WHERE time >= ? AND time < ?", (start, end)
         )
 
-    def values(
+    def values_by_period(
         self,
         namespace: str,
         name: str,
@@ -104,7 +108,12 @@ class Metrics(Service):
         rows = self.cloud.store.execute(
             f"SELECT time, value FROM metric_values WHERE metric = {_OF_METRIC} "  # noqa: S608 - own text
             "AND time >= ? AND time < ?",
-            (namespace, name, _key({d["Name"]: d["Value"] for d in dimensions}), *window),
+            (
+                namespace,
+                name,
+                _dimensions_key({d["Name"]: d["Value"] for d in dimensions}),
+                *window,
+            ),
         )
         found: dict[float, list[float]] = defaultdict(list)
         for moment, value in rows:
@@ -116,37 +125,37 @@ class Metrics(Service):
     def put_metric_data(self, call: Call) -> Params:
         rows = []
         for datum in call.params.get("MetricData", []):
-            key = _key({d["Name"]: d["Value"] for d in datum.get("Dimensions", [])})
-            moment = seconds(datum.get("Timestamp", time.time()))
+            key = _dimensions_key({d["Name"]: d["Value"] for d in datum.get("Dimensions", [])})
+            moment = to_seconds(datum.get("Timestamp", time.time()))
             unit = datum.get("Unit", "None")
             for value in _datum_values(datum):
                 row = (call.params["Namespace"], datum["MetricName"], key, moment, value, unit)
                 rows.append(row)
-        self._insert(rows)
+        self._insert_rows(rows)
         return {}
 
     def get_metric_statistics(self, call: Call) -> Params:
         p = call.params
-        window = seconds(p["StartTime"]), seconds(p["EndTime"])
+        window = to_seconds(p["StartTime"]), to_seconds(p["EndTime"])
         period = float(p["Period"])
-        found = self.values(
+        found = self.values_by_period(
             p["Namespace"], p["MetricName"], p.get("Dimensions", []), window, period
         )
         points = []
         for moment, values in sorted(found.items()):
-            point: Params = {"Timestamp": _moment(moment), "Unit": "None"}
-            point |= {s: statistic(s, values) for s in p.get("Statistics", [])}
+            point: Params = {"Timestamp": _to_datetime(moment), "Unit": "None"}
+            point |= {s: compute_statistic(s, values) for s in p.get("Statistics", [])}
             extended = p.get("ExtendedStatistics", [])
             if extended:
-                point["ExtendedStatistics"] = {s: statistic(s, values) for s in extended}
+                point["ExtendedStatistics"] = {s: compute_statistic(s, values) for s in extended}
             points.append(point)
         return {"Label": p["MetricName"], "Datapoints": points}
 
     def get_metric_data(self, call: Call) -> Params:
         p = call.params
-        window = seconds(p["StartTime"]), seconds(p["EndTime"])
+        window = to_seconds(p["StartTime"]), to_seconds(p["EndTime"])
         queries = [query for query in p["MetricDataQueries"] if query.get("ReturnData", True)]
-        results = [self._series(query, window) for query in queries]
+        results = [self._query_series(query, window) for query in queries]
         if p.get("ScanBy", "TimestampDescending") == "TimestampDescending":
             for result in results:
                 result["Timestamps"].reverse()
@@ -185,21 +194,21 @@ class Metrics(Service):
         return {"Metrics": shown} | ({"NextToken": token} if token else {})
 
     def put_metric_alarm(self, call: Call) -> Params:
-        return self._alarms.put(call.params)
+        return self._alarms.put_alarm(call.params)
 
     def describe_alarms(self, call: Call) -> Params:
-        return self._alarms.describe(call.params)
+        return self._alarms.describe_alarms(call.params)
 
     def describe_alarm_history(self, call: Call) -> Params:
-        return self._alarms.history(call.params)
+        return self._alarms.list_history(call.params)
 
     def set_alarm_state(self, call: Call) -> Params:
         p = call.params
-        self._alarms.move(p["AlarmName"], p["StateValue"], p["StateReason"])
+        self._alarms.set_state(p["AlarmName"], p["StateValue"], p["StateReason"])
         return {}
 
     def delete_alarms(self, call: Call) -> Params:
-        return self._alarms.delete(call.params["AlarmNames"])
+        return self._alarms.delete_alarms(call.params["AlarmNames"])
 
     def enable_alarm_actions(self, call: Call) -> Params:
         return self._alarms.set_enabled(call.params["AlarmNames"], enabled=True)
@@ -208,17 +217,17 @@ class Metrics(Service):
         return self._alarms.set_enabled(call.params["AlarmNames"], enabled=False)
 
     def tag_resource(self, call: Call) -> Params:
-        return self._alarms.tag(call.params["ResourceARN"], call.params["Tags"])
+        return self._alarms.add_tags(call.params["ResourceARN"], call.params["Tags"])
 
     def untag_resource(self, call: Call) -> Params:
-        return self._alarms.untag(call.params["ResourceARN"], call.params["TagKeys"])
+        return self._alarms.remove_tags(call.params["ResourceARN"], call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return self._alarms.tags(call.params["ResourceARN"])
+        return self._alarms.list_tags(call.params["ResourceARN"])
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _series(self, query: Params, window: tuple[float, float]) -> Params:
+    def _query_series(self, query: Params, window: tuple[float, float]) -> Params:
         if "MetricStat" not in query:
             raise AwsError(
                 "ValidationError",
@@ -227,18 +236,18 @@ class Metrics(Service):
         stat = query["MetricStat"]
         metric = stat["Metric"]
         period = float(stat["Period"])
-        found = self.values(
+        found = self.values_by_period(
             metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []), window, period
         )
         times = sorted(found)
         return {
             "Id": query["Id"],
             "Label": query.get("Label", metric["MetricName"]),
-            "Timestamps": [_moment(moment) for moment in times],
-            "Values": [statistic(stat["Stat"], found[moment]) for moment in times],
+            "Timestamps": [_to_datetime(moment) for moment in times],
+            "Values": [compute_statistic(stat["Stat"], found[moment]) for moment in times],
         }
 
-    def _insert(self, rows: Iterable[tuple[str, str, str, float, float, str]]) -> None:
+    def _insert_rows(self, rows: Iterable[tuple[str, str, str, float, float, str]]) -> None:
         values = list(rows)
         store = self.cloud.store
         with store.transaction():
@@ -268,9 +277,9 @@ def _values_of(statistics: Params) -> list[float]:
     return [least, most, *[(total - least - most) / (count - 2)] * (count - 2)]
 
 
-def _key(dimensions: Mapping[str, str]) -> str:
+def _dimensions_key(dimensions: Mapping[str, str]) -> str:
     return json.dumps(dict(dimensions), sort_keys=True)
 
 
-def _moment(stamp: float) -> dt.datetime:
+def _to_datetime(stamp: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(stamp, dt.UTC)

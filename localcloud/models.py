@@ -30,16 +30,16 @@ class Models(TrainingJobs):
         container = p.get("PrimaryContainer") or (p.get("Containers") or [{}])[0]
         if url := container.get("ModelDataUrl"):
             self._check_artifact(url)
-        return {"ModelArn": self._new("model", p["ModelName"], self._models, p)}
+        return {"ModelArn": self._add_record("model", p["ModelName"], self._models, p)}
 
     def describe_model(self, call: Call) -> Params:
-        return self._get("model", call.params["ModelName"], self._models)
+        return self._get_record("model", call.params["ModelName"], self._models)
 
     def delete_model(self, call: Call) -> Params:
-        return self._remove("model", call.params["ModelName"], self._models)
+        return self._remove_record("model", call.params["ModelName"], self._models)
 
     def list_models(self, call: Call) -> Params:
-        return listed_records("Models", "Model", self._models, call.params)
+        return list_records("Models", "Model", self._models, call.params)
 
     # -- endpoint configurations ---------------------------------------------------------------
 
@@ -58,40 +58,40 @@ class Models(TrainingJobs):
                     "sagemaker", f"model/{str(variant.get('ModelName')).lower()}"
                 )
                 raise validation_error(f'Could not find model "{arn}".')
-        arn = self._new("endpoint-config", p["EndpointConfigName"], self._configs, p)
+        arn = self._add_record("endpoint-config", p["EndpointConfigName"], self._configs, p)
         return {"EndpointConfigArn": arn}
 
     def describe_endpoint_config(self, call: Call) -> Params:
-        return self._get("endpoint-config", call.params["EndpointConfigName"], self._configs)
+        return self._get_record("endpoint-config", call.params["EndpointConfigName"], self._configs)
 
     def delete_endpoint_config(self, call: Call) -> Params:
         name = call.params["EndpointConfigName"]
-        return self._remove("endpoint-config", name, self._configs)
+        return self._remove_record("endpoint-config", name, self._configs)
 
     def list_endpoint_configs(self, call: Call) -> Params:
-        return listed_records("EndpointConfigs", "EndpointConfig", self._configs, call.params)
+        return list_records("EndpointConfigs", "EndpointConfig", self._configs, call.params)
 
     # -- tags ----------------------------------------------------------------------------------
 
     def add_tags(self, call: Call) -> Params:
-        arn = self._owned(call.params["ResourceArn"])
+        arn = self._require_owned(call.params["ResourceArn"])
         self._tags[arn] = {**self._tags.get(arn, {}), **tag_map(call.params["Tags"])}
         return {"Tags": tag_list(self._tags[arn])}
 
     def list_tags(self, call: Call) -> Params:
-        tags = tag_list(self._tags.get(self._owned(call.params["ResourceArn"]), {}))
+        tags = tag_list(self._tags.get(self._require_owned(call.params["ResourceArn"]), {}))
         shown, token = paginate(tags, call.params, size="MaxResults", token="NextToken", default=50)  # noqa: S106 - a paging token
         return {"Tags": shown} | ({"NextToken": token} if token else {})
 
     def delete_tags(self, call: Call) -> Params:
-        arn = self._owned(call.params["ResourceArn"])
+        arn = self._require_owned(call.params["ResourceArn"])
         gone = call.params["TagKeys"]
         self._tags[arn] = {k: v for k, v in self._tags.get(arn, {}).items() if k not in gone}
         return {}
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _new(self, kind: str, name: str, table: Any, record: Params) -> str:  # noqa: ANN401 - a Table
+    def _add_record(self, kind: str, name: str, table: Any, record: Params) -> str:  # noqa: ANN401 - a Table
         if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name):
             raise validation_error(f"'{name}' is no name that SageMaker takes.")
         arn = self.cloud.build_arn("sagemaker", f"{kind}/{name.lower()}")
@@ -107,20 +107,20 @@ class Models(TrainingJobs):
             self._tags[arn] = tag_map(record.get("Tags", []))
         return arn
 
-    def _get(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
+    def _get_record(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
         if name not in table:
             arn = self.cloud.build_arn("sagemaker", f"{kind}/{name.lower()}")
             words = kind.replace("-config", " configuration")
             raise validation_error(f'Could not find {words} "{arn}".')
         return dict(table[name])
 
-    def _remove(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
-        self._get(kind, name, table)
+    def _remove_record(self, kind: str, name: str, table: Any) -> Params:  # noqa: ANN401 - a Table
+        self._get_record(kind, name, table)
         self._tags.pop(self.cloud.build_arn("sagemaker", f"{kind}/{name.lower()}"), None)
         del table[name]
         return {}
 
-    def _owned(self, arn: str) -> str:
+    def _require_owned(self, arn: str) -> str:
         if arn.rsplit(":", maxsplit=1)[-1].split("/", maxsplit=1)[0] not in (
             "model",
             "endpoint-config",
@@ -141,7 +141,7 @@ def validation_error(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-def listed_records(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
+def list_records(field: str, item: str, table: Any, params: Params) -> Params:  # noqa: ANN401 - a Table
     """Return a list of summaries, newest first, by the filters that all lists of SageMaker have."""
     found = [(n, r) for n, r in table.items() if _is_asked_for(n, r, params)]
     by = params.get("SortBy", "CreationTime")

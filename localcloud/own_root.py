@@ -16,7 +16,9 @@ _RECURSIVE, _PRIVATE = 1 << 14, 1 << 18
 _KEPT = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS  # what a remount in a namespace must not drop
 
 
-def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_megabytes: int) -> None:
+def enter_root(
+    stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_megabytes: int
+) -> None:
     """Change this process's root to one that holds nothing but what is named here.
 
     ``/tmp`` is a file system in memory, empty but for what is shown below it; it is gone with the
@@ -32,7 +34,7 @@ def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_mega
         OSError: The system does not allow it; the process still sees its old root.
     """
     user, group = os.getuid(), os.getgid()
-    linux_calls.call("unshare", _NEW_USER | _NEW_MOUNTS)
+    linux_calls.call_libc("unshare", _NEW_USER | _NEW_MOUNTS)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -44,14 +46,14 @@ def enter(stage: str, shown: Mapping[str, str], devices: Iterable[str], tmp_mega
     linux_calls.mount("tmpfs", tmp, "tmpfs", _NO_SETUID | _NO_DEVICES, size)
     # After /tmp: what is shown may lie below it, such as the packages of a checkout there.
     for inside, outside in shown.items():
-        _show(outside, stage + inside, read_only=True)
+        _show_path(outside, stage + inside, read_only=True)
     for device in devices:
-        _show(device, stage + device, read_only=False)
+        _show_path(device, stage + device, read_only=False)
     linux_calls.mount("", stage, flags=_REMOUNT | _BIND | _READ_ONLY | _NO_SETUID | _NO_DEVICES)
     os.chroot(stage)
 
 
-def _show(outside: str, target: str, *, read_only: bool) -> None:
+def _show_path(outside: str, target: str, *, read_only: bool) -> None:
     if not os.path.exists(outside) or os.path.lexists(target):  # noqa: PTH110
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120

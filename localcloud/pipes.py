@@ -23,7 +23,7 @@ def own_pipes() -> tuple[BinaryIO, BinaryIO]:
     return requests, replies
 
 
-def read(pipe: BinaryIO) -> bytes | None:
+def read_frame(pipe: BinaryIO) -> bytes | None:
     """Return the next frame; None where the other side has closed the pipe."""
     head = pipe.read(_LENGTH)
     if len(head) < _LENGTH:
@@ -31,7 +31,7 @@ def read(pipe: BinaryIO) -> bytes | None:
     return pipe.read(struct.unpack(">I", head)[0])
 
 
-def write(pipe: BinaryIO, *frames: bytes) -> None:
+def write_frames(pipe: BinaryIO, *frames: bytes) -> None:
     """Send frames."""
     pipe.write(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
     pipe.flush()

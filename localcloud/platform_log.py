@@ -41,14 +41,14 @@ class Invocation:
     reason: str
 
 
-def start(request_id: str, version: str, *, as_json: bool) -> str:
+def start_line(request_id: str, version: str, *, as_json: bool) -> str:
     """Return the line before the function's own."""
     if as_json:
-        return _event("platform.start", {"requestId": request_id, "version": version})
+        return _json_line("platform.start", {"requestId": request_id, "version": version})
     return f"START RequestId: {request_id} Version: {version}\n"
 
 
-def end(done: Invocation, *, as_json: bool) -> str:
+def end_lines(done: Invocation, *, as_json: bool) -> str:
     """Return the lines behind the function's own."""
     if as_json:
         metrics = {
@@ -60,28 +60,28 @@ def end(done: Invocation, *, as_json: bool) -> str:
         if done.init_ms is not None:
             metrics["initDurationMs"] = round(done.init_ms, 3)
         record = {"requestId": done.request_id, "metrics": metrics, "status": done.status}
-        return _event("platform.report", record)
+        return _json_line("platform.report", record)
     init = "" if done.init_ms is None else f"Init Duration: {done.init_ms:.2f} ms\t"
     return (
-        f"{_ended(done)}END RequestId: {done.request_id}\n"
+        f"{_ending_line(done)}END RequestId: {done.request_id}\n"
         f"REPORT RequestId: {done.request_id}\tDuration: {done.duration_ms:.2f} ms\t"
         f"Billed Duration: {int(done.duration_ms) + 1} ms\tMemory Size: {done.memory_mb} MB\t"
         f"Max Memory Used: {done.used_mb} MB\t{init}{_STATUS.get(done.status, '')}\n"
     )
 
 
-def _ended(done: Invocation) -> str:
+def _ending_line(done: Invocation) -> str:
     """Return the line that says why the runtime ended; none where it did not."""
     if done.status == "timeout":
-        return f"{_stamp()} {done.request_id} {done.reason.partition('Error: ')[2]}\n\n"
+        return f"{_current_stamp()} {done.request_id} {done.reason.partition('Error: ')[2]}\n\n"
     return f"{done.reason}\nRuntime.ExitError\n" if done.status == "failure" else ""
 
 
-def _event(kind: str, record: Mapping[str, Any]) -> str:
-    return json.dumps({"time": _stamp(), "type": kind, "record": record}) + "\n"
+def _json_line(kind: str, record: Mapping[str, Any]) -> str:
+    return json.dumps({"time": _current_stamp(), "type": kind, "record": record}) + "\n"
 
 
-def _stamp() -> str:
+def _current_stamp() -> str:
     moment = time.time()
     seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
     return f"{seconds}.{int(moment * 1000) % 1000:03d}Z"

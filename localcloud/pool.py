@@ -30,16 +30,16 @@ class Pool:
 
     def invoke(self, deployed: Deployed, event: bytes, request_id: str) -> InvocationOutcome:
         """Run one invocation to its end; a timeout or an exit is an outcome, not an exception."""
-        environment = self._acquire(deployed)
+        environment = self._acquire_environment(deployed)
         try:
             return environment.invoke(event, request_id)
         except BaseException:
             environment.reusable = False
             raise
         finally:
-            self._release(environment)
+            self._release_environment(environment)
 
-    def retire(self, revision: str) -> None:
+    def retire_revision(self, revision: str) -> None:
         """End the idle environments of a revision that is no longer in use."""
         with self._changed:
             doomed = [e for e in self._idle if e.deployed.revision == revision]
@@ -56,7 +56,7 @@ class Pool:
         for environment in doomed:
             environment.close()
 
-    def _acquire(self, deployed: Deployed) -> Environment:
+    def _acquire_environment(self, deployed: Deployed) -> Environment:
         revision = deployed.revision
         evicted: Environment | None = None
         with self._changed:
@@ -79,19 +79,19 @@ class Pool:
         try:
             return Environment(deployed, self._site)
         except BaseException:
-            self._forget(revision)
+            self._forget_environment(revision)
             raise
 
-    def _release(self, environment: Environment) -> None:
+    def _release_environment(self, environment: Environment) -> None:
         if not environment.reusable:
             environment.close()
-            self._forget(environment.deployed.revision)
+            self._forget_environment(environment.deployed.revision)
             return
         with self._changed:
             self._idle.append(environment)
             self._changed.notify_all()
 
-    def _forget(self, revision: str) -> None:
+    def _forget_environment(self, revision: str) -> None:
         with self._changed:
             self._living[revision] -= 1
             self._changed.notify_all()

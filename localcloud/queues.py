@@ -49,13 +49,13 @@ class Queues(Service):
 
     def start(self) -> None:
         """Tell CloudWatch once a minute how old the oldest message of each queue is."""
-        threading.Thread(target=self._measure, daemon=True, name="queues").start()
+        threading.Thread(target=self._measure_forever, daemon=True, name="queues").start()
 
     def close(self) -> None:
         """Stop measuring."""
         self._stop.set()
 
-    def offer(
+    def offer_message(
         self, arn: str, body: str, attributes: message_attributes.Attributes | None = None
     ) -> bool:
         """Send a message to the queue of an ARN; return False where there is none.
@@ -66,7 +66,7 @@ class Queues(Service):
         name = arn.rpartition(":")[2]
         if name not in self._queues:
             return False
-        self._send(name, {"MessageBody": body, "MessageAttributes": attributes or {}})
+        self._store_message(name, {"MessageBody": body, "MessageAttributes": attributes or {}})
         return True
 
     # -- queues --------------------------------------------------------------------------------
@@ -97,10 +97,10 @@ class Queues(Service):
                 "QueueNameExists",
                 "A queue already exists with the same name and a different value for attribute(s).",
             )
-        return {"QueueUrl": self._url(name)}
+        return {"QueueUrl": self._queue_url(name)}
 
     def delete_queue(self, call: Call) -> Params:
-        name = self._name(call.params)
+        name = self._queue_name(call.params)
         del self._queues[name]
         self.cloud.store.execute("DELETE FROM messages WHERE queue = ?", (name,))
         return {}
@@ -109,20 +109,20 @@ class Queues(Service):
         name = call.params["QueueName"]
         owner = call.params.get("QueueOwnerAWSAccountId") or self.cloud.account
         if name not in self._queues or owner != self.cloud.account:
-            raise _missing()
-        return {"QueueUrl": self._url(name)}
+            raise _missing_error()
+        return {"QueueUrl": self._queue_url(name)}
 
     def list_queues(self, call: Call) -> Params:
         prefix = call.params.get("QueueNamePrefix", "")
         names = [name for name in sorted(self._queues) if name.startswith(prefix)]
         p = call.params
         shown, token = paginate(names, p, size="MaxResults", token="NextToken", default=1000)  # noqa: S106 - a paging token
-        return {"QueueUrls": [self._url(n) for n in shown]} | (
+        return {"QueueUrls": [self._queue_url(n) for n in shown]} | (
             {"NextToken": token} if token else {}
         )
 
     def get_queue_attributes(self, call: Call) -> Params:
-        name = self._name(call.params)
+        name = self._queue_name(call.params)
         wanted = set(call.params.get("AttributeNames", []))
         moment = monotonic_now()
         ((total, taken, delayed),) = self.cloud.store.execute(
@@ -141,7 +141,7 @@ class Queues(Service):
         }
 
     def set_queue_attributes(self, call: Call) -> Params:
-        name = self._name(call.params)
+        name = self._queue_name(call.params)
         queue = self._queues[name]
         check_attributes(call.params["Attributes"])
         changed = {k: v for k, v in call.params["Attributes"].items() if v != ""}
@@ -153,28 +153,28 @@ class Queues(Service):
         return {}
 
     def purge_queue(self, call: Call) -> Params:
-        name = self._name(call.params)
+        name = self._queue_name(call.params)
         self.cloud.store.execute("DELETE FROM messages WHERE queue = ?", (name,))
         return {}
 
     def tag_queue(self, call: Call) -> Params:
-        return self._tagged.add_tags(self._name(call.params), call.params["Tags"])
+        return self._tagged.add_tags(self._queue_name(call.params), call.params["Tags"])
 
     def untag_queue(self, call: Call) -> Params:
-        return self._tagged.remove_tags(self._name(call.params), call.params["TagKeys"])
+        return self._tagged.remove_tags(self._queue_name(call.params), call.params["TagKeys"])
 
     def list_queue_tags(self, call: Call) -> Params:
-        return {"Tags": self._tagged.get_tags(self._name(call.params))}
+        return {"Tags": self._tagged.get_tags(self._queue_name(call.params))}
 
     # -- messages ------------------------------------------------------------------------------
 
     def send_message(self, call: Call) -> Params:
-        return self._send(self._name(call.params), call.params)
+        return self._store_message(self._queue_name(call.params), call.params)
 
     def send_message_batch(self, call: Call) -> Params:
-        name = self._name(call.params)
-        entries = _distinct(call.params["Entries"])
-        if sum(_size(entry) for entry in entries) > BODY_LIMIT:
+        name = self._queue_name(call.params)
+        entries = _check_batch(call.params["Entries"])
+        if sum(_message_size(entry) for entry in entries) > BODY_LIMIT:
             raise AwsError(
                 "BatchRequestTooLong",
                 f"Batch requests cannot be longer than {BODY_LIMIT} bytes.",
@@ -183,7 +183,7 @@ class Queues(Service):
         failed: list[Params] = []
         for entry in entries:
             try:
-                sent.append({"Id": entry["Id"], **self._send(name, entry)})
+                sent.append({"Id": entry["Id"], **self._store_message(name, entry)})
             except AwsError as error:
                 why = {"Code": error.code, "Message": error.message, "SenderFault": True}
                 failed.append({"Id": entry["Id"], **why})
@@ -191,7 +191,7 @@ class Queues(Service):
 
     def receive_message(self, call: Call) -> Params:
         p = call.params
-        name = self._name(p)
+        name = self._queue_name(p)
         attributes = self._queues[name]["attributes"]
         size = int(p.get("MaxNumberOfMessages", 1))
         if not 1 <= size <= _BATCH:
@@ -202,7 +202,7 @@ class Queues(Service):
         check_range("ReceiveMessageWaitTimeSeconds", wait, "InvalidParameterValue")
         deadline = time.monotonic() + float(wait)
         with self._arrived:
-            while not (taken := self._take(name, size, float(hidden))):
+            while not (taken := self._take_messages(name, size, float(hidden))):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return {}
@@ -212,23 +212,24 @@ class Queues(Service):
         sender = {"SenderId": self.cloud.account}  # that of the root user, as whom all is sent
         return {
             "Messages": [
-                _message(self.cloud.store, {**row, **sender}, asked, named) for row in taken
+                _describe_message(self.cloud.store, {**row, **sender}, asked, named)
+                for row in taken
             ]
         }
 
     def delete_message(self, call: Call) -> Params:
-        self._delete(self._name(call.params), call.params["ReceiptHandle"])
+        self._delete_by_receipt(self._queue_name(call.params), call.params["ReceiptHandle"])
         return {}
 
     def delete_message_batch(self, call: Call) -> Params:
-        name = self._name(call.params)
-        entries = _distinct(call.params["Entries"])
+        name = self._queue_name(call.params)
+        entries = _check_batch(call.params["Entries"])
         for entry in entries:
-            self._delete(name, entry["ReceiptHandle"])
+            self._delete_by_receipt(name, entry["ReceiptHandle"])
         return {"Successful": [{"Id": entry["Id"]} for entry in entries], "Failed": []}
 
     def change_message_visibility(self, call: Call) -> Params:
-        name, seconds = self._name(call.params), call.params["VisibilityTimeout"]
+        name, seconds = self._queue_name(call.params), call.params["VisibilityTimeout"]
         check_range("VisibilityTimeout", seconds, "InvalidParameterValue")
         self.cloud.store.execute(
             "UPDATE messages SET visible = ? WHERE queue = ? AND receipt = ?",
@@ -238,19 +239,19 @@ class Queues(Service):
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _url(self, name: str) -> str:
+    def _queue_url(self, name: str) -> str:
         return f"{self.cloud.endpoint_url}/{self.cloud.account}/{name}"
 
-    def _name(self, params: Params) -> str:
+    def _queue_name(self, params: Params) -> str:
         name = str(params["QueueUrl"]).rpartition("/")[2]
         if name not in self._queues:
-            raise _missing()
+            raise _missing_error()
         return name
 
-    def _send(self, name: str, message: Params) -> Params:
+    def _store_message(self, name: str, message: Params) -> Params:
         body, settings = message["MessageBody"], self._queues[name]["attributes"]
         limit = int(settings["MaximumMessageSize"])
-        if _size(message) > limit:
+        if _message_size(message) > limit:
             raise AwsError(
                 "InvalidParameterValue",
                 f"One or more parameters are invalid. Reason: Message must be shorter than "
@@ -278,16 +279,16 @@ class Queues(Service):
         )
         with self._arrived:
             self._arrived.notify_all()
-        out = {"MessageId": message_id, "MD5OfMessageBody": _md5(body)}
+        out = {"MessageId": message_id, "MD5OfMessageBody": _md5_hex(body)}
         if attributes:
             out["MD5OfMessageAttributes"] = message_attributes.md5(attributes)
         if system:
             out["MD5OfMessageSystemAttributes"] = message_attributes.md5(system)
         return out
 
-    def _take(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
+    def _take_messages(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
         if name not in self._queues:  # deleted while the caller was waiting
-            raise _missing()
+            raise _missing_error()
         moment = monotonic_now()
         keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
         self.cloud.store.execute(
@@ -314,18 +315,18 @@ class Queues(Service):
         )
         return taken
 
-    def _measure(self) -> None:
+    def _measure_forever(self) -> None:
         while not self._stop.wait(_MEASURED_SECONDS):
             try:
-                self.measure(monotonic_now())
+                self.measure_ages(monotonic_now())
             except WorkflowError as error:  # such as a full disk, which may get room again
                 self.cloud.warn(str(error))
 
-    def measure(self, moment: float) -> None:
+    def measure_ages(self, moment: float) -> None:
         """Record the age of the oldest message of each queue that has any."""
         rows = self.cloud.store.execute("SELECT queue, MIN(sent) FROM messages GROUP BY queue")
         for name, sent in rows:
-            self.cloud.metrics.record(
+            self.cloud.metrics.record_value(
                 "AWS/SQS",
                 "ApproximateAgeOfOldestMessage",
                 {"QueueName": name},
@@ -333,13 +334,13 @@ class Queues(Service):
                 "Seconds",
             )
 
-    def _delete(self, name: str, receipt: str) -> None:
+    def _delete_by_receipt(self, name: str, receipt: str) -> None:
         self.cloud.store.execute(
             "DELETE FROM messages WHERE queue = ? AND receipt = ?", (name, receipt)
         )
 
 
-def _distinct(entries: list[Params]) -> list[Params]:
+def _check_batch(entries: list[Params]) -> list[Params]:
     """Return the entries of a batch, if they can be told apart and are not too many.
 
     Raises:
@@ -357,12 +358,14 @@ def _distinct(entries: list[Params]) -> list[Params]:
     return entries
 
 
-def _size(message: Params) -> int:
+def _message_size(message: Params) -> int:
     attributes = message_attributes.checked(message.get("MessageAttributes", {}), most=None)
     return len(message["MessageBody"].encode()) + message_attributes.size(attributes)
 
 
-def _message(store: Store, message: dict[str, Any], asked: set[str], named: list[str]) -> Params:
+def _describe_message(
+    store: Store, message: dict[str, Any], asked: set[str], named: list[str]
+) -> Params:
     row = f"the message {message['id']}"
     given = store.parse_record(message["system"] or "{}", row)
     system = {name: attribute["StringValue"] for name, attribute in given.items()} | {
@@ -374,7 +377,7 @@ def _message(store: Store, message: dict[str, Any], asked: set[str], named: list
     out: Params = {
         "MessageId": message["id"],
         "ReceiptHandle": message["receipt"],
-        "MD5OfBody": _md5(message["body"]),
+        "MD5OfBody": _md5_hex(message["body"]),
         "Body": message["body"],
     }
     wanted = {k: v for k, v in system.items() if "All" in asked or k in asked}
@@ -387,9 +390,9 @@ def _message(store: Store, message: dict[str, Any], asked: set[str], named: list
     return out | {"MessageAttributes": attributes, "MD5OfMessageAttributes": digest}
 
 
-def _md5(text: str) -> str:
+def _md5_hex(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 - SQS's checksum, not security
 
 
-def _missing() -> AwsError:
+def _missing_error() -> AwsError:
     return AwsError("QueueDoesNotExist", "The specified queue does not exist.")

@@ -38,18 +38,18 @@ class Quotas:
         self._lock = threading.Lock()
         self._buckets: dict[str, tuple[float, float]] = {}
 
-    def check(self, service: str, operation: str) -> None:
+    def take_token(self, service: str, operation: str) -> None:
         """Take a token for a call.
 
         Raises:
             AwsError: Where none is left, as the service says it.
         """
         bucket = bucket_of(service, operation, self._region) if self._enabled else None
-        if bucket is None or self._take(bucket):
+        if bucket is None or self._take_from(bucket):
             return
         raise AwsError(*_REFUSALS.get(service, ("ThrottlingException", _RATE_EXCEEDED, 400)))
 
-    def _take(self, bucket: TokenBucket) -> bool:
+    def _take_from(self, bucket: TokenBucket) -> bool:
         quota = bucket.quota
         with self._lock:
             moment = self._clock()

@@ -44,19 +44,19 @@ class Redirect:
         self._places = sorted(places.items(), key=lambda place: -len(place[0]))
         self._names = [(os.path.realpath(there), path) for path, there in self._places]
 
-    def moved(self, path: Any) -> Any:  # noqa: ANN401 - whatever a caller gives as a path
+    def real_path(self, path: Any) -> Any:  # noqa: ANN401 - whatever a caller gives as a path
         """Return where a path lies; descriptors and other paths are given back as they are."""
         if not isinstance(path, str | bytes | os.PathLike):
             return path
         text = posixpath.normpath(os.fsdecode(path))
-        there = _replaced(text, self._places)
-        if there == text or self.shown(text) != text:  # it is where it belongs already
+        there = _replace_start(text, self._places)
+        if there == text or self.shown_path(text) != text:  # it is where it belongs already
             return path
         return os.fsencode(there) if isinstance(path, bytes) else there
 
-    def shown(self, path: str) -> str:
+    def shown_path(self, path: str) -> str:
         """Return the path by which a function knows a real one."""
-        return _replaced(path, self._names)
+        return _replace_start(path, self._names)
 
     def install(self) -> None:
         """Replace Python's functions by ones that redirect; for the rest of the process."""
@@ -64,7 +64,7 @@ class Redirect:
             original = getattr(os, name, None)
             if original is None:
                 continue
-            wrapped = self._wrap(original, 2 if name in _TWO_PATHS else 1)
+            wrapped = self._wrap_function(original, 2 if name in _TWO_PATHS else 1)
             for supported in (
                 os.supports_dir_fd,
                 os.supports_fd,
@@ -76,7 +76,7 @@ class Redirect:
             setattr(os, name, wrapped)
             setattr(posix, name, wrapped)
         for module, name in _OPENERS:
-            setattr(module, name, self._wrap(getattr(module, name), 1))
+            setattr(module, name, self._wrap_function(getattr(module, name), 1))
         self._install_rest()
 
     def _install_rest(self) -> None:
@@ -84,17 +84,17 @@ class Redirect:
 
         def load_extension(spec: Any, *rest: Any) -> Any:  # noqa: ANN401 - as importlib gives it
             there = copy.copy(spec)
-            there.origin = self.moved(spec.origin)
+            there.origin = self.real_path(spec.origin)
             return create_dynamic(there, *rest)
 
-        os.getcwd = posix.getcwd = lambda: self.shown(getcwd())
+        os.getcwd = posix.getcwd = lambda: self.shown_path(getcwd())
         _imp.create_dynamic = load_extension
 
-    def _wrap(self, original: Callable[..., Any], paths: int) -> Callable[..., Any]:
+    def _wrap_function(self, original: Callable[..., Any], paths: int) -> Callable[..., Any]:
         @functools.wraps(original)
         def redirected(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as the original
-            moved = [self.moved(path) for path in given[:paths]]
-            named |= {name: self.moved(named[name]) for name in _PATH_NAMES & named.keys()}
+            moved = [self.real_path(path) for path in given[:paths]]
+            named |= {name: self.real_path(named[name]) for name in _PATH_NAMES & named.keys()}
             try:
                 return original(*moved, *given[paths:], **named)
             except OSError as error:  # the message names the path that the caller gave
@@ -108,7 +108,7 @@ class Redirect:
         return redirected
 
 
-def _replaced(path: str, places: Iterable[tuple[str, str]]) -> str:
+def _replace_start(path: str, places: Iterable[tuple[str, str]]) -> str:
     for start, other in places:
         if path == start or path.startswith(f"{start}/"):
             return other + path[len(start) :]

@@ -48,29 +48,29 @@ class RuntimeLogs(logging.Handler):
         """Write one record."""
         record.aws_request_id = self.request_id
         if self._as_json:
-            text = json.dumps(self._fields(record), ensure_ascii=False, default=str)
+            text = json.dumps(self._build_fields(record), ensure_ascii=False, default=str)
         else:
             text = (
-                f"[{record.levelname}]\t{_stamp(record.created)}\t{self.request_id}\t"
+                f"[{record.levelname}]\t{_format_time(record.created)}\t{self.request_id}\t"
                 f"{self.format(record)}"
             )
-        _write(text)
+        _write_event(text)
 
-    def failure(self, failure: dict[str, Any]) -> None:
+    def write_failure(self, failure: dict[str, Any]) -> None:
         """Write the error with which an invocation ends."""
         if self._as_json:
-            fields = {"timestamp": _stamp(time.time()), "level": "ERROR", **failure}
-            _write(json.dumps(fields, ensure_ascii=False))
+            fields = {"timestamp": _format_time(time.time()), "level": "ERROR", **failure}
+            _write_event(json.dumps(fields, ensure_ascii=False))
             return
         stack = "".join(failure["stackTrace"])
-        _write(
+        _write_event(
             f"[ERROR] {failure['errorType']}: {failure['errorMessage']}\n"
             f"Traceback (most recent call last):\n{stack}"
         )
 
-    def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
+    def _build_fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
-            "timestamp": _stamp(record.created),
+            "timestamp": _format_time(record.created),
             "level": record.levelname,
             "message": record.getMessage(),
             "logger": record.name,
@@ -99,11 +99,11 @@ def print_exception(frames: Frames) -> Callable[..., None]:
     return show
 
 
-def _write(event: str) -> None:
+def _write_event(event: str) -> None:
     """Write one event; ``EVENT_NEWLINE`` keeps its lines together."""
     sys.stderr.write(event.rstrip("\n").replace("\n", EVENT_NEWLINE) + "\n")
 
 
-def _stamp(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{moment}.{int(seconds * 1000) % 1000:03d}Z"

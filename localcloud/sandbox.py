@@ -48,29 +48,29 @@ class View:
     namespaces: bool = True
 
 
-def enter(view: View) -> None:
+def confine_process(view: View) -> None:
     """Confine this process to a view, as far as the system allows it.
 
     ``/tmp`` and the paths in ``shown`` are then its own, for Python's functions at least.
     """
-    _limit(view.tmp_megabytes)
+    _set_limits(view.tmp_megabytes)
     if sys.platform != "linux":
-        _redirect(view).install()
+        _build_redirect(view).install()
         return
     # ctypes and the rest only where they are of use: every cold start pays for them.
     from localcloud import landlock, linux_calls  # noqa: PLC0415
 
     linux_calls.forbid_new_privileges()
-    redirect = None if _enter_own_root(view) else _redirect(view)
+    redirect = None if _enter_own_root(view) else _build_redirect(view)
     with contextlib.suppress(OSError):
         if redirect:
             outside = {os.path.realpath(path) for path in view.shown.values()}
-            readable = {*_SYSTEM, *_python(), *_KERNEL, view.folder, *outside}
-            landlock.restrict(readable, {_tmp(view), *_DEVICES})
+            readable = {*_SYSTEM, *_python_folders(), *_KERNEL, view.folder, *outside}
+            landlock.restrict_files(readable, {_tmp_folder(view), *_DEVICES})
         else:
             # The new root is there to be read; of /proc, only what says nothing of others.
             readable = {f"/{name}" for name in os.listdir("/") if name != "proc"} | {*_KERNEL}  # noqa: PTH208
-            landlock.restrict(readable, {"/tmp", *_DEVICES}, listable="/")  # noqa: S108
+            landlock.restrict_files(readable, {"/tmp", *_DEVICES}, listable="/")  # noqa: S108
     linux_calls.drop_capabilities()
     if redirect:  # last, as what comes before opens the paths of the machine
         redirect.install()
@@ -81,18 +81,18 @@ def _enter_own_root(view: View) -> bool:
 
     if not view.namespaces:
         return False
-    shown = {path: path for path in (*_SYSTEM, "/proc", *_python())} | view.shown
+    shown = {path: path for path in (*_SYSTEM, "/proc", *_python_folders())} | view.shown
     root = f"{view.folder}/root"
     os.mkdir(root)  # noqa: PTH102 - text, as mounts take it
     try:
-        own_root.enter(root, shown, _DEVICES, view.tmp_megabytes)
+        own_root.enter_root(root, shown, _DEVICES, view.tmp_megabytes)
     except OSError:
         return False
     os.chdir("/")
     return True
 
 
-def _limit(tmp_megabytes: int) -> None:
+def _set_limits(tmp_megabytes: int) -> None:
     size = tmp_megabytes * _MEGABYTE
     for limit, wanted in (
         (resource.RLIMIT_CORE, 0),
@@ -104,13 +104,13 @@ def _limit(tmp_megabytes: int) -> None:
         resource.setrlimit(limit, (most, most))
 
 
-def _redirect(view: View) -> Redirect:
+def _build_redirect(view: View) -> Redirect:
     """Show the paths by redirecting Python's functions."""
     from localcloud.redirect import Redirect  # noqa: PLC0415 - as above
 
-    tmp = _tmp(view)
+    tmp = _tmp_folder(view)
     os.makedirs(tmp)  # noqa: PTH103
-    places = {"/tmp": tmp, **{path: path for path in _python()}}  # noqa: S108 - this child's own
+    places = {"/tmp": tmp, **{path: path for path in _python_folders()}}  # noqa: S108 - this child's own
     for inside, outside in view.shown.items():
         places[inside] = outside
         if inside == outside:  # stays visible, also below /tmp
@@ -124,9 +124,9 @@ def _redirect(view: View) -> Redirect:
     return Redirect(places)
 
 
-def _tmp(view: View) -> str:
+def _tmp_folder(view: View) -> str:
     return f"{view.folder}/tmp"  # noqa: S108 - as above
 
 
-def _python() -> set[str]:
+def _python_folders() -> set[str]:
     return {sys.base_prefix, sys.base_exec_prefix}

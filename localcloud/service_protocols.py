@@ -52,23 +52,23 @@ class KeepsObjects(Protocol):
 class KeepsLogs(Protocol):
     """CloudWatch Logs."""
 
-    def append(self, group: str, stream: str, messages: list[str]) -> None:
+    def append_lines(self, group: str, stream: str, messages: list[str]) -> None:
         """Write lines, making group and stream as needed."""
 
     def append_past(self, rows: list[tuple[str, str, int, str]]) -> None:
         """Write lines at times of their own: group, stream, milliseconds since 1970, message."""
 
-    def take(self, start: int, end: int) -> list[tuple[str, str, int, str]]:
+    def take_lines(self, start: int, end: int) -> list[tuple[str, str, int, str]]:
         """Take the lines of a window of milliseconds since 1970 away, in the order written."""
 
 
 class KeepsMetrics(Protocol):
     """CloudWatch."""
 
-    def count(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
+    def record_count(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
         """Record one of something."""
 
-    def record(
+    def record_value(
         self, namespace: str, name: str, dimensions: Mapping[str, str], value: float, unit: str
     ) -> None:
         """Record a value now."""
@@ -81,14 +81,14 @@ class KeepsMetrics(Protocol):
     def all_values(self, name: str, start: float, end: float) -> list[float]:
         """Return the values of a name in a window of seconds since 1970."""
 
-    def forget(self, start: float, end: float) -> None:
+    def forget_window(self, start: float, end: float) -> None:
         """Forget the values of a window of seconds since 1970."""
 
 
 class TakesEvents(Protocol):
     """EventBridge."""
 
-    def put(
+    def publish_event(
         self,
         source: str,
         detail_type: str,
@@ -102,14 +102,14 @@ class TakesEvents(Protocol):
 class TakesMessages(Protocol):
     """SQS."""
 
-    def offer(self, arn: str, body: str, attributes: Attributes | None = None) -> bool:
+    def offer_message(self, arn: str, body: str, attributes: Attributes | None = None) -> bool:
         """Send a message to a queue; False where there is none."""
 
 
 class SpreadsMessages(Protocol):
     """SNS."""
 
-    def send(
+    def deliver_message(
         self,
         arn: str,
         message: str,
@@ -123,12 +123,12 @@ class SpreadsMessages(Protocol):
 class ServesModels(Protocol):
     """SageMaker's endpoints."""
 
-    def invoke(
+    def invoke_variant(
         self, name: str, variant: str | None, body: bytes, kind: str, accept: str
     ) -> tuple[ContainerAnswer, Params, Params]:
         """Return the container's answer, the variant that gave it, and what is deployed."""
 
-    def ask(
+    def ask_variant(
         self, name: str, chosen: Params, body: bytes, kind: str, accept: str
     ) -> ContainerAnswer:
         """Return what one variant of an endpoint answers."""
@@ -156,8 +156,8 @@ class HoldsConditions(Protocol):
     def status(self) -> dict[str, bool]:
         """Return whether each condition is on, by its name."""
 
-    def begin(self, name: str, settings: Settings) -> None:
+    def begin_condition(self, name: str, settings: Settings) -> None:
         """Begin a condition."""
 
-    def end(self, name: str) -> None:
+    def end_condition(self, name: str) -> None:
         """End a condition."""

@@ -30,10 +30,10 @@ class ServiceQuotas(Service):
         ]
         p = call.params
         shown, token = paginate(names, p, size="MaxResults", token="NextToken", default=100)  # noqa: S106 - a paging token
-        quotas = [self._quota(name, limit) for name in shown]
+        quotas = [self._build_quota(name, limit) for name in shown]
         return {"Quotas": quotas} | ({"NextToken": token} if token else {})
 
-    def _quota(self, name: str, limit: int) -> Params:
+    def _build_quota(self, name: str, limit: int) -> Params:
         code = f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
         return {
             "ServiceCode": "sagemaker",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from localcloud.errors import AwsError
 
 
-def statistic(name: str, values: Sequence[float]) -> float:
+def compute_statistic(name: str, values: Sequence[float]) -> float:
     """Return a statistic of the values of one period.
 
     Raises:

@@ -33,7 +33,7 @@ class Topics(Service):
         self._subscriptions = cloud.store.load_table("sns.subscription")
         self._lock = threading.RLock()
 
-    def send(
+    def deliver_message(
         self,
         arn: str,
         message: str,
@@ -53,7 +53,7 @@ class Topics(Service):
         Returns:
             The id of the message.
         """
-        self._topic(arn)
+        self._find_topic(arn)
         given = attributes or {}
         message_id = str(uuid.uuid4())
         stamp = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -61,7 +61,7 @@ class Topics(Service):
             name: {"Type": one["DataType"], "Value": one.get("StringValue", one.get("BinaryValue"))}
             for name, one in given.items()
         }
-        for subscription in self._of(arn):
+        for subscription in self._list_of_topic(arn):
             body = (by_protocol or {}).get(subscription["Protocol"], message)
             envelope = {
                 "Type": "Notification",
@@ -73,7 +73,7 @@ class Topics(Service):
                 **({"MessageAttributes": shown} if shown else {}),
             }
             if passes(subscription["attributes"], given, body):
-                self._deliver(subscription, envelope, given)
+                self._deliver_to(subscription, envelope, given)
         return message_id
 
     # -- topics --------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Topics(Service):
         arn = call.params["TopicArn"]
         with self._lock:
             self._topics.pop(arn, None)
-            for subscription in self._of(arn):
+            for subscription in self._list_of_topic(arn):
                 del self._subscriptions[subscription["SubscriptionArn"]]
         return {}
 
@@ -112,27 +112,27 @@ class Topics(Service):
             token="NextToken",  # noqa: S106 - a paging token
             default=100,
         )
-        return {"Topics": [{"TopicArn": arn} for arn in shown]} | _next(token)
+        return {"Topics": [{"TopicArn": arn} for arn in shown]} | _next_token(token)
 
     def get_topic_attributes(self, call: Call) -> Params:
         arn = call.params["TopicArn"]
-        topic = self._topic(arn)
-        confirmed = [s for s in self._of(arn) if s["pending"] != "true"]
+        topic = self._find_topic(arn)
+        confirmed = [s for s in self._list_of_topic(arn) if s["pending"] != "true"]
         attributes = {
             "TopicArn": arn,
             "Owner": self.cloud.account,
             "DisplayName": "",
             "SubscriptionsConfirmed": str(len(confirmed)),
-            "SubscriptionsPending": str(len(self._of(arn)) - len(confirmed)),
+            "SubscriptionsPending": str(len(self._list_of_topic(arn)) - len(confirmed)),
             "SubscriptionsDeleted": "0",
-            "Policy": self._policy(arn),
+            "Policy": self._build_policy(arn),
             **topic["attributes"],
         }
         return {"Attributes": attributes}
 
     def set_topic_attributes(self, call: Call) -> Params:
         p = call.params
-        topic = self._topic(p["TopicArn"])
+        topic = self._find_topic(p["TopicArn"])
         attributes = {**topic["attributes"], p["AttributeName"]: p.get("AttributeValue", "")}
         self._topics[p["TopicArn"]] = {**topic, "attributes": attributes}
         return {}
@@ -142,21 +142,21 @@ class Topics(Service):
         if arn is None:
             raise AwsError("InvalidParameter", "Invalid parameter: TopicArn or TargetArn")
         p = call.params
-        attributes = _checked(p.get("MessageAttributes") or {})
-        message, by_protocol = _bodies(p["Message"], p.get("MessageStructure"))
-        sent = self.send(str(arn), message, p.get("Subject"), attributes, by_protocol)
+        attributes = _check_attributes(p.get("MessageAttributes") or {})
+        message, by_protocol = _bodies_by_protocol(p["Message"], p.get("MessageStructure"))
+        sent = self.deliver_message(str(arn), message, p.get("Subject"), attributes, by_protocol)
         return {"MessageId": sent}
 
     # -- subscriptions -------------------------------------------------------------------------
 
     def subscribe(self, call: Call) -> Params:
         p = call.params
-        self._topic(p["TopicArn"])
+        self._find_topic(p["TopicArn"])
         protocol, endpoint = p["Protocol"], p.get("Endpoint", "")
         attributes = p.get("Attributes") or {}
         check_settings(attributes, protocol)
         with self._lock:
-            for known in self._of(p["TopicArn"]):
+            for known in self._list_of_topic(p["TopicArn"]):
                 if (known["Protocol"], known["Endpoint"]) == (protocol, endpoint):
                     if any(known["attributes"].get(k) != v for k, v in attributes.items()):
                         raise AwsError(
@@ -186,14 +186,14 @@ class Topics(Service):
         return {}
 
     def list_subscriptions(self, call: Call) -> Params:
-        return self._listed(list(self._subscriptions.values()), call.params)
+        return self._list_page(list(self._subscriptions.values()), call.params)
 
     def list_subscriptions_by_topic(self, call: Call) -> Params:
-        self._topic(call.params["TopicArn"])
-        return self._listed(self._of(call.params["TopicArn"]), call.params)
+        self._find_topic(call.params["TopicArn"])
+        return self._list_page(self._list_of_topic(call.params["TopicArn"]), call.params)
 
     def get_subscription_attributes(self, call: Call) -> Params:
-        subscription = self._subscription(call.params["SubscriptionArn"])
+        subscription = self._find_subscription(call.params["SubscriptionArn"])
         fields = ("SubscriptionArn", "Owner", "Protocol", "Endpoint", "TopicArn")
         shown = {field: subscription[field] for field in fields}
         shown["PendingConfirmation"] = subscription["pending"]
@@ -201,7 +201,7 @@ class Topics(Service):
 
     def set_subscription_attributes(self, call: Call) -> Params:
         p = call.params
-        subscription = self._subscription(p["SubscriptionArn"])
+        subscription = self._find_subscription(p["SubscriptionArn"])
         named = {p["AttributeName"]: p.get("AttributeValue", "")}
         attributes = {**subscription["attributes"], **named}
         check_settings(attributes, subscription["Protocol"])
@@ -211,45 +211,45 @@ class Topics(Service):
     # -- tags ----------------------------------------------------------------------------------
 
     def tag_resource(self, call: Call) -> Params:
-        return self._tagged.add_tags(self._known(call), tag_map(call.params["Tags"]))
+        return self._tagged.add_tags(self._tagged_topic(call), tag_map(call.params["Tags"]))
 
     def untag_resource(self, call: Call) -> Params:
-        return self._tagged.remove_tags(self._known(call), call.params["TagKeys"])
+        return self._tagged.remove_tags(self._tagged_topic(call), call.params["TagKeys"])
 
     def list_tags_for_resource(self, call: Call) -> Params:
-        return {"Tags": tag_list(self._tagged.get_tags(self._known(call)))}
+        return {"Tags": tag_list(self._tagged.get_tags(self._tagged_topic(call)))}
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _known(self, call: Call) -> str:
+    def _tagged_topic(self, call: Call) -> str:
         """Return the ARN of the topic that a call on tags names."""
         arn: str = call.params["ResourceArn"]
-        self._topic(arn)
+        self._find_topic(arn)
         return arn
 
-    def _topic(self, arn: str) -> Params:
+    def _find_topic(self, arn: str) -> Params:
         topic = self._topics.get(arn)
         if topic is None:
             raise AwsError("NotFound", "Topic does not exist", 404)
         return topic
 
-    def _subscription(self, arn: str) -> Params:
+    def _find_subscription(self, arn: str) -> Params:
         subscription = self._subscriptions.get(arn)
         if subscription is None:
             raise AwsError("NotFound", "Subscription does not exist", 404)
         return subscription
 
-    def _of(self, arn: str) -> list[Params]:
+    def _list_of_topic(self, arn: str) -> list[Params]:
         return [s for s in self._subscriptions.values() if s["TopicArn"] == arn]
 
-    def _deliver(self, subscription: Params, envelope: Params, attributes: Attributes) -> None:
+    def _deliver_to(self, subscription: Params, envelope: Params, attributes: Attributes) -> None:
         raw = subscription["attributes"].get("RawMessageDelivery", "").lower() == "true"
         body = envelope["Message"] if raw else json.dumps(envelope)
         protocol, endpoint = subscription["Protocol"], subscription["Endpoint"]
         reason = f"Not sent to {protocol} {endpoint}"
         if protocol == "sqs":
             try:
-                if self.cloud.queues.offer(endpoint, body, attributes if raw else {}):
+                if self.cloud.queues.offer_message(endpoint, body, attributes if raw else {}):
                     return
             except AwsError as error:  # such as more attributes than SQS takes
                 reason = f"{reason} ({error.message})"
@@ -269,18 +269,18 @@ class Topics(Service):
             self.cloud.call_operation(Call("lambda", "Invoke", self.cloud.region, parameters))
             return
         group = f"/aws/sns/{envelope['TopicArn'].rpartition(':')[2]}"
-        self.cloud.logs.append(group, "not-sent", [f"{reason}: {json.dumps(envelope)}"])
+        self.cloud.logs.append_lines(group, "not-sent", [f"{reason}: {json.dumps(envelope)}"])
 
-    def _listed(self, subscriptions: list[Params], params: Params) -> Params:
+    def _list_page(self, subscriptions: list[Params], params: Params) -> Params:
         fields = ("Owner", "Protocol", "Endpoint", "TopicArn")
         items = [
             {"SubscriptionArn": _shown_arn(s), **{field: s[field] for field in fields}}
             for s in subscriptions
         ]
         shown, token = paginate(items, params, size="-", token="NextToken", default=100)  # noqa: S106 - a paging token
-        return {"Subscriptions": shown} | _next(token)
+        return {"Subscriptions": shown} | _next_token(token)
 
-    def _policy(self, arn: str) -> str:
+    def _build_policy(self, arn: str) -> str:
         statement = {
             "Sid": "__default_statement_ID",
             "Effect": "Allow",
@@ -292,7 +292,7 @@ class Topics(Service):
         return json.dumps({"Version": "2008-10-17", "Statement": [statement]})
 
 
-def _checked(attributes: Attributes) -> Attributes:
+def _check_attributes(attributes: Attributes) -> Attributes:
     """Return the attributes of a message as they are kept.
 
     Raises:
@@ -304,7 +304,7 @@ def _checked(attributes: Attributes) -> Attributes:
         raise AwsError("ParameterValueInvalid", error.message) from error
 
 
-def _bodies(message: str, structure: str | None) -> tuple[str, dict[str, str]]:
+def _bodies_by_protocol(message: str, structure: str | None) -> tuple[str, dict[str, str]]:
     """Return the body of a message, and those that its structure gives for protocols.
 
     Raises:
@@ -330,5 +330,5 @@ def _shown_arn(subscription: Params) -> str:
     return _PENDING if subscription["pending"] == "true" else str(subscription["SubscriptionArn"])
 
 
-def _next(token: str | None) -> Params:
+def _next_token(token: str | None) -> Params:
     return {"NextToken": token} if token else {}

@@ -82,7 +82,7 @@ class _Encoder(simplejson.JSONEncoder):
         return super().default(o)
 
 
-def load(name: str) -> Handler:
+def load_handler(name: str) -> Handler:
     """Return the handler called ``module.function``.
 
     Raises:
@@ -113,12 +113,12 @@ def load(name: str) -> Handler:
     return handler
 
 
-def failure(error: BaseException, request_id: str = "") -> Failure:
+def describe_failure(error: BaseException, request_id: str = "") -> Failure:
     """Return an exception as Lambda shows it: type, message and the frames of the function."""
     if isinstance(error, RuntimeFault):
         kind, stack = error.kind, error.stack
     else:
-        kind, stack = type(error).__name__, shown_frames(error.__traceback__)
+        kind, stack = type(error).__name__, visible_frames(error.__traceback__)
     return {
         "errorMessage": str(error),
         "errorType": kind,
@@ -127,26 +127,26 @@ def failure(error: BaseException, request_id: str = "") -> Failure:
     }
 
 
-def shown_frames(trace: TracebackType | None) -> list[str]:
+def visible_frames(trace: TracebackType | None) -> list[str]:
     """Return a traceback's frames from the function's code on, with their paths on AWS."""
     hidden = (_OWN_FOLDER, "<frozen ")
     frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(hidden)]
     own = [n for n, frame in enumerate(frames) if frame.filename.startswith(f"{_TASK_ROOT}/")]
     lines = traceback.format_list(frames[own[0] :] if own else frames)
-    return [line.replace(_STANDARD_LIBRARY, _library()) for line in lines]
+    return [line.replace(_STANDARD_LIBRARY, _library_path()) for line in lines]
 
 
-def _library() -> str:
+def _library_path() -> str:
     """Return where Python's library lies on AWS."""
     return f"/var/lang/lib/{os.environ['AWS_EXECUTION_ENV'].removeprefix('AWS_Lambda_')}"
 
 
-def answer(handler: Handler, event: bytes, context: LambdaContext) -> Reply | Failure:
+def run_handler(handler: Handler, event: bytes, context: LambdaContext) -> Reply | Failure:
     """Return ``result`` and its payload of one invocation, or how it failed."""
     try:
         return b"result", _marshal(handler(_unmarshal(event), context))
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer
-        return failure(error, context.aws_request_id)
+        return describe_failure(error, context.aws_request_id)
 
 
 def _unmarshal(event: bytes) -> object:
@@ -170,7 +170,7 @@ def _marshal(result: object) -> bytes:
 def _see_only_the_function(own_paths: list[str]) -> None:
     """Make importable what AWS has: the zip, the runtime's packages, Python's own."""
     python = [path for path in sys.path if path not in own_paths]
-    sys.path[:] = [_TASK_ROOT, *python, f"{_library()}/site-packages"]
+    sys.path[:] = [_TASK_ROOT, *python, f"{_library_path()}/site-packages"]
     sys.executable = sys._base_executable  # type: ignore[attr-defined]  # noqa: SLF001 - a venv's is not seen
     sys.argv[:] = [""]
     for name in list(sys.modules):
@@ -187,30 +187,30 @@ def main(own_paths: list[str]) -> None:
         own_paths: The entries of ``sys.path`` that a function must not see.
     """
     requests, replies = pipes.own_pipes()
-    sandbox.enter(sandbox.View(**json.loads(pipes.read(requests) or b"{}")))
+    sandbox.confine_process(sandbox.View(**json.loads(pipes.read_frame(requests) or b"{}")))
     _see_only_the_function(own_paths)
-    sys.excepthook = runtime_logs.print_exception(shown_frames)
-    logs = runtime_logs.RuntimeLogs(shown_frames)
+    sys.excepthook = runtime_logs.print_exception(visible_frames)
+    logs = runtime_logs.RuntimeLogs(visible_frames)
     logs.install()
 
     def reply(given: Reply | Failure) -> None:
         if isinstance(given, dict):
-            logs.failure(given)
+            logs.write_failure(given)
             given = b"error", json.dumps(given).encode()
         sys.stdout.flush()
         sys.stderr.flush()
-        pipes.write(replies, *given)
+        pipes.write_frames(replies, *given)
 
     try:
-        handler = load(os.environ["_HANDLER"])
+        handler = load_handler(os.environ["_HANDLER"])
     except Exception as error:  # noqa: BLE001 - an import may raise anything; it is reported
-        reply(failure(error))
+        reply(describe_failure(error))
         return
     reply((b"ready", b""))
-    while (head := pipes.read(requests)) is not None:
-        event = pipes.read(requests) or b"null"
+    while (head := pipes.read_frame(requests)) is not None:
+        event = pipes.read_frame(requests) or b"null"
         given = json.loads(head)
         os.environ["_X_AMZN_TRACE_ID"] = given.pop("trace_id")
         context = LambdaContext(given)
         logs.request_id = context.aws_request_id
-        reply(answer(handler, event, context))
+        reply(run_handler(handler, event, context))

@@ -99,8 +99,8 @@ class Demonstration:
         if kept is not None:
             States.of(self._cloud).executions.delete(kept["executions"])
             self._cloud.s3.remove_objects(settings.bucket, kept["objects"])
-            self._cloud.metrics.forget(*kept["window"])
-            self._cloud.logs.take(*(int(moment * 1000) for moment in kept["window"]))
+            self._cloud.metrics.forget_window(*kept["window"])
+            self._cloud.logs.take_lines(*(int(moment * 1000) for moment in kept["window"]))
         return self.status()
 
     def _work(self, settings: Settings, utc_offset: float) -> None:

@@ -136,21 +136,21 @@ class Recorder:
             return taken, self._run(taken)
 
         begun = time.time()
-        with self._capture.withheld() as take, ThreadPoolExecutor(AT_ONCE) as pool:
+        with self._capture.withhold() as take, ThreadPoolExecutor(AT_ONCE) as pool:
             ran = []
             for count, one in enumerate(pool.map(take_photo, wanted), 1):
                 ran.append(one)
                 report(count)
             captures = {_inference_of(line): line for line in take()}
         window = (int(begun * 1000), int(time.time() * 1000) + 1000)
-        logs = _by_invocation(self._cloud.logs.take(*window))
+        logs = _by_invocation(self._cloud.logs.take_lines(*window))
         found = defaultdict(list)
         for taken, arn in ran:
             capture = captures.get(inference_id(arn))
             found[taken.scene].append((taken, self._recording(arn, capture, logs)))
         self.latencies = self._cloud.metrics.all_values("ModelLatency", begun, time.time() + 1)
         self._states.executions.delete([arn for _, arn in ran])
-        self._cloud.metrics.forget(begun, time.time() + 1)
+        self._cloud.metrics.forget_window(begun, time.time() + 1)
         queue = {"QueueUrl": self._settings.executions_queue}
         self._cloud.call_operation(Call("sqs", "PurgeQueue", self._settings.region, queue))
         return dict(found)

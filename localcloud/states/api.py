@@ -357,7 +357,7 @@ class States(Aliases):
         )
         log = ExecutionLog(
             self._machines.get(execution["machine"], {}).get("logging", {}),
-            self.cloud.logs.append,
+            self.cloud.logs.append_lines,
             arn,
             execution["redrives"],
             execution["start"],
@@ -401,11 +401,11 @@ class States(Aliases):
         """Tell CloudWatch and EventBridge about a new status."""
         dimensions = {"StateMachineArn": execution["machine"]}
         metrics = self.cloud.metrics
-        metrics.count("AWS/States", _METRICS[execution["status"]], dimensions)
+        metrics.record_count("AWS/States", _METRICS[execution["status"]], dimensions)
         if execution["stop"] is not None:
             took = (execution["stop"] - execution["start"]) * 1000
-            metrics.record("AWS/States", "ExecutionTime", dimensions, took, "Milliseconds")
-        self.cloud.events.put(
+            metrics.record_value("AWS/States", "ExecutionTime", dimensions, took, "Milliseconds")
+        self.cloud.events.publish_event(
             "aws.states",
             "Step Functions Execution Status Change",
             [execution["arn"]],

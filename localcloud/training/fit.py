@@ -42,7 +42,7 @@ class Trained:
     validation: float
 
 
-def listed(text: str) -> list[tuple[int, str]]:
+def parse_list(text: str) -> list[tuple[int, str]]:
     """Return label and file name of each line of a list: row, label, name, with tabs between.
 
     Raises:
@@ -56,7 +56,7 @@ def listed(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def pixels(data: bytes, width: int, height: int) -> Array:
+def read_pixels(data: bytes, width: int, height: int) -> Array:
     """Return a picture as one row of numbers from 0 to 1.
 
     Raises:
@@ -67,7 +67,7 @@ def pixels(data: bytes, width: int, height: int) -> Array:
     return np.asarray(small, np.float64).ravel() / 255
 
 
-def train(
+def train_model(
     rows: tuple[Array, Sequence[int]],
     held_back: tuple[Array, Sequence[int]],
     hyperparameters: Mapping[str, str],
@@ -92,25 +92,25 @@ def train(
     weights, speed = np.zeros((data.shape[1] + 1, classes)), np.zeros((data.shape[1] + 1, classes))
     padded = np.hstack([inputs, np.ones((len(inputs), 1))])
     for _ in range(_STEPS):
-        error = probabilities(padded @ weights) - wanted
+        error = softmax(padded @ weights) - wanted
         speed = _MOMENTUM * speed - _RATE * (padded.T @ error / len(padded) + _DECAY * weights)
         weights = weights + speed
     model = {"mean": mean, "spread": spread, "weights": weights}
     return Trained(
-        _archive(model, hyperparameters),
-        _accuracy(model, data, labels),
-        _accuracy(model, held_back[0], np.asarray(held_back[1])),
+        _build_archive(model, hyperparameters),
+        _measure_accuracy(model, data, labels),
+        _measure_accuracy(model, held_back[0], np.asarray(held_back[1])),
     )
 
 
-def probabilities(scores: Array) -> Array:
+def softmax(scores: Array) -> Array:
     """Return scores as probabilities, a row each (softmax)."""
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     result: Array = raised / raised.sum(axis=1, keepdims=True)
     return result
 
 
-def _accuracy(model: Mapping[str, Array], data: Array, labels: NDArray[np.int_]) -> float:
+def _measure_accuracy(model: Mapping[str, Array], data: Array, labels: NDArray[np.int_]) -> float:
     if not len(labels):
         return 0.0
     inputs = (data - model["mean"]) / model["spread"] / np.sqrt(data.shape[1])
@@ -118,7 +118,7 @@ def _accuracy(model: Mapping[str, Array], data: Array, labels: NDArray[np.int_])
     return float((scores.argmax(axis=1) == labels).mean())
 
 
-def _archive(model: Mapping[str, Array], hyperparameters: Mapping[str, str]) -> bytes:
+def _build_archive(model: Mapping[str, Array], hyperparameters: Mapping[str, str]) -> bytes:
     numbers, out = io.BytesIO(), io.BytesIO()
     np.savez(numbers, **model)  # type: ignore[arg-type]  # its keywords are arrays
     files = {

@@ -66,14 +66,14 @@ class TrainingJobs(Service):
                 "TrainingJobArn": arn,
                 "CreationTime": moment,
                 "LastModifiedTime": moment,
-                **_status("InProgress", "Starting"),
+                **_status_fields("InProgress", "Starting"),
             }
             self._tags[arn] = tag_map(p.get("Tags", []))
         self._begin_training(name)
         return {"TrainingJobArn": arn}
 
     def describe_training_job(self, call: Call) -> Params:
-        return dict(self._job(call.params["TrainingJobName"]))
+        return dict(self._find_job(call.params["TrainingJobName"]))
 
     def list_training_jobs(self, call: Call) -> Params:
         p = call.params
@@ -81,7 +81,7 @@ class TrainingJobs(Service):
             p.get("SortBy", ""), "CreationTime"
         )
         found = sorted(
-            (job for job in self._jobs.values() if _meant(job, p)),
+            (job for job in self._jobs.values() if _is_wanted(job, p)),
             key=lambda job: job[field],
             reverse=p.get("SortOrder") == "Descending",
         )
@@ -94,17 +94,17 @@ class TrainingJobs(Service):
     def stop_training_job(self, call: Call) -> Params:
         name = call.params["TrainingJobName"]
         with self._lock:
-            job = self._job(name)
+            job = self._find_job(name)
             if job["TrainingJobStatus"] in _ENDED:
                 raise AwsError(
                     "ValidationException",
                     f"The request was rejected because the training job is in status "
                     f"{job['TrainingJobStatus']}.",
                 )
-            self._jobs[name] = {**job, **_status("Stopping", "Stopping")}
+            self._jobs[name] = {**job, **_status_fields("Stopping", "Stopping")}
         return {}
 
-    def _job(self, name: str) -> Params:
+    def _find_job(self, name: str) -> Params:
         job = self._jobs.get(name)
         if job is None:
             raise AwsError("ValidationException", "Requested resource not found.")
@@ -116,11 +116,13 @@ class TrainingJobs(Service):
     def _run_job(self, name: str) -> None:
         """Train, and end as AWS would: no later than the job takes there."""
         ready_at = time.monotonic() + self.cloud.allows.durations.training
-        self._change_job(name, _status("InProgress", "Training") | {"TrainingStartTime": now()})
+        self._change_job(
+            name, _status_fields("InProgress", "Training") | {"TrainingStartTime": now()}
+        )
         try:
-            ended = self._trained(name)
+            ended = self._train_job(name)
         except JobFailed as failure:
-            ended = _status("Failed", "Failed") | {"FailureReason": str(failure)}
+            ended = _status_fields("Failed", "Failed") | {"FailureReason": str(failure)}
         time.sleep(max(0.0, ready_at - time.monotonic()))
         self._change_job(name, ended | {"TrainingEndTime": now()})
 
@@ -130,10 +132,10 @@ class TrainingJobs(Service):
             if job["TrainingJobStatus"] == "Stopping":
                 if "TrainingEndTime" not in changes:
                     return
-                changes = _status("Stopped", "Stopped") | {"TrainingEndTime": now()}
+                changes = _status_fields("Stopped", "Stopped") | {"TrainingEndTime": now()}
             self._jobs[name] = {**job, **changes, "LastModifiedTime": now()}
 
-    def _trained(self, name: str) -> Params:
+    def _train_job(self, name: str) -> Params:
         job = self._jobs[name]
         channels = {
             channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
@@ -141,19 +143,19 @@ class TrainingJobs(Service):
         }
         given = job.get("HyperParameters", {})
         try:
-            rows = self._rows(channels, "train", given)
-            held_back = self._rows(channels, "validation", given)
-            trained = fit.train(rows, held_back, given)
+            rows = self._load_rows(channels, "train", given)
+            held_back = self._load_rows(channels, "validation", given)
+            trained = fit.train_model(rows, held_back, given)
         except (KeyError, ValueError) as error:
             raise JobFailed(f"ClientError: The job cannot be trained: {error}") from error
         self._log_training(name, trained)
         folder = job["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         url = f"{folder}/{name}/output/model.tar.gz"
-        bucket, key = _place(url)
+        bucket, key = _parse_url(url)
         if not self.cloud.s3.write_object(bucket, key, trained.archive, "application/x-tar"):
             raise JobFailed(f"ClientError: Artifact upload failed: there is no bucket {bucket}")
         metrics = {"train:accuracy": trained.accuracy, "validation:accuracy": trained.validation}
-        return _status("Completed", "Completed") | {
+        return _status_fields("Completed", "Completed") | {
             "ModelArtifacts": {"S3ModelArtifacts": url},
             "FinalMetricDataList": [
                 {"MetricName": metric, "Value": value, "Timestamp": now()}
@@ -161,22 +163,24 @@ class TrainingJobs(Service):
             ],
         }
 
-    def _rows(self, channels: Params, channel: str, given: Params) -> tuple[fit.Array, list[int]]:
+    def _load_rows(
+        self, channels: Params, channel: str, given: Params
+    ) -> tuple[fit.Array, list[int]]:
         """Return the pictures of a channel that its list names, with their labels."""
         _, height, width = (int(part) for part in given["image_shape"].split(","))
         rows, labels = [], list[int]()
-        for label, name in fit.listed(self._object(channels[f"{channel}_lst"]).decode()):
+        for label, name in fit.parse_list(self._read_object(channels[f"{channel}_lst"]).decode()):
             url = f"{channels[channel].rstrip('/')}/{name}"
             try:
-                rows.append(fit.pixels(self._object(url), width, height))
+                rows.append(fit.read_pixels(self._read_object(url), width, height))
             except PictureRefused as refused:
                 raise JobFailed(f"ClientError: {url} {refused.says}.") from refused
             labels.append(label)
         return np.array(rows), labels
 
-    def _object(self, url: str) -> bytes:
+    def _read_object(self, url: str) -> bytes:
         try:
-            return self.cloud.s3.read_object(*_place(url))
+            return self.cloud.s3.read_object(*_parse_url(url))
         except AwsError as error:
             raise JobFailed(
                 "ClientError: Data download failed:No S3 objects found under S3 URL "
@@ -189,19 +193,19 @@ class TrainingJobs(Service):
             f"Epoch[0] Train-accuracy={trained.accuracy:.6f}",
             f"Epoch[0] Validation-accuracy={trained.validation:.6f}",
         ]
-        self.cloud.logs.append(_LOG_GROUP, f"{name}/algo-1", lines)
+        self.cloud.logs.append_lines(_LOG_GROUP, f"{name}/algo-1", lines)
 
 
-def _status(status: str, secondary: str) -> Params:
+def _status_fields(status: str, secondary: str) -> Params:
     return {"TrainingJobStatus": status, "SecondaryStatus": secondary}
 
 
-def _meant(job: Params, params: Params) -> bool:
+def _is_wanted(job: Params, params: Params) -> bool:
     wanted: Any = params.get("StatusEquals")
     within: str = params.get("NameContains", "")
     return within in job["TrainingJobName"] and wanted in (None, job["TrainingJobStatus"])
 
 
-def _place(url: str) -> tuple[str, str]:
+def _parse_url(url: str) -> tuple[str, str]:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return bucket, key

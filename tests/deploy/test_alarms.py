@@ -133,7 +133,7 @@ def test_input_errors_ring_only_where_their_share_is_unusual(
 ) -> None:
     alarm = ALARMS[f"{PREFIX}-input-errors"]
 
-    found = metric_math.compute(
+    found = metric_math.compute_expression(
         alarm.expression, {"blamed": {0.0: blamed}, "changes": {0.0: 2.0 * executions}}
     )
 

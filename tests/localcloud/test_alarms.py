@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from localcloud.alarms import evaluate
+from localcloud.alarms import evaluate_alarm
 from localcloud.errors import AwsError
-from localcloud.statistics import statistic
+from localcloud.statistics import compute_statistic
 
 MINUTE = 60.0
 NOW = 1_800_000_000.0 + 30  # the middle of a minute
@@ -39,7 +39,7 @@ def state(given, points, moment=NOW):
                 found.setdefault(at // period * period, []).append(value)
         return found
 
-    return evaluate(given, values, moment)[0]
+    return evaluate_alarm(given, values, moment)[0]
 
 
 def test_a_value_in_the_minute_under_way_counts_at_once():
@@ -84,12 +84,12 @@ def test_a_quantile_can_be_compared():
      ("p50", 2.5), ("p100", 4.0)],
 )  # fmt: skip
 def test_statistics(name, expected):
-    assert statistic(name, [4.0, 1.0, 3.0, 2.0]) == expected
+    assert compute_statistic(name, [4.0, 1.0, 3.0, 2.0]) == expected
 
 
 def test_an_unknown_statistic_is_refused():
     with pytest.raises(AwsError, match="tm99"):
-        statistic("tm99", [1.0])
+        compute_statistic("tm99", [1.0])
 
 
 def queries(expression, **ids):
@@ -119,5 +119,5 @@ def test_an_expression_of_several_metrics_can_be_watched():
     def values(_namespace, name, _dimensions, window, period):
         return {NOW // period * period: [{"bad": 6.0, "all": 10.0}[name]]}
 
-    assert evaluate(given, values, NOW)[0] == "ALARM"
-    assert evaluate({**given, "Threshold": 61.0}, values, NOW)[0] == "OK"
+    assert evaluate_alarm(given, values, NOW)[0] == "ALARM"
+    assert evaluate_alarm({**given, "Threshold": 61.0}, values, NOW)[0] == "OK"

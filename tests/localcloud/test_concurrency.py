@@ -12,18 +12,18 @@ from localcloud.errors import AwsError
 
 
 def refusal(concurrency, name, **options):
-    with pytest.raises(Throttled) as caught, concurrency.slot(name, **options):
+    with pytest.raises(Throttled) as caught, concurrency.hold_slot(name, **options):
         pass
     return caught.value
 
 
 def test_what_is_above_the_limit_of_the_account_is_throttled():
     concurrency = Concurrency(2)
-    with concurrency.slot("a"), concurrency.slot("b"):
+    with concurrency.hold_slot("a"), concurrency.hold_slot("b"):
         error = refusal(concurrency, "c")
     assert error.members == {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"}
     assert (error.message, error.status) == ("Rate Exceeded.", 429)
-    with concurrency.slot("c"):
+    with concurrency.hold_slot("c"):
         pass
 
 
@@ -33,7 +33,7 @@ def test_a_reservation_is_a_limit_and_nobody_elses():
     assert concurrency.unreserved == 100
     with ExitStack() as running:
         for name in ["b"] * 100 + ["a"] * 2:
-            running.enter_context(concurrency.slot(name))
+            running.enter_context(concurrency.hold_slot(name))
         account = refusal(concurrency, "b").members["Reason"]
         own = refusal(concurrency, "a").members["Reason"]
     assert account == "ConcurrentInvocationLimitExceeded"
@@ -53,10 +53,10 @@ def test_a_queued_invocation_waits_for_its_turn():
     done = threading.Event()
 
     def wait():
-        with concurrency.slot("a", patient=True):
+        with concurrency.hold_slot("a", patient=True):
             done.set()
 
-    with concurrency.slot("a"):
+    with concurrency.hold_slot("a"):
         thread = threading.Thread(target=wait)
         thread.start()
         assert not done.is_set()

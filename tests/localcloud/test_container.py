@@ -47,7 +47,7 @@ def ask(tmp_path):
     container = Container(packed(tmp_path, EVALUATE), {"MINE": "1"}, tmp_path / "containers")
 
     def evaluate(expression):
-        answer, _ = container.ask(expression.encode(), "text/plain", "application/json")
+        answer, _ = container.answer_request(expression.encode(), "text/plain", "application/json")
         assert answer.status == 200, answer.body
         return json.loads(answer.body)
 
@@ -82,7 +82,7 @@ def test_packages_below_tmp_are_seen(tmp_path, monkeypatch):
 
     word, other = str(packages / "word.txt"), str(tmp_path / "other.txt")
     read = f"[open({word!r}).read(), os.path.exists({other!r})]"
-    answer, _ = served.ask(read.encode(), "text/plain", "application/json")
+    answer, _ = served.answer_request(read.encode(), "text/plain", "application/json")
     served.close()
 
     assert json.loads(answer.body) == ["seen", False]

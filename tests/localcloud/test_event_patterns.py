@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from localcloud.errors import AwsError
 from localcloud.event_patterns import check
-from localcloud.events import _matches
+from localcloud.events import _matches_rule
 
 VALID = [
     {"source": ["aws.states"]},
@@ -116,4 +116,6 @@ def test_a_pattern_that_is_taken_can_be_matched(document):
     pattern = json.dumps(document)
     with contextlib.suppress(AwsError):
         check(pattern)
-        _matches({"EventPattern": pattern}, {"source": "a", "detail": {"prefix": [1, "x", None]}})
+        _matches_rule(
+            {"EventPattern": pattern}, {"source": "a", "detail": {"prefix": [1, "x", None]}}
+        )

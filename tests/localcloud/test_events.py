@@ -44,7 +44,10 @@ def test_a_message_of_an_older_cloud_is_received_and_a_damaged_one_is_named(tmp_
                 "INSERT INTO messages VALUES (?, 'q', ?, '{}', ?, 0, NULL, 0, NULL, '{}')",
                 (str(number), body, time.time() + number / 1000),
             )
-        assert [message["body"] for message in queues._take("q", 10, 30)] == ["plain", "né"]
+        assert [message["body"] for message in queues._take_messages("q", 10, 30)] == [
+            "plain",
+            "né",
+        ]
     finally:
         store.close()
 
@@ -418,7 +421,7 @@ def test_metrics_of_an_older_cloud_are_read(tmp_path):
                 (now - 1, now + 1),
             )
             assert sorted(metrics.all_values("m", *window)) == [1.0, 1.0, 3.0]
-            (found,) = metrics.values(name, "m", dimensions, window, 60).values()
+            (found,) = metrics.values_by_period(name, "m", dimensions, window, 60).values()
             assert sorted(found) == [1.0, 1.0, 3.0]
         finally:
             store.close()

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from localcloud.errors import AwsError
-from localcloud.metric_math import check, compute
+from localcloud.metric_math import check_expression, compute_expression
 
 A = {0.0: 4.0, 60.0: 0.0, 120.0: 1.0}
 B = {0.0: 2.0, 60.0: 0.0}
@@ -27,7 +27,7 @@ B = {0.0: 2.0, 60.0: 0.0}
     ],
 )
 def test_expressions_give_a_value_for_each_period(expression, expected):
-    assert compute(expression, {"a": A, "b": B}) == expected
+    assert compute_expression(expression, {"a": A, "b": B}) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_expressions_give_a_value_for_each_period(expression, expected):
 )
 def test_what_cannot_be_computed_is_refused(expression):
     with pytest.raises(AwsError, match="cannot compute"):
-        check(expression, {"a": A, "b": B})
+        check_expression(expression, {"a": A, "b": B})
 
 
 @given(st.text(max_size=30))
 @example("a\0")
 def test_any_text_is_computed_or_refused(text):
     with contextlib.suppress(AwsError):
-        assert set(compute(text, {"a": A, "b": B})) <= set(A)
+        assert set(compute_expression(text, {"a": A, "b": B})) <= set(A)

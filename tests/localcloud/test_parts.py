@@ -30,22 +30,22 @@ def test_a_bucket_of_tokens_empties_and_fills_at_the_published_rate():
     seconds = [0.0]
     quotas = Quotas(enabled=True, region="eu-central-1", clock=lambda: seconds[0])
     for _ in range(100):
-        quotas.check("stepfunctions", "ListExecutions")
+        quotas.take_token("stepfunctions", "ListExecutions")
     with pytest.raises(AwsError, match="ThrottlingException"):
-        quotas.check("stepfunctions", "ListExecutions")
+        quotas.take_token("stepfunctions", "ListExecutions")
     seconds[0] += 1.0
-    quotas.check("stepfunctions", "ListExecutions")
-    quotas.check("stepfunctions", "ListExecutions")
+    quotas.take_token("stepfunctions", "ListExecutions")
+    quotas.take_token("stepfunctions", "ListExecutions")
     with pytest.raises(AwsError, match="ThrottlingException"):
-        quotas.check("stepfunctions", "ListExecutions")
-    quotas.check("stepfunctions", "DescribeExecution")
-    quotas.check("s3", "ListExecutions")
+        quotas.take_token("stepfunctions", "ListExecutions")
+    quotas.take_token("stepfunctions", "DescribeExecution")
+    quotas.take_token("s3", "ListExecutions")
 
 
 def test_quotas_that_are_off_let_everything_through():
     quotas = Quotas(enabled=False, region="us-east-1")
     for _ in range(2000):
-        quotas.check("stepfunctions", "ListExecutions")
+        quotas.take_token("stepfunctions", "ListExecutions")
 
 
 def test_a_fault_that_never_hits_is_no_fault():
@@ -89,7 +89,7 @@ CONFIG = {
 
 
 def recorded(config=CONFIG, **fields):
-    return capture.record(
+    return capture.build_record(
         config,
         **{
             "request": (b"\xff", "image/png"),
@@ -116,35 +116,37 @@ def test_both_sides_may_be_asked_for_in_one_word():
 
 
 def test_sampling_follows_the_percentage():
-    assert all(capture.sampled(CONFIG) for _ in range(100))
-    assert not any(capture.sampled({**CONFIG, "InitialSamplingPercentage": 0}) for _ in range(100))
-    assert not capture.sampled({**CONFIG, "EnableCapture": False})
-    assert not capture.sampled(None)
+    assert all(capture.is_sampled(CONFIG) for _ in range(100))
+    assert not any(
+        capture.is_sampled({**CONFIG, "InitialSamplingPercentage": 0}) for _ in range(100)
+    )
+    assert not capture.is_sampled({**CONFIG, "EnableCapture": False})
+    assert not capture.is_sampled(None)
 
 
 def test_records_of_one_hour_are_one_file_and_full_files_leave_at_once(tmp_path):
     stored = []
     captures = capture.DataCapture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
     for number in range(100):
-        captures.add(CONFIG, "endpoint", "variant", recorded(event_id=str(number)), 3599.5)
+        captures.add_record(CONFIG, "endpoint", "variant", recorded(event_id=str(number)), 3599.5)
     ((bucket, key, body),) = stored
     assert bucket == "bucket"
     assert key.startswith("prefix/endpoint/variant/1970/01/01/00/59-59-500-")
     assert [json.loads(line)["eventMetadata"]["eventId"] for line in body.splitlines()] == [
         str(number) for number in range(100)
     ]
-    captures.add(CONFIG, "endpoint", "variant", recorded(), 3600.0)
-    captures.flush()
+    captures.add_record(CONFIG, "endpoint", "variant", recorded(), 3600.0)
+    captures.deliver_waiting()
     assert "/1970/01/01/01/00-00-000-" in stored[1][1]
-    captures.flush()
+    captures.deliver_waiting()
     assert len(stored) == 2
 
 
 def test_a_line_is_written_to_the_byte_as_sagemaker_writes_it(tmp_path):
     stored = []
     captures = capture.DataCapture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
-    captures.add(CONFIG, "endpoint", "variant", recorded(custom_attributes="a=1"), 0.0)
-    captures.flush()
+    captures.add_record(CONFIG, "endpoint", "variant", recorded(custom_attributes="a=1"), 0.0)
+    captures.deliver_waiting()
     assert stored[0][2] == (
         b'{"captureData":{"endpointOutput":{"observedContentType":"text/csv; charset=utf-8",'
         b'"mode":"OUTPUT","data":"0.9,0.1","encoding":"CSV"}},"eventMetadata":{"eventId":"e",'
@@ -160,14 +162,14 @@ def test_what_could_not_be_delivered_is_delivered_later_to_the_same_object(tmp_p
         raise OSError("no space left")
 
     captures = capture.DataCapture(Store(tmp_path), fail, AT_ONCE)
-    captures.add(CONFIG, "endpoint", "variant", recorded(), 0.0)
+    captures.add_record(CONFIG, "endpoint", "variant", recorded(), 0.0)
     with pytest.raises(OSError, match="no space"):
-        captures.flush()
+        captures.deliver_waiting()
     stored = []
     later = capture.DataCapture(Store(tmp_path), lambda *args: stored.append(args), AT_ONCE)
-    later.flush()
+    later.deliver_waiting()
     assert stored == tried
-    later.flush()
+    later.deliver_waiting()
     assert len(stored) == 1
 
 

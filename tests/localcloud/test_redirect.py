@@ -22,20 +22,20 @@ components = st.lists(
 @given(st.sampled_from(sorted(PLACES)), components)
 def test_what_is_below_a_place_is_found_there_and_known_by_its_own_name(place, parts):
     path = "/".join([place, *parts])
-    moved = REDIRECT.moved(path)
+    moved = REDIRECT.real_path(path)
     assert moved == "/".join([PLACES[place], *parts])
-    assert REDIRECT.shown(moved) == path
-    assert REDIRECT.moved(moved) == moved
-    assert REDIRECT.moved(path.encode()) == moved.encode()
+    assert REDIRECT.shown_path(moved) == path
+    assert REDIRECT.real_path(moved) == moved
+    assert REDIRECT.real_path(path.encode()) == moved.encode()
 
 
 @given(components)
 def test_other_paths_are_left_as_they_are(parts):
     for start in ("", "/", "/tmpfile", "/var/tasks", "/usr/tmp", "/tmp/../etc", "/var"):  # noqa: S108
         path = posixpath.join(start, *parts)
-        assert REDIRECT.moved(path) is path
+        assert REDIRECT.real_path(path) is path
 
 
 def test_descriptors_are_no_paths():
-    assert REDIRECT.moved(3) == 3
-    assert REDIRECT.moved(None) is None
+    assert REDIRECT.real_path(3) == 3
+    assert REDIRECT.real_path(None) is None

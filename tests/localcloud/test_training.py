@@ -23,9 +23,9 @@ def png(shade):
 
 def test_pictures_of_two_kinds_are_told_apart():
     labels = [number % 2 for number in range(20)]
-    rows = np.array([fit.pixels(png(200 if label else 20 + n), 8, 8)
+    rows = np.array([fit.read_pixels(png(200 if label else 20 + n), 8, 8)
                      for n, label in enumerate(labels)])  # fmt: skip
-    trained = fit.train((rows, labels), (rows, labels), GIVEN)
+    trained = fit.train_model((rows, labels), (rows, labels), GIVEN)
     assert trained.accuracy == trained.validation == 1.0
 
 
@@ -33,11 +33,11 @@ def test_pictures_of_two_kinds_are_told_apart():
 def test_labels_that_are_no_class_are_refused(labels):
     rows = np.zeros((len(labels), 4))
     with pytest.raises(ValueError, match="labels must be from 0 to 1"):
-        fit.train((rows, labels), (rows, labels), GIVEN)
+        fit.train_model((rows, labels), (rows, labels), GIVEN)
 
 
 def test_a_list_is_read_as_the_starter_notebook_writes_it():
-    assert fit.listed("16\t0\tbike.png\n30\t1.0\tmoto.png\r\n\n") == [
+    assert fit.parse_list("16\t0\tbike.png\n30\t1.0\tmoto.png\r\n\n") == [
         (0, "bike.png"),
         (1, "moto.png"),
     ]

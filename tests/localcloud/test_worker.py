@@ -49,14 +49,16 @@ def test_a_context_counts_down_though_the_wall_clock_is_set(monkeypatch):
 
 
 def test_a_result_is_json(task):
-    handler = worker.load(task("fine", "def handler(e, c):\n    return [e, c.aws_request_id]\n"))
-    assert worker.answer(handler, b'{"a": 1}', context()) == (b"result", b'[{"a": 1}, "r-1"]')
+    handler = worker.load_handler(
+        task("fine", "def handler(e, c):\n    return [e, c.aws_request_id]\n")
+    )
+    assert worker.run_handler(handler, b'{"a": 1}', context()) == (b"result", b'[{"a": 1}, "r-1"]')
 
 
 def test_an_exception_becomes_an_error_with_its_frames(task, tmp_path):
     source = "import json\ndef handler(e, c):\n    json.loads(e['label'])\n"
-    handler = worker.load(task("broken", source))
-    failure: Any = worker.answer(handler, b'{"label": "no json"}', context())
+    handler = worker.load_handler(task("broken", source))
+    failure: Any = worker.run_handler(handler, b'{"label": "no json"}', context())
     assert failure["errorType"] == "JSONDecodeError"
     assert failure["errorMessage"].startswith("Expecting value")
     assert failure["requestId"] == "r-1"
@@ -84,18 +86,21 @@ class Point(NamedTuple):
     ],
 )
 def test_results_are_marshalled_as_by_aws(result, payload):
-    assert worker.answer(lambda _event, _context: result, b"{}", context()) == (b"result", payload)
+    assert worker.run_handler(lambda _event, _context: result, b"{}", context()) == (
+        b"result",
+        payload,
+    )
 
 
 def test_runtimes_before_python_3_12_answer_in_ascii(monkeypatch):
     monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11")
-    answer = worker.answer(lambda _event, _context: "größer", b"{}", context())
+    answer = worker.run_handler(lambda _event, _context: "größer", b"{}", context())
     assert answer == (b"result", b'"gr\\u00f6\\u00dfer"')
 
 
 @pytest.mark.parametrize("result", [{1}, {"body": object()}, {"data": b"\xff"}])
 def test_a_result_that_is_not_json_is_a_marshal_error(result):
-    failure: Any = worker.answer(lambda _event, _context: result, b"{}", context())
+    failure: Any = worker.run_handler(lambda _event, _context: result, b"{}", context())
     assert failure["errorType"] == "Runtime.MarshalError"
     assert failure["errorMessage"].startswith("Unable to marshal response: ")
 
@@ -114,8 +119,8 @@ def test_a_handler_that_cannot_be_loaded_is_named_as_aws_names_it(
 ):
     handler = task(name, source)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - modules raise anything
-        worker.load(handler)
-    failure = worker.failure(caught.value)
+        worker.load_handler(handler)
+    failure = worker.describe_failure(caught.value)
     assert (failure["errorType"], failure["requestId"]) == (kind, "")
     if kind == "ZeroDivisionError":
         (line,) = failure["stackTrace"]
@@ -131,7 +136,7 @@ def test_a_handler_that_cannot_be_loaded_is_named_as_aws_names_it(
 )
 def test_a_handler_name_that_cannot_be_is_refused(name, kind, text):
     with pytest.raises(worker.RuntimeFault, match=text) as caught:
-        worker.load(name)
+        worker.load_handler(name)
     assert caught.value.kind == kind
 
 
@@ -140,7 +145,7 @@ def record(level, message, *args, exc_info=None):
 
 
 def test_log_records_are_written_as_the_runtime_writes_them(capsys):
-    logs = runtime_logs.RuntimeLogs(worker.shown_frames)
+    logs = runtime_logs.RuntimeLogs(worker.visible_frames)
     logs.request_id = "r-1"
     logs.emit(record(logging.WARNING, "careful"))
     line = capsys.readouterr().err
@@ -150,7 +155,7 @@ def test_log_records_are_written_as_the_runtime_writes_them(capsys):
 
 def test_log_records_are_json_where_the_function_says_so(capsys, monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_LOG_FORMAT", "JSON")
-    logs = runtime_logs.RuntimeLogs(worker.shown_frames)
+    logs = runtime_logs.RuntimeLogs(worker.visible_frames)
     logs.request_id = "r-1"
     logs.emit(vars_added(record(logging.INFO, "%s images", 3), bucket="b"))
     try:
@@ -174,9 +179,13 @@ def vars_added(record, **extra):
 
 def test_frames_are_read_back_as_they_were_written():
     pipe = io.BytesIO()
-    pipes.write(pipe, b"one", b"")
+    pipes.write_frames(pipe, b"one", b"")
     pipe.seek(0)
-    assert [pipes.read(pipe), pipes.read(pipe), pipes.read(pipe)] == [b"one", b"", None]
+    assert [pipes.read_frame(pipe), pipes.read_frame(pipe), pipes.read_frame(pipe)] == [
+        b"one",
+        b"",
+        None,
+    ]
 
 
 MODEL = """
@@ -201,13 +210,13 @@ def model(tmp_path, monkeypatch):
     (tmp_path / "code" / "inference.py").write_text(MODEL)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "inference", raising=False)
-    yield inference_worker.load(tmp_path)
+    yield inference_worker.load_module(tmp_path)
     del sys.modules["inference"]
 
 
 def test_a_model_answers_through_its_four_functions(model):
     head = {"content_type": "text/plain", "accept": "text/plain"}
-    answer = inference_worker.answer(model, model.model_fn(""), head, b"21")
+    answer = inference_worker.answer_request(model, model.model_fn(""), head, b"21")
     assert answer == (200, "text/plain", b"42")
 
 
@@ -219,7 +228,7 @@ def test_a_refusal_or_crash_of_the_model_is_its_sentence_and_traceback(
     model, body, expected, sentence
 ):
     head = {"content_type": "text/plain", "accept": "text/plain"}
-    status, _, text = inference_worker.answer(model, 2, head, body)
+    status, _, text = inference_worker.answer_request(model, 2, head, body)
     assert status == expected
     assert text.startswith(sentence)
     assert b"Traceback (most recent call last):\n" in text
@@ -229,4 +238,4 @@ def test_a_refusal_or_crash_of_the_model_is_its_sentence_and_traceback(
 
 def test_an_archive_without_code_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no code/inference\.py"):
-        inference_worker.load(tmp_path)
+        inference_worker.load_module(tmp_path)
