@@ -128,8 +128,8 @@ def _find_running(directory: Path) -> dict[str, Any] | None:
     try:
         line: dict[str, Any] = dict(json.loads((directory / "endpoint.json").read_text()))
         url = f"{line['endpoint_url']}/_localcloud/health"
-        keys = credentials.read(Path(line["credentials_file"]))
-        request = urllib.request.Request(url, headers=keys.signed_headers(url, line["region"]))  # noqa: S310 - loopback
+        keys = credentials.read_file(Path(line["credentials_file"]))
+        request = urllib.request.Request(url, headers=keys.sign_headers(url, line["region"]))  # noqa: S310 - loopback
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
             health = json.loads(answer.read())
     except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
@@ -145,7 +145,7 @@ def _export_commands(directory: Path) -> str:
             f"No local cloud serves the directory {directory}.",
             "Start it with `make run` or `python -m localcloud`, or give its --dir.",
         )
-    return credentials.exports(line, credentials.read(Path(line["credentials_file"])))
+    return credentials.export_commands(line, credentials.read_file(Path(line["credentials_file"])))
 
 
 def _serve_directory(directory: Path, options: argparse.Namespace) -> None:
@@ -179,7 +179,7 @@ def _serve_directory(directory: Path, options: argparse.Namespace) -> None:
         directory,
         region=options.region,
         endpoint_url=server.url,
-        credentials=credentials.keep(directory),
+        credentials=credentials.load_or_create(directory),
         allows=replace(
             allows, history=HistoryLimits(options.history_days, options.history_megabytes)
         ),

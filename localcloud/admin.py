@@ -60,12 +60,12 @@ class Admin:
         faults = self._cloud.faults
         if method == "POST":
             try:
-                return _json_response(faults.add(json.loads(wire.read_body(environ))))
+                return _json_response(faults.add_fault(json.loads(wire.read_body(environ))))
             except (AwsError, ValueError) as error:
                 return _json_response({"message": str(error)}, 400)
         if method == "DELETE":
-            faults.clear()
-        return _json_response({"faults": faults.all()})
+            faults.clear_faults()
+        return _json_response({"faults": faults.list_faults()})
 
     def _describe_controls(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ _OWN = frozenset({"none", "same-origin"})
 _PRESIGNED = ({"X-Amz-Signature"}, {"AWSAccessKeyId", "Signature"})
 
 
-def refusal(
+def find_refusal(
     method: str, path: str, query: str, headers: Mapping[str, str], *, port: int | None
 ) -> str | None:
     """Return why a request is not answered, as a sentence; None for one that no page has sent.

@@ -68,7 +68,7 @@ class DataCapture:
             self._waiting += 1
             full = self._waiting >= self._delivery.most
             if self._timer is None:
-                self._timer = threading.Timer(self._delivery.wait(), self.deliver_waiting)
+                self._timer = threading.Timer(self._delivery.draw_wait(), self.deliver_waiting)
                 self._timer.daemon = True
                 self._timer.start()
         if full:
@@ -107,7 +107,7 @@ class DataCapture:
                 lines = self._store.execute(
                     "SELECT line FROM captures WHERE key = ? ORDER BY id", [key]
                 )
-                self._put(bucket, key, self._delivery.body([line for (line,) in lines]))
+                self._put(bucket, key, self._delivery.build_body([line for (line,) in lines]))
                 self._store.execute("DELETE FROM captures WHERE key = ?", [key])
 
     def _assign_keys(self) -> None:
@@ -121,7 +121,7 @@ class DataCapture:
                 "ORDER BY moment",
                 (bucket, folder),
             )
-            for ids in self._delivery.files([number for number, _ in records]):
+            for ids in self._delivery.split_files([number for number, _ in records]):
                 key = f"{folder}/{_file_name(min(m for number, m in records if number in ids))}"
                 marks = ", ".join("?" * len(ids))
                 self._store.execute(

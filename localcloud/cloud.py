@@ -95,14 +95,14 @@ class LocalCloud:
         handler = self.services[call.service].find_operation(call.operation)
         assert handler is not None  # noqa: S101 - called with operations that exist
         if self.conditions is not None:
-            self.conditions.check(call)
+            self.conditions.check_call(call)
         self.admit_call(call)
         return handler(call)
 
     def admit_call(self, call: Call) -> None:
         """Refuse what the operation does not honour; then faults and quotas have their say."""
-        parameters.check(call)
-        self.faults.check(call.service, call.operation)
+        parameters.check_parameters(call)
+        self.faults.apply_to(call.service, call.operation)
         self.quotas.take_token(call.service, call.operation)
 
     def close(self) -> None:

@@ -54,13 +54,13 @@ class Credentials:
         role = role_of(access_key_id)
         return self.of_role(role).secret_access_key if role else None
 
-    def signed_headers(self, url: str, region: str) -> dict[str, str]:
+    def sign_headers(self, url: str, region: str) -> dict[str, str]:
         """Return the headers of a signed GET of an address of the local cloud's own."""
         request = awsrequest.AWSRequest("GET", url)
         auth.SigV4Auth(self._key, "localcloud", region).add_auth(request)
         return dict(request.headers.items())
 
-    def presigned(self, url: str, region: str) -> str:
+    def presign_url(self, url: str, region: str) -> str:
         """Return an address that anybody can GET for ten minutes."""
         request = awsrequest.AWSRequest("GET", url)
         auth.S3SigV4QueryAuth(self._key, "s3", region, expires=_LINK_SECONDS).add_auth(request)
@@ -78,7 +78,7 @@ def role_of(access_key_id: str) -> str | None:
     return access_key_id.removeprefix(_ROLE_PREFIX)
 
 
-def keep(directory: Path) -> Credentials:
+def load_or_create(directory: Path) -> Credentials:
     """Return the credentials of a local cloud's directory; made at random where it has none yet.
 
     Raises:
@@ -88,8 +88,8 @@ def keep(directory: Path) -> Credentials:
     try:
         if path.exists():
             path.chmod(0o600)
-            return read(path)
-        made = _random()
+            return read_file(path)
+        made = _make_random()
         part = path.with_name(f"{FILE_NAME}.part")
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -106,7 +106,7 @@ def keep(directory: Path) -> Credentials:
     return made
 
 
-def read(path: Path) -> Credentials:
+def read_file(path: Path) -> Credentials:
     """Return the credentials in a file that ``keep`` has written.
 
     Raises:
@@ -125,7 +125,7 @@ def read(path: Path) -> Credentials:
         ) from error
 
 
-def exports(line: Mapping[str, str], credentials: Credentials) -> str:
+def export_commands(line: Mapping[str, str], credentials: Credentials) -> str:
     """Return commands of a POSIX shell that point every AWS client to a local cloud.
 
     Args:
@@ -145,7 +145,7 @@ def exports(line: Mapping[str, str], credentials: Credentials) -> str:
     return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN"])
 
 
-def _random() -> Credentials:
+def _make_random() -> Credentials:
     letters = string.ascii_uppercase + "234567"
     access_key_id = "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
     return Credentials(access_key_id, secrets.token_urlsafe(30))

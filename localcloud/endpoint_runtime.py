@@ -40,7 +40,7 @@ class EndpointRuntime(Service):
         body = p.get("Body") or b""
         if len(body) > _BODY_LIMIT:
             raise invocation_error(f"Request body is larger than the limit of {_BODY_LIMIT} bytes.")
-        self.cloud.permissions.check(
+        self.cloud.permissions.require_allowed(
             call.access_key,
             "sagemaker:InvokeEndpoint",
             self.cloud.build_arn("sagemaker", f"endpoint/{name.lower()}"),

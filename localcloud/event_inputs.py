@@ -27,20 +27,20 @@ def check_target(target: Mapping[str, Any]) -> None:
     """
     name = target["Id"]
     if sum(way in target for way in _WAYS) > 1:
-        raise _invalid(f"Only one of {', '.join(_WAYS)} must be provided for target {name}.")
+        raise _invalid_error(f"Only one of {', '.join(_WAYS)} must be provided for target {name}.")
     variables = target.get("InputTransformer", {}).get("InputPathsMap", {})
     if any(variable.lower().startswith(_OWN) for variable in variables):
-        raise _invalid(f"InputPathsMap of target {name} names a variable of AWS.")
+        raise _invalid_error(f"InputPathsMap of target {name} names a variable of AWS.")
     for path in (target.get("InputPath", "$"), *variables.values()):
         try:
             paths.parse(path)
         except paths.InvalidPath as error:
-            raise _invalid(f"JsonPath for target {name} is invalid: {path}") from error
+            raise _invalid_error(f"JsonPath for target {name} is invalid: {path}") from error
     if "Input" in target:
         try:
             json.loads(target["Input"])
         except ValueError as error:
-            raise _invalid(f"JSON syntax error in input for target {name}") from error
+            raise _invalid_error(f"JSON syntax error in input for target {name}") from error
 
 
 def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
@@ -54,14 +54,16 @@ def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: 
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
-        return to_json(_found(target["InputPath"], event))
+        return to_json(_find_value(target["InputPath"], event))
     if "InputTransformer" in target:
-        return _transformed(target["InputTransformer"], event, rule_arn)
+        return _transform_input(target["InputTransformer"], event, rule_arn)
     return to_json(event)
 
 
-def _transformed(given: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
-    values = {name: _found(path, event) for name, path in given.get("InputPathsMap", {}).items()}
+def _transform_input(given: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
+    values = {
+        name: _find_value(path, event) for name, path in given.get("InputPathsMap", {}).items()
+    }
     values |= {
         "aws.events.rule-arn": rule_arn,
         "aws.events.rule-name": rule_arn.rpartition("/")[2],
@@ -86,12 +88,12 @@ def _transformed(given: Mapping[str, Any], event: Mapping[str, Any], rule_arn: s
     return _VARIABLE.sub(filled, template)
 
 
-def _found(path: str, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+def _find_value(path: str, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return paths.evaluate(paths.parse(path), Scope(event, {}, {}))
     except paths.PathNotFound:
         return None
 
 
-def _invalid(message: str) -> AwsError:
+def _invalid_error(message: str) -> AwsError:
     return AwsError("ValidationException", message)

@@ -19,20 +19,20 @@ _MOST = 1e9 * 5
 """Numbers are compared between plus and minus five billion."""
 
 
-def check(pattern: str) -> None:
+def check_pattern(pattern: str) -> None:
     """Refuse what EventBridge refuses.
 
     Raises:
         AwsError: ``InvalidEventPatternException``, with the reason.
     """
     if len(pattern) > _LONGEST:
-        raise _refused(f"it has more than {_LONGEST} characters")
+        raise _refusal_error(f"it has more than {_LONGEST} characters")
     try:
         given = json.loads(pattern)
     except (ValueError, RecursionError) as error:
-        raise _refused(str(error)) from error
+        raise _refusal_error(str(error)) from error
     if not isinstance(given, dict) or not given:
-        raise _refused("Filter is not an object")
+        raise _refusal_error("Filter is not an object")
     check_object(given)
 
 
@@ -47,58 +47,58 @@ def check_object(given: Mapping[str, Any]) -> None:
             _check_or(value)
         elif isinstance(value, dict):
             if not value:
-                raise _refused("Empty objects are not allowed")
+                raise _refusal_error("Empty objects are not allowed")
             check_object(value)
         elif isinstance(value, list):
             _check_values(name, value)
         else:
-            raise _refused(f'"{name}" must be an object or an array')
+            raise _refusal_error(f'"{name}" must be an object or an array')
 
 
-def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+def matches_event(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     """Return whether an event matches a pattern; of an array, one element has to."""
-    return bool(EventPattern(None, dict(pattern)).matches_event(_merged(event)))
+    return bool(EventPattern(None, dict(pattern)).matches_event(_merge_objects(event)))
 
 
-def _merged(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _merge_objects(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return objects of an array as one object of arrays: moto looks into no object of an array."""
     if isinstance(value, Mapping):
-        return {name: _merged(inner) for name, inner in value.items()}
+        return {name: _merge_objects(inner) for name, inner in value.items()}
     if not isinstance(value, list) or not any(isinstance(one, dict) for one in value):
         return value
     together: dict[str, list[Any]] = {}
     for one in value:
         for name, inner in one.items() if isinstance(one, dict) else ():
             together.setdefault(name, []).extend(inner if isinstance(inner, list) else [inner])
-    return _merged(together)
+    return _merge_objects(together)
 
 
 def _check_or(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
     fits = isinstance(value, list) and len(value) > 1
     if not fits or not all(isinstance(one, dict) and one for one in value):
-        raise _refused('"$or" must be an array of two objects or more')
+        raise _refusal_error('"$or" must be an array of two objects or more')
     for one in value:
         check_object(one)
 
 
 def _check_values(name: str, values: list[Any]) -> None:
     if not values:
-        raise _refused("Empty arrays are not allowed")
+        raise _refusal_error("Empty arrays are not allowed")
     for value in values:
         if isinstance(value, list):
-            raise _refused(f'"{name}" holds an array within an array')
+            raise _refusal_error(f'"{name}" holds an array within an array')
         if isinstance(value, dict):
             _check_operator(value)
 
 
 def _check_operator(given: dict[str, Any]) -> None:
     if len(given) != 1:
-        raise _refused("Only one key allowed in match expression")
+        raise _refusal_error("Only one key allowed in match expression")
     ((name, value),) = given.items()
     if name not in _OPERATORS:
-        raise _refused(f"Unrecognized match type {name}")
+        raise _refusal_error(f"Unrecognized match type {name}")
     if not _OPERATORS[name](value):
-        raise _refused(f"The value of {name} does not fit")
+        raise _refusal_error(f"The value of {name} does not fit")
 
 
 def _is_text(value: Any) -> bool:  # noqa: ANN401
@@ -177,5 +177,5 @@ _OPERATORS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _refused(reason: str) -> AwsError:
+def _refusal_error(reason: str) -> AwsError:
     return AwsError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {reason}")

@@ -78,7 +78,7 @@ class Events(Service):
             )
         name = p["Name"]
         if "EventPattern" in p:
-            event_patterns.check(p["EventPattern"])
+            event_patterns.check_pattern(p["EventPattern"])
         old = self._rules.get(name, {"targets": {}, "tags": tag_map(p.get("Tags", []))})
         fields = ("Name", "EventPattern", "ScheduleExpression", "Description", "RoleArn")
         arn = self.cloud.build_arn("events", f"rule/{name}")
@@ -201,7 +201,7 @@ class Events(Service):
 
 def _matches_rule(rule: Params, event: Params) -> bool:
     pattern = rule.get("EventPattern")
-    return pattern is not None and event_patterns.matches(json.loads(pattern), event)
+    return pattern is not None and event_patterns.matches_event(json.loads(pattern), event)
 
 
 def _describe_rule(rule: Params) -> Params:

@@ -44,7 +44,7 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[PlannedFault] = []
 
-    def add(self, given: dict[str, Any]) -> dict[str, Any]:
+    def add_fault(self, given: dict[str, Any]) -> dict[str, Any]:
         """Switch a fault on; return it with its defaults.
 
         Raises:
@@ -60,36 +60,36 @@ class Faults:
             self._faults.append(fault)
         return asdict(fault)
 
-    def remove(self, given: dict[str, Any]) -> None:
+    def remove_fault(self, given: dict[str, Any]) -> None:
         """Switch the faults off that were added with these fields."""
         gone = PlannedFault(**given)
         with self._lock:
             self._faults = [fault for fault in self._faults if fault != gone]
 
-    def all(self) -> list[dict[str, Any]]:
+    def list_faults(self) -> list[dict[str, Any]]:
         """Return the faults, with what is left of their counts."""
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def clear(self) -> None:
+    def clear_faults(self) -> None:
         """Switch all faults off."""
         with self._lock:
             self._faults.clear()
 
-    def check(self, service: str, operation: str) -> None:
+    def apply_to(self, service: str, operation: str) -> None:
         """Delay or refuse a call, where a fault says so.
 
         Raises:
             AwsError: The first fault's that hits.
         """
-        fault = self._hit(service, operation)
+        fault = self._take_hit(service, operation)
         if fault is None:
             return
         time.sleep(fault.delay_seconds)
         if fault.error is not None:
             raise AwsError(fault.error, fault.message, fault.status)
 
-    def _hit(self, service: str, operation: str) -> PlannedFault | None:
+    def _take_hit(self, service: str, operation: str) -> PlannedFault | None:
         if not self._faults:
             return None
         with self._lock:

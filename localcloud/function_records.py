@@ -59,7 +59,7 @@ class FunctionRecords(Service):
         with self._lock:
             if name in self._functions:
                 raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409)
-            if not self.cloud.permissions.known(p["Role"].rpartition("/")[2]):
+            if not self.cloud.permissions.has_role(p["Role"].rpartition("/")[2]):
                 raise AwsError(
                     "InvalidParameterValueException",
                     "The role defined for the function cannot be assumed by Lambda.",
@@ -356,7 +356,7 @@ class FunctionRecords(Service):
 
     def _code_location(self, configuration: Params) -> str:
         url = f"{self.cloud.endpoint_url}/_localcloud/blobs/{code_digest(configuration)}"
-        return self.cloud.credentials.presigned(url, self.cloud.region)
+        return self.cloud.credentials.presign_url(url, self.cloud.region)
 
     @staticmethod
     def _missing_error(arn: str) -> AwsError:

@@ -84,7 +84,7 @@ class Lab:
             if kept is None:
                 return
             if name in _FAULTS:
-                self._cloud.faults.remove(_FAULTS[name])
+                self._cloud.faults.remove_fault(_FAULTS[name])
             elif name == _PERMISSION:
                 self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
             elif States.of(self._cloud).get_routing(kept["alias"]) == kept["bad"]:
@@ -94,7 +94,7 @@ class Lab:
 
     def _apply_condition(self, name: str, kept: dict[str, Any]) -> None:
         if name in _FAULTS:
-            self._cloud.faults.add(_FAULTS[name])
+            self._cloud.faults.add_fault(_FAULTS[name])
         elif name == _PERMISSION:
             self._cloud.permissions.denied.add((kept["role"], "sagemaker:InvokeEndpoint"))
 

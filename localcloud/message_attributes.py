@@ -21,7 +21,7 @@ _TYPES = ("String", "Number", "Binary")
 _MOST = 10
 
 
-def checked(given: Attributes, *, most: int | None = _MOST) -> dict[str, dict[str, str]]:
+def check_all(given: Attributes, *, most: int | None = _MOST) -> dict[str, dict[str, str]]:
     """Return attributes as they are kept, bytes as base64.
 
     Args:
@@ -32,29 +32,29 @@ def checked(given: Attributes, *, most: int | None = _MOST) -> dict[str, dict[st
         AwsError: ``InvalidParameterValue``.
     """
     if most is not None and len(given) > most:
-        raise _invalid(
+        raise _invalid_error(
             f"Number of message attributes [{len(given)}] exceeds the allowed maximum [{most}]."
         )
-    return {name: _checked(name, attribute) for name, attribute in given.items()}
+    return {name: _check_one(name, attribute) for name, attribute in given.items()}
 
 
-def _checked(name: str, attribute: Mapping[str, Any]) -> dict[str, str]:
+def _check_one(name: str, attribute: Mapping[str, Any]) -> dict[str, str]:
     if not _NAME.fullmatch(name) or len(name) > _NAME_LIMIT:
-        raise _invalid(f"Invalid attribute name: '{name}'.")
+        raise _invalid_error(f"Invalid attribute name: '{name}'.")
     kind = str(attribute.get("DataType") or "")
     if not kind:
         text = f"The message attribute '{name}' must contain non-empty message attribute type."
-        raise _invalid(text)
+        raise _invalid_error(text)
     prefix = kind.partition(".")[0]
     if prefix not in _TYPES:
-        raise _invalid(
+        raise _invalid_error(
             f"The type of message (user) attribute '{name}' is invalid. You must use only the "
             "following supported type prefixes: Binary, Number, String."
         )
     field = "BinaryValue" if prefix == "Binary" else "StringValue"
     value = attribute.get(field)
     if not value:
-        raise _invalid(
+        raise _invalid_error(
             f"The message attribute '{name}' must contain non-empty message attribute value for "
             f"message attribute type '{kind}'."
         )
@@ -70,10 +70,10 @@ def _check_number(name: str, value: str) -> None:
         float(value)
     except ValueError:
         text = f"Can't cast the value of message (user) attribute '{name}' to a number."
-        raise _invalid(text) from None
+        raise _invalid_error(text) from None
 
 
-def asked_for(attributes: Attributes, names: Collection[str]) -> dict[str, Mapping[str, Any]]:
+def select_named(attributes: Attributes, names: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """Return the attributes that names ask for: ``All``, ``.*``, a name, or ``prefix.*``."""
     if "All" in names or ".*" in names:
         return dict(attributes)
@@ -85,31 +85,31 @@ def asked_for(attributes: Attributes, names: Collection[str]) -> dict[str, Mappi
     }
 
 
-def size(attributes: Attributes) -> int:
+def total_size(attributes: Attributes) -> int:
     """Return how many bytes attributes add to a message: names, types and values."""
     return sum(
-        len(name.encode()) + len(given["DataType"].encode()) + len(_value(given))
+        len(name.encode()) + len(given["DataType"].encode()) + len(_value_bytes(given))
         for name, given in attributes.items()
     )
 
 
-def md5(attributes: Attributes) -> str:
+def md5_digest(attributes: Attributes) -> str:
     """Return the digest by which clients check attributes."""
     digest = hashlib.md5()  # noqa: S324 - SQS's checksum, not security
     for name, given in sorted(attributes.items()):
         for part in (name.encode(), given["DataType"].encode()):
             digest.update(len(part).to_bytes(4, "big") + part)
-        value = _value(given)
+        value = _value_bytes(given)
         transport = b"\x02" if "BinaryValue" in given else b"\x01"
         digest.update(transport + len(value).to_bytes(4, "big") + value)
     return digest.hexdigest()
 
 
-def _value(attribute: Mapping[str, Any]) -> bytes:
+def _value_bytes(attribute: Mapping[str, Any]) -> bytes:
     if "BinaryValue" in attribute:
         return base64.b64decode(attribute["BinaryValue"])
     return str(attribute["StringValue"]).encode()
 
 
-def _invalid(message: str) -> AwsError:
+def _invalid_error(message: str) -> AwsError:
     return AwsError("InvalidParameterValue", message)

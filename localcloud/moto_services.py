@@ -40,13 +40,13 @@ class Moto:
 
     def __init__(self, store: Store) -> None:
         self._app = _Dispatcher(create_backend_app)
-        self._journal = Journal(store, self._ask)
+        self._journal = Journal(store, self._call_app)
 
     def start(self) -> None:
         """Bring moto back to where it was."""
         self._journal.replay()
 
-    def answer(self, environ: Environ) -> Response:
+    def answer_request(self, environ: Environ) -> Response:
         """Let moto answer a request.
 
         Raises:
@@ -58,7 +58,7 @@ class Moto:
             raise NotImplementedError(environ["PATH_INFO"])
         return response
 
-    def _ask(self, environ: Environ) -> Response:
+    def _call_app(self, environ: Environ) -> Response:
         given: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], _: object = None) -> None:

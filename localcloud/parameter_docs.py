@@ -17,7 +17,7 @@ from botocore import xform_name
 from moto.sagemaker.responses import SageMakerResponse
 from moto.servicequotas.responses import ServiceQuotasResponse
 
-from localcloud.parameters import Honoured, table
+from localcloud.parameters import Honoured, load_table
 from localcloud.s3.api import S3
 from localcloud.s3.parameters import NOT_IMPLEMENTED
 from localcloud.store import Store
@@ -33,7 +33,7 @@ BEGIN = "<!-- made by python -m localcloud.parameter_docs -->\n"
 END = "<!-- end -->\n"
 
 
-def refused_members(shape: Any, honoured: Honoured, path: str = "") -> Iterator[str]:  # noqa: ANN401 - botocore has no types
+def list_refused(shape: Any, honoured: Honoured, path: str = "") -> Iterator[str]:  # noqa: ANN401 - botocore has no types
     """Yield the paths of an input that are answered with NotImplemented.
 
     Args:
@@ -56,40 +56,40 @@ def refused_members(shape: Any, honoured: Honoured, path: str = "") -> Iterator[
         names = shape.key.enum if shape.type_name == "map" else shape.members
         for name in names:
             inner = shape.value if shape.type_name == "map" else shape.members[name]
-            yield from refused_members(inner, honoured, f"{path}.{name}" if path else name)
+            yield from list_refused(inner, honoured, f"{path}.{name}" if path else name)
 
 
-def text() -> str:
+def build_text() -> str:
     """Return the lists as they belong on the page."""
     session = botocore.session.get_session()
     rows = ["| | refused | kept and shown, without effect |", "|---|---|---|"]
-    for service in sorted({*table(), "s3"}):
-        cells = _s3(session) if service == "s3" else _honoured(session, service)
+    for service in sorted({*load_table(), "s3"}):
+        cells = _list_s3(session) if service == "s3" else _list_honoured(session, service)
         same: dict[tuple[str, str], list[str]] = defaultdict(list)
         for name, refused, kept in cells:
             if refused or kept:
                 same[refused, kept].append(name)
         rows += [f"| {service} {', '.join(names)} | {r} | {k} |" for (r, k), names in same.items()]
-    return "\n".join([*rows, "", *_operations(session), ""])
+    return "\n".join([*rows, "", *_list_operations(session), ""])
 
 
-def _honoured(session: Any, service: str) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - botocore has no types
+def _list_honoured(session: Any, service: str) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - botocore has no types
     """Yield an operation, what it refuses and what it only keeps."""
     model = session.get_service_model(service)
-    for name, honoured in sorted(table()[service].items()):
+    for name, honoured in sorted(load_table()[service].items()):
         shape = model.operation_model(name).input_shape
-        refused = [] if shape is None else list(refused_members(shape, honoured))
-        yield name, _joined(refused), _joined(sorted(honoured.kept))
+        refused = [] if shape is None else list(list_refused(shape, honoured))
+        yield name, _join_names(refused), _join_names(sorted(honoured.kept))
 
 
-def _s3(session: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - botocore has no types
+def _list_s3(session: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - botocore has no types
     """Yield the same of S3, which keeps nothing only."""
     model = session.get_service_model("s3")
     for name in sorted(_s3_operations()):
         members = model.operation_model(name).input_shape.members
         headers = {member: str(m.serialization.get("name", "")) for member, m in members.items()}
         refused = [m for m, header in headers.items() if NOT_IMPLEMENTED.fullmatch(header.lower())]
-        yield name, _joined(refused), ""
+        yield name, _join_names(refused), ""
 
 
 def _s3_operations() -> set[str]:
@@ -102,12 +102,12 @@ def _s3_operations() -> set[str]:
     return found
 
 
-def _operations(session: Any) -> Iterator[str]:  # noqa: ANN401 - botocore has no types
+def _list_operations(session: Any) -> Iterator[str]:  # noqa: ANN401 - botocore has no types
     """Yield a row for each service that is this cloud's own, and the operations left to moto."""
     yield "| | operations | answered here | answered by moto | refused |"
     yield "|---|---|---|---|---|"
     left: dict[str, list[str]] = {}
-    owned = {service: set(operations) for service, operations in table().items()}
+    owned = {service: set(operations) for service, operations in load_table().items()}
     for service, own in sorted({**owned, "s3": _s3_operations()}.items()):
         every = set(session.get_service_model(service).operation_names)
         motos = sorted(n for n in every - own if hasattr(MOTOS.get(service), xform_name(n)))
@@ -117,22 +117,22 @@ def _operations(session: Any) -> Iterator[str]:  # noqa: ANN401 - botocore has n
             left[service] = motos
     for service, motos in left.items():
         yield ""
-        yield f"Answered by moto, of {service}: {_joined(motos)}."
+        yield f"Answered by moto, of {service}: {_join_names(motos)}."
 
 
-def _joined(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def placed(page: str) -> str:
+def place_text(page: str) -> str:
     """Return the page with the lists in their place."""
     head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{text()}{END}{rest.split(END)[1]}"
+    return f"{head}{BEGIN}{build_text()}{END}{rest.split(END)[1]}"
 
 
 def main() -> int:
     """Write the page."""
-    PAGE.write_text(placed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(place_text(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

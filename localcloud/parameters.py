@@ -46,7 +46,7 @@ class Honoured:
         """The paths that are honoured whatever their values are."""
         return self.used | self.kept | self.idle
 
-    def refused(self, given: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - any input
+    def find_refused(self, given: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - any input
         """Yield the paths of what is given and not honoured.
 
         Args:
@@ -64,19 +64,19 @@ class Honoured:
             for item in given if isinstance(given, list) else [given]:
                 members = item.items() if isinstance(item, Mapping) else ()
                 for name, value in members:
-                    yield from self.refused(value, f"{path}.{name}" if path else name)
+                    yield from self.find_refused(value, f"{path}.{name}" if path else name)
 
 
-def check(call: Call) -> None:
+def check_parameters(call: Call) -> None:
     """Refuse a call that gives what its operation does not honour.
 
     Raises:
         AwsError: ``NotImplemented``, with the path of the first such member.
     """
-    honoured = table().get(call.service, {}).get(call.operation)
+    honoured = load_table().get(call.service, {}).get(call.operation)
     if honoured is None:
         return
-    for path in honoured.refused(call.params):
+    for path in honoured.find_refused(call.params):
         values = honoured.only.get(path)
         unless = f" with another value than {' or '.join(sorted(values))}" if values else ""
         raise AwsError(
@@ -88,16 +88,16 @@ def check(call: Call) -> None:
 
 
 @cache
-def table() -> Mapping[str, Mapping[str, Honoured]]:
+def load_table() -> Mapping[str, Mapping[str, Honoured]]:
     """Return what the operations honour, by botocore's names of service and operation."""
     read = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return {
-        service: {name: _parse(text.split()) for name, text in operations.items()}
+        service: {name: _parse_words(text.split()) for name, text in operations.items()}
         for service, operations in read.items()
     }
 
 
-def _parse(words: list[str]) -> Honoured:
+def _parse_words(words: list[str]) -> Honoured:
     valued = [word.partition("=") for word in words if "=" in word]
     return Honoured(
         used=frozenset(w for w in words if "=" not in w and w[0] not in (_KEPT, _IDLE)),

@@ -32,22 +32,22 @@ class Permissions:
         self._account = account
         self.denied: set[tuple[str, str]] = set()
 
-    def known(self, role: str) -> bool:
+    def has_role(self, role: str) -> bool:
         """Return whether IAM has a role of that name."""
-        return role in self._roles()
+        return role in self._list_roles()
 
-    def allows(self, role: str, action: str, resource: str) -> bool:
+    def is_allowed(self, role: str, action: str, resource: str) -> bool:
         """Return whether a role's policies allow an action on a resource."""
-        given = self._roles().get(role)
+        given = self._list_roles().get(role)
         if given is None or (role, action) in self.denied:
             return False
         documents = [*given.policies.values(), *given.managed_policies.values()]
         results = [
-            _policy(document).is_action_permitted(action, resource) for document in documents
+            _parse_policy(document).is_action_permitted(action, resource) for document in documents
         ]
         return PermissionResult.DENIED not in results and PermissionResult.PERMITTED in results
 
-    def denial(self, role: str, session: str, action: str, resource: str) -> str:
+    def denial_message(self, role: str, session: str, action: str, resource: str) -> str:
         """Return the sentence with which AWS refuses."""
         user = f"arn:aws:sts::{self._account}:assumed-role/{role}/{session}"
         return (
@@ -55,7 +55,7 @@ class Permissions:
             f"because no identity-based policy allows the {action} action"
         )
 
-    def check(
+    def require_allowed(
         self, access_key_id: str, action: str, resource: str, *, code: str, status: int
     ) -> None:
         """Refuse what the role behind an access key may not do.
@@ -64,15 +64,15 @@ class Permissions:
             AwsError: Of the code and status that the service refuses with.
         """
         role = role_of(access_key_id)
-        if role is None or self.allows(role, action, resource):
+        if role is None or self.is_allowed(role, action, resource):
             return
-        raise AwsError(code, self.denial(role, _SESSION, action, resource), status)
+        raise AwsError(code, self.denial_message(role, _SESSION, action, resource), status)
 
-    def _roles(self) -> dict[str, Any]:
+    def _list_roles(self) -> dict[str, Any]:
         roles = get_backend("iam")[self._account]["aws"].roles
         return {role.name: role for role in roles.values()}
 
 
 @lru_cache(maxsize=256)
-def _policy(document: object) -> Any:  # noqa: ANN401 - moto has no types
+def _parse_policy(document: object) -> Any:  # noqa: ANN401 - moto has no types
     return IAMPolicy(document)

@@ -257,8 +257,8 @@ class Queues(Service):
                 f"One or more parameters are invalid. Reason: Message must be shorter than "
                 f"{limit} bytes.",
             )
-        attributes = message_attributes.checked(message.get("MessageAttributes", {}))
-        system = message_attributes.checked(message.get("MessageSystemAttributes", {}))
+        attributes = message_attributes.check_all(message.get("MessageAttributes", {}))
+        system = message_attributes.check_all(message.get("MessageSystemAttributes", {}))
         message_id = str(uuid.uuid4())
         sent = monotonic_now()
         delay = message.get("DelaySeconds")
@@ -281,9 +281,9 @@ class Queues(Service):
             self._arrived.notify_all()
         out = {"MessageId": message_id, "MD5OfMessageBody": _md5_hex(body)}
         if attributes:
-            out["MD5OfMessageAttributes"] = message_attributes.md5(attributes)
+            out["MD5OfMessageAttributes"] = message_attributes.md5_digest(attributes)
         if system:
-            out["MD5OfMessageSystemAttributes"] = message_attributes.md5(system)
+            out["MD5OfMessageSystemAttributes"] = message_attributes.md5_digest(system)
         return out
 
     def _take_messages(self, name: str, size: int, hidden: float) -> list[dict[str, Any]]:
@@ -359,8 +359,8 @@ def _check_batch(entries: list[Params]) -> list[Params]:
 
 
 def _message_size(message: Params) -> int:
-    attributes = message_attributes.checked(message.get("MessageAttributes", {}), most=None)
-    return len(message["MessageBody"].encode()) + message_attributes.size(attributes)
+    attributes = message_attributes.check_all(message.get("MessageAttributes", {}), most=None)
+    return len(message["MessageBody"].encode()) + message_attributes.total_size(attributes)
 
 
 def _describe_message(
@@ -383,10 +383,12 @@ def _describe_message(
     wanted = {k: v for k, v in system.items() if "All" in asked or k in asked}
     if wanted:
         out["Attributes"] = wanted
-    attributes = message_attributes.asked_for(store.parse_record(message["attributes"], row), named)
+    attributes = message_attributes.select_named(
+        store.parse_record(message["attributes"], row), named
+    )
     if not attributes:
         return out
-    digest = message_attributes.md5(attributes)
+    digest = message_attributes.md5_digest(attributes)
     return out | {"MessageAttributes": attributes, "MD5OfMessageAttributes": digest}
 
 

@@ -41,7 +41,7 @@ class Router:
             service = admin.NAME
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         port = urlsplit(self._cloud.endpoint_url).port if self._any_credentials else None
-        text = browsers.refusal(method, path, environ["QUERY_STRING"], headers, port=port)
+        text = browsers.find_refusal(method, path, environ["QUERY_STRING"], headers, port=port)
         kind = browsers.form_type(method, headers)
         taken = wire.form_types(service)
         if text is None and kind not in (None, *taken) and not posts.is_form(environ):
@@ -63,7 +63,9 @@ class Router:
         by_page = browsers.by_page(wire.request_headers(environ))
         if (by_page or not self._any_credentials) and not posts.is_form(environ):
             try:
-                signatures.check(environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC))
+                signatures.check_request(
+                    environ, self._cloud.credentials, service, dt.datetime.now(dt.UTC)
+                )
             except AwsError as error:
                 return _error_response(environ, service, error)
         try:
@@ -88,7 +90,7 @@ class Router:
             return self._dispatch_request(environ, service, region)
         try:
             go_on = partial(self._dispatch_request, environ, service, region)
-            return conditions.answer(environ, call, go_on)
+            return conditions.answer_request(environ, call, go_on)
         except AwsError as error:
             return _error_response(environ, service, error)
 
@@ -114,7 +116,7 @@ class Router:
         try:
             if call := requests.identify_call(environ, service, region):
                 self._cloud.admit_call(call)
-            return self._cloud.moto.answer(environ)
+            return self._cloud.moto.answer_request(environ)
         except AwsError as error:
             return wire.error_response(environ, service, error)
         except NotImplementedError:

@@ -123,7 +123,9 @@ class _Refused(Exception):  # noqa: N818 - turned into an error of the service
         self.problem = problem
 
 
-def check(environ: Environ, credentials: Credentials, service: str, now: dt.datetime) -> None:
+def check_request(
+    environ: Environ, credentials: Credentials, service: str, now: dt.datetime
+) -> None:
     """Refuse a request that none of the cloud's credentials has signed.
 
     Args:
@@ -136,7 +138,7 @@ def check(environ: Environ, credentials: Credentials, service: str, now: dt.date
         AwsError: As AWS refuses it.
     """
     try:
-        _check(environ, credentials, now)
+        _check_scheme(environ, credentials, now)
     except _Refused as refused:
         problem = refused.problem
         code = problem.json
@@ -179,7 +181,7 @@ class _S3Signer(_Signer, S3SigV4Auth):
 
 
 @lru_cache(maxsize=512)
-def _signature(signed: _Signed) -> str:
+def _compute_signature(signed: _Signed) -> str:
     """Return the signature; one that polls sends the same request many times within a second."""
     request = AWSRequest(signed.method, f"http://cloud{signed.path}", dict(signed.headers))
     request.params = signed.params  # type: ignore[assignment]
@@ -202,7 +204,7 @@ class _OldUrl(HmacV1QueryAuth):
         return self._until
 
 
-def _check(environ: Environ, credentials: Credentials, now: dt.datetime) -> None:
+def _check_scheme(environ: Environ, credentials: Credentials, now: dt.datetime) -> None:
     query = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
     given = dict(query)
     if authorization := environ.get("HTTP_AUTHORIZATION"):
@@ -227,16 +229,18 @@ def _check_header(
     parts = _AUTHORIZATION.fullmatch(authorization)
     scope = _CREDENTIAL.fullmatch(parts["credential"]) if parts else None
     stamp = environ.get("HTTP_X_AMZ_DATE", "")
-    signed_at = _moment(stamp)
+    signed_at = _parse_stamp(stamp)
     if parts is None or scope is None or signed_at is None:
         raise _Refused(_INCOMPLETE)
     headers = _signed_headers(parts["headers"], _INCOMPLETE)
     s3 = scope["service"] == "s3"
     if abs(now - signed_at) > SKEW:
-        raise _Refused(_SKEWED, "" if s3 else _skew(stamp, signed_at, now))
-    secret = _secret(credentials, scope["key"])
-    signed = _signed(environ, scope, secret=secret, stamp=stamp, params=query, names=headers)
-    _compare(signed, environ, parts["signature"])
+        raise _Refused(_SKEWED, "" if s3 else _skew_message(stamp, signed_at, now))
+    secret = _find_secret(credentials, scope["key"])
+    signed = _collect_signed(
+        environ, scope, secret=secret, stamp=stamp, params=query, names=headers
+    )
+    _compare_signatures(signed, environ, parts["signature"])
 
 
 def _check_url(
@@ -248,7 +252,7 @@ def _check_url(
 ) -> None:
     scope = _CREDENTIAL.fullmatch(given.get("X-Amz-Credential", ""))
     stamp, expires = given.get("X-Amz-Date", ""), given.get("X-Amz-Expires", "")
-    signed_at = _moment(stamp)
+    signed_at = _parse_stamp(stamp)
     if given.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256" or scope is None or signed_at is None:
         raise _Refused(_INCOMPLETE_URL)
     # isdigit() alone takes digits of other scripts; the cut keeps int() from endless digits.
@@ -259,12 +263,14 @@ def _check_url(
         raise _Refused(_EXPIRED)
     # A signature cannot cover itself.
     params = [(name, value) for name, value in query if name != "X-Amz-Signature"]
-    secret = _secret(credentials, scope["key"])
-    signed = _signed(environ, scope, secret=secret, stamp=stamp, params=params, names=headers)
+    secret = _find_secret(credentials, scope["key"])
+    signed = _collect_signed(
+        environ, scope, secret=secret, stamp=stamp, params=params, names=headers
+    )
     # Who presigns a URL of S3 does not know the body that it will be used with.
     if scope["service"] == "s3" and _DIGEST_HEADER not in environ[HEADERS]:
         signed = signed._replace(digest=_UNSIGNED)
-    _compare(signed, environ, given.get("X-Amz-Signature", ""))
+    _compare_signatures(signed, environ, given.get("X-Amz-Signature", ""))
 
 
 def _check_old_url(
@@ -276,7 +282,7 @@ def _check_old_url(
     if now.timestamp() > int(expires[:12]):
         raise _Refused(_EXPIRED)
     key_id = given["AWSAccessKeyId"]
-    signer = _OldUrl(Key(key_id, _secret(credentials, key_id)), expires)
+    signer = _OldUrl(Key(key_id, _find_secret(credentials, key_id)), expires)
     headers = HTTPHeaders()
     # Version 2 signs x-amz- parameters of the URL as if they were headers; a header counts more.
     moved = {name: value for name, value in given.items() if name.startswith("x-amz-")}
@@ -289,7 +295,7 @@ def _check_old_url(
         raise _Refused(_MISMATCH)
 
 
-def _skew(stamp: str, signed_at: dt.datetime, now: dt.datetime) -> str:
+def _skew_message(stamp: str, signed_at: dt.datetime, now: dt.datetime) -> str:
     """Return the sentence of every service but S3 about a clock that is wrong."""
     late, minutes = signed_at < now, SKEW // dt.timedelta(minutes=1)
     said = "expired" if late else "not yet current"
@@ -299,7 +305,7 @@ def _skew(stamp: str, signed_at: dt.datetime, now: dt.datetime) -> str:
     return f"Signature {said}: {stamp} is {order} than {limit} ({moment} {sign} {minutes} min.)"
 
 
-def _secret(credentials: Credentials, access_key_id: str) -> str:
+def _find_secret(credentials: Credentials, access_key_id: str) -> str:
     secret = credentials.secret_of(access_key_id)
     if secret is None:
         raise _Refused(_UNKNOWN_KEY)
@@ -307,7 +313,7 @@ def _secret(credentials: Credentials, access_key_id: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _moment(stamp: str) -> dt.datetime | None:
+def _parse_stamp(stamp: str) -> dt.datetime | None:
     try:
         return dt.datetime.strptime(stamp, _STAMP).replace(tzinfo=dt.UTC)
     except ValueError:
@@ -321,7 +327,7 @@ def _signed_headers(text: str, problem: _Problem) -> list[str]:
     return names
 
 
-def _signed(
+def _collect_signed(
     environ: Environ,
     scope: re.Match[str],
     *,
@@ -346,12 +352,12 @@ def _signed(
         # Other services sign the path as it was sent; S3 does not encode it a second time.
         _s3_path(environ) if s3 else environ["RAW_URI"].partition("?")[0],
         tuple(params),
-        tuple((name, _text(given.get(name, ""))) for name in names),
+        tuple((name, _decode_header(given.get(name, ""))) for name in names),
         digest,
     )
 
 
-def _text(value: str) -> str:
+def _decode_header(value: str) -> str:
     """Return a header's value as the client wrote it, which is UTF-8 if it is not ASCII."""
     # WSGI hands header bytes over as Latin-1 (PEP 3333).
     return value.encode("latin-1", "replace").decode("utf-8", "replace")
@@ -361,9 +367,9 @@ def _s3_path(environ: Environ) -> str:
     return quote(unquote_to_bytes(environ["RAW_URI"].partition("?")[0]), safe="/-_.~")
 
 
-def _compare(signed: _Signed, environ: Environ, given: str) -> None:
+def _compare_signatures(signed: _Signed, environ: Environ, given: str) -> None:
     """Compare the signatures, and the body with its digest where the client has given one."""
-    if not hmac.compare_digest(_signature(signed).encode(), given.encode()):
+    if not hmac.compare_digest(_compute_signature(signed).encode(), given.encode()):
         raise _Refused(_MISMATCH)
     digest = environ[HEADERS].get(_DIGEST_HEADER)
     free = digest == _UNSIGNED or str(digest).startswith("STREAMING-")

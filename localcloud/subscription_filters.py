@@ -32,12 +32,14 @@ def check_settings(attributes: Mapping[str, str], protocol: str) -> None:
     scope = attributes.get("FilterPolicyScope", _SCOPES[0])
     if scope not in _SCOPES:
         text = f"FilterPolicyScope: Invalid value [{scope}]. Please use either MessageBody or "
-        raise _invalid(f"{text}MessageAttributes")
+        raise _invalid_error(f"{text}MessageAttributes")
     raw = attributes.get("RawMessageDelivery", "false").lower()
     if raw not in ("true", "false"):
-        raise _invalid(f"RawMessageDelivery: Invalid value [{raw}]. Must be true or false.")
+        raise _invalid_error(f"RawMessageDelivery: Invalid value [{raw}]. Must be true or false.")
     if raw == "true" and protocol not in _RAW_PROTOCOLS:
-        raise _invalid(f"Delivery protocol [{protocol}] does not support raw message delivery.")
+        raise _invalid_error(
+            f"Delivery protocol [{protocol}] does not support raw message delivery."
+        )
     if attributes.get("FilterPolicy"):
         _check_policy(attributes["FilterPolicy"], nested=scope == "MessageBody")
 
@@ -46,37 +48,37 @@ def _check_policy(text: str, *, nested: bool) -> None:
     try:
         policy = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _invalid("FilterPolicy: failed to parse JSON.") from error
+        raise _invalid_error("FilterPolicy: failed to parse JSON.") from error
     if not isinstance(policy, dict):
-        raise _invalid("FilterPolicy: Filter policy must be an object")
+        raise _invalid_error("FilterPolicy: Filter policy must be an object")
     try:
         event_patterns.check_object(policy)
     except AwsError as error:
         reason = error.message.partition("Reason: ")[2]
-        raise _invalid(f"FilterPolicy: {reason}") from error
+        raise _invalid_error(f"FilterPolicy: {reason}") from error
     if len(policy) > _KEYS:
-        raise _invalid(f"FilterPolicy: Filter policy can not have more than {_KEYS} keys")
+        raise _invalid_error(f"FilterPolicy: Filter policy can not have more than {_KEYS} keys")
     if not nested and any(isinstance(value, dict) for value in policy.values()):
-        raise _invalid(
+        raise _invalid_error(
             "Filter policy scope MessageAttributes does not support nested filter policy"
         )
-    if math.prod(_choices(policy)) > _COMBINATIONS:
-        raise _invalid("FilterPolicy: Filter policy is too complex")
+    if math.prod(_count_choices(policy)) > _COMBINATIONS:
+        raise _invalid_error("FilterPolicy: Filter policy is too complex")
 
 
-def _choices(policy: Mapping[str, Any], depth: int = 1) -> Iterator[int]:
+def _count_choices(policy: Mapping[str, Any], depth: int = 1) -> Iterator[int]:
     """Yield how many choices each key gives: its values, times its depth."""
     for name, value in policy.items():
         if isinstance(value, dict):
-            yield from _choices(value, depth + 1)
+            yield from _count_choices(value, depth + 1)
         elif name == "$or":
             for one in value:
-                yield from _choices(one, depth + 1)
+                yield from _count_choices(one, depth + 1)
         else:
             yield len(value) * depth
 
 
-def passes(settings: Mapping[str, str], attributes: Attributes, message: str) -> bool:
+def passes_filter(settings: Mapping[str, str], attributes: Attributes, message: str) -> bool:
     """Return whether a subscription gets a message.
 
     Args:
@@ -88,15 +90,15 @@ def passes(settings: Mapping[str, str], attributes: Attributes, message: str) ->
     if not policy:
         return True
     if settings.get("FilterPolicyScope") != "MessageBody":
-        return event_patterns.matches(policy, _document(attributes))
+        return event_patterns.matches_event(policy, _build_document(attributes))
     try:
         body = json.loads(message)
     except ValueError:
         return False
-    return isinstance(body, dict) and event_patterns.matches(policy, body)
+    return isinstance(body, dict) and event_patterns.matches_event(policy, body)
 
 
-def _document(attributes: Attributes) -> dict[str, Any]:
+def _build_document(attributes: Attributes) -> dict[str, Any]:
     """Return attributes as a policy sees them: texts, numbers and arrays; it sees no bytes."""
     readers: dict[str, Callable[[str], Any]] = {"Number": float, "String.Array": json.loads}
     found: dict[str, Any] = {}
@@ -111,5 +113,5 @@ def _document(attributes: Attributes) -> dict[str, Any]:
     return found
 
 
-def _invalid(reason: str) -> AwsError:
+def _invalid_error(reason: str) -> AwsError:
     return AwsError("InvalidParameter", f"Invalid parameter: {reason}")

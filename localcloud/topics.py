@@ -12,7 +12,7 @@ from localcloud.cloud import LocalCloud
 from localcloud.errors import AwsError
 from localcloud.message_attributes import Attributes
 from localcloud.service import Service, paginate
-from localcloud.subscription_filters import check_settings, passes
+from localcloud.subscription_filters import check_settings, passes_filter
 from localcloud.tags import Tagged, tag_list, tag_map
 from localcloud.wire import Call, Params
 
@@ -72,7 +72,7 @@ class Topics(Service):
                 "Timestamp": stamp,
                 **({"MessageAttributes": shown} if shown else {}),
             }
-            if passes(subscription["attributes"], given, body):
+            if passes_filter(subscription["attributes"], given, body):
                 self._deliver_to(subscription, envelope, given)
         return message_id
 
@@ -299,7 +299,7 @@ def _check_attributes(attributes: Attributes) -> Attributes:
         AwsError: ``ParameterValueInvalid``, SNS's name for what SQS calls otherwise.
     """
     try:
-        return message_attributes.checked(attributes, most=None)
+        return message_attributes.check_all(attributes, most=None)
     except AwsError as error:
         raise AwsError("ParameterValueInvalid", error.message) from error
 

@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from PIL import Image
 
 from localcloud import credentials
-from localcloud.drawings import KINDS, CameraChange, as_png, changed, draw
+from localcloud.drawings import KINDS, CameraChange, as_png, change_picture, draw_subject
 from workflow.aws_errors import translate
 from workflow.contract import ImageLocation, content_type, execution_input
 from workflow.errors import WorkflowError
@@ -79,43 +79,43 @@ class TrafficPlan:
     seed: int = 0
     camera: CameraChange = _SOUND
 
-    def change(self, index: int) -> CameraChange:
+    def camera_change(self, index: int) -> CameraChange:
         """Return how the camera has changed at an image."""
-        drift = self.drift(index)
-        return _dusk(drift) if drift else self.camera
+        drift = self.drift_share(index)
+        return _dusk_change(drift) if drift else self.camera
 
-    def drift(self, index: int) -> float:
+    def drift_share(self, index: int) -> float:
         """Return how far the drift has come at an image, 0 to 1."""
         start = self.drift_at * self.count
         rest = (self.count - start) / 2
         return 0.0 if index < start or rest == 0 else min(1.0, (index - start) / rest)
 
 
-def pictures(plan: TrafficPlan) -> Iterator[bytes]:
+def make_pictures(plan: TrafficPlan) -> Iterator[bytes]:
     """Yield the images of a plan, in order."""
     for index in range(plan.count):
-        drift = plan.drift(index)
+        drift = plan.drift_share(index)
         random = Random(f"{plan.seed}-{index}")  # noqa: S311 - drawings keep no secret
         if plan.images:
-            yield _filed(plan.images[index % len(plan.images)], plan.change(index))
+            yield _read_changed(plan.images[index % len(plan.images)], plan.camera_change(index))
         else:
-            (kind,) = random.choices(KINDS, _between(STEADY_SHARES, DRIFTED_SHARES, drift))
-            yield as_png(changed(draw(kind, random), plan.change(index)))
+            (kind,) = random.choices(KINDS, _interpolate(STEADY_SHARES, DRIFTED_SHARES, drift))
+            yield as_png(change_picture(draw_subject(kind, random), plan.camera_change(index)))
 
 
-def _filed(path: Path, change: CameraChange) -> bytes:
+def _read_changed(path: Path, change: CameraChange) -> bytes:
     if change == _SOUND:
         return path.read_bytes()
     with Image.open(path, formats=("PNG", "JPEG")) as picture:
-        return as_png(changed(picture.convert("RGB"), change))
+        return as_png(change_picture(picture.convert("RGB"), change))
 
 
-def _dusk(drift: float) -> CameraChange:
-    brightness, blur = _between((1.0, 0.0), (DUSK.brightness, DUSK.blur), drift)
+def _dusk_change(drift: float) -> CameraChange:
+    brightness, blur = _interpolate((1.0, 0.0), (DUSK.brightness, DUSK.blur), drift)
     return CameraChange(brightness, blur)
 
 
-def _between(start: Sequence[float], end: Sequence[float], share: float) -> list[float]:
+def _interpolate(start: Sequence[float], end: Sequence[float], share: float) -> list[float]:
     return [a + (b - a) * share for a, b in zip(start, end, strict=True)]
 
 
@@ -153,7 +153,7 @@ class Sender:
         self._s3 = self.client("s3")
         self._states = self.client("stepfunctions")
 
-    def check(self) -> None:
+    def check_deployed(self) -> None:
         """Make sure that the workflow is there.
 
         Raises:
@@ -175,7 +175,7 @@ class Sender:
                 "Start it with `make run` or `python -m localcloud`.",
             ) from error
 
-    def send(self, picture: bytes) -> str:
+    def send_picture(self, picture: bytes) -> str:
         """Send one image.
 
         Returns:
@@ -208,7 +208,7 @@ class Tally:
     failed: int = 0
     last_error: str = ""
 
-    def add(self, outcome: Future[str]) -> None:
+    def count_outcome(self, outcome: Future[str]) -> None:
         """Count one image that was dealt with."""
         error = outcome.exception()
         if error is None:
@@ -220,7 +220,7 @@ class Tally:
             raise error
 
 
-def run(
+def run_plan(
     plan: TrafficPlan,
     send: Callable[[bytes], str],
     report: Callable[[str], None],
@@ -243,29 +243,29 @@ def run(
     tally, start = Tally(), clock()
     told, waiting = start, set[Future[str]]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for index, picture in enumerate(pictures(plan)):
+        for index, picture in enumerate(make_pictures(plan)):
             sleep(max(0.0, start + index / plan.per_second - clock()))
             waiting.add(pool.submit(send, picture))
-            waiting = _settle(waiting, tally, len(waiting) >= AT_ONCE)
+            waiting = _count_done(waiting, tally, len(waiting) >= AT_ONCE)
             if clock() - told >= _REPORT_SECONDS:
                 told = clock()
-                report(_line(plan, tally, index, told - start))
+                report(_progress_line(plan, tally, index, told - start))
         for outcome in waiting:
-            tally.add(outcome)
-    report(_line(plan, tally, plan.count, clock() - start))
+            tally.count_outcome(outcome)
+    report(_progress_line(plan, tally, plan.count, clock() - start))
     return tally
 
 
-def _settle(waiting: set[Future[str]], tally: Tally, full: bool) -> set[Future[str]]:  # noqa: FBT001
+def _count_done(waiting: set[Future[str]], tally: Tally, full: bool) -> set[Future[str]]:  # noqa: FBT001
     """Count what is done; where all hands are full, wait for one."""
     done, rest = wait(waiting, timeout=None if full else 0, return_when=FIRST_COMPLETED)
     for outcome in done:
-        tally.add(outcome)
+        tally.count_outcome(outcome)
     return rest
 
 
-def _line(plan: TrafficPlan, tally: Tally, index: int, seconds: float) -> str:
-    drift = plan.drift(index)
+def _progress_line(plan: TrafficPlan, tally: Tally, index: int, seconds: float) -> str:
+    drift = plan.drift_share(index)
     line = f"{tally.sent:,} of {plan.count:,} sent, {tally.sent / max(seconds, 1e-9):.1f} a second"
     if drift:
         line += f", drift {drift:.0%}"
@@ -276,12 +276,14 @@ def _line(plan: TrafficPlan, tally: Tally, index: int, seconds: float) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Send traffic until the plan is done; return the exit status."""
-    options = _options(argv)
+    options = _parse_options(argv)
     try:
-        settings, client = _connect(*_endpoint(options))
+        settings, client = _connect_cloud(*_find_endpoint(options))
         sender = Sender(settings, client)
-        sender.check()
-        tally = run(_plan(options), sender.send, lambda line: print(line, flush=True))
+        sender.check_deployed()
+        tally = run_plan(
+            _build_plan(options), sender.send_picture, lambda line: print(line, flush=True)
+        )
     except WorkflowError as error:
         fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
         print(json.dumps(fields), file=sys.stderr, flush=True)
@@ -292,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if tally.failed else 0
 
 
-def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m localcloud.traffic", description=__doc__)
     parser.add_argument("--dir", default=".localcloud", help="state directory of the local cloud")
     parser.add_argument("--endpoint-url", help="its address; the credentials are the environment's")
@@ -305,7 +307,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _plan(options: argparse.Namespace) -> TrafficPlan:
+def _build_plan(options: argparse.Namespace) -> TrafficPlan:
     if options.count < 1 or not 0 < options.rate <= 1000:  # noqa: PLR2004 - a bound on nonsense
         raise WorkflowError(
             "RateInvalid",
@@ -322,14 +324,14 @@ def _plan(options: argparse.Namespace) -> TrafficPlan:
     )
 
 
-def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session, Region]:
+def _find_endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session, Region]:
     """Return where the cloud listens, a session for it, and its region."""
     if options.endpoint_url:
         region = resolve(os.environ)
         return str(options.endpoint_url), boto3.Session(region_name=region.name), region
     try:
         line = json.loads((Path(options.dir) / "endpoint.json").read_text())
-        keys = credentials.read(Path(line["credentials_file"]))
+        keys = credentials.read_file(Path(line["credentials_file"]))
         region = Region(str(line["region"]), "endpoint.json")
         session = boto3.Session(keys.access_key_id, keys.secret_access_key, region_name=region.name)
         return str(line["endpoint_url"]), session, region
@@ -341,7 +343,7 @@ def _endpoint(options: argparse.Namespace) -> tuple[str, boto3.Session, Region]:
         ) from None
 
 
-def _connect(
+def _connect_cloud(
     endpoint_url: str, session: boto3.Session, region: Region
 ) -> tuple[Settings, Callable[[str], Any]]:
     def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at run time

@@ -21,7 +21,7 @@ class AwsLike:
     speed: float = 1.0
     seed: int = 1
 
-    def chance(self, *subject: object) -> random.Random:
+    def random_for(self, *subject: object) -> random.Random:
         """Return the random numbers of one subject: the same for the same seed."""
         return random.Random(f"{self.seed}/{'/'.join(map(str, subject))}")  # noqa: S311 - no secret
 
@@ -45,7 +45,7 @@ class Durations:
     capture: tuple[float, float] = (2.0, 2.0)
 
 
-def _as_on_aws(speed: float) -> Durations:
+def _aws_durations(speed: float) -> Durations:
     """Return AWS's durations as seen in deployments of this workflow, the long ones shortened.
 
     An endpoint takes three to eight minutes there, training ten, a capture one to five.
@@ -106,6 +106,6 @@ def new_account(aws_like: AwsLike, lambda_concurrency: int | None) -> Account:
         quotas=True,
         lambda_concurrency=lambda_concurrency or NEW_ACCOUNTS_CONCURRENCY,
         endpoint_instances=NEW_ACCOUNTS_INSTANCES,
-        durations=_as_on_aws(aws_like.speed),
+        durations=_aws_durations(aws_like.speed),
         aws_like=aws_like,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from localcloud import wire
 from localcloud.aws_like.account import AwsLike
-from localcloud.aws_like.disturbances import Disturbances, Kind, fault
+from localcloud.aws_like.disturbances import Disturbances, Kind, fault_error
 from localcloud.aws_like.visibility import Visibility
 from localcloud.wire import Call, Environ, Response
 
@@ -28,7 +28,9 @@ class Conditions:
         self._disturbances = Disturbances(aws_like)
         self._visibility = Visibility(aws_like, names)
 
-    def answer(self, environ: Environ, call: Call, go_on: Callable[[], Response]) -> Response:
+    def answer_request(
+        self, environ: Environ, call: Call, go_on: Callable[[], Response]
+    ) -> Response:
         """Answer a request, or let it go on.
 
         Args:
@@ -40,31 +42,31 @@ class Conditions:
             AwsError: The call is refused.
             Disconnected: It gets no answer.
         """
-        disturbance = self._disturbances.next()
+        disturbance = self._disturbances.draw_next()
         kind = disturbance.kind if disturbance else None
         if kind is Kind.LOST:
             raise Disconnected
         if kind is Kind.FAULT:
-            raise fault(call.service)
+            raise fault_error(call.service)
         if disturbance:
             time.sleep(disturbance.seconds)
-        if empty := self._visibility.check(call):
+        if empty := self._visibility.check_visible(call):
             return wire.build_response(environ, call, dict(empty.result))
         response = go_on()
         if response.status < _SUCCESS:
-            self._visibility.note(call, response.body)
-            response = self._visibility.shown(call, response)
+            self._visibility.note_change(call, response.body)
+            response = self._visibility.filter_listing(call, response)
         if kind is Kind.UNANSWERED:
             raise Disconnected
         return response
 
-    def check(self, call: Call) -> None:
+    def check_call(self, call: Call) -> None:
         """Let a call of another service have the same fate, as far as it has a connection.
 
         Raises:
             AwsError: The call is refused.
         """
-        disturbance = self._disturbances.next()
+        disturbance = self._disturbances.draw_next()
         if disturbance and disturbance.kind is not Kind.LATE:
-            raise fault(call.service)
-        self._visibility.check(call)
+            raise fault_error(call.service)
+        self._visibility.check_visible(call)

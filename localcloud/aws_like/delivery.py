@@ -26,15 +26,15 @@ class Delivery:
         self._seconds = seconds
         self.most = most
 
-    def wait(self) -> float:
+    def draw_wait(self) -> float:
         """Return the seconds that a batch waits."""
         return self._seconds[0]
 
-    def files(self, records: list[int]) -> list[list[int]]:
+    def split_files(self, records: list[int]) -> list[list[int]]:
         """Return which records of a batch share a file."""
         return [records]
 
-    def body(self, lines: list[bytes]) -> bytes:
+    def build_body(self, lines: list[bytes]) -> bytes:
         """Return a file of some lines, each of which ends in a newline."""
         return b"".join(lines)
 
@@ -52,12 +52,12 @@ class OddDelivery(Delivery):
         self._random = chance
         self._lock = threading.Lock()
 
-    def wait(self) -> float:
+    def draw_wait(self) -> float:
         """Return the seconds that a batch waits."""
         with self._lock:
             return self._random.uniform(*self._seconds)
 
-    def files(self, records: list[int]) -> list[list[int]]:
+    def split_files(self, records: list[int]) -> list[list[int]]:
         """Return which records of a batch share a file: 1 to 30."""
         left, found = list(records), list[list[int]]()
         with self._lock:
@@ -67,7 +67,7 @@ class OddDelivery(Delivery):
                 del left[:size]
         return found
 
-    def body(self, lines: list[bytes]) -> bytes:
+    def build_body(self, lines: list[bytes]) -> bytes:
         """Return a file of some lines, perhaps with one twice, a blank one, or no last newline."""
         with self._lock:
             twice, blank, bare = (self._random.random() for _ in range(3))
@@ -82,4 +82,4 @@ def delivery_of(account: Account) -> Delivery:
     seconds = account.durations.capture
     if account.aws_like is None:
         return Delivery(seconds)
-    return OddDelivery(seconds, account.aws_like.chance("captures"))
+    return OddDelivery(seconds, account.aws_like.random_for("captures"))

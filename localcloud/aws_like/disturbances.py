@@ -68,11 +68,11 @@ class Disturbances:
 
     def __init__(self, aws_like: AwsLike) -> None:
         self._speed = aws_like.speed
-        self._random = aws_like.chance("disturbances")
+        self._random = aws_like.random_for("disturbances")
         self._lock = threading.Lock()
         self._left = self._random.randint(*_GAP)
 
-    def next(self) -> Disturbance | None:
+    def draw_next(self) -> Disturbance | None:
         """Return what happens to the next call; mostly nothing."""
         with self._lock:
             self._left -= 1
@@ -84,6 +84,6 @@ class Disturbances:
         return Disturbance(kind, late if kind is Kind.LATE else 0.0)
 
 
-def fault(service: str) -> AwsError:
+def fault_error(service: str) -> AwsError:
     """Return the error that a service answers where it fails itself."""
     return AwsError(*_FAULTS.get(service, _ANY_FAULT))

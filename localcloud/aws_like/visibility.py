@@ -51,7 +51,7 @@ class Visibility:
         self._lock = threading.Lock()
         self._changed: dict[_Key, float] = {}
 
-    def note(self, call: Call, answer: bytes) -> None:
+    def note_change(self, call: Call, answer: bytes) -> None:
         """Remember what a call has changed that has succeeded.
 
         What is made a second time, as PutRule does with a rule that exists, is known already.
@@ -64,7 +64,7 @@ class Visibility:
         with self._lock:
             for change in _CHANGES.get((call.service, call.operation), ()):
                 source = call.params if change.source == "params" else json.loads(answer)
-                for value in _values(source, change.field):
+                for value in _values_at(source, change.field):
                     name = value if change.source == "answer" else _PARTS.split(value)[-1]
                     self._changed.pop((change.service, change.undoes, name), None)
                     if change.lags:
@@ -73,18 +73,18 @@ class Visibility:
             if len(self._changed) > _MOST:
                 self._changed = {k: t for k, t in self._changed.items() if moment - t < _LONGEST}
 
-    def check(self, call: Call) -> Empty | None:
+    def check_visible(self, call: Call) -> Empty | None:
         """Return the result of a call that lags behind a change; None for one that does not.
 
         Raises:
             AwsError: The call lags behind, and fails by it.
         """
         for change, lag in _LAGS.get((call.service, call.operation), ()):
-            if lag.given and not any(True for _ in _values(call.params, lag.given)):
+            if lag.given and not any(True for _ in _values_at(call.params, lag.given)):
                 continue
             for field in lag.fields.split():
-                for value in _values(call.params, field):
-                    name = self._lagging(change, lag, value)
+                for value in _values_at(call.params, field):
+                    name = self._find_lagging(change, lag, value)
                     if name is None:
                         continue
                     if lag.empty is not None:
@@ -93,19 +93,19 @@ class Visibility:
                     raise AwsError(lag.code, lag.message.format(**words), lag.status)
         return None
 
-    def shown(self, call: Call, response: Response) -> Response:
+    def filter_listing(self, call: Call, response: Response) -> Response:
         """Return the answer of a listing without what it does not know yet."""
         for change, lag in _LAGS.get((call.service, call.operation), ()):
             if lag.listed:
                 member, field = lag.listed.split(".")
                 content = json.loads(response.body)
                 items = content[member]
-                kept = [one for one in items if self._lagging(change, lag, one[field]) is None]
+                kept = [one for one in items if self._find_lagging(change, lag, one[field]) is None]
                 body = json.dumps({**content, member: kept}).encode()
                 response = replace(response, body=body)
         return response
 
-    def _lagging(self, change: Change, lag: Lag, value: str) -> str | None:
+    def _find_lagging(self, change: Change, lag: Lag, value: str) -> str | None:
         """Return the name of a resource that a value means and that the call does not know yet."""
         candidates = (value,) if change.source == "answer" else _PARTS.split(value)
         for name in candidates:
@@ -114,16 +114,16 @@ class Visibility:
                 since = self._changed.get(key)
             if since is None:
                 continue
-            if self._clock() - since < self._seconds(lag, key):
+            if self._clock() - since < self._lag_seconds(lag, key):
                 return name
         return None
 
-    def _seconds(self, lag: Lag, key: _Key) -> float:
-        share = self._aws_like.chance(*key, lag.service, lag.operations).uniform(0.5, 1)
+    def _lag_seconds(self, lag: Lag, key: _Key) -> float:
+        share = self._aws_like.random_for(*key, lag.service, lag.operations).uniform(0.5, 1)
         return lag.seconds * share / self._aws_like.speed
 
 
-def _values(params: Params | Mapping[str, Any], path: str) -> Iterator[str]:
+def _values_at(params: Params | Mapping[str, Any], path: str) -> Iterator[str]:
     """Yield every text at a path of names; lists on the way are gone through."""
     found: list[Any] = [params]
     for name in path.split("."):
@@ -133,14 +133,14 @@ def _values(params: Params | Mapping[str, Any], path: str) -> Iterator[str]:
         yield item if isinstance(item, str) else ""
 
 
-def _changes() -> dict[tuple[str, str], list[Change]]:
+def _index_changes() -> dict[tuple[str, str], list[Change]]:
     found: dict[tuple[str, str], list[Change]] = {}
     for change in RULES:
         found.setdefault((change.service, change.operation), []).append(change)
     return found
 
 
-def _lags() -> dict[tuple[str, str], list[tuple[Change, Lag]]]:
+def _index_lags() -> dict[tuple[str, str], list[tuple[Change, Lag]]]:
     found: dict[tuple[str, str], list[tuple[Change, Lag]]] = {}
     for change in RULES:
         for lag in change.lags:
@@ -149,5 +149,5 @@ def _lags() -> dict[tuple[str, str], list[tuple[Change, Lag]]]:
     return found
 
 
-_CHANGES = _changes()
-_LAGS = _lags()
+_CHANGES = _index_changes()
+_LAGS = _index_lags()

@@ -62,7 +62,7 @@ class Change:
     undoes: str = ""
 
 
-def _sagemaker(operations: str, fields: str, seconds: float, kind: str, words: str) -> Lag:
+def _sagemaker_lag(operations: str, fields: str, seconds: float, kind: str, words: str) -> Lag:
     arn = f"arn:{{partition}}:sagemaker:{{region}}:{{account}}:{kind}/{{lower}}"
     message = f'Could not find {words} "{arn}".'
     return Lag("sagemaker", operations, fields, seconds, "ValidationException", message)
@@ -183,20 +183,20 @@ RULES: Final = (
         Lag("stepfunctions", "ListExecutions", "", 3, listed="executions.executionArn"),
     )),
     Change("sagemaker", "CreateModel", "params", "ModelName", (
-        _sagemaker("DescribeModel DeleteModel", "ModelName", 2, "model", "model"),
-        _sagemaker("CreateEndpointConfig", "ProductionVariants.ModelName", 4, "model", "model"),
+        _sagemaker_lag("DescribeModel DeleteModel", "ModelName", 2, "model", "model"),
+        _sagemaker_lag("CreateEndpointConfig", "ProductionVariants.ModelName", 4, "model", "model"),
     )),
     Change("sagemaker", "DeleteModel", "params", "ModelName", undoes="CreateModel"),
     Change("sagemaker", "CreateEndpointConfig", "params", "EndpointConfigName", (
-        _sagemaker("DescribeEndpointConfig DeleteEndpointConfig", "EndpointConfigName", 2,
+        _sagemaker_lag("DescribeEndpointConfig DeleteEndpointConfig", "EndpointConfigName", 2,
                    "endpoint-config", "endpoint configuration"),
-        _sagemaker("CreateEndpoint UpdateEndpoint", "EndpointConfigName", 4,
+        _sagemaker_lag("CreateEndpoint UpdateEndpoint", "EndpointConfigName", 4,
                    "endpoint-config", "endpoint configuration"),
     )),
     Change("sagemaker", "DeleteEndpointConfig", "params", "EndpointConfigName",
            undoes="CreateEndpointConfig"),
     Change("sagemaker", "CreateEndpoint", "params", "EndpointName", (
-        _sagemaker("DescribeEndpoint UpdateEndpoint DeleteEndpoint", "EndpointName", 2,
+        _sagemaker_lag("DescribeEndpoint UpdateEndpoint DeleteEndpoint", "EndpointName", 2,
                    "endpoint", "endpoint"),
     )),
     Change("sagemaker", "DeleteEndpoint", "params", "EndpointName", undoes="CreateEndpoint"),

@@ -10,11 +10,11 @@ from random import Random
 from typing import Any, Final
 
 from localcloud.cloud import LocalCloud
-from localcloud.demonstration.labelling import draw_photos, labels
-from localcloud.demonstration.recorder import Photo, Recorder, sights
-from localcloud.demonstration.recording import Recording, Time, copied, measured
+from localcloud.demonstration.labelling import draw_photos, label_photos
+from localcloud.demonstration.recorder import Photo, Recorder, plan_photos
+from localcloud.demonstration.recording import Recording, Time, copy_recording, list_metrics
 from localcloud.demonstration.releases import definition_of
-from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell
+from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell_story
 from localcloud.errors import AwsError
 from localcloud.states.api import States
 from workflow.alias_descriptions import live_before
@@ -86,7 +86,7 @@ class Demonstration:
                     409,
                 )
             self._progress = {"state": "running", "share": 0.0, "says": "Taking photos"}
-        work = threading.Thread(target=self._work, args=(settings, utc_offset), daemon=True)
+        work = threading.Thread(target=self._write_story, args=(settings, utc_offset), daemon=True)
         work.start()
         return self.status()
 
@@ -103,10 +103,12 @@ class Demonstration:
             self._cloud.logs.take_lines(*(int(moment * 1000) for moment in kept["window"]))
         return self.status()
 
-    def _work(self, settings: Settings, utc_offset: float) -> None:
+    def _write_story(self, settings: Settings, utc_offset: float) -> None:
         ended: dict[str, Any] | None = None
         try:
-            self._kept["kept"] = _Writer(self._cloud, settings, self._report).write(utc_offset)
+            self._kept["kept"] = _Writer(self._cloud, settings, self._report_progress).write_all(
+                utc_offset
+            )
         except (AwsError, WorkflowError) as error:
             ended = {"state": "failed", "problem": str(error)}
         except Exception:
@@ -116,7 +118,7 @@ class Demonstration:
             with self._lock:
                 self._progress = ended
 
-    def _report(self, share: float, says: str) -> None:
+    def _report_progress(self, share: float, says: str) -> None:
         with self._lock:
             self._progress = {"state": "running", "share": share, "says": says}
 
@@ -142,21 +144,21 @@ class _Writer:
         self._random = Random(_SEED)  # noqa: S311 - a history keeps no secret
         self._objects: list[str] = []
 
-    def write(self, utc_offset: float) -> dict[str, Any]:
+    def write_all(self, utc_offset: float) -> dict[str, Any]:
         """Write it all; return what has to be removed again."""
         settings, now = self._settings, time.time()
-        story = tell(now, count=COUNT, utc_offset=utc_offset, seed=_SEED)
-        versions = self._publish(story)
-        wanted = sights(_SEED)
+        story = tell_story(now, count=COUNT, utc_offset=utc_offset, seed=_SEED)
+        versions = self._publish_releases(story)
+        wanted = plan_photos(_SEED)
         total = len(wanted)
 
         def put(taken: Photo) -> None:
             if taken.body is not None:
-                self._put(taken.key, taken.body, "image/jpeg", story.releases[0][0])
+                self._put_object(taken.key, taken.body, "image/jpeg", story.releases[0][0])
 
         releases = {kind: arn for (_, kind), arn in zip(story.releases, versions, strict=True)}
         recorder = Recorder(self._cloud, settings, releases)
-        recorded = recorder.record(
+        recorded = recorder.record_all(
             wanted,
             put,
             lambda count: self._report(
@@ -165,7 +167,7 @@ class _Writer:
         )
         self._report(0.72, f"Writing {len(story.moments):,} executions of two weeks")
         copies = [
-            self._copy(index, moment, recorded, versions)
+            self._copy_recording(index, moment, recorded, versions)
             for index, moment in enumerate(story.moments)
         ]
         self._write_executions(copies, recorder.latencies)
@@ -177,7 +179,7 @@ class _Writer:
             "window": [story.releases[0][0] - DAY, now],
         }
 
-    def _publish(self, story: Story) -> list[str]:
+    def _publish_releases(self, story: Story) -> list[str]:
         """Publish the releases; return the ARN of the version of each."""
         states, arn = States.of(self._cloud), self._settings.state_machine_arn
         began = story.releases[0][0]
@@ -194,7 +196,7 @@ class _Writer:
         states.set_routing(self._settings.alias_arn, routing, before, at=story.live[-1][0])
         return versions
 
-    def _copy(
+    def _copy_recording(
         self,
         index: int,
         moment: Moment,
@@ -207,7 +209,7 @@ class _Writer:
         ((photo, original),) = self._random.choices(able, weights)
         at = round(moment.at, 3)
         pace = 0.6 * self._random.lognormvariate(0, 0.25)
-        recording = copied(
+        recording = copy_recording(
             original,
             f"{NAME}-{index:05d}-{self._random.getrandbits(32):08x}",
             versions[moment.release],
@@ -226,7 +228,7 @@ class _Writer:
         metrics.record_past(
             row
             for copy in copies
-            for row in measured(copy.recording, endpoint, self._random.choice(latencies))
+            for row in list_metrics(copy.recording, endpoint, self._random.choice(latencies))
         )
         logs.append_past([row for copy in copies for row in copy.recording.logs])
 
@@ -244,7 +246,7 @@ class _Writer:
             key = f"{folder}/{first:%Y/%m/%d/%H/%M-%S}-000-{inference_id(str(hour))}.jsonl"
             body = b"".join(copy.recording.capture or b"" for copy in held)
             delivered = held[-1].recording.execution["stop"] + 90
-            self._put(key, body, "application/octet-stream", delivered)
+            self._put_object(key, body, "application/octet-stream", delivered)
             written += read_captures(body, key).captures
         return written
 
@@ -256,11 +258,11 @@ class _Writer:
         able = [one for one in captures if one.inference_time and one.inference_time < at]
         draw = draw_photos(able, self._settings.threshold, at, self._random)
         kinds = {inference_id(one.recording.execution["arn"]): one.photo.kind for one in copies}
-        self._put(f"{_DRAWS}/{draw.id}.json", to_json(draw), "application/json", now)
+        self._put_object(f"{_DRAWS}/{draw.id}.json", to_json(draw), "application/json", now)
         key = ground_truth_key(_TRUTHS, at, draw.id)
-        said = ground_truth_lines(labels(draw, kinds, at))
-        self._put(key, said, "application/jsonl", now)
+        said = ground_truth_lines(label_photos(draw, kinds, at))
+        self._put_object(key, said, "application/jsonl", now)
 
-    def _put(self, key: str, body: bytes, kind: str, modified: float) -> None:
+    def _put_object(self, key: str, body: bytes, kind: str, modified: float) -> None:
         self._cloud.s3.write_past(self._settings.bucket, key, body, kind, modified)
         self._objects.append(key)

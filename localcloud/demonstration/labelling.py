@@ -38,7 +38,7 @@ def draw_photos(
         stratum: random.sample(part, count)
         for (stratum, part), count in zip(parts.items(), counts, strict=True)
     }
-    photos = [_photo(one, stratum) for stratum, part in drawn.items() for one in part]
+    photos = [_build_photo(one, stratum) for stratum, part in drawn.items() for one in part]
     random.shuffle(photos)
     return Draw(
         id=draw_id(at, _NAME),
@@ -52,7 +52,7 @@ def draw_photos(
     )
 
 
-def labels(draw: Draw, kinds: Mapping[str, str], at: datetime) -> list[GroundTruth]:
+def label_photos(draw: Draw, kinds: Mapping[str, str], at: datetime) -> list[GroundTruth]:
     """Return what a reviewer who is always right says of the first photos of a draw.
 
     Args:
@@ -62,16 +62,16 @@ def labels(draw: Draw, kinds: Mapping[str, str], at: datetime) -> list[GroundTru
     """
     review = Review(reviewer=_NAME, draw=draw.id)
     return [
-        GroundTruth(photo.id, _text(kinds[photo.id]), at, review)
+        GroundTruth(photo.id, _label_text(kinds[photo.id]), at, review)
         for photo in draw.photos[:LABELLED]
     ]
 
 
-def _text(kind: str) -> str:
+def _label_text(kind: str) -> str:
     return str(LABELS.index(kind)) if kind in LABELS else NEITHER_NAME
 
 
-def _photo(capture: Capture, stratum: Stratum) -> Photo:
+def _build_photo(capture: Capture, stratum: Stratum) -> Photo:
     return Photo(
         id=capture.inference_id or capture.event_id,
         place=Place(capture.key, capture.offset, capture.length, gzipped=capture.gzipped),

@@ -14,7 +14,7 @@ from typing import Final
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recording import LogRow, Recording
 from localcloud.demonstration.story import Release, Scene
-from localcloud.drawings import CameraChange, as_jpeg, changed, draw
+from localcloud.drawings import CameraChange, as_jpeg, change_picture, draw_subject
 from localcloud.endpoint_runtime import EndpointRuntime
 from localcloud.states.api import States
 from localcloud.wire import Call
@@ -61,7 +61,7 @@ class Photo:
     body: bytes | None
 
 
-def sights(seed: int) -> list[tuple[Scene, str, str]]:
+def plan_photos(seed: int) -> list[tuple[Scene, str, str]]:
     """Return scene, kind and seed of each photo that is taken."""
     kinds = ("bicycle", "motorcycle", "other")
     return [
@@ -72,7 +72,7 @@ def sights(seed: int) -> list[tuple[Scene, str, str]]:
     ]
 
 
-def photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
+def draw_photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
     """Draw a photo, the same for the same seed.
 
     Args:
@@ -81,8 +81,8 @@ def photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
         kind: ``bicycle``, ``motorcycle`` or ``other``.
         seed: Makes it differ from others.
     """
-    picture = draw(kind, Random(seed)).resize((_SIDE, _SIDE))  # noqa: S311 - drawings keep no secret
-    body = as_jpeg(changed(picture, CAMERAS.get(scene, CameraChange())))
+    picture = draw_subject(kind, Random(seed)).resize((_SIDE, _SIDE))  # noqa: S311 - drawings keep no secret
+    body = as_jpeg(change_picture(picture, CAMERAS.get(scene, CameraChange())))
     if scene is Scene.TORN:
         body = b"<html>502 Bad Gateway</html>"
     key = upload_key(prefix, f"van-{kind}.jpg", hashlib.sha256(body).hexdigest())
@@ -113,7 +113,7 @@ class Recorder:
         self._states, self._capture = states, runtime.capture
         self.latencies: list[float] = []
 
-    def record(
+    def record_all(
         self,
         wanted: Sequence[tuple[Scene, str, str]],
         put: Callable[[Photo], None],
@@ -131,9 +131,9 @@ class Recorder:
         """
 
         def take_photo(sight: tuple[Scene, str, str]) -> tuple[Photo, str]:
-            taken = photo(self._settings.upload_prefix, *sight)
+            taken = draw_photo(self._settings.upload_prefix, *sight)
             put(taken)
-            return taken, self._run(taken)
+            return taken, self._run_execution(taken)
 
         begun = time.time()
         with self._capture.withhold() as take, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -147,7 +147,7 @@ class Recorder:
         found = defaultdict(list)
         for taken, arn in ran:
             capture = captures.get(inference_id(arn))
-            found[taken.scene].append((taken, self._recording(arn, capture, logs)))
+            found[taken.scene].append((taken, self._build_recording(arn, capture, logs)))
         self.latencies = self._cloud.metrics.all_values("ModelLatency", begun, time.time() + 1)
         self._states.executions.delete([arn for _, arn in ran])
         self._cloud.metrics.forget_window(begun, time.time() + 1)
@@ -155,7 +155,7 @@ class Recorder:
         self._cloud.call_operation(Call("sqs", "PurgeQueue", self._settings.region, queue))
         return dict(found)
 
-    def _run(self, taken: Photo) -> str:
+    def _run_execution(self, taken: Photo) -> str:
         release = {Scene.UNCHECKED: Release.UNCHECKED, Scene.BROKEN: Release.BROKEN}
         version = self._versions[release.get(taken.scene, Release.SOUND)]
         location = ImageLocation(self._settings.bucket, taken.key)
@@ -175,7 +175,7 @@ class Recorder:
             time.sleep(_POLL_SECONDS)
         return arn
 
-    def _recording(
+    def _build_recording(
         self, arn: str, capture: bytes | None, logs: Mapping[str, list[LogRow]]
     ) -> Recording:
         events = self._states.executions.read_events(arn, 0, 25_000, reverse=False)

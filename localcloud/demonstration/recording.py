@@ -50,12 +50,12 @@ class Time:
     origin: float
     pace: float
 
-    def of(self, moment: float) -> float:
+    def shift_time(self, moment: float) -> float:
         """Return the time in the copy that stands for a time in the recording."""
         return round(self.start + (moment - self.origin) * self.pace, 3)
 
 
-def copied(
+def copy_recording(
     recording: Recording, name: str, version: str, time: Time, capture_time: str
 ) -> Recording:
     """Return a recording as if it had taken place at another time, under another name.
@@ -75,28 +75,30 @@ def copied(
         inference_id(old["arn"]): inference_id(arn),
     }
     execution = {
-        **_renamed(old, renamed),
+        **_rename_in(old, renamed),
         "version": version,
         "start": time.start,
-        "stop": time.of(old["stop"]),
+        "stop": time.shift_time(old["stop"]),
     }
     events = [
-        {**event, "timestamp": time.of(event["timestamp"])}
-        for event in _renamed(recording.events, renamed)
+        {**event, "timestamp": time.shift_time(event["timestamp"])}
+        for event in _rename_in(recording.events, renamed)
     ]
     capture = None
     if recording.capture is not None:
-        line = _renamed(json.loads(recording.capture), renamed)
+        line = _rename_in(json.loads(recording.capture), renamed)
         line["eventMetadata"] |= {"eventId": inference_id(name), "inferenceTime": capture_time}
         capture = json.dumps(line, separators=(",", ":")).encode() + b"\n"
     logs = [
-        (group, stream, int(time.of(at / 1000) * 1000), _replaced(message, renamed))
+        (group, stream, int(time.shift_time(at / 1000) * 1000), _replace_names(message, renamed))
         for group, stream, at, message in recording.logs
     ]
     return Recording(execution=execution, events=events, capture=capture, logs=logs)
 
 
-def measured(recording: Recording, endpoint: Mapping[str, str], latency: float) -> list[MetricRow]:
+def list_metrics(
+    recording: Recording, endpoint: Mapping[str, str], latency: float
+) -> list[MetricRow]:
     """Return what CloudWatch counts of an execution.
 
     Args:
@@ -124,11 +126,11 @@ def measured(recording: Recording, endpoint: Mapping[str, str], latency: float) 
     return rows
 
 
-def _renamed(record: object, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(_replaced(json.dumps(record), names))
+def _rename_in(record: object, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    return json.loads(_replace_names(json.dumps(record), names))
 
 
-def _replaced(text: str, names: Mapping[str, str]) -> str:
+def _replace_names(text: str, names: Mapping[str, str]) -> str:
     for old, new in names.items():
         text = text.replace(old, new)
     return text

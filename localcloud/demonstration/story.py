@@ -73,7 +73,7 @@ class Story:
     moments: tuple[Moment, ...]
 
 
-def tell(now: float, *, count: int, utc_offset: float, seed: int = 0) -> Story:
+def tell_story(now: float, *, count: int, utc_offset: float, seed: int = 0) -> Story:
     """Return the two weeks before a moment.
 
     Args:
@@ -94,15 +94,15 @@ def tell(now: float, *, count: int, utc_offset: float, seed: int = 0) -> Story:
     rolled_back = (midnight + 0.8 * HOUR, 0)
     live = tuple(sorted([(at, i) for i, (at, _) in enumerate(releases)] + [rolled_back]))
     times = [
-        *(_time(random, start, now, utc_offset) for _ in range(count)),
+        *(_draw_time(random, start, now, utc_offset) for _ in range(count)),
         *(random.uniform(releases[1][0], releases[2][0]) for _ in range(12)),
         *(random.uniform(releases[2][0], rolled_back[0]) for _ in range(26)),
     ]
-    moments = [_moment(random, at, now, releases, live) for at in sorted(times)]
+    moments = [_draw_moment(random, at, now, releases, live) for at in sorted(times)]
     return Story(releases, live, tuple(moments))
 
 
-def traffic(hour: float, weekday: int) -> float:
+def traffic_share(hour: float, weekday: int) -> float:
     """Return the share of the busiest hour's traffic at an hour of a day, 0 to 1; 0 is Monday."""
     busy = (
         0.06 + math.exp(-(((hour - 10.5) / 3) ** 2)) + 0.8 * math.exp(-(((hour - 16) / 2.5) ** 2))
@@ -110,17 +110,17 @@ def traffic(hour: float, weekday: int) -> float:
     return busy / 1.1 * (0.45 if weekday >= 5 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
 
 
-def _time(random: Random, start: float, now: float, utc_offset: float) -> float:
+def _draw_time(random: Random, start: float, now: float, utc_offset: float) -> float:
     """Return a time drawn by the rhythm of the traffic."""
     while True:
         at = random.uniform(start, now - 60)
         local = at + utc_offset
         weekday = int(local // DAY + 3) % 7  # 1970-01-01 was a Thursday
-        if random.random() < traffic(local % DAY / HOUR, weekday):
+        if random.random() < traffic_share(local % DAY / HOUR, weekday):
             return at
 
 
-def _moment(
+def _draw_moment(
     random: Random,
     at: float,
     now: float,
@@ -135,16 +135,16 @@ def _moment(
         return Moment(at, Scene.TORN, index)
     if chance < 0.007 and at < now - 2 * DAY:  # noqa: PLR2004 - a sender that was mended since
         return Moment(at, Scene.MISSING, index)
-    return Moment(at, _light(random, drift(at, now)), index)
+    return Moment(at, _draw_light(random, drift_share(at, now)), index)
 
 
-def drift(at: float, now: float) -> float:
+def drift_share(at: float, now: float) -> float:
     """Return how far the drift has come at a time, 0 to 1."""
     begun = now - DRIFT_SINCE
     return max(0.0, min(1.0, (at - begun) / (DRIFT_SINCE - _DRIFT_COMPLETE)))
 
 
-def _light(random: Random, share: float) -> Scene:
+def _draw_light(random: Random, share: float) -> Scene:
     """Return the nearest of the three lights, drawn so that their mean is the share."""
     place = 2 * share
     low = min(1, int(place))

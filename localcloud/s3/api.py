@@ -326,7 +326,7 @@ class S3:
             return
         bucket = f"arn:{self._cloud.partition}:s3:::{request.bucket}"
         target = f"{bucket}/{request.key}" if request.key else bucket
-        check = self._cloud.permissions.check
+        check = self._cloud.permissions.require_allowed
         check(key, action, target, code="AccessDenied", status=403)
         if action == "s3:GetObject" and not self.object_exists(request.bucket, request.key):
             check(key, "s3:ListBucket", bucket, code="AccessDenied", status=403)

@@ -451,8 +451,8 @@ class States(Aliases):
         if "Qualifier" in params:
             name += f":{params['Qualifier']}"
         resource = self.cloud.build_arn("lambda", f"function:{name}")
-        if permissions.known(role) and not permissions.allows(role, action, resource):
-            text = permissions.denial(role, "local", action, resource)
+        if permissions.has_role(role) and not permissions.is_allowed(role, action, resource):
+            text = permissions.denial_message(role, "local", action, resource)
             raise AwsError("AWSLambdaException", text, 403)
 
     def _describe_record(self, execution: Execution) -> Params:

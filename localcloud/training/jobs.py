@@ -47,7 +47,7 @@ class TrainingJobs(Service):
         name = p["TrainingJobName"]
         arn = self.cloud.build_arn("sagemaker", f"training-job/{name.lower()}")
         role = p["RoleArn"]
-        if not self.cloud.permissions.known(role.rpartition("/")[2]):
+        if not self.cloud.permissions.has_role(role.rpartition("/")[2]):
             raise AwsError(
                 "ValidationException",
                 f"Could not assume role {role}. Please ensure that the role exists and allows "

@@ -77,88 +77,93 @@ def visibility(clock):
 
 def test_a_role_is_refused_in_the_words_of_each_service_until_it_is_known(visibility, clock):
     create = call("lambda", "CreateFunction", FunctionName="f", Role=ROLE)
-    assert visibility.check(create) is None
+    assert visibility.check_visible(create) is None
 
-    visibility.note(call("iam", "CreateRole", RoleName="r"), b"<xml/>")
+    visibility.note_change(call("iam", "CreateRole", RoleName="r"), b"<xml/>")
 
     with pytest.raises(AwsError, match="cannot be assumed by Lambda"):
-        visibility.check(create)
+        visibility.check_visible(create)
     with pytest.raises(AwsError, match="NoSuchEntity: The role with name r cannot be found"):
-        visibility.check(call("iam", "PutRolePolicy", RoleName="r"))
+        visibility.check_visible(call("iam", "PutRolePolicy", RoleName="r"))
     with pytest.raises(AwsError, match="Neither the global service principal"):
-        visibility.check(call("stepfunctions", "CreateStateMachine", name="m", roleArn=ROLE))
+        visibility.check_visible(
+            call("stepfunctions", "CreateStateMachine", name="m", roleArn=ROLE)
+        )
     clock.seconds = 8.1
-    assert visibility.check(create) is None
+    assert visibility.check_visible(create) is None
 
 
 def test_what_is_made_a_second_time_is_known_already(visibility, clock):
     rule = call("events", "PutRule", Name="r")
-    visibility.note(rule, b"{}")
+    visibility.note_change(rule, b"{}")
     clock.seconds = 2
-    visibility.note(rule, b"{}")
-    assert visibility.check(call("events", "PutTargets", Rule="r")) is None
+    visibility.note_change(rule, b"{}")
+    assert visibility.check_visible(call("events", "PutTargets", Rule="r")) is None
 
 
 def test_a_name_can_be_used_again_a_while_after_it_was_deleted(visibility, clock):
     url = "http://127.0.0.1:4577/123456789012/q"
-    visibility.note(call("sqs", "CreateQueue", QueueName="q"), b"{}")
-    visibility.note(call("sqs", "DeleteQueue", QueueUrl=url), b"{}")
+    visibility.note_change(call("sqs", "CreateQueue", QueueName="q"), b"{}")
+    visibility.note_change(call("sqs", "DeleteQueue", QueueUrl=url), b"{}")
     with pytest.raises(AwsError, match="QueueDeletedRecently: You must wait 60 seconds"):
-        visibility.check(call("sqs", "CreateQueue", QueueName="q"))
+        visibility.check_visible(call("sqs", "CreateQueue", QueueName="q"))
     clock.seconds = 61
-    visibility.check(call("sqs", "CreateQueue", QueueName="q"))
-    visibility.note(call("sqs", "CreateQueue", QueueName="q"), b"{}")
+    visibility.check_visible(call("sqs", "CreateQueue", QueueName="q"))
+    visibility.note_change(call("sqs", "CreateQueue", QueueName="q"), b"{}")
     with pytest.raises(AwsError, match="QueueDoesNotExist"):
-        visibility.check(call("sqs", "GetQueueAttributes", QueueUrl=url))
+        visibility.check_visible(call("sqs", "GetQueueAttributes", QueueUrl=url))
 
 
 def test_a_name_that_the_answer_gives_is_waited_for(visibility):
     arn = "arn:aws:states:us-east-1:123456789012:execution:m:e"
     started = b'{"executionArn": "%s"}' % arn.encode()
-    visibility.note(call("stepfunctions", "StartExecution", stateMachineArn="m"), started)
+    visibility.note_change(call("stepfunctions", "StartExecution", stateMachineArn="m"), started)
     with pytest.raises(AwsError, match=f"Execution Does Not Exist: '{arn}'"):
-        visibility.check(call("stepfunctions", "DescribeExecution", executionArn=arn))
-    assert visibility.check(call("stepfunctions", "DescribeExecution", executionArn="x")) is None
+        visibility.check_visible(call("stepfunctions", "DescribeExecution", executionArn=arn))
+    assert (
+        visibility.check_visible(call("stepfunctions", "DescribeExecution", executionArn="x"))
+        is None
+    )
 
 
 def test_a_new_execution_is_missing_from_the_list_first(visibility, clock):
     old, new = (f"arn:aws:states:us-east-1:123456789012:execution:m:{n}" for n in ("old", "new"))
     started = call("stepfunctions", "StartExecution", stateMachineArn="m")
-    visibility.note(started, b'{"executionArn": "%s"}' % new.encode())
+    visibility.note_change(started, b'{"executionArn": "%s"}' % new.encode())
     asked = call("stepfunctions", "ListExecutions", stateMachineArn="m")
     found = {"executions": [{"executionArn": new}, {"executionArn": old}], "nextToken": "t"}
     answer = Response(200, {}, json.dumps(found).encode())
 
-    left = json.loads(visibility.shown(asked, answer).body)
+    left = json.loads(visibility.filter_listing(asked, answer).body)
 
     assert left == {"executions": [{"executionArn": old}], "nextToken": "t"}
     clock.seconds = 3
-    assert json.loads(visibility.shown(asked, answer).body) == found
+    assert json.loads(visibility.filter_listing(asked, answer).body) == found
 
 
 def test_a_new_alarm_is_missing_from_the_list_first(visibility, clock):
-    visibility.note(call("cloudwatch", "PutMetricAlarm", AlarmName="a"), b"")
+    visibility.note_change(call("cloudwatch", "PutMetricAlarm", AlarmName="a"), b"")
     asked = call("cloudwatch", "DescribeAlarms", AlarmNames=["a"])
-    assert visibility.check(asked) == Empty({"MetricAlarms": [], "CompositeAlarms": []})
+    assert visibility.check_visible(asked) == Empty({"MetricAlarms": [], "CompositeAlarms": []})
     clock.seconds = 2
-    assert visibility.check(asked) is None
+    assert visibility.check_visible(asked) is None
 
 
 def test_the_log_destination_is_only_named_where_there_is_one(visibility):
-    visibility.note(call("iam", "PutRolePolicy", RoleName="r"), b"")
+    visibility.note_change(call("iam", "PutRolePolicy", RoleName="r"), b"")
     plain = call("stepfunctions", "CreateStateMachine", name="m", roleArn=ROLE)
-    assert visibility.check(plain) is None
+    assert visibility.check_visible(plain) is None
     logging = {"destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": "arn"}}]}
     plain.params["loggingConfiguration"] = logging
     with pytest.raises(AwsError, match="not authorized to access the Log Destination"):
-        visibility.check(plain)
+        visibility.check_visible(plain)
 
 
 def test_time_passes_as_fast_as_it_is_told_to(clock):
     fast = Visibility(AwsLike(speed=100), NAMES, clock)
-    fast.note(call("iam", "CreateRole", RoleName="r"), b"")
+    fast.note_change(call("iam", "CreateRole", RoleName="r"), b"")
     clock.seconds = 0.081
-    assert fast.check(call("lambda", "CreateFunction", FunctionName="f", Role=ROLE)) is None
+    assert fast.check_visible(call("lambda", "CreateFunction", FunctionName="f", Role=ROLE)) is None
     assert new_account(AwsLike(speed=60), None).durations.endpoint_creating == 1
 
 
@@ -188,7 +193,7 @@ def test_a_speed_that_is_none_is_refused_in_words(text, capsys):
 
 def drawn(seed, count=2000):
     disturbances = Disturbances(AwsLike(seed=seed))
-    return [disturbances.next() for _ in range(count)]
+    return [disturbances.draw_next() for _ in range(count)]
 
 
 def test_the_same_seed_disturbs_the_same_calls_in_the_same_way():
@@ -205,21 +210,21 @@ def test_every_kind_of_disturbance_happens_and_never_to_a_call_and_its_repetitio
 
 def test_a_kind_account_delivers_a_batch_in_one_file():
     kind = Delivery(Durations().capture)
-    assert kind.wait() == 2.0
-    assert kind.files([1, 2, 3]) == [[1, 2, 3]]
-    assert kind.body([b"a\n", b"b\n"]) == b"a\nb\n"
+    assert kind.draw_wait() == 2.0
+    assert kind.split_files([1, 2, 3]) == [[1, 2, 3]]
+    assert kind.build_body([b"a\n", b"b\n"]) == b"a\nb\n"
 
 
 def test_odd_files_lose_no_record():
     odd = delivery_of(new_account(AwsLike(), None))
     assert isinstance(odd, OddDelivery)
-    assert 60 <= odd.wait() <= 180
+    assert 60 <= odd.draw_wait() <= 180
     records = list(range(500))
-    files = odd.files(records)
+    files = odd.split_files(records)
     assert [number for file in files for number in file] == records
     assert max(map(len, files)) <= 30
     lines = [b"%d\n" % number for number in range(20)]
-    bodies = [odd.body(lines) for _ in range(200)]
+    bodies = [odd.build_body(lines) for _ in range(200)]
     assert all(set(body.split()) == set(b"".join(lines).split()) for body in bodies)
     assert len(set(bodies)) > 3
 

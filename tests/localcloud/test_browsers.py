@@ -17,7 +17,7 @@ words = st.text(string.ascii_letters + string.digits + "-.:[]/ ", max_size=30)
 
 
 def refusal(headers, method="GET", path="/bucket/key", query="", port=PORT):
-    return browsers.refusal(method, path, query, {**CLIENT, **headers}, port=port)
+    return browsers.find_refusal(method, path, query, {**CLIENT, **headers}, port=port)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:4577", "localhost:4577", "LocalHost:4577"])

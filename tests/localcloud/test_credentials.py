@@ -14,11 +14,11 @@ LINE = {"endpoint_url": "http://127.0.0.1:4577", "region": "eu-west-1"}
 
 
 def test_it_is_made_once_and_nobody_else_can_read_it(tmp_path):
-    made = credentials.keep(tmp_path)
+    made = credentials.load_or_create(tmp_path)
     file = tmp_path / credentials.FILE_NAME
     assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o644)  # a copy, a backup
-    assert credentials.keep(tmp_path) == made
+    assert credentials.load_or_create(tmp_path) == made
     assert file.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [credentials.FILE_NAME]
 
@@ -26,13 +26,16 @@ def test_it_is_made_once_and_nobody_else_can_read_it(tmp_path):
 def test_two_clouds_have_different_keys(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    one, other = credentials.keep(tmp_path / "a"), credentials.keep(tmp_path / "b")
+    one, other = (
+        credentials.load_or_create(tmp_path / "a"),
+        credentials.load_or_create(tmp_path / "b"),
+    )
     assert one.access_key_id != other.access_key_id
     assert one.secret_access_key != other.secret_access_key
 
 
 def test_botocore_reads_the_file(tmp_path):
-    made = credentials.keep(tmp_path)
+    made = credentials.load_or_create(tmp_path)
     profile = load_config(str(tmp_path / credentials.FILE_NAME))["profiles"]["default"]
     assert profile["aws_access_key_id"] == made.access_key_id
     assert profile["aws_secret_access_key"] == made.secret_access_key
@@ -43,7 +46,7 @@ def test_a_file_without_a_key_is_named_and_left_alone(tmp_path, text):
     file = tmp_path / credentials.FILE_NAME
     file.write_text(text)
     with pytest.raises(WorkflowError) as caught:
-        credentials.keep(tmp_path)
+        credentials.load_or_create(tmp_path)
     assert caught.value.code == "CloudCorrupt"
     assert str(file) in caught.value.message
     assert file.read_text() == text
@@ -64,7 +67,7 @@ def test_the_key_of_a_role_tells_its_role_and_no_other_secret():
 
 
 def test_a_shell_understands_the_exports():
-    said = credentials.exports(LINE, KEYS)
+    said = credentials.export_commands(LINE, KEYS)
     names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
     shown = "; ".join(f'echo "${name}"' for name in (*names, "AWS_PROFILE"))
     script = f"export AWS_PROFILE=work AWS_SESSION_TOKEN=x\n{said}\n{shown}"

@@ -171,13 +171,13 @@ def test_a_damaged_file_that_the_cloud_starts_from_is_named(
     store = Store(tmp_path)
     store.put_blob(b"kept")
     store.execute_many("INSERT INTO records VALUES (?, ?, ?)", [("kind", "key", "{}")] * 1)
-    credentials.keep(tmp_path)
+    credentials.load_or_create(tmp_path)
     store.close()
     DAMAGES[damage](tmp_path / name)
     problems = []
     try:
         Store(tmp_path).load_table("kind")
-        credentials.keep(tmp_path)
+        credentials.load_or_create(tmp_path)
     except WorkflowError as error:
         problems.append(error)
 

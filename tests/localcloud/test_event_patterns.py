@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.errors import AwsError
-from localcloud.event_patterns import check
+from localcloud.event_patterns import check_pattern
 from localcloud.events import _matches_rule
 
 VALID = [
@@ -86,20 +86,20 @@ INVALID = [
 
 @pytest.mark.parametrize("pattern", VALID, ids=json.dumps)
 def test_patterns_of_the_documentation_are_taken(pattern):
-    check(json.dumps(pattern))
+    check_pattern(json.dumps(pattern))
 
 
 @pytest.mark.parametrize("pattern", INVALID, ids=lambda given: json.dumps(given)[:60])
 def test_patterns_that_aws_refuses_are_refused(pattern):
     with pytest.raises(AwsError, match="Event pattern is not valid") as refused:
-        check(json.dumps(pattern))
+        check_pattern(json.dumps(pattern))
     assert refused.value.code == "InvalidEventPatternException"
 
 
 @pytest.mark.parametrize("text", ["", "{", "{'a': 1}", "[" * 5000])
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(AwsError, match="Event pattern is not valid"):
-        check(text)
+        check_pattern(text)
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -115,7 +115,7 @@ documents = st.recursive(
 def test_a_pattern_that_is_taken_can_be_matched(document):
     pattern = json.dumps(document)
     with contextlib.suppress(AwsError):
-        check(pattern)
+        check_pattern(pattern)
         _matches_rule(
             {"EventPattern": pattern}, {"source": "a", "detail": {"prefix": [1, "x", None]}}
         )

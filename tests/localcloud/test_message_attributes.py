@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from moto.sqs.models import Message
 
 from localcloud.errors import AwsError
-from localcloud.message_attributes import asked_for, checked, md5, size
+from localcloud.message_attributes import check_all, md5_digest, select_named, total_size
 
 TEXT = st.builds(lambda text: {"DataType": "String", "StringValue": text}, st.text(min_size=1))
 BYTES = st.builds(
@@ -25,13 +25,13 @@ def test_the_digest_is_that_of_another_implementation(attributes):
         name: {**one, "BinaryValue": base64.b64decode(one.get("BinaryValue", ""))}
         for name, one in attributes.items()
     }
-    assert md5(checked(attributes)) == other.attribute_md5
+    assert md5_digest(check_all(attributes)) == other.attribute_md5
 
 
 def test_bytes_are_kept_as_base64_and_counted_as_bytes():
-    kept = checked({"b": {"DataType": "Binary", "BinaryValue": b"\x00\x01"}})
+    kept = check_all({"b": {"DataType": "Binary", "BinaryValue": b"\x00\x01"}})
     assert kept == {"b": {"DataType": "Binary", "BinaryValue": "AAE="}}
-    assert size(kept) == len("b") + len("Binary") + 2
+    assert total_size(kept) == len("b") + len("Binary") + 2
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_bytes_are_kept_as_base64_and_counted_as_bytes():
 )
 def test_attributes_come_by_name_and_prefix(names, expected):
     given = {name: {"DataType": "String", "StringValue": "x"} for name in ("a.b", "a.c", "ab")}
-    assert set(asked_for(given, names)) == expected
+    assert set(select_named(given, names)) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_attributes_come_by_name_and_prefix(names, expected):
 )
 def test_what_sqs_refuses_is_refused(attributes):
     with pytest.raises(AwsError, match="InvalidParameterValue"):
-        checked(attributes)
+        check_all(attributes)

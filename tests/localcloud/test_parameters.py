@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from localcloud import alarms, function_settings, service
 from localcloud.errors import AwsError
-from localcloud.parameter_docs import MOTOS, refused_members
-from localcloud.parameters import Honoured, check, table
+from localcloud.parameter_docs import MOTOS, list_refused
+from localcloud.parameters import Honoured, check_parameters, load_table
 from localcloud.states import executions, map_runs, state_test
 from localcloud.wire import Call
 
@@ -37,7 +37,7 @@ BESIDE = {
 }
 """Modules that use parameters beside that of the service."""
 
-OPERATIONS = [(name, operation) for name in table() for operation in table()[name]]
+OPERATIONS = [(name, operation) for name in load_table() for operation in load_table()[name]]
 
 
 @cache
@@ -58,13 +58,13 @@ def test_every_operation_with_a_handler_says_which_parameters_it_honours():
         }
         for name, kind in OWN.items()
     }
-    assert {name: set(operations) for name, operations in table().items()} == handled
+    assert {name: set(operations) for name, operations in load_table().items()} == handled
     assert {name for name, kind in OWN.items() if kind.rest_is_motos} == MOTOS.keys()
 
 
 def test_the_paths_of_the_table_are_those_of_botocore():
     for name, operation in OPERATIONS:
-        for path in table()[name][operation].paths:
+        for path in load_table()[name][operation].paths:
             shape = input_shape(name, operation)
             for part in path.split("."):
                 while shape.type_name == "list":
@@ -80,7 +80,7 @@ def test_what_is_said_to_be_used_is_read_by_the_service():
         bases = {base.__module__ for base in OWN[name].__mro__} - {"builtins"}
         modules = (*(sys.modules[base] for base in bases), *BESIDE.get(name, ()))
         source = "".join(inspect.getsource(module) for module in modules)
-        named = {path.partition(".")[0] for path in table()[name][operation].used}
+        named = {path.partition(".")[0] for path in load_table()[name][operation].used}
         unread |= {(operation, member) for member in named if f'"{member}"' not in source}
     assert unread == set()
 
@@ -99,11 +99,11 @@ def sample(shape, depth=0):
 
 def test_what_the_docs_list_is_what_is_refused():
     for name, operation in OPERATIONS:
-        shape, honoured = input_shape(name, operation), table()[name][operation]
+        shape, honoured = input_shape(name, operation), load_table()[name][operation]
         if shape is None:
             continue
-        listed = {path.partition(" ")[0] for path in refused_members(shape, honoured)}
-        refused = set(honoured.refused(sample(shape)))
+        listed = {path.partition(" ")[0] for path in list_refused(shape, honoured)}
+        refused = set(honoured.find_refused(sample(shape)))
         assert {path.removesuffix(".unheard-of") for path in refused} == listed, operation
 
 
@@ -142,12 +142,12 @@ HONOURED = Honoured(
     ],
 )
 def test_a_member_is_refused_unless_it_or_all_around_it_is_honoured(given, expected):
-    assert list(HONOURED.refused(given)) == expected
+    assert list(HONOURED.find_refused(given)) == expected
 
 
 def test_a_refusal_names_the_member_and_the_value_that_would_do():
     with pytest.raises(AwsError, match=r"EventBusName of PutRule .* default;") as caught:
-        check(Call("events", "PutRule", "", {"Name": "r", "EventBusName": "mine"}))
+        check_parameters(Call("events", "PutRule", "", {"Name": "r", "EventBusName": "mine"}))
     assert (caught.value.code, caught.value.status) == ("NotImplemented", 501)
 
 

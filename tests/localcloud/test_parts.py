@@ -50,16 +50,16 @@ def test_quotas_that_are_off_let_everything_through():
 
 def test_a_fault_that_never_hits_is_no_fault():
     faults = Faults()
-    faults.add({"service": "s3", "error": "E", "probability": 0.0})
-    faults.add({"service": "s3", "operation": "GetObject", "error": "E", "count": 0})
-    faults.check("s3", "GetObject")
-    faults.check("sqs", "GetObject")
+    faults.add_fault({"service": "s3", "error": "E", "probability": 0.0})
+    faults.add_fault({"service": "s3", "operation": "GetObject", "error": "E", "count": 0})
+    faults.apply_to("s3", "GetObject")
+    faults.apply_to("sqs", "GetObject")
 
 
 def test_a_fault_may_only_wait():
     faults = Faults()
-    faults.add({"service": "s3", "delay_seconds": 0.01})
-    faults.check("s3", "GetObject")
+    faults.add_fault({"service": "s3", "delay_seconds": 0.01})
+    faults.apply_to("s3", "GetObject")
 
 
 def test_a_message_stays_hidden_though_the_wall_clock_is_set(tmp_path, monkeypatch):

@@ -76,7 +76,7 @@ def presigned(*, method="GET", path="/bucket/key", headers=None, old=False, expi
 
 
 def check(request, service="s3", later=NOW):
-    signatures.check(request, OURS, service, dt.datetime.now(dt.UTC) + later)
+    signatures.check_request(request, OURS, service, dt.datetime.now(dt.UTC) + later)
 
 
 def refused(request, service="s3", later=NOW):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from localcloud.errors import AwsError
-from localcloud.subscription_filters import check_settings, passes
+from localcloud.subscription_filters import check_settings, passes_filter
 
 ATTRIBUTES = {
     "store": {"DataType": "String", "StringValue": "example_corp"},
@@ -44,7 +44,7 @@ ATTRIBUTES = {
 def test_attributes_pass_a_policy_if_each_key_has_a_value_that_fits(policy, expected):
     settings = {"FilterPolicy": json.dumps(policy)}
     check_settings(settings, "sqs")
-    assert passes(settings, ATTRIBUTES, "{}") is expected
+    assert passes_filter(settings, ATTRIBUTES, "{}") is expected
 
 
 BODY = {
@@ -67,8 +67,8 @@ BODY = {
 def test_a_policy_on_the_body_looks_into_objects_and_arrays(policy, body, expected):
     settings = {"FilterPolicy": json.dumps(policy), "FilterPolicyScope": "MessageBody"}
     check_settings(settings, "sqs")
-    assert passes(settings, {}, json.dumps(body)) is expected
-    assert passes(settings, {}, "no JSON") is False
+    assert passes_filter(settings, {}, json.dumps(body)) is expected
+    assert passes_filter(settings, {}, "no JSON") is False
 
 
 @pytest.mark.parametrize(

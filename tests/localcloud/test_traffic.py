@@ -35,7 +35,7 @@ class Clock:
 def send_all(plan: TrafficPlan, send: Any) -> tuple[traffic.Tally, list[str], Clock]:
     clock = Clock()
     lines: list[str] = []
-    tally = traffic.run(plan, send, lines.append, clock=clock, sleep=clock.sleep)
+    tally = traffic.run_plan(plan, send, lines.append, clock=clock, sleep=clock.sleep)
     return tally, lines, clock
 
 
@@ -57,27 +57,27 @@ def test_every_image_is_sent_at_the_rate() -> None:
 def test_the_same_seed_sends_the_same_images() -> None:
     plan = TrafficPlan(count=6, per_second=1)
 
-    assert list(traffic.pictures(plan)) == list(traffic.pictures(plan))
-    assert list(traffic.pictures(plan)) != list(
-        traffic.pictures(TrafficPlan(count=6, per_second=1, seed=1))
+    assert list(traffic.make_pictures(plan)) == list(traffic.make_pictures(plan))
+    assert list(traffic.make_pictures(plan)) != list(
+        traffic.make_pictures(TrafficPlan(count=6, per_second=1, seed=1))
     )
 
 
 def test_the_drift_sets_in_half_way_and_completes() -> None:
     plan = TrafficPlan(count=100, per_second=1)
 
-    assert [plan.drift(index) for index in (0, 50, 75, 99)] == [0, 0, 1, 1]
-    assert plan.drift(62) == pytest.approx(0.48)
+    assert [plan.drift_share(index) for index in (0, 50, 75, 99)] == [0, 0, 1, 1]
+    assert plan.drift_share(62) == pytest.approx(0.48)
 
 
 def test_without_drift_nothing_changes() -> None:
     plan = TrafficPlan(count=100, per_second=1, drift_at=1)
 
-    assert {plan.drift(index) for index in range(101)} == {0}
+    assert {plan.drift_share(index) for index in range(101)} == {0}
 
 
 def test_dusk_is_darker_than_day() -> None:
-    images = list(traffic.pictures(TrafficPlan(count=40, per_second=1)))
+    images = list(traffic.make_pictures(TrafficPlan(count=40, per_second=1)))
     day, dusk = images[:20], images[-10:]
 
     assert sum(map(brightness, dusk)) / 10 < 0.6 * sum(map(brightness, day)) / 20
@@ -89,7 +89,7 @@ def test_images_of_a_folder_are_sent_in_turn(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     files = traffic.image_files(tmp_path)
 
-    sent = list(traffic.pictures(TrafficPlan(count=8, per_second=1, images=files)))
+    sent = list(traffic.make_pictures(TrafficPlan(count=8, per_second=1, images=files)))
 
     assert [path.name for path in files] == ["a.png", "b.PNG"]
     assert sent[:4] == [png(color="white"), png(color="black")] * 2
@@ -131,17 +131,17 @@ def test_a_defect_is_not_counted_but_raised() -> None:
 
 @pytest.mark.parametrize("kind", drawings.KINDS)
 def test_every_kind_is_drawn_differently_each_time(kind: str) -> None:
-    one, other = (drawings.draw(kind, random.Random(seed)) for seed in (1, 2))  # noqa: S311
+    one, other = (drawings.draw_subject(kind, random.Random(seed)) for seed in (1, 2))  # noqa: S311
 
     assert one.size == (drawings.SIZE, drawings.SIZE)
     assert one.tobytes() != other.tobytes()
 
 
 def test_no_change_leaves_a_picture_as_it_is() -> None:
-    picture = drawings.draw("bicycle", random.Random(1))  # noqa: S311
+    picture = drawings.draw_subject("bicycle", random.Random(1))  # noqa: S311
 
-    assert drawings.changed(picture, CameraChange()).tobytes() == picture.tobytes()
-    assert drawings.changed(picture, CameraChange(blur=2)).tobytes() != picture.tobytes()
+    assert drawings.change_picture(picture, CameraChange()).tobytes() == picture.tobytes()
+    assert drawings.change_picture(picture, CameraChange(blur=2)).tobytes() != picture.tobytes()
 
 
 class Recorder:
@@ -162,7 +162,7 @@ def test_an_image_is_uploaded_and_its_execution_started_on_the_alias() -> None:
     recorder, settings = Recorder(), Settings(account="123456789012", region="us-east-1")
     sender = Sender(settings, lambda _: recorder)
 
-    assert sender.send(png()) == "arn:execution"
+    assert sender.send_picture(png()) == "arn:execution"
 
     (put, upload), (start, execution) = recorder.calls
     assert (put, start) == ("put_object", "start_execution")
@@ -222,6 +222,6 @@ def test_credentials_that_are_refused_name_the_command_that_gives_them(
 @pytest.mark.parametrize("options", [["--count", "0"], ["--rate", "0"], ["--rate", "inf"]])
 def test_a_rate_that_cannot_be_is_refused(options: list[str]) -> None:
     with pytest.raises(WorkflowError) as caught:
-        traffic._plan(traffic._options(options))
+        traffic._build_plan(traffic._parse_options(options))
 
     assert caught.value.code == "RateInvalid"

@@ -45,7 +45,7 @@ def test_most_photos_of_a_draw_have_the_label_of_what_they_show() -> None:
     draw = labelling.draw_photos([capture(n) for n in range(400)], 0.93, NOW, RANDOM)
     kinds = {f"photo-{n}": ("bicycle", "motorcycle", "other")[n % 3] for n in range(400)}
 
-    said = labelling.labels(draw, kinds, NOW)
+    said = labelling.label_photos(draw, kinds, NOW)
 
     assert [one.event_id for one in said] == [p.id for p in draw.photos[: labelling.LABELLED]]
     assert all(one.review and one.review.draw == draw.id for one in said)

@@ -2,7 +2,7 @@
 
 import json
 
-from localcloud.demonstration.recording import Recording, Time, copied, measured
+from localcloud.demonstration.recording import Recording, Time, copy_recording, list_metrics
 from workflow.contract import inference_id
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:vans"
@@ -39,7 +39,9 @@ def recorded() -> Recording:
 
 def copy() -> Recording:
     time = Time(start=500.0, origin=1000.0, pace=0.5)
-    return copied(recorded(), "demonstration-1", f"{MACHINE}:3", time, "1970-01-01T00:08:20Z")
+    return copy_recording(
+        recorded(), "demonstration-1", f"{MACHINE}:3", time, "1970-01-01T00:08:20Z"
+    )
 
 
 def test_nothing_of_a_copy_names_the_original() -> None:
@@ -72,7 +74,7 @@ def test_its_capture_joins_on_its_own_inference_id() -> None:
 
 
 def test_cloudwatch_counts_what_the_execution_did() -> None:
-    names = [row[1] for row in measured(copy(), {"EndpointName": "vans"}, 3000.0)]
+    names = [row[1] for row in list_metrics(copy(), {"EndpointName": "vans"}, 3000.0)]
 
     assert names[:3] == ["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionTime"]
     assert "Invocations" in names
