@@ -213,6 +213,7 @@ def _lock_directory(directory: Path) -> TextIO | None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (directory / "cloud.db").exists():
             directory.chmod(0o700)  # made before there were credentials in it
+        # A file of its own: SQLite locks cloud.db itself.
         lock = (directory / "lock").open("w")
     except OSError as error:
         raise _not_writable(directory, error) from error

@@ -100,6 +100,7 @@ class DataCapture:
                 self._timer.cancel()
                 self._timer = None
         with self._delivering:
+            # One delivery at a time: two would write the same lines to two objects.
             self._assign_keys()
             for bucket, key in self._store.execute(
                 "SELECT DISTINCT bucket, key FROM captures WHERE key IS NOT NULL"
@@ -107,6 +108,8 @@ class DataCapture:
                 lines = self._store.execute(
                     "SELECT line FROM captures WHERE key = ? ORDER BY id", [key]
                 )
+                # The object first: after a kill in between, the same lines go to the same key
+                # again.
                 self._put(bucket, key, self._delivery.build_body([line for (line,) in lines]))
                 self._store.execute("DELETE FROM captures WHERE key = ?", [key])
 

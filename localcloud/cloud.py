@@ -101,6 +101,7 @@ class LocalCloud:
 
     def admit_call(self, call: Call) -> None:
         """Refuse what the operation does not honour; then faults and quotas have their say."""
+        # First: a call that is not implemented must use up neither a fault's count nor a token.
         parameters.check_parameters(call)
         self.faults.apply_to(call.service, call.operation)
         self.quotas.take_token(call.service, call.operation)

@@ -79,6 +79,7 @@ class Concurrency:
         """
         with self._changed:
             while reason := self._throttle_reason(name):
+                # With 0 reserved no slot would ever be free.
                 if not patient or self.reserved.get(name) == 0:
                     raise Throttled(reason)
                 self._changed.wait()

@@ -118,6 +118,7 @@ def unpack_archive(archive: Path, folder: Path) -> Path:
         raise ContainerFailed(f"The model archive cannot be unpacked: {error}") from error
     try:
         temporary.rename(folder)
+    # Another endpoint may have unpacked the same archive meanwhile.
     except OSError:
         if not folder.exists():
             raise

@@ -90,6 +90,8 @@ def load_or_create(directory: Path) -> Credentials:
             path.chmod(0o600)
             return read_file(path)
         made = _make_random()
+        # Renamed when complete, and made with its mode: at no moment can others read half or all of
+        # it.
         part = path.with_name(f"{FILE_NAME}.part")
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

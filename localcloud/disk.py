@@ -57,6 +57,7 @@ class Disk:
         """Return whether as much as the ballast can be written: the free space hides quotas."""
         if shutil.disk_usage(self._directory).free < _BALLAST:
             return False
+        # Only a write shows a quota: disk_usage() tells the free space of the whole file system.
         probe = self._directory / "probe"
         try:
             _fill_file(probe)

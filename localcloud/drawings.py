@@ -85,6 +85,7 @@ def as_jpeg(picture: Image.Image) -> bytes:
 def _photograph(scene: Image.Image, random: Random) -> Image.Image:
     small = scene.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
     amount = random.uniform(0.1, 0.3)
+    # Made of the given random numbers: Pillow's own noise takes no seed.
     noise = Image.frombytes("L", small.size, random.randbytes(SIZE * SIZE))
     grain = noise.point([round(128 + (value - 128) * amount) for value in range(256)])
     small = ImageChops.add(small, grain.convert("RGB"), scale=1.0, offset=-128)

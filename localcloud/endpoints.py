@@ -224,6 +224,7 @@ class Endpoints(Models):
         try:
             for variant in _list_variants(wanted):
                 self._fetch_model(variant)
+                # Loaded only to see that it can be; the first request starts the one that serves.
                 self._load_container(name, variant).close()
         except (AwsError, ContainerFailed) as error:
             reason = self._log_failure(name, variant["VariantName"], str(error))
@@ -232,6 +233,7 @@ class Endpoints(Models):
         time.sleep(max(0.0, ready_at - time.monotonic()))
         with self._lock:
             endpoint = self._endpoints.get(name)
+            # Deleted or updated meanwhile: then the later deployment decides.
             if endpoint is None or endpoint["wanted"]["config"] != wanted["config"]:
                 return
             changes: Params = {"LastModifiedTime": now()}
@@ -310,6 +312,8 @@ class Endpoints(Models):
     def _get_container(self, name: str, variant: Params) -> Container:
         key = f"{name}/{variant['VariantName']}/{variant['artifact']}"
         with self._loading:
+            # The lock is held while it loads, so that a second request waits instead of loading it
+            # twice.
             container = self._containers.get(key)
             if container is None or not container.alive:
                 try:

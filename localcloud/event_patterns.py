@@ -66,6 +66,7 @@ def _merge_objects(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return {name: _merge_objects(inner) for name, inner in value.items()}
     if not isinstance(value, list) or not any(isinstance(one, dict) for one in value):
         return value
+    # AWS looks into each object of an array: one element that matches is enough.
     together: dict[str, list[Any]] = {}
     for one in value:
         for name, inner in one.items() if isinstance(one, dict) else ():

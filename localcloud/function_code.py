@@ -56,6 +56,7 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
                 path.chmod(0o444)
         try:
             temporary.rename(folder)
+        # Another invocation may have unpacked the same code meanwhile.
         except OSError:
             if not folder.exists():
                 raise

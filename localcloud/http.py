@@ -127,6 +127,7 @@ class _Connection(socketserver.StreamRequestHandler):
         """
         response.headers["connection"] = "close"
         length = environ.get("CONTENT_LENGTH", "")
+        # With Expect: 100-continue the client has not sent the body yet.
         if "HTTP_EXPECT" not in environ and length.isdigit():
             self.rfile.read(min(int(length), _DISCARDED))
         self._send_response(response, head=environ["REQUEST_METHOD"] == "HEAD")
@@ -175,6 +176,8 @@ class _Connection(socketserver.StreamRequestHandler):
             except ValueError:
                 raise _BadRequest("A chunk has no size.") from None
             body += self._read_exactly(size)
+            # Trailers may follow the last chunk, only a line end any other one (RFC 9112, section
+            # 7.1).
             while (end := self.rfile.readline(_LINE)).strip():
                 if size:
                     raise _BadRequest("A chunk is longer than its size.")
@@ -208,6 +211,7 @@ class _Connection(socketserver.StreamRequestHandler):
         headers.setdefault("date", formatdate(usegmt=True))
         headers.setdefault("server", "localcloud")
         if status.value in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            # RFC 9110, section 8.6: neither answer has a body, and a 204 must not give a length.
             headers.pop("content-length")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")

@@ -84,6 +84,7 @@ class Journal:
         """Let moto answer a request, and write it down where it changed something."""
         body = environ["wsgi.input"].getvalue()
         with self._lock:
+            # One request at a time: moto's clock and its random numbers are global.
             if not _is_change(environ, body):
                 return self._ask(environ)
             moment, seed = time.time(), mock_random.getrandbits(62)
@@ -114,6 +115,7 @@ def _storable_parts(environ: Environ) -> dict[str, Any]:
     """Return the parts of a request that moto needs again; not its signature."""
     kept = {key: value for key, value in environ.items() if isinstance(value, str)}
     if "HTTP_AUTHORIZATION" in kept:
+        # moto reads the region and service from this header and never checks the signature.
         kept["HTTP_AUTHORIZATION"] = _SIGNATURE.sub("Signature=0", kept["HTTP_AUTHORIZATION"])
     kept.pop("HTTP_X_AMZ_SECURITY_TOKEN", None)
     return kept

@@ -33,6 +33,7 @@ def restrict_files(readable: Iterable[str], writable: Iterable[str], listable: s
     """
     version = linux_calls.call_libc("syscall", _CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
     handled = (1 << _count_rights(version)) - 1
+    # The kernel refuses fields that its version of Landlock does not know.
     fields = [handled] if version < 4 else [handled, 0] if version < 6 else [handled, 0, _SCOPES]  # noqa: PLR2004 - as the page lists them
     attributes = struct.pack(f"={len(fields)}Q", *fields)
     ruleset = linux_calls.call_libc(

@@ -40,6 +40,7 @@ def forbid_new_privileges() -> None:
 
 def drop_capabilities() -> None:
     """Give up what root, or the owner of a user namespace, may do beyond a user."""
+    # Two 32-bit words of each set (effective, permitted, inheritable), all zero: capset(2).
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     call_libc("capset", header, (ctypes.c_uint32 * 6)())
 

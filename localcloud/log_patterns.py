@@ -212,6 +212,7 @@ def _words_fit(fields: Sequence[Condition | None], words: Sequence[str]) -> bool
     if not fields:
         return not words
     if fields[0] is None:
+        # An ellipsis may stand for no word as well.
         return any(_words_fit(fields[1:], words[skipped:]) for skipped in range(len(words) + 1))
     return bool(words) and fields[0](words[0]) and _words_fit(fields[1:], words[1:])
 

@@ -100,6 +100,7 @@ def md5_digest(attributes: Attributes) -> str:
         for part in (name.encode(), given["DataType"].encode()):
             digest.update(len(part).to_bytes(4, "big") + part)
         value = _value_bytes(given)
+        # The transport type of the digest's definition: 1 for text, 2 for bytes.
         transport = b"\x02" if "BinaryValue" in given else b"\x01"
         digest.update(transport + len(value).to_bytes(4, "big") + value)
     return digest.hexdigest()

@@ -50,6 +50,7 @@ def check_expression(expression: str, names: Mapping[str, Any]) -> None:
 
 def _parse_expression(expression: str, names: Mapping[str, Any]) -> ast.expr:
     try:
+        # The expressions known here are a subset of Python's grammar; _is_known refuses the rest.
         tree = ast.parse(expression, mode="eval").body
     except (SyntaxError, ValueError, RecursionError) as error:
         raise _refusal_error(expression) from error

@@ -127,6 +127,7 @@ class Models(TrainingJobs):
             "endpoint",
             "training-job",
         ):
+            # The tags of everything else are moto's.
             raise Unowned
         return arn
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+# Before moto's services: its import replaces the clock that they take over.
 from localcloud.journal import Journal
 
 # isort: split

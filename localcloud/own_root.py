@@ -35,9 +35,11 @@ def enter_root(
     """
     user, group = os.getuid(), os.getgid()
     linux_calls.call_libc("unshare", _NEW_USER | _NEW_MOUNTS)
+    # user_namespaces(7): without this, an unprivileged process may not write gid_map.
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    # Private: else the mounts below would show up outside of this namespace, too.
     linux_calls.mount("", "/", flags=_RECURSIVE | _PRIVATE)
     linux_calls.mount("tmpfs", stage, "tmpfs", _NO_SETUID | _NO_DEVICES, "size=1m,mode=755")
     tmp = f"{stage}/tmp"  # noqa: S108 - the new one

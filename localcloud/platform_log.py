@@ -53,6 +53,7 @@ def end_lines(done: Invocation, *, as_json: bool) -> str:
     if as_json:
         metrics = {
             "durationMs": round(done.duration_ms, 3),
+            # Lambda bills every millisecond that has begun.
             "billedDurationMs": int(done.duration_ms) + 1,
             "memorySizeMB": done.memory_mb,
             "maxMemoryUsedMB": done.used_mb,

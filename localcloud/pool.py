@@ -73,8 +73,11 @@ class Pool:
                         self._living[evicted.deployed.revision] -= 1
                         break
                 self._changed.wait()
+            # Counted before it is made: the start takes long, and others must see the limit
+            # meanwhile.
             self._living[revision] += 1
         if evicted is not None:
+            # Outside the lock, because ending a process takes a while.
             evicted.close()
         try:
             return Environment(deployed, self._site)

@@ -124,6 +124,7 @@ class Process:
         while True:
             left = deadline - time.monotonic()
             ready = dict(self._poll.poll(max(0, left * 1000)))
+            # Also while waiting: a child that fills its log pipe would block and never answer.
             if self._log in ready:
                 self._drain_log()
             if self._stdout.fileno() in ready:

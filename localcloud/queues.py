@@ -202,10 +202,12 @@ class Queues(Service):
         check_range("ReceiveMessageWaitTimeSeconds", wait, "InvalidParameterValue")
         deadline = time.monotonic() + float(wait)
         with self._arrived:
+            # Under the condition: no message can arrive unnoticed between the look and the wait.
             while not (taken := self._take_messages(name, size, float(hidden))):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return {}
+                # A second at most, because a visibility timeout that passes notifies nobody.
                 self._arrived.wait(min(left, 1.0))
         asked = {*p.get("AttributeNames", []), *p.get("MessageSystemAttributeNames", [])}
         named = p.get("MessageAttributeNames", [])

@@ -54,6 +54,7 @@ class Quotas:
         with self._lock:
             moment = self._clock()
             left, seen = self._buckets.get(bucket.name, (float(quota.capacity), moment))
+            # Refilled when it is asked, so that no thread has to.
             left = min(quota.capacity, left + (moment - seen) * quota.refill)
             self._buckets[bucket.name] = (left - 1 if left >= 1 else left, moment)
         return left >= 1

@@ -65,6 +65,7 @@ class Redirect:
             if original is None:
                 continue
             wrapped = self._wrap_function(original, 2 if name in _TWO_PATHS else 1)
+            # Callers look into these sets before they pass dir_fd, a descriptor or follow_symlinks.
             for supported in (
                 os.supports_dir_fd,
                 os.supports_fd,

@@ -40,6 +40,7 @@ class RuntimeLogs(logging.Handler):
         """Take the records of the root logger, at the level of the function's configuration."""
         root = logging.getLogger()
         root.addHandler(self)
+        # Python's logging has neither TRACE nor FATAL.
         level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").replace("TRACE", "DEBUG")
         if level:
             root.setLevel(level.replace("FATAL", "CRITICAL"))

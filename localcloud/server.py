@@ -40,6 +40,8 @@ class Router:
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             service = admin.NAME
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        # Without signatures, Host alone tells a client of this machine from a page by DNS
+        # rebinding.
         port = urlsplit(self._cloud.endpoint_url).port if self._any_credentials else None
         text = browsers.find_refusal(method, path, environ["QUERY_STRING"], headers, port=port)
         kind = browsers.form_type(method, headers)
@@ -61,6 +63,7 @@ class Router:
         if environ["PATH_INFO"].startswith("/_localcloud/"):
             service = admin.NAME
         by_page = browsers.by_page(wire.request_headers(environ))
+        # A form has its signature in its policy, which ``posts`` checks.
         if (by_page or not self._any_credentials) and not posts.is_form(environ):
             try:
                 signatures.check_request(

@@ -40,5 +40,6 @@ def start_services(cloud: LocalCloud) -> None:
     )
     cloud.services = {service.name: service for service in made}
     cloud.demonstration, cloud.lab = Demonstration(cloud), Lab(cloud)
+    # Only when all are made: work that continues calls the other services.
     for service in made:
         service.start()

@@ -131,6 +131,7 @@ class Store:
             WorkflowError: ``DiskFull`` or ``CloudCorrupt``.
         """
         with self._lock, self._translate_errors():
+            # A transaction that deletes has given the ballast up at its start.
             deleting = statement.startswith("DELETE") and not self._db.in_transaction
             with self._use_ballast() if deleting else nullcontext():
                 return self._db.execute(statement, tuple(values)).fetchall()
@@ -234,6 +235,8 @@ class Store:
             temporary = path.with_name(f"{digest}.{threading.get_ident()}.part")
             with self.disk.guard_write(temporary):
                 temporary.write_bytes(data)
+            # Renamed when complete: a kill in the middle must not leave half a blob under its
+            # digest.
             temporary.replace(path)
         return digest
 

@@ -18,6 +18,7 @@ from localcloud.wire import Call, Params
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}(\.fifo)?")
 _PENDING = "PendingConfirmation"
+# Queues and functions of the same account need no confirmation.
 _CONFIRMED_AT_ONCE = ("sqs", "lambda")
 
 

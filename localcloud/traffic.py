@@ -95,6 +95,7 @@ def make_pictures(plan: TrafficPlan) -> Iterator[bytes]:
     """Yield the images of a plan, in order."""
     for index in range(plan.count):
         drift = plan.drift_share(index)
+        # One generator for each image, so that a picture does not depend on those before it.
         random = Random(f"{plan.seed}-{index}")  # noqa: S311 - drawings keep no secret
         if plan.images:
             yield _read_changed(plan.images[index % len(plan.images)], plan.camera_change(index))

@@ -169,6 +169,7 @@ def build_response(environ: Environ, call: Call, result: Params) -> Response:
     made = serializer(operation_model=operation).serialize(result)
     body_text = made["body"]
     members = operation.output_shape.members if operation.output_shape else {}
+    # Some outputs have a member for the HTTP status, such as that of Invoke.
     status = [n for n, m in members.items() if m.serialization.get("location") == "statusCode"]
     return Response(
         result.get(status[0], made["status_code"]) if status else made["status_code"],

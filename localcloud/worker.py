@@ -174,6 +174,7 @@ def _see_only_the_function(own_paths: list[str]) -> None:
     sys.executable = sys._base_executable  # type: ignore[attr-defined]  # noqa: SLF001 - a venv's is not seen
     sys.argv[:] = [""]
     for name in list(sys.modules):
+        # The zip may bring modules of these names, which must be found first.
         if name.partition(".")[0] in {"localcloud", "simplejson"}:
             del sys.modules[name]
     importlib.invalidate_caches()

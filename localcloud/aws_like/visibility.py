@@ -119,6 +119,7 @@ class Visibility:
         return None
 
     def _lag_seconds(self, lag: Lag, key: _Key) -> float:
+        # Drawn by the key: a resource lags as long in each run with the same seed.
         share = self._aws_like.random_for(*key, lag.service, lag.operations).uniform(0.5, 1)
         return lag.seconds * share / self._aws_like.speed
 

@@ -152,6 +152,7 @@ class Recorder:
         self._states.executions.delete([arn for _, arn in ran])
         self._cloud.metrics.forget_window(begun, time.time() + 1)
         queue = {"QueueUrl": self._settings.executions_queue}
+        # The dashboard would else read events of executions that are gone.
         self._cloud.call_operation(Call("sqs", "PurgeQueue", self._settings.region, queue))
         return dict(found)
 

@@ -112,6 +112,7 @@ def traffic_share(hour: float, weekday: int) -> float:
 
 def _draw_time(random: Random, start: float, now: float, utc_offset: float) -> float:
     """Return a time drawn by the rhythm of the traffic."""
+    # Rejection sampling: a uniform time is kept as often as its hour is busy.
     while True:
         at = random.uniform(start, now - 60)
         local = at + utc_offset

@@ -134,6 +134,8 @@ class Buckets:
             )
         if name in self._buckets:
             if self._region == "us-east-1":
+                # us-east-1 alone answers its owner 200:
+                # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
                 return Response(200, {"location": f"/{name}"})
             raise AwsError(
                 "BucketAlreadyOwnedByYou",
@@ -179,6 +181,8 @@ class Buckets:
 
     def _get_setting(self, name: str, word: str) -> Response:
         if word == "location":
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html: null in
+            # us-east-1.
             place = "" if self._region == "us-east-1" else self._region
             namespace = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
             text = f"<LocationConstraint {namespace}>{place}</LocationConstraint>"

@@ -110,6 +110,7 @@ class Objects:
     def copy_file(self, file: str) -> str:
         """Give bytes a second name and return it."""
         name, path = self._new_file()
+        # A hard link, because no file is ever changed: a copy costs no bytes.
         os.link(self.file_path(file), path)
         return name
 
@@ -143,6 +144,7 @@ class Objects:
         with self._lock:
             found = self.find_version(bucket, key, version)
             file = found.file if found is not None else ""
+            # Counted under the lock of put and remove, so that the file cannot go in between.
             self._readers[file] += 1
         try:
             yield found
@@ -229,6 +231,7 @@ class Objects:
                 if shared is not None:
                     if shared != after:
                         yield shared
+                    # The next query starts behind all keys of this prefix instead of reading them.
                     after = shared + _LAST
                     break
                 after = found.key

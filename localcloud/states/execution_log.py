@@ -56,6 +56,7 @@ class ExecutionLog:
         """Write an event, if its level asks for it."""
         if self._level == "OFF" or not _is_logged(event["type"], self._level):
             return
+        # Of the members of an event only its details are an object.
         details: dict[str, Any] = next(
             (value for value in event.values() if isinstance(value, dict)), {}
         )
