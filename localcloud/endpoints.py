@@ -60,12 +60,8 @@ class Endpoints(Models):
             self._check_instances(wanted)
             if p.get("RetainAllVariantProperties") and endpoint["deployed"]:
                 _retain_weights(endpoint["deployed"], wanted)
-            self._endpoints[name] = {
-                **endpoint,
-                "EndpointStatus": "Updating",
-                "LastModifiedTime": now(),
-                "wanted": wanted,
-            }
+            changes = {"EndpointStatus": "Updating", "LastModifiedTime": now(), "wanted": wanted}
+            self._endpoints[name] = {**endpoint, **changes}
         self._begin_deployment(name, wanted)
         return {"EndpointArn": endpoint["EndpointArn"]}
 
@@ -90,11 +86,8 @@ class Endpoints(Models):
                 variant["InstanceCount"] = desired.get(
                     "DesiredInstanceCount", variant["InstanceCount"]
                 )
-            self._endpoints[name] = {
-                **endpoint,
-                "deployed": deployed,
-                "LastModifiedTime": now(),
-            }
+            changes = {"deployed": deployed, "LastModifiedTime": now()}
+            self._endpoints[name] = {**endpoint, **changes}
         return {"EndpointArn": endpoint["EndpointArn"]}
 
     def describe_endpoint(self, call: Call) -> Params:
@@ -165,9 +158,8 @@ class Endpoints(Models):
         answer, log = self._get_container(name, chosen).answer_request(body, kind, accept)
         if log:
             stream = f"{chosen['VariantName']}/i-{chosen['artifact'][:17]}"
-            self.cloud.logs.append_lines(
-                f"/aws/sagemaker/Endpoints/{name}", stream, log.splitlines()
-            )
+            group = f"/aws/sagemaker/Endpoints/{name}"
+            self.cloud.logs.append_lines(group, stream, log.splitlines())
         return answer
 
     def backdate(self, name: str, at: float) -> None:
@@ -312,8 +304,7 @@ class Endpoints(Models):
     def _get_container(self, name: str, variant: Params) -> Container:
         key = f"{name}/{variant['VariantName']}/{variant['artifact']}"
         with self._loading:
-            # The lock is held while it loads, so that a second request waits instead of loading it
-            # twice.
+            # Locked while it loads, so that a second request waits instead of loading it twice.
             container = self._containers.get(key)
             if container is None or not container.alive:
                 try:

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.releases import definition_of
-from localcloud.demonstration.story import Release
+from localcloud.demonstration.story import StoryRelease
 from localcloud.errors import AwsError
 from localcloud.service import now
-from localcloud.states.api import States
+from localcloud.states.api import StepFunctions
 from localcloud.wire import Call
 from workflow.alias_descriptions import live_before
 from workflow.settings import Settings
@@ -87,8 +87,8 @@ class Lab:
                 self._cloud.faults.remove_fault(_FAULTS[name])
             elif name == _PERMISSION:
                 self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
-            elif States.of(self._cloud).get_routing(kept["alias"]) == kept["bad"]:
-                States.of(self._cloud).set_routing(
+            elif StepFunctions.of(self._cloud).get_routing(kept["alias"]) == kept["bad"]:
+                StepFunctions.of(self._cloud).set_routing(
                     kept["alias"], kept["routing"], kept["description"], at=now()
                 )
 
@@ -106,8 +106,8 @@ class Lab:
 
     def _release_broken(self, settings: Settings) -> dict[str, Any]:
         """Publish a version that cannot classify and give it all new executions."""
-        states, arn = States.of(self._cloud), settings.state_machine_arn
-        broken = definition_of(Release.BROKEN, states.get_machine(arn)["definition"])
+        states, arn = StepFunctions.of(self._cloud), settings.state_machine_arn
+        broken = definition_of(StoryRelease.BROKEN, states.get_machine(arn)["definition"])
         version = states.add_version(arn, broken, created=now())
         before = states.get_routing(settings.alias_arn)
         bad = [{"stateMachineVersionArn": version, "weight": 100}]

@@ -212,12 +212,9 @@ class Queues(Service):
         asked = {*p.get("AttributeNames", []), *p.get("MessageSystemAttributeNames", [])}
         named = p.get("MessageAttributeNames", [])
         sender = {"SenderId": self.cloud.account}  # that of the root user, as whom all is sent
-        return {
-            "Messages": [
-                _describe_message(self.cloud.store, {**row, **sender}, asked, named)
-                for row in taken
-            ]
-        }
+        store = self.cloud.store
+        messages = [_describe_message(store, {**row, **sender}, asked, named) for row in taken]
+        return {"Messages": messages}
 
     def delete_message(self, call: Call) -> Params:
         self._delete_by_receipt(self._queue_name(call.params), call.params["ReceiptHandle"])

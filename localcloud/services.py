@@ -1,7 +1,7 @@
 """Services: makes the services of a cloud and starts them."""
 
 from localcloud.cloud import LocalCloud
-from localcloud.demonstration.demonstration import Demonstration
+from localcloud.demonstration.demonstration import CloudDemonstration
 from localcloud.endpoint_runtime import EndpointRuntime
 from localcloud.endpoints import Endpoints
 from localcloud.events import Events
@@ -12,7 +12,7 @@ from localcloud.metrics import Metrics
 from localcloud.queues import Queues
 from localcloud.s3.api import S3
 from localcloud.service_quotas import ServiceQuotas
-from localcloud.states.api import States
+from localcloud.states.api import StepFunctions
 from localcloud.topics import Topics
 
 
@@ -36,10 +36,10 @@ def start_services(cloud: LocalCloud) -> None:
         EndpointRuntime(cloud),
         Functions(cloud),
         ServiceQuotas(cloud),
-        States(cloud),
+        StepFunctions(cloud),
     )
     cloud.services = {service.name: service for service in made}
-    cloud.demonstration, cloud.lab = Demonstration(cloud), Lab(cloud)
+    cloud.demonstration, cloud.lab = CloudDemonstration(cloud), Lab(cloud)
     # Only when all are made: work that continues calls the other services.
     for service in made:
         service.start()

@@ -146,6 +146,7 @@ class Store:
         Raises:
             WorkflowError: ``DiskFull`` or ``CloudCorrupt``; nothing has taken effect then.
         """
+        # Held until COMMIT: all threads share one connection, which has one transaction.
         with (
             self._lock,
             self._translate_errors(),

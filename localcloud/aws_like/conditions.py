@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from localcloud import wire
 from localcloud.aws_like.account import AwsLike
-from localcloud.aws_like.disturbances import Disturbances, Kind, fault_error
+from localcloud.aws_like.disturbances import DisturbanceKind, Disturbances, fault_error
 from localcloud.aws_like.visibility import Visibility
 from localcloud.wire import Call, Environ, Response
 
@@ -44,9 +44,9 @@ class Conditions:
         """
         disturbance = self._disturbances.draw_next()
         kind = disturbance.kind if disturbance else None
-        if kind is Kind.LOST:
+        if kind is DisturbanceKind.LOST:
             raise Disconnected
-        if kind is Kind.FAULT:
+        if kind is DisturbanceKind.FAULT:
             raise fault_error(call.service)
         if disturbance:
             time.sleep(disturbance.seconds)
@@ -56,7 +56,7 @@ class Conditions:
         if response.status < _SUCCESS:
             self._visibility.note_change(call, response.body)
             response = self._visibility.filter_listing(call, response)
-        if kind is Kind.UNANSWERED:
+        if kind is DisturbanceKind.UNANSWERED:
             raise Disconnected
         return response
 
@@ -67,6 +67,6 @@ class Conditions:
             AwsError: The call is refused.
         """
         disturbance = self._disturbances.draw_next()
-        if disturbance and disturbance.kind is not Kind.LATE:
+        if disturbance and disturbance.kind is not DisturbanceKind.LATE:
             raise fault_error(call.service)
         self._visibility.check_visible(call)

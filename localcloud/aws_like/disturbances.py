@@ -34,7 +34,7 @@ _ANY_FAULT: Final = (
 )
 
 
-class Kind(Enum):
+class DisturbanceKind(Enum):
     """What happens to a call.
 
     ``LOST`` breaks the connection before the call is made, ``UNANSWERED`` after.
@@ -55,7 +55,7 @@ class Disturbance:
         seconds: How late the answer is.
     """
 
-    kind: Kind
+    kind: DisturbanceKind
     seconds: float = 0.0
 
 
@@ -79,9 +79,9 @@ class Disturbances:
             if self._left:
                 return None
             self._left = self._random.randint(*_GAP)
-            kind = self._random.choice(list(Kind))
+            kind = self._random.choice(list(DisturbanceKind))
             late = self._random.uniform(*_LATE_SECONDS) / self._speed
-        return Disturbance(kind, late if kind is Kind.LATE else 0.0)
+        return Disturbance(kind, late if kind is DisturbanceKind.LATE else 0.0)
 
 
 def fault_error(service: str) -> AwsError:

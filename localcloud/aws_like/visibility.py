@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from localcloud.aws_like.account import AwsLike
-from localcloud.aws_like.visibility_rules import RULES, Change, Lag
+from localcloud.aws_like.visibility_rules import RULES, Lag, LaggedChange
 from localcloud.errors import AwsError
 from localcloud.wire import Call, Params, Response
 
@@ -105,7 +105,7 @@ class Visibility:
                 response = replace(response, body=body)
         return response
 
-    def _find_lagging(self, change: Change, lag: Lag, value: str) -> str | None:
+    def _find_lagging(self, change: LaggedChange, lag: Lag, value: str) -> str | None:
         """Return the name of a resource that a value means and that the call does not know yet."""
         candidates = (value,) if change.source == "answer" else _PARTS.split(value)
         for name in candidates:
@@ -134,15 +134,15 @@ def _values_at(params: Params | Mapping[str, Any], path: str) -> Iterator[str]:
         yield item if isinstance(item, str) else ""
 
 
-def _index_changes() -> dict[tuple[str, str], list[Change]]:
-    found: dict[tuple[str, str], list[Change]] = {}
+def _index_changes() -> dict[tuple[str, str], list[LaggedChange]]:
+    found: dict[tuple[str, str], list[LaggedChange]] = {}
     for change in RULES:
         found.setdefault((change.service, change.operation), []).append(change)
     return found
 
 
-def _index_lags() -> dict[tuple[str, str], list[tuple[Change, Lag]]]:
-    found: dict[tuple[str, str], list[tuple[Change, Lag]]] = {}
+def _index_lags() -> dict[tuple[str, str], list[tuple[LaggedChange, Lag]]]:
+    found: dict[tuple[str, str], list[tuple[LaggedChange, Lag]]] = {}
     for change in RULES:
         for lag in change.lags:
             for operation in lag.operations.split():

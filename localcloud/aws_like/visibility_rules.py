@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["RULES", "Change", "Lag"]
+__all__ = ["RULES", "Lag", "LaggedChange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LaggedChange:
     """A call after whose success others lag behind.
 
     Attributes:
@@ -83,7 +83,7 @@ _NO_VERSION: Final = ("ResourceNotFound", "Resource not found: '{value}'")
 _VERSION: Final = "routingConfiguration.stateMachineVersionArn"
 
 RULES: Final = (
-    Change("iam", "CreateRole", "params", "RoleName", (
+    LaggedChange("iam", "CreateRole", "params", "RoleName", (
         Lag("iam", "GetRole GetRolePolicy PutRolePolicy UpdateAssumeRolePolicy TagRole",
             "RoleName", 2, "NoSuchEntity", "The role with name {name} cannot be found.", 404),
         Lag("lambda", "CreateFunction UpdateFunctionConfiguration", "Role", 8,
@@ -96,8 +96,8 @@ RULES: Final = (
         Lag("sagemaker", "CreateModel CreateTrainingJob", "ExecutionRoleArn RoleArn", 8,
             "ValidationException", _NOT_ASSUMED),
     )),
-    Change("iam", "DeleteRole", "params", "RoleName", undoes="CreateRole"),
-    Change("iam", "PutRolePolicy", "params", "RoleName", (
+    LaggedChange("iam", "DeleteRole", "params", "RoleName", undoes="CreateRole"),
+    LaggedChange("iam", "PutRolePolicy", "params", "RoleName", (
         Lag("stepfunctions", "CreateStateMachine UpdateStateMachine", "roleArn", 10,
             "AccessDeniedException",
             "The state machine IAM Role is not authorized to access the Log Destination",
@@ -105,102 +105,102 @@ RULES: Final = (
         Lag("sagemaker", "CreateModel", "ExecutionRoleArn", 10, "ValidationException",
             _NO_MODEL_DATA),
     )),
-    Change("iam", "DeleteRolePolicy", "params", "RoleName", undoes="PutRolePolicy"),
-    Change("s3", "CreateBucket", "params", "Bucket", (
+    LaggedChange("iam", "DeleteRolePolicy", "params", "RoleName", undoes="PutRolePolicy"),
+    LaggedChange("s3", "CreateBucket", "params", "Bucket", (
         Lag("s3", "PutPublicAccessBlock PutBucketPolicy PutBucketEncryption PutBucketTagging "
             "PutBucketLifecycleConfiguration PutBucketOwnershipControls PutBucketVersioning "
             "GetBucketTagging", "Bucket", 2,
             "NoSuchBucket", "The specified bucket does not exist", 404),
     )),
-    Change("s3", "DeleteBucket", "params", "Bucket", (
+    LaggedChange("s3", "DeleteBucket", "params", "Bucket", (
         Lag("s3", "CreateBucket", "Bucket", 40, "OperationAborted",
             "A conflicting conditional operation is currently in progress against this resource. "
             "Please try again.", 409),
     ), undoes="CreateBucket"),
-    Change("sqs", "CreateQueue", "params", "QueueName", (
+    LaggedChange("sqs", "CreateQueue", "params", "QueueName", (
         Lag("sqs", "GetQueueUrl GetQueueAttributes SetQueueAttributes TagQueue ListQueueTags "
             "SendMessage ReceiveMessage", "QueueUrl QueueName", 1,
             "QueueDoesNotExist", "The specified queue does not exist."),
     )),
-    Change("sqs", "DeleteQueue", "params", "QueueUrl", (
+    LaggedChange("sqs", "DeleteQueue", "params", "QueueUrl", (
         Lag("sqs", "CreateQueue", "QueueName", 60, "QueueDeletedRecently",
             "You must wait 60 seconds after deleting a queue before you can create another with "
             "the same name."),
     ), undoes="CreateQueue"),
-    Change("sns", "CreateTopic", "params", "Name", (
+    LaggedChange("sns", "CreateTopic", "params", "Name", (
         Lag("sns", "Subscribe GetTopicAttributes SetTopicAttributes Publish", "TopicArn", 1.5,
             "NotFound", "Topic does not exist", 404),
     )),
-    Change("sns", "DeleteTopic", "params", "TopicArn", undoes="CreateTopic"),
-    Change("logs", "CreateLogGroup", "params", "logGroupName", (
+    LaggedChange("sns", "DeleteTopic", "params", "TopicArn", undoes="CreateTopic"),
+    LaggedChange("logs", "CreateLogGroup", "params", "logGroupName", (
         Lag("logs", "PutRetentionPolicy TagResource ListTagsForResource FilterLogEvents",
             "logGroupName resourceArn", 1.5,
             "ResourceNotFoundException", "The specified log group does not exist."),
     )),
-    Change("logs", "DeleteLogGroup", "params", "logGroupName", undoes="CreateLogGroup"),
-    Change("events", "PutRule", "params", "Name", (
+    LaggedChange("logs", "DeleteLogGroup", "params", "logGroupName", undoes="CreateLogGroup"),
+    LaggedChange("events", "PutRule", "params", "Name", (
         Lag("events", "PutTargets DescribeRule ListTargetsByRule TagResource ListTagsForResource",
             "Rule Name ResourceARN", 1.5, "ResourceNotFoundException",
             "Rule {name} does not exist on EventBus default."),
     )),
-    Change("events", "DeleteRule", "params", "Name", undoes="PutRule"),
-    Change("cloudwatch", "PutMetricAlarm", "params", "AlarmName", (
+    LaggedChange("events", "DeleteRule", "params", "Name", undoes="PutRule"),
+    LaggedChange("cloudwatch", "PutMetricAlarm", "params", "AlarmName", (
         Lag("cloudwatch", "DescribeAlarms", "AlarmNames", 1.5,
             empty={"MetricAlarms": [], "CompositeAlarms": []}),
     )),
-    Change("cloudwatch", "DeleteAlarms", "params", "AlarmNames", undoes="PutMetricAlarm"),
-    Change("lambda", "CreateFunction", "params", "FunctionName", (
+    LaggedChange("cloudwatch", "DeleteAlarms", "params", "AlarmNames", undoes="PutMetricAlarm"),
+    LaggedChange("lambda", "CreateFunction", "params", "FunctionName", (
         Lag("lambda", "GetFunction GetFunctionConfiguration UpdateFunctionCode PublishVersion "
             "UpdateFunctionConfiguration ListVersionsByFunction AddPermission", "FunctionName", 1.5,
             "ResourceNotFoundException",
             "Function not found: arn:{partition}:lambda:{region}:{account}:function:{name}", 404),
     )),
-    Change("lambda", "DeleteFunction", "params", "FunctionName", undoes="CreateFunction"),
-    Change("stepfunctions", "CreateStateMachine", "params", "name", (
+    LaggedChange("lambda", "DeleteFunction", "params", "FunctionName", undoes="CreateFunction"),
+    LaggedChange("stepfunctions", "CreateStateMachine", "params", "name", (
         Lag("stepfunctions", "DescribeStateMachine UpdateStateMachine ListStateMachineVersions "
             "StartExecution", "stateMachineArn", 2, *_NO_MACHINE),
         Lag("stepfunctions", "CreateStateMachineAlias", _VERSION, 3, *_NO_VERSION),
         Lag("stepfunctions", "ListTagsForResource", "resourceArn", 2, *_NO_VERSION),
     )),
-    Change("stepfunctions", "DeleteStateMachine", "params", "stateMachineArn",
-           undoes="CreateStateMachine"),
-    Change("stepfunctions", "UpdateStateMachine", "answer", "stateMachineVersionArn", (
+    LaggedChange("stepfunctions", "DeleteStateMachine", "params", "stateMachineArn",
+                 undoes="CreateStateMachine"),
+    LaggedChange("stepfunctions", "UpdateStateMachine", "answer", "stateMachineVersionArn", (
         Lag("stepfunctions", "UpdateStateMachineAlias", _VERSION, 3, *_NO_VERSION),
         Lag("stepfunctions", "DescribeStateMachine StartExecution", "stateMachineArn", 2,
             *_NO_MACHINE),
     )),
-    Change("stepfunctions", "CreateStateMachineAlias", "answer", "stateMachineAliasArn", (
+    LaggedChange("stepfunctions", "CreateStateMachineAlias", "answer", "stateMachineAliasArn", (
         Lag("stepfunctions", "DescribeStateMachineAlias UpdateStateMachineAlias",
             "stateMachineAliasArn", 2, *_NO_VERSION),
         Lag("stepfunctions", "StartExecution", "stateMachineArn", 2, *_NO_MACHINE),
     )),
-    Change("stepfunctions", "DeleteStateMachineAlias", "params", "stateMachineAliasArn",
-           undoes="CreateStateMachineAlias"),
-    Change("stepfunctions", "StartExecution", "answer", "executionArn", (
+    LaggedChange("stepfunctions", "DeleteStateMachineAlias", "params", "stateMachineAliasArn",
+                 undoes="CreateStateMachineAlias"),
+    LaggedChange("stepfunctions", "StartExecution", "answer", "executionArn", (
         Lag("stepfunctions", "DescribeExecution GetExecutionHistory "
             "DescribeStateMachineForExecution", "executionArn", 1,
             "ExecutionDoesNotExist", "Execution Does Not Exist: '{value}'"),
         Lag("stepfunctions", "ListExecutions", "", 3, listed="executions.executionArn"),
     )),
-    Change("sagemaker", "CreateModel", "params", "ModelName", (
+    LaggedChange("sagemaker", "CreateModel", "params", "ModelName", (
         _sagemaker_lag("DescribeModel DeleteModel", "ModelName", 2, "model", "model"),
         _sagemaker_lag("CreateEndpointConfig", "ProductionVariants.ModelName", 4, "model", "model"),
     )),
-    Change("sagemaker", "DeleteModel", "params", "ModelName", undoes="CreateModel"),
-    Change("sagemaker", "CreateEndpointConfig", "params", "EndpointConfigName", (
+    LaggedChange("sagemaker", "DeleteModel", "params", "ModelName", undoes="CreateModel"),
+    LaggedChange("sagemaker", "CreateEndpointConfig", "params", "EndpointConfigName", (
         _sagemaker_lag("DescribeEndpointConfig DeleteEndpointConfig", "EndpointConfigName", 2,
                    "endpoint-config", "endpoint configuration"),
         _sagemaker_lag("CreateEndpoint UpdateEndpoint", "EndpointConfigName", 4,
                    "endpoint-config", "endpoint configuration"),
     )),
-    Change("sagemaker", "DeleteEndpointConfig", "params", "EndpointConfigName",
-           undoes="CreateEndpointConfig"),
-    Change("sagemaker", "CreateEndpoint", "params", "EndpointName", (
+    LaggedChange("sagemaker", "DeleteEndpointConfig", "params", "EndpointConfigName",
+                 undoes="CreateEndpointConfig"),
+    LaggedChange("sagemaker", "CreateEndpoint", "params", "EndpointName", (
         _sagemaker_lag("DescribeEndpoint UpdateEndpoint DeleteEndpoint", "EndpointName", 2,
                    "endpoint", "endpoint"),
     )),
-    Change("sagemaker", "DeleteEndpoint", "params", "EndpointName", undoes="CreateEndpoint"),
-    Change("sagemaker", "CreateTrainingJob", "params", "TrainingJobName", (
+    LaggedChange("sagemaker", "DeleteEndpoint", "params", "EndpointName", undoes="CreateEndpoint"),
+    LaggedChange("sagemaker", "CreateTrainingJob", "params", "TrainingJobName", (
         Lag("sagemaker", "DescribeTrainingJob StopTrainingJob", "TrainingJobName", 2,
             "ValidationException", "Requested resource not found."),
     )),

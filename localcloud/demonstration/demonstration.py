@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.labelling import draw_photos, label_photos
-from localcloud.demonstration.recorder import Photo, Recorder, plan_photos
+from localcloud.demonstration.recorder import Recorder, ScenePhoto, plan_photos
 from localcloud.demonstration.recording import Recording, Time, copy_recording, list_metrics
 from localcloud.demonstration.releases import definition_of
-from localcloud.demonstration.story import DAY, Moment, Release, Scene, Story, tell_story
+from localcloud.demonstration.story import DAY, Moment, Scene, Story, StoryRelease, tell_story
 from localcloud.errors import AwsError
-from localcloud.states.api import States
+from localcloud.states.api import StepFunctions
 from workflow.alias_descriptions import live_before
 from workflow.captures import Capture, read_captures
 from workflow.contract import inference_id
@@ -37,7 +37,7 @@ _VARIANT: Final = "AllTraffic"
 _SEED: Final = 16
 
 
-class Demonstration:
+class CloudDemonstration:
     """The demonstration of one cloud.
 
     Args:
@@ -74,7 +74,7 @@ class Demonstration:
         Raises:
             AwsError: The deployment is not there, or executions have run in it.
         """
-        states = States.of(self._cloud)
+        states = StepFunctions.of(self._cloud)
         machine = states.get_machine(settings.state_machine_arn)
         with self._lock:
             if self.status()["state"] in ("running", "done"):
@@ -97,7 +97,7 @@ class Demonstration:
             if self._progress is not None and self._progress["state"] == "failed":
                 self._progress = None
         if kept is not None:
-            States.of(self._cloud).executions.delete(kept["executions"])
+            StepFunctions.of(self._cloud).executions.delete(kept["executions"])
             self._cloud.s3.remove_objects(settings.bucket, kept["objects"])
             self._cloud.metrics.forget_window(*kept["window"])
             self._cloud.logs.take_lines(*(int(moment * 1000) for moment in kept["window"]))
@@ -127,7 +127,7 @@ class Demonstration:
 class _Copy:
     """An execution of the history as it was written."""
 
-    photo: Photo
+    photo: ScenePhoto
     scene: Scene
     recording: Recording
 
@@ -152,7 +152,7 @@ class _Writer:
         wanted = plan_photos(_SEED)
         total = len(wanted)
 
-        def put(taken: Photo) -> None:
+        def put(taken: ScenePhoto) -> None:
             if taken.body is not None:
                 self._put_object(taken.key, taken.body, "image/jpeg", story.releases[0][0])
 
@@ -181,7 +181,7 @@ class _Writer:
 
     def _publish_releases(self, story: Story) -> list[str]:
         """Publish the releases; return the ARN of the version of each."""
-        states, arn = States.of(self._cloud), self._settings.state_machine_arn
+        states, arn = StepFunctions.of(self._cloud), self._settings.state_machine_arn
         began = story.releases[0][0]
         states.backdate(arn, began)
         self._cloud.endpoints.backdate(self._settings.endpoint, began)
@@ -189,7 +189,7 @@ class _Writer:
         versions = [f"{arn}:1"]
         for at, release in story.releases[1:]:
             definition = definition_of(release, sound)
-            current = release is Release.SOUND
+            current = release is StoryRelease.SOUND
             versions.append(states.add_version(arn, definition, created=at, current=current))
         routing = [{"stateMachineVersionArn": versions[-1], "weight": 100}]
         before = live_before(story.live[-2][1] + 1)
@@ -200,7 +200,7 @@ class _Writer:
         self,
         index: int,
         moment: Moment,
-        recorded: dict[Scene, list[tuple[Photo, Recording]]],
+        recorded: dict[Scene, list[tuple[ScenePhoto, Recording]]],
         versions: Sequence[str],
     ) -> _Copy:
         # Cold starts, of which a busy machine sees many at first, are as rare as they are slow.
@@ -219,7 +219,7 @@ class _Writer:
         return _Copy(photo, moment.scene, recording)
 
     def _write_executions(self, copies: Sequence[_Copy], latencies: Sequence[float]) -> None:
-        states, metrics, logs = States.of(self._cloud), self._cloud.metrics, self._cloud.logs
+        states, metrics, logs = StepFunctions.of(self._cloud), self._cloud.metrics, self._cloud.logs
         endpoint = {"EndpointName": self._settings.endpoint, "VariantName": _VARIANT}
         for index, copy in enumerate(copies):
             states.executions.add_ended(copy.recording.execution, copy.recording.events)

@@ -13,10 +13,10 @@ from typing import Final
 
 from localcloud.cloud import LocalCloud
 from localcloud.demonstration.recording import LogRow, Recording
-from localcloud.demonstration.story import Release, Scene
+from localcloud.demonstration.story import Scene, StoryRelease
 from localcloud.drawings import CameraChange, as_jpeg, change_picture, draw_subject
 from localcloud.endpoint_runtime import EndpointRuntime
-from localcloud.states.api import States
+from localcloud.states.api import StepFunctions
 from localcloud.wire import Call
 from workflow.contract import ImageLocation, execution_input, inference_id
 from workflow.settings import Settings
@@ -45,7 +45,7 @@ _POLL_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class ScenePhoto:
     """An image of a scene.
 
     Attributes:
@@ -72,7 +72,7 @@ def plan_photos(seed: int) -> list[tuple[Scene, str, str]]:
     ]
 
 
-def draw_photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
+def draw_photo(prefix: str, scene: Scene, kind: str, seed: str) -> ScenePhoto:
     """Draw a photo, the same for the same seed.
 
     Args:
@@ -86,7 +86,7 @@ def draw_photo(prefix: str, scene: Scene, kind: str, seed: str) -> Photo:
     if scene is Scene.TORN:
         body = b"<html>502 Bad Gateway</html>"
     key = upload_key(prefix, f"van-{kind}.jpg", hashlib.sha256(body).hexdigest())
-    return Photo(scene, kind, key, None if scene is Scene.MISSING else body)
+    return ScenePhoto(scene, kind, key, None if scene is Scene.MISSING else body)
 
 
 class Recorder:
@@ -102,13 +102,13 @@ class Recorder:
     """
 
     def __init__(
-        self, cloud: LocalCloud, settings: Settings, versions: Mapping[Release, str]
+        self, cloud: LocalCloud, settings: Settings, versions: Mapping[StoryRelease, str]
     ) -> None:
         self._cloud = cloud
         self._settings = settings
         self._versions = versions
         states, runtime = cloud.services["stepfunctions"], cloud.services["sagemaker-runtime"]
-        assert isinstance(states, States)  # noqa: S101 - as ``start_services`` makes it
+        assert isinstance(states, StepFunctions)  # noqa: S101 - as ``start_services`` makes it
         assert isinstance(runtime, EndpointRuntime)  # noqa: S101 - as ``start_services`` makes it
         self._states, self._capture = states, runtime.capture
         self.latencies: list[float] = []
@@ -116,9 +116,9 @@ class Recorder:
     def record_all(
         self,
         wanted: Sequence[tuple[Scene, str, str]],
-        put: Callable[[Photo], None],
+        put: Callable[[ScenePhoto], None],
         report: Callable[[int], None],
-    ) -> dict[Scene, list[tuple[Photo, Recording]]]:
+    ) -> dict[Scene, list[tuple[ScenePhoto, Recording]]]:
         """Run one execution for each photo.
 
         Args:
@@ -130,7 +130,7 @@ class Recorder:
             The recordings of each scene, with their photos.
         """
 
-        def take_photo(sight: tuple[Scene, str, str]) -> tuple[Photo, str]:
+        def take_photo(sight: tuple[Scene, str, str]) -> tuple[ScenePhoto, str]:
             taken = draw_photo(self._settings.upload_prefix, *sight)
             put(taken)
             return taken, self._run_execution(taken)
@@ -156,9 +156,9 @@ class Recorder:
         self._cloud.call_operation(Call("sqs", "PurgeQueue", self._settings.region, queue))
         return dict(found)
 
-    def _run_execution(self, taken: Photo) -> str:
-        release = {Scene.UNCHECKED: Release.UNCHECKED, Scene.BROKEN: Release.BROKEN}
-        version = self._versions[release.get(taken.scene, Release.SOUND)]
+    def _run_execution(self, taken: ScenePhoto) -> str:
+        release = {Scene.UNCHECKED: StoryRelease.UNCHECKED, Scene.BROKEN: StoryRelease.BROKEN}
+        version = self._versions[release.get(taken.scene, StoryRelease.SOUND)]
         location = ImageLocation(self._settings.bucket, taken.key)
         params = {
             "stateMachineArn": version,

@@ -3,10 +3,10 @@
 import copy
 import json
 
-from localcloud.demonstration.story import Release
+from localcloud.demonstration.story import StoryRelease
 
 
-def definition_of(release: Release, sound: str) -> str:
+def definition_of(release: StoryRelease, sound: str) -> str:
     """Return the definition of a release.
 
     Args:
@@ -16,12 +16,13 @@ def definition_of(release: Release, sound: str) -> str:
     machine = copy.deepcopy(json.loads(sound))
     states = machine["States"]
     match release:
-        case Release.SOUND:
+        case StoryRelease.SOUND:
             return sound
-        case Release.UNCHECKED:  # the check of the threshold is lost: any confidence is accepted
+        case StoryRelease.UNCHECKED:
+            # The check of the threshold is lost: any confidence is accepted.
             states["FilterInferences"]["Next"] = "Accepted"
             del states["MeetsThreshold"], states["THRESHOLD_CONFIDENCE_NOT_MET"]
-        case Release.BROKEN:  # the function is given half of its input
+        case StoryRelease.BROKEN:  # the function is given half of its input
             states["ClassifyImage"]["Parameters"]["Payload"] = {"s3_key.$": "$.s3_key"}
             del states["ClassifyImage"]["Parameters"]["Payload.$"]
     return json.dumps(machine, indent=2)

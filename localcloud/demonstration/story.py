@@ -35,7 +35,7 @@ class Scene(StrEnum):
     BROKEN = "broken"
 
 
-class Release(StrEnum):
+class StoryRelease(StrEnum):
     """What a version of the state machine is."""
 
     SOUND = "sound"
@@ -68,7 +68,7 @@ class Story:
         moments: The executions, in order.
     """
 
-    releases: tuple[tuple[float, Release], ...]
+    releases: tuple[tuple[float, StoryRelease], ...]
     live: tuple[tuple[float, int], ...]
     moments: tuple[Moment, ...]
 
@@ -86,10 +86,10 @@ def tell_story(now: float, *, count: int, utc_offset: float, seed: int = 0) -> S
     start = now - DAYS * DAY
     midnight = (now + utc_offset) // DAY * DAY - utc_offset - (_NIGHTS_AGO - 1) * DAY
     releases = (
-        (start - HOUR, Release.SOUND),
-        (midnight - 1.4 * HOUR, Release.UNCHECKED),
-        (midnight - 0.5 * HOUR, Release.BROKEN),
-        (midnight + 9.5 * HOUR, Release.SOUND),
+        (start - HOUR, StoryRelease.SOUND),
+        (midnight - 1.4 * HOUR, StoryRelease.UNCHECKED),
+        (midnight - 0.5 * HOUR, StoryRelease.BROKEN),
+        (midnight + 9.5 * HOUR, StoryRelease.SOUND),
     )
     rolled_back = (midnight + 0.8 * HOUR, 0)
     live = tuple(sorted([(at, i) for i, (at, _) in enumerate(releases)] + [rolled_back]))
@@ -125,11 +125,11 @@ def _draw_moment(
     random: Random,
     at: float,
     now: float,
-    releases: Sequence[tuple[float, Release]],
+    releases: Sequence[tuple[float, StoryRelease]],
     live: Sequence[tuple[float, int]],
 ) -> Moment:
     index = next((i for since, i in reversed(live) if since <= at), 0)
-    if releases[index][1] is not Release.SOUND:
+    if releases[index][1] is not StoryRelease.SOUND:
         return Moment(at, Scene(releases[index][1].value), index)
     chance = random.random()
     if chance < 0.004:  # noqa: PLR2004 - one file in 250 was cut off on its way

@@ -44,7 +44,7 @@ _METRICS = {
 }
 
 
-class States(Aliases):
+class StepFunctions(Aliases):
     """The ``stepfunctions`` service."""
 
     def __init__(self, cloud: LocalCloud) -> None:
@@ -61,7 +61,7 @@ class States(Aliases):
         self._start_lock = threading.Lock()
 
     @classmethod
-    def of(cls, cloud: LocalCloud) -> "States":
+    def of(cls, cloud: LocalCloud) -> "StepFunctions":
         """Return the service of a started cloud."""
         states = cloud.services["stepfunctions"]
         assert isinstance(states, cls)  # noqa: S101 - as ``start_services`` makes it

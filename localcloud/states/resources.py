@@ -24,7 +24,7 @@ _SDK = ("s3", "lambda", "sagemakerruntime", "sqs", "sns", "dynamodb", "sfn", "ev
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class TaskResource:
     """What a Task calls.
 
     Attributes:
@@ -52,10 +52,10 @@ class Resource:
         return f"{self.action}.{self.pattern}" if self.pattern else self.action
 
 
-def read_resource(arn: str) -> Resource | None:
+def read_resource(arn: str) -> TaskResource | None:
     """Return what an ARN names; None where this cloud cannot call it."""
     if _FUNCTION.fullmatch(arn):
-        return Resource("lambda", "invoke", function=arn)
+        return TaskResource("lambda", "invoke", function=arn)
     match = _SERVICE.fullmatch(arn)
     if match is None:
         return None
@@ -66,4 +66,4 @@ def read_resource(arn: str) -> Resource | None:
     else:
         patterns = _OPTIMIZED.get((service, action))
         known = patterns is not None and (not pattern or pattern in patterns)
-    return Resource(service, action, pattern, bool(match["sdk"])) if known else None
+    return TaskResource(service, action, pattern, bool(match["sdk"])) if known else None

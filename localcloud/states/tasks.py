@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.states.failure import TIMEOUT, StateFailure
 from localcloud.states.history import payload_details
-from localcloud.states.resources import Resource, read_resource
+from localcloud.states.resources import TaskResource, read_resource
 from localcloud.states.services import ServiceError, optimized_error
 from workflow.asl.data import json_size, to_json
 
@@ -61,7 +61,7 @@ def find_mock(world: World, step: Step) -> Mock | None:
 class _Task:
     """One attempt of a Task state."""
 
-    def __init__(self, world: World, step: Step, resource: Resource) -> None:
+    def __init__(self, world: World, step: Step, resource: TaskResource) -> None:
         self._world = world
         self._step = step
         self._resource = resource
@@ -263,7 +263,7 @@ def _read_payload(answer: Params) -> Any:  # noqa: ANN401 - any JSON value
     raise StateFailure(error, text)
 
 
-def _prepare_parameters(resource: Resource, given: Params) -> Params:
+def _prepare_parameters(resource: TaskResource, given: Params) -> Params:
     """Return parameters as the service takes them: JSON where it wants text."""
     if resource.service == "states":
         return {
@@ -283,7 +283,7 @@ def _to_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, str) else to_json(value)
 
 
-def _capitalize_keys(resource: Resource, answer: Params) -> Params:
+def _capitalize_keys(resource: TaskResource, answer: Params) -> Params:
     if resource.service != "states":
         return answer
     return {key[0].upper() + key[1:]: value for key, value in answer.items()}

@@ -9,7 +9,7 @@ import pytest
 from localcloud.__main__ import AWS_LIKE, _parse_options
 from localcloud.aws_like.account import AwsLike, Durations, new_account
 from localcloud.aws_like.delivery import Delivery, OddDelivery, delivery_of
-from localcloud.aws_like.disturbances import Disturbances, Kind
+from localcloud.aws_like.disturbances import DisturbanceKind, Disturbances
 from localcloud.aws_like.visibility import Empty, Visibility
 from localcloud.aws_like.visibility_rules import RULES
 from localcloud.errors import AwsError
@@ -204,7 +204,7 @@ def test_the_same_seed_disturbs_the_same_calls_in_the_same_way():
 def test_every_kind_of_disturbance_happens_and_never_to_a_call_and_its_repetition():
     found = drawn(1)
     at = [number for number, one in enumerate(found) if one]
-    assert {found[number].kind for number in at} == set(Kind)
+    assert {found[number].kind for number in at} == set(DisturbanceKind)
     assert min(b - a for a, b in itertools.pairwise(at)) >= 40
 
 

@@ -186,7 +186,7 @@ def test_weights_are_of_variants_that_there_are_and_one_is_above_zero(local_clou
 def test_an_endpoint_whose_model_finds_no_room_on_the_disk_fails(tmp_path, build, monkeypatch):
     store = Store(tmp_path)
     full = WorkflowError("DiskFull", "The disk is full.", "Free space there.")
-    monkeypatch.setattr(Endpoints, "_fetch", Mock(side_effect=full))
+    monkeypatch.setattr(Endpoints, "_fetch_model", Mock(side_effect=full))
     wanted = {"config": "c", "variants": [{"VariantName": "AllTraffic"}]}
     kept = store.load_table("sagemaker.endpoint")
     kept["e"] = {"EndpointStatus": "Creating", "wanted": wanted, "deployed": None}

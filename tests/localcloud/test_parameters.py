@@ -110,9 +110,9 @@ def test_what_the_docs_list_is_what_is_refused():
 def test_the_docs_are_current():
     # In a process of its own: moto changes the models of botocore that a process has read.
     program = (
-        "from localcloud.parameter_docs import PAGE, placed\n"
+        "from localcloud.parameter_docs import PAGE, place_text\n"
         "page = PAGE.read_text(encoding='utf-8')\n"
-        "assert placed(page) == page, 'run `python -m localcloud.parameter_docs`'"
+        "assert place_text(page) == page, 'run `python -m localcloud.parameter_docs`'"
     )
 
     done = subprocess.run(

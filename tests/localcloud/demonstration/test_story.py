@@ -10,8 +10,8 @@ from localcloud.demonstration.releases import definition_of
 from localcloud.demonstration.story import (
     DAY,
     HOUR,
-    Release,
     Scene,
+    StoryRelease,
     drift_share,
     tell_story,
     traffic_share,
@@ -48,10 +48,10 @@ def test_the_bad_release_is_rolled_back_and_a_corrected_one_follows() -> None:
     story = tell_story(NOW, count=500, utc_offset=0.0)
 
     assert [kind for _, kind in story.releases] == [
-        Release.SOUND,
-        Release.UNCHECKED,
-        Release.BROKEN,
-        Release.SOUND,
+        StoryRelease.SOUND,
+        StoryRelease.UNCHECKED,
+        StoryRelease.BROKEN,
+        StoryRelease.SOUND,
     ]
     assert [index for _, index in story.live] == [0, 1, 2, 0, 3]
     assert {moment.scene for moment in story.moments if moment.release == 2} == {Scene.BROKEN}
@@ -84,8 +84,8 @@ def test_the_same_seed_tells_the_same_story() -> None:
 
 
 def test_releases_that_go_wrong_are_still_valid_definitions() -> None:
-    for release in Release:
+    for release in StoryRelease:
         assert not read_definition(definition_of(release, SOUND)).problems
-    assert definition_of(Release.SOUND, SOUND) == SOUND
-    unchecked = json.loads(definition_of(Release.UNCHECKED, SOUND))
+    assert definition_of(StoryRelease.SOUND, SOUND) == SOUND
+    unchecked = json.loads(definition_of(StoryRelease.UNCHECKED, SOUND))
     assert "MeetsThreshold" not in unchecked["States"]
