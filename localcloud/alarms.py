@@ -260,6 +260,7 @@ class Alarms:
                 self._cloud.warn(str(error))
 
     def _evaluate_all(self) -> None:
+        # A copy of the names is iterated, so that any of them may be gone by its turn.
         for name in self._alarms:
             alarm = self._alarms.get(name)
             if alarm is not None:

@@ -71,6 +71,7 @@ class DataCapture:
                 self._timer = threading.Timer(self._delivery.draw_wait(), self.deliver_waiting)
                 self._timer.daemon = True
                 self._timer.start()
+        # Outside the lock, which the delivery takes as well.
         if full:
             self.deliver_waiting()
 
@@ -83,6 +84,7 @@ class DataCapture:
             return [line for (line,) in rows]
 
         self.deliver_waiting()
+        # Only now: what was waiting before belongs to others.
         self._withheld = True
         try:
             yield take

@@ -44,6 +44,7 @@ class Credentials:
         """Return the access key of a role, which tells nothing about this one."""
         access_key_id = _ROLE_PREFIX + role
         key, message = self.secret_access_key.encode(), access_key_id.encode()
+        # Derived from the secret, so that no key of a role has to be kept.
         digest = hmac.new(key, message, hashlib.sha256).digest()
         return Credentials(access_key_id, base64.b64encode(digest).decode())
 

@@ -82,6 +82,7 @@ def _transform_input(given: Mapping[str, Any], event: Mapping[str, Any], rule_ar
         if is_json and not any(start < match.start() < end for start, end in quoted):
             return to_json(value)
         if isinstance(value, str):
+            # Within quotation marks of the template: escaped, without quotation marks of its own.
             return to_json(value)[1:-1] if is_json else value
         return to_json(value).replace('"', "")
 

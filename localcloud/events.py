@@ -79,6 +79,7 @@ class Events(Service):
         name = p["Name"]
         if "EventPattern" in p:
             event_patterns.check_pattern(p["EventPattern"])
+        # PutRule replaces all of a rule but its targets and tags.
         old = self._rules.get(name, {"targets": {}, "tags": tag_map(p.get("Tags", []))})
         fields = ("Name", "EventPattern", "ScheduleExpression", "Description", "RoleArn")
         arn = self.cloud.build_arn("events", f"rule/{name}")

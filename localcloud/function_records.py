@@ -306,9 +306,9 @@ class FunctionRecords(Service):
         record = self._functions[name]
         latest = record["latest"]
         newest = record["versions"].get(str(record["next_version"] - 1))
-        if newest is not None and settings.frozen_settings(newest) == settings.frozen_settings(
-            latest
-        ):
+        # Publishing is idempotent: without a change since the newest version, that is the answer.
+        frozen = settings.frozen_settings
+        if newest is not None and frozen(newest) == frozen(latest):
             return dict(newest)
         number = str(record["next_version"])
         version = {

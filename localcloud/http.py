@@ -73,6 +73,7 @@ class _Connection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while True:
             line = self.rfile.readline(_LINE)
+            # An empty line, or none at all: the client has closed the connection.
             if not line.strip():
                 return
             try:

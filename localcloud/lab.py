@@ -87,6 +87,7 @@ class Lab:
                 self._cloud.faults.remove_fault(_FAULTS[name])
             elif name == _PERMISSION:
                 self._cloud.permissions.denied.discard((kept["role"], "sagemaker:InvokeEndpoint"))
+            # Only while the broken version is live: somebody may have rolled back since.
             elif StepFunctions.of(self._cloud).get_routing(kept["alias"]) == kept["bad"]:
                 StepFunctions.of(self._cloud).set_routing(
                     kept["alias"], kept["routing"], kept["description"], at=now()

@@ -58,6 +58,7 @@ def _check_one(name: str, attribute: Mapping[str, Any]) -> dict[str, str]:
             f"The message attribute '{name}' must contain non-empty message attribute value for "
             f"message attribute type '{kind}'."
         )
+    # JSON, in which messages are kept, has no bytes.
     if isinstance(value, bytes):
         value = base64.b64encode(value).decode()
     if prefix == "Number":

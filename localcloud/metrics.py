@@ -251,6 +251,7 @@ class Metrics(Service):
         values = list(rows)
         store = self.cloud.store
         with store.transaction():
+            # Each name once, in the order given: most rows of a batch share theirs.
             for metric in dict.fromkeys(row[:3] for row in values):
                 store.execute(_ADD_METRIC, metric)
             for row in values:

@@ -45,6 +45,7 @@ class Permissions:
         results = [
             _parse_policy(document).is_action_permitted(action, resource) for document in documents
         ]
+        # A denial wins over any permission.
         return PermissionResult.DENIED not in results and PermissionResult.PERMITTED in results
 
     def denial_message(self, role: str, session: str, action: str, resource: str) -> str:

@@ -34,6 +34,7 @@ class Pool:
         try:
             return environment.invoke(event, request_id)
         except BaseException:
+            # Whatever it was, half an answer may be left in its pipe.
             environment.reusable = False
             raise
         finally:

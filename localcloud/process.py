@@ -44,6 +44,7 @@ class Process:
 
     def __init__(self, module: str, environ: Mapping[str, str], directory: Path) -> None:
         self._log, log_end = os.pipe()
+        # The log is read until it would block: there is no telling how much the child has printed.
         os.set_blocking(self._log, False)
         try:
             self._child = subprocess.Popen(
@@ -53,6 +54,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_end,
+                # So that whatever it starts can be killed with it.
                 start_new_session=True,
             )
         finally:

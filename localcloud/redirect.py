@@ -42,6 +42,7 @@ class Redirect:
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = sorted(places.items(), key=lambda place: -len(place[0]))
+        # By real paths, because getcwd() gives those.
         self._names = [(os.path.realpath(there), path) for path, there in self._places]
 
     def real_path(self, path: Any) -> Any:  # noqa: ANN401 - whatever a caller gives as a path

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Taken once: afterwards, setting the clock of the machine changes nothing.
 _BOOT = time.time() - time.monotonic()
 
 

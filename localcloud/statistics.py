@@ -22,6 +22,7 @@ def compute_statistic(name: str, values: Sequence[float]) -> float:
         return plain[name]()
     if name.startswith("p") and name[1:].replace(".", "", 1).isdigit():
         ordered = sorted(values)
+        # Linear interpolation between the two nearest values.
         rank = float(name[1:]) / 100 * (len(ordered) - 1)
         low = int(rank)
         high = min(low + 1, len(ordered) - 1)

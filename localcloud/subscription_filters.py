@@ -75,6 +75,7 @@ def _count_choices(policy: Mapping[str, Any], depth: int = 1) -> Iterator[int]:
             for one in value:
                 yield from _count_choices(one, depth + 1)
         else:
+            # "Filter policy constraints": AWS multiplies the number of values by the key's depth.
             yield len(value) * depth
 
 

@@ -106,9 +106,8 @@ class CloudDemonstration:
     def _write_story(self, settings: Settings, utc_offset: float) -> None:
         ended: dict[str, Any] | None = None
         try:
-            self._kept["kept"] = _Writer(self._cloud, settings, self._report_progress).write_all(
-                utc_offset
-            )
+            writer = _Writer(self._cloud, settings, self._report_progress)
+            self._kept["kept"] = writer.write_all(utc_offset)
         except (AwsError, WorkflowError) as error:
             ended = {"state": "failed", "problem": str(error)}
         except Exception:

@@ -328,6 +328,8 @@ class S3:
         target = f"{bucket}/{request.key}" if request.key else bucket
         check = self._cloud.permissions.require_allowed
         check(key, action, target, code="AccessDenied", status=403)
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: 403 instead of 404 for
+        # those who may not list the bucket.
         if action == "s3:GetObject" and not self.object_exists(request.bucket, request.key):
             check(key, "s3:ListBucket", bucket, code="AccessDenied", status=403)
 

@@ -69,6 +69,7 @@ class StepFunctions(Aliases):
 
     def start(self) -> None:
         """Abort what was running when the process died."""
+        # They cannot go on: their threads and tokens ended with the process.
         for arn in self.executions.list_running():
             try:
                 execution = self.executions.get(arn)
@@ -405,6 +406,7 @@ class StepFunctions(Aliases):
         if execution["stop"] is not None:
             took = (execution["stop"] - execution["start"]) * 1000
             metrics.record_value("AWS/States", "ExecutionTime", dimensions, took, "Milliseconds")
+        # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         self.cloud.events.publish_event(
             "aws.states",
             "Step Functions Execution Status Change",
@@ -451,6 +453,7 @@ class StepFunctions(Aliases):
         if "Qualifier" in params:
             name += f":{params['Qualifier']}"
         resource = self.cloud.build_arn("lambda", f"function:{name}")
+        # A role that IAM does not have is not checked: CreateStateMachine takes any ARN of a role.
         if permissions.has_role(role) and not permissions.is_allowed(role, action, resource):
             text = permissions.denial_message(role, "local", action, resource)
             raise AwsError("AWSLambdaException", text, 403)

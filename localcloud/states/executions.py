@@ -168,6 +168,7 @@ class Executions:
             f"{verb} INTO executions VALUES ({marks})",
             [body if column == "body" else execution.get(column) for column in _COLUMNS],
         )
+        # In the same transaction, so that no reader finds a part of the history twice.
         if execution["stop"] is not None:
             self._histories.compress(execution["arn"])
 

@@ -159,6 +159,7 @@ class MapRuns:
     def begin_run(self, run: MapRun) -> None:
         """Keep a Map Run; see ``MapRunKeeper``."""
         self._live[run.arn] = run
+        # A redriven Map Run keeps the start and the definition of its first run.
         record = self._records.get(run.arn) or {
             "arn": run.arn,
             "execution": run.execution_arn,
@@ -204,6 +205,7 @@ class MapRuns:
         """Keep a child that starts; see ``MapRunKeeper``."""
         arn = run.child_arn(name)
         before = self._executions.find(arn)
+        # Express children keep no history, hence no last event either.
         last = 0 if before is None or run.express else self._executions.last_event_id(arn)
         child = {
             "arn": arn,

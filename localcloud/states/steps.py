@@ -88,6 +88,7 @@ class Step:
 
         AWS runs all again where all succeeded and the state failed of their outputs' size.
         """
+        # Taken away, so that a retry of this state starts from nothing.
         before, self.before = self.before, None
         return ExecutionProgress() if before is None or len(before.outputs) >= count else before
 

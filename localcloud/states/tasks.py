@@ -71,6 +71,7 @@ class _Task:
         """Evaluate its fields, then call."""
         tokens, context = self._world.tokens, self._step.flow.context
         if self._resource.pattern == "waitForTaskToken":
+            # Before the fields are evaluated, because they may pass it on as $$.Task.Token.
             self._token = tokens.create_token()
             context["Task"] = {"Token": self._token}
         try:

@@ -87,6 +87,7 @@ def train_model(
     if not len(labels) or labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"labels must be from 0 to {classes - 1}")
     mean, spread = data.mean(axis=0), data.std(axis=0) + 1e-3
+    # Scaled by the number of inputs, so that one learning rate suits pictures of any size.
     inputs = (data - mean) / spread / np.sqrt(data.shape[1])
     wanted = np.eye(classes)[labels]
     weights, speed = np.zeros((data.shape[1] + 1, classes)), np.zeros((data.shape[1] + 1, classes))

@@ -130,6 +130,7 @@ class TrainingJobs(Service):
         with self._lock:
             job = self._jobs[name]
             if job["TrainingJobStatus"] == "Stopping":
+                # A job that is being stopped goes on to Stopped only, never back to training.
                 if "TrainingEndTime" not in changes:
                     return
                 changes = _status_fields("Stopped", "Stopped") | {"TrainingEndTime": now()}
