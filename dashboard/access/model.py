@@ -162,6 +162,7 @@ def actor_of(access: Access, identity: Mapping[str, Any], *, local_user: str) ->
             f"{name} has no role on this dashboard.",
             "Ask its administrator to add you to the access file (docs/access.md).",
         )
+    # The highest: a group adds to what a person may do and takes nothing away.
     return Actor(name, max(roles))
 
 
@@ -179,7 +180,7 @@ def _by_name(roles: Roles, identity: Mapping[str, Any]) -> Iterable[Role]:
 
 
 def _is_unverified(identity: Mapping[str, Any]) -> bool:
-    """Return some providers write the claim as text."""
+    """Return whether nobody has verified the address; some providers write the claim as text."""
     return str(identity.get("email_verified", True)).lower() == "false"
 
 

@@ -138,6 +138,7 @@ def expected_and_captured(
         sorted, from the first invocation; no row where there is none. Share and expected are null
         in a period that does not lie in one of ``samplings`` as a whole.
     """
+    # A full join: a period with captures alone is a surplus, one with invocations alone a gap.
     both = invocations.rename({"count": "invocations"}).join(
         captured.rename({"count": "captured"}), on="time", how="full", coalesce=True
     )
@@ -328,6 +329,7 @@ def _iterate_findings(
         yield HealthFinding(HealthFindingKind.SILENCE, _silence_sentence(silent, state, period))
     heard = settled if silent.is_empty() else settled.filter(pl.col("time") < silent["time"][0])
     judged = _filter_judged(heard)
+    # Sampling is binomial: the deviation grows with the root of what is expected.
     spread = (pl.col("expected") * (1 - pl.col("share"))).sqrt() * _SIGMAS + _EDGE
     gaps = judged.filter(pl.col("captured") < pl.col("expected") - spread)
     if not gaps.is_empty():

@@ -69,6 +69,7 @@ def read_archive(name: str, content: bytes) -> ReceivedBundle:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             files = [one for one in packed.infolist() if not one.is_dir()]
+            # Sizes as the archive claims them: ``zipfile`` reads no more of an entry than that.
             if sum(one.file_size for one in files) > MOST_BYTES or len(files) > MOST_FILES:
                 raise _invalid_error(f"{name} holds more than 1 GiB or 100,000 files.")
             return _sort_files(name, {one.filename: packed.read(one) for one in files})
@@ -186,6 +187,7 @@ def _build_rows(
         if reading.failure:
             rows["failures"].append(tables.failure_row(reading.failure, now))
     starts = [one.execution.started_at for one in exports] or [now]
+    # One complete span: there is nothing that a listing could add.
     rows["spans"].append(
         {"newest": max(starts), "oldest": min(starts), "token": None, "token_at": now}
     )

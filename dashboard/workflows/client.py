@@ -133,6 +133,7 @@ def machine_health(cloud: Connection, arn: str, now: datetime) -> MachineHealth:
             raise
         return MachineHealth(None, 0, gone=True)
     failed: list[Mapping[str, Any]] = []
+    # ListExecutions filters by one status a call.
     for status in ("FAILED", "TIMED_OUT"):
         failed += _list_executions(cloud, arn, maxResults=_COUNTED, statusFilter=status)
     recent = [one for one in failed if one["stopDate"] > now - _DAY]
@@ -167,6 +168,7 @@ def read_machine(cloud: Connection, workflow: WatchedWorkflow) -> MachineRecord:
     endpoints = refused.read_or(lambda: tuple(_listed_endpoints(cloud, refused)), nothing)
     names = called_functions(definition)
     functions = tuple(filter(None, (_describe_function(cloud, name, refused) for name in names)))
+    # Code and policies take calls and a download: read only where nothing else tells.
     if functions and guess_endpoint(definition, functions, ()) is None:
         functions = tuple(_search_function(cloud, one, endpoints, refused) for one in functions)
     endpoints = _add_guessed(
@@ -266,6 +268,7 @@ def _describe_endpoint(cloud: Connection, name: str, refused: "_Refused") -> End
     told = refused.read_or(tell, nothing)
     configuration = str(told.get("EndpointConfigName", ""))
     configured = refused.read_or(configure, nothing) if configuration else nothing
+    # What the endpoint does now comes before what its configuration asked for.
     capture = {**configured.get("DataCaptureConfig", {}), **told.get("DataCaptureConfig", {})}
     bucket, _, prefix = (
         str(capture.get("DestinationS3Uri", "")).removeprefix("s3://").partition("/")

@@ -97,7 +97,7 @@ def of_old(monkeypatch: pytest.MonkeyPatch) -> None:
         found, then = read_configurations(cloud, endpoint), ago(9)
         return replace(found, created=then, changed=then, made={found.present: then})
 
-    monkeypatch.setattr(panel, "configurations", known)
+    monkeypatch.setattr(panel, "read_configurations", known)
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_an_earlier_time_is_judged_by_its_own_configuration_which_is_read_once(
         asked.append(name)
         return 50.0
 
-    monkeypatch.setattr(panel, "configurations", known)
+    monkeypatch.setattr(panel, "read_configurations", known)
     monkeypatch.setattr(panel, "sampling_percentage", percentage)
 
     test = health(endpoint="health-dev")
