@@ -118,7 +118,7 @@ def test_the_rest_of_a_batch_takes_as_long_as_its_pace_tells() -> None:
         described(total=100, succeeded=20, failed=5, timedOut=3, aborted=2, running=10)
     )
 
-    assert (found.done, found.failed, found.share) == (20, 10, 0.3)
+    assert (found.done, found.failed, found.running, found.share) == (20, 10, 10, 0.3)
     assert found.seconds_left(NOW) == pytest.approx(140)
     assert batches.read_map_run(described(total=100)).seconds_left(NOW) is None
     assert batches.read_map_run(described(total=0)).share == 1.0

@@ -63,6 +63,16 @@ def test_a_line_becomes_a_capture() -> None:
     assert batch.sources[0].hour == datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "read"), [("a", ("a",)), (["a", 1], ("a", "1")), ({}, ()), (None, ())]
+)
+def test_custom_attributes_of_another_form_are_text(
+    attributes: object, read: tuple[str, ...]
+) -> None:
+    batch = read_captures(capture_lines(captured(customAttributes=attributes)), KEY)
+    assert [capture.custom_attributes for capture in batch.captures] == [read]
+
+
 def test_probabilities_keep_every_digit() -> None:
     row = [0.9999593496322632, 4.07068437198177e-05]
     assert read(captured(json.dumps(row))).captures[0].probabilities == tuple(row)

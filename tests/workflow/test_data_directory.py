@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.data_directory import data_directory
+from workflow.data_directory import data_directory, store_directory
 
 
 def test_a_checkout_keeps_its_own(tmp_path: Path) -> None:
@@ -25,3 +25,8 @@ def test_an_installed_dashboard_keeps_nothing_beside_its_packages(
     tmp_path: Path, environ: dict[str, str], expected: str
 ) -> None:
     assert data_directory(tmp_path, environ, Path("/home/me")) == Path(expected)
+
+
+def test_records_lie_in_the_data_directory_unless_another_one_is_named() -> None:
+    assert store_directory(Path("/data"), {}) == Path("/data/.scones")
+    assert store_directory(Path("/data"), {"SCONES_STORE": "/kept"}) == Path("/kept")

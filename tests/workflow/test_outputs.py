@@ -34,6 +34,8 @@ def in_base64(text: str) -> str:
         ('"[0.9, 0.1]"', "JSON"),
         ("[[0.9, 0.1]]", "JSON"),
         ("[[[0.9, 0.1]]]", "JSON"),
+        ('[{"label": "LABEL_1", "score": 0.9}, {"label": "LABEL_2", "score": 0.1}]', "JSON"),
+        ('[{"label":"motorcycle","score":0.1},{"label":"__label__bicycle","score":0.9}]', "JSON"),
         ("0.9,0.1", "CSV"),
         ("0.9, 0.1\r\n", "CSV"),
         ('"0.9","0.1"', "CSV"),
