@@ -43,7 +43,8 @@ screenshots: $(READY) browser ## Make the README's screenshots from the demonstr
 	SCONES_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/journeys/test_demonstration.py
 
 check: $(READY) lint ## Check style and types, and run the tests that need no process, browser or network
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not cloud and not process and not journey and not node'
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/journeys \
+		-m 'not cloud and not process and not journey and not node'
 
 test: $(READY) browser node linters lint ## Run every check and test, browser tests included
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)

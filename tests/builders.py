@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from functools import cache
 
 from PIL import Image
 
@@ -16,11 +17,13 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(16)
 """The first bytes of a JPEG."""
 
 
+@cache
 def png(width: int = 32, height: int = 32, color: str = "red") -> bytes:
     """A whole PNG of one colour."""
     return _saved(Image.new("RGB", (width, height), color), "PNG")
 
 
+@cache
 def jpeg(width: int = 32, height: int = 32, color: str = "red") -> bytes:
     """A whole JPEG of one colour."""
     return _saved(Image.new("RGB", (width, height), color), "JPEG")

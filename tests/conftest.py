@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -9,23 +10,21 @@ import sys
 import tempfile
 import urllib.request
 from dataclasses import dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import msgspec
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.configloader import load_config
 from botocore.credentials import Credentials
-from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, Phase, settings
 
+from tests import quick_aws
 from tests.loopback import sitecustomize as loopback
-from tests.nightly import NIGHTLY
+from tests.nightly import NIGHTLY, often
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,12 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A busy machine is no bug: how long an example takes is measured in benchmarks, not in tests.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "untimed",
+    max_examples=often(100, 20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 # `make mutants` runs each test many times in one process, has to find the same each time, and needs
 # no smallest example of a failure.
@@ -49,24 +53,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
 )
 
-_load_file = partial(JSONFileLoader.load_file, JSONFileLoader())
-
-
-@cache
-def _kept_model(path: str) -> bytes:
-    return msgspec.json.encode(_load_file(path))
-
-
-def _load_model(path: str) -> Any:
-    """Return the model of a service, as botocore does from its file.
-
-    Every session reads the models that it uses: 20 ms each, hundreds of times a run. They are kept
-    as text, because moto changes what it is given.
-    """
-    return msgspec.json.decode(_kept_model(path))
-
-
-JSONFileLoader.load_file = staticmethod(_load_model)  # type: ignore[assignment, method-assign]
+quick_aws.install()
 
 
 @dataclass(frozen=True)
@@ -189,6 +176,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from going through all modules in the middle of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

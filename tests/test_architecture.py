@@ -4,8 +4,9 @@ import ast
 import graphlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -124,25 +125,31 @@ THE_DEPLOYMENT_PAGE = {
 }
 
 
+@cache
 def sources() -> list[str]:
     return sorted(
         str(path.relative_to(ROOT)) for package in OWN for path in (ROOT / package).rglob("*.py")
     )
 
 
-def parsed(path: str) -> ast.Module:
-    return ast.parse((ROOT / path).read_text())
+@cache
+def nodes(path: str) -> tuple[ast.AST, ...]:
+    """Every node of a file, which is parsed once for all tests."""
+    return tuple(ast.walk(ast.parse((ROOT / path).read_text())))
 
 
-def imports(path: str) -> Iterator[str]:
+@cache
+def imports(path: str) -> tuple[str, ...]:
     """Every module that a file imports, also inside functions."""
-    for node in ast.walk(parsed(path)):
+    found: list[str] = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             assert node.module is not None
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(found)
 
 
 def rule(path: str) -> frozenset[str]:
@@ -177,6 +184,7 @@ def test_data_flows_one_way() -> None:
     assert not found
 
 
+@pytest.mark.process
 def test_pure_modules_load_neither_streamlit_nor_an_aws_client() -> None:
     pure = [
         path.removesuffix(".py").replace("/", ".")
@@ -274,7 +282,7 @@ def test_no_code_block_is_highlighted() -> None:
     blocks = {
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
         for path in (ROOT / "dashboard").rglob("*.py")
-        for node in ast.walk(parsed(str(path)))
+        for node in nodes(str(path.relative_to(ROOT)))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "code"
@@ -286,7 +294,7 @@ def test_no_code_block_is_highlighted() -> None:
 def test_a_file_of_many_lines_says_why() -> None:
     # A file that grew has most likely two subjects: take it apart, or say what holds it together.
     long = [path for path in sources() if (ROOT / path).read_text().count("\n") > MOST_LINES]
-    said = {path: ast.get_docstring(parsed(path)) or "" for path in long}
+    said = {path: ast.get_docstring(ast.parse((ROOT / path).read_text())) or "" for path in long}
 
     assert not [path for path, why in said.items() if "More than 400 lines because " not in why]
 
@@ -297,7 +305,7 @@ def test_the_vocabulary_has_no_clock() -> None:
         (path, node.func.attr)
         for path in sources()
         if path.startswith("workflow/")
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
 
@@ -310,7 +318,7 @@ CACHES = frozenset({"cache_data", "cache_resource"})
 def test_a_cached_function_depends_on_nothing_that_is_not_in_its_key() -> None:
     # Streamlit leaves parameters that begin with an underscore out of the key: what depends on one
     # stays as it was when that has changed.
-    found = {path: names for path in sources() if (names := keyless_in(parsed(path)))}
+    found = {path: names for path in sources() if (names := keyless_in(nodes(path)))}
 
     assert not found
 
@@ -327,18 +335,18 @@ def test_a_cached_function_depends_on_nothing_that_is_not_in_its_key() -> None:
     ],
 )
 def test_a_parameter_outside_of_the_key_is_found(source: str) -> None:
-    assert keyless_in(ast.parse(source))
+    assert keyless_in(ast.walk(ast.parse(source)))
 
 
 def test_a_parameter_in_the_key_is_allowed_whether_it_is_used_or_not() -> None:
-    assert not keyless_in(ast.parse("@st.cache_data\ndef read(name, *known_for): ..."))
-    assert not keyless_in(ast.parse("@lru_cache\ndef read(_cloud): ..."))
+    assert not keyless_in(ast.walk(ast.parse("@st.cache_data\ndef read(name, *known_for): ...")))
+    assert not keyless_in(ast.walk(ast.parse("@lru_cache\ndef read(_cloud): ...")))
 
 
-def keyless_in(tree: ast.AST) -> list[str]:
+def keyless_in(tree: Iterable[ast.AST]) -> list[str]:
     """Parameters of cached functions that Streamlit leaves out of the key."""
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if any(_is_cache(decorator) for decorator in node.decorator_list):
                 found += _keyless(node.args)
@@ -373,7 +381,7 @@ def test_no_library_calls_python_from_threads_of_its_own() -> None:
     # lock. Another session may hold that lock while it waits for the same workers, in to_pandas()
     # or Series.sort(): both then wait for ever, and with them the whole dashboard.
     at_run_time = (path for path in sources() if not path.startswith("deploy/"))
-    found = {path: names for path in at_run_time if (names := callbacks_in(parsed(path)))}
+    found = {path: names for path in at_run_time if (names := callbacks_in(nodes(path)))}
 
     assert not found
 
@@ -392,27 +400,31 @@ def test_no_library_calls_python_from_threads_of_its_own() -> None:
     ],
 )
 def test_a_callback_is_found_however_it_is_named(source: str) -> None:
-    assert callbacks_in(ast.parse(source))
+    assert callbacks_in(ast.walk(ast.parse(source)))
 
 
 def test_functions_of_the_same_name_that_are_not_of_polars_are_no_callbacks() -> None:
     source = "from functools import reduce; spans.fold(known); reduce(add, [1])"
 
-    assert not callbacks_in(ast.parse(source))
+    assert not callbacks_in(ast.walk(ast.parse(source)))
 
 
-def callbacks_in(tree: ast.AST) -> set[str]:
+def callbacks_in(tree: Iterable[ast.AST]) -> set[str]:
     """Names in a module's code that hand a Python function to a library's worker threads."""
     named: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Attribute):
-            named |= {node.attr, ast.unparse(node)}
+            named |= {node.attr, f"pl.{node.attr}"} if _is_polars(node.value) else {node.attr}
         elif isinstance(node, ast.ImportFrom):
             library = "pl." if node.module == "polars" else ""
             named |= {f"{prefix}{alias.name}" for alias in node.names for prefix in ("", library)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             named.add(node.value)
     return named & CALLBACKS
+
+
+def _is_polars(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "pl"
 
 
 OF_SETTINGS = {
@@ -433,7 +445,7 @@ def test_only_what_deploys_asks_a_connection_for_settings() -> None:
         path
         for path in sources()
         if path.startswith("dashboard/") and path != "dashboard/aws/cloud.py"
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute)
         and node.attr == "settings"
         and ast.unparse(node) != "self.settings"

@@ -13,7 +13,7 @@ from tests.deploy.cases import settings
 from tests.deploy.conftest import Account
 from workflow import audit
 
-pytestmark = pytest.mark.usefixtures("account")
+pytestmark = pytest.mark.usefixtures("account", "one_session")
 NAME = settings().prefix
 
 
@@ -168,12 +168,6 @@ def test_a_failure_is_told_with_its_remedy(
     account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.answer("iam.CreateRole", ("LimitExceeded", "1000 roles.", 409))
-    environment = deployment.connect
-    monkeypatch.setattr(
-        deployment,
-        "connect",
-        lambda environ, **given: (environment(environ, **given)[0], account.session),
-    )
 
     assert main(["apply", "--yes"]) == FAILED
 
@@ -264,7 +258,6 @@ def test_a_failed_deployment_is_in_the_audit_with_its_error(
 ) -> None:
     refused = ("InvalidParameterValueException", "Bad memory", 400)
     account.answer("lambda.CreateFunction", refused)
-    monkeypatch.setattr("deploy.providers.session.Session", lambda **_: account.session)
 
     main(["apply", "--yes"])
 

@@ -5,8 +5,6 @@ import re
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.core import get_rules
 
 from deploy import stack
 from deploy.resources import CREATION_ORDER, BucketContents, Function, TrainingJob
@@ -16,11 +14,11 @@ from workflow.errors import WorkflowError
 
 REGIONS = (
     "us-east-1",
-    "eu-west-1",
-    "eu-central-1",
-    "ap-southeast-2",
     "cn-north-1",
-    "us-gov-west-1",
+    *(
+        pytest.param(region, marks=pytest.mark.nightly)
+        for region in ("eu-west-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1")
+    ),
 )
 
 
@@ -30,6 +28,10 @@ def exported(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_it_is_lint_clean(region: str) -> None:
+    # Slow imports, which other workers do without.
+    from cfnlint.api import lint  # noqa: PLC0415
+    from cfnlint.core import get_rules  # noqa: PLC0415
+
     text = json.dumps(exported(region=region, alarm_email="a@example.com"))
 
     found = lint(text, get_rules([], [], ["W", "E"]), regions=[region])

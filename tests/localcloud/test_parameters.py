@@ -107,6 +107,7 @@ def test_what_the_docs_list_is_what_is_refused():
         assert {path.removesuffix(".unheard-of") for path in refused} == listed, operation
 
 
+@pytest.mark.process
 def test_the_docs_are_current():
     # In a process of its own: moto changes the models of botocore that a process has read.
     program = (

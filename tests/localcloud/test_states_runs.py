@@ -187,18 +187,24 @@ def test_an_error_keeps_its_name_and_can_be_caught(error, around):
     data = {"x": "a", "l": [{"x": "a"}]}
     states = inner["States"] if around == "nothing" else {"O": {**outer[around], "End": True}}
 
-    run = ended(states, data, Services(slow))
+    # All are started before one is waited for.
+    run = Runner(states, data, Services(slow))
+    catching = [
+        Runner({"O": {**outer[around], "Catch": [catch], "End": True}, "C": PASS}, data,
+               Services(slow))
+        for catch in (
+            {"ErrorEquals": [error], "ResultPath": "$.e", "Next": "C"},
+            {"ErrorEquals": ["States.ALL"], "Next": "C"},
+        )
+        if around != "nothing"
+    ]  # fmt: skip
+    run.end()
 
     assert (run.ending.status, run.ending.error) == ("FAILED", error)
     assert not any(word in str(run.ending.cause) for word in ("Error(", "Traceback", "object at"))
     if around != "nothing":
-        catch = [{"ErrorEquals": [error], "ResultPath": "$.e", "Next": "C"}]
-        caught = ended({"O": {**outer[around], "Catch": catch, "End": True}, "C": PASS}, data,
-                       Services(slow))  # fmt: skip
+        caught, kept = (one.end() for one in catching)
         assert caught.output["e"]["Error"] == error
-        every = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]
-        kept = ended({"O": {**outer[around], "Catch": every, "End": True}, "C": PASS}, data,
-                     Services(slow))  # fmt: skip
         terminal = error in ("States.Runtime", "States.DataLimitExceeded")
         assert kept.ending.status == ("FAILED" if terminal else "SUCCEEDED")
 
@@ -369,7 +375,7 @@ def test_a_task_waits_for_its_token(how):
         Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         Parameters={"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}},
         HeartbeatSeconds=1,
-        TimeoutSeconds=3,
+        TimeoutSeconds=2,
     )
     run = Runner({"T": state}, services=Queue())
     while not sent:

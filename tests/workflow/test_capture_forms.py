@@ -172,14 +172,14 @@ tails = st.builds(
 
 
 @given(st.lists(tails, min_size=1, max_size=12))
-@settings(max_examples=often(400, 100), deadline=None)
+@settings(max_examples=often(400, 50), deadline=None)
 def test_with_forms_and_without_the_same_is_read(ends: list[bytes]) -> None:
     lines = [HEAD + end for end in ends]
     assert outcome(lines, 1) == outcome(lines, 1000)
 
 
 @given(st.lists(tails, min_size=1, max_size=6), st.data())
-@settings(max_examples=often(400, 100), deadline=None)
+@settings(max_examples=often(400, 50), deadline=None)
 def test_a_mutated_tail_is_never_taken_for_its_form(ends: list[bytes], data: st.DataObject) -> None:
     mutated = bytearray(ends[0])
     at = data.draw(st.integers(0, len(mutated) - 1))

@@ -74,7 +74,7 @@ def test_the_payload_is_left_out_wherever_it_stands() -> None:
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 5), st.sampled_from([1, 5, 100]))
-@settings(max_examples=often(200, 100), deadline=None)
+@settings(max_examples=often(200, 50), deadline=None)
 def test_blocks_do_not_show(source: random.Random, changes: int, block: int) -> None:
     data = bytearray(lines(b"A" * 100, b"B" * 30, b"C" * 200) + b"\n")
     for _ in range(changes):

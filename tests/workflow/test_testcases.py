@@ -135,6 +135,7 @@ def test_an_exported_test_replays_its_failure(replayed: dict[str, str], name: st
     assert replayed[f"test_{module}"] == "passed"
 
 
+@pytest.mark.process
 def test_once_no_error_is_expected_only_the_repaired_passes(replayed: dict[str, str]) -> None:
     assert replayed["test_still_broken"] == "failure"
     assert replayed["test_silent"] == "failure"

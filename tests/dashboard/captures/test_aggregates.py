@@ -13,6 +13,7 @@ from dashboard.captures import periods
 from dashboard.captures.aggregates import COUNTS, count_captures
 from dashboard.captures.periods import Period
 from tests.captured import NOW, captured, counted
+from tests.nightly import often
 
 
 def test_every_record_is_counted_once() -> None:
@@ -92,7 +93,7 @@ def test_a_threshold_parts_counts_as_it_parts_records(place: int) -> None:
     assert taken == (frame["confidence"] >= threshold).sum()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=often(50, 15), deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_the_sweep_counts_what_each_threshold_accepts(values: list[float]) -> None:
     frame = captured(len(values)).with_columns(confidence=pl.Series(values))
