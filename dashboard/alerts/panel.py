@@ -36,7 +36,7 @@ def read_state() -> AlertState:
 
 
 def find_state() -> AlertState | None:
-    """Return the same; None where it cannot be read, or not yet."""
+    """Return the state of alerts; None where it cannot be read, or not yet."""
     try:
         return read_state()
     except WorkflowError:

@@ -80,7 +80,7 @@ def show_health(look: CountedSelection, connection: Connection) -> None:
 
 
 def _of_all_classes(look: CountedSelection) -> CountedSelection:
-    """Return the same without its class filter."""
+    """Return the selection without its class filter."""
     filters = replace(look.filters, label=None)
     counts = look.feed.counts(filters, look.period, look.now)
     return replace(look, filters=filters, counts=counts)
@@ -219,7 +219,7 @@ def _add_invocations(
     period: Period,
     connection: Connection,
 ) -> TrafficCounts:
-    """Return the same with what CloudWatch says of it."""
+    """Return the counts of a variant with what CloudWatch says of it."""
     if span is None:
         return replace(traffic, refusal="no record with a usable time tells from when to look.")
     who = (connection, traffic.endpoint, traffic.variant)

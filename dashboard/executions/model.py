@@ -144,7 +144,7 @@ def outcomes_over_time(rows: pl.DataFrame, span: timedelta) -> pl.DataFrame:
 
 
 def durations_over_time(rows: pl.DataFrame, visits: pl.DataFrame, span: timedelta) -> pl.DataFrame:
-    """Duration of Task states by the time they were entered: ``time``, ``state``, ``p50``, ``p95``.
+    """Return durations of Task states by entry: ``time``, ``state``, ``p50``, ``p95`` (seconds).
 
     The other types take no time of their own.
 
@@ -176,7 +176,7 @@ def summarize_states(rows: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def states_of(visits: pl.DataFrame) -> pl.DataFrame:
-    """Return the same of all the visits given."""
+    """Return what became of each state, of all the visits given."""
     failed = pl.col("status").is_in(["FAILED", "TIMED_OUT"])
     return (
         visits.sort("entered_at")

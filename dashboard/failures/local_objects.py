@@ -32,7 +32,7 @@ class LocalObjects:
         self._root = root
 
     def as_client(self) -> "S3Client":
-        """Return it as the client that the logs expect; they make no other calls."""
+        """Return this as the client that the logs expect; they make no other calls."""
         return cast("S3Client", self)
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803 - boto3's

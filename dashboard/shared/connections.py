@@ -59,7 +59,7 @@ def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
 
 
 def connection(calls: Calls = READS_ONLY) -> Connection:
-    """Return the same, for the workflow that this session watches."""
+    """Return the connection for the workflow that this session watches."""
     found = cloud_connection(calls)
     chosen = registry().find(st.session_state.get(WORKFLOW, ""))
     # Per session: two people may watch two workflows in one process.

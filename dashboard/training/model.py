@@ -185,7 +185,7 @@ class HeldOutComparison(msgspec.Struct, frozen=True):
     winner: Winner
 
     def format_sentence(self) -> str:
-        """Return it as a sentence."""
+        """Return the comparison as a sentence."""
         return (
             f"On {self.new.count:,} photos held out the older model is right in"
             f" {self.old.value:.1%}, the newer one in {self.new.value:.1%}: a difference of"
