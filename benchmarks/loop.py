@@ -157,11 +157,11 @@ def _export(cloud: Connection, feed: CaptureFeed, reviews: ReviewClient) -> tupl
 def _train(cloud: Connection, url: str, new: Path, earlier: Path | None) -> tuple[str, None]:
     copy = partial(deployment.download, cloud.settings, cloud.session)
     if importlib.util.find_spec("torch"):
-        return train.train(url, new, 0, copy, earlier), None
+        return train.train_and_compare(url, new, 0, copy, earlier), None
     shutil.copytree(ARTIFACTS, new)
     copy(url, new.parent / "set")
-    found = compare.judge(ARTIFACTS, new, read_split(new.parent / "set", "test"))
-    return f"training skipped: torch is not installed. {compare.told(found)}", None
+    found = compare.record_comparison(ARTIFACTS, new, read_split(new.parent / "set", "test"))
+    return f"training skipped: torch is not installed. {compare.describe_comparison(found)}", None
 
 
 def _create_model(cloud: Connection, new: Path) -> tuple[str, str]:

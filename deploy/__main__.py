@@ -15,8 +15,8 @@ from pathlib import Path
 
 from deploy import deployment, train
 from deploy.apply import Applied, Failed, Started, StepProgress
-from deploy.check import Finding, Level
-from deploy.options import Parser, environment, percentage, shared_options
+from deploy.check import PreflightFinding, PreflightLevel
+from deploy.options import Parser, parse_percentage, read_environment, shared_options
 from deploy.plan import Action, Diff, Op, Plan, keep_endpoint
 from deploy.providers.audit import AuditTrail
 from deploy.providers.session import Session, cloud_url
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _build_parser().parse_args(arguments)
     try:
-        given = environment(options)
+        given = read_environment(options)
         settings, session = deployment.connect(given, region=options.region)
         command: Callable[[Context], int] = options.command
         return command(Context(options, settings, session, bool(given.get(VARIABLE))))
@@ -109,10 +109,10 @@ def _run_check(context: Context) -> int:
     else:
         print(_describe_target(context))
         _print_findings(found)
-    return FAILED if found[0].level is Level.PROBLEM else DONE
+    return FAILED if found[0].level is PreflightLevel.PROBLEM else DONE
 
 
-def _print_findings(found: Sequence[Finding]) -> None:
+def _print_findings(found: Sequence[PreflightFinding]) -> None:
     for finding in found:
         print(f"  {finding.level.value:<8}{finding.topic}: {finding.says}")
         if finding.remedy:
@@ -121,8 +121,8 @@ def _print_findings(found: Sequence[Finding]) -> None:
 
 def _run_apply(context: Context) -> int:
     found = deployment.check(context.settings, context.session)
-    _print_findings([finding for finding in found if finding.level is not Level.OK])
-    if found[0].level is Level.PROBLEM:
+    _print_findings([finding for finding in found if finding.level is not PreflightLevel.OK])
+    if found[0].level is PreflightLevel.PROBLEM:
         raise WorkflowError("CheckFailed", f"Nothing was changed: {found[0].says}", found[0].remedy)
     plan, threshold = _make_plan(context, weight=context.options.canary)
     if context.options.keep_endpoint:
@@ -134,7 +134,7 @@ def _run_apply(context: Context) -> int:
 def _make_plan(context: Context, *, weight: int = 100) -> tuple[Plan, str]:
     """Return the plan, and what it makes of the threshold that is deployed."""
     settings, session = context.settings, context.session
-    now = deployment.threshold(settings, session, explicit=context.explicit)
+    now = deployment.deployed_threshold(settings, session, explicit=context.explicit)
     # Without a wish the deployed threshold stays: the dashboard may have changed it since.
     settings = replace(settings, threshold=now.wanted)
     plan = deployment.observe_and_plan(settings, session, weight=weight)
@@ -177,7 +177,7 @@ def _run_batch(context: Context) -> int:
 
 def _run_train(context: Context) -> int:
     carry_out = partial(_carry_out, context=context, privilege=Privilege.DEPLOY)
-    return train.run(context.options, context.settings, context.session, carry_out)
+    return train.run_command(context.options, context.settings, context.session, carry_out)
 
 
 def _run_destroy(context: Context) -> int:
@@ -198,7 +198,7 @@ def _run_destroy(context: Context) -> int:
 
 
 def _run_status(context: Context) -> int:
-    outputs = deployment.status(context.settings, context.session)
+    outputs = deployment.read_status(context.settings, context.session)
     if context.options.json:
         print(json.dumps(outputs.to_json(), indent=2))
         return DONE
@@ -359,7 +359,7 @@ def _build_parser() -> Parser:
     apply.add_argument("--yes", action="store_true", help="do not ask")
     apply.add_argument(
         "--canary",
-        type=percentage,
+        type=parse_percentage,
         default=100,
         metavar="PERCENT",
         help="send only this share of new executions to the new version; apply again to finish",

@@ -40,7 +40,7 @@ def status_changes(settings: Settings, **detail: Any) -> dict[str, Any]:  # noqa
     }
 
 
-def rules(settings: Settings, queue: Queue) -> tuple[Rule, Rule]:
+def make_rules(settings: Settings, queue: Queue) -> tuple[Rule, Rule]:
     """Return the rules that sort what ended badly.
 
     They send to the queue that the rule of all status changes sends to already, because AWS does
@@ -74,7 +74,7 @@ def rules(settings: Settings, queue: Queue) -> tuple[Rule, Rule]:
     )
 
 
-def alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
+def make_alarms(settings: Settings, functions: Iterable[str]) -> tuple[Alarm, ...]:
     """Return the alarms of a deployment.
 
     Args:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from deploy.cloud import DeploymentTarget, Observed, RefusedError
-from deploy.plan import Action, Op, Plan, deletions, plan_resource
-from deploy.resources import Key, Resource, Role
-from deploy.transient_errors import PATIENCE, waiting
+from deploy.plan import Action, Op, Plan, deletion_actions, plan_resource
+from deploy.resources import CloudResource, IamRole, Key
+from deploy.transient_errors import PATIENCE, waiting_message
 from workflow.errors import WorkflowError
 
 SETTLING_SECONDS = (1, 2, 4, 8, 15)
@@ -73,17 +73,19 @@ class _Run:
 
     plan: Plan
     cloud: DeploymentTarget
-    desired: Mapping[Key, Resource]
+    desired: Mapping[Key, CloudResource]
     outputs: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     created: set[Key] = field(default_factory=set)
 
-    def new_dependencies(self, resource: Resource) -> list[Resource]:
+    def new_dependencies(self, resource: CloudResource) -> list[CloudResource]:
         """Return what a resource refers to and AWS may not know everywhere yet.
 
         A role counts whoever created it: an earlier run that was cut off may have, seconds ago.
         """
         needed = dict.fromkeys(key for key, _ in resource.refs() if key in self.desired)
-        return [self.desired[key] for key in needed if key in self.created or key.kind == Role.KIND]
+        return [
+            self.desired[key] for key in needed if key in self.created or key.kind == IamRole.KIND
+        ]
 
 
 def apply(plan: Plan, cloud: DeploymentTarget) -> Iterator[Event]:
@@ -135,7 +137,7 @@ def _do_action(action: Action, run: _Run) -> Iterator[Event]:
 
 
 def _write_and_settle(
-    op: Op, resource: Resource, seen: Observed | None, run: _Run
+    op: Op, resource: CloudResource, seen: Observed | None, run: _Run
 ) -> Generator[Event, None, Observed | None]:
     """Write, and look until it shows; after an error that passes by itself, look and go on.
 
@@ -159,7 +161,7 @@ def _write_and_settle(
 
 
 def _look_again(
-    resource: Resource, run: _Run, patience: _Patience
+    resource: CloudResource, run: _Run, patience: _Patience
 ) -> Generator[Event, None, tuple[Op, Observed | None]]:
     """Return what is there by now, and what is still to be done."""
     while True:
@@ -178,11 +180,11 @@ def _look_again(
 
 
 def _wait_to_pass(
-    error: RefusedError, resource: Resource, run: _Run, patience: _Patience
+    error: RefusedError, resource: CloudResource, run: _Run, patience: _Patience
 ) -> Iterator[Event]:
     """Wait for an error to pass, in its own words; raise it where it will not, or has not."""
     # Only errors that the two sides of a new dependency explain are waited for; others end the run.
-    words = waiting(
+    words = waiting_message(
         error.code,
         error.said,
         writing=resource,
@@ -202,7 +204,7 @@ def _remove_resource(
     if action.op is Op.KEEP or seen is None:
         yield Applied(action.key, Op.KEEP, action.reason if seen else "It is already gone.")
         return
-    if not deletions({action.key: seen}, owner=plan.owner):
+    if not deletion_actions({action.key: seen}, owner=plan.owner):
         yield Applied(action.key, Op.KEEP, "It is not owned by this deployment.")
         return
     # Before the first write, and at each sign of life: waiting may outlast the lease of the lock.
@@ -214,7 +216,7 @@ def _remove_resource(
 
 
 def _write_resource(
-    op: Op, resource: Resource, seen: Observed | None, cloud: DeploymentTarget
+    op: Op, resource: CloudResource, seen: Observed | None, cloud: DeploymentTarget
 ) -> Iterator[str]:
     cloud.hold()
     if seen is None:
@@ -228,14 +230,14 @@ def _write_resource(
         yield message
 
 
-def _replace_resource(resource: Resource, cloud: DeploymentTarget) -> Iterator[str]:
+def _replace_resource(resource: CloudResource, cloud: DeploymentTarget) -> Iterator[str]:
     # What cannot be changed is deleted first: two resources cannot share a name.
     yield from cloud.delete(resource.key)
     yield from cloud.create(resource)
 
 
 def _wait_until_settled(
-    resource: Resource, plan: Plan, cloud: DeploymentTarget
+    resource: CloudResource, plan: Plan, cloud: DeploymentTarget
 ) -> Generator[Event, None, Observed | None]:
     """Look until what was written shows.
 
@@ -260,7 +262,7 @@ def _wait_until_settled(
     )
 
 
-def _unknown_reference(resource: Resource, key: Key, attribute: str) -> WorkflowError:
+def _unknown_reference(resource: CloudResource, key: Key, attribute: str) -> WorkflowError:
     return WorkflowError(
         "ReferenceUnknown",
         f"The {resource.TITLE} {resource.name} needs the {attribute} of {key}, which has none yet.",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy import policies
-from deploy.resources import Document, Key, LogGroup, Ref, Resource, Role, StateMachine
+from deploy.resources import CloudResource, Document, IamRole, Key, LogGroup, Ref, StateMachine
 from deploy.stack import LOG_RETENTION_DAYS, part_role, role_name
 from workflow.batches import PHOTOS_AT_ONCE, RESULTS_PREFIX, Kind
 from workflow.errors import WorkflowError
@@ -57,16 +57,16 @@ _SELECTOR = (
 _FIELDS = ("s3_bucket", "s3_key", "label", "confidence", "threshold", "inference_id")
 
 
-def keys(settings: Settings) -> tuple[Key, ...]:
+def batch_keys(settings: Settings) -> tuple[Key, ...]:
     """Return the keys of all resources of batch classification."""
     return (
-        Key(Role.KIND, role_name(settings, "batch")),
+        Key(IamRole.KIND, role_name(settings, "batch")),
         Key(LogGroup.KIND, _log_group(settings)),
         Key(StateMachine.KIND, settings.batch_machine),
     )
 
 
-def stack(settings: Settings, live: str) -> tuple[Resource, ...]:
+def batch_stack(settings: Settings, live: str) -> tuple[CloudResource, ...]:
     """Return everything that batch classification adds to a deployment.
 
     Args:
@@ -89,7 +89,7 @@ def stack(settings: Settings, live: str) -> tuple[Resource, ...]:
     machine = StateMachine(
         name=settings.batch_machine,
         tags=settings.tags,
-        definition=definition(json.loads(live), settings.bucket),
+        definition=batch_definition(json.loads(live), settings.bucket),
         role=role,
         log_group=Ref(log_group.key, "arn"),
         log_level="ERROR",
@@ -97,7 +97,7 @@ def stack(settings: Settings, live: str) -> tuple[Resource, ...]:
     return (*roles, log_group, machine)
 
 
-def definition(live: Document, bucket: str) -> dict[str, Any]:
+def batch_definition(live: Document, bucket: str) -> dict[str, Any]:
     """Return the definition: one distributed Map for each kind of source.
 
     Args:

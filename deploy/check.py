@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from deploy.model.container import END_OF_PATCH
 from deploy.prices import price_of
-from deploy.resources import EndpointConfig, Json, Resource, TrainingJob
+from deploy.resources import CloudResource, EndpointConfig, Json, TrainingJob
 from workflow.errors import WorkflowError
 from workflow.regions import partition_of
 from workflow.settings import Settings
@@ -20,7 +20,7 @@ ENDPOINT_QUOTA = "{} for endpoint usage"
 TRAINING_QUOTA = "{} for training job usage"
 
 
-class Level(StrEnum):
+class PreflightLevel(StrEnum):
     """How a finding stands in the way: a PROBLEM ends ``apply`` before anything is created."""
 
     OK = "OK"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PreflightFinding:
     """One thing that was looked at.
 
     Attributes:
@@ -40,7 +40,7 @@ class Finding:
         remedy: What to do about it; empty where it is OK.
     """
 
-    level: Level
+    level: PreflightLevel
     topic: str
     says: str
     remedy: str = ""
@@ -70,7 +70,7 @@ class CheckedAccount:
     lambda_at_once: int | WorkflowError
 
 
-def quota_names(resources: Iterable[Resource]) -> tuple[str, ...]:
+def quota_names(resources: Iterable[CloudResource]) -> tuple[str, ...]:
     """Return the names of the SageMaker quotas that resources need."""
     names = {
         EndpointConfig: ENDPOINT_QUOTA,
@@ -83,9 +83,9 @@ def quota_names(resources: Iterable[Resource]) -> tuple[str, ...]:
     )
 
 
-def findings(
-    settings: Settings, resources: Sequence[Resource], account: CheckedAccount, *, today: date
-) -> tuple[Finding, ...]:
+def collect_findings(
+    settings: Settings, resources: Sequence[CloudResource], account: CheckedAccount, *, today: date
+) -> tuple[PreflightFinding, ...]:
     """Return all findings, what stands in the way first.
 
     Args:
@@ -104,57 +104,59 @@ def findings(
         _check_price(resources, settings.region),
     )
     # Members of Level are ordered from harmless to severe.
-    order = list(reversed(Level))
+    order = list(reversed(PreflightLevel))
     return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
 
 
-def _check_region(settings: Settings) -> Finding:
+def _check_region(settings: Settings) -> PreflightFinding:
     partition = partition_of(settings.region)
     where = f"{settings.region} of the partition {partition.name}"
     if settings.region in partition.regions:
-        return Finding(Level.OK, "region", f"The region is {where}.")
-    return Finding(
-        Level.WARNING,
+        return PreflightFinding(PreflightLevel.OK, "region", f"The region is {where}.")
+    return PreflightFinding(
+        PreflightLevel.WARNING,
         "region",
         f"botocore does not know the region {where}.",
         "Correct the name, or upgrade boto3 if the region is new.",
     )
 
 
-def _check_names(settings: Settings) -> Finding:
-    return Finding(
-        Level.OK,
+def _check_names(settings: Settings) -> PreflightFinding:
+    return PreflightFinding(
+        PreflightLevel.OK,
         "names",
         f"Every name begins with {settings.prefix} and is within its limits; the longest, of the"
         f" bucket, has {len(settings.bucket)} of 63 characters.",
     )
 
 
-def _check_permissions(denied: Sequence[str] | WorkflowError) -> Finding:
+def _check_permissions(denied: Sequence[str] | WorkflowError) -> PreflightFinding:
     if isinstance(denied, WorkflowError):
         return _unknown_finding(
             "permissions", denied, "The first one that is missing ends `apply`."
         )
     if denied:
-        return Finding(
-            Level.PROBLEM,
+        return PreflightFinding(
+            PreflightLevel.PROBLEM,
             "permissions",
             f"These credentials may not call {', '.join(denied)}.",
             "Ask an administrator to allow them; `python -m deploy policy operator` prints all.",
         )
-    return Finding(Level.OK, "permissions", "IAM's simulation allows every call of `apply`.")
+    return PreflightFinding(
+        PreflightLevel.OK, "permissions", "IAM's simulation allows every call of `apply`."
+    )
 
 
 def _check_quotas(
-    resources: Sequence[Resource], quotas: Mapping[str, float] | WorkflowError
-) -> Iterable[Finding]:
+    resources: Sequence[CloudResource], quotas: Mapping[str, float] | WorkflowError
+) -> Iterable[PreflightFinding]:
     for name in quota_names(resources):
         topic = f"quota: {name}"
         if isinstance(quotas, WorkflowError):
             yield _unknown_finding(topic, quotas, "A quota of 0 ends `apply` at this resource.")
         elif name not in quotas:
-            yield Finding(
-                Level.UNKNOWN,
+            yield PreflightFinding(
+                PreflightLevel.UNKNOWN,
                 topic,
                 "AWS lists no such quota in this region: the type may not be offered here.",
                 "Look under Service Quotas, or choose another type (--instance-type).",
@@ -163,66 +165,78 @@ def _check_quotas(
             yield _check_quota(topic, quotas[name])
 
 
-def _check_quota(topic: str, value: float) -> Finding:
+def _check_quota(topic: str, value: float) -> PreflightFinding:
     if value < 1:
-        return Finding(Level.PROBLEM, topic, "The quota is 0: none can be started.", REQUEST_QUOTA)
+        return PreflightFinding(
+            PreflightLevel.PROBLEM, topic, "The quota is 0: none can be started.", REQUEST_QUOTA
+        )
     if value < 2 and "endpoint" in topic:  # noqa: PLR2004 - the one that serves and the next one
-        return Finding(
-            Level.WARNING,
+        return PreflightFinding(
+            PreflightLevel.WARNING,
             topic,
             "The quota is 1: enough to create the endpoint, not to update it, for SageMaker starts"
             " the new instance beside the old one.",
             REQUEST_QUOTA,
         )
-    return Finding(Level.OK, topic, f"The quota is {value:g}, without what runs already.")
+    return PreflightFinding(
+        PreflightLevel.OK, topic, f"The quota is {value:g}, without what runs already."
+    )
 
 
-def _check_concurrency(value: int | WorkflowError) -> Finding:
+def _check_concurrency(value: int | WorkflowError) -> PreflightFinding:
     topic = "Lambda concurrency"
     if isinstance(value, WorkflowError):
         return _unknown_finding(topic, value, "Too little of it shows as throttled functions.")
     # New accounts start far below the default of 1,000 (Lambda developer guide, "Lambda quotas").
     if value <= LAMBDA_AT_ONCE:
-        return Finding(
-            Level.WARNING,
+        return PreflightFinding(
+            PreflightLevel.WARNING,
             topic,
             f"The account runs at most {value} functions at once: more executions than that are"
             " throttled, and retried.",
             REQUEST_QUOTA,
         )
-    return Finding(Level.OK, topic, f"The account runs up to {value} functions at once.")
+    return PreflightFinding(
+        PreflightLevel.OK, topic, f"The account runs up to {value} functions at once."
+    )
 
 
-def _check_image(resources: Sequence[Resource], today: date) -> Finding:
+def _check_image(resources: Sequence[CloudResource], today: date) -> PreflightFinding:
     images = dict.fromkeys(
         one.properties()["image"] for one in resources if "image" in one.properties()
     )
     if not images:
-        return Finding(Level.OK, "container image", "None is needed: the endpoint exists already.")
+        return PreflightFinding(
+            PreflightLevel.OK, "container image", "None is needed: the endpoint exists already."
+        )
     says = f"SageMaker pulls {', '.join(map(str, images))}."
     # The built-in algorithm's image has no end of patch that AWS publishes.
     if not any("/pytorch-inference:" in str(image) for image in images):
-        return Finding(Level.OK, "container image", says)
+        return PreflightFinding(PreflightLevel.OK, "container image", says)
     if today <= END_OF_PATCH:
-        return Finding(Level.OK, "container image", f"{says} AWS patches it until {END_OF_PATCH}.")
-    return Finding(
-        Level.WARNING,
+        return PreflightFinding(
+            PreflightLevel.OK, "container image", f"{says} AWS patches it until {END_OF_PATCH}."
+        )
+    return PreflightFinding(
+        PreflightLevel.WARNING,
         "container image",
         f"{says} AWS has not patched it since {END_OF_PATCH}, and publishes no newer one.",
         "It serves as before; docs/aws.md says which versions there are.",
     )
 
 
-def _check_price(resources: Sequence[Resource], region: str) -> Finding:
+def _check_price(resources: Sequence[CloudResource], region: str) -> PreflightFinding:
     price = price_of(resources, region)
     if price.monthly_usd is None:
-        return Finding(Level.UNKNOWN, "price", price.says, "Look it up before you apply.")
-    return Finding(Level.OK, "price", price.says)
+        return PreflightFinding(
+            PreflightLevel.UNKNOWN, "price", price.says, "Look it up before you apply."
+        )
+    return PreflightFinding(PreflightLevel.OK, "price", price.says)
 
 
-def _unknown_finding(topic: str, error: WorkflowError, consequence: str) -> Finding:
-    return Finding(
-        Level.UNKNOWN,
+def _unknown_finding(topic: str, error: WorkflowError, consequence: str) -> PreflightFinding:
+    return PreflightFinding(
+        PreflightLevel.UNKNOWN,
         topic,
         f"It could not be looked up: {error.message}",
         f"Nothing has to be done. {consequence}",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from deploy.resources import Key, Properties, Resource
+from deploy.resources import CloudResource, Key, Properties
 from deploy.versions import Version
 from workflow.errors import WorkflowError
 
@@ -31,7 +31,7 @@ class Observed:
     """What a cloud has under a key.
 
     Attributes:
-        properties: The same names and forms as ``Resource.properties``.
+        properties: The same names and forms as ``CloudResource.properties``.
         outputs: Attributes that other resources refer to.
         tags: Its tags, or those of what it is part of; None for what lies in something of ours.
         failure: Why it is beyond repair and has to be replaced, else empty.
@@ -60,13 +60,13 @@ class DeploymentTarget(Protocol):
     def find(self) -> Iterable[Key]:
         """Return the keys of immutable resources that this deployment made, by their names."""
 
-    def create(self, resource: Resource) -> Iterator[str]:
+    def create(self, resource: CloudResource) -> Iterator[str]:
         """Create a resource whose references are resolved, and wait until it can be used.
 
         A refusal that passes by itself is the caller's to wait for: ``deploy.transient_errors``.
         """
 
-    def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
+    def update(self, resource: CloudResource, observed: Observed) -> Iterator[str]:
         """Change what is there into what is wanted, and wait until it can be used."""
 
     def delete(self, key: Key) -> Iterator[str]:

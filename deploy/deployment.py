@@ -15,22 +15,30 @@ from typing import Any
 
 from deploy import apply as applying
 from deploy import batch, stack
-from deploy.check import Finding, findings
+from deploy.check import PreflightFinding, collect_findings
 from deploy.cloud import DeploymentTarget, Observed
-from deploy.package import Artifacts, artifacts
-from deploy.plan import Plan, plan, plan_deletion
+from deploy.package import Artifacts, collect_artifacts
+from deploy.plan import Plan, make_plan, plan_deletion
 from deploy.prices import price_of
 from deploy.promotion import keep_promoted
 from deploy.providers.aws import AwsCloud
 from deploy.providers.session import Session, account_of, console_host, is_aws, open_session
-from deploy.resources import Alias, Endpoint, ExistingEndpoint, Json, Key, Queue, StorageBucket
-from deploy.template import artifact_names, template
+from deploy.resources import (
+    Alias,
+    ExistingEndpoint,
+    Json,
+    Key,
+    Queue,
+    SageMakerEndpoint,
+    StorageBucket,
+)
+from deploy.template import artifact_names, make_template
 from deploy.versions import (
     NOTHING_TO_ROLL_BACK_TO,
     Rollback,
     Version,
+    compare_versions,
     newest_routed,
-    preview,
     promotion_target,
     rollback_target,
 )
@@ -115,16 +123,18 @@ def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100)
         WorkflowError: A call failed, or the sources are not complete.
     """
     cloud = _open_cloud(settings, session)
-    desired = stack.stack(settings, _collect_artifacts(settings, session, cloud), weight=weight)
+    desired = stack.build_stack(
+        settings, _collect_artifacts(settings, session, cloud), weight=weight
+    )
     # Not only what is wanted: what is there and no longer wanted has to be found to be deleted.
     keys = (one.key for one in desired)
-    observed = _observe_keys((*keys, *stack.keys(settings), *cloud.find()), cloud)
+    observed = _observe_keys((*keys, *stack.stack_keys(settings), *cloud.find()), cloud)
     wanted, kept = keep_promoted(desired, observed, settings)
     price = price_of(desired, settings.region)
-    return replace(plan(wanted, observed, owner=settings.owner), price=price, kept=kept)
+    return replace(make_plan(wanted, observed, owner=settings.owner), price=price, kept=kept)
 
 
-def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
+def check(settings: Settings, session: Session) -> tuple[PreflightFinding, ...]:
     """Return what would end a deployment, or surprise whoever pays for it. Only reads.
 
     Returns:
@@ -134,9 +144,9 @@ def check(settings: Settings, session: Session) -> tuple[Finding, ...]:
         WorkflowError: The sources are not complete, or nothing of the kind is offered there.
     """
     cloud = _open_cloud(settings, session)
-    desired = stack.stack(settings, _collect_artifacts(settings, session, cloud))
-    account = cloud.account(settings, desired)
-    return findings(settings, desired, account, today=datetime.now(UTC).date())
+    desired = stack.build_stack(settings, _collect_artifacts(settings, session, cloud))
+    account = cloud.check_account(settings, desired)
+    return collect_findings(settings, desired, account, today=datetime.now(UTC).date())
 
 
 def export(settings: Settings) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -145,11 +155,11 @@ def export(settings: Settings) -> tuple[dict[str, Any], dict[str, bytes]]:
     Raises:
         WorkflowError: The sources are not complete, or a template cannot hold what is wanted.
     """
-    desired = stack.stack(settings, artifacts(settings, wheels=True))
-    return template(desired, settings), artifact_names(desired)
+    desired = stack.build_stack(settings, collect_artifacts(settings, wheels=True))
+    return make_template(desired, settings), artifact_names(desired)
 
 
-def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standing:
+def deployed_threshold(settings: Settings, session: Session, *, explicit: bool) -> Standing:
     """Return which threshold is deployed, and which one to plan. Only reads.
 
     Args:
@@ -162,7 +172,7 @@ def threshold(settings: Settings, session: Session, *, explicit: bool) -> Standi
     """
     deployed: tuple[DeployedThreshold, ...] | WorkflowError
     try:
-        deployed = _open_cloud(settings, session).thresholds(
+        deployed = _open_cloud(settings, session).deployed_thresholds(
             settings.state_machine, settings.alias, settings.filter_function
         )
     except WorkflowError as error:
@@ -184,7 +194,7 @@ def plan_destroy(settings: Settings, session: Session, *, empty_bucket: str | No
         WorkflowError: A call failed, or ``empty_bucket`` is not the deployment's bucket.
     """
     cloud = _open_cloud(settings, session)
-    keys = (*stack.keys(settings), *batch.keys(settings), *cloud.find())
+    keys = (*stack.stack_keys(settings), *batch.batch_keys(settings), *cloud.find())
     observed = _observe_keys(keys, cloud)
     return plan_deletion(
         observed, owner=settings.owner, bucket=settings.bucket, empty_bucket=empty_bucket
@@ -207,9 +217,9 @@ def plan_batch(settings: Settings, session: Session) -> Plan:
         )
     # While traffic shifts, batches call what most executions call.
     live = max(versions, key=lambda version: (version.weight, version.number))
-    desired = batch.stack(settings, cloud.definition(live))
-    observed = _observe_keys(batch.keys(settings), cloud)
-    return plan(desired, observed, owner=settings.owner)
+    desired = batch.batch_stack(settings, cloud.read_definition(live))
+    observed = _observe_keys(batch.batch_keys(settings), cloud)
+    return make_plan(desired, observed, owner=settings.owner)
 
 
 def download(settings: Settings, session: Session, address: str, folder: Path) -> int:
@@ -271,7 +281,9 @@ def preview_rollback(settings: Settings, session: Session) -> Rollback | None:
             raise
         return None
     live = newest_routed(versions)
-    return preview(live, target, (cloud.definition(live), cloud.definition(target)))
+    return compare_versions(
+        live, target, (cloud.read_definition(live), cloud.read_definition(target))
+    )
 
 
 def apply(plan: Plan, settings: Settings, session: Session) -> Iterator[Event]:
@@ -296,14 +308,14 @@ def rollback(settings: Settings, session: Session) -> Iterator[Event]:
     yield from apply(plan_rollback(settings, session), settings, session)
 
 
-def status(settings: Settings, session: Session) -> Outputs:
+def read_status(settings: Settings, session: Session) -> Outputs:
     """Return what the deployment offers now. Only reads.
 
     Raises:
         WorkflowError: A call failed.
     """
     cloud = _open_cloud(settings, session)
-    kind = ExistingEndpoint if settings.existing_endpoint else Endpoint
+    kind = ExistingEndpoint if settings.existing_endpoint else SageMakerEndpoint
     bucket = Key(StorageBucket.KIND, settings.bucket)
     alias = Key(Alias.KIND, _alias_name(settings))
     endpoint = Key(kind.KIND, settings.endpoint)
@@ -327,7 +339,7 @@ def _open_cloud(settings: Settings, session: Session) -> AwsCloud:
 
 def _collect_artifacts(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts:
     # Any other cloud serves models in its own Python, and would carry 50 MB for nothing.
-    made_of = artifacts(settings, wheels=is_aws(session))
+    made_of = collect_artifacts(settings, wheels=is_aws(session))
     if settings.training_data is None:
         return made_of
     samples, classes = cloud.training_samples(settings.training_data)
@@ -342,7 +354,7 @@ def _observe_keys(keys: Iterable[Key], cloud: DeploymentTarget) -> dict[Key, Obs
 def _plan_alias(settings: Settings, cloud: AwsCloud, version: Version) -> Plan:
     """Return what has to be done so that a version gets all new executions."""
     alias = Alias(name=_alias_name(settings), tags=settings.tags, version=version.arn)
-    return plan((alias,), _observe_keys((alias.key,), cloud), owner=settings.owner)
+    return make_plan((alias,), _observe_keys((alias.key,), cloud), owner=settings.owner)
 
 
 def _alias_name(settings: Settings) -> str:

@@ -11,7 +11,7 @@ USAGE = 1
 """Exit code of a command line that cannot be understood: 2 means that changes are pending."""
 
 
-def environment(options: argparse.Namespace) -> dict[str, str]:
+def read_environment(options: argparse.Namespace) -> dict[str, str]:
     """Return the environment with what the command line overrides."""
     given = {
         "SCONES_PROJECT": options.project,
@@ -73,7 +73,7 @@ def shared_options() -> Parser:
     return shared
 
 
-def percentage(text: str) -> int:
+def parse_percentage(text: str) -> int:
     """Read a whole number from 1 to 100.
 
     Raises:

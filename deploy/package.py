@@ -69,7 +69,7 @@ class Artifacts:
     classes: tuple[str, ...] = LABELS
 
 
-def artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
+def collect_artifacts(settings: Settings, *, wheels: bool) -> Artifacts:
     """Collect from the source tree what a deployment with these settings is made from.
 
     Args:

@@ -49,7 +49,7 @@ _ACTIONS: Mapping[str, str] = {
 }
 
 
-def needed(settings: Settings) -> dict[str, tuple[str, ...]]:
+def needed_actions(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the ARN of one resource of each service, and the actions that it is needed for."""
     prefix = settings.prefix
     resources = {

@@ -11,12 +11,12 @@ from deploy.resources import (
     CREATION_ORDER,
     Alias,
     BucketContents,
-    Endpoint,
+    CloudResource,
     EndpointConfig,
     Json,
     Key,
-    Model,
-    Resource,
+    SageMakerEndpoint,
+    SageMakerModel,
     StorageBucket,
     TrainingJob,
     redact_refs,
@@ -73,7 +73,7 @@ class Action:
     diffs: tuple[Diff, ...]
     reason: str
     remedy: str = ""
-    resource: Resource | None = None
+    resource: CloudResource | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the action without the record behind it, for ``--json`` and for pages."""
@@ -144,8 +144,8 @@ class Plan:
         }
 
 
-def plan(
-    desired: Sequence[Resource], observed: Mapping[Key, Observed], *, owner: Mapping[str, str]
+def make_plan(
+    desired: Sequence[CloudResource], observed: Mapping[Key, Observed], *, owner: Mapping[str, str]
 ) -> Plan:
     """Compare what is wanted with what is there.
 
@@ -171,9 +171,11 @@ def plan(
     # Owned, but not wanted any more: deleted last, after nothing refers to it.
     obsolete = {key: seen for key, seen in observed.items() if key not in wanted}
     serves = any(resource.KIND == EndpointConfig.KIND for resource in desired)
-    stays = retained(obsolete, owner=owner) if serves else ()
+    stays = find_retained(obsolete, owner=owner) if serves else ()
     gone = {key: seen for key, seen in obsolete.items() if key not in stays}
-    return Plan(actions=(*actions, *deletions(gone, owner=owner)), owner=owner, retained=stays)
+    return Plan(
+        actions=(*actions, *deletion_actions(gone, owner=owner)), owner=owner, retained=stays
+    )
 
 
 def keep_endpoint(plan: Plan) -> Plan:
@@ -185,8 +187,8 @@ def keep_endpoint(plan: Plan) -> Plan:
 
     def kept(action: Action) -> bool:
         kind = action.key.kind
-        updated = kind == Endpoint.KIND and action.op is Op.UPDATE
-        deleted = kind in (EndpointConfig.KIND, Model.KIND) and action.op is Op.DELETE
+        updated = kind == SageMakerEndpoint.KIND and action.op is Op.UPDATE
+        deleted = kind in (EndpointConfig.KIND, SageMakerModel.KIND) and action.op is Op.DELETE
         return not (updated or deleted)
 
     return replace(plan, actions=tuple(filter(kept, plan.actions)))
@@ -206,14 +208,14 @@ def _endpoint_before_alias(actions: list[Action]) -> list[Action]:
     In a first deployment the endpoint is last: what fails before it costs nothing. Where an alias
     routes executions already, they must not be shifted to an endpoint that does not serve yet.
     """
-    if not any(one.key.kind == Endpoint.KIND and one.op is Op.CREATE for one in actions):
+    if not any(one.key.kind == SageMakerEndpoint.KIND and one.op is Op.CREATE for one in actions):
         return actions
     later = [one for one in actions if one.key.kind == Alias.KIND and one.op is Op.UPDATE]
     return [*(one for one in actions if one not in later), *later]
 
 
 def plan_resource(
-    resource: Resource, seen: Observed | None, outputs: Outputs, *, owner: Mapping[str, str]
+    resource: CloudResource, seen: Observed | None, outputs: Outputs, *, owner: Mapping[str, str]
 ) -> Action:
     """Return the action for one resource, given what is known of those it refers to."""
     resolved = resource.resolved(outputs)
@@ -231,9 +233,9 @@ def plan_resource(
     )
 
 
-def retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Key, ...]:
+def find_retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Key, ...]:
     """Return the newest earlier endpoint configurations, and the models that they serve."""
-    ours = {key: seen for key, seen in obsolete.items() if owned(seen, owner)}
+    ours = {key: seen for key, seen in obsolete.items() if is_owned(seen, owner)}
     dated = [
         (seen.created, key)
         for key, seen in ours.items()
@@ -241,15 +243,17 @@ def retained(obsolete: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> t
     ]
     configs = [key for _, key in sorted(dated, reverse=True)[:EARLIER_CONFIGS]]
     # A configuration without its model cannot serve: they stay together.
-    models = (Key(Model.KIND, str(ours[key].properties["model"])) for key in configs)
+    models = (Key(SageMakerModel.KIND, str(ours[key].properties["model"])) for key in configs)
     return (*configs, *(key for key in dict.fromkeys(models) if key in ours))
 
 
-def deletions(observed: Mapping[Key, Observed], *, owner: Mapping[str, str]) -> tuple[Action, ...]:
+def deletion_actions(
+    observed: Mapping[Key, Observed], *, owner: Mapping[str, str]
+) -> tuple[Action, ...]:
     """Return deletions of what is owned, in the reverse order of creation."""
     rank = {kind.KIND: place for place, kind in enumerate(CREATION_ORDER)}
     titles = {kind.KIND: kind.TITLE for kind in CREATION_ORDER}
-    keys = [key for key, seen in observed.items() if owned(seen, owner)]
+    keys = [key for key, seen in observed.items() if is_owned(seen, owner)]
     return tuple(
         Action(
             op=Op.DELETE,
@@ -290,7 +294,7 @@ def plan_deletion(
     return Plan(
         actions=tuple(
             step
-            for action in deletions(observed, owner=owner)
+            for action in deletion_actions(observed, owner=owner)
             for step in _bucket_steps(action, observed[action.key], empty_bucket)
         ),
         owner=owner,
@@ -314,7 +318,7 @@ def _bucket_steps(action: Action, seen: Observed, empty_bucket: str | None) -> t
 
 
 def _decide_op(
-    resource: Resource,
+    resource: CloudResource,
     seen: Observed | None,
     diffs: tuple[Diff, ...],
     owner: Mapping[str, str],
@@ -327,7 +331,7 @@ def _decide_op(
         )
     if seen is None:
         return Op.CREATE, "There is none yet.", ""
-    if not resource.EXTERNAL and not owned(seen, owner):
+    if not resource.EXTERNAL and not is_owned(seen, owner):
         tags = ", ".join(f"{name}={value}" for name, value in owner.items())
         return (
             Op.BLOCKED,
@@ -344,13 +348,13 @@ def _decide_op(
     return Op.KEEP, "It is up to date.", ""
 
 
-def owned(seen: Observed, owner: Mapping[str, str]) -> bool:
+def is_owned(seen: Observed, owner: Mapping[str, str]) -> bool:
     """Return whether what is there has the tags of this deployment, or lies in what has them."""
     tags = seen.tags
     return tags is None or all(tags.get(name) == value for name, value in owner.items())
 
 
-def _known_outputs(resource: Resource, seen: Observed | None, op: Op) -> Mapping[str, str]:
+def _known_outputs(resource: CloudResource, seen: Observed | None, op: Op) -> Mapping[str, str]:
     # What is made again has other attributes, so what refers to it must change too.
     if seen is None or op is Op.REPLACE:
         return {}

@@ -8,7 +8,7 @@ does not have is unknown. Source: AWS's list prices without discounts, free tier
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deploy.resources import Alarm, EndpointConfig, Json, Resource, TrainingJob
+from deploy.resources import Alarm, CloudResource, EndpointConfig, Json, TrainingJob
 
 _PRICE = "Price a month on AWS"
 AS_OF = "November 2026"
@@ -51,7 +51,7 @@ class Price:
         return {"monthly_usd": self.monthly_usd, "says": self.says}
 
 
-def price_of(resources: Sequence[Resource], region: str) -> Price:
+def price_of(resources: Sequence[CloudResource], region: str) -> Price:
     """Return what resources cost a month in a region while nothing runs."""
     parts = [_instance_price(one, region) for one in resources if isinstance(one, EndpointConfig)]
     alarms = [one for one in resources if isinstance(one, Alarm)]

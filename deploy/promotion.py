@@ -9,8 +9,15 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from deploy.cloud import Observed
-from deploy.plan import owned
-from deploy.resources import Endpoint, EndpointConfig, Key, Model, Ref, Resource
+from deploy.plan import is_owned
+from deploy.resources import (
+    CloudResource,
+    EndpointConfig,
+    Key,
+    Ref,
+    SageMakerEndpoint,
+    SageMakerModel,
+)
 from deploy.stack import endpoint_config
 from workflow.settings import Settings
 
@@ -20,12 +27,12 @@ SERVES: Final = "serves"
 VARIANTS: Final = "variants"
 """Output of an endpoint configuration: how many variants it has, shadows too."""
 
-_Found = TypeVar("_Found", Model, EndpointConfig)
+_Found = TypeVar("_Found", SageMakerModel, EndpointConfig)
 
 
 def keep_promoted(
-    desired: Sequence[Resource], observed: Mapping[Key, Observed], settings: Settings
-) -> tuple[tuple[Resource, ...], str]:
+    desired: Sequence[CloudResource], observed: Mapping[Key, Observed], settings: Settings
+) -> tuple[tuple[CloudResource, ...], str]:
     """Return what is wanted without undoing a rollout, and a sentence that says what is kept.
 
     A model that has all traffic stays, with the other properties of the settings; while several
@@ -37,11 +44,11 @@ def keep_promoted(
         observed: What is there.
         settings: The settings.
     """
-    endpoint = next((one for one in desired if isinstance(one, Endpoint)), None)
+    endpoint = next((one for one in desired if isinstance(one, SageMakerEndpoint)), None)
     seen = observed.get(endpoint.key) if endpoint else None
     if endpoint is None or seen is None or seen.failure:
         return tuple(desired), ""
-    asked = next(one.name for one in desired if isinstance(one, Model))
+    asked = next(one.name for one in desired if isinstance(one, SageMakerModel))
     serves = seen.outputs.get(SERVES, "").split()
     # Without the tag (an earlier release) the first model that serves was the settings' own.
     applied = seen.properties["applied_model"] or next(iter(serves), asked)
@@ -49,7 +56,9 @@ def keep_promoted(
     # The settings ask for another model than at the last apply: they win.
     if not serves or applied != asked:
         return tuple(desired), ""
-    found = (_as_found(Model, name, observed, settings) for name in serves if name != asked)
+    found = (
+        _as_found(SageMakerModel, name, observed, settings) for name in serves if name != asked
+    )
     models = [one for one in found if one is not None]
     # In the middle of a rollout the endpoint belongs to the rollout.
     if len(serves) > 1:
@@ -58,7 +67,7 @@ def keep_promoted(
         rest = [one for one in desired if one is not endpoint]
         says = f"Kept: the rollout of {serves[1]}, until it is promoted, stopped or rolled back."
         return (*rest, *before, replace(endpoint, config=live)), says
-    adopted = endpoint_config(settings, Ref(Key(Model.KIND, asked), "name"))
+    adopted = endpoint_config(settings, Ref(Key(SageMakerModel.KIND, asked), "name"))
     says = ""
     if serves != [asked]:
         adopted = endpoint_config(settings, Ref(models[0].key, "name") if models else serves[0])
@@ -68,7 +77,7 @@ def keep_promoted(
         )
     if _differs_in_name_only(observed.get(Key(EndpointConfig.KIND, live)), adopted, serves[0]):
         adopted = _as_found(EndpointConfig, live, observed, settings) or adopted
-    rest = [one for one in desired if not isinstance(one, Endpoint | EndpointConfig)]
+    rest = [one for one in desired if not isinstance(one, SageMakerEndpoint | EndpointConfig)]
     return (*rest, *models, adopted, replace(endpoint, config=Ref(adopted.key, "name"))), says
 
 
@@ -83,6 +92,6 @@ def _as_found(
 ) -> _Found | None:
     """Return what is there as something wanted, so that no plan deletes it; None if not ours."""
     seen = observed.get(Key(kind.KIND, name))
-    if seen is None or not owned(seen, settings.owner):
+    if seen is None or not is_owned(seen, settings.owner):
         return None
     return kind(name=name, tags=settings.tags, **dict(seen.properties))  # type: ignore[arg-type]

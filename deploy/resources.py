@@ -45,7 +45,7 @@ class Ref(str):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
+class CloudResource:
     """What is wanted of one AWS resource.
 
     Attributes:
@@ -135,7 +135,7 @@ def _to_json(value: Any) -> Json:  # noqa: ANN401 - any field of a record
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorageBucket(Resource):
+class StorageBucket(CloudResource):
     """An S3 bucket. Outputs: ``name``, ``contents`` (top folders that deploy did not make).
 
     Attributes:
@@ -156,7 +156,7 @@ class StorageBucket(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BucketContents(Resource):
+class BucketContents(CloudResource):
     """Every object of a bucket: only ever deleted, and only by ``destroy --empty-bucket``."""
 
     KIND = "s3.contents"
@@ -164,7 +164,7 @@ class BucketContents(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelArchive(Resource):
+class ModelArchive(CloudResource):
     """A ``model.tar.gz`` in the bucket, under a key that holds its digest. Outputs: ``url``.
 
     Attributes:
@@ -182,7 +182,7 @@ class ModelArchive(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Role(Resource):
+class IamRole(CloudResource):
     """An IAM role with one inline policy. Outputs: ``arn``."""
 
     KIND = "iam.role"
@@ -196,7 +196,7 @@ class Role(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogGroup(Resource):
+class LogGroup(CloudResource):
     """A CloudWatch log group. Outputs: ``arn`` (without ``:*``), ``name``."""
 
     KIND = "logs.group"
@@ -206,7 +206,7 @@ class LogGroup(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Topic(Resource):
+class Topic(CloudResource):
     """An SNS topic. Outputs: ``arn``."""
 
     KIND = "sns.topic"
@@ -216,7 +216,7 @@ class Topic(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subscription(Resource):
+class Subscription(CloudResource):
     """An e-mail subscription of a topic; its owner confirms it by mail. Outputs: ``arn``.
 
     Attributes:
@@ -231,7 +231,7 @@ class Subscription(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queue(Resource):
+class Queue(CloudResource):
     """An SQS queue, encrypted by SQS's own keys. Outputs: ``arn``, ``url``."""
 
     KIND = "sqs.queue"
@@ -243,7 +243,7 @@ class Queue(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule(Resource):
+class Rule(CloudResource):
     """An EventBridge rule on the default bus with one target. Outputs: ``arn``."""
 
     KIND = "events.rule"
@@ -256,7 +256,7 @@ class Rule(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function(Resource):
+class Function(CloudResource):
     """A Lambda function whose code and configuration are published as a version.
 
     Outputs: ``arn``, ``version``, ``version_arn`` (the version that equals what is wanted).
@@ -289,7 +289,7 @@ class Function(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateMachine(Resource):
+class StateMachine(CloudResource):
     """A Standard state machine, published as a version.
 
     Outputs: ``arn``, ``version_arn`` (the version that equals what is wanted).
@@ -311,7 +311,7 @@ class StateMachine(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alias(Resource):
+class Alias(CloudResource):
     """An alias of a state machine that routes executions to versions by weight.
 
     Outputs: ``arn``; ``routes``, the ARNs of its versions, that of most executions first;
@@ -341,7 +341,7 @@ class Alias(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingJob(Resource):
+class TrainingJob(CloudResource):
     """A SageMaker training job; a failed one is tried again under the next name.
 
     Outputs: ``model_data``, the S3 URL of the trained model.
@@ -365,7 +365,7 @@ class TrainingJob(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Resource):
+class SageMakerModel(CloudResource):
     """A SageMaker model; immutable, so its name ends in a digest. Outputs: ``name``."""
 
     KIND = "sagemaker.model"
@@ -380,7 +380,7 @@ class Model(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointConfig(Resource):
+class EndpointConfig(CloudResource):
     """A SageMaker endpoint configuration; immutable, named by a digest. Outputs: ``name``."""
 
     KIND = "sagemaker.endpoint-config"
@@ -399,7 +399,7 @@ class EndpointConfig(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Endpoint(Resource):
+class SageMakerEndpoint(CloudResource):
     """A SageMaker endpoint. Outputs: ``arn``, ``name``, ``status``, ``serves``.
 
     Attributes:
@@ -418,7 +418,7 @@ class Endpoint(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExistingEndpoint(Resource):
+class ExistingEndpoint(CloudResource):
     """A SageMaker endpoint that somebody else made. Outputs: ``arn``, ``variant``."""
 
     KIND = "sagemaker.existing-endpoint"
@@ -427,7 +427,7 @@ class ExistingEndpoint(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alarm(Resource):
+class Alarm(CloudResource):
     """A CloudWatch alarm on a metric, or on an expression of several. Outputs: ``arn``.
 
     Attributes:
@@ -454,11 +454,11 @@ class Alarm(Resource):
     missing_data: str = "notBreaching"
 
 
-CREATION_ORDER: tuple[type[Resource], ...] = (
+CREATION_ORDER: tuple[type[CloudResource], ...] = (
     StorageBucket,
     BucketContents,
     ModelArchive,
-    Role,
+    IamRole,
     LogGroup,
     Topic,
     Subscription,
@@ -470,9 +470,9 @@ CREATION_ORDER: tuple[type[Resource], ...] = (
     Alias,
     Alarm,
     TrainingJob,
-    Model,
+    SageMakerModel,
     EndpointConfig,
-    Endpoint,
+    SageMakerEndpoint,
 )
 """Kinds in an order in which none needs a later one, what costs money last.
 

@@ -15,20 +15,20 @@ from deploy.package import Artifacts, lambda_digest
 from deploy.resources import (
     Alarm,
     Alias,
+    CloudResource,
     Document,
-    Endpoint,
     EndpointConfig,
     ExistingEndpoint,
     Function,
+    IamRole,
     Key,
     LogGroup,
-    Model,
     ModelArchive,
     Queue,
     Ref,
-    Resource,
-    Role,
     Rule,
+    SageMakerEndpoint,
+    SageMakerModel,
     StateMachine,
     StorageBucket,
     Subscription,
@@ -58,7 +58,9 @@ TRAINING_SECONDS = 3600
 _DIGEST_LENGTH = 12
 
 
-def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tuple[Resource, ...]:
+def build_stack(
+    settings: Settings, artifacts: Artifacts, *, weight: int = 100
+) -> tuple[CloudResource, ...]:
     """Return everything a deployment is made of.
 
     Args:
@@ -82,12 +84,12 @@ def stack(settings: Settings, artifacts: Artifacts, *, weight: int = 100) -> tup
         *existing,
         *_make_functions(settings, artifacts),
         *_make_state_machine(settings, artifacts.definition, weight),
-        *alarms.alarms(settings, _function_names(settings).values()),
+        *alarms.make_alarms(settings, _function_names(settings).values()),
         *created,
     )
 
 
-def keys(settings: Settings) -> tuple[Key, ...]:
+def stack_keys(settings: Settings) -> tuple[Key, ...]:
     """Return the keys of all resources with fixed names that a deployment may ever have made.
 
     What is there but no longer wanted, such as the endpoint after ``--endpoint NAME``, is found
@@ -97,11 +99,11 @@ def keys(settings: Settings) -> tuple[Key, ...]:
     return tuple(Key(kind.KIND, name) for kind, found in names.items() for name in found)
 
 
-def _fixed_names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
+def _fixed_names(settings: Settings) -> dict[type[CloudResource], tuple[str, ...]]:
     functions = _function_names(settings).values()
     return {
         StorageBucket: (settings.bucket,),
-        Role: tuple(
+        IamRole: tuple(
             role_name(settings, part)
             for part in ("serialize", "classify", "filter", "states", "sagemaker")
         ),
@@ -117,7 +119,7 @@ def _fixed_names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
             alarms.faults_rule(settings),
             alarms.input_rule(settings),
         ),
-        Endpoint: (settings.prefix,),
+        SageMakerEndpoint: (settings.prefix,),
         Function: tuple(functions),
         StateMachine: (settings.state_machine,),
         Alias: (f"{settings.state_machine}/{settings.alias}",),
@@ -125,7 +127,7 @@ def _fixed_names(settings: Settings) -> dict[type[Resource], tuple[str, ...]]:
     }
 
 
-def digested(prefix: str, kind: type[Resource], **values: Any) -> str:  # noqa: ANN401 - any field
+def name_with_digest(prefix: str, kind: type[CloudResource], **values: Any) -> str:  # noqa: ANN401 - any field
     """Return a name that ends in a digest of the specification, for immutable kinds."""
     known = {item.name for item in fields(kind)}
     if unknown := values.keys() - known:
@@ -147,7 +149,7 @@ def _make_bucket(settings: Settings) -> StorageBucket:
     )
 
 
-def _make_alerts(settings: Settings) -> tuple[Resource, ...]:
+def _make_alerts(settings: Settings) -> tuple[CloudResource, ...]:
     topic = Topic(
         name=settings.topic,
         tags=settings.tags,
@@ -163,7 +165,7 @@ def _make_alerts(settings: Settings) -> tuple[Resource, ...]:
     return (topic, subscription)
 
 
-def _make_executions_events(settings: Settings) -> tuple[Resource, ...]:
+def _make_executions_events(settings: Settings) -> tuple[CloudResource, ...]:
     arn = settings.arn("sqs", settings.executions_queue)
     queue = Queue(
         name=settings.executions_queue,
@@ -178,12 +180,12 @@ def _make_executions_events(settings: Settings) -> tuple[Resource, ...]:
         pattern=alarms.status_changes(settings),
         target=Ref(queue.key, "arn"),
     )
-    return (queue, rule, *alarms.rules(settings, queue))
+    return (queue, rule, *alarms.make_rules(settings, queue))
 
 
 def part_role(
     settings: Settings, part: str, trust: Document, policy: Document
-) -> tuple[tuple[Role, ...], str]:
+) -> tuple[tuple[IamRole, ...], str]:
     """Return the role of a part, none where the organisation gives one, and its ARN.
 
     Args:
@@ -194,7 +196,7 @@ def part_role(
     """
     if part in settings.organisation.roles:
         return (), settings.organisation.roles[part]
-    role = Role(
+    role = IamRole(
         name=role_name(settings, part),
         tags=settings.tags,
         trust=trust,
@@ -221,7 +223,7 @@ def _network_placement(settings: Settings) -> dict[str, tuple[str, ...]]:
 
 def _make_serving(
     settings: Settings, artifacts: Artifacts
-) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
+) -> tuple[tuple[CloudResource, ...], tuple[CloudResource, ...]]:
     """Return what answers InvokeEndpoint: what exists, and what is created."""
     if settings.existing_endpoint is not None:
         return (ExistingEndpoint(name=settings.existing_endpoint),), ()
@@ -234,7 +236,7 @@ def _make_serving(
     log_group = _make_log_group(settings, _endpoint_log_group(settings))
     source, model = _make_model(settings, artifacts, role)
     config = endpoint_config(settings, Ref(model.key, "name"))
-    endpoint = Endpoint(
+    endpoint = SageMakerEndpoint(
         name=settings.endpoint,
         tags=settings.tags,
         config=Ref(config.key, "name"),
@@ -243,10 +245,12 @@ def _make_serving(
     return (), (*roles, log_group, source, model, config, endpoint)
 
 
-def _make_model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Resource, Model]:
+def _make_model(
+    settings: Settings, artifacts: Artifacts, role: str
+) -> tuple[CloudResource, SageMakerModel]:
     environment: dict[str, str] = {}
     if settings.training_data is None:
-        source: Resource = _make_archive(settings, artifacts)
+        source: CloudResource = _make_archive(settings, artifacts)
         model_data = Ref(source.key, "url")
         # Where the PyTorch inference container finds our code (SageMaker inference toolkit).
         environment = {
@@ -265,8 +269,10 @@ def _make_model(settings: Settings, artifacts: Artifacts, role: str) -> tuple[Re
         "environment": environment,
         **_network_placement(settings),
     }
-    name = digested(settings.prefix, Model, **{**spec, "role": _role_with_path(settings, role)})
-    return source, Model(name=name, tags=settings.tags, **spec)
+    name = name_with_digest(
+        settings.prefix, SageMakerModel, **{**spec, "role": _role_with_path(settings, role)}
+    )
+    return source, SageMakerModel(name=name, tags=settings.tags, **spec)
 
 
 def _make_archive(settings: Settings, artifacts: Artifacts) -> ModelArchive:
@@ -310,7 +316,7 @@ def _make_training_job(
         **_network_placement(settings),
     }
     told = {**spec, "role": _role_with_path(settings, role)}
-    name = digested(settings.prefix, TrainingJob, **told)
+    name = name_with_digest(settings.prefix, TrainingJob, **told)
     return TrainingJob(name=name, tags=settings.tags, **spec)
 
 
@@ -323,11 +329,11 @@ def endpoint_config(settings: Settings, model: str) -> EndpointConfig:
         "sampling_percentage": settings.sampling_percentage,
         "capture_url": f"s3://{settings.bucket}/{settings.capture_prefix}",
     }
-    name = digested(settings.prefix, EndpointConfig, **spec)
+    name = name_with_digest(settings.prefix, EndpointConfig, **spec)
     return EndpointConfig(name=name, tags=settings.tags, **spec)
 
 
-def _make_functions(settings: Settings, artifacts: Artifacts) -> tuple[Resource, ...]:
+def _make_functions(settings: Settings, artifacts: Artifacts) -> tuple[CloudResource, ...]:
     names = _function_names(settings)
     classes = {"SCONES_CLASSES": json.dumps(artifacts.classes)}
     environments = {
@@ -388,7 +394,7 @@ def _make_function(
 
 def _make_state_machine(
     settings: Settings, definition: Document, weight: int
-) -> tuple[Resource, ...]:
+) -> tuple[CloudResource, ...]:
     roles, role = part_role(
         settings,
         "states",

@@ -16,19 +16,19 @@ from deploy.alarms import metric_queries
 from deploy.resources import (
     Alarm,
     Alias,
+    CloudResource,
     Document,
-    Endpoint,
     EndpointConfig,
     ExistingEndpoint,
     Function,
+    IamRole,
     Key,
     LogGroup,
-    Model,
     ModelArchive,
     Queue,
-    Resource,
-    Role,
     Rule,
+    SageMakerEndpoint,
+    SageMakerModel,
     StateMachine,
     StorageBucket,
     Subscription,
@@ -46,7 +46,7 @@ _DIGEST = 10
 _TEXT = re.compile(r"\$\{[A-Z]\w*(\.\w+)?\}")
 
 
-def artifact_names(resources: Iterable[Resource]) -> dict[str, bytes]:
+def artifact_names(resources: Iterable[CloudResource]) -> dict[str, bytes]:
     """Return what has to be uploaded before the template is deployed, by its name."""
     found = {}
     for one in resources:
@@ -55,7 +55,7 @@ def artifact_names(resources: Iterable[Resource]) -> dict[str, bytes]:
     return found
 
 
-def template(resources: Sequence[Resource], settings: Settings) -> dict[str, Any]:
+def make_template(resources: Sequence[CloudResource], settings: Settings) -> dict[str, Any]:
     """Return the template as JSON.
 
     Args:
@@ -126,7 +126,7 @@ def _logical_id(key: Key) -> str:
     return "".join(word[0].upper() + word[1:] for word in words)
 
 
-def _version_id(resource: Resource) -> str:
+def _version_id(resource: CloudResource) -> str:
     """Return the logical id of a version: another where anything differs, for versions last."""
     # CloudFormation publishes nothing for an unchanged logical id, so the id follows the content.
     text = json.dumps(resource.properties(), sort_keys=True)
@@ -145,7 +145,7 @@ def _artifact_key(resource: Function | ModelArchive) -> str:
     return f"${{{PREFIX}}}{_artifact_name(resource)}"
 
 
-def _output_texts(resource: Resource) -> dict[str, str]:
+def _output_texts(resource: CloudResource) -> dict[str, str]:
     """Return what others refer to, as CloudFormation writes it."""
     name = _logical_id(resource.key)
     outputs = {"arn": f"${{{name}.Arn}}", "name": f"${{{name}}}"}
@@ -154,7 +154,7 @@ def _output_texts(resource: Resource) -> dict[str, str]:
             return {**outputs, "version_arn": f"${{{_version_id(resource)}}}"}
         case Topic():
             return {"arn": f"${{{name}}}"}
-        case Model():
+        case SageMakerModel():
             return {"name": f"${{{name}.ModelName}}"}
         case EndpointConfig():
             return {"name": f"${{{name}.EndpointConfigName}}"}
@@ -163,7 +163,7 @@ def _output_texts(resource: Resource) -> dict[str, str]:
     return outputs
 
 
-def _tag_list(resource: Resource) -> list[dict[str, str]]:
+def _tag_list(resource: CloudResource) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in resource.tags.items()]
 
 
@@ -210,14 +210,14 @@ def _encryption_rule(bucket: StorageBucket) -> dict[str, str]:
     return {"SSEAlgorithm": bucket.encryption, **key}
 
 
-def _vpc_config(resource: Function | Model, subnets: str) -> dict[str, Any]:
+def _vpc_config(resource: Function | SageMakerModel, subnets: str) -> dict[str, Any]:
     """Return where a resource runs; CloudFormation has two names for the subnets."""
     groups = list(resource.security_groups)
     places = {subnets: list(resource.subnets), "SecurityGroupIds": groups}
     return {"VpcConfig": places} if resource.subnets else {}
 
 
-def _role_block(role: Role, settings: Settings) -> Block:
+def _role_block(role: IamRole, settings: Settings) -> Block:
     documents: dict[str, Document] = {"permissions": role.policy}
     # The model archive lies in the artifact bucket here, which the role's policy does not know.
     if role.name.startswith(f"{settings.prefix}-sagemaker"):
@@ -342,7 +342,7 @@ def _alias_block(alias: Alias, _settings: Settings) -> Block:
     return {_logical_id(alias.key): {"Type": kind, "Properties": properties}}
 
 
-def _model_block(model: Model, _settings: Settings) -> Block:
+def _model_block(model: SageMakerModel, _settings: Settings) -> Block:
     container = {"Image": model.image, "ModelDataUrl": model.model_data}
     return _make_block(
         model,
@@ -381,7 +381,7 @@ def _endpoint_config_block(config: EndpointConfig, _settings: Settings) -> Block
     )
 
 
-def _endpoint_block(endpoint: Endpoint, _settings: Settings) -> Block:
+def _endpoint_block(endpoint: SageMakerEndpoint, _settings: Settings) -> Block:
     return _make_block(
         endpoint,
         "AWS::SageMaker::Endpoint",
@@ -406,29 +406,29 @@ def _alarm_block(alarm: Alarm, _settings: Settings) -> Block:
     )
 
 
-def _no_block(_resource: Resource, _settings: Settings) -> Block:
+def _no_block(_resource: CloudResource, _settings: Settings) -> Block:
     """Return no entry, for what is uploaded, or exists already."""
     return {}
 
 
-def _make_block(resource: Resource, kind: str, **properties: Any) -> Block:  # noqa: ANN401 - any JSON
+def _make_block(resource: CloudResource, kind: str, **properties: Any) -> Block:  # noqa: ANN401 - any JSON
     tags = {"Tags": _tag_list(resource)} if resource.tags else {}
     return {_logical_id(resource.key): {"Type": kind, "Properties": {**properties, **tags}}}
 
 
-_BLOCKS: Mapping[type[Resource], Callable[[Any, Settings], Block]] = {
+_BLOCKS: Mapping[type[CloudResource], Callable[[Any, Settings], Block]] = {
     Alarm: _alarm_block,
     Alias: _alias_block,
     StorageBucket: _bucket_block,
-    Endpoint: _endpoint_block,
+    SageMakerEndpoint: _endpoint_block,
     EndpointConfig: _endpoint_config_block,
     ExistingEndpoint: _no_block,
     Function: _function_block,
     LogGroup: _log_group_block,
-    Model: _model_block,
+    SageMakerModel: _model_block,
     ModelArchive: _no_block,
     Queue: _queue_block,
-    Role: _role_block,
+    IamRole: _role_block,
     Rule: _rule_block,
     StateMachine: _state_machine_block,
     Subscription: _subscription_block,

@@ -49,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of all chance (0)")
 
 
-def run(
+def run_command(
     options: argparse.Namespace,
     settings: Settings,
     session: Session,
@@ -86,7 +86,7 @@ def run(
     if options.sagemaker:
         return _on_sagemaker(replace(settings, training_data=options.data), session, carry_out)
     copy = partial(deployment.download, settings, session)
-    print(train(options.data, options.out, options.seed, copy, options.earlier))
+    print(train_and_compare(options.data, options.out, options.seed, copy, options.earlier))
     return 0
 
 
@@ -114,7 +114,9 @@ def _goes_on(name: str) -> Iterator[None]:
         raise
 
 
-def train(data: str, out: Path, seed: int, download: Download, earlier: Path | None = None) -> str:
+def train_and_compare(
+    data: str, out: Path, seed: int, download: Download, earlier: Path | None = None
+) -> str:
     """Train on a training set, compare with the model in use, and return what came of it.
 
     The comparison is on the photos that the training set holds out, and in the new manifest.
@@ -150,7 +152,7 @@ def train(data: str, out: Path, seed: int, download: Download, earlier: Path | N
                 "Export one on the Quality page, and give the prefix that it names.",
             )
         new = Path(folder) / "model"  # the folder to write to may be that of the model in use
-        test = training_set.fit(Path(folder), new, seed, earlier)
-        found = compare.judge(artifacts.ARTIFACTS, new, test)
+        test = training_set.train_on_folder(Path(folder), new, seed, earlier)
+        found = compare.record_comparison(artifacts.ARTIFACTS, new, test)
         shutil.copytree(new, out, dirs_exist_ok=True)
-    return f"Trained on {count:,} files of {data}. {compare.told(found)}"
+    return f"Trained on {count:,} files of {data}. {compare.describe_comparison(found)}"

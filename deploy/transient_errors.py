@@ -8,7 +8,7 @@ told that the thing exists already. Terraform's AWS provider waits for the same 
 import re
 from collections.abc import Sequence
 
-from deploy.resources import Resource, Role
+from deploy.resources import CloudResource, IamRole
 
 PATIENCE = (1, 2, 3, 5, 8, 13, 20, 30, 30)
 """Seconds between the tries of one write that transient errors hold up: two minutes in all."""
@@ -67,8 +67,8 @@ _INVALID = (
 _Kind = tuple[re.Pattern[str], re.Pattern[str]]
 
 
-def waiting(
-    code: str, message: str, *, writing: Resource, made: bool, needs: Sequence[Resource]
+def waiting_message(
+    code: str, message: str, *, writing: CloudResource, made: bool, needs: Sequence[CloudResource]
 ) -> str:
     """Return what to tell people while an error passes by itself; empty where it does not pass.
 
@@ -94,7 +94,7 @@ def waiting(
         return f"Waiting until {_service_name(meant)} has made the {meant.TITLE} {meant.name} known"
     if new and _matches_kind(_INVALID, code, message):
         role = next(
-            (one for one in reversed(new) if isinstance(one, Role)), _find_meant(message, new)
+            (one for one in reversed(new) if isinstance(one, IamRole)), _find_meant(message, new)
         )
         return f"Waiting until {_service_name(writing)} accepts the new {role.TITLE} {role.name}"
     return ""
@@ -105,7 +105,7 @@ def _matches_kind(kind: _Kind, code: str, message: str) -> bool:
     return codes.fullmatch(code) is not None or words.search(message) is not None
 
 
-def _find_meant(message: str, new: Sequence[Resource]) -> Resource:
+def _find_meant(message: str, new: Sequence[CloudResource]) -> CloudResource:
     """Return the new resource that a message is about, by its name, else by its kind."""
     said = message.lower()
     by_name = (one for one in new if one.name.lower() in said)
@@ -114,5 +114,5 @@ def _find_meant(message: str, new: Sequence[Resource]) -> Resource:
     return next(by_name, None) or next(by_kind, new[-1])
 
 
-def _service_name(resource: Resource) -> str:
+def _service_name(resource: CloudResource) -> str:
     return _SERVICES[resource.KIND.partition(".")[0]]

@@ -47,7 +47,7 @@ class Rollback:
     diff: str
 
 
-def preview(live: Version, target: Version, definitions: tuple[str, str]) -> Rollback:
+def compare_versions(live: Version, target: Version, definitions: tuple[str, str]) -> Rollback:
     """Return what a rollback from one version to another would change.
 
     Args:

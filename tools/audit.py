@@ -42,6 +42,7 @@ def is_allowed(expression: str) -> bool:
     """
     if expression in SPDX:
         return True
+    # Without brackets, OR binds looser than AND, which is how SPDX expressions are read.
     plain = re.sub(r"[()]", " ", expression)
     return any(
         all(SPDX.get(name.strip(), name.strip()) in ALLOWED for name in re.split(r" AND |;", one))

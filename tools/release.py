@@ -76,6 +76,7 @@ def release(root: Path, version: str, day: str, build: list[str]) -> None:
     }
     _write_files(root, changed)
     try:
+        # Before the commit: a version that cannot be built is taken back and leaves no tag.
         subprocess.run(build, cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError):
         _write_files(root, files)

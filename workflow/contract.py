@@ -199,7 +199,7 @@ def image_location(state: Mapping[str, Any]) -> ImageLocation:
 
 
 def other_locations(location: ImageLocation) -> tuple[ImageLocation, ...]:
-    """Where the image may lie instead: S3 events send keys URL-encoded, a space as a plus."""
+    """Return where the image may lie instead: S3 events send keys URL-encoded."""
     keys = addresses.decoded_keys(location.key)[1:]
     return tuple(ImageLocation(location.bucket, key) for key in keys)
 

@@ -230,7 +230,7 @@ def _by_roles(functions: Iterable[FunctionRecord]) -> Iterator[Guess]:
 
 
 def _function_name(key: str, text: str) -> str:
-    """The function that a Resource or FunctionName means: an ARN, ``name`` or ``name:alias``."""
+    """Return the function that an ARN, ``name`` or ``name:alias`` means; empty for none."""
     if key == "EndpointName":
         return ""
     found = _FUNCTION_ARN.match(text)

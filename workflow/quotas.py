@@ -39,7 +39,7 @@ _Rates = Mapping[str, tuple[Quota, Quota]]
 
 
 def _rate(capacity: int, refill: float | None = None) -> tuple[Quota, Quota]:
-    """One quota for all regions; documents that give calls a second mean both numbers."""
+    """Return one quota for all regions; a rate alone is capacity and refill alike."""
     quota = Quota(capacity, capacity if refill is None else refill)
     return quota, quota
 

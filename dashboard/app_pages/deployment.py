@@ -25,7 +25,7 @@ def read_all() -> tuple[Any, Any, Any, Any]:
     plan = deployment.observe_and_plan(settings, session, weight=share)
     checks = [one.to_json() for one in deployment.check(settings, session)]
     back = deployment.preview_rollback(settings, session)
-    return plan.to_json(), deployment.status(settings, session).to_json(), checks, back
+    return plan.to_json(), deployment.read_status(settings, session).to_json(), checks, back
 
 
 components.page_header("Deployment", "The plan is shown before anything is changed.")

@@ -95,7 +95,7 @@ Multiple Layers of Features from Tiny Images, 2009.
 """
 
 
-def render(manifest: Manifest) -> str:
+def render_card(manifest: Manifest) -> str:
     """Return the model card of a manifest, in Markdown."""
     training, test, validation = manifest.training, manifest.test, manifest.validation
     return _TEXT.format(
@@ -147,4 +147,4 @@ def _share_row(kind: str, share: SampleShare) -> str:
 
 
 if __name__ == "__main__":
-    CARD.write_text(render(read_manifest()), "utf-8")
+    CARD.write_text(render_card(read_manifest()), "utf-8")

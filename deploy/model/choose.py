@@ -46,9 +46,13 @@ def _parse_recipe(changes: str) -> Recipe:
 
 def _format_row(trial: Trial, seed: int) -> str:
     name = ", ".join(f"{key} {value}" for key, value in dataclasses.asdict(trial.recipe).items())
-    accuracy = trial.accuracy().value
-    accepted = evaluate.passing(trial.answers(trial.validation.images), DEFAULT_THRESHOLD).value
-    photos = evaluate.passing(trial.answers(trial.unseen[PHOTOS]), DEFAULT_THRESHOLD).value
+    accuracy = trial.validation_accuracy().value
+    accepted = evaluate.passing_share(
+        trial.predict_probabilities(trial.validation.images), DEFAULT_THRESHOLD
+    ).value
+    photos = evaluate.passing_share(
+        trial.predict_probabilities(trial.unseen[PHOTOS]), DEFAULT_THRESHOLD
+    ).value
     return f"| {name} | {seed} | {accuracy:.3f} | {accepted:.3f} | {photos:.3f} |"
 
 

@@ -12,8 +12,8 @@ import msgspec
 from deploy.model import evaluate
 from deploy.model.artifacts import ARTIFACTS
 from deploy.model.data import Dataset, read_split
-from deploy.model.manifest import Comparison, Manifest, read_manifest, write_manifest
-from deploy.model.measure import classify
+from deploy.model.manifest import Manifest, ModelComparison, read_manifest, write_manifest
+from deploy.model.measure import classify_images
 from workflow.errors import WorkflowError
 from workflow.paired import Paired
 
@@ -29,15 +29,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--new", type=Path, required=True, help="folder of the model to judge")
     options = parser.parse_args(arguments)
     try:
-        found = judge(options.old, options.new, read_split(options.data_dir, "test"))
+        found = record_comparison(options.old, options.new, read_split(options.data_dir, "test"))
     except WorkflowError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 1
-    print(told(found))
+    print(describe_comparison(found))
     return 0
 
 
-def told(found: Comparison) -> str:
+def describe_comparison(found: ModelComparison) -> str:
     """Return a comparison for people."""
     return (
         f"On {found.new.count} photos the old model is right in {found.old.value:.1%}, the new one"
@@ -46,14 +46,14 @@ def told(found: Comparison) -> str:
     )
 
 
-def judge(old: Path, new: Path, test: Dataset) -> Comparison:
-    """Compare models as ``compare`` does, and write it into the new one's manifest."""
-    found = compare(old, new, test)
+def record_comparison(old: Path, new: Path, test: Dataset) -> ModelComparison:
+    """Compare models as ``compare_models`` does, and write it into the new one's manifest."""
+    found = compare_models(old, new, test)
     write_manifest(msgspec.structs.replace(read_manifest(new), comparison=found), new)
     return found
 
 
-def compare(old: Path, new: Path, test: Dataset) -> Comparison:
+def compare_models(old: Path, new: Path, test: Dataset) -> ModelComparison:
     """Compare the models of two folders on the same photos.
 
     Raises:
@@ -69,15 +69,16 @@ def compare(old: Path, new: Path, test: Dataset) -> Comparison:
             "Compare models of the same classes in the same order.",
         )
     before, after = (
-        evaluate.correct(classify(folder, test.images), test.labels) for folder in (old, new)
+        evaluate.correct_mask(classify_images(folder, test.images), test.labels)
+        for folder in (old, new)
     )
     paired = Paired(len(test.labels), int((before & ~after).sum()), int((after & ~before).sum()))
     low, high = paired.interval
-    return Comparison(
+    return ModelComparison(
         old_sha256=first.sha256,
         data=test.source,
-        old=evaluate.share(before),
-        new=evaluate.share(after),
+        old=evaluate.sample_share(before),
+        new=evaluate.sample_share(after),
         difference=paired.difference,
         low=low,
         high=high,

@@ -47,7 +47,7 @@ class Cut(msgspec.Struct, frozen=True):
     accuracy: float | None
 
 
-def share(hits: NDArray[np.bool_]) -> SampleShare:
+def sample_share(hits: NDArray[np.bool_]) -> SampleShare:
     """Return the share of true values, with Wilson's interval (Wilson, 1927)."""
     count, value, z = len(hits), float(hits.mean()), 1.959964
     centre = (value + z * z / (2 * count)) / (1 + z * z / count)
@@ -57,14 +57,14 @@ def share(hits: NDArray[np.bool_]) -> SampleShare:
     )
 
 
-def correct(probabilities: Probabilities, labels: Labels) -> NDArray[np.bool_]:
+def correct_mask(probabilities: Probabilities, labels: Labels) -> NDArray[np.bool_]:
     """Return which images the likelier class is right for."""
     return np.asarray(probabilities.argmax(1) == labels)
 
 
 def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
     """Return the expected calibration error over ten equal bins (Guo et al., 2017)."""
-    confidence, right = probabilities.max(1), correct(probabilities, labels)
+    confidence, right = probabilities.max(1), correct_mask(probabilities, labels)
     # A confidence of exactly 1 belongs to the last bin.
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
     gaps = (
@@ -74,20 +74,22 @@ def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
     return float(sum(gaps))
 
 
-def cuts(
+def threshold_cuts(
     probabilities: Probabilities, labels: Labels, thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[Cut, ...]:
     """Return coverage and accuracy of the accepted at each threshold."""
-    confidence, right = probabilities.max(1), correct(probabilities, labels)
+    confidence, right = probabilities.max(1), correct_mask(probabilities, labels)
     return tuple(_make_cut(threshold, confidence >= threshold, right) for threshold in thresholds)
 
 
-def passing(probabilities: Probabilities, threshold: float) -> SampleShare:
+def passing_share(probabilities: Probabilities, threshold: float) -> SampleShare:
     """Return the share of images whose confidence reaches the threshold, whatever they show."""
-    return share(probabilities.max(1) >= threshold)
+    return sample_share(probabilities.max(1) >= threshold)
 
 
-def histogram(probabilities: Probabilities, classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def confidence_histogram(
+    probabilities: Probabilities, classes: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
     """Count confidences by predicted class, in twenty equal bins from 1/classes to 1."""
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     edges = np.linspace(1 / len(classes), 1, HISTOGRAM_BINS + 1)

@@ -38,7 +38,7 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc] # the package i
         return None if pixels is None else {"image": pixels}
 
 
-def export(
+def export_onnx(
     network: nn.Sequential,
     temperature: float,
     size: int,

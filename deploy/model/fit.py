@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from deploy.model.augment import augment, enlarge, normalise
 from deploy.model.data import Dataset
-from deploy.model.network import BLOCKS, build_network, probabilities
+from deploy.model.network import BLOCKS, build_network, class_probabilities
 
 _BATCH = 48
 _EVALUATION_BATCH = 100
@@ -41,7 +41,7 @@ class Recipe:
     neither_weight: float = 0.5
 
 
-def fit(
+def fit_network(
     data: Dataset,
     neither: NDArray[np.uint8],
     recipe: Recipe,
@@ -109,7 +109,9 @@ def fit_temperature(logits: torch.Tensor, labels: NDArray[np.int64]) -> float:
     truth = torch.tensor(labels)
     # By trial: the likelihood has one peak in T, and 400 steps are finer than it is known.
     candidates = torch.logspace(math.log10(0.2), math.log10(5), 400).tolist()
-    losses = [float(functional.nll_loss(probabilities(logits, t).log(), truth)) for t in candidates]
+    losses = [
+        float(functional.nll_loss(class_probabilities(logits, t).log(), truth)) for t in candidates
+    ]
     return float(candidates[losses.index(min(losses))])
 
 

@@ -116,7 +116,7 @@ class Latency(msgspec.Struct, frozen=True):
     model_to_decode: float
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class ModelComparison(msgspec.Struct, frozen=True):
     """The model beside an older one on the same photos, which neither was trained on.
 
     Attributes:
@@ -152,7 +152,7 @@ class Manifest(msgspec.Struct, frozen=True):
     test: Test
     neither: Neither
     latency: Latency
-    comparison: Comparison | None = None
+    comparison: ModelComparison | None = None
 
 
 def read_manifest(folder: Path = ARTIFACTS) -> Manifest:

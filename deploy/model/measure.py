@@ -44,7 +44,7 @@ def neither_images(photos: Images | None) -> tuple[dict[str, Images], dict[str, 
     return {PHOTOS: photos[::2], **seen}, {PHOTOS: photos[1::2], **unseen}
 
 
-def classify(folder: Path, images: Images) -> evaluate.Probabilities:
+def classify_images(folder: Path, images: Images) -> evaluate.Probabilities:
     """Return probabilities (n, classes) of images (n, 32, 32, 3) by the model of a folder."""
     model = inference.model_fn(str(folder))
     return np.array([inference.predict_fn(Image.fromarray(image), model) for image in images])
@@ -52,22 +52,22 @@ def classify(folder: Path, images: Images) -> evaluate.Probabilities:
 
 def measure_validation(folder: Path, data: Dataset, float_accuracy: float) -> Validation:
     """Return how the model does on validation images; see ``Validation``."""
-    answers = classify(folder, data.images)
+    answers = classify_images(folder, data.images)
     return Validation(
-        accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
+        accuracy=evaluate.sample_share(evaluate.correct_mask(answers, data.labels)),
         float_accuracy=float_accuracy,
         calibration_error=evaluate.calibration_error(answers, data.labels),
-        confidence=evaluate.histogram(answers, data.classes),
+        confidence=evaluate.confidence_histogram(answers, data.classes),
     )
 
 
 def measure_test(folder: Path, data: Dataset) -> Test:
     """Return how the model does on the test split; see ``Test``."""
-    answers = classify(folder, data.images)
+    answers = classify_images(folder, data.images)
     return Test(
-        accuracy=evaluate.share(evaluate.correct(answers, data.labels)),
+        accuracy=evaluate.sample_share(evaluate.correct_mask(answers, data.labels)),
         calibration_error=evaluate.calibration_error(answers, data.labels),
-        cuts=evaluate.cuts(answers, data.labels),
+        cuts=evaluate.threshold_cuts(answers, data.labels),
     )
 
 
@@ -76,7 +76,7 @@ def measure_neither(folder: Path, unseen: dict[str, Images]) -> Neither:
     return Neither(
         threshold=DEFAULT_THRESHOLD,
         passing={
-            kind: evaluate.passing(classify(folder, images), DEFAULT_THRESHOLD)
+            kind: evaluate.passing_share(classify_images(folder, images), DEFAULT_THRESHOLD)
             for kind, images in unseen.items()
         },
     )

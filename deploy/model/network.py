@@ -46,7 +46,7 @@ def build_network(classes: int, blocks: int = BLOCKS) -> nn.Sequential:
     )
 
 
-def probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+def class_probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     """Return probabilities of the classes; the share of the last logit is split evenly.
 
     Returns:

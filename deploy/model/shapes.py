@@ -16,7 +16,7 @@ from deploy.model.code.inference import BASE_SIZE
 CANVAS = 128
 
 
-def drawn_shapes(random: Generator) -> Image.Image:
+def draw_shapes(random: Generator) -> Image.Image:
     """Draw one to six ellipses, rectangles, triangles and lines on a plain ground."""
     image = Image.new("RGB", (CANVAS, CANVAS), _random_colour(random))
     draw = ImageDraw.Draw(image)
@@ -25,7 +25,7 @@ def drawn_shapes(random: Generator) -> Image.Image:
     return image
 
 
-def noise(random: Generator) -> Image.Image:
+def draw_noise(random: Generator) -> Image.Image:
     """Draw random pixels, coloured or grey, of one of five grain sizes."""
     side = CANVAS // int(random.choice([1, 2, 4, 8, 16]))
     channels = int(random.choice([1, 3]))
@@ -35,14 +35,14 @@ def noise(random: Generator) -> Image.Image:
     return image.resize((CANVAS, CANVAS), _random_resampling(random))
 
 
-def blank(random: Generator) -> Image.Image:
+def draw_blank(random: Generator) -> Image.Image:
     """Draw a single colour; now and then black, white or grey."""
     grey = int(random.choice([0, 128, 255]))
     colour = _random_colour(random) if random.random() < 0.7 else (grey, grey, grey)  # noqa: PLR2004 - a share
     return Image.new("RGB", (CANVAS, CANVAS), colour)
 
 
-def texture(random: Generator) -> Image.Image:
+def draw_texture(random: Generator) -> Image.Image:
     """Draw stripes, checks, rings or a gradient between two colours, at any angle."""
     across, down = np.meshgrid(np.linspace(-1, 1, CANVAS), np.linspace(-1, 1, CANVAS))
     angle, waves = random.uniform(0, np.pi), random.uniform(1, 14)
@@ -59,7 +59,7 @@ def texture(random: Generator) -> Image.Image:
     return Image.fromarray((share * first + (1 - share) * second).clip(0, 255).astype(np.uint8))
 
 
-def scribble(random: Generator) -> Image.Image:
+def draw_scribble(random: Generator) -> Image.Image:
     """Draw lines or a handwriting-like scrawl on a plain ground."""
     image = Image.new("RGB", (CANVAS, CANVAS), _random_colour(random))
     draw = ImageDraw.Draw(image)
@@ -73,11 +73,11 @@ def scribble(random: Generator) -> Image.Image:
 
 
 KINDS: dict[str, Callable[[Generator], Image.Image]] = {
-    "drawn shapes": drawn_shapes,
-    "noise": noise,
-    "blank": blank,
-    "texture": texture,
-    "scribble": scribble,
+    "drawn shapes": draw_shapes,
+    "noise": draw_noise,
+    "blank": draw_blank,
+    "texture": draw_texture,
+    "scribble": draw_scribble,
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from deploy.model.artifacts import ARTIFACTS, MANIFEST_FILE, MODEL_FILE
 from deploy.model.code import inference
 from deploy.model.data import Dataset, download_cifar, read_folder, read_split
-from deploy.model.export import export
+from deploy.model.export import export_onnx
 from deploy.model.fit import Recipe
 from deploy.model.latency import measure_latency
 from deploy.model.manifest import Manifest, Preprocessing, Training, write_manifest
@@ -86,7 +86,7 @@ def train_model(
     with tempfile.TemporaryDirectory(dir=target) as folder:
         staged = Path(folder)
         model_file = staged / MODEL_FILE
-        export(
+        export_onnx(
             trial.network,
             trial.temperature,
             recipe.input_size,
@@ -101,7 +101,9 @@ def train_model(
             labels=train.classes,
             preprocessing=preprocessing,
             training=_describe_training(trial, train.source, seed),
-            validation=measure_validation(staged, trial.validation, trial.accuracy().value),
+            validation=measure_validation(
+                staged, trial.validation, trial.validation_accuracy().value
+            ),
             test=measure_test(staged, test),
             neither=measure_neither(staged, trial.unseen),
             latency=measure_latency(staged),

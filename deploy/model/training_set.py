@@ -10,7 +10,7 @@ from deploy.model.fit import Recipe
 from deploy.model.train import train_model
 
 
-def fit(folder: Path, out: Path, seed: int, earlier: Path | None = None) -> Dataset:
+def train_on_folder(folder: Path, out: Path, seed: int, earlier: Path | None = None) -> Dataset:
     """Train on a training set, write the model, and return the photos that were held out.
 
     Args:

@@ -11,9 +11,9 @@ from torch import nn
 
 from deploy.model import evaluate
 from deploy.model.data import Dataset
-from deploy.model.fit import Recipe, fit, fit_temperature, predict_logits
+from deploy.model.fit import Recipe, fit_network, fit_temperature, predict_logits
 from deploy.model.measure import Images, neither_images
-from deploy.model.network import probabilities
+from deploy.model.network import class_probabilities
 
 _VALIDATION_SHARE = 0.15
 
@@ -40,15 +40,17 @@ class Trial:
     unseen: dict[str, Images]
     validation: Dataset
 
-    def answers(self, images: Images) -> evaluate.Probabilities:
+    def predict_probabilities(self, images: Images) -> evaluate.Probabilities:
         """Return probabilities (n, classes) of the network before it is quantised."""
         logits = predict_logits(self.network, images, self.recipe.input_size)
-        return np.asarray(probabilities(logits, self.temperature).numpy(), np.float64)
+        return np.asarray(class_probabilities(logits, self.temperature).numpy(), np.float64)
 
-    def accuracy(self) -> evaluate.SampleShare:
+    def validation_accuracy(self) -> evaluate.SampleShare:
         """Return the accuracy on the validation images."""
         labels = self.validation.labels
-        return evaluate.share(evaluate.correct(self.answers(self.validation.images), labels))
+        return evaluate.sample_share(
+            evaluate.correct_mask(self.predict_probabilities(self.validation.images), labels)
+        )
 
 
 def run_trial(
@@ -71,7 +73,7 @@ def run_trial(
     count = round(len(order) * _VALIDATION_SHARE)
     fitted, validation = train.take(order[count:]), train.take(order[:count])
     seen, unseen = neither_images(photos)
-    network = fit(fitted, np.concatenate(list(seen.values())), recipe, seed, report)
+    network = fit_network(fitted, np.concatenate(list(seen.values())), recipe, seed, report)
     logits = predict_logits(network, validation.images, recipe.input_size)
     temperature = fit_temperature(logits, validation.labels)
     return Trial(recipe, network, temperature, fitted, seen, unseen, validation)

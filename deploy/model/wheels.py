@@ -29,7 +29,7 @@ _PIN = re.compile(
 )
 
 
-def pins(requirements: str) -> dict[str, str]:
+def read_pins(requirements: str) -> dict[str, str]:
     """Return the SHA-256 of each wheel by ``package==version``."""
     return {match["package"]: match["sha256"] for match in _PIN.finditer(requirements)}
 
@@ -40,7 +40,7 @@ def pinned_wheels(requirements: Path = REQUIREMENTS, cache: Path = CACHE) -> dic
     Raises:
         WorkflowError: ``WheelsMissing`` where pip does not get them.
     """
-    wanted = pins(requirements.read_text("utf-8"))
+    wanted = read_pins(requirements.read_text("utf-8"))
     found = _read_cached(wanted, cache)
     if len(found) < len(wanted):
         cache.mkdir(parents=True, exist_ok=True)

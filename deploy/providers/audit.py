@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.providers.clients import CONFIG, found
+from deploy.providers.clients import CONFIG, call_or_none
 from deploy.providers.errors import code_of
 from deploy.providers.session import caller_of
 from workflow.access import Privilege
@@ -107,7 +107,7 @@ class AuditTrail:
     def _keep_all(self) -> None:
         """Keep every row of the bucket here: it may be deleted with the bucket."""
         pages: Any = self._s3.get_paginator("list_objects_v2")
-        listed = found(
+        listed = call_or_none(
             lambda: list(pages.paginate(Bucket=self._bucket, Prefix=PREFIX)), "NoSuchBucket"
         )
         for page in listed or ():

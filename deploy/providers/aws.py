@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from deploy.check import CheckedAccount, quota_names
 from deploy.cloud import Observed
-from deploy.permissions import needed
+from deploy.permissions import needed_actions
 from deploy.providers import (
     cloudwatch,
     events,
@@ -31,18 +31,18 @@ from deploy.resources import (
     Alarm,
     Alias,
     BucketContents,
-    Endpoint,
+    CloudResource,
     EndpointConfig,
     ExistingEndpoint,
     Function,
+    IamRole,
     Key,
     LogGroup,
-    Model,
     ModelArchive,
     Queue,
-    Resource,
-    Role,
     Rule,
+    SageMakerEndpoint,
+    SageMakerModel,
     StateMachine,
     StorageBucket,
     Subscription,
@@ -66,20 +66,20 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-PROVIDERS: dict[type[Resource], Callable[[Aws], Any]] = {
+PROVIDERS: dict[type[CloudResource], Callable[[Aws], Any]] = {
     StorageBucket: s3.BucketProvider,
     BucketContents: s3.ContentsProvider,
     ModelArchive: s3.ModelArchiveProvider,
-    Role: iam.RoleProvider,
+    IamRole: iam.RoleProvider,
     LogGroup: logs.LogGroupProvider,
     Topic: sns.TopicProvider,
     Subscription: sns.SubscriptionProvider,
     Queue: sqs.QueueProvider,
     Rule: events.RuleProvider,
     TrainingJob: training.TrainingJobProvider,
-    Model: sagemaker.ModelProvider,
+    SageMakerModel: sagemaker.ModelProvider,
     EndpointConfig: sagemaker.EndpointConfigProvider,
-    Endpoint: sagemaker.EndpointProvider,
+    SageMakerEndpoint: sagemaker.EndpointProvider,
     ExistingEndpoint: sagemaker.ExistingEndpointProvider,
     Function: lambda_.FunctionProvider,
     StateMachine: states.StateMachineProvider,
@@ -123,12 +123,12 @@ class AwsCloud:
         with explained("sagemaker", self._prefix):
             return sagemaker.own_names(self.aws, self._prefix)
 
-    def create(self, resource: Resource) -> Iterator[str]:
+    def create(self, resource: CloudResource) -> Iterator[str]:
         """Create a resource and wait until it can be used."""
         with explained(_service_name(resource.key), str(resource.key)):
             yield from self._providers[resource.KIND].create(resource)
 
-    def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
+    def update(self, resource: CloudResource, observed: Observed) -> Iterator[str]:
         """Change what is there into what is wanted and wait until it can be used."""
         with explained(_service_name(resource.key), str(resource.key)):
             yield from self._providers[resource.KIND].update(resource, observed)
@@ -151,17 +151,17 @@ class AwsCloud:
     def versions(self, machine: str, alias: str) -> tuple[Version, ...]:
         """Return versions of a state machine with the weights of an alias, the newest first."""
         with explained("stepfunctions", machine):
-            return states.versions(self.aws, machine, alias)
+            return states.list_versions(self.aws, machine, alias)
 
     def live_before(self, machine: str, alias: str) -> int | None:
         """Return the number of the version that was live before, None where it is not known."""
         with explained("stepfunctions", machine):
             return states.live_before(self.aws, machine, alias)
 
-    def definition(self, version: Version) -> str:
+    def read_definition(self, version: Version) -> str:
         """Return the definition of a version of the state machine, as JSON text."""
         with explained("stepfunctions", version.arn):
-            return states.definition(self.aws, version.arn)
+            return states.read_definition(self.aws, version.arn)
 
     def training_samples(self, address: str) -> tuple[int, tuple[str, ...]]:
         """Return how many images below a prefix are to be trained on, and names of their classes.
@@ -176,14 +176,16 @@ class AwsCloud:
     def download(self, address: str, folder: Path) -> int:
         """Copy what lies below an S3 prefix into a folder; return how many files that are."""
         with explained("s3", address):
-            return s3.download(self.aws, address, folder)
+            return s3.download_prefix(self.aws, address, folder)
 
     def follow_training(self, name: str) -> Iterator[str]:
         """Tell how a training job goes on until it has trained."""
         with explained("sagemaker", name):
-            yield from training.TrainingJobProvider(self.aws).follow(name)
+            yield from training.TrainingJobProvider(self.aws).follow_job(name)
 
-    def thresholds(self, machine: str, alias: str, function: str) -> tuple[DeployedThreshold, ...]:
+    def deployed_thresholds(
+        self, machine: str, alias: str, function: str
+    ) -> tuple[DeployedThreshold, ...]:
         """Return what new executions are measured against, the one for most of them first.
 
         Args:
@@ -192,29 +194,31 @@ class AwsCloud:
             function: Name of the function that decides.
         """
         with explained("stepfunctions", machine):
-            routes = states.routes(self.aws, machine, alias)
+            routes = states.read_routes(self.aws, machine, alias)
         return weighed(routes, lambda version: self._read_threshold(version, function))
 
     def _read_threshold(self, version: str, function: str) -> float:
         with explained("stepfunctions", version):
-            definition = states.definition(self.aws, version)
+            definition = states.read_definition(self.aws, version)
         arn = deciding_function(definition, function)
         with explained("lambda", arn):
-            variables = lambda_.variables(self.aws, arn)
+            variables = lambda_.read_variables(self.aws, arn)
         return read_threshold(variables.get(VARIABLE), function)
 
-    def account(self, settings: Settings, resources: Sequence[Resource]) -> CheckedAccount:
+    def check_account(
+        self, settings: Settings, resources: Sequence[CloudResource]
+    ) -> CheckedAccount:
         """Ask what the account allows of what a deployment needs; errors are answers too."""
-        iam_needs = needed(settings)
+        iam_needs = needed_actions(settings)
         return CheckedAccount(
             denied=_ask_account(
-                "iam", lambda: iam.denied(self.aws, caller_of(self.aws.session), iam_needs)
+                "iam", lambda: iam.find_denied(self.aws, caller_of(self.aws.session), iam_needs)
             ),
             quotas=_ask_account(
                 "service-quotas",
                 lambda: quotas.sagemaker_quotas(self.aws, quota_names(resources)),
             ),
-            lambda_at_once=_ask_account("lambda", lambda: lambda_.concurrency(self.aws)),
+            lambda_at_once=_ask_account("lambda", lambda: lambda_.read_concurrency(self.aws)),
         )
 
     def pause(self, seconds: float) -> None:

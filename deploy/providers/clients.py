@@ -69,7 +69,7 @@ class Aws:
         """Return the ARN of a resource in this account and region."""
         return resource_arn(service, self.region, self.account, resource)
 
-    def waits(self) -> Iterator[Callable[[], None]]:
+    def growing_waits(self) -> Iterator[Callable[[], None]]:
         """Yield one wait after the other, without end, each longer than the one before."""
         for seconds in chain(POLLING, repeat(LONGEST_POLL)):
             yield partial(self.pause, seconds)
@@ -83,7 +83,7 @@ def account_of(
     return Aws(session, account=number, region=region, pause=pause)
 
 
-def found(call: Callable[[], Result], *missing: str) -> Result | None:
+def call_or_none(call: Callable[[], Result], *missing: str) -> Result | None:
     """Return the answer of a read, or None where it fails with one of the ``missing`` codes."""
     try:
         return call()

@@ -44,10 +44,10 @@ def explained(service: str, subject: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        raise explain(error, service, subject) from error
+        raise explain_error(error, service, subject) from error
 
 
-def explain(error: Exception, service: str, subject: str) -> RefusedError:
+def explain_error(error: Exception, service: str, subject: str) -> RefusedError:
     """Say what an AWS call ran into and what to do about it; ``error`` is botocore's."""
     said = read_error(error)
     name = getattr(error, "operation_name", "")

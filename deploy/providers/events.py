@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found, tag_list, tag_map
+from deploy.providers.clients import Aws, call_or_none, tag_list, tag_map
 from deploy.resources import Rule
 from workflow.errors import WorkflowError
 
@@ -21,7 +21,9 @@ class RuleProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return pattern, state and target of the rule."""
-        rule = found(lambda: self._events.describe_rule(Name=name), "ResourceNotFoundException")
+        rule = call_or_none(
+            lambda: self._events.describe_rule(Name=name), "ResourceNotFoundException"
+        )
         if rule is None:
             return None
         targets = self._events.list_targets_by_rule(Rule=name)["Targets"]
@@ -59,11 +61,11 @@ class RuleProvider:
     def delete(self, name: str) -> Iterator[str]:
         """Remove the target, then the rule."""
         yield "Deleting the rule"
-        found(
+        call_or_none(
             lambda: self._events.remove_targets(Rule=name, Ids=[TARGET]),
             "ResourceNotFoundException",
         )
-        found(lambda: self._events.delete_rule(Name=name), "ResourceNotFoundException")
+        call_or_none(lambda: self._events.delete_rule(Name=name), "ResourceNotFoundException")
 
     def _put_target(self, rule: Rule) -> None:
         answer = self._events.put_targets(

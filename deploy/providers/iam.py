@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from deploy import policies
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found, tag_list, tag_map
-from deploy.resources import Document, Role
+from deploy.providers.clients import Aws, call_or_none, tag_list, tag_map
+from deploy.resources import Document, IamRole
 
 if TYPE_CHECKING:
     from types_boto3_iam.type_defs import ContextEntryTypeDef
@@ -17,18 +17,18 @@ POLICY = "permissions"
 
 
 class RoleProvider:
-    """Reads and writes :class:`Role`."""
+    """Reads and writes :class:`IamRole`."""
 
     def __init__(self, aws: Aws) -> None:
         self._iam = aws.iam
 
     def read(self, name: str) -> Observed | None:
         """Return who may assume the role and what it may do."""
-        answer = found(lambda: self._iam.get_role(RoleName=name), "NoSuchEntity")
+        answer = call_or_none(lambda: self._iam.get_role(RoleName=name), "NoSuchEntity")
         if answer is None:
             return None
         role = answer["Role"]
-        policy = found(
+        policy = call_or_none(
             lambda: self._iam.get_role_policy(RoleName=name, PolicyName=POLICY), "NoSuchEntity"
         )
         return Observed(
@@ -44,7 +44,7 @@ class RoleProvider:
             tags=tag_map(role.get("Tags", ())),
         )
 
-    def create(self, resource: Role) -> Iterator[str]:
+    def create(self, resource: IamRole) -> Iterator[str]:
         """Create the role with its tags, then its policy."""
         yield "Creating the role"
         bounded: Any = {"PermissionsBoundary": resource.boundary} if resource.boundary else {}
@@ -58,7 +58,7 @@ class RoleProvider:
         )
         self._put_policy(resource)
 
-    def update(self, resource: Role, observed: Observed) -> Iterator[str]:
+    def update(self, resource: IamRole, observed: Observed) -> Iterator[str]:
         """Replace both documents, and the boundary where it is another."""
         yield "Updating trust and permissions"
         self._iam.update_assume_role_policy(
@@ -76,12 +76,12 @@ class RoleProvider:
         """Delete the policy, then the role."""
         # IAM refuses to delete a role that still has an inline policy (DeleteConflict).
         yield "Deleting the role"
-        found(
+        call_or_none(
             lambda: self._iam.delete_role_policy(RoleName=name, PolicyName=POLICY), "NoSuchEntity"
         )
-        found(lambda: self._iam.delete_role(RoleName=name), "NoSuchEntity")
+        call_or_none(lambda: self._iam.delete_role(RoleName=name), "NoSuchEntity")
 
-    def _put_policy(self, role: Role) -> None:
+    def _put_policy(self, role: IamRole) -> None:
         self._iam.put_role_policy(
             RoleName=role.name, PolicyName=POLICY, PolicyDocument=json.dumps(role.policy)
         )
@@ -92,7 +92,7 @@ def _read_document(value: Any) -> Document:  # noqa: ANN401 - the stubs say text
     return document
 
 
-def denied(aws: Aws, caller: str, needed: Mapping[str, Sequence[str]]) -> list[str]:
+def find_denied(aws: Aws, caller: str, needed: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the actions that IAM's simulation does not allow.
 
     Args:
@@ -136,6 +136,6 @@ def _find_principal(aws: Aws, caller: str) -> str:
         return caller
     name = rest.partition("/")[0]
     # The ARN of a session leaves out the path of its role; only IAM knows it.
-    role = found(lambda: aws.iam.get_role(RoleName=name), "NoSuchEntity", "AccessDenied")
+    role = call_or_none(lambda: aws.iam.get_role(RoleName=name), "NoSuchEntity", "AccessDenied")
     account = kind.replace(":sts:", ":iam:")
     return role["Role"]["Arn"] if role else f"{account}:role/{name}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found
+from deploy.providers.clients import Aws, call_or_none
 from deploy.resources import Function, Json
 from workflow.aws_errors import translate
 from workflow.errors import WorkflowError
@@ -25,7 +25,7 @@ class FunctionProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return the function as it is now, and the newest version if it equals it."""
-        answer = found(
+        answer = call_or_none(
             lambda: self._lambda.get_function(FunctionName=name), "ResourceNotFoundException"
         )
         if answer is None:
@@ -103,7 +103,9 @@ class FunctionProvider:
     def delete(self, name: str) -> Iterator[str]:
         """Delete the function with all its versions."""
         yield "Deleting the function"
-        found(lambda: self._lambda.delete_function(FunctionName=name), "ResourceNotFoundException")
+        call_or_none(
+            lambda: self._lambda.delete_function(FunctionName=name), "ResourceNotFoundException"
+        )
 
     def _newest_version(self, name: str) -> "FunctionConfigurationTypeDef | None":
         pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=name)
@@ -117,7 +119,7 @@ class FunctionProvider:
         return max(versions, key=lambda version: int(version["Version"]), default=None)
 
     def _wait_until_ready(self, name: str) -> Iterator[str]:
-        for wait in self._aws.waits():
+        for wait in self._aws.growing_waits():
             now = self._lambda.get_function_configuration(FunctionName=name)
             if failure := _failure_reason(now):
                 raise WorkflowError(
@@ -135,13 +137,13 @@ class FunctionProvider:
         return self._lambda.get_function_configuration(FunctionName=name)["RevisionId"]
 
 
-def variables(aws: Aws, function: str) -> Mapping[str, str]:
+def read_variables(aws: Aws, function: str) -> Mapping[str, str]:
     """Return the environment of a function, or of the version of it that an ARN names."""
     answer = aws.functions.get_function_configuration(FunctionName=function)
     return answer.get("Environment", {}).get("Variables", {})
 
 
-def concurrency(aws: Aws) -> int:
+def read_concurrency(aws: Aws) -> int:
     """Return how many executions of functions the account may run at once in the region."""
     return aws.functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
 

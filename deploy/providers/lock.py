@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.providers.clients import Aws, found
+from deploy.providers.clients import Aws, call_or_none
 from deploy.providers.errors import code_of
 from deploy.providers.s3 import LOCK_KEY
 from workflow.errors import WorkflowError
@@ -82,7 +82,7 @@ class Lock:
         # The time makes every renewal another object, and so another ETag.
         body = json.dumps({"holder": self._holder, "renewed": self._monotonic()})
         try:
-            answer = found(
+            answer = call_or_none(
                 lambda: self._s3.put_object(
                     Bucket=self._bucket, Key=LOCK_KEY, Body=body.encode(), **condition
                 ),
@@ -100,7 +100,7 @@ class Lock:
 
     def _read_head(self) -> tuple[str, float] | None:
         """Return ETag and age in seconds of the lock object, None where there is none."""
-        head = found(
+        head = call_or_none(
             lambda: self._s3.head_object(Bucket=self._bucket, Key=LOCK_KEY),
             "404",
             "NoSuchKey",
@@ -114,7 +114,9 @@ class Lock:
         return head["ETag"], (now - head["LastModified"]).total_seconds()
 
     def _locked_error(self, age: float) -> WorkflowError:
-        answer = found(lambda: self._s3.get_object(Bucket=self._bucket, Key=LOCK_KEY), "NoSuchKey")
+        answer = call_or_none(
+            lambda: self._s3.get_object(Bucket=self._bucket, Key=LOCK_KEY), "NoSuchKey"
+        )
         holder = json.loads(answer["Body"].read())["holder"] if answer else "somebody else"
         return WorkflowError(
             "DeployLocked",

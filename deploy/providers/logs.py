@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found
+from deploy.providers.clients import Aws, call_or_none
 from deploy.resources import LogGroup
 
 _NO_GROUP = "ResourceNotFoundException"
@@ -21,7 +21,7 @@ def new_lines(aws: Aws, group: str, stream: str, seen: set[str]) -> Iterator[str
     pages = aws.logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, logStreamNamePrefix=stream
     )
-    events = found(lambda: [one for page in pages for one in page["events"]], _NO_GROUP)
+    events = call_or_none(lambda: [one for page in pages for one in page["events"]], _NO_GROUP)
     for event in events or ():
         if event["eventId"] not in seen:
             seen.add(event["eventId"])
@@ -69,7 +69,7 @@ class LogGroupProvider:
     def delete(self, name: str) -> Iterator[str]:
         """Delete the group with its logs."""
         yield "Deleting the log group"
-        found(lambda: self._logs.delete_log_group(logGroupName=name), _NO_GROUP)
+        call_or_none(lambda: self._logs.delete_log_group(logGroupName=name), _NO_GROUP)
 
     def _put_retention(self, group: LogGroup) -> None:
         self._logs.put_retention_policy(

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from deploy import policies
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found, tag_list, tag_map
+from deploy.providers.clients import Aws, call_or_none, tag_list, tag_map
 from deploy.providers.errors import code_of
 from deploy.resources import Json, ModelArchive, StorageBucket
 from workflow.audit import PREFIX as AUDIT_PREFIX
@@ -29,7 +29,7 @@ _BLOCKED = {
 }
 
 
-def download(aws: Aws, address: str, folder: Path) -> int:
+def download_prefix(aws: Aws, address: str, folder: Path) -> int:
     """Copy what lies below a prefix into a folder; return how many files that are.
 
     Args:
@@ -51,7 +51,7 @@ def download(aws: Aws, address: str, folder: Path) -> int:
 
 
 class BucketProvider:
-    """Reads and writes :class:`Bucket`."""
+    """Reads and writes :class:`StorageBucket`."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
@@ -117,7 +117,7 @@ class BucketProvider:
         yield "Deleting the bucket"
         # The lock goes with the bucket: nothing is left that it could protect.
         self._s3.delete_object(Bucket=name, Key=LOCK_KEY)
-        found(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
+        call_or_none(lambda: self._s3.delete_bucket(Bucket=name), "NoSuchBucket")
 
     def _configure_bucket(self, bucket: StorageBucket) -> Iterator[str]:
         name = bucket.name
@@ -144,15 +144,15 @@ class BucketProvider:
         )
 
     def _read_tags(self, name: str) -> dict[str, str]:
-        answer = found(lambda: self._s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet")
+        answer = call_or_none(lambda: self._s3.get_bucket_tagging(Bucket=name), "NoSuchTagSet")
         return tag_map(answer["TagSet"]) if answer else {}
 
     def _read_policy(self, name: str) -> Json:
-        answer = found(lambda: self._s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
+        answer = call_or_none(lambda: self._s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
         return policies.canonical(json.loads(answer["Policy"])) if answer else None
 
     def _read_public_access(self, name: str) -> Json:
-        answer = found(
+        answer = call_or_none(
             lambda: self._s3.get_public_access_block(Bucket=name),
             "NoSuchPublicAccessBlockConfiguration",
         )
@@ -160,7 +160,7 @@ class BucketProvider:
         return "blocked" if blocked else "open"
 
     def _read_encryption(self, name: str) -> dict[str, Json]:
-        answer = found(
+        answer = call_or_none(
             lambda: self._s3.get_bucket_encryption(Bucket=name),
             "ServerSideEncryptionConfigurationNotFoundError",
         )
@@ -176,7 +176,7 @@ class BucketProvider:
         return {"encryption": applied.get("SSEAlgorithm"), "kms_key": applied.get("KMSMasterKeyID")}
 
     def _read_ownership(self, name: str) -> Json:
-        answer = found(
+        answer = call_or_none(
             lambda: self._s3.get_bucket_ownership_controls(Bucket=name),
             "OwnershipControlsNotFoundError",
         )
@@ -184,7 +184,7 @@ class BucketProvider:
         return rules[0]["ObjectOwnership"] if rules else None
 
     def _read_lifecycle(self, name: str) -> dict[str, Json]:
-        answer = found(
+        answer = call_or_none(
             lambda: self._s3.get_bucket_lifecycle_configuration(Bucket=name),
             "NoSuchLifecycleConfiguration",
         )
@@ -213,7 +213,9 @@ class ContentsProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return whether there is anything in the bucket."""
-        page = found(lambda: self._s3.list_objects_v2(Bucket=name, MaxKeys=1), "NoSuchBucket")
+        page = call_or_none(
+            lambda: self._s3.list_objects_v2(Bucket=name, MaxKeys=1), "NoSuchBucket"
+        )
         return Observed(properties={}) if page and page.get("KeyCount") else None
 
     def delete(self, name: str) -> Iterator[str]:
@@ -231,7 +233,7 @@ class ModelArchiveProvider:
     def read(self, name: str) -> Observed | None:
         """Return the digest that was stored with the archive."""
         bucket, _, key = name.partition("/")
-        head = found(
+        head = call_or_none(
             lambda: self._s3.head_object(Bucket=bucket, Key=key), "404", "NoSuchKey", "NoSuchBucket"
         )
         if head is None:

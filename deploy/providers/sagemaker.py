@@ -11,10 +11,10 @@ from deploy.promotion import SERVES, VARIANTS
 from deploy.providers.clients import Aws, tag_list, tag_map
 from deploy.providers.errors import code_of, message_of
 from deploy.resources import (
-    Endpoint,
     EndpointConfig,
     Key,
-    Model,
+    SageMakerEndpoint,
+    SageMakerModel,
     TrainingJob,
 )
 from workflow.errors import WorkflowError
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 
 class ModelProvider:
-    """Reads and writes :class:`Model`."""
+    """Reads and writes :class:`SageMakerModel`."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
@@ -54,13 +54,13 @@ class ModelProvider:
                 "model_data": container.get("ModelDataUrl"),
                 "role": model.get("ExecutionRoleArn"),
                 "environment": dict(container.get("Environment", {})),
-                **placement(model),
+                **read_placement(model),
             },
             outputs={"name": name},
             tags=sagemaker_tags(self._aws, model["ModelArn"]),
         )
 
-    def create(self, resource: Model) -> Iterator[str]:
+    def create(self, resource: SageMakerModel) -> Iterator[str]:
         """Create the model; SageMaker checks role and archive at once."""
         yield "Creating the model"
         self._sagemaker.create_model(
@@ -80,7 +80,7 @@ class ModelProvider:
         yield "Deleting the model"
         _found(lambda: self._sagemaker.delete_model(ModelName=name))
 
-    def names(self, containing: str) -> list[str]:
+    def list_names(self, containing: str) -> list[str]:
         """Return the names of the models that hold a text."""
         pages = self._sagemaker.get_paginator("list_models").paginate(NameContains=containing)
         return [one["ModelName"] for page in pages for one in page["Models"]]
@@ -132,7 +132,7 @@ class EndpointConfigProvider:
         yield "Deleting the endpoint configuration"
         _found(lambda: self._sagemaker.delete_endpoint_config(EndpointConfigName=name))
 
-    def names(self, containing: str) -> list[str]:
+    def list_names(self, containing: str) -> list[str]:
         """Return the names of the endpoint configurations that hold a text."""
         pages = self._sagemaker.get_paginator("list_endpoint_configs").paginate(
             NameContains=containing
@@ -141,7 +141,7 @@ class EndpointConfigProvider:
 
 
 class EndpointProvider:
-    """Reads and writes :class:`Endpoint`."""
+    """Reads and writes :class:`SageMakerEndpoint`."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
@@ -168,7 +168,7 @@ class EndpointProvider:
             else "",
         )
 
-    def create(self, resource: Endpoint) -> Iterator[str]:
+    def create(self, resource: SageMakerEndpoint) -> Iterator[str]:
         """Create the endpoint and wait, some minutes, until it is in service."""
         yield from self._wait_until_steady(resource.name)
         self._sagemaker.create_endpoint(
@@ -178,7 +178,7 @@ class EndpointProvider:
         )
         yield from self._wait_until_in_service(resource)
 
-    def update(self, resource: Endpoint, observed: Observed) -> Iterator[str]:
+    def update(self, resource: SageMakerEndpoint, observed: Observed) -> Iterator[str]:
         """Move to another configuration: SageMaker keeps the old fleet until the new one serves."""
         yield from self._wait_until_steady(resource.name)
         endpoint = self._describe_endpoint(resource.name)
@@ -226,16 +226,16 @@ class EndpointProvider:
 
     def _wait_until_steady(self, name: str) -> Iterator[str]:
         """Wait while the endpoint is changing; SageMaker refuses to touch it meanwhile."""
-        for wait in self._aws.waits():
+        for wait in self._aws.growing_waits():
             endpoint = self._describe_endpoint(name)
             if endpoint is None or endpoint["EndpointStatus"] in STEADY:
                 return
             yield f"Waiting for the endpoint: {endpoint['EndpointStatus']}"
             wait()
 
-    def _wait_until_in_service(self, resource: Endpoint) -> Iterator[str]:
+    def _wait_until_in_service(self, resource: SageMakerEndpoint) -> Iterator[str]:
         # One that is not found was asked for too early: that is the caller's to wait for.
-        for wait in self._aws.waits():
+        for wait in self._aws.growing_waits():
             endpoint = self._sagemaker.describe_endpoint(EndpointName=resource.name)
             if endpoint["EndpointStatus"] in STEADY:
                 break
@@ -270,8 +270,8 @@ def own_names(aws: Aws, prefix: str) -> list[Key]:
     """Return keys of the models and endpoint configurations named by prefix and digest."""
     pattern = re.compile(rf"{re.escape(prefix)}-[0-9a-f]{{12}}")
     listed = (
-        (Model.KIND, ModelProvider(aws).names(prefix)),
-        (EndpointConfig.KIND, EndpointConfigProvider(aws).names(prefix)),
+        (SageMakerModel.KIND, ModelProvider(aws).list_names(prefix)),
+        (EndpointConfig.KIND, EndpointConfigProvider(aws).list_names(prefix)),
     )
     return [Key(kind, name) for kind, names in listed for name in names if pattern.fullmatch(name)]
 
@@ -287,7 +287,7 @@ def _found(call: Callable[[], Result]) -> Result | None:
         raise
 
 
-def placement(described: Mapping[str, Any]) -> dict[str, list[str]]:
+def read_placement(described: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return where a model or a training job runs."""
     vpc = described.get("VpcConfig", {})
     return {
@@ -296,7 +296,7 @@ def placement(described: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def vpc_config(resource: Model | TrainingJob) -> Any:  # noqa: ANN401 - boto3's own shape
+def vpc_config(resource: SageMakerModel | TrainingJob) -> Any:  # noqa: ANN401 - boto3's own shape
     """Return the ``VpcConfig`` of a request; nothing where the resource is in no VPC."""
     if not resource.subnets:
         return {}

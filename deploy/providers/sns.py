@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from deploy import policies
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found, tag_list, tag_map
+from deploy.providers.clients import Aws, call_or_none, tag_list, tag_map
 from deploy.resources import Subscription, Topic
 
 PENDING = "PendingConfirmation"
@@ -21,7 +21,7 @@ class TopicProvider:
     def read(self, name: str) -> Observed | None:
         """Return the policy of the topic."""
         arn = self._aws.arn("sns", name)
-        answer = found(
+        answer = call_or_none(
             lambda: self._sns.get_topic_attributes(TopicArn=arn), "NotFound", "NotFoundException"
         )
         if answer is None:

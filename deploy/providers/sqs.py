@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy import policies
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found
+from deploy.providers.clients import Aws, call_or_none
 from deploy.resources import Queue
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ class QueueProvider:
 
     def read(self, name: str) -> Observed | None:
         """Return policy, retention and encryption of the queue."""
-        answer = found(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
+        answer = call_or_none(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
         if answer is None:
             return None
         url = answer["QueueUrl"]
-        queue = found(
+        queue = call_or_none(
             lambda: self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), *MISSING
         )
         # GetQueueUrl may still know a queue that was deleted within the last minute.
@@ -63,9 +63,9 @@ class QueueProvider:
     def delete(self, name: str) -> Iterator[str]:
         """Delete the queue and the messages in it."""
         yield "Deleting the queue"
-        answer = found(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
+        answer = call_or_none(lambda: self._sqs.get_queue_url(QueueName=name), *MISSING)
         if answer is not None:
-            found(lambda: self._sqs.delete_queue(QueueUrl=answer["QueueUrl"]), *MISSING)
+            call_or_none(lambda: self._sqs.delete_queue(QueueUrl=answer["QueueUrl"]), *MISSING)
 
 
 def _queue_attributes(queue: Queue) -> "dict[QueueAttributeNameType, str]":

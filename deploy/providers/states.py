@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deploy.cloud import Observed
-from deploy.providers.clients import Aws, found
+from deploy.providers.clients import Aws, call_or_none
 from deploy.resources import Alias, Properties, StateMachine
 from deploy.versions import Version
 from workflow import alias_descriptions
@@ -86,7 +86,7 @@ class StateMachineProvider:
         """Delete the state machine; AWS lets running executions end first."""
         arn = self._machine_arn(name)
         self._states.delete_state_machine(stateMachineArn=arn)
-        for wait in self._aws.waits():
+        for wait in self._aws.growing_waits():
             if self._describe_machine(arn) is None:
                 return
             yield "Waiting until running executions have ended"
@@ -96,7 +96,9 @@ class StateMachineProvider:
         return self._aws.arn("states", f"stateMachine:{name}")
 
     def _describe_machine(self, arn: str) -> "DescribeStateMachineOutputTypeDef | None":
-        return found(lambda: self._states.describe_state_machine(stateMachineArn=arn), *MISSING)
+        return call_or_none(
+            lambda: self._states.describe_state_machine(stateMachineArn=arn), *MISSING
+        )
 
 
 class AliasProvider:
@@ -112,14 +114,14 @@ class AliasProvider:
         An alias has no tags; those of its state machine say whose it is.
         """
         arn = self._alias_arn(name)
-        answer = found(
+        answer = call_or_none(
             lambda: self._states.describe_state_machine_alias(stateMachineAliasArn=arn),
             *MISSING,
         )
         if answer is None:
             return None
         # The newest version is the one that a shift goes to.
-        routes = routing(answer["routingConfiguration"])
+        routes = sort_routes(answer["routingConfiguration"])
         version, weight = routes[0]
         heaviest_first = sorted(routes, key=lambda route: -route[1])
         return Observed(
@@ -150,18 +152,20 @@ class AliasProvider:
             if live == wanted["version"]
             else alias_descriptions.live_before(version_number(live))
         )
-        self.route(observed.outputs["arn"], shifted(wanted, observed), before)
+        self.route_executions(observed.outputs["arn"], shift_routes(wanted, observed), before)
 
     def delete(self, name: str) -> Iterator[str]:
         """Delete the alias."""
         yield "Deleting the alias"
         arn = self._alias_arn(name)
-        found(
+        call_or_none(
             lambda: self._states.delete_state_machine_alias(stateMachineAliasArn=arn),
             *MISSING,
         )
 
-    def route(self, arn: str, routes: Sequence[tuple[str, int]], description: str = "") -> None:
+    def route_executions(
+        self, arn: str, routes: Sequence[tuple[str, int]], description: str = ""
+    ) -> None:
         """Route new executions to versions by weight, in percent.
 
         Args:
@@ -182,10 +186,10 @@ class AliasProvider:
         return self._aws.arn("states", f"stateMachine:{machine}:{alias}")
 
 
-def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
+def list_versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
     """Return all versions of a state machine with the weights of an alias, the newest first."""
     arn = aws.arn("states", f"stateMachine:{machine}")
-    weights = dict(routes(aws, machine, alias))
+    weights = dict(read_routes(aws, machine, alias))
     listed = [
         Version(
             arn=one["stateMachineVersionArn"],
@@ -199,13 +203,13 @@ def versions(aws: Aws, machine: str, alias: str) -> tuple[Version, ...]:
     return tuple(sorted(listed, key=lambda version: -version.number))
 
 
-def routes(aws: Aws, machine: str, alias: str) -> list[tuple[str, int]]:
+def read_routes(aws: Aws, machine: str, alias: str) -> list[tuple[str, int]]:
     """Return versions and weights of an alias, the newest first; none if it does not exist."""
     arn = aws.arn("states", f"stateMachine:{machine}:{alias}")
-    answer = found(
+    answer = call_or_none(
         lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=arn), *MISSING
     )
-    return routing(answer["routingConfiguration"]) if answer else []
+    return sort_routes(answer["routingConfiguration"]) if answer else []
 
 
 def live_before(aws: Aws, machine: str, alias: str) -> int | None:
@@ -214,7 +218,7 @@ def live_before(aws: Aws, machine: str, alias: str) -> int | None:
     AWS keeps no history of an alias, so each shift writes it into the description.
     """
     arn = aws.arn("states", f"stateMachine:{machine}:{alias}")
-    answer = found(
+    answer = call_or_none(
         lambda: aws.states.describe_state_machine_alias(stateMachineAliasArn=arn), *MISSING
     )
     if answer is None:
@@ -222,14 +226,16 @@ def live_before(aws: Aws, machine: str, alias: str) -> int | None:
     return alias_descriptions.read_live_before(answer.get("description", ""))
 
 
-def definition(aws: Aws, version_arn: str) -> str:
+def read_definition(aws: Aws, version_arn: str) -> str:
     """Return the definition of a version, as JSON text."""
     return aws.states.describe_state_machine(stateMachineArn=version_arn)["definition"]
 
 
 def _version_pages(aws: Aws, arn: str) -> "Iterator[ListStateMachineVersionsOutputTypeDef]":
     request: dict[str, Any] = {"stateMachineArn": arn, "maxResults": 1000}
-    while page := found(partial(aws.states.list_state_machine_versions, **request), *MISSING):
+    while page := call_or_none(
+        partial(aws.states.list_state_machine_versions, **request), *MISSING
+    ):
         yield page
         if "nextToken" not in page:
             return
@@ -241,14 +247,14 @@ def version_number(version_arn: str) -> int:
     return int(version_arn.rpartition(":")[2])
 
 
-def routing(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto3's own shape
+def sort_routes(configuration: Any) -> list[tuple[str, int]]:  # noqa: ANN401 - boto3's own shape
     """Return versions and weights of an alias, the newest version first."""
     # AWS promises no order of the routes.
     routes = [(one["stateMachineVersionArn"], one["weight"]) for one in configuration]
     return sorted(routes, key=lambda route: -version_number(route[0]))
 
 
-def shifted(wanted: Properties, observed: Observed) -> list[tuple[str, int]]:
+def shift_routes(wanted: Properties, observed: Observed) -> list[tuple[str, int]]:
     """Return the routes that give a version its weight, and the rest to the one that had most."""
     version, weight = str(wanted["version"]), int(str(wanted["weight"]))
     # An alias takes two versions at most, so a third one gives its share up.

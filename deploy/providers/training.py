@@ -8,7 +8,7 @@ from deploy.cloud import Observed
 from deploy.prices import trained_price
 from deploy.providers.clients import Aws, tag_list
 from deploy.providers.logs import new_lines
-from deploy.providers.sagemaker import placement, sagemaker_tags, vpc_config
+from deploy.providers.sagemaker import read_placement, sagemaker_tags, vpc_config
 from deploy.resources import (
     Properties,
     TrainingJob,
@@ -65,7 +65,7 @@ class TrainingJobProvider:
         """Leave it: a failed attempt is history, and the next one gets the next name."""
         yield "Leaving the failed attempt as it is"
 
-    def follow(self, name: str) -> Iterator[str]:
+    def follow_job(self, name: str) -> Iterator[str]:
         """Tell how the last attempt goes on until it has trained.
 
         Raises:
@@ -96,7 +96,7 @@ class TrainingJobProvider:
     def _wait_until_trained(self, name: str) -> Iterator[str]:
         """Tell status and log until the job has trained, then time, price and accuracy."""
         seen = set[str]()
-        for wait in self._aws.waits():
+        for wait in self._aws.growing_waits():
             job = self._sagemaker.describe_training_job(TrainingJobName=name)
             status = job["TrainingJobStatus"]
             yield from new_lines(self._aws, _LOG_GROUP, f"{name}/", seen)
@@ -143,7 +143,7 @@ def _training_properties(job: "DescribeTrainingJobResponseTypeDef") -> Propertie
         "volume_gb": resources["VolumeSizeInGB"],
         "max_seconds": job["StoppingCondition"].get("MaxRuntimeInSeconds"),
         "status": job["TrainingJobStatus"],
-        **placement(job),
+        **read_placement(job),
     }
 
 

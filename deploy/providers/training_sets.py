@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deploy.providers.clients import Aws, found
+from deploy.providers.clients import Aws, call_or_none
 from workflow.class_names import complete_classes, training_classes
 from workflow.contract import LABELS
 from workflow.errors import WorkflowError
@@ -68,5 +68,7 @@ def class_names(aws: Aws, prefix: str, labels: Sequence[int]) -> tuple[str, ...]
 def _read_object(aws: Aws, address: str) -> bytes:
     """Return an object; nothing where there is none."""
     bucket, _, key = address.removeprefix("s3://").partition("/")
-    answer = found(lambda: aws.s3.get_object(Bucket=bucket, Key=key), "NoSuchKey", "NoSuchBucket")
+    answer = call_or_none(
+        lambda: aws.s3.get_object(Bucket=bucket, Key=key), "NoSuchKey", "NoSuchBucket"
+    )
     return answer["Body"].read() if answer else b""

@@ -4,7 +4,7 @@ from typing import Any
 
 from deploy import package, stack
 from deploy.package import Artifacts
-from deploy.resources import Resource
+from deploy.resources import CloudResource
 from workflow.settings import Settings
 
 ACCOUNT = "123456789012"
@@ -39,5 +39,5 @@ def artifacts(*, code: str = "1", model: str = "a") -> Artifacts:
     )
 
 
-def desired(**changes: Any) -> tuple[Resource, ...]:
-    return stack.stack(settings(**changes), artifacts())
+def desired(**changes: Any) -> tuple[CloudResource, ...]:
+    return stack.build_stack(settings(**changes), artifacts())

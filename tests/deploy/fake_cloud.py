@@ -9,17 +9,17 @@ from deploy.cloud import Observed
 from deploy.promotion import SERVES
 from deploy.resources import (
     BucketContents,
-    Endpoint,
+    CloudResource,
     EndpointConfig,
     ExistingEndpoint,
     Function,
+    IamRole,
     Key,
     LogGroup,
-    Model,
     ModelArchive,
-    Resource,
-    Role,
     Rule,
+    SageMakerEndpoint,
+    SageMakerModel,
     StateMachine,
     StorageBucket,
     Subscription,
@@ -30,7 +30,7 @@ from workflow.errors import WorkflowError
 
 DAWN = datetime(2026, 11, 23, tzinfo=UTC)
 UNTAGGED = {ModelArchive.KIND, Subscription.KIND, ExistingEndpoint.KIND}
-IN_SEVERAL_CALLS = (StorageBucket, Role, LogGroup, Rule)
+IN_SEVERAL_CALLS = (StorageBucket, IamRole, LogGroup, Rule)
 """Kinds that AWS creates in more than one call, so that halves of them exist."""
 PUBLISHED = {Function.KIND, StateMachine.KIND}
 
@@ -66,9 +66,9 @@ class FakeCloud:
         return self.store.get(key)
 
     def find(self) -> Iterable[Key]:
-        return [key for key in self.store if key.kind in {Model.KIND, EndpointConfig.KIND}]
+        return [key for key in self.store if key.kind in {SageMakerModel.KIND, EndpointConfig.KIND}]
 
-    def create(self, resource: Resource) -> Iterator[str]:
+    def create(self, resource: CloudResource) -> Iterator[str]:
         assert resource.key not in self.store, f"{resource.key} was created twice"
         wanted = resource.wanted(None)
         if isinstance(resource, IN_SEVERAL_CALLS):
@@ -79,7 +79,7 @@ class FakeCloud:
         self._put(resource, wanted)
         yield "all of it"
 
-    def update(self, resource: Resource, observed: Observed) -> Iterator[str]:
+    def update(self, resource: CloudResource, observed: Observed) -> Iterator[str]:
         assert observed == self.store[resource.key]
         self._write("update", resource.key)
         self._put(resource, resource.wanted(observed.properties))
@@ -117,7 +117,7 @@ class FakeCloud:
             self.cut_off_after -= 1
         self.log.append((operation, key))
 
-    def _put(self, resource: Resource, properties: dict[str, Any]) -> None:
+    def _put(self, resource: CloudResource, properties: dict[str, Any]) -> None:
         key = resource.key
         if key.kind in PUBLISHED:
             self.published[key] = self.published.get(key, 0) + 1
@@ -130,12 +130,12 @@ class FakeCloud:
             else None,
         )
 
-    def _outputs(self, resource: Resource) -> dict[str, str]:
+    def _outputs(self, resource: CloudResource) -> dict[str, str]:
         arn = f"arn:aws:{resource.KIND}:{resource.name}"
         outputs = {"arn": arn, "name": resource.name, "url": f"https://{resource.name}"}
         if resource.KIND in PUBLISHED:
             outputs["version_arn"] = f"{arn}:{self.published[resource.key]}"
-        if isinstance(resource, Endpoint):
+        if isinstance(resource, SageMakerEndpoint):
             config = self.store[Key(EndpointConfig.KIND, resource.config)]
             outputs[SERVES] = str(config.properties["model"])
         if isinstance(resource, TrainingJob):

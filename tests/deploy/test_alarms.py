@@ -94,7 +94,7 @@ def test_the_patterns_fit_where_aws_limits_them() -> None:
 
 
 def test_every_alarm_tells_the_topic_and_is_destroyed_with_the_rest() -> None:
-    keys = set(stack.keys(settings()))
+    keys = set(stack.stack_keys(settings()))
 
     assert len(ALARMS) == 7
     for alarm in ALARMS.values():
@@ -113,7 +113,7 @@ def test_every_alarm_tells_the_topic_and_is_destroyed_with_the_rest() -> None:
     ],
 )
 def test_alarms_of_earlier_releases_are_found_and_go(name: str) -> None:
-    assert Key(Alarm.KIND, name) in stack.keys(settings())
+    assert Key(Alarm.KIND, name) in stack.stack_keys(settings())
     assert name not in ALARMS
 
 

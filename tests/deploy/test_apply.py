@@ -13,8 +13,16 @@ from deploy import stack
 from deploy.apply import Applied, Event, Failed, Started, StepProgress, apply
 from deploy.cloud import Observed, RefusedError
 from deploy.package import Artifacts
-from deploy.plan import Op, Plan, plan, plan_deletion
-from deploy.resources import BucketContents, Endpoint, Function, Key, Resource, Role, StorageBucket
+from deploy.plan import Op, Plan, make_plan, plan_deletion
+from deploy.resources import (
+    BucketContents,
+    CloudResource,
+    Function,
+    IamRole,
+    Key,
+    SageMakerEndpoint,
+    StorageBucket,
+)
 from tests.deploy.cases import artifacts, desired, settings
 from tests.deploy.fake_cloud import CutOff, FakeCloud, existing_endpoint
 from workflow.errors import WorkflowError
@@ -41,14 +49,14 @@ wishes = st.builds(
 )
 
 
-def planned(cloud: FakeCloud, resources: Sequence[Resource], owner: Settings) -> Plan:
+def planned(cloud: FakeCloud, resources: Sequence[CloudResource], owner: Settings) -> Plan:
     """What the facade plans, without the facade."""
-    keys = dict.fromkeys((*(one.key for one in resources), *stack.keys(owner), *cloud.find()))
+    keys = dict.fromkeys((*(one.key for one in resources), *stack.stack_keys(owner), *cloud.find()))
     observed = {key: seen for key in keys if (seen := cloud.read(key)) is not None}
-    return plan(resources, observed, owner=owner.tags)
+    return make_plan(resources, observed, owner=owner.tags)
 
 
-def run(cloud: FakeCloud, resources: Sequence[Resource]) -> list[Event]:
+def run(cloud: FakeCloud, resources: Sequence[CloudResource]) -> list[Event]:
     return list(apply(planned(cloud, resources, settings()), cloud))
 
 
@@ -60,7 +68,7 @@ def ops(plan: Plan) -> set[Op]:
 @given(wishes)
 def test_a_second_plan_keeps_everything_and_writes_nothing(wish: Wish) -> None:
     cloud = FakeCloud(store=existing_endpoint("theirs"))
-    resources = stack.stack(*wish)
+    resources = stack.build_stack(*wish)
     run(cloud, resources)
     cloud.log.clear()
 
@@ -79,23 +87,23 @@ def test_whatever_was_interrupted_wherever_the_last_apply_finishes_it(
     for wish, writes in runs:
         cloud.cut_off_after = writes
         try:
-            run(cloud, stack.stack(*wish))
+            run(cloud, stack.build_stack(*wish))
         except CutOff:
             cloud.held = False
     cloud.cut_off_after = None
     last = runs[-1][0]
 
-    events = run(cloud, stack.stack(*last))
+    events = run(cloud, stack.build_stack(*last))
 
     assert not [event for event in events if isinstance(event, Failed)]
-    assert ops(planned(cloud, stack.stack(*last), last[0])) == {Op.KEEP}
+    assert ops(planned(cloud, stack.build_stack(*last), last[0])) == {Op.KEEP}
 
 
 @examples(deadline=None)
 @given(wishes, st.integers(0, 30))
 def test_destroy_reverses_apply_even_when_interrupted(wish: Wish, writes: int) -> None:
     cloud = FakeCloud(store=existing_endpoint("theirs"))
-    run(cloud, stack.stack(*wish))
+    run(cloud, stack.build_stack(*wish))
     for limit in (writes, None):
         cloud.cut_off_after = limit
         try:
@@ -109,7 +117,7 @@ def test_destroy_reverses_apply_even_when_interrupted(wish: Wish, writes: int) -
 
 
 def deletion(cloud: FakeCloud, empty_bucket: str | None = None) -> Plan:
-    keys = (*stack.keys(settings()), *cloud.find())
+    keys = (*stack.stack_keys(settings()), *cloud.find())
     return plan_deletion(
         {key: seen for key in keys if (seen := cloud.read(key)) is not None},
         owner=settings().tags,
@@ -160,7 +168,7 @@ def test_a_deletion_of_what_changed_hands_is_not_done() -> None:
     cloud = FakeCloud()
     run(cloud, desired())
     made = deletion(cloud)
-    role = next(action.key for action in made.actions if action.key.kind == Role.KIND)
+    role = next(action.key for action in made.actions if action.key.kind == IamRole.KIND)
     cloud.store[role] = Observed(properties={}, tags={"project": "another"})
 
     events = list(apply(made, cloud))
@@ -191,11 +199,11 @@ def test_each_resource_is_started_then_progresses_then_is_applied() -> None:
 
 def test_a_failure_is_the_last_event_and_the_next_apply_goes_on_from_there() -> None:
     error = WorkflowError("ResourceLimitExceeded", "No instance left.", "Ask for more.")
-    cloud = FakeCloud(refuse={Endpoint.KIND: error})
+    cloud = FakeCloud(refuse={SageMakerEndpoint.KIND: error})
 
     events = run(cloud, desired())
 
-    assert events[-1] == Failed(Key(Endpoint.KIND, settings().prefix), error)
+    assert events[-1] == Failed(Key(SageMakerEndpoint.KIND, settings().prefix), error)
     assert not cloud.held
     made = {key for _, key in cloud.log}
     cloud.refuse = {}
@@ -305,7 +313,7 @@ def test_a_role_that_an_earlier_run_created_is_waited_for() -> None:
     class Unaware(FakeCloud):
         aware = False
 
-        def create(self, resource: Resource) -> Iterator[str]:
+        def create(self, resource: CloudResource) -> Iterator[str]:
             if isinstance(resource, Function) and not self.aware:
                 message = "The role defined for the function cannot be assumed by Lambda."
                 raise RefusedError("InvalidParameterValueException", message, "", said=message)
@@ -340,7 +348,7 @@ def test_a_change_that_never_shows_is_a_failure() -> None:
 def test_what_is_beyond_repair_is_deleted_and_created_anew() -> None:
     cloud = FakeCloud()
     run(cloud, desired())
-    endpoint = Key(Endpoint.KIND, settings().prefix)
+    endpoint = Key(SageMakerEndpoint.KIND, settings().prefix)
     broken = cloud.store[endpoint]
     cloud.store[endpoint] = Observed(
         properties={**broken.properties, "status": "Failed"},

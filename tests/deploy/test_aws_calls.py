@@ -192,19 +192,21 @@ def asked(account: Account) -> None:
     account.answer("lambda.GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 10}})
     account.answer("service-quotas.ListServiceQuotas", {"Quotas": []})
     nothing: dict[str, list[str]] = {"EvaluationResults": []}
-    account.answer("iam.SimulatePrincipalPolicy", *[nothing] * len(permissions.needed(settings())))
+    account.answer(
+        "iam.SimulatePrincipalPolicy", *[nothing] * len(permissions.needed_actions(settings()))
+    )
     aws = account.cloud().aws
     role = f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/ana"
 
     assert sessions.account_of(account.session) == ACCOUNT
-    assert iam.denied(aws, role, permissions.needed(settings())) == []
+    assert iam.find_denied(aws, role, permissions.needed_actions(settings())) == []
     assert quotas.sagemaker_quotas(aws, ["ml.m5.large for endpoint usage"]) == {}
-    assert lambda_.concurrency(aws) == 10
+    assert lambda_.read_concurrency(aws) == 10
 
 
 def test_apply_asks_beforehand_for_what_it_needs() -> None:
     """All that the document has, but for training, for data of others, and for the checks."""
-    needed = {one for actions in permissions.needed(settings()).values() for one in actions}
+    needed = {one for actions in permissions.needed_actions(settings()).values() for one in actions}
     documented = {action for _, action, _ in rows("What `deploy` calls")}
 
     assert needed - ON_TOP <= documented

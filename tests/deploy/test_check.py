@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from deploy.check import CheckedAccount, Finding, Level, findings, quota_names
+from deploy.check import (
+    CheckedAccount,
+    PreflightFinding,
+    PreflightLevel,
+    collect_findings,
+    quota_names,
+)
 from deploy.model.container import END_OF_PATCH
 from deploy.prices import AS_OF, price_of
 from tests.deploy.cases import desired, settings
@@ -23,47 +29,57 @@ def found(
     at_once: int | WorkflowError = 1000,
     today: date = END_OF_PATCH,
     **changes: Any,
-) -> Finding:
+) -> PreflightFinding:
     resources = desired(**changes)
     plenty = dict.fromkeys(quota_names(resources), 4.0)
     account = CheckedAccount(
         denied=denied, quotas=plenty if quotas is None else quotas, lambda_at_once=at_once
     )
-    seen = findings(settings(**changes), resources, account, today=today)
-    assert all(one.remedy for one in seen if one.level is not Level.OK)
+    seen = collect_findings(settings(**changes), resources, account, today=today)
+    assert all(one.remedy for one in seen if one.level is not PreflightLevel.OK)
     return next(one for one in seen if topic in one.topic)
 
 
 def test_nothing_is_in_the_way_of_an_account_that_allows_everything() -> None:
     topics = ("region", "names", "permissions", "quota", "Lambda", "image", "price")
 
-    assert {found(topic).level for topic in topics} == {Level.OK}
+    assert {found(topic).level for topic in topics} == {PreflightLevel.OK}
 
 
 @pytest.mark.parametrize(
     ("topic", "given_", "level", "says"),
     [
-        ("region", {"region": "eu-west-9"}, Level.WARNING, "does not know"),
-        ("permissions", {"denied": ["iam:CreateRole"]}, Level.PROBLEM, "iam:CreateRole"),
-        ("permissions", {"denied": REFUSED}, Level.UNKNOWN, "You may not ask"),
-        ("endpoint usage", {"quotas": {"ml.m5.large for endpoint usage": 0}}, Level.PROBLEM, "0"),
-        ("endpoint usage", {"quotas": {"ml.m5.large for endpoint usage": 1}}, Level.WARNING, "upd"),
-        ("endpoint usage", {"quotas": {}}, Level.UNKNOWN, "lists no such quota"),
-        ("endpoint usage", {"quotas": REFUSED}, Level.UNKNOWN, "You may not ask"),
+        ("region", {"region": "eu-west-9"}, PreflightLevel.WARNING, "does not know"),
+        ("permissions", {"denied": ["iam:CreateRole"]}, PreflightLevel.PROBLEM, "iam:CreateRole"),
+        ("permissions", {"denied": REFUSED}, PreflightLevel.UNKNOWN, "You may not ask"),
+        (
+            "endpoint usage",
+            {"quotas": {"ml.m5.large for endpoint usage": 0}},
+            PreflightLevel.PROBLEM,
+            "0",
+        ),
+        (
+            "endpoint usage",
+            {"quotas": {"ml.m5.large for endpoint usage": 1}},
+            PreflightLevel.WARNING,
+            "upd",
+        ),
+        ("endpoint usage", {"quotas": {}}, PreflightLevel.UNKNOWN, "lists no such quota"),
+        ("endpoint usage", {"quotas": REFUSED}, PreflightLevel.UNKNOWN, "You may not ask"),
         (
             "training job",
             {"quotas": {}, "training_data": "s3://data/images"},
-            Level.UNKNOWN,
+            PreflightLevel.UNKNOWN,
             "no such",
         ),
-        ("Lambda", {"at_once": 10}, Level.WARNING, "at most 10"),
-        ("Lambda", {"at_once": REFUSED}, Level.UNKNOWN, "You may not ask"),
-        ("image", {"today": date(2036, 1, 1)}, Level.WARNING, "not patched it since"),
-        ("price", {"instance_type": "ml.c9.large"}, Level.UNKNOWN, "unknown"),
+        ("Lambda", {"at_once": 10}, PreflightLevel.WARNING, "at most 10"),
+        ("Lambda", {"at_once": REFUSED}, PreflightLevel.UNKNOWN, "You may not ask"),
+        ("image", {"today": date(2036, 1, 1)}, PreflightLevel.WARNING, "not patched it since"),
+        ("price", {"instance_type": "ml.c9.large"}, PreflightLevel.UNKNOWN, "unknown"),
     ],
 )
 def test_each_finding_says_what_it_is(
-    topic: str, given_: dict[str, Any], level: Level, says: str
+    topic: str, given_: dict[str, Any], level: PreflightLevel, says: str
 ) -> None:
     finding = found(topic, **given_)
 
@@ -74,10 +90,12 @@ def test_each_finding_says_what_it_is(
 def test_what_stands_in_the_way_comes_first() -> None:
     account = CheckedAccount(denied=["iam:CreateRole"], quotas=REFUSED, lambda_at_once=10)
 
-    levels = [one.level for one in findings(settings(), desired(), account, today=END_OF_PATCH)]
+    levels = [
+        one.level for one in collect_findings(settings(), desired(), account, today=END_OF_PATCH)
+    ]
 
-    assert levels == sorted(levels, key=list(reversed(Level)).index)
-    assert levels[0] is Level.PROBLEM
+    assert levels == sorted(levels, key=list(reversed(PreflightLevel)).index)
+    assert levels[0] is PreflightLevel.PROBLEM
 
 
 def test_the_price_is_that_of_the_instance_and_the_alarms() -> None:

@@ -19,7 +19,7 @@ from dashboard.batch import __main__ as batch_command
 from deploy import __main__ as deploy_command
 from deploy import deployment
 from deploy.providers import clients, session
-from deploy.providers.errors import explain
+from deploy.providers.errors import explain_error
 from tests.deploy.cases import artifacts
 from tests.faulty_cloud import Fault, FaultyCloud
 from workflow.regions import Region
@@ -72,7 +72,7 @@ def connected(
     monkeypatch.setattr(session, "CONFIG", IMPATIENT)
     monkeypatch.setattr(clouds, "_CLIENTS", IMPATIENT)
     monkeypatch.setattr(deployment, "account_of", lambda _: ACCOUNT)
-    monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts())
+    monkeypatch.setattr(deployment, "collect_artifacts", lambda *_, **__: artifacts())
     monkeypatch.setattr(deploy_command, "DATA_DIRECTORY", tmp_path)
     settings = Settings.from_env(
         {"SCONES_PROJECT": "faults"}, account=ACCOUNT, region=Region(REGION, "test")
@@ -114,7 +114,7 @@ def test_a_command_under_a_fault_ends_with_1_and_a_remedy(
 def test_a_status_without_a_body_has_the_name_of_its_error(status: int, code: str) -> None:
     answer = ClientError({"Error": {"Code": str(status), "Message": ""}}, "HeadBucket")
 
-    said = explain(answer, "s3", "photos")
+    said = explain_error(answer, "s3", "photos")
 
     assert said.code == code
     assert len(said.remedy.split()) >= 3

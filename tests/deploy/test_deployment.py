@@ -83,13 +83,13 @@ def test_new_code_becomes_new_versions_behind_the_alias(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applied(account)
-    monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts(code="2"))
+    monkeypatch.setattr(deployment, "collect_artifacts", lambda *_, **__: artifacts(code="2"))
 
     events = applied(account)
 
     changed = [kind for kind, op in done(events) if op is Op.UPDATE]
     assert changed == ["lambda.function"] * 3 + ["states.machine", "states.alias"]
-    outputs = deployment.status(settings(), account.session)
+    outputs = deployment.read_status(settings(), account.session)
     assert [(one.number, one.weight) for one in outputs.versions] == [(2, 100), (1, 0)]
     definition = account.client("stepfunctions").describe_state_machine(
         stateMachineArn=f"{settings().state_machine_arn}:2"
@@ -120,7 +120,7 @@ def test_a_canary_of_a_canary_leaves_the_rest_where_most_was(account: Account) -
 
 
 def weights(account: Account) -> list[tuple[int, int]]:
-    versions = deployment.status(settings(), account.session).versions
+    versions = deployment.read_status(settings(), account.session).versions
     return [(version.number, version.weight) for version in versions]
 
 
@@ -210,9 +210,9 @@ def test_a_configuration_that_is_wanted_again_is_used_again(
 ) -> None:
     applied(account)
     first = configs(account)
-    monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts(model="b"))
+    monkeypatch.setattr(deployment, "collect_artifacts", lambda *_, **__: artifacts(model="b"))
     applied(account)
-    monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts())
+    monkeypatch.setattr(deployment, "collect_artifacts", lambda *_, **__: artifacts())
 
     plan = deployment.observe_and_plan(settings(), account.session)
     events = list(deployment.apply(plan, settings(), account.session))
@@ -421,7 +421,7 @@ def test_an_image_that_arrives_while_destroying_saves_its_bucket(account: Accoun
 
 
 def test_status_of_nothing_is_nothing(account: Account) -> None:
-    outputs = deployment.status(settings(), account.session)
+    outputs = deployment.read_status(settings(), account.session)
 
     assert (outputs.bucket, outputs.alias_arn, outputs.endpoint_status) == (None, None, None)
     assert outputs.versions == ()
@@ -430,7 +430,7 @@ def test_status_of_nothing_is_nothing(account: Account) -> None:
 def test_status_is_json(account: Account) -> None:
     applied(account)
 
-    read = json.loads(json.dumps(deployment.status(settings(), account.session).to_json()))
+    read = json.loads(json.dumps(deployment.read_status(settings(), account.session).to_json()))
 
     assert read["bucket"] == settings().bucket
     assert read["alias_arn"] == settings().alias_arn
@@ -448,7 +448,7 @@ def test_there_are_no_console_links_for_another_cloud(
 ) -> None:
     monkeypatch.setattr(deployment, "is_aws", lambda _: False)
 
-    assert deployment.status(settings(), account.session).links == {}
+    assert deployment.read_status(settings(), account.session).links == {}
 
 
 def test_connects_to_the_account_of_the_credentials(account: Account) -> None:

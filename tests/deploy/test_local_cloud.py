@@ -40,7 +40,7 @@ def test_a_whole_life(
     again = deployment.observe_and_plan(owner, session)
     assert {action.op for action in again.actions} == {Op.KEEP}
 
-    real = package.artifacts(owner, wheels=False)
+    real = package.collect_artifacts(owner, wheels=False)
     changed = {**real.functions, "filter_inferences": artifacts().functions["filter_inferences"]}
     monkeypatch.setattr(
         deployment,
@@ -59,7 +59,7 @@ def test_a_whole_life(
     list(deployment.rollback(owner, session))
     assert weights(owner, session) == [(2, 0), (1, 100)]
 
-    outputs = deployment.status(owner, session)
+    outputs = deployment.read_status(owner, session)
     assert outputs.endpoint_status == "InService"
     assert outputs.links == {}
     events = list(deployment.destroy(owner, session))
@@ -69,7 +69,7 @@ def test_a_whole_life(
 
 
 def weights(owner: Settings, session: boto3.Session) -> list[tuple[int, int]]:
-    return [(one.number, one.weight) for one in deployment.status(owner, session).versions]
+    return [(one.number, one.weight) for one in deployment.read_status(owner, session).versions]
 
 
 def promote_another_model(owner: Settings, session: boto3.Session) -> None:

@@ -53,4 +53,4 @@ def test_it_is_made_kept_unmade_and_made_again(there: tuple[Settings, boto3.Sess
     assert failures(list(deployment.destroy(owner, session, empty_bucket=owner.bucket))) == []
     events = list(deployment.apply(deployment.observe_and_plan(owner, session), owner, session))
     assert failures(events) == []
-    assert deployment.status(owner, session).endpoint_status == "InService"
+    assert deployment.read_status(owner, session).endpoint_status == "InService"

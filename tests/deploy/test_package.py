@@ -89,8 +89,8 @@ def test_a_definition_that_cannot_be_read_is_named(text: str | None, tmp_path: P
 
 
 def test_the_model_is_packed_only_where_it_is_served() -> None:
-    own = package.artifacts(settings(), wheels=False)
-    theirs = package.artifacts(settings(existing_endpoint="theirs"), wheels=False)
+    own = package.collect_artifacts(settings(), wheels=False)
+    theirs = package.collect_artifacts(settings(existing_endpoint="theirs"), wheels=False)
 
     assert own.model
     assert own.model_digest
@@ -101,7 +101,7 @@ def test_the_model_is_packed_only_where_it_is_served() -> None:
 def test_training_uses_the_built_in_algorithm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "training_image", lambda region: f"algorithm in {region}")
 
-    made = package.artifacts(settings(training_data="s3://data/images"), wheels=False)
+    made = package.collect_artifacts(settings(training_data="s3://data/images"), wheels=False)
 
     assert (made.model, made.image) == (b"", "algorithm in us-east-1")
     assert made.functions.keys() == set(package.FUNCTIONS)

@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.cloud import Observed
-from deploy.plan import KNOWN_AFTER_APPLY, Action, Diff, Op, Plan, keep_endpoint, plan
+from deploy.plan import KNOWN_AFTER_APPLY, Action, Diff, Op, Plan, keep_endpoint, make_plan
 from deploy.resources import (
     CREATION_ORDER,
     Alias,
-    Endpoint,
+    CloudResource,
     EndpointConfig,
     ExistingEndpoint,
+    IamRole,
     Key,
     LogGroup,
-    Model,
     Ref,
-    Resource,
-    Role,
+    SageMakerEndpoint,
+    SageMakerModel,
     StateMachine,
 )
 from tests.deploy.cases import desired
@@ -32,7 +32,7 @@ MACHINE = StateMachine(
 ALIAS = Alias(name="m/live", tags=OWNER, version=Ref(MACHINE.key, "version_arn"))
 
 
-def observed(resource: Resource, **changes: object) -> Observed:
+def observed(resource: CloudResource, **changes: object) -> Observed:
     return Observed(
         properties={**resource.properties(), **changes},  # type: ignore[dict-item]
         outputs={"arn": "arn:m", "version_arn": "arn:m:1"},
@@ -40,8 +40,8 @@ def observed(resource: Resource, **changes: object) -> Observed:
     )
 
 
-def action(resources: list[Resource], *seen: tuple[Resource, Observed]) -> Action:
-    made = plan(resources, {one.key: two for one, two in seen}, owner=OWNER)
+def action(resources: list[CloudResource], *seen: tuple[CloudResource, Observed]) -> Action:
+    made = make_plan(resources, {one.key: two for one, two in seen}, owner=OWNER)
     return made.actions[-1]
 
 
@@ -108,7 +108,7 @@ def test_a_value_that_stays_is_known_before() -> None:
 
 
 def test_what_is_beyond_repair_is_replaced() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="c", applied_model="m")
+    endpoint = SageMakerEndpoint(name="e", tags=OWNER, config="c", applied_model="m")
     seen = Observed(
         properties={"config": "c", "applied_model": "m", "status": "Failed"},
         tags=OWNER,
@@ -123,7 +123,7 @@ def test_what_is_beyond_repair_is_replaced() -> None:
 def test_what_others_made_blocks_the_plan_with_a_remedy() -> None:
     seen = Observed(properties=GROUP.properties(), tags={"project": "another"})
 
-    made = plan([GROUP], {GROUP.key: seen}, owner=OWNER)
+    made = make_plan([GROUP], {GROUP.key: seen}, owner=OWNER)
 
     assert made.blocked[0].remedy
     assert "project=p" in made.blocked[0].reason
@@ -138,9 +138,11 @@ def test_an_endpoint_to_be_used_must_exist() -> None:
 
 
 def test_what_is_owned_and_no_longer_wanted_is_deleted_last_dependents_first() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="c", applied_model="m")
+    endpoint = SageMakerEndpoint(name="e", tags=OWNER, config="c", applied_model="m")
 
-    made = plan([GROUP], {one.key: observed(one) for one in (CONFIG, endpoint, GROUP)}, owner=OWNER)
+    made = make_plan(
+        [GROUP], {one.key: observed(one) for one in (CONFIG, endpoint, GROUP)}, owner=OWNER
+    )
 
     assert [(one.op, one.key.kind) for one in made.actions] == [
         (Op.KEEP, "logs.group"),
@@ -160,7 +162,7 @@ def earlier(count: int, **changes: object) -> dict[Key, Observed]:
             created=datetime(2026, 11, 23, hour, tzinfo=UTC),
         )
         found[Key(EndpointConfig.KIND, f"c{hour}")] = replace(seen, **changes)  # type: ignore[arg-type]
-        found[Key(Model.KIND, model)] = Observed(properties={}, tags=OWNER)
+        found[Key(SageMakerModel.KIND, model)] = Observed(properties={}, tags=OWNER)
     return found
 
 
@@ -176,7 +178,7 @@ CONFIG = EndpointConfig(
 
 
 def test_earlier_configurations_are_retained_with_their_models_and_no_action() -> None:
-    made = plan([CONFIG], {CONFIG.key: observed(CONFIG), **earlier(3)}, owner=OWNER)
+    made = make_plan([CONFIG], {CONFIG.key: observed(CONFIG), **earlier(3)}, owner=OWNER)
 
     assert [(one.op, one.key.name) for one in made.actions] == [(Op.KEEP, "now")]
     assert [str(key) for key in made.retained] == [
@@ -190,7 +192,7 @@ def test_earlier_configurations_are_retained_with_their_models_and_no_action() -
 
 
 def test_of_more_than_ten_the_oldest_go_with_the_models_that_no_other_needs() -> None:
-    made = plan([CONFIG], {CONFIG.key: observed(CONFIG), **earlier(12)}, owner=OWNER)
+    made = make_plan([CONFIG], {CONFIG.key: observed(CONFIG), **earlier(12)}, owner=OWNER)
 
     assert [(one.op, one.key.name) for one in made.actions[1:]] == [
         (Op.DELETE, "c0"),
@@ -202,14 +204,14 @@ def test_of_more_than_ten_the_oldest_go_with_the_models_that_no_other_needs() ->
 
 
 def test_an_endpoint_that_goes_takes_its_configurations_with_it() -> None:
-    made = plan([GROUP], earlier(3), owner=OWNER)
+    made = make_plan([GROUP], earlier(3), owner=OWNER)
 
     assert made.retained == ()
     assert len([one for one in made.actions if one.op is Op.DELETE]) == 6
 
 
 def test_an_endpoint_that_is_kept_goes_on_with_what_it_serves_by() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="new", applied_model="m")
+    endpoint = SageMakerEndpoint(name="e", tags=OWNER, config="new", applied_model="m")
     before = EndpointConfig(
         name="before",
         tags=OWNER,
@@ -220,7 +222,7 @@ def test_an_endpoint_that_is_kept_goes_on_with_what_it_serves_by() -> None:
         capture_url="s3://b/c",
     )
     seen = {endpoint.key: observed(endpoint, config="before"), before.key: observed(before)}
-    made = plan([GROUP, endpoint], seen, owner=OWNER)
+    made = make_plan([GROUP, endpoint], seen, owner=OWNER)
     assert {one.op for one in made.actions} == {Op.CREATE, Op.UPDATE, Op.DELETE}
 
     kept = keep_endpoint(made)
@@ -229,28 +231,28 @@ def test_an_endpoint_that_is_kept_goes_on_with_what_it_serves_by() -> None:
 
 
 def test_an_endpoint_that_is_missing_is_created_even_if_it_is_to_be_kept() -> None:
-    endpoint = Endpoint(name="e", tags=OWNER, config="new", applied_model="m")
+    endpoint = SageMakerEndpoint(name="e", tags=OWNER, config="new", applied_model="m")
 
-    assert keep_endpoint(plan([endpoint], {}, owner=OWNER)).actions[0].op is Op.CREATE
+    assert keep_endpoint(make_plan([endpoint], {}, owner=OWNER)).actions[0].op is Op.CREATE
 
 
 def test_what_others_made_under_our_names_is_not_ours_to_retain() -> None:
-    made = plan([CONFIG], earlier(3, tags={"project": "another"}), owner=OWNER)
+    made = make_plan([CONFIG], earlier(3, tags={"project": "another"}), owner=OWNER)
 
     assert made.retained == ()
-    assert {one.key.kind for one in made.actions if one.op is Op.DELETE} == {Model.KIND}
+    assert {one.key.kind for one in made.actions if one.op is Op.DELETE} == {SageMakerModel.KIND}
 
 
 def test_what_others_made_is_not_deleted() -> None:
-    role = Key(Role.KIND, "theirs")
+    role = Key(IamRole.KIND, "theirs")
 
-    made = plan([], {role: Observed(properties={}, tags={})}, owner=OWNER)
+    made = make_plan([], {role: Observed(properties={}, tags={})}, owner=OWNER)
 
     assert made == Plan(actions=(), owner=OWNER)
 
 
 def test_a_plan_is_json_with_counts() -> None:
-    made = plan([MACHINE, ALIAS], {}, owner=OWNER)
+    made = make_plan([MACHINE, ALIAS], {}, owner=OWNER)
 
     read = json.loads(json.dumps(made.to_json()))
 

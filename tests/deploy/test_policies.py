@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy import policies
-from deploy.resources import Document, Queue, Role, Topic
+from deploy.resources import Document, IamRole, Queue, Topic
 from tests.deploy.cases import ACCOUNT, IMAGE, desired, settings
 
 BUCKET = f"arn:aws:s3:::{settings().bucket}"
@@ -27,9 +27,9 @@ DELIVERY = {
 }
 
 
-def role(part: str, **changes: Any) -> Role:
+def role(part: str, **changes: Any) -> IamRole:
     name = f"scones-unlimited-dev-{part}-us-east-1"
-    return next(one for one in desired(**changes) if isinstance(one, Role) and one.name == name)
+    return next(one for one in desired(**changes) if isinstance(one, IamRole) and one.name == name)
 
 
 def grants(policy: Document) -> Iterator[tuple[str, str]]:

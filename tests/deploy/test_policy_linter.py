@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy import policies
-from deploy.resources import Document, Queue, Role, Topic
+from deploy.resources import Document, IamRole, Queue, Topic
 from deploy.user_policies import User, user_policy
 from tests.deploy.cases import desired, settings
 
@@ -23,7 +23,7 @@ pytestmark = [
 
 def documents() -> dict[str, Document]:
     """What each role may do, and who may use the bucket, the topic and the queue, by name."""
-    roles = {one.name: one.policy for one in desired() if isinstance(one, Role)}
+    roles = {one.name: one.policy for one in desired() if isinstance(one, IamRole)}
     shared = {
         one.KIND: one.policy for one in desired() if isinstance(one, Topic | Queue) and one.policy
     }

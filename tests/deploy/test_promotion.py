@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from deploy import stack
 from deploy.apply import Failed, apply
 from deploy.cloud import Observed
-from deploy.plan import plan
+from deploy.plan import make_plan
 from deploy.promotion import SERVES, VARIANTS, keep_promoted
-from deploy.resources import Endpoint, EndpointConfig, Key, Model
+from deploy.resources import EndpointConfig, Key, SageMakerEndpoint, SageMakerModel
 from tests.deploy.cases import artifacts, settings
 from tests.deploy.fake_cloud import FakeCloud
 
@@ -20,8 +20,8 @@ LETTERS = "abc"
 NAMES = {
     letter: next(
         one.name
-        for one in stack.stack(settings(), artifacts(model=letter))
-        if isinstance(one, Model)
+        for one in stack.build_stack(settings(), artifacts(model=letter))
+        if isinstance(one, SageMakerModel)
     )
     for letter in LETTERS
 }
@@ -37,7 +37,7 @@ class Life:
 
     @property
     def endpoint(self) -> Key:
-        return Key(Endpoint.KIND, settings().endpoint)
+        return Key(SageMakerEndpoint.KIND, settings().endpoint)
 
     @property
     def serves(self) -> list[str]:
@@ -46,11 +46,13 @@ class Life:
     def apply(self, letter: str, sampling: int = 100) -> str:
         """Plan and apply as the facade does; return what is kept."""
         own = settings(sampling_percentage=sampling)
-        desired = stack.stack(own, artifacts(model=letter))
-        keys = dict.fromkeys((*(one.key for one in desired), *stack.keys(own), *self.cloud.find()))
+        desired = stack.build_stack(own, artifacts(model=letter))
+        keys = dict.fromkeys(
+            (*(one.key for one in desired), *stack.stack_keys(own), *self.cloud.find())
+        )
         seen = {key: one for key in keys if (one := self.cloud.read(key)) is not None}
         wanted, kept = keep_promoted(desired, seen, own)
-        made = plan(wanted, seen, owner=own.owner)
+        made = make_plan(wanted, seen, owner=own.owner)
         events = list(apply(made, self.cloud))
         assert not [one for one in events if isinstance(one, Failed)]
         self.applied = letter
@@ -117,13 +119,17 @@ def test_a_plan_changes_the_model_that_serves_only_where_the_settings_name_anoth
                 same = letter == applied
                 assert life.serves == (before if same else [NAMES[letter]])
                 assert bool(kept) == (same and before != [NAMES[letter]])
-                assert all(Key(Model.KIND, name) in life.cloud.store for name in life.serves)
+                assert all(
+                    Key(SageMakerModel.KIND, name) in life.cloud.store for name in life.serves
+                )
                 config = str(life.cloud.store[life.endpoint].properties["config"])
                 assert Key(EndpointConfig.KIND, config) in life.cloud.store
                 life.cloud.log.clear()
                 life.apply(letter, sampling)
                 assert life.cloud.log == []
-            case "begin" if len(before) == 1 and Key(Model.KIND, NAMES[letter]) in life.cloud.store:
+            case "begin" if (
+                len(before) == 1 and Key(SageMakerModel.KIND, NAMES[letter]) in life.cloud.store
+            ):
                 if before != [NAMES[letter]]:
                     life.begin(letter)
             case "promote" | "roll back" if len(before) == 2:
@@ -143,7 +149,7 @@ def test_a_promoted_model_is_served_with_the_other_properties_of_the_settings(
 
 
 def test_a_model_without_our_tags_is_served_on_by_its_name(promoted: Life) -> None:
-    key = Key(Model.KIND, NAMES["b"])
+    key = Key(SageMakerModel.KIND, NAMES["b"])
     promoted.cloud.store[key] = replace(promoted.cloud.store[key], tags={})
 
     assert promoted.apply("a")
@@ -177,7 +183,9 @@ def test_a_configuration_of_a_rollout_that_is_as_wanted_is_left_in_place(
     promoted: Life, letter: str, variants: str, *, moved: bool
 ) -> None:
     key = Key(EndpointConfig.KIND, f"{settings().prefix}-{99:012x}")
-    of_a = next(one for one in stack.stack(settings(), artifacts()) if type(one) is EndpointConfig)
+    of_a = next(
+        one for one in stack.build_stack(settings(), artifacts()) if type(one) is EndpointConfig
+    )
     promoted.cloud.store[key] = Observed(
         properties={**of_a.properties(), "model": NAMES[letter]},
         outputs={"name": key.name, VARIANTS: variants},

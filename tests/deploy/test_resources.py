@@ -1,9 +1,18 @@
 """Resources are data: their properties, their references and the keys people read."""
 
-from deploy.resources import CREATION_ORDER, Alias, Function, Key, LogGroup, Ref, Role, StateMachine
+from deploy.resources import (
+    CREATION_ORDER,
+    Alias,
+    Function,
+    IamRole,
+    Key,
+    LogGroup,
+    Ref,
+    StateMachine,
+)
 from tests.deploy.cases import desired
 
-ROLE = Key(Role.KIND, "a-role")
+ROLE = Key(IamRole.KIND, "a-role")
 GROUP = Key(LogGroup.KIND, "/aws/lambda/f")
 
 

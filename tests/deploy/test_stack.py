@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from deploy import stack
 from deploy.package import ROOT, read_definition
 from deploy.resources import (
-    Endpoint,
+    CloudResource,
     EndpointConfig,
     ExistingEndpoint,
     Function,
+    IamRole,
     LogGroup,
-    Model,
     ModelArchive,
     Queue,
-    Resource,
-    Role,
     Rule,
+    SageMakerEndpoint,
+    SageMakerModel,
     StateMachine,
     StorageBucket,
     Subscription,
@@ -33,7 +33,7 @@ from workflow.errors import WorkflowError
 WAYS = [{}, {"existing_endpoint": "Theirs"}, {"training_data": "s3://data/images/"}]
 
 
-def one(kind: type[Resource], **changes: object) -> Resource:
+def one(kind: type[CloudResource], **changes: object) -> CloudResource:
     return next(item for item in desired(**changes) if isinstance(item, kind))
 
 
@@ -50,7 +50,7 @@ def test_each_resource_refers_only_to_earlier_ones_and_to_outputs_they_have(
 
 @pytest.mark.parametrize("how", WAYS, ids=str)
 def test_every_fixed_name_can_be_found_again_without_the_stack(how: dict[str, str]) -> None:
-    by_digest = {Model, EndpointConfig, TrainingJob, ModelArchive}
+    by_digest = {SageMakerModel, EndpointConfig, TrainingJob, ModelArchive}
     with_parent = {Subscription, ExistingEndpoint}
     fixed = {
         item.key
@@ -58,7 +58,7 @@ def test_every_fixed_name_can_be_found_again_without_the_stack(how: dict[str, st
         if type(item) not in by_digest | with_parent
     }
 
-    assert fixed <= set(stack.keys(settings(**how)))
+    assert fixed <= set(stack.stack_keys(settings(**how)))
 
 
 def test_every_resource_that_can_carry_tags_carries_ours() -> None:
@@ -68,7 +68,7 @@ def test_every_resource_that_can_carry_tags_carries_ours() -> None:
 
 
 def test_four_roles_and_one_for_the_endpoint() -> None:
-    names = [item.name for item in desired() if isinstance(item, Role)]
+    names = [item.name for item in desired() if isinstance(item, IamRole)]
 
     assert sorted(name.removeprefix("scones-unlimited-dev-") for name in names) == [
         f"{part}-us-east-1" for part in ("classify", "filter", "sagemaker", "serialize", "states")
@@ -79,8 +79,14 @@ def test_an_existing_endpoint_needs_neither_model_nor_role_nor_archive() -> None
     kinds = {type(item) for item in desired(existing_endpoint="Theirs")}
 
     assert ExistingEndpoint in kinds
-    assert not kinds & {Endpoint, EndpointConfig, Model, ModelArchive, TrainingJob}
-    assert len([item for item in desired(existing_endpoint="Theirs") if type(item) is Role]) == 4
+    assert not kinds & {
+        SageMakerEndpoint,
+        EndpointConfig,
+        SageMakerModel,
+        ModelArchive,
+        TrainingJob,
+    }
+    assert len([item for item in desired(existing_endpoint="Theirs") if type(item) is IamRole]) == 4
 
 
 def test_training_follows_the_starter_notebook() -> None:
@@ -108,12 +114,12 @@ def test_what_cannot_change_is_named_by_what_it_is(
     instance_type: str, percentage: int, model: str
 ) -> None:
     def names(instance_type: str, percentage: int, model: str) -> tuple[str, str]:
-        items = stack.stack(
+        items = stack.build_stack(
             settings(instance_type=instance_type, sampling_percentage=percentage),
             artifacts(model=model),
         )
         by_kind = {type(item): item.name for item in items}
-        return by_kind[Model], by_kind[EndpointConfig]
+        return by_kind[SageMakerModel], by_kind[EndpointConfig]
 
     plain = names("ml.m5.large", 100, "a")
     changed = names(instance_type, percentage, model)
@@ -127,7 +133,7 @@ def test_what_cannot_change_is_named_by_what_it_is(
 
 def test_a_name_is_not_digested_over_what_the_kind_does_not_have() -> None:
     with pytest.raises(TypeError, match="colour"):
-        stack.digested("p", Model, colour="red")
+        stack.name_with_digest("p", SageMakerModel, colour="red")
 
 
 def test_captures_name_the_content_types_and_keep_every_inference_by_default() -> None:
@@ -212,13 +218,15 @@ def test_names_fit_where_aws_limits_them() -> None:
     longest = {"project": "a" * 24, "stage": "b" * 8, "region": "ap-southeast-1"}
 
     for item in desired(**longest):
-        if isinstance(item, Role | Function | Model | EndpointConfig | Endpoint):
+        if isinstance(
+            item, IamRole | Function | SageMakerModel | EndpointConfig | SageMakerEndpoint
+        ):
             assert len(item.name) <= 63, item.key
 
 
 def test_a_threshold_may_be_as_low_as_the_number_of_classes_lets_it_decide() -> None:
     ten = replace(artifacts(), classes=tuple(f"kind {number}" for number in range(10)))
 
-    assert stack.stack(settings(threshold=0.3), ten)
+    assert stack.build_stack(settings(threshold=0.3), ten)
     with pytest.raises(WorkflowError, match=r"outside 0\.5 to 1"):
-        stack.stack(settings(threshold=0.3), artifacts())
+        stack.build_stack(settings(threshold=0.3), artifacts())

@@ -8,7 +8,7 @@ import pytest
 
 from deploy import stack
 from deploy.resources import CREATION_ORDER, BucketContents, Function, TrainingJob
-from deploy.template import _BLOCKS, artifact_names, template
+from deploy.template import _BLOCKS, artifact_names, make_template
 from tests.deploy.cases import artifacts, desired, settings
 from workflow.errors import WorkflowError
 
@@ -23,7 +23,7 @@ REGIONS = (
 
 
 def exported(**changes: Any) -> dict[str, Any]:
-    return template(desired(**changes), settings(**changes))
+    return make_template(desired(**changes), settings(**changes))
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -66,8 +66,8 @@ def test_what_is_to_be_uploaded_is_named_and_given() -> None:
 
 def test_other_code_is_another_version() -> None:
     def versions(code: str) -> set[str]:
-        resources = stack.stack(settings(), artifacts(code=code))
-        blocks = template(resources, settings())["Resources"]
+        resources = stack.build_stack(settings(), artifacts(code=code))
+        blocks = make_template(resources, settings())["Resources"]
         return {name for name, one in blocks.items() if one["Type"] == "AWS::Lambda::Version"}
 
     assert len(versions("1")) == sum(isinstance(one, Function) for one in desired())

@@ -51,7 +51,7 @@ def test_without_the_extra_it_says_what_to_install_and_what_else_trains(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
     with pytest.raises(WorkflowError) as caught:
-        train.train(DATA, tmp_path / "out", 0, copy)
+        train.train_and_compare(DATA, tmp_path / "out", 0, copy)
 
     assert caught.value.code == "ModelExtraMissing"
     assert "[model]" in caught.value.remedy
@@ -62,14 +62,14 @@ def test_without_the_extra_it_says_what_to_install_and_what_else_trains(
 @pytest.mark.usefixtures("fits")
 def test_an_empty_prefix_is_no_training_set(tmp_path: Path) -> None:
     with pytest.raises(WorkflowError) as caught:
-        train.train(DATA, tmp_path / "out", 0, lambda *_: 0)
+        train.train_and_compare(DATA, tmp_path / "out", 0, lambda *_: 0)
 
     assert caught.value.code == "TrainingDataMissing"
 
 
 @pytest.mark.usefixtures("fits")
 def test_the_new_model_carries_how_it_compares(tmp_path: Path) -> None:
-    told = train.train(DATA, tmp_path / "out", 0, copy)
+    told = train.train_and_compare(DATA, tmp_path / "out", 0, copy)
 
     manifest = msgspec.json.decode((tmp_path / "out" / "manifest.json").read_bytes())
     assert "On 2 photos" in told
@@ -87,7 +87,7 @@ def test_a_new_model_in_the_place_of_the_old_one_is_compared_with_the_old_one(
     write_manifest(old, in_use)
     monkeypatch.setattr("deploy.model.artifacts.ARTIFACTS", in_use)
 
-    train.train(DATA, in_use, 0, copy)
+    train.train_and_compare(DATA, in_use, 0, copy)
 
     found = read_manifest(in_use)
     assert found.comparison

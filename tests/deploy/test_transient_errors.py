@@ -2,31 +2,40 @@
 
 import pytest
 
-from deploy.resources import Endpoint, EndpointConfig, Function, Model, Resource, Role
-from deploy.transient_errors import PATIENCE, waiting
+from deploy.resources import (
+    CloudResource,
+    EndpointConfig,
+    Function,
+    IamRole,
+    SageMakerEndpoint,
+    SageMakerModel,
+)
+from deploy.transient_errors import PATIENCE, waiting_message
 from tests.deploy.cases import desired
 
 
-def one(kind: type[Resource]) -> Resource:
+def one(kind: type[CloudResource]) -> CloudResource:
     return next(item for item in desired() if isinstance(item, kind))
 
 
-def said(kind: type[Resource], code: str, message: str, *needs: type[Resource]) -> str:
+def said(kind: type[CloudResource], code: str, message: str, *needs: type[CloudResource]) -> str:
     """What is told of a refusal while a resource of a kind is being created."""
-    return waiting(code, message, writing=one(kind), made=True, needs=[one(k) for k in needs])
+    return waiting_message(
+        code, message, writing=one(kind), made=True, needs=[one(k) for k in needs]
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "code", "message", "needs"),
     [
         # IAM, as Terraform's provider waits for it.
-        (Role, "NoSuchEntity", "The role with name x cannot be found.", ()),
-        (Role, "MalformedPolicyDocument", 'Invalid principal in policy: "AWS":"arn"', ()),
+        (IamRole, "NoSuchEntity", "The role with name x cannot be found.", ()),
+        (IamRole, "MalformedPolicyDocument", 'Invalid principal in policy: "AWS":"arn"', ()),
         (
             Function,
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",
-            (Role,),
+            (IamRole,),
         ),
         (
             Function,
@@ -36,7 +45,7 @@ def said(kind: type[Resource], code: str, message: str, *needs: type[Resource]) 
                 " KMS key is invalid for CreateGrant. Please check your KMS key CreateGrant"
                 " permissions"
             ),
-            (Role,),
+            (IamRole,),
         ),
         (
             Function,
@@ -45,7 +54,7 @@ def said(kind: type[Resource], code: str, message: str, *needs: type[Resource]) 
                 "The provided execution role does not have permissions to call"
                 " CreateNetworkInterface on EC2"
             ),
-            (Role,),
+            (IamRole,),
         ),
         (
             Function,
@@ -62,28 +71,38 @@ def said(kind: type[Resource], code: str, message: str, *needs: type[Resource]) 
             "The function is currently in the following state: Pending",
             (),
         ),
-        (EndpointConfig, "ValidationException", 'Could not find model "m".', (Model,)),
+        (EndpointConfig, "ValidationException", 'Could not find model "m".', (SageMakerModel,)),
         (
-            Endpoint,
+            SageMakerEndpoint,
             "ValidationException",
             'Could not find endpoint configuration "c".',
             (EndpointConfig,),
         ),
-        (Model, "ValidationException", "Could not access model data at s3://b/k.", (Role,)),
         (
-            Model,
+            SageMakerModel,
+            "ValidationException",
+            "Could not access model data at s3://b/k.",
+            (IamRole,),
+        ),
+        (
+            SageMakerModel,
             "ValidationException",
             (
                 "The execution role ARN is invalid. Please ensure that the role exists and that"
                 " its trust relationship policy allows the action sts:AssumeRole"
             ),
-            (Role,),
+            (IamRole,),
         ),
-        (Endpoint, "ValidationException", 'Cannot create already existing endpoint "e".', ()),
+        (
+            SageMakerEndpoint,
+            "ValidationException",
+            'Cannot create already existing endpoint "e".',
+            (),
+        ),
     ],
 )
 def test_these_pass(
-    kind: type[Resource], code: str, message: str, needs: tuple[type[Resource], ...]
+    kind: type[CloudResource], code: str, message: str, needs: tuple[type[CloudResource], ...]
 ) -> None:
     assert said(kind, code, message, *needs)
 
@@ -106,13 +125,13 @@ def test_these_pass(
     ],
 )
 def test_these_last(code: str, message: str) -> None:
-    assert not said(Function, code, message, Role)
+    assert not said(Function, code, message, IamRole)
 
 
 def test_what_this_run_did_not_create_is_not_waited_for() -> None:
     config = one(EndpointConfig)
 
-    told = waiting(
+    told = waiting_message(
         "ValidationException", 'Could not find model "m".', writing=config, made=False, needs=[]
     )
 
@@ -122,21 +141,21 @@ def test_what_this_run_did_not_create_is_not_waited_for() -> None:
 def test_what_exists_already_is_looked_at_only_where_we_created_it() -> None:
     refusal = ("EntityAlreadyExists", "Role with name r already exists.")
 
-    assert "looking" in waiting(*refusal, writing=one(Role), made=True, needs=[])
-    assert not waiting(*refusal, writing=one(Role), made=False, needs=[])
+    assert "looking" in waiting_message(*refusal, writing=one(IamRole), made=True, needs=[])
+    assert not waiting_message(*refusal, writing=one(IamRole), made=False, needs=[])
 
 
 def test_the_words_name_the_service_and_what_it_does_not_know_yet() -> None:
-    role, model = one(Role), one(Model)
+    role, model = one(IamRole), one(SageMakerModel)
 
-    assert said(Role, "NoSuchEntity", f"The role with name {role.name} cannot be found.") == (
+    assert said(IamRole, "NoSuchEntity", f"The role with name {role.name} cannot be found.") == (
         f"Waiting until IAM has made the IAM role {role.name} known"
     )
-    assert said(EndpointConfig, "ValidationException", "Could not find model m.", Model) == (
-        f"Waiting until SageMaker has made the SageMaker model {model.name} known"
-    )
+    assert said(
+        EndpointConfig, "ValidationException", "Could not find model m.", SageMakerModel
+    ) == (f"Waiting until SageMaker has made the SageMaker model {model.name} known")
     assert (
-        said(Function, "InvalidParameterValueException", "cannot be assumed by Lambda", Role)
+        said(Function, "InvalidParameterValueException", "cannot be assumed by Lambda", IamRole)
         == f"Waiting until Lambda accepts the new IAM role {role.name}"
     )
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.versions import Version, preview, promotion_target, rollback_target
+from deploy.versions import Version, compare_versions, promotion_target, rollback_target
 from workflow.errors import WorkflowError
 
 
@@ -69,12 +69,12 @@ def test_without_two_versions_that_share_there_is_nothing_to_promote(
 def test_a_rollback_shows_what_changes_of_the_definition() -> None:
     live, target = versions(v1=100, v2=0)
 
-    found = preview(live, target, ('{"StartAt": "A"}', '{"StartAt": "B"}'))
+    found = compare_versions(live, target, ('{"StartAt": "A"}', '{"StartAt": "B"}'))
 
     assert (found.live, found.target) == (live.number, target.number)
     assert '-  "StartAt": "A"' in found.diff
     assert '+  "StartAt": "B"' in found.diff
-    assert preview(live, target, ("{}", "{}")).diff == ""
+    assert compare_versions(live, target, ("{}", "{}")).diff == ""
 
 
 @pytest.mark.parametrize("weights", [{}, {"v1": 0}, {"v1": 100}, {"v1": 100, "v2": 0}], ids=str)

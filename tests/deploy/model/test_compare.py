@@ -20,7 +20,7 @@ from workflow.paired import Winner
 def test_a_model_is_not_better_than_itself() -> None:
     test = Dataset(draw_kind("scribble", 12, 9), np.arange(12) % 2, "drawn")
 
-    found = compare.compare(ARTIFACTS, ARTIFACTS, test)
+    found = compare.compare_models(ARTIFACTS, ARTIFACTS, test)
 
     assert found.winner is Winner.CANNOT_TELL
     assert (found.difference, found.old) == (0, found.new)
@@ -55,7 +55,9 @@ def test_models_of_different_classes_are_not_compared(tmp_path: Path) -> None:
     write_manifest(other, new)
 
     with pytest.raises(WorkflowError, match="scone, bun, tart") as caught:
-        compare.judge(ARTIFACTS, new, Dataset(draw_kind("scribble", 2, 9), np.arange(2), "drawn"))
+        compare.record_comparison(
+            ARTIFACTS, new, Dataset(draw_kind("scribble", 2, 9), np.arange(2), "drawn")
+        )
 
     assert caught.value.code == "ClassesDiffer"
     assert read_manifest(new) == other

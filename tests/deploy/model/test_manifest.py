@@ -10,7 +10,7 @@ from deploy.model import evaluate
 from deploy.model.artifacts import ARTIFACTS, MODEL_FILE
 from deploy.model.code import inference
 from deploy.model.manifest import read_manifest, write_manifest
-from deploy.model.measure import DRAWN_TEST_SEED, classify
+from deploy.model.measure import DRAWN_TEST_SEED, classify_images
 from deploy.model.shapes import KINDS, draw_kind
 
 MANIFEST = read_manifest()
@@ -61,13 +61,13 @@ def test_something_else_is_no_manifest(tmp_path: Path) -> None:
 def test_the_share_of_a_drawn_kind_that_passes_is_the_stated_one(kind: str) -> None:
     stated = MANIFEST.neither.passing[kind]
     images = draw_kind(kind, stated.count, DRAWN_TEST_SEED)
-    answers = classify(ARTIFACTS, images)
-    found = evaluate.passing(answers, MANIFEST.neither.threshold)
+    answers = classify_images(ARTIFACTS, images)
+    found = evaluate.passing_share(answers, MANIFEST.neither.threshold)
     # Another processor may round an 8-bit product differently and move one image over the line.
     assert found.value == pytest.approx(stated.value, abs=1.5 / stated.count)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_freshly_drawn_images_seldom_pass(kind: str) -> None:
-    answers = classify(ARTIFACTS, draw_kind(kind, 100, seed=20_261_123))
-    assert evaluate.passing(answers, MANIFEST.neither.threshold).value <= 0.05
+    answers = classify_images(ARTIFACTS, draw_kind(kind, 100, seed=20_261_123))
+    assert evaluate.passing_share(answers, MANIFEST.neither.threshold).value <= 0.05

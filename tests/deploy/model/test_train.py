@@ -20,7 +20,7 @@ from deploy.model.code import inference  # noqa: E402
 from deploy.model.data import read_split  # noqa: E402
 from deploy.model.fit import Recipe, fit_temperature  # noqa: E402
 from deploy.model.manifest import read_manifest  # noqa: E402
-from deploy.model.network import MEAN, SCALE, probabilities  # noqa: E402
+from deploy.model.network import MEAN, SCALE, class_probabilities  # noqa: E402
 
 # The exporter and the quantiser warn of their own code.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -152,7 +152,7 @@ def test_augmented_images_stay_images_and_follow_the_seed() -> None:
 
 def test_the_share_of_neither_is_split_evenly() -> None:
     logits = torch.tensor([[0.0, 0.0, 50.0], [50.0, 0.0, 0.0]])
-    found = probabilities(logits, temperature=1)
+    found = class_probabilities(logits, temperature=1)
     assert torch.allclose(found, torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
 
 
@@ -161,4 +161,4 @@ def test_the_temperature_cools_an_overconfident_network() -> None:
     logits = torch.tensor([[6.0, -6.0, -20.0]]).repeat(8, 1)
     labels = np.array([0, 0, 0, 1, 0, 0, 0, 1])
     temperature = fit_temperature(logits, labels)
-    assert float(probabilities(logits, temperature)[0, 0]) < 0.95
+    assert float(class_probabilities(logits, temperature)[0, 0]) < 0.95

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.model import wheels
 from deploy.model.package import CODE, model_archive
-from deploy.model.wheels import REQUIREMENTS, pinned_wheels, pins
+from deploy.model.wheels import REQUIREMENTS, pinned_wheels, read_pins
 from workflow.errors import WorkflowError
 
 pytestmark = pytest.mark.process
@@ -126,6 +126,6 @@ def test_every_requirement_is_pinned_and_none_comes_from_an_index() -> None:
         "--no-index",
         "--find-links wheels",
     ]
-    assert len(pins("\n".join(lines))) == len(requirements)
+    assert len(read_pins("\n".join(lines))) == len(requirements)
     assert {line.partition("==")[0] for line in requirements} >= {"numpy", "onnxruntime", "pillow"}
     assert wheels.FOLDER == "code/wheels"

@@ -74,7 +74,7 @@ def test_the_deployment_is_as_wanted_and_its_past_tells_of_the_bad_night(
     settings, session = demonstrated.settings, demonstrated.session
 
     plan = deployment.observe_and_plan(settings, session)
-    versions = deployment.status(settings, session).versions
+    versions = deployment.read_status(settings, session).versions
 
     assert {action.op for action in plan.actions} == {Op.KEEP}
     assert [one.number for one in versions if one.weight] == [4]
