@@ -5,7 +5,6 @@ Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (``plan``),
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from deploy.providers.session import Session, cloud_url
 from deploy.resources import EndpointConfig
 from deploy.user_policies import User, user_policy
 from workflow.access import Privilege
-from workflow.data_directory import data_directory, records_folder, store_directory
+from workflow.data_directory import records_folder
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
@@ -46,8 +45,6 @@ OUTCOMES = {
 }
 WIDTH = 120
 """Longest value of a property that is shown whole."""
-
-DATA_DIRECTORY = data_directory(Path(__file__).resolve().parents[1], os.environ, Path.home())
 
 DONE, FAILED, PENDING, INTERRUPTED = 0, 1, 2, 130
 
@@ -230,8 +227,9 @@ def _apply_recorded(plan: Plan, context: Context, privilege: Privilege) -> int:
     settings, session = context.settings, context.session
     name = of_deployment(settings).store_name
     folder = records_folder("audit", settings.account, settings.region, name)
-    kept = store_directory(DATA_DIRECTORY, os.environ) / folder
-    trail = AuditTrail(session, settings, kept, now=lambda: datetime.now(UTC))
+    trail = AuditTrail(
+        session, settings, deployment.store() / folder, now=lambda: datetime.now(UTC)
+    )
     with trail.recorded(privilege, plan.request) as result:
         failed = _print_events(deployment.apply(plan, settings, session))
         if failed:

@@ -9,6 +9,7 @@ from deploy.model.container import END_OF_PATCH
 from deploy.prices import price_of
 from deploy.resources import CloudResource, EndpointConfig, Json, TrainingJob
 from workflow.errors import WorkflowError
+from workflow.known_errors import is_denial
 from workflow.regions import partition_of
 from workflow.settings import Settings
 
@@ -68,6 +69,17 @@ class CheckedAccount:
     denied: Sequence[str] | WorkflowError
     quotas: Mapping[str, float] | WorkflowError
     lambda_at_once: int | WorkflowError
+
+    def raise_if_silent(self) -> None:
+        """Raise the error of the last answer where none is of use, and not for want of permission.
+
+        Raises:
+            WorkflowError: AWS cannot be asked anything now.
+        """
+        answers = (self.denied, self.quotas, self.lambda_at_once)
+        errors = [one for one in answers if isinstance(one, WorkflowError)]
+        if len(errors) == len(answers) and not any(is_denial(one.code) for one in errors):
+            raise errors[-1]
 
 
 def quota_names(resources: Iterable[CloudResource]) -> tuple[str, ...]:

@@ -42,11 +42,14 @@ from deploy.versions import (
     promotion_target,
     rollback_target,
 )
+from workflow.data_directory import data_directory, store_directory
 from workflow.errors import WorkflowError
 from workflow.settings import Settings
 from workflow.thresholds import DeployedThreshold, Standing, standing
 
 Event = applying.Event
+
+_DATA_DIRECTORY = data_directory(Path(__file__).resolve().parents[1], os.environ, Path.home())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,11 @@ def connect(environ: Mapping[str, str], *, region: str | None = None) -> tuple[S
     return Settings.from_env(environ, account=account_of(session), region=found), session
 
 
+def store() -> Path:
+    """Return where records lie on this machine that S3 did not take."""
+    return store_directory(_DATA_DIRECTORY, os.environ)
+
+
 def observe_and_plan(settings: Settings, session: Session, *, weight: int = 100) -> Plan:
     """Return what has to be done so that the account has what the settings say. Only reads.
 
@@ -141,11 +149,13 @@ def check(settings: Settings, session: Session) -> tuple[PreflightFinding, ...]:
         What stands in the way first; what could not be looked up is UNKNOWN, and is not an error.
 
     Raises:
-        WorkflowError: The sources are not complete, or nothing of the kind is offered there.
+        WorkflowError: The sources are not complete, nothing of the kind is offered there, or
+            nothing could be looked up.
     """
     cloud = _open_cloud(settings, session)
     desired = stack.build_stack(settings, _collect_artifacts(settings, session, cloud))
     account = cloud.check_account(settings, desired)
+    account.raise_if_silent()
     return collect_findings(settings, desired, account, today=datetime.now(UTC).date())
 
 
@@ -334,7 +344,8 @@ def read_status(settings: Settings, session: Session) -> Outputs:
 
 
 def _open_cloud(settings: Settings, session: Session) -> AwsCloud:
-    return AwsCloud(settings, session, holder=f"process {os.getpid()} on {platform.node()}")
+    holder = f"process {os.getpid()} on {platform.node()}"
+    return AwsCloud(settings, session, holder=holder, notes=store() / "locks")
 
 
 def _collect_artifacts(settings: Settings, session: Session, cloud: AwsCloud) -> Artifacts:

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Mapping
 from enum import Enum
+from http.client import HTTPConnection
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from localcloud import wire
 from localcloud.errors import AwsError
@@ -71,14 +73,17 @@ class FaultyCloud:
 
     Args:
         answers: What operations answer that never fail, such as those that lead to others.
+        behind: URL of a cloud that answers what does not fail; empty for none.
 
     Attributes:
         url: Where it listens.
     """
 
-    def __init__(self, answers: Mapping[str, Params]) -> None:
+    def __init__(self, answers: Mapping[str, Params], behind: str = "") -> None:
         self._answers = answers
+        self._behind = urlsplit(behind).netloc
         self._fault: Fault | None = None
+        self._since = ""
         self._healed = threading.Event()
         self._server = Server(0)
         self._server.app = self._answer
@@ -95,11 +100,20 @@ class FaultyCloud:
         self._thread.join()
         self._server.server_close()
 
-    def fail(self, fault: Fault) -> None:
-        """Have every call fail from now on."""
+    def fail(self, fault: Fault, *, since: str = "") -> None:
+        """Have every call fail from now on, or from the next call of the operation ``since``.
+
+        Only operations of JSON protocols can be waited for.
+        """
         self.heal()
         self._healed = threading.Event()
+        self._since = since
         self._fault = fault
+
+    @property
+    def struck(self) -> bool:
+        """Whether calls fail now."""
+        return self._fault is not None and not self._since
 
     def heal(self) -> None:
         """Answer as AWS does from now on; what hangs loses its connection."""
@@ -107,29 +121,54 @@ class FaultyCloud:
         self._healed.set()
 
     def _answer(self, environ: Environ) -> Response:
-        fault, healed = self._fault, self._healed
         service, region = wire.signed_scope(environ) or ("", "")
-        if service == "localcloud":
+        if service == "localcloud" and not self._behind:
             return Response(404, {})
         operation = str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
+        if operation == self._since:
+            self._since = ""
+        fault, healed = None if self._since else self._fault, self._healed
         if operation in self._answers:
             call = Call(service, operation, region, {})
             return wire.build_response(environ, call, dict(self._answers[operation]))
         if fault is None:
             missing = _NO_BUCKET if service == "s3" else _NOTHING
-            return wire.error_response(environ, service, missing)
-        match fault:
-            case Fault.HANGS:
-                healed.wait(_LONGEST_S)
-                raise ConnectionError
-            case Fault.RESET:
-                raise ConnectionError
-            case Fault.FOREIGN:
-                page = b"<!DOCTYPE html><title>Sign in</title>"
-                return Response(200, {"content-type": "text/html"}, page)
-            case Fault.TRUNCATED:
-                environ["HTTP_CONNECTION"] = "close"
-                body = _HALF if service == "s3" else b'{"executions": [{"executionArn": "arn:a'
-                return Response(200, {"content-length": str(2 * len(body))}, body)
-        of_services, of_s3 = _REFUSALS[fault]
-        return wire.error_response(environ, service, of_s3 if service == "s3" else of_services)
+            return (
+                self._forward(environ) if self._behind else wire.error_response(environ, service, missing)
+            )
+        if fault is Fault.HANGS:
+            healed.wait(_LONGEST_S)
+        return _failure(fault, environ, service)
+
+    def _forward(self, environ: Environ) -> Response:
+        """Return what the cloud behind answers to the headers as they were signed."""
+        connection = HTTPConnection(self._behind, timeout=_LONGEST_S)
+        headers = wire.request_headers(environ)
+        headers.pop("transfer-encoding", None)
+        headers |= {"connection": "close", "content-length": environ["CONTENT_LENGTH"]}
+        try:
+            target, body = environ["RAW_URI"], wire.read_body(environ)
+            connection.request(environ["REQUEST_METHOD"], target, body, headers)
+            answer = connection.getresponse()
+            length = answer.headers["content-length"]
+            given = {name.lower(): value for name, value in answer.getheaders()}
+            if length is not None and environ["REQUEST_METHOD"] != "HEAD":
+                del given["content-length"]
+            return Response(answer.status, given, answer.read())
+        finally:
+            connection.close()
+
+
+def _failure(fault: Fault, environ: Environ, service: str) -> Response:
+    match fault:
+        case Fault.HANGS | Fault.RESET:
+            raise ConnectionError
+        case Fault.FOREIGN:
+            page = b"<!DOCTYPE html><title>Sign in</title>"
+            return Response(200, {"content-type": "text/html"}, page)
+        case Fault.TRUNCATED:
+            environ["HTTP_CONNECTION"] = "close"
+            body = _HALF if service == "s3" else b'{"executions": [{"executionArn": "arn:a'
+            return Response(200, {"content-length": str(2 * len(body))}, body)
+    of_services, of_s3 = _REFUSALS[fault]
+    return wire.error_response(environ, service, of_s3 if service == "s3" else of_services)

@@ -202,6 +202,14 @@ _CREDENTIALS: Final = (
     ),
     _row(
         _CONFIGURATION,
+        "s3:HeadBucket/BadRequest s3:HeadBucket/400 s3:HeadObject/BadRequest s3:HeadObject/400",
+        "S3 refused {place}{subject} without a reason; most often the credentials have expired, or"
+        " the region or the clock of this machine is wrong.",
+        "Sign in again (`aws sso login`, or fetch new temporary credentials); check AWS_REGION and"
+        " the clock.",
+    ),
+    _row(
+        _CONFIGURATION,
         "",
         "The clock of this machine differs too much from AWS's for {place}.",
         "Set the clock (for example `timedatectl set-ntp true`).",
@@ -564,10 +572,16 @@ _MACHINES: Final = (
         "States.NoChoiceMatched States.ParameterPathFailure States.ResultPathMatchFailure"
         " States.QueryEvaluationError States.IntrinsicFailure InvalidDefinition"
         " InvalidExecutionInput InvalidToken InvalidEncryptionConfiguration"
-        " InvalidLoggingConfiguration InvalidTracingConfiguration MissingRequiredParameter"
-        " ExecutionNotRedrivable",
+        " InvalidLoggingConfiguration InvalidTracingConfiguration MissingRequiredParameter",
         "The definition does not fit the data in {place}: {message}",
         "Correct the path or expression in the definition (test it with TestState).",
+    ),
+    _row(
+        _INPUT,
+        "ExecutionNotRedrivable",
+        "This execution cannot be redriven: {message}",
+        "Start a new one with the same input; Step Functions redrives what failed, was stopped or"
+        " timed out, within 14 days.",
     ),
     _row(
         _CODE,

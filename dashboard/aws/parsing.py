@@ -1,10 +1,9 @@
 """Parsing: what answers in AWS's place, or was cut short, is a named error instead of no data.
 
-botocore takes a page of a proxy, an empty body or other JSON for an answer without members, and
-stumbles over members of other types. Every answer of a session passes here before it is believed.
+botocore stumbles over members of other types too. Every answer of a session passes here before it
+is believed.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -13,9 +12,9 @@ from botocore.exceptions import BotoCoreError
 from botocore.model import Shape
 from botocore.parsers import BaseJSONParser, ResponseParserFactory
 
+from workflow.aws_answers import header_problem, problem
+
 _FIRST_REDIRECT = 300
-_ELSEWHERE = frozenset({"header", "headers", "statusCode"})
-_PAGES = (b"<html", b"<!doctype html")
 
 
 class AnswerMalformed(BotoCoreError):  # noqa: N818 - its name is the code that people see
@@ -49,39 +48,27 @@ def _parse_checked(
     except Exception as error:  # the one edge to bytes of whoever answers
         raise AnswerMalformed(reason=f"It cannot be parsed ({type(error).__name__}).") from error
     if response["status_code"] < _FIRST_REDIRECT and shape is not None:
-        problem = _find_problem(response["body"], shape, parsed, is_json=is_json)
-        if problem:
-            raise AnswerMalformed(reason=problem)
+        reason = header_problem(_names(shape, "header"), response["headers"])
+        if reason := reason or _find_problem(response["body"], shape, parsed, is_json=is_json):
+            raise AnswerMalformed(reason=reason)
     return parsed
 
 
 def _find_problem(body: object, shape: Any, parsed: Mapping[str, Any], *, is_json: bool) -> str:  # noqa: ANN401 - botocore's shapes have no types
     """Return what is wrong with the answer to a call that went well; empty where nothing is."""
-    members = {
-        member.serialization.get("name", name)
-        for name, member in shape.members.items()
-        if member.serialization.get("location") not in _ELSEWHERE
-    }
+    members = _names(shape, None)
     if not members or not isinstance(body, bytes) or "payload" in shape.serialization:
         return ""  # nothing is expected in the body, or it is data
-    if not body.strip():
-        return "It is empty."
-    if body.lstrip()[:20].lower().startswith(_PAGES):
-        return "It is a web page."
-    if is_json and (problem := _json_problem(body, members)):
-        return problem
+    if reason := problem(body, members, is_json=is_json):
+        return reason
     missing = [name for name in shape.required_members if name not in parsed]
     return f"It has no {missing[0]}." if missing else ""
 
 
-def _json_problem(body: bytes, members: set[str]) -> str:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return "It is not JSON, or was cut short."
-    if not isinstance(value, dict):
-        return "It is not a JSON object."
-    known = {name.lower() for name in members}
-    if value and known.isdisjoint(name.lower() for name in value):
-        return f"It holds nothing that was asked for, but {min(value)[:40]!r}."
-    return ""
+def _names(shape: Any, location: str | None) -> set[str]:  # noqa: ANN401 - botocore's shapes have no types
+    """Return the names that members of an answer have in a place; None is the body."""
+    return {
+        member.serialization.get("name", name)
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == location
+    }

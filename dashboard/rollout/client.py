@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
+from botocore.exceptions import ClientError
 
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
@@ -20,6 +21,7 @@ from dashboard.captures.feed import CaptureFeed
 from dashboard.rollout.shadow_model import pair_answers
 from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
+from workflow.known_errors import passes_by_itself, read_error
 
 NEW_VARIANT: Final = "NewModel"
 """Name of the variant that a rollout adds."""
@@ -242,10 +244,22 @@ def _update_variants(
             cloud.client("sagemaker").update_endpoint(
                 EndpointName=now.name, EndpointConfigName=name
             )
-    except WorkflowError:  # somebody else began an update since: theirs goes on
+    except WorkflowError as error:
+        if not _is_refusal(error):  # the update may have begun, and needs its configuration
+            raise
+        # Somebody else began an update since: theirs goes on.
         with suppress(WorkflowError), explained("sagemaker:DeleteEndpointConfig", name):
             cloud.client("sagemaker").delete_endpoint_config(EndpointConfigName=name)
         raise
+
+
+def _is_refusal(error: WorkflowError) -> bool:
+    """Return whether AWS answered that it does not do what was asked."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    said = read_error(cause)
+    return not passes_by_itself(said.code, said.message, said.status)
 
 
 def give_share(cloud: Connection, endpoint: ServedEndpoint, share: float) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from deploy.providers.clients import CONFIG, call_or_none
-from deploy.providers.errors import code_of
+from deploy.providers.errors import code_of, explained
 from deploy.providers.session import caller_of
 from workflow.access import Privilege
 from workflow.audit import (
@@ -99,7 +100,7 @@ class AuditTrail:
                 ContentType="application/json",
                 IfNoneMatch="*",
             )
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             # If-None-Match: the row is there already, from a try whose answer was lost.
             return isinstance(error, ClientError) and code_of(error) == "PreconditionFailed"
         return True
@@ -107,13 +108,14 @@ class AuditTrail:
     def _keep_all(self) -> None:
         """Keep every row of the bucket here: it may be deleted with the bucket."""
         pages: Any = self._s3.get_paginator("list_objects_v2")
-        listed = call_or_none(
-            lambda: list(pages.paginate(Bucket=self._bucket, Prefix=PREFIX)), "NoSuchBucket"
-        )
-        for page in listed or ():
-            for one in page.get("Contents", ()):
-                answer = self._s3.get_object(Bucket=self._bucket, Key=one["Key"])
-                self._keep_locally(file_name(one["Key"]), answer["Body"].read())
+        with explained("s3", f"s3://{self._bucket}/{PREFIX}"):
+            listed = call_or_none(
+                lambda: list(pages.paginate(Bucket=self._bucket, Prefix=PREFIX)), "NoSuchBucket"
+            )
+            for page in listed or ():
+                for one in page.get("Contents", ()):
+                    answer = self._s3.get_object(Bucket=self._bucket, Key=one["Key"])
+                    self._keep_locally(file_name(one["Key"]), answer["Body"].read())
 
     def _keep_locally(self, name: str, body: bytes) -> None:
         try:

@@ -96,6 +96,7 @@ class AwsCloud:
         settings: Whose resources.
         session: A boto3 session with credentials.
         holder: Who to name to others while this deploy holds the lock.
+        notes: Folder for notes of locks.
         pause: Sleeps a number of seconds.
     """
 
@@ -105,11 +106,12 @@ class AwsCloud:
         session: "boto3.Session",
         *,
         holder: str,
+        notes: Path,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.aws = account_of(session, settings.account, settings.region, pause)
         self._prefix = settings.prefix
-        self._lock = Lock(self.aws, settings.bucket, holder)
+        self._lock = Lock(self.aws, settings.bucket, holder, notes)
         self._providers = {kind.KIND: make(self.aws) for kind, make in PROVIDERS.items()}
 
     def read(self, key: Key) -> Observed | None:

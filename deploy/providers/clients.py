@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 CONFIG = Config(
     connect_timeout=5,
-    read_timeout=60,
+    read_timeout=20,
     retries={"mode": "standard", "total_max_attempts": 5},
     user_agent_extra="scones-unlimited-deploy",
 )
-"""Standard mode retries throttling and AWS's own faults with backoff and jitter."""
+"""Standard mode retries throttling and AWS's own faults with backoff and jitter.
+
+A call that nobody answers ends after two and a half minutes.
+"""
 
 POLLING = (0.25, 0.5, 1, 2, 3, 5, 8)
 LONGEST_POLL = 15

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 from deploy.providers.clients import CONFIG
 from deploy.providers.errors import explained
+from deploy.providers.parsing import check_answers
 from workflow import aws_errors
 from workflow.errors import WorkflowError
 from workflow.regions import Region, partition_of, resolve
@@ -45,7 +46,7 @@ def open_session(
     _check_cloud(environ, profile)
     found = resolve(environ, explicit=region, profile=profile.get("region"))
     partition_of(found.name)
-    return Session(region_name=found.name), found
+    return check_answers(Session(region_name=found.name)), found
 
 
 def account_of(session: Session) -> str:
@@ -59,8 +60,13 @@ def account_of(session: Session) -> str:
 
 
 def caller_of(session: Session) -> str:
-    """Return the ARN of whoever the session's credentials belong to."""
-    return session.client("sts", config=CONFIG).get_caller_identity()["Arn"]
+    """Return the ARN of whoever the session's credentials belong to.
+
+    Raises:
+        WorkflowError: As ``account_of`` does.
+    """
+    with explained("sts", "the caller's identity"):
+        return session.client("sts", config=CONFIG).get_caller_identity()["Arn"]
 
 
 def cloud_url(session: Session) -> str:

@@ -54,6 +54,7 @@ class Account:
     """
 
     session: boto3.Session
+    notes: Path
     calls: list[str] = field(default_factory=list)
     before_call: Callable[[Any], None] = lambda _: None
     before_send: Callable[..., Any] = lambda **_: None
@@ -84,7 +85,9 @@ class Account:
         return _unrecorded_client(service)
 
     def cloud(self, owner: Settings | None = None, holder: str = "test") -> AwsCloud:
-        return AwsCloud(owner or settings(), self.session, holder=holder, pause=no_pause)
+        return AwsCloud(
+            owner or settings(), self.session, holder=holder, notes=self.notes, pause=no_pause
+        )
 
 
 @cache
@@ -120,7 +123,7 @@ def _recorded_session() -> boto3.Session:
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """An empty account in which time does not pass and small artifacts are deployed."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -134,7 +137,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setattr(clients, "LONGEST_POLL", 0)
     moto_gaps.install(monkeypatch)
     with mock_aws(config={"lambda": {"use_docker": False}}):
-        made = Account(_recorded_session())
+        made = Account(_recorded_session(), tmp_path / "locks")
         _current[:] = [made]
         yield made
     _current.clear()

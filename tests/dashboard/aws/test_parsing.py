@@ -24,6 +24,7 @@ class Answer:
     url: str
     body: bytes = b""
     kind: str = "application/x-amz-json-1.0"
+    etag: str = '"9b2cf535f27731c974343645a3985328"'
     session: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,10 +51,12 @@ def answer() -> Iterator[Answer]:
             self.send_response(200)
             self.send_header("Content-Type", given.kind)
             self.send_header("Content-Length", str(len(given.body)))
+            if given.etag:
+                self.send_header("ETag", given.etag)
             self.end_headers()
             self.wfile.write(given.body)
 
-        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - names of http.server
+        do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815 - names of http.server
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -132,6 +135,19 @@ def test_an_answer_of_aws_is_none(
     answer.body = body
 
     assert answer.call(service, operation, **request_)["ResponseMetadata"]
+
+
+@pytest.mark.parametrize("operation", ["put_object", "get_object", "head_object"])
+def test_an_object_without_its_etag_is_not_of_s3(
+    operation: str, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer.body = b""
+    monkeypatch.setattr(answer, "etag", "")
+
+    with pytest.raises(WorkflowError, match="It has no ETag") as caught:
+        answer.call("s3", operation, Bucket="bucket", Key="k")
+
+    assert caught.value.code == "AnswerMalformed"
 
 
 def test_an_object_may_hold_anything(answer: Answer) -> None:

@@ -9,12 +9,14 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import streamlit as st
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
@@ -32,6 +34,11 @@ pytestmark = pytest.mark.cloud
 
 APP = Path(__file__).parents[3] / "dashboard" / "app.py"
 SECONDS = 60
+
+
+def refusal(code: str, status: int) -> ClientError:
+    meta: Any = {"HTTPStatusCode": status}
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": meta}, "UpdateEndpoint")
 
 
 @pytest.fixture
@@ -359,3 +366,35 @@ def test_a_model_whose_faults_or_rejections_leave_their_band_is_rolled_back_by_i
     assert said[-1].text.startswith(f"Rolled back: the new model {why} ")
     assert weights(deployed) == {old: 1.0, NEW_VARIANT: 0.0}
     assert rollback.find_reason(deployed, feed, sure) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "deleted"),
+    [
+        (refusal("ValidationException", 400), ["new"]),
+        (refusal("InternalFailure", 500), []),
+        (refusal("RequestTimeoutException", 408), []),
+        (ReadTimeoutError(endpoint_url="https://sagemaker"), []),
+    ],
+)
+def test_an_update_that_may_have_begun_keeps_its_configuration(
+    error: Exception, deleted: list[str]
+) -> None:
+    gone: list[str] = []
+
+    def fail(**_: object) -> None:
+        raise error
+
+    sagemaker = SimpleNamespace(
+        create_endpoint_config=lambda **_: None,
+        update_endpoint=fail,
+        delete_endpoint_config=lambda **request: gone.append(request["EndpointConfigName"][-3:]),
+    )
+    watched = SimpleNamespace(resource_prefix="p", tags=())
+    cloud: Any = SimpleNamespace(client=lambda _: sagemaker, watched=watched)
+    now = ServedEndpoint("e", IN_SERVICE, "", "old", datetime.now(UTC), ())
+
+    with pytest.raises(WorkflowError):
+        client._update_variants(cloud, now, {}, "new", [])
+
+    assert gone == deleted

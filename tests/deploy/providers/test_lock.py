@@ -1,6 +1,9 @@
 """Only one deploy at a time; a lock that nobody renews ends by itself."""
 
+from typing import Any
+
 import pytest
+from botocore.exceptions import ClientError
 
 from deploy.providers import lock
 from deploy.providers.lock import Lock
@@ -26,7 +29,9 @@ class Clock:
 
 def locks(account: Account, *holders: str, clock: Clock | None = None) -> list[Lock]:
     aws = account.cloud().aws
-    return [Lock(aws, BUCKET, holder, monotonic=clock or Clock()) for holder in holders]
+    return [
+        Lock(aws, BUCKET, holder, account.notes, monotonic=clock or Clock()) for holder in holders
+    ]
 
 
 def test_the_second_is_told_who_was_first(bucket: Account) -> None:
@@ -89,10 +94,11 @@ def test_of_two_that_take_over_at_once_one_wins(
     killed, ben, cleo = locks(bucket, "ana", "ben", "cleo", clock=clock)
     killed.hold()
     monkeypatch.setattr(lock, "LEASE_SECONDS", -1)
-    seen = cleo._read_head()
+    seen, read = cleo._read_lock(), cleo._read_lock
+    looks = iter([lambda: seen])
     clock.now = 1
     ben.hold()
-    monkeypatch.setattr(cleo, "_read_head", lambda: seen)
+    monkeypatch.setattr(cleo, "_read_lock", lambda: next(looks, read)())  # noqa: PLW0108 - a look each
 
     with pytest.raises(WorkflowError, match="ben"):
         cleo.hold()
@@ -102,11 +108,52 @@ def test_of_two_that_take_at_once_one_wins(
     bucket: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, ben = locks(bucket, "ana", "ben")
-    monkeypatch.setattr(ben, "_read_head", lambda: None)
+    looks, read = iter([lambda: None]), ben._read_lock
+    monkeypatch.setattr(ben, "_read_lock", lambda: next(looks, read)())  # noqa: PLW0108 - a look each
     ana.hold()
 
     with pytest.raises(WorkflowError, match="ana"):
         ben.hold()
+
+
+def test_a_lock_that_could_not_be_given_back_is_taken_at_once_on_the_same_machine(
+    bucket: Account,
+) -> None:
+    bucket.answer("s3.DeleteObject", ("InternalError", "no", 500))
+    (first,) = locks(bucket, "ana")
+    first.hold()
+    with pytest.raises(ClientError):
+        first.release()
+
+    again, other = locks(bucket, "ana again", "ben")
+    again.hold()
+
+    with pytest.raises(WorkflowError, match="ana again"):
+        other.hold()
+    assert not list(bucket.notes.iterdir())
+
+
+@pytest.mark.parametrize("renews", [False, True])
+def test_a_lock_whose_answer_was_lost_is_ours(
+    bucket: Account, monkeypatch: pytest.MonkeyPatch, *, renews: bool
+) -> None:
+    clock = Clock()
+    (only,) = locks(bucket, "ana", clock=clock)
+    if renews:
+        only.hold()
+        clock.now = lock.RENEW_SECONDS
+    put: Any = only._s3.put_object
+
+    def put_twice(**request: Any) -> Any:
+        put(**request)
+        return put(**request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(only._s3, "put_object", put_twice)
+        only.hold()
+    only.release()
+
+    assert "Contents" not in bucket.client("s3").list_objects_v2(Bucket=BUCKET)
 
 
 def test_where_there_is_no_bucket_there_is_nothing_to_lock(account: Account) -> None:

@@ -1,0 +1,39 @@
+"""Parsing: what answers in AWS's place, or was cut short, is a named error instead of no data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from boto3 import Session
+from botocore.exceptions import BotoCoreError
+
+from workflow.aws_answers import header_problem, problem
+
+_FIRST_REDIRECT = 300
+
+
+class AnswerMalformed(BotoCoreError):  # noqa: N818 - its name is the code that people see
+    """The answer is not of the form that AWS documents."""
+
+    fmt = "{reason}"
+
+
+def check_answers(session: Session) -> Session:
+    """Have the clients of a session raise ``AnswerMalformed`` for whatever AWS does not answer."""
+    session.events.register("before-parse", _check, unique_id="check-answers")
+    return session
+
+
+def _check(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore has no types
+    body, shape = response_dict["body"], operation_model.output_shape
+    if shape is None or response_dict["status_code"] >= _FIRST_REDIRECT:
+        return
+    places: dict[str | None, set[str]] = {}
+    for name, member in shape.members.items():
+        place, named = (member.serialization.get(key) for key in ("location", "name"))
+        places.setdefault(place, set()).add(named or name)
+    reason = header_problem(places.get("header", ()), response_dict["headers"])
+    if isinstance(body, bytes) and "payload" not in shape.serialization:  # else it is data
+        is_json = "json" in operation_model.service_model.resolved_protocol
+        reason = reason or problem(body, places.get(None, ()), is_json=is_json)
+    if reason:
+        raise AnswerMalformed(reason=reason)

@@ -1,0 +1,34 @@
+"""What is no answer of AWS is told from one."""
+
+import pytest
+
+from workflow.aws_answers import header_problem, problem
+
+MEMBERS = frozenset({"executions", "nextToken"})
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"executions": []}', ""),
+        (b"{}", ""),
+        (b" \n", "It is empty."),
+        (b"<!DOCTYPE html><title>Sign in</title>", "It is a web page."),
+        (b'{"executions": [{"a', "It is not JSON, or was cut short."),
+        (b"[]", "It is not a JSON object."),
+        (b'{"status": "ok"}', "It holds nothing that was asked for, but 'status'."),
+    ],
+)
+def test_a_body_that_is_not_of_aws_is_told(body: bytes, says: str) -> None:
+    assert problem(body, MEMBERS, is_json=True) == says
+
+
+def test_where_nothing_is_expected_anything_goes() -> None:
+    assert not problem(b"<html>", (), is_json=True)
+    assert not problem(b"<ListBucketResult/>", MEMBERS, is_json=False)
+
+
+def test_an_object_without_an_etag_was_not_written() -> None:
+    assert header_problem({"ETag", "x-amz-version-id"}, {"content-type"}) == "It has no ETag."
+    assert not header_problem({"ETag"}, {"etag"})
+    assert not header_problem({"x-amz-version-id"}, {"content-type"})
