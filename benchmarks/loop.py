@@ -28,7 +28,7 @@ from benchmarks.sessions import deployed
 from dashboard.aws.captured_images import CaptureLine, captured_input
 from dashboard.aws.cloud import Connection
 from dashboard.aws.images import Upload
-from dashboard.aws.submissions import Step, classify
+from dashboard.aws.submissions import Step, prepare, submit
 from dashboard.captures.feed import CaptureFeed
 from dashboard.quality.model import labels_of
 from dashboard.review.client import ReviewClient
@@ -110,7 +110,7 @@ def _classify(cloud: Connection, photos: Mapping[str, bytes]) -> tuple[str, None
             last[one[0]] = one[1]
 
     uploads = [Upload(name, data) for name, data in photos.items()]
-    classify(cloud, uuid.uuid4().hex[:12], uploads, (), report)
+    submit(cloud, prepare(cloud, uuid.uuid4().hex[:12], uploads, ()), report)
     kinds = [type(one.verdict) for one in last.values()]
     accepted, rejected = kinds.count(Classified), kinds.count(Rejected)
     failed = len(photos) - accepted - rejected

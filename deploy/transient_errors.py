@@ -28,7 +28,10 @@ _SERVICES = {
 
 # What never passes by itself, whatever its words: the caller lacks a permission, a quota is used
 # up, somebody else holds the name, or a change by somebody else was noticed.
-_LASTING = re.compile(r".*(Limit|Quota|Precondition).*|TooManyBuckets|BucketAlreadyExists")
+# A fault of AWS itself may pass, but not by its parts getting to know of each other.
+_LASTING = re.compile(
+    r".*(Limit|Quota|Precondition).*|TooManyBuckets|BucketAlreadyExists|Internal(Fail|Err|Serv)\w*"
+)
 _CALLER_DENIED = re.compile(r"not authorized to perform:? *(?!sts:)[\w-]+:\w+", re.IGNORECASE)
 
 _EXISTS = (

@@ -84,6 +84,7 @@ class FaultyCloud:
         self._behind = urlsplit(behind).netloc
         self._fault: Fault | None = None
         self._since = ""
+        self._lost = False
         self._healed = threading.Event()
         self._server = Server(0)
         self._server.app = self._answer
@@ -100,14 +101,18 @@ class FaultyCloud:
         self._thread.join()
         self._server.server_close()
 
-    def fail(self, fault: Fault, *, since: str = "") -> None:
-        """Have every call fail from now on, or from the next call of the operation ``since``.
+    def fail(self, fault: Fault, *, since: str = "", lost: bool = False) -> None:
+        """Have every call fail from now on.
 
-        Only operations of JSON protocols can be waited for.
+        Args:
+            fault: How.
+            since: The call that is the first to fail: an operation of a JSON protocol, or method
+                and path as they begin, such as ``PUT /bucket/images/``; empty for the next one.
+            lost: Whether that first one is done, and only its answer is lost.
         """
         self.heal()
         self._healed = threading.Event()
-        self._since = since
+        self._since, self._lost = since, lost
         self._fault = fault
 
     @property
@@ -125,8 +130,11 @@ class FaultyCloud:
         if service == "localcloud" and not self._behind:
             return Response(404, {})
         operation = str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
-        if operation == self._since:
+        called = operation or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        if self._since and called.startswith(self._since):
             self._since = ""
+            if self._lost:
+                self._forward(environ)
         fault, healed = None if self._since else self._fault, self._healed
         if operation in self._answers:
             call = Call(service, operation, region, {})
@@ -134,7 +142,9 @@ class FaultyCloud:
         if fault is None:
             missing = _NO_BUCKET if service == "s3" else _NOTHING
             return (
-                self._forward(environ) if self._behind else wire.error_response(environ, service, missing)
+                self._forward(environ)
+                if self._behind
+                else wire.error_response(environ, service, missing)
             )
         if fault is Fault.HANGS:
             healed.wait(_LONGEST_S)

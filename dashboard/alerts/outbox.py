@@ -48,6 +48,7 @@ class AlertOutbox:
         self._topic_arn = topic_arn
         self._published: set[str] = set()
         self._mine: set[str] = set()
+        self._tried: set[str] = set()
 
     def add(self, alert: Alert) -> None:
         """Write an alert into the outbox, unless it waits there or went out.
@@ -61,11 +62,14 @@ class AlertOutbox:
             return
         if self._is_recorded(alert.key):
             self._published.add(alert.key)
+            return
+        tried = alert.key in self._tried  # S3 may have written it although its answer was lost
+        self._tried.add(alert.key)
+        waiting, body = _waiting_key(alert.key), msgspec.json.encode(alert)
         # Of several dashboards one creates it, and that one delivers it.
-        elif create_once(
-            self._s3, self._bucket, _waiting_key(alert.key), msgspec.json.encode(alert)
-        ):
+        if create_once(self._s3, self._bucket, waiting, body) or tried:
             self._mine.add(alert.key)
+        self._tried.discard(alert.key)
 
     def deliver(self, *, now: datetime) -> tuple[WorkflowError, ...]:
         """Publish what waits; why some could not be, one that is refused stops no other.

@@ -17,6 +17,9 @@ def show_results(job: Job) -> None:
         panel.show_card(card, f"card-{index}")
     frame = classify.results_table(view)
     panel.show_table(frame, classify.csv_of(frame))
+    if not job.running and panel.offer_again(view.unstarted):
+        components.background_jobs().forget(batches.job_key(batch))
+        st.rerun()
 
 
 components.page_header("Classify", "Every photo starts a real execution of the workflow.")

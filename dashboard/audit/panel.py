@@ -12,6 +12,7 @@ from dashboard.aws.audit_log import Audit
 from dashboard.shared import components, permits, time_range_panel
 from dashboard.shared.escaping import clean_block, escape_text
 from dashboard.shared.numbers import format_count
+from dashboard.shared.tables import clean_cells
 from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.access import Privilege
 from workflow.audit import AuditRecord
@@ -69,7 +70,7 @@ def show_records(found: Audit, shown: Sequence[AuditRecord]) -> None:
     else:
         st.caption(f"{format_count(len(shown), 'action')} of {len(found.records):,}, newest first.")
         chosen = st.dataframe(
-            model.records_table(shown),
+            clean_cells(model.records_table(shown)),
             hide_index=True,
             on_select="rerun",
             selection_mode="single-row",

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -154,25 +154,32 @@ def _save_batch(connection: Connection, batch: Batch) -> None:
         )
 
 
-def classify(
+@dataclass(slots=True)
+class Unsent:
+    """A batch that was taken in.
+
+    Attributes:
+        batch: What it consists of.
+        photos: Those that S3 has not taken yet, by key.
+    """
+
+    batch: Batch
+    photos: dict[str, VerifiedPhoto]
+
+
+def prepare(
     connection: Connection,
     batch_id: str,
     uploads: Iterable[Upload | RefusedFile],
     keys: Iterable[str],
-    report: Report,
-) -> None:
-    """Submit files and S3 keys as one batch and follow each to its verdict.
+) -> Unsent:
+    """Take files and S3 keys in as one batch; what is wrong with one of them is its refusal.
 
     Args:
         connection: The cloud.
         batch_id: A new one; under it ``resume`` finds the batch again.
         uploads: Files, archives among them, and what could not be had at all.
         keys: Keys or ``s3://`` addresses of images that are in S3 already.
-        report: Told the batch as soon as it is known, then every step of every image.
-
-    Raises:
-        WorkflowError: Where the batch as a whole cannot go on; what is wrong with one image
-            becomes its refusal or its verdict, and the others go on.
     """
     intake = take_in(uploads)
     found, missing = _find_images(connection, keys)
@@ -183,11 +190,26 @@ def classify(
         images=(*planned, *found),
         refused=tuple(_convert_refusal(item) for item in (*intake.refused, *missing)),
     )
+    keys_of_photos = (image.location.key for image in planned)
+    return Unsent(batch, dict(zip(keys_of_photos, intake.photos, strict=True)))
+
+
+def submit(connection: Connection, unsent: Unsent, report: Report) -> None:
+    """Submit a batch and follow each image to its verdict; done twice, each image runs once.
+
+    Args:
+        connection: The cloud.
+        unsent: The batch; photos leave it as S3 takes them.
+        report: Told the batch as soon as it is in S3, then every step of every image.
+
+    Raises:
+        WorkflowError: Where the batch as a whole cannot go on; what is wrong with one image
+            becomes its verdict, and the others go on.
+    """
     # Saved before anything starts: a batch that is cut off is found again by its id.
-    _retry_transient(partial(_save_batch, connection, batch))
-    report(batch)
-    photos = dict(zip((image.location.key for image in planned), intake.photos, strict=True))
-    _run_batch(connection, batch, photos, report)
+    _retry_transient(partial(_save_batch, connection, unsent.batch))
+    report(unsent.batch)
+    _run_batch(connection, unsent.batch, unsent.photos, report)
 
 
 def resume(connection: Connection, batch_id: str, report: Report) -> None:
@@ -234,14 +256,14 @@ def _convert_refusal(item: RefusedFile) -> Refusal:
 
 
 def _run_batch(
-    connection: Connection, batch: Batch, photos: Mapping[str, VerifiedPhoto], report: Report
+    connection: Connection, batch: Batch, photos: dict[str, VerifiedPhoto], report: Report
 ) -> None:
     watched = connection.watched
     reader = open_reader(connection.session, connection.pacer, watched.state_machine_arn)
     desk = _Desk(connection, reader, batch, report)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
-            pool.submit(_submit_image, desk, index, image, photos.get(image.location.key))
+            pool.submit(_submit_image, desk, index, image, photos)
             for index, image in enumerate(batch.images)
         ]
     # Only when all have ended: what one of them raises must not stop the others.
@@ -249,11 +271,14 @@ def _run_batch(
         job.result()
 
 
-def _submit_image(desk: _Desk, index: int, image: StoredImage, photo: VerifiedPhoto | None) -> None:
+def _submit_image(
+    desk: _Desk, index: int, image: StoredImage, photos: dict[str, VerifiedPhoto]
+) -> None:
     submission = Submission(image=image)
     try:
-        if photo is not None:
+        if photo := photos.get(image.location.key):
             _retry_transient(partial(_store_photo, desk.connection, image, photo))
+            photos.pop(image.location.key, None)
         name = execution_name(desk.batch, index)
         arn = _retry_transient(partial(_start_execution, desk.connection, name, image))
         submission = replace(submission, execution_arn=arn)

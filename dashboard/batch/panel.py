@@ -14,6 +14,7 @@ from dashboard.batch.model import BatchAddress
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.chart_panel import draw_chart
 from dashboard.shared.escaping import escape_text, inline_code
+from dashboard.shared.tables import clean_cells
 from workflow import batches
 from workflow.access import Privilege
 from workflow.batch_results import BatchSummary, summarise
@@ -212,8 +213,9 @@ def show_results(connection: Connection, batch: BatchExecution) -> None:
     if found.labels:
         _show_classified(found)
     outcome = st.segmented_control("Show", [name for name in counts if counts[name]])
+    table = clean_cells(model.results_table(found.kept, outcome or ""))
     st.dataframe(
-        model.results_table(found.kept, outcome or "").with_columns(pl.col("confidence") * 100),
+        table.with_columns(pl.col("confidence") * 100),
         hide_index=True,
         column_config={
             "outcome": "Outcome",

@@ -9,13 +9,19 @@ from typing import Any
 
 from dashboard.aws import submissions
 from dashboard.aws.archives import RefusedFile
+from dashboard.aws.cloud import Connection
 from dashboard.aws.images import Upload
+from dashboard.aws.submissions import Unsent
 from dashboard.classify.photo_download import fetch_photo
 from dashboard.shared.jobs import Job, Jobs
 from dashboard.shared.permits import Permit
 from workflow.errors import WorkflowError
 
 _TITLE = "Classifying"
+_KEPT = 4
+"""Batches of which photos are kept in memory: one may have 256 MiB."""
+
+_unsent: dict[str, Unsent] = {}
 
 
 def start_batch(
@@ -40,10 +46,22 @@ def start_batch(
 
     def work(report: Callable[[Any], None]) -> None:
         with permit.record_action(request):
-            submissions.classify(permit.connection, batch_id, handed_over, keys, report)
+            taken = submissions.prepare(permit.connection, batch_id, handed_over, keys)
+            _send_batch(permit.connection, taken, report)
 
     jobs.start(job_key(batch_id), _TITLE, work)
     return batch_id
+
+
+def _send_batch(connection: Connection, taken: Unsent, report: Callable[[Any], None]) -> None:
+    """Submit a batch; keep what S3 does not take of it until it is taken up again."""
+    batch_id = taken.batch.id
+    _unsent[batch_id] = taken
+    while len(_unsent) > _KEPT:
+        _unsent.pop(next(iter(_unsent)), None)
+    submissions.submit(connection, taken, report)
+    if not taken.photos:
+        _unsent.pop(batch_id, None)
 
 
 def _fetch_or_refuse(address: str) -> Upload | RefusedFile:
@@ -54,11 +72,14 @@ def _fetch_or_refuse(address: str) -> Upload | RefusedFile:
 
 
 def resume_batch(jobs: Jobs, permit: Permit, batch_id: str) -> Job:
-    """Take a batch up again from S3, unless this process is at it."""
+    """Take a batch up again, unless this process is at it: from S3, with what S3 lacks of it."""
 
     def work(report: Callable[[Any], None]) -> None:
         with permit.record_action(json.dumps({"batch": batch_id, "resumed": True})):
-            submissions.resume(permit.connection, batch_id, report)
+            if left := _unsent.get(batch_id):
+                _send_batch(permit.connection, left, report)
+            else:
+                submissions.resume(permit.connection, batch_id, report)
 
     # Found where it runs already: two sessions may open the same address.
     return jobs.find_or_start(job_key(batch_id), _TITLE, work)

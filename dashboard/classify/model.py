@@ -78,6 +78,14 @@ class BatchView:
         """Images with a final verdict."""
         return len(self.submissions) - self.counts.get(Outcome.RUNNING, 0)
 
+    @property
+    def unstarted(self) -> int:
+        """Images that AWS did not take: no execution of theirs was started."""
+        return sum(
+            isinstance(item.verdict, Faulted) and not item.execution_arn
+            for item in self.submissions
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionCard:

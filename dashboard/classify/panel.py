@@ -12,10 +12,11 @@ from dashboard.aws.archives import is_archive
 from dashboard.aws.images import Upload
 from dashboard.classify import model as classify
 from dashboard.classify import photo_resizing
-from dashboard.shared import components
+from dashboard.shared import components, numbers
 from dashboard.shared.escaping import escape_text
 from dashboard.shared.palette import format_pill
 from dashboard.shared.plots import draw_plot
+from dashboard.shared.tables import clean_cells
 from workflow.contract import MAX_IMAGE_BYTES
 from workflow.errors import WorkflowError
 from workflow.watched import WatchedWorkflow
@@ -144,12 +145,23 @@ def show_progress(view: classify.BatchView, *, running: bool) -> None:
         st.caption(f"{len(view.refused) - classify.MAX_CARDS} more were refused: see the table.")
 
 
+def offer_again(unstarted: int) -> bool:
+    """Offer to submit what AWS did not take; whether that is asked for."""
+    if not unstarted:
+        return False
+    images = numbers.format_count(unstarted, "image")
+    st.caption(f"{images} could not be submitted. Nothing has to be chosen again.")
+    return st.button("Submit these again", icon=":material/replay:")
+
+
 def show_table(frame: pd.DataFrame, csv: bytes) -> None:
     """Show a batch as a table, one row for each image, with its download."""
     if frame.empty:
         return
     with st.expander(f"Result table ({len(frame)})", expanded=len(frame) > classify.MAX_CARDS):
-        st.dataframe(frame, hide_index=True, alt="The verdict on every image of the batch")
+        st.dataframe(
+            clean_cells(frame), hide_index=True, alt="The verdict on every image of the batch"
+        )
         st.download_button("Download as CSV", csv, "classified.csv", "text/csv", on_click="ignore")
 
 

@@ -21,6 +21,7 @@ from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import components
 from dashboard.shared.chart_panel import draw_chart
 from dashboard.shared.escaping import escape_text
+from dashboard.shared.tables import clean_cells
 from dashboard.shared.time_range import wall_clock
 from workflow.configurations import Sampling
 from workflow.errors import WorkflowError
@@ -264,13 +265,13 @@ def _show_errors(errors: pl.DataFrame, noun: str) -> None:
         return
     with st.expander(f"{reading_model.count_errors(errors)} that gave no {noun}, by reason"):
         st.dataframe(
-            reading_model.by_reason(errors),
+            clean_cells(reading_model.by_reason(errors)),
             hide_index=True,
             alt=f"What gave no {noun}, by reason",
             column_config=_ERROR_COLUMNS,
         )
         st.dataframe(
-            errors.select("reason", "detail", "key", "line", "event_id").head(ERRORS),
+            clean_cells(errors.select("reason", "detail", "key", "line", "event_id").head(ERRORS)),
             hide_index=True,
             alt=f"The newest {ERRORS} that gave no {noun}",
             column_config=_ERROR_COLUMNS,

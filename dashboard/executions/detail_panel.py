@@ -25,6 +25,7 @@ from dashboard.shared.escaping import clean_block, escape_text, inline_code
 from dashboard.shared.palette import format_pill
 from dashboard.shared.plots import draw_plot
 from dashboard.shared.query import write_filters
+from dashboard.shared.tables import clean_cells
 from dashboard.shared.time_range import DAY_AND_SECOND
 from workflow.contract import ImageLocation
 from workflow.errors import WorkflowError
@@ -225,7 +226,7 @@ def show_steps(view: one.ExecutionView) -> None:
 def show_events(view: one.ExecutionView) -> None:
     """Show every event."""
     st.dataframe(
-        view.events,
+        clean_cells(view.events),
         hide_index=True,
         alt="Every event of the execution",
         column_config={
@@ -337,7 +338,7 @@ def show_comparison(view: one.ExecutionView, other: one.ExecutionView) -> None:
             show_header(shown)
             show_timeline(shown)
     st.dataframe(
-        one.compare_states(view, other),
+        clean_cells(one.compare_states(view, other)),
         hide_index=True,
         alt="Both executions state by state",
         column_config={

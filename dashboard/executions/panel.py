@@ -18,6 +18,7 @@ from dashboard.shared.escaping import escape_text
 from dashboard.shared.marker_charts import draw_markers
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import draw_figure, draw_plot, make_readable
+from dashboard.shared.tables import clean_cells
 from dashboard.shared.time_range import LONGEST, TimeRange
 from dashboard.shared.version_cache import VersionCache
 from workflow.definitions import read_definition
@@ -157,7 +158,7 @@ def show_listing(rows: pl.DataFrame) -> str | None:
     table["confidence"] *= 100  # shown in percent
     table["outcome"] = [STYLES[Outcome(value)].word for value in table["outcome"]]
     chosen = st.dataframe(
-        table,
+        clean_cells(table),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

@@ -21,6 +21,7 @@ from dashboard.failures.repair_plan import (
 from dashboard.shared import components, permits, time_range_panel
 from dashboard.shared.escaping import escape_text
 from dashboard.shared.numbers import format_count, format_duration
+from dashboard.shared.tables import clean_cells
 from workflow.access import Privilege
 from workflow.definitions import read_definition
 from workflow.errors import WorkflowError
@@ -79,7 +80,7 @@ def show_repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
     actions = model.override_actions(dry.actions, choice or "advised")
     table = model.planned_table(dry, actions)
     st.dataframe(
-        table,
+        clean_cells(table),
         hide_index=True,
         height=220,
         alt="The dry run, one row an execution",
@@ -177,7 +178,9 @@ def repair_run(feed: FailureFeed, run: RepairRun) -> None:
     st.caption(f"Of {total:,}: {count_items(run, standing).format_sentence()}.")
     with st.expander("Each execution"):
         st.dataframe(
-            model.repair_table(followed, now), hide_index=True, alt="Result of each execution"
+            clean_cells(model.repair_table(followed, now)),
+            hide_index=True,
+            alt="Result of each execution",
         )
 
 

@@ -13,6 +13,7 @@ from dashboard.inferences import model
 from dashboard.inferences.counted_selection import CountedSelection
 from dashboard.shared import time_range_panel
 from dashboard.shared.csv_files import csv_file
+from dashboard.shared.tables import clean_cells
 
 TABLE_ROWS = 250
 EXPORT_ROWS = 1_000_000
@@ -28,7 +29,7 @@ def show_records(look: CountedSelection) -> None:
         "usable time last"
     )
     st.dataframe(
-        shown,
+        clean_cells(shown),
         hide_index=True,
         alt="The newest records",
         height=420,

@@ -15,10 +15,11 @@ from dashboard.aws.captured_images import AT_ONCE, CaptureLine, captured_input
 from dashboard.aws.cloud import Connection
 from dashboard.aws.errors import explained
 from dashboard.aws.images import Upload, verify
-from dashboard.aws.objects import Bucket
+from dashboard.aws.objects import ABOUT_ONE_OBJECT, Bucket
 from dashboard.training.model import PREFIX, Labelled, Part, TrainingSet, training_set
 from workflow.draws import Draw, Photo
 from workflow.errors import WorkflowError
+from workflow.known_errors import Blame, find
 from workflow.splits import GRID, difference_hash
 from workflow.verdicts import Verdict
 
@@ -103,19 +104,33 @@ def export_set(
 
 
 def _read_photo(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
-    """Read a photo and its hash; a sentence where it is gone or is not an image."""
+    """Read a photo and its hash; a sentence where it is gone or is not an image.
+
+    Raises:
+        WorkflowError: AWS's own code, where no photo could be read now.
+    """
     place = photo.place
     try:
         line = CaptureLine(place.key, place.offset, place.length, place.gzipped)
         data, _ = captured_input(bucket, line)
         image = verify(Upload("The captured photo", data))
     except WorkflowError as error:
+        if not _is_about_one_photo(error):
+            raise
         return f"{photo.id} in {place.key}: {error.message}"
     with Image.open(io.BytesIO(image.thumbnail), formats=("JPEG",)) as picture:
         grey = np.asarray(picture.convert("L").resize(GRID, Image.Resampling.LANCZOS))
     suffix = ".png" if image.content_type == "image/png" else ".jpg"
     labelled = Labelled(photo.id, label, image.sha256, suffix, place.key)
     return _Read(labelled, data, difference_hash(grey))
+
+
+def _is_about_one_photo(error: WorkflowError) -> bool:
+    """Return whether the others can be read nevertheless, so that one may be left out."""
+    found = find((error.code,))
+    if error.code in ABOUT_ONE_OBJECT or found is None:
+        return True
+    return found.row.blame is Blame.INPUT
 
 
 def _write_photos(

@@ -13,6 +13,7 @@ from dashboard.aws.cloud import Connection
 from dashboard.shared import cloud_reads, components, time_range_panel
 from dashboard.shared.connections import WORKFLOW
 from dashboard.shared.escaping import escape_text
+from dashboard.shared.tables import clean_cells
 from dashboard.workflows import client, model
 from dashboard.workflows.bundle import open_bundle, read_archive, read_folder
 from workflow.access import Privilege
@@ -377,7 +378,12 @@ def _show_correction(workflow: WatchedWorkflow) -> None:
 def _choose_row(frame: pd.DataFrame, key: str, alt: str) -> int | None:
     """Return a table of which one row can be chosen; its place."""
     chosen = st.dataframe(
-        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=key, alt=alt
+        clean_cells(frame),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+        alt=alt,
     )
     rows = chosen["selection"]["rows"]
     return int(rows[0]) if rows else None

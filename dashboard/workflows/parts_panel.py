@@ -9,6 +9,7 @@ from dashboard.executions.tables import build_failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import escape_text
+from dashboard.shared.tables import clean_cells
 from dashboard.workflows import client, express, model
 from workflow.advice import (
     Advice,
@@ -117,7 +118,7 @@ def _show_logged(log_group: str) -> None:
         return
     rules = rules_of(connection.watched)
     st.dataframe(
-        model.express_table(found, rules),
+        clean_cells(model.express_table(found, rules)),
         hide_index=True,
         alt="Executions it logged",
         column_config={

@@ -170,8 +170,10 @@ def life(
         monkeypatch.setattr(applying, "PATIENCE", ())
         monkeypatch.setattr(train, "_NEEDED", ())
         monkeypatch.setattr("deploy.package.training_image", lambda _: TRAINING_IMAGE)
-        fits = SimpleNamespace(fit=lambda _, new, *__: new.mkdir())
-        compares = SimpleNamespace(judge=lambda *_: None, told=lambda _: "")
+        fits = SimpleNamespace(train_on_folder=lambda _, new, *__: new.mkdir())
+        compares = SimpleNamespace(
+            record_comparison=lambda *_: None, describe_comparison=lambda _: ""
+        )
         monkeypatch.setattr("deploy.model.training_set", fits, raising=False)
         monkeypatch.setattr("deploy.model.compare", compares, raising=False)
         made.be(PATIENT)

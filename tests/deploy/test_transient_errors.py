@@ -122,6 +122,7 @@ def test_these_pass(
         ("InvalidParameterValueException", "'MemorySize' value failed to satisfy constraint"),
         ("ValidationException", "1 validation error detected: Value 'x' at 'instanceType' failed"),
         ("ExpiredToken", "The security token included in the request is expired"),
+        ("InternalFailure", "We encountered an internal error. Please try again."),
     ],
 )
 def test_these_last(code: str, message: str) -> None:

@@ -37,7 +37,7 @@ def test_payloads_fetch_nothing_and_make_no_element(
     machine = theirs.state_machine_arn.replace(":stateMachine:", ":execution:")
     one = {"workflow": theirs.reference, "execution": f"{machine}:run-0"}
     addresses = [
-        *("overview", "failures", "alerts", "executions", "workflows"),
+        *("overview", "failures", "alerts", "audit", "executions", "workflows"),
         *(f"inferences?view={view}" for view in ("Confidence", "Records", "Data+health")),
         f"deployment?{urlencode({'workflow': theirs.reference})}",
         *(

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 from moto import mock_aws
 
 from dashboard.alerts.client import Alert
@@ -130,6 +130,25 @@ def test_an_alert_that_cannot_be_written_is_due_still(
     dashboard = cloud.dashboard()
     with monkeypatch.context() as patch:
         patch.setattr(cloud.s3, "put_object", refused)
+        with pytest.raises(WorkflowError):
+            dashboard.add(ALERT)
+
+    dashboard.add(ALERT)
+    dashboard.deliver(now=now())
+    assert len(cloud.topic.published) == 1
+
+
+def test_an_alert_that_was_written_though_its_answer_was_lost_goes_out_at_once(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dashboard, put = cloud.dashboard(), cloud.s3.put_object
+
+    def lose(**request: Any) -> None:
+        put(**request)
+        raise ConnectionClosedError(endpoint_url="https://s3")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cloud.s3, "put_object", lose)
         with pytest.raises(WorkflowError):
             dashboard.add(ALERT)
 

@@ -24,7 +24,8 @@ def classify(
     connection: Connection, uploads: Sequence[Upload] = (), keys: Sequence[str] = ()
 ) -> list[Any]:
     steps: list[Any] = []
-    submissions.classify(connection, uuid.uuid4().hex[:12], uploads, keys, steps.append)
+    taken = submissions.prepare(connection, uuid.uuid4().hex[:12], uploads, keys)
+    submissions.submit(connection, taken, steps.append)
     return steps
 
 

@@ -98,3 +98,10 @@ def acts(place: str, text: str) -> list[str]:
 
 
 _PARSER: Final = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def cells(test: AppTest) -> Iterator[str]:
+    """Yield each text in a cell of a table of a page, and each name of a column."""
+    for table in (*test.dataframe, *test.table):
+        for name, column in table.value.items():
+            yield from (one for one in (name, *column) if isinstance(one, str))

@@ -5,7 +5,10 @@ every message of every page is looked at. That the escapes hold for each payload
 in ``tests/dashboard/shared/test_escaping.py``.
 """
 
+import io
 import time
+import uuid
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +17,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
+from dashboard.aws.images import Upload
+from dashboard.aws.submissions import prepare, submit
+from tests.builders import png
 from tests.dashboard.conftest import deploy
-from tests.dashboard.hostile.elements import MARK, PAYLOAD, acts, is_shown, texts, turns
+from tests.dashboard.hostile.elements import MARK, PAYLOAD, acts, cells, is_shown, texts, turns
 from tests.dashboard.hostile.world import poison, their_workflow
 from tests.nightly import NIGHTLY
 from workflow.watched import WatchedWorkflow
@@ -26,7 +32,7 @@ APP = Path(__file__).parents[3] / "dashboard" / "app.py"
 SECONDS = 120
 PAGES = (
     *("overview", "classify", "inferences", "review", "quality", "rollout", "executions"),
-    *("failures", "alerts", "deployment", "workflows", "lab"),
+    *("failures", "alerts", "audit", "deployment", "workflows", "lab"),
 )
 BLOCKS = ("Code.code_text", "Text.body")
 VIEWS = (
@@ -90,7 +96,9 @@ def inert(test: AppTest) -> set[str]:
     ]
     assert acting == []
     assert [place for place, text in found if place in BLOCKS and turns(text)] == []
-    return {place for place, _ in found} - {"Selectbox.options"}
+    in_cells = [text for text in cells(test) if MARK in text or "evil" in text]
+    assert [text for text in in_cells if turns(text)] == []
+    return {place for place, _ in found} - {"Selectbox.options"} | {"cell" for _ in in_cells}
 
 
 def until_shown(test: AppTest, wanted: Callable[[AppTest], object] = inert) -> None:
@@ -107,7 +115,7 @@ def test_text_of_others_is_text_on_every_page(visit: Callable[..., AppTest], pag
     test = visit(page)
 
     inert(test)
-    if page in ("overview", "executions", "failures", "inferences", "alerts"):
+    if page in ("overview", "executions", "failures", "inferences", "alerts", "audit"):
         until_shown(test)
 
 
@@ -133,6 +141,42 @@ def test_text_of_others_is_text_in_a_workflow_of_others(
     visit: Callable[..., AppTest], theirs: WatchedWorkflow, page: str
 ) -> None:
     until_shown(visit(page, workflow=theirs.reference))
+
+
+def test_names_of_files_and_of_members_of_archives_are_text(
+    visit: Callable[..., AppTest], whole: Connection
+) -> None:
+    name, archive = PAYLOAD.replace("/", "-"), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr(f"in {name}.png", png(color="#135"))
+        made.writestr(f"bad {name}.png", b"no image")
+    files = {f"{name}.png": png(), f"{name}.zip": archive.getvalue(), f"{name}.txt": b"no image"}
+    uploads = [Upload(file, data) for file, data in files.items()]
+    taken = prepare(whole, uuid.uuid4().hex[:12], uploads, [PAYLOAD])
+    submit(whole, taken, lambda _: None)
+
+    test = visit("classify", batch=taken.batch.id)
+
+    until_shown(test, lambda test: len(test.markdown) and "cell" in inert(test))
+    shown = "".join(text for _, text in texts(test)) + "".join(cells(test))
+    assert all(one in shown for one in ("in ", "bad "))
+
+
+def test_text_of_others_is_text_in_one_action() -> None:
+    def page(payload: str) -> None:
+        from datetime import UTC, datetime  # noqa: PLC0415 - the page is run on its own
+
+        from dashboard.audit import panel  # noqa: PLC0415
+        from workflow.access import Privilege  # noqa: PLC0415
+        from workflow.audit import AuditRecord  # noqa: PLC0415
+
+        fields = dict.fromkeys(("id", "actor", "role", "request", "result", "origin"), payload)
+        now = datetime.now(UTC)
+        panel._show_record(AuditRecord(at=now, ended_at=now, action=Privilege.SUBMIT, **fields))
+
+    test = AppTest.from_function(page, args=(PAYLOAD,), default_timeout=SECONDS).run()
+
+    assert {"Code.code_text", "Text.body"} <= inert(test)
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -10,14 +10,19 @@ import polars as pl
 from dashboard.alerts.outbox import ALERTS_PREFIX, OUTBOX_PREFIX
 from dashboard.aws.cloud import Connection
 from dashboard.aws.error_tables import ERRORS
+from dashboard.aws.ground_truth import GROUND_TRUTH_PREFIX
 from dashboard.captures import tables as capture_tables
 from dashboard.executions import tables as execution_tables
 from dashboard.failures.notes import NOTES_PREFIX
+from dashboard.review.client import DRAWS_PREFIX
 from dashboard.shared.store import SegmentStore
 from dashboard.shared.store_root import store_root
 from dashboard.shared.workflow_registry import WorkflowRegistry
 from tests.captured import captured
 from tests.dashboard.hostile.elements import PAYLOAD, SHORT
+from workflow.access import Privilege
+from workflow.audit import PREFIX as AUDIT_PREFIX
+from workflow.audit import AuditRow, Phase, encode, key_of
 from workflow.executions import Outcome
 from workflow.watched import WatchedWorkflow
 
@@ -126,21 +131,33 @@ def _captures(connection: Connection, environ: dict[str, str]) -> None:
 
 
 def _objects(connection: Connection) -> None:
-    """Notes, alerts, labels and draws in the bucket; some cannot be read."""
+    """Notes, alerts, labels, draws and actions in the bucket; some cannot be read."""
     name, now = SHORT.replace("/", "-"), datetime.now(UTC)
+    action = AuditRow(
+        id="hostile",
+        phase=Phase.ENDED,
+        at=now,
+        actor=PAYLOAD,
+        role=PAYLOAD,
+        action=Privilege.SUBMIT,
+        request=PAYLOAD,
+        result=PAYLOAD,
+        origin=PAYLOAD,
+    )
     for key, body in {
         f"{NOTES_PREFIX}{now:%Y/%m/%d}/{name}.json": PAYLOAD,
         f"{ALERTS_PREFIX}{name}.json": json.dumps(
             {"key": name, "subject": PAYLOAD, "body": PAYLOAD}
         ),
         f"{OUTBOX_PREFIX}{name}.json": PAYLOAD,
-        f"ground-truth/{now:%Y/%m/%d/%H}/{name}.jsonl": PAYLOAD,
-        f"review/draws/{name}.json": PAYLOAD,
+        f"{GROUND_TRUTH_PREFIX}/{now:%Y/%m/%d/%H}/{name}.jsonl": PAYLOAD,
+        f"{DRAWS_PREFIX}/{name}.json": PAYLOAD,
+        f"{AUDIT_PREFIX}{name}.json": PAYLOAD,
+        key_of(action): encode(action),
         f"images/{name}.png": PAYLOAD,
     }.items():
-        connection.client("s3").put_object(
-            Bucket=connection.settings.bucket, Key=key, Body=body.encode()
-        )
+        data = body.encode() if isinstance(body, str) else body
+        connection.client("s3").put_object(Bucket=connection.settings.bucket, Key=key, Body=data)
 
 
 def their_workflow(connection: Connection, environ: dict[str, str]) -> WatchedWorkflow:
