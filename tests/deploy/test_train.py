@@ -39,7 +39,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> None:
         return read_split(folder, "test")
 
     stub = ModuleType("training_set")
-    stub.fit = fit  # type: ignore[attr-defined]
+    stub.train_on_folder = fit  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "deploy.model.training_set", stub)
     monkeypatch.setattr("deploy.model.training_set", stub, raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
