@@ -158,7 +158,7 @@ def test_a_whole_life_makes_every_call_of_the_document_and_no_other(
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/bounds"
     go(account, organisation=Organisation(permissions_boundary=boundary))
     go(account, threshold=0.8, instance_type="ml.c5.large", alarm_email="a@example.com")
-    monkeypatch.setattr(deployment, "artifacts", lambda *_, **__: artifacts(code="2"))
+    monkeypatch.setattr(deployment, "collect_artifacts", lambda *_, **__: artifacts(code="2"))
     go(account)
     list(deployment.rollback(settings(), account.session))
     drift(account)
