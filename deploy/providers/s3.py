@@ -11,6 +11,7 @@ from deploy import policies
 from deploy.cloud import Observed
 from deploy.providers.clients import Aws, call_or_none, tag_list, tag_map
 from deploy.providers.errors import code_of
+from deploy.providers.parsing import AnswerMalformed
 from deploy.resources import Json, ModelArchive, StorageBucket
 from workflow.audit import PREFIX as AUDIT_PREFIX
 from workflow.errors import WorkflowError
@@ -149,7 +150,10 @@ class BucketProvider:
 
     def _read_policy(self, name: str) -> Json:
         answer = call_or_none(lambda: self._s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
-        return policies.canonical(json.loads(answer["Policy"])) if answer else None
+        try:
+            return policies.canonical(json.loads(answer["Policy"])) if answer else None
+        except ValueError as error:  # the body is the policy, which botocore does not parse
+            raise AnswerMalformed(reason="The policy is not JSON, or was cut short.") from error
 
     def _read_public_access(self, name: str) -> Json:
         answer = call_or_none(

@@ -44,7 +44,7 @@ PROVIDERS = {
     "quotas": "service-quotas",
     "session": "sts",
 }
-NO_CLIENTS = {"aws", "clients", "errors", "algorithms", "__init__"}
+NO_CLIENTS = {"aws", "clients", "errors", "parsing", "algorithms", "__init__"}
 DASHBOARD_SERVICES = (
     "athena cloudwatch iam lambda logs s3 sagemaker sns sqs stepfunctions sts".split()  # noqa: SIM905
 )

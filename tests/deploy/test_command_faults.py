@@ -259,6 +259,8 @@ def test_a_command_says_a_fault_loses_nothing_and_succeeds_once_it_is_over(
         prepare(life, step, tmp_path)
         arguments = step.line.format(**life.names).split()
         now = fault or step.fault
+        if now is Fault.DENIED and step.line == "check":
+            continue  # what may not be looked up is unknown to `check`, which says so
         life.be(IMPATIENT if now is Fault.HANGS else PATIENT)
         life.faulty.fail(now, since=step.since)
         code = fails(step, arguments, capsys)
