@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 from botocore.model import Shape
 from botocore.parsers import BaseJSONParser, ResponseParserFactory
+from botocore.response import StreamingBody
 
 from workflow.aws_answers import header_problem, problem
 
@@ -50,6 +51,8 @@ def _parse_checked(
     if response["status_code"] < _FIRST_REDIRECT and shape is not None:
         reason = header_problem(_names(shape, "header"), response["headers"])
         if reason := reason or _find_problem(response["body"], shape, parsed, is_json=is_json):
+            if isinstance(response["body"], StreamingBody):
+                response["body"].close()  # nobody else would give its connection back
             raise AnswerMalformed(reason=reason)
     return parsed
 

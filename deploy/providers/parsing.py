@@ -5,6 +5,7 @@ from typing import Any
 
 from boto3 import Session
 from botocore.exceptions import BotoCoreError
+from botocore.response import StreamingBody
 
 from workflow.aws_answers import header_problem, problem
 
@@ -36,4 +37,6 @@ def _check(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
         is_json = "json" in operation_model.service_model.resolved_protocol
         reason = reason or problem(body, places.get(None, ()), is_json=is_json)
     if reason:
+        if isinstance(body, StreamingBody):
+            body.close()  # nobody else would give its connection back
         raise AnswerMalformed(reason=reason)

@@ -44,7 +44,7 @@ def test_a_whole_life(
     changed = {**real.functions, "filter_inferences": artifacts().functions["filter_inferences"]}
     monkeypatch.setattr(
         deployment,
-        "artifacts",
+        "collect_artifacts",
         lambda *_, **__: type(real)(
             functions=changed,
             definition=real.definition,

@@ -30,7 +30,7 @@ import json, shutil
 from deploy.model.artifacts import ARTIFACTS
 from deploy.model.data import read_split
 
-def fit(folder, out, seed, earlier=None):
+def train_on_folder(folder, out, seed, earlier=None):
     assert read_split(folder, "train").labels.tolist().count(0) == 2
     shutil.copytree(ARTIFACTS, out)
     manifest = json.loads((out / "manifest.json").read_text())
