@@ -29,11 +29,11 @@ if feed.names().is_empty():
     panel.nothing_yet(feed, connection)
     st.stop()
 names = connection.watched.class_names
-look = panel.build_look(feed, standing.now, names)
-said = model.summarise_counts(look.counts, look.threshold)
+selection = panel.count_selection(feed, standing.now, names)
+said = model.summarise_counts(selection.counts, selection.threshold)
 card = inference_drift.known_model()
 with st.container():  # a caption more in it moves nothing below: an open list would close
-    panel.show_summary(said, look.threshold, card.calibration_error if card else None, names)
+    panel.show_summary(said, selection.threshold, card.calibration_error if card else None, names)
 chosen = panel.choose_view()
 if not said.total and chosen != "Data health":  # which tells why there is none
     components.empty_state("No record matches", "Widen the time range, or the filters above.")
@@ -41,19 +41,19 @@ else:
     with components.show_errors():
         match chosen:
             case "Confidence":
-                show_confidence(look)
+                show_confidence(selection)
             case "Over time":
-                over_time(look)
+                over_time(selection)
             case "Before and after":
-                inference_drift.show_comparison(look, connection)
+                inference_drift.show_comparison(selection, connection)
             case "Threshold":
-                show_threshold(look, standing)
+                show_threshold(selection, standing)
             case "Drift":
-                inference_drift.show_drift(look, connection)
+                inference_drift.show_drift(selection, connection)
             case "Data health":
-                capture_health.show_health(look, connection)
+                capture_health.show_health(selection, connection)
             case "Records":
-                show_records(look)
+                show_records(selection)
 with st.container(horizontal=True):
     chart_panel.chart_exports()
     if not standing.absent:

@@ -43,31 +43,31 @@ _ERROR_COLUMNS = {
 }
 
 
-def show_health(look: CountedSelection, connection: Connection) -> None:
+def show_health(selection: CountedSelection, connection: Connection) -> None:
     """Show findings, invocations against captures, and every line that could not be read."""
-    if look.filters.label is not None:
+    if selection.filters.label is not None:
         st.caption(
             "The class filter does not apply here: neither invocations nor unreadable lines have a"
             " class."
         )
-        look = _of_all_classes(look)
-    known = look.feed.reads_objects
-    errors = reading_model.filter_errors(look.feed.errors(), look.filters)
-    unlabelled = look.feed.truth_errors()
+        selection = _of_all_classes(selection)
+    known = selection.feed.reads_objects
+    errors = reading_model.filter_errors(selection.feed.errors(), selection.filters)
+    unlabelled = selection.feed.truth_errors()
     delay, delivery = reading_model.judge_deliveries(
-        look.feed.deliveries(look.filters, OBJECTS), known=known
+        selection.feed.deliveries(selection.filters, OBJECTS), known=known
     )
-    records, untimed = int(look.counts["count"].sum()), _count_untimed(look)
+    records, untimed = int(selection.counts["count"].sum()), _count_untimed(selection)
     read = reading_model.judge_lines(errors, records, untimed, known=known)
-    traffic, period, refused = _read_traffic(look, connection)
-    volume = volume_model.judge_volumes(traffic, period, read_at=_read_at(look))
-    nameless = volume_model.judge_nameless(look.counts)
+    traffic, period, refused = _read_traffic(selection, connection)
+    volume = volume_model.judge_volumes(traffic, period, read_at=_read_at(selection))
+    nameless = volume_model.judge_nameless(selection.counts)
     _show_verdict(
         model.combine_health(
             (volume, refused, nameless, read, delivery, reading_model.judge_truths(unlabelled))
         )
     )
-    _show_coverage(traffic, period, look.zone)
+    _show_coverage(traffic, period, selection.zone)
     _show_facts(traffic, delay)
     _show_errors(errors, "record")
     _show_errors(unlabelled, "ground truth")
@@ -76,31 +76,31 @@ def show_health(look: CountedSelection, connection: Connection) -> None:
         icon=":material/refresh:",
         help="Lists the whole prefix and reads what is new or has changed, however old.",
     ):
-        look.feed.resume(full=True)
+        selection.feed.resume(full=True)
         st.toast("All objects are being checked.", icon=":material/refresh:")
 
 
-def _of_all_classes(look: CountedSelection) -> CountedSelection:
+def _of_all_classes(selection: CountedSelection) -> CountedSelection:
     """Return the selection without its class filter."""
-    filters = replace(look.filters, label=None)
-    counts = look.feed.counts(filters, look.period, look.now)
-    return replace(look, filters=filters, counts=counts)
+    filters = replace(selection.filters, label=None)
+    counts = selection.feed.counts(filters, selection.period, selection.now)
+    return replace(selection, filters=filters, counts=counts)
 
 
-def _count_untimed(look: CountedSelection) -> int:
+def _count_untimed(selection: CountedSelection) -> int:
     """Return how many records have no usable time, and so are in no time range."""
-    if not look.feed.reads_objects:
+    if not selection.feed.reads_objects:
         return 0
     # A record without a usable time is in no window: it is looked for without one.
-    of_any_time = replace(look.filters, since=None, until=None)
-    counts = look.feed.counts(of_any_time, Period.HOUR, look.now)
-    return inferences.summarise_counts(counts, look.threshold).untimed
+    of_any_time = replace(selection.filters, since=None, until=None)
+    counts = selection.feed.counts(of_any_time, Period.HOUR, selection.now)
+    return inferences.summarise_counts(counts, selection.threshold).untimed
 
 
-def _read_at(look: CountedSelection) -> datetime | None:
+def _read_at(selection: CountedSelection) -> datetime | None:
     """Return up to when all captures have been read: a sync may be stopped, or fail."""
-    as_of = look.feed.as_of
-    return None if as_of is None else min(as_of, look.now)
+    as_of = selection.feed.as_of
+    return None if as_of is None else min(as_of, selection.now)
 
 
 def _show_verdict(health: Health) -> None:
@@ -128,29 +128,29 @@ def _format_list(sentences: tuple[str, ...]) -> str:
 
 
 def _read_traffic(
-    look: CountedSelection, connection: Connection
+    selection: CountedSelection, connection: Connection
 ) -> tuple[list[TrafficCounts], Period, Health]:
     """Return every shown variant, by which period, and the endpoints that cannot be asked."""
-    names, own = look.feed.names(), connection.watched.endpoint
-    window = volume_model.compared_window(look.filters, look.counts, look.now)
-    age = look.now - window[0] if window else timedelta(0)
+    names, own = selection.feed.names(), connection.watched.endpoint
+    window = volume_model.compared_window(selection.filters, selection.counts, selection.now)
+    age = selection.now - window[0] if window else timedelta(0)
     period = volume_model.metric_period(
-        look.period, metrics.shortest_kept(Period.MINUTE.length, age)
+        selection.period, metrics.shortest_kept(Period.MINUTE.length, age)
     )
-    counts = look.feed.counts(look.filters, period, look.now)
+    counts = selection.feed.counts(selection.filters, period, selection.now)
     found: list[TrafficCounts] = []
     refused: list[Health] = []
-    for endpoint in volume_model.list_endpoints(names, look.filters, own):
+    for endpoint in volume_model.list_endpoints(names, selection.filters, own):
         try:
             state = _read_state(connection, endpoint)
             samplings = _read_samplings(connection, endpoint, state)
         except WorkflowError as error:
             refused.append(volume_model.judge_unasked(endpoint, error.message))
             continue
-        for variant in volume_model.list_variants(names, look.filters, endpoint, state):
+        for variant in volume_model.list_variants(names, selection.filters, endpoint, state):
             captured = volume_model.captured_by_time(counts, endpoint, variant)
             span = volume_model.compared_window(
-                look.filters, captured if captured.height else counts, look.now
+                selection.filters, captured if captured.height else counts, selection.now
             )
             one = TrafficCounts(
                 endpoint=endpoint,

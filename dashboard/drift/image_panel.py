@@ -24,7 +24,7 @@ be told from chance over six features."""
 
 
 def show_images(
-    look: CountedSelection, name: str, before: tuple[Span, ...], after: tuple[Span, ...]
+    selection: CountedSelection, name: str, before: tuple[Span, ...], after: tuple[Span, ...]
 ) -> None:
     """Show whether the images themselves have changed, by a sample of each side."""
     with st.container(border=True):
@@ -39,9 +39,9 @@ def show_images(
             return
         found, unreadable = components.read_cloud(
             "images",
-            (look.feed.version, look.filters, name, before, after),
+            (selection.feed.version, selection.filters, name, before, after),
             "the captured images to measure",
-            lambda: _measure_drift(look.feed, look.filters, name, before, after),
+            lambda: _measure_drift(selection.feed, selection.filters, name, before, after),
             fresh_s=float("inf"),
         )
         show_verdict(found)

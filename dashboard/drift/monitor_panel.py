@@ -16,7 +16,7 @@ from workflow.errors import WorkflowError
 from workflow.monitoring import Schedule
 
 
-def show_monitor_baseline(look: CountedSelection, connection: Connection) -> None:
+def show_monitor_baseline(selection: CountedSelection, connection: Connection) -> None:
     """Draw the choice of a saved baseline, and the selection against it."""
     address = st.text_input(
         "Folder of statistics.json, as s3://bucket/prefix",
@@ -26,11 +26,11 @@ def show_monitor_baseline(look: CountedSelection, connection: Connection) -> Non
     )
     with st.container(horizontal=True):
         if st.button("Save the selection as a baseline", icon=":material/save:"):
-            current = inferences.statistics_of(look.counts, look.names)
+            current = inferences.statistics_of(selection.counts, selection.names)
             folder = components.run_action(
                 "saving the baseline",
                 Privilege.EXPORT,
-                lambda cloud: monitoring.write_baseline(cloud, current, look.now),
+                lambda cloud: monitoring.write_baseline(cloud, current, selection.now),
             )
             st.success(
                 f"Saved to {inline_code(folder)}: give that address above to compare with it."
@@ -42,12 +42,12 @@ def show_monitor_baseline(look: CountedSelection, connection: Connection) -> Non
             f"the baseline in {address}",
             lambda: monitoring.read_baseline(connection, address),
         )
-        show_report(look, baseline, look.counts)
+        show_report(selection, baseline, selection.counts)
 
 
-def show_schedules(look: CountedSelection, connection: Connection) -> None:
+def show_schedules(selection: CountedSelection, connection: Connection) -> None:
     """Show the monitoring schedules of accounts that have them; a sentence for all others."""
-    endpoint = look.filters.endpoint or connection.watched.endpoint
+    endpoint = selection.filters.endpoint or connection.watched.endpoint
     with st.expander("Model Monitor schedules of this endpoint"):
         try:
             found = _list_schedules(connection, endpoint)

@@ -56,23 +56,25 @@ def known_model() -> ModelCard | None:
     return model_card(MANIFEST.stat().st_mtime if MANIFEST.exists() else 0.0)
 
 
-def show_comparison(look: CountedSelection, connection: Connection) -> None:
+def show_comparison(selection: CountedSelection, connection: Connection) -> None:
     """Show two histograms side by side, before and after a moment."""
-    at = choose_moment(look, connection)
+    at = choose_moment(selection, connection)
     if at is None:
         return
-    before, after = _split_counts(look, at)
+    before, after = _split_counts(selection, at)
     name = f"the records before {_format_moment(at)}"
     show_verdict(
-        test_drift(look, Baseline(name, inferences.statistics_of(before, look.names)), after)
+        test_drift(
+            selection, Baseline(name, inferences.statistics_of(before, selection.names)), after
+        )
     )
-    _show_overlay(look, before, after, ("before", "after"))
+    _show_overlay(selection, before, after, ("before", "after"))
     columns_ = st.columns(2)
-    sides = model.side_by_side(before, after, look.threshold, look.names)
+    sides = model.side_by_side(before, after, selection.threshold, selection.names)
     for column, title, side in zip(columns_, ("Before", "After"), sides, strict=True):
         with column, st.container(border=True):
             st.markdown(f"**{title}** {_format_moment(at)}")
-            _show_side(side, look.threshold)
+            _show_side(side, selection.threshold)
 
 
 def _format_moment(at: datetime) -> str:
@@ -109,7 +111,7 @@ def _show_side(side: Side, threshold: float) -> None:
             )
 
 
-def show_drift(look: CountedSelection, connection: Connection) -> None:
+def show_drift(selection: CountedSelection, connection: Connection) -> None:
     """Compare the selection with a baseline."""
     page_address.check_choice("baseline", BASELINES)
     chosen = st.segmented_control(
@@ -128,36 +130,36 @@ def show_drift(look: CountedSelection, connection: Connection) -> None:
         MONITOR: show_monitor_baseline,
     }
     with components.show_errors():
-        views[chosen or EARLIER](look, connection)
-    show_schedules(look, connection)
+        views[chosen or EARLIER](selection, connection)
+    show_schedules(selection, connection)
 
 
-def _compare_earlier(look: CountedSelection, connection: Connection) -> None:
-    at = choose_moment(look, connection)
+def _compare_earlier(selection: CountedSelection, connection: Connection) -> None:
+    at = choose_moment(selection, connection)
     if at is None:
         return
-    before, after = _split_counts(look, at)
+    before, after = _split_counts(selection, at)
     name = f"the traffic before {_format_moment(at)}"
-    statistics = inferences.statistics_of(before, look.names)
-    show_report(look, Baseline(name, statistics), after)
-    selected = _selected_span(look)
+    statistics = inferences.statistics_of(before, selection.names)
+    show_report(selection, Baseline(name, statistics), after)
+    selected = _selected_span(selection)
     show_images(
-        look,
+        selection,
         f"before {_format_moment(at)}",
         (Span(selected.start, at),),
         (Span(at, selected.end),),
     )
 
 
-def _compare_training(look: CountedSelection, _: Connection) -> None:
+def _compare_training(selection: CountedSelection, _: Connection) -> None:
     card = known_model()
     if card is None:
         st.info("This checkout has no manifest of a trained model: `make model` writes one.")
     else:
-        show_report(look, card.baseline, look.counts)
+        show_report(selection, card.baseline, selection.counts)
 
 
-def _time_range(look: CountedSelection, _: Connection) -> None:
+def _time_range(selection: CountedSelection, _: Connection) -> None:
     with st.container(horizontal=True):
         start, end = (
             st.datetime_input(
@@ -169,32 +171,32 @@ def _time_range(look: CountedSelection, _: Connection) -> None:
             )
         )
     if start is None or end is None:
-        _say_when(look)
+        _say_when(selection)
         return
     span = Span(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
     if span.is_empty:
         st.warning("The baseline ends before it begins: choose a later end.")
         return
     _compare_with_span(
-        look, f"the traffic of {span.words()}", span, _selected_span(look).without(span)
+        selection, f"the traffic of {span.words()}", span, _selected_span(selection).without(span)
     )
 
 
-def _say_when(look: CountedSelection) -> None:
-    first, last = look.counts["time"].min(), look.counts["time"].max()
+def _say_when(selection: CountedSelection) -> None:
+    first, last = selection.counts["time"].min(), selection.counts["time"].max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         st.info(_NO_TIME)
         return
     st.caption(
         "Choose when the baseline began and when it ended. The records selected lie in"
-        f" {Span(first, last + look.period.length).words()}; those outside of the baseline are"
+        f" {Span(first, last + selection.period.length).words()}; those outside of the baseline are"
         " compared with it."
     )
 
 
-def _compare_version(look: CountedSelection, connection: Connection) -> None:
+def _compare_version(selection: CountedSelection, connection: Connection) -> None:
     """Show the traffic of a deployed version, from its start to that of the next."""
-    endpoint = look.filters.endpoint or connection.watched.endpoint
+    endpoint = selection.filters.endpoint or connection.watched.endpoint
     known = {version.name: version for version in _listed_versions(connection, endpoint)}
 
     def words(name: str) -> str:
@@ -219,7 +221,7 @@ def _compare_version(look: CountedSelection, connection: Connection) -> None:
     other = st.selectbox(
         "Compared with it", others, format_func=words, key="against", bind="query-params"
     )
-    span, selected = known[chosen].span, _selected_span(look)
+    span, selected = known[chosen].span, _selected_span(selection)
     for version in (known[name] for name in (chosen, other) if name in known):
         st.caption(escape_text(f"{version.name}: {version.span.words()}. {version.unknown}"))
     wanted: tuple[Span, ...] = (selected,)
@@ -227,50 +229,50 @@ def _compare_version(look: CountedSelection, connection: Connection) -> None:
         shared = known[other].span.meet(selected)
         wanted = (shared,) if shared else ()
     current = [rest for one in wanted for rest in one.without(span)]
-    _compare_with_span(look, f"{chosen}, {span.words()}", span, current)
+    _compare_with_span(selection, f"{chosen}, {span.words()}", span, current)
 
 
 def _compare_with_span(
-    look: CountedSelection, name: str, span: Span, current: Sequence[Span]
+    selection: CountedSelection, name: str, span: Span, current: Sequence[Span]
 ) -> None:
     """Compare the selection with another span of time."""
-    before = look.feed.counted(look.filters, span, look.now)
+    before = selection.feed.counted(selection.filters, span, selection.now)
     # The empty frame gives ``concat`` its columns where there is no span at all.
-    after = pl.concat([before.clear(), *(_count_span(look, one) for one in current)])
+    after = pl.concat([before.clear(), *(_count_span(selection, one) for one in current)])
     if before.is_empty():
         st.warning(f"No record lies in the time of the baseline, {span.words()}.")
         return
     if after.is_empty():
         st.warning("Every selected record lies inside the baseline: widen the filters above.")
         return
-    statistics = inferences.statistics_of(before, look.names)
-    show_report(look, Baseline(name, statistics), after)
-    show_images(look, f"of {span.words()}", (span,), tuple(current))
+    statistics = inferences.statistics_of(before, selection.names)
+    show_report(selection, Baseline(name, statistics), after)
+    show_images(selection, f"of {span.words()}", (span,), tuple(current))
 
 
-def _selected_span(look: CountedSelection) -> Span:
+def _selected_span(selection: CountedSelection) -> Span:
     """Return the time of the records selected."""
-    start, end = look.filters.window()
-    first = look.counts["time"].min()
+    start, end = selection.filters.window()
+    first = selection.counts["time"].min()
     return Span(start or (first if isinstance(first, datetime) else None), end)
 
 
-def _count_span(look: CountedSelection, span: Span) -> pl.DataFrame:
+def _count_span(selection: CountedSelection, span: Span) -> pl.DataFrame:
     """Return the records of a span of the selection, to the moment."""
     moments = [moment for moment in (span.start, span.end) if moment is not None]
     # What begins and ends with whole periods is in the counts at hand; else it is asked for.
-    if all((moment - _EPOCH) % look.period.length == timedelta() for moment in moments):
-        return record_filters.filter_between(look.counts, span.start, span.end)
-    return look.feed.counted(look.filters, span, look.now)
+    if all((moment - _EPOCH) % selection.period.length == timedelta() for moment in moments):
+        return record_filters.filter_between(selection.counts, span.start, span.end)
+    return selection.feed.counted(selection.filters, span, selection.now)
 
 
-def choose_moment(look: CountedSelection, connection: Connection) -> datetime | None:
+def choose_moment(selection: CountedSelection, connection: Connection) -> datetime | None:
     """Return the moment that parts before from after: the middle, a version, or one's own."""
-    timed = look.counts.drop_nulls("time")
+    timed = selection.counts.drop_nulls("time")
     if timed.is_empty():
         st.info(_NO_TIME)
         return None
-    versions = _read_versions(connection, look.filters.endpoint)
+    versions = _read_versions(connection, selection.filters.endpoint)
     known = {version.at.isoformat(): version for version in versions}
     options = ["middle", *known, "own"]
 
@@ -320,28 +322,30 @@ def _listed_versions(connection: Connection, endpoint: str) -> tuple[DeployedVer
     )
 
 
-def _split_counts(look: CountedSelection, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _split_counts(selection: CountedSelection, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the records selected, before and after a moment."""
-    selected = _selected_span(look)
+    selected = _selected_span(selection)
     halves = (Span(end=at), Span(at))
     shared = [selected.meet(half) for half in halves]
-    before, after = (_count_span(look, one) if one else look.counts.clear() for one in shared)
+    before, after = (
+        _count_span(selection, one) if one else selection.counts.clear() for one in shared
+    )
     return before, after
 
 
 def _show_overlay(
-    look: CountedSelection, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]
+    selection: CountedSelection, before: pl.DataFrame, after: pl.DataFrame, names: tuple[str, str]
 ) -> None:
     both = pl.concat([before, after])
     if both.is_empty():
         return
     edges = [*tables.build_histogram(both, BARS)["low"].unique().sort().to_list(), 1.0]
     sides = [
-        model.rebin_histogram(inferences.statistics_of(side, look.names), edges)
+        model.rebin_histogram(inferences.statistics_of(side, selection.names), edges)
         for side in (before, after)
     ]
     draw_chart(
-        charts.draw_overlay(sides[0], sides[1], names, look.threshold),
+        charts.draw_overlay(sides[0], sides[1], names, selection.threshold),
         "before-and-after",
         "Confidence before and after, as shares",
     )

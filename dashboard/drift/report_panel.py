@@ -32,9 +32,9 @@ _MARKS: Final = {
 _INCOMPARABLE: Final = ("gray", ":material/link_off:", "no common feature")
 
 
-def show_report(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> None:
+def show_report(selection: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> None:
     """Show the verdict, its charts, every test, and the violations to write."""
-    found = test_drift(look, baseline, counts)
+    found = test_drift(selection, baseline, counts)
     show_verdict(found)
     feature = model.numerical_feature(baseline.statistics)
     if feature is not None and feature.histogram.counts:
@@ -42,12 +42,12 @@ def show_report(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame
         before = model.rebin_histogram(baseline.statistics, edges)
         after = model.rebin_histogram(found.current, edges)
         draw_chart(
-            charts.draw_overlay(before, after, ("baseline", "current"), look.threshold),
+            charts.draw_overlay(before, after, ("baseline", "current"), selection.threshold),
             "drift",
             "Confidence of the baseline and of the current records, as shares",
         )
     _show_tests(found)
-    _show_violations(found, look.now)
+    _show_violations(found, selection.now)
 
 
 def show_verdict(found: DriftReport) -> None:
@@ -62,16 +62,18 @@ def show_verdict(found: DriftReport) -> None:
             st.caption(escape_text(caption))
 
 
-def test_drift(look: CountedSelection, baseline: Baseline, counts: pl.DataFrame) -> DriftReport:
+def test_drift(
+    selection: CountedSelection, baseline: Baseline, counts: pl.DataFrame
+) -> DriftReport:
     """Hold the current counts against a baseline, in its own bins where it has such."""
-    current = inferences.statistics_of(counts, look.names)
+    current = inferences.statistics_of(counts, selection.names)
     try:
         return model.build_report(baseline, current)
     except WorkflowError as error:
         # The records' own confidences are many: read only where the counts' bins do not fit.
         if error.code != "BinsDoNotAlign":
             raise
-    values = look.feed.confidences(look.filters)
+    values = selection.feed.confidences(selection.filters)
     return model.build_report(baseline, model.in_bins_of(baseline, current, values))
 
 

@@ -38,26 +38,28 @@ NEAR = timedelta(minutes=15)
 """An execution that invoked the endpoint was started within so long before."""
 
 
-def show_confidence(look: CountedSelection) -> None:
+def show_confidence(counted: CountedSelection) -> None:
     """Show the confidence histogram, and the images behind the selected bar."""
     log = st.toggle("Logarithmic counts", key="log", bind="query-params")
-    bars = tables.build_histogram(look.counts, BARS)
+    bars = tables.build_histogram(counted.counts, BARS)
     selection = Selection.of_text(st.query_params.get(SELECTED, ""))
     if selection is None:
         page_address.check_choice(SELECTED, ())
     redrawn = st.session_state.get(REDRAWN, 0)
-    shown = _selected_at_first((redrawn, log, look.threshold, bars.rows()), selection)
-    figure = charts.draw_confidence(bars, look.threshold, look.names.name, log=log, selection=shown)
+    shown = _selected_at_first((redrawn, log, counted.threshold, bars.rows()), selection)
+    figure = charts.draw_confidence(
+        bars, counted.threshold, counted.names.name, log=log, selection=shown
+    )
     figure.update_layout(meta=redrawn)
     draw_chart(
         figure,
         HISTOGRAM,
         "Histogram of confidence by class"
-        + (f", threshold {format_share(look.threshold)}" if look.threshold else ""),
+        + (f", threshold {format_share(counted.threshold)}" if counted.threshold else ""),
         on_select=_keep_selected,
         selection_mode=("points", "box"),
     )
-    show_gallery(look, selection)
+    show_gallery(counted, selection)
 
 
 def _selected_at_first(chart: tuple[Any, ...], selection: Selection | None) -> Selection | None:
@@ -103,7 +105,7 @@ def selected_bars(points: list[dict[str, Any]]) -> Selection | None:
     return combine_bars(bars) if bars else None
 
 
-def show_gallery(look: CountedSelection, selection: Selection | None) -> None:
+def show_gallery(counted: CountedSelection, selection: Selection | None) -> None:
     """Show the images behind a selection, newest first, a page at a time."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if selection is None:
@@ -120,8 +122,10 @@ def show_gallery(look: CountedSelection, selection: Selection | None) -> None:
             )
             selection = Selection(low, high)
         else:
-            classes = selection.describe_classes(look.counts["label"].unique(), look.names.name)
-            left_out = selection.left_out(look.names.name)
+            classes = selection.describe_classes(
+                counted.counts["label"].unique(), counted.names.name
+            )
+            left_out = selection.left_out(counted.names.name)
             but = f" :gray[all but {escape_text(left_out)}]" if left_out else ""
             st.markdown(
                 f"**{escape_text(classes.capitalize())}, confidence {selection.low:.3f} to"
@@ -129,22 +133,22 @@ def show_gallery(look: CountedSelection, selection: Selection | None) -> None:
                 width="content",
             )
             st.button("Show all", on_click=_show_all, icon=":material/close:")
-    total = model.count_behind(look.counts, selection)
+    total = model.count_behind(counted.counts, selection)
     if not total:
         st.caption("No record has a confidence in this range.")
         return
     pages = min(-(-total // PAGE), 1000)
     page = st.pagination(pages, key=f"page-{selection}") if pages > 1 else 1
-    rows = look.feed.records(look.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
+    rows = counted.feed.records(counted.filters, selection, limit=PAGE, offset=(page - 1) * PAGE)
     st.caption(f"{model.count_records(total)}, newest first")
     records_ = rows.rows(named=True)
     lines = [CaptureLine.of(row) for row in records_]
     for line in lines:  # all at once, before any is waited for: cards then change together
-        captures.start_picture(look.feed, line)
-    pictures = [_find_picture(look.feed, line) for line in lines]
+        captures.start_picture(counted.feed, line)
+    pictures = [_find_picture(counted.feed, line) for line in lines]
     with st.container(horizontal=True, gap="small"):
         for row, picture in zip(records_, pictures, strict=True):
-            _show_card(look, row, picture)
+            _show_card(counted, row, picture)
 
 
 def _find_picture(feed: InferenceFeed, line: CaptureLine) -> bytes | str:
@@ -155,20 +159,20 @@ def _find_picture(feed: InferenceFeed, line: CaptureLine) -> bytes | str:
         return error.message
 
 
-def _show_card(look: CountedSelection, row: dict[str, Any], picture: bytes | str) -> None:
+def _show_card(counted: CountedSelection, row: dict[str, Any], picture: bytes | str) -> None:
     # Its key makes a card a new one when its record is: no picture is seen with another's label.
     key = f"card-{row['event_id']}-{row['row']}"
     with st.container(border=True, width=172, gap="xsmall", key=key):
-        name = look.names.name(row["label"])
+        name = counted.names.name(row["label"])
         if isinstance(picture, str):
             st.caption(escape_text(picture))
         else:
             st.image(picture, width="stretch", alt=f"Captured image, classified as {name}")
-        mark = "" if row["confidence"] >= look.threshold else " :orange[rejected]"
+        mark = "" if row["confidence"] >= counted.threshold else " :orange[rejected]"
         st.markdown(f"**{escape_text(name)}** {format_share(row['confidence'])}{mark}")
-        st.caption(_format_when(row["inference_time"], look.now))
+        st.caption(_format_when(row["inference_time"], counted.now))
         with st.popover("Details", width="stretch"):
-            _show_details(row, look.names)
+            _show_details(row, counted.names)
 
 
 def _format_when(moment: datetime | None, now: datetime) -> str:

@@ -33,7 +33,7 @@ VIEWS = (
 """What can be looked at, one at a time: so that a rerun sends little."""
 
 
-def build_look(feed: InferenceFeed, threshold: float, names: ClassNames) -> CountedSelection:
+def count_selection(feed: InferenceFeed, threshold: float, names: ClassNames) -> CountedSelection:
     """Return what the controls select, counted."""
     picked, now = time_range_panel.pick_time_range(), datetime.now(UTC)
     selected = choose_filters(feed, names, picked, now)

@@ -19,11 +19,11 @@ TABLE_ROWS = 250
 EXPORT_ROWS = 1_000_000
 
 
-def show_records(look: CountedSelection) -> None:
+def show_records(selection: CountedSelection) -> None:
     """Show the records, and every way to export them."""
-    total = int(look.counts["count"].sum())
-    rows = look.feed.records(look.filters, None, limit=TABLE_ROWS)
-    shown = model.records_table(rows, look.names)
+    total = int(selection.counts["count"].sum())
+    rows = selection.feed.records(selection.filters, None, limit=TABLE_ROWS)
+    shown = model.records_table(rows, selection.names)
     st.caption(
         f"The newest {rows.height:,} of {model.count_records(total)}; those without a "
         "usable time last"
@@ -42,7 +42,7 @@ def show_records(look: CountedSelection) -> None:
         for kind, write in (("CSV", as_csv), ("Parquet", as_parquet)):
             st.download_button(
                 f"Download as {kind}",
-                partial(_export_records, look.feed, look.filters, write),
+                partial(_export_records, selection.feed, selection.filters, write),
                 f"inferences.{kind.lower()}",
                 on_click="ignore",
                 icon=":material/download:",

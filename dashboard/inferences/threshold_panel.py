@@ -16,31 +16,31 @@ from workflow.intervals import Share
 from workflow.thresholds import Standing, lowest_threshold
 
 
-def show_threshold(look: CountedSelection, standing: Standing) -> None:
+def show_threshold(selection: CountedSelection, standing: Standing) -> None:
     """Show what another threshold would do, and how to apply it."""
-    lowest = lowest_threshold(len(look.names.names))
+    lowest = lowest_threshold(len(selection.names.names))
     tried = st.slider(
         "Threshold to try",
-        min(lowest, look.threshold or lowest),
+        min(lowest, selection.threshold or lowest),
         1.0,
-        look.threshold or lowest,
+        selection.threshold or lowest,
         step=0.005,
         format="%.3f",
         key="try",
         bind="query-params",
     )
-    judged = look.feed.judged(look.filters)
-    said = model.what_if(look.counts, judged, tried, look.period)
-    now = model.what_if(look.counts, judged, look.threshold, look.period)
+    judged = selection.feed.judged(selection.filters)
+    said = model.what_if(selection.counts, judged, tried, selection.period)
+    now = model.what_if(selection.counts, judged, selection.threshold, selection.period)
     _what_if_numbers(said, now)
     _show_measured(said.measured)
-    rows = tables.sweep_thresholds(look.counts, lowest)
+    rows = tables.sweep_thresholds(selection.counts, lowest)
     draw_chart(
         charts.draw_sweep(rows, model.measured_sweep(judged, lowest), tried),
         "threshold-sweep",
         "Coverage and accuracy by threshold",
     )
-    if tried != look.threshold:
+    if tried != selection.threshold:
         st.page_link(
             "app_pages/deployment.py",
             label=f"Apply {tried:g}: see the deployment plan",
