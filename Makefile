@@ -46,11 +46,12 @@ check: $(READY) lint ## Check style and types, and run the tests that need no pr
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/journeys \
 		-m 'not cloud and not process and not journey and not node'
 
+# Journeys wait for a browser: a third worker uses what two cores have left.
 test: $(READY) browser node linters lint ## Run every check and test, browser tests included
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(COVERAGE)
 
 nightly: $(READY) browser node linters lint ## Run every test, what goes by chance many times
-	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	SCONES_NIGHTLY=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 soak: $(READY) ## Load, 50,000 executions, 200 kills and all damage, to their bars: make soak SECONDS=60 EXECUTIONS=500 KILLS=4
 	$(BIN)/python -m benchmarks.sessions --sessions $(or $(SESSIONS),50) --seconds $(or $(SECONDS),600) \

@@ -171,7 +171,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what is marked ``nightly`` to ``make nightly``."""
+    """Leave what is marked ``nightly`` to ``make nightly``, and begin with the journeys.
+
+    The journeys come first so that one worker has them all: they share its apps and its browser,
+    while the other workers do the rest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
     if not NIGHTLY:
         left = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=left)

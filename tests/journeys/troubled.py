@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.journeys.browser import App, running_app
 GOOD = 6
 MISSING = 8
 DRAWN = "images/drawn.png"
+SECONDS = 120
+"""A loaded machine is slow, not wrong."""
 
 
 class Trouble:
@@ -34,7 +37,7 @@ class Trouble:
         self.bucket = self.s3.list_buckets()["Buckets"][0]["Name"]
 
     def send(self) -> None:
-        """Start every execution."""
+        """Start every execution, and wait until all have ended: a journey may mend what failed."""
         self.put(DRAWN)
         self.s3.put_object(Bucket=self.bucket, Key="images/junk.png", Body=b"no image at all")
         for _ in range(GOOD):
@@ -42,6 +45,11 @@ class Trouble:
         for number in range(MISSING):
             self.start(f"images/missing-{number}.png")
         self.start("images/junk.png")
+        deadline = time.monotonic() + SECONDS
+        running = {"stateMachineArn": self.machine, "statusFilter": "RUNNING"}
+        while self.states.list_executions(**running)["executions"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
     def put(self, key: str) -> None:
         """Put an image there."""
