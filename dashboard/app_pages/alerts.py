@@ -31,4 +31,4 @@ def draw_screen() -> None:
         panel.show_alarms(found, picked)
 
 
-st.fragment(draw_screen, run_every=feeds.REFRESH_SECONDS)()
+feeds.draw_refreshing(draw_screen)

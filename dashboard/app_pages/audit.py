@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from dashboard.audit import model, panel
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, page_address, time_range_panel
@@ -23,4 +21,4 @@ components.page_header("Audit", "Who did what and when, with the request and its
 chosen = page_address.read_parameters(model.AuditFilters)
 if (asked := panel.choose_filters(chosen)) != chosen:
     page_address.go_to(asked)
-st.fragment(draw_screen, run_every=feeds.REFRESH_SECONDS)()
+feeds.draw_refreshing(draw_screen)

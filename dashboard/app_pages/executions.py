@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from dashboard.executions import detail_model as execution
 from dashboard.executions import detail_panel, panel
 from dashboard.executions import model as executions
@@ -54,7 +52,7 @@ elif imported := detail_panel.opened_file():
 elif components.check_deployed():
     wanted = panel.choose_filters(chosen, executions.list_versions(feed.listing()))
     page_address.follow_controls(chosen, wanted)
-    st.fragment(show_list, run_every=feeds.REFRESH_SECONDS)()
+    feeds.draw_refreshing(show_list)
     detail_panel.show_upload()
 else:
     detail_panel.show_upload()

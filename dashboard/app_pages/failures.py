@@ -54,7 +54,7 @@ if not components.check_deployed():
 if chosen.group or chosen.repair:
     if st.button("All failures", icon=":material/arrow_back:", type="tertiary"):
         page_address.go_to(replace(chosen, group="", repair=()))
-    st.fragment(one_group if chosen.group else show_several, run_every=feeds.REFRESH_SECONDS)()
+    feeds.draw_refreshing(one_group if chosen.group else show_several)
 else:
     page_address.follow_controls(chosen, panel.choose_filters(chosen))
-    st.fragment(show_inbox, run_every=feeds.REFRESH_SECONDS)()
+    feeds.draw_refreshing(show_inbox)

@@ -49,7 +49,7 @@ if (job and job.running) or (controls and demonstration.show_progress(controls))
     st.stop()
 if components.is_workflow_deployed():
     picked, running = time_range_panel.pick_time_range(), feeds.running_feeds()
-    st.fragment(draw_screen, run_every=feeds.REFRESH_SECONDS)()
+    feeds.draw_refreshing(draw_screen)
 elif controls is None:
     components.not_deployed()
 elif demonstration.show_invitation():

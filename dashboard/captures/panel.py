@@ -17,6 +17,7 @@ from dashboard.captures.sync_progress import CaptureProgress
 from dashboard.shared import components
 from dashboard.shared.escaping import escape_text
 from dashboard.shared.feeds import Feeds
+from dashboard.shared.refresh import refresh_interval
 from dashboard.shared.store_root import store_root
 from workflow.errors import WorkflowError
 
@@ -93,7 +94,7 @@ def show_status(source: InferenceFeed) -> None:
         if (source.as_of is None) != unknown:
             st.rerun()
 
-    st.fragment(tick, run_every=TICK_SECONDS)()
+    st.fragment(tick, run_every=refresh_interval(TICK_SECONDS))()
 
 
 def _show_freshness(source: InferenceFeed) -> bool:

@@ -9,6 +9,7 @@ from dashboard.executions import freshness_panel
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
 from dashboard.shared.escaping import escape_text
+from dashboard.shared.refresh import refresh_interval
 
 Step = Literal["Promote", "Roll back"]
 
@@ -31,7 +32,7 @@ def show_canary(found: model.Canary, machine: str, diff: str) -> Step | None:
         )
     )
     if components.connection().watched.state_machine_arn == machine:
-        st.fragment(_show_outcomes, run_every=feeds.REFRESH_SECONDS)(found)
+        st.fragment(_show_outcomes, run_every=refresh_interval(feeds.REFRESH_SECONDS))(found)
     else:
         st.caption("Watch the deployed workflow to see how the executions of both versions end.")
     pressed: Step | None = None

@@ -1,5 +1,6 @@
 """The feeds as pages use them: one set for each watched workflow, with how fresh it is."""
 
+from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
@@ -12,6 +13,7 @@ from dashboard.feeds.connected import WorkflowFeeds, connect_feeds
 from dashboard.shared import components
 from dashboard.shared.escaping import escape_text
 from dashboard.shared.feeds import Feeds
+from dashboard.shared.refresh import refresh_interval
 from workflow.access import OWN_CALLS, READS_ONLY
 
 REFRESH_SECONDS: Final = 4.0
@@ -27,6 +29,11 @@ def _make_feeds(connection: Connection) -> WorkflowFeeds:
     read_only = session.current_access().mode is Mode.READ_ONLY
     calls = READS_ONLY if read_only else OWN_CALLS
     return connect_feeds(connection.limited(calls), read_only=read_only)
+
+
+def draw_refreshing(draw: Callable[[], None]) -> None:
+    """Draw a part of the page, and again whenever it is time to."""
+    st.fragment(draw, run_every=refresh_interval(REFRESH_SECONDS))()
 
 
 def running_feeds() -> WorkflowFeeds:
