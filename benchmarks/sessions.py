@@ -195,6 +195,7 @@ def drive(app: str, sessions: int, seconds: float, think: float) -> Reruns:
     deadline = time.monotonic() + seconds
 
     def read(number: int) -> Reruns:
+        time.sleep(think * number / sessions)  # people do not open pages at the same moment
         session = Session(app)
         views = itertools.islice(itertools.cycle(VIEWS), number, None)
         try:

@@ -103,6 +103,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     ("dashboard/shared/components.py", frozenset({"workflow", "dashboard", "streamlit"})),
     ("dashboard/shared/plots.py", frozenset({"streamlit", "plotly"})),
+    ("dashboard/shared/refresh.py", frozenset({"streamlit"})),
     ("dashboard/shared/page_address.py", frozenset({"dashboard.shared", "streamlit"})),
     *(
         (pattern, frozenset({"workflow", "dashboard", "plotly", *TABLES, "pandas"}))
