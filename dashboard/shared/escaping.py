@@ -18,10 +18,11 @@ LONGEST_BLOCK: Final = 1 << 18
 _MARKED: Final = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>$:&])")
 _NUMBERED: Final = re.compile(r"^(\d+)\.(?=\s|$)")
 _SPACE: Final = re.compile(r"\s*[\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029]\s*")
-_INVISIBLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-_UNSEEN_IN_BLOCK: Final = re.compile(rf"(?![\t\n\r]){_INVISIBLE.pattern}")
+_MARKS: Final = "\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+_INVISIBLE: Final = re.compile(rf"[\x00-\x1f{_MARKS}\ud800-\udfff]")
+UNSEEN_IN_BLOCK: Final = f"[\x00-\x08\x0b\x0c\x0e-\x1f{_MARKS}]"
+"""What ``clean_block`` replaces, but for lone surrogates: a pattern for polars, which has none."""
+_UNSEEN_IN_BLOCK: Final = re.compile(rf"{UNSEEN_IN_BLOCK}|[\ud800-\udfff]")
 _JOINER: Final = "\u2060"
 """A word joiner: not seen, breaks no line. It stays where a backslash is gone after parsing."""
 
