@@ -50,7 +50,7 @@ def draw_page() -> None:
     from dashboard import login_panel  # noqa: PLC0415 - likewise
     from dashboard.class_names import panel as class_names  # noqa: PLC0415 - likewise
     from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
-    from dashboard.shared import components, time_range_panel  # noqa: PLC0415 - its caches do too
+    from dashboard.shared import components, page_address, time_range_panel  # noqa: PLC0415 - its caches do too
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
     from dashboard.workflows import parts_panel  # noqa: PLC0415 - likewise
 
@@ -82,6 +82,7 @@ def draw_page() -> None:
             workflows.choose_workflow()
             class_names.follow_deployed()
             demonstration.show_mark()
+            page_address.begin_page(page.url_path)
             time_range_panel.zone_picker()
             deployed = components.connection().watched.deployed
             if page.url_path == "deployment" and not deployed:

@@ -1,6 +1,6 @@
 """The address of the page that is shown: what it asks for, what of it is ignored, another one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from dashboard.shared.escaping import escape_text
 F = TypeVar("F")
 
 _IGNORED = "ignored_parameters"
+_PLACE = "place_of_ignored_parameters"
 _EVERYWHERE = (WORKFLOW, "range", "zone")
 """Parameters of every page."""
 
@@ -20,6 +21,24 @@ _EVERYWHERE = (WORKFLOW, "range", "zone")
 @dataclass(frozen=True, slots=True)
 class NoParameters:
     """The parameters of a page that has none of its own."""
+
+
+def begin_page(name: str) -> None:
+    """Make the place where a page says what of its address is ignored.
+
+    Streamlit takes what a bound control cannot use out of the address, so later runs of the page
+    would not find it: that is said again until the address holds another value, or another page
+    is shown. What the address still holds is checked again in each run.
+
+    Args:
+        name: Path of the page that is shown.
+    """
+    page, told = st.session_state.get(_IGNORED, ("", []))
+    gone = [one for one in told if not one.startswith(tuple(f"{key}=" for key in st.query_params))]
+    st.session_state[_IGNORED] = name, []
+    # One container for the whole run: what a fragment says is not lost when it runs again.
+    st.session_state[_PLACE] = st.container()
+    _tell(gone if page == name else ())
 
 
 def read_parameters(kind: type[F]) -> F:
@@ -33,12 +52,7 @@ def read_parameters(kind: type[F]) -> F:
     names = [name for name in st.query_params if name not in _EVERYWHERE]
     params = {name: st.query_params.get_all(name) for name in names}
     asked = query.read_filters(kind, params)
-    page, told = st.session_state.get(_IGNORED, ("", ()))
-    # Streamlit takes what a bound control cannot use out of the address: it is told all the same.
-    told = (*(told if page == kind.__name__ else ()), *asked.ignored)
-    st.session_state[_IGNORED] = kind.__name__, tuple(dict.fromkeys(told))
-    for sentence in dict.fromkeys(told):
-        st.warning(escape_text(sentence), icon=":material/link_off:")
+    _tell(asked.ignored)
     return asked.filters
 
 
@@ -51,10 +65,16 @@ def check_choice(name: str, options: Sequence[str]) -> None:
     """
     asked = st.query_params.get(name)
     if asked and asked not in options:
-        sentence = query.describe_unknown(name, asked)
-        page, told = st.session_state.get(_IGNORED, ("", ()))
-        st.session_state[_IGNORED] = page, (*told, sentence)
-        st.warning(escape_text(sentence), icon=":material/link_off:")
+        _tell([query.describe_unknown(name, asked)])
+
+
+def _tell(sentences: Iterable[str]) -> None:
+    """Say what was ignored, each sentence once a run, and remember it for later runs."""
+    _, told = st.session_state[_IGNORED]
+    for sentence in sentences:
+        if sentence not in told:
+            told.append(sentence)
+            st.session_state[_PLACE].warning(escape_text(sentence), icon=":material/link_off:")
 
 
 def follow_controls(current: object, wanted: object) -> None:

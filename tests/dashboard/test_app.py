@@ -146,6 +146,28 @@ def test_a_stale_or_foreign_address_is_ignored_and_said(
 
 
 @pytest.mark.parametrize(
+    ("page", "name", "good"),
+    [("alerts", "zone", "UTC"), ("executions", "range", "24h"), ("overview", "zone", "UTC")],
+)
+def test_what_was_ignored_is_said_once_until_the_address_holds_something_else(
+    app: Callable[..., AppTest], deployed: Connection, page: str, name: str, good: str
+) -> None:
+    test = app(page, {name: "Mars", "colour": "red"})
+    both = sorted(warning.value for warning in test.warning)
+
+    del test.query_params[name]  # as a browser does that Streamlit told to
+    again = sorted(warning.value for warning in test.run().warning)
+    test.query_params[name] = good
+    later = [warning.value for warning in test.run().warning]
+
+    assert [f"{name}=Mars" in one for one in both] == [False, True]
+    assert again == both
+    assert later == both[:1]
+    test.query_params.clear()
+    assert not test.switch_page("app_pages/classify.py").run().warning
+
+
+@pytest.mark.parametrize(
     "page", ["classify", "inferences", "review", "quality", "executions", "failures", "alerts"]
 )
 def test_where_nothing_is_deployed_a_page_leads_to_the_deployment_and_says_no_more(
