@@ -17,7 +17,8 @@ def show_results(job: Job) -> None:
         panel.show_card(card, f"card-{index}")
     frame = classify.results_table(view)
     panel.show_table(frame, classify.csv_of(frame))
-    if not job.running and panel.offer_again(view.unstarted):
+    kept = batches.keeps_photos(batch)
+    if not job.running and panel.offer_again(view.unstarted, kept=kept):
         components.background_jobs().forget(batches.job_key(batch))
         st.rerun()
 

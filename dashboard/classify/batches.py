@@ -85,6 +85,11 @@ def resume_batch(jobs: Jobs, permit: Permit, batch_id: str) -> Job:
     return jobs.find_or_start(job_key(batch_id), _TITLE, work)
 
 
+def keeps_photos(batch_id: str) -> bool:
+    """Return whether what S3 did not take of a batch is still here; lost with the process."""
+    return batch_id in _unsent
+
+
 def job_key(batch_id: str) -> str:
     """Return the key of a batch's job."""
     return f"batch-{batch_id}"

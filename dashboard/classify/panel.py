@@ -145,12 +145,22 @@ def show_progress(view: classify.BatchView, *, running: bool) -> None:
         st.caption(f"{len(view.refused) - classify.MAX_CARDS} more were refused: see the table.")
 
 
-def offer_again(unstarted: int) -> bool:
-    """Offer to submit what AWS did not take; whether that is asked for."""
+def offer_again(unstarted: int, *, kept: bool) -> bool:
+    """Offer to submit what AWS did not take; whether that is asked for.
+
+    Args:
+        unstarted: How many images that is.
+        kept: Whether the dashboard still has the photos that S3 did not take.
+    """
     if not unstarted:
         return False
     images = numbers.format_count(unstarted, "image")
-    st.caption(f"{images} could not be submitted. Nothing has to be chosen again.")
+    note = (
+        "Nothing has to be chosen again."
+        if kept
+        else "The dashboard holds none of these photos: choose again what S3 never took."
+    )
+    st.caption(f"{images} could not be submitted. {note}")
     return st.button("Submit these again", icon=":material/replay:")
 
 

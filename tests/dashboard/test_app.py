@@ -225,6 +225,23 @@ def test_a_batch_is_found_again_by_its_address_after_a_restart(
     assert "Accepted" in said(found)
 
 
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [(True, "Nothing has to be chosen again"), (False, "choose again what S3 never took")],
+)
+def test_photos_to_submit_again_are_only_to_be_chosen_where_the_dashboard_lost_them(
+    *, kept: bool, says: str
+) -> None:
+    def page(*, kept: bool) -> None:
+        from dashboard.classify import panel  # noqa: PLC0415 - the function is a script of its own
+
+        panel.offer_again(2, kept=kept)
+
+    test = AppTest.from_function(page, kwargs={"kept": kept}).run()
+
+    assert says in test.caption[0].value
+
+
 def test_an_image_is_classified_by_its_key(
     app: Callable[..., AppTest], deployed: Connection
 ) -> None:
