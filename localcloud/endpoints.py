@@ -52,8 +52,7 @@ class Endpoints(Models):
         return {"EndpointArn": arn}
 
     def update_endpoint(self, call: Call) -> Params:
-        p = call.params
-        name = p["EndpointName"]
+        p, name = call.params, call.params["EndpointName"]
         with self._lock:
             endpoint = self._require_settled(name, "update")
             wanted = self._plan_deployment(p["EndpointConfigName"])
@@ -93,7 +92,9 @@ class Endpoints(Models):
     def describe_endpoint(self, call: Call) -> Params:
         endpoint = self._get_record("endpoint", call.params["EndpointName"], self._endpoints)
         deployed = endpoint.pop("deployed")
-        endpoint.pop("wanted")
+        wanted = endpoint.pop("wanted")
+        if endpoint["EndpointStatus"] in {"Creating", "Updating"}:
+            endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": wanted["config"]}
         if deployed:
             endpoint["EndpointConfigName"] = deployed["config"]
             endpoint["ProductionVariants"] = [_summarize_variant(v) for v in deployed["variants"]]
@@ -175,8 +176,7 @@ class Endpoints(Models):
     def _require_settled(self, name: str, verb: str) -> Params:
         endpoint = self._get_record("endpoint", name, self._endpoints)
         if endpoint["EndpointStatus"] not in ("InService", "Failed"):
-            arn = endpoint["EndpointArn"]
-            status = endpoint["EndpointStatus"]
+            arn, status = endpoint["EndpointArn"], endpoint["EndpointStatus"]
             raise validation_error(f'Cannot {verb} in-progress endpoint "{arn}" ({status}).')
         return endpoint
 

@@ -84,7 +84,7 @@ class FaultyCloud:
         self._behind = urlsplit(behind).netloc
         self._fault: Fault | None = None
         self._since = ""
-        self._lost = False
+        self._lost = self._once = False
         self._healed = threading.Event()
         self._server = Server(0)
         self._server.app = self._answer
@@ -101,7 +101,9 @@ class FaultyCloud:
         self._thread.join()
         self._server.server_close()
 
-    def fail(self, fault: Fault, *, since: str = "", lost: bool = False) -> None:
+    def fail(
+        self, fault: Fault, *, since: str = "", lost: bool = False, once: bool = False
+    ) -> None:
         """Have every call fail from now on.
 
         Args:
@@ -109,10 +111,11 @@ class FaultyCloud:
             since: The call that is the first to fail: an operation of a JSON protocol, or method
                 and path as they begin, such as ``PUT /bucket/images/``; empty for the next one.
             lost: Whether that first one is done, and only its answer is lost.
+            once: Whether only that first one fails.
         """
         self.heal()
         self._healed = threading.Event()
-        self._since, self._lost = since, lost
+        self._since, self._lost, self._once = since, lost, once
         self._fault = fault
 
     @property
@@ -136,6 +139,8 @@ class FaultyCloud:
             if self._lost:
                 self._forward(environ)
         fault, healed = None if self._since else self._fault, self._healed
+        if fault is not None and self._once:
+            self._fault = None
         if operation in self._answers:
             call = Call(service, operation, region, {})
             return wire.build_response(environ, call, dict(self._answers[operation]))

@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from dashboard.alerts.client import group_alerts, rejection_alert
+from dashboard.alerts.client import Alert, group_alerts, rejection_alert
 from dashboard.alerts.model import CheckFinding, last_turn, prefix_of, turn_alert
 from dashboard.alerts.outbox import AlertOutbox
 from dashboard.failures.feed import FailureFeed
@@ -42,6 +42,14 @@ class AlertSender:
         self._outbox = outbox
         self._version = 0
         self._due = float("-inf")
+
+    def add(self, alert: Alert) -> None:
+        """Have an alert sent that no pass over executions finds.
+
+        Raises:
+            WorkflowError: AWS's own code; the alert was not written then.
+        """
+        self._outbox.add(alert)
 
     def send(self, now: datetime) -> None:
         """Publish what is due, unless it was tried a moment ago.

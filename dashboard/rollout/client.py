@@ -236,9 +236,14 @@ def _update_variants(
     kept = {field: config[field] for field in _COPIED if config.get(field)}
     tags = [{"Key": key, "Value": value} for key, value in cloud.watched.tags]
     with explained("sagemaker:CreateEndpointConfig", name):
-        cloud.client("sagemaker").create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=variants, Tags=tags, **kept, **others
-        )
+        try:
+            cloud.client("sagemaker").create_endpoint_config(
+                EndpointConfigName=name, ProductionVariants=variants, Tags=tags, **kept, **others
+            )
+        except ClientError as error:
+            # No other has this name: boto3 has asked again after an answer was lost.
+            if "already existing" not in read_error(error).message:
+                raise
     try:
         with explained("sagemaker:UpdateEndpoint", now.name):
             cloud.client("sagemaker").update_endpoint(
@@ -247,10 +252,20 @@ def _update_variants(
     except WorkflowError as error:
         if not _is_refusal(error):  # the update may have begun, and needs its configuration
             raise
+        if _is_updating_to(cloud, now.name, name):  # asked again after an answer was lost
+            return
         # Somebody else began an update since: theirs goes on.
         with suppress(WorkflowError), explained("sagemaker:DeleteEndpointConfig", name):
             cloud.client("sagemaker").delete_endpoint_config(EndpointConfigName=name)
         raise
+
+
+def _is_updating_to(cloud: Connection, endpoint: str, config: str) -> bool:
+    """Return whether an endpoint serves a configuration, or is being updated to it."""
+    with explained("sagemaker:DescribeEndpoint", endpoint):
+        found = cloud.client("sagemaker").describe_endpoint(EndpointName=endpoint)
+    pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+    return config in {found["EndpointConfigName"], pending}
 
 
 def _is_refusal(error: WorkflowError) -> bool:
@@ -279,11 +294,18 @@ def give_share(cloud: Connection, endpoint: ServedEndpoint, share: float) -> Non
             "While it is Updating, wait: what was served before goes on until then.",
         )
     old, new = endpoint.variants
-    weights = [
-        {"VariantName": old.name, "DesiredWeight": 1 - share},
-        {"VariantName": new.name, "DesiredWeight": share},
-    ]
+    weights = {old.name: 1 - share, new.name: share}
     with explained("sagemaker:UpdateEndpointWeightsAndCapacities", endpoint.name):
-        cloud.client("sagemaker").update_endpoint_weights_and_capacities(
-            EndpointName=endpoint.name, DesiredWeightsAndCapacities=weights
-        )
+        sagemaker = cloud.client("sagemaker")
+        try:
+            sagemaker.update_endpoint_weights_and_capacities(
+                EndpointName=endpoint.name,
+                DesiredWeightsAndCapacities=[
+                    {"VariantName": one, "DesiredWeight": weight} for one, weight in weights.items()
+                ],
+            )
+        except ClientError:
+            found = sagemaker.describe_endpoint(EndpointName=endpoint.name)["ProductionVariants"]
+            # Refused where boto3 asked again after an answer was lost: the update is under way.
+            if {one["VariantName"]: one.get("DesiredWeight") for one in found} != weights:
+                raise

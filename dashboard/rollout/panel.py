@@ -1,9 +1,7 @@
 """Parts of the Rollout page: what the endpoint serves, the comparison, and what can be done."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -13,6 +11,7 @@ from dashboard.captures.feed import CaptureFeed
 from dashboard.captures.periods import Period
 from dashboard.captures.record_filters import InferenceFilters, begin_of
 from dashboard.captures.source import InferenceFeed
+from dashboard.feeds import panel as feeds
 from dashboard.feeds.releases_panel import mark_releases
 from dashboard.inferences import model as inferences
 from dashboard.inferences.time_panel import BY_DAY
@@ -31,7 +30,6 @@ from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
 FRESH_S = 5.0
-ROLLBACK = "automatic-rollback"
 _BY_ITSELF = (
     "While this dashboard runs, it checks twice a minute and takes all traffic from the new model"
     " once it fails or rejects more than the one in use (at 95 % over all checks together)."
@@ -213,28 +211,20 @@ def over_time(
 
 def show_automatic(found: ServedEndpoint, feed: InferenceFeed, threshold: float) -> None:
     """Offer to roll back by itself what goes wrong, and say how that stands."""
-    job = components.watch_job(ROLLBACK, _show_last_look)
+    job = components.watch_job(rollback.ROLLBACK, _show_last_look)
     if (job and job.running) or not 0 < found.variants[1].weight < 1:
         return
     if not isinstance(feed, CaptureFeed):
         return
     if st.button("Roll back automatically", icon=":material/shield:", help=_BY_ITSELF):
-        permit = permits.require_permit(Privilege.ROLLOUT)
-
-        def roll_back() -> None:
-            with permit.record_action("rolling back automatically"):
-                now = client.describe_endpoint(permit.connection)
-                client.give_share(permit.connection, now, 0.0)
-
-        def work(report: Callable[[Any], None]) -> None:
-            rollback.watch_rollout(
-                lambda: rollback.find_reason(permit.connection, feed, threshold),
-                roll_back,
-                report,
-                time.sleep,
-            )
-
-        components.background_jobs().start(ROLLBACK, "Watch the rollout", work)
+        permit, alerts = permits.require_permit(Privilege.ROLLOUT), feeds.running_feeds().alerts
+        rollback.start_watch(
+            components.background_jobs(),
+            permit,
+            found,
+            lambda: rollback.find_reason(permit.connection, feed, threshold),
+            alerts.add if alerts else lambda _: None,
+        )
         st.rerun()
 
 

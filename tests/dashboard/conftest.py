@@ -19,6 +19,8 @@ from dashboard.shared import cloud_reads, connections
 from deploy import deployment
 from deploy.apply import Failed
 from deploy.providers import clients
+from tests.desk import Desk
+from tests.faulty_cloud import FaultyCloud
 from workflow.access import Actor, Role
 from workflow.settings import Settings
 
@@ -113,3 +115,10 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect
         st.cache_resource.clear()
         yield found
         st.cache_resource.clear()
+
+
+@pytest.fixture
+def desk(deployed: Connection, tmp_path: Path) -> Iterator[Desk]:
+    assert deployed.cloud.endpoint_url is not None
+    with FaultyCloud({}, behind=deployed.cloud.endpoint_url) as faulty:
+        yield Desk(deployed, faulty, tmp_path / "audit")

@@ -7,91 +7,32 @@ are done by AWS, and only their answers are lost.
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboard.aws import cloud as clouds
-from dashboard.aws.audit_log import AuditLog
-from dashboard.aws.cloud import Connection, connect
+from dashboard.aws.cloud import connect
 from dashboard.aws.executions import UNREPEATED, open_reader
 from dashboard.aws.images import Upload
-from dashboard.aws.quotas import Pacer
 from dashboard.classify import batches
 from dashboard.deployment import deployment_job
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import ItemStatus, RepairItem, plan_repair
 from dashboard.review.client import ReviewClient
-from dashboard.shared.jobs import DEPLOYMENT, Job, Jobs
-from dashboard.shared.permits import Permit
+from dashboard.shared.jobs import DEPLOYMENT, Job
 from deploy import deployment
 from tests.builders import png
+from tests.desk import NIGHTLY_TOO, SECONDS, Desk, has_remedy
 from tests.faulty_cloud import Fault, FaultyCloud
-from workflow.access import Actor, Privilege, Role
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.redrive import RedriveAction
 from workflow.reviews import GroundTruth, Review
-from workflow.submissions import Classified, Faulted
+from workflow.submissions import Classified
 
 pytestmark = pytest.mark.cloud
-
-SECONDS = 120
-NIGHTLY_TOO = [
-    fault
-    if fault in (Fault.DENIED, Fault.RESET)
-    else pytest.param(fault, marks=pytest.mark.nightly)
-    for fault in Fault
-    if fault is not Fault.HANGS  # jobs wait for it with the patience of the dashboard's clients
-]
-
-
-class Desk:
-    """A person at a dashboard whose cloud fails on request."""
-
-    def __init__(self, cloud: Connection, faulty: FaultyCloud, folder: Path) -> None:
-        self.cloud, self.faulty, self.jobs = cloud, faulty, Jobs()
-        core = clouds._LocalSession(faulty.url)
-        known = cloud.session.get_credentials()
-        assert known is not None
-        core.set_credentials(known.access_key, known.secret_key, known.token)
-        session = clouds._make_session(core, cloud.cloud.region)
-        pacer = Pacer(cloud.cloud.region)
-        self.connection = Connection(cloud.cloud, cloud.settings, session, pacer)
-        self._folder = folder
-
-    def permit(self, privilege: Privilege) -> Permit:
-        ana = Actor("ana@example.com", Role.ADMIN)
-        return Permit(ana, privilege, self.connection, self._log(self.connection))
-
-    def _log(self, connection: Connection) -> AuditLog:
-        s3, bucket = connection.client("s3"), connection.settings.bucket
-        return AuditLog(s3, bucket, self._folder, now=lambda: datetime.now(UTC))
-
-    def recorded(self, request: str) -> list[str]:
-        """Return the results of actions whose request holds a text, the oldest first."""
-        found = reversed(self._log(self.cloud).read().records)
-        return [one.result for one in found if request in one.request]
-
-    def ended(self, key: str) -> Job:
-        job = self.jobs.get(key)
-        assert job is not None
-        assert job.wait(SECONDS)
-        return job
-
-
-@pytest.fixture
-def desk(deployed: Connection, tmp_path: Path) -> Iterator[Desk]:
-    assert deployed.cloud.endpoint_url is not None
-    with FaultyCloud({}, behind=deployed.cloud.endpoint_url) as faulty:
-        yield Desk(deployed, faulty, tmp_path / "audit")
-
-
-def has_remedy(error: WorkflowError | Faulted) -> bool:
-    name = error.error if isinstance(error, Faulted) else error.code
-    return bool(name) and len(error.remedy.split()) >= 3
 
 
 def again(desk: Desk, batch: str) -> None:

@@ -5,8 +5,6 @@ import json
 import tarfile
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,59 +25,18 @@ from dashboard.rollout import client
 from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, ServedEndpoint
 from deploy import deployment
 from tests.builders import png
+from tests.served import SECONDS, settled, token, weights
 from workflow.captures import SHADOW_VARIANT
 from workflow.errors import WorkflowError
 
 pytestmark = pytest.mark.cloud
 
 APP = Path(__file__).parents[3] / "dashboard" / "app.py"
-SECONDS = 60
 
 
 def refusal(code: str, status: int) -> ClientError:
     meta: Any = {"HTTPStatusCode": status}
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": meta}, "UpdateEndpoint")
-
-
-@pytest.fixture
-def endpoint(deployed: Connection) -> Iterator[ServedEndpoint]:
-    """What the endpoint serves before; it serves it again afterwards."""
-    before = client.describe_endpoint(deployed)
-    yield before
-    sagemaker = deployed.client("sagemaker")
-    settled(deployed)
-    sagemaker.update_endpoint(EndpointName=before.name, EndpointConfigName=before.config)
-    settled(deployed)
-
-
-@pytest.fixture
-def model(deployed: Connection, endpoint: ServedEndpoint) -> Iterator[str]:
-    """Another model of the deployment: the one in use under another name."""
-    sagemaker, name = deployed.client("sagemaker"), f"{deployed.settings.prefix}-{token()}"
-    described = sagemaker.describe_model(ModelName=endpoint.variants[0].model)
-    sagemaker.create_model(
-        ModelName=name,
-        PrimaryContainer=described["PrimaryContainer"],
-        ExecutionRoleArn=described["ExecutionRoleArn"],
-    )
-    yield name
-    sagemaker.delete_model(ModelName=name)
-
-
-def token() -> str:
-    return uuid.uuid4().hex[:12]
-
-
-def settled(cloud: Connection) -> ServedEndpoint:
-    deadline = time.monotonic() + SECONDS
-    while (found := client.describe_endpoint(cloud)).status != IN_SERVICE:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
-
-
-def weights(cloud: Connection) -> dict[str, float]:
-    return {one.name: one.weight for one in client.describe_endpoint(cloud).variants}
 
 
 def test_a_model_is_rolled_out_rolled_back_and_promoted(
@@ -355,7 +312,7 @@ def test_a_model_whose_faults_or_rejections_leave_their_band_is_rolled_back_by_i
     try:
         rollback.watch_rollout(
             lambda: rollback.find_reason(deployed, feed, sure),
-            lambda: client.give_share(deployed, started, 0.0),
+            lambda _: client.give_share(deployed, started, 0.0),
             said.append,
             wait,
         )
@@ -388,6 +345,7 @@ def test_an_update_that_may_have_begun_keeps_its_configuration(
     sagemaker = SimpleNamespace(
         create_endpoint_config=lambda **_: None,
         update_endpoint=fail,
+        describe_endpoint=lambda **_: {"EndpointConfigName": "old"},
         delete_endpoint_config=lambda **request: gone.append(request["EndpointConfigName"][-3:]),
     )
     watched = SimpleNamespace(resource_prefix="p", tags=())
