@@ -180,22 +180,28 @@ def draw_graph(drawn: StateGraph) -> go.Figure:
 
 def draw_trend(counts: Sequence[int], color: str) -> go.Figure:
     """Return a small bar chart of counts over time, oldest first."""
-    figure = _new_figure(height=60)
-    figure.add_bar(y=list(counts), marker={"color": color, "line": {"width": 0}}, hoverinfo="y")
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
-    figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True, rangemode="tozero")
-    return figure
+    axis = {"visible": False, "fixedrange": True}
+    bars = go.Bar(y=list(counts), marker={"color": color, "line": {"width": 0}}, hoverinfo="y")
+    return go.Figure(
+        bars,
+        {
+            "height": 60,
+            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+            "showlegend": False,
+            "xaxis": axis,
+            "yaxis": axis | {"rangemode": "tozero"},
+        },
+    )
 
 
 def _new_figure(*, height: int) -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 34, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+    return go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+        }
     )
-    return figure
 
 
 def _box_color(box: Box) -> str:

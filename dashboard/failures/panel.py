@@ -19,7 +19,7 @@ from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import clean_block, escape_text
 from dashboard.shared.numbers import format_count
 from dashboard.shared.palette import STYLES
-from dashboard.shared.plots import draw_plot
+from dashboard.shared.plots import draw_figure
 from dashboard.shared.query import write_filters
 from dashboard.shared.time_range import LONGEST
 from workflow.access import Privilege
@@ -95,7 +95,7 @@ def _show_card(card: model.GroupCard, current: model.FailureFilters) -> bool:
             )
         with right:
             color = KIND_COLORS.get(card.group.kind, _FAULT_COLOR)
-            draw_plot(
+            draw_figure(  # it has no texts
                 execution_charts.draw_trend(card.group.trend, color),
                 config=NO_BAR,
                 key=f"trend-{digest}",

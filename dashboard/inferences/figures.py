@@ -52,15 +52,21 @@ class ClassLayer:
 
 def new_figure(*, height: int) -> go.Figure:
     """Return an empty figure that looks like the others."""
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 34, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        dragmode="zoom",  # with "select" plotly takes a click for an empty box
-        clickmode="event+select",
+    return go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "y": 1.02,
+                "yanchor": "bottom",
+                "traceorder": "normal",
+            },
+            "dragmode": "zoom",  # with "select" plotly takes a click for an empty box
+            "clickmode": "event+select",
+        }
     )
-    return figure
 
 
 def class_layers(rows: pl.DataFrame, name: Names) -> list[ClassLayer]:
@@ -199,7 +205,7 @@ def threshold_line(figure: go.Figure, threshold: float) -> None:
     )
     top = figure.layout.margin.t + _LABEL_PX  # room from the start: nothing moves after drawing
     plot = figure.layout.height - top - _BELOW_PX
-    figure.update_layout(margin_t=top, legend_y=1 + _LABEL_PX / plot)
+    figure.layout.margin.t, figure.layout.legend.y = top, 1 + _LABEL_PX / plot
 
 
 def level_threshold(figure: go.Figure, threshold: float) -> None:

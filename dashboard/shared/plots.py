@@ -39,15 +39,13 @@ def color_texts(figure: go.Figure, color: str) -> None:
     Streamlit's grey of axes and labels is 3.7:1 on white. Lying, the tool bar covers the legend on
     a narrow screen.
     """
-    figure.update_layout(
-        font={"color": color},
-        legend={"font": {"color": color}},
-        modebar={"orientation": "v"},
-    )
-    texts = {"tickfont": {"color": color}, "title": {"font": {"color": color}}}
-    figure.update_xaxes(texts)
-    figure.update_yaxes(texts)
-    figure.update_coloraxes({"colorbar": texts})
-    figure.for_each_annotation(
-        lambda one: one.update(font={"color": color}) if one.font.color is None else None
-    )
+    # Whole fonts, of which no chart sets anything: plotly takes three times as long to update them.
+    layout, font = figure.layout, {"color": color}
+    layout.font = layout.legend.font = font
+    layout.modebar.orientation = "v"
+    axes = (*figure.select_xaxes(), *figure.select_yaxes())
+    for texts in (*axes, *(one.colorbar for one in figure.select_coloraxes())):
+        texts.tickfont = texts.title.font = font
+    for annotation in layout.annotations:
+        if annotation.font.color is None:
+            annotation.font.color = color
