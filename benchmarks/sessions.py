@@ -201,9 +201,10 @@ def drive(app: str, sessions: int, seconds: float, think: float) -> Reruns:
         try:
             for page, query in views:
                 session.open(page, query)
+                # To the end: sessions that all stopped looking at once would open a view at once.
+                session.look(think)
                 if time.monotonic() > deadline:
                     return session.seen
-                session.look(min(think, max(0.0, deadline - time.monotonic())))
         finally:
             session.close()
         raise AssertionError

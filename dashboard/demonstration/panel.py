@@ -46,15 +46,15 @@ def find_controls() -> Controls | None:
 
 def _reread_feeds(found: Controls) -> None:
     """Have the feeds read everything again when the past has been written or removed."""
-    endpoint = components.connection().cloud.endpoint_url or ""
+    connection = components.connection()
+    endpoint = connection.cloud.endpoint_url or ""
     before = _seen_states().get(endpoint)
     now = found.demonstration.state
     _seen_states()[endpoint] = now
     changed = before is not None and before != now and now in ("done", "absent")
-    if changed and components.connection().watched.deployed:
-        components.shared_reads().expire(
-            "overview"
-        )  # its check of drift is of the past that is gone
+    if changed and connection.watched.deployed:
+        # Its check of drift is of the past that is gone.
+        components.shared_reads().expire("overview")
         running = feeds.running_feeds()
         running.executions.reread()
         running.failures.refresh()

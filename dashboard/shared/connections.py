@@ -61,7 +61,7 @@ def cloud_connection(calls: Calls = READS_ONLY) -> Connection:
 def connection(calls: Calls = READS_ONLY) -> Connection:
     """Return the connection for the workflow that this session watches."""
     found = cloud_connection(calls)
-    chosen = registry().find(st.session_state.get(WORKFLOW, ""))
+    chosen = _registry_beside(found).find(st.session_state.get(WORKFLOW, ""))
     # Per session: two people may watch two workflows in one process.
     return found.watching(chosen) if chosen is not None else found
 
@@ -73,5 +73,9 @@ def _known_registries() -> dict[Path, WorkflowRegistry]:
 
 def registry() -> WorkflowRegistry:
     """Return the workflows that are watched in this cloud beside the deployed one."""
-    path = store_root(cloud_connection(), kind="workflows").with_suffix(".json")
+    return _registry_beside(cloud_connection())
+
+
+def _registry_beside(found: Connection) -> WorkflowRegistry:
+    path = store_root(found, kind="workflows").with_suffix(".json")
     return _known_registries().setdefault(path, WorkflowRegistry(path))
