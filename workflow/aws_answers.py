@@ -5,10 +5,43 @@ edges that hold botocore give the body here before they believe it.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
+FIRST_REDIRECT: Final = 300
+"""Status from which on an answer is none of a call that went well."""
+
 _PAGES: Final = (b"<html", b"<!doctype html")
+
+
+def answer_problem(
+    members: Mapping[str, Mapping[str, str]],
+    headers: Collection[str],
+    body: bytes | None,
+    *,
+    is_json: bool,
+) -> str:
+    """Return what is wrong with an answer that went well; empty where nothing is.
+
+    Args:
+        members: Of the answer, each with how it is serialized, as the models of botocore say it.
+        headers: Names of those that came.
+        body: As it came; None where it is data of any form.
+        is_json: Whether AWS answers this call in JSON.
+    """
+    reason = header_problem(documented_names(members, "header"), headers)
+    if reason or body is None:
+        return reason
+    return problem(body, documented_names(members, None), is_json=is_json)
+
+
+def documented_names(
+    members: Mapping[str, Mapping[str, str]], location: str | None
+) -> frozenset[str]:
+    """Return the names that members of an answer have in a place; None is the body."""
+    return frozenset(
+        how.get("name", name) for name, how in members.items() if how.get("location") == location
+    )
 
 
 def problem(body: bytes, members: Collection[str], *, is_json: bool) -> str:

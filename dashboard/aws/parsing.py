@@ -13,9 +13,7 @@ from botocore.model import Shape
 from botocore.parsers import BaseJSONParser, ResponseParserFactory
 from botocore.response import StreamingBody
 
-from workflow.aws_answers import header_problem, problem
-
-_FIRST_REDIRECT = 300
+from workflow.aws_answers import FIRST_REDIRECT, answer_problem, documented_names
 
 
 class AnswerMalformed(BotoCoreError):  # noqa: N818 - its name is the code that people see
@@ -48,30 +46,28 @@ def _parse_checked(
         parsed = parse(response, shape)
     except Exception as error:  # the one edge to bytes of whoever answers
         raise AnswerMalformed(reason=f"It cannot be parsed ({type(error).__name__}).") from error
-    if response["status_code"] < _FIRST_REDIRECT and shape is not None:
-        reason = header_problem(_names(shape, "header"), response["headers"])
-        if reason := reason or _find_problem(response["body"], shape, parsed, is_json=is_json):
-            if isinstance(response["body"], StreamingBody):
-                response["body"].close()  # nobody else would give its connection back
-            raise AnswerMalformed(reason=reason)
+    if response["status_code"] >= FIRST_REDIRECT or shape is None:
+        return parsed
+    if reason := _find_problem(response, shape, parsed, is_json=is_json):
+        if isinstance(response["body"], StreamingBody):
+            response["body"].close()  # nobody else would give its connection back
+        raise AnswerMalformed(reason=reason)
     return parsed
 
 
-def _find_problem(body: object, shape: Any, parsed: Mapping[str, Any], *, is_json: bool) -> str:  # noqa: ANN401 - botocore's shapes have no types
+def _find_problem(
+    response: Mapping[str, Any],
+    shape: Any,  # noqa: ANN401 - botocore's shapes have no types
+    parsed: Mapping[str, Any],
+    *,
+    is_json: bool,
+) -> str:
     """Return what is wrong with the answer to a call that went well; empty where nothing is."""
-    members = _names(shape, None)
-    if not members or not isinstance(body, bytes) or "payload" in shape.serialization:
-        return ""  # nothing is expected in the body, or it is data
-    if reason := problem(body, members, is_json=is_json):
+    members = {name: member.serialization for name, member in shape.members.items()}
+    is_form = isinstance(response["body"], bytes) and "payload" not in shape.serialization
+    body = response["body"] if is_form else None
+    reason = answer_problem(members, response["headers"], body, is_json=is_json)
+    if reason or body is None or not documented_names(members, None):
         return reason
     missing = [name for name in shape.required_members if name not in parsed]
     return f"It has no {missing[0]}." if missing else ""
-
-
-def _names(shape: Any, location: str | None) -> set[str]:  # noqa: ANN401 - botocore's shapes have no types
-    """Return the names that members of an answer have in a place; None is the body."""
-    return {
-        member.serialization.get("name", name)
-        for name, member in shape.members.items()
-        if member.serialization.get("location") == location
-    }

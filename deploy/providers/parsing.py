@@ -7,9 +7,7 @@ from boto3 import Session
 from botocore.exceptions import BotoCoreError
 from botocore.response import StreamingBody
 
-from workflow.aws_answers import header_problem, problem
-
-_FIRST_REDIRECT = 300
+from workflow.aws_answers import FIRST_REDIRECT, answer_problem
 
 
 class AnswerMalformed(BotoCoreError):  # noqa: N818 - its name is the code that people see
@@ -26,16 +24,14 @@ def check_answers(session: Session) -> Session:
 
 def _check(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore has no types
     body, shape = response_dict["body"], operation_model.output_shape
-    if shape is None or response_dict["status_code"] >= _FIRST_REDIRECT:
+    if shape is None or response_dict["status_code"] >= FIRST_REDIRECT:
         return
-    places: dict[str | None, set[str]] = {}
-    for name, member in shape.members.items():
-        place, named = (member.serialization.get(key) for key in ("location", "name"))
-        places.setdefault(place, set()).add(named or name)
-    reason = header_problem(places.get("header", ()), response_dict["headers"])
-    if isinstance(body, bytes) and "payload" not in shape.serialization:  # else it is data
-        is_json = "json" in operation_model.service_model.resolved_protocol
-        reason = reason or problem(body, places.get(None, ()), is_json=is_json)
+    reason = answer_problem(
+        {name: member.serialization for name, member in shape.members.items()},
+        response_dict["headers"],
+        body if isinstance(body, bytes) and "payload" not in shape.serialization else None,
+        is_json="json" in operation_model.service_model.resolved_protocol,
+    )
     if reason:
         if isinstance(body, StreamingBody):
             body.close()  # nobody else would give its connection back

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow.aws_answers import header_problem, problem
+from workflow.aws_answers import answer_problem, documented_names, header_problem, problem
 
 MEMBERS = frozenset({"executions", "nextToken"})
 
@@ -32,3 +32,18 @@ def test_an_object_without_an_etag_was_not_written() -> None:
     assert header_problem({"ETag", "x-amz-version-id"}, {"content-type"}) == "It has no ETag."
     assert not header_problem({"ETag"}, {"etag"})
     assert not header_problem({"x-amz-version-id"}, {"content-type"})
+
+
+def test_the_members_of_an_answer_are_looked_for_where_its_model_puts_them() -> None:
+    members = {
+        "ETag": {"location": "header", "name": "etag"},
+        "Contents": {"name": "content"},
+        "Name": {},
+    }
+
+    assert documented_names(members, "header") == {"etag"}
+    assert documented_names(members, None) == {"content", "Name"}
+    assert answer_problem(members, (), b'{"Name": 1}', is_json=True) == "It has no ETag."
+    assert answer_problem(members, {"ETag"}, b" ", is_json=True) == "It is empty."
+    assert not answer_problem(members, {"ETag"}, None, is_json=True)
+    assert not answer_problem(members, {"ETag"}, b'{"content": []}', is_json=True)
