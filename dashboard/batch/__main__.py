@@ -55,29 +55,16 @@ def _list_batches(connection: Connection, _: argparse.Namespace) -> None:
         print(f"{one.name}  {one.status.lower()}  {one.source}\n    {says} {one.error}".rstrip())
 
 
-def _pause_batch(connection: Connection, options: argparse.Namespace) -> None:
-    arn = _batch_arn(connection, options.name)
-    run_recorded(
-        connection,
-        Privilege.BATCH,
-        f"pause {options.name}",
-        lambda: client.pause_batch(connection, arn),
-    )
-
-
-def _resume_batch(connection: Connection, options: argparse.Namespace) -> None:
-    arn = _batch_arn(connection, options.name)
-    run_recorded(
-        connection,
-        Privilege.BATCH,
-        f"resume {options.name}",
-        lambda: client.resume_batch(connection, arn),
-    )
-
-
-def _batch_arn(connection: Connection, name: str) -> str:
+def _steer_batch(connection: Connection, options: argparse.Namespace) -> None:
+    """Pause a batch, or go on with it."""
     settings = connection.settings
-    return settings.arn("states", f"execution:{settings.batch_machine}:{name}")
+    arn = settings.arn("states", f"execution:{settings.batch_machine}:{options.name}")
+    run_recorded(
+        connection,
+        Privilege.BATCH,
+        f"{options.verb} {options.name}",
+        lambda: options.steer(connection, arn),
+    )
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -94,13 +81,13 @@ def _build_parser() -> argparse.ArgumentParser:
     start.add_argument("--yes", action="store_true", help="do not ask")
     start.set_defaults(command=_start_batch)
     commands.add_parser("list", help="show the latest batches").set_defaults(command=_list_batches)
-    for name, command, told in (
-        ("pause", _pause_batch, "stop a batch; what has succeeded stays"),
-        ("resume", _resume_batch, "redrive a batch that was paused or failed"),
+    for verb, steer, told in (
+        ("pause", client.pause_batch, "stop a batch; what has succeeded stays"),
+        ("resume", client.resume_batch, "redrive a batch that was paused or failed"),
     ):
-        one = commands.add_parser(name, help=told)
+        one = commands.add_parser(verb, help=told)
         one.add_argument("name", help="of the batch")
-        one.set_defaults(command=command)
+        one.set_defaults(command=_steer_batch, verb=verb, steer=steer)
     return parser
 
 
