@@ -57,6 +57,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("workflow/known_errors.py", frozenset({"workflow.error_rows"})),
     ("workflow/error_rows.py", frozenset()),
     ("workflow/pictures.py", frozenset({"workflow.formats", "numpy", "PIL"})),
+    ("workflow/photo_hashes.py", frozenset({"workflow.splits", "numpy", "PIL"})),
     ("workflow/asl/*", frozenset({"workflow.asl", "jsonata"})),
     ("workflow/*", frozenset({"workflow", "msgspec", "numpy"})),
     (

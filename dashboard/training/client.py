@@ -20,7 +20,7 @@ from dashboard.training.model import PREFIX, Labelled, Part, TrainingSet, traini
 from workflow.draws import Draw, Photo
 from workflow.errors import WorkflowError
 from workflow.known_errors import Blame, find
-from workflow.splits import GRID, difference_hash
+from workflow.photo_hashes import hash_photo
 from workflow.verdicts import Verdict
 
 
@@ -119,10 +119,10 @@ def _read_photo(bucket: Bucket, photo: Photo, label: int) -> _Read | str:
             raise
         return f"{photo.id} in {place.key}: {error.message}"
     with Image.open(io.BytesIO(image.thumbnail), formats=("JPEG",)) as picture:
-        grey = np.asarray(picture.convert("L").resize(GRID, Image.Resampling.LANCZOS))
+        bits = hash_photo(picture)
     suffix = ".png" if image.content_type == "image/png" else ".jpg"
     labelled = Labelled(photo.id, label, image.sha256, suffix, place.key)
-    return _Read(labelled, data, difference_hash(grey))
+    return _Read(labelled, data, bits)
 
 
 def _is_about_one_photo(error: WorkflowError) -> bool:

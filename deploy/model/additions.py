@@ -1,12 +1,12 @@
 """Additions: photos to train on beside a training set, without copies of those held out."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from deploy.model.data import Dataset
 from workflow.errors import WorkflowError
-from workflow.splits import GRID, difference_hash, near_duplicates
+from workflow.photo_hashes import hash_photo
+from workflow.splits import near_duplicates
 
 
 def joined(first: Dataset, second: Dataset) -> Dataset:
@@ -32,7 +32,9 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
 
 def without_copies(data: Dataset, held_out: Dataset) -> Dataset:
     """Return the photos that are no near-duplicates of photos held out."""
-    groups = np.array(near_duplicates(_hashes(np.concatenate([held_out.images, data.images]))))
+    images = np.concatenate([held_out.images, data.images])
+    hashes = np.array([hash_photo(Image.fromarray(one)) for one in images])
+    groups = np.array(near_duplicates(hashes))
     count = len(held_out.labels)
     left = np.flatnonzero(~np.isin(groups[count:], groups[:count]))
     return Dataset(
@@ -41,9 +43,3 @@ def without_copies(data: Dataset, held_out: Dataset) -> Dataset:
         f"{len(left)} of {data.source}",
         data.classes,
     )
-
-
-def _hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    pictures = (Image.fromarray(one).convert("L") for one in images)
-    small = (one.resize(GRID, Image.Resampling.LANCZOS) for one in pictures)
-    return np.array([difference_hash(np.asarray(one)) for one in small])
