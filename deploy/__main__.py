@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy import deployment, train
 from deploy.apply import Applied, Failed, Started, StepProgress
 from deploy.check import PreflightFinding, PreflightLevel
-from deploy.options import Parser, parse_percentage, read_environment, shared_options
+from deploy.options import Parser, read_environment, shared_options
 from deploy.plan import Action, Diff, Op, Plan, keep_endpoint
 from deploy.providers.audit import AuditTrail
 from deploy.providers.session import Session, cloud_url
@@ -24,6 +24,7 @@ from deploy.user_policies import User, user_policy
 from workflow.access import Privilege
 from workflow.data_directory import records_folder
 from workflow.errors import WorkflowError
+from workflow.percentages import parse_percentage
 from workflow.settings import Settings
 from workflow.thresholds import VARIABLE, of_plan
 from workflow.watched import of_deployment

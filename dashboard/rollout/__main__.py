@@ -12,6 +12,7 @@ from dashboard.rollout import client
 from dashboard.shared.command_line import run_command, run_recorded
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
+from workflow.percentages import parse_percentage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,13 +78,6 @@ def _end_rollout(connection: Connection, *, promote: bool) -> None:
     print(f"Done: {title}.")
 
 
-def _parse_percent(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 100:  # noqa: PLR2004 - a percentage
-        raise argparse.ArgumentTypeError("a whole number from 1 to 100")
-    return value
-
-
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dashboard.rollout", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -92,7 +86,7 @@ def _build_parser() -> argparse.ArgumentParser:
     start = commands.add_parser("start", help="serve a model beside the one in use")
     start.add_argument("model", help="its name")
     start.add_argument(
-        "--percent", type=_parse_percent, default=10, help="of the traffic that it gets (10)"
+        "--percent", type=parse_percentage, default=10, help="of the traffic that it gets (10)"
     )
     start.add_argument(
         "--shadow", action="store_true", help="give it copies; nobody sees what it answers"
