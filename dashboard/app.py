@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from dashboard.access import session
 from dashboard.access.model import Mode
+from dashboard.access.uploads import UploadLimit
 from dashboard.guard import Guard
 from dashboard.static_compression import StaticCompression
 from workflow.errors import WorkflowError
@@ -113,4 +114,6 @@ if st.runtime.exists():
 else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
     threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
     guard = Middleware(Guard, is_open=is_open())
-    app = st.App(__file__, middleware=[guard, Middleware(StaticCompression)])
+    app = st.App(
+        __file__, middleware=[guard, Middleware(UploadLimit), Middleware(StaticCompression)]
+    )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard.access import session
 from dashboard.access.model import Mode
+from dashboard.access.uploads import admit_uploads
 from dashboard.shared.escaping import escape_text
 from workflow.errors import WorkflowError
 
@@ -13,8 +14,10 @@ def check_admitted() -> bool:
     try:
         person, mode = session.current_actor(), session.current_access().mode
     except WorkflowError as error:
+        admit_uploads(admitted=False)
         _show_refusal(error)
         return False
+    admit_uploads(admitted=True)
     if mode is not Mode.OPEN:
         with st.sidebar:
             st.caption(f"{escape_text(person.name)}, {person.role.title}")

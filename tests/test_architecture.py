@@ -95,6 +95,7 @@ ARROWS: tuple[tuple[str, frozenset[str]], ...] = (
     ("dashboard/guard.py", frozenset({"dashboard.access.model", "streamlit", "starlette"})),
     ("dashboard/command.py", frozenset({"streamlit"})),
     ("dashboard/static_compression.py", frozenset({"starlette"})),
+    ("dashboard/access/uploads.py", frozenset({"streamlit", "starlette"})),
     ("dashboard/access/session.py", frozenset({"workflow", "dashboard.access", "streamlit"})),
     ("dashboard/shared/segments.py", frozenset({"msgspec", "polars"})),
     ("dashboard/shared/store.py", frozenset({"workflow", "dashboard.shared", *TABLES})),
