@@ -7,6 +7,7 @@ nothing. Of EXIF the orientation alone is looked at, and where it cannot be read
 """
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,6 +30,9 @@ _CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # the end of the image stand alone.
 _FIRST_SEGMENT, _RESTART, _EOI, _SOS = 0xC0, 0xD0, 0xD9, 0xDA
 _APP0, _APP1, _APP14, _APP15, _COMMENT, _FILL = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE, 0xFF
+_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+"""The next marker among the bytes of a scan, in which 0xFF is followed by 0 or by a restart."""
+_MOST_SCANS = 32
 _JFIF = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 _EXIF = b"Exif\0\0"
 _ORIENTATION = 0x0112
@@ -188,6 +192,9 @@ def _jpeg(data: bytes) -> tuple[bytes, bytes]:
     """Return the parts of a JPEG that make its picture, and its EXIF.
 
     Of the application segments, JFIF and Adobe's tell how colours are coded; others are cut off.
+
+    Raises:
+        PictureRefused: It has more scans than any photo.
     """
     parts, exif, position = [data[:2]], b"", 2
     while position + 4 <= len(data) and data[position] == _FILL:
@@ -207,7 +214,22 @@ def _jpeg(data: bytes) -> tuple[bytes, bytes]:
         elif marker == _APP14 or not (_APP0 <= marker <= _APP15 or marker == _COMMENT):
             parts.append(data[position:end])
         position = end
+    _check_scans(data, position)
     return b"".join([*parts, data[position:]]), exif
+
+
+def _check_scans(data: bytes, position: int) -> None:
+    """Refuse a JPEG that takes minutes: each scan is a few bytes and goes over the whole picture.
+
+    Bytes after the end of the image do not count: phones keep a film there.
+    """
+    scans = 0
+    while (found := _MARKER.search(data, position)) and found[0][-1] != _EOI:
+        scans += found[0][-1] == _SOS
+        if scans > _MOST_SCANS:
+            says = f"has more than {_MOST_SCANS} scans; photos have a dozen"
+            raise PictureRefused("ImageDamaged", says, _ANEW)
+        position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
 
 
 def _too_large(says: str) -> PictureRefused:

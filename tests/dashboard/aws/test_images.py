@@ -130,6 +130,29 @@ def test_a_phone_photo_with_a_second_picture_is_a_photo() -> None:
     assert verify(Upload("portrait.jpg", mpo)).width == 64
 
 
+def progressive_jpeg() -> tuple[bytes, bytes]:
+    """A JPEG without its end, and its last scan."""
+    out = io.BytesIO()
+    Image.new("L", (400, 400)).save(out, "JPEG", progressive=True)
+    whole = out.getvalue()[:-2]
+    return whole, whole[whole.rindex(b"\xff\xda") :]
+
+
+def test_a_jpeg_whose_scans_take_minutes_is_refused() -> None:
+    whole, scan = progressive_jpeg()
+    hidden = b"\xff\xfe\x00\x04\xff\xd9"  # a comment that looks like the end of the image
+
+    for between in (b"", hidden):
+        problem = refused("slow.jpg", whole + (between + scan) * 100 + b"\xff\xd9")
+        assert "more than 32 scans" in problem.message
+
+
+def test_a_film_after_the_end_of_a_photo_is_no_scan() -> None:
+    whole, scan = progressive_jpeg()
+
+    assert verify(Upload("moving.jpg", whole + b"\xff\xd9" + scan * 100)).width == 400
+
+
 def test_a_7_mb_photo_is_refused_with_the_limit() -> None:
     photo = jpeg() + bytes(7_000_000)
 
