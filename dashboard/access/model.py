@@ -134,7 +134,7 @@ def read_roles(text: str) -> Roles:
         claims = {name: _parse_roles(table) for name, table in document.get("claims", {}).items()}
     except (tomllib.TOMLDecodeError, AttributeError) as error:
         raise _invalid_error(str(error)) from error
-    return Roles({name.lower(): role for name, role in users.items()}, claims)
+    return Roles({_fold_case(name): role for name, role in users.items()}, claims)
 
 
 def actor_of(access: Access, identity: Mapping[str, Any], *, local_user: str) -> Actor:
@@ -152,10 +152,13 @@ def actor_of(access: Access, identity: Mapping[str, Any], *, local_user: str) ->
         return Actor(local_user, Role.ADMIN)
     if access.mode is Mode.READ_ONLY:
         return Actor("a reader", Role.VIEWER)
-    name = str(identity.get("email") or identity.get("sub") or "")
+    email = _find_email(identity)
+    # An address that nobody has verified may be another person's: it does not sign as that person.
+    said = identity.get("email")
+    name = email or str(identity.get("sub") or (f"unverified {said}" if said else ""))
     if not name:
         raise WorkflowError("NotLoggedIn", "Nobody is logged in.", "Log in, then open this again.")
-    roles = [*_by_name(access.roles, identity), *_by_claim(access.roles, identity)]
+    roles = [*_by_name(access.roles, email), *_by_claim(access.roles, identity)]
     if not roles:
         raise WorkflowError(
             "NotListed",
@@ -166,22 +169,28 @@ def actor_of(access: Access, identity: Mapping[str, Any], *, local_user: str) ->
     return Actor(name, max(roles))
 
 
-def _by_name(roles: Roles, identity: Mapping[str, Any]) -> Iterable[Role]:
-    """Yield the roles by e-mail address, unless the provider says that nobody has verified it."""
+def _find_email(identity: Mapping[str, Any]) -> str:
+    """Return the e-mail address; empty where the provider says that it is not verified.
+
+    Some providers write the claim as text.
+    """
     email = identity.get("email")
-    if not isinstance(email, str) or _is_unverified(identity):
-        return []
-    name = email.lower()
+    verified = str(identity.get("email_verified", True)).lower() == "true"
+    return email if isinstance(email, str) and verified else ""
+
+
+def _by_name(roles: Roles, email: str) -> Iterable[Role]:
+    name = _fold_case(email)
     return [
         role
         for pattern, role in roles.users.items()
-        if pattern == name or (pattern.startswith("*@") and name.endswith(pattern[1:]))
+        if name and (pattern == name or (pattern.startswith("*@") and name.endswith(pattern[1:])))
     ]
 
 
-def _is_unverified(identity: Mapping[str, Any]) -> bool:
-    """Return whether nobody has verified the address; some providers write the claim as text."""
-    return str(identity.get("email_verified", True)).lower() == "false"
+def _fold_case(name: str) -> str:
+    """Return a name in lower case; other letters stay, for some become a letter of ASCII."""
+    return name.lower() if name.isascii() else name
 
 
 def _by_claim(roles: Roles, identity: Mapping[str, Any]) -> Iterable[Role]:

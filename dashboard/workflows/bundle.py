@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -70,11 +70,14 @@ def read_archive(name: str, content: bytes) -> ReceivedBundle:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             files = [one for one in packed.infolist() if not one.is_dir()]
             # Sizes as the archive claims them: ``zipfile`` reads no more of an entry than that.
-            if sum(one.file_size for one in files) > MOST_BYTES or len(files) > MOST_FILES:
-                raise _invalid_error(f"{name} holds more than 1 GiB or 100,000 files.")
-            return _sort_files(name, {one.filename: packed.read(one) for one in files})
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise _invalid_error(f"{name} is not a zip file that can be opened: {error}.") from None
+            _check_bounds(name, [one.file_size for one in files])
+            unpacked = {one.filename: packed.read(one) for one in files}
+    except WorkflowError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the edge: whatever damage makes zipfile raise is a refusal
+        reason = str(error) or type(error).__name__
+        raise _invalid_error(f"{name} is not a zip file that can be opened: {reason}.") from None
+    return _sort_files(name, unpacked)
 
 
 def read_folder(folder: Path) -> ReceivedBundle:
@@ -85,11 +88,18 @@ def read_folder(folder: Path) -> ReceivedBundle:
     """
     if not folder.is_dir():
         raise _invalid_error(f"There is no folder {folder} on the machine of the dashboard.")
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    if sum(path.stat().st_size for path in paths) > MOST_BYTES or len(paths) > MOST_FILES:
-        raise _invalid_error(f"{folder} holds more than 1 GiB or 100,000 files.")
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    try:
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        _check_bounds(str(folder), [path.stat().st_size for path in paths])
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    except OSError as error:
+        raise _invalid_error(f"{folder} cannot be read: {error}.") from None
     return _sort_files(folder.name, files)
+
+
+def _check_bounds(name: str, sizes: Sequence[int]) -> None:
+    if sum(sizes) > MOST_BYTES or len(sizes) > MOST_FILES:
+        raise _invalid_error(f"{name} holds more than 1 GiB or 100,000 files.")
 
 
 def open_bundle(cloud: Connection, bundle: ReceivedBundle, now: datetime) -> WatchedWorkflow:
@@ -130,7 +140,7 @@ def _sort_files(name: str, files: Mapping[str, bytes]) -> ReceivedBundle:
         raise _invalid_error(f"{name} holds no export of an execution and no capture file.")
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(path.encode() + b"\0" + files[path])
+        digest.update(path.encode(errors="surrogateescape") + b"\0" + files[path])
     return ReceivedBundle(
         name=name,
         digest=digest.hexdigest()[:_DIGEST_CHARACTERS],

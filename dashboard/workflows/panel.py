@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from dashboard.access import session
+from dashboard.access.model import Mode
 from dashboard.aws.cloud import Connection
 from dashboard.shared import cloud_reads, components, time_range_panel
 from dashboard.shared.connections import WORKFLOW
@@ -309,10 +311,14 @@ def _show_import(now: datetime) -> None:
         )
         return
     file = st.file_uploader("A zip of capture files and console exports", type=["zip"])
-    folder = st.text_input("Or a folder on this machine", key="import-folder") or ""
+    # Who is elsewhere is not shown which folders the machine of the dashboard has.
+    here = session.current_access().mode is Mode.OPEN
+    folder = st.text_input("Or a folder on this machine", key="import-folder") if here else ""
     if not st.button("Open the files", type="primary", disabled=not (file or folder)):
         return
-    sent = read_archive(file.name, file.getvalue()) if file else read_folder(Path(folder))
+    # Before anything is read: to unpack takes memory.
+    session.current_actor().check(Privilege.WATCH)
+    sent = read_archive(file.name, file.getvalue()) if file else read_folder(Path(folder or ""))
     registry = components.registry()
 
     def opened(cloud: Connection) -> WatchedWorkflow:

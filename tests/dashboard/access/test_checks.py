@@ -18,7 +18,7 @@ CHANGING = frozenset(
         *("repairs.start_repair", "repairs.resume_repair", "repairs.stop_repair"),
         *("control.begin_condition", "control.end_condition", "TrafficProcess", "found.stop"),
         *("traffic_panel.send_traffic", "traffic_panel.stop_traffic"),
-        *("registry.save", "registry.remove"),
+        *("registry.save", "registry.remove", "rollback.start_watch"),
     }
 )
 """Calls of pages and panels that change something, as they are written there."""
@@ -131,7 +131,7 @@ def test_what_takes_a_permit_records_what_it_does(name: str) -> None:
 
 
 def test_what_is_permitted_is_recorded_here_or_by_what_the_permit_is_given_to() -> None:
-    jobs = ("batches.", "repairs.", "deployment_job.")
+    jobs = ("batches.", "repairs.", "deployment_job.", "rollback.")
     for path, tree in parsed().items():
         for name, body in functions(tree):
             if "permits.require_permit" not in called(body):

@@ -124,6 +124,9 @@ def test_the_highest_of_a_persons_roles_counts(identity: dict[str, Any], role: R
         ({"email": "bo@evil-example.com"}, "NotListed"),
         ({"email": "ana@example.com", "email_verified": False}, "NotListed"),
         ({"email": "ana@example.com", "email_verified": "false"}, "NotListed"),
+        ({"email": "ana@example.com", "email_verified": "no"}, "NotListed"),
+        ({"email": "ana@example.com", "email_verified": 0}, "NotListed"),
+        ({"email": "ana@example.com", "email_verified": None}, "NotListed"),
         ({"email": "*@example.com\nx@evil.net"}, "NotListed"),
         ({"email": ["ana@example.com"]}, "NotListed"),
         ({"sub": "ana@example.com"}, "NotListed"),
@@ -170,3 +173,17 @@ def test_an_empty_file_names_nobody() -> None:
 
 def test_what_streamlit_needs_to_log_people_in_is_installed() -> None:
     assert find_spec("authlib") is not None
+
+
+def test_a_letter_that_lower_case_turns_into_another_is_another_person() -> None:
+    kelvin = {"email": "mar\N{KELVIN SIGN}@example.com"}
+    roles = read_roles('[users]\n"mark@example.com" = "admin"\n"*@example.com" = "viewer"\n')
+
+    assert actor_of(Access(Mode.LOGIN, roles=roles), kelvin, local_user="root").role is Role.VIEWER
+
+
+def test_an_address_that_nobody_has_verified_does_not_sign_as_that_person() -> None:
+    eve = {"email": "ana@example.com", "email_verified": False, "groups": ["vans"]}
+
+    assert actor_of(LOGIN, eve, local_user="root").name == "unverified ana@example.com"
+    assert actor_of(LOGIN, {**eve, "sub": "248289761001"}, local_user="root").name == "248289761001"

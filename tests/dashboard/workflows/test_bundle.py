@@ -3,11 +3,14 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dashboard.executions import tables
 from dashboard.executions.tables import stored_listing
@@ -43,7 +46,7 @@ def export(name: str, output: object) -> bytes:
 
 def zipped(**files: bytes) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name.replace("__", "/"), content)
     return out.getvalue()
@@ -80,6 +83,29 @@ def test_what_holds_nothing_to_look_at_is_refused(content: bytes) -> None:
     with pytest.raises(WorkflowError) as refused:
         read_archive("sent.zip", content)
     assert refused.value.code == "BundleInvalid"
+
+
+@example(place=36, byte=255, cut=0)  # the first byte of what is compressed
+@example(place=-6, byte=255, cut=0)  # where the directory begins
+@given(place=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.integers(0, 10_000))
+def test_a_damaged_archive_is_opened_or_refused(place: int, byte: int, cut: int) -> None:
+    content = bytearray(zipped(**{"a.json": b'{"captureData": 1}' * 50, "b.json": b"{}"}))
+    content[place % len(content)] = byte
+    with suppress(WorkflowError):
+        read_archive("sent.zip", bytes(content[: len(content) - cut % 20]))
+
+
+def test_a_folder_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.json").write_bytes(b"{}")
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(WorkflowError, match="Permission denied"):
+        read_folder(tmp_path)
 
 
 def test_exports_are_listed_with_image_label_and_confidence(
