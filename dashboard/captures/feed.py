@@ -22,7 +22,7 @@ from dashboard.aws.objects import Bucket
 from dashboard.captures import labelled_captures, record_filters
 from dashboard.captures.aggregates import count_captures
 from dashboard.captures.periods import Period
-from dashboard.captures.places import capture_place, shadow_variants
+from dashboard.captures.places import read_setup
 from dashboard.captures.record_filters import COUNTED, InferenceFilters
 from dashboard.captures.selection import Selection
 from dashboard.captures.sync import last_pass, sync_captures
@@ -341,10 +341,10 @@ class CaptureFeed:
     def _find_place(self) -> CapturePlace:
         """Return where captures lie; ask the endpoint again now and then, for it may be updated."""
         if self.place is None or time.monotonic() - self._asked_at > PLACE_SECONDS:
-            place = capture_place(self._connection)
+            found = read_setup(self._connection)
+            place, self._shadows = found.place, found.shadows
             if self._bucket is None or place.bucket != self._bucket.name:
                 self._bucket = Bucket.of(self._connection.session, place.bucket)
-            self._shadows = shadow_variants(self._connection)
             self.place, self._asked_at = place, time.monotonic()
         return self.place
 

@@ -5,6 +5,7 @@ Source: SageMaker API reference, DescribeEndpoint (``DataCaptureConfigSummary``,
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dashboard.aws.cloud import Connection
@@ -19,21 +20,62 @@ _TURN_ON = (
 )
 
 
-def capture_place(cloud: Connection) -> CapturePlace:
-    """Return where captures of the workflow's endpoint lie; no request where that is known.
+@dataclass(frozen=True, slots=True)
+class CaptureSetup:
+    """What an endpoint says of its captures.
+
+    Attributes:
+        place: Where they lie.
+        shadows: Variants whose answers no caller sees: those of rollouts, and what there is now.
+    """
+
+    place: CapturePlace
+    shadows: frozenset[str]
+
+
+def read_setup(cloud: Connection) -> CaptureSetup:
+    """Ask the workflow's endpoint where it captures and which of its variants are shadows.
+
+    Where the place is known already, an endpoint that cannot be asked, or is gone, has the shadows
+    of rollouts alone.
 
     Raises:
         WorkflowError: ``CaptureNotConfigured`` where the endpoint captures nowhere; AWS's own code
             where there is no such endpoint or no permission.
     """
-    watched = cloud.watched
-    if watched.captures is not None:
-        return watched.captures
-    name = watched.endpoint
+    watched, ours = cloud.watched, frozenset({SHADOW_VARIANT})
+    if watched.captures is not None and (watched.imported or not watched.endpoint):
+        return CaptureSetup(watched.captures, ours)
+    try:
+        described = _describe_endpoint(cloud)
+    except WorkflowError:
+        if watched.captures is None:
+            raise
+        return CaptureSetup(watched.captures, ours)
+    shadows = {one["VariantName"] for one in described.get("ShadowProductionVariants", ())}
+    return CaptureSetup(watched.captures or _read_place(cloud, described), ours | shadows)
+
+
+def capture_place(cloud: Connection) -> CapturePlace:
+    """Return where captures of the workflow's endpoint lie; no request where that is known.
+
+    Raises:
+        WorkflowError: As ``read_setup``.
+    """
+    return cloud.watched.captures or _read_place(cloud, _describe_endpoint(cloud))
+
+
+def _describe_endpoint(cloud: Connection) -> Mapping[str, Any]:
+    name = cloud.watched.endpoint
     if not name:
-        raise _no_endpoint_error(watched.name)
+        raise _no_endpoint_error(cloud.watched.name)
     with explained("sagemaker:DescribeEndpoint", name):
-        described = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+        found: Mapping[str, Any] = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+    return found
+
+
+def _read_place(cloud: Connection, described: Mapping[str, Any]) -> CapturePlace:
+    name = cloud.watched.endpoint
     summary: Mapping[str, Any] = described.get("DataCaptureConfig", {})
     configured: Mapping[str, Any] = {}
     notes: list[str] = []
@@ -48,22 +90,6 @@ def capture_place(cloud: Connection) -> CapturePlace:
         raise _nowhere_error(name, described.get("ProductionVariants", ()))
     notes += _list_notes(name, summary, configured)
     return CapturePlace(bucket, prefix, name, tuple(notes))
-
-
-def shadow_variants(cloud: Connection) -> frozenset[str]:
-    """Return the variants whose answers no caller sees: those of rollouts, and what there is now.
-
-    Where the endpoint cannot be asked, or is gone, those of rollouts alone.
-    """
-    name, ours = cloud.watched.endpoint, frozenset({SHADOW_VARIANT})
-    if not name or cloud.watched.imported:
-        return ours
-    try:
-        with explained("sagemaker:DescribeEndpoint", name):
-            found = cloud.client("sagemaker").describe_endpoint(EndpointName=name)
-    except WorkflowError:
-        return ours
-    return ours | {one["VariantName"] for one in found.get("ShadowProductionVariants", ())}
 
 
 def _read_configured(cloud: Connection, name: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from dashboard.aws.cloud import Connection
-from dashboard.captures.places import capture_place, shadow_variants
+from dashboard.captures.places import capture_place, read_setup
 from tests.dashboard.aws.unconnected import ACCOUNT, unconnected
 from workflow.errors import WorkflowError
 
@@ -167,14 +167,39 @@ def test_an_endpoint_without_capture_says_what_to_do(
     assert caught.value.remedy
 
 
-def test_a_shadow_variant_of_any_name_is_known_besides_those_of_rollouts(
+def test_shadow_variants_and_place_come_with_one_description(connection: Connection) -> None:
+    with Stubber(connection.client("sagemaker")) as stub:
+        shadows = [{"VariantName": "Candidate"}]
+        answer = described(DataCaptureConfig=summary(), ShadowProductionVariants=shadows)
+        stub.add_response("describe_endpoint", answer)
+        stub.add_response("describe_endpoint_config", configured())
+
+        found = read_setup(connection)
+
+        stub.assert_no_pending_responses()
+    assert str(found.place) == f"{URI}/theirs"
+    assert found.shadows == {"ShadowModel", "Candidate"}
+
+
+def test_an_endpoint_that_may_not_be_asked_hides_no_place_that_is_known() -> None:
+    own = unconnected()
+    with Stubber(own.client("sagemaker")) as stub:
+        shadows = [{"VariantName": "Candidate"}]
+        stub.add_response("describe_endpoint", described(ShadowProductionVariants=shadows))
+        stub.add_client_error("describe_endpoint", "AccessDeniedException")
+
+        assert read_setup(own).shadows == {"ShadowModel", "Candidate"}
+        found = read_setup(own)
+
+    assert found.place == own.watched.captures
+    assert found.shadows == {"ShadowModel"}
+
+
+def test_an_endpoint_that_may_not_be_asked_for_its_place_is_an_error(
     connection: Connection,
 ) -> None:
-    client = connection.client("sagemaker")
-    with Stubber(client) as stubber:
-        shadows = [{"VariantName": "Candidate"}]
-        stubber.add_response("describe_endpoint", described(ShadowProductionVariants=shadows))
-        stubber.add_client_error("describe_endpoint", "AccessDeniedException")
+    with Stubber(connection.client("sagemaker")) as stub:
+        stub.add_client_error("describe_endpoint", "AccessDeniedException")
 
-        assert shadow_variants(connection) == {"ShadowModel", "Candidate"}
-        assert shadow_variants(connection) == {"ShadowModel"}
+        with pytest.raises(WorkflowError):
+            read_setup(connection)
