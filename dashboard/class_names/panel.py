@@ -6,11 +6,9 @@ from dashboard.class_names.client import deployed_classes
 from dashboard.shared import components
 from dashboard.shared.cloud_reads import STILL_WAITING
 from dashboard.shared.connections import name_classes
+from dashboard.shared.deployed_functions import TITLE, known_deciding_functions
 from dashboard.shared.escaping import escape_text
 from workflow.errors import WorkflowError
-
-SECONDS = 30
-"""A deployment from elsewhere is seen after so long; one of this process at once."""
 
 
 def follow_deployed() -> None:
@@ -20,20 +18,13 @@ def follow_deployed() -> None:
     ``SCONES_CLASSES`` or the model's manifest; the sidebar says so.
     """
     connection = components.connection()
-    arn = connection.watched.started_through
-    if not connection.watched.deployed:
+    watched = connection.watched
+    if not watched.deployed:
         return
-    title = "the class names that are deployed"
     try:
-        names = components.read_cloud(
-            "states",
-            ("classes", arn),
-            title,
-            lambda: deployed_classes(connection),
-            fresh_s=SECONDS,
-        )
+        names = deployed_classes(known_deciding_functions(), watched.deciding_function)
     except WorkflowError as error:
         if error.code != STILL_WAITING:  # that is said at the top of the page
-            st.sidebar.caption(escape_text(f"Not read: {title}. {error.message}"))
+            st.sidebar.caption(escape_text(f"Not read: {TITLE}. {error.message}"))
         return
     name_classes(connection.cloud, names)

@@ -1,22 +1,25 @@
-"""The edge to the threshold that is deployed: it is in the environment of a function."""
+"""The threshold that is deployed: it is in the environment of the function that decides."""
 
-from dashboard.aws.cloud import Connection
-from dashboard.aws.deciding_functions import deciding_variables, list_routes
+from collections.abc import Sequence
+
+from dashboard.aws.deciding_functions import DecidingFunction
 from workflow.thresholds import VARIABLE, DeployedThreshold, read_threshold, weighed
 
 
-def deployed_thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
+def deployed_thresholds(
+    deciding: Sequence[DecidingFunction], name: str
+) -> tuple[DeployedThreshold, ...]:
     """Return what new executions are measured against, the one for most of them first.
 
-    Returns:
-        One, or two while a version is shifted by weight; none where nothing is deployed.
+    Args:
+        deciding: What decides on them.
+        name: Of the function.
 
     Raises:
-        WorkflowError: Under AWS's code, or ``ThresholdUnknown``.
+        WorkflowError: ``ThresholdUnknown``.
     """
-    return weighed(list_routes(cloud), lambda version: _read_threshold(cloud, version))
-
-
-def _read_threshold(cloud: Connection, version: str) -> float:
-    variables = deciding_variables(cloud, version)
-    return read_threshold(variables.get(VARIABLE), cloud.watched.deciding_function)
+    by_version = {one.version: one.variables for one in deciding}
+    return weighed(
+        ((one.version, one.weight) for one in deciding),
+        lambda version: read_threshold(by_version[version].get(VARIABLE), name),
+    )

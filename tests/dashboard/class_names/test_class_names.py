@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
+from dashboard.aws.deciding_functions import DecidingFunction, read_deciding_functions
 from dashboard.class_names.client import deployed_classes
 from tests.dashboard.conftest import deploy
 from tests.dashboard.workflows.conftest import look, visit
@@ -37,8 +38,10 @@ def ten(deployed: Connection, environ: dict[str, str]) -> Connection:
 def test_the_classes_are_those_of_the_function_that_decides(
     ten: Connection, empty: Connection
 ) -> None:
-    assert deployed_classes(ten) == NAMES
-    assert deployed_classes(empty) == ()
+    name = ten.watched.deciding_function
+
+    assert deployed_classes(read_deciding_functions(ten), name) == NAMES
+    assert deployed_classes(read_deciding_functions(empty), name) == ()
 
 
 def test_pages_show_them_without_a_variable(
@@ -61,23 +64,37 @@ def test_a_threshold_below_one_half_is_read_and_can_be_lowered_to_one_tenth(
     assert (asked.value, asked.min) == (0.3, 0.1)
 
 
+def test_a_page_reads_threshold_and_classes_at_once(
+    ten: Connection, visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def counted(cloud: Connection) -> tuple[DecidingFunction, ...]:
+        reads.append(cloud.watched.started_through)
+        return read_deciding_functions(cloud)
+
+    monkeypatch.setattr("dashboard.shared.deployed_functions.read_deciding_functions", counted)
+    monkeypatch.setattr("dashboard.shared.deployed_functions._SECONDS", 600)
+    page = visit("deployment", "", SCONES_PROJECT=PROJECT, SCONES_THRESHOLD="")
+
+    look(page, "0.3 is what is deployed")
+    assert len(reads) == 1
+
+
 def test_pages_go_on_and_say_so_where_they_may_not_be_read(
     ten: Connection, visit: Callable[..., AppTest]
 ) -> None:
     page = visit("workflows", "", "GetFunctionConfiguration", SCONES_PROJECT=PROJECT)
 
-    said = look(page, "Not read: the class names that are deployed")
+    said = look(page, "Not read: the threshold and the class names that are deployed")
     assert "bicycle, motorcycle" in said
 
 
-def test_names_that_no_list_holds_are_an_error_with_a_remedy(
-    ten: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "dashboard.class_names.client.deciding_variables", lambda *_: {"SCONES_CLASSES": '["one"]'}
-    )
+def test_names_that_no_list_holds_are_an_error_with_a_remedy() -> None:
+    usual = DecidingFunction("arn:1", 10, {"SCONES_CLASSES": json.dumps(NAMES)})
+    one = DecidingFunction("arn:2", 90, {"SCONES_CLASSES": '["one"]'})
 
     with pytest.raises(WorkflowError, match="two or more") as caught:
-        deployed_classes(ten)
+        deployed_classes([usual, one], "filter")
 
     assert (caught.value.code, "Deployment page" in caught.value.remedy) == ("ClassesUnknown", True)

@@ -7,12 +7,17 @@ import pytest
 from botocore.stub import Stubber
 
 from dashboard.aws.cloud import Connection
+from dashboard.aws.deciding_functions import read_deciding_functions
 from dashboard.thresholds.client import deployed_thresholds
 from tests.dashboard.aws.unconnected import unconnected
 from workflow.errors import WorkflowError
 from workflow.thresholds import DeployedThreshold
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def thresholds(cloud: Connection) -> tuple[DeployedThreshold, ...]:
+    return deployed_thresholds(read_deciding_functions(cloud), cloud.watched.deciding_function)
 
 
 class Aws:
@@ -70,13 +75,13 @@ def _machine(arn: str, function: str) -> dict[str, Any]:
 def test_a_rollback_is_seen_though_a_newer_version_exists() -> None:
     aws = Aws({"2": 100}, {"2": "0.93"})
 
-    assert deployed_thresholds(aws.connection) == (DeployedThreshold(0.93, 100),)
+    assert thresholds(aws.connection) == (DeployedThreshold(0.93, 100),)
 
 
 def test_while_versions_are_shifted_the_one_of_most_executions_comes_first() -> None:
     aws = Aws({"3": 10, "2": 90}, {"3": "0.8", "2": "0.93"})
 
-    found = deployed_thresholds(aws.connection)
+    found = thresholds(aws.connection)
 
     assert found == (DeployedThreshold(0.93, 90), DeployedThreshold(0.8, 10))
 
@@ -85,8 +90,8 @@ def test_versions_of_one_threshold_are_one_and_a_version_without_weight_is_none(
     aws = Aws({"3": 100, "2": 0}, {"3": "0.8"})
     both = Aws({"3": 60, "2": 40}, {"3": "0.8", "2": "0.80"})
 
-    assert deployed_thresholds(aws.connection) == (DeployedThreshold(0.8, 100),)
-    assert deployed_thresholds(both.connection) == (DeployedThreshold(0.8, 100),)
+    assert thresholds(aws.connection) == (DeployedThreshold(0.8, 100),)
+    assert thresholds(both.connection) == (DeployedThreshold(0.8, 100),)
 
 
 def test_no_permission_is_no_absence() -> None:
@@ -96,7 +101,7 @@ def test_no_permission_is_no_absence() -> None:
     states.activate()
 
     with pytest.raises(WorkflowError) as caught:
-        deployed_thresholds(connection)
+        thresholds(connection)
 
     assert "AccessDenied" in caught.value.code
 
@@ -105,5 +110,5 @@ def test_no_permission_is_no_absence() -> None:
 def test_the_threshold_is_that_of_the_running_workflow(
     deployed: Connection, empty: Connection
 ) -> None:
-    assert deployed_thresholds(deployed) == (DeployedThreshold(0.5, 100),)
-    assert deployed_thresholds(empty) == ()
+    assert thresholds(deployed) == (DeployedThreshold(0.5, 100),)
+    assert thresholds(empty) == ()
