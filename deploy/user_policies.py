@@ -151,15 +151,15 @@ def _list_actions(table: Mapping[str, str]) -> list[str]:
 
 
 def _make_policy(settings: Settings, actions: Iterable[str], *others: Document) -> dict[str, Any]:
-    """Return one statement for each service, one for what has no resource, and the others."""
+    """Return one statement for what has no resource, one for each service, and the others."""
     resources = _resource_patterns(settings)
     grouped: dict[str, list[str]] = {}
     for action in actions:
         service = "" if action in _WITHOUT_RESOURCE else action.partition(":")[0]
         grouped.setdefault(service, []).append(action)
+    # Without a Sid each: the policy of an operator is near IAM's limit of characters.
     statements = [
         {
-            "Sid": service.capitalize() or "WithoutResource",
             "Effect": "Allow",
             "Action": allowed,
             "Resource": resources[service] if service else "*",
@@ -208,8 +208,9 @@ def _resource_patterns(settings: Settings) -> dict[str, list[str]]:
         "logs": [
             arn("logs", f"log-group:/aws/lambda/{prefix}-*"),
             arn("logs", f"log-group:/aws/sagemaker/Endpoints/{settings.endpoint}*"),
-            # TrainingJobs, short: the policy of an operator is at IAM's limit of characters.
-            f"arn:{settings.partition}:logs:*:*:log-group:/aws/sagemaker/T*",
+            # One group for the training jobs of all ("Log groups and streams that Amazon
+            # SageMaker AI sends to Amazon CloudWatch Logs" in SageMaker's developer guide).
+            arn("logs", "log-group:/aws/sagemaker/TrainingJobs*"),
             arn("logs", f"log-group:/aws/vendedlogs/states/{prefix}*"),
         ],
         # The bucket and what is in it: its name ends with the region, so no other begins so.
