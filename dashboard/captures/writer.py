@@ -165,23 +165,24 @@ class _Batch:
 
     def _build_frames(self, store: SegmentStore, results: StoredCounts) -> dict[str, pl.DataFrame]:
         batch, shadows = self._reader.batch(), self._shadows.batch()
-        found, repeated = _new_events(store, capture_rows(batch), self._changed)
-        errors = [*self._errors, *batch.errors, *shadows.errors, *repeated]
+        found, repeated = _new_events(store, "captures", capture_rows(batch), self._changed)
+        copied, again = _new_events(store, "shadows", capture_rows(shadows), self._changed)
+        errors = [*self._errors, *batch.errors, *shadows.errors, *repeated, *again]
         results.bytes_read += self._bytes
         results.captures += found.height
         results.errors += len(errors)
         return {
             "captures": found,
-            "shadows": capture_rows(shadows),
+            "shadows": copied,
             "errors": error_rows(errors, datetime.now(UTC)),
             "objects": pl.DataFrame(self._rows, schema=pl.Schema(OBJECTS), orient="row"),
         }
 
 
 def _new_events(
-    store: SegmentStore, rows: pl.DataFrame, changed: Sequence[str]
+    store: SegmentStore, table: str, rows: pl.DataFrame, changed: Sequence[str]
 ) -> tuple[pl.DataFrame, list[CaptureError]]:
-    """Leave out events that are stored already, from another object.
+    """Leave out events that a table has already, from another object.
 
     An event keeps its time wherever it is delivered: so only that stretch of time is searched.
     """
@@ -189,7 +190,7 @@ def _new_events(
     at_that_time = pl.col("inference_time").is_between(times.min(), times.max())
     if times.null_count():
         at_that_time |= pl.col("inference_time").is_null()
-    stored = store.scan("captures").filter(at_that_time)
+    stored = store.scan(table).filter(at_that_time)
     if changed:
         stored = stored.filter(~pl.col("key").is_in(list(changed)))
     known = stored.select("event_id", "row").collect()

@@ -812,3 +812,18 @@ def test_an_answer_by_name_is_kept_in_the_order_of_the_models_classes(
 
     stored = store.scan("captures").select("probabilities", "label", "confidence").collect()
     assert stored.rows() == [(row, size - 1, 1.0)]
+
+
+def test_an_answer_of_a_shadow_that_is_delivered_twice_is_counted_once_and_reported(
+    s3: SimulatedS3, store: SegmentStore
+) -> None:
+    shadow = f"data_capture/scones/{SHADOW_VARIANT}"
+    s3.put({key(1, branch=shadow): line("same")})
+    sync(s3, store)
+    s3.put({key(0): line("same"), key(0, branch=shadow): line("same") + line("other")})
+
+    sync(s3, store)
+
+    assert sorted(store.scan("shadows").collect()["event_id"]) == ["other", "same"]
+    assert events(store) == ["same"]
+    assert errors(store) == [(key(0, branch=shadow), DUPLICATE)]
