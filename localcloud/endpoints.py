@@ -119,12 +119,7 @@ class Endpoints(Models):
         return {}
 
     def list_endpoints(self, call: Call) -> Params:
-        listed = list_records("Endpoints", "Endpoint", self._endpoints, call.params)
-        items = [
-            {**item, "EndpointStatus": self._endpoints[item["EndpointName"]]["EndpointStatus"]}
-            for item in listed["Endpoints"]
-        ]
-        return {**listed, "Endpoints": items}
+        return list_records("Endpoints", "Endpoint", self._endpoints, call.params)
 
     # -- monitoring, as far as the dashboard reads it; new customers cannot have any --------------
 

@@ -94,6 +94,12 @@ def total_size(attributes: Attributes) -> int:
     )
 
 
+def message_size(message: Mapping[str, Any]) -> int:
+    """Return the bytes of a message, by which SQS limits it: its body and its attributes."""
+    attributes = check_all(message.get("MessageAttributes", {}), most=None)
+    return len(message["MessageBody"].encode()) + total_size(attributes)
+
+
 def md5_digest(attributes: Attributes) -> str:
     """Return the digest by which clients check attributes."""
     digest = hashlib.md5()  # noqa: S324 - SQS's checksum, not security

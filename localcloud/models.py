@@ -153,7 +153,8 @@ def list_records(field: str, item: str, table: Any, params: Params) -> Params:  
         reverse=params.get("SortOrder", "Descending") == "Descending",
     )
     shown, token = paginate(found, params, size="MaxResults", token="NextToken", default=10)  # noqa: S106 - a paging token
-    fields = (f"{item}Arn", "CreationTime", "LastModifiedTime")
+    # From the records that were found: one may be deleted by now.
+    fields = (f"{item}Arn", "CreationTime", "LastModifiedTime", f"{item}Status")
     items = [{f"{item}Name": n, **{f: r[f] for f in fields if f in r}} for n, r in shown]
     return {field: items} | ({"NextToken": token} if token else {})
 

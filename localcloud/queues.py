@@ -125,6 +125,7 @@ class Queues(Service):
         name = self._queue_name(call.params)
         wanted = set(call.params.get("AttributeNames", []))
         moment = monotonic_now()
+        self._drop_expired(name, moment)
         ((total, taken, delayed),) = self.cloud.store.execute(
             "SELECT COUNT(*), COALESCE(SUM(visible > ? AND receives > 0), 0), "
             "COALESCE(SUM(visible > ? AND receives = 0), 0) FROM messages WHERE queue = ?",
@@ -174,7 +175,7 @@ class Queues(Service):
     def send_message_batch(self, call: Call) -> Params:
         name = self._queue_name(call.params)
         entries = _check_batch(call.params["Entries"])
-        if sum(_message_size(entry) for entry in entries) > BODY_LIMIT:
+        if sum(message_attributes.message_size(entry) for entry in entries) > BODY_LIMIT:
             raise AwsError(
                 "BatchRequestTooLong",
                 f"Batch requests cannot be longer than {BODY_LIMIT} bytes.",
@@ -250,7 +251,7 @@ class Queues(Service):
     def _store_message(self, name: str, message: Params) -> Params:
         body, settings = message["MessageBody"], self._queues[name]["attributes"]
         limit = int(settings["MaximumMessageSize"])
-        if _message_size(message) > limit:
+        if message_attributes.message_size(message) > limit:
             raise AwsError(
                 "InvalidParameterValue",
                 f"One or more parameters are invalid. Reason: Message must be shorter than "
@@ -289,10 +290,7 @@ class Queues(Service):
         if name not in self._queues:  # deleted while the caller was waiting
             raise _missing_error()
         moment = monotonic_now()
-        keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
-        self.cloud.store.execute(
-            "DELETE FROM messages WHERE queue = ? AND sent < ?", (name, moment - keep)
-        )
+        self._drop_expired(name, moment)
         rows = self.cloud.store.execute(
             "SELECT id, body, attributes, system, sent, first, receives FROM messages "
             "WHERE queue = ? AND visible <= ? ORDER BY sent LIMIT ?",
@@ -313,6 +311,13 @@ class Queues(Service):
             [(moment + hidden, m["first"], m["receives"], m["receipt"], m["id"]) for m in taken],
         )
         return taken
+
+    def _drop_expired(self, name: str, moment: float) -> None:
+        """Delete what has been in a queue for longer than its retention period."""
+        keep = float(self._queues[name]["attributes"]["MessageRetentionPeriod"])
+        self.cloud.store.execute(
+            "DELETE FROM messages WHERE queue = ? AND sent < ?", (name, moment - keep)
+        )
 
     def _measure_forever(self) -> None:
         while not self._stop.wait(_MEASURED_SECONDS):
@@ -355,11 +360,6 @@ def _check_batch(entries: list[Params]) -> list[Params]:
     if len({entry["Id"] for entry in entries}) < len(entries):
         raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
     return entries
-
-
-def _message_size(message: Params) -> int:
-    attributes = message_attributes.check_all(message.get("MessageAttributes", {}), most=None)
-    return len(message["MessageBody"].encode()) + message_attributes.total_size(attributes)
 
 
 def _describe_message(

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -300,6 +300,16 @@ class Table(MutableMapping[str, Record]):
 
     def __len__(self) -> int:
         return len(self._records)
+
+    # Of a copy: one by one, as the base class reads them, a record may be deleted in between.
+
+    def items(self) -> ItemsView[str, Record]:
+        """Return keys and records as they are now."""
+        return self._records.copy().items()
+
+    def values(self) -> ValuesView[Record]:
+        """Return records as they are now."""
+        return self._records.copy().values()
 
 
 def _wrong_version(path: Path, version: int) -> WorkflowError:

@@ -226,7 +226,8 @@ def test_an_update_swaps_the_model_without_a_gap(local_cloud, build):
 def test_a_deleted_endpoint_is_not_found(local_cloud, build):
     sagemaker = local_cloud.client("sagemaker")
     name = deploy(build, local_cloud)
-    assert name in [e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]]
+    listed = {e["EndpointName"]: e for e in sagemaker.list_endpoints()["Endpoints"]}
+    assert listed[name]["EndpointStatus"] == "InService"
     sagemaker.delete_endpoint(EndpointName=name)
     with pytest.raises(ClientError) as caught:
         local_cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=b"")

@@ -19,6 +19,7 @@ from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     from localcloud.cloud import LocalCloud
+    from localcloud.wire import Call
 
 pytestmark = pytest.mark.cloud
 
@@ -48,6 +49,24 @@ def test_a_message_of_an_older_cloud_is_received_and_a_damaged_one_is_named(tmp_
             "plain",
             "né",
         ]
+    finally:
+        store.close()
+
+
+def test_messages_past_their_retention_are_not_counted(tmp_path):
+    store = Store(tmp_path)
+    try:
+        settings = {"MessageRetentionPeriod": "60", "VisibilityTimeout": "30"}
+        store.load_table("sqs.queue")["q"] = {"attributes": settings}
+        queues = Queues(cast("LocalCloud", SimpleNamespace(store=store)))
+        for name, age in (("old", 90), ("new", 0)):
+            store.execute(
+                "INSERT INTO messages VALUES (?, 'q', '', '{}', ?, 0, NULL, 0, NULL, '{}')",
+                (name, time.time() - age),
+            )
+        asked = {"QueueUrl": "http://127.0.0.1/1/q", "AttributeNames": ["All"]}
+        counted = queues.get_queue_attributes(cast("Call", SimpleNamespace(params=asked)))
+        assert counted["Attributes"]["ApproximateNumberOfMessages"] == "1"
     finally:
         store.close()
 

@@ -34,6 +34,19 @@ def test_nobody_else_writes_between_the_database_and_memory(
     assert free == [False]
 
 
+def test_records_are_those_of_one_moment_though_one_is_deleted_meanwhile(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    table = store.load_table("kind")
+    table["a"], table["b"] = {"n": 1}, {"n": 2}
+    pairs, records = iter(table.items()), iter(table.values())
+    assert (next(pairs), next(records)) == (("a", {"n": 1}), {"n": 1})
+
+    del table["b"]
+
+    assert (list(pairs), list(records)) == ([("b", {"n": 2})], [{"n": 2}])
+    store.close()
+
+
 def is_free(store: Store) -> bool:
     taken = store.locked().acquire(blocking=False)
     if taken:
