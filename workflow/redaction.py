@@ -34,6 +34,8 @@ _IMAGE_STARTS: Final = tuple(
     tuple(start) for start in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 )
 _COUNT: Final = re.compile(r"tokens|count|length|size|ttl|expir|seconds|days|age$", re.IGNORECASE)
+_NAMING: Final = re.compile(r"\w*(?:name|key|header|field|option)|k", re.IGNORECASE)
+_NAMED: Final = re.compile(r"\w*value|v|val|content", re.IGNORECASE)
 _PATH: Final = re.compile(r"\$\$?(?:[.\[][\w.\[\]'*-]*)?|\{%\s*\$states[\w.]*\s*%\}")
 _OPENING: Final = re.compile(r"[\[{]")
 _DECODER: Final = json.JSONDecoder()
@@ -96,15 +98,18 @@ def _redact_object(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
         name = redact_text(str(key), depth)
         while name in redacted:  # two secrets as keys are two entries still
             name += "'"
-        secret = named and key.lower() == "value"
+        secret = (named and _NAMED.fullmatch(str(key))) or (
+            value.get("kind") == "Secret" and key in ("data", "stringData")  # of Kubernetes
+        )
         redacted[name] = _redact_secret(item) if secret else _redact_entry(str(key), item, depth)
     return redacted
 
 
 def _holds_named_secret(value: Mapping[str, Any]) -> bool:
     """Return whether it is a pair such as ``{"Name": "DB_PASSWORD", "Value": ...}``."""
-    names = [item for key, item in value.items() if key.lower() in ("name", "key", "header")]
-    return any(isinstance(name, str) and SECRET_NAME.search(name) for name in names)
+    names = [item for key, item in value.items() if _NAMING.fullmatch(str(key))]
+    named = any(isinstance(name, str) and SECRET_NAME.search(name) for name in names)
+    return named or value.get("Type") == "SecureString"  # a parameter of Systems Manager
 
 
 def _redact_entry(key: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of any shape

@@ -21,6 +21,7 @@ from workflow.timelines import StateVisit
 
 WORD = "Qz7hunter2Kx"
 BASIC = base64.b64encode(f"user:{WORD}".encode()).decode()
+ENCODED = base64.b64encode(f'{{"password": "{WORD}"}}'.encode()).decode()
 AWS_SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLE" + "Zq9x"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"".join(
     hashlib.sha256(bytes([turn])).digest() for turn in range(8)
@@ -125,6 +126,48 @@ FORMS_OF_SECRETS: dict[str, tuple[str, Any]] = {
     "hex pairs": (PNG.hex(" "), PNG.hex(" ")[20:60]),
     "decoded badly": ("got " + PNG.decode("utf-8", "replace"), "IHDR"),
     "decoded as Latin-1": ("got " + PNG.decode("latin-1"), "IHDR"),
+    "YAML, block": (f"password: |\n  {WORD}\nother: 1", WORD),
+    "YAML, list": (f"passwords:\n  - {WORD}\n  - {WORD}\n", WORD),
+    "YAML, nested": (f"credentials:\n  user: me\n  value: {WORD}\n", WORD),
+    "YAML, name and value": (f"- name: DB_PASSWORD\n  value: {WORD}\n", WORD),
+    "environment of a container, cut off": (f'"name": "DB_PASSWORD", "value": "{WORD}"', WORD),
+    "environment of a container, Python": (f"{{'Name': 'A_TOKEN', 'Value': '{WORD}'}}", WORD),
+    "XML, name and value": (f'<add key="DbPassword" value="{WORD}"/>', WORD),
+    "Kubernetes": (f"kind: Secret\ndata:\n  db: {BASIC}\n", BASIC),
+    "parameter of CloudFormation": (
+        json.dumps({"ParameterKey": "DBPassword", "ParameterValue": WORD}),
+        WORD,
+    ),
+    "SecureString": (json.dumps({"Name": "/x", "Type": "SecureString", "Value": WORD}), WORD),
+    "base64 of an assignment": (f"got {ENCODED} here", ENCODED),
+    "base64 of a name and a password": (f"auth-config {BASIC}", BASIC),
+    "mysql -p": (f"mysql -u root -p{WORD} db", WORD),
+    "curl -u": (f"curl -u admin:{WORD} https://x.example", WORD),
+    "docker login": (f"docker login -u me -p {WORD} reg.example", WORD),
+    "sshpass": (f"sshpass -p '{WORD}' ssh host", WORD),
+    "row of .pgpass": (f"db.example:5432:mydb:me:{WORD}", WORD),
+    "SQL": (f"CREATE USER me IDENTIFIED BY '{WORD}'", WORD),
+    "PowerShell": (f"ConvertTo-SecureString '{WORD}' -AsPlainText", WORD),
+    "SMTP": (f"AUTH PLAIN {BASIC}", BASIC),
+    "HTML, escaped": (f"&quot;password&quot;: &quot;{WORD}&quot;", WORD),
+    "JSON, escaped as HTML is": (f"{{\\u0022password\\u0022: \\u0022{WORD}\\u0022}}", WORD),
+    "full width": (f"password\uff1d{WORD}", WORD),
+    "encoded twice": (f"password%253D{WORD}%2526x", WORD),
+    "cell of a table": (f"| password | {WORD} |", WORD),
+    "another language": (f"contrase\u00f1a={WORD}", WORD),
+    "one-time code": ("otp=482913", "482913"),
+    "PEM without its frame": ("MIIEpAIBAAKCAQEA" + WORD * 8, WORD),
+    "PuTTY": (f"Private-Lines: 1\n{AWS_SECRET}\nPrivate-MAC: x", AWS_SECRET),
+    "AWS secret by its look": (f"it was {AWS_SECRET} then", AWS_SECRET),
+    "htpasswd": (f"me:$apr1$abcdefgh${WORD}", WORD),
+    "Discord webhook": (f"https://discord.com/api/webhooks/1234567890/{WORD}", WORD),
+    "Telegram bot": (f"bot 123456789:AAF{WORD}{WORD}abcdefg", WORD),
+    "Google client": (f"GOCSPX-{WORD}{WORD}", WORD),
+    "Docker": (f"dckr_pat_{WORD}{WORD}", WORD),
+    "Shopify": (f"shpat_{'0a1b2c3d' * 4}", "0a1b2c3d0a1b"),
+    "Databricks": (f"dapi{'0a1b2c3d' * 4}", "0a1b2c3d0a1b"),
+    "New Relic": (f"NRAK-{WORD}{WORD}", WORD),
+    "Bedrock": (f"ABSK{WORD * 6}", WORD),
     "account id": ("arn:aws:iam::999988887777:role/x", "999988887777"),
     "account id with dashes": ("account 9999-8888-7777", "9999-8888-7777"),
 }
@@ -212,6 +255,12 @@ HARMLESS = (
     "Value 'x' at 'clientToken' failed to satisfy constraint: Member must be at most 64",
     "b'[0.98, 0.02]'",
     "has_password: true",
+    "docker run -u 1000:1000 -p 8501:8501 image",
+    "Keys: images/a.png, Value: 3",
+    "SconesUnlimitedClassifyFunctionVersion12",
+    "c2NvbmVzIGFuZCBiaWtlcyBhbmQgbW90b3JjeWNsZXM=",
+    "12:30:45:123 INFO name: Classify value: 0.93",
+    "| state | duration |",
 )
 
 
