@@ -38,13 +38,18 @@ def _start_batch(connection: Connection, options: argparse.Namespace) -> None:
     print(f"{model.estimate_says(found)}: {found.says}")
     if not options.yes and input("Start it? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise WorkflowError("NotConfirmed", "Nothing was started.", "Answer y, or pass --yes.")
-    name = client.new_name()
-    run_recorded(
-        connection,
-        Privilege.BATCH,
-        f"start {source} as {name}",
-        lambda: client.start_batch(connection, source, how, name),
-    )
+    name = options.name or client.new_name()
+    try:
+        run_recorded(
+            connection,
+            Privilege.BATCH,
+            f"start {source} as {name}",
+            lambda: client.start_batch(connection, source, how, name),
+        )
+    except WorkflowError as error:
+        # It may have begun although AWS's answer was lost.
+        again = f"{error.remedy} Repeat the command with --name {name}, which starts it once."
+        raise WorkflowError(error.code, error.message, again) from error
     print(f"Started {name}.")
 
 
@@ -57,8 +62,7 @@ def _list_batches(connection: Connection, _: argparse.Namespace) -> None:
 
 def _steer_batch(connection: Connection, options: argparse.Namespace) -> None:
     """Pause a batch, or go on with it."""
-    settings = connection.settings
-    arn = settings.arn("states", f"execution:{settings.batch_machine}:{options.name}")
+    arn = client.execution_arn(connection, options.name)
     run_recorded(
         connection,
         Privilege.BATCH,
@@ -78,6 +82,7 @@ def _build_parser() -> argparse.ArgumentParser:
         ("--tolerate", _USUAL.tolerated_percent, "failures, in percent"),
     ):
         start.add_argument(option, type=type(usual), default=usual, help=told)
+    start.add_argument("--name", help="of the batch; the same one is started once")
     start.add_argument("--yes", action="store_true", help="do not ask")
     start.set_defaults(command=_start_batch)
     commands.add_parser("list", help="show the latest batches").set_defaults(command=_list_batches)

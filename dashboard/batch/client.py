@@ -30,6 +30,7 @@ _FUNCTION: Final = re.compile(r'"(arn:[^"]+:function:[^"]+)"')
 _COUNTED: Final = 200_000
 """Items that are counted before a batch starts; more are "or more"."""
 _LISTED: Final = 20
+_GOES_ON: Final = frozenset({"RUNNING", "SUCCEEDED"})
 _CHUNK: Final = 1 << 20
 """Bytes of a result file that are read at a time."""
 
@@ -130,15 +131,25 @@ def start_batch(cloud: Connection, source: BatchSource, options: BatchOptions, n
         cloud: Where.
         source: What to classify.
         options: How.
-        name: Of the execution; the same name and input start it once.
+        name: Of the execution; the same name and input start it once, also after it has ended.
     """
+    client, given = cloud.client("stepfunctions"), batches.batch_input(source, options)
+    arn = execution_arn(cloud, name)
     with explained("states:StartExecution", name):
-        answer = cloud.client("stepfunctions").start_execution(
-            stateMachineArn=cloud.settings.batch_machine_arn,
-            name=name,
-            input=batches.batch_input(source, options),
-        )
-    return str(answer["executionArn"])
+        try:
+            client.start_execution(
+                stateMachineArn=cloud.settings.batch_machine_arn, name=name, input=given
+            )
+        except client.exceptions.ExecutionAlreadyExists:
+            # AWS accepts the same again only while it runs.
+            if client.describe_execution(executionArn=arn)["input"] != given:
+                raise
+    return arn
+
+
+def execution_arn(cloud: Connection, name: str) -> str:
+    """Return the ARN of the execution of a batch."""
+    return cloud.settings.arn("states", f"execution:{cloud.settings.batch_machine}:{name}")
 
 
 def list_latest(cloud: Connection) -> tuple[BatchExecution, ...]:
@@ -183,9 +194,17 @@ def pause_batch(cloud: Connection, arn: str) -> None:
 
 
 def resume_batch(cloud: Connection, arn: str) -> None:
-    """Go on with a batch that was paused or failed: what succeeded is not done again."""
+    """Go on with a batch that was paused or failed: what succeeded is not done again.
+
+    One that goes on already, as after an answer that was lost, is left alone.
+    """
+    client = cloud.client("stepfunctions")
     with explained("states:RedriveExecution", arn):
-        cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+        try:
+            client.redrive_execution(executionArn=arn)
+        except client.exceptions.ExecutionNotRedrivable:
+            if client.describe_execution(executionArn=arn)["status"] not in _GOES_ON:
+                raise
 
 
 def set_concurrency(cloud: Connection, map_run: str, concurrency: int) -> None:

@@ -1,7 +1,7 @@
 """Parts of the Batch page: what to classify, how far it has come, and what became of it."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -104,13 +104,33 @@ def _show_offer(connection: Connection, source: BatchSource, options: BatchOptio
 
 
 def _start_batch(source: BatchSource, options: BatchOptions) -> None:
-    name = client.new_name()
-    _run_and_redraw(
+    _start_once(
+        (source, options),
+        client.new_name,
         "starting a batch",
-        lambda cloud: client.start_batch(cloud, source, options, name),
-        request=f"{source} as {name}",
-        then=BatchAddress(batch=name),
+        lambda cloud, name: client.start_batch(cloud, source, options, name),
+        request=f"{source} as ",
     )
+
+
+def _start_once(
+    what: Hashable,
+    make_name: Callable[[], str],
+    title: str,
+    work: Callable[[Connection, str], object],
+    request: str = "",
+) -> None:
+    """Start a batch of ``what``, under the same name until AWS has answered that it began."""
+    names = st.session_state.setdefault("batch-names", {})
+    # A button pressed again after a fault, or while AWS is slow, starts no second batch.
+    name = names.setdefault(what, make_name())
+    components.run_action(
+        title, Privilege.BATCH, lambda cloud: work(cloud, name), request=f"{request}{name}"
+    )
+    del names[what]
+    components.shared_reads().expire("states")
+    page_address.go_to(BatchAddress(batch=name))
+    st.rerun()
 
 
 def all_batches(connection: Connection) -> Sequence[BatchExecution]:
@@ -241,10 +261,11 @@ def show_results(connection: Connection, batch: BatchExecution) -> None:
     )
     left = counts["unreadable"] + counts["failed"]
     if left and st.button(f"Classify these {left:,} again"):
-        name = f"{batch.name}-{uuid.uuid4().hex[:4]}"
-        _run_and_redraw(
+        _start_once(
+            batch.arn,
+            lambda: f"{batch.name}-{uuid.uuid4().hex[:4]}",
             "starting a batch of what failed",
-            lambda cloud: client.start_batch(
+            lambda cloud, name: client.start_batch(
                 cloud,
                 client.write_manifest(
                     cloud, model.photos_to_repeat(client.read_results(cloud, batch)), name
@@ -252,8 +273,6 @@ def show_results(connection: Connection, batch: BatchExecution) -> None:
                 BatchOptions(),
                 name,
             ),
-            name,
-            then=BatchAddress(batch=name),
         )
 
 
@@ -276,15 +295,7 @@ def _show_classified(found: BatchSummary) -> None:
     )
 
 
-def _run_and_redraw(
-    title: str,
-    work: Callable[[Connection], object],
-    request: str,
-    *,
-    then: BatchAddress | None = None,
-) -> None:
+def _run_and_redraw(title: str, work: Callable[[Connection], object], request: str) -> None:
     components.run_action(title, Privilege.BATCH, work, request=request)
     components.shared_reads().expire("states")
-    if then is not None:
-        page_address.go_to(then)
     st.rerun()

@@ -2,12 +2,15 @@
 
 import re
 import uuid
+from typing import Any
 
 import pytest
 
 from dashboard.aws.cloud import Connection
 from dashboard.batch import __main__ as command
+from dashboard.batch import client
 from tests.builders import png
+from workflow.errors import WorkflowError
 
 pytestmark = pytest.mark.cloud
 
@@ -56,3 +59,24 @@ def test_what_cannot_be_done_is_said(
     told = capsys.readouterr().err
     for code in ("NotConfirmed", "BatchEmpty", "BatchSourceInvalid", "ExecutionDoesNotExist"):
         assert code in told
+
+
+def test_a_start_that_fails_names_what_repeats_it_once(
+    run: Connection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = f"images/command-{uuid.uuid4().hex[:8]}/"
+    run.client("s3").put_object(Bucket=run.settings.bucket, Key=f"{prefix}a.png", Body=png())
+    source, start = f"s3://{run.settings.bucket}/{prefix}", client.start_batch
+
+    def start_without_answer(*given: Any) -> str:
+        start(*given)
+        raise WorkflowError("ReadTimeoutError", "Late.", "Wait a minute.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "start_batch", start_without_answer)
+        assert command.main(["start", source, "--yes"]) == 1
+    named = re.search(r"--name (\S+),", capsys.readouterr().err)
+    assert named
+
+    assert command.main(["start", source, "--yes", "--name", named[1]]) == 0
+    assert [one.source for one in client.list_latest(run)].count(source) == 1

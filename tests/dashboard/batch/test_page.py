@@ -11,7 +11,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection
+from dashboard.batch import client
 from tests.builders import png
+from workflow.errors import WorkflowError
 
 pytestmark = pytest.mark.cloud
 
@@ -86,3 +88,31 @@ def test_a_source_that_cannot_be_classified_is_refused_in_words(
 
     assert told in page.error[0].value
     assert not page.exception
+
+
+def test_a_button_pressed_again_after_an_answer_was_lost_starts_no_second_batch(
+    app: Callable[..., AppTest], batches: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"s3://{batches.settings.bucket}/images/lost-{uuid.uuid4().hex[:8]}/"
+    key = f"{source.partition('images/')[2]}a.png"
+    batches.client("s3").put_object(Bucket=batches.settings.bucket, Key=f"images/{key}", Body=png())
+    start, answers = client.start_batch, [WorkflowError("ReadTimeoutError", "Late.", "Wait.")]
+
+    def start_without_answer(*given: Any) -> str:
+        arn = start(*given)
+        if answers:
+            raise answers.pop()
+        return arn
+
+    monkeypatch.setattr(client, "start_batch", start_without_answer)
+    page = app("batch", {"source": source})
+    until(page, lambda page: button(page, "Classify these 1"))
+    button(page, "Classify these 1").click().run()
+    assert "Late." in page.error[0].value
+
+    until(page, lambda page: button(page, "Classify these 1"))
+    button(page, "Classify these 1").click().run()
+    until(page, lambda page: page.metric)
+
+    assert not page.exception
+    assert [one.source for one in client.list_latest(batches)].count(source) == 1
