@@ -49,13 +49,11 @@ def problem(body: bytes, members: Collection[str], *, is_json: bool) -> str:
 
     Args:
         body: As it came.
-        members: Names that AWS documents for the body; without any, nothing is expected in it.
+        members: Names that AWS documents for the body; without any, it may be empty.
         is_json: Whether AWS answers this call in JSON.
     """
-    if not members:
-        return ""
     if not body.strip():
-        return "It is empty."
+        return "It is empty." if members else ""
     if body.lstrip()[:20].lower().startswith(_PAGES):
         return "It is a web page."
     return _json_problem(body, members) if is_json else ""
@@ -83,6 +81,6 @@ def _json_problem(body: bytes, members: Collection[str]) -> str:
     if not isinstance(value, dict):
         return "It is not a JSON object."
     known = {name.lower() for name in members}
-    if value and known.isdisjoint(name.lower() for name in value):
+    if value and known and known.isdisjoint(name.lower() for name in value):
         return f"It holds nothing that was asked for, but {min(value)[:40]!r}."
     return ""

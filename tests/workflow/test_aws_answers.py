@@ -23,8 +23,11 @@ def test_a_body_that_is_not_of_aws_is_told(body: bytes, says: str) -> None:
     assert problem(body, MEMBERS, is_json=True) == says
 
 
-def test_where_nothing_is_expected_anything_goes() -> None:
-    assert not problem(b"<html>", (), is_json=True)
+def test_where_nothing_is_expected_a_web_page_or_half_an_answer_is_none_all_the_same() -> None:
+    for body in (b"", b"{}", b'{"anything": 1}'):
+        assert not problem(body, (), is_json=True)
+    assert problem(b"<html>", (), is_json=False) == "It is a web page."
+    assert problem(b'{"a', (), is_json=True) == "It is not JSON, or was cut short."
     assert not problem(b"<ListBucketResult/>", MEMBERS, is_json=False)
 
 
