@@ -27,6 +27,8 @@ class Endpoints(Models):
         self._containers: dict[str, Container] = {}
         self._loading = threading.Lock()
         self._unpacked = cloud.store.directory / "models"
+        # Unpacked again by each process: what is damaged there would be served for ever.
+        shutil.rmtree(self._unpacked, ignore_errors=True)
         self._unpacked.mkdir(exist_ok=True)
         self._folders = cloud.store.directory / "containers"
         shutil.rmtree(self._folders, ignore_errors=True)

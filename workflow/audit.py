@@ -117,7 +117,7 @@ def recorded(
         id=uuid.uuid4().hex,
         phase=Phase.BEGUN,
         at=now(),
-        actor=actor,
+        actor=shortened(actor),
         role=role,
         action=action,
         request=shortened(request),
@@ -177,7 +177,11 @@ def decode(line: bytes) -> AuditRow:
 
 
 def shortened(request: str) -> str:
-    """Return a request as it is kept: what is beyond ``MAX_REQUEST`` is counted."""
+    """Return a text as it is kept: what is beyond ``MAX_REQUEST`` is counted.
+
+    A lone surrogate, which JSON of others may hold and no file can, becomes a question mark.
+    """
+    request = request.encode(errors="replace").decode()
     if len(request) <= MAX_REQUEST:
         return request
     return f"{request[:MAX_REQUEST]} … and {len(request) - MAX_REQUEST:,} characters more"

@@ -173,6 +173,9 @@ class AuditLog:
                 body = path.read_bytes()
             except FileNotFoundError:  # another process has delivered it meanwhile
                 continue
+            except OSError as error:
+                yield path, f"{path.name}: it cannot be read ({error.strerror})."
+                continue
             yield path, _decode_row(path.name, body)
 
     def _keep_row(self, row: AuditRow) -> None:

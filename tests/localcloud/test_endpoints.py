@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.endpoints import Endpoints
 from localcloud.store import Store
+from tests.damage import DAMAGES
 from workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -196,6 +197,18 @@ def test_an_endpoint_whose_model_finds_no_room_on_the_disk_fails(tmp_path, build
     endpoints.start()
     build.wait_for(lambda: endpoints._endpoints["e"].get("FailureReason") == "The disk is full.")
     assert endpoints._endpoints["e"]["EndpointStatus"] == "Failed"
+    store.close()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_each_process_unpacks_models_again_so_that_none_stays_damaged(tmp_path, damage):
+    store = Store(tmp_path)
+    unpacked = tmp_path / "models" / "a-digest" / "model.onnx"
+    unpacked.parent.mkdir(parents=True)
+    unpacked.write_bytes(b"weights")
+    DAMAGES[damage](unpacked)
+    Endpoints(cast("Cloud", SimpleNamespace(store=store)))
+    assert list((tmp_path / "models").iterdir()) == []
     store.close()
 
 

@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from dashboard.aws.audit_log import AuditLog
+from tests.damage import DAMAGES
 from workflow.access import Actor, Privilege, Role
 from workflow.audit import PREFIX
 from workflow.errors import WorkflowError
@@ -122,6 +123,34 @@ def test_rows_without_a_bucket_wait_here_and_go_to_s3_as_soon_as_there_is_one(
     assert kept(tmp_path) == []
     assert len(keys(s3)) == 2
     assert [record.result for record in log.read().records] == ["done"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_row_here_stops_no_action_and_is_named(
+    s3: "S3Client", log: AuditLog, tmp_path: Path, damage: str
+) -> None:
+    with log.record_action(ANA, Privilege.DEPLOY, "before the bucket"):
+        pass
+    hurt = min((tmp_path / "audit").glob("*-begun.json"))
+    DAMAGES[damage](hurt)
+    s3.create_bucket(Bucket=BUCKET)
+
+    with log.record_action(ANA, Privilege.SUBMIT, "a.png"):
+        pass
+    found = log.read()
+
+    assert "a.png" in [record.request for record in found.records]
+    assert [hurt.name in problem for problem in found.problems] in ([True], [])
+
+
+def test_text_that_no_file_can_hold_is_recorded(s3: "S3Client", log: AuditLog) -> None:
+    s3.create_bucket(Bucket=BUCKET)
+
+    with log.record_action(ANA, Privilege.TRIAGE, "group \ud800") as result:
+        result.text = "ValidationException: \udfff"
+
+    (record,) = log.read().records
+    assert (record.request, record.result) == ("group ?", "ValidationException: ?")
 
 
 def test_nothing_is_done_that_cannot_be_recorded(
