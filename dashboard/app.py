@@ -51,6 +51,7 @@ def draw_page() -> None:
     from dashboard import login_panel  # noqa: PLC0415 - likewise
     from dashboard.class_names import panel as class_names  # noqa: PLC0415 - likewise
     from dashboard.demonstration import panel as demonstration  # noqa: PLC0415 - likewise
+    from dashboard.overview import alert_checks  # noqa: PLC0415 - likewise
     from dashboard.shared import components, page_address, time_range_panel  # noqa: PLC0415 - its caches do too
     from dashboard.workflows import panel as workflows  # noqa: PLC0415 - likewise
     from dashboard.workflows import parts_panel  # noqa: PLC0415 - likewise
@@ -85,6 +86,7 @@ def draw_page() -> None:
             demonstration.show_mark()
             page_address.begin_page(page.url_path)
             time_range_panel.zone_picker()
+            alert_checks.hand_over_checks()
             deployed = components.connection().watched.deployed
             if page.url_path == "deployment" and not deployed:
                 parts_panel.show_parts()

@@ -29,7 +29,7 @@ class AlertSender:
 
     Attributes:
         problem: What kept alerts from being published, or None.
-        checks: Makes the checks of captures, once a page has handed them over; they may raise
+        checks: Makes the checks of captures, where there are any; they may raise
             ``WorkflowError``.
     """
 

@@ -27,7 +27,6 @@ def draw_screen() -> None:
     captured = captures.running_feed() if watched.endpoint or watched.captures else None
     background = checks.Background(components.shared_reads(), (connection.cloud, watched.name))
     feed, listing = running.failures, running.executions.listing()
-    checks.hand_over_checks(running.alerts, feed, captured, background)
     state, under_way = alerts.find_state(), components.background_jobs()
     made = checks.make_checks(feed, captured, state, under_way, background, now=now)
     shown = model.build_overview(listing, feed.read_inbox(now), feed.repair_runs(), made, now=now)

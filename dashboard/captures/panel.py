@@ -57,6 +57,11 @@ def running_feed() -> InferenceFeed:
     return found
 
 
+def feed_finder() -> Callable[[], InferenceFeed]:
+    """Return how a thread finds the feed of the watched workflow, which this does not start yet."""
+    return partial(_known_feeds().get_feed, components.connection(), as_known=True)
+
+
 def start_picture(source: InferenceFeed, line: CaptureLine) -> None:
     """Begin to fetch the image behind a capture."""
     components.picture_cache().start("s3", *_picture_request(source, line), fresh_s=float("inf"))

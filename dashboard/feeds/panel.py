@@ -36,13 +36,18 @@ def draw_refreshing(draw: Callable[[], None]) -> None:
     st.fragment(draw, run_every=refresh_interval(REFRESH_SECONDS))()
 
 
+def known_feeds() -> WorkflowFeeds:
+    """Return the feeds of the watched workflow, which this does not start."""
+    return _known_feeds().get_feed(components.connection())
+
+
 def running_feeds() -> WorkflowFeeds:
     """Return the feeds of the watched workflow, running.
 
     Raises:
         WorkflowError: What ended their thread.
     """
-    found = _known_feeds().get_feed(components.connection())
+    found = known_feeds()
     found.executions.watch()
     return found
 

@@ -1,16 +1,14 @@
 """Looking: gathers what the Overview's verdict rests on from the feeds and the cloud."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 import polars as pl
 
 from dashboard.alerts.log import AlertPart, AlertState
 from dashboard.alerts.model import CheckFinding
-from dashboard.alerts.sender import AlertSender
 from dashboard.captures.record_filters import InferenceFilters
 from dashboard.captures.source import InferenceFeed
 from dashboard.failures.feed import FailureFeed
@@ -81,25 +79,18 @@ def make_checks(
     )
 
 
-def hand_over_checks(
-    sender: AlertSender | None,
-    feed: FailureFeed,
-    captures: InferenceFeed | None,
-    background: Background,
-) -> None:
-    """Have the sender of alerts make the checks of captures from now on, if there are both."""
-    if sender is not None and captures is not None:
-        sender.checks = partial(check_captures, feed, captures, background)
-
-
 def check_captures(
-    feed: FailureFeed, captures: InferenceFeed, background: Background, now: datetime
+    feed: FailureFeed,
+    find_captures: Callable[[], InferenceFeed],
+    background: Background,
+    now: datetime,
 ) -> tuple[CheckFinding, ...]:
     """Return what the checks of captures say, for alerts; old captures are read on for it.
 
     Raises:
         WorkflowError: AWS's own code, where captures cannot be read.
     """
+    captures = find_captures()
     # No page may be looking: an alert must not rest on captures of yesterday.
     if captures.as_of is None or now - captures.as_of > READ_ON:
         captures.watch()

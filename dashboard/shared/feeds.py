@@ -32,15 +32,21 @@ class Feeds(Generic[F]):
         self._known: dict[tuple[Cloud, str], tuple[WatchedWorkflow, F]] = {}
         self._lock = threading.Lock()
 
-    def get_feed(self, connection: Connection) -> F:
-        """Return the feed of the watched workflow; a new one once that is read otherwise."""
+    def get_feed(self, connection: Connection, *, as_known: bool = False) -> F:
+        """Return the feed of the watched workflow; a new one once that is read otherwise.
+
+        Args:
+            connection: The cloud, and the workflow.
+            as_known: Whether one that reads the workflow otherwise will do. A thread that keeps its
+                connection must not replace what a page reads by a newer one.
+        """
         watched = connection.watched
         key = (connection.cloud, watched.reference)
         # Under the lock until the feed is made: two sessions must not make two of one workflow,
         # whose threads would compete for the store.
         with self._lock:
             known = self._known.get(key)
-            if known is not None and known[0] == watched:
+            if known is not None and (as_known or known[0] == watched):
                 return known[1]
             if known is not None:
                 # Its thread ends after what it is doing; the claim on the store keeps both from

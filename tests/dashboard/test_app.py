@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.aws.cloud import Connection, connect
+from dashboard.feeds import panel as feeds
 from dashboard.shared import components
 from tests.builders import png
 
@@ -254,6 +256,17 @@ def test_an_image_is_classified_by_its_key(
 
     assert "Accepted" in said(test)
     assert r"s3\://nobodys\-bucket/a.png" in test.error[0].value, "an address, not a link"
+
+
+def test_checks_of_captures_are_made_for_alerts_whatever_page_is_looked_at(
+    app: Callable[..., AppTest], deployed: Connection
+) -> None:
+    app("failures")
+
+    found = feeds._known_feeds().get_feed(deployed, as_known=True)
+    assert found.alerts is not None
+    assert found.alerts.checks is not None
+    assert {one.name for one in found.alerts.checks(datetime.now(UTC))} == {"Drift", "Data health"}
 
 
 @pytest.mark.parametrize("batch", ["abcdef0123456789", "not-a-batch"])

@@ -38,10 +38,10 @@ def test_old_captures_are_read_on_and_what_is_not_known_is_neither_right_nor_wro
     )
     feed: Any = SimpleNamespace(executions=SimpleNamespace(listing=lambda: LISTING))
     reads: Any = SimpleNamespace(start=lambda *_, **__: SimpleNamespace(value=None))
-    sender: Any = SimpleNamespace(checks=None)
 
-    checks.hand_over_checks(sender, feed, captures, checks.Background(reads, "key"))
-    drift, health = sender.checks(NOW)
+    drift, health = checks.check_captures(
+        feed, lambda: captures, checks.Background(reads, "key"), NOW
+    )
 
     assert (drift.name, drift.wrong) == ("Drift", None)
     assert (health.name, health.wrong) == ("Data health", wrong)
