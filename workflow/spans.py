@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 _SHOWN: Final = "%Y-%m-%d %H:%M:%S"
@@ -42,12 +42,12 @@ class Span:
         """Whether it ends no later than it begins."""
         return self.start is not None and self.end is not None and self.end <= self.start
 
-    def words(self) -> str:
-        """Such as ``2026-11-23 10:00:00 to 2026-11-23 11:00:00 UTC``."""
-        start = self.start and f"{self.start.astimezone(UTC):{_SHOWN}}"
-        end = self.end and f"{self.end.astimezone(UTC):{_SHOWN}}"
+    def words(self, zone: tzinfo = UTC) -> str:
+        """Such as ``2026-11-23 10:00:00 to 2026-11-23 11:00:00 UTC``, in a zone."""
+        start = self.start and f"{self.start.astimezone(zone):{_SHOWN}}"
+        end = self.end and f"{self.end.astimezone(zone):{_SHOWN}}"
         if start and end:
-            return f"{start} to {end} UTC"
+            return f"{start} to {end} {zone}"
         if start:
-            return f"from {start} UTC on"
-        return f"until {end} UTC" if end else "any time"
+            return f"from {start} {zone} on"
+        return f"until {end} {zone}" if end else "any time"

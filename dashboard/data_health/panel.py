@@ -60,7 +60,9 @@ def show_health(selection: CountedSelection, connection: Connection) -> None:
     records, untimed = int(selection.counts["count"].sum()), _count_untimed(selection)
     read = reading_model.judge_lines(errors, records, untimed, known=known)
     traffic, period, refused = _read_traffic(selection, connection)
-    volume = volume_model.judge_volumes(traffic, period, read_at=_read_at(selection))
+    volume = volume_model.judge_volumes(
+        traffic, period, read_at=_read_at(selection), zone=selection.zone
+    )
     nameless = volume_model.judge_nameless(selection.counts)
     _show_verdict(
         model.combine_health(

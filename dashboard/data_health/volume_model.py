@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from dashboard.data_health.model import (
     HealthFindingKind,
     combine_health,
 )
+from dashboard.shared.time_range import DAY_AND_MINUTE, format_moment
 from workflow.configurations import Sampling
 from workflow.monitoring import CaptureState
 from workflow.spans import Span
@@ -192,7 +194,7 @@ def sum_traffic(traffic: Sequence[TrafficCounts], period: Period) -> pl.DataFram
 
 
 def judge_volumes(
-    traffic: Sequence[TrafficCounts], period: Period, *, read_at: datetime | None
+    traffic: Sequence[TrafficCounts], period: Period, *, read_at: datetime | None, zone: ZoneInfo
 ) -> Health:
     """Return whether every invocation that should be captured was, each variant by itself.
 
@@ -200,24 +202,28 @@ def judge_volumes(
         traffic: What is shown.
         period: The length of a row's time.
         read_at: When all captures there were had been read; None where that has not yet been.
+        zone: Where the reader's clock is.
     """
-    found = combine_health(_judge_volume(one, period, read_at) for one in traffic)
+    found = combine_health(_judge_volume(one, period, read_at, zone) for one in traffic)
     if traffic and found == Health():
         return Health(unjudged=("Volume: no invocation and no record in that time.",))
     return found
 
 
-def _judge_volume(traffic: TrafficCounts, period: Period, read_at: datetime | None) -> Health:
+def _judge_volume(
+    traffic: TrafficCounts, period: Period, read_at: datetime | None, zone: ZoneInfo
+) -> Health:
     rows, now = traffic.rows(period), read_at or EARLIEST
     named = {HealthFindingKind.OFF: traffic.endpoint}
     findings = tuple(
         replace(finding, subject=named.get(finding.kind, traffic.subject))
-        for finding in find_problems(rows, traffic.state, period, now=now)
+        for finding in find_problems(rows, traffic.state, period, now=now, zone=zone)
     )
     done = filter_settled(rows, period, now)
     judged = _filter_judged(done)
-    said = (_describe_compared(traffic, judged, period),) if judged.height else ()
-    return Health(findings, said, tuple(_not_compared(traffic, rows, done, period, read_at)))
+    said = (_describe_compared(traffic, judged, period, zone),) if judged.height else ()
+    unjudged = tuple(_not_compared(traffic, rows, done, period, read_at=read_at, zone=zone))
+    return Health(findings, said, unjudged)
 
 
 def _filter_judged(settled: pl.DataFrame) -> pl.DataFrame:
@@ -225,7 +231,9 @@ def _filter_judged(settled: pl.DataFrame) -> pl.DataFrame:
     return settled.filter(pl.col("share").is_not_null())
 
 
-def _describe_compared(traffic: TrafficCounts, rows: pl.DataFrame, period: Period) -> str:
+def _describe_compared(
+    traffic: TrafficCounts, rows: pl.DataFrame, period: Period, zone: ZoneInfo
+) -> str:
     failed = rows["failed"].sum()
     vain = (
         f" ({failed:,} of them failed; AWS does not say whether it captures those, so they are"
@@ -235,7 +243,7 @@ def _describe_compared(traffic: TrafficCounts, rows: pl.DataFrame, period: Perio
     )
     return (
         f"{rows['invocations'].sum():,} invocations{vain} and {rows['captured'].sum():,} records of"
-        f" {traffic.subject}, {_format_span(rows, period)}, by {period}"
+        f" {traffic.subject}, {_format_span(rows, period, zone)}, by {period}"
     )
 
 
@@ -244,7 +252,9 @@ def _not_compared(
     rows: pl.DataFrame,
     done: pl.DataFrame,
     period: Period,
+    *,
     read_at: datetime | None,
+    zone: ZoneInfo,
 ) -> Iterable[str]:
     who = f"Volume of {traffic.subject}"
     records = traffic.captured["count"].sum()
@@ -254,7 +264,7 @@ def _not_compared(
         yield (
             f"{who}: {unknown['invocations'].sum():,} invocations in "
             f"{_format_periods(unknown, period)},"
-            f" first at {unknown['time'][0]:%Y-%m-%d %H:%M} UTC. What share of them was to be"
+            f" first at {format_moment(unknown['time'][0], zone)}. What share of them was to be"
             " captured is not known: the endpoint's configuration changed then, or it no longer"
             " exists."
         )
@@ -267,15 +277,15 @@ def _not_compared(
     elif young["invocations"].sum():
         yield (
             f"{who}: {young['invocations'].sum():,} invocations since"
-            f" {young['time'][0]:%Y-%m-%d %H:%M} UTC are too young. Captures come minutes late, so"
-            f" a {period} is judged by what is read {SETTLED_AFTER // timedelta(minutes=1)} minutes"
-            " after its end or later."
+            f" {format_moment(young['time'][0], zone)} are too young. Captures come minutes late,"
+            f" so a {period} is judged by what is read {SETTLED_AFTER // timedelta(minutes=1)}"
+            " minutes after its end or later."
         )
 
 
-def _format_span(rows: pl.DataFrame, period: Period) -> str:
-    last = rows["time"][-1] + period.length
-    return f"{rows['time'][0]:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+def _format_span(rows: pl.DataFrame, period: Period, zone: ZoneInfo) -> str:
+    first, last = rows["time"][0].astimezone(zone), rows["time"][-1] + period.length
+    return f"{first:{DAY_AND_MINUTE}} to {format_moment(last, zone)}"
 
 
 def judge_unasked(endpoint: str, refusal: str) -> Health:
@@ -302,6 +312,7 @@ def find_problems(
     period: Period,
     *,
     now: datetime,
+    zone: ZoneInfo,
 ) -> tuple[HealthFinding, ...]:
     """Return what is wrong with the number of captures.
 
@@ -310,12 +321,13 @@ def find_problems(
         state: Of the endpoint.
         period: The length of a row's time.
         now: Rows that may still fill up are not judged, nor those of an unknown share.
+        zone: Where the reader's clock is.
     """
-    return tuple(_iterate_findings(filter_settled(rows, period, now), state, period))
+    return tuple(_iterate_findings(filter_settled(rows, period, now), state, period, zone))
 
 
 def _iterate_findings(
-    settled: pl.DataFrame, state: CaptureState, period: Period
+    settled: pl.DataFrame, state: CaptureState, period: Period, zone: ZoneInfo
 ) -> Iterable[HealthFinding]:
     on = state.share > 0
     if not on:
@@ -326,7 +338,9 @@ def _iterate_findings(
         )
     silent = _trailing_silence(settled)
     if on and not silent.is_empty():
-        yield HealthFinding(HealthFindingKind.SILENCE, _silence_sentence(silent, state, period))
+        yield HealthFinding(
+            HealthFindingKind.SILENCE, _silence_sentence(silent, state, period, zone)
+        )
     heard = settled if silent.is_empty() else settled.filter(pl.col("time") < silent["time"][0])
     judged = _filter_judged(heard)
     # Sampling is binomial: the deviation grows with the root of what is expected.
@@ -337,9 +351,9 @@ def _iterate_findings(
         yield HealthFinding(
             HealthFindingKind.GAP,
             f"About {missing:,.0f} records are missing in {_format_periods(gaps, period)}, first at"
-            f" {gaps['time'][0]:%Y-%m-%d %H:%M} UTC. Objects may have been deleted by the bucket's"
-            " lifecycle, or records not be readable or have no usable time: look at the bucket,"
-            " then check all objects again.",
+            f" {format_moment(gaps['time'][0], zone)}. Objects may have been deleted by the"
+            " bucket's lifecycle, or records not be readable or have no usable time: look at the"
+            " bucket, then check all objects again.",
         )
     surplus = judged.filter(pl.col("captured") > pl.col("invocations") + spread)
     if not surplus.is_empty():
@@ -357,9 +371,11 @@ def _trailing_silence(settled: pl.DataFrame) -> pl.DataFrame:
     return tail if tail["expected"].sum() >= _FEW else tail.clear()
 
 
-def _silence_sentence(silent: pl.DataFrame, state: CaptureState, period: Period) -> str:
+def _silence_sentence(
+    silent: pl.DataFrame, state: CaptureState, period: Period, zone: ZoneInfo
+) -> str:
     said = (
-        f"Nothing was captured from {_format_span(silent, period)}, though"
+        f"Nothing was captured from {_format_span(silent, period, zone)}, though"
         f" {silent['invocations'].sum():,} invocations"
     )
     disk = state.disk_percent

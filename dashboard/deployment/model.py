@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from dashboard.shared.time_range import CLOCK, DAY_AND_SECOND, format_moment
 from workflow.errors import WorkflowError
 
 _PLAIN = frozenset({"CREATE", "KEEP"})
@@ -216,7 +218,9 @@ def check_view(findings: Sequence[Mapping[str, str]]) -> CheckView:
     )
 
 
-def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: datetime) -> RunView:
+def run_view(
+    steps: Iterable[PlanStep], *, running: bool, title: str, at: datetime, zone: ZoneInfo
+) -> RunView:
     """Fold what a run has said so far.
 
     Args:
@@ -224,6 +228,7 @@ def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: dateti
         running: Whether it is still under way.
         title: What it does, such as ``Deploy``.
         at: When it began; what it left may have changed since.
+        zone: Where the reader's clock is.
     """
     kinds: dict[str, str] = {}
     states: dict[str, str] = {}
@@ -234,7 +239,8 @@ def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: dateti
         states[step.resource] = _describe_state(step)
         says = f"{kinds[step.resource]} {_resource_name(step.resource)}: {states[step.resource]}"
     if not running:
-        says = f"{title} of {at:%H:%M} UTC left {done} of {total} resources up to date."
+        began = format_moment(at, zone, CLOCK)
+        says = f"{title} of {began} left {done} of {total} resources up to date."
     return RunView(
         share=done / total if total else 0.0,
         done=done,
@@ -247,14 +253,18 @@ def run_view(steps: Iterable[PlanStep], *, running: bool, title: str, at: dateti
     )
 
 
-def versions_table(outputs: Mapping[str, Any]) -> pd.DataFrame:
+def versions_table(outputs: Mapping[str, Any], zone: ZoneInfo) -> pd.DataFrame:
     """List versions of the state machine, newest first, with their share of new executions."""
     return pd.DataFrame(
         [
-            (version["number"], version["created"][:19].replace("T", " "), f"{version['weight']} %")
+            (
+                version["number"],
+                f"{datetime.fromisoformat(version['created']).astimezone(zone):{DAY_AND_SECOND}}",
+                f"{version['weight']} %",
+            )
             for version in outputs["versions"]
         ],
-        columns=["Version", "Published (UTC)", "New executions"],
+        columns=["Version", f"Published ({zone.key})", "New executions"],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.deployment import model
-from dashboard.shared import components, page_address
+from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import escape_prose, escape_text, inline_code
 from dashboard.shared.jobs import Job
 from dashboard.thresholds.panel import read_standing
@@ -57,7 +57,13 @@ def wanted_settings(settings: Settings) -> tuple[Settings, int]:
 def show_run(job: Job) -> None:
     """Show a run step by step, and what ended it early."""
     running = job.running
-    view = model.run_view(job.events, running=running, title=job.title, at=job.started_at)
+    view = model.run_view(
+        job.events,
+        running=running,
+        title=job.title,
+        at=job.started_at,
+        zone=time_range_panel.picked_zone(),
+    )
     if view.error is not None:
         components.error_state(view.error)
         st.caption("Finished steps stay done; the next deployment continues from here.")
@@ -143,7 +149,7 @@ def show_versions(found: Mapping[str, Any], back: tuple[int, int, str] | None) -
         back: Number of the version in use, of the one to go back to, and their difference; None
             where there is none to go back to.
     """
-    frame = model.versions_table(found)
+    frame = model.versions_table(found, time_range_panel.picked_zone())
     if frame.empty:
         return False
     st.header("Versions", anchor=False)

@@ -178,7 +178,10 @@ def _time_range(selection: CountedSelection, _: Connection) -> None:
         st.warning("The baseline ends before it begins: choose a later end.")
         return
     _compare_with_span(
-        selection, f"the traffic of {span.words()}", span, _selected_span(selection).without(span)
+        selection,
+        f"the traffic of {span.words(selection.zone)}",
+        span,
+        _selected_span(selection).without(span),
     )
 
 
@@ -223,13 +226,15 @@ def _compare_version(selection: CountedSelection, connection: Connection) -> Non
     )
     span, selected = known[chosen].span, _selected_span(selection)
     for version in (known[name] for name in (chosen, other) if name in known):
-        st.caption(escape_text(f"{version.name}: {version.span.words()}. {version.unknown}"))
+        st.caption(
+            escape_text(f"{version.name}: {version.span.words(selection.zone)}. {version.unknown}")
+        )
     wanted: tuple[Span, ...] = (selected,)
     if other in known:
         shared = known[other].span.meet(selected)
         wanted = (shared,) if shared else ()
     current = [rest for one in wanted for rest in one.without(span)]
-    _compare_with_span(selection, f"{chosen}, {span.words()}", span, current)
+    _compare_with_span(selection, f"{chosen}, {span.words(selection.zone)}", span, current)
 
 
 def _compare_with_span(
@@ -240,14 +245,14 @@ def _compare_with_span(
     # The empty frame gives ``concat`` its columns where there is no span at all.
     after = pl.concat([before.clear(), *(_count_span(selection, one) for one in current)])
     if before.is_empty():
-        st.warning(f"No record lies in the time of the baseline, {span.words()}.")
+        st.warning(f"No record lies in the time of the baseline, {span.words(selection.zone)}.")
         return
     if after.is_empty():
         st.warning("Every selected record lies inside the baseline: widen the filters above.")
         return
     statistics = inferences.statistics_of(before, selection.names)
     show_report(selection, Baseline(name, statistics), after)
-    show_images(selection, f"of {span.words()}", (span,), tuple(current))
+    show_images(selection, f"of {span.words(selection.zone)}", (span,), tuple(current))
 
 
 def _selected_span(selection: CountedSelection) -> Span:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 import streamlit as st
@@ -167,8 +168,9 @@ def choose_other(
 ) -> None:
     """Choose an execution to compare with, such as the last that went well."""
     others = feed.listing().filter(pl.col("arn") != view.execution.arn).head(many.LISTED)
+    started = partial(time_range_panel.format_in_zone, form=DAY_AND_SECOND)
     label = {
-        row["arn"]: f"{row['name']} ({row['outcome']}, {row['started_at']:%b %d %H:%M:%S})"
+        row["arn"]: f"{row['name']} ({row['outcome']}, {started(row['started_at'])})"
         for row in others.select("arn", "name", "outcome", "started_at").iter_rows(named=True)
     }
     other = st.selectbox(
@@ -325,7 +327,10 @@ def show_logs(view: one.ExecutionView) -> None:
     lines = found.lines if everything else mine
     for problem in found.problems:
         st.caption(escape_text(problem))
-    text = "\n".join(f"{line.at:%H:%M:%S.%f} {line.function} {line.text}" for line in lines)
+    zone = time_range_panel.picked_zone()
+    text = "\n".join(
+        f"{line.at.astimezone(zone):%H:%M:%S.%f} {line.function} {line.text}" for line in lines
+    )
     text = clean_block(text or "Nothing was logged in this period.")
     st.code(text, language=None, wrap_lines=True)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from dashboard.shared.numbers import format_age
 from workflow.errors import WorkflowError
 
 DEPLOYMENT: Final = "deployment"
@@ -81,9 +82,10 @@ class Jobs:
             # Looked up and replaced under one lock, so that a double click starts one job.
             before = self._jobs.get(key)
             if before is not None and before.running:
+                now = datetime.now(UTC)
                 raise WorkflowError(
                     "AlreadyRunning",
-                    f"{before.title} is under way since {before.started_at:%H:%M:%S} UTC.",
+                    f"{before.title} has been under way for {format_age(before.started_at, now)}.",
                     "Wait until it has ended; its progress is shown on this page.",
                 )
             job = Job(title)

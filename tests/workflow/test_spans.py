@@ -1,6 +1,7 @@
 """Spans of time: what two share, what is left of one, and their words."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -64,3 +65,11 @@ def test_a_span_that_ends_before_it_begins_is_empty() -> None:
 )
 def test_a_span_has_words(span: Span, words: str) -> None:
     assert span.words() == words
+
+
+def test_a_span_has_words_in_a_zone() -> None:
+    span = Span(datetime(2026, 11, 23, 10, tzinfo=UTC), datetime(2026, 11, 23, 23, 30, tzinfo=UTC))
+
+    said = span.words(ZoneInfo("Europe/Berlin"))
+
+    assert said == "2026-11-23 11:00:00 to 2026-11-24 00:30:00 Europe/Berlin"

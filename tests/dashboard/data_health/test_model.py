@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -18,6 +19,7 @@ from workflow.monitoring import CaptureState
 from workflow.spans import Span
 
 START = NOW - timedelta(hours=24)
+IN_UTC = ZoneInfo("UTC")
 TIME = pl.Datetime("us", "UTC")
 
 
@@ -51,7 +53,7 @@ def kinds(
     counted = asked(invocations, failed)
     rows = volume_model.expected_and_captured(counted, hourly(captured), known, Period.HOUR)
     state = CaptureState(enabled=enabled, sampling_percentage=sampling, disk_percent=disk)
-    found = volume_model.find_problems(rows, state, Period.HOUR, now=now)
+    found = volume_model.find_problems(rows, state, Period.HOUR, now=now, zone=IN_UTC)
     return {finding.kind: finding.sentence for finding in found}
 
 
@@ -313,8 +315,10 @@ def traffic(
     )
 
 
-def volume(*shown: TrafficCounts, read_at: datetime | None = NOW) -> Health:
-    return volume_model.judge_volumes(shown, Period.HOUR, read_at=read_at)
+def volume(
+    *shown: TrafficCounts, read_at: datetime | None = NOW, zone: ZoneInfo = IN_UTC
+) -> Health:
+    return volume_model.judge_volumes(shown, Period.HOUR, read_at=read_at, zone=zone)
 
 
 def test_what_was_compared_is_told_with_its_numbers() -> None:
@@ -322,6 +326,8 @@ def test_what_was_compared_is_told_with_its_numbers() -> None:
 
     said = "300 invocations and 300 records of e, v, 2026-11-22 12:00 to 2026-11-22 15:00 UTC"
     assert found == Health(judged=(f"{said}, by hour",))
+    local = volume(traffic([100] * 3, [100] * 3), zone=ZoneInfo("Europe/Berlin"))
+    assert "2026-11-22 13:00 to 2026-11-22 16:00 (15:00 UTC)" in local.judged[0]
 
 
 def test_what_failed_is_told_beside_what_was_compared() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dashboard.deployment.model import (
     PlanStep,
@@ -14,6 +15,7 @@ from dashboard.deployment.model import (
 )
 from workflow.errors import WorkflowError
 
+IN_UTC, IN_BERLIN = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")
 OPS = ("CREATE", "UPDATE", "REPLACE", "DELETE", "KEEP", "BLOCKED")
 
 
@@ -103,7 +105,7 @@ BEGUN = PlanStep(BUCKET, kind="S3 bucket", total=2)
 
 
 def test_a_run_that_has_said_nothing_yet_looks_around() -> None:
-    view = run_view([], running=True, title="Deploy", at=BEGAN)
+    view = run_view([], running=True, title="Deploy", at=BEGAN, zone=IN_UTC)
 
     assert (view.share, view.says, view.error) == (0.0, "Deploy: reading what is deployed", None)
     assert view.rows.empty
@@ -117,7 +119,7 @@ def test_a_run_says_what_it_does_now_and_how_far_it_is() -> None:
         PlanStep(ROLE, message="Creating the role"),
     ]
 
-    view = run_view(steps, running=True, title="Deploy", at=BEGAN)
+    view = run_view(steps, running=True, title="Deploy", at=BEGAN, zone=IN_UTC)
 
     assert (view.share, view.done) == (0.5, 1)
     assert view.says == "IAM role filter: Creating the role"
@@ -135,16 +137,20 @@ def test_a_run_that_is_done_says_so() -> None:
         PlanStep(ROLE, done="UPDATE"),
     ]
 
-    view = run_view(steps, running=False, title="Deploy", at=BEGAN)
+    view = run_view(steps, running=False, title="Deploy", at=BEGAN, zone=IN_UTC)
 
-    assert view.says == "Deploy of 12:03 UTC left 2 of 2 resources up to date."
+    assert view.says == "Deploy of 12:03:00 UTC left 2 of 2 resources up to date."
     assert list(view.rows["Progress"]) == ["✓ changed", "✓ up to date"]
+    local = run_view(steps, running=False, title="Deploy", at=BEGAN, zone=IN_BERLIN)
+    assert local.says.startswith("Deploy of 13:03:00 (12:03 UTC) left")
 
 
 def test_a_run_that_failed_keeps_its_error() -> None:
     error = WorkflowError("AccessDenied", "It may not.", "Allow it.")
 
-    view = run_view([BEGUN, PlanStep(BUCKET, error=error)], running=False, title="Deploy", at=BEGAN)
+    view = run_view(
+        [BEGUN, PlanStep(BUCKET, error=error)], running=False, title="Deploy", at=BEGAN, zone=IN_UTC
+    )
 
     assert view.error is error
     assert list(view.rows["Progress"]) == ["✗ failed"]
@@ -175,8 +181,12 @@ def test_outputs_name_the_alias_and_the_queue() -> None:
 
 
 def test_versions_show_their_share_of_new_executions() -> None:
-    assert versions_table(OUTPUTS).to_numpy().tolist() == [[2, "2026-11-23 12:00:00", "100 %"]]
-    assert versions_table({**OUTPUTS, "versions": []}).empty
+    assert versions_table(OUTPUTS, IN_UTC).to_numpy().tolist() == [
+        [2, "2026-11-23 12:00:00", "100 %"]
+    ]
+    assert versions_table({**OUTPUTS, "versions": []}, IN_UTC).empty
+    (row,) = versions_table(OUTPUTS, IN_BERLIN).to_dict("records")
+    assert row["Published (Europe/Berlin)"] == "2026-11-23 13:00:00"
 
 
 def test_checks_are_counted_and_each_is_told_with_its_remedy() -> None:

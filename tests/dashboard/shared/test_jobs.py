@@ -51,7 +51,7 @@ def test_two_at_once_under_one_key_are_refused() -> None:
     jobs, go = Jobs(), threading.Event()
     first = jobs.start("deploy", "Deploy", until(go))
 
-    with pytest.raises(WorkflowError, match="Deploy is under way since") as caught:
+    with pytest.raises(WorkflowError, match="Deploy has been under way for") as caught:
         jobs.start("deploy", "Destroy", counted)
 
     assert caught.value.code == "AlreadyRunning"
