@@ -182,7 +182,7 @@ OUR_OWN: Final = (
     ),
 )
 
-_CREDENTIALS: Final = (
+CREDENTIALS: Final = (
     _row(
         _CONFIGURATION,
         "NoCredentialsError PartialCredentialsError CredentialRetrievalError"
@@ -995,7 +995,7 @@ _PYTHON: Final = (
 
 ROWS: Final = (
     *OUR_OWN,
-    *_CREDENTIALS,
+    *CREDENTIALS,
     *_SLOW,
     *_CAPACITIES,
     *_PERMISSIONS,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from workflow.error_rows import OUR_OWN, ROWS, Blame, KnownError, Repair
+from workflow.error_rows import CREDENTIALS, OUR_OWN, ROWS, Blame, KnownError, Repair
 
 __all__ = [
     "AwsAnswer",
@@ -24,6 +24,7 @@ __all__ = [
     "find",
     "is_denial",
     "is_throttling",
+    "is_unanswered",
     "passes_at_once",
     "passes_by_itself",
     "read_error",
@@ -149,6 +150,18 @@ def is_denial(code: str) -> bool:
     """Return whether AWS refuses for want of a permission."""
     found = find((code,))
     return found is not None and found.row.blame is Blame.PERMISSION
+
+
+def is_unanswered(code: str) -> bool:
+    """Return whether an error says nothing of what was asked for: no answer, or no right to one.
+
+    What was known of it before then still stands, unlike after ``NoSuchBucket``.
+    """
+    found = find((code,))
+    if found is None:
+        return False
+    row = found.row
+    return row.passes or row.blame is Blame.PERMISSION or row in CREDENTIALS
 
 
 def passes_at_once(answer: "AwsAnswer") -> bool:

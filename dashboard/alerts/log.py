@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -111,38 +111,61 @@ class AlertState:
         return tuple(alarm.name for alarm in self.alarms if alarm.state == "ALARM")
 
 
-def read_alerts(connection: Connection, *, now: datetime) -> AlertState:
+class PartReader(Protocol):
+    """How a part is read; pages keep what was read before."""
+
+    def __call__(self, part: AlertPart, read: Callable[[], T], /) -> T:
+        """Return what ``read`` returns."""
+        ...
+
+
+def read_now(_: AlertPart, read: Callable[[], T]) -> T:
+    """Read a part, whatever was read before."""
+    return read()
+
+
+def read_alerts(
+    connection: Connection, *, now: datetime, read_part: PartReader = read_now
+) -> AlertState:
     """Read what was sent, to whom, what waits and which alarms are ringing.
 
     Raises:
         WorkflowError: AWS's own code, but for a missing permission.
     """
     refused: dict[AlertPart, WorkflowError] = {}
+    read_at: list[datetime] = [now]
+    no_sent: tuple[SentAlert, ...] = ()
+    no_keys: tuple[tuple[str, datetime], ...] = ()
 
-    def unless_refused(part: AlertPart, read: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+    def unless_refused(part: AlertPart, read: Callable[[], T], nothing: T) -> T:
         try:
-            return read()
+            found, at = read_part(part, lambda: (read(), now))
         except WorkflowError as error:
             if not is_denial(error.code):
                 raise
             refused[part] = error
-            return ()
+            return nothing
+        read_at.append(at)
+        return found
 
-    return AlertState(
-        sent=unless_refused(AlertPart.SENT, lambda: _all_sent(connection)),
-        waiting=unless_refused(AlertPart.SENT, lambda: _list_all(connection, OUTBOX_PREFIX)),
-        silences=silenced_checks(
-            (
-                key
-                for key, _ in unless_refused(
-                    AlertPart.SENT, lambda: _list_all(connection, SILENCES_PREFIX)
-                )
-            ),
-            now=now,
+    sent, waiting, silences = unless_refused(
+        AlertPart.SENT,
+        lambda: (
+            _all_sent(connection),
+            _list_all(connection, OUTBOX_PREFIX),
+            _list_all(connection, SILENCES_PREFIX),
         ),
-        subscribers=unless_refused(AlertPart.SUBSCRIBERS, lambda: _list_subscribers(connection)),
-        alarms=unless_refused(AlertPart.ALARMS, lambda: _describe_alarms(connection)),
-        read_at=now,
+        (no_sent, no_keys, no_keys),
+    )
+    return AlertState(
+        sent=sent,
+        waiting=waiting,
+        silences=silenced_checks((key for key, _ in silences), now=now),
+        subscribers=unless_refused(
+            AlertPart.SUBSCRIBERS, lambda: _list_subscribers(connection), ()
+        ),
+        alarms=unless_refused(AlertPart.ALARMS, lambda: _describe_alarms(connection), ()),
+        read_at=min(read_at),
         refused=refused,
     )
 

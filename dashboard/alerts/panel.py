@@ -1,7 +1,8 @@
 """Panels of the Alerts page: what was sent, to whom, what is silenced, what could not be sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -18,7 +19,15 @@ from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.triage import FailureGroup
 
+T = TypeVar("T")
+
 FRESH_S = 15.0
+
+_TITLES = {
+    AlertPart.SENT: "the alerts",
+    AlertPart.SUBSCRIBERS: "who gets alerts",
+    AlertPart.ALARMS: "the alarms",
+}
 
 
 def read_state() -> AlertState:
@@ -27,12 +36,12 @@ def read_state() -> AlertState:
     Raises:
         WorkflowError: AWS's own code; ``StillWaiting`` while it has not answered.
     """
-    cloud = components.connection()
 
-    def read() -> AlertState:
-        return log.read_alerts(cloud, now=datetime.now(UTC))
+    def read_part(part: AlertPart, read: Callable[[], T]) -> T:
+        return components.read_cloud("alerts", part, _TITLES[part], read, fresh_s=FRESH_S)
 
-    return components.read_cloud("alerts", "state", "the alerts", read, fresh_s=FRESH_S)
+    now = datetime.now(UTC)
+    return log.read_alerts(components.connection(), now=now, read_part=read_part)
 
 
 def find_state() -> AlertState | None:

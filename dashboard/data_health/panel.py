@@ -11,6 +11,7 @@ from dashboard.aws import monitoring
 from dashboard.aws.cloud import Connection
 from dashboard.aws.configurations import read_configurations, sampling_percentage
 from dashboard.captures.periods import Period
+from dashboard.captures.record_filters import InferenceFilters
 from dashboard.data_health import metrics, model, reading_model, volume_model
 from dashboard.data_health.model import Health
 from dashboard.data_health.volume_model import TrafficCounts
@@ -161,7 +162,7 @@ def _read_traffic(
                 captured=captured,
                 samplings=samplings,
             )
-            found.append(_add_invocations(one, span, period, connection))
+            found.append(_add_invocations(one, span, period, selection.filters, connection))
     return found, period, model.combine_health(refused)
 
 
@@ -220,6 +221,7 @@ def _add_invocations(
     traffic: TrafficCounts,
     span: tuple[datetime, datetime] | None,
     period: Period,
+    filters: InferenceFilters,
     connection: Connection,
 ) -> TrafficCounts:
     """Return the counts of a variant with what CloudWatch says of it."""
@@ -227,20 +229,22 @@ def _add_invocations(
         return replace(traffic, refusal="no record with a usable time tells from when to look.")
     who = (connection, traffic.endpoint, traffic.variant)
 
-    def read() -> tuple[pl.DataFrame, float | None]:
+    def read() -> tuple[pl.DataFrame, float | None, datetime]:
         invocations = metrics.read_invocations(*who, *span, every=period.length)
-        return invocations, metrics.disk_percent(*who, span[1])
+        return invocations, metrics.disk_percent(*who, span[1]), span[1]
 
-    key = (traffic.endpoint, traffic.variant, period, *(f"{end:%Y%m%d%H%M}" for end in span))
+    # Not by the end of the span, which moves on: what was read before is shown when a read fails.
+    key = (traffic.endpoint, traffic.variant, period, filters)
     title = f"the metrics of {traffic.endpoint}, {traffic.variant}"
     try:
-        invocations, disk = components.read_cloud(
+        invocations, disk, until = components.read_cloud(
             "cloudwatch", key, title, read, fresh_s=FRESH_SECONDS
         )
     except WorkflowError as error:
         return replace(traffic, refusal=error.message)
     state = replace(traffic.state, disk_percent=disk)
-    return replace(traffic, state=state, invocations=invocations)
+    captured = traffic.captured.filter(pl.col("time") < until)
+    return replace(traffic, state=state, invocations=invocations, captured=captured)
 
 
 def _show_facts(traffic: list[TrafficCounts], delay: timedelta | None) -> None:

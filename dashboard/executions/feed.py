@@ -31,6 +31,7 @@ PASS_S = 10.0
 WATCHED_PAUSE_S = 3.0
 IDLE_PAUSE_S = 30.0
 IDLE_AFTER_S = 300.0
+ASKED_S = 60.0  # the definition and the version, which change seldom
 """After so long without a page looking, passes are rarer; alerts still need them."""
 
 
@@ -94,16 +95,16 @@ class ExecutionFeed:
             "failures", self.version, lambda: {one.execution_arn: one for one in self.attempts()}
         )
 
-    def definition(self, now: datetime) -> str:
+    def definition(self) -> str:
         """Return the definition that a new execution would run; asked once a minute.
 
         Raises:
             WorkflowError: AWS's own code; ``StillWaiting``.
         """
         read = self.states.current_definition
-        return self._reads.get("states", f"definition {now:%H%M}", "the definition", read)
+        return self._reads.get("states", "definition", "the definition", read, fresh_s=ASKED_S)
 
-    def current_version(self, now: datetime) -> str | None:
+    def current_version(self) -> str | None:
         """Return the version that a restart would run, None where no alias names one; likewise."""
         watched = self._connection.watched
         alias = watched.started_through
@@ -111,9 +112,10 @@ class ExecutionFeed:
             return None
         return self._reads.get(
             "states",
-            f"alias {now:%H%M}",
+            "alias",
             "the version that is deployed",
             lambda: self.states.live_version(alias),
+            fresh_s=ASKED_S,
         )
 
     @property

@@ -211,7 +211,7 @@ def show_machine(feed: ExecutionFeed, rows: pl.DataFrame) -> None:
     with st.expander("State machine", icon=":material/account_tree:"), components.show_errors():
         visits = feed.visits()
         said = many.drawn_from(rows, visits)
-        show_graph(feed.definition(datetime.now(UTC)), many.summarize_states(rows, visits), said)
+        show_graph(feed.definition(), many.summarize_states(rows, visits), said)
 
 
 def link_back(current: many.ExecutionFilters) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.access import session
 from dashboard.failures import model, repairs
-from dashboard.failures.concurrency import repairs_at_once
+from dashboard.failures.concurrency import NEW_ACCOUNT, half_of, read_repairs_at_once
 from dashboard.failures.feed import FailureFeed
 from dashboard.failures.inbox import find_outcomes
 from dashboard.failures.repair_plan import (
@@ -19,6 +19,7 @@ from dashboard.failures.repair_plan import (
     plan_repair,
 )
 from dashboard.shared import components, permits, time_range_panel
+from dashboard.shared.cloud_reads import STILL_WAITING
 from dashboard.shared.escaping import escape_text
 from dashboard.shared.numbers import format_count, format_duration
 from dashboard.shared.tables import clean_cells
@@ -54,7 +55,7 @@ def show_repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
         _read_state_types(feed),
         datetime.now(UTC),
     )
-    version = feed.executions.current_version(now)
+    version = feed.executions.current_version()
     dries = [
         model.dry_run(
             group,
@@ -120,15 +121,8 @@ def show_repair(feed: FailureFeed, groups: Sequence[FailureGroup]) -> None:
 
 def _show_estimate(feed: FailureFeed, items: int) -> None:
     """Say how long a repair takes, as far as that is known."""
-    connection = components.connection()
     with components.show_errors():
-        at_once = components.read_cloud(
-            "lambda",
-            "repairs at once",
-            "how many executions may run at once",
-            lambda: repairs_at_once(connection.client("lambda")),
-            fresh_s=300.0,
-        )
+        at_once = _read_repairs_at_once()
         median = feed.executions.listing()["seconds"].median()
         seconds = estimated_seconds(items, at_once, median if isinstance(median, float) else nan)
         st.caption(
@@ -136,6 +130,23 @@ def _show_estimate(feed: FailureFeed, items: int) -> None:
             if not isnan(seconds)
             else f"{at_once:,} at once; the duration of one is not known yet."
         )
+
+
+def _read_repairs_at_once() -> int:
+    """Return how many executions a repair has under way; as the repair itself where unknown."""
+    connection = components.connection()
+    try:
+        return components.read_cloud(
+            "lambda",
+            "repairs at once",
+            "how many executions may run at once",
+            lambda: read_repairs_at_once(connection.client("lambda")),
+            fresh_s=300.0,
+        )
+    except WorkflowError as error:
+        if error.code == STILL_WAITING:
+            raise
+        return half_of(NEW_ACCOUNT)
 
 
 def show_runs(feed: FailureFeed, digest: str | None) -> None:
@@ -191,7 +202,7 @@ def current_author() -> str:
 
 def _read_state_types(feed: FailureFeed) -> dict[str, str]:
     try:
-        graph = read_definition(feed.executions.definition(datetime.now(UTC)))
+        graph = read_definition(feed.executions.definition())
     except WorkflowError:
         return {}  # the adviser then judges without the type of the state
     return {node.name: node.type for node in graph.nodes}

@@ -33,7 +33,12 @@ def _make_feeds(connection: Connection) -> WorkflowFeeds:
 
 def draw_refreshing(draw: Callable[[], None]) -> None:
     """Draw a part of the page, and again whenever it is time to."""
-    st.fragment(draw, run_every=refresh_interval(REFRESH_SECONDS))()
+
+    def drawn() -> None:
+        with components.follow_reads(st.container()):
+            draw()
+
+    st.fragment(drawn, run_every=refresh_interval(REFRESH_SECONDS))()
 
 
 def known_feeds() -> WorkflowFeeds:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
 from workflow.errors import WorkflowError
-from workflow.known_errors import passes_by_itself
+from workflow.known_errors import is_unanswered
 
 T = TypeVar("T")
 
@@ -28,6 +28,9 @@ PATIENCE_S: Final = 1.5
 
 _HURRY_S: Final = 0.1
 """How long it waits while another read of the same service is late: most likely that hangs too."""
+
+_SLOW_SERVICES: Final = 2
+"""A page waits for so many reads that are late, and hurries with all others."""
 
 _FAILED_S: Final = 3.0
 """A failed read is not repeated before that."""
@@ -101,6 +104,11 @@ def limit_waits(patience_s: float | None = None) -> Iterator[list[CloudRead]]:
         _page.reset(token)
 
 
+def is_awaited() -> bool:
+    """Return whether this is inside of a block of ``limit_waits``."""
+    return _page.get() is not None
+
+
 @dataclass(slots=True)
 class _Known(Generic[T]):
     """What is known under one key; times are monotonic seconds."""
@@ -124,7 +132,7 @@ class _Known(Generic[T]):
     @property
     def outdated(self) -> bool:
         """Whether what is known is shown although the last read failed."""
-        return self.as_of is not None and self.problem is not None and _is_transient(self.problem)
+        return self.as_of is not None and self.problem is not None and _leaves_known(self.problem)
 
     def is_fresh(self, fresh_s: float) -> bool:
         now = time.monotonic()
@@ -133,7 +141,7 @@ class _Known(Generic[T]):
         return now - self.read_at < fresh_s or now - self.failed_at < _FAILED_S
 
     def result(self) -> T:
-        """Return what is known; raise why nothing is, or what AWS refused since.
+        """Return what is known; raise why nothing is, or what AWS has said of it since.
 
         Raises:
             WorkflowError: ``StillWaiting`` where no read has ended yet, else what the last raised.
@@ -213,9 +221,10 @@ class CloudReads:
         # Outside of a page, as in a job, there is nobody who could be told to wait.
         patience_s, late = _page.get() or (None, [])
         last = cast("CloudRead", known.last)
-        # A service that keeps one read waiting keeps this one waiting too: the waits of a page's
-        # reads must not add up.
-        if patience_s is not None and self._is_late(service, last):
+        # A service that keeps one read waiting keeps this one waiting too, and two that do so are
+        # enough for one page: the waits of a page's reads must not add up.
+        hangs = self._is_late(service, last) or sum(one.late for one in late) >= _SLOW_SERVICES
+        if patience_s is not None and hangs:
             patience_s = _HURRY_S
         if not last.wait(patience_s) or known.outdated:
             late.append(last)
@@ -281,9 +290,9 @@ class CloudReads:
         return any(one is not None and one is not mine and one.late for one in others)
 
 
-def _is_transient(problem: Exception) -> bool:
+def _leaves_known(problem: Exception) -> bool:
     """Return whether what was known before is still worth showing."""
-    return isinstance(problem, WorkflowError) and passes_by_itself(problem.code)
+    return isinstance(problem, WorkflowError) and is_unanswered(problem.code)
 
 
 def _still_waiting(title: str) -> WorkflowError:

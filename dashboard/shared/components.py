@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.aws import submissions
 from dashboard.aws.cloud import Cloud, Connection
@@ -199,17 +200,34 @@ def find_thumbnail(image: StoredImage) -> bytes | None:
 def page_run() -> Iterator[None]:
     """Run a page: no read is waited for longer than a person would, and what is late is followed.
 
-    What is awaited is said at the top; the page is run again when it is there.
+    What is awaited or could not be read again is said at the top; the page is run again for it.
     """
     # Made before the page and filled after it: only then it is known what was late.
     place = st.container()
-    with cloud_reads.limit_waits() as late:
+    with follow_reads(place):
         try:
             yield
         finally:
             with place:
                 _failed_actions()
-                _show_awaited(late)
+
+
+@contextmanager
+def follow_reads(place: DeltaGenerator) -> Iterator[None]:
+    """Say in a place what this block awaits or could not read again; the block around it may do so.
+
+    Args:
+        place: A container above what the block draws.
+    """
+    # A fragment that is run by itself has no page around it that would say so.
+    outermost = not cloud_reads.is_awaited()
+    with cloud_reads.limit_waits() as late:
+        try:
+            yield
+        finally:
+            if outermost:
+                with place:
+                    _show_awaited(late)
 
 
 def _failed_actions() -> None:
@@ -225,32 +243,57 @@ def _failed_actions() -> None:
 
 
 def _show_awaited(late: Sequence[CloudRead]) -> None:
-    """Say what is awaited, since when and what is shown meanwhile; run the page again with it."""
-    if not late:
+    """Say what is awaited, or failed, and what is shown meanwhile; run the page again with it."""
+    each_once = list(dict.fromkeys(late))
+    awaited = [one for one in each_once if one.running]
+    _show_failed([one for one in each_once if not one.running])
+    if not awaited:
         return
-    awaited = [one for one in late if one.running]
 
     def tick() -> None:
         now = datetime.now(UTC)
-        for one in late:
+        for one in awaited:
             st.caption(f":material/hourglass: {escape_text(_awaited_words(one, now))}")
         # One is enough: the page then shows it, and waits for the rest by itself.
         if any(not one.running for one in awaited):
             st.rerun()
 
     # A fragment, so that looking every second does not run the whole page every second.
-    st.fragment(tick, run_every=AWAITED_SECONDS if awaited else None)()
+    st.fragment(tick, run_every=AWAITED_SECONDS)()
+
+
+def _show_failed(failed: Sequence[CloudRead]) -> None:
+    """Warn of reads that failed where something older is shown; run the page again later.
+
+    Those that need the same remedy share a warning.
+    """
+    by_remedy: dict[str, list[CloudRead]] = {}
+    for one in failed:
+        if isinstance(one.problem, WorkflowError):
+            by_remedy.setdefault(one.problem.remedy, []).append(one)
+    for remedy, reads in by_remedy.items():
+        titles = "; ".join(
+            f"{one.title}, as of {time_range_panel.format_clock(one.as_of)}"
+            for one in reads
+            if one.as_of
+        )
+        st.warning(
+            f"**Could not be read again, so older data are shown:** {escape_text(titles)}.  \n"
+            f"{escape_text(str(reads[0].problem).removesuffix(remedy))}{escape_prose(remedy)}",
+            icon=":material/history:",
+        )
+    if by_remedy:
+        _run_again_later()
 
 
 def _awaited_words(one: CloudRead, now: datetime) -> str:
     shown = (
         f" What is shown is as of {time_range_panel.format_clock(one.as_of)}." if one.as_of else ""
     )
-    if one.problem is not None:
-        return (
-            f"{one.title[:1].upper()}{one.title[1:]} could not be read again: {one.problem}{shown}"
-        )
-    return f"AWS has not answered for {numbers.format_age(one.since, now)}: {one.title}.{shown}"
+    waited = numbers.format_age(one.since, now)
+    return (
+        f"AWS has not answered for {waited}: {one.title}.{shown} The page follows once it answers."
+    )
 
 
 @contextmanager

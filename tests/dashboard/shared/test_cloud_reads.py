@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dashboard.shared import cloud_reads
-from dashboard.shared.cloud_reads import STILL_WAITING, CloudReads, limit_waits
+from dashboard.shared.cloud_reads import STILL_WAITING, CloudRead, CloudReads, limit_waits
 from workflow.errors import WorkflowError
 
-REFUSED = WorkflowError("AccessDenied", "You may not.", "Ask for it.")
+REFUSED = WorkflowError("NoSuchBucket", "It is not there.", "Deploy it.")
 UNREACHABLE = WorkflowError("ReadTimeoutError", "No answer.", "Wait.")
 
 
@@ -174,7 +174,7 @@ def test_what_is_refused_is_said_and_asked_again_a_little_later(
     assert get(reads, service) == "second"
 
 
-def test_a_refusal_takes_the_place_of_what_was_known(service: Service) -> None:
+def test_an_answer_of_aws_takes_the_place_of_what_was_known(service: Service) -> None:
     reads = CloudReads()
     get(reads, service)
     service.answer = REFUSED
@@ -257,3 +257,41 @@ def test_the_least_recently_used_goes_first() -> None:
         ask(key)
 
     assert calls == ["a", "b", "c", "b"]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "RequestTimeTooSkewed"])
+def test_what_was_known_stays_while_credentials_are_not_accepted(
+    service: Service, code: str
+) -> None:
+    reads = CloudReads()
+    get(reads, service)
+    service.answer = WorkflowError(code, "You may not.", "Ask for it.")
+
+    with limit_waits() as late:
+        assert get(reads, service, fresh_s=0) == "first"
+
+    (read,) = late
+    assert read.problem is service.answer
+
+
+def test_a_page_waits_for_two_services_that_hang_and_hurries_with_the_rest(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud_reads, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(cloud_reads, "_HURRY_S", 0.0)
+    reads, waits = CloudReads(), list[float | None]()
+    wait = CloudRead.wait
+
+    def watched(self: CloudRead, patience_s: float | None) -> bool:
+        waits.append(patience_s)
+        return wait(self, patience_s)
+
+    monkeypatch.setattr(CloudRead, "wait", watched)
+    service.open.clear()
+
+    with limit_waits():
+        for name in ("s3", "sns", "sqs", "states"):
+            with pytest.raises(WorkflowError):
+                reads.get(name, "key", "something", service)
+
+    assert waits == [0.5, 0.5, 0.0, 0.0]
