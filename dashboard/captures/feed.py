@@ -43,6 +43,12 @@ WATCHED_PAUSE_S: Final = 4.0
 IDLE_AFTER_S: Final = 60.0
 """Without a page looking for so long, the thread rests."""
 
+_KEPT: Final = 32
+"""Answers about the store: more than all views ask for with a few filters."""
+
+_PAGE_ROWS: Final = 1_000
+"""So many single records are kept; an export of more is read each time."""
+
 PLACE_SECONDS: Final = 300.0
 """The endpoint is asked again after so long where it captures."""
 
@@ -83,7 +89,7 @@ class CaptureFeed:
         self._paused = False
         self._full = False
         self._syncing = False
-        self._cache = VersionCache()
+        self._cache = VersionCache(kept=_KEPT)
         self._thread = FeedThread("Sync of captures", self._run, connection.alive)
 
     @property
@@ -172,10 +178,16 @@ class CaptureFeed:
         self, filters: InferenceFilters, selection: Selection | None, *, limit: int, offset: int = 0
     ) -> pl.DataFrame:
         """Return single records with all their columns, newest first."""
-        found = record_filters.match_records(
-            self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
-        )
-        return found.slice(offset, limit).collect()
+
+        def read() -> pl.DataFrame:
+            found = record_filters.match_records(
+                self.store.scan("captures"), filters, selection, now=datetime.now(UTC)
+            )
+            return found.slice(offset, limit).collect()
+
+        if limit > _PAGE_ROWS:
+            return read()
+        return self._cache_answer(("records", filters, selection, limit, offset), read)
 
     def confidences(self, filters: InferenceFilters) -> pl.Series:
         """Return the confidence of every record that the filters let through."""
