@@ -90,6 +90,7 @@ class CaptureFeed:
         self._full = False
         self._syncing = False
         self._cache = VersionCache(kept=_KEPT)
+        self._passes = VersionCache(kept=1)
         self._thread = FeedThread("Sync of captures", self._run, connection.alive)
 
     @property
@@ -119,7 +120,8 @@ class CaptureFeed:
     @property
     def as_of(self) -> datetime | None:
         """When the last complete pass ended; None before the first."""
-        return last_pass(self.store)
+        ended = self.store.table_version("passes")
+        return self._passes.get("last", ended, lambda: last_pass(self.store))
 
     @property
     def syncing(self) -> bool:
