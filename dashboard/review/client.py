@@ -118,14 +118,14 @@ class ReviewClient:
             return verdicts([*answers.values(), *self._written.values()])
 
     def add_draw(self, draw: Draw) -> None:
-        """Write a draw.
+        """Write a draw, unless an earlier try has written one of its id, which holds then.
 
         Raises:
-            WorkflowError: AWS's own code; nothing was written then.
+            WorkflowError: AWS's own code.
         """
         key = f"{DRAWS_PREFIX}/{draw.id}.json"
-        create_once(self._client, self.bucket.name, key, to_json(draw))
-        self._draws[key] = draw
+        created = create_once(self._client, self.bucket.name, key, to_json(draw))
+        self._draws[key] = draw if created else self._read_draw(key)
 
     def claim_slot(self, draw: Draw, reviewer: Reviewer) -> Slot | None:
         """Take a lease on the next photo of a draw; None where none is left for this reviewer.

@@ -151,6 +151,9 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
         if not st.form_submit_button("Draw photos", type="primary", icon=":material/casino:"):
             return
     request = DrawRequest(int(size), percent / 100, threshold, since or None, who.name)
+    # Kept until AWS has answered: pressed again after an answer was lost, it draws once.
+    drawing = st.session_state.setdefault("drawing", {})
+    now, token = drawing.setdefault(request, (datetime.now(UTC), uuid.uuid4().hex[:8]))
 
     def draw(_: Connection) -> None:
         drawn = {photo.id for one in found.list_draws() for photo in one.photos}
@@ -159,13 +162,19 @@ def new_draw(found: ReviewClient, who: Reviewer) -> None:
                 feed.store.scan("captures"),
                 drawn,
                 request,
-                now=datetime.now(UTC),
-                token=uuid.uuid4().hex[:8],
+                now=now,
+                token=token,
                 seed=uuid.uuid4().int >> 96,
             )
         )
 
-    components.run_action("drawing photos", Privilege.LABEL, draw)
+    try:
+        components.run_action("drawing photos", Privilege.LABEL, draw)
+    except WorkflowError as error:
+        if error.code == "NothingToReview":  # nothing was written that could be met again
+            del drawing[request]
+        raise
+    del drawing[request]
     st.query_params.pop("draw", None)
     st.session_state.pop("draw", None)
     st.rerun()

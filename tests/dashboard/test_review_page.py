@@ -22,6 +22,8 @@ from dashboard.review.model import DrawRequest, draw_photos
 from dashboard.training.client import export_set, zip_set
 from tests.builders import png
 from tests.captured import NOW
+from workflow.draws import Draw
+from workflow.errors import WorkflowError
 from workflow.verdicts import AgreementStatus, Verdict
 
 pytestmark = pytest.mark.cloud
@@ -101,6 +103,19 @@ def press(test: AppTest, label: str) -> None:
     assert not test.exception
 
 
+def lose_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lose the answer to the first draw that is written."""
+    add, late = ReviewClient.add_draw, [WorkflowError("ReadTimeoutError", "It was late.", "Wait.")]
+
+    def add_without_answer(client: ReviewClient, draw: Draw) -> None:
+        add(client, draw)
+        if late:
+            client._draws.clear()
+            raise late.pop()
+
+    monkeypatch.setattr(ReviewClient, "add_draw", add_without_answer)
+
+
 def labels(cloud: Connection) -> list[dict[str, Any]]:
     s3, bucket = cloud.client("s3"), cloud.settings.bucket
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="ground_truth/").get("Contents", [])
@@ -109,8 +124,9 @@ def labels(cloud: Connection) -> list[dict[str, Any]]:
 
 
 def test_photos_are_drawn_labelled_taken_back_and_judged_by_a_second_reviewer(
-    cloud: Connection, page: Callable[..., AppTest]
+    cloud: Connection, page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lose_an_answer(monkeypatch)
     test = page("ada", "Draw photos")
     deadline = time.monotonic() + SECONDS
     while "Nothing has been drawn yet" not in said(test):  # the captures are being read
@@ -119,6 +135,10 @@ def test_photos_are_drawn_labelled_taken_back_and_judged_by_a_second_reviewer(
         test.run()
     test.number_input[0].set_value(4)
     press(test, "Draw photos")
+    assert "It was late." in said(test)
+    test.number_input[0].set_value(4)
+    press(test, "Draw photos")
+    assert sum(map(len, ReviewClient(cloud).bucket.objects("reviews/draws"))) == 1
     assert "Photo 1 of 4" in said(test)
     assert "confidence" not in said(test)
     press(test, "Show the model's answer")

@@ -1,10 +1,11 @@
 """Faults of AWS during a rollout: it begins, is promoted and is rolled back once, and not lost."""
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
-from dashboard.alerts.outbox import AlertOutbox
+from dashboard.alerts.outbox import OUTBOX_PREFIX, AlertOutbox
 from dashboard.aws.cloud import Connection
 from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import client
@@ -21,10 +22,15 @@ WEIGHTS = "UpdateEndpointWeightsAndCapacities"
 
 
 @pytest.fixture
-def started(deployed: Connection, endpoint: ServedEndpoint, model: str) -> ServedEndpoint:
-    """The endpoint with a tenth of its traffic at a new model."""
+def started(deployed: Connection, endpoint: ServedEndpoint, model: str) -> Iterator[ServedEndpoint]:
+    """The endpoint with a tenth of its traffic at a new model; its alerts are deleted."""
     client.start_rollout(deployed, endpoint, model, 0.1, token())
-    return settled(deployed)
+    found = settled(deployed)
+    yield found
+    s3, bucket = deployed.client("s3"), deployed.watched.bucket
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{OUTBOX_PREFIX}rollback-")
+    for one in listed.get("Contents", ()):
+        s3.delete_object(Bucket=bucket, Key=one["Key"])
 
 
 @pytest.mark.parametrize("fault", NIGHTLY_TOO)
