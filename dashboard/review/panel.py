@@ -18,6 +18,7 @@ from dashboard.review.model import DrawRequest, answer_name, answer_text
 from dashboard.shared import components, page_address, time_range_panel
 from dashboard.shared.escaping import escape_text
 from dashboard.shared.numbers import format_share
+from dashboard.shared.tables import clean_cells
 from dashboard.thresholds import panel as thresholds
 from workflow.access import CALLS, Privilege
 from workflow.draws import MOST_PHOTOS, Draw, Photo
@@ -245,7 +246,7 @@ def _show_dispute(
 def draws_table(found: ReviewClient) -> None:
     """Show every draw with the probability that a photo was drawn, and what could not be read."""
     st.dataframe(
-        model.draws_table(found.list_draws(), found.read_verdicts()),
+        clean_cells(model.draws_table(found.list_draws(), found.read_verdicts())),
         hide_index=True,
         alt="Every draw, one a row",
         column_config={
