@@ -9,6 +9,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -18,8 +19,11 @@ from workflow.contract import MAX_IMAGE_BYTES
 from workflow.errors import WorkflowError
 
 SECONDS: Final = 10.0
+"""For each answer of the network."""
+BODY_SECONDS: Final = 60.0
 PORT: Final = 443
 _OK: Final = 200
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
 Resolve = Callable[[str], Sequence[str]]
 """Gives the IP addresses of a name."""
@@ -39,8 +43,7 @@ def fetch_photo(address: str) -> Upload:
         answer = connection.getresponse()
         if answer.status != _OK:
             raise _failed_error(address, f"it answered with status {answer.status}")
-        # One byte more than allowed proves that it is too long, whatever Content-Length says.
-        data = answer.read(MAX_IMAGE_BYTES + 1)
+        data = _read_body(answer)
     except (OSError, http.client.HTTPException) as error:
         raise _failed_error(address, type(error).__name__) from error
     finally:
@@ -114,7 +117,27 @@ def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     # ``::ffff:10.0.0.1`` is as private as the address that is mapped in it.
     mapped = getattr(place, "ipv4_mapped", None)
     inner = mapped or place
+    if isinstance(inner, ipaddress.IPv6Address) and (
+        inner not in _UNICAST or inner.sixtofour is not None
+    ):
+        return False  # 6to4 and NAT64 lead to any address of IPv4, private ones among them
     return inner.is_global and not inner.is_multicast
+
+
+def _read_body(answer: http.client.HTTPResponse) -> bytes:
+    """Return the body, or the beginning of one that is too long.
+
+    Raises:
+        TimeoutError: It takes longer than ``BODY_SECONDS``; each part of it may be in time.
+    """
+    until = time.monotonic() + BODY_SECONDS
+    # One byte more than allowed proves that it is too long, whatever Content-Length says.
+    body = b""
+    while len(body) <= MAX_IMAGE_BYTES and (part := answer.read1(MAX_IMAGE_BYTES + 1 - len(body))):
+        body += part
+        if time.monotonic() > until:
+            raise TimeoutError
+    return body
 
 
 def _refused_error(address: str, why: str) -> WorkflowError:
