@@ -70,8 +70,8 @@ def check_choice(name: str, options: Sequence[str]) -> None:
 
 def _tell(sentences: Iterable[str]) -> None:
     """Say what was ignored, each sentence once a run, and remember it for later runs."""
-    _, told = st.session_state[_IGNORED]
     for sentence in sentences:
+        _, told = st.session_state[_IGNORED]
         if sentence not in told:
             told.append(sentence)
             st.session_state[_PLACE].warning(escape_text(sentence), icon=":material/link_off:")
