@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from dashboard.access import session
 from dashboard.access.model import Mode
-from dashboard.access.uploads import UploadLimit
+from dashboard.access.uploads import MAX_HELD_BYTES, MAX_HELD_BYTES_OF_READERS, UploadLimit
 from dashboard.guard import Guard
 from dashboard.static_compression import StaticCompression
 from workflow.errors import WorkflowError
@@ -97,10 +97,10 @@ def draw_page() -> None:
                 page.run()
 
 
-def is_open() -> bool:
-    """Return whether nobody has to log in; end the process where that leaves it open to others."""
+def find_mode() -> Mode:
+    """Return how people are told apart; end the process where that leaves it open to others."""
     try:
-        return session.access_at_start().mode is Mode.OPEN
+        return session.access_at_start().mode
     except WorkflowError as error:
         sys.exit(f"{error.code}: {error.message}\n{error.remedy}")
 
@@ -118,7 +118,13 @@ if st.runtime.exists():
     draw_page()
 else:  # `streamlit run` looks for an app in its file first, and then runs the app's script
     threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
-    guard = Middleware(Guard, is_open=is_open())
+    mode = find_mode()
+    held = MAX_HELD_BYTES_OF_READERS if mode is Mode.READ_ONLY else MAX_HELD_BYTES
     app = st.App(
-        __file__, middleware=[guard, Middleware(UploadLimit), Middleware(StaticCompression)]
+        __file__,
+        middleware=[
+            Middleware(Guard, is_open=mode is Mode.OPEN),
+            Middleware(UploadLimit, max_held_bytes=held),
+            Middleware(StaticCompression),
+        ],
     )

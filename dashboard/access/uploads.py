@@ -18,6 +18,9 @@ from streamlit.runtime.stats import CacheStat
 MAX_HELD_BYTES: Final = 1 << 30
 """What all pages together may have sent and not removed: five times the largest file."""
 
+MAX_HELD_BYTES_OF_READERS: Final = 1 << 27
+"""Likewise where anybody may look: all that a reader sends is an export of 64 MB."""
+
 _UPLOAD: Final = re.compile(r"/_stcore/upload_file/([^/]*)")
 _KEPT: Final = "uploads"
 
@@ -47,10 +50,12 @@ class UploadLimit:
 
     Args:
         app: Streamlit.
+        max_held_bytes: What all pages together may have sent and not removed.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, max_held_bytes: int = MAX_HELD_BYTES) -> None:
         self._app = app
+        self._most = max_held_bytes
         self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,9 +81,9 @@ class UploadLimit:
             return PlainTextResponse("Who sends files needs a role here (docs/access.md).", 403)
         if not length.isdecimal():
             return PlainTextResponse("A file is sent with its length.", 411)
-        if _held_bytes() + self._arriving + int(length) > MAX_HELD_BYTES:
+        if _held_bytes() + self._arriving + int(length) > self._most:
             return PlainTextResponse(
-                f"The dashboard holds {MAX_HELD_BYTES >> 30} GB of files that pages have sent, and"
+                f"The dashboard holds {self._most >> 20:,} MB of files that pages have sent, and"
                 " takes no more. Remove some from the list, or try again later.",
                 413,
             )

@@ -21,7 +21,12 @@ async def streamlit_itself(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def status(path: str = PATH, method: str = "PUT", length: str | None = "10") -> int:
+def status(
+    path: str = PATH,
+    method: str = "PUT",
+    length: str | None = "10",
+    max_held_bytes: int = uploads.MAX_HELD_BYTES,
+) -> int:
     """Send a file, and return the status of the answer."""
     messages: list[Message] = []
 
@@ -34,7 +39,8 @@ def status(path: str = PATH, method: str = "PUT", length: str | None = "10") -> 
     headers = [(b"content-length", length.encode())] if length is not None else []
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
     with suppress(StopIteration):  # nothing in it waits
-        uploads.UploadLimit(streamlit_itself)(scope, receive, send).send(None)
+        limit = uploads.UploadLimit(streamlit_itself, max_held_bytes=max_held_bytes)
+        limit(scope, receive, send).send(None)
     return int(messages[0]["status"])
 
 
@@ -73,6 +79,14 @@ def test_files_beyond_what_the_process_holds_are_refused(
 
     assert (status(length="10"), status(length="11")) == (204, 413)
     assert (status(length=None), status(length="-1"), status(length="x")) == (411, 411, 411)
+
+
+def test_where_anybody_may_look_less_is_taken(kept: dict[str, Any]) -> None:
+    most = uploads.MAX_HELD_BYTES_OF_READERS
+    uploads.admit_uploads(admitted=True)
+
+    assert status(length=str(most), max_held_bytes=most) == 204
+    assert status(length=str(most + 1), max_held_bytes=most) == 413
 
 
 def test_all_else_passes_through(kept: dict[str, Any]) -> None:
