@@ -45,11 +45,12 @@ class Said:
     rolled_back: bool = False
 
 
-def start_watch(
+def start_watch(  # noqa: PLR0917 - each is another part of the page
     jobs: Jobs,
     permit: Permit,
+    connect: Callable[[], Connection],
     watched: ServedEndpoint,
-    look: Callable[[], str | None],
+    look: Callable[[Connection], str | None],
     alert: Callable[[Alert], None],
     *,
     wait: Callable[[float], object] = time.sleep,
@@ -59,8 +60,9 @@ def start_watch(
     Args:
         jobs: The jobs of this process.
         permit: Of the person who asks for it.
+        connect: Returns the connection of now: credentials may be replaced while it watches.
         watched: The endpoint during the rollout.
-        look: As ``watch_rollout`` takes it.
+        look: As ``watch_rollout`` takes it, given that connection.
         alert: Has an alert sent; may raise ``WorkflowError``.
         wait: Waits for so many seconds.
 
@@ -85,12 +87,12 @@ def start_watch(
             def act() -> None:
                 # One action however often it is tried: the audit is not flooded.
                 with permit.record_action(f"rolling back automatically: {reason}") as result:
-                    insist(lambda: take_traffic(permit.connection, watched, result), fail, wait)
+                    insist(lambda: take_traffic(connect(), watched, result), fail, wait)
 
             insist(act, fail, wait)
             insist(lambda: alert(done), fail_alert, wait)
 
-        watch_rollout(look, roll_back, report, wait)
+        watch_rollout(lambda: look(connect()), roll_back, report, wait)
 
     jobs.start(ROLLBACK, "Watch the rollout", work)
 

@@ -21,11 +21,12 @@ from dashboard.deployment import deployment_job
 from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import ItemStatus, RepairItem, plan_repair
 from dashboard.review.client import ReviewClient
-from dashboard.shared.jobs import DEPLOYMENT, Job
+from dashboard.shared.jobs import DEPLOYMENT
 from deploy import deployment
 from tests.builders import png
 from tests.desk import NIGHTLY_TOO, SECONDS, Desk, has_remedy
 from tests.faulty_cloud import Fault, FaultyCloud
+from tests.nightly import NIGHTLY
 from workflow.access import Privilege
 from workflow.errors import WorkflowError
 from workflow.redrive import RedriveAction
@@ -150,8 +151,19 @@ def test_a_label_is_there_once_whatever_is_lost(desk: Desk, fault: Fault, *, los
     assert reviews.read_verdicts()[truth.event_id].label == 0
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.BROKEN,
+        *(
+            pytest.param(fault, marks=pytest.mark.nightly)
+            for fault in Fault
+            if fault not in (Fault.BROKEN, Fault.HANGS)
+        ),
+    ],
+)
 def test_a_deployment_from_the_page_that_fails_is_finished_by_the_next(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], tmp_path: Path, fault: Fault
 ) -> None:
     cloud = connect({**environ, "SCONES_PROJECT": f"job-{uuid.uuid4().hex[:8]}"})
     assert cloud.cloud.endpoint_url is not None
@@ -159,22 +171,32 @@ def test_a_deployment_from_the_page_that_fails_is_finished_by_the_next(
         desk, settings = Desk(cloud, faulty, tmp_path), cloud.settings
         done: list[str] = []
 
-        def run() -> Job:
-            permit = desk.permit(Privilege.DEPLOY)
+        def deploy() -> None:
             deployment_job.start_deployment(
-                desk.jobs, permit, settings, then=lambda: done.append("then")
+                desk.jobs,
+                desk.permit(Privilege.DEPLOY),
+                settings,
+                then=lambda: done.append("then"),
             )
-            return desk.ended(DEPLOYMENT)
 
-        faulty.fail(Fault.BROKEN, since="CreateStateMachine")
-        failed = run().events[-1].error
-        faulty.heal()
-        run().raise_failure()
+        def deploy_batch() -> None:
+            deployment_job.deploy_batch(desk.jobs, desk.permit(Privilege.DEPLOY), settings)
 
-        assert has_remedy(failed)
+        failures = []
+        # Each waits for retries for seconds.
+        for start in (deploy, deploy_batch) if NIGHTLY else (deploy,):
+            faulty.fail(fault, since="CreateStateMachine")
+            start()
+            failures.append(desk.ended(DEPLOYMENT).events[-1].error)
+            faulty.heal()
+            start()
+            desk.ended(DEPLOYMENT).raise_failure()
+
+        assert all(map(has_remedy, failures))
         assert done == ["then"]
         assert not deployment.observe_and_plan(settings, cloud.session).changes
+        assert not NIGHTLY or not deployment.plan_batch(settings, cloud.session).changes
         results = [one.partition(":")[0] for one in desk.recorded("")]
-        assert results == [failed.code, "done"]
+        assert results == [one for error in failures for one in (error.code, "done")]
         for _ in deployment.destroy(settings, cloud.session):
             pass

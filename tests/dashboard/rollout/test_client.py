@@ -23,6 +23,7 @@ from dashboard.rollout import __main__ as command
 from dashboard.rollout import automatic_rollback as rollback
 from dashboard.rollout import client
 from dashboard.rollout.client import IN_SERVICE, NEW_VARIANT, ServedEndpoint
+from dashboard.shared import components
 from deploy import deployment
 from tests.builders import png
 from tests.served import SECONDS, settled, token, weights
@@ -63,9 +64,16 @@ def test_a_model_is_rolled_out_rolled_back_and_promoted(
 
     page = opened(environ, monkeypatch)
     assert page.info[0].value == "No photo has been classified since the rollout began."
+    monkeypatch.setattr(rollback, "EVERY_S", 0.1)
+    pressed(page, "Roll back automatically")
+    watch = components.background_jobs().get(rollback.ROLLBACK)
+    assert watch is not None
     for button, share in (("Roll back", 0.0), ("Promote", 1.0)):
         pressed(page, button)
         assert weights(deployed) == {old: 1 - share, NEW_VARIANT: share}
+    assert watch.wait(SECONDS)
+    watch.raise_failure()
+    assert watch.events[-1].text.startswith("The rollout has ended")
 
 
 def test_of_two_rollouts_that_begin_at_once_one_is_refused_and_leaves_nothing(

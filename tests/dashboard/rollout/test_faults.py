@@ -52,8 +52,9 @@ def test_a_rollback_by_itself_that_aws_fails_is_tried_until_it_is_done(
     rollback.start_watch(
         desk.jobs,
         desk.permit(Privilege.ROLLOUT),
+        lambda: desk.connection,
         started,
-        lambda: reason,
+        lambda _: reason,
         outbox.add,
         wait=wait,
     )
@@ -83,8 +84,9 @@ def test_a_rollback_that_fails_alone_is_alerted_and_leaves_what_somebody_else_de
     rollback.start_watch(
         desk.jobs,
         desk.permit(Privilege.ROLLOUT),
+        lambda: desk.connection,
         started,
-        lambda: reason,
+        lambda _: reason,
         outbox.add,
         wait=promote,
     )
