@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_FORMULA: Final = r"^\s*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+_FORMULA: Final = r"^[\s\x00-\x1f]*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 _NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 
 
