@@ -167,6 +167,8 @@ class Bucket:
             else:
                 folders = list(found["common_prefixes"])
                 objects = [_convert_meta(item) for item in found["objects"]]
+                if not folders and not objects:  # as in `objects`
+                    folders, objects = self._list_children(prefix)
             return folders, _without_placeholders(objects, prefix)
 
     def objects(self, prefix: str, after: str | None = None) -> Iterator[list[ObjectMeta]]:
@@ -192,6 +194,11 @@ class Bucket:
                 if not _is_about_a_key(error):
                     raise
                 yield from self._list_rest(prefix, page, after)
+            else:
+                # obstore takes the page of a proxy for an empty listing; botocore's parser does
+                # not.
+                if not page and after is None:
+                    yield from self._list_rest(prefix, page, after)
 
     def _list_rest(
         self, prefix: str, page: list[ObjectMeta], after: str | None

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from dashboard.aws import cloud as clouds
 from dashboard.aws.objects import Bucket
+from tests.faulty_cloud import Fault, FaultyCloud
 from workflow.errors import WorkflowError
 
 
@@ -151,3 +153,18 @@ def test_a_proxy_is_used_for_what_boto3_uses_it_for(monkeypatch: pytest.MonkeyPa
         client = boto3.client("s3", region_name="us-east-1")
         assert bucket.read_whole("k") == b"direct"
         assert client.get_object(Bucket="bucket", Key="k")["Body"].read() == b"direct"
+
+
+@pytest.mark.cloud
+@pytest.mark.parametrize("listing", ["objects", "children"])
+def test_the_page_of_a_proxy_is_no_empty_folder(listing: str) -> None:
+    with FaultyCloud({}) as faulty:
+        core = clouds._LocalSession(faulty.url)
+        core.set_credentials("AKIAFAULTY", "secret")
+        bucket = Bucket.of(clouds._make_session(core, "us-east-1"), "any")
+        faulty.fail(Fault.FOREIGN)
+
+        with pytest.raises(WorkflowError) as caught:
+            list(getattr(bucket, listing)("labels"))
+
+    assert caught.value.code == "AnswerMalformed"
