@@ -128,7 +128,7 @@ def run(directory: Path, kills: int, seed: int) -> list[str]:
             cloud = connection.connect(environ)
             broken = [*acknowledged.broken(cloud), *_draws(app)]
             if broken:
-                return broken
+                return [f"After {number} kills:", *broken]
         print(
             f"{kills} kills: {len(acknowledged.objects)} objects and "
             f"{len(acknowledged.executions)} executions were acknowledged, and all are there."
