@@ -31,8 +31,9 @@ PASS_S = 10.0
 WATCHED_PAUSE_S = 3.0
 IDLE_PAUSE_S = 30.0
 IDLE_AFTER_S = 300.0
-ASKED_S = 60.0  # the definition and the version, which change seldom
 """After so long without a page looking, passes are rarer; alerts still need them."""
+ASKED_S = 60.0
+"""The definition and the version, which seldom change, are asked for again after so long."""
 
 
 class ExecutionFeed:
