@@ -36,7 +36,7 @@ class Desk:
         assert known is not None
         core.set_credentials(known.access_key, known.secret_key, known.token)
         session = clouds._make_session(core, cloud.cloud.region)
-        pacer = Pacer(cloud.cloud.region)
+        pacer = Pacer(cloud.cloud.region, patience_s=1.0)  # five minutes each otherwise
         self.connection = Connection(cloud.cloud, cloud.settings, session, pacer)
         self._folder = folder
 

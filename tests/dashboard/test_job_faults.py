@@ -22,6 +22,7 @@ from dashboard.failures.redrives import Repairer, RepairLog
 from dashboard.failures.repair_plan import ItemStatus, RepairItem, plan_repair
 from dashboard.review.client import ReviewClient
 from dashboard.shared.jobs import DEPLOYMENT
+from deploy import apply as applying
 from deploy import deployment
 from tests.builders import png
 from tests.desk import NIGHTLY_TOO, SECONDS, Desk, has_remedy
@@ -163,8 +164,10 @@ def test_a_label_is_there_once_whatever_is_lost(desk: Desk, fault: Fault, *, los
     ],
 )
 def test_a_deployment_from_the_page_that_fails_is_finished_by_the_next(
-    environ: dict[str, str], tmp_path: Path, fault: Fault
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
+    # Else a denial is waited for two minutes: it may be a role that AWS does not know yet.
+    monkeypatch.setattr(applying, "PATIENCE", ())
     cloud = connect({**environ, "SCONES_PROJECT": f"job-{uuid.uuid4().hex[:8]}"})
     assert cloud.cloud.endpoint_url is not None
     with FaultyCloud({}, behind=cloud.cloud.endpoint_url) as faulty:
