@@ -4,7 +4,8 @@ Run: ``python -m benchmarks.kills [--kills N] [--seed N]``. While objects are st
 started, one of the two processes is killed by SIGKILL and started again; every fourth time it is
 the dashboard. Then each object whose storing was acknowledged has its bytes, each acknowledged
 execution is there, its history numbers its events without a gap and ends as its status says, and
-the dashboard draws *Executions*. Ends with 1 after the first kill that breaks any of it.
+the dashboard draws *Executions*. After a kill that is of those acknowledged last and of some
+others, after the last kill of all. Ends with 1 after the first kill that breaks any of it.
 """
 
 import argparse
@@ -19,16 +20,20 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks import sessions
 from dashboard.aws import cloud as connection
 
+T = TypeVar("T")
+
 WORK_S: Final = (0.05, 1.5)
 """How long the work goes on before a kill, at least and at most."""
 DASHBOARD_EVERY: Final = 4
+CHECKED: Final = 100
+"""Objects and executions that are looked at after a kill: half are the last ones."""
 ENDED: Final = {
     "SUCCEEDED": "ExecutionSucceeded",
     "FAILED": "ExecutionFailed",
@@ -61,19 +66,28 @@ class Acknowledged:
             except (BotoCoreError, ClientError):  # it was not acknowledged
                 return
 
-    def broken(self, cloud: connection.Connection) -> list[str]:
-        """Return a sentence for each thing that does not hold."""
+    def broken(
+        self, cloud: connection.Connection, chance: random.Random, *, whole: bool
+    ) -> list[str]:
+        """Return a sentence for each thing that does not hold, of all or of some."""
         s3, states = cloud.session.client("s3"), cloud.session.client("stepfunctions")
         found = []
-        for key, digest in self.objects.items():
+        for key, digest in choose(list(self.objects.items()), chance, whole=whole):
             body = s3.get_object(Bucket=cloud.settings.bucket, Key=key)["Body"].read()
             if hashlib.sha256(body).hexdigest() != digest:
                 found.append(f"{key} has other bytes.")
-        for arn in self.executions:
+        for arn in choose(self.executions, chance, whole=whole):
             described = states.describe_execution(executionArn=arn)
             events = states.get_execution_history(executionArn=arn)["events"]
             found += _wrong(arn, described["status"], events)
         return found
+
+
+def choose(known: Sequence[T], chance: random.Random, *, whole: bool) -> Sequence[T]:
+    """Return all, or the last ones and as many of the others at random."""
+    half = CHECKED // 2
+    older = known[:-half]
+    return known if whole else [*known[-half:], *chance.sample(older, min(half, len(older)))]
 
 
 def _wrong(arn: str, status: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -126,7 +140,8 @@ def run(directory: Path, kills: int, seed: int) -> list[str]:
                 dashboard.wait()
                 app, dashboard = sessions.serve(directory, environ)
             cloud = connection.connect(environ)
-            broken = [*acknowledged.broken(cloud), *_draws(app)]
+            whole = number == kills
+            broken = [*acknowledged.broken(cloud, chance, whole=whole), *_draws(app)]
             if broken:
                 return [f"After {number} kills:", *broken]
         print(
