@@ -55,7 +55,7 @@ nightly: $(READY) browser node linters lint ## Run every test, what goes by chan
 
 soak: $(READY) ## Load, 50,000 executions, 200 kills and all damage, to their bars: make soak SECONDS=60 EXECUTIONS=500 KILLS=4
 	$(BIN)/python -m benchmarks.sessions --sessions $(or $(SESSIONS),50) --seconds $(or $(SECONDS),600) \
-		--records 1000000 --executions 100000 --limit 60 --p95 1
+		--records 1000000 --executions 100000 --think 5 --limit 60 --p95 1
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.executions_soak --executions $(or $(EXECUTIONS),50000)
 	$(BIN)/python -m benchmarks.kills --kills $(or $(KILLS),200)

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.access import session
 from dashboard.access.model import Mode
 from dashboard.access.uploads import admit_uploads
-from dashboard.shared.escaping import escape_text
+from dashboard.shared.escaping import escape_prose, escape_text
 from workflow.errors import WorkflowError
 
 
@@ -34,7 +34,7 @@ def _show_refusal(error: WorkflowError) -> None:
             st.login()
         return
     st.error(
-        f"**{escape_text(error.message)}** {escape_text(error.remedy)}", icon=":material/lock:"
+        f"**{escape_text(error.message)}** {escape_prose(error.remedy)}", icon=":material/lock:"
     )
     if (
         error.code == "NotListed"

@@ -157,17 +157,20 @@ class Actor:
     name: str
     role: Role
 
+    def may(self, privilege: Privilege) -> bool:
+        """Return whether the role includes a privilege."""
+        return self.role >= LOWEST[privilege]
+
     def check(self, privilege: Privilege) -> None:
         """Refuse what the role does not include.
 
         Raises:
             WorkflowError: ``NotPermitted``.
         """
-        lowest = LOWEST[privilege]
-        if self.role < lowest:
+        if not self.may(privilege):
             raise WorkflowError(
                 "NotPermitted",
                 f"{self.name} is {self.role.title} here; {privilege.value} needs the role"
-                f" {lowest.title}.",
+                f" {LOWEST[privilege].title}.",
                 "Ask an administrator of this dashboard for that role (docs/access.md).",
             )

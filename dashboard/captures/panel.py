@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from dashboard.access import session
 from dashboard.aws.captured_images import CaptureLine, fetch_captured_thumbnail
 from dashboard.aws.cloud import Connection
 from dashboard.captures.athena_feed import AthenaFeed
@@ -19,6 +20,7 @@ from dashboard.shared.escaping import escape_text
 from dashboard.shared.feeds import Feeds
 from dashboard.shared.refresh import refresh_interval
 from dashboard.shared.store_root import store_root
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
 TICK_SECONDS = 2.0
@@ -131,9 +133,23 @@ def _show_freshness(source: InferenceFeed) -> bool:
 
 
 def _draw_button(label: str, icon: str, act: Callable[[], None]) -> None:
-    """Draw a button that acts before the line is drawn again, which then shows what it did."""
+    """Draw a button that acts before the line is drawn again, which then shows what it did.
+
+    It acts for everybody who looks at these captures, so those who may only look have none.
+    """
+    if not _may_steer():
+        return
+
+    def steer() -> None:
+        if _may_steer():  # a role may have been taken away since the page was drawn
+            act()
+
     # A callback runs before the script does; the return value would come a line too late.
-    st.button(label, icon=f":material/{icon}:", type="tertiary", on_click=act)
+    st.button(label, icon=f":material/{icon}:", type="tertiary", on_click=steer)
+
+
+def _may_steer() -> bool:
+    return session.current_actor().may(Privilege.WATCH)
 
 
 def _is_unfinished(progress: CaptureProgress | None) -> bool:

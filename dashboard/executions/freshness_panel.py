@@ -1,5 +1,6 @@
 """How fresh and how complete the executions are that a page shows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -7,11 +8,15 @@ import streamlit as st
 from dashboard.executions.feed import ExecutionFeed
 from dashboard.executions.freshness_model import NOT_DEPLOYED, describe_freshness
 from dashboard.shared import components, time_range_panel
-from dashboard.shared.escaping import escape_text
 
 
-def show_freshness(source: ExecutionFeed) -> None:
-    """Show how complete and how old the data are, and what AWS refused."""
+def show_freshness(source: ExecutionFeed, problems: Sequence[str]) -> None:
+    """Show how complete and how old the data are, and what AWS refused.
+
+    Args:
+        source: Where executions come from.
+        problems: Of what is made of them, as sentences.
+    """
     deployed = components.connection().watched.deployed
     said = describe_freshness(
         source.progress,
@@ -22,8 +27,7 @@ def show_freshness(source: ExecutionFeed) -> None:
     st.caption(said.text)
     if said.share is not None and said.share < 1:
         st.progress(said.share, text="Reading histories at the rate AWS allows …")
-    for warning in dict.fromkeys(said.warnings):
-        st.warning(escape_text(warning), icon=":material/warning:")
+    components.show_problems(list(dict.fromkeys([*said.warnings, *problems])))
 
 
 def check_ready(source: ExecutionFeed) -> bool:

@@ -16,7 +16,7 @@ from dashboard.failures.feed import FailureFeed
 from dashboard.failures.notes import Notes
 from dashboard.failures.repair_panel import current_author, show_repair
 from dashboard.shared import components, page_address, time_range_panel
-from dashboard.shared.escaping import clean_block, escape_text
+from dashboard.shared.escaping import clean_block, escape_prose, escape_text
 from dashboard.shared.numbers import format_count
 from dashboard.shared.palette import STYLES
 from dashboard.shared.plots import draw_figure
@@ -112,7 +112,7 @@ def show_headline(card: model.GroupCard) -> None:
     st.caption(card.facts)
     with st.container(border=True):
         st.markdown(f"**Probable cause.** {escape_text(group.diagnosis.cause)}")
-        st.markdown(f"**Remedy.** {escape_text(group.diagnosis.remedy)}")
+        st.markdown(f"**Remedy.** {escape_prose(group.diagnosis.remedy)}")
     with st.expander("Why these are one problem", icon=":material/fingerprint:"):
         st.markdown(escape_text(model.explain_grouping(group)))
         if said := group.sample.cause or group.sample.error:

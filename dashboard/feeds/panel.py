@@ -11,7 +11,6 @@ from dashboard.aws.cloud import Connection
 from dashboard.executions import freshness_panel
 from dashboard.feeds.connected import WorkflowFeeds, connect_feeds
 from dashboard.shared import components
-from dashboard.shared.escaping import escape_text
 from dashboard.shared.feeds import Feeds
 from dashboard.shared.refresh import refresh_interval
 from workflow.access import OWN_CALLS, READS_ONLY
@@ -59,13 +58,7 @@ def running_feeds() -> WorkflowFeeds:
 
 def show_freshness(feeds: WorkflowFeeds) -> None:
     """Show how complete and how old the data are, and what AWS refused."""
-    freshness_panel.show_freshness(feeds.executions)
+    problems = [f"{error.message} {error.remedy}" for error in feeds.failures.denied.values()]
     if feeds.alerts is not None and feeds.alerts.problem is not None:
-        problem = escape_text(str(feeds.alerts.problem))
-        st.warning(
-            f"**An alert could not be sent; it is tried again.** {problem}",
-            icon=":material/notification_important:",
-        )
-    denied = (f"{error.message} {error.remedy}" for error in feeds.failures.denied.values())
-    for warning in dict.fromkeys(denied):
-        st.warning(escape_text(warning), icon=":material/warning:")
+        problems.append(f"An alert could not be sent; it is tried again. {feeds.alerts.problem}")
+    freshness_panel.show_freshness(feeds.executions, problems)

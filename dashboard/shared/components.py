@@ -41,6 +41,9 @@ AWAITED_SECONDS = 1.0
 """How often a page looks whether what it waits for is there."""
 
 RETRY_SECONDS = 5.0  # a page that shows an error is then run again
+_SAID = "problems-said"
+"""Key of the session: titles of the reads whose failure stands at the top of the page."""
+
 ACTION_PATIENCE_S = 4.0
 """How long a page waits for what a button does."""
 
@@ -204,26 +207,35 @@ def page_run() -> Iterator[None]:
     """
     # Made before the page and filled after it: only then it is known what was late.
     place = st.container()
-    with follow_reads(place):
-        try:
-            yield
-        finally:
-            with place:
-                _failed_actions()
+    st.session_state[_SAID] = ()
+    late: Sequence[CloudRead] = ()
+    try:
+        with follow_reads(place) as late:
+            try:
+                yield
+            finally:
+                with place:
+                    _failed_actions()
+    finally:
+        # The parts of the page that are run again by themselves need not say it again.
+        st.session_state[_SAID] = tuple(one.title for one in late)
 
 
 @contextmanager
-def follow_reads(place: DeltaGenerator) -> Iterator[None]:
+def follow_reads(place: DeltaGenerator) -> Iterator[Sequence[CloudRead]]:
     """Say in a place what this block awaits or could not read again; the block around it may do so.
 
     Args:
         place: A container above what the block draws.
+
+    Yields:
+        The reads of the block that were late or failed; complete at its end.
     """
     # A fragment that is run by itself has no page around it that would say so.
     outermost = not cloud_reads.is_awaited()
     with cloud_reads.limit_waits() as late:
         try:
-            yield
+            yield late
         finally:
             if outermost:
                 with place:
@@ -263,27 +275,25 @@ def _show_awaited(late: Sequence[CloudRead]) -> None:
 
 
 def _show_failed(failed: Sequence[CloudRead]) -> None:
-    """Warn of reads that failed where something older is shown; run the page again later.
-
-    Those that need the same remedy share a warning.
-    """
-    by_remedy: dict[str, list[CloudRead]] = {}
-    for one in failed:
-        if isinstance(one.problem, WorkflowError):
-            by_remedy.setdefault(one.problem.remedy, []).append(one)
-    for remedy, reads in by_remedy.items():
-        titles = "; ".join(
-            f"{one.title}, as of {time_range_panel.format_clock(one.as_of)}"
-            for one in reads
-            if one.as_of
-        )
-        st.warning(
-            f"**Could not be read again, so older data are shown:** {escape_text(titles)}.  \n"
-            f"{escape_text(str(reads[0].problem).removesuffix(remedy))}{escape_prose(remedy)}",
-            icon=":material/history:",
-        )
-    if by_remedy:
-        _run_again_later()
+    """Warn of reads that failed where something older is shown; run the page again later."""
+    said = st.session_state.get(_SAID, ())
+    new = [one for one in failed if one.title not in said]
+    # Those that need the same remedy are one problem.
+    problems = {
+        one.problem.remedy: str(one.problem)
+        for one in new
+        if isinstance(one.problem, WorkflowError)
+    }
+    if not problems:
+        return
+    titles = ", ".join(
+        f"{one.title} (as of {time_range_panel.format_clock(one.as_of)})"
+        for one in new
+        if one.as_of
+    )
+    lead = f"**Could not be read again, so older data are shown:** {escape_text(titles)}.  \n"
+    show_problems(list(problems.values()), lead, icon=":material/history:")
+    _run_again_later()
 
 
 def _awaited_words(one: CloudRead, now: datetime) -> str:
@@ -415,6 +425,24 @@ def error_state(error: WorkflowError) -> None:
         st.info(said, icon=":material/hourglass:")
         return
     st.error(said, icon=":material/error:")
+
+
+def show_problems(
+    problems: Sequence[str], lead: str = "", *, icon: str = ":material/warning:"
+) -> None:
+    """Warn of problems: the first one is seen, the others are folded, lest they fill the screen.
+
+    Args:
+        problems: What happened and what to do, as sentences; none shows nothing.
+        lead: Markdown before the first one.
+        icon: Of the warning.
+    """
+    for first in problems[:1]:
+        st.warning(lead + escape_prose(first), icon=icon)
+    if others := problems[1:]:
+        with st.expander(numbers.format_count(len(others), "more problem")):
+            for other in others:
+                st.markdown(escape_prose(other))
 
 
 def as_of(moment: datetime, now: datetime) -> None:

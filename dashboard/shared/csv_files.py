@@ -13,10 +13,12 @@ def csv_file(frame: pl.DataFrame) -> bytes:
     """Return a table as CSV in UTF-8, with a byte-order mark for spreadsheets.
 
     Lists become text such as ``[0.98, 0.02]``. A text that a spreadsheet would run as a formula is
-    given an apostrophe (OWASP, CSV injection); numbers stay numbers.
+    given an apostrophe, and each text is quoted: where a semicolon parts cells, it begins none
+    (OWASP, CSV injection). Numbers stay numbers.
     """
     columns = (_escape_formulas(_convert_to_text(frame[name])) for name in frame.columns)
-    return _BYTE_ORDER_MARK + pl.DataFrame(list(columns)).write_csv().encode()
+    text = pl.DataFrame(list(columns)).write_csv(quote_style="non_numeric")
+    return _BYTE_ORDER_MARK + text.encode()
 
 
 def _convert_to_text(column: pl.Series) -> pl.Series:

@@ -31,7 +31,10 @@ from workflow.monitoring import CapturePlace
 from workflow.watched import NO_THRESHOLD, WatchedWorkflow
 
 MOST_BYTES: Final = 1 << 30
-"""Of all files of a bundle, unpacked."""
+"""Of all files of a folder."""
+
+MOST_UNPACKED_BYTES: Final = 1 << 28
+"""Of all files of a zip, which a file of 250 kB may claim to hold."""
 
 MOST_FILES: Final = 100_000
 BUCKET: Final = "imported-captures"
@@ -70,7 +73,7 @@ def read_archive(name: str, content: bytes) -> ReceivedBundle:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             files = [one for one in packed.infolist() if not one.is_dir()]
             # Sizes as the archive claims them: ``zipfile`` reads no more of an entry than that.
-            _check_bounds(name, [one.file_size for one in files])
+            _check_bounds(name, [one.file_size for one in files], MOST_UNPACKED_BYTES)
             unpacked = {one.filename: packed.read(one) for one in files}
     except WorkflowError:
         raise
@@ -90,16 +93,16 @@ def read_folder(folder: Path) -> ReceivedBundle:
         raise _invalid_error(f"There is no folder {folder} on the machine of the dashboard.")
     try:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        _check_bounds(str(folder), [path.stat().st_size for path in paths])
+        _check_bounds(str(folder), [path.stat().st_size for path in paths], MOST_BYTES)
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     except OSError as error:
         raise _invalid_error(f"{folder} cannot be read: {error}.") from None
     return _sort_files(folder.name, files)
 
 
-def _check_bounds(name: str, sizes: Sequence[int]) -> None:
-    if sum(sizes) > MOST_BYTES or len(sizes) > MOST_FILES:
-        raise _invalid_error(f"{name} holds more than 1 GiB or 100,000 files.")
+def _check_bounds(name: str, sizes: Sequence[int], most_bytes: int) -> None:
+    if sum(sizes) > most_bytes or len(sizes) > MOST_FILES:
+        raise _invalid_error(f"{name} holds more than {most_bytes >> 20:,} MiB or 100,000 files.")
 
 
 def open_bundle(cloud: Connection, bundle: ReceivedBundle, now: datetime) -> WatchedWorkflow:

@@ -14,7 +14,7 @@ from dashboard.access.model import Mode
 from dashboard.aws.cloud import Connection
 from dashboard.shared import cloud_reads, components, time_range_panel
 from dashboard.shared.connections import WORKFLOW
-from dashboard.shared.escaping import escape_text
+from dashboard.shared.escaping import escape_prose, escape_text
 from dashboard.shared.tables import clean_cells
 from dashboard.workflows import client, model
 from dashboard.workflows.bundle import open_bundle, read_archive, read_folder
@@ -277,7 +277,7 @@ def _show_endpoints() -> None:
         return
     chosen = _choose_row(model.endpoints_table(listed), "endpoints", "Endpoints of the region")
     for error in refused:
-        st.caption(escape_text(f"Not shown: {error.message} {error.remedy}"))
+        st.caption(escape_prose(f"Not shown: {error.message} {error.remedy}"))
     if chosen is None:
         return
     place = listed[chosen].captures

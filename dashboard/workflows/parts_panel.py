@@ -8,7 +8,7 @@ from dashboard.executions import panel as executions
 from dashboard.executions.tables import build_failures
 from dashboard.feeds import panel as feeds
 from dashboard.shared import components, time_range_panel
-from dashboard.shared.escaping import escape_text
+from dashboard.shared.escaping import escape_prose, escape_text
 from dashboard.shared.tables import clean_cells
 from dashboard.workflows import client, express, model
 from workflow.advice import (
@@ -94,7 +94,7 @@ def show_parts() -> None:
             label="Go to Workflows",
         )
     for refused in found.refused:
-        st.caption(escape_text(f"Not shown: {refused.message} {refused.remedy}"))
+        st.caption(escape_prose(f"Not shown: {refused.message} {refused.remedy}"))
     st.caption(
         f"As of {time_range_panel.format_clock(datetime.now(UTC))}, read at most every "
         "five minutes."
@@ -151,7 +151,7 @@ def _show_advice(found: client.MachineRecord) -> None:
         icon = ":material/priority_high:" if one.weight is Weight.HIGH else ":material/info:"
         said = (
             f"**{escape_text(one.subject)}.** {escape_text(one.problem)}  "
-            f"\n{escape_text(one.remedy)}"
+            f"\n{escape_prose(one.remedy)}"
         )
         (st.warning if one.weight is Weight.HIGH else st.info)(said, icon=icon)
 

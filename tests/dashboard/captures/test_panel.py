@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.access import session
 from dashboard.captures.sync_progress import CaptureProgress
+from workflow.access import Actor, Role
 from workflow.errors import WorkflowError
 from workflow.monitoring import CapturePlace
 
@@ -116,3 +118,24 @@ def test_reading_is_stopped_and_goes_on() -> None:
     test.button[0].click().run()
     assert not source.paused
     assert buttons(test) == ["Stop reading"]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_who_may_only_look_stops_reading_for_nobody(
+    *, paused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "current_actor", lambda: Actor("ana", Role.VIEWER))
+
+    assert buttons(shown(Source(syncing=True, progress=UNDER_WAY, paused=paused))) == []
+
+
+def test_who_has_lost_the_role_since_the_page_was_drawn_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = Source(syncing=True, progress=UNDER_WAY)
+    test = shown(source)
+    monkeypatch.setattr(session, "current_actor", lambda: Actor("ana", Role.VIEWER))
+
+    test.button[0].click().run()
+
+    assert not source.paused

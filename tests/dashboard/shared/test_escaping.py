@@ -184,6 +184,15 @@ def test_csv_runs_no_formula(text: str) -> None:
     assert row[1:] == ["-1.5", "-2.5e3", "a=b"]
 
 
+@pytest.mark.parametrize("text", ["1;=2", "a;@b", 'a";=b', "x;+1;-1"])
+def test_csv_begins_no_cell_where_a_semicolon_parts_them(text: str) -> None:
+    frame = pl.DataFrame({"first": [text], "second": [text]})
+
+    read = csv.reader(io.StringIO(csv_file(frame).decode("utf-8-sig"), newline=""), delimiter=";")
+
+    assert not [cell for row in read for cell in row if cell[:1] in tuple("=@+-")]
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=10), min_size=1))
 def test_csv_holds_every_text(texts: list[str]) -> None:
     frame = pl.DataFrame({"text": texts, "kind": pl.Series(texts, dtype=pl.Categorical)})

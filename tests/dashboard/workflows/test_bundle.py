@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dashboard.executions import tables
 from dashboard.executions.tables import stored_listing
 from dashboard.shared.store import SegmentStore
+from dashboard.workflows import bundle
 from dashboard.workflows.bundle import ReceivedBundle, open_bundle, read_archive, read_folder
 from tests.builders import capture_lines, captured
 from tests.dashboard.aws.unconnected import unconnected
@@ -122,3 +123,13 @@ def test_exports_are_listed_with_image_label_and_confidence(
         ("one", "s3://theirs/a.png", "motorcycle", 0.8, "accepted"),
         ("two", "s3://theirs/a.png", "bicycle", 0.9, "accepted"),
     ]
+
+
+def test_a_zip_that_holds_too_much_is_refused_before_it_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bundle, "MOST_UNPACKED_BYTES", 2 << 20)
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("It was unpacked."))
+
+    with pytest.raises(WorkflowError, match="more than 2 MiB"):
+        read_archive("a.zip", zipped(zeros=bytes(3 << 20)))
