@@ -5,7 +5,9 @@ from typing import Final
 import polars as pl
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_FORMULA: Final = r"^[\s\x00-\x1f]*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+_BEGINNING: Final = r"[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+_FORMULA: Final = rf"^[\s\x00-\x1f]*{_BEGINNING}"
+_LATER_FORMULA: Final = rf"(;[\s\x00-\x1f]*)({_BEGINNING})"
 _NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 
 
@@ -13,12 +15,11 @@ def csv_file(frame: pl.DataFrame) -> bytes:
     """Return a table as CSV in UTF-8, with a byte-order mark for spreadsheets.
 
     Lists become text such as ``[0.98, 0.02]``. A text that a spreadsheet would run as a formula is
-    given an apostrophe, and each text is quoted: where a semicolon parts cells, it begins none
-    (OWASP, CSV injection). Numbers stay numbers.
+    given an apostrophe, also behind a semicolon, which parts cells in many countries (OWASP, CSV
+    injection); numbers stay numbers.
     """
     columns = (_escape_formulas(_convert_to_text(frame[name])) for name in frame.columns)
-    text = pl.DataFrame(list(columns)).write_csv(quote_style="non_numeric")
-    return _BYTE_ORDER_MARK + text.encode()
+    return _BYTE_ORDER_MARK + pl.DataFrame(list(columns)).write_csv().encode()
 
 
 def _convert_to_text(column: pl.Series) -> pl.Series:
@@ -39,5 +40,6 @@ def _quote_formulas(texts: pl.Series) -> pl.Series:
     value = pl.col("value")
     # A negative number begins like a formula and is none.
     runs = value.str.contains(_FORMULA) & ~value.str.contains(_NUMBER)
-    quoted = pl.when(runs).then("'" + value).otherwise(value)
+    within = value.str.replace_all(_LATER_FORMULA, "${1}'${2}")
+    quoted = pl.when(runs).then("'" + within).otherwise(within)
     return texts.to_frame("value").select(quoted.alias("value"))["value"]
