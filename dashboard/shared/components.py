@@ -286,12 +286,12 @@ def _show_failed(failed: Sequence[CloudRead]) -> None:
     }
     if not problems:
         return
-    titles = ", ".join(
-        f"{one.title} (as of {time_range_panel.format_clock(one.as_of)})"
-        for one in new
-        if one.as_of
-    )
-    lead = f"**Could not be read again, so older data are shown:** {escape_text(titles)}.  \n"
+    titles = ", ".join(one.title for one in new)
+    times = {one.as_of for one in new if one.as_of}
+    oldest = f", as of {time_range_panel.format_clock(min(times))}" if times else ""
+    later = " or later" if len(times) > 1 else ""
+    shown = escape_text(f"{titles}{oldest}{later}")
+    lead = f"**Could not be read again, so older data are shown:** {shown}.  \n"
     show_problems(list(problems.values()), lead, icon=":material/history:")
     _run_again_later()
 
