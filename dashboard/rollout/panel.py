@@ -21,13 +21,12 @@ from dashboard.rollout import charts, client, model
 from dashboard.rollout.client import IN_SERVICE, ServedEndpoint
 from dashboard.shared import components, permits, time_range_panel
 from dashboard.shared.chart_panel import draw_chart
-from dashboard.shared.connections import cloud_connection
 from dashboard.shared.escaping import escape_text, inline_code
 from dashboard.shared.jobs import Job
 from dashboard.shared.numbers import format_share
 from dashboard.shared.time_range import TimeRange, wall_clock
 from dashboard.training import comparison_panel
-from workflow.access import CALLS, Privilege
+from workflow.access import Privilege
 from workflow.errors import WorkflowError
 
 FRESH_S = 5.0
@@ -219,11 +218,10 @@ def show_automatic(found: ServedEndpoint, feed: InferenceFeed, threshold: float)
         return
     if st.button("Roll back automatically", icon=":material/shield:", help=_BY_ITSELF):
         permit, alerts = permits.require_permit(Privilege.ROLLOUT), feeds.running_feeds().alerts
-        workflow = permit.connection.watched
         rollback.start_watch(
             components.background_jobs(),
             permit,
-            lambda: cloud_connection(CALLS[Privilege.ROLLOUT]).watching(workflow),
+            permit.connect,
             found,
             lambda current: rollback.find_reason(current, feed, threshold),
             alerts.add if alerts else lambda _: None,

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.access import session
 from dashboard.aws.audit_log import AuditLog
 from dashboard.aws.cloud import Cloud, Connection
-from dashboard.shared.connections import connection
+from dashboard.shared.connections import cloud_connection, connection
 from dashboard.shared.store_root import store_root
 from workflow.access import CALLS, OWN_CALLS, Actor, Privilege
 from workflow.audit import AuditResult
@@ -32,6 +32,10 @@ class Permit:
     privilege: Privilege
     connection: Connection
     log: AuditLog
+
+    def connect(self) -> Connection:
+        """Return the connection of now for the same calls: credentials may have been replaced."""
+        return cloud_connection(CALLS[self.privilege]).watching(self.connection.watched)
 
     @contextmanager
     def record_action(
