@@ -106,7 +106,7 @@ def find_mode() -> Mode:
 
 
 def load_libraries() -> None:
-    """Import what takes seconds and pages need, while nobody waits for a page yet."""
+    """Import what pages need and takes seconds, while nobody waits for a page yet."""
     for name in ("polars", "pandas", "boto3", "obstore", "plotly.graph_objects"):
         import_module(name)
     import_module("plotly.graph_objects").Figure().add_bar().add_scatter().update_layout(title="")

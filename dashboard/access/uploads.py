@@ -53,7 +53,7 @@ class UploadLimit:
         max_held_bytes: What all pages together may have sent and not removed.
     """
 
-    def __init__(self, app: ASGIApp, *, max_held_bytes: int = MAX_HELD_BYTES) -> None:
+    def __init__(self, app: ASGIApp, *, max_held_bytes: int) -> None:
         self._app = app
         self._most = max_held_bytes
         self._arriving = 0
@@ -64,17 +64,17 @@ class UploadLimit:
         if scope["type"] != "http" or scope["method"] != "PUT" or found is None:
             await self._app(scope, receive, send)
             return
-        refused = self._find_refusal(found[1], Headers(scope=scope).get("content-length", ""))
+        length = Headers(scope=scope).get("content-length", "")
+        refused = self._find_refusal(found[1], length)
         if refused is not None:
             await refused(scope, receive, send)
             return
         # The server reads no more of a body than its length says.
-        size = int(Headers(scope=scope)["content-length"])
-        self._arriving += size
+        self._arriving += int(length)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._arriving -= size
+            self._arriving -= int(length)
 
     def _find_refusal(self, session: str, length: str) -> PlainTextResponse | None:
         if session not in _admitted:
