@@ -5,7 +5,6 @@ refresh comes later than anything counts as fresh. How long a page takes is told
 thread waits in vain, which no busy machine changes.
 """
 
-import base64
 import json
 import re
 import time
@@ -31,7 +30,7 @@ from dashboard.review.model import DrawRequest, draw_photos
 from dashboard.shared import cloud_reads, connections
 from dashboard.shared.cloud_reads import CloudRead
 from dashboard.shared.store_root import store_root
-from tests.builders import png
+from tests.builders import capture_lines, captured, png
 from tests.dashboard.conftest import deploy
 from tests.dashboard.test_fault_matrix import PAGES, has_remedy, problems
 from tests.faulty_cloud import Fault, FaultyCloud
@@ -119,7 +118,7 @@ class World:
     def _put_objects(self) -> None:
         """Put captures, an image and an action."""
         now = datetime.now(UTC)
-        lines = "\n".join(capture(n, now - timedelta(minutes=n)) for n in range(PHOTOS))
+        lines = capture_lines(*(capture(n, now - timedelta(minutes=n)) for n in range(PHOTOS)))
         settings = self.cloud.settings
         folder = f"{settings.capture_prefix}/{settings.endpoint}/AllTraffic/{now:%Y/%m/%d/%H}"
         action = AuditRow(
@@ -134,7 +133,7 @@ class World:
             origin="dashboard",
         )
         for key, body in {
-            f"{folder}/00-00.jsonl": lines.encode(),
+            f"{folder}/00-00.jsonl": lines,
             key_of(action): encode(action),
             "images/there.png": png(40, 30),
         }.items():
@@ -190,23 +189,11 @@ class World:
             reviews.write_answer(truth, 0, photo.id)
 
 
-def capture(number: int, at: datetime) -> str:
+def capture(number: int, at: datetime) -> dict[str, object]:
     confidence = 0.55 + 0.4 * (number % 5) / 5
-    both = {
-        "endpointInput": {
-            "mode": "INPUT",
-            "data": base64.b64encode(png(40, 30)).decode(),
-            "encoding": "BASE64",
-            "observedContentType": "image/png",
-        },
-        "endpointOutput": {
-            "mode": "OUTPUT",
-            "encoding": "JSON",
-            "data": json.dumps([confidence, 1 - confidence]),
-        },
-    }
-    event = {"eventId": f"photo-{number}", "inferenceTime": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
-    return json.dumps({"captureData": both, "eventMetadata": event, "eventVersion": "0"})
+    output = json.dumps([confidence, 1 - confidence])
+    time_of = {"inferenceTime": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
+    return captured(output, event_id=f"photo-{number}", **time_of)
 
 
 def until(said: Callable[[], bool]) -> None:

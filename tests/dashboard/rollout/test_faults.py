@@ -1,7 +1,7 @@
 """Faults of AWS during a rollout: it begins, is promoted and is rolled back once, and not lost."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -33,22 +33,12 @@ def started(deployed: Connection, endpoint: ServedEndpoint, model: str) -> Itera
         s3.delete_object(Bucket=bucket, Key=one["Key"])
 
 
-@pytest.mark.parametrize("fault", NIGHTLY_TOO)
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_rollback_by_itself_that_aws_fails_is_tried_until_it_is_done(
-    desk: Desk, started: ServedEndpoint, fault: Fault, *, lost: bool
-) -> None:
+def watch(
+    desk: Desk, started: ServedEndpoint, reason: str, wait: Callable[[float], None]
+) -> AlertOutbox:
+    """Watch a rollout that there is a reason against; where its alerts go."""
     s3, sns = desk.connection.client("s3"), desk.connection.client("sns")
-    watched = desk.connection.watched
-    outbox, reason = AlertOutbox(s3, sns, watched.bucket, "topic"), f"it fails {uuid.uuid4().hex}."
-    waits: list[float] = []
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 2:
-            desk.faulty.heal()
-
-    desk.faulty.fail(fault, since=WEIGHTS, lost=lost)
+    outbox = AlertOutbox(s3, sns, desk.connection.watched.bucket, "topic")
     rollback.start_watch(
         desk.jobs,
         desk.permit(Privilege.ROLLOUT),
@@ -58,6 +48,24 @@ def test_a_rollback_by_itself_that_aws_fails_is_tried_until_it_is_done(
         outbox.add,
         wait=wait,
     )
+    return outbox
+
+
+@pytest.mark.parametrize("fault", NIGHTLY_TOO)
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_rollback_by_itself_that_aws_fails_is_tried_until_it_is_done(
+    desk: Desk, started: ServedEndpoint, fault: Fault, *, lost: bool
+) -> None:
+    reason = f"it fails {uuid.uuid4().hex}."
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            desk.faulty.heal()
+
+    desk.faulty.fail(fault, since=WEIGHTS, lost=lost)
+    outbox = watch(desk, started, reason, wait)
 
     job = desk.ended(rollback.ROLLBACK)
     job.raise_failure()
@@ -73,23 +81,13 @@ def test_a_rollback_by_itself_that_aws_fails_is_tried_until_it_is_done(
 def test_a_rollback_that_fails_alone_is_alerted_and_leaves_what_somebody_else_decided(
     desk: Desk, started: ServedEndpoint
 ) -> None:
-    s3, sns = desk.connection.client("s3"), desk.connection.client("sns")
-    outbox = AlertOutbox(s3, sns, desk.connection.watched.bucket, "topic")
     reason = f"it rejects {uuid.uuid4().hex}."
 
     def promote(_: float) -> None:
         client.give_share(desk.cloud, started, 1.0)
 
     desk.faulty.fail(Fault.DENIED, since=WEIGHTS, once=True)
-    rollback.start_watch(
-        desk.jobs,
-        desk.permit(Privilege.ROLLOUT),
-        lambda: desk.connection,
-        started,
-        lambda _: reason,
-        outbox.add,
-        wait=promote,
-    )
+    outbox = watch(desk, started, reason, promote)
 
     desk.ended(rollback.ROLLBACK).raise_failure()
     assert outbox.list_keys(f"rollback-failing-{started.config}")
