@@ -114,19 +114,19 @@ def watch_rollout(
         report: Takes what was ``Said``.
         wait: Waits for so many seconds.
     """
-    reason: str | None = ""
-    while not reason:
+    while True:
         try:
             reason = look()
+        except WorkflowError as error:
+            report(Said(f"The last look failed: {error.message}"))
+        else:
             if reason is None:
                 report(Said("The rollout has ended, so nothing is watched any more."))
                 return
-            if not reason:
-                report(Said("No reason against the new model so far."))
-        except WorkflowError as error:
-            report(Said(f"The last look failed: {error.message}"))
-        if not reason:
-            wait(EVERY_S)
+            if reason:
+                break
+            report(Said("No reason against the new model so far."))
+        wait(EVERY_S)
     # Not looked at again: the next look may meet a fault, or find the rollback done.
     roll_back(reason)
     report(Said(f"Rolled back: {reason}", rolled_back=True))
